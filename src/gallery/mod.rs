@@ -1,0 +1,1 @@
+//! Voiceprints of a dialed number, and the search over them.

@@ -1,0 +1,11 @@
+#![doc = "Voxline: know who is on the line."]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod units;
+
+pub mod bytes;
+pub mod gallery;
+pub mod samples;
+pub mod store;
+pub mod voiceprint;

@@ -1,0 +1,1 @@
+//! PCM frames to 16 kHz mono samples.

@@ -1,0 +1,139 @@
+//! Identifiers, one type each, so that a user's id cannot be given where an enrolment's is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id, ordered by the time it was made (UUID version 7, RFC 9562 section 5.7).
+            pub fn fresh() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// The id that `uuid` names.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The plain UUID.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text.trim()).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// A person with an account.
+    UserId
+}
+uuid_id! {
+    /// One accepted enrolment: some clips, recorded under one consent.
+    EnrollmentId
+}
+uuid_id! {
+    /// One embedding of one clip.
+    PrintId
+}
+
+/// A call's id as its carrier or Vapi gave it: 1 to 128 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CallId(String);
+
+/// A call id that is empty, too long, or holds characters no carrier sends.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a call id is 1 to 128 printable ASCII characters without spaces; this one has {length}")]
+pub struct InvalidCallId {
+    /// How many bytes the rejected id had.
+    pub length: usize,
+}
+
+impl CallId {
+    /// A call id made here, for a caller that sent none.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CallId {
+    type Err = InvalidCallId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidCallId { length: text.len() })
+        }
+    }
+}
+
+impl TryFrom<String> for CallId {
+    type Error = InvalidCallId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<CallId> for String {
+    fn from(id: CallId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_what_they_print() {
+        let id = UserId::fresh();
+        assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
+        assert!("not-an-id".parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_call_id_is_short_printable_ascii() {
+        assert!("CA0123".parse::<CallId>().is_ok());
+        for bad in ["", "two words", "naïve", &"x".repeat(129)] {
+            assert!(bad.parse::<CallId>().is_err(), "{bad:?} passed");
+        }
+    }
+}

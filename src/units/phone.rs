@@ -1,0 +1,141 @@
+//! Phone numbers in E.164, checked once at the door and masked whenever they are printed by accident.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Text that is not a telephone number somebody could be assigned.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidPhone {
+    /// No `+` and country code in front.
+    #[error("a phone number starts with + and the country code, as in +12025550102")]
+    NotInternational,
+    /// The numbering plan has no such number.
+    #[error("no country's numbering plan has this number: check for a missing or extra digit")]
+    NoSuchNumber,
+}
+
+macro_rules! phone_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The whole number in E.164, as in `+12025550102`. Never write it to a log.
+            pub fn as_e164(&self) -> &str {
+                &self.0
+            }
+
+            /// The number with its middle hidden, as in `+1202***0102`: enough to tell two numbers
+            /// of a deployment apart in a log, not enough to call anybody.
+            pub fn masked(&self) -> String {
+                mask(&self.0)
+            }
+        }
+
+        /// Masked, so that a `{:?}` in a log line gives nobody's number away.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.masked())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidPhone;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                to_e164(text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidPhone;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(number: $name) -> Self {
+                number.0
+            }
+        }
+    };
+}
+
+phone_type! {
+    /// A dialed Vapi number: the unit of isolation. Every search names exactly one.
+    DialedNumber
+}
+phone_type! {
+    /// A phone number of a user.
+    PhoneNumber
+}
+
+fn mask(e164: &str) -> String {
+    let digits = e164.len();
+    if digits <= 8 {
+        return "+***".to_owned();
+    }
+    format!("{}***{}", &e164[..5], &e164[digits - 4..])
+}
+
+/// Checks `text` against the numbering plans (libphonenumber's rules, by the `phonenumber` crate) and
+/// gives it in E.164. Spaces, dots, dashes and brackets are allowed, a missing country code is not.
+fn to_e164(text: &str) -> Result<String, InvalidPhone> {
+    let text = text.trim();
+    // The bound keeps a megabyte of digits away from the parser; E.164 allows 15.
+    if !text.starts_with('+') || text.len() > 40 {
+        return Err(InvalidPhone::NotInternational);
+    }
+    let number = phonenumber::parse(None, text).map_err(|_| InvalidPhone::NoSuchNumber)?;
+    if !phonenumber::is_valid(&number) {
+        return Err(InvalidPhone::NoSuchNumber);
+    }
+    Ok(number.format().mode(phonenumber::Mode::E164).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_number_become_one_number() {
+        let plain: DialedNumber = "+12025550102".parse().unwrap();
+        let written: DialedNumber = " +1 (202) 555-0102 ".parse().unwrap();
+        assert_eq!(plain, written);
+        assert_eq!(plain.as_e164(), "+12025550102");
+    }
+
+    #[test]
+    fn what_nobody_can_be_assigned_is_refused_with_the_reason() {
+        assert_eq!(
+            "12025550102".parse::<DialedNumber>(),
+            Err(InvalidPhone::NotInternational)
+        );
+        assert_eq!("".parse::<DialedNumber>(), Err(InvalidPhone::NotInternational));
+        assert_eq!(
+            "+1202555".parse::<DialedNumber>(),
+            Err(InvalidPhone::NoSuchNumber)
+        );
+        assert_eq!(
+            "+266696687".parse::<DialedNumber>(),
+            Err(InvalidPhone::NoSuchNumber)
+        );
+        assert_eq!(
+            "+1202abc0102".parse::<DialedNumber>(),
+            Err(InvalidPhone::NoSuchNumber)
+        );
+    }
+
+    #[test]
+    fn printing_for_a_log_hides_the_middle() {
+        let number: PhoneNumber = "+12025550102".parse().unwrap();
+        assert_eq!(format!("{number:?}"), "+1202***0102");
+    }
+}

@@ -1,0 +1,5 @@
+//! Speech to voiceprint.
+
+mod embedding;
+
+pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint};

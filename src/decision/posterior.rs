@@ -1,0 +1,226 @@
+//! The open-set decision: posterior over the roster and "nobody".
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
+use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
+
+/// What an operator accepts. Probabilities, never cosines.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// Share of calls, before anything is heard, whose caller is nobody on the roster; 0 to 1, open.
+    pub unknown_share: f64,
+    /// Posterior that one user needs to be *identified*.
+    pub accept: f64,
+    /// Posterior of "nobody" at which a caller is *unknown* however little was said.
+    pub reject: f64,
+    /// Less speech than this decides nothing.
+    pub minimum_speech: Seconds,
+    /// With this much speech a caller who was not identified is *unknown*.
+    pub enough_speech: Seconds,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            unknown_share: 0.5,
+            accept: 0.99,
+            reject: 0.99,
+            minimum_speech: Seconds::new(1.0),
+            enough_speech: Seconds::new(4.0),
+        }
+    }
+}
+
+/// What is known of one call so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The ratio of each enrolled user of the dialed number, in any order, each user once.
+    pub ratios: &'a [(UserId, Llr)],
+    /// How much the caller has said.
+    pub net_speech: Seconds,
+}
+
+/// Why nothing could be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The caller has not said enough yet.
+    TooLittleSpeech,
+    /// Too noisy, clipped or broken to judge.
+    PoorAudio,
+    /// Two users of the roster fit about equally well.
+    Ambiguous,
+    /// Nobody on the dialed number is enrolled.
+    EmptyRoster,
+    /// A part needed for the decision did not answer.
+    Unavailable,
+}
+
+/// What is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is this user.
+    Identified(UserId),
+    /// Enough was said, and it is nobody on the roster.
+    Unknown,
+    /// It cannot be said.
+    Inconclusive(Reason),
+}
+
+/// One user of the roster and how well they fit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Candidate {
+    /// Who.
+    pub user_id: UserId,
+    /// The evidence alone.
+    pub llr: Llr,
+    /// The evidence together with the prior and the rest of the roster.
+    pub posterior: Posterior,
+}
+
+/// The decision with everything it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What is decided.
+    pub outcome: Outcome,
+    /// The whole roster, best first; ties by user id.
+    pub candidates: Vec<Candidate>,
+    /// Probability that it is nobody on the roster.
+    pub nobody: Posterior,
+}
+
+/// Decides who is speaking, or that it cannot be said.
+///
+/// Prior: `unknown_share` for nobody, the rest shared evenly by the roster. A caller from outside has
+/// ratio 1 against itself, so the posterior of user *i* is
+/// `p_i · e^llr_i / (p_0 + Σ p_j · e^llr_j)`.
+///
+/// # Errors
+/// [`NotFinite`] when the policy's own numbers leave the finite numbers; callers answer `unavailable`.
+pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
+    let (candidates, nobody) = posteriors(evidence.ratios, policy.unknown_share)?;
+    let outcome = judge(&candidates, nobody, evidence.net_speech, policy);
+    Ok(Decision { outcome, candidates, nobody })
+}
+
+fn posteriors(ratios: &[(UserId, Llr)], unknown_share: f64) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
+    let share = (1.0 - unknown_share) / ratios.len().max(1) as f64;
+    // Logarithms throughout, less the largest: no ratio overflows.
+    let logs: Vec<f64> = ratios.iter().map(|(_, llr)| share.ln() + llr.get()).collect();
+    let nobody = unknown_share.ln();
+    let largest = logs.iter().copied().fold(nobody, f64::max);
+    let total = (nobody - largest).exp() + logs.iter().map(|log| (log - largest).exp()).sum::<f64>();
+    let mut candidates = Vec::with_capacity(ratios.len());
+    for ((user_id, llr), log) in ratios.iter().zip(&logs) {
+        let posterior = Posterior::new((log - largest).exp() / total)?;
+        candidates.push(Candidate { user_id: *user_id, llr: *llr, posterior });
+    }
+    candidates.sort_by_key(|candidate| (Reverse(candidate.llr), candidate.user_id));
+    Ok((candidates, Posterior::new((nobody - largest).exp() / total)?))
+}
+
+fn judge(candidates: &[Candidate], nobody: Posterior, net: Seconds, policy: &Policy) -> Outcome {
+    let Some(best) = candidates.first() else {
+        return Outcome::Inconclusive(Reason::EmptyRoster);
+    };
+    if net < policy.minimum_speech {
+        return Outcome::Inconclusive(Reason::TooLittleSpeech);
+    }
+    if best.posterior.get() >= policy.accept {
+        return Outcome::Identified(best.user_id);
+    }
+    if 1.0 - nobody.get() >= policy.accept {
+        // Surely one of ours, not surely which: a wrong name is worse than none.
+        return Outcome::Inconclusive(Reason::Ambiguous);
+    }
+    if nobody.get() >= policy.reject || net >= policy.enough_speech {
+        return Outcome::Unknown;
+    }
+    Outcome::Inconclusive(Reason::TooLittleSpeech)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn roster(ratios: &[f64]) -> Vec<(UserId, Llr)> {
+        ratios.iter().map(|llr| (UserId::fresh(), Llr::new(*llr).unwrap())).collect()
+    }
+
+    fn decided(ratios: &[(UserId, Llr)], net: f64) -> Decision {
+        let evidence = Evidence { ratios, net_speech: Seconds::new(net) };
+        decide(&evidence, &Policy::default()).unwrap()
+    }
+
+    #[test]
+    fn strong_evidence_for_one_user_identifies_that_user() {
+        let roster = roster(&[-4.0, 6.9, -5.0]);
+        assert_eq!(decided(&roster, 3.0).outcome, Outcome::Identified(roster[1].0));
+    }
+
+    #[test]
+    fn the_nearest_name_is_not_given_when_nobody_fits() {
+        let roster = roster(&[-0.5, -3.0, -6.0]);
+        assert_eq!(decided(&roster, 6.0).outcome, Outcome::Unknown);
+        let far = self::roster(&[-6.0, -7.0]);
+        assert_eq!(decided(&far, 1.5).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn middling_evidence_waits_for_more_speech_and_then_gives_no_name() {
+        let roster = roster(&[1.0, -3.0]);
+        let waiting = Outcome::Inconclusive(Reason::TooLittleSpeech);
+        assert_eq!(decided(&roster, 2.0).outcome, waiting);
+        assert_eq!(decided(&roster, 4.0).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn two_users_who_fit_alike_are_ambiguous_not_the_luckier_one() {
+        let roster = roster(&[6.5, 6.6, -5.0]);
+        assert_eq!(decided(&roster, 8.0).outcome, Outcome::Inconclusive(Reason::Ambiguous));
+    }
+
+    #[test]
+    fn too_little_speech_decides_nothing_however_well_it_fits() {
+        let roster = roster(&[7.0]);
+        assert_eq!(decided(&roster, 0.9).outcome, Outcome::Inconclusive(Reason::TooLittleSpeech));
+    }
+
+    #[test]
+    fn an_empty_roster_has_nobody_to_find() {
+        assert_eq!(decided(&[], 10.0).outcome, Outcome::Inconclusive(Reason::EmptyRoster));
+    }
+
+    #[test]
+    fn the_same_evidence_weighs_less_on_a_larger_roster() {
+        let few = decided(&roster(&[6.0, -7.0]), 3.0).candidates[0].posterior;
+        let many = decided(&roster(&[&[6.0][..], &[-7.0; 200][..]].concat()), 3.0).candidates[0].posterior;
+        assert!(many < few);
+    }
+
+    proptest! {
+        #[test]
+        fn posteriors_and_nobody_always_sum_to_one(ratios in prop::collection::vec(-700.0..700.0f64, 0..50)) {
+            let decision = decided(&roster(&ratios), 5.0);
+            let sum = decision.nobody.get()
+                + decision.candidates.iter().map(|candidate| candidate.posterior.get()).sum::<f64>();
+            if ratios.is_empty() {
+                // Nobody to share the roster's part of the prior: nothing is decided from it.
+                prop_assert_eq!(decision.outcome, Outcome::Inconclusive(Reason::EmptyRoster));
+            } else {
+                prop_assert!((sum - 1.0).abs() < 1e-9);
+            }
+        }
+
+        #[test]
+        fn the_order_of_the_roster_changes_nothing(ratios in prop::collection::vec(-10.0..10.0f64, 1..20)) {
+            let forward = roster(&ratios);
+            let backward: Vec<_> = forward.iter().rev().copied().collect();
+            prop_assert_eq!(decided(&forward, 3.0), decided(&backward, 3.0));
+        }
+    }
+}

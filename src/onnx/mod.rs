@@ -1,0 +1,197 @@
+//! The one room that knows ONNX Runtime.
+//!
+//! [`Runtime::load`] opens the provisioned shared library once per process; [`Runtime::open`] makes a
+//! [`Graph`] of a model file; [`Graph::run`] feeds it named arrays and gives named arrays back. A graph
+//! is run by one thread at a time (`&mut self`): each inference worker owns its own.
+//!
+//! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayD, ArrayViewD};
+use ort::environment::Environment;
+use ort::session::{Session, builder::GraphOptimizationLevel};
+use ort::value::{TensorElementType, TensorRef, ValueType};
+use thiserror::Error;
+
+/// Why a graph could not be loaded or run. Each message names the file.
+#[derive(Debug, Error)]
+pub enum OnnxError {
+    /// The shared library is not there or is not ONNX Runtime.
+    #[error("ONNX Runtime could not be loaded from {path}: {cause}; run `make provision` to fetch it")]
+    Library {
+        /// The library that was tried.
+        path: PathBuf,
+        /// The loader's own words.
+        cause: String,
+    },
+    /// A second, different library in one process.
+    #[error("ONNX Runtime is already loaded from {loaded}; one process cannot load {asked} as well")]
+    AlreadyLoaded {
+        /// The library in use.
+        loaded: PathBuf,
+        /// The library asked for.
+        asked: PathBuf,
+    },
+    /// The model file is missing or is no ONNX graph this runtime can run.
+    #[error("the graph {path} could not be loaded: {cause}")]
+    Graph {
+        /// The model file.
+        path: PathBuf,
+        /// The runtime's own words.
+        cause: String,
+    },
+    /// Inference failed: a bug or a model unlike its card, never an input of a user.
+    #[error("the graph {path} failed to run: {cause}")]
+    Run {
+        /// The model file.
+        path: PathBuf,
+        /// The runtime's own words.
+        cause: String,
+    },
+}
+
+/// ONNX Runtime, loaded. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+}
+
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Loads the shared library, or gives the one this process loaded before.
+    ///
+    /// # Errors
+    /// [`OnnxError::Library`] when there is none at `library`; [`OnnxError::AlreadyLoaded`] when this
+    /// process already runs on another one.
+    pub fn load(library: &Path) -> Result<Self, OnnxError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = loaded.as_ref() {
+            if runtime.library != library {
+                return Err(OnnxError::AlreadyLoaded {
+                    loaded: runtime.library.clone(),
+                    asked: library.to_owned(),
+                });
+            }
+            return Ok(runtime.clone());
+        }
+        let failed =
+            |cause: &dyn std::fmt::Display| OnnxError::Library { path: library.to_owned(), cause: cause.to_string() };
+        let builder = ort::init_from(library).map_err(|cause| failed(&cause))?;
+        let environment =
+            builder.with_name("voxline").with_telemetry(false).build().map_err(|cause| failed(&cause))?;
+        let runtime = Self { environment, library: library.to_owned() };
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// The shared library in use.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Loads a model file, with its external weights beside it, for use by one thread.
+    ///
+    /// # Errors
+    /// [`OnnxError::Graph`] when the file or its weights are missing or not runnable.
+    pub fn open(&self, graph: &Path) -> Result<Graph, OnnxError> {
+        let build = || -> Result<Session, ort::Error> {
+            // One thread a session: calls are spread over sessions, not over threads inside one.
+            let mut builder = Session::builder(&self.environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?;
+            builder.commit_from_file(graph)
+        };
+        match build() {
+            Ok(session) => Ok(Graph { session, path: graph.to_owned() }),
+            Err(cause) => Err(OnnxError::Graph { path: graph.to_owned(), cause: cause.to_string() }),
+        }
+    }
+}
+
+/// What a graph declares of one input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// The element type in ONNX's words, `float32` or `int64` for the ones we feed.
+    pub element: String,
+    /// Its shape; -1 where the graph leaves a dimension free.
+    pub shape: Vec<i64>,
+}
+
+/// An array to feed.
+pub enum Input<'a> {
+    /// 32-bit floats of any shape.
+    Floats(ArrayViewD<'a, f32>),
+    /// One 64-bit integer, shape [].
+    Integer(i64),
+}
+
+/// A loaded model.
+pub struct Graph {
+    session: Session,
+    path: PathBuf,
+}
+
+impl Graph {
+    /// What the graph declares of its inputs, in its order.
+    pub fn inputs(&self) -> Vec<Port> {
+        self.session.inputs().iter().map(|outlet| port(outlet.name(), outlet.dtype())).collect()
+    }
+
+    /// What the graph declares of its outputs, in its order.
+    pub fn outputs(&self) -> Vec<Port> {
+        self.session.outputs().iter().map(|outlet| port(outlet.name(), outlet.dtype())).collect()
+    }
+
+    /// Runs the graph once and gives the named outputs in the order asked.
+    ///
+    /// # Errors
+    /// [`OnnxError::Run`] when a name or a shape is not the graph's, or an output is not floats.
+    pub fn run(&mut self, feeds: &[(&str, Input<'_>)], fetch: &[&str]) -> Result<Vec<ArrayD<f32>>, OnnxError> {
+        let path = &self.path;
+        let failed = |cause: ort::Error| OnnxError::Run { path: path.clone(), cause: cause.to_string() };
+        let mut inputs: Vec<(&str, ort::session::SessionInputValue<'_>)> = Vec::with_capacity(feeds.len());
+        for (name, feed) in feeds {
+            let value = match feed {
+                Input::Floats(array) => TensorRef::from_array_view(array.view()).map_err(failed)?.into(),
+                Input::Integer(number) => {
+                    ort::value::Tensor::from_array(ndarray::arr0(*number)).map_err(failed)?.into()
+                }
+            };
+            inputs.push((name, value));
+        }
+        let outputs = self.session.run(inputs).map_err(failed)?;
+        fetch
+            .iter()
+            .map(|name| {
+                let value = outputs.get(*name).ok_or_else(|| OnnxError::Run {
+                    path: path.clone(),
+                    cause: format!("it has no output called `{name}`"),
+                })?;
+                Ok(value.try_extract_array::<f32>().map_err(failed)?.to_owned())
+            })
+            .collect()
+    }
+}
+
+fn port(name: &str, kind: &ValueType) -> Port {
+    let (element, shape) = match kind {
+        ValueType::Tensor { ty, shape, .. } => (element_name(*ty), shape.to_vec()),
+        other => (format!("{other:?}"), Vec::new()),
+    };
+    Port { name: name.to_owned(), element, shape }
+}
+
+fn element_name(element: TensorElementType) -> String {
+    match element {
+        TensorElementType::Float32 => "float32".to_owned(),
+        TensorElementType::Int64 => "int64".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}

@@ -1,0 +1,11 @@
+//! Samples to speech: where on the line somebody talks, and how much of it there is.
+//!
+//! [`Vad`] is Silero's model, owned by one worker. [`SpeechFinder`] is one stream's state: it is pushed
+//! 16 kHz samples in pieces of any size and collects the speech. Digital silence, comfort noise, DTMF,
+//! ring-back and other call-progress tones are not speech; a test plays each of them.
+
+mod finder;
+mod vad;
+
+pub use finder::{Span, SpeechFinder, SpeechSettings};
+pub use vad::{Vad, VadError, VadState, WINDOW};

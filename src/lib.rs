@@ -5,7 +5,10 @@
 pub mod units;
 
 pub mod bytes;
+pub mod decision;
 pub mod gallery;
+pub mod onnx;
 pub mod samples;
+pub mod speech;
 pub mod store;
 pub mod voiceprint;

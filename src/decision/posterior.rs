@@ -40,6 +40,8 @@ pub struct Evidence<'a> {
     pub ratios: &'a [(UserId, Llr)],
     /// How much the caller has said.
     pub net_speech: Seconds,
+    /// Whether the audio is too bad for a mismatch to mean anything.
+    pub poor_audio: bool,
 }
 
 /// Why nothing could be decided.
@@ -101,7 +103,11 @@ pub struct Decision {
 /// [`NotFinite`] when the policy's own numbers leave the finite numbers; callers answer `unavailable`.
 pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
     let (candidates, nobody) = posteriors(evidence.ratios, policy.unknown_share)?;
-    let outcome = judge(&candidates, nobody, evidence.net_speech, policy);
+    let outcome = match judge(&candidates, nobody, evidence.net_speech, policy) {
+        // Noise makes every voice unlike its print: it can hide a user, it cannot make one.
+        Outcome::Unknown if evidence.poor_audio => Outcome::Inconclusive(Reason::PoorAudio),
+        outcome => outcome,
+    };
     Ok(Decision { outcome, candidates, nobody })
 }
 
@@ -152,7 +158,7 @@ mod tests {
     }
 
     fn decided(ratios: &[(UserId, Llr)], net: f64) -> Decision {
-        let evidence = Evidence { ratios, net_speech: Seconds::new(net) };
+        let evidence = Evidence { ratios, net_speech: Seconds::new(net), poor_audio: false };
         decide(&evidence, &Policy::default()).unwrap()
     }
 
@@ -188,6 +194,17 @@ mod tests {
     fn too_little_speech_decides_nothing_however_well_it_fits() {
         let roster = roster(&[7.0]);
         assert_eq!(decided(&roster, 0.9).outcome, Outcome::Inconclusive(Reason::TooLittleSpeech));
+    }
+
+    #[test]
+    fn bad_audio_is_never_proof_that_nobody_is_known() {
+        let (stranger, user) = (roster(&[-6.0]), roster(&[7.0]));
+        let heard = |ratios| {
+            let evidence = Evidence { ratios, net_speech: Seconds::new(6.0), poor_audio: true };
+            decide(&evidence, &Policy::default()).unwrap().outcome
+        };
+        assert_eq!(heard(&stranger), Outcome::Inconclusive(Reason::PoorAudio));
+        assert_eq!(heard(&user), Outcome::Identified(user[0].0));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, Array3, s};
+use ndarray::{Array2, Array3, Axis};
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 
 /// Every constant of the front end, as a model's card gives them.
@@ -106,7 +106,7 @@ impl Ge2eMel {
         let mut out = Array3::zeros((windows.len(), frames, mels));
         for (mut cut, window) in out.outer_iter_mut().zip(windows) {
             let start = window.start / hop;
-            cut.assign(&utterance.slice(s![start..start + frames, ..]));
+            cut.assign(&utterance.slice_axis(Axis(0), (start..start + frames).into()));
         }
         out
     }

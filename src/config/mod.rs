@@ -1,0 +1,232 @@
+//! The configuration: defaults, then `voxline.toml`, then `VOXLINE_*` in the environment, then flags.
+//!
+//! Everything is read as text by key, checked once, and becomes a [`Config`]; the program never sees a
+//! raw value. All faults are listed at once, each with where it came from, and stop the start: a
+//! setting that is wrong is never replaced by a default.
+
+mod home;
+mod sources;
+
+pub use home::Home;
+pub use sources::{Fault, Faults, Sources};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::bytes::Limits;
+use crate::decision::Policy;
+use crate::gallery::QdrantSettings;
+use crate::units::Seconds;
+use crate::voiceprint::ModelId;
+
+use sources::Reader;
+
+/// Every key there is, with what it is for: `voxline.toml` in dotted form, the environment as
+/// `VOXLINE_` and the key in capitals with `_` for the dots.
+pub const KEYS: &[(&str, &str)] = &[
+    ("data_dir", "where the store lies (default ./data)"),
+    ("models_dir", "the folder with the models' cards (default: found beside the program or here)"),
+    ("ort_lib", "ONNX Runtime's shared library (default: found beside the program or in runtime/)"),
+    ("model", "the speaker model's id (default ge2e)"),
+    ("listen", "address and port to serve on (default 127.0.0.1:8080)"),
+    ("public_url", "how the outside world reaches this service, as in https://id.example.com"),
+    ("inference.threads", "threads that run models (default: one a core)"),
+    ("inference.capacity", "live calls and requests admitted at a time (default 64)"),
+    ("limits.upload_mb", "largest upload in megabytes (default 64)"),
+    ("limits.audio_minutes", "longest recording in minutes (default 30)"),
+    ("limits.call_minutes", "longest live call in minutes (default 240)"),
+    ("decision.unknown_share", "share of calls whose caller is on no roster (default 0.5)"),
+    ("decision.accept", "posterior needed to name a caller (default 0.99)"),
+    ("decision.reject", "posterior of nobody at which a caller is unknown early (default 0.99)"),
+    ("decision.enough_speech_seconds", "speech after which a caller not named is unknown (default 4)"),
+    ("enrollment.minimum_speech_seconds", "speech needed to enrol (default 6)"),
+    ("gallery.backend", "embedded (default) or qdrant"),
+    ("gallery.qdrant_url", "Qdrant's gRPC address, as in http://127.0.0.1:6334"),
+    ("gallery.qdrant_api_key", "Qdrant's API key"),
+    ("gallery.qdrant_collection", "prefix of the collections (default voxline)"),
+    ("gallery.qdrant_timeout_seconds", "how long Qdrant may take (default 2)"),
+    ("twilio.auth_token", "checks the signature of Twilio's media streams"),
+];
+
+/// Keys whose values are never shown.
+const SECRETS: &[&str] = &["gallery.qdrant_api_key", "twilio.auth_token"];
+
+/// Where voiceprints are searched.
+#[derive(Debug, Clone)]
+pub enum GalleryChoice {
+    /// In this process.
+    Embedded,
+    /// In a Qdrant server.
+    Qdrant(QdrantSettings),
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the store lies.
+    pub data_dir: PathBuf,
+    /// The models' folder, when it was named.
+    pub models_dir: Option<PathBuf>,
+    /// ONNX Runtime's library, when it was named.
+    pub ort_lib: Option<PathBuf>,
+    /// The speaker model.
+    pub model: ModelId,
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// How the outside world reaches this service, without a slash at its end.
+    pub public_url: Option<String>,
+    /// Threads that run models.
+    pub threads: usize,
+    /// Calls and requests admitted at a time.
+    pub capacity: usize,
+    /// Bounds on uploads and recordings.
+    pub limits: Limits,
+    /// The longest live call.
+    pub longest_call: Seconds,
+    /// What a decision needs.
+    pub policy: Policy,
+    /// Speech needed to enrol.
+    pub enrolment_speech: Seconds,
+    /// Where voiceprints are searched.
+    pub gallery: GalleryChoice,
+    /// Checks Twilio's signatures.
+    pub twilio_auth_token: Option<SecretString>,
+}
+
+impl Config {
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// [`Faults`]: everything that is wrong, at once.
+    pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        let mut read = Reader::open(sources);
+        let config = Self {
+            data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
+            models_dir: read.text("models_dir").map(PathBuf::from),
+            ort_lib: read.text("ort_lib").map(PathBuf::from),
+            model: ModelId::new(read.text("model").unwrap_or_else(|| "ge2e".to_owned())),
+            listen: read.parsed("listen", "an address with a port, as in 127.0.0.1:8080", default_listen()),
+            public_url: read.url("public_url"),
+            threads: read.count("inference.threads", 1..=256, cores()),
+            capacity: read.count("inference.capacity", 1..=100_000, 64),
+            limits: Limits {
+                max_bytes: read.count("limits.upload_mb", 1..=4096, 64) as u64 * 1024 * 1024,
+                max_duration: minutes(read.number("limits.audio_minutes", 0.1..=1440.0, 30.0)),
+            },
+            longest_call: minutes(read.number("limits.call_minutes", 0.1..=1440.0, 240.0)),
+            policy: policy(&mut read),
+            enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
+            gallery: gallery(&mut read),
+            twilio_auth_token: read.text("twilio.auth_token").map(SecretString::from),
+        };
+        read.finish(config)
+    }
+}
+
+fn policy(read: &mut Reader) -> Policy {
+    let usual = Policy::default();
+    Policy {
+        unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
+        accept: read.number("decision.accept", 0.5..=0.999_999, usual.accept),
+        reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
+        minimum_speech: usual.minimum_speech,
+        enough_speech: seconds(read.number(
+            "decision.enough_speech_seconds",
+            1.0..=60.0,
+            usual.enough_speech.get(),
+        )),
+    }
+}
+
+fn gallery(read: &mut Reader) -> GalleryChoice {
+    let backend = read.one_of("gallery.backend", &["embedded", "qdrant"], "embedded");
+    let url = read.url("gallery.qdrant_url");
+    let settings = QdrantSettings {
+        url: url.clone().unwrap_or_default(),
+        api_key: read.text("gallery.qdrant_api_key").map(SecretString::from),
+        collection: read.text("gallery.qdrant_collection").unwrap_or_else(|| "voxline".to_owned()),
+        timeout: Duration::from_secs_f64(read.number("gallery.qdrant_timeout_seconds", 0.05..=60.0, 2.0)),
+    };
+    if backend == "embedded" {
+        return GalleryChoice::Embedded;
+    }
+    if url.is_none() {
+        read.fault("gallery.qdrant_url", "gallery.backend is qdrant, but no address is given".to_owned());
+    }
+    GalleryChoice::Qdrant(settings)
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(256)
+}
+
+fn seconds(value: f64) -> Seconds {
+    Seconds::checked(value).unwrap_or(Seconds::ZERO)
+}
+
+fn minutes(value: f64) -> Seconds {
+    seconds(value * 60.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Sources {
+        Sources {
+            file: Some(("voxline.toml".into(), file.to_owned())),
+            environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            flags: flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+        let file = "listen = \"127.0.0.1:1\"\n[decision]\naccept = 0.9\n[inference]\ncapacity = 7";
+        let environment = [("VOXLINE_LISTEN", "127.0.0.1:2"), ("VOXLINE_DECISION_ACCEPT", "0.95")];
+        let config = Config::load(&sources(file, &environment, &[("listen", "127.0.0.1:3")])).unwrap();
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(config.policy.accept, 0.95);
+        assert_eq!(config.capacity, 7);
+        assert_eq!(config.policy.unknown_share, 0.5);
+    }
+
+    #[test]
+    fn every_fault_is_listed_at_once_with_where_it_came_from() {
+        let file = "colour = \"red\"\n[decision]\naccept = \"much\"\n[gallery]\nbackend = \"qdrant\"";
+        let environment = [("VOXLINE_INFERENCE_THREADS", "0"), ("VOXLINE_DECISION_ACEPT", "1")];
+        let faults = Config::load(&sources(file, &environment, &[("listen", "here")])).unwrap_err().to_string();
+        for part in [
+            "`colour` (voxline.toml)",
+            "`decision.accept` (voxline.toml)",
+            "`gallery.qdrant_url`",
+            "`inference.threads` (VOXLINE_INFERENCE_THREADS)",
+            "VOXLINE_DECISION_ACEPT",
+            "did you mean VOXLINE_DECISION_ACCEPT?",
+            "`listen` (flag)",
+        ] {
+            assert!(faults.contains(part), "{part} is not in:\n{faults}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_shown_neither_in_a_fault_nor_by_debug() {
+        let file = "[twilio]\nauth_token = \"hunter2\"\n[gallery]\nqdrant_api_key = 12345678";
+        let loaded = Config::load(&sources(file, &[], &[]));
+        let shown = format!("{loaded:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("12345678"), "{shown}");
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let faults = Config::load(&sources("listen = [", &[], &[])).unwrap_err().to_string();
+        assert!(faults.contains("voxline.toml") && faults.contains("line 1"), "{faults}");
+    }
+}

@@ -1,0 +1,136 @@
+//! What can go wrong at the switchboard, sorted by who can do something about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::bytes::DecodeError;
+use crate::decision::CalibrationError;
+use crate::engine::{Busy, EngineError};
+use crate::gallery::GalleryError;
+use crate::samples::SamplesError;
+use crate::store::StoreError;
+use crate::units::{DialedNumber, UserId};
+use crate::verdict::{HearError, ListenError};
+use crate::voiceprint::CardError;
+
+/// Why the switchboard did not open.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The models' folder or ONNX Runtime was not found.
+    #[error("{what} was not found in any of: {}; run `make provision` in the project, or name it with {flag}", list(.looked_in))]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+        /// Where.
+        looked_in: Vec<PathBuf>,
+        /// How to say where it is.
+        flag: &'static str,
+    },
+    /// A model is missing or not what its card says.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The calibration is missing or fitted for another model.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+    /// A model could not be loaded.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gallery's settings are wrong.
+    #[error(transparent)]
+    Gallery(#[from] GalleryError),
+}
+
+/// Why something asked of the switchboard was not done.
+#[derive(Debug, Error)]
+pub enum BoardError {
+    /// The dialed number is not one of ours.
+    #[error("{} is not a number of this deployment; add it with `voxline number add {}`", .0.as_e164(), .0.as_e164())]
+    UnknownNumber(DialedNumber),
+    /// There is no such user.
+    #[error("there is no user {0}; `voxline user list --number N` shows who there is")]
+    UnknownUser(UserId),
+    /// No audio was given.
+    #[error("no audio was given: an enrolment needs at least one recording")]
+    NoClips,
+    /// More audio than one request may bring.
+    #[error("{given} recordings at once; at most {most} are taken, send the others in a second enrolment")]
+    TooManyClips {
+        /// How many came.
+        given: usize,
+        /// How many are taken.
+        most: usize,
+    },
+    /// The recording cannot be decoded.
+    #[error("{name}: {cause}")]
+    Decode {
+        /// Which recording.
+        name: String,
+        /// What is wrong with it.
+        cause: DecodeError,
+    },
+    /// The audio has a shape that cannot be listened to.
+    #[error("{name}: {cause}")]
+    Shape {
+        /// Which recording or stream.
+        name: String,
+        /// What is wrong with it.
+        cause: SamplesError,
+    },
+    /// The call has gone on for longer than calls may.
+    #[error("the call has lasted longer than {minutes:.0} minutes, the longest this service follows")]
+    CallTooLong {
+        /// The limit.
+        minutes: f64,
+    },
+    /// As much is being analysed as this machine can bear.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The analysis failed: a fault of ours.
+    #[error("the analysis failed: {0}")]
+    Analysis(String),
+}
+
+impl BoardError {
+    /// A fault while hearing the recording called `name`, sorted.
+    pub(super) fn hearing(name: &str, fault: HearError) -> Self {
+        match fault {
+            HearError::Decode(cause) => Self::Decode { name: name.to_owned(), cause },
+            HearError::Listen(fault) => Self::listening(name, fault),
+        }
+    }
+
+    /// A fault while listening to `name`, sorted.
+    pub(super) fn listening(name: &str, fault: ListenError) -> Self {
+        match fault {
+            ListenError::Samples(cause) => Self::Shape { name: name.to_owned(), cause },
+            ListenError::Vad(cause) => Self::Analysis(cause.to_string()),
+            ListenError::Extract(cause) => Self::Analysis(cause.to_string()),
+        }
+    }
+
+    /// How long to wait before asking again, when that helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(busy) => Some(busy.retry_after),
+            _ => None,
+        }
+    }
+}
+
+impl From<EngineError> for BoardError {
+    fn from(fault: EngineError) -> Self {
+        Self::Analysis(fault.to_string())
+    }
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,139 @@
+//! A look and a dialed number to an identification.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use crate::decision::{Evidence, Reason, decide};
+use crate::engine::Permit;
+use crate::gallery::Query;
+use crate::units::{DialedNumber, Llr, UserId};
+use crate::verdict::{Identification, Look, MARKS, hear};
+
+use super::error::BoardError;
+use super::keeper::{KeeperError, Roster};
+use super::open::Switchboard;
+
+impl Switchboard {
+    /// Identifies the speaker of a recording among the users of `number`. With `stream`, also gives
+    /// what would have been said on a live call at each mark of net speech; the last one is final.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the number is not ours or the recording cannot be heard. A part that fails
+    /// later makes the identification `inconclusive` (`unavailable`), never an error and never a name.
+    pub async fn identify(
+        &self,
+        admitted: &Permit,
+        number: &DialedNumber,
+        recording: ClipBytes,
+        channel: Option<u16>,
+        stream: bool,
+    ) -> Result<Vec<Identification>, BoardError> {
+        self.known_number(number).await?;
+        let (limits, marks): (_, &[f64]) = (self.limits, if stream { MARKS } else { &[] });
+        let ClipBytes { name, bytes } = recording;
+        let heard =
+            self.engine.run(admitted, move |analyst| hear(analyst, bytes, channel, &limits, marks)).await?;
+        let heard = heard.map_err(|fault| BoardError::hearing(&name, fault))?;
+        let last = heard.looks.len().saturating_sub(1);
+        let mut said = Vec::with_capacity(heard.looks.len());
+        for (at, look) in heard.looks.iter().enumerate() {
+            said.push(self.answer(number, look, at == last).await);
+        }
+        Ok(said)
+    }
+
+    /// What a look says about the speaker. Always answers: a failing part makes it `unavailable`.
+    pub(super) async fn answer(&self, number: &DialedNumber, look: &Look, is_final: bool) -> Identification {
+        let mut said = Identification::inconclusive(
+            number.clone(),
+            self.card.id().clone(),
+            self.calibration.id.clone(),
+            Reason::TooLittleSpeech,
+        );
+        said.net_speech_seconds = look.net_speech.get();
+        said.quality = look.quality;
+        said.timing_ms = look.timing;
+        said.is_final = is_final;
+        match self.judge(number, look, &mut said).await {
+            Ok(Some(decided)) => decided,
+            Ok(None) => said,
+            Err(fault) => {
+                tracing::error!(number = ?number, %fault, "identification unavailable: {fault}");
+                metrics::counter!("voxline_identification_faults_total").increment(1);
+                said.reason = Some(Reason::Unavailable);
+                said
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        number: &DialedNumber,
+        look: &Look,
+        said: &mut Identification,
+    ) -> Result<Option<Identification>, KeeperError> {
+        let started = Instant::now();
+        let roster = self.keeper.roster(number).await?;
+        if roster.names.is_empty() {
+            said.reason = Some(Reason::EmptyRoster);
+            return Ok(None);
+        }
+        if look.views.is_empty() {
+            return Ok(None);
+        }
+        let ratios = self.ratios(number, look, &roster).await?;
+        said.timing_ms.search = started.elapsed().as_secs_f64() * 1e3;
+        let Some(ratios) = ratios else {
+            said.reason = Some(Reason::Unavailable);
+            return Ok(None);
+        };
+        let started = Instant::now();
+        let poor_audio = look.quality.is_some_and(|quality| quality.is_poor());
+        let evidence = Evidence { ratios: &ratios, net_speech: look.net_speech, poor_audio };
+        let Ok(decision) = decide(&evidence, &self.policy) else {
+            said.reason = Some(Reason::Unavailable);
+            return Ok(None);
+        };
+        let mut decided = said.clone().decided(&decision, &roster.names, look.net_speech);
+        decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
+        Ok(Some(decided))
+    }
+
+    /// The ratio of each user: by the view of the call's own kind where the user has such a print, by
+    /// the next view where not. `None` when a score left the finite numbers.
+    async fn ratios(
+        &self,
+        number: &DialedNumber,
+        look: &Look,
+        roster: &Roster,
+    ) -> Result<Option<Vec<(UserId, Llr)>>, KeeperError> {
+        let mut judged = HashSet::new();
+        let mut ratios = Vec::new();
+        for view in &look.views {
+            let query = Query {
+                number: number.clone(),
+                model: view.model.clone(),
+                bandwidth: view.bandwidth,
+                probe: view.embedding.clone(),
+            };
+            let curve = self.calibration.curve(view.bandwidth);
+            for hit in self.keeper.search(&query).await? {
+                // A hit that is not on the roster we read is a change in between: the next look sees it.
+                if !roster.names.contains_key(&hit.user) || !judged.insert(hit.user) {
+                    continue;
+                }
+                let Ok(llr) = curve.llr(hit.cosine, look.net_speech) else { return Ok(None) };
+                ratios.push((hit.user, llr));
+            }
+        }
+        Ok(Some(ratios))
+    }
+}
+
+/// A recording with the name it is called by in messages.
+pub struct ClipBytes {
+    /// A file name, or "upload".
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}

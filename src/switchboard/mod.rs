@@ -1,0 +1,22 @@
+//! The switchboard: what the command line and the network share. It joins store, engine, gallery and
+//! decision, and knows neither flags nor HTTP.
+//!
+//! - [`Switchboard::identify`]: a recording and a dialed number to an [`Identification`];
+//! - [`Switchboard::enrol`]: a user's clips and their consent to an [`EnrolmentReport`];
+//! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio.
+
+mod call;
+mod enrol;
+mod error;
+mod identify;
+mod keeper;
+mod open;
+
+pub use call::{CallStart, CallUpdate, LiveCall};
+pub use enrol::{EnrolmentQuality, EnrolmentReport, Issue, IssueCode};
+pub use error::{BoardError, OpenError};
+pub use identify::ClipBytes;
+pub use keeper::{Keeper, Roster};
+pub use open::{Installed, Switchboard, installed};
+
+pub use crate::verdict::Identification;

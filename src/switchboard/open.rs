@@ -1,0 +1,192 @@
+//! Opening the switchboard: everything is found, checked and loaded before the first caller.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::bytes::Limits;
+use crate::config::{Config, GalleryChoice, Home};
+use crate::decision::{Calibration, Policy};
+use crate::engine::{Engine, Models, Permit};
+use crate::gallery::{EmbeddedGallery, Gallery, QdrantGallery};
+use crate::store::Store;
+use crate::units::{DialedNumber, Seconds, UserId};
+use crate::voiceprint::{Card, ModelId};
+
+use super::call::CallUpdate;
+use super::error::{BoardError, OpenError};
+use super::keeper::Keeper;
+
+/// Updates a slow listener may fall behind before it misses some.
+const UPDATE_BACKLOG: usize = 256;
+
+/// Everything a call needs, opened and checked.
+pub struct Switchboard {
+    pub(super) store: Store,
+    pub(super) engine: Engine,
+    pub(super) keeper: Keeper,
+    pub(super) card: Card,
+    pub(super) calibration: Calibration,
+    pub(super) policy: Policy,
+    pub(super) limits: Limits,
+    pub(super) longest_call: Seconds,
+    pub(super) enrolment_speech: Seconds,
+    pub(super) updates: broadcast::Sender<CallUpdate>,
+}
+
+/// The files a deployment runs on, found but not yet loaded.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// The folder of the models' cards.
+    pub models_dir: PathBuf,
+    /// ONNX Runtime.
+    pub library: PathBuf,
+}
+
+/// Finds the models' folder and ONNX Runtime.
+///
+/// # Errors
+/// [`OpenError::Missing`] saying what was looked for, where, and how to get it.
+pub fn installed(config: &Config) -> Result<Installed, OpenError> {
+    let home = Home::find(config);
+    let missing = |what, flag| {
+        move |looked_in: &[PathBuf]| OpenError::Missing { what, looked_in: looked_in.to_vec(), flag }
+    };
+    let models_dir = home.models().map_err(missing("the folder with the models' cards", "--models-dir"))?;
+    let library = home.library().map_err(missing("ONNX Runtime", "--ort-lib"))?;
+    Ok(Installed { models_dir: models_dir.to_owned(), library: library.to_owned() })
+}
+
+impl Installed {
+    /// The card of a speaker model.
+    ///
+    /// # Errors
+    /// [`OpenError::Card`] when there is no such model or its card is not valid.
+    pub fn card(&self, model: &ModelId) -> Result<Card, OpenError> {
+        Ok(Card::read(&self.models_dir.join(model.as_str()))?)
+    }
+
+    /// The engine's files for a model, each checked against its hash.
+    ///
+    /// # Errors
+    /// [`OpenError::Card`] when a file is missing or another than its card describes.
+    pub fn models(&self, card: &Card) -> Result<Models, OpenError> {
+        card.check_files()?;
+        let vad_graph = vad_graph(&self.models_dir.join("silero_vad"))?;
+        Ok(Models { library: self.library.clone(), vad_graph, card: card.clone() })
+    }
+}
+
+/// The speech detector's graph, checked against the hash its card gives.
+fn vad_graph(folder: &Path) -> Result<PathBuf, OpenError> {
+    use crate::voiceprint::{CardError, check_sha256};
+
+    let path = folder.join("card.toml");
+    let malformed = |cause: String| CardError::Malformed { path: path.clone(), cause };
+    let text = std::fs::read_to_string(&path).map_err(|cause| malformed(cause.to_string()))?;
+    let card: toml::Table = text.parse().map_err(|cause: toml::de::Error| malformed(cause.to_string()))?;
+    let part = |key| card.get("graph").and_then(|graph| graph.get(key)).and_then(toml::Value::as_str);
+    let (Some(file), Some(sha256)) = (part("file"), part("sha256")) else {
+        return Err(malformed("[graph] needs `file` and `sha256`".to_owned()).into());
+    };
+    let graph = folder.join(file);
+    check_sha256(&graph, sha256)?;
+    Ok(graph)
+}
+
+impl Switchboard {
+    /// Opens the store, checks and loads the models, and connects the gallery.
+    ///
+    /// # Errors
+    /// [`OpenError`] saying what is missing or wrong and how to put it right.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let store = Store::open(&config.data_dir.join("voxline.db")).await?;
+        let found = installed(config)?;
+        let card = found.card(&config.model)?;
+        let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
+        let models = found.models(&card)?;
+        let engine = Engine::start(&models, config.threads, config.capacity)?;
+        let gallery: Arc<dyn Gallery> = match &config.gallery {
+            GalleryChoice::Embedded => Arc::new(EmbeddedGallery::new()),
+            GalleryChoice::Qdrant(settings) => Arc::new(QdrantGallery::connect(settings.clone())?),
+        };
+        let keeper = Keeper::new(store.clone(), gallery, card.id().clone());
+        let policy = Policy { minimum_speech: card.minimum_net_speech(), ..config.policy };
+        Ok(Self {
+            store,
+            engine,
+            keeper,
+            card,
+            calibration,
+            policy,
+            limits: config.limits,
+            longest_call: config.longest_call,
+            enrolment_speech: config.enrolment_speech,
+            updates: broadcast::channel(UPDATE_BACKLOG).0,
+        })
+    }
+
+    /// The system of record.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The speaker model in use.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The calibration in use.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The bounds on uploads and recordings.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The inference engine, for its load.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Asks to be admitted: nothing is analysed without a permit.
+    ///
+    /// # Errors
+    /// [`BoardError::Busy`] when as much is going on as this machine can bear.
+    pub fn admit(&self) -> Result<Permit, BoardError> {
+        Ok(self.engine.admit()?)
+    }
+
+    /// What every call comes to, as it comes.
+    pub fn updates(&self) -> broadcast::Receiver<CallUpdate> {
+        self.updates.subscribe()
+    }
+
+    /// Whether a call would be served now.
+    ///
+    /// # Errors
+    /// What stands in the way, in words.
+    pub async fn ready(&self) -> Result<(), String> {
+        self.store.check().await.map_err(|fault| fault.to_string())?;
+        self.keeper.gallery().ready().await.map_err(|fault| fault.to_string())
+    }
+
+    /// An error unless `number` is one of ours.
+    pub(super) async fn known_number(&self, number: &DialedNumber) -> Result<(), BoardError> {
+        match self.store.number(number).await? {
+            Some(_) => Ok(()),
+            None => Err(BoardError::UnknownNumber(number.clone())),
+        }
+    }
+
+    /// An error unless there is such a user.
+    pub(super) async fn known_user(&self, user: UserId) -> Result<(), BoardError> {
+        match self.store.user(user).await? {
+            Some(_) => Ok(()),
+            None => Err(BoardError::UnknownUser(user)),
+        }
+    }
+}

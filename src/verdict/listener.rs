@@ -1,0 +1,201 @@
+//! One call's ears: decoded audio in, looks out, the same whatever the pieces it came in.
+
+use std::time::Instant;
+
+use thiserror::Error;
+
+use crate::engine::Analyst;
+use crate::samples::{self, Intake, SamplesError};
+use crate::speech::{SpeechFinder, SpeechSettings, VadError, WINDOW};
+use crate::units::{Hertz, Seconds};
+use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
+
+use super::identification::{Quality, TimingMs};
+
+/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, sparse
+/// later. Each look embeds all the speech so far, so overlapping windows are never counted as
+/// independent evidence; the marks bound what that costs.
+pub const MARKS: &[f64] = &[1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0];
+
+/// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a
+/// telephone leaves up there, after resampling, lies below -60 dB.
+const WIDE_SHARE: f64 = 1e-4;
+
+/// Why a stream could not be followed.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The audio has a shape that cannot be listened to.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// The speech detector failed.
+    #[error(transparent)]
+    Vad(#[from] VadError),
+    /// The speaker model failed.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+}
+
+/// What was heard up to some moment.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// How much speech there was.
+    pub net_speech: Seconds,
+    /// How good it was; `None` when there was none.
+    pub quality: Option<Quality>,
+    /// The voice: in the call's own bandwidth first; a wide-band call is also heard through a simulated
+    /// telephone, for users who have only ever been heard on one. Empty when there was too little.
+    pub views: Vec<Voiceprint>,
+    /// The work so far (`search` and `decide` are not the listener's).
+    pub timing: TimingMs,
+}
+
+/// Follows one stream of audio.
+pub struct Listener {
+    intake: Intake,
+    finder: SpeechFinder,
+    fresh: Vec<f32>,
+    marks: &'static [f64],
+    narrow_source: bool,
+    timing: TimingMs,
+}
+
+impl Listener {
+    /// Ears for audio of this rate and number of channels; two channels need the caller's named.
+    /// `marks` ([`MARKS`] or none) are the amounts of net speech at which [`Listener::push`] takes a look.
+    ///
+    /// # Errors
+    /// [`ListenError::Samples`] when the rate or the channels cannot be listened to.
+    pub fn new(
+        rate: Hertz,
+        channels: u16,
+        channel: Option<u16>,
+        marks: &'static [f64],
+    ) -> Result<Self, ListenError> {
+        Ok(Self {
+            intake: Intake::new(rate, channels, channel)?,
+            finder: SpeechFinder::new(SpeechSettings::default()),
+            fresh: Vec::new(),
+            marks,
+            narrow_source: rate.0 <= 8_000,
+            timing: TimingMs::default(),
+        })
+    }
+
+    /// Takes the next interleaved samples and gives a look for each mark that was passed.
+    ///
+    /// # Errors
+    /// [`ListenError`] when the audio or a model fails.
+    pub fn push(&mut self, analyst: &mut Analyst, interleaved: &[f32]) -> Result<Vec<Look>, ListenError> {
+        let started = Instant::now();
+        self.fresh.clear();
+        self.intake.push(interleaved, &mut self.fresh);
+        self.timing.decode += milliseconds(started);
+        self.hear(analyst)
+    }
+
+    /// Ends the stream and takes the last look.
+    ///
+    /// # Errors
+    /// [`ListenError`] when a model fails.
+    pub fn finish(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+        self.fresh.clear();
+        self.intake.finish(&mut self.fresh);
+        self.marks = &[];
+        self.hear(analyst)?;
+        let started = Instant::now();
+        self.finder.finish(&mut analyst.vad)?;
+        self.timing.vad += milliseconds(started);
+        self.look(analyst)
+    }
+
+    /// Adds time spent decoding before the samples came here.
+    pub fn spent_decoding(&mut self, milliseconds: f64) {
+        self.timing.decode += milliseconds;
+    }
+
+    /// How much audio was heard, speech or not.
+    pub fn heard(&self) -> Seconds {
+        self.finder.heard()
+    }
+
+    /// How much of it was speech.
+    pub fn net_speech(&self) -> Seconds {
+        self.finder.net_speech()
+    }
+
+    /// The speech so far (16 kHz).
+    pub fn speech(&self) -> &[f32] {
+        self.finder.speech()
+    }
+
+    fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Look>, ListenError> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let mut looks = Vec::new();
+        // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
+        for piece in fresh.chunks(WINDOW) {
+            let started = Instant::now();
+            self.finder.push(&mut analyst.vad, piece)?;
+            self.timing.vad += milliseconds(started);
+            if self.passed_a_mark() {
+                looks.push(self.look(analyst)?);
+            }
+        }
+        self.fresh = fresh;
+        Ok(looks)
+    }
+
+    fn passed_a_mark(&mut self) -> bool {
+        let net = self.finder.net_speech().get();
+        let passed = self.marks.iter().take_while(|mark| net >= **mark).count();
+        self.marks = &self.marks[passed..];
+        passed > 0
+    }
+
+    fn look(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+        let started = Instant::now();
+        let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
+        let quality = (!speech.is_empty()).then(|| self.quality(speech));
+        let mut views = Vec::new();
+        if let Some(quality) = quality
+            && net_speech >= analyst.extractor.card().minimum_net_speech()
+        {
+            views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
+        }
+        self.timing.embed += milliseconds(started);
+        Ok(Look { net_speech, quality, views, timing: self.timing })
+    }
+
+    fn quality(&self, speech: &[f32]) -> Quality {
+        let wide = !self.narrow_source && samples::share_above_4_khz(speech) >= WIDE_SHARE;
+        Quality {
+            bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
+            snr_db: self.finder.snr_db(),
+            clipping: samples::clipping_share(speech),
+            overlap: None,
+        }
+    }
+}
+
+/// The voiceprint of some speech in its own bandwidth and, when that is wide, through a simulated
+/// telephone as well.
+fn embed_views(
+    analyst: &mut Analyst,
+    speech: &[f32],
+    net_speech: Seconds,
+    bandwidth: Bandwidth,
+) -> Result<Vec<Voiceprint>, ExtractError> {
+    let model = analyst.extractor.card().id().clone();
+    let print = |embedding, bandwidth| Voiceprint { embedding, model: model.clone(), bandwidth, net_speech };
+    let own = print(analyst.extractor.embed(speech)?, bandwidth);
+    if bandwidth == Bandwidth::Narrow {
+        return Ok(vec![own]);
+    }
+    let mut phoned = samples::telephone(speech);
+    let narrow = analyst.extractor.embed(&phoned);
+    zeroize::Zeroize::zeroize(&mut phoned);
+    Ok(vec![own, print(narrow?, Bandwidth::Narrow)])
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

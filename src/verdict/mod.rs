@@ -1,0 +1,13 @@
+//! What is said of a call: the listener that follows its audio, and the identification it comes to.
+//!
+//! [`Listener`] is one call's or one file's ears: pushed decoded audio in pieces of any size, it finds
+//! the speech and, at fixed marks of net speech, takes a [`Look`]: voiceprints and quality so far.
+//! [`Identification`] is the document that every door gives alike: command line, HTTP, WebSocket.
+
+mod identification;
+mod listener;
+mod recording;
+
+pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
+pub use listener::{ListenError, Listener, Look, MARKS};
+pub use recording::{HearError, Recording, hear};

@@ -1,2 +1,25 @@
-//! PCM frames to 16 kHz mono samples.
-pub const RATE: crate::units::Hertz = crate::units::Hertz(16_000);
+//! PCM frames to 16 kHz mono samples: the second room of a call's journey.
+//!
+//! Every model hears 16 kHz mono. [`Intake`] makes that of any accepted rate and of the one channel
+//! that holds the caller; [`load`] does it for a whole file. [`telephone`] puts a wide-band recording
+//! through a simulated telephone, so that a voice enrolled in a browser can be compared with a call,
+//! and the measures of [`quality`] say whether a recording is worth comparing at all.
+//!
+//! Architecture invariant: what comes out depends on the samples alone, never on the sizes of the
+//! pieces they came in; sample `n` of the output is the sound at `n / 16000` seconds of the input.
+
+mod clip;
+mod intake;
+pub mod quality;
+mod resample;
+mod telephone;
+
+pub use clip::{Clip, LoadError, load};
+pub use intake::{Intake, SamplesError};
+pub use resample::Resampler;
+pub use telephone::telephone;
+
+use crate::units::Hertz;
+
+/// The sampling rate of everything behind this room.
+pub const RATE: Hertz = Hertz(16_000);

@@ -1,0 +1,304 @@
+//! FLAC, MP3, Ogg and WebM: containers and codecs borrowed from Symphonia, Opus from ropus.
+//!
+//! Neither crate promises never to panic on hostile bytes, so every call into them is contained: a
+//! panic becomes a [`DecodeError`] and the borrowed decoder is not called again.
+
+use std::io::{Cursor, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::packet::Packet;
+use symphonia::default::formats::{FlacReader, MkvReader, MpaReader, OggReader};
+
+use super::opus::{self, OpusPackets};
+use super::{Container, DecodeError, Format, MOST_CHANNELS};
+use crate::units::{Hertz, Seconds};
+
+/// A file of packets, decoded one packet at a time.
+pub(super) struct PacketSource {
+    container: Container,
+    reader: Box<dyn FormatReader>,
+    track: u32,
+    codec: Codec,
+    format: Format,
+    announced: Option<Seconds>,
+    exact_frames: Option<u64>,
+    frames: u64,
+    truncated: bool,
+}
+
+enum Codec {
+    Symphonia(Box<dyn AudioDecoder>),
+    Opus(Box<OpusPackets>),
+}
+
+/// What came of asking the container for a packet.
+enum Next {
+    Packet(Packet),
+    End,
+    /// The bytes end where the container says there should be more.
+    Cut,
+}
+
+impl PacketSource {
+    /// Reads the header of `bytes`, which begin as `container`.
+    pub(super) fn open(container: Container, bytes: Vec<u8>) -> Result<Self, DecodeError> {
+        let length = bytes.len() as u64;
+        let counted = states_its_length(container, &bytes);
+        let header = |cause: String| DecodeError::Header {
+            container,
+            at: length,
+            cause,
+        };
+        let opened = catch_unwind(AssertUnwindSafe(|| read_header(container, bytes)));
+        let reader = match opened {
+            Ok(Ok(reader)) => reader,
+            Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
+                return Err(header("the file ends before its first packet of audio".into()));
+            }
+            Ok(Err(Error::Unsupported(what))) => {
+                return Err(DecodeError::Unsupported {
+                    what: format!("{container} with {what}"),
+                    at: 0,
+                });
+            }
+            Ok(Err(fault)) => return Err(header(fault.to_string())),
+            Err(_) => return Err(header("its reader gave up on it".into())),
+        };
+        let Some((track, params)) = audio_track(reader.as_ref()) else {
+            // A codec that Symphonia does not even name leaves no audio track at all.
+            let what = format!("the codec of this {container} file");
+            return Err(DecodeError::Unsupported { what, at: 0 });
+        };
+        let (codec, format) = open_codec(container, &params).map_err(|fault| match fault {
+            Refusal::Codec => DecodeError::Unsupported {
+                what: format!("the codec of this {container} file ({})", codec_name(&params)),
+                at: 0,
+            },
+            Refusal::Channels(channels) => DecodeError::Channels { channels },
+            Refusal::Header(cause) => header(cause),
+        })?;
+        let exact_frames = (container == Container::Flac || (container == Container::Mp3 && counted))
+            .then(|| {
+                reader
+                    .tracks()
+                    .iter()
+                    .find(|t| t.id == track)
+                    .and_then(|t| t.num_frames)
+            })
+            .flatten()
+            .filter(|&frames| frames > 0);
+        let announced = if container == Container::Mp3 && !counted {
+            None
+        } else {
+            length_of(reader.as_ref(), track)
+        };
+        Ok(Self {
+            container,
+            reader,
+            track,
+            codec,
+            format,
+            announced,
+            exact_frames,
+            frames: 0,
+            truncated: false,
+        })
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How long the header says the audio is, when it does; it may be out by a packet.
+    pub(super) fn announced(&self) -> Option<Seconds> {
+        self.announced
+    }
+
+    pub(super) fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Appends the next packet's interleaved samples; `false` at the end.
+    pub(super) fn fill(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
+        match catch_unwind(AssertUnwindSafe(|| self.fill_uncontained(out))) {
+            Ok(Ok(more)) => {
+                self.frames += (out.len() / usize::from(self.format.channels)) as u64;
+                Ok(more)
+            }
+            Ok(Err(cause)) => Err(self.damaged(cause)),
+            Err(_) => Err(self.damaged("its decoder gave up on it".into())),
+        }
+    }
+
+    fn fill_uncontained(&mut self, out: &mut Vec<f32>) -> Result<bool, String> {
+        while out.is_empty() {
+            let packet = match self.next()? {
+                Next::Packet(packet) => packet,
+                Next::Cut => {
+                    self.truncated = true;
+                    return Ok(false);
+                }
+                Next::End => {
+                    self.truncated |= self.exact_frames.is_some_and(|promised| self.frames < promised);
+                    return Ok(false);
+                }
+            };
+            if let Err(cause) = self.decode(&packet, out) {
+                // The last packet of a file that was cut is no damage, only the cut.
+                out.clear();
+                if self.frames > 0 && !matches!(self.next(), Ok(Next::Packet(_))) {
+                    self.truncated = true;
+                    return Ok(false);
+                }
+                return Err(cause);
+            }
+        }
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<Next, String> {
+        loop {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.track => return Ok(Next::Packet(packet)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(Next::End),
+                Err(Error::IoError(fault)) if fault.kind() == ErrorKind::UnexpectedEof => {
+                    return Ok(Next::Cut);
+                }
+                Err(Error::ResetRequired) => return Err("a second recording is chained to the first".into()),
+                Err(fault) => return Err(fault.to_string()),
+            }
+        }
+    }
+
+    fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<(), String> {
+        match &mut self.codec {
+            Codec::Opus(opus) => opus.decode(&packet.data, packet.trim_end.get() as usize, out),
+            Codec::Symphonia(decoder) => {
+                let decoded = decoder.decode(packet).map_err(|fault| fault.to_string())?;
+                let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
+                if rate != self.format.rate.0 || channels != usize::from(self.format.channels) {
+                    return Err(format!("the stream changes to {rate} Hz, {channels} channel(s)"));
+                }
+                decoded.copy_to_vec_interleaved(out);
+                Ok(())
+            }
+        }
+    }
+
+    fn damaged(&self, cause: String) -> DecodeError {
+        DecodeError::Damaged {
+            container: self.container,
+            frame: self.frames,
+            cause,
+        }
+    }
+}
+
+enum Refusal {
+    Codec,
+    Channels(u32),
+    Header(String),
+}
+
+fn read_header(container: Container, bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, Error> {
+    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
+    let options = FormatOptions::default();
+    Ok(match container {
+        Container::Flac => Box::new(FlacReader::try_new(source, options)?),
+        Container::Mp3 => Box::new(MpaReader::try_new(source, options)?),
+        Container::Ogg => Box::new(OggReader::try_new(source, options)?),
+        Container::WebM => Box::new(MkvReader::try_new(source, options)?),
+        Container::Wav => return Err(Error::Unsupported("a reader of its own")),
+    })
+}
+
+fn audio_track(reader: &dyn FormatReader) -> Option<(u32, AudioCodecParameters)> {
+    let track = reader.default_track(TrackType::Audio)?;
+    match &track.codec_params {
+        Some(CodecParameters::Audio(params)) => Some((track.id, params.clone())),
+        _ => None,
+    }
+}
+
+fn open_codec(container: Container, params: &AudioCodecParameters) -> Result<(Codec, Format), Refusal> {
+    if params.codec == CODEC_ID_OPUS {
+        let head =
+            opus::Head::read(params.extra_data.as_deref().unwrap_or_default()).map_err(Refusal::Header)?;
+        let channels = u16::from(head.channels);
+        if channels > MOST_CHANNELS {
+            return Err(Refusal::Channels(u32::from(channels)));
+        }
+        let opus = OpusPackets::new(head).map_err(Refusal::Header)?;
+        let format = Format {
+            container,
+            rate: Hertz(opus::RATE),
+            channels,
+        };
+        return Ok((Codec::Opus(Box::new(opus)), format));
+    }
+    if !matches!(container, Container::Flac | Container::Mp3) {
+        return Err(Refusal::Codec);
+    }
+    let missing = |what: &str| Refusal::Header(format!("it does not state the {what}"));
+    let rate = params.sample_rate.ok_or_else(|| missing("sampling rate"))?;
+    let channels = params
+        .channels
+        .as_ref()
+        .ok_or_else(|| missing("number of channels"))?
+        .count();
+    let channels = match u16::try_from(channels) {
+        Ok(channels) if (1..=MOST_CHANNELS).contains(&channels) => channels,
+        _ => return Err(Refusal::Channels(channels as u32)),
+    };
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(params, &AudioDecoderOptions::default())
+        .map_err(|_| Refusal::Codec)?;
+    Ok((
+        Codec::Symphonia(decoder),
+        Format {
+            container,
+            rate: Hertz(rate),
+            channels,
+        },
+    ))
+}
+
+/// The length by the track, or by the whole file where a container keeps it there.
+fn length_of(reader: &dyn FormatReader, track: u32) -> Option<Seconds> {
+    let track = reader.tracks().iter().find(|t| t.id == track)?;
+    let of_track = track.time_base.zip(track.duration);
+    let of_file = reader.media_info().time_base.zip(reader.media_info().duration);
+    let (base, duration) = of_track.or(of_file)?;
+    Seconds::checked(duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
+}
+
+/// Whether an MP3 begins with a frame that counts the others (Xing, LAME or VBRI); without one,
+/// Symphonia's length is a guess from the bit rate of the first frame.
+fn states_its_length(container: Container, bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(256)];
+    container != Container::Mp3
+        || start
+            .windows(4)
+            .any(|four| [b"Xing", b"Info", b"VBRI"].iter().any(|tag| four == *tag))
+}
+
+fn codec_name(params: &AudioCodecParameters) -> String {
+    use symphonia::core::codecs::audio::well_known as id;
+    let known = [
+        (id::CODEC_ID_VORBIS, "Vorbis"),
+        (id::CODEC_ID_FLAC, "FLAC"),
+        (id::CODEC_ID_AAC, "AAC"),
+        (id::CODEC_ID_MP3, "MP3"),
+        (id::CODEC_ID_PCM_S16LE, "PCM"),
+        (id::CODEC_ID_SPEEX, "Speex"),
+    ];
+    let name = known.iter().find(|(codec, _)| *codec == params.codec);
+    name.map_or_else(|| format!("number {}", params.codec), |(_, name)| (*name).into())
+}

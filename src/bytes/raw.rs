@@ -1,0 +1,137 @@
+//! Audio without a container: what carriers and Vapi send down a WebSocket.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::pcm::Coding;
+
+/// How raw call audio is stored, by the contract's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// Signed 16-bit PCM, little-endian.
+    PcmS16le,
+    /// G.711 mu-law (North America, Japan).
+    Mulaw,
+    /// G.711 A-law (elsewhere).
+    Alaw,
+}
+
+impl Encoding {
+    /// Bytes of one sample of one channel.
+    pub const fn bytes_per_sample(self) -> usize {
+        self.coding().width()
+    }
+
+    const fn coding(self) -> Coding {
+        match self {
+            Self::PcmS16le => Coding::S16,
+            Self::Mulaw => Coding::Mulaw,
+            Self::Alaw => Coding::Alaw,
+        }
+    }
+}
+
+/// Decodes raw audio from pieces that may be cut anywhere, even inside a sample.
+///
+/// Law: the samples are the same however the bytes were cut.
+#[derive(Clone)]
+pub struct RawStream {
+    coding: Coding,
+    frame_bytes: usize,
+    torn: Vec<u8>,
+}
+
+impl RawStream {
+    /// A stream of frames of `channels` interleaved samples (no channels are taken as one).
+    pub fn new(encoding: Encoding, channels: u16) -> Self {
+        let frame_bytes = encoding.bytes_per_sample() * usize::from(channels.max(1));
+        Self {
+            coding: encoding.coding(),
+            frame_bytes,
+            torn: Vec::with_capacity(frame_bytes),
+        }
+    }
+
+    /// Appends to `out` the interleaved samples of every frame that `bytes` completes; what is left
+    /// of a torn frame waits for the next push.
+    pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<f32>) {
+        if !self.torn.is_empty() {
+            let missing = (self.frame_bytes - self.torn.len()).min(bytes.len());
+            let (head, rest) = bytes.split_at(missing);
+            self.torn.extend_from_slice(head);
+            bytes = rest;
+            if self.torn.len() < self.frame_bytes {
+                return;
+            }
+            self.coding.decode(&self.torn, out);
+            self.torn.clear();
+        }
+        let whole = bytes.len() - bytes.len() % self.frame_bytes;
+        self.coding.decode(&bytes[..whole], out);
+        self.torn.extend_from_slice(&bytes[whole..]);
+    }
+
+    /// How many bytes of a torn frame wait for their rest: at the end of a stream, how many were lost.
+    pub fn leftover(&self) -> usize {
+        self.torn.len()
+    }
+}
+
+/// Sizes only: the waiting bytes are somebody's voice.
+impl fmt::Debug for RawStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawStream({:?}, {} bytes wait)", self.coding, self.torn.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoding() -> impl Strategy<Value = Encoding> {
+        prop_oneof![
+            Just(Encoding::PcmS16le),
+            Just(Encoding::Mulaw),
+            Just(Encoding::Alaw)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_samples_are_the_same_however_the_bytes_were_cut(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            cuts in prop::collection::vec(0usize..20, 0..60),
+            encoding in encoding(),
+            channels in 1u16..4,
+        ) {
+            let mut whole = Vec::new();
+            let mut at_once = RawStream::new(encoding, channels);
+            at_once.push(&bytes, &mut whole);
+
+            let (mut pieces, mut rest) = (Vec::new(), bytes.as_slice());
+            let mut torn = RawStream::new(encoding, channels);
+            for cut in cuts {
+                let (head, tail) = rest.split_at(cut.min(rest.len()));
+                torn.push(head, &mut pieces);
+                rest = tail;
+            }
+            torn.push(rest, &mut pieces);
+
+            let frame = encoding.bytes_per_sample() * usize::from(channels);
+            prop_assert_eq!(&pieces, &whole);
+            prop_assert_eq!(torn.leftover(), bytes.len() % frame);
+            prop_assert_eq!(whole.len(), bytes.len() / frame * usize::from(channels));
+        }
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_contract() {
+        let names = [Encoding::PcmS16le, Encoding::Mulaw, Encoding::Alaw]
+            .map(|encoding| serde_json::to_string(&encoding).unwrap());
+        assert_eq!(names, [r#""pcm_s16le""#, r#""mulaw""#, r#""alaw""#]);
+    }
+}

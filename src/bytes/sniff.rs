@@ -1,0 +1,146 @@
+//! What a file is, from its first bytes and never from its name.
+
+use super::{Container, DecodeError};
+
+/// The container that `bytes` begin with, and how many bytes of tag stand before it.
+pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    let tag = id3_length(bytes);
+    let body = bytes.get(tag..).unwrap_or_default();
+    match body {
+        [b'f', b'L', b'a', b'C', ..] => Ok((Container::Flac, tag)),
+        _ if is_layer_three(body) => Ok((Container::Mp3, tag)),
+        // An ID3 tag is found on nothing else that is read here; the MP3 reader finds its way past
+        // padding behind the tag, or says that it did not.
+        _ if tag > 0 => Ok((Container::Mp3, tag.min(bytes.len()))),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok((Container::Wav, 0)),
+        [b'O', b'g', b'g', b'S', ..] => Ok((Container::Ogg, 0)),
+        [0x1A, 0x45, 0xDF, 0xA3, ..] => Ok((Container::WebM, 0)),
+        // Cut inside the twelve bytes that would say so.
+        [b'R', b'I', b'F', b'F', rest @ ..] if rest.len() < 8 => Err(DecodeError::Header {
+            container: Container::Wav,
+            at: bytes.len() as u64,
+            cause: "the file ends inside the RIFF header".into(),
+        }),
+        _ => Err(refusal(bytes)),
+    }
+}
+
+/// The whole length of an ID3v2 tag at the start (ID3v2.4 section 3.1: a 10-byte header with the
+/// size in four bytes of 7 bits), or 0.
+fn id3_length(bytes: &[u8]) -> usize {
+    let [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] = *bytes else {
+        return 0;
+    };
+    let size = [a, b, c, d]
+        .iter()
+        .fold(0, |size, &seven| size << 7 | usize::from(seven & 0x7F));
+    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+    10 + size + footer
+}
+
+/// A frame header of MPEG-1, 2 or 2.5 layer III with nothing reserved in it (ISO/IEC 11172-3, 2.4.1.3).
+fn is_layer_three(bytes: &[u8]) -> bool {
+    let [0xFF, second, third, ..] = *bytes else {
+        return false;
+    };
+    let (sync, version, layer) = (second & 0xE0, second >> 3 & 3, second >> 1 & 3);
+    sync == 0xE0 && version != 1 && layer == 1 && third >> 4 != 15 && third >> 2 & 3 != 3
+}
+
+/// The audio containers that are recognised in order to be refused by name: magic, offset, name.
+const REFUSED: [(&[u8], usize, &str); 9] = [
+    (b"ftyp", 4, "an MPEG-4 file (M4A, MP4, AAC)"),
+    (b"RF64", 0, "RF64, the 64-bit WAV,"),
+    (b"BW64", 0, "BW64, the 64-bit WAV,"),
+    (b"RIFX", 0, "RIFX, the big-endian WAV,"),
+    (b"FORM", 0, "an AIFF file"),
+    (b"caff", 0, "a Core Audio file"),
+    (b"#!AMR", 0, "an AMR file"),
+    (b".snd", 0, "a Sun audio file"),
+    (b"RIFF", 0, "a RIFF file other than WAVE"),
+];
+
+fn refusal(bytes: &[u8]) -> DecodeError {
+    let known = REFUSED
+        .iter()
+        .find(|(magic, at, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
+    if let Some(&(_, at, what)) = known {
+        return DecodeError::Unsupported {
+            what: what.into(),
+            at: at as u64,
+        };
+    }
+    if matches!(bytes, [0xFF, second, ..] if second & 0xF6 == 0xF0) {
+        return DecodeError::Unsupported {
+            what: "an AAC stream".into(),
+            at: 0,
+        };
+    }
+    let start = &bytes[..bytes.len().min(512)];
+    let looks_like = if start.starts_with(b"\x89PNG") || start.starts_with(&[0xFF, 0xD8, 0xFF]) {
+        "like a picture"
+    } else if start.starts_with(b"%PDF") {
+        "like a PDF document"
+    } else if start.starts_with(b"PK\x03\x04") || start.starts_with(&[0x1F, 0x8B]) {
+        "like a compressed archive"
+    } else if start.iter().all(|&byte| byte == 0) {
+        "with zeros"
+    } else if is_text(start) {
+        "like text"
+    } else {
+        "like no known file"
+    };
+    DecodeError::NotAudio { looks_like }
+}
+
+fn is_text(start: &[u8]) -> bool {
+    let printable = |text: &str| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace());
+    match std::str::from_utf8(start) {
+        Ok(text) => printable(text),
+        // A character cut by the end of what is looked at is no fault of the text.
+        Err(fault) if fault.error_len().is_none() => {
+            std::str::from_utf8(&start[..fault.valid_up_to()]).is_ok_and(printable)
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_container_is_known_by_its_content() {
+        let known = |bytes: &[u8]| sniff(bytes).unwrap();
+        assert_eq!(known(b"RIFF\x24\0\0\0WAVEfmt "), (Container::Wav, 0));
+        assert_eq!(known(b"fLaC\0\0\0\x22"), (Container::Flac, 0));
+        assert_eq!(known(b"OggS\0\x02"), (Container::Ogg, 0));
+        assert_eq!(known(&[0x1A, 0x45, 0xDF, 0xA3, 0x9F]), (Container::WebM, 0));
+        assert_eq!(known(&[0xFF, 0xFB, 0x90, 0x00]), (Container::Mp3, 0));
+        assert_eq!(
+            known(b"ID3\x04\0\0\0\0\0\x02..\xFF\xFB\x90\x00"),
+            (Container::Mp3, 12)
+        );
+        assert_eq!(known(b"ID3\x04\0\0\0\0\0\x02..fLaC"), (Container::Flac, 12));
+    }
+
+    #[test]
+    fn what_is_not_read_is_named_in_the_refusal() {
+        let said = |bytes: &[u8]| sniff(bytes).unwrap_err().to_string();
+        assert!(said(b"").starts_with("empty input"));
+        assert!(said(b"Dear sir, please find attached").starts_with("not audio: byte 0 begins like text"));
+        assert!(said("čau, světe".as_bytes()).contains("like text"));
+        assert!(
+            said(b"\0\0\0\x20ftypM4A ")
+                .starts_with("an MPEG-4 file (M4A, MP4, AAC) is not supported (byte 4)")
+        );
+        assert!(said(b"RIFF\x24\0\0\0AVI LIST").starts_with("a RIFF file other than WAVE"));
+        assert!(said(b"\x89PNG\r\n\x1a\n").contains("a picture"));
+        assert!(said(&[0xFF, 0xF1, 0x50]).starts_with("an AAC stream"));
+        assert!(said(&[7, 200, 3, 250]).contains("no known file"));
+        assert!(said(b"RIFF\x24\0").contains("ends inside the RIFF header"));
+    }
+}

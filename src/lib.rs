@@ -1,14 +1,48 @@
-#![doc = "Voxline: know who is on the line."]
+//! Voxline: know who is on the line.
+//!
+//! Users forward their phones to a handful of shared numbers. Voxline tells, from the voice on the
+//! call, which of a number's users is speaking, or that it is nobody it knows, or that it cannot be
+//! said yet. The rooms stand in the order of a call's journey, and each arrow between two of them is
+//! one public function:
+//!
+//! | room | arrow | from → to |
+//! |---|---|---|
+//! | [`bytes`] | [`bytes::Decoder::next_block`], [`bytes::RawStream::push`] | a file or a carrier's stream → PCM frames |
+//! | [`samples`] | [`samples::Intake::push`] | PCM frames → 16 kHz mono samples |
+//! | [`speech`] | [`speech::SpeechFinder::push`] | samples → speech |
+//! | [`voiceprint`] | [`voiceprint::Extractor::embed`] | speech → voiceprint |
+//! | [`gallery`] | [`gallery::Gallery::search`] | voiceprint and dialed number → similarities |
+//! | [`decision`] | [`decision::decide`] | similarities → decision |
+//! | [`verdict`] | [`verdict::Listener::push`] | a call's audio → looks, and the document of what is said |
+//! | [`reply`] | [`reply::serve`] | the document → HTTP and WebSocket |
+//!
+//! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
+//! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
+//! [`config`]. [`switchboard`] joins them for whoever asks: [`reply`] is the one room that knows HTTP,
+//! [`cli`] the one that knows flags.
+//!
+//! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
+//! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
+//! numbers ([`units::Llr`] and [`units::Posterior`] hold no NaN).
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod units;
 
 pub mod bytes;
+pub mod samples;
+
+pub mod onnx;
+pub mod speech;
+pub mod voiceprint;
+
+pub mod engine;
+pub mod store;
+
 pub mod decision;
 pub mod gallery;
-pub mod onnx;
-pub mod samples;
-pub mod speech;
-pub mod store;
-pub mod voiceprint;
+pub mod verdict;
+
+pub mod config;
+pub mod switchboard;

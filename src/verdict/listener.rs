@@ -5,7 +5,7 @@ use std::time::Instant;
 use thiserror::Error;
 
 use crate::engine::Analyst;
-use crate::samples::{self, Intake, SamplesError};
+use crate::samples::{Intake, SamplesError, quality, telephone};
 use crate::speech::{SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
@@ -19,7 +19,7 @@ pub const MARKS: &[f64] = &[1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 1
 
 /// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a
 /// telephone leaves up there, after resampling, lies below -60 dB.
-const WIDE_SHARE: f64 = 1e-4;
+const WIDE_SHARE: f32 = 1e-4;
 
 /// Why a stream could not be followed.
 #[derive(Debug, Error)]
@@ -166,11 +166,11 @@ impl Listener {
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {
-        let wide = !self.narrow_source && samples::share_above_4_khz(speech) >= WIDE_SHARE;
+        let wide = !self.narrow_source && quality::high_band_share(speech) >= WIDE_SHARE;
         Quality {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),
-            clipping: samples::clipping_share(speech),
+            clipping: f64::from(quality::clipping(speech)),
             overlap: None,
         }
     }
@@ -183,14 +183,14 @@ fn embed_views(
     speech: &[f32],
     net_speech: Seconds,
     bandwidth: Bandwidth,
-) -> Result<Vec<Voiceprint>, ExtractError> {
+) -> Result<Vec<Voiceprint>, ListenError> {
     let model = analyst.extractor.card().id().clone();
     let print = |embedding, bandwidth| Voiceprint { embedding, model: model.clone(), bandwidth, net_speech };
     let own = print(analyst.extractor.embed(speech)?, bandwidth);
     if bandwidth == Bandwidth::Narrow {
         return Ok(vec![own]);
     }
-    let mut phoned = samples::telephone(speech);
+    let mut phoned = telephone(speech)?;
     let narrow = analyst.extractor.embed(&phoned);
     zeroize::Zeroize::zeroize(&mut phoned);
     Ok(vec![own, print(narrow?, Bandwidth::Narrow)])

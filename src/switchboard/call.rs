@@ -1,0 +1,233 @@
+//! A live call: audio in as the carrier sends it, identifications out as speech accumulates.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::bytes::{Encoding, RawStream};
+use crate::decision::Reason;
+use crate::engine::{EngineError, Permit};
+use crate::store::CallRecord;
+use crate::units::{CallId, DialedNumber, Hertz};
+use crate::verdict::{Identification, Listener, Look, MARKS, OutcomeName};
+
+use super::error::BoardError;
+use super::open::Switchboard;
+
+/// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
+/// and a fifth of a second is soon enough for anybody.
+const PIECE_MILLISECONDS: u32 = 200;
+
+/// How a call's audio arrives.
+#[derive(Debug, Clone)]
+pub struct CallStart {
+    /// The carrier's id of the call.
+    pub call_id: CallId,
+    /// The dialed number.
+    pub number: DialedNumber,
+    /// How samples are written.
+    pub encoding: Encoding,
+    /// Samples a second.
+    pub rate: Hertz,
+    /// One or two.
+    pub channels: u16,
+    /// Which of two channels holds the caller.
+    pub caller_channel: Option<u16>,
+}
+
+/// A new version of what is said of a call.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallUpdate {
+    /// The call.
+    pub call_id: CallId,
+    /// 1, 2, 3 and so on: a higher version replaces a lower one.
+    pub version: u64,
+    /// What is said now.
+    #[serde(flatten)]
+    pub identification: Identification,
+}
+
+/// A call being listened to. It holds its permit until it ends.
+pub struct LiveCall {
+    board: Arc<Switchboard>,
+    admitted: Permit,
+    start: CallStart,
+    started_at: OffsetDateTime,
+    raw: RawStream,
+    waiting: Vec<f32>,
+    piece: usize,
+    listener: Option<Box<Listener>>,
+    version: u64,
+    said: Option<Identification>,
+}
+
+impl Switchboard {
+    /// Begins to listen to a call.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the number is not ours, the audio has a shape that cannot be listened to, or
+    /// no permit is free.
+    pub async fn open_call(self: &Arc<Self>, start: CallStart) -> Result<LiveCall, BoardError> {
+        let admitted = self.admit()?;
+        self.known_number(&start.number).await?;
+        let listener = Listener::new(start.rate, start.channels, start.caller_channel, MARKS)
+            .map_err(|fault| BoardError::listening("the stream", fault))?;
+        let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
+        tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
+        Ok(LiveCall {
+            board: Arc::clone(self),
+            admitted,
+            raw: RawStream::new(start.encoding, start.channels),
+            start,
+            started_at: OffsetDateTime::now_utc(),
+            waiting: Vec::new(),
+            piece,
+            listener: Some(Box::new(listener)),
+            version: 0,
+            said: None,
+        })
+    }
+}
+
+impl LiveCall {
+    /// The call's id.
+    pub fn id(&self) -> &CallId {
+        &self.start.call_id
+    }
+
+    /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
+    ///
+    /// # Errors
+    /// [`BoardError::CallTooLong`] when the call outlasts the limit. A fault of the analysis is no
+    /// error: the call goes on as `inconclusive` (`unavailable`).
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallUpdate>, BoardError> {
+        self.raw.push(bytes, &mut self.waiting);
+        if self.waiting.len() < self.piece {
+            return Ok(Vec::new());
+        }
+        let longest = self.board.longest_call;
+        if self.listener.as_ref().is_some_and(|listener| listener.heard() > longest) {
+            return Err(BoardError::CallTooLong { minutes: longest.get() / 60.0 });
+        }
+        let looks = self.listen(false).await;
+        let mut updates = Vec::with_capacity(looks.len());
+        for look in &looks {
+            updates.push(self.say(look, false).await);
+        }
+        Ok(updates)
+    }
+
+    /// Ends the call and gives the final word on it, which is kept in the store.
+    pub async fn finish(mut self) -> CallUpdate {
+        let looks = self.listen(true).await;
+        match looks.last() {
+            Some(look) => self.say(look, true).await,
+            None => self.unavailable().await,
+        }
+    }
+
+    /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
+    async fn listen(&mut self, end: bool) -> Vec<Look> {
+        let Some(mut listener) = self.listener.take() else { return Vec::new() };
+        let samples = std::mem::take(&mut self.waiting);
+        let heard = self.board.engine.run(&self.admitted, move |analyst| {
+            let mut looks = listener.push(analyst, &samples)?;
+            if end {
+                looks.push(listener.finish(analyst)?);
+            }
+            Ok::<_, crate::verdict::ListenError>((listener, looks))
+        });
+        let fault = match heard.await {
+            Ok(Ok((listener, looks))) => {
+                self.listener = Some(listener);
+                return looks;
+            }
+            Ok(Err(fault)) => fault.to_string(),
+            Err(fault @ (EngineError::Crashed | EngineError::Stopped)) => fault.to_string(),
+            Err(fault) => fault.to_string(),
+        };
+        let id = &self.start.call_id;
+        tracing::error!(call.id = %id, %fault, "call {id} can no longer be listened to: {fault}");
+        metrics::counter!("voxline_identification_faults_total").increment(1);
+        Vec::new()
+    }
+
+    async fn say(&mut self, look: &Look, is_final: bool) -> CallUpdate {
+        let said = self.board.answer(&self.start.number, look, is_final).await;
+        self.publish(said).await
+    }
+
+    async fn unavailable(&mut self) -> CallUpdate {
+        let board = &self.board;
+        let mut said = Identification::inconclusive(
+            self.start.number.clone(),
+            board.card.id().clone(),
+            board.calibration.id.clone(),
+            Reason::Unavailable,
+        );
+        said.is_final = true;
+        self.publish(said).await
+    }
+
+    /// Gives the next version to the store, when it says something new, and to whoever watches.
+    async fn publish(&mut self, said: Identification) -> CallUpdate {
+        self.version += 1;
+        let news = self.said.as_ref().is_none_or(|before| !same_word(before, &said));
+        if news {
+            tracing::info!(
+                call.id = %self.start.call_id, outcome = ?said.outcome, reason = ?said.reason,
+                net_speech_s = said.net_speech_seconds, version = self.version,
+                "call {}: {:?} after {:.1} s of speech",
+                self.start.call_id, said.outcome, said.net_speech_seconds,
+            );
+        }
+        self.said = Some(said.clone());
+        let update =
+            CallUpdate { call_id: self.start.call_id.clone(), version: self.version, identification: said };
+        if news || update.identification.is_final {
+            self.record(&update).await;
+        }
+        // Nobody watching is not a fault.
+        let _ = self.board.updates.send(update.clone());
+        update
+    }
+
+    async fn record(&self, update: &CallUpdate) {
+        let Ok(verdict) = serde_json::to_value(&update.identification) else { return };
+        let record = CallRecord {
+            call_id: update.call_id.clone(),
+            number: self.start.number.clone(),
+            started_at: self.started_at,
+            updated_at: OffsetDateTime::now_utc(),
+            version: update.version,
+            is_final: update.identification.is_final,
+            verdict,
+        };
+        if let Err(fault) = self.board.store.put_verdict(&record).await {
+            // The caller is served all the same; the record of it is what is lost.
+            let id = &update.call_id;
+            tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
+        }
+    }
+}
+
+/// Whether two identifications say the same of the speaker, apart from figures.
+fn same_word(before: &Identification, now: &Identification) -> bool {
+    let word = |said: &Identification| (said.outcome, said.user_id, said.reason, said.is_final);
+    word(before) == word(now)
+}
+
+impl CallUpdate {
+    /// The same without any score.
+    #[must_use]
+    pub fn without_scores(mut self) -> Self {
+        self.identification = self.identification.without_scores();
+        self
+    }
+
+    /// Whether somebody was named.
+    pub fn names_somebody(&self) -> bool {
+        self.identification.outcome == OutcomeName::Identified
+    }
+}

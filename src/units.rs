@@ -9,7 +9,7 @@ mod ids;
 mod phone;
 mod scores;
 
-pub use ids::{CallId, EnrollmentId, InvalidCallId, PrintId, UserId};
+pub use ids::{CallId, EnrollmentId, InvalidCallId, KeyId, PrintId, UserId};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
 

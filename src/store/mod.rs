@@ -1,1 +1,46 @@
 //! The system of record: the one room that knows SQL.
+//!
+//! Numbers, users, their phones and PINs, consents, enrolments with every clip's voiceprints, API keys
+//! and call verdicts live in one SQLite file. A [`Store`] is a cheap handle on it; the service and the
+//! command line may each hold one on the same file.
+//!
+//! Invariants, each with a test in `tests/voxline/store.rs`:
+//!
+//! * What was acknowledged survives `kill -9`: write-ahead log, `synchronous = FULL`.
+//! * Nothing that is asked for one number shows a user of another.
+//! * A number's roster version rises with every change of who can be found there, in the same
+//!   transaction, and with no other.
+//! * A verdict is never replaced by an older one.
+//! * What is erased is gone from the file's bytes, not only from its tables.
+//! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
+
+mod calls;
+mod consents;
+mod enrolments;
+mod erase;
+mod error;
+mod files;
+mod keys;
+mod numbers;
+mod open;
+mod pepper;
+mod pin;
+mod pins;
+mod roster;
+mod token;
+mod users;
+mod values;
+
+pub use calls::CallRecord;
+pub use consents::Consent;
+pub use enrolments::{Enrollment, NewClip, NewEnrollment};
+pub use erase::Receipt;
+pub use error::{DatabaseFault, StoreError};
+pub use keys::{KeyGrant, KeyInfo};
+pub use numbers::Number;
+pub use open::{Health, Store};
+pub use pepper::PepperFault;
+pub use pin::{InvalidPin, Pin, PinHash};
+pub use roster::RosterEntry;
+pub use token::{Scope, Token, UnknownScope};
+pub use users::{NewUser, PinChange, User, UserPatch};

@@ -59,6 +59,10 @@ uuid_id! {
     /// One embedding of one clip.
     PrintId
 }
+uuid_id! {
+    /// An API key, by which it is listed and revoked; never the key itself.
+    KeyId
+}
 
 /// A call's id as its carrier or Vapi gave it: 1 to 128 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

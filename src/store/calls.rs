@@ -1,0 +1,137 @@
+//! Calls and what was said of them. A verdict only moves forward.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::open::Store;
+use super::values::{read, read_time, read_u64, time_text};
+use crate::units::{CallId, DialedNumber};
+
+/// Most bytes of a verdict's JSON; one of a large roster has some kilobytes.
+const MAX_VERDICT_BYTES: usize = 256 * 1024;
+/// Most calls of one page.
+const MAX_PAGE: u32 = 500;
+
+/// The latest verdict of a call. Nothing biometric belongs in it: no audio, no embedding.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallRecord {
+    /// The call.
+    pub call_id: CallId,
+    /// The dialed number.
+    pub number: DialedNumber,
+    /// When the call began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// When this verdict was reached.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Which verdict of the call this is; rises.
+    pub version: u64,
+    /// Whether no other will follow.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// The verdict.
+    pub verdict: serde_json::Value,
+}
+
+type Row = (String, String, String, String, i64, bool, String);
+
+fn read_call(row: Row) -> Result<CallRecord, StoreError> {
+    let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
+    Ok(CallRecord {
+        call_id: read(&call_id, "call id")?,
+        number: read(&number, "number")?,
+        started_at: read_time(&started_at)?,
+        updated_at: read_time(&updated_at)?,
+        version: read_u64(version, "verdict version")?,
+        is_final,
+        verdict: serde_json::from_str(&verdict).map_err(|_| StoreError::Unreadable { what: "verdict" })?,
+    })
+}
+
+impl Store {
+    /// Stores a verdict unless one of the same or a higher version is there, or a final one. Says
+    /// whether it was stored, so that putting one twice is harmless. The call keeps the number and the
+    /// beginning of its first verdict.
+    ///
+    /// # Errors
+    /// [`StoreError::VerdictTooLarge`], [`StoreError::OutOfRange`].
+    pub async fn put_verdict(&self, record: &CallRecord) -> Result<bool, StoreError> {
+        let verdict = record.verdict.to_string();
+        if verdict.len() > MAX_VERDICT_BYTES {
+            return Err(StoreError::VerdictTooLarge {
+                call: record.call_id.clone(),
+                bytes: verdict.len(),
+                max: MAX_VERDICT_BYTES,
+            });
+        }
+        let version = i64::try_from(record.version).map_err(|_| StoreError::OutOfRange {
+            what: "verdict's version",
+        })?;
+        let done = sqlx::query(
+            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
+             version = excluded.version, final = excluded.final, verdict = excluded.verdict \
+             WHERE excluded.version > calls.version AND NOT calls.final",
+        )
+        .bind(record.call_id.as_str())
+        .bind(record.number.as_e164())
+        .bind(time_text(record.started_at))
+        .bind(time_text(record.updated_at))
+        .bind(version)
+        .bind(record.is_final)
+        .bind(verdict)
+        .execute(self.pool())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// A call's latest verdict; `None` when there is no such call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+             WHERE call_id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(read_call).transpose()
+    }
+
+    /// The latest calls, newest first, at most `limit` (and 500): those that began before the call
+    /// `before`, which is the last one of the page already seen. After an unknown call there is nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn calls(&self, limit: u32, before: Option<&CallId>) -> Result<Vec<CallRecord>, StoreError> {
+        let rows: Vec<Row> = match before {
+            None => {
+                sqlx::query_as(
+                    "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+                     ORDER BY started_at DESC, call_id DESC LIMIT $1",
+                )
+                .bind(i64::from(limit.min(MAX_PAGE)))
+                .fetch_all(self.pool())
+                .await?
+            }
+            Some(before) => {
+                sqlx::query_as(
+                    "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+                     WHERE (started_at, call_id) < \
+                     (SELECT started_at, call_id FROM calls WHERE call_id = $2) \
+                     ORDER BY started_at DESC, call_id DESC LIMIT $1",
+                )
+                .bind(i64::from(limit.min(MAX_PAGE)))
+                .bind(before.as_str())
+                .fetch_all(self.pool())
+                .await?
+            }
+        };
+        rows.into_iter().map(read_call).collect()
+    }
+}

@@ -1,0 +1,104 @@
+//! Consents: the words a user agreed to before their voice was stored.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::open::{Conn, Store};
+use super::values::{hex, now, read_time, sha256, time_text};
+use crate::units::UserId;
+
+/// Most characters of a consent: a page or two of text.
+const MAX_CHARACTERS: usize = 20_000;
+
+/// A consent. When what was enrolled under it is erased, its words go and the rest stays: proof that
+/// there was a consent, of which text, and from when to when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consent {
+    /// The consent's own id, which enrolments name.
+    pub id: String,
+    /// The words; `None` once erased.
+    pub text: Option<String>,
+    /// SHA-256 of the words in UTF-8, as hexadecimal.
+    pub sha256: String,
+    /// When it was given.
+    #[serde(with = "time::serde::rfc3339")]
+    pub given_at: OffsetDateTime,
+    /// When its words were erased.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub erased_at: Option<OffsetDateTime>,
+}
+
+impl Store {
+    /// The consents a user gave, oldest first; also of a user who has been removed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn consents_of(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
+        let rows: Vec<(String, Option<String>, Vec<u8>, String, Option<String>)> = sqlx::query_as(
+            "SELECT id, text, sha256, given_at, erased_at FROM consents WHERE user_id = $1 \
+             ORDER BY given_at, id",
+        )
+        .bind(user.to_string())
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter()
+            .map(|(id, text, sum, given_at, erased_at)| {
+                Ok(Consent {
+                    id,
+                    text,
+                    sha256: hex(&sum),
+                    given_at: read_time(&given_at)?,
+                    erased_at: erased_at.as_deref().map(read_time).transpose()?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The words of a consent, when there are any and they are not endless.
+pub(super) fn read_consent(text: &str) -> Result<&str, StoreError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(StoreError::NoConsent);
+    }
+    if text.chars().nth(MAX_CHARACTERS).is_some() {
+        return Err(StoreError::BadText {
+            field: "consent",
+            allowed: "at most 20 000 characters",
+        });
+    }
+    Ok(text)
+}
+
+/// Writes a consent down; gives its id.
+pub(super) async fn record(
+    conn: &mut Conn,
+    user: UserId,
+    text: &str,
+    given_at: OffsetDateTime,
+) -> Result<String, StoreError> {
+    let id = uuid::Uuid::now_v7().to_string();
+    sqlx::query("INSERT INTO consents (id, user_id, text, sha256, given_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(&id)
+        .bind(user.to_string())
+        .bind(text)
+        .bind(&sha256(text.as_bytes())[..])
+        .bind(time_text(given_at))
+        .execute(conn)
+        .await?;
+    Ok(id)
+}
+
+/// Erases the words of those consents of `user` under which nothing is enrolled any more.
+pub(super) async fn erase_unused(conn: &mut Conn, user: UserId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE consents SET text = NULL, erased_at = $2 WHERE user_id = $1 AND erased_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.consent_id = consents.id)",
+    )
+    .bind(user.to_string())
+    .bind(time_text(now()))
+    .execute(conn)
+    .await?;
+    Ok(())
+}

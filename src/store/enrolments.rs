@@ -1,0 +1,254 @@
+//! Enrolments: clips of a user's voice and the voiceprints made of them, under one consent.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::consents::{read_consent, record};
+use super::numbers::touch_numbers_of;
+use super::open::{Conn, Store};
+use super::users::require_user;
+use super::values::{label, now, read, read_time, read_u64, time_text};
+use crate::units::{EnrollmentId, PrintId, Seconds, UserId};
+use crate::voiceprint::{ModelId, Voiceprint};
+
+/// Most clips of one enrolment.
+const MAX_CLIPS: usize = 64;
+/// Most voiceprints of one clip: some models times two bandwidths.
+const MAX_PRINTS: usize = 64;
+
+/// An enrolment to store.
+#[derive(Debug, Clone)]
+pub struct NewEnrollment {
+    /// Whose voice it is.
+    pub user: UserId,
+    /// The words the user agreed to. Never empty.
+    pub consent: String,
+    /// 1 to 64 clips.
+    pub clips: Vec<NewClip>,
+}
+
+/// One accepted recording of an enrolment. Its audio is not kept.
+#[derive(Debug, Clone)]
+pub struct NewClip {
+    /// SHA-256 of the recording, by which the same one is known again.
+    pub content_sha256: [u8; 32],
+    /// How much speech was in it.
+    pub net_speech: Seconds,
+    /// Its signal-to-noise ratio in decibels, where it could be measured.
+    pub snr_db: Option<f64>,
+    /// What it came as, as in `wav 16000 Hz`: 1 to 200 characters.
+    pub source: String,
+    /// What was made of it: a voiceprint for each model and bandwidth, at least one.
+    pub prints: Vec<Voiceprint>,
+}
+
+/// An enrolment as it is listed. No embedding is part of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Enrollment {
+    /// The enrolment's id.
+    pub id: EnrollmentId,
+    /// Whose voice it is.
+    pub user_id: UserId,
+    /// The id of the consent it was made under, see [`Store::consents_of`].
+    pub consent_id: String,
+    /// When it was made.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// How many clips it has.
+    pub clips: u64,
+    /// How many voiceprints were made of them.
+    pub voiceprints: u64,
+    /// How much speech is in all its clips.
+    pub net_speech_seconds: Seconds,
+    /// The models with a voiceprint in it, in order.
+    pub models: Vec<ModelId>,
+}
+
+impl Store {
+    /// Stores an enrolment, whole or not at all. When this returns `Ok`, it survives a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`], [`StoreError::NoConsent`], [`StoreError::NothingToEnroll`],
+    /// [`StoreError::DuplicateClip`], [`StoreError::RepeatedClip`], [`StoreError::BadClip`],
+    /// [`StoreError::TooMany`], [`StoreError::BadText`].
+    pub async fn add_enrollment(&self, new: NewEnrollment) -> Result<EnrollmentId, StoreError> {
+        let consent = read_consent(&new.consent)?;
+        check_clips(&new.clips)?;
+        let id = EnrollmentId::fresh();
+        let at = now();
+        let mut tx = self.write().await?;
+        require_user(&mut tx, new.user).await?;
+        for (index, clip) in (1..).zip(&new.clips) {
+            refuse_enrolled(&mut tx, new.user, index, clip).await?;
+        }
+        let consent_id = record(&mut tx, new.user, consent, at).await?;
+        sqlx::query("INSERT INTO enrollments (id, user_id, consent_id, created_at) VALUES ($1, $2, $3, $4)")
+            .bind(id.to_string())
+            .bind(new.user.to_string())
+            .bind(consent_id)
+            .bind(time_text(at))
+            .execute(&mut *tx)
+            .await?;
+        for clip in &new.clips {
+            insert_clip(&mut tx, new.user, id, clip).await?;
+        }
+        touch_numbers_of(&mut tx, new.user).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// The enrolments of a user, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`].
+    pub async fn enrollments_of(&self, user: UserId) -> Result<Vec<Enrollment>, StoreError> {
+        let mut tx = self.read().await?;
+        require_user(&mut tx, user).await?;
+        let rows: Vec<(String, String, String, i64, f64)> = sqlx::query_as(
+            "SELECT e.id, e.consent_id, e.created_at, COUNT(c.id), SUM(c.net_speech_s) \
+             FROM enrollments e JOIN clips c ON c.enrollment_id = e.id \
+             WHERE e.user_id = $1 GROUP BY e.id, e.consent_id, e.created_at ORDER BY e.created_at, e.id",
+        )
+        .bind(user.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut prints = prints_by_enrolment(&mut tx, user).await?;
+        rows.into_iter()
+            .map(|(id, consent_id, created_at, clips, seconds)| {
+                let (voiceprints, models) = prints.remove(&id).unwrap_or_default();
+                Ok(Enrollment {
+                    id: read(&id, "enrolment id")?,
+                    user_id: user,
+                    consent_id,
+                    created_at: read_time(&created_at)?,
+                    clips: read_u64(clips, "clip count")?,
+                    voiceprints,
+                    net_speech_seconds: read_seconds(seconds)?,
+                    models,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A stored span of time.
+pub(super) fn read_seconds(value: f64) -> Result<Seconds, StoreError> {
+    Seconds::checked(value).ok_or(StoreError::Unreadable { what: "span of time" })
+}
+
+fn check_clips(clips: &[NewClip]) -> Result<(), StoreError> {
+    if clips.is_empty() || clips.iter().any(|clip| clip.prints.is_empty()) {
+        return Err(StoreError::NothingToEnroll);
+    }
+    if clips.len() > MAX_CLIPS {
+        return Err(StoreError::TooMany {
+            what: "clips",
+            count: clips.len(),
+            max: MAX_CLIPS,
+        });
+    }
+    let mut seen: HashMap<&[u8; 32], usize> = HashMap::new();
+    for (index, clip) in (1..).zip(clips) {
+        if clip.prints.len() > MAX_PRINTS {
+            let count = clip.prints.len();
+            return Err(StoreError::TooMany {
+                what: "voiceprints of a clip",
+                count,
+                max: MAX_PRINTS,
+            });
+        }
+        if clip.snr_db.is_some_and(|snr| !snr.is_finite()) {
+            return Err(StoreError::BadClip { clip: index });
+        }
+        label(&clip.source, "clip's source", 200, "1 to 200 visible characters")?;
+        if let Some(earlier) = seen.insert(&clip.content_sha256, index) {
+            return Err(StoreError::RepeatedClip { clip: index, earlier });
+        }
+    }
+    Ok(())
+}
+
+async fn refuse_enrolled(
+    conn: &mut Conn,
+    user: UserId,
+    index: usize,
+    clip: &NewClip,
+) -> Result<(), StoreError> {
+    let earlier: Option<(String,)> = sqlx::query_as(
+        "SELECT e.created_at FROM clips c JOIN enrollments e ON e.id = c.enrollment_id \
+         WHERE c.user_id = $1 AND c.content_sha256 = $2",
+    )
+    .bind(user.to_string())
+    .bind(&clip.content_sha256[..])
+    .fetch_optional(conn)
+    .await?;
+    match earlier {
+        None => Ok(()),
+        Some((at,)) => Err(StoreError::DuplicateClip {
+            clip: index,
+            enrolled_at: read_time(&at)?,
+        }),
+    }
+}
+
+async fn insert_clip(
+    conn: &mut Conn,
+    user: UserId,
+    enrollment: EnrollmentId,
+    clip: &NewClip,
+) -> Result<(), StoreError> {
+    let clip_id = uuid::Uuid::now_v7().to_string();
+    sqlx::query(
+        "INSERT INTO clips (id, enrollment_id, user_id, content_sha256, net_speech_s, snr_db, source) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&clip_id)
+    .bind(enrollment.to_string())
+    .bind(user.to_string())
+    .bind(&clip.content_sha256[..])
+    .bind(clip.net_speech.get())
+    .bind(clip.snr_db)
+    .bind(clip.source.trim())
+    .execute(&mut *conn)
+    .await?;
+    for print in &clip.prints {
+        sqlx::query(
+            "INSERT INTO prints (id, clip_id, user_id, model, bandwidth, net_speech_s, embedding) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(PrintId::fresh().to_string())
+        .bind(&clip_id)
+        .bind(user.to_string())
+        .bind(print.model.as_str())
+        .bind(print.bandwidth.as_str())
+        .bind(print.net_speech.get())
+        .bind(print.embedding.to_bytes())
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// By enrolment id: how many voiceprints, and of which models.
+async fn prints_by_enrolment(
+    conn: &mut Conn,
+    user: UserId,
+) -> Result<HashMap<String, (u64, Vec<ModelId>)>, StoreError> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT c.enrollment_id, p.model, COUNT(*) FROM clips c JOIN prints p ON p.clip_id = c.id \
+         WHERE c.user_id = $1 GROUP BY c.enrollment_id, p.model ORDER BY p.model",
+    )
+    .bind(user.to_string())
+    .fetch_all(conn)
+    .await?;
+    let mut found: HashMap<String, (u64, Vec<ModelId>)> = HashMap::new();
+    for (enrollment, model, count) in rows {
+        let entry = found.entry(enrollment).or_default();
+        entry.0 += read_u64(count, "voiceprint count")?;
+        entry.1.push(ModelId::new(model));
+    }
+    Ok(found)
+}

@@ -1,0 +1,150 @@
+//! Erasing voices, so that neither the tables nor the file's bytes hold them any more.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::consents::erase_unused;
+use super::numbers::touch_numbers_of;
+use super::open::{Conn, Store};
+use super::users::require_user;
+use super::values::now;
+use crate::units::{EnrollmentId, UserId};
+
+/// What was erased, for the person who asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Whose voice it was.
+    pub user_id: UserId,
+    /// How many voiceprints were erased.
+    pub voiceprints_erased: u64,
+    /// How many enrolments were erased.
+    pub enrollments_erased: u64,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Whether the bytes are gone from the store's files too. `false` when another process was reading
+    /// all the while: they go with the next erasure, or when the store is next opened.
+    pub overwritten: bool,
+}
+
+impl Store {
+    /// Removes a user from every number and erases voiceprints, enrolments, phones and PIN. Of the
+    /// consents the sums and times stay, as proof that they were given.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`].
+    pub async fn remove_user(&self, user: UserId) -> Result<Receipt, StoreError> {
+        let mut tx = self.write().await?;
+        require_user(&mut tx, user).await?;
+        touch_numbers_of(&mut tx, user).await?;
+        let erased = erase_enrolments(&mut tx, user, None).await?;
+        for statement in [
+            "DELETE FROM phones WHERE user_id = $1",
+            "DELETE FROM memberships WHERE user_id = $1",
+            "DELETE FROM users WHERE id = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(user.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        self.receipt(user, erased).await
+    }
+
+    /// Erases one enrolment of a user.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`], [`StoreError::UnknownEnrollment`].
+    pub async fn remove_enrollment(
+        &self,
+        user: UserId,
+        enrollment: EnrollmentId,
+    ) -> Result<Receipt, StoreError> {
+        let mut tx = self.write().await?;
+        require_user(&mut tx, user).await?;
+        let erased = erase_enrolments(&mut tx, user, Some(enrollment)).await?;
+        if erased.enrollments == 0 {
+            return Err(StoreError::UnknownEnrollment { user, enrollment });
+        }
+        touch_numbers_of(&mut tx, user).await?;
+        tx.commit().await?;
+        self.receipt(user, erased).await
+    }
+
+    /// Erases all enrolments of a user, who stays on their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`].
+    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, StoreError> {
+        let mut tx = self.write().await?;
+        require_user(&mut tx, user).await?;
+        let erased = erase_enrolments(&mut tx, user, None).await?;
+        if erased.enrollments > 0 {
+            touch_numbers_of(&mut tx, user).await?;
+        }
+        tx.commit().await?;
+        self.receipt(user, erased).await
+    }
+
+    async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
+        let overwritten = self.overwrite().await?;
+        Ok(Receipt {
+            user_id,
+            voiceprints_erased: erased.voiceprints,
+            enrollments_erased: erased.enrollments,
+            at: now(),
+            overwritten,
+        })
+    }
+
+    /// Takes what was deleted out of the file's bytes; `false` when a reader kept the old state in use
+    /// for longer than the store waits.
+    ///
+    /// `secure_delete` zeroes freed cells, but not the copies that stay behind in a page's free space
+    /// when SQLite has moved a cell to another page; VACUUM writes every page anew. The checkpoint then
+    /// brings the new pages into the file and empties the log that held the old ones.
+    async fn overwrite(&self) -> Result<bool, StoreError> {
+        let mut conn = self.pool().acquire().await?;
+        sqlx::query("VACUUM").execute(&mut *conn).await?;
+        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *conn)
+            .await?;
+        Ok(busy == 0)
+    }
+}
+
+struct Erased {
+    voiceprints: u64,
+    enrollments: u64,
+}
+
+/// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.
+async fn erase_enrolments(
+    conn: &mut Conn,
+    user: UserId,
+    only: Option<EnrollmentId>,
+) -> Result<Erased, StoreError> {
+    let only = only.map(|id| id.to_string());
+    let mut counts = [0_u64; 3];
+    for (count, statement) in counts.iter_mut().zip([
+        "DELETE FROM prints WHERE user_id = $1 AND clip_id IN \
+         (SELECT id FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2))",
+        "DELETE FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2)",
+        "DELETE FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)",
+    ]) {
+        *count = sqlx::query(statement)
+            .bind(user.to_string())
+            .bind(&only)
+            .execute(&mut *conn)
+            .await?
+            .rows_affected();
+    }
+    erase_unused(conn, user).await?;
+    let [voiceprints, _, enrollments] = counts;
+    Ok(Erased {
+        voiceprints,
+        enrollments,
+    })
+}

@@ -1,0 +1,235 @@
+//! What can go wrong in the store, in words for the person who asked.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::pepper::PepperFault;
+use crate::units::{CallId, DialedNumber, EnrollmentId, KeyId, PhoneNumber, UserId};
+
+/// Why the store did not do what it was asked. Numbers and phones are shown masked; no message holds
+/// SQL, a PIN or a token.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file or its folder could not be created, opened or written.
+    #[error("the store {} cannot be opened for writing ({source}): check that the folder exists, that this user may write there, and that the disk is not mounted read-only", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no SQLite database, or parts of it are destroyed.
+    #[error("the store {} is damaged or is no Voxline store: put the last backup in its place, or choose another data directory", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a release that knows more tables than this one, or was altered.
+    #[error("the store {} has tables this release does not know: use the release that wrote it, or a newer one", path.display())]
+    OtherRelease {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process kept the file locked for longer than the store waits.
+    #[error("the store is busy: another process is writing to it; try again")]
+    Busy,
+    /// There is no room on the disk.
+    #[error("the disk of the store is full: nothing was changed; make room and try again")]
+    DiskFull,
+    /// Anything else the database refused.
+    #[error("the store failed; the details are in the service's log")]
+    Database(#[source] DatabaseFault),
+    /// A stored value that no release writes.
+    #[error(
+        "the store holds a {what} that cannot be read: the file was altered by hand or is damaged; restore the last backup"
+    )]
+    Unreadable {
+        /// Which kind of value.
+        what: &'static str,
+    },
+    /// The number is already there.
+    #[error("the number {0:?} is already here")]
+    NumberExists(DialedNumber),
+    /// No such dialed number.
+    #[error("the number {0:?} is not here: add it first, with `voxline number add` or POST /v1/numbers")]
+    UnknownNumber(DialedNumber),
+    /// The number belongs to one user and takes nobody else.
+    #[error(
+        "the number {0:?} is assigned exclusively to one user: nobody else can be put on it; choose another number, or remove that user first"
+    )]
+    NumberIsExclusive(DialedNumber),
+    /// The number already has users, so it cannot be given to one alone.
+    #[error(
+        "the number {0:?} already has users: it cannot be assigned exclusively; choose a number without users"
+    )]
+    NumberHasUsers(DialedNumber),
+    /// A user must stay on at least one number.
+    #[error("a user belongs to at least one number: name one, or remove the user")]
+    NoNumber,
+    /// A text field that is empty, too long, or holds control characters.
+    #[error("the {field} must be {allowed}")]
+    BadText {
+        /// Which field.
+        field: &'static str,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// More of something than a record may hold.
+    #[error("{count} {what} are too many: at most {max}")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// How many were given.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// The phone is another user's on the same number.
+    #[error(
+        "the phone {phone:?} already belongs to another user of the number {number:?}: a phone points to one user of a number"
+    )]
+    PhoneTaken {
+        /// The phone.
+        phone: PhoneNumber,
+        /// The number both users are on.
+        number: DialedNumber,
+    },
+    /// The PIN is in use on one of the user's numbers. It does not say by whom.
+    #[error("this PIN cannot be used here: choose another one")]
+    PinTaken,
+    /// Uniqueness of a kept PIN on a new number cannot be checked from its hash.
+    #[error(
+        "this user has a PIN: give the PIN again (or a new one, or none) when adding a number, so that it can be checked against the others there"
+    )]
+    PinNeeded,
+    /// The key file of the PINs is missing, replaced or unreadable.
+    #[error(transparent)]
+    Pepper(#[from] PepperFault),
+    /// No such user.
+    #[error("there is no user {0}: list them with `voxline user list`")]
+    UnknownUser(UserId),
+    /// No such enrolment of this user.
+    #[error("user {user} has no enrolment {enrollment}")]
+    UnknownEnrollment {
+        /// The user.
+        user: UserId,
+        /// The enrolment asked for.
+        enrollment: EnrollmentId,
+    },
+    /// A voice is never stored without consent.
+    #[error("a consent is needed: give the words the user agreed to")]
+    NoConsent,
+    /// An enrolment without clips, or a clip without voiceprints.
+    #[error("an enrolment needs at least one clip, and each clip at least one voiceprint")]
+    NothingToEnroll,
+    /// A measured value of a clip is not a finite number.
+    #[error("clip {clip} has a signal-to-noise ratio that is no finite number")]
+    BadClip {
+        /// Which clip of the enrolment, counted from 1.
+        clip: usize,
+    },
+    /// The same recording was already enrolled for this user.
+    #[error(
+        "clip {clip} is the recording already enrolled on {enrolled_at}: record a new one, the same audio twice adds nothing"
+    )]
+    DuplicateClip {
+        /// Which clip of the enrolment, counted from 1.
+        clip: usize,
+        /// When the earlier enrolment was made.
+        enrolled_at: OffsetDateTime,
+    },
+    /// The same recording twice in one enrolment.
+    #[error("clip {clip} is the same recording as clip {earlier} of this enrolment: give it once")]
+    RepeatedClip {
+        /// Which clip, counted from 1.
+        clip: usize,
+        /// The earlier one, counted from 1.
+        earlier: usize,
+    },
+    /// A key that may do nothing.
+    #[error("a key needs at least one scope: enroll, identify, scores, admin")]
+    NoScope,
+    /// No such API key.
+    #[error("there is no key {0}: list them with `voxline keys list`")]
+    UnknownKey(KeyId),
+    /// A verdict larger than any the service makes.
+    #[error("the verdict of call {call} has {bytes} bytes; at most {max} are kept")]
+    VerdictTooLarge {
+        /// The call.
+        call: CallId,
+        /// How many bytes its JSON has.
+        bytes: usize,
+        /// How many are kept.
+        max: usize,
+    },
+    /// A number too large for the store.
+    #[error("the {what} is out of range")]
+    OutOfRange {
+        /// Which value.
+        what: &'static str,
+    },
+    /// The store's own work was cut short, as by a shutdown.
+    #[error("the work was stopped before it was done: nothing was changed; try again")]
+    Interrupted,
+}
+
+/// A database error whose own words stay out of what users read: `Display` is fixed, `Debug` has the
+/// details for the log (SQLite's messages name tables, never stored values).
+pub struct DatabaseFault(Box<sqlx::Error>);
+
+impl fmt::Display for DatabaseFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the database refused the operation")
+    }
+}
+
+impl fmt::Debug for DatabaseFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for DatabaseFault {}
+
+/// SQLite's primary result codes (the low byte of the extended ones), <https://sqlite.org/rescode.html>.
+mod code {
+    pub const BUSY: u32 = 5;
+    pub const LOCKED: u32 = 6;
+    pub const READ_ONLY: u32 = 8;
+    pub const CORRUPT: u32 = 11;
+    pub const FULL: u32 = 13;
+    pub const CANNOT_OPEN: u32 = 14;
+    pub const NOT_A_DATABASE: u32 = 26;
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let text = error.as_database_error()?.code()?;
+    text.parse::<u32>().ok().map(|extended| extended & 0xff)
+}
+
+/// Whether `error` says that the file is no database or has lost parts.
+pub(super) fn means_damage(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(code::CORRUPT | code::NOT_A_DATABASE))
+}
+
+/// Whether `error` says that the file, or those beside it, cannot be written.
+pub(super) fn means_unwritable(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(code::READ_ONLY | code::CANNOT_OPEN))
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy;
+        }
+        match primary_code(&error) {
+            Some(code::BUSY | code::LOCKED) => Self::Busy,
+            Some(code::FULL) => Self::DiskFull,
+            Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
+            _ => Self::Database(DatabaseFault(Box::new(error))),
+        }
+    }
+}

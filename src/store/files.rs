@@ -1,0 +1,99 @@
+//! The store's files on the disk: private to their owner, and locked while they are being made.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Readable and writable by the owner alone.
+const PRIVATE_FILE: u32 = 0o600;
+/// Enterable by the owner alone.
+const PRIVATE_FOLDER: u32 = 0o700;
+
+/// The folder that `file` stands in.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes the folder of `file`, private, when there is none. One that exists is left as it is: it may be
+/// somebody's own choice, and every file in it is private by itself.
+pub(super) fn make_folder(file: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(folder_of(file))
+}
+
+/// Makes the database file, private, when there is none, and takes the group's and the world's rights
+/// on it away. SQLite gives its `-wal` and `-shm` files the same rights.
+///
+/// A file that exists is not opened here: closing any descriptor of it would drop the locks SQLite holds
+/// on it for other handles of this process (<https://sqlite.org/howtocorrupt.html>, section 2.2).
+pub(super) fn make_database(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE_FILE)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if !std::fs::metadata(path)?.is_file() {
+                return Err(io::Error::other("it is not a file"));
+            }
+            make_private(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether only the owner has rights on `path`.
+pub(super) fn is_private(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    if is_private(path)? {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE))
+}
+
+fn open_private(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE_FILE)
+        .open(path)?;
+    make_private(path)?;
+    Ok(file)
+}
+
+/// Waits until this process alone works on the tables' layout or on the key file of `store`; the lock
+/// goes with the returned file, also when the process is killed.
+pub(super) fn lock(store: &Path) -> io::Result<File> {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".lock");
+    let file = open_private(Path::new(&name))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Writes `bytes` to a new private file at `path` so that after a crash either all of it is there or
+/// nothing: written beside, synced, then renamed. The caller holds [`lock`].
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut file = open_private(&beside)?;
+    file.set_len(0)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    File::open(folder_of(path))?.sync_all()
+}

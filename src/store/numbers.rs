@@ -1,0 +1,158 @@
+//! Dialed numbers, and the counter that says when a number's roster changed.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::open::{Conn, Store};
+use super::values::{label, now, read, read_time, read_u64, time_text};
+use crate::units::{DialedNumber, UserId};
+
+/// A dialed number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Number {
+    /// The number in E.164.
+    pub number: DialedNumber,
+    /// The country or region it is for, as in `US` (ISO 3166-1 alpha-2).
+    pub region: Option<String>,
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// How many users are on it.
+    pub users: u64,
+    /// When it was added.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+type Row = (String, Option<String>, Option<String>, i64, String);
+
+fn read_number((number, region, name, users, created_at): Row) -> Result<Number, StoreError> {
+    Ok(Number {
+        number: read(&number, "number")?,
+        region,
+        name,
+        users: read_u64(users, "user count")?,
+        created_at: read_time(&created_at)?,
+    })
+}
+
+impl Store {
+    /// Adds a dialed number without users.
+    ///
+    /// # Errors
+    /// [`StoreError::NumberExists`]; [`StoreError::BadText`] for a region that is not two letters or a
+    /// name beyond 200 characters.
+    pub async fn add_number(
+        &self,
+        number: &DialedNumber,
+        region: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Number, StoreError> {
+        let region = region.map(read_region).transpose()?;
+        let name = name
+            .map(|name| label(name, "number's name", 200, "1 to 200 visible characters"))
+            .transpose()?;
+        let created_at = now();
+        let done = sqlx::query(
+            "INSERT INTO numbers (number, region, name, created_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (number) DO NOTHING",
+        )
+        .bind(number.as_e164())
+        .bind(&region)
+        .bind(&name)
+        .bind(time_text(created_at))
+        .execute(self.pool())
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NumberExists(number.clone()));
+        }
+        Ok(Number {
+            number: number.clone(),
+            region,
+            name,
+            users: 0,
+            created_at,
+        })
+    }
+
+    /// All dialed numbers, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT n.number, n.region, n.name, \
+             (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number), n.created_at \
+             FROM numbers n ORDER BY n.number",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(read_number).collect()
+    }
+
+    /// One dialed number; `None` when it is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn number(&self, number: &DialedNumber) -> Result<Option<Number>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT n.number, n.region, n.name, \
+             (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number), n.created_at \
+             FROM numbers n WHERE n.number = $1",
+        )
+        .bind(number.as_e164())
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(read_number).transpose()
+    }
+
+    /// A counter that rises with everything that changes who can be found on `number`: a user added,
+    /// removed, renamed or moved, an enrolment added or removed. One look-up by primary key.
+    ///
+    /// A cache reads this first and the roster after it: it may then load a roster once too often, but
+    /// never keep an old one under a new version.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`].
+    pub async fn roster_version(&self, number: &DialedNumber) -> Result<u64, StoreError> {
+        let row: Option<(i64,)> = sqlx::query_as("SELECT roster_version FROM numbers WHERE number = $1")
+            .bind(number.as_e164())
+            .fetch_optional(self.pool())
+            .await?;
+        let (version,) = row.ok_or_else(|| StoreError::UnknownNumber(number.clone()))?;
+        read_u64(version, "roster version")
+    }
+}
+
+/// Raises the roster version of every number `user` is on.
+pub(super) async fn touch_numbers_of(conn: &mut Conn, user: UserId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE numbers SET roster_version = roster_version + 1 \
+         WHERE number IN (SELECT number FROM memberships WHERE user_id = $1)",
+    )
+    .bind(user.to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Raises the roster version of `number`.
+pub(super) async fn touch_number(conn: &mut Conn, number: &DialedNumber) -> Result<(), StoreError> {
+    sqlx::query("UPDATE numbers SET roster_version = roster_version + 1 WHERE number = $1")
+        .bind(number.as_e164())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn read_region(text: &str) -> Result<String, StoreError> {
+    let text = text.trim();
+    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        Ok(text.to_ascii_uppercase())
+    } else {
+        Err(StoreError::BadText {
+            field: "region",
+            allowed: "two letters, as in US (ISO 3166-1)",
+        })
+    }
+}

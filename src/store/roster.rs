@@ -1,0 +1,72 @@
+//! The roster of a number with its voiceprints: all a gallery needs to be built anew.
+
+use super::StoreError;
+use super::enrolments::read_seconds;
+use super::open::Store;
+use super::users::require_number;
+use super::values::read;
+use crate::units::{DialedNumber, UserId};
+use crate::voiceprint::{Embedding, ModelId, Voiceprint};
+
+/// A user of a number and what of their voice a model made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RosterEntry {
+    /// The user.
+    pub user: UserId,
+    /// The name to show.
+    pub name: String,
+    /// The user's stored voiceprints, oldest first, one for each clip and bandwidth. Empty for a user
+    /// who is on the roster and not enrolled with this model.
+    pub clips: Vec<Voiceprint>,
+}
+
+impl Store {
+    /// Everybody on `number`, in the order of their ids, with the voiceprints that `model` made.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`]; [`StoreError::Unreadable`] when a stored voiceprint is damaged.
+    pub async fn roster(
+        &self,
+        number: &DialedNumber,
+        model: &ModelId,
+    ) -> Result<Vec<RosterEntry>, StoreError> {
+        type Row = (String, String, Option<String>, Option<f64>, Option<Vec<u8>>);
+        let mut tx = self.read().await?;
+        require_number(&mut tx, number).await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT u.id, u.name, p.bandwidth, p.net_speech_s, p.embedding \
+             FROM memberships m JOIN users u ON u.id = m.user_id \
+             LEFT JOIN prints p ON p.user_id = u.id AND p.model = $2 \
+             WHERE m.number = $1 ORDER BY u.id, p.id",
+        )
+        .bind(number.as_e164())
+        .bind(model.as_str())
+        .fetch_all(&mut *tx)
+        .await?;
+
+        let mut roster: Vec<RosterEntry> = Vec::new();
+        for (id, name, bandwidth, net_speech, embedding) in rows {
+            let user: UserId = read(&id, "user id")?;
+            if roster.last().is_none_or(|entry| entry.user != user) {
+                roster.push(RosterEntry {
+                    user,
+                    name,
+                    clips: Vec::new(),
+                });
+            }
+            let (Some(entry), Some(bandwidth), Some(net_speech), Some(bytes)) =
+                (roster.last_mut(), bandwidth, net_speech, embedding)
+            else {
+                continue;
+            };
+            entry.clips.push(Voiceprint {
+                embedding: Embedding::from_bytes(&bytes)
+                    .map_err(|_| StoreError::Unreadable { what: "voiceprint" })?,
+                model: model.clone(),
+                bandwidth: read(&bandwidth, "bandwidth")?,
+                net_speech: read_seconds(net_speech)?,
+            });
+        }
+        Ok(roster)
+    }
+}

@@ -1,0 +1,441 @@
+//! Users: who they are, which numbers they are on, and the rules both must keep.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::numbers::{touch_number, touch_numbers_of};
+use super::open::{Conn, Store};
+use super::pin::Pin;
+use super::pins::held_pins;
+use super::values::{label, now, read, read_time, time_text};
+use crate::units::{DialedNumber, PhoneNumber, UserId};
+
+/// Most phones of a user.
+const MAX_PHONES: usize = 20;
+/// Most numbers of a user: far beyond any known use, so that one request cannot fill the store.
+const MAX_NUMBERS: usize = 100;
+
+/// A person with an account, as the contract shows one. The PIN is never part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The user's id.
+    pub id: UserId,
+    /// The name to show.
+    pub name: String,
+    /// The numbers whose roster the user is on, in order.
+    pub numbers: Vec<DialedNumber>,
+    /// The user's own phones, in the order they were given.
+    pub phones: Vec<PhoneNumber>,
+    /// Whether one of the numbers is the user's alone (`assigned_vapi_number`).
+    pub exclusive: bool,
+    /// Whether any voice is enrolled.
+    pub enrolled: bool,
+    /// When the user was added.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+/// A user to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// 1 to 200 visible characters.
+    pub name: String,
+    /// The number the user is put on; it must be there.
+    pub number: DialedNumber,
+    /// At most 20; none may be another user's of the number.
+    pub phones: Vec<PhoneNumber>,
+    /// Unique on the number. The store hashes it, for only the PIN itself can be compared with the
+    /// others' hashes.
+    pub pin: Option<Pin>,
+    /// Whether the number is to be this user's alone.
+    pub exclusive: bool,
+}
+
+/// What to change of a user; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct UserPatch {
+    /// A new name.
+    pub name: Option<String>,
+    /// All phones the user is to have.
+    pub phones: Option<Vec<PhoneNumber>>,
+    /// All numbers the user is to be on, at least one. Numbers that stay keep their exclusiveness; new
+    /// ones are shared.
+    pub numbers: Option<Vec<DialedNumber>>,
+    /// What becomes of the PIN.
+    pub pin: PinChange,
+}
+
+/// What becomes of a user's PIN.
+#[derive(Debug, Clone, Default)]
+pub enum PinChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// This is the PIN from now on.
+    Set(Pin),
+    /// The user has none from now on.
+    Clear,
+}
+
+impl Store {
+    /// Adds a user and puts them on a number.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`], [`StoreError::NumberIsExclusive`], [`StoreError::NumberHasUsers`],
+    /// [`StoreError::PhoneTaken`], [`StoreError::PinTaken`], [`StoreError::BadText`],
+    /// [`StoreError::TooMany`]; nothing is stored then.
+    pub async fn add_user(&self, new: NewUser) -> Result<User, StoreError> {
+        let id = UserId::fresh();
+        let name = read_name(&new.name)?;
+        let phones = distinct(new.phones, "phones", MAX_PHONES)?;
+        let (mut tx, hash) = match &new.pin {
+            None => (self.write().await?, None),
+            Some(pin) => {
+                let hash = self.hash_pin(pin).await?;
+                let numbers = std::slice::from_ref(&new.number);
+                (self.write_with_free_pin(numbers, pin, None).await?, Some(hash))
+            }
+        };
+        sqlx::query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
+            .bind(id.to_string())
+            .bind(name)
+            .bind(hash.as_ref().map(|hash| hash.as_phc()))
+            .bind(time_text(now()))
+            .execute(&mut *tx)
+            .await?;
+        join(&mut tx, id, &new.number, new.exclusive).await?;
+        set_phones(&mut tx, id, &phones).await?;
+        refuse_shared_phones(&mut tx, id).await?;
+        let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// The users of a number, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`].
+    pub async fn users_of(&self, number: &DialedNumber) -> Result<Vec<User>, StoreError> {
+        let mut tx = self.read().await?;
+        require_number(&mut tx, number).await?;
+        load(&mut tx, OF_NUMBER, number.as_e164()).await
+    }
+
+    /// One user; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        load_one(&mut *self.read().await?, id).await
+    }
+
+    /// The user of `number` to whom `phone` belongs.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn user_by_phone(
+        &self,
+        number: &DialedNumber,
+        phone: &PhoneNumber,
+    ) -> Result<Option<UserId>, StoreError> {
+        let row: Option<(String,)> = sqlx::query_as(
+            "SELECT p.user_id FROM phones p JOIN memberships m ON m.user_id = p.user_id \
+             WHERE p.phone = $1 AND m.number = $2",
+        )
+        .bind(phone.as_e164())
+        .bind(number.as_e164())
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(|(id,)| read(&id, "user id")).transpose()
+    }
+
+    /// Changes a user, all of the patch or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`], [`StoreError::NoNumber`], [`StoreError::PinNeeded`], and those of
+    /// [`Store::add_user`].
+    pub async fn update_user(&self, id: UserId, patch: UserPatch) -> Result<User, StoreError> {
+        let name = patch.name.as_deref().map(read_name).transpose()?;
+        let phones = patch
+            .phones
+            .map(|list| distinct(list, "phones", MAX_PHONES))
+            .transpose()?;
+        let numbers = patch
+            .numbers
+            .map(|list| distinct(list, "numbers", MAX_NUMBERS))
+            .transpose()?;
+        if numbers.as_ref().is_some_and(Vec::is_empty) {
+            return Err(StoreError::NoNumber);
+        }
+        let before = self.user(id).await?.ok_or(StoreError::UnknownUser(id))?;
+        let (mut tx, hash) = match &patch.pin {
+            PinChange::Keep | PinChange::Clear => (self.write().await?, None),
+            PinChange::Set(pin) => {
+                let hash = self.hash_pin(pin).await?;
+                let on = numbers.as_deref().unwrap_or(&before.numbers);
+                (self.write_with_free_pin(on, pin, Some(id)).await?, Some(hash))
+            }
+        };
+        // What was read before the write lock may have changed meanwhile.
+        let now = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
+        if matches!(patch.pin, PinChange::Set(_)) && numbers.is_none() && now.numbers != before.numbers {
+            return Err(StoreError::Busy);
+        }
+        match &patch.pin {
+            PinChange::Keep => {}
+            PinChange::Clear | PinChange::Set(_) => {
+                set_pin(&mut tx, id, hash.as_ref().map(|h| h.as_phc())).await?
+            }
+        }
+        if let Some(name) = name.filter(|name| *name != now.name) {
+            rename(&mut tx, id, &name).await?;
+        }
+        if let Some(numbers) = numbers {
+            move_to(&mut tx, &now, &numbers, matches!(patch.pin, PinChange::Keep)).await?;
+        }
+        if let Some(phones) = phones {
+            set_phones(&mut tx, id, &phones).await?;
+        }
+        refuse_shared_phones(&mut tx, id).await?;
+        let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
+        tx.commit().await?;
+        Ok(user)
+    }
+}
+
+/// Refuses a number that is not here.
+pub(super) async fn require_number(conn: &mut Conn, number: &DialedNumber) -> Result<(), StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM numbers WHERE number = $1")
+        .bind(number.as_e164())
+        .fetch_optional(conn)
+        .await?;
+    row.map(drop)
+        .ok_or_else(|| StoreError::UnknownNumber(number.clone()))
+}
+
+/// Refuses a user who is not here.
+pub(super) async fn require_user(conn: &mut Conn, id: UserId) -> Result<(), StoreError> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM users WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await?;
+    row.map(drop).ok_or(StoreError::UnknownUser(id))
+}
+
+fn read_name(text: &str) -> Result<String, StoreError> {
+    label(text, "user's name", 200, "1 to 200 visible characters")
+}
+
+/// The list without repetitions, in its order.
+fn distinct<T: PartialEq>(list: Vec<T>, what: &'static str, max: usize) -> Result<Vec<T>, StoreError> {
+    let count = list.len();
+    if count > max {
+        return Err(StoreError::TooMany { what, count, max });
+    }
+    let mut kept: Vec<T> = Vec::with_capacity(count);
+    for item in list {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    Ok(kept)
+}
+
+async fn rename(conn: &mut Conn, id: UserId, name: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET name = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(name)
+        .execute(&mut *conn)
+        .await?;
+    touch_numbers_of(conn, id).await
+}
+
+async fn set_pin(conn: &mut Conn, id: UserId, phc: Option<&str>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET pin_hash = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(phc)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn set_phones(conn: &mut Conn, id: UserId, phones: &[PhoneNumber]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM phones WHERE user_id = $1")
+        .bind(id.to_string())
+        .execute(&mut *conn)
+        .await?;
+    for (position, phone) in (0_i64..).zip(phones) {
+        sqlx::query("INSERT INTO phones (user_id, phone, position) VALUES ($1, $2, $3)")
+            .bind(id.to_string())
+            .bind(phone.as_e164())
+            .bind(position)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Puts a user on a number, if the number takes them.
+async fn join(conn: &mut Conn, id: UserId, number: &DialedNumber, exclusive: bool) -> Result<(), StoreError> {
+    require_number(conn, number).await?;
+    let (users, taken): (i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1",
+    )
+    .bind(number.as_e164())
+    .fetch_one(&mut *conn)
+    .await?;
+    if taken > 0 {
+        return Err(StoreError::NumberIsExclusive(number.clone()));
+    }
+    if exclusive && users > 0 {
+        return Err(StoreError::NumberHasUsers(number.clone()));
+    }
+    sqlx::query("INSERT INTO memberships (number, user_id, exclusive) VALUES ($1, $2, $3)")
+        .bind(number.as_e164())
+        .bind(id.to_string())
+        .bind(exclusive)
+        .execute(&mut *conn)
+        .await?;
+    touch_number(conn, number).await
+}
+
+/// Makes `numbers` the numbers of `user`. With `pin_kept`, a user with a PIN may only come to numbers
+/// where nobody has one: two hashes do not tell whether their PINs are equal.
+async fn move_to(
+    conn: &mut Conn,
+    user: &User,
+    numbers: &[DialedNumber],
+    pin_kept: bool,
+) -> Result<(), StoreError> {
+    let added: Vec<DialedNumber> = numbers
+        .iter()
+        .filter(|n| !user.numbers.contains(n))
+        .cloned()
+        .collect();
+    if pin_kept && !added.is_empty() {
+        let has_pin: Option<(i64,)> =
+            sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND pin_hash IS NOT NULL")
+                .bind(user.id.to_string())
+                .fetch_optional(&mut *conn)
+                .await?;
+        if has_pin.is_some() && !held_pins(conn, &added).await?.is_empty() {
+            return Err(StoreError::PinNeeded);
+        }
+    }
+    for left in user.numbers.iter().filter(|number| !numbers.contains(number)) {
+        sqlx::query("DELETE FROM memberships WHERE number = $1 AND user_id = $2")
+            .bind(left.as_e164())
+            .bind(user.id.to_string())
+            .execute(&mut *conn)
+            .await?;
+        touch_number(conn, left).await?;
+    }
+    for number in &added {
+        join(conn, user.id, number, false).await?;
+    }
+    Ok(())
+}
+
+/// Refuses the change under way when a phone of `id` would point to two users of one number.
+async fn refuse_shared_phones(conn: &mut Conn, id: UserId) -> Result<(), StoreError> {
+    let clash: Option<(String, String)> = sqlx::query_as(
+        "SELECT mine.phone, m.number FROM phones mine \
+         JOIN memberships m ON m.user_id = mine.user_id \
+         JOIN memberships other ON other.number = m.number AND other.user_id <> m.user_id \
+         JOIN phones theirs ON theirs.user_id = other.user_id AND theirs.phone = mine.phone \
+         WHERE mine.user_id = $1 LIMIT 1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(conn)
+    .await?;
+    match clash {
+        None => Ok(()),
+        Some((phone, number)) => Err(StoreError::PhoneTaken {
+            phone: read(&phone, "phone")?,
+            number: read(&number, "number")?,
+        }),
+    }
+}
+
+/// The three questions that make users; each has the same single parameter.
+struct Selection {
+    users: &'static str,
+    memberships: &'static str,
+    phones: &'static str,
+}
+
+macro_rules! selection {
+    ($of:literal) => {
+        Selection {
+            users: concat!(
+                "SELECT u.id, u.name, u.created_at, \
+                 EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id) \
+                 FROM users u WHERE u.id ",
+                $of,
+                " ORDER BY u.created_at, u.id"
+            ),
+            memberships: concat!(
+                "SELECT user_id, number, exclusive FROM memberships WHERE user_id ",
+                $of,
+                " ORDER BY number"
+            ),
+            phones: concat!(
+                "SELECT user_id, phone FROM phones WHERE user_id ",
+                $of,
+                " ORDER BY position"
+            ),
+        }
+    };
+}
+
+const ONE: &Selection = &selection!("= $1");
+const OF_NUMBER: &Selection = &selection!("IN (SELECT user_id FROM memberships WHERE number = $1)");
+
+async fn load_one(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreError> {
+    Ok(load(conn, ONE, &id.to_string()).await?.pop())
+}
+
+async fn load(conn: &mut Conn, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
+    let rows: Vec<(String, String, String, bool)> = sqlx::query_as(selection.users)
+        .bind(parameter)
+        .fetch_all(&mut *conn)
+        .await?;
+    let memberships: Vec<(String, String, bool)> = sqlx::query_as(selection.memberships)
+        .bind(parameter)
+        .fetch_all(&mut *conn)
+        .await?;
+    let phones: Vec<(String, String)> = sqlx::query_as(selection.phones)
+        .bind(parameter)
+        .fetch_all(&mut *conn)
+        .await?;
+
+    let mut users = Vec::with_capacity(rows.len());
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(rows.len());
+    for (id, name, created_at, enrolled) in rows {
+        users.push(User {
+            id: read(&id, "user id")?,
+            name,
+            numbers: Vec::new(),
+            phones: Vec::new(),
+            exclusive: false,
+            enrolled,
+            created_at: read_time(&created_at)?,
+        });
+        places.insert(id, users.len() - 1);
+    }
+    for (id, number, exclusive) in memberships {
+        if let Some(user) = places.get(&id).and_then(|&place| users.get_mut(place)) {
+            user.numbers.push(read(&number, "number")?);
+            user.exclusive |= exclusive;
+        }
+    }
+    for (id, phone) in phones {
+        if let Some(user) = places.get(&id).and_then(|&place| users.get_mut(place)) {
+            user.phones.push(read(&phone, "phone")?);
+        }
+    }
+    Ok(users)
+}

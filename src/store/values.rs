@@ -1,0 +1,111 @@
+//! How values stand in the tables: text and bytes in, checked types out.
+
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::StoreError;
+
+/// The present moment, to the microsecond the store keeps, so that what is returned equals what is read
+/// back later.
+pub(super) fn now() -> OffsetDateTime {
+    whole_micros(OffsetDateTime::now_utc())
+}
+
+/// `at` in UTC without what is smaller than a microsecond.
+pub(super) fn whole_micros(at: OffsetDateTime) -> OffsetDateTime {
+    let at = at.to_offset(UtcOffset::UTC);
+    at.replace_microsecond(at.microsecond()).unwrap_or(at)
+}
+
+/// RFC 3339 in UTC with always six decimals, so that the order of the text is the order of the times.
+pub(super) fn time_text(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.microsecond()
+    )
+}
+
+/// Reads back [`time_text`].
+pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| StoreError::Unreadable { what: "time" })
+}
+
+/// Reads back anything that was stored by its text.
+pub(super) fn read<T: FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Unreadable { what })
+}
+
+/// Reads back an unsigned number from the signed one the tables have.
+pub(super) fn read_u64(value: i64, what: &'static str) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::Unreadable { what })
+}
+
+/// SHA-256 (FIPS 180-4) of `bytes`.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Lower-case hexadecimal of `bytes`.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// The trimmed `text`, when it has 1 to `max` characters and no control characters.
+pub(super) fn label(
+    text: &str,
+    field: &'static str,
+    max: usize,
+    allowed: &'static str,
+) -> Result<String, StoreError> {
+    let text = text.trim();
+    let length = text.chars().take(max + 1).count();
+    if length == 0 || length > max || text.chars().any(char::is_control) {
+        return Err(StoreError::BadText { field, allowed });
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_back_and_sort_as_text() {
+        let early = OffsetDateTime::from_unix_timestamp_nanos(1_700_000_000_000_001_999).unwrap();
+        let late = early + time::Duration::microseconds(1);
+        assert_eq!(read_time(&time_text(early)).unwrap(), whole_micros(early));
+        assert!(time_text(early) < time_text(late));
+        assert_eq!(time_text(early), "2023-11-14T22:13:20.000001Z");
+    }
+
+    #[test]
+    fn a_label_is_short_visible_text() {
+        assert_eq!(label("  Ana ", "name", 5, "short").unwrap(), "Ana");
+        for bad in ["", "   ", "abcdef", "a\nb"] {
+            assert!(label(bad, "name", 5, "short").is_err(), "{bad:?} passed");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_keeps_leading_zeros() {
+        assert_eq!(hex(&[0x00, 0x0f, 0xa0]), "000fa0");
+    }
+}

@@ -45,4 +45,43 @@ pub enum GalleryError {
         /// How many prints there were, or were found before the search stopped.
         count: usize,
     },
+    /// The settings of a server cannot be used; nothing was sent.
+    #[error("the gallery's Qdrant settings cannot be used: {fault}")]
+    Settings {
+        /// What is wrong and what to do. It repeats nothing of the settings: they may hold a secret.
+        fault: &'static str,
+    },
+    /// The server did not answer, or says that it cannot for now, after every retry. The same call
+    /// may succeed later.
+    #[error("could not {purpose}: Qdrant at {url} is unavailable: {reason}")]
+    Unavailable {
+        /// The server's address.
+        url: String,
+        /// What was asked of it.
+        purpose: &'static str,
+        /// What happened.
+        reason: String,
+    },
+    /// The server answered and said no: a wrong API key, a missing right, a request it does not
+    /// accept. Trying again does not help.
+    #[error("could not {purpose}: Qdrant at {url} refused: {reason}")]
+    Refused {
+        /// The server's address.
+        url: String,
+        /// What was asked of it.
+        purpose: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// The server holds something under this gallery's names that this gallery did not write.
+    #[error(
+        "Qdrant at {url} holds what Voxline did not write: {what}; \
+         choose another collection prefix, or delete these collections and put every roster again"
+    )]
+    Foreign {
+        /// The server's address.
+        url: String,
+        /// What was found.
+        what: String,
+    },
 }

@@ -19,9 +19,11 @@
 
 mod embedded;
 mod error;
+mod qdrant;
 
 pub use embedded::EmbeddedGallery;
 pub use error::GalleryError;
+pub use qdrant::{QdrantGallery, QdrantSettings};
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -7,15 +7,15 @@ is tested over the wire, against the scoring and filtering it will meet, without
 It speaks what our client uses. Every other call answers UNIMPLEMENTED, and so does every part of a
 request that it would have to ignore: a test must not pass because the peer looked away.
 
-    python qdrant_peer.py [--api-key KEY]
+    python qdrant_peer.py DIRECTORY [--api-key KEY]
 
-It listens on a free port of 127.0.0.1, prints that port on a line, and exits when its stdin closes.
+It makes DIRECTORY for its data, listens on a free port of 127.0.0.1 and prints that port on a line.
+When its stdin closes it removes DIRECTORY and exits.
 """
 
 import argparse
 import shutil
 import sys
-import tempfile
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -73,7 +73,7 @@ class Peer:
     """All collections, behind one lock: the tests ask for answers, not for speed."""
 
     def __init__(self, directory):
-        self.directory = Path(directory)
+        self.directory = directory
         self.collections = {}
         self.made = 0
         self.lock = threading.Lock()
@@ -271,16 +271,17 @@ def serve(peer, api_key):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--api-key", help="refuse every request that does not carry this key")
+    parser.add_argument("directory", type=Path, help="where to keep the data; must not exist yet")
     arguments = parser.parse_args()
 
-    directory = tempfile.mkdtemp(prefix="voxline-qdrant-peer-")
+    arguments.directory.mkdir()
     try:
-        server, port = serve(Peer(directory), arguments.api_key)
+        server, port = serve(Peer(arguments.directory), arguments.api_key)
         print(port, flush=True)
         sys.stdin.read()
         server.stop(grace=None).wait()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(arguments.directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,14 +22,15 @@ use voxline::gallery::{Gallery, QdrantGallery, QdrantSettings};
 /// A law as the suite holds it: checked against any gallery.
 pub type Law = for<'a> fn(&'a dyn Gallery) -> BoxFuture<'a, ()>;
 
-/// The peer that all tests of this process share, each with collections of its own. It ends with the
-/// process, whose end closes its stdin.
+/// The peer that all tests of this process share, each with collections of its own. It ends, and clears
+/// up, when the end of the process closes its stdin.
 static SHARED: LazyLock<Peer> = LazyLock::new(|| Peer::start(&[]));
 
 /// A running `tests/peers/qdrant_peer.py`.
 pub struct Peer {
     child: Child,
     port: u16,
+    directory: PathBuf,
 }
 
 impl Peer {
@@ -43,8 +44,11 @@ impl Peer {
              to leave the Qdrant tests out, set VOXLINE_SKIP_PEERS=1",
             python.display()
         );
+        let name = format!("qdrant-peer-{}", Uuid::now_v7().simple());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let mut child = Command::new(python)
             .arg(root.join("tests/peers/qdrant_peer.py"))
+            .arg(&directory)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -59,7 +63,11 @@ impl Peer {
             .trim()
             .parse()
             .expect("the peer prints its port; see its errors above");
-        Self { child, port }
+        Self {
+            child,
+            port,
+            directory,
+        }
     }
 
     /// The address a gallery connects to.
@@ -76,9 +84,11 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Either it is gone already or this ends it; both are fine.
-        let _ = self.child.kill();
+        // The end of its stdin ends it, if it is not gone already.
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
+        // It clears up after itself, unless it was killed.
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 

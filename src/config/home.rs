@@ -57,7 +57,9 @@ fn first(places: Vec<PathBuf>, fits: impl Fn(&Path) -> bool) -> Result<PathBuf, 
 fn bases() -> Vec<PathBuf> {
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
     // target/debug/deps/<test> is four folders deep in the project.
-    let above = program.iter().flat_map(|path| path.ancestors().skip(1).take(4).map(Path::to_owned));
+    let above = program
+        .iter()
+        .flat_map(|path| path.ancestors().skip(1).take(4).map(Path::to_owned));
     let mut bases: Vec<PathBuf> = above.collect();
     bases.extend(std::env::current_dir().ok());
     bases
@@ -65,12 +67,18 @@ fn bases() -> Vec<PathBuf> {
 
 /// A shared library of ONNX Runtime in `folder`, the newest by name when there are several.
 fn library_in(folder: &Path) -> Option<PathBuf> {
-    let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let names = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path());
     names.filter(|path| is_library(path)).max()
 }
 
 fn is_library(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let linux = name.starts_with("libonnxruntime.so");
     let mac = name.starts_with("libonnxruntime") && name.ends_with(".dylib");
     (linux || mac) && path.is_file()

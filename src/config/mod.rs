@@ -28,27 +28,75 @@ use sources::Reader;
 /// `VOXLINE_` and the key in capitals with `_` for the dots.
 pub const KEYS: &[(&str, &str)] = &[
     ("data_dir", "where the store lies (default ./data)"),
-    ("models_dir", "the folder with the models' cards (default: found beside the program or here)"),
-    ("ort_lib", "ONNX Runtime's shared library (default: found beside the program or in runtime/)"),
+    (
+        "models_dir",
+        "the folder with the models' cards (default: found beside the program or here)",
+    ),
+    (
+        "ort_lib",
+        "ONNX Runtime's shared library (default: found beside the program or in runtime/)",
+    ),
     ("model", "the speaker model's id (default ge2e)"),
     ("listen", "address and port to serve on (default 127.0.0.1:8080)"),
-    ("public_url", "how the outside world reaches this service, as in https://id.example.com"),
-    ("inference.threads", "threads that run models (default: one a core)"),
-    ("inference.capacity", "live calls and requests admitted at a time (default 64)"),
+    (
+        "public_url",
+        "how the outside world reaches this service, as in https://id.example.com",
+    ),
+    (
+        "inference.threads",
+        "threads that run models (default: one a core)",
+    ),
+    (
+        "inference.capacity",
+        "live calls and requests admitted at a time (default 64)",
+    ),
     ("limits.upload_mb", "largest upload in megabytes (default 64)"),
-    ("limits.audio_minutes", "longest recording in minutes (default 30)"),
-    ("limits.call_minutes", "longest live call in minutes (default 240)"),
-    ("decision.unknown_share", "share of calls whose caller is on no roster (default 0.5)"),
-    ("decision.accept", "posterior needed to name a caller (default 0.99)"),
-    ("decision.reject", "posterior of nobody at which a caller is unknown early (default 0.99)"),
-    ("decision.enough_speech_seconds", "speech after which a caller not named is unknown (default 4)"),
-    ("enrollment.minimum_speech_seconds", "speech needed to enrol (default 6)"),
+    (
+        "limits.audio_minutes",
+        "longest recording in minutes (default 30)",
+    ),
+    (
+        "limits.call_minutes",
+        "longest live call in minutes (default 240)",
+    ),
+    (
+        "decision.unknown_share",
+        "share of calls whose caller is on no roster (default 0.5)",
+    ),
+    (
+        "decision.accept",
+        "posterior needed to name a caller (default 0.99)",
+    ),
+    (
+        "decision.reject",
+        "posterior of nobody at which a caller is unknown early (default 0.99)",
+    ),
+    (
+        "decision.enough_speech_seconds",
+        "speech after which a caller not named is unknown (default 4)",
+    ),
+    (
+        "enrollment.minimum_speech_seconds",
+        "speech needed to enrol (default 6)",
+    ),
     ("gallery.backend", "embedded (default) or qdrant"),
-    ("gallery.qdrant_url", "Qdrant's gRPC address, as in http://127.0.0.1:6334"),
+    (
+        "gallery.qdrant_url",
+        "Qdrant's gRPC address, as in http://127.0.0.1:6334",
+    ),
     ("gallery.qdrant_api_key", "Qdrant's API key"),
-    ("gallery.qdrant_collection", "prefix of the collections (default voxline)"),
-    ("gallery.qdrant_timeout_seconds", "how long Qdrant may take (default 2)"),
-    ("twilio.auth_token", "checks the signature of Twilio's media streams"),
+    (
+        "gallery.qdrant_collection",
+        "prefix of the collections (default voxline)",
+    ),
+    (
+        "gallery.qdrant_timeout_seconds",
+        "how long Qdrant may take (default 2)",
+    ),
+    (
+        "twilio.auth_token",
+        "checks the signature of Twilio's media streams",
+    ),
 ];
 
 /// Keys whose values are never shown.
@@ -108,7 +156,11 @@ impl Config {
             models_dir: read.text("models_dir").map(PathBuf::from),
             ort_lib: read.text("ort_lib").map(PathBuf::from),
             model: ModelId::new(read.text("model").unwrap_or_else(|| "ge2e".to_owned())),
-            listen: read.parsed("listen", "an address with a port, as in 127.0.0.1:8080", default_listen()),
+            listen: read.parsed(
+                "listen",
+                "an address with a port, as in 127.0.0.1:8080",
+                default_listen(),
+            ),
             public_url: read.url("public_url"),
             threads: read.count("inference.threads", 1..=256, cores()),
             capacity: read.count("inference.capacity", 1..=100_000, 64),
@@ -147,14 +199,19 @@ fn gallery(read: &mut Reader) -> GalleryChoice {
     let settings = QdrantSettings {
         url: url.clone().unwrap_or_default(),
         api_key: read.text("gallery.qdrant_api_key").map(SecretString::from),
-        collection: read.text("gallery.qdrant_collection").unwrap_or_else(|| "voxline".to_owned()),
+        collection: read
+            .text("gallery.qdrant_collection")
+            .unwrap_or_else(|| "voxline".to_owned()),
         timeout: Duration::from_secs_f64(read.number("gallery.qdrant_timeout_seconds", 0.05..=60.0, 2.0)),
     };
     if backend == "embedded" {
         return GalleryChoice::Embedded;
     }
     if url.is_none() {
-        read.fault("gallery.qdrant_url", "gallery.backend is qdrant, but no address is given".to_owned());
+        read.fault(
+            "gallery.qdrant_url",
+            "gallery.backend is qdrant, but no address is given".to_owned(),
+        );
     }
     GalleryChoice::Qdrant(settings)
 }
@@ -164,7 +221,9 @@ fn default_listen() -> SocketAddr {
 }
 
 fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(256)
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(256)
 }
 
 fn seconds(value: f64) -> Seconds {
@@ -182,7 +241,10 @@ mod tests {
     fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Sources {
         Sources {
             file: Some(("voxline.toml".into(), file.to_owned())),
-            environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            environment: environment
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             flags: flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect(),
         }
     }
@@ -190,7 +252,10 @@ mod tests {
     #[test]
     fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
         let file = "listen = \"127.0.0.1:1\"\n[decision]\naccept = 0.9\n[inference]\ncapacity = 7";
-        let environment = [("VOXLINE_LISTEN", "127.0.0.1:2"), ("VOXLINE_DECISION_ACCEPT", "0.95")];
+        let environment = [
+            ("VOXLINE_LISTEN", "127.0.0.1:2"),
+            ("VOXLINE_DECISION_ACCEPT", "0.95"),
+        ];
         let config = Config::load(&sources(file, &environment, &[("listen", "127.0.0.1:3")])).unwrap();
         assert_eq!(config.listen.port(), 3);
         assert_eq!(config.policy.accept, 0.95);
@@ -201,8 +266,13 @@ mod tests {
     #[test]
     fn every_fault_is_listed_at_once_with_where_it_came_from() {
         let file = "colour = \"red\"\n[decision]\naccept = \"much\"\n[gallery]\nbackend = \"qdrant\"";
-        let environment = [("VOXLINE_INFERENCE_THREADS", "0"), ("VOXLINE_DECISION_ACEPT", "1")];
-        let faults = Config::load(&sources(file, &environment, &[("listen", "here")])).unwrap_err().to_string();
+        let environment = [
+            ("VOXLINE_INFERENCE_THREADS", "0"),
+            ("VOXLINE_DECISION_ACEPT", "1"),
+        ];
+        let faults = Config::load(&sources(file, &environment, &[("listen", "here")]))
+            .unwrap_err()
+            .to_string();
         for part in [
             "`colour` (voxline.toml)",
             "`decision.accept` (voxline.toml)",
@@ -221,12 +291,20 @@ mod tests {
         let file = "[twilio]\nauth_token = \"hunter2\"\n[gallery]\nqdrant_api_key = 12345678";
         let loaded = Config::load(&sources(file, &[], &[]));
         let shown = format!("{loaded:?}");
-        assert!(!shown.contains("hunter2") && !shown.contains("12345678"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("12345678"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn a_broken_file_says_where() {
-        let faults = Config::load(&sources("listen = [", &[], &[])).unwrap_err().to_string();
-        assert!(faults.contains("voxline.toml") && faults.contains("line 1"), "{faults}");
+        let faults = Config::load(&sources("listen = [", &[], &[]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            faults.contains("voxline.toml") && faults.contains("line 1"),
+            "{faults}"
+        );
     }
 }

@@ -39,8 +39,14 @@ pub struct Faults(pub Vec<Fault>);
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        write!(f, "the configuration has {count} fault{}:", if count == 1 { "" } else { "s" })?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {}: {}", fault.what, fault.why))
+        write!(
+            f,
+            "the configuration has {count} fault{}:",
+            if count == 1 { "" } else { "s" }
+        )?;
+        self.0
+            .iter()
+            .try_for_each(|fault| write!(f, "\n  {}: {}", fault.what, fault.why))
     }
 }
 
@@ -57,13 +63,18 @@ impl Sources {
         let path = file.or_else(|| usual.is_file().then_some(usual));
         let file = path.map(|path| match std::fs::read_to_string(path) {
             Ok(text) => Ok((path.to_owned(), text)),
-            Err(cause) => {
-                Err(Faults(vec![Fault { what: path.display().to_string(), why: format!("cannot be read: {cause}") }]))
-            }
+            Err(cause) => Err(Faults(vec![Fault {
+                what: path.display().to_string(),
+                why: format!("cannot be read: {cause}"),
+            }])),
         });
-        let environment =
-            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Self { file: file.transpose()?, environment: environment.collect(), flags })
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Ok(Self {
+            file: file.transpose()?,
+            environment: environment.collect(),
+            flags,
+        })
     }
 }
 
@@ -81,7 +92,10 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(sources: &Sources) -> Self {
-        let mut reader = Self { given: BTreeMap::new(), faults: Vec::new() };
+        let mut reader = Self {
+            given: BTreeMap::new(),
+            faults: Vec::new(),
+        };
         if let Some((path, text)) = &sources.file {
             reader.take_file(path, text);
         }
@@ -89,19 +103,35 @@ impl Reader {
             reader.take_variable(variable, value);
         }
         for (key, value) in &sources.flags {
-            reader.given.insert(key, Given { value: value.clone(), origin: "flag".to_owned() });
+            reader.given.insert(
+                key,
+                Given {
+                    value: value.clone(),
+                    origin: "flag".to_owned(),
+                },
+            );
         }
         reader
     }
 
     /// `made`, if nothing was wrong.
     pub(super) fn finish<T>(self, made: T) -> Result<T, Faults> {
-        if self.faults.is_empty() { Ok(made) } else { Err(Faults(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(made)
+        } else {
+            Err(Faults(self.faults))
+        }
     }
 
     pub(super) fn fault(&mut self, key: &str, why: String) {
-        let origin = self.given.get(key).map_or_else(String::new, |given| format!(" ({})", given.origin));
-        self.faults.push(Fault { what: format!("`{key}`{origin}"), why });
+        let origin = self
+            .given
+            .get(key)
+            .map_or_else(String::new, |given| format!(" ({})", given.origin));
+        self.faults.push(Fault {
+            what: format!("`{key}`{origin}"),
+            why,
+        });
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
@@ -136,20 +166,35 @@ impl Reader {
         self.in_range(key, range.contains(&value), value, usual, &expected)
     }
 
-    pub(super) fn one_of(&mut self, key: &'static str, allowed: &[&'static str], usual: &'static str) -> &'static str {
+    pub(super) fn one_of(
+        &mut self,
+        key: &'static str,
+        allowed: &[&'static str],
+        usual: &'static str,
+    ) -> &'static str {
         let Some(text) = self.text(key) else { return usual };
         if let Some(found) = allowed.iter().find(|word| **word == text) {
             return found;
         }
-        self.fault(key, format!("{} is not one of: {}", shown(key, &text), allowed.join(", ")));
+        self.fault(
+            key,
+            format!("{} is not one of: {}", shown(key, &text), allowed.join(", ")),
+        );
         usual
     }
 
     pub(super) fn url(&mut self, key: &'static str) -> Option<String> {
         let text = self.text(key)?;
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(char::is_whitespace)) {
-            self.fault(key, format!("{} is not an address with http:// or https://", shown(key, &text)));
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        if host
+            .is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(char::is_whitespace))
+        {
+            self.fault(
+                key,
+                format!("{} is not an address with http:// or https://", shown(key, &text)),
+            );
             return None;
         }
         Some(text.trim_end_matches('/').to_owned())
@@ -168,15 +213,24 @@ impl Reader {
         match text.parse::<toml::Table>() {
             Ok(table) => self.take_table("", &table, &origin),
             Err(cause) => {
-                let line = cause.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-                self.faults.push(Fault { what: origin, why: format!("line {line}: {}", cause.message()) });
+                let line = cause
+                    .span()
+                    .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+                self.faults.push(Fault {
+                    what: origin,
+                    why: format!("line {line}: {}", cause.message()),
+                });
             }
         }
     }
 
     fn take_table(&mut self, prefix: &str, table: &toml::Table, origin: &str) {
         for (name, value) in table {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let key = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
             match value {
                 toml::Value::Table(inner) => self.take_table(&key, inner, origin),
                 toml::Value::String(text) => self.take(&key, text.clone(), origin, &key),
@@ -187,16 +241,28 @@ impl Reader {
 
     fn take_variable(&mut self, variable: &str, value: &str) {
         if variable == "ORT_DYLIB_PATH" {
-            self.given.entry("ort_lib").or_insert(Given { value: value.to_owned(), origin: variable.to_owned() });
+            self.given.entry("ort_lib").or_insert(Given {
+                value: value.to_owned(),
+                origin: variable.to_owned(),
+            });
             return;
         }
         if !variable.starts_with(PREFIX) || variable.starts_with(TEST_PREFIX) {
             return;
         }
-        let key = KEYS.iter().map(|(key, _)| *key).find(|key| variable_name(key) == variable);
+        let key = KEYS
+            .iter()
+            .map(|(key, _)| *key)
+            .find(|key| variable_name(key) == variable);
         match key {
             Some(key) => {
-                self.given.insert(key, Given { value: value.to_owned(), origin: variable.to_owned() });
+                self.given.insert(
+                    key,
+                    Given {
+                        value: value.to_owned(),
+                        origin: variable.to_owned(),
+                    },
+                );
             }
             None => {
                 let nearest = nearest(variable, KEYS.iter().map(|(key, _)| variable_name(key)));
@@ -211,7 +277,13 @@ impl Reader {
     fn take(&mut self, key: &str, value: String, origin: &str, what: &str) {
         match KEYS.iter().find(|(known, _)| *known == key) {
             Some((known, _)) => {
-                self.given.insert(known, Given { value, origin: origin.to_owned() });
+                self.given.insert(
+                    known,
+                    Given {
+                        value,
+                        origin: origin.to_owned(),
+                    },
+                );
             }
             None => {
                 let nearest = nearest(key, KEYS.iter().map(|(known, _)| (*known).to_owned()));
@@ -231,11 +303,17 @@ fn variable_name(key: &str) -> String {
 
 /// The value in a message, unless it is a secret.
 fn shown(key: &str, value: &str) -> String {
-    if SECRETS.contains(&key) { "the value".to_owned() } else { format!("`{value}`") }
+    if SECRETS.contains(&key) {
+        "the value".to_owned()
+    } else {
+        format!("`{value}`")
+    }
 }
 
 fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
-    known.min_by_key(|candidate| distance(word, candidate)).unwrap_or_default()
+    known
+        .min_by_key(|candidate| distance(word, candidate))
+        .unwrap_or_default()
 }
 
 /// Levenshtein's edit distance (1966): insertions, deletions and substitutions.

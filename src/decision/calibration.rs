@@ -28,7 +28,9 @@ pub enum CalibrationError {
         cause: String,
     },
     /// It was fitted for other weights.
-    #[error("the calibration {path} was fitted for model {fitted_for}, not for {model}: fit it again for this one")]
+    #[error(
+        "the calibration {path} was fitted for model {fitted_for}, not for {model}: fit it again for this one"
+    )]
     OtherModel {
         /// The file.
         path: PathBuf,
@@ -83,25 +85,38 @@ impl Curve {
         let offset = self.offset + self.offset_per_log * quality;
         let llr = scale * f64::from(cosine.get()) + offset;
         // Beyond what the number of trials can support, a ratio is extrapolation, not evidence.
-        Ok(Llr::new(Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]))?)
+        Ok(Llr::new(
+            Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]),
+        )?)
     }
 
     /// Says what is wrong with the numbers, if anything.
     fn fault(&self) -> Option<String> {
         let numbers = [self.scale, self.scale_per_log, self.offset, self.offset_per_log];
-        if numbers.iter().chain(&self.net_seconds).chain(&self.llr_bounds).any(|number| !number.is_finite()) {
+        if numbers
+            .iter()
+            .chain(&self.net_seconds)
+            .chain(&self.llr_bounds)
+            .any(|number| !number.is_finite())
+        {
             return Some("a coefficient is not a finite number".to_owned());
         }
         let [shortest, longest] = self.net_seconds;
         if !(shortest > 0.0 && shortest < longest) {
-            return Some(format!("net_seconds [{shortest}, {longest}] is not a rising range above zero"));
+            return Some(format!(
+                "net_seconds [{shortest}, {longest}] is not a rising range above zero"
+            ));
         }
         let [lowest, highest] = self.llr_bounds;
         if !(lowest < 0.0 && highest > 0.0) {
-            return Some(format!("llr_bounds [{lowest}, {highest}] must hold zero between them"));
+            return Some(format!(
+                "llr_bounds [{lowest}, {highest}] must hold zero between them"
+            ));
         }
         // Linear in ln(net): positive at both ends is positive between them.
-        let rising = [shortest, longest].iter().all(|net| self.scale + self.scale_per_log * net.ln() > 0.0);
+        let rising = [shortest, longest]
+            .iter()
+            .all(|net| self.scale + self.scale_per_log * net.ln() > 0.0);
         (!rising).then(|| "a higher cosine would give a lower ratio: the scale is not positive".to_owned())
     }
 }
@@ -112,9 +127,14 @@ impl Calibration {
     /// # Errors
     /// [`CalibrationError`] when it cannot be read, makes no sense, or was fitted for other weights.
     pub fn load(path: &Path, model: &ModelId, model_sha256: &str) -> Result<Self, CalibrationError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|cause| CalibrationError::Unreadable { path: path.to_owned(), cause })?;
-        let malformed = |cause: String| CalibrationError::Malformed { path: path.to_owned(), cause };
+        let text = std::fs::read_to_string(path).map_err(|cause| CalibrationError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        let malformed = |cause: String| CalibrationError::Malformed {
+            path: path.to_owned(),
+            cause,
+        };
         let calibration: Self = toml::from_str(&text).map_err(|cause| malformed(cause.to_string()))?;
         for (name, curve) in [("narrow", calibration.narrow), ("wide", calibration.wide)] {
             if let Some(fault) = curve.fault() {
@@ -160,25 +180,43 @@ pub(super) mod tests {
     #[test]
     fn a_higher_cosine_never_gives_a_lower_ratio() {
         for net in [0.0, 0.5, 1.0, 3.0, 10.0, 1e6] {
-            let llr = |cosine| curve().llr(Cosine::new(cosine).unwrap(), Seconds::new(net)).unwrap();
+            let llr = |cosine| {
+                curve()
+                    .llr(Cosine::new(cosine).unwrap(), Seconds::new(net))
+                    .unwrap()
+            };
             assert!(llr(0.2) <= llr(0.5) && llr(0.5) <= llr(0.9), "net speech {net}");
         }
     }
 
     #[test]
     fn ratios_stay_inside_what_the_trials_support() {
-        let llr = |cosine| curve().llr(Cosine::new(cosine).unwrap(), Seconds::new(3.0)).unwrap().get();
+        let llr = |cosine| {
+            curve()
+                .llr(Cosine::new(cosine).unwrap(), Seconds::new(3.0))
+                .unwrap()
+                .get()
+        };
         assert_eq!(llr(1.0), 7.0);
         assert_eq!(llr(-1.0), -7.0);
     }
 
     #[test]
     fn a_curve_that_makes_no_sense_is_refused_with_the_reason() {
-        let falling = Curve { scale_per_log: -30.0, ..curve() };
+        let falling = Curve {
+            scale_per_log: -30.0,
+            ..curve()
+        };
         assert!(falling.fault().unwrap().contains("not positive"));
-        let empty = Curve { net_seconds: [3.0, 3.0], ..curve() };
+        let empty = Curve {
+            net_seconds: [3.0, 3.0],
+            ..curve()
+        };
         assert!(empty.fault().unwrap().contains("rising range"));
-        let nan = Curve { offset: f64::NAN, ..curve() };
+        let nan = Curve {
+            offset: f64::NAN,
+            ..curve()
+        };
         assert!(nan.fault().unwrap().contains("finite"));
         assert!(curve().fault().is_none());
     }

@@ -108,10 +108,17 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotF
         Outcome::Unknown if evidence.poor_audio => Outcome::Inconclusive(Reason::PoorAudio),
         outcome => outcome,
     };
-    Ok(Decision { outcome, candidates, nobody })
+    Ok(Decision {
+        outcome,
+        candidates,
+        nobody,
+    })
 }
 
-fn posteriors(ratios: &[(UserId, Llr)], unknown_share: f64) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
+fn posteriors(
+    ratios: &[(UserId, Llr)],
+    unknown_share: f64,
+) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
     let share = (1.0 - unknown_share) / ratios.len().max(1) as f64;
     // Logarithms throughout, less the largest: no ratio overflows.
     let logs: Vec<f64> = ratios.iter().map(|(_, llr)| share.ln() + llr.get()).collect();
@@ -121,7 +128,11 @@ fn posteriors(ratios: &[(UserId, Llr)], unknown_share: f64) -> Result<(Vec<Candi
     let mut candidates = Vec::with_capacity(ratios.len());
     for ((user_id, llr), log) in ratios.iter().zip(&logs) {
         let posterior = Posterior::new((log - largest).exp() / total)?;
-        candidates.push(Candidate { user_id: *user_id, llr: *llr, posterior });
+        candidates.push(Candidate {
+            user_id: *user_id,
+            llr: *llr,
+            posterior,
+        });
     }
     candidates.sort_by_key(|candidate| (Reverse(candidate.llr), candidate.user_id));
     Ok((candidates, Posterior::new((nobody - largest).exp() / total)?))
@@ -154,11 +165,18 @@ mod tests {
     use super::*;
 
     fn roster(ratios: &[f64]) -> Vec<(UserId, Llr)> {
-        ratios.iter().map(|llr| (UserId::fresh(), Llr::new(*llr).unwrap())).collect()
+        ratios
+            .iter()
+            .map(|llr| (UserId::fresh(), Llr::new(*llr).unwrap()))
+            .collect()
     }
 
     fn decided(ratios: &[(UserId, Llr)], net: f64) -> Decision {
-        let evidence = Evidence { ratios, net_speech: Seconds::new(net), poor_audio: false };
+        let evidence = Evidence {
+            ratios,
+            net_speech: Seconds::new(net),
+            poor_audio: false,
+        };
         decide(&evidence, &Policy::default()).unwrap()
     }
 
@@ -187,20 +205,30 @@ mod tests {
     #[test]
     fn two_users_who_fit_alike_are_ambiguous_not_the_luckier_one() {
         let roster = roster(&[6.5, 6.6, -5.0]);
-        assert_eq!(decided(&roster, 8.0).outcome, Outcome::Inconclusive(Reason::Ambiguous));
+        assert_eq!(
+            decided(&roster, 8.0).outcome,
+            Outcome::Inconclusive(Reason::Ambiguous)
+        );
     }
 
     #[test]
     fn too_little_speech_decides_nothing_however_well_it_fits() {
         let roster = roster(&[7.0]);
-        assert_eq!(decided(&roster, 0.9).outcome, Outcome::Inconclusive(Reason::TooLittleSpeech));
+        assert_eq!(
+            decided(&roster, 0.9).outcome,
+            Outcome::Inconclusive(Reason::TooLittleSpeech)
+        );
     }
 
     #[test]
     fn bad_audio_is_never_proof_that_nobody_is_known() {
         let (stranger, user) = (roster(&[-6.0]), roster(&[7.0]));
         let heard = |ratios| {
-            let evidence = Evidence { ratios, net_speech: Seconds::new(6.0), poor_audio: true };
+            let evidence = Evidence {
+                ratios,
+                net_speech: Seconds::new(6.0),
+                poor_audio: true,
+            };
             decide(&evidence, &Policy::default()).unwrap().outcome
         };
         assert_eq!(heard(&stranger), Outcome::Inconclusive(Reason::PoorAudio));
@@ -209,7 +237,10 @@ mod tests {
 
     #[test]
     fn an_empty_roster_has_nobody_to_find() {
-        assert_eq!(decided(&[], 10.0).outcome, Outcome::Inconclusive(Reason::EmptyRoster));
+        assert_eq!(
+            decided(&[], 10.0).outcome,
+            Outcome::Inconclusive(Reason::EmptyRoster)
+        );
     }
 
     #[test]

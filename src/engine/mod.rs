@@ -113,7 +113,11 @@ impl Engine {
                 .spawn(move || work(&inbox, &mut analyst))
                 .map_err(EngineError::Thread)?;
         }
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(capacity)), capacity })
+        Ok(Self {
+            jobs,
+            slots: Arc::new(Semaphore::new(capacity)),
+            capacity,
+        })
     }
 
     /// Asks to be admitted, without waiting.
@@ -123,7 +127,9 @@ impl Engine {
     pub fn admit(&self) -> Result<Permit, Busy> {
         match Arc::clone(&self.slots).try_acquire_owned() {
             Ok(slot) => Ok(Permit { _slot: slot }),
-            Err(_) => Err(Busy { retry_after: Duration::from_secs(2) }),
+            Err(_) => Err(Busy {
+                retry_after: Duration::from_secs(2),
+            }),
         }
     }
 
@@ -159,7 +165,10 @@ impl Engine {
 fn work(inbox: &Mutex<mpsc::Receiver<Job>>, analyst: &mut Analyst) {
     loop {
         // Waiting under the lock is how the threads take turns: whoever holds it takes the next job.
-        let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let job = inbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv();
         let Some(job) = job else { return };
         // A job that panics drops its reply, which its asker sees as `Crashed`; the models hold no
         // state between jobs, so the thread can go on.

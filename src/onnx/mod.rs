@@ -78,12 +78,20 @@ impl Runtime {
             }
             return Ok(runtime.clone());
         }
-        let failed =
-            |cause: &dyn std::fmt::Display| OnnxError::Library { path: library.to_owned(), cause: cause.to_string() };
+        let failed = |cause: &dyn std::fmt::Display| OnnxError::Library {
+            path: library.to_owned(),
+            cause: cause.to_string(),
+        };
         let builder = ort::init_from(library).map_err(|cause| failed(&cause))?;
-        let environment =
-            builder.with_name("voxline").with_telemetry(false).build().map_err(|cause| failed(&cause))?;
-        let runtime = Self { environment, library: library.to_owned() };
+        let environment = builder
+            .with_name("voxline")
+            .with_telemetry(false)
+            .build()
+            .map_err(|cause| failed(&cause))?;
+        let runtime = Self {
+            environment,
+            library: library.to_owned(),
+        };
         *loaded = Some(runtime.clone());
         Ok(runtime)
     }
@@ -107,8 +115,14 @@ impl Runtime {
             builder.commit_from_file(graph)
         };
         match build() {
-            Ok(session) => Ok(Graph { session, path: graph.to_owned() }),
-            Err(cause) => Err(OnnxError::Graph { path: graph.to_owned(), cause: cause.to_string() }),
+            Ok(session) => Ok(Graph {
+                session,
+                path: graph.to_owned(),
+            }),
+            Err(cause) => Err(OnnxError::Graph {
+                path: graph.to_owned(),
+                cause: cause.to_string(),
+            }),
         }
     }
 }
@@ -141,28 +155,43 @@ pub struct Graph {
 impl Graph {
     /// What the graph declares of its inputs, in its order.
     pub fn inputs(&self) -> Vec<Port> {
-        self.session.inputs().iter().map(|outlet| port(outlet.name(), outlet.dtype())).collect()
+        self.session
+            .inputs()
+            .iter()
+            .map(|outlet| port(outlet.name(), outlet.dtype()))
+            .collect()
     }
 
     /// What the graph declares of its outputs, in its order.
     pub fn outputs(&self) -> Vec<Port> {
-        self.session.outputs().iter().map(|outlet| port(outlet.name(), outlet.dtype())).collect()
+        self.session
+            .outputs()
+            .iter()
+            .map(|outlet| port(outlet.name(), outlet.dtype()))
+            .collect()
     }
 
     /// Runs the graph once and gives the named outputs in the order asked.
     ///
     /// # Errors
     /// [`OnnxError::Run`] when a name or a shape is not the graph's, or an output is not floats.
-    pub fn run(&mut self, feeds: &[(&str, Input<'_>)], fetch: &[&str]) -> Result<Vec<ArrayD<f32>>, OnnxError> {
+    pub fn run(
+        &mut self,
+        feeds: &[(&str, Input<'_>)],
+        fetch: &[&str],
+    ) -> Result<Vec<ArrayD<f32>>, OnnxError> {
         let path = &self.path;
-        let failed = |cause: ort::Error| OnnxError::Run { path: path.clone(), cause: cause.to_string() };
+        let failed = |cause: ort::Error| OnnxError::Run {
+            path: path.clone(),
+            cause: cause.to_string(),
+        };
         let mut inputs: Vec<(&str, ort::session::SessionInputValue<'_>)> = Vec::with_capacity(feeds.len());
         for (name, feed) in feeds {
             let value = match feed {
                 Input::Floats(array) => TensorRef::from_array_view(array.view()).map_err(failed)?.into(),
-                Input::Integer(number) => {
-                    ort::value::Tensor::from_array(ndarray::arr0(*number)).map_err(failed)?.into()
-                }
+                Input::Integer(number) => ort::value::Tensor::from_array(ndarray::arr0(*number))
+                    .map_err(failed)?
+                    .into(),
             };
             inputs.push((name, value));
         }
@@ -185,7 +214,11 @@ fn port(name: &str, kind: &ValueType) -> Port {
         ValueType::Tensor { ty, shape, .. } => (element_name(*ty), shape.to_vec()),
         other => (format!("{other:?}"), Vec::new()),
     };
-    Port { name: name.to_owned(), element, shape }
+    Port {
+        name: name.to_owned(),
+        element,
+        shape,
+    }
 }
 
 fn element_name(element: TensorElementType) -> String {

@@ -59,7 +59,11 @@ enum Phase {
     /// Nobody speaks; the last windows wait as padding.
     Silent { before: Vec<Heard> },
     /// Somebody may be speaking: not yet long enough to be sure. `gap` windows of silence came last.
-    Perhaps { held: Vec<Heard>, voiced: usize, gap: usize },
+    Perhaps {
+        held: Vec<Heard>,
+        voiced: usize,
+        gap: usize,
+    },
     /// Somebody speaks; windows of a gap are held until it proves to be a pause or the end.
     Speaking { gap: Vec<Heard> },
 }
@@ -169,7 +173,11 @@ impl SpeechFinder {
     }
 
     fn measure(&mut self, samples: &[f32], probability: f32) {
-        let power = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / samples.len() as f64;
+        let power = samples
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum::<f64>()
+            / samples.len() as f64;
         if probability >= self.settings.enter {
             self.speech_power.add(power);
         } else if probability < SURELY_BACKGROUND {
@@ -193,7 +201,11 @@ impl SpeechFinder {
     fn begin(&mut self, before: Vec<Heard>, window: Heard) -> Phase {
         let mut held = before;
         held.push(window);
-        Phase::Perhaps { held, voiced: 1, gap: 0 }
+        Phase::Perhaps {
+            held,
+            voiced: 1,
+            gap: 0,
+        }
     }
 
     fn stay_silent(&self, mut before: Vec<Heard>, window: Heard) -> Phase {
@@ -205,7 +217,11 @@ impl SpeechFinder {
 
     fn weigh(&mut self, mut held: Vec<Heard>, voiced: usize, gap: usize, window: Heard, on: bool) -> Phase {
         held.push(window);
-        let (voiced, gap) = if on { (voiced + gap + 1, 0) } else { (voiced, gap + 1) };
+        let (voiced, gap) = if on {
+            (voiced + gap + 1, 0)
+        } else {
+            (voiced, gap + 1)
+        };
         if gap >= self.settings.shortest_silence {
             // It was a click: forget it, but keep its tail as padding for what may follow.
             let surplus = held.len().saturating_sub(self.settings.padding);

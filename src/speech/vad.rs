@@ -48,7 +48,10 @@ pub struct VadState {
 
 impl Default for VadState {
     fn default() -> Self {
-        Self { state: Array3::zeros((2, 1, STATE)), context: [0.0; CONTEXT] }
+        Self {
+            state: Array3::zeros((2, 1, STATE)),
+            context: [0.0; CONTEXT],
+        }
     }
 }
 
@@ -59,7 +62,8 @@ impl Vad {
     /// [`VadError`] when the file is missing, not a graph, or another model.
     pub fn load(runtime: &Runtime, graph: &Path) -> Result<Self, VadError> {
         let graph = runtime.open(graph)?;
-        let names = |ports: Vec<crate::onnx::Port>| ports.into_iter().map(|port| port.name).collect::<Vec<_>>();
+        let names =
+            |ports: Vec<crate::onnx::Port>| ports.into_iter().map(|port| port.name).collect::<Vec<_>>();
         let (inputs, outputs) = (names(graph.inputs()), names(graph.outputs()));
         if inputs != ["input", "state", "sr"] || outputs != ["output", "stateN"] {
             let detail = format!("its inputs are {inputs:?} and its outputs {outputs:?}");

@@ -59,14 +59,43 @@ impl Store {
             else {
                 continue;
             };
-            entry.clips.push(Voiceprint {
-                embedding: Embedding::from_bytes(&bytes)
-                    .map_err(|_| StoreError::Unreadable { what: "voiceprint" })?,
-                model: model.clone(),
-                bandwidth: read(&bandwidth, "bandwidth")?,
-                net_speech: read_seconds(net_speech)?,
-            });
+            entry
+                .clips
+                .push(voiceprint(model, &bandwidth, net_speech, &bytes)?);
         }
         Ok(roster)
     }
+
+    /// One user's stored voiceprints of `model`, oldest first, one for each clip and bandwidth.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when a stored voiceprint is damaged.
+    pub async fn voiceprints_of(&self, user: UserId, model: &ModelId) -> Result<Vec<Voiceprint>, StoreError> {
+        let rows: Vec<(String, f64, Vec<u8>)> = sqlx::query_as(
+            "SELECT bandwidth, net_speech_s, embedding FROM prints \
+             WHERE user_id = $1 AND model = $2 ORDER BY id",
+        )
+        .bind(user.to_string())
+        .bind(model.as_str())
+        .fetch_all(&mut *self.read().await?)
+        .await?;
+        let prints = rows
+            .iter()
+            .map(|(bandwidth, net, bytes)| voiceprint(model, bandwidth, *net, bytes));
+        prints.collect()
+    }
+}
+
+fn voiceprint(
+    model: &ModelId,
+    bandwidth: &str,
+    net_speech: f64,
+    bytes: &[u8],
+) -> Result<Voiceprint, StoreError> {
+    Ok(Voiceprint {
+        embedding: Embedding::from_bytes(bytes).map_err(|_| StoreError::Unreadable { what: "voiceprint" })?,
+        model: model.clone(),
+        bandwidth: read(bandwidth, "bandwidth")?,
+        net_speech: read_seconds(net_speech)?,
+    })
 }

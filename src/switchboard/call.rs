@@ -107,8 +107,14 @@ impl LiveCall {
             return Ok(Vec::new());
         }
         let longest = self.board.longest_call;
-        if self.listener.as_ref().is_some_and(|listener| listener.heard() > longest) {
-            return Err(BoardError::CallTooLong { minutes: longest.get() / 60.0 });
+        if self
+            .listener
+            .as_ref()
+            .is_some_and(|listener| listener.heard() > longest)
+        {
+            return Err(BoardError::CallTooLong {
+                minutes: longest.get() / 60.0,
+            });
         }
         let looks = self.listen(false).await;
         let mut updates = Vec::with_capacity(looks.len());
@@ -129,7 +135,9 @@ impl LiveCall {
 
     /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
     async fn listen(&mut self, end: bool) -> Vec<Look> {
-        let Some(mut listener) = self.listener.take() else { return Vec::new() };
+        let Some(mut listener) = self.listener.take() else {
+            return Vec::new();
+        };
         let samples = std::mem::take(&mut self.waiting);
         let heard = self.board.engine.run(&self.admitted, move |analyst| {
             let mut looks = listener.push(analyst, &samples)?;
@@ -183,8 +191,11 @@ impl LiveCall {
             );
         }
         self.said = Some(said.clone());
-        let update =
-            CallUpdate { call_id: self.start.call_id.clone(), version: self.version, identification: said };
+        let update = CallUpdate {
+            call_id: self.start.call_id.clone(),
+            version: self.version,
+            identification: said,
+        };
         if news || update.identification.is_final {
             self.record(&update).await;
         }
@@ -194,7 +205,9 @@ impl LiveCall {
     }
 
     async fn record(&self, update: &CallUpdate) {
-        let Ok(verdict) = serde_json::to_value(&update.identification) else { return };
+        let Ok(verdict) = serde_json::to_value(&update.identification) else {
+            return;
+        };
         let record = CallRecord {
             call_id: update.call_id.clone(),
             number: self.start.number.clone(),

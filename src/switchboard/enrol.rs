@@ -98,7 +98,10 @@ struct HeardClip {
 
 impl HeardClip {
     fn net_speech(&self) -> Seconds {
-        self.recording.looks.last().map_or(Seconds::ZERO, |look| look.net_speech)
+        self.recording
+            .looks
+            .last()
+            .map_or(Seconds::ZERO, |look| look.net_speech)
     }
 
     fn quality(&self) -> Option<Quality> {
@@ -125,13 +128,16 @@ impl Switchboard {
     ) -> Result<EnrolmentReport, BoardError> {
         self.known_user(user).await?;
         if consent.trim().is_empty() {
-            return Err(StoreError::EmptyConsent.into());
+            return Err(StoreError::NoConsent.into());
         }
         if clips.is_empty() {
             return Err(BoardError::NoClips);
         }
         if clips.len() > MOST_CLIPS {
-            return Err(BoardError::TooManyClips { given: clips.len(), most: MOST_CLIPS });
+            return Err(BoardError::TooManyClips {
+                given: clips.len(),
+                most: MOST_CLIPS,
+            });
         }
         let mut heard = Vec::with_capacity(clips.len());
         for clip in clips {
@@ -141,10 +147,17 @@ impl Switchboard {
         let (mut issues, acceptable) = self.gate(&heard, &before);
         let mut report = self.report(user, &heard);
         if acceptable {
-            match self.store.add_enrollment(new_enrolment(user, consent, &heard)).await {
+            match self
+                .store
+                .add_enrollment(new_enrolment(user, consent, &heard))
+                .await
+            {
                 Ok(id) => (report.accepted, report.enrollment_id) = (true, Some(id)),
                 Err(fault @ StoreError::DuplicateClip { .. }) => {
-                    issues.push(Issue { code: IssueCode::DuplicateClip, message: fault.to_string() });
+                    issues.push(Issue {
+                        code: IssueCode::DuplicateClip,
+                        message: fault.to_string(),
+                    });
                 }
                 Err(fault) => return Err(fault.into()),
             }
@@ -161,9 +174,16 @@ impl Switchboard {
         let ClipBytes { name, bytes } = clip;
         let sha256 = Sha256::digest(&bytes).into();
         let limits = self.limits;
-        let recording = self.engine.run(admitted, move |analyst| hear(analyst, bytes, None, &limits, &[])).await?;
+        let recording = self
+            .engine
+            .run(admitted, move |analyst| hear(analyst, bytes, None, &limits, &[]))
+            .await?;
         let recording = recording.map_err(|fault| BoardError::hearing(&name, fault))?;
-        Ok(HeardClip { name, sha256, recording })
+        Ok(HeardClip {
+            name,
+            sha256,
+            recording,
+        })
     }
 
     /// What stands against these recordings, and whether they can be accepted all the same.
@@ -184,10 +204,16 @@ impl Switchboard {
         refusals.extend(same_recording_twice(heard));
         refusals.extend(voice_refusals(heard, before, &self.calibration));
         let acceptable = refusals.is_empty();
-        let advice = heard.iter().filter(|clip| clip.recording.truncated).map(|clip| Issue {
-            code: IssueCode::Truncated,
-            message: format!("{}: the end of the recording is missing; what came before it was used", clip.name),
-        });
+        let advice = heard
+            .iter()
+            .filter(|clip| clip.recording.truncated)
+            .map(|clip| Issue {
+                code: IssueCode::Truncated,
+                message: format!(
+                    "{}: the end of the recording is missing; what came before it was used",
+                    clip.name
+                ),
+            });
         refusals.extend(advice);
         (refusals, acceptable)
     }
@@ -202,8 +228,14 @@ impl Switchboard {
             net_speech_seconds: total_speech(heard).get(),
             quality: EnrolmentQuality {
                 bandwidth: first.filter(|kind| qualities.iter().all(|quality| quality.bandwidth == *kind)),
-                snr_db: qualities.iter().filter_map(|quality| quality.snr_db).reduce(f64::min),
-                clipping: qualities.iter().map(|quality| quality.clipping).fold(0.0, f64::max),
+                snr_db: qualities
+                    .iter()
+                    .filter_map(|quality| quality.snr_db)
+                    .reduce(f64::min),
+                clipping: qualities
+                    .iter()
+                    .map(|quality| quality.clipping)
+                    .fold(0.0, f64::max),
             },
             issues: Vec::new(),
             model: self.card.id().clone(),
@@ -212,7 +244,9 @@ impl Switchboard {
 }
 
 fn total_speech(heard: &[HeardClip]) -> Seconds {
-    heard.iter().fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech()))
+    heard
+        .iter()
+        .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech()))
 }
 
 /// What stands against one recording by itself.
@@ -220,32 +254,53 @@ fn clip_refusals(clip: &HeardClip) -> Vec<Issue> {
     let name = &clip.name;
     let mut refusals = Vec::new();
     if clip.views().is_empty() {
-        let message = format!("{name}: {} of speech is too little to know a voice by", clip.net_speech());
-        refusals.push(Issue { code: IssueCode::ClipTooShort, message });
+        let message = format!(
+            "{name}: {} of speech is too little to know a voice by",
+            clip.net_speech()
+        );
+        refusals.push(Issue {
+            code: IssueCode::ClipTooShort,
+            message,
+        });
     }
-    let Some(quality) = clip.quality() else { return refusals };
+    let Some(quality) = clip.quality() else {
+        return refusals;
+    };
     if let Some(snr) = quality.snr_db.filter(|snr| *snr < LOWEST_SNR_DB) {
         let message = format!(
             "{name}: the voice is only {snr:.0} dB above the background, {LOWEST_SNR_DB:.0} dB are needed: \
              record in a quieter place or closer to the microphone"
         );
-        refusals.push(Issue { code: IssueCode::TooNoisy, message });
+        refusals.push(Issue {
+            code: IssueCode::TooNoisy,
+            message,
+        });
     }
     if quality.clipping > MOST_CLIPPING {
         let share = quality.clipping * 100.0;
-        let message = format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level");
-        refusals.push(Issue { code: IssueCode::Clipped, message });
+        let message =
+            format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level");
+        refusals.push(Issue {
+            code: IssueCode::Clipped,
+            message,
+        });
     }
     refusals
 }
 
 fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
     let twin = heard.iter().enumerate().find_map(|(at, clip)| {
-        heard[..at].iter().find(|earlier| earlier.sha256 == clip.sha256).map(|earlier| (earlier, clip))
+        heard[..at]
+            .iter()
+            .find(|earlier| earlier.sha256 == clip.sha256)
+            .map(|earlier| (earlier, clip))
     });
     twin.map(|(earlier, clip)| Issue {
         code: IssueCode::DuplicateClip,
-        message: format!("{} and {} are the same recording: record each of them anew", earlier.name, clip.name),
+        message: format!(
+            "{} and {} are the same recording: record each of them anew",
+            earlier.name, clip.name
+        ),
     })
 }
 
@@ -254,35 +309,53 @@ fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
 fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Calibration) -> Vec<Issue> {
     let mut refusals = Vec::new();
     for (at, clip) in heard.iter().enumerate() {
-        let differs = heard[..at].iter().find(|earlier| differ(clip.views(), earlier.views(), calibration));
+        let differs = heard[..at]
+            .iter()
+            .find(|earlier| differ(clip.views(), earlier.views(), calibration));
         if let Some(earlier) = differs {
             let message = format!(
                 "{} and {} sound like two people: all recordings must be of the user alone",
                 earlier.name, clip.name
             );
-            refusals.push(Issue { code: IssueCode::DifferentVoices, message });
+            refusals.push(Issue {
+                code: IssueCode::DifferentVoices,
+                message,
+            });
             break;
         }
     }
-    let strange = heard.iter().find(|clip| !before.is_empty() && differ(clip.views(), before, calibration));
+    let strange = heard
+        .iter()
+        .find(|clip| !before.is_empty() && differ(clip.views(), before, calibration));
     if let Some(clip) = strange {
         let message = format!(
             "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first",
             clip.name
         );
-        refusals.push(Issue { code: IssueCode::NotTheVoiceBefore, message });
+        refusals.push(Issue {
+            code: IssueCode::NotTheVoiceBefore,
+            message,
+        });
     }
     refusals
 }
 
 /// Whether every pair of one kind that can be compared speaks for two people.
 fn differ(clip: &[Voiceprint], others: &[Voiceprint], calibration: &Calibration) -> bool {
-    let pairs = clip.iter().flat_map(|print| others.iter().map(move |other| (print, other)));
+    let pairs = clip
+        .iter()
+        .flat_map(|print| others.iter().map(move |other| (print, other)));
     let comparable = pairs.filter(|(a, b)| a.bandwidth == b.bandwidth && a.model == b.model);
     let mut compared = false;
     for (a, b) in comparable {
-        let Ok(cosine) = a.embedding.cosine(&b.embedding) else { continue };
-        let shorter = if a.net_speech < b.net_speech { a.net_speech } else { b.net_speech };
+        let Ok(cosine) = a.embedding.cosine(&b.embedding) else {
+            continue;
+        };
+        let shorter = if a.net_speech < b.net_speech {
+            a.net_speech
+        } else {
+            b.net_speech
+        };
         match calibration.curve(a.bandwidth).llr(cosine, shorter) {
             Ok(llr) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
@@ -303,5 +376,9 @@ fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollm
             prints: clip.views().to_vec(),
         }
     });
-    NewEnrollment { user, consent: consent.trim().to_owned(), clips: clips.collect() }
+    NewEnrollment {
+        user,
+        consent: consent.trim().to_owned(),
+        clips: clips.collect(),
+    }
 }

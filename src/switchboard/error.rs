@@ -102,7 +102,10 @@ impl BoardError {
     /// A fault while hearing the recording called `name`, sorted.
     pub(super) fn hearing(name: &str, fault: HearError) -> Self {
         match fault {
-            HearError::Decode(cause) => Self::Decode { name: name.to_owned(), cause },
+            HearError::Decode(cause) => Self::Decode {
+                name: name.to_owned(),
+                cause,
+            },
             HearError::Listen(fault) => Self::listening(name, fault),
         }
     }
@@ -110,7 +113,10 @@ impl BoardError {
     /// A fault while listening to `name`, sorted.
     pub(super) fn listening(name: &str, fault: ListenError) -> Self {
         match fault {
-            ListenError::Samples(cause) => Self::Shape { name: name.to_owned(), cause },
+            ListenError::Samples(cause) => Self::Shape {
+                name: name.to_owned(),
+                cause,
+            },
             ListenError::Vad(cause) => Self::Analysis(cause.to_string()),
             ListenError::Extract(cause) => Self::Analysis(cause.to_string()),
         }
@@ -132,5 +138,9 @@ impl From<EngineError> for BoardError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -31,8 +31,12 @@ impl Switchboard {
         self.known_number(number).await?;
         let (limits, marks): (_, &[f64]) = (self.limits, if stream { MARKS } else { &[] });
         let ClipBytes { name, bytes } = recording;
-        let heard =
-            self.engine.run(admitted, move |analyst| hear(analyst, bytes, channel, &limits, marks)).await?;
+        let heard = self
+            .engine
+            .run(admitted, move |analyst| {
+                hear(analyst, bytes, channel, &limits, marks)
+            })
+            .await?;
         let heard = heard.map_err(|fault| BoardError::hearing(&name, fault))?;
         let last = heard.looks.len().saturating_sub(1);
         let mut said = Vec::with_capacity(heard.looks.len());
@@ -89,7 +93,11 @@ impl Switchboard {
         };
         let started = Instant::now();
         let poor_audio = look.quality.is_some_and(|quality| quality.is_poor());
-        let evidence = Evidence { ratios: &ratios, net_speech: look.net_speech, poor_audio };
+        let evidence = Evidence {
+            ratios: &ratios,
+            net_speech: look.net_speech,
+            poor_audio,
+        };
         let Ok(decision) = decide(&evidence, &self.policy) else {
             said.reason = Some(Reason::Unavailable);
             return Ok(None);
@@ -122,7 +130,9 @@ impl Switchboard {
                 if !roster.names.contains_key(&hit.user) || !judged.insert(hit.user) {
                     continue;
                 }
-                let Ok(llr) = curve.llr(hit.cosine, look.net_speech) else { return Ok(None) };
+                let Ok(llr) = curve.llr(hit.cosine, look.net_speech) else {
+                    return Ok(None);
+                };
                 ratios.push((hit.user, llr));
             }
         }

@@ -48,7 +48,12 @@ pub struct Keeper {
 impl Keeper {
     /// A keeper that holds nothing yet: each number is brought in when it is first searched.
     pub fn new(store: Store, gallery: Arc<dyn Gallery>, model: ModelId) -> Self {
-        Self { store, gallery, model, held: Mutex::new(HashMap::new()) }
+        Self {
+            store,
+            gallery,
+            model,
+            held: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The backend.
@@ -78,9 +83,17 @@ impl Keeper {
             prints.extend(mean_prints(entry, &self.model)?);
         }
         let names = entries.into_iter().filter(|entry| !entry.clips.is_empty());
-        let roster = Arc::new(Roster { names: names.map(|entry| (entry.user, entry.name)).collect() });
+        let roster = Arc::new(Roster {
+            names: names.map(|entry| (entry.user, entry.name)).collect(),
+        });
         self.gallery.replace(number, prints).await?;
-        held.insert(number.clone(), Held { version, roster: Arc::clone(&roster) });
+        held.insert(
+            number.clone(),
+            Held {
+                version,
+                roster: Arc::clone(&roster),
+            },
+        );
         Ok(roster)
     }
 
@@ -103,11 +116,18 @@ fn mean_prints(entry: &RosterEntry, model: &ModelId) -> Result<Vec<GalleryPrint>
         .into_iter()
         .map(|(bandwidth, clips)| {
             let embedding = Embedding::mean(clips.iter().map(|clip| (&clip.embedding, 1.0)))?;
-            let net_speech = clips.iter().fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech));
+            let net_speech = clips
+                .iter()
+                .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech));
             Ok(GalleryPrint {
                 user: entry.user,
                 clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
-                print: Voiceprint { embedding, model: model.clone(), bandwidth, net_speech },
+                print: Voiceprint {
+                    embedding,
+                    model: model.clone(),
+                    bandwidth,
+                    net_speech,
+                },
             })
         })
         .collect()

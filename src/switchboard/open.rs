@@ -51,11 +51,20 @@ pub struct Installed {
 pub fn installed(config: &Config) -> Result<Installed, OpenError> {
     let home = Home::find(config);
     let missing = |what, flag| {
-        move |looked_in: &[PathBuf]| OpenError::Missing { what, looked_in: looked_in.to_vec(), flag }
+        move |looked_in: &[PathBuf]| OpenError::Missing {
+            what,
+            looked_in: looked_in.to_vec(),
+            flag,
+        }
     };
-    let models_dir = home.models().map_err(missing("the folder with the models' cards", "--models-dir"))?;
+    let models_dir = home
+        .models()
+        .map_err(missing("the folder with the models' cards", "--models-dir"))?;
     let library = home.library().map_err(missing("ONNX Runtime", "--ort-lib"))?;
-    Ok(Installed { models_dir: models_dir.to_owned(), library: library.to_owned() })
+    Ok(Installed {
+        models_dir: models_dir.to_owned(),
+        library: library.to_owned(),
+    })
 }
 
 impl Installed {
@@ -74,7 +83,11 @@ impl Installed {
     pub fn models(&self, card: &Card) -> Result<Models, OpenError> {
         card.check_files()?;
         let vad_graph = vad_graph(&self.models_dir.join("silero_vad"))?;
-        Ok(Models { library: self.library.clone(), vad_graph, card: card.clone() })
+        Ok(Models {
+            library: self.library.clone(),
+            vad_graph,
+            card: card.clone(),
+        })
     }
 }
 
@@ -83,10 +96,19 @@ fn vad_graph(folder: &Path) -> Result<PathBuf, OpenError> {
     use crate::voiceprint::{CardError, check_sha256};
 
     let path = folder.join("card.toml");
-    let malformed = |cause: String| CardError::Malformed { path: path.clone(), cause };
+    let malformed = |cause: String| CardError::Malformed {
+        path: path.clone(),
+        cause,
+    };
     let text = std::fs::read_to_string(&path).map_err(|cause| malformed(cause.to_string()))?;
-    let card: toml::Table = text.parse().map_err(|cause: toml::de::Error| malformed(cause.to_string()))?;
-    let part = |key| card.get("graph").and_then(|graph| graph.get(key)).and_then(toml::Value::as_str);
+    let card: toml::Table = text
+        .parse()
+        .map_err(|cause: toml::de::Error| malformed(cause.to_string()))?;
+    let part = |key| {
+        card.get("graph")
+            .and_then(|graph| graph.get(key))
+            .and_then(toml::Value::as_str)
+    };
     let (Some(file), Some(sha256)) = (part("file"), part("sha256")) else {
         return Err(malformed("[graph] needs `file` and `sha256`".to_owned()).into());
     };
@@ -112,7 +134,10 @@ impl Switchboard {
             GalleryChoice::Qdrant(settings) => Arc::new(QdrantGallery::connect(settings.clone())?),
         };
         let keeper = Keeper::new(store.clone(), gallery, card.id().clone());
-        let policy = Policy { minimum_speech: card.minimum_net_speech(), ..config.policy };
+        let policy = Policy {
+            minimum_speech: card.minimum_net_speech(),
+            ..config.policy
+        };
         Ok(Self {
             store,
             engine,
@@ -171,7 +196,11 @@ impl Switchboard {
     /// What stands in the way, in words.
     pub async fn ready(&self) -> Result<(), String> {
         self.store.check().await.map_err(|fault| fault.to_string())?;
-        self.keeper.gallery().ready().await.map_err(|fault| fault.to_string())
+        self.keeper
+            .gallery()
+            .ready()
+            .await
+            .map_err(|fault| fault.to_string())
     }
 
     /// An error unless `number` is one of ours.

@@ -15,7 +15,9 @@ use super::identification::{Quality, TimingMs};
 /// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, sparse
 /// later. Each look embeds all the speech so far, so overlapping windows are never counted as
 /// independent evidence; the marks bound what that costs.
-pub const MARKS: &[f64] = &[1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0];
+pub const MARKS: &[f64] = &[
+    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0,
+];
 
 /// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a
 /// telephone leaves up there, after resampling, lies below -60 dB.
@@ -162,7 +164,12 @@ impl Listener {
             views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
         }
         self.timing.embed += milliseconds(started);
-        Ok(Look { net_speech, quality, views, timing: self.timing })
+        Ok(Look {
+            net_speech,
+            quality,
+            views,
+            timing: self.timing,
+        })
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {
@@ -185,7 +192,12 @@ fn embed_views(
     bandwidth: Bandwidth,
 ) -> Result<Vec<Voiceprint>, ListenError> {
     let model = analyst.extractor.card().id().clone();
-    let print = |embedding, bandwidth| Voiceprint { embedding, model: model.clone(), bandwidth, net_speech };
+    let print = |embedding, bandwidth| Voiceprint {
+        embedding,
+        model: model.clone(),
+        bandwidth,
+        net_speech,
+    };
     let own = print(analyst.extractor.embed(speech)?, bandwidth);
     if bandwidth == Bandwidth::Narrow {
         return Ok(vec![own]);

@@ -53,5 +53,9 @@ pub fn hear(
         started = Instant::now();
     }
     looks.push(listener.finish(analyst)?);
-    Ok(Recording { looks, format, truncated: decoder.truncated() })
+    Ok(Recording {
+        looks,
+        format,
+        truncated: decoder.truncated(),
+    })
 }

@@ -39,7 +39,9 @@ pub enum CardError {
         cause: String,
     },
     /// A file is not the one the card describes.
-    #[error("{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`")]
+    #[error(
+        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`"
+    )]
     WrongFile {
         /// The file.
         path: PathBuf,
@@ -146,14 +148,23 @@ impl Card {
             cause,
             remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them",
         })?;
-        let malformed = |cause: String| CardError::Malformed { path: path.clone(), cause };
+        let malformed = |cause: String| CardError::Malformed {
+            path: path.clone(),
+            cause,
+        };
         let card: CardFile = toml::from_str(&text).map_err(|cause| malformed(cause.to_string()))?;
         let FrontEndCard::Ge2eMel(front_end) = &card.front_end;
         let mel = front_end.checked(card.sample_rate).map_err(malformed)?;
         if Seconds::checked(card.minimum_net_speech_seconds).is_none() {
-            return Err(malformed("minimum_net_speech_seconds is not a span of time".to_owned()));
+            return Err(malformed(
+                "minimum_net_speech_seconds is not a span of time".to_owned(),
+            ));
         }
-        Ok(Self { folder: folder.to_owned(), card, mel })
+        Ok(Self {
+            folder: folder.to_owned(),
+            card,
+            mel,
+        })
     }
 
     /// The model's name.
@@ -173,7 +184,13 @@ impl Card {
 
     /// Where it came from: package, version, paper.
     pub fn source(&self) -> String {
-        let part = |key: &str| self.card.source.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+        let part = |key: &str| {
+            self.card
+                .source
+                .get(key)
+                .and_then(toml::Value::as_str)
+                .unwrap_or_default()
+        };
         [part("package"), part("version")].join(" ").trim().to_owned()
     }
 
@@ -220,7 +237,10 @@ impl Card {
     /// The model's files with their sizes in bytes; `None` for one that is not there.
     pub fn files(&self) -> Vec<(PathBuf, Option<u64>)> {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|found| found.len());
-        self.file_cards().map(|file| self.folder.join(&file.file)).map(|path| (path.clone(), size(&path))).collect()
+        self.file_cards()
+            .map(|file| self.folder.join(&file.file))
+            .map(|path| (path.clone(), size(&path)))
+            .collect()
     }
 
     /// Checks that every file is exactly the one the card describes.
@@ -228,7 +248,8 @@ impl Card {
     /// # Errors
     /// [`CardError`] naming the file and both hashes.
     pub fn check_files(&self) -> Result<(), CardError> {
-        self.file_cards().try_for_each(|file| check_sha256(&self.folder.join(&file.file), &file.sha256))
+        self.file_cards()
+            .try_for_each(|file| check_sha256(&self.folder.join(&file.file), &file.sha256))
     }
 
     /// Checks that a loaded graph declares the inputs and outputs of the card, by name and shape.
@@ -248,7 +269,10 @@ impl Card {
                 (!fits).then(|| format!("its output does not end in the dimension {}", self.card.dimension))
             });
         match difference {
-            Some(detail) => Err(CardError::GraphDiffers { path: self.graph(), detail }),
+            Some(detail) => Err(CardError::GraphDiffers {
+                path: self.graph(),
+                detail,
+            }),
             None => Ok(()),
         }
     }
@@ -269,12 +293,22 @@ impl Ge2eMelCard {
             ("mel_norm", &self.mel_norm, "slaney"),
         ];
         if let Some((key, value, only)) = fixed.iter().find(|(_, value, only)| value != only) {
-            return Err(format!("front_end.{key} is `{value}`; ge2e_mel only knows `{only}`"));
+            return Err(format!(
+                "front_end.{key} is `{value}`; ge2e_mel only knows `{only}`"
+            ));
         }
         if !self.window_periodic || !self.centered || self.power != 2.0 || self.window_length != self.n_fft {
-            return Err("ge2e_mel is periodic, centred, power 2, with a window as long as its FFT".to_owned());
+            return Err(
+                "ge2e_mel is periodic, centred, power 2, with a window as long as its FFT".to_owned(),
+            );
         }
-        let sizes = [self.n_fft, self.hop_length, self.n_mels, self.window_frames, self.window_hop_frames];
+        let sizes = [
+            self.n_fft,
+            self.hop_length,
+            self.n_mels,
+            self.window_frames,
+            self.window_hop_frames,
+        ];
         if sample_rate != 16_000 || sizes.iter().any(|size| !(1..=65_536).contains(size)) {
             return Err("the sample rate must be 16000 and every size between 1 and 65536".to_owned());
         }
@@ -300,7 +334,10 @@ impl Ge2eMelCard {
 impl PortCard {
     fn difference(&self, port: &Port) -> Option<String> {
         if port.name != self.name {
-            return Some(format!("it calls `{}` what the card calls `{}`", port.name, self.name));
+            return Some(format!(
+                "it calls `{}` what the card calls `{}`",
+                port.name, self.name
+            ));
         }
         if port.element != "float32" {
             return Some(format!("`{}` holds {}, not float32", port.name, port.element));
@@ -310,7 +347,12 @@ impl PortCard {
             Dimension::Free(_) => *graph == -1,
         };
         let same = port.shape.len() == self.shape.len() && self.shape.iter().zip(&port.shape).all(fits);
-        (!same).then(|| format!("`{}` has shape {:?} (-1 is free), the card says {:?}", port.name, port.shape, self.shape))
+        (!same).then(|| {
+            format!(
+                "`{}` has shape {:?} (-1 is free), the card says {:?}",
+                port.name, port.shape, self.shape
+            )
+        })
     }
 }
 
@@ -319,7 +361,11 @@ impl PortCard {
 /// # Errors
 /// [`CardError`] when it cannot be read or has another hash.
 pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
-    let unreadable = |cause| CardError::Unreadable { path: path.to_owned(), cause, remedy: PROVISION };
+    let unreadable = |cause| CardError::Unreadable {
+        path: path.to_owned(),
+        cause,
+        remedy: PROVISION,
+    };
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 16];
@@ -334,5 +380,9 @@ pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
     if actual == expected {
         return Ok(());
     }
-    Err(CardError::WrongFile { path: path.to_owned(), expected: expected.to_owned(), actual })
+    Err(CardError::WrongFile {
+        path: path.to_owned(),
+        expected: expected.to_owned(),
+        actual,
+    })
 }

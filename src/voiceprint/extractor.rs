@@ -51,7 +51,11 @@ impl Extractor {
     pub fn load(runtime: &Runtime, card: &Card) -> Result<Self, ExtractError> {
         let graph = runtime.open(&card.graph())?;
         card.check_graph(&graph)?;
-        Ok(Self { card: card.clone(), graph, front_end: Ge2eMel::new(card.mel()) })
+        Ok(Self {
+            card: card.clone(),
+            graph,
+            front_end: Ge2eMel::new(card.mel()),
+        })
     }
 
     /// The model's card.
@@ -75,7 +79,10 @@ impl Extractor {
             let answers = self.graph.run(&feeds, &[output])?;
             for row in answers[0].outer_iter() {
                 if row.len() != sum.len() {
-                    return Err(ExtractError::Dimension { expected: sum.len(), actual: row.len() });
+                    return Err(ExtractError::Dimension {
+                        expected: sum.len(),
+                        actual: row.len(),
+                    });
                 }
                 for (total, value) in sum.iter_mut().zip(row.iter()) {
                     *total += value;

@@ -78,7 +78,9 @@ impl Ge2eMel {
     pub fn windows(&self, speech: usize) -> Vec<Range<usize>> {
         let s = &self.settings;
         let frames = (speech + 1).div_ceil(s.hop);
-        let starts = (frames + s.window_hop_frames + 1).saturating_sub(s.window_frames).max(1);
+        let starts = (frames + s.window_hop_frames + 1)
+            .saturating_sub(s.window_frames)
+            .max(1);
         let length = s.window_frames * s.hop;
         let mut windows: Vec<Range<usize>> = (0..starts)
             .step_by(s.window_hop_frames)
@@ -100,7 +102,11 @@ impl Ge2eMel {
     /// Frames are those of the whole utterance, cut afterwards, so a window's first frame sees the
     /// samples before it, as in the original.
     pub fn mel(&mut self, speech: &[f32], windows: &[Range<usize>]) -> Array3<f32> {
-        let (frames, mels, hop) = (self.settings.window_frames, self.settings.n_mels, self.settings.hop);
+        let (frames, mels, hop) = (
+            self.settings.window_frames,
+            self.settings.n_mels,
+            self.settings.hop,
+        );
         let total = windows.last().map_or(0, |last| last.start / hop + frames);
         let utterance = self.utterance(speech, total);
         let mut out = Array3::zeros((windows.len(), frames, mels));
@@ -119,7 +125,11 @@ impl Ge2eMel {
             self.frame_power(speech, at * self.settings.hop, gain);
             for (band, value) in self.bands.iter().zip(&mut row) {
                 let bins = &self.power[band.first..band.first + band.weights.len()];
-                *value = bins.iter().zip(&band.weights).map(|(power, weight)| power * weight).sum();
+                *value = bins
+                    .iter()
+                    .zip(&band.weights)
+                    .map(|(power, weight)| power * weight)
+                    .sum();
             }
         }
         frames
@@ -127,21 +137,36 @@ impl Ge2eMel {
 
     /// What the samples are multiplied by to reach the target level; 1 when they are loud enough.
     fn gain(&self, speech: &[f32]) -> f32 {
-        let mean = speech.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / speech.len().max(1) as f64;
+        let mean = speech
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum::<f64>()
+            / speech.len().max(1) as f64;
         let rms = mean.sqrt();
         let target = 10f64.powf(self.settings.target_dbfs / 20.0);
-        if rms > 0.0 && rms < target { (target / rms) as f32 } else { 1.0 }
+        if rms > 0.0 && rms < target {
+            (target / rms) as f32
+        } else {
+            1.0
+        }
     }
 
     fn frame_power(&mut self, speech: &[f32], centre: usize, gain: f32) {
         let half = self.settings.n_fft / 2;
         for (at, (sample, weight)) in self.frame.iter_mut().zip(&self.window).enumerate() {
             // Before the first sample and after the last there is silence.
-            let source = (centre + at).checked_sub(half).and_then(|index| speech.get(index));
+            let source = (centre + at)
+                .checked_sub(half)
+                .and_then(|index| speech.get(index));
             *sample = source.map_or(0.0, |value| value * gain * weight);
         }
-        let done = self.fft.process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
-        debug_assert!(done.is_ok(), "the buffers come from the plan itself. This is a bug.");
+        let done = self
+            .fft
+            .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
+        debug_assert!(
+            done.is_ok(),
+            "the buffers come from the plan itself. This is a bug."
+        );
         for (power, bin) in self.power.iter_mut().zip(&self.spectrum) {
             *power = bin.norm_sqr();
         }
@@ -151,25 +176,36 @@ impl Ge2eMel {
 /// The periodic Hann window of `length` samples (as used for spectra: one sample short of symmetric).
 fn hann(length: usize) -> Vec<f32> {
     let step = std::f64::consts::TAU / length as f64;
-    (0..length).map(|at| (0.5 - 0.5 * (step * at as f64).cos()) as f32).collect()
+    (0..length)
+        .map(|at| (0.5 - 0.5 * (step * at as f64).cos()) as f32)
+        .collect()
 }
 
 /// Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
 fn hz_to_mel(hz: f64) -> f64 {
     let linear = hz / (200.0 / 3.0);
-    if hz < 1000.0 { linear } else { 15.0 + (hz / 1000.0).ln() / (6.4f64.ln() / 27.0) }
+    if hz < 1000.0 {
+        linear
+    } else {
+        15.0 + (hz / 1000.0).ln() / (6.4f64.ln() / 27.0)
+    }
 }
 
 fn mel_to_hz(mel: f64) -> f64 {
-    if mel < 15.0 { mel * (200.0 / 3.0) } else { 1000.0 * ((mel - 15.0) * (6.4f64.ln() / 27.0)).exp() }
+    if mel < 15.0 {
+        mel * (200.0 / 3.0)
+    } else {
+        1000.0 * ((mel - 15.0) * (6.4f64.ln() / 27.0)).exp()
+    }
 }
 
 /// Triangles between neighbouring mel points, each scaled to the same area (Slaney's normalisation).
 fn slaney_bands(settings: &MelSettings) -> Vec<Band> {
     let (low, high) = (hz_to_mel(settings.f_min), hz_to_mel(settings.f_max));
     let steps = (settings.n_mels + 1) as f64;
-    let edges: Vec<f64> =
-        (0..settings.n_mels + 2).map(|at| mel_to_hz(low + (high - low) * at as f64 / steps)).collect();
+    let edges: Vec<f64> = (0..settings.n_mels + 2)
+        .map(|at| mel_to_hz(low + (high - low) * at as f64 / steps))
+        .collect();
     let bin_hz = f64::from(settings.sample_rate) / settings.n_fft as f64;
     edges
         .windows(3)
@@ -180,9 +216,14 @@ fn slaney_bands(settings: &MelSettings) -> Vec<Band> {
                 let slope = ((hz - left) / (centre - left)).min((right - hz) / (right - centre));
                 slope.max(0.0) * 2.0 / (right - left)
             };
-            let bins: Vec<usize> = (0..=settings.n_fft / 2).filter(|bin| weight(*bin) > 0.0).collect();
+            let bins: Vec<usize> = (0..=settings.n_fft / 2)
+                .filter(|bin| weight(*bin) > 0.0)
+                .collect();
             let first = bins.first().copied().unwrap_or(0);
-            Band { first, weights: bins.into_iter().map(|bin| weight(bin) as f32).collect() }
+            Band {
+                first,
+                weights: bins.into_iter().map(|bin| weight(bin) as f32).collect(),
+            }
         })
         .collect()
 }

@@ -15,6 +15,7 @@ use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, MkvReader, MpaReader, OggReader};
 
+use super::ebml;
 use super::opus::{self, OpusPackets};
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
 use crate::units::{Hertz, Seconds};
@@ -28,6 +29,8 @@ pub(super) struct PacketSource {
     format: Format,
     announced: Option<Seconds>,
     exact_frames: Option<u64>,
+    /// A WebM file whose last element is all there: its end is no cut, though its demuxer thinks so.
+    whole: bool,
     frames: u64,
     truncated: bool,
 }
@@ -50,6 +53,7 @@ impl PacketSource {
     pub(super) fn open(container: Container, bytes: Vec<u8>) -> Result<Self, DecodeError> {
         let length = bytes.len() as u64;
         let counted = states_its_length(container, &bytes);
+        let whole = container == Container::WebM && ebml::ends_whole(&bytes);
         let header = |cause: String| DecodeError::Header {
             container,
             at: length,
@@ -106,6 +110,7 @@ impl PacketSource {
             format,
             announced,
             exact_frames,
+            whole,
             frames: 0,
             truncated: false,
         })
@@ -141,7 +146,7 @@ impl PacketSource {
             let packet = match self.next()? {
                 Next::Packet(packet) => packet,
                 Next::Cut => {
-                    self.truncated = true;
+                    self.truncated = !self.whole;
                     return Ok(false);
                 }
                 Next::End => {

@@ -125,8 +125,8 @@ impl Decoder {
             let (source, format, length) = open_wav(bytes)?;
             (source, format, Some(length), Seconds::ZERO)
         } else {
-            bytes.drain(..tag);
-            let packets = PacketSource::open(container, bytes)?;
+            bytes.drain(..tag.min(bytes.len()));
+            let packets = PacketSource::open(container, bytes, tag)?;
             let (format, announced) = (packets.format(), packets.announced());
             (
                 Source::Packets(Box::new(packets)),

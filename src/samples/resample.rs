@@ -34,8 +34,8 @@ impl Resampler {
         }
     }
 
-    /// Takes `samples` and appends to `out` what can be said so far: up to two blocks (80 ms at usual
-    /// rates) wait for what follows them.
+    /// Takes `samples` and appends to `out` what can be said so far: up to a block and a half wait for
+    /// what follows them (60 ms at usual rates, 120 ms at 11 025 Hz, seconds at a rate like 8001 Hz).
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         match &mut self.0 {
             Some(converter) => converter.push(samples, out),
@@ -137,17 +137,16 @@ impl Converter {
     /// Converts the waiting block and gives what is past the delay and within `whole` samples.
     fn convert(&mut self, whole: u64, out: &mut Vec<f32>) {
         let (input, output) = (self.waiting.len(), self.block.len());
-        let source = SequentialSlice::new(&self.waiting, 1, input);
-        let target = SequentialSlice::new_mut(&mut self.block, 1, output);
-        let made = match (source, target) {
-            (Ok(source), Ok(mut target)) => self.fft.process_into_buffer(&source, &mut target, None).ok(),
-            _ => None,
-        };
-        // The sizes were checked against the resampler's own when it was made, so it has no reason
-        // left to refuse; were it to, silence of the right length keeps time true.
-        if made != Some((input, output)) {
-            self.block.fill(0.0);
-        }
+        // The sizes are the resampler's own, checked when it was made: no input can change them.
+        let source = SequentialSlice::new(&self.waiting, 1, input).expect("one channel of one block");
+        let mut target =
+            SequentialSlice::new_mut(&mut self.block, 1, output).expect("one channel of one block");
+        let made = self.fft.process_into_buffer(&source, &mut target, None);
+        assert_eq!(
+            made.ok(),
+            Some((input, output)),
+            "a block of its own size was refused; this is a bug"
+        );
         self.waiting.clear();
         let drop = self.to_trim.min(output);
         self.to_trim -= drop;

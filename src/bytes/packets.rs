@@ -66,16 +66,7 @@ impl PacketSource {
             within: tag as u64 + looked.load(Ordering::Relaxed),
             cause,
         };
-        let reader = match catch_unwind(AssertUnwindSafe(|| read_header(container, source))) {
-            Ok(Ok(reader)) => reader,
-            Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
-                return Err(unreadable(
-                    "the file ends before its first packet of audio".into(),
-                ));
-            }
-            Ok(Err(fault)) => return Err(unreadable(fault.to_string())),
-            Err(_) => return Err(unreadable("its reader gave up on it".into())),
-        };
+        let reader = contained(|| read_header(container, source)).map_err(unreadable)?;
         let unsupported = |codec: &str| DecodeError::Unsupported {
             what: format!("the codec of this {container} file ({codec})"),
             at: named_at,
@@ -90,16 +81,8 @@ impl PacketSource {
             Refusal::Header(cause) => unreadable(cause),
         })?;
         let counts_frames = counted && matches!(container, Container::Flac | Container::Mp3);
-        let exact_frames = if counts_frames {
-            frames_of(reader.as_ref(), track)
-        } else {
-            None
-        };
-        let announced = if counted {
-            length_of(reader.as_ref(), track)
-        } else {
-            None
-        };
+        let exact_frames = counts_frames.then(|| frames_of(reader.as_ref(), track)).flatten();
+        let announced = counted.then(|| length_of(reader.as_ref(), track)).flatten();
         Ok(Self {
             container,
             reader,
@@ -204,6 +187,21 @@ impl PacketSource {
     }
 }
 
+/// Reads a header without letting a panic out.
+fn contained(
+    read: impl FnOnce() -> Result<Box<dyn FormatReader>, Error>,
+) -> Result<Box<dyn FormatReader>, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(reader)) => Ok(reader),
+        Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
+            Err("the file ends before its first packet of audio".into())
+        }
+        Ok(Err(fault)) => Err(fault.to_string()),
+        Err(_) => Err("its reader gave up on it".into()),
+    }
+}
+
+/// Why no codec was opened.
 enum Refusal {
     Codec,
     Channels(u32),
@@ -354,4 +352,15 @@ fn codec_name(params: &AudioCodecParameters) -> String {
     ];
     let name = known.iter().find(|(codec, _)| *codec == params.codec);
     name.map_or_else(|| format!("number {}", params.codec), |(_, name)| (*name).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_panics_is_an_error_like_any_other() {
+        let outcome = contained(|| panic!("as a borrowed reader might"));
+        assert_eq!(outcome.err().as_deref(), Some("its reader gave up on it"));
+    }
 }

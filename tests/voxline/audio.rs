@@ -174,6 +174,7 @@ fn limits_hold_for_every_container_whether_or_not_its_header_tells() {
         "flac.flac",
         "mp3.mp3",
         "ogg-opus-silk-6k.ogg",
+        "webm-opus.webm",
         "webm-opus-live.webm",
     ] {
         let fault = decode(fixture(name), &limits).unwrap_err();

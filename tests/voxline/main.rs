@@ -1,1 +1,2 @@
 //! The integration tests: one binary, one file a topic.
+mod store;

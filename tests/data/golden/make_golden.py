@@ -15,7 +15,8 @@ In:   speech.wav              3 s, 16 kHz, a sentence spoken by flite 2.2, voice
 Out:  speech_telephone.wav    the same through a simulated telephone, 8 kHz mu-law
       filterbank.f32          Slaney mel filters, [40, 201] little-endian float32
       mel.f32                 mel power of the first half second of speech.wav, [51, 40], level untouched
-      ge2e.json               window places for many lengths; embeddings of several clips
+      ge2e.json               window places for many lengths; embeddings of several clips. The telephone one
+                              was resampled to 16 kHz by scipy; soxr and an FFT come within a cosine of 0.99999
       silero.json             speech probability of each 32-ms window of silence, speech.wav, silence
 """
 
@@ -55,9 +56,9 @@ def main() -> None:
 
 def through_a_telephone(speech: np.ndarray) -> np.ndarray:
     """Write speech_telephone.wav; returns it at 16 kHz, by a polyphase filter of scipy's."""
-    # 300 to 3400 Hz by a linear-phase filter whose delay is taken out, so the two files stay aligned.
-    band = scipy.signal.firwin(129, [300, 3400], pass_zero=False, fs=RATE)
-    narrow = scipy.signal.resample_poly(np.convolve(speech.astype(float), band, "same"), 1, 2)
+    # The telephone of the benchmark's "phone" condition: 8 kHz, 300 to 3400 Hz, then G.711 mu-law.
+    band = scipy.signal.butter(4, [300, 3400], "bandpass", fs=RATE // 2, output="sos")
+    narrow = scipy.signal.sosfilt(band, scipy.signal.resample_poly(speech.astype(float), 1, 2))
     pcm = np.clip(np.round(narrow * 32768), -32768, 32767).astype(np.int16)
     path = HERE / "speech_telephone.wav"
     soundfile.write(path, pcm, RATE // 2, subtype="ULAW")

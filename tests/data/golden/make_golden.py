@@ -16,7 +16,7 @@ Out:  speech_telephone.wav    the same through a simulated telephone, 8 kHz mu-l
       filterbank.f32          Slaney mel filters, [40, 201] little-endian float32
       mel.f32                 mel power of the first half second of speech.wav, [51, 40], level untouched
       ge2e.json               window places for many lengths; embeddings of several clips. The telephone one
-                              was resampled to 16 kHz by scipy; soxr and an FFT come within a cosine of 0.99999
+                              was resampled to 16 kHz by scipy; soxr and an FFT come within cosine 0.99999
       silero.json             speech probability of each 32-ms window of silence, speech.wav, silence
 """
 

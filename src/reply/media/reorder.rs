@@ -9,7 +9,7 @@ const DEPTH: usize = 5;
 /// Holds back what came early until what belongs before it has come, or enough has come that it is
 /// given up. Law: what comes out is in order, and is each frame that came in time, once.
 pub(super) struct Reorder<T> {
-    next: Option<u64>,
+    given: Option<u64>,
     early: BTreeMap<u64, T>,
 }
 
@@ -17,7 +17,7 @@ impl<T> Reorder<T> {
     /// Nothing yet. The first frame that comes says where the numbers begin.
     pub(super) fn new() -> Self {
         Self {
-            next: None,
+            given: None,
             early: BTreeMap::new(),
         }
     }
@@ -25,20 +25,18 @@ impl<T> Reorder<T> {
     /// Takes the frame of this number and gives those whose turn it is. Frames that come a second time,
     /// or after they were given up, are dropped.
     pub(super) fn push(&mut self, number: u64, frame: T) -> Vec<T> {
-        if self.next.is_some_and(|next| number < next) {
-            return Vec::new();
-        }
-        self.early.entry(number).or_insert(frame);
-        self.next.get_or_insert(number);
-        if self.early.len() > DEPTH {
-            self.next = self.early.keys().next().copied();
+        if self.given.is_none_or(|given| given < number) {
+            self.early.entry(number).or_insert(frame);
         }
         let mut due = Vec::new();
-        while let Some(next) = self.next
-            && let Some(frame) = self.early.remove(&next)
-        {
-            due.push(frame);
-            self.next = next.checked_add(1);
+        while let Some(first) = self.early.first_entry() {
+            let number = *first.key();
+            let follows = self.given.is_none_or(|given| number - given == 1);
+            if !follows && self.early.len() <= DEPTH {
+                break;
+            }
+            due.extend(self.early.remove(&number));
+            self.given = Some(number);
         }
         due
     }

@@ -48,3 +48,5 @@ pub mod config;
 pub mod switchboard;
 
 pub mod reply;
+
+pub mod cli;

@@ -16,7 +16,9 @@ impl From<BoardError> for Problem {
             BoardError::NoClips | BoardError::TooManyClips { .. } => Self::new(Kind::Invalid, detail),
             BoardError::Decode { cause, .. } => Self::new(of_audio(&cause), detail),
             BoardError::Shape { name, cause } => of_shape(&name, cause),
-            BoardError::CallTooLong { .. } => Self::new(Kind::TooLarge, detail),
+            BoardError::CallTooLong { .. } | BoardError::EnrolmentTooLong { .. } => {
+                Self::new(Kind::TooLarge, detail)
+            }
             BoardError::Busy(busy) => Self::new(Kind::Busy, detail).retry_after(busy.retry_after.as_secs()),
             BoardError::Store(fault) => fault.into(),
             BoardError::Analysis(_) => Self::internal(detail),
@@ -84,6 +86,7 @@ const fn of_audio(fault: &DecodeError) -> Kind {
         | DecodeError::Header { .. }
         | DecodeError::NoAudio { .. }
         | DecodeError::Damaged { .. }
+        | DecodeError::Unreadable { .. }
         | DecodeError::NotFinite { .. }
         | DecodeError::OffScale { .. } => Kind::BadAudio,
     }

@@ -18,6 +18,7 @@ mod blame;
 mod calls;
 mod desk;
 mod document;
+mod enrol_stream;
 mod enrolments;
 mod events;
 mod identify;

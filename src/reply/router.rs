@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
-use super::{calls, enrolments, events, identify, journal, media, numbers, operations, users};
+use super::{calls, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users};
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
 pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
@@ -25,6 +25,7 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))
         .routes(routes!(enrolments::remove))
+        .routes(routes!(enrol_stream::stream))
         .routes(routes!(identify::identify))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))

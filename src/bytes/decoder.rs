@@ -77,8 +77,9 @@ const BLOCK_FRAMES: usize = 4_096;
 /// another scale, and would overflow in the arithmetic behind.
 const LOUDEST: f32 = 64.0;
 
-/// How far the length in a compressed file's header may be out: a packet and a codec's delay.
-const HEADER_SLACK: f64 = 0.25;
+/// How far the length in a compressed file's header may be out, by a packet and a codec's delay:
+/// within it, the count while decoding decides.
+const HEADER_SLACK: Seconds = Seconds::new(0.25);
 
 /// Decodes one file, block by block.
 ///
@@ -120,21 +121,23 @@ impl Decoder {
             });
         }
         let (container, tag) = sniff(&bytes)?;
-        let (source, format, announced) = if container == Container::Wav {
-            open_wav(bytes)?
+        let (source, format, announced, slack) = if container == Container::Wav {
+            let (source, format, length) = open_wav(bytes)?;
+            (source, format, Some(length), Seconds::ZERO)
         } else {
-            bytes.drain(..tag);
-            let packets = PacketSource::open(container, bytes)?;
-            // The header's word, less what it may be out by; decoding counts exactly.
-            let announced = packets
-                .announced()
-                .map(|told| told.saturating_minus(Seconds::new(HEADER_SLACK)));
-            let format = packets.format();
-            (Source::Packets(Box::new(packets)), format, announced)
+            bytes.drain(..tag.min(bytes.len()));
+            let packets = PacketSource::open(container, bytes, tag)?;
+            let (format, announced) = (packets.format(), packets.announced());
+            (
+                Source::Packets(Box::new(packets)),
+                format,
+                announced,
+                HEADER_SLACK,
+            )
         };
         check_format(format)?;
         let limit = limits.max_duration;
-        if let Some(came) = announced.filter(|came| came.get() > limit.get()) {
+        if let Some(came) = announced.filter(|came| came.get() > limit.plus(slack).get()) {
             return Err(DecodeError::TooLong {
                 came,
                 limit,
@@ -257,7 +260,7 @@ impl fmt::Debug for Decoder {
     }
 }
 
-fn open_wav(bytes: Vec<u8>) -> Result<(Source, Format, Option<Seconds>), DecodeError> {
+fn open_wav(bytes: Vec<u8>) -> Result<(Source, Format, Seconds), DecodeError> {
     let wave = riff::walk(&bytes)?;
     let format = Format {
         container: Container::Wav,
@@ -272,7 +275,7 @@ fn open_wav(bytes: Vec<u8>) -> Result<(Source, Format, Option<Seconds>), DecodeE
         data: wave.data,
         truncated: wave.truncated,
     };
-    Ok((source, format, Some(length)))
+    Ok((source, format, length))
 }
 
 fn check_format(format: Format) -> Result<(), DecodeError> {

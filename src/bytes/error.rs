@@ -66,9 +66,22 @@ pub enum DecodeError {
     Header {
         /// The kind of file.
         container: Container,
-        /// Byte offset of the fault, or how far the header could be read.
+        /// Byte offset of the fault.
         at: u64,
         /// What is wrong there.
+        cause: String,
+    },
+    /// A header that the borrowed reader of a compressed container could make nothing of.
+    #[error(
+        "the {container} header is broken within its first {within} bytes: {cause}; export the recording \
+         again"
+    )]
+    Unreadable {
+        /// The kind of file.
+        container: Container,
+        /// How far into the file its reader had looked.
+        within: u64,
+        /// What it says is wrong.
         cause: String,
     },
     /// A good header without any audio behind it.

@@ -11,6 +11,7 @@
 //! beyond a small multiple of its input; the codecs it borrows are held to that at [`Decoder`].
 
 mod decoder;
+mod ebml;
 mod error;
 pub mod g711;
 mod opus;

@@ -100,6 +100,8 @@ impl OpusPackets {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn head(channels: u8, family: u8, mapping: &[u8]) -> Vec<u8> {
@@ -141,5 +143,24 @@ mod tests {
                 .unwrap_err()
                 .contains("several streams")
         );
+    }
+
+    proptest! {
+        // Below the container's checksums, where damaged files do not reach.
+        #[test]
+        fn any_bytes_are_a_packet_or_an_error(
+            packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 1..8),
+            channels in 1u8..3,
+            trim in 0usize..6_000,
+        ) {
+            let head = Head { channels, pre_skip: 312, gain: 0 };
+            let mut opus = OpusPackets::new(head).unwrap();
+            for packet in packets {
+                let mut out = Vec::new();
+                let _ = opus.decode(&packet, trim, &mut out);
+                prop_assert!(out.len() <= LONGEST_PACKET * usize::from(channels));
+                prop_assert!(out.iter().all(|sample| sample.is_finite()));
+            }
+        }
     }
 }

@@ -3,18 +3,21 @@
 //! Neither crate promises never to panic on hostile bytes, so every call into them is contained: a
 //! panic becomes a [`DecodeError`] and the borrowed decoder is not called again.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, MkvReader, MpaReader, OggReader};
 
+use super::ebml;
 use super::opus::{self, OpusPackets};
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
 use crate::units::{Hertz, Seconds};
@@ -28,6 +31,8 @@ pub(super) struct PacketSource {
     format: Format,
     announced: Option<Seconds>,
     exact_frames: Option<u64>,
+    /// A WebM file whose last element is all there: its end is no cut, though its demuxer thinks so.
+    whole: bool,
     frames: u64,
     truncated: bool,
 }
@@ -46,58 +51,38 @@ enum Next {
 }
 
 impl PacketSource {
-    /// Reads the header of `bytes`, which begin as `container`.
-    pub(super) fn open(container: Container, bytes: Vec<u8>) -> Result<Self, DecodeError> {
-        let length = bytes.len() as u64;
+    /// Reads the header of `bytes`, which begin as `container` behind `tag` bytes that were dropped.
+    pub(super) fn open(container: Container, bytes: Vec<u8>, tag: usize) -> Result<Self, DecodeError> {
         let counted = states_its_length(container, &bytes);
-        let header = |cause: String| DecodeError::Header {
+        let whole = container == Container::WebM && ebml::ends_whole(&bytes);
+        let named_at = (tag + codec_at(container, &bytes)) as u64;
+        let looked = Arc::new(AtomicU64::new(0));
+        let source = Watched {
+            bytes: Cursor::new(bytes),
+            looked: Arc::clone(&looked),
+        };
+        let unreadable = |cause: String| DecodeError::Unreadable {
             container,
-            at: length,
+            within: tag as u64 + looked.load(Ordering::Relaxed),
             cause,
         };
-        let opened = catch_unwind(AssertUnwindSafe(|| read_header(container, bytes)));
-        let reader = match opened {
-            Ok(Ok(reader)) => reader,
-            Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
-                return Err(header("the file ends before its first packet of audio".into()));
-            }
-            Ok(Err(Error::Unsupported(what))) => {
-                return Err(DecodeError::Unsupported {
-                    what: format!("{container} with {what}"),
-                    at: 0,
-                });
-            }
-            Ok(Err(fault)) => return Err(header(fault.to_string())),
-            Err(_) => return Err(header("its reader gave up on it".into())),
+        let reader = contained(|| read_header(container, source)).map_err(unreadable)?;
+        let unsupported = |codec: &str| DecodeError::Unsupported {
+            what: format!("the codec of this {container} file ({codec})"),
+            at: named_at,
         };
+        // A codec that Symphonia cannot even name leaves no audio track at all.
         let Some((track, params)) = audio_track(reader.as_ref()) else {
-            // A codec that Symphonia does not even name leaves no audio track at all.
-            let what = format!("the codec of this {container} file");
-            return Err(DecodeError::Unsupported { what, at: 0 });
+            return Err(unsupported("unknown"));
         };
         let (codec, format) = open_codec(container, &params).map_err(|fault| match fault {
-            Refusal::Codec => DecodeError::Unsupported {
-                what: format!("the codec of this {container} file ({})", codec_name(&params)),
-                at: 0,
-            },
+            Refusal::Codec => unsupported(&codec_name(&params)),
             Refusal::Channels(channels) => DecodeError::Channels { channels },
-            Refusal::Header(cause) => header(cause),
+            Refusal::Header(cause) => unreadable(cause),
         })?;
-        let exact_frames = (container == Container::Flac || (container == Container::Mp3 && counted))
-            .then(|| {
-                reader
-                    .tracks()
-                    .iter()
-                    .find(|t| t.id == track)
-                    .and_then(|t| t.num_frames)
-            })
-            .flatten()
-            .filter(|&frames| frames > 0);
-        let announced = if container == Container::Mp3 && !counted {
-            None
-        } else {
-            length_of(reader.as_ref(), track)
-        };
+        let counts_frames = counted && matches!(container, Container::Flac | Container::Mp3);
+        let exact_frames = counts_frames.then(|| frames_of(reader.as_ref(), track)).flatten();
+        let announced = counted.then(|| length_of(reader.as_ref(), track)).flatten();
         Ok(Self {
             container,
             reader,
@@ -106,6 +91,7 @@ impl PacketSource {
             format,
             announced,
             exact_frames,
+            whole,
             frames: 0,
             truncated: false,
         })
@@ -141,7 +127,7 @@ impl PacketSource {
             let packet = match self.next()? {
                 Next::Packet(packet) => packet,
                 Next::Cut => {
-                    self.truncated = true;
+                    self.truncated = !self.whole;
                     return Ok(false);
                 }
                 Next::End => {
@@ -201,14 +187,59 @@ impl PacketSource {
     }
 }
 
+/// Reads a header without letting a panic out.
+fn contained(
+    read: impl FnOnce() -> Result<Box<dyn FormatReader>, Error>,
+) -> Result<Box<dyn FormatReader>, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(reader)) => Ok(reader),
+        Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
+            Err("the file ends before its first packet of audio".into())
+        }
+        Ok(Err(fault)) => Err(fault.to_string()),
+        Err(_) => Err("its reader gave up on it".into()),
+    }
+}
+
+/// Why no codec was opened.
 enum Refusal {
     Codec,
     Channels(u32),
     Header(String),
 }
 
-fn read_header(container: Container, bytes: Vec<u8>) -> Result<Box<dyn FormatReader>, Error> {
-    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
+/// The bytes of a file, with a note of how far they were looked at: Symphonia's errors have no place.
+struct Watched {
+    bytes: Cursor<Vec<u8>>,
+    looked: Arc<AtomicU64>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(into)?;
+        self.looked.fetch_max(self.bytes.position(), Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl Seek for Watched {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+impl MediaSource for Watched {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.bytes.get_ref().len() as u64)
+    }
+}
+
+fn read_header(container: Container, source: Watched) -> Result<Box<dyn FormatReader>, Error> {
+    let source = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let options = FormatOptions::default();
     Ok(match container {
         Container::Flac => Box::new(FlacReader::try_new(source, options)?),
@@ -270,6 +301,12 @@ fn open_codec(container: Container, params: &AudioCodecParameters) -> Result<(Co
     ))
 }
 
+/// How many frames the header counts; a streaming encoder leaves it at 0.
+fn frames_of(reader: &dyn FormatReader, track: u32) -> Option<u64> {
+    let track = reader.tracks().iter().find(|t| t.id == track)?;
+    track.num_frames.filter(|&frames| frames > 0)
+}
+
 /// The length by the track, or by the whole file where a container keeps it there.
 fn length_of(reader: &dyn FormatReader, track: u32) -> Option<Seconds> {
     let track = reader.tracks().iter().find(|t| t.id == track)?;
@@ -289,6 +326,20 @@ fn states_its_length(container: Container, bytes: &[u8]) -> bool {
             .any(|four| [b"Xing", b"Info", b"VBRI"].iter().any(|tag| four == *tag))
 }
 
+/// Where a container names its codec: behind the header of the first Ogg page (27 bytes and one
+/// segment), or in the `CodecID` of Matroska, which begins `A_` for every audio codec.
+fn codec_at(container: Container, bytes: &[u8]) -> usize {
+    match container {
+        Container::Ogg => 28,
+        Container::WebM => bytes
+            .windows(2)
+            .take(4_096)
+            .position(|two| two == b"A_")
+            .unwrap_or(0),
+        Container::Wav | Container::Flac | Container::Mp3 => 0,
+    }
+}
+
 fn codec_name(params: &AudioCodecParameters) -> String {
     use symphonia::core::codecs::audio::well_known as id;
     let known = [
@@ -301,4 +352,15 @@ fn codec_name(params: &AudioCodecParameters) -> String {
     ];
     let name = known.iter().find(|(codec, _)| *codec == params.codec);
     name.map_or_else(|| format!("number {}", params.codec), |(_, name)| (*name).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_panics_is_an_error_like_any_other() {
+        let outcome = contained(|| panic!("as a borrowed reader might"));
+        assert_eq!(outcome.err().as_deref(), Some("its reader gave up on it"));
+    }
 }

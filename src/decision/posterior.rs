@@ -119,6 +119,9 @@ fn posteriors(
     ratios: &[(UserId, Llr)],
     unknown_share: f64,
 ) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
+    // Best first, ties by user id: sums then run in one order, whatever order the roster came in.
+    let mut ratios = ratios.to_vec();
+    ratios.sort_by_key(|(user_id, llr)| (Reverse(*llr), *user_id));
     let share = (1.0 - unknown_share) / ratios.len().max(1) as f64;
     // Logarithms throughout, less the largest: no ratio overflows.
     let logs: Vec<f64> = ratios.iter().map(|(_, llr)| share.ln() + llr.get()).collect();
@@ -126,15 +129,14 @@ fn posteriors(
     let largest = logs.iter().copied().fold(nobody, f64::max);
     let total = (nobody - largest).exp() + logs.iter().map(|log| (log - largest).exp()).sum::<f64>();
     let mut candidates = Vec::with_capacity(ratios.len());
-    for ((user_id, llr), log) in ratios.iter().zip(&logs) {
+    for ((user_id, llr), log) in ratios.into_iter().zip(logs) {
         let posterior = Posterior::new((log - largest).exp() / total)?;
         candidates.push(Candidate {
-            user_id: *user_id,
-            llr: *llr,
+            user_id,
+            llr,
             posterior,
         });
     }
-    candidates.sort_by_key(|candidate| (Reverse(candidate.llr), candidate.user_id));
     Ok((candidates, Posterior::new((nobody - largest).exp() / total)?))
 }
 

@@ -101,6 +101,17 @@ impl Runtime {
         &self.library
     }
 
+    /// The library's version and build, in its own words.
+    pub fn version(&self) -> String {
+        // "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=…, build type=…": the branch says it.
+        let info = ort::info();
+        let branch = info.split(['=', ',']).find(|part| part.starts_with("rel-"));
+        branch.map_or_else(
+            || info.to_owned(),
+            |branch| branch.trim_start_matches("rel-").to_owned(),
+        )
+    }
+
     /// Loads a model file, with its external weights beside it, for use by one thread.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! PCM frames to 16 kHz mono samples: the second room of a call's journey.
 //!
 //! Every model hears 16 kHz mono. [`Intake`] makes that of any accepted rate and of the one channel
-//! that holds the caller; [`load`] does it for a whole file. [`telephone`] puts a wide-band recording
+//! that holds the caller; [`load`] does it for a whole file. [`telephone()`] puts a wide-band recording
 //! through a simulated telephone, so that a voice enrolled in a browser can be compared with a call,
 //! and the measures of [`quality`] say whether a recording is worth comparing at all.
 //!

@@ -3,6 +3,7 @@
 use crate::samples::RATE;
 use crate::units::Seconds;
 
+use super::tones::ToneGate;
 use super::vad::{Vad, VadError, VadState, WINDOW};
 
 /// When speech begins and ends. The defaults are Silero's own (threshold 0.5, exit 0.15 lower, shortest
@@ -45,6 +46,9 @@ pub struct Span {
     pub end: usize,
 }
 
+/// The longest stretch of tones that is held in doubt (windows; 2 s): the bound on its memory.
+const LONGEST_DOUBT: usize = 64;
+
 /// Below this probability a window counts as background when the noise level is measured.
 const SURELY_BACKGROUND: f32 = 0.1;
 
@@ -53,6 +57,8 @@ struct Heard {
     samples: [f32; WINDOW],
     /// How many of them came from the stream: fewer than all only in the flush at its end.
     real: usize,
+    /// Whether it was nothing but one or two sinusoids.
+    tonal: bool,
 }
 
 enum Phase {
@@ -73,6 +79,7 @@ enum Phase {
 pub struct SpeechFinder {
     settings: SpeechSettings,
     state: VadState,
+    tones: ToneGate,
     partial: Vec<f32>,
     heard: usize,
     phase: Phase,
@@ -89,6 +96,7 @@ impl SpeechFinder {
         Self {
             settings,
             state: VadState::default(),
+            tones: ToneGate::new(),
             partial: Vec::with_capacity(WINDOW),
             heard: 0,
             phase: Phase::Silent { before: Vec::new() },
@@ -168,7 +176,9 @@ impl SpeechFinder {
         let probability = vad.probability(&samples, &mut self.state)?;
         self.heard += real;
         self.measure(&samples[..real], probability);
-        self.advance(Heard { samples, real }, probability);
+        // Only what may be taken for speech is worth the look at its spectrum.
+        let tonal = probability >= self.settings.exit && self.tones.is_tonal(&samples);
+        self.advance(Heard { samples, real, tonal }, probability);
         Ok(())
     }
 
@@ -216,6 +226,9 @@ impl SpeechFinder {
     }
 
     fn weigh(&mut self, mut held: Vec<Heard>, voiced: usize, gap: usize, window: Heard, on: bool) -> Phase {
+        if held.len() >= LONGEST_DOUBT {
+            held.remove(0);
+        }
         held.push(window);
         let (voiced, gap) = if on {
             (voiced + gap + 1, 0)
@@ -228,7 +241,9 @@ impl SpeechFinder {
             held.drain(..surplus);
             return Phase::Silent { before: held };
         }
-        if voiced < self.settings.shortest_speech {
+        // A stretch of tones stays in doubt until a voice joins it or it ends.
+        let tonal = held.iter().filter(|heard| heard.tonal).count();
+        if voiced < self.settings.shortest_speech || tonal * 2 > voiced {
             return Phase::Perhaps { held, voiced, gap };
         }
         let length: usize = held.iter().map(|heard| heard.real).sum();

@@ -5,6 +5,7 @@
 //! ring-back and other call-progress tones are not speech; a test plays each of them.
 
 mod finder;
+mod tones;
 mod vad;
 
 pub use finder::{Span, SpeechFinder, SpeechSettings};

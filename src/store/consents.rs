@@ -35,7 +35,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn consents_of(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
-        let rows: Vec<(String, Option<String>, Vec<u8>, String, Option<String>)> = sqlx::query_as(
+        type Row = (String, Option<String>, Vec<u8>, String, Option<String>);
+        let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, text, sha256, given_at, erased_at FROM consents WHERE user_id = $1 \
              ORDER BY given_at, id",
         )

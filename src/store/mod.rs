@@ -28,6 +28,7 @@ mod pin;
 mod pins;
 mod roster;
 mod token;
+mod user_rows;
 mod users;
 mod values;
 

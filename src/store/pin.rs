@@ -66,7 +66,7 @@ pub struct PinHash(String);
 pub(super) struct HashingFailed;
 
 impl PinHash {
-    /// Hashes `pin`. Takes some 20 ms of a core and 19 MiB: never on an async thread.
+    /// Hashes `pin`. Takes tens of milliseconds of a core and 19 MiB: never on an async thread.
     pub(super) fn of(pin: &Pin, pepper: &Pepper) -> Result<Self, HashingFailed> {
         let hash = hasher(pepper)?
             .hash_password(pin.0.as_bytes())

@@ -14,7 +14,7 @@ impl Store {
     /// The user of `number` whose PIN this is; `None` when it is nobody's there.
     ///
     /// Every PIN of the number is tried, so that the time taken does not tell whose it was; each try is
-    /// one Argon2id (some 20 ms). The caller limits how often a stranger may ask.
+    /// one Argon2id (tens of milliseconds). The caller limits how often a stranger may ask.
     ///
     /// # Errors
     /// [`StoreError::Pepper`] when the key file is not the one the PINs were made with.

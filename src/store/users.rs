@@ -1,7 +1,5 @@
 //! Users: who they are, which numbers they are on, and the rules both must keep.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -10,7 +8,8 @@ use super::numbers::{touch_number, touch_numbers_of};
 use super::open::{Conn, Store};
 use super::pin::Pin;
 use super::pins::held_pins;
-use super::values::{label, now, read, read_time, time_text};
+use super::user_rows::{load_of, load_one};
+use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 /// Most phones of a user.
@@ -121,7 +120,7 @@ impl Store {
     pub async fn users_of(&self, number: &DialedNumber) -> Result<Vec<User>, StoreError> {
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
-        load(&mut tx, OF_NUMBER, number.as_e164()).await
+        load_of(&mut tx, number).await
     }
 
     /// One user; `None` when there is no such user.
@@ -358,84 +357,4 @@ async fn refuse_shared_phones(conn: &mut Conn, id: UserId) -> Result<(), StoreEr
             number: read(&number, "number")?,
         }),
     }
-}
-
-/// The three questions that make users; each has the same single parameter.
-struct Selection {
-    users: &'static str,
-    memberships: &'static str,
-    phones: &'static str,
-}
-
-macro_rules! selection {
-    ($of:literal) => {
-        Selection {
-            users: concat!(
-                "SELECT u.id, u.name, u.created_at, \
-                 EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id) \
-                 FROM users u WHERE u.id ",
-                $of,
-                " ORDER BY u.created_at, u.id"
-            ),
-            memberships: concat!(
-                "SELECT user_id, number, exclusive FROM memberships WHERE user_id ",
-                $of,
-                " ORDER BY number"
-            ),
-            phones: concat!(
-                "SELECT user_id, phone FROM phones WHERE user_id ",
-                $of,
-                " ORDER BY position"
-            ),
-        }
-    };
-}
-
-const ONE: &Selection = &selection!("= $1");
-const OF_NUMBER: &Selection = &selection!("IN (SELECT user_id FROM memberships WHERE number = $1)");
-
-async fn load_one(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreError> {
-    Ok(load(conn, ONE, &id.to_string()).await?.pop())
-}
-
-async fn load(conn: &mut Conn, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<(String, String, String, bool)> = sqlx::query_as(selection.users)
-        .bind(parameter)
-        .fetch_all(&mut *conn)
-        .await?;
-    let memberships: Vec<(String, String, bool)> = sqlx::query_as(selection.memberships)
-        .bind(parameter)
-        .fetch_all(&mut *conn)
-        .await?;
-    let phones: Vec<(String, String)> = sqlx::query_as(selection.phones)
-        .bind(parameter)
-        .fetch_all(&mut *conn)
-        .await?;
-
-    let mut users = Vec::with_capacity(rows.len());
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(rows.len());
-    for (id, name, created_at, enrolled) in rows {
-        users.push(User {
-            id: read(&id, "user id")?,
-            name,
-            numbers: Vec::new(),
-            phones: Vec::new(),
-            exclusive: false,
-            enrolled,
-            created_at: read_time(&created_at)?,
-        });
-        places.insert(id, users.len() - 1);
-    }
-    for (id, number, exclusive) in memberships {
-        if let Some(user) = places.get(&id).and_then(|&place| users.get_mut(place)) {
-            user.numbers.push(read(&number, "number")?);
-            user.exclusive |= exclusive;
-        }
-    }
-    for (id, phone) in phones {
-        if let Some(user) = places.get(&id).and_then(|&place| users.get_mut(place)) {
-            user.phones.push(read(&phone, "phone")?);
-        }
-    }
-    Ok(users)
 }

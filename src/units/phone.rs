@@ -93,6 +93,11 @@ fn to_e164(text: &str) -> Result<String, InvalidPhone> {
     if !text.starts_with('+') || text.len() > 40 {
         return Err(InvalidPhone::NotInternational);
     }
+    // The parser would read letters as on a keypad; a number with letters in it is a typing error here.
+    let written = |sign: char| sign.is_ascii_digit() || "+ .-()/".contains(sign);
+    if !text.chars().all(written) {
+        return Err(InvalidPhone::NoSuchNumber);
+    }
     let number = phonenumber::parse(None, text).map_err(|_| InvalidPhone::NoSuchNumber)?;
     if !phonenumber::is_valid(&number) {
         return Err(InvalidPhone::NoSuchNumber);

@@ -190,7 +190,7 @@ fn embed_views(
     speech: &[f32],
     net_speech: Seconds,
     bandwidth: Bandwidth,
-) -> Result<Vec<Voiceprint>, ListenError> {
+) -> Result<Vec<Voiceprint>, ExtractError> {
     let model = analyst.extractor.card().id().clone();
     let print = |embedding, bandwidth| Voiceprint {
         embedding,
@@ -202,7 +202,7 @@ fn embed_views(
     if bandwidth == Bandwidth::Narrow {
         return Ok(vec![own]);
     }
-    let mut phoned = telephone(speech)?;
+    let mut phoned = telephone(speech);
     let narrow = analyst.extractor.embed(&phoned);
     zeroize::Zeroize::zeroize(&mut phoned);
     Ok(vec![own, print(narrow?, Bandwidth::Narrow)])

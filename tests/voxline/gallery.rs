@@ -230,6 +230,11 @@ async fn a_gallery_outlives_a_server_that_goes_silent_or_away_and_comes_back() {
     for weather in [Weather::Silent, Weather::Cut] {
         wire.turn(weather);
         assert_all_unavailable(&gallery, &settings.url).await;
+        if weather == Weather::Silent {
+            // The whole request is bounded, not only each of its attempts.
+            let error = in_time(gallery.search(&query)).await.unwrap_err().to_string();
+            assert!(error.contains("no answer within 2 s"), "{error}");
+        }
         wire.turn(Weather::Fair);
         in_time(persist(&gallery, &roster)).await;
         let hits = in_time(gallery.search(&query)).await.unwrap();
@@ -245,6 +250,26 @@ async fn a_gallery_outlives_a_server_that_goes_silent_or_away_and_comes_back() {
 async fn persist(gallery: &QdrantGallery, roster: &[voxline::gallery::GalleryPrint]) {
     while let Err(error) = gallery.replace(&number(0), roster.to_vec()).await {
         assert!(matches!(error, GalleryError::Unavailable { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_a_stuck_replacement_is_told_so_and_does_not_hang() {
+    if peer::skipped() {
+        return;
+    }
+    let wire = Wire::to(&peer::shared_url()).await;
+    let mut settings = peer::settings(&wire.url());
+    settings.timeout = Duration::from_secs(2);
+    let gallery = connect(&settings);
+    wire.turn(Weather::Silent);
+    let roster = Dice::new(5).roster(2, &model(), 8);
+    let stuck = (0..6).map(|index| {
+        let (gallery, roster) = (&gallery, roster.clone());
+        async move { gallery.replace(&number(index), roster).await }
+    });
+    for outcome in in_time(futures_util::future::join_all(stuck)).await {
+        assert_unavailable(outcome, &settings.url);
     }
 }
 

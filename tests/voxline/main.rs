@@ -1,3 +1,5 @@
 //! The integration tests: one binary, one file a topic.
 
+mod audio;
 mod gallery;
+mod store;

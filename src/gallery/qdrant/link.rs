@@ -102,6 +102,21 @@ impl Link {
         }
     }
 
+    /// Waits for `turn`, which other requests of this process hold up, no longer than for an answer.
+    ///
+    /// # Errors
+    /// [`GalleryError::Unavailable`] when it takes longer than one request may.
+    pub async fn turn<T>(
+        &self,
+        purpose: &'static str,
+        turn: impl Future<Output = T>,
+    ) -> Result<T, GalleryError> {
+        timeout(self.timeout, turn).await.map_err(|_| {
+            let waited = self.timeout.as_secs_f64();
+            self.unavailable(purpose, format!("others were still at it after {waited} s"))
+        })
+    }
+
     /// The error for an answer that this room cannot have caused: somebody else wrote there.
     pub fn foreign(&self, what: impl Into<String>) -> GalleryError {
         GalleryError::Foreign {

@@ -38,7 +38,7 @@ const PAGE: usize = 1024;
 /// for, so repeating any request changes nothing.
 ///
 /// Writing is meant for one process, the owner of the system of record: within it, replacements
-/// take turns. A replacement is several requests; a search meanwhile may see a person's old and new
+/// take turns, each waiting no longer for its turn than for an answer. A replacement is several requests; a search meanwhile may see a person's old and new
 /// state, and after an error (or a dropped future) it has to be repeated until it succeeds.
 pub struct QdrantGallery {
     link: Link,
@@ -70,7 +70,7 @@ impl QdrantGallery {
 impl Gallery for QdrantGallery {
     async fn replace(&self, number: &DialedNumber, prints: Vec<GalleryPrint>) -> Result<(), GalleryError> {
         let dims = check_roster(&prints)?;
-        let mut indexed = self.writer.lock().await;
+        let mut indexed = self.link.turn("put voiceprints", self.writer.lock()).await?;
 
         let mut collections: BTreeMap<String, Vec<PointId>> = self
             .collections()

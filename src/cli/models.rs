@@ -1,0 +1,122 @@
+//! `voxline models`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::onnx::Runtime;
+use crate::switchboard::{Installed, installed};
+use crate::voiceprint::{Card, CardError, Extractor, ModelId};
+
+use super::args::ModelsCommand;
+use super::output::Output;
+
+/// A model as it is listed.
+#[derive(Debug, Serialize)]
+pub(super) struct Listed {
+    pub id: ModelId,
+    /// `ready`, `missing` (a file is not there) or `damaged` (a file is not the card's).
+    pub state: &'static str,
+    /// Bytes of all its files that are there.
+    pub bytes: u64,
+    pub sha256: String,
+    pub licence: String,
+    pub dimension: usize,
+    pub description: String,
+    pub source: String,
+    /// Whether it is the one in use.
+    pub in_use: bool,
+    /// What is wrong, when something is.
+    pub fault: Option<String>,
+}
+
+pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
+    let found = installed(config)?;
+    match command {
+        ModelsCommand::List => {
+            let models = list(&found, &config.model)?;
+            output.result(&models, || models.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+            Ok(true)
+        }
+        ModelsCommand::Check { id } => {
+            let id = id.map_or_else(|| config.model.clone(), ModelId::new);
+            let card = found.card(&id)?;
+            check(&found, &card)?;
+            let listed = listed(&card, &config.model);
+            output.result(&listed, || {
+                format!("{}\n  loads, and is what its card says", line(&listed))
+            })?;
+            Ok(true)
+        }
+    }
+}
+
+/// Loads a model as the service would and embeds a second of silence-free noise with it.
+pub(super) fn check(found: &Installed, card: &Card) -> anyhow::Result<()> {
+    let models = found.models(card)?;
+    let mut extractor = Extractor::load(&Runtime::load(&models.library)?, card)?;
+    let mut state = 1u32;
+    let noise: Vec<f32> = (0..16_000)
+        .map(|_| {
+            // xorshift32 (Marsaglia 2003): any sound will do, as long as it is not silence.
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state as f32 / u32::MAX as f32 - 0.5) * 0.1
+        })
+        .collect();
+    let embedding = extractor.embed(&noise)?;
+    anyhow::ensure!(
+        embedding.dim() == card.dimension(),
+        "the model gave {} numbers",
+        embedding.dim()
+    );
+    Ok(())
+}
+
+fn list(found: &Installed, in_use: &ModelId) -> anyhow::Result<Vec<Listed>> {
+    let folder = &found.models_dir;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut ids: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    ids.sort();
+    // Folders whose card is no speaker model's (the speech detector's) are not listed.
+    let cards = ids.iter().filter_map(|path| Card::read(path).ok());
+    Ok(cards.map(|card| listed(&card, in_use)).collect())
+}
+
+fn listed(card: &Card, in_use: &ModelId) -> Listed {
+    let fault = card.check_files().err();
+    Listed {
+        id: card.id().clone(),
+        state: match &fault {
+            None => "ready",
+            Some(CardError::Unreadable { .. }) => "missing",
+            Some(_) => "damaged",
+        },
+        bytes: card.files().iter().filter_map(|(_, size)| *size).sum(),
+        sha256: card.sha256().to_owned(),
+        licence: card.licence().to_owned(),
+        dimension: card.dimension(),
+        description: card.description().to_owned(),
+        source: card.source(),
+        in_use: card.id() == in_use,
+        fault: fault.map(|fault| fault.to_string()),
+    }
+}
+
+fn line(model: &Listed) -> String {
+    let mark = if model.in_use { "*" } else { " " };
+    let size = indicatif::HumanBytes(model.bytes);
+    let fault = model
+        .fault
+        .as_ref()
+        .map(|fault| format!("\n    {fault}"))
+        .unwrap_or_default();
+    format!(
+        "{mark} {}  {}  {size}  {}  {}\n    sha256 {}  from {}{fault}",
+        model.id, model.state, model.licence, model.description, model.sha256, model.source
+    )
+}

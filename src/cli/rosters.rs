@@ -1,0 +1,107 @@
+//! `voxline number` and `voxline user`.
+
+use crate::store::{NewUser, Number, Pin, Store, User};
+use crate::switchboard::BoardError;
+
+use super::args::{NumberCommand, UserCommand};
+use super::output::Output;
+
+pub(super) async fn number(command: NumberCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
+    match command {
+        NumberCommand::Add { number, region, name } => {
+            let added = store
+                .add_number(&number, region.as_deref(), name.as_deref())
+                .await?;
+            output.result(&added, || format!("added {}", number_line(&added)))?;
+        }
+        NumberCommand::List => {
+            let numbers = store.numbers().await?;
+            output.result(&numbers, || {
+                lines(
+                    numbers.iter().map(number_line),
+                    "no numbers yet; add one with `voxline number add`",
+                )
+            })?;
+        }
+    }
+    Ok(true)
+}
+
+pub(super) async fn user(command: UserCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
+    match command {
+        UserCommand::Add {
+            name,
+            number,
+            phones,
+            pin,
+            exclusive,
+        } => {
+            let pin = pin.map(|digits| digits.parse::<Pin>()).transpose()?;
+            let added = store
+                .add_user(NewUser {
+                    name,
+                    number,
+                    phones,
+                    pin,
+                    exclusive,
+                })
+                .await?;
+            output.result(&added, || format!("added {}", user_line(&added)))?;
+        }
+        UserCommand::List { number } => {
+            if store.number(&number).await?.is_none() {
+                return Err(BoardError::UnknownNumber(number).into());
+            }
+            let users = store.users_of(&number).await?;
+            output.result(&users, || {
+                lines(
+                    users.iter().map(user_line),
+                    "nobody yet; add somebody with `voxline user add`",
+                )
+            })?;
+        }
+        UserCommand::Remove { id } => {
+            let receipt = store.remove_user(id).await?;
+            output.result(&receipt, || {
+                let (prints, enrolments) = (receipt.voiceprints_erased, receipt.enrollments_erased);
+                format!("removed {id}: {prints} voiceprints of {enrolments} enrolments erased")
+            })?;
+        }
+    }
+    Ok(true)
+}
+
+fn number_line(number: &Number) -> String {
+    let name = number.name.as_deref().unwrap_or("");
+    let users = number.users;
+    format!(
+        "{}  {users} user{}  {name}",
+        number.number.as_e164(),
+        plural(users)
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn user_line(user: &User) -> String {
+    let voice = if user.enrolled { "enrolled" } else { "not enrolled" };
+    let alone = if user.exclusive {
+        ", number is theirs alone"
+    } else {
+        ""
+    };
+    format!("{}  {}  {voice}{alone}", user.id, user.name)
+}
+
+fn lines(items: impl Iterator<Item = String>, none: &str) -> String {
+    let all: Vec<String> = items.collect();
+    if all.is_empty() {
+        none.to_owned()
+    } else {
+        all.join("\n")
+    }
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

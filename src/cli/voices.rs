@@ -1,0 +1,193 @@
+//! `voxline enroll`, `voxline identify` and `voxline embed`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::bytes::Limits;
+use crate::config::Config;
+use crate::engine::Analyst;
+use crate::onnx::Runtime;
+use crate::samples::{self, RATE};
+use crate::switchboard::{ClipBytes, EnrolmentReport, Identification, Switchboard, installed};
+use crate::units::Seconds;
+use crate::verdict::{OutcomeName, hear};
+use crate::voiceprint::{Embedding, ModelId};
+
+use super::args::{EmbedArgs, EnrollArgs, IdentifyArgs};
+use super::output::Output;
+
+pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
+    let clips = args
+        .files
+        .iter()
+        .map(|file| read(file, board.limits()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let admitted = board.admit()?;
+    let spinner = output.spinner("listening to the recordings");
+    let report = board.enrol(&admitted, args.user, &args.consent, clips).await;
+    spinner.finish_and_clear();
+    let report = report?;
+    output.result(&report, || enrolment_text(&report, output))?;
+    Ok(report.accepted)
+}
+
+pub(super) async fn identify(
+    args: IdentifyArgs,
+    board: &Switchboard,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let recording = read(&args.file, board.limits())?;
+    let admitted = board.admit()?;
+    let said = board
+        .identify(&admitted, &args.number, recording, args.channel, args.stream)
+        .await?;
+    if args.stream {
+        said.iter().try_for_each(Output::json_line)?;
+    } else if let Some(last) = said.last() {
+        output.result(last, || identification_text(last, output))?;
+    }
+    Ok(true)
+}
+
+/// One line of `voxline embed`.
+#[derive(Serialize)]
+struct Embedded<'a> {
+    file: &'a Path,
+    model: &'a ModelId,
+    dim: usize,
+    net_speech_seconds: f64,
+    embedding: &'a [f32],
+}
+
+pub(super) fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+    let found = installed(config)?;
+    let model = args
+        .model
+        .clone()
+        .map_or_else(|| config.model.clone(), ModelId::new);
+    let card = found.card(&model)?;
+    let models = found.models(&card)?;
+    let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
+    let bar = output.bar(args.files.len());
+    let mut all_done = true;
+    for file in &args.files {
+        match embed_file(&mut analyst, file, args, &config.limits) {
+            Ok((embedding, net)) => bar.suspend(|| {
+                Output::json_line(&Embedded {
+                    file,
+                    model: card.id(),
+                    dim: embedding.dim(),
+                    net_speech_seconds: net.get(),
+                    embedding: embedding.as_slice(),
+                })
+            })?,
+            Err(fault) => {
+                all_done = false;
+                bar.suspend(|| eprintln!("voxline: {fault:#}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(all_done)
+}
+
+fn embed_file(
+    analyst: &mut Analyst,
+    file: &Path,
+    args: &EmbedArgs,
+    limits: &Limits,
+) -> anyhow::Result<(Embedding, Seconds)> {
+    let ClipBytes { name, bytes } = read(file, limits)?;
+    if args.no_vad {
+        let clip = samples::load(bytes, args.channel, limits).context(name)?;
+        let embedding = analyst.extractor.embed(&clip.samples)?;
+        return Ok((embedding, RATE.seconds(clip.samples.len())));
+    }
+    let mut heard = hear(analyst, bytes, args.channel, limits, &[]).with_context(|| name.clone())?;
+    let look = heard
+        .looks
+        .pop()
+        .context("a recording always ends in a look. This is a bug.")?;
+    let net = look.net_speech;
+    let needed = analyst.extractor.card().minimum_net_speech();
+    let view = look.views.into_iter().next();
+    let view = view.with_context(|| format!("{name}: {net} of speech, the model needs {needed}"))?;
+    Ok((view.embedding, net))
+}
+
+/// Reads a recording; one larger than the limit is refused before it is in memory.
+fn read(file: &Path, limits: &Limits) -> anyhow::Result<ClipBytes> {
+    use std::io::Read;
+
+    let name = file.display().to_string();
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be opened"))?;
+    // One byte more than the limit is enough for the decoder to say that it is too large.
+    let bounded = opened
+        .take(limits.max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes);
+    bounded.with_context(|| format!("{name} cannot be read"))?;
+    Ok(ClipBytes { name, bytes })
+}
+
+fn enrolment_text(report: &EnrolmentReport, output: Output) -> String {
+    let word = if report.accepted { "accepted" } else { "refused" };
+    let mut text = format!(
+        "{}: {:.1} s of speech",
+        output.strong(word),
+        report.net_speech_seconds
+    );
+    for issue in &report.issues {
+        let _ = write!(text, "\n  {}", issue.message);
+    }
+    text
+}
+
+fn identification_text(said: &Identification, output: Output) -> String {
+    let mut text = match said.outcome {
+        OutcomeName::Identified => {
+            let name = said.user_name.as_deref().unwrap_or("(no name)");
+            let id = said.user_id.map(|id| id.to_string()).unwrap_or_default();
+            format!("{}  {name}  {id}", output.strong("identified"))
+        }
+        OutcomeName::Unknown => format!("{}: nobody on this number", output.strong("unknown")),
+        OutcomeName::Inconclusive => {
+            let reason = said
+                .reason
+                .map(|reason| format!("{reason:?}"))
+                .unwrap_or_default();
+            format!("{}: {}", output.strong("inconclusive"), words(&reason))
+        }
+    };
+    let _ = write!(text, "\n  {:.1} s of speech", said.net_speech_seconds);
+    if let Some(posterior) = said.posterior {
+        let _ = write!(text, ", probability {posterior:.4}");
+    }
+    if let Some(quality) = said.quality {
+        let snr = quality
+            .snr_db
+            .map(|snr| format!(", {snr:.0} dB above background"))
+            .unwrap_or_default();
+        let _ = write!(text, ", {} band{snr}", quality.bandwidth);
+    }
+    let work = said.timing_ms;
+    let total = work.decode + work.vad + work.embed + work.search + work.decide;
+    let _ = write!(text, ", {total:.0} ms of work");
+    text
+}
+
+/// `TooLittleSpeech` as "too little speech".
+fn words(variant: &str) -> String {
+    let mut text = String::new();
+    for letter in variant.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
+}

@@ -1,0 +1,172 @@
+//! Laws of the store, and the house they are tried in.
+
+mod calls;
+mod enrolments;
+mod erasure;
+mod file;
+mod keys;
+mod numbers;
+mod pins;
+mod rosters;
+mod users;
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use proptest::prelude::*;
+use serde_json::json;
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+use voxline::store::{
+    CallRecord, NewClip, NewEnrollment, NewUser, Pin, PinChange, Scope, Store, StoreError, Token, User,
+    UserPatch,
+};
+use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
+use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
+
+struct House {
+    store: Store,
+    folder: TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&file_in(&folder)).await.unwrap();
+        Self { store, folder }
+    }
+
+    fn file(&self) -> PathBuf {
+        file_in(&self.folder)
+    }
+
+    async fn number(&self, line: u32) -> DialedNumber {
+        let number = number(line);
+        self.store.add_number(&number, Some("US"), None).await.unwrap();
+        number
+    }
+
+    async fn user(&self, name: &str, number: &DialedNumber) -> User {
+        self.store.add_user(new_user(name, number)).await.unwrap()
+    }
+
+    async fn enrol(&self, user: UserId, seed: u64) -> EnrollmentId {
+        self.store.add_enrollment(enrolment(user, seed)).await.unwrap()
+    }
+
+    async fn versions(&self, numbers: &[DialedNumber]) -> Vec<u64> {
+        let mut versions = Vec::new();
+        for number in numbers {
+            versions.push(self.store.roster_version(number).await.unwrap());
+        }
+        versions
+    }
+}
+
+fn file_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("data").join("voxline.db")
+}
+
+fn number(line: u32) -> DialedNumber {
+    format!("+1202555{:04}", 100 + line).parse().unwrap()
+}
+
+fn phone(line: u32) -> PhoneNumber {
+    format!("+1415555{:04}", 2000 + line).parse().unwrap()
+}
+
+fn pin(digits: &str) -> Pin {
+    digits.parse().unwrap()
+}
+
+fn model() -> ModelId {
+    ModelId::new("test-model")
+}
+
+fn new_user(name: &str, number: &DialedNumber) -> NewUser {
+    NewUser {
+        name: name.into(),
+        number: number.clone(),
+        phones: vec![],
+        pin: None,
+        exclusive: false,
+    }
+}
+
+/// A voiceprint that no other seed gives, of one of three sizes that common speaker models have (splitmix64, Steele et al. 2014).
+fn voiceprint(seed: u64, bandwidth: Bandwidth) -> Voiceprint {
+    let mut state = seed ^ ((bandwidth as u64) << 63);
+    let components = [192, 256, 512][seed as usize % 3];
+    let values = (0..components).map(|_| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / 16_777_216.0 - 0.5
+    });
+    Voiceprint {
+        embedding: Embedding::from_direction(values.collect()).unwrap(),
+        model: model(),
+        bandwidth,
+        net_speech: Seconds::new(4.5),
+    }
+}
+
+fn clip(seed: u64) -> NewClip {
+    let mut content_sha256 = [0; 32];
+    content_sha256[..8].copy_from_slice(&seed.to_le_bytes());
+    NewClip {
+        content_sha256,
+        net_speech: Seconds::new(4.5),
+        snr_db: Some(21.5),
+        source: "wav 16000 Hz".into(),
+        prints: vec![
+            voiceprint(seed, Bandwidth::Narrow),
+            voiceprint(seed, Bandwidth::Wide),
+        ],
+    }
+}
+
+fn enrolment(user: UserId, seed: u64) -> NewEnrollment {
+    NewEnrollment {
+        user,
+        consent: "I agree that my voice is stored".into(),
+        clips: vec![clip(seed)],
+    }
+}
+
+fn call(id: &str, version: u64, began: i64) -> CallRecord {
+    let started_at = OffsetDateTime::UNIX_EPOCH + Duration::seconds(began);
+    CallRecord {
+        call_id: id.parse().unwrap(),
+        number: number(1),
+        started_at,
+        updated_at: started_at + Duration::seconds(i64::try_from(version).unwrap()),
+        version,
+        is_final: false,
+        verdict: json!({ "version": version }),
+    }
+}
+
+/// The database file and those beside it, whole.
+fn bytes_on_disk(file: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(file.parent().unwrap()).unwrap() {
+        all.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    all
+}
+
+/// How many of the embedding's 64-byte pieces are in `bytes`: a torn copy counts too.
+fn pieces_found(bytes: &[u8], print: &Voiceprint) -> usize {
+    let raw = print.embedding.to_bytes();
+    let windows: std::collections::HashSet<&[u8]> = raw.chunks_exact(64).collect();
+    bytes
+        .windows(64)
+        .filter(|window| windows.contains(window))
+        .count()
+}
+
+const CONSENT_SHA256: &str = "4e4f48bd6a1fc7f3ca22c28c939da57cd0f86f11ae3e78fa4b371d8856c85588";

@@ -1,0 +1,86 @@
+//! Verdicts only move forward.
+
+use super::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn in_whatever_order_verdicts_arrive_the_highest_version_stays(
+        versions in prop::collection::vec(0_u64..20, 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let house = House::new().await;
+            let mut highest = None;
+            for version in versions {
+                let stored = house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+                assert_eq!(stored, Some(version) > highest);
+                highest = highest.max(Some(version));
+                let kept = house.store.call(&"CA1".parse().unwrap()).await.unwrap().unwrap();
+                assert_eq!(kept, call("CA1", highest.unwrap(), 10));
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn nothing_follows_a_final_verdict() {
+    let house = House::new().await;
+    let last = CallRecord {
+        is_final: true,
+        ..call("CA1", 3, 10)
+    };
+    assert!(house.store.put_verdict(&last).await.unwrap());
+    assert!(!house.store.put_verdict(&call("CA1", 4, 10)).await.unwrap());
+    assert_eq!(house.store.call(&last.call_id).await.unwrap(), Some(last.clone()));
+    let shown = serde_json::to_value(&last).unwrap();
+    assert_eq!(shown["final"], true);
+    assert_eq!(shown["started_at"], "1970-01-01T00:00:10Z");
+}
+
+#[tokio::test]
+async fn pages_show_every_call_once_newest_first() {
+    let house = House::new().await;
+    for (id, began) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 20)] {
+        house.store.put_verdict(&call(id, 1, began)).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut before: Option<CallId> = None;
+    loop {
+        let page = house.store.calls(2, before.as_ref()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.call_id.clone());
+        seen.extend(page.into_iter().map(|record| record.call_id.to_string()));
+    }
+    assert_eq!(seen, ["a", "e", "d", "c", "b"]);
+    assert!(
+        house
+            .store
+            .calls(5, Some(&"never".parse().unwrap()))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_verdict_has_bounds() {
+    let house = House::new().await;
+    let huge = CallRecord {
+        verdict: json!("x".repeat(300_000)),
+        ..call("CA1", 1, 10)
+    };
+    assert!(matches!(
+        house.store.put_verdict(&huge).await,
+        Err(StoreError::VerdictTooLarge { .. })
+    ));
+    let far = CallRecord {
+        version: u64::MAX,
+        ..call("CA1", 1, 10)
+    };
+    assert!(matches!(
+        house.store.put_verdict(&far).await,
+        Err(StoreError::OutOfRange { .. })
+    ));
+}

@@ -1,0 +1,121 @@
+//! Rosters: isolation and versions.
+
+use super::*;
+
+#[tokio::test]
+async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there() {
+    let house = House::new().await;
+    let numbers = [
+        house.number(1).await,
+        house.number(2).await,
+        house.number(3).await,
+    ];
+    let [one, two, _] = &numbers;
+    let mut before = house.versions(&numbers).await;
+    let mut rose = async |what: &str, wanted: [bool; 3]| {
+        let after = house.versions(&numbers).await;
+        let found: Vec<bool> = before.iter().zip(&after).map(|(old, new)| new > old).collect();
+        assert_eq!(found, wanted, "{what}");
+        assert!(before.iter().zip(&after).all(|(old, new)| new >= old), "{what}");
+        before = after;
+    };
+    let change = |id, patch| house.store.update_user(id, patch);
+
+    let ana = house.user("Ana", one).await.id;
+    rose("user added", [true, false, false]).await;
+    house.user("Bob", two).await;
+    rose("another number's user added", [false, true, false]).await;
+    change(
+        ana,
+        UserPatch {
+            name: Some("Anna".into()),
+            ..UserPatch::default()
+        },
+    )
+    .await
+    .unwrap();
+    rose("renamed", [true, false, false]).await;
+    change(
+        ana,
+        UserPatch {
+            numbers: Some(numbers[..2].to_vec()),
+            ..UserPatch::default()
+        },
+    )
+    .await
+    .unwrap();
+    rose("put on a second number", [false, true, false]).await;
+    let id = house.enrol(ana, 1).await;
+    rose("enrolled", [true, true, false]).await;
+    house.enrol(ana, 2).await;
+    rose("enrolled again", [true, true, false]).await;
+    house.store.remove_enrollment(ana, id).await.unwrap();
+    rose("an enrolment removed", [true, true, false]).await;
+    house.store.remove_enrollments(ana).await.unwrap();
+    rose("all enrolments removed", [true, true, false]).await;
+    change(
+        ana,
+        UserPatch {
+            numbers: Some(numbers[1..2].to_vec()),
+            ..UserPatch::default()
+        },
+    )
+    .await
+    .unwrap();
+    rose("moved away", [true, false, false]).await;
+    house.store.remove_user(ana).await.unwrap();
+    rose("removed", [false, true, false]).await;
+
+    assert!(house.store.add_user(new_user("", one)).await.is_err());
+    assert!(house.store.remove_user(ana).await.is_err());
+    rose("refusals", [false, false, false]).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Users are put on numbers at random and enrolled or not: each number then shows exactly its
+    /// own users with exactly their own voiceprints.
+    #[test]
+    fn nothing_asked_for_one_number_shows_a_user_of_another(
+        plan in prop::collection::vec((prop::collection::btree_set(0_u32..4, 1..=4), 0_u64..3), 1..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let house = House::new().await;
+            for line in 0..4 {
+                house.number(line).await;
+            }
+            let mut made = Vec::new();
+            for (index, (lines, clips)) in (0_u64..).zip(&plan) {
+                let numbers: Vec<_> = lines.iter().map(|line| number(*line)).collect();
+                let user = house.user(&format!("User {index}"), &numbers[0]).await;
+                let patch = UserPatch { numbers: Some(numbers), ..UserPatch::default() };
+                house.store.update_user(user.id, patch).await.unwrap();
+                for clip in 0..*clips {
+                    house.enrol(user.id, index * 10 + clip).await;
+                }
+                made.push((user.id, lines, *clips, index));
+            }
+            for line in 0..4 {
+                let roster = house.store.roster(&number(line), &model()).await.unwrap();
+                let wanted: BTreeSet<UserId> =
+                    made.iter().filter(|(_, lines, ..)| lines.contains(&line)).map(|(id, ..)| *id).collect();
+                let found: BTreeSet<UserId> = roster.iter().map(|entry| entry.user).collect();
+                assert_eq!(found, wanted);
+                assert_eq!(found.len(), roster.len());
+                let listed: BTreeSet<UserId> =
+                    house.store.users_of(&number(line)).await.unwrap().iter().map(|user| user.id).collect();
+                assert_eq!(listed, wanted);
+                for entry in roster {
+                    let (_, _, clips, index) = made.iter().find(|(id, ..)| *id == entry.user).unwrap();
+                    assert_eq!(entry.clips.len() as u64, clips * 2);
+                    for (clip, prints) in (0..).zip(entry.clips.chunks(2)) {
+                        let own = voiceprint(index * 10 + clip, Bandwidth::Narrow);
+                        assert!(prints[0].embedding.cosine(&own.embedding).unwrap().get() > 0.999_999);
+                    }
+                }
+            }
+        });
+    }
+}

@@ -4,11 +4,11 @@
 use serde::Deserialize;
 use serde_json::from_slice;
 use voxline::speech::{Vad, VadState, WINDOW};
-use voxline::voiceprint::{Embedding, Extractor, Ge2eMel, MelSettings};
+use voxline::voiceprint::{Embedding, Extractor, Ge2eMel, LastWindow, MelSettings};
 
 use crate::support::{altered_model, clip, models, read, runtime, sentence, tones};
 
-/// Resemblyzer 0.1.4's own constants. (The card of the product drops windows that are not full.)
+/// Resemblyzer 0.1.4's own constants. (The product has another rule for the last window.)
 const RESEMBLYZER: MelSettings = MelSettings {
     sample_rate: 16_000,
     n_fft: 400,
@@ -19,7 +19,7 @@ const RESEMBLYZER: MelSettings = MelSettings {
     target_dbfs: -30.0,
     window_frames: 160,
     window_hop_frames: 77,
-    min_coverage: 0.75,
+    last_window: LastWindow::Pad { min_coverage: 0.75 },
 };
 
 #[derive(Deserialize)]
@@ -63,15 +63,14 @@ fn floats(path: &str) -> Vec<f32> {
 }
 
 #[test]
-fn the_card_asks_for_resemblyzers_front_end_but_for_whole_windows_only() {
+fn the_card_asks_for_resemblyzers_front_end_but_for_the_last_window() {
     let asked = models().card.mel();
-    assert_eq!(
-        asked,
-        MelSettings {
-            min_coverage: 1.0,
-            ..RESEMBLYZER
-        }
-    );
+    assert_ne!(asked.last_window, RESEMBLYZER.last_window);
+    let but_for_it = MelSettings {
+        last_window: RESEMBLYZER.last_window,
+        ..asked
+    };
+    assert_eq!(but_for_it, RESEMBLYZER);
 }
 
 /// A ten-thousandth of a band's largest value: a symmetric instead of a periodic Hann window moves each
@@ -145,7 +144,10 @@ fn windows_lie_where_resemblyzer_cuts_them() {
 /// differ more: it went through our resampler there and through scipy's here.
 #[test]
 fn embeddings_are_resemblyzers() {
-    let (_folder, card) = altered_model(&[("min_coverage = 1.0", "min_coverage = 0.75")]);
+    let (_folder, card) = altered_model(&[
+        ("last_window = \"align_end\"", "last_window = \"pad\""),
+        ("min_frames = 20", "min_coverage = 0.75"),
+    ]);
     let mut extractor = Extractor::load(&runtime(), &card).unwrap();
     let clips = golden().embeddings;
     assert_eq!(clips.len(), 5);

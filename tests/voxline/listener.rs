@@ -171,6 +171,24 @@ fn a_voice_is_the_same_at_every_rate_that_carries_it() {
     }
 }
 
+/// The model hears levels (10 dB is a cosine of 0.84 to it); the ears see to it that it need not.
+#[test]
+fn a_voice_is_the_same_however_loud_it_was_recorded() {
+    let analyst = &mut analyst();
+    let speech = clip(SIGNUP);
+    let views = |analyst: &mut Analyst, gain: f32| {
+        let quieter: Vec<f32> = speech.iter().map(|sample| sample * gain).collect();
+        last(&whole(analyst, wav(16_000, 1, &quieter), &[])).views.clone()
+    };
+    let reference = views(analyst, 1.0);
+    for gain in [0.5, 0.2] {
+        for (view, expected) in views(analyst, gain).iter().zip(&reference) {
+            let cosine = cosine(&view.embedding, &expected.embedding);
+            assert!(cosine >= 0.99, "at {gain}, {}: {cosine}", view.bandwidth);
+        }
+    }
+}
+
 /// 8 and 11.025 kHz carry the whole telephone band: behind a telephone they are the same voice.
 #[test]
 fn behind_a_telephone_a_voice_is_the_same_from_every_rate() {

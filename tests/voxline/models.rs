@@ -161,6 +161,12 @@ fn a_card_that_asks_for_the_impossible_or_says_too_little_is_refused() {
         ("f_max = 8000.0", "f_max = 9000.0", "f_max"),
         ("hop_length = 160", "hop_length = 0", "size"),
         ("n_mels = 40", "bands = 40", "n_mels"),
+        ("min_frames = 20", "min_coverage = 0.75", "last_window"),
+        (
+            "last_window = \"align_end\"",
+            "last_window = \"drop\"",
+            "last_window",
+        ),
         ("kind = \"ge2e_mel\"", "kind = \"fbank\"", "fbank"),
     ] {
         assert!(text.contains(from), "the card no longer says `{from}`");

@@ -63,7 +63,7 @@ async fn a_removed_user_is_not_found_by_the_very_next_call() {
     let house = House::full().await;
     let (file, robert) = ("calls/robert-1.wav", house.people["robert"]);
     assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
-    let receipt = house.board.store().remove_user(robert).await.unwrap();
+    let receipt = house.board.remove_user(robert).await.unwrap();
     assert!(receipt.voiceprints_erased > 0);
     let said = house.identify(&number(1), file).await;
     assert_eq!(said.outcome, OutcomeName::Unknown);

@@ -48,15 +48,17 @@ impl Service {
             .arg(data)
             .env("RUST_LOG", "warn")
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
-        let base = address(&mut child).await?;
-        Ok(Self {
+        let base = address(&mut child);
+        // From here on a service that does not come up is ended with us.
+        let mut service = Self {
             child,
-            base,
+            base: String::new(),
             key,
             http: reqwest::Client::new(),
-        })
+        };
+        service.base = base?;
+        Ok(service)
     }
 
     pub fn base(&self) -> &str {

@@ -215,12 +215,23 @@ impl Switchboard {
     /// # Errors
     /// What stands in the way, in words.
     pub async fn ready(&self) -> Result<(), String> {
-        self.store.check().await.map_err(|fault| fault.to_string())?;
-        self.keeper
-            .gallery()
-            .ready()
-            .await
-            .map_err(|fault| fault.to_string())
+        match self.out_of_order().await.into_iter().next() {
+            None => Ok(()),
+            Some((_, fault)) => Err(fault),
+        }
+    }
+
+    /// The parts that do not work now, each by name and with its fault in words. The models are always
+    /// in order: without them nothing opens.
+    pub async fn out_of_order(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if let Err(fault) = self.store.check().await {
+            faults.push(("the store", fault.to_string()));
+        }
+        if let Err(fault) = self.keeper.gallery().ready().await {
+            faults.push(("the gallery", fault.to_string()));
+        }
+        faults
     }
 
     /// An error unless `number` is one of ours.

@@ -130,6 +130,12 @@ impl Listener {
         self.finder.net_speech()
     }
 
+    /// How good the audio was so far; `None` when there was no speech to measure.
+    pub fn quality_so_far(&self) -> Option<Quality> {
+        let speech = self.finder.speech();
+        (!speech.is_empty()).then(|| self.quality(speech))
+    }
+
     /// The speech so far (16 kHz).
     pub fn speech(&self) -> &[f32] {
         self.finder.speech()
@@ -161,7 +167,7 @@ impl Listener {
     fn look(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
         let started = Instant::now();
         let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
-        let quality = (!speech.is_empty()).then(|| self.quality(speech));
+        let quality = self.quality_so_far();
         let mut views = Vec::new();
         if let Some(quality) = quality
             && net_speech >= analyst.extractor.card().minimum_net_speech()

@@ -111,9 +111,10 @@ fn mel_filters_are_librosas_at_every_bin() {
         ..RESEMBLYZER
     };
     let mut front_end = Ge2eMel::new(settings);
+    let whole = 0..11 * settings.hop;
     for bin in 2..199 {
         let tone = tones(&[bin as f64 * 40.0], 0.5, 1_600);
-        let mel = front_end.mel(&tone, &[0..1_760]);
+        let mel = front_end.mel(&tone, std::slice::from_ref(&whole));
         // Half the amplitude over half the window's sum, squared.
         let power = (0.5f32 * 400.0 / 4.0).powi(2);
         for band in 0..40 {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
 
-use crate::support::{Dice, analyst, at_16k, clip, down_the_line, mix, sentence, tones};
+use crate::support::{Dice, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
 
 /// Everything that is found in some samples, pushed in these pieces.
 fn find(vad: &mut Vad, pieces: &[&[f32]]) -> SpeechFinder {
@@ -141,12 +141,13 @@ fn no_tone_of_an_exchange_or_a_keypad_is_speech() {
             }
         };
         hear("as it is", &sound);
-        hear("down the line", &down_the_line(&sound));
+        let narrow = at_rate(&sound, 8_000);
+        hear("over mu-law", &over_mulaw(&narrow));
         for (decibels, seed) in [(-60.0, 1), (-50.0, 2), (-45.0, 3)] {
-            let noisy = mix(&sound, &Dice::new(seed).noise(decibels, sound.len()));
+            let noisy = mix(&narrow, &Dice::new(seed).noise(decibels, narrow.len()));
             hear(
-                &format!("down the line, noise at {decibels} dBFS"),
-                &down_the_line(&noisy),
+                &format!("over mu-law, noise at {decibels} dBFS"),
+                &over_mulaw(&noisy),
             );
         }
     }

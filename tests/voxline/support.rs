@@ -190,17 +190,21 @@ pub fn wav(rate: u32, channels: u16, samples: &[f32]) -> Vec<u8> {
     file.into_inner()
 }
 
-/// 16 kHz samples as a telephone line delivers them: 8 kHz, mu-law, brought back to 16 kHz by our own
-/// intake.
+/// 16 kHz samples as a telephone line delivers them.
 pub fn down_the_line(samples: &[f32]) -> Vec<f32> {
+    over_mulaw(&at_rate(samples, 8_000))
+}
+
+/// 8 kHz samples as mu-law, brought back to 16 kHz by our own intake.
+pub fn over_mulaw(narrow: &[f32]) -> Vec<f32> {
     use voxline::bytes::g711::{mulaw_decode, mulaw_encode};
-    let narrow: Vec<f32> = at_rate(samples, 8_000)
+    let heard: Vec<f32> = narrow
         .iter()
         .map(|sample| f32::from(mulaw_decode(mulaw_encode((sample * 32_767.0) as i16))) / 32_768.0)
         .collect();
     let mut intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
     let mut out = Vec::new();
-    intake.push(&narrow, &mut out);
+    intake.push(&heard, &mut out);
     intake.finish(&mut out);
     out
 }

@@ -66,7 +66,7 @@ async fn a_removed_user_is_not_found_by_the_very_next_call() {
     let receipt = house.board.remove_user(robert).await.unwrap();
     assert!(receipt.voiceprints_erased > 0);
     let said = house.identify(&number(1), file).await;
-    assert_eq!(said.outcome, OutcomeName::Unknown);
+    assert_eq!(said.user_id, None);
     assert!(
         said.candidates
             .iter()

@@ -1,5 +1,12 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod engine;
 mod gallery;
+mod goldens;
+mod listener;
+mod models;
+mod speech;
 mod store;
+mod support;
+mod switchboard;

@@ -52,15 +52,27 @@ struct Counts {
 
 impl fmt::Display for Ends {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:<14}{:>7}{:>12}{:>12}{:>10}{:>14}", "", "calls", "right name", "wrong name", "unknown", "inconclusive")?;
+        writeln!(
+            f,
+            "  {:<14}{:>7}{:>12}{:>12}{:>10}{:>14}",
+            "", "calls", "right name", "wrong name", "unknown", "inconclusive"
+        )?;
         for (name, counts) in [("enrolled", &self.enrolled), ("not enrolled", &self.others)] {
-            let Counts { right, wrong, unknown, inconclusive } = counts;
+            let Counts {
+                right,
+                wrong,
+                unknown,
+                inconclusive,
+            } = counts;
             let calls = right + wrong + unknown + inconclusive;
             let share = |part: &usize| 100.0 * *part as f64 / calls.max(1) as f64;
             writeln!(
                 f,
                 "  {name:<14}{calls:>7}{:>10.1} %{:>10.1} %{:>8.1} %{:>12.1} %",
-                share(right), share(wrong), share(unknown), share(inconclusive),
+                share(right),
+                share(wrong),
+                share(unknown),
+                share(inconclusive),
             )?;
         }
         Ok(())
@@ -81,15 +93,30 @@ pub fn judge_all(
         let (path, caller, number) = (&row[0], &row[1], &row[2]);
         let net_speech = scores.test(path).map_or(Seconds::ZERO, |test| test.net_speech);
         let (mut names, mut ratios) = (BTreeMap::new(), Vec::new());
-        for model in rosters.get(number).with_context(|| format!("{number} has no roster"))? {
-            let Some((cosine, bandwidth)) = scores.cosine(model, path)? else { continue };
-            let llr: Llr = calibration.curve(bandwidth).llr(Cosine::new(cosine as f32)?, net_speech)?;
+        for model in rosters
+            .get(number)
+            .with_context(|| format!("{number} has no roster"))?
+        {
+            let Some((cosine, bandwidth)) = scores.cosine(model, path)? else {
+                continue;
+            };
+            let llr: Llr = calibration
+                .curve(bandwidth)
+                .llr(Cosine::new(cosine as f32)?, net_speech)?;
             let user = UserId::fresh();
             names.insert(user, model);
             ratios.push((user, llr));
         }
-        let evidence = Evidence { ratios: &ratios, net_speech, poor_audio: false };
-        let counts = if caller == "-" { &mut ends.others } else { &mut ends.enrolled };
+        let evidence = Evidence {
+            ratios: &ratios,
+            net_speech,
+            poor_audio: false,
+        };
+        let counts = if caller == "-" {
+            &mut ends.others
+        } else {
+            &mut ends.enrolled
+        };
         match decide(&evidence, policy)?.outcome {
             Outcome::Identified(user) if names.get(&user) == Some(&caller) => counts.right += 1,
             Outcome::Identified(_) => counts.wrong += 1,

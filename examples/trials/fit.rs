@@ -62,13 +62,7 @@ struct Speaker {
 /// Makes the trials of every call against every enrolment and writes them: bandwidth, line, enrolled
 /// speaker, caller, label (`target`, `nontarget`, or `stranger` for those never enrolled), cosine, net
 /// speech of the call in seconds.
-pub fn run(
-    bench: &Bench,
-    speakers: &Path,
-    callers: Option<&Path>,
-    audio: &Path,
-    out: &Path,
-) -> Result<()> {
+pub fn run(bench: &Bench, speakers: &Path, callers: Option<&Path>, audio: &Path, out: &Path) -> Result<()> {
     let mut items = list(speakers, audio, true)?;
     if let Some(callers) = callers {
         items.extend(list(callers, audio, false)?);
@@ -87,7 +81,11 @@ pub fn run(
         }
     }
     file.flush()?;
-    println!("{written} trials of {} speakers in {}", heard.len(), out.display());
+    println!(
+        "{written} trials of {} speakers in {}",
+        heard.len(),
+        out.display()
+    );
     Ok(())
 }
 
@@ -113,9 +111,17 @@ fn list(path: &Path, audio: &Path, enrolled: bool) -> Result<Vec<Item>> {
 fn hear(analyst: &mut Analyst, item: &Item) -> Result<Speaker> {
     let utterance = samples(&item.path)?;
     let name = item.path.file_stem().map(|stem| stem.to_string_lossy());
-    let split = if item.enrolled { call_start(analyst, &utterance)? } else { 0 };
+    let split = if item.enrolled {
+        call_start(analyst, &utterance)?
+    } else {
+        0
+    };
     let (signup, call) = utterance.split_at(split);
-    let enrolment = if item.enrolled { last_look(analyst, signup)? } else { Vec::new() };
+    let enrolment = if item.enrolled {
+        last_look(analyst, signup)?
+    } else {
+        Vec::new()
+    };
     let mut calls = Vec::new();
     for line in Line::ALL {
         let came = match line {
@@ -126,17 +132,29 @@ fn hear(analyst: &mut Analyst, item: &Item) -> Result<Speaker> {
         let mut looks = listen(analyst, &came, MARKS)?;
         looks.pop();
         let own = |views: Vec<Voiceprint>| views.into_iter().find(|view| view.bandwidth == line.bandwidth());
-        calls.extend(looks.into_iter().filter_map(|look| Some((line, own(look.views)?))));
+        calls.extend(
+            looks
+                .into_iter()
+                .filter_map(|look| Some((line, own(look.views)?))),
+        );
     }
     Ok(Speaker {
-        id: name.unwrap_or_default().split('-').next().unwrap_or_default().to_owned(),
+        id: name
+            .unwrap_or_default()
+            .split('-')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
         enrolment,
         calls,
     })
 }
 
 fn last_look(analyst: &mut Analyst, samples: &[f32]) -> Result<Vec<Voiceprint>> {
-    Ok(listen(analyst, samples, &[])?.pop().map(|look| look.views).unwrap_or_default())
+    Ok(listen(analyst, samples, &[])?
+        .pop()
+        .map(|look| look.views)
+        .unwrap_or_default())
 }
 
 /// The sample where the call begins: enough speech for every mark comes after it, or the call's share of
@@ -203,6 +221,9 @@ fn write_trial(
     };
     let (line_name, net) = (line.name(), call.net_speech.get());
     let (kind, model, test) = (call.bandwidth, &enrolled.id, &caller.id);
-    writeln!(file, "{kind}\t{line_name}\t{model}\t{test}\t{label}\t{cosine:.6}\t{net:.3}")?;
+    writeln!(
+        file,
+        "{kind}\t{line_name}\t{model}\t{test}\t{label}\t{cosine:.6}\t{net:.3}"
+    )?;
     Ok(1)
 }

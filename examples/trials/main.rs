@@ -79,7 +79,13 @@ fn main() -> Result<()> {
             .transpose()?;
         return protocol::run(&bench, &card, folder, args.practice, policy.as_ref(), &args.out);
     }
-    let speakers = args.speakers.as_deref().context("--protocol or --speakers is needed")?;
-    let audio = args.audio.as_deref().context("--audio is needed with --speakers")?;
+    let speakers = args
+        .speakers
+        .as_deref()
+        .context("--protocol or --speakers is needed")?;
+    let audio = args
+        .audio
+        .as_deref()
+        .context("--audio is needed with --speakers")?;
     fit::run(&bench, speakers, args.callers.as_deref(), audio, &args.out)
 }

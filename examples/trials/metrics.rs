@@ -20,7 +20,11 @@ fn rates(targets: &[f64], nontargets: &[f64]) -> Vec<(f64, f64)> {
     let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
     let mut points = vec![(0.0, 1.0)];
     for (at, (score, is_target)) in scored.iter().enumerate() {
-        if *is_target { misses += 1 } else { alarms -= 1 }
+        if *is_target {
+            misses += 1
+        } else {
+            alarms -= 1
+        }
         // Equal scores fall on the same side of every threshold.
         if scored.get(at + 1).is_none_or(|next| next.0 > *score) {
             points.push((share(misses, targets.len()), share(alarms, nontargets.len())));
@@ -58,7 +62,11 @@ fn hull_meets_diagonal(points: &[(f64, f64)]) -> f64 {
     let crossing = hull.windows(2).find(|pair| pair[1].0 >= pair[1].1);
     crossing.map_or(f64::NAN, |pair| {
         let (before, after) = (pair[0].1 - pair[0].0, pair[1].1 - pair[1].0);
-        let share = if before > after { before / (before - after) } else { 0.0 };
+        let share = if before > after {
+            before / (before - after)
+        } else {
+            0.0
+        };
         pair[0].0 + share * (pair[1].0 - pair[0].0)
     })
 }

@@ -80,12 +80,17 @@ impl Scores {
     /// The cosine of a model and a test, with the bandwidth it was found in; `None` when either had too
     /// little speech.
     pub fn cosine(&self, model: &str, path: &str) -> Result<Option<(f64, Bandwidth)>> {
-        let model = self.models.get(model).with_context(|| format!("{model} is not enrolled"))?;
-        let test = self.tests.get(path).with_context(|| format!("{path} was not heard"))?;
+        let model = self
+            .models
+            .get(model)
+            .with_context(|| format!("{model} is not enrolled"))?;
+        let test = self
+            .tests
+            .get(path)
+            .with_context(|| format!("{path} was not heard"))?;
         for (bandwidth, probe) in &test.prints {
-            let same = |print: &&(Bandwidth, Embedding)| {
-                self.practice != Practice::Product || print.0 == *bandwidth
-            };
+            let same =
+                |print: &&(Bandwidth, Embedding)| self.practice != Practice::Product || print.0 == *bandwidth;
             if let Some((_, print)) = model.prints.iter().find(same) {
                 return Ok(Some((f64::from(print.cosine(probe)?.get()), *bandwidth)));
             }
@@ -132,7 +137,10 @@ pub fn run(
         100.0 * found.fnir,
     );
     if let Some(policy) = policy {
-        println!("{}", decisions::judge_all(card, policy, &tables.search, &rosters, &scores)?);
+        println!(
+            "{}",
+            decisions::judge_all(card, policy, &tables.search, &rosters, &scores)?
+        );
     }
     Ok(())
 }
@@ -143,7 +151,12 @@ fn table(path: &Path, columns: usize) -> Result<Vec<Vec<String>>> {
     let mut rows = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         let row: Vec<String> = line.split('\t').map(str::to_owned).collect();
-        ensure!(row.len() >= columns, "{}:{}: {columns} columns are needed", path.display(), at + 1);
+        ensure!(
+            row.len() >= columns,
+            "{}:{}: {columns} columns are needed",
+            path.display(),
+            at + 1
+        );
         rows.push(row);
     }
     Ok(rows)
@@ -157,7 +170,9 @@ fn hear_all(
     tables: &Tables,
 ) -> Result<Scores> {
     let hear_paths = |what, paths: Vec<&str>, side: Side| -> Result<BTreeMap<String, Heard>> {
-        let heard = bench.each(what, &paths, |analyst, path| hear(analyst, &audio.join(path), side, practice))?;
+        let heard = bench.each(what, &paths, |analyst, path| {
+            hear(analyst, &audio.join(path), side, practice)
+        })?;
         Ok(paths.into_iter().map(str::to_owned).zip(heard).collect())
     };
     let clips = unique(tables.enrol.iter().map(|row| row[1].as_str()));
@@ -171,7 +186,11 @@ fn hear_all(
         let mine: Vec<&Heard> = mine.filter_map(|row| clips.get(&row[1])).collect();
         models.insert(model.to_owned(), mean(&mine)?);
     }
-    Ok(Scores { practice, models, tests })
+    Ok(Scores {
+        practice,
+        models,
+        tests,
+    })
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -193,8 +212,14 @@ fn hear(analyst: &mut Analyst, path: &Path, side: Side, practice: Practice) -> R
             net_speech: RATE.seconds(sound.len()),
         });
     }
-    let look = listen(analyst, &sound, &[])?.pop().context("a stream ends with a look")?;
-    let kept = if practice == Practice::Product { look.views.len() } else { 1 };
+    let look = listen(analyst, &sound, &[])?
+        .pop()
+        .context("a stream ends with a look")?;
+    let kept = if practice == Practice::Product {
+        look.views.len()
+    } else {
+        1
+    };
     let own = |view: Voiceprint| (view.bandwidth, view.embedding);
     Ok(Heard {
         prints: look.views.into_iter().take(kept).map(own).collect(),
@@ -210,9 +235,14 @@ fn mean(clips: &[&Heard]) -> Result<Heard> {
     }
     let mut prints = Vec::new();
     for (bandwidth, parts) in kinds {
-        prints.push((bandwidth, Embedding::mean(parts.into_iter().map(|part| (part, 1.0)))?));
+        prints.push((
+            bandwidth,
+            Embedding::mean(parts.into_iter().map(|part| (part, 1.0)))?,
+        ));
     }
-    let net_speech = clips.iter().fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech));
+    let net_speech = clips
+        .iter()
+        .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech));
     Ok(Heard { prints, net_speech })
 }
 
@@ -253,7 +283,9 @@ fn searches(
     let mut searches = Vec::new();
     for row in rows {
         let (path, caller, number) = (&row[0], &row[1], &row[2]);
-        let roster = rosters.get(number).with_context(|| format!("{number} has no roster"))?;
+        let roster = rosters
+            .get(number)
+            .with_context(|| format!("{number} has no roster"))?;
         let mut best: Option<(f64, &String)> = None;
         for model in roster {
             let cosine = scores.cosine(model, path)?.map_or(-1.0, |(cosine, _)| cosine);

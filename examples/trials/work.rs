@@ -37,7 +37,9 @@ impl Bench {
             let mut done = Vec::new();
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(at) else { return Ok(done) };
+                let Some(item) = items.get(at) else {
+                    return Ok(done);
+                };
                 done.push((at, work(&mut analyst, item)?));
                 bar.inc(1);
             }

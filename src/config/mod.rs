@@ -246,6 +246,7 @@ mod tests {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
             flags: flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect(),
+            unreadable: Vec::new(),
         }
     }
 

@@ -47,4 +47,6 @@ pub mod verdict;
 pub mod config;
 pub mod switchboard;
 
+pub mod reply;
+
 pub mod cli;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::StoreError;
 use super::consents::{read_consent, record};
@@ -46,24 +47,29 @@ pub struct NewClip {
 }
 
 /// An enrolment as it is listed. No embedding is part of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Enrollment {
     /// The enrolment's id.
+    #[schema(value_type = String, format = "uuid")]
     pub id: EnrollmentId,
     /// Whose voice it is.
+    #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
     /// The id of the consent it was made under, see [`Store::consents_of`].
     pub consent_id: String,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: OffsetDateTime,
     /// How many clips it has.
     pub clips: u64,
     /// How many voiceprints were made of them.
     pub voiceprints: u64,
     /// How much speech is in all its clips.
+    #[schema(value_type = f64)]
     pub net_speech_seconds: Seconds,
     /// The models with a voiceprint in it, in order.
+    #[schema(value_type = Vec<String>)]
     pub models: Vec<ModelId>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::StoreError;
 use super::consents::erase_unused;
@@ -12,9 +13,10 @@ use super::values::now;
 use crate::units::{EnrollmentId, UserId};
 
 /// What was erased, for the person who asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
     /// Whose voice it was.
+    #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
     /// How many voiceprints were erased.
     pub voiceprints_erased: u64,
@@ -22,6 +24,7 @@ pub struct Receipt {
     pub enrollments_erased: u64,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// Whether the bytes are gone from the store's files too. `false` when another process was reading
     /// all the while: they go with the next erasure, or when the store is next opened.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::StoreError;
 use super::open::{Conn, Store};
@@ -9,9 +10,10 @@ use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
 
 /// A dialed number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Number {
     /// The number in E.164.
+    #[schema(value_type = String)]
     pub number: DialedNumber,
     /// The country or region it is for, as in `US` (ISO 3166-1 alpha-2).
     pub region: Option<String>,
@@ -21,6 +23,7 @@ pub struct Number {
     pub users: u64,
     /// When it was added.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: OffsetDateTime,
 }
 

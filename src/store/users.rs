@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
@@ -18,15 +19,18 @@ const MAX_PHONES: usize = 20;
 const MAX_NUMBERS: usize = 100;
 
 /// A person with an account, as the contract shows one. The PIN is never part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct User {
     /// The user's id.
+    #[schema(value_type = String, format = "uuid")]
     pub id: UserId,
     /// The name to show.
     pub name: String,
     /// The numbers whose roster the user is on, in order.
+    #[schema(value_type = Vec<String>)]
     pub numbers: Vec<DialedNumber>,
     /// The user's own phones, in the order they were given.
+    #[schema(value_type = Vec<String>)]
     pub phones: Vec<PhoneNumber>,
     /// Whether one of the numbers is the user's alone (`assigned_vapi_number`).
     pub exclusive: bool,
@@ -34,6 +38,7 @@ pub struct User {
     pub enrolled: bool,
     /// When the user was added.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: OffsetDateTime,
 }
 

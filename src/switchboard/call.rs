@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::Reason;
@@ -37,9 +38,10 @@ pub struct CallStart {
 }
 
 /// A new version of what is said of a call.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CallUpdate {
     /// The call.
+    #[schema(value_type = String)]
     pub call_id: CallId,
     /// 1, 2, 3 and so on: a higher version replaces a lower one.
     pub version: u64,
@@ -135,10 +137,10 @@ impl LiveCall {
 
     /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
     async fn listen(&mut self, end: bool) -> Vec<Look> {
+        let samples = std::mem::take(&mut self.waiting);
         let Some(mut listener) = self.listener.take() else {
             return Vec::new();
         };
-        let samples = std::mem::take(&mut self.waiting);
         let heard = self.board.engine.run(&self.admitted, move |analyst| {
             let mut looks = listener.push(analyst, &samples)?;
             if end {

@@ -8,7 +8,7 @@ use crate::decision::Calibration;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
-use crate::verdict::{Quality, Recording, hear};
+use crate::verdict::{Look, Quality, hear};
 use crate::voiceprint::{Bandwidth, ModelId, Voiceprint};
 
 use super::error::BoardError;
@@ -90,26 +90,30 @@ pub struct EnrolmentReport {
 }
 
 /// A recording that was heard, with what identifies it.
-struct HeardClip {
-    name: String,
-    sha256: [u8; 32],
-    recording: Recording,
+pub(super) struct HeardClip {
+    /// What messages call it.
+    pub name: String,
+    /// Of its bytes.
+    pub sha256: [u8; 32],
+    /// What it came as.
+    pub source: String,
+    /// What was heard in it.
+    pub look: Look,
+    /// Whether its end is missing.
+    pub truncated: bool,
 }
 
 impl HeardClip {
     fn net_speech(&self) -> Seconds {
-        self.recording
-            .looks
-            .last()
-            .map_or(Seconds::ZERO, |look| look.net_speech)
+        self.look.net_speech
     }
 
     fn quality(&self) -> Option<Quality> {
-        self.recording.looks.last().and_then(|look| look.quality)
+        self.look.quality
     }
 
     fn views(&self) -> &[Voiceprint] {
-        self.recording.looks.last().map_or(&[], |look| &look.views)
+        &self.look.views
     }
 }
 
@@ -143,6 +147,16 @@ impl Switchboard {
         for clip in clips {
             heard.push(self.hear_clip(admitted, clip).await?);
         }
+        self.enrol_heard(user, consent, heard).await
+    }
+
+    /// Puts recordings that were heard through the gate and, when they pass, keeps their voiceprints.
+    pub(super) async fn enrol_heard(
+        &self,
+        user: UserId,
+        consent: &str,
+        heard: Vec<HeardClip>,
+    ) -> Result<EnrolmentReport, BoardError> {
         let before = self.store.voiceprints_of(user, self.card.id()).await?;
         let (mut issues, acceptable) = self.gate(&heard, &before);
         let mut report = self.report(user, &heard);
@@ -178,11 +192,14 @@ impl Switchboard {
             .engine
             .run(admitted, move |analyst| hear(analyst, bytes, None, &limits, &[]))
             .await?;
-        let recording = recording.map_err(|fault| BoardError::hearing(&name, fault))?;
+        let mut recording = recording.map_err(|fault| BoardError::hearing(&name, fault))?;
+        let look = recording.looks.pop();
         Ok(HeardClip {
+            source: format!("{} {}", recording.format.container, recording.format.rate),
+            look: look.ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
+            truncated: recording.truncated,
             name,
             sha256,
-            recording,
         })
     }
 
@@ -204,16 +221,13 @@ impl Switchboard {
         refusals.extend(same_recording_twice(heard));
         refusals.extend(voice_refusals(heard, before, &self.calibration));
         let acceptable = refusals.is_empty();
-        let advice = heard
-            .iter()
-            .filter(|clip| clip.recording.truncated)
-            .map(|clip| Issue {
-                code: IssueCode::Truncated,
-                message: format!(
-                    "{}: the end of the recording is missing; what came before it was used",
-                    clip.name
-                ),
-            });
+        let advice = heard.iter().filter(|clip| clip.truncated).map(|clip| Issue {
+            code: IssueCode::Truncated,
+            message: format!(
+                "{}: the end of the recording is missing; what came before it was used",
+                clip.name
+            ),
+        });
         refusals.extend(advice);
         (refusals, acceptable)
     }
@@ -366,15 +380,12 @@ fn differ(clip: &[Voiceprint], others: &[Voiceprint], calibration: &Calibration)
 }
 
 fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollment {
-    let clips = heard.iter().map(|clip| {
-        let format = &clip.recording.format;
-        NewClip {
-            content_sha256: clip.sha256,
-            net_speech: clip.net_speech(),
-            snr_db: clip.quality().and_then(|quality| quality.snr_db),
-            source: format!("{} {}", format.container, format.rate),
-            prints: clip.views().to_vec(),
-        }
+    let clips = heard.iter().map(|clip| NewClip {
+        content_sha256: clip.sha256,
+        net_speech: clip.net_speech(),
+        snr_db: clip.quality().and_then(|quality| quality.snr_db),
+        source: clip.source.clone(),
+        prints: clip.views().to_vec(),
     });
     NewEnrollment {
         user,

@@ -87,6 +87,14 @@ pub enum BoardError {
         /// The limit.
         minutes: f64,
     },
+    /// A live enrolment has gone on for longer than one may.
+    #[error(
+        "the enrolment has lasted longer than {seconds:.0} s, the longest one may: speak for less time, or in several enrolments"
+    )]
+    EnrolmentTooLong {
+        /// The limit.
+        seconds: f64,
+    },
     /// As much is being analysed as this machine can bear.
     #[error(transparent)]
     Busy(#[from] Busy),

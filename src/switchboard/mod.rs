@@ -3,10 +3,12 @@
 //!
 //! - [`Switchboard::identify`]: a recording and a dialed number to an [`Identification`];
 //! - [`Switchboard::enrol`]: a user's clips and their consent to an [`EnrolmentReport`];
+//! - [`Switchboard::open_enrolment`]: an enrolment while the user speaks to a [`LiveEnrolment`];
 //! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio.
 
 mod call;
 mod enrol;
+mod enrol_live;
 mod error;
 mod identify;
 mod keeper;
@@ -14,6 +16,7 @@ mod open;
 
 pub use call::{CallStart, CallUpdate, LiveCall};
 pub use enrol::{EnrolmentQuality, EnrolmentReport, Issue, IssueCode};
+pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use identify::ClipBytes;
 pub use keeper::{Keeper, Roster};

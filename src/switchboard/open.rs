@@ -10,7 +10,7 @@ use crate::config::{Config, GalleryChoice, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Engine, Models, Permit};
 use crate::gallery::{EmbeddedGallery, Gallery, QdrantGallery};
-use crate::store::Store;
+use crate::store::{Receipt, Store};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Card, ModelId};
 
@@ -204,6 +204,26 @@ impl Switchboard {
         Ok(self.engine.admit()?)
     }
 
+    /// Removes a user and erases their voiceprints everywhere: from the store before this returns, and
+    /// from the gallery too unless it is out of reach; then [`Switchboard::refresh`] erases it later.
+    ///
+    /// # Errors
+    /// [`BoardError`] when there is no such user or the store fails.
+    pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
+        self.known_user(user).await?;
+        let receipt = self.store.remove_user(user).await?;
+        self.refresh().await;
+        Ok(receipt)
+    }
+
+    /// Makes the gallery equal to the store, also for changes that another process made. A failure is
+    /// logged and made good by the next search or refresh.
+    pub async fn refresh(&self) {
+        if let Err(fault) = self.keeper.refresh().await {
+            tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
+        }
+    }
+
     /// What every call comes to, as it comes.
     pub fn updates(&self) -> broadcast::Receiver<CallUpdate> {
         self.updates.subscribe()
@@ -214,12 +234,23 @@ impl Switchboard {
     /// # Errors
     /// What stands in the way, in words.
     pub async fn ready(&self) -> Result<(), String> {
-        self.store.check().await.map_err(|fault| fault.to_string())?;
-        self.keeper
-            .gallery()
-            .ready()
-            .await
-            .map_err(|fault| fault.to_string())
+        match self.out_of_order().await.into_iter().next() {
+            None => Ok(()),
+            Some((_, fault)) => Err(fault),
+        }
+    }
+
+    /// The parts that do not work now, each by name and with its fault in words. The models are always
+    /// in order: without them nothing opens.
+    pub async fn out_of_order(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if let Err(fault) = self.store.check().await {
+            faults.push(("the store", fault.to_string()));
+        }
+        if let Err(fault) = self.keeper.gallery().ready().await {
+            faults.push(("the gallery", fault.to_string()));
+        }
+        faults
     }
 
     /// An error unless `number` is one of ours.

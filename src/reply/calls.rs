@@ -1,0 +1,158 @@
+//! `/v1/calls`: what was said of calls.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::store::CallRecord;
+use crate::switchboard::Identification;
+use crate::units::{CallId, DialedNumber};
+
+use super::auth::{Allowed, Identify, Visitor};
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::reading::{InPath, InQuery};
+
+/// Calls on a page when nobody says how many.
+const USUAL_PAGE: u32 = 50;
+/// The most calls on a page.
+const LARGEST_PAGE: u32 = 500;
+
+/// A call and the latest that was said of it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Call {
+    #[schema(value_type = String)]
+    call_id: CallId,
+    #[schema(value_type = String)]
+    number: DialedNumber,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    started_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: OffsetDateTime,
+    /// Rises with every version of the verdict.
+    version: u64,
+    /// Whether no other version will follow.
+    #[serde(rename = "final")]
+    is_final: bool,
+    #[schema(value_type = Identification)]
+    verdict: Value,
+}
+
+impl Call {
+    fn shown_to(visitor: &Visitor, record: CallRecord) -> Self {
+        let mut verdict = record.verdict;
+        if !visitor.sees_scores() {
+            hide_scores(&mut verdict);
+        }
+        Self {
+            call_id: record.call_id,
+            number: record.number,
+            started_at: record.started_at,
+            updated_at: record.updated_at,
+            version: record.version,
+            is_final: record.is_final,
+            verdict,
+        }
+    }
+}
+
+/// [`Identification::without_scores`] for one that was stored.
+fn hide_scores(verdict: &mut Value) {
+    for (field, hidden) in [
+        ("posterior", Value::Null),
+        ("llr", Value::Null),
+        ("candidates", Value::Array(Vec::new())),
+    ] {
+        if let Some(score) = verdict.get_mut(field) {
+            *score = hidden;
+        }
+    }
+}
+
+/// Which calls.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// How many, at most; 50 when left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only calls that began before this one: the last of the page already seen.
+    #[param(value_type = Option<String>)]
+    before: Option<CallId>,
+}
+
+/// Lists calls, newest first
+#[utoipa::path(
+    get, path = "/v1/calls", operation_id = "listCalls", tag = "calls", params(Page),
+    responses((status = 200, description = "Calls with their latest verdicts", body = [Call])),
+    security(("bearer" = ["identify"])),
+)]
+pub(super) async fn list(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+    InQuery(page): InQuery<Page>,
+) -> Result<axum::Json<Vec<Call>>, Problem> {
+    let limit = page.limit.unwrap_or(USUAL_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        let detail = format!("`limit` is 1 to {LARGEST_PAGE}, not {limit}");
+        return Err(Problem::new(Kind::BadRequest, detail));
+    }
+    let calls = desk.board.store().calls(limit, page.before.as_ref()).await?;
+    let shown = calls
+        .into_iter()
+        .map(|call| Call::shown_to(&allowed.visitor, call));
+    Ok(axum::Json(shown.collect()))
+}
+
+/// Shows a call
+#[utoipa::path(
+    get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
+    params(("id" = String, Path, description = "The call, by its carrier's or Vapi's id")),
+    responses(
+        (status = 200, description = "The call with its latest verdict", body = Call),
+        (status = 404, description = "Nothing was said of such a call"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(super) async fn show(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+    InPath(id): InPath<CallId>,
+) -> Result<axum::Json<Call>, Problem> {
+    let found = desk.board.store().call(&id).await?;
+    let call =
+        found.ok_or_else(|| Problem::new(Kind::UnknownCall, format!("nothing was said of a call {id}")))?;
+    Ok(axum::Json(Call::shown_to(&allowed.visitor, call)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Reason;
+    use crate::units::UserId;
+    use crate::verdict::Scored;
+    use crate::voiceprint::ModelId;
+
+    #[test]
+    fn hiding_stored_scores_is_hiding_scores_and_storing() {
+        let number: DialedNumber = "+12025550102".parse().unwrap();
+        let mut said =
+            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::Ambiguous);
+        (said.posterior, said.llr) = (Some(0.9), Some(5.0));
+        said.candidates.push(Scored {
+            user_id: UserId::fresh(),
+            llr: 5.0,
+            posterior: 0.9,
+        });
+        let mut stored = serde_json::to_value(&said).unwrap();
+        hide_scores(&mut stored);
+        assert_eq!(stored, serde_json::to_value(said.without_scores()).unwrap());
+    }
+}

@@ -1,0 +1,111 @@
+//! What every handler works with, and who is on the line at the moment.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::switchboard::Switchboard;
+use crate::units::CallId;
+
+use super::problem::{Kind, Problem};
+use super::serve::{ServeError, Timeouts};
+use super::telemetry;
+use super::twilio_signature::TwilioCheck;
+
+/// The service as its handlers see it.
+pub struct Desk {
+    pub(super) board: Arc<Switchboard>,
+    pub(super) insecure_dev: bool,
+    pub(super) twilio: Option<TwilioCheck>,
+    pub(super) timeouts: Timeouts,
+    pub(super) metrics: PrometheusHandle,
+    /// Cancelled when the service begins to shut down.
+    pub(super) leaving: CancellationToken,
+    /// Connections and calls that a shutdown waits for.
+    pub(super) tasks: TaskTracker,
+    on_the_line: Mutex<HashSet<CallId>>,
+}
+
+/// How a [`Desk`] is set up.
+#[derive(Default)]
+pub struct DeskSettings {
+    /// Whether nobody needs a key. For one's own machine alone.
+    pub insecure_dev: bool,
+    /// How Twilio's streams are known to be Twilio's.
+    pub twilio: Option<TwilioCheck>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+}
+
+impl Desk {
+    /// The desk of a switchboard.
+    ///
+    /// # Errors
+    /// [`ServeError::Telemetry`] when another library in this process has taken the metrics.
+    pub fn new(board: Arc<Switchboard>, settings: DeskSettings) -> Result<Arc<Self>, ServeError> {
+        Ok(Arc::new(Self {
+            board,
+            insecure_dev: settings.insecure_dev,
+            twilio: settings.twilio,
+            timeouts: settings.timeouts,
+            metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
+            leaving: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            on_the_line: Mutex::default(),
+        }))
+    }
+
+    /// The most bytes a request may bring: the largest recording and room for what is around it.
+    pub(super) fn largest_upload(&self) -> u64 {
+        const AROUND: u64 = 64 * 1024;
+        self.board.limits().max_bytes.saturating_add(AROUND)
+    }
+
+    /// Takes the seat of a call: a second one under the same id would be lost in the record of the
+    /// first, so it is refused.
+    pub(super) async fn seat(self: &Arc<Self>, call: &CallId) -> Result<Seat, Problem> {
+        let taken = || {
+            let detail = format!("there was a call {call} already: give every call an id of its own");
+            Problem::new(Kind::CallExists, detail)
+        };
+        if !self.seats().insert(call.clone()) {
+            return Err(taken());
+        }
+        telemetry::call_began();
+        // From here on the seat is given back whatever happens.
+        let seat = Seat {
+            desk: Arc::clone(self),
+            call: call.clone(),
+        };
+        match self.board.store().call(call).await? {
+            Some(_) => Err(taken()),
+            None => Ok(seat),
+        }
+    }
+
+    fn seats(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {
+        self.on_the_line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A live call's place; given back when dropped.
+pub(super) struct Seat {
+    desk: Arc<Desk>,
+    call: CallId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.desk.seats().remove(&self.call);
+        telemetry::call_ended();
+    }
+}
+
+/// `duration` in words for a message.
+pub(super) fn in_words(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}

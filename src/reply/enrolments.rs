@@ -1,0 +1,145 @@
+//! `/v1/users/{id}/enrollments`: users' voices.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use utoipa::ToSchema;
+
+use crate::store::{Enrollment, Receipt};
+use crate::switchboard::{ClipBytes, EnrolmentReport, IssueCode};
+use crate::units::{EnrollmentId, UserId};
+
+use super::auth::{Allowed, Enrol};
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::reading::{Form, InPath};
+
+/// An enrolment: recordings and the consent to them.
+#[derive(ToSchema)]
+pub(super) struct EnrolmentForm {
+    /// A recording of the user alone; the part can come several times, up to 16 recordings.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    audio: Vec<ClipBytes>,
+    /// The words the user agreed to.
+    consent: String,
+}
+
+impl EnrolmentForm {
+    async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
+        let mut filled = form.read(desk, &["consent"]).await?;
+        Ok(Self {
+            consent: filled.needed("consent")?,
+            audio: filled.audio,
+        })
+    }
+}
+
+/// Enrols a user's voice
+#[utoipa::path(
+    post, path = "/v1/users/{id}/enrollments", operation_id = "enroll", tag = "enrolments",
+    params(("id" = String, Path, format = "uuid", description = "The user")),
+    request_body(content = EnrolmentForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "Accepted: the next call finds the voice", body = EnrolmentReport),
+        (status = 404, description = "There is no such user"),
+        (status = 409, description = "A recording was used before; `report` says which"),
+        (status = 413, description = "Too many bytes or minutes"),
+        (status = 415, description = "A recording is of a kind that is not read here"),
+        (status = 422, description = "The recordings are not good enough; `report` says why"),
+        (status = 503, description = "As much is going on as the service can bear"),
+    ),
+    security(("bearer" = ["enroll"])),
+)]
+pub(super) async fn add(
+    _: Allowed<Enrol>,
+    State(desk): State<Arc<Desk>>,
+    InPath(user): InPath<UserId>,
+    form: Form,
+) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
+    let admitted = desk.board.admit()?;
+    let form = EnrolmentForm::read(form, &desk).await?;
+    let report = desk
+        .board
+        .enrol(&admitted, user, &form.consent, form.audio)
+        .await?;
+    accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))
+}
+
+/// The report of an accepted enrolment, or what a refused one is answered with.
+pub(super) fn accepted(report: EnrolmentReport) -> Result<EnrolmentReport, Problem> {
+    if report.accepted {
+        return Ok(report);
+    }
+    let twice = report
+        .issues
+        .iter()
+        .any(|issue| issue.code == IssueCode::DuplicateClip);
+    let kind = if twice {
+        Kind::DuplicateRecording
+    } else {
+        Kind::EnrolmentRefused
+    };
+    let words: Vec<&str> = report.issues.iter().map(|issue| issue.message.as_str()).collect();
+    Err(Problem::new(kind, words.join("; ")).report(report))
+}
+
+/// Lists a user's enrolments
+#[utoipa::path(
+    get, path = "/v1/users/{id}/enrollments", operation_id = "listEnrollments", tag = "enrolments",
+    params(("id" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 200, description = "The user's enrolments, oldest first", body = [Enrollment]),
+        (status = 404, description = "There is no such user"),
+    ),
+    security(("bearer" = ["enroll"])),
+)]
+pub(super) async fn list(
+    _: Allowed<Enrol>,
+    State(desk): State<Arc<Desk>>,
+    InPath(user): InPath<UserId>,
+) -> Result<axum::Json<Vec<Enrollment>>, Problem> {
+    Ok(axum::Json(desk.board.store().enrollments_of(user).await?))
+}
+
+/// Erases all of a user's enrolments
+#[utoipa::path(
+    delete, path = "/v1/users/{id}/enrollments", operation_id = "removeEnrollments", tag = "enrolments",
+    params(("id" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 200, description = "What was erased", body = Receipt),
+        (status = 404, description = "There is no such user"),
+    ),
+    security(("bearer" = ["enroll"])),
+)]
+pub(super) async fn remove_all(
+    _: Allowed<Enrol>,
+    State(desk): State<Arc<Desk>>,
+    InPath(user): InPath<UserId>,
+) -> Result<axum::Json<Receipt>, Problem> {
+    Ok(axum::Json(desk.board.store().remove_enrollments(user).await?))
+}
+
+/// Erases one enrolment
+#[utoipa::path(
+    delete, path = "/v1/users/{id}/enrollments/{enrollment_id}", operation_id = "removeEnrollment",
+    tag = "enrolments",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user"),
+        ("enrollment_id" = String, Path, format = "uuid", description = "The enrolment"),
+    ),
+    responses(
+        (status = 200, description = "What was erased", body = Receipt),
+        (status = 404, description = "There is no such user or enrolment"),
+    ),
+    security(("bearer" = ["enroll"])),
+)]
+pub(super) async fn remove(
+    _: Allowed<Enrol>,
+    State(desk): State<Arc<Desk>>,
+    InPath((user, enrolment)): InPath<(UserId, EnrollmentId)>,
+) -> Result<axum::Json<Receipt>, Problem> {
+    Ok(axum::Json(
+        desk.board.store().remove_enrollment(user, enrolment).await?,
+    ))
+}

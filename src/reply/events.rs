@@ -1,0 +1,84 @@
+//! `/v1/calls/events`: every call's updates as they come, as server-sent events (WHATWG HTML, 9.2).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use crate::switchboard::CallUpdate;
+
+use super::auth::{Allowed, Identify};
+use super::desk::Desk;
+
+/// How often a silent stream shows that it is alive; proxies commonly drop what is silent for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams every call's updates
+#[utoipa::path(
+    get, path = "/v1/calls/events", operation_id = "streamCalls", tag = "calls",
+    responses((
+        status = 200, content_type = "text/event-stream", body = CallUpdate,
+        description = "An event `update` for each new version of a verdict; an event `lagged` with \
+                       `{\"missed\": n}` when the reader was too slow and lost some",
+    )),
+    security(("bearer" = ["identify"])),
+)]
+pub(super) async fn stream(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let watch = Watch {
+        updates: desk.board.updates(),
+        leaving: desk.leaving.clone(),
+        scores: allowed.visitor.sees_scores(),
+    };
+    let events = unfold(watch, |mut watch| async move {
+        let event = watch.next().await?;
+        Some((Ok(event), watch))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+struct Watch {
+    updates: Receiver<CallUpdate>,
+    leaving: CancellationToken,
+    scores: bool,
+}
+
+impl Watch {
+    /// The next event; `None` when the service shuts down.
+    async fn next(&mut self) -> Option<Event> {
+        let received = tokio::select! {
+            () = self.leaving.cancelled() => return None,
+            received = self.updates.recv() => received,
+        };
+        match received {
+            Ok(update) => self.event(update),
+            Err(RecvError::Lagged(missed)) => Some(
+                Event::default()
+                    .event("lagged")
+                    .data(json!({ "missed": missed }).to_string()),
+            ),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    fn event(&self, update: CallUpdate) -> Option<Event> {
+        let shown = if self.scores {
+            update
+        } else {
+            update.without_scores()
+        };
+        let id = format!("{}/{}", shown.call_id, shown.version);
+        Event::default().event("update").id(id).json_data(shown).ok()
+    }
+}

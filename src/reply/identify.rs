@@ -1,0 +1,89 @@
+//! `/v1/identify`: one recording, one answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use utoipa::ToSchema;
+
+use crate::switchboard::{ClipBytes, Identification};
+use crate::units::DialedNumber;
+
+use super::auth::{Allowed, Identify};
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::reading::Form;
+use super::telemetry;
+
+/// A recording and the number that was dialed.
+#[derive(ToSchema)]
+pub(super) struct IdentifyForm {
+    /// The recording.
+    #[schema(value_type = String, format = Binary)]
+    audio: ClipBytes,
+    /// The dialed number.
+    #[schema(value_type = String, example = "+12025550102")]
+    number: DialedNumber,
+    /// Which of two channels holds the caller.
+    #[schema(minimum = 0, maximum = 1)]
+    channel: Option<u16>,
+}
+
+impl IdentifyForm {
+    async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
+        let mut filled = form.read(desk, &["number", "channel"]).await?;
+        let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
+        let number = filled.needed("number")?.parse();
+        let channel = filled.text("channel").map(|text| match text.trim() {
+            "0" => Ok(0),
+            "1" => Ok(1),
+            other => Err(refuse(format!("`channel` is 0 or 1, not {other:?}"))),
+        });
+        let mut audio = filled.audio.into_iter();
+        let (Some(recording), None) = (audio.next(), audio.next()) else {
+            return Err(refuse("the form needs exactly one part `audio`".to_owned()));
+        };
+        Ok(Self {
+            audio: recording,
+            number: number.map_err(|fault| Problem::new(Kind::Invalid, format!("`number`: {fault}")))?,
+            channel: channel.transpose()?,
+        })
+    }
+}
+
+/// Identifies the speaker of a recording
+#[utoipa::path(
+    post, path = "/v1/identify", operation_id = "identify", tag = "identification",
+    request_body(content = IdentifyForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "What is known of the speaker; scores only with the scope `scores`",
+         body = Identification),
+        (status = 404, description = "There is no such number"),
+        (status = 413, description = "Too many bytes or minutes"),
+        (status = 415, description = "The recording is of a kind that is not read here"),
+        (status = 422, description = "The recording or the number cannot be used"),
+        (status = 503, description = "As much is going on as the service can bear"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(super) async fn identify(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+    form: Form,
+) -> Result<axum::Json<Identification>, Problem> {
+    let admitted = desk.board.admit()?;
+    let IdentifyForm {
+        audio,
+        number,
+        channel,
+    } = IdentifyForm::read(form, &desk).await?;
+    let mut said = desk
+        .board
+        .identify(&admitted, &number, audio, channel, false)
+        .await?;
+    let said = said
+        .pop()
+        .ok_or_else(|| Problem::internal("identify gave no identification"))?;
+    telemetry::answered(&said);
+    let scores = allowed.visitor.sees_scores();
+    Ok(axum::Json(if scores { said } else { said.without_scores() }))
+}

@@ -1,0 +1,176 @@
+//! `/media/pcm`: plain audio frames, for whoever can send bytes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::bytes::Encoding;
+use crate::switchboard::CallStart;
+use crate::units::{CallId, DialedNumber, Hertz};
+
+use super::super::auth::{Allowed, Identify, Visitor};
+use super::super::desk::Desk;
+use super::super::problem::{Kind, Problem};
+use super::super::reading::of_json;
+use super::super::wire::{Ending, Handshake, Incoming, Wire};
+use super::session::Session;
+
+/// What a client says in text frames.
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Frame {
+    Start(Start),
+    Stop {},
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    call_id: Option<CallId>,
+    number: DialedNumber,
+    encoding: Encoding,
+    sample_rate: Hertz,
+    #[serde(default = "one")]
+    channels: u16,
+    caller_channel: Option<u16>,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+impl From<Start> for CallStart {
+    fn from(start: Start) -> Self {
+        Self {
+            call_id: start.call_id.unwrap_or_else(CallId::fresh),
+            number: start.number,
+            encoding: start.encoding,
+            rate: start.sample_rate,
+            channels: start.channels,
+            caller_channel: start.caller_channel,
+        }
+    }
+}
+
+/// Listens to a call
+///
+/// First a text frame `{"event":"start","call_id":"…","number":"+1202…","encoding":"pcm_s16le|mulaw|alaw",
+/// "sample_rate":8000,"channels":1,"caller_channel":0}` (without `call_id` one is made), then binary audio
+/// in frames of any size up to 1 MiB, then `{"event":"stop"}`. Down come updates as text frames, the last
+/// one with `"final":true`; or `{"event":"error","problem":{…}}` and a close code: 1003 for what cannot be
+/// understood, 1008 for what is not accepted, 1009 for too much, 1013 for try again later.
+#[utoipa::path(
+    get, path = "/media/pcm", operation_id = "streamPcm", tag = "media",
+    responses(
+        (status = 101, description = "The WebSocket is open"),
+        (status = 426, description = "The request was no WebSocket handshake"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(in super::super) async fn stream(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+    handshake: Handshake,
+) -> Response {
+    handshake.serve(desk, |desk, wire| follow(desk, wire, allowed.visitor))
+}
+
+async fn follow(desk: Arc<Desk>, mut wire: Wire, visitor: Visitor) {
+    let opened = match wire.next().await {
+        Incoming::Text(text) => open(&desk, &text, &visitor).await,
+        Incoming::Audio(_) => Err(Ending::Problem(misplaced("audio came before the frame `start`"))),
+        Incoming::End(ending) => Err(ending),
+    };
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(ending) => return wire.close(ending).await,
+    };
+    let ending = listen(&mut session, &mut wire).await;
+    session.finish(ending, wire).await;
+}
+
+async fn open(desk: &Arc<Desk>, text: &str, visitor: &Visitor) -> Result<Session, Ending> {
+    match read(text).map_err(Ending::Problem)? {
+        Frame::Start(start) => Session::open(desk, start.into(), visitor)
+            .await
+            .map_err(Ending::Problem),
+        Frame::Stop {} => Err(Ending::Stopped),
+    }
+}
+
+async fn listen(session: &mut Session, wire: &mut Wire) -> Ending {
+    loop {
+        let heard = match wire.next().await {
+            Incoming::Audio(bytes) => session.hear(&bytes, wire).await,
+            Incoming::Text(text) => Err(match read(&text) {
+                Ok(Frame::Stop {}) => Ending::Stopped,
+                Ok(Frame::Start(_)) => Ending::Problem(misplaced("a second frame `start` came")),
+                Err(problem) => Ending::Problem(problem),
+            }),
+            Incoming::End(ending) => Err(ending),
+        };
+        if let Err(ending) = heard {
+            return ending;
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Frame, Problem> {
+    serde_json::from_str(text).map_err(|fault| of_json(&fault))
+}
+
+fn misplaced(detail: &str) -> Problem {
+    Problem::new(Kind::BadRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contracts_frames_are_understood() {
+        let start = r#"{"event":"start","call_id":"c-1","number":"+12025550102","encoding":"pcm_s16le",
+            "sample_rate":8000,"channels":1,"caller_channel":0}"#;
+        let Ok(Frame::Start(start)) = read(start) else {
+            panic!("no start")
+        };
+        let start = CallStart::from(start);
+        assert_eq!(
+            (start.call_id.as_str(), start.rate, start.channels),
+            ("c-1", Hertz(8_000), 1)
+        );
+        assert!(matches!(read(r#"{"event":"stop"}"#), Ok(Frame::Stop {})));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        for (text, said) in [
+            ("{", "EOF"),
+            (r#"{"event":"begin"}"#, "unknown variant `begin`"),
+            (
+                r#"{"event":"start","number":"+12025550102","encoding":"mulaw"}"#,
+                "missing field `sample_rate`",
+            ),
+            (
+                r#"{"event":"start","number":"12","encoding":"mulaw","sample_rate":8000}"#,
+                "starts with +",
+            ),
+            (
+                r#"{"event":"start","number":"+12025550102","encoding":"opus","sample_rate":8000}"#,
+                "unknown variant `opus`",
+            ),
+            (
+                r#"{"event":"start","number":"+12025550102","encoding":"mulaw","sample_rate":8000,"rate":1}"#,
+                "unknown field `rate`",
+            ),
+        ] {
+            let Err(problem) = read(text) else {
+                panic!("{text} passed")
+            };
+            let detail = problem.document(None).detail;
+            assert!(detail.contains(said), "{detail} does not say {said}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The service's voice to the network: the one room that knows HTTP.
+//!
+//! [`serve`] answers on a listener until it is told to stop; [`router`] is the same service without a
+//! network. What a request means is decided behind, at the switchboard; here it is read, allowed,
+//! passed on, and answered. A family of endpoints is a file; `router` is the table of them all.
+//!
+//! Architecture invariants:
+//!
+//! * no handler runs for anybody without the right it names as a parameter (`auth`), and the handlers
+//!   without one are the four of `operations`;
+//! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
+//!   once (`journal`);
+//! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
+//!   no audio is read from a socket before what came earlier has been listened to.
+
+mod auth;
+mod blame;
+mod calls;
+mod desk;
+mod document;
+mod enrol_stream;
+mod enrolments;
+mod events;
+mod identify;
+mod journal;
+mod media;
+mod numbers;
+mod operations;
+mod problem;
+mod reading;
+mod router;
+mod serve;
+mod telemetry;
+mod twilio_signature;
+mod users;
+mod wire;
+
+pub use desk::{Desk, DeskSettings};
+pub use document::openapi;
+pub use problem::ProblemDocument;
+pub use router::router;
+pub use serve::{ServeError, ServeSettings, Timeouts, serve};
+pub use twilio_signature::TwilioCheck;

@@ -1,0 +1,241 @@
+//! Reading what a request brings: JSON, forms, paths and queries, each within limits of size and time,
+//! and each refused in the same words everywhere.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::switchboard::ClipBytes;
+
+use super::desk::{Desk, in_words};
+use super::problem::{Kind, Problem};
+
+/// The most bytes of a JSON body; the largest known one, a user with all phones, has some kilobytes.
+const LARGEST_JSON: usize = 64 * 1024;
+
+/// The most bytes of a text part; a consent may have 20 000 characters.
+const LARGEST_TEXT: usize = 96 * 1024;
+
+/// The most parts of a form.
+const MOST_PARTS: usize = 32;
+
+/// The most characters kept of a recording's file name, by which messages call it.
+const LONGEST_NAME: usize = 100;
+
+/// A JSON body.
+pub(super) struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "send JSON, with `Content-Type: application/json`";
+            return Err(Problem::new(Kind::UnsupportedMedia, detail));
+        }
+        refuse_large(request.headers(), LARGEST_JSON as u64)?;
+        let bytes = in_time(desk, axum::body::to_bytes(request.into_body(), LARGEST_JSON))
+            .await?
+            .map_err(|_| too_large(LARGEST_JSON as u64))?;
+        let read = serde_json::from_slice(&bytes);
+        read.map(Self).map_err(|fault| of_json(&fault))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    media_type
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// What is wrong with JSON: its syntax, or what it says.
+pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
+    let kind = if fault.is_data() {
+        Kind::Invalid
+    } else {
+        Kind::BadRequest
+    };
+    Problem::new(kind, format!("the JSON cannot be used: {fault}"))
+}
+
+/// A part of the path.
+pub(super) struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Desk>> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        let read = Path::from_request_parts(parts, desk).await;
+        read.map(|Path(value)| Self(value)).map_err(|fault| {
+            Problem::new(
+                Kind::BadRequest,
+                format!("the path cannot be used: {}", fault.body_text()),
+            )
+        })
+    }
+}
+
+/// The query.
+pub(super) struct InQuery<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Desk>> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        let read = Query::from_request_parts(parts, desk).await;
+        read.map(|Query(value)| Self(value)).map_err(|fault| {
+            Problem::new(
+                Kind::BadRequest,
+                format!("the query cannot be used: {}", fault.body_text()),
+            )
+        })
+    }
+}
+
+/// A multipart form that has not been read yet, so that admission can come first.
+pub(super) struct Form(Multipart);
+
+impl FromRequest<Arc<Desk>> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        refuse_large(request.headers(), desk.largest_upload())?;
+        let form = Multipart::from_request(request, desk).await;
+        form.map(Self).map_err(|_| {
+            let detail = "send a form, with `Content-Type: multipart/form-data` and its boundary";
+            Problem::new(Kind::UnsupportedMedia, detail)
+        })
+    }
+}
+
+/// What a form held.
+pub(super) struct Filled {
+    /// The parts called `audio`, in order.
+    pub audio: Vec<ClipBytes>,
+    texts: Vec<(&'static str, String)>,
+}
+
+impl Form {
+    /// Reads the form: recordings in parts called `audio`, and each of `texts` at most once.
+    pub(super) async fn read(self, desk: &Desk, texts: &'static [&'static str]) -> Result<Filled, Problem> {
+        let limit = desk.largest_upload();
+        in_time(desk, read_parts(self.0, texts, limit)).await?
+    }
+}
+
+impl Filled {
+    /// The text part called `name`, if it came.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        let at = self.texts.iter().position(|(known, _)| *known == name)?;
+        Some(self.texts.swap_remove(at).1)
+    }
+
+    /// The text part called `name`.
+    pub(super) fn needed(&mut self, name: &str) -> Result<String, Problem> {
+        self.text(name)
+            .ok_or_else(|| Problem::new(Kind::BadRequest, format!("the form has no part `{name}`")))
+    }
+}
+
+async fn read_parts(
+    mut form: Multipart,
+    texts: &'static [&'static str],
+    limit: u64,
+) -> Result<Filled, Problem> {
+    let mut filled = Filled {
+        audio: Vec::new(),
+        texts: Vec::new(),
+    };
+    let broken = |fault: MultipartError| of_form(&fault, limit);
+    let mut parts = 0;
+    while let Some(part) = form.next_field().await.map_err(broken)? {
+        parts += 1;
+        if parts > MOST_PARTS {
+            let detail = format!("the form has more than {MOST_PARTS} parts");
+            return Err(Problem::new(Kind::BadRequest, detail));
+        }
+        let name = part.name().unwrap_or("").to_owned();
+        if name == "audio" {
+            filled.audio.push(ClipBytes {
+                name: clip_name(&part, filled.audio.len() + 1),
+                bytes: part.bytes().await.map_err(broken)?.into(),
+            });
+            continue;
+        }
+        let Some(known) = texts.iter().find(|text| **text == name) else {
+            let wanted = texts.join("`, `");
+            let detail = format!("the form has a part {name:?}; its parts are `audio`, `{wanted}`");
+            return Err(Problem::new(Kind::BadRequest, detail));
+        };
+        if filled.texts.iter().any(|(before, _)| before == known) {
+            let detail = format!("the form has the part `{known}` twice");
+            return Err(Problem::new(Kind::BadRequest, detail));
+        }
+        filled.texts.push((known, read_text(part, known, limit).await?));
+    }
+    Ok(filled)
+}
+
+async fn read_text(mut part: Field<'_>, name: &str, limit: u64) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = part.chunk().await.map_err(|fault| of_form(&fault, limit))? {
+        if bytes.len() + piece.len() > LARGEST_TEXT {
+            let detail = format!("the part `{name}` has more than {LARGEST_TEXT} bytes");
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Problem::new(Kind::BadRequest, format!("the part `{name}` is not UTF-8 text")))
+}
+
+fn clip_name(part: &Field<'_>, position: usize) -> String {
+    match part.file_name() {
+        Some(name) if !name.is_empty() => name.chars().take(LONGEST_NAME).collect(),
+        _ => format!("recording {position}"),
+    }
+}
+
+fn of_form(fault: &MultipartError, limit: u64) -> Problem {
+    if fault.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large(limit);
+    }
+    Problem::new(
+        Kind::BadRequest,
+        format!("the form cannot be read: {}", fault.body_text()),
+    )
+}
+
+/// Refuses a body that says it is too large before any of it is read.
+fn refuse_large(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    match announced {
+        Some(bytes) if bytes > limit => Err(too_large(limit)),
+        _ => Ok(()),
+    }
+}
+
+fn too_large(limit: u64) -> Problem {
+    let detail = format!("the request has more than {limit} bytes, which is the most that is taken here");
+    Problem::new(Kind::TooLarge, detail)
+}
+
+/// What comes of `reading`, unless it takes longer than a body may.
+async fn in_time<T>(desk: &Desk, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    let patience = desk.timeouts.body;
+    timeout(patience, reading).await.map_err(|_| {
+        let detail = format!("the request did not arrive within {}", in_words(patience));
+        Problem::new(Kind::TooSlow, detail)
+    })
+}

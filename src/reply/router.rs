@@ -1,0 +1,72 @@
+//! Every route there is.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::{calls, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users};
+
+/// The routes, and with them the paths of the OpenAPI document that `document` begins.
+pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::with_openapi(document)
+        .routes(routes!(numbers::add, numbers::list))
+        .routes(routes!(users::add, users::list))
+        .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))
+        .routes(routes!(enrolments::remove))
+        .routes(routes!(enrol_stream::stream))
+        .routes(routes!(identify::identify))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show))
+        .routes(routes!(events::stream))
+        .routes(routes!(media::pcm::stream))
+        .routes(routes!(media::twilio::stream))
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::readiness))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::describe))
+}
+
+/// The whole service, without a network.
+pub fn router(desk: Arc<Desk>) -> Router {
+    let (routes, _) = table(OpenApi::default()).split_for_parts();
+    let largest = usize::try_from(desk.largest_upload()).unwrap_or(usize::MAX);
+    routes
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(largest))
+        .layer(CatchPanicLayer::custom(crashed))
+        .layer(from_fn_with_state(Arc::clone(&desk), journal::keep))
+        .with_state(desk)
+}
+
+async fn unknown_route(uri: Uri) -> Problem {
+    let detail = format!(
+        "there is nothing at {:?}; /openapi.json lists what there is",
+        uri.path()
+    );
+    Problem::new(Kind::UnknownRoute, detail)
+}
+
+async fn wrong_method(method: Method) -> Problem {
+    let detail = format!("{method} is not for this path; the header `Allow` says what is");
+    Problem::new(Kind::WrongMethod, detail)
+}
+
+fn crashed(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| "without a message".to_owned());
+    Problem::internal(format!("a handler panicked, which is a bug: {text}")).into_response()
+}

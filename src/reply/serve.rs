@@ -1,0 +1,210 @@
+//! The service on its listener: connections in, until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{interval, sleep, timeout};
+
+use crate::switchboard::Switchboard;
+
+use super::desk::{Desk, DeskSettings};
+use super::router::router;
+use super::twilio_signature::TwilioCheck;
+
+/// How often histograms are put together when nobody fetches the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long to wait when the system gives no more connections, as when file descriptors run out.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// The most bytes of a request's line and headers.
+const LARGEST_HEAD: usize = 32 * 1024;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// A request's line and headers, and the wait for the next request on a kept connection.
+    pub head: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Silence of a WebSocket, before its first frame or after any other.
+    pub idle: Duration,
+    /// Sending a frame to a WebSocket that does not read.
+    pub send: Duration,
+    /// A live call from beginning to end.
+    pub call: Duration,
+    /// What is going on when the service is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(120),
+            idle: Duration::from_secs(30),
+            send: Duration::from_secs(10),
+            call: Duration::from_secs(4 * 60 * 60),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How and where to serve.
+pub struct ServeSettings {
+    /// Where requests come in; bound by the caller, who can ask it for its port.
+    pub listener: TcpListener,
+    /// Whether nobody needs a key; for loopback listeners only.
+    pub insecure_dev: bool,
+    /// How Twilio's streams are known to be Twilio's.
+    pub twilio: Option<TwilioCheck>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// The most connections at a time; more wait in the system's queue.
+    pub connections: usize,
+}
+
+impl ServeSettings {
+    /// The usual settings, on `listener`.
+    pub fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            insecure_dev: false,
+            twilio: None,
+            timeouts: Timeouts::default(),
+            connections: 2048,
+        }
+    }
+}
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Without keys the service is for one's own machine alone.
+    #[error(
+        "--insecure-dev asks nobody for a key and {0} is reachable from other machines: listen on 127.0.0.1, \
+         or leave the flag out and make a key with `voxline keys create`"
+    )]
+    InsecureBeyondLoopback(SocketAddr),
+    /// The listener is of no use.
+    #[error("the listener cannot be used: {0}")]
+    Listener(#[from] io::Error),
+    /// The process's metrics belong to somebody else.
+    #[error("another library of this process has taken the metrics: install none besides the service")]
+    Telemetry,
+}
+
+/// Serves until `shutdown` comes about. Then nothing new is let in, live calls are finished and their
+/// final verdicts recorded, and this returns, at the latest when the grace has passed.
+///
+/// # Errors
+/// [`ServeError`] when it cannot start. A fault of one connection is never an error of the service.
+pub async fn serve(
+    board: Arc<Switchboard>,
+    settings: ServeSettings,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let address = settings.listener.local_addr()?;
+    if settings.insecure_dev {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::InsecureBeyondLoopback(address));
+        }
+        tracing::warn!("INSECURE: --insecure-dev asks nobody for a key; never use it for real callers");
+    }
+    let desk = Desk::new(
+        board,
+        DeskSettings {
+            insecure_dev: settings.insecure_dev,
+            twilio: settings.twilio,
+            timeouts: settings.timeouts,
+        },
+    )?;
+    let app = router(Arc::clone(&desk));
+    tracing::info!(%address, "serving on {address}");
+    tokio::select! {
+        () = accept(&settings.listener, &desk, &app, settings.connections) => {}
+        () = keep_up(&desk) => {}
+        () = shutdown => {}
+    }
+    drop(settings.listener);
+    leave(&desk).await;
+    Ok(())
+}
+
+/// Lets connections in, for ever.
+async fn accept(listener: &TcpListener, desk: &Arc<Desk>, app: &Router, most: usize) {
+    let places = Arc::new(Semaphore::new(most));
+    loop {
+        // Taken before the connection: who finds no place waits in the system's queue.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let connection = attend(stream, Arc::clone(desk), app.clone(), place);
+                desk.tasks.spawn(connection);
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "a connection could not be accepted: {fault}");
+                sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection until it ends or the service does.
+async fn attend(stream: TcpStream, desk: Arc<Desk>, app: Router, place: OwnedSemaphorePermit) {
+    // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(desk.timeouts.head)
+        .max_header_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = desk.leaving.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(fault) = ended {
+        tracing::debug!(%fault, "a connection ended early: {fault}");
+    }
+    drop(place);
+}
+
+/// Keeps the histograms' memory bounded, for ever.
+async fn keep_up(desk: &Desk) {
+    let mut ticks = interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        desk.metrics.run_upkeep();
+    }
+}
+
+/// Ends what is going on: idle connections close, live calls are finished.
+async fn leave(desk: &Desk) {
+    tracing::info!("shutting down: finishing what is going on");
+    desk.leaving.cancel();
+    desk.tasks.close();
+    if timeout(desk.timeouts.grace, desk.tasks.wait()).await.is_err() {
+        let left = desk.tasks.len();
+        tracing::warn!(
+            left,
+            "{left} connections or calls did not end in time and are cut"
+        );
+    }
+}

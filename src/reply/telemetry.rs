@@ -1,0 +1,134 @@
+//! What is counted and timed, by name. No label says who called, who was called, or who it was.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::verdict::{Identification, OutcomeName};
+
+const REQUESTS: &str = "voxline_http_requests_total";
+const REQUEST_SECONDS: &str = "voxline_http_request_duration_seconds";
+const LIVE_CALLS: &str = "voxline_live_calls";
+const OUTCOMES: &str = "voxline_outcomes_total";
+const ARROW_SECONDS: &str = "voxline_arrow_duration_seconds";
+const NET_SPEECH_SECONDS: &str = "voxline_net_speech_seconds";
+const PERMITS_USED: &str = "voxline_permits_in_use";
+const PERMITS: &str = "voxline_permits";
+const REFUSED: &str = "voxline_refused_total";
+/// Counted by the switchboard.
+const FAULTS: &str = "voxline_identification_faults_total";
+
+/// Upper bounds in seconds, from an exact search to a slow upload.
+const BUCKETS: &[f64] = &[
+    0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0,
+];
+
+/// Upper bounds in seconds of speech.
+const SPEECH_BUCKETS: &[f64] = &[
+    0.0, 1.2, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0,
+];
+
+/// Makes the process's recorder, once however often it is called. `None` when another library of the
+/// process has installed one of its own.
+pub(super) fn install() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(make).clone()
+}
+
+/// Counts a request and its time. `route` is the route's template, never the path that was asked for.
+pub(super) fn request(method: &str, route: &str, status: u16, took: Duration) {
+    let labels = [
+        ("method", method.to_owned()),
+        ("route", route.to_owned()),
+        ("status", status.to_string()),
+    ];
+    counter!(REQUESTS, &labels).increment(1);
+    histogram!(REQUEST_SECONDS, &labels[1..2]).record(took);
+}
+
+/// Counts a refusal for want of a permit, at the door or on a stream.
+pub(super) fn refused() {
+    counter!(REFUSED).increment(1);
+}
+
+/// Counts a live call in.
+pub(super) fn call_began() {
+    gauge!(LIVE_CALLS).increment(1);
+}
+
+/// Counts a live call out.
+pub(super) fn call_ended() {
+    gauge!(LIVE_CALLS).decrement(1);
+}
+
+/// Notes the final word on a call or recording, and the work it took.
+pub(super) fn answered(said: &Identification) {
+    let outcome = match said.outcome {
+        OutcomeName::Identified => "identified",
+        OutcomeName::Unknown => "unknown",
+        OutcomeName::Inconclusive => "inconclusive",
+    };
+    counter!(OUTCOMES, "outcome" => outcome).increment(1);
+    histogram!(NET_SPEECH_SECONDS).record(said.net_speech_seconds);
+    let work = &said.timing_ms;
+    for (arrow, milliseconds) in [
+        ("decode", work.decode),
+        ("vad", work.vad),
+        ("embed", work.embed),
+        ("search", work.search),
+        ("decide", work.decide),
+    ] {
+        histogram!(ARROW_SECONDS, "arrow" => arrow).record(milliseconds / 1e3);
+    }
+}
+
+/// The metrics in Prometheus' text format, with the engine's load as it is now.
+pub(super) fn render(recorder: &PrometheusHandle, (used, capacity): (usize, usize)) -> String {
+    gauge!(PERMITS_USED).set(used as f64);
+    gauge!(PERMITS).set(capacity as f64);
+    recorder.render()
+}
+
+fn make() -> Option<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets(BUCKETS).and_then(|it| {
+        it.set_buckets_for_metric(Matcher::Full(NET_SPEECH_SECONDS.to_owned()), SPEECH_BUCKETS)
+    });
+    let recorder = builder.ok()?.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok()?;
+    describe();
+    Some(handle)
+}
+
+fn describe() {
+    describe_counter!(REQUESTS, "Requests by method, route and status.");
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "Time to answer a request, by route."
+    );
+    describe_gauge!(LIVE_CALLS, "Calls being listened to.");
+    describe_counter!(OUTCOMES, "Final identifications by outcome.");
+    describe_histogram!(
+        ARROW_SECONDS,
+        Unit::Seconds,
+        "Work for a final identification, by arrow of the journey."
+    );
+    describe_histogram!(
+        NET_SPEECH_SECONDS,
+        Unit::Seconds,
+        "Speech a final identification rests on."
+    );
+    describe_gauge!(PERMITS_USED, "Permits for analysis that are taken.");
+    describe_gauge!(PERMITS, "Permits for analysis there are.");
+    describe_counter!(
+        REFUSED,
+        "Requests and calls refused because every permit was taken."
+    );
+    describe_counter!(FAULTS, "Identifications that a failing part made unavailable.");
+    // So that the gauge is there before the first call.
+    gauge!(LIVE_CALLS).set(0.0);
+}

@@ -1,0 +1,240 @@
+//! A WebSocket as the services on it see it: frames of bounded size, never waited for without end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Serialize;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::desk::{Desk, in_words};
+use super::journal::write_down;
+use super::problem::{Kind, Problem, ProblemDocument};
+
+/// The most bytes of a frame: half a minute of 16 kHz PCM.
+pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
+
+/// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who
+/// sends a little too much is told, and who sends far too much is cut off.
+const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
+
+/// The subprotocol of browsers that bring their key beside it.
+const PROTOCOL: &str = "voxline";
+
+/// The most bytes of a close frame's reason (RFC 6455 section 5.5: 125 with the code).
+const LONGEST_REASON: usize = 123;
+
+/// A WebSocket handshake that was asked for and not answered yet.
+pub(super) struct Handshake(WebSocketUpgrade);
+
+impl FromRequestParts<Arc<Desk>> for Handshake {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        if desk.leaving.is_cancelled() {
+            return Err(Problem::new(Kind::Leaving, "the service is shutting down").retry_after(5));
+        }
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, desk).await;
+        upgrade.map(Self).map_err(|fault| {
+            let detail = format!("open a WebSocket here (RFC 6455): {}", fault.body_text());
+            Problem::new(Kind::UpgradeNeeded, detail)
+        })
+    }
+}
+
+impl Handshake {
+    /// Answers the handshake and gives the WebSocket to `service`, which a shutdown waits for.
+    pub(super) fn serve<S, F>(self, desk: Arc<Desk>, service: S) -> Response
+    where
+        S: FnOnce(Arc<Desk>, Wire) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let span = tracing::Span::current();
+        let upgrade = self
+            .0
+            .max_message_size(LARGEST_MESSAGE)
+            .max_frame_size(LARGEST_MESSAGE);
+        upgrade.protocols([PROTOCOL]).on_upgrade(move |socket| {
+            let tasks = desk.tasks.clone();
+            let wire = Wire {
+                socket,
+                leaving: desk.leaving.clone(),
+                idle: desk.timeouts.idle,
+                send: desk.timeouts.send,
+                ends_at: Instant::now() + desk.timeouts.call,
+                speaks: true,
+            };
+            tasks.track_future(service(desk, wire)).instrument(span)
+        })
+    }
+}
+
+/// What comes up the wire.
+pub(super) enum Incoming {
+    /// A text frame.
+    Text(Utf8Bytes),
+    /// A binary frame.
+    Audio(Bytes),
+    /// Nothing more.
+    End(Ending),
+}
+
+/// How a conversation ended.
+pub(super) enum Ending {
+    /// The client said `stop`.
+    Stopped,
+    /// The client closed, or the connection was cut.
+    Gone,
+    /// The service shuts down.
+    Leaving,
+    /// It cannot go on.
+    Problem(Problem),
+}
+
+/// An open WebSocket.
+pub(super) struct Wire {
+    socket: WebSocket,
+    leaving: CancellationToken,
+    idle: Duration,
+    send: Duration,
+    ends_at: Instant,
+    speaks: bool,
+}
+
+#[derive(Serialize)]
+struct ErrorFrame {
+    event: &'static str,
+    problem: ProblemDocument,
+}
+
+impl Wire {
+    /// Whether text frames are sent. Carriers' one-way streams take none.
+    pub(super) fn speaks(&mut self, speaks: bool) {
+        self.speaks = speaks;
+    }
+
+    /// The next frame. Nothing further is read from the network until this is asked again.
+    pub(super) async fn next(&mut self) -> Incoming {
+        let silent_at = Instant::now() + self.idle;
+        let until = silent_at.min(self.ends_at);
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = self.leaving.cancelled() => return Incoming::End(Ending::Leaving),
+                received = timeout_at(until, self.socket.recv()) => received,
+            };
+            let message = match received {
+                Ok(Some(Ok(message))) => message,
+                Ok(Some(Err(_)) | None) => return Incoming::End(Ending::Gone),
+                Err(_) => return Incoming::End(Ending::Problem(self.overdue())),
+            };
+            match message {
+                Message::Text(text) if text.len() <= LARGEST_FRAME => return Incoming::Text(text),
+                Message::Binary(bytes) if bytes.len() <= LARGEST_FRAME => return Incoming::Audio(bytes),
+                Message::Text(_) | Message::Binary(_) => {
+                    return Incoming::End(Ending::Problem(frame_too_large()));
+                }
+                Message::Close(_) => return Incoming::End(Ending::Gone),
+                // Answered below us; no sign that anybody is speaking.
+                Message::Ping(_) | Message::Pong(_) => {}
+            }
+        }
+    }
+
+    fn overdue(&self) -> Problem {
+        let detail = if Instant::now() >= self.ends_at {
+            "the stream has lasted as long as any may".to_owned()
+        } else {
+            format!(
+                "nothing came for {}: a stream without audio is ended",
+                in_words(self.idle)
+            )
+        };
+        Problem::new(Kind::TooSlow, detail)
+    }
+
+    /// Sends a text frame. `false` when the client is gone or does not read.
+    pub(super) async fn say<T: Serialize>(&mut self, document: &T) -> bool {
+        if !self.speaks {
+            return true;
+        }
+        let Ok(text) = serde_json::to_string(document) else {
+            return false;
+        };
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Ends the conversation: with an error frame if there was a problem, and a close code in any case.
+    pub(super) async fn close(mut self, ending: Ending) {
+        let (code, reason) = match &ending {
+            Ending::Gone => return,
+            Ending::Stopped => (close_code::NORMAL, String::new()),
+            Ending::Leaving => (close_code::AWAY, "shutting down".to_owned()),
+            Ending::Problem(problem) => {
+                write_down(problem);
+                let frame = ErrorFrame {
+                    event: "error",
+                    problem: problem.document(None),
+                };
+                self.say(&frame).await;
+                (close_code_of(problem), frame.problem.detail)
+            }
+        };
+        let reason = shortened(reason).into();
+        if self.send(Message::Close(Some(CloseFrame { code, reason }))).await {
+            // The client's own close frame, so that what was sent is not lost with the connection.
+            let _ = timeout(self.send, async {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            })
+            .await;
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> bool {
+        matches!(timeout(self.send, self.socket.send(message)).await, Ok(Ok(())))
+    }
+}
+
+/// RFC 6455 section 7.4.1.
+fn close_code_of(problem: &Problem) -> u16 {
+    match problem.kind() {
+        Kind::Busy | Kind::Unavailable => close_code::AGAIN,
+        Kind::Leaving => close_code::AWAY,
+        Kind::Internal => close_code::ERROR,
+        Kind::BadRequest | Kind::UnsupportedMedia => close_code::UNSUPPORTED,
+        Kind::TooLarge => close_code::SIZE,
+        _ => close_code::POLICY,
+    }
+}
+
+fn frame_too_large() -> Problem {
+    let detail = format!("a frame has more than {LARGEST_FRAME} bytes: send smaller ones, of any size");
+    Problem::new(Kind::TooLarge, detail)
+}
+
+fn shortened(mut reason: String) -> String {
+    let mut end = LONGEST_REASON.min(reason.len());
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason.truncate(end);
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_reason_fits_its_frame_whatever_it_says() {
+        let long = shortened("é".repeat(100));
+        assert!(long.len() <= LONGEST_REASON && long.chars().all(|letter| letter == 'é'));
+        assert_eq!(shortened("short".to_owned()), "short");
+    }
+}

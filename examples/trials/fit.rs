@@ -126,8 +126,8 @@ fn hear(analyst: &mut Analyst, item: &Item) -> Result<Speaker> {
     for line in Line::ALL {
         let came = match line {
             Line::Wide => call.to_vec(),
-            Line::Phone => telephone(call)?,
-            Line::NoisyPhone => telephone(&with_noise(call, item.seed))?,
+            Line::Phone => telephone(call),
+            Line::NoisyPhone => telephone(&with_noise(call, item.seed)),
         };
         let mut looks = listen(analyst, &came, MARKS)?;
         looks.pop();

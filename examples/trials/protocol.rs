@@ -129,12 +129,19 @@ pub fn run(
     let rosters = rosters(&tables.rosters);
     let found = identification(&searches(&tables.search, &rosters, &scores)?, 0.01);
     println!(
-        "{} ({practice:?}): EER {:.2} % (hull {:.2} %), top-1 {:.1} %, FNIR at FPIR 1 % {:.1} %",
+        "{} ({practice:?}): EER {:.2} % (hull {:.2} %), top-1 {:.1} %, FNIR at FPIR 1 % {:.1} %, {} of {} \
+         tests with too little speech",
         protocol.name,
         100.0 * rates.nearest,
         100.0 * rates.hull,
         100.0 * found.top1,
         100.0 * found.fnir,
+        scores
+            .tests
+            .values()
+            .filter(|test| test.prints.is_empty())
+            .count(),
+        scores.tests.len(),
     );
     if let Some(policy) = policy {
         println!(
@@ -204,7 +211,7 @@ fn hear(analyst: &mut Analyst, path: &Path, side: Side, practice: Practice) -> R
         sound.truncate(RATE.samples(most));
     }
     if matches!(side.condition, Condition::Phone) {
-        sound = telephone(&sound)?;
+        sound = telephone(&sound);
     }
     if practice == Practice::Whole {
         return Ok(Heard {

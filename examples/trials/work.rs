@@ -52,19 +52,12 @@ impl Bench {
                 .collect()
         });
         bar.finish_and_clear();
-        let mut done = parts.into_iter().collect::<Result<Vec<_>>>()?.concat_pairs();
+        let mut done = Vec::with_capacity(items.len());
+        for part in parts {
+            done.extend(part?);
+        }
         done.sort_by_key(|(at, _)| *at);
         Ok(done.into_iter().map(|(_, answer)| answer).collect())
-    }
-}
-
-trait ConcatPairs<R> {
-    fn concat_pairs(self) -> Vec<(usize, R)>;
-}
-
-impl<R> ConcatPairs<R> for Vec<Vec<(usize, R)>> {
-    fn concat_pairs(self) -> Vec<(usize, R)> {
-        self.into_iter().flatten().collect()
     }
 }
 

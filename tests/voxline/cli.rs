@@ -5,6 +5,7 @@ mod refusals;
 mod settings;
 mod voices;
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -115,6 +116,22 @@ fn fields(document: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
     names.sort_unstable();
     names
+}
+
+/// The shipped models by link, with files of `ge2e` to be replaced or taken away.
+fn models_of_its_own(site: &Site) -> PathBuf {
+    let (theirs, ours) = (project("models"), site.path().join("models"));
+    std::fs::create_dir_all(ours.join("ge2e/weights")).unwrap();
+    symlink(theirs.join("silero_vad"), ours.join("silero_vad")).unwrap();
+    for file in [
+        "card.toml",
+        "ge2e.onnx",
+        "calibration.toml",
+        "weights/pretrained.pt",
+    ] {
+        symlink(theirs.join("ge2e").join(file), ours.join("ge2e").join(file)).unwrap();
+    }
+    ours
 }
 
 /// A shipped recording, as in `calls/alice-1.wav`.

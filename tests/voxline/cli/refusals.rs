@@ -2,25 +2,20 @@
 
 use super::*;
 
-/// Runs with and without `--json`: the same message on stderr, and with `--json` as a document too.
+/// Refused with `--json`: the same message on stderr and, as the one document, on stdout.
 fn refused(site: &Site, args: &[&str], status: i32, part: &str) {
-    let plain = site.run(args);
-    assert_eq!(
-        (plain.status, plain.stdout.as_str()),
-        (status, ""),
-        "{args:?}: {plain:?}"
-    );
-    let said = plain
+    let said = site.run(&[args, &["--json"]].concat());
+    assert_eq!(said.status, status, "{args:?}: {said:?}");
+    let message = said
         .stderr
         .strip_prefix("voxline: ")
-        .unwrap_or_else(|| panic!("{plain:?}"));
-    assert!(said.contains(part), "{args:?}: {part} is not in: {said}");
+        .unwrap_or_else(|| panic!("{said:?}"));
+    assert!(message.contains(part), "{args:?}: {part} is not in: {message}");
     for number in [NUMBER, OTHER_NUMBER, NOBODYS_NUMBER] {
-        assert!(!said.contains(number), "{args:?}: a number in {said}");
+        assert!(!message.contains(number), "{args:?}: a number in {message}");
     }
-    let json = site.run(&[args, &["--json"]].concat());
-    assert_eq!((json.status, &json.stderr), (status, &plain.stderr), "{args:?}");
-    assert_eq!(json.document()["error"], said.trim_end(), "{args:?}");
+    let document = serde_json::json!({ "error": message.trim_end() });
+    assert_eq!(said.document(), document, "{args:?}");
 }
 
 /// What the parser of the command line refuses: a usage message on stderr, status 2, nothing on stdout.
@@ -149,6 +144,14 @@ fn who_and_what_is_not_here_is_refused() {
         1,
         "unheard_of/card.toml cannot be read",
     );
+}
+
+#[test]
+fn a_person_is_told_on_stderr_alone() {
+    let site = Site::with_number();
+    let said = site.run(&["number", "add", NUMBER]);
+    assert_eq!((said.status, said.stdout.as_str()), (1, ""));
+    assert_eq!(said.stderr, "voxline: the number +1202***0102 is already here\n");
 }
 
 #[test]

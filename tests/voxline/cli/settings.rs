@@ -1,7 +1,6 @@
 //! The configuration and the installation, as they go wrong.
 
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
 
 use super::*;
 
@@ -111,22 +110,6 @@ fn what_is_not_installed_is_named_with_the_way_to_get_it() {
         1,
         &["unheard_of/card.toml cannot be read", "voxline models list"],
     );
-}
-
-/// The shipped models by link, with files of `ge2e` to be replaced or taken away.
-fn models_of_its_own(site: &Site) -> PathBuf {
-    let (theirs, ours) = (project("models"), site.path().join("models"));
-    std::fs::create_dir_all(ours.join("ge2e/weights")).unwrap();
-    symlink(theirs.join("silero_vad"), ours.join("silero_vad")).unwrap();
-    for file in [
-        "card.toml",
-        "ge2e.onnx",
-        "calibration.toml",
-        "weights/pretrained.pt",
-    ] {
-        symlink(theirs.join("ge2e").join(file), ours.join("ge2e").join(file)).unwrap();
-    }
-    ours
 }
 
 #[test]

@@ -6,6 +6,30 @@ use super::*;
 
 const CONSENT: &str = "I agree that Voxline makes a voiceprint from this recording.";
 
+/// A site whose calibration is steep and wants a cosine of 0.75, whatever the shipped one says: these
+/// tests are of the way through the program. How well callers are told apart is measured elsewhere.
+fn decided_site() -> Site {
+    let site = Site::with_number();
+    let models = models_of_its_own(&site);
+    let card: toml::Table = std::fs::read_to_string(models.join("ge2e/card.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let sha256 = card["weights"]["sha256"].as_str().unwrap();
+    let curve = "scale = 60.0\nscale_per_log = 0.0\noffset = -45.0\noffset_per_log = 0.0\n\
+                 net_seconds = [1.0, 10.0]\nllr_bounds = [-9.0, 9.0]\n\
+                 target_trials = 1\nnontarget_trials = 1\n";
+    let text = format!(
+        "id = \"stand-in\"\nmodel = \"ge2e\"\nmodel_sha256 = \"{sha256}\"\n\
+         fitted_on = \"nothing\"\n[narrow]\n{curve}[wide]\n{curve}"
+    );
+    let calibration = models.join("ge2e/calibration.toml");
+    std::fs::remove_file(&calibration).unwrap();
+    std::fs::write(calibration, text).unwrap();
+    site.file("voxline.toml", b"models_dir = \"models\"\n");
+    site
+}
+
 /// Enrols a shipped voice for a user; the report and the exit status.
 fn enrol(site: &Site, user: &str, voice: &str) -> (Value, i32) {
     let files = signup(voice);
@@ -31,9 +55,9 @@ fn codes(report: &Value) -> Vec<&str> {
 
 #[test]
 fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
-    let site = Site::with_number();
+    let site = decided_site();
     site.json(&["number", "add", OTHER_NUMBER]);
-    let (alice, robert) = (site.user("Alice", NUMBER), site.user("Robert", NUMBER));
+    let (alice, walter) = (site.user("Alice", NUMBER), site.user("Walter", NUMBER));
     let (report, status) = enrol(&site, &alice, "alice");
     assert_eq!((&report["accepted"], status), (&json!(true), 0), "{report}");
     let contract = [
@@ -51,7 +75,7 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
         (&report["user_id"], &report["model"]),
         (&json!(alice), &json!("ge2e"))
     );
-    assert_eq!(enrol(&site, &robert, "robert").1, 0);
+    assert_eq!(enrol(&site, &walter, "walter").1, 0);
 
     let call = |number, name: &str| site.json(&["identify", "--number", number, &sample(name)]);
     let hers = call(NUMBER, "calls/alice-1.wav");
@@ -94,10 +118,10 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     assert_eq!(hers["candidates"].as_array().unwrap().len(), 2);
     assert_eq!((&hers["number"], &hers["final"]), (&json!(NUMBER), &json!(true)));
 
-    let his = call(NUMBER, "calls/robert-1.wav");
+    let his = call(NUMBER, "calls/walter-1.wav");
     assert_eq!(
         (&his["outcome"], &his["user_id"]),
-        (&json!("identified"), &json!(robert)),
+        (&json!("identified"), &json!(walter)),
         "{his}"
     );
     let strangers = call(NUMBER, "calls/stranger-woman.wav");
@@ -117,13 +141,13 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     let receipt = site.json(&["user", "remove", &alice]);
     assert!(receipt["voiceprints_erased"].as_u64().unwrap() > 0, "{receipt}");
     let gone = call(NUMBER, "calls/alice-1.wav");
-    assert_ne!(gone["outcome"], "identified", "{gone}");
+    assert_eq!(gone["outcome"], "unknown", "{gone}");
     assert!(!gone.to_string().contains(&alice));
 }
 
 #[test]
 fn a_refused_enrolment_says_why_and_keeps_nothing() {
-    let site = Site::with_number();
+    let site = decided_site();
     let user = site.user("Alice", NUMBER);
     let silent = site.file("silence.wav", &silence(1, 3));
     let said = site.run(&["enroll", "--json", "--user", &user, "--consent", CONSENT, &silent]);
@@ -138,7 +162,7 @@ fn a_refused_enrolment_says_why_and_keeps_nothing() {
     assert_eq!(enrol(&site, &user, "alice").1, 0);
     let (again, status) = enrol(&site, &user, "alice");
     assert_eq!((status, codes(&again)), (1, vec!["duplicate_clip"]));
-    let (another, status) = enrol(&site, &user, "robert");
+    let (another, status) = enrol(&site, &user, "walter");
     assert_eq!((status, codes(&another)), (1, vec!["not_the_voice_before"]));
     let user = &site.json(&["user", "list", "--number", NUMBER])[0];
     assert_eq!(user["enrolled"], true);
@@ -146,7 +170,7 @@ fn a_refused_enrolment_says_why_and_keeps_nothing() {
 
 #[test]
 fn a_stream_ends_in_what_the_whole_recording_says() {
-    let site = Site::with_number();
+    let site = decided_site();
     let user = site.user("Alice", NUMBER);
     assert_eq!(enrol(&site, &user, "alice").1, 0);
     let call = sample("calls/alice-1.wav");

@@ -43,7 +43,7 @@ def cllr(targets, nontargets):
 def min_cllr(targets, nontargets):
     scores = np.concatenate([targets, nontargets])
     label = np.concatenate([np.ones(len(targets)), np.zeros(len(nontargets))])
-    order = np.lexsort((label, scores))[::1]
+    order = np.lexsort((label, scores))
     with np.errstate(divide="ignore"):
         p = pav(label[order])
         llr = np.log(p) - np.log1p(-p) - np.log(len(targets) / len(nontargets))
@@ -114,7 +114,9 @@ def simulate(path, curves, accept, unknown_share, enough, marks, sizes, lines, d
         counts = {"enrolled": np.zeros(4, int), "stranger": np.zeros(4, int)}
         for (_, caller), looks in calls.items():
             ordered = [looks[net] for net in sorted(looks)]
-            nets = [net for net in sorted(looks) if marks[0] - 0.05 <= net <= marks[1] + 0.2]
+            nets = [net for net in sorted(looks) if marks[0] - 0.05 <= net <= marks[1] + 0.3]
+            if not nets:
+                continue
             names = sorted(next(iter(looks.values())))
             stranger = next(iter(ordered[0].values()))[2] == "stranger"
             others = [name for name in names if name != caller]
@@ -123,18 +125,17 @@ def simulate(path, curves, accept, unknown_share, enough, marks, sizes, lines, d
                     np.array([looks[net][name][1] for name in names]), net))) for net in nets
             }
             for _ in range(draws):
-                # An enrolled caller is a stranger to a roster without them: both are counted.
-                for enrolled in ([False] if stranger else [True, False]):
-                    roster = list(random.choice(others, size - enrolled, replace=False)) + [caller] * enrolled
-                    result = -2
-                    for net in nets:
-                        llr = np.array([table[net][name] for name in roster])
-                        result = decide(llr, net, accept, unknown_share, enough)
-                        if result != -2:
-                            break
-                    right = enrolled and result == size - 1
-                    slot = 0 if right else 1 if result >= 0 else 2 if result == -1 else 3
-                    counts["enrolled" if enrolled else "stranger"][slot] += 1
+                enrolled = not stranger
+                roster = list(random.choice(others, size - enrolled, replace=False)) + [caller] * enrolled
+                result = -2
+                for net in nets:
+                    llr = np.array([table[net][name] for name in roster])
+                    result = decide(llr, net, accept, unknown_share, enough)
+                    if result != -2:
+                        break
+                right = enrolled and result == size - 1
+                slot = 0 if right else 1 if result >= 0 else 2 if result == -1 else 3
+                counts["enrolled" if enrolled else "stranger"][slot] += 1
         out[size] = {key: value / max(value.sum(), 1) for key, value in counts.items()}
     return out
 
@@ -150,6 +151,7 @@ def main():
     parser.add_argument("--enough-speech", type=float, default=4.0)
     parser.add_argument("--from-net", type=float, default=1.2)
     parser.add_argument("--to-net", type=float, default=6.0)
+    parser.add_argument("--lines", nargs="*", default=["phone"], help="phone, noisy-phone, wide")
     parser.add_argument("--sizes", type=int, nargs="*", default=[5, 20, 100])
     arguments = parser.parse_args()
     calibration = tomllib.loads(arguments.calibration.read_text())
@@ -164,7 +166,7 @@ def main():
     if arguments.calls:
         rates = simulate(arguments.calls, calibration, arguments.accept, arguments.unknown_share,
                          arguments.enough_speech, (arguments.from_net, arguments.to_net), arguments.sizes,
-                         ("phone", "noisy-phone"))
+                         arguments.lines)
         print("roster  caller      right  wrong name  unknown  inconclusive   (%)")
         for size, kinds in rates.items():
             for kind, (right, wrong, unknown, open_) in kinds.items():

@@ -65,15 +65,15 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "decision.accept",
-        "posterior needed to name a caller (default 0.99)",
+        "posterior needed to name a caller (default 0.97)",
     ),
     (
         "decision.reject",
-        "posterior of nobody at which a caller is unknown early (default 0.99)",
+        "posterior of nobody at which a caller is unknown early (default 0.97)",
     ),
     (
         "decision.enough_speech_seconds",
-        "speech after which a caller not named is unknown (default 4)",
+        "speech after which a caller not named is unknown (default 6)",
     ),
     (
         "enrollment.minimum_speech_seconds",

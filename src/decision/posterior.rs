@@ -17,7 +17,8 @@ pub struct Policy {
     pub reject: f64,
     /// Less speech than this decides nothing.
     pub minimum_speech: Seconds,
-    /// With this much speech a caller who is likelier nobody than somebody is *unknown*.
+    /// With this much speech nothing more is waited for: a caller who is likelier nobody than somebody is
+    /// *unknown*, one who fits without being named is *ambiguous*.
     pub enough_speech: Seconds,
 }
 
@@ -54,7 +55,8 @@ pub enum Reason {
     TooLittleSpeech,
     /// Too noisy, clipped or broken to judge.
     PoorAudio,
-    /// Two users of the roster fit about equally well.
+    /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
+    /// well enough.
     Ambiguous,
     /// Nobody on the dialed number is enrolled.
     EmptyRoster,
@@ -156,11 +158,17 @@ fn judge(candidates: &[Candidate], nobody: Posterior, net: Seconds, policy: &Pol
         // Surely one of ours, not surely which: a wrong name is worse than none.
         return Outcome::Inconclusive(Reason::Ambiguous);
     }
-    // After enough speech it is nobody if that is the likelier half; a user who fits, only not well
-    // enough for a name, is not called a stranger.
-    let likelier_nobody = nobody.get() >= 0.5 && net >= policy.enough_speech;
-    if nobody.get() >= policy.reject || likelier_nobody {
+    if nobody.get() >= policy.reject {
         return Outcome::Unknown;
+    }
+    if net >= policy.enough_speech {
+        // A user who fits, only not well enough for a name, is not called a stranger.
+        let likelier_nobody = nobody.get() >= 0.5;
+        return if likelier_nobody {
+            Outcome::Unknown
+        } else {
+            Outcome::Inconclusive(Reason::Ambiguous)
+        };
     }
     Outcome::Inconclusive(Reason::TooLittleSpeech)
 }
@@ -196,21 +204,20 @@ mod tests {
     #[test]
     fn the_nearest_name_is_not_given_when_nobody_fits() {
         let roster = roster(&[-0.5, -3.0, -6.0]);
-        assert_eq!(decided(&roster, 60.0).outcome, waiting);
-        let unlikely = self::roster(&[-0.5, -3.0]);
-        assert_eq!(decided(&unlikely, 5.9).outcome, waiting);
-        assert_eq!(decided(&unlikely, 6.0).outcome, Outcome::Unknown);
+        assert_eq!(decided(&roster, 6.0).outcome, Outcome::Unknown);
         let far = self::roster(&[-6.0, -7.0]);
         assert_eq!(decided(&far, 1.5).outcome, Outcome::Unknown);
     }
 
     #[test]
     fn middling_evidence_waits_for_more_speech_and_then_gives_no_name() {
-        let roster = roster(&[1.0, -3.0]);
         let waiting = Outcome::Inconclusive(Reason::TooLittleSpeech);
-        assert_eq!(decided(&roster, 2.0).outcome, waiting);
-        assert_eq!(decided(&roster, 60.0).outcome, waiting);
-        let unlikely = self::roster(&[-0.5, -3.0]);
+        let (likely, unlikely) = (roster(&[1.0, -3.0]), roster(&[-0.5, -3.0]));
+        assert_eq!(decided(&likely, 5.9).outcome, waiting);
+        assert_eq!(
+            decided(&likely, 6.0).outcome,
+            Outcome::Inconclusive(Reason::Ambiguous)
+        );
         assert_eq!(decided(&unlikely, 5.9).outcome, waiting);
         assert_eq!(decided(&unlikely, 6.0).outcome, Outcome::Unknown);
     }

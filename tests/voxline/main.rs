@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod cli;
 mod engine;
 mod gallery;
 mod goldens;

@@ -2,5 +2,12 @@
 
 mod audio;
 mod cli;
+mod engine;
 mod gallery;
+mod goldens;
+mod listener;
+mod models;
+mod speech;
 mod store;
+mod support;
+mod switchboard;

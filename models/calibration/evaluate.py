@@ -84,7 +84,7 @@ def measure(path, curve):
     return row
 
 
-def decide(llr, net, accept, unknown_share, enough, reject=0.99):
+def decide(llr, net, accept, unknown_share, enough, reject=0.97):
     """As src/decision/posterior.rs: index of the named, -1 unknown, -2 inconclusive."""
     odds = np.exp(llr) * (1 - unknown_share) / len(llr)
     total = unknown_share + odds.sum()
@@ -94,7 +94,7 @@ def decide(llr, net, accept, unknown_share, enough, reject=0.99):
     nobody = unknown_share / total
     if 1 - nobody >= accept:
         return -2
-    return -1 if nobody >= reject or net >= enough else -2
+    return -1 if nobody >= reject or (net >= enough and nobody >= 0.5) else -2
 
 
 def simulate(path, curves, accept, unknown_share, enough, marks, sizes, lines, draws=40, seed=1):
@@ -146,9 +146,9 @@ def main():
     parser.add_argument("--narrow", type=Path, nargs="*", default=[])
     parser.add_argument("--wide", type=Path, nargs="*", default=[])
     parser.add_argument("--calls", type=Path)
-    parser.add_argument("--accept", type=float, default=0.99)
+    parser.add_argument("--accept", type=float, default=0.97)
     parser.add_argument("--unknown-share", type=float, default=0.5)
-    parser.add_argument("--enough-speech", type=float, default=4.0)
+    parser.add_argument("--enough-speech", type=float, default=6.0)
     parser.add_argument("--from-net", type=float, default=1.2)
     parser.add_argument("--to-net", type=float, default=6.0)
     parser.add_argument("--lines", nargs="*", default=["phone"], help="phone, noisy-phone, wide")

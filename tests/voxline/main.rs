@@ -2,4 +2,5 @@
 
 mod audio;
 mod gallery;
+mod serving;
 mod store;

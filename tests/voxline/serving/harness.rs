@@ -148,6 +148,9 @@ async fn board(folder: &Path, flags: &[(&'static str, &'static str)]) -> Switchb
     let mut all = vec![
         ("data_dir", folder.to_str().unwrap().to_owned()),
         ("inference.threads", "1".to_owned()),
+        // These are tests of the service, not of the model: whoever is likelier than not is named.
+        ("decision.accept", "0.5".to_owned()),
+        ("decision.unknown_share", "0.01".to_owned()),
     ];
     all.extend(flags.iter().map(|(key, value)| (*key, (*value).to_owned())));
     let sources = Sources {

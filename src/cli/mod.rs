@@ -9,6 +9,7 @@ mod keys;
 mod models;
 mod output;
 mod rosters;
+mod serve;
 mod voices;
 
 pub use args::Args;
@@ -57,7 +58,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Serve(_) => anyhow::bail!("wip"),
+            Command::Serve(args) => serve::run(&config, &args).await,
             Command::Number(command) => rosters::number(command, &store(&config).await?, output).await,
             Command::User(command) => rosters::user(command, &store(&config).await?, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,

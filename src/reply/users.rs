@@ -176,7 +176,7 @@ pub(super) async fn remove(
     State(desk): State<Arc<Desk>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(desk.board.store().remove_user(id).await?))
+    Ok(axum::Json(desk.board.remove_user(id).await?))
 }
 
 /// A value that may be left out but not be null: null would look like a wish to remove it.

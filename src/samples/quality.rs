@@ -25,6 +25,17 @@ pub fn dbfs(amplitude: f32) -> f32 {
     20.0 * amplitude.max(1e-6).log10()
 }
 
+/// The samples brought to a level in dB relative to full scale; silence stays silence.
+pub fn levelled(samples: &[f32], level_dbfs: f32) -> Vec<f32> {
+    let now = rms(samples);
+    let gain = if now > 0.0 {
+        10f32.powf(level_dbfs / 20.0) / now
+    } else {
+        1.0
+    };
+    samples.iter().map(|sample| sample * gain).collect()
+}
+
 /// The share of samples at the end of the scale, 0 to 1. A thousandth is audible, a hundredth harms
 /// recognition.
 ///
@@ -87,6 +98,14 @@ mod tests {
     fn a_full_scale_sine_has_minus_three_decibels() {
         assert!((dbfs(rms(&tone(1_000.0, 1.0))) + 3.01).abs() < 0.01);
         assert_eq!((rms(&[]), dbfs(0.0)), (0.0, -120.0));
+    }
+
+    #[test]
+    fn levelling_makes_loud_and_quiet_alike_and_leaves_silence_alone() {
+        for level in [0.001, 0.1, 0.9] {
+            assert!((dbfs(rms(&levelled(&tone(440.0, level), -30.0))) + 30.0).abs() < 0.01);
+        }
+        assert_eq!(levelled(&[0.0; 4], -30.0), [0.0; 4]);
     }
 
     #[test]

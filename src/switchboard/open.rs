@@ -10,7 +10,7 @@ use crate::config::{Config, GalleryChoice, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Engine, Models, Permit};
 use crate::gallery::{EmbeddedGallery, Gallery, QdrantGallery};
-use crate::store::Store;
+use crate::store::{Receipt, Store};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Card, ModelId};
 
@@ -183,6 +183,26 @@ impl Switchboard {
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
     pub fn admit(&self) -> Result<Permit, BoardError> {
         Ok(self.engine.admit()?)
+    }
+
+    /// Removes a user and erases their voiceprints everywhere: from the store before this returns, and
+    /// from the gallery too unless it is out of reach; then [`Switchboard::refresh`] erases it later.
+    ///
+    /// # Errors
+    /// [`BoardError`] when there is no such user or the store fails.
+    pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
+        self.known_user(user).await?;
+        let receipt = self.store.remove_user(user).await?;
+        self.refresh().await;
+        Ok(receipt)
+    }
+
+    /// Makes the gallery equal to the store, also for changes that another process made. A failure is
+    /// logged and made good by the next search or refresh.
+    pub async fn refresh(&self) {
+        if let Err(fault) = self.keeper.refresh().await {
+            tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
+        }
     }
 
     /// What every call comes to, as it comes.

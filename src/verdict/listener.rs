@@ -23,6 +23,11 @@ pub const MARKS: &[f64] = &[
 /// telephone leaves up there, after resampling, lies below -60 dB.
 const WIDE_SHARE: f32 = 1e-4;
 
+/// Active speech level (ITU-T P.56: the level of the speech alone, pauses left out) that every voice is
+/// brought to before it is embedded. How loud somebody was recorded says nothing about who they are, but
+/// a model over linear mel power hears it: one clip at two levels 10 dB apart has a cosine of 0.84.
+const SPEECH_LEVEL_DBFS: f32 = -30.0;
+
 /// Why a stream could not be followed.
 #[derive(Debug, Error)]
 pub enum ListenError {
@@ -167,7 +172,10 @@ impl Listener {
         if let Some(quality) = quality
             && net_speech >= analyst.extractor.card().minimum_net_speech()
         {
-            views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
+            let mut levelled = quality::levelled(speech, SPEECH_LEVEL_DBFS);
+            let embedded = embed_views(analyst, &levelled, net_speech, quality.bandwidth);
+            zeroize::Zeroize::zeroize(&mut levelled);
+            views = embedded?;
         }
         self.timing.embed += milliseconds(started);
         Ok(Look {

@@ -15,7 +15,7 @@ use crate::onnx::{Graph, Port};
 use crate::units::{Hertz, Seconds};
 
 use super::embedding::ModelId;
-use super::front_end::MelSettings;
+use super::front_end::{LastWindow, MelSettings};
 
 /// Why a model cannot be used.
 #[derive(Debug, Error)]
@@ -109,7 +109,11 @@ struct Ge2eMelCard {
     mel_norm: String,
     window_frames: usize,
     window_hop_frames: usize,
-    min_coverage: f64,
+    last_window: String,
+    /// With `pad`.
+    min_coverage: Option<f64>,
+    /// With `align_end`.
+    min_frames: Option<usize>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -313,8 +317,8 @@ impl Ge2eMelCard {
             return Err("the sample rate must be 16000 and every size between 1 and 65536".to_owned());
         }
         let band = 0.0 <= self.f_min && self.f_min < self.f_max && self.f_max <= f64::from(sample_rate) / 2.0;
-        if !band || !(0.0..=1.0).contains(&self.min_coverage) || !self.target_dbfs.is_finite() {
-            return Err("f_min..f_max, min_coverage or target_dbfs is out of range".to_owned());
+        if !band || !self.target_dbfs.is_finite() {
+            return Err("f_min..f_max or target_dbfs is out of range".to_owned());
         }
         Ok(MelSettings {
             sample_rate,
@@ -326,8 +330,19 @@ impl Ge2eMelCard {
             target_dbfs: self.target_dbfs,
             window_frames: self.window_frames,
             window_hop_frames: self.window_hop_frames,
-            min_coverage: self.min_coverage,
+            last_window: self.last_window()?,
         })
+    }
+
+    fn last_window(&self) -> Result<LastWindow, String> {
+        match (self.last_window.as_str(), self.min_coverage, self.min_frames) {
+            ("pad", Some(min_coverage), None) if (0.0..=1.0).contains(&min_coverage) => {
+                Ok(LastWindow::Pad { min_coverage })
+            }
+            ("align_end", None, Some(min_frames)) => Ok(LastWindow::AlignEnd { min_frames }),
+            _ => Err("front_end.last_window is `pad` with min_coverage from 0 to 1, or `align_end` with min_frames"
+                .to_owned()),
+        }
     }
 }
 

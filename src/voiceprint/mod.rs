@@ -12,4 +12,4 @@ mod front_end;
 pub use card::{Card, CardError, check_sha256};
 pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint};
 pub use extractor::{ExtractError, Extractor};
-pub use front_end::{Ge2eMel, MelSettings};
+pub use front_end::{Ge2eMel, LastWindow, MelSettings};

@@ -30,8 +30,26 @@ pub struct MelSettings {
     pub window_frames: usize,
     /// Frames from one window to the next.
     pub window_hop_frames: usize,
-    /// A last window with a smaller share of real samples than this is left out, unless it is the only one.
-    pub min_coverage: f64,
+    /// What becomes of the speech after the last whole window.
+    pub last_window: LastWindow,
+}
+
+/// What becomes of the speech after the last whole window. Speech shorter than one window is always one
+/// window, filled up with silence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LastWindow {
+    /// One more window that begins where the next would and is filled up with silence, unless less than
+    /// `min_coverage` of it would be speech (Resemblyzer's `compute_partial_slices`).
+    Pad {
+        /// Share of the window that must be speech, 0 to 1.
+        min_coverage: f64,
+    },
+    /// One more window that ends where the speech ends, unless fewer frames than this are left over:
+    /// nothing is heard that was not said, and nothing that was said is left out.
+    AlignEnd {
+        /// Frames after the last whole window that are worth one more.
+        min_frames: usize,
+    },
 }
 
 /// A band's triangle: the FFT bins it covers, with their weights.
@@ -73,28 +91,45 @@ impl Ge2eMel {
         &self.settings
     }
 
-    /// The model's windows over `speech`, in samples. The last may reach beyond the end: what is missing
-    /// there is silence. The rule is Resemblyzer's `compute_partial_slices`. Never empty.
+    /// The model's windows over `speech` samples, each given in samples; one that reaches beyond the end
+    /// hears silence there. Never empty.
     pub fn windows(&self, speech: usize) -> Vec<Range<usize>> {
         let s = &self.settings;
+        let starts = match s.last_window {
+            LastWindow::Pad { min_coverage } => self.padded_starts(speech, min_coverage),
+            LastWindow::AlignEnd { min_frames } => self.aligned_starts(speech, min_frames),
+        };
+        let window = |frame: usize| frame * s.hop..(frame + s.window_frames) * s.hop;
+        starts.into_iter().map(window).collect()
+    }
+
+    fn padded_starts(&self, speech: usize, min_coverage: f64) -> Vec<usize> {
+        let s = &self.settings;
         let frames = (speech + 1).div_ceil(s.hop);
-        let starts = (frames + s.window_hop_frames + 1)
+        let count = (frames + s.window_hop_frames + 1)
             .saturating_sub(s.window_frames)
             .max(1);
-        let length = s.window_frames * s.hop;
-        let mut windows: Vec<Range<usize>> = (0..starts)
-            .step_by(s.window_hop_frames)
-            .map(|frame| frame * s.hop..frame * s.hop + length)
-            .collect();
-        if windows.len() > 1
-            && let Some(last) = windows.last()
-        {
-            let covered = speech.saturating_sub(last.start) as f64 / length as f64;
-            if covered < s.min_coverage {
-                windows.pop();
+        let mut starts: Vec<usize> = (0..count).step_by(s.window_hop_frames).collect();
+        if let [_, .., last] = starts[..] {
+            let covered = speech.saturating_sub(last * s.hop) as f64 / (s.window_frames * s.hop) as f64;
+            if covered < min_coverage {
+                starts.pop();
             }
         }
-        windows
+        starts
+    }
+
+    fn aligned_starts(&self, speech: usize, min_frames: usize) -> Vec<usize> {
+        let s = &self.settings;
+        // Centred frames: one at the first sample and one after every whole hop.
+        let frames = speech / s.hop + 1;
+        let last = frames.saturating_sub(s.window_frames);
+        let mut starts: Vec<usize> = (0..=last).step_by(s.window_hop_frames).collect();
+        let left_over = last - starts.last().copied().unwrap_or(0);
+        if left_over >= min_frames.max(1) {
+            starts.push(last);
+        }
+        starts
     }
 
     /// The mel frames of each of `windows` over `speech`: shape [windows, window_frames, n_mels].
@@ -242,20 +277,47 @@ mod tests {
         target_dbfs: -30.0,
         window_frames: 160,
         window_hop_frames: 77,
-        min_coverage: 0.75,
+        last_window: LastWindow::Pad { min_coverage: 0.75 },
     };
 
     #[test]
-    fn there_is_always_a_window_and_no_sample_before_the_last_one_is_skipped() {
-        let front_end = Ge2eMel::new(RESEMBLYZER);
-        for speech in [0, 1, 100, 16_000, 25_600, 30_000, 48_000, 160_000, 163_841] {
-            let windows = front_end.windows(speech);
-            assert!(!windows.is_empty());
-            assert_eq!(windows[0].start, 0);
-            for pair in windows.windows(2) {
-                assert_eq!(pair[1].start - pair[0].start, 77 * 160);
-                assert!(pair[1].start < pair[0].end, "windows overlap");
+    fn there_is_always_a_window_and_neighbours_overlap() {
+        let aligned = MelSettings {
+            last_window: LastWindow::AlignEnd { min_frames: 20 },
+            ..RESEMBLYZER
+        };
+        for front_end in [Ge2eMel::new(RESEMBLYZER), Ge2eMel::new(aligned)] {
+            for speech in [0, 1, 100, 16_000, 25_600, 30_000, 48_000, 160_000, 163_841] {
+                let windows = front_end.windows(speech);
+                assert_eq!(windows[0].start, 0, "{speech} samples");
+                for pair in windows.windows(2) {
+                    assert!(
+                        pair[0].start < pair[1].start && pair[1].start < pair[0].end,
+                        "{speech} samples"
+                    );
+                }
             }
+        }
+    }
+
+    #[test]
+    fn aligned_windows_hear_all_of_the_speech_and_no_silence_after_it() {
+        let settings = MelSettings {
+            last_window: LastWindow::AlignEnd { min_frames: 20 },
+            ..RESEMBLYZER
+        };
+        let front_end = Ge2eMel::new(settings);
+        for speech in (25_600..200_000).step_by(1_777) {
+            let end = front_end.windows(speech).last().map_or(0, |last| last.end);
+            // The last frame is centred on the last whole hop: a window ends at most one hop beyond it.
+            assert!(
+                end <= speech + 160,
+                "{speech} samples, the last window ends at {end}"
+            );
+            assert!(
+                end + 20 * 160 > speech,
+                "{speech} samples, the last window ends at {end}"
+            );
         }
     }
 

@@ -2,4 +2,4 @@
 
 mod ge2e_mel;
 
-pub use ge2e_mel::{Ge2eMel, MelSettings};
+pub use ge2e_mel::{Ge2eMel, LastWindow, MelSettings};

@@ -1,0 +1,56 @@
+# Voxline: everything a person or a machine needs to type.
+#
+#   make demo   set up, start the service, play real calls into it, check every verdict
+#   make test   set up and run every test
+#   make run    the service, until Ctrl-C
+#   make bench  the speed of each arrow of the journey
+#   make lint   format, clippy, docs, licences
+#
+# Needed beforehand: the Rust toolchain, a C compiler, make, Python 3.11 or later with pip.
+
+CARGO ?= cargo
+PYTHON ?= python3
+LISTEN ?= 127.0.0.1:8080
+
+.PHONY: demo test run bench lint release provision peers clean
+
+## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
+provision:
+	@$(PYTHON) scripts/provision.py
+
+## The Qdrant peer of the tests, in .venv-peers. A second run does nothing.
+peers:
+	@$(PYTHON) scripts/provision_peers.py
+
+# One build for both: cargo would build shared dependencies twice for two sets of features.
+release: provision
+	$(CARGO) build --locked --release --bin voxline --example demo
+
+demo: release
+	target/release/examples/demo
+
+# nextest runs each test in a process of its own and so tests that nothing leaks from one to another;
+# where it is not installed, cargo's own runner runs the same tests.
+test: provision peers
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked --lib --bins --tests --no-fail-fast; \
+	else \
+		$(CARGO) test --locked --lib --bins --tests --no-fail-fast; \
+	fi
+	$(CARGO) test --locked --doc
+
+run: release
+	target/release/voxline serve --listen $(LISTEN)
+
+bench: provision
+	$(CARGO) bench --locked
+
+lint: provision
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check; \
+	else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+
+clean:
+	rm -rf target demo-out runtime .venv-peers models/*/weights

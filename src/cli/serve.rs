@@ -1,0 +1,91 @@
+//! `voxline serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::reply::{ServeSettings, TwilioCheck, serve};
+use crate::switchboard::Switchboard;
+
+use super::args::ServeArgs;
+
+pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<bool> {
+    refuse_insecurity_abroad(config.listen, args.insecure_dev)?;
+    // The port first: whoever finds it taken need not wait for the models.
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on", config.listen))?;
+    let address = listener.local_addr()?;
+    let board = Arc::new(Switchboard::open(config).await?);
+    warn_without_keys(&board, args.insecure_dev).await?;
+
+    let mut settings = ServeSettings::new(listener);
+    settings.insecure_dev = args.insecure_dev;
+    settings.twilio = twilio(config)?;
+    let ended = ended()?;
+    tokio::spawn(follow_the_store(Arc::clone(&board)));
+    eprintln!("listening on http://{address}");
+    serve(board, settings, ended).await?;
+    eprintln!("every call is finished and recorded");
+    Ok(true)
+}
+
+/// Keeps the gallery equal to the store also when nobody calls: what another process erased must not
+/// stay in a Qdrant server until the next call to that number.
+async fn follow_the_store(board: Arc<Switchboard>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(15));
+    loop {
+        ticks.tick().await;
+        board.refresh().await;
+    }
+}
+
+/// Said before anything is loaded; the service itself refuses as well.
+fn refuse_insecurity_abroad(listen: SocketAddr, insecure_dev: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !insecure_dev || listen.ip().is_loopback(),
+        "--insecure-dev asks nobody for a key and is for loopback addresses only, not for {listen}"
+    );
+    Ok(())
+}
+
+/// Nobody can use a service that knows no key: say so at once, and how to make one.
+async fn warn_without_keys(board: &Switchboard, insecure_dev: bool) -> anyhow::Result<()> {
+    let keys = board.store().keys().await?;
+    if !insecure_dev && !keys.iter().any(|key| key.revoked_at.is_none()) {
+        eprintln!("there is no API key yet: create one with `voxline keys create --scope admin`");
+    }
+    Ok(())
+}
+
+fn twilio(config: &Config) -> anyhow::Result<Option<TwilioCheck>> {
+    let Some(auth_token) = config.twilio_auth_token.clone() else {
+        return Ok(None);
+    };
+    let public_url = config.public_url.clone().context(
+        "twilio.auth_token is set, but not public_url: Twilio signs the address it calls, \
+         so it has to be known, as in public_url = \"https://id.example.com\"",
+    )?;
+    Ok(Some(TwilioCheck {
+        auth_token,
+        public_url,
+    }))
+}
+
+/// Comes about when the service is told to end: Ctrl-C, or SIGTERM by a supervisor.
+fn ended() -> anyhow::Result<impl Future<Output = ()> + Send> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        eprintln!("ending: nothing new is let in, live calls are being finished");
+    })
+}

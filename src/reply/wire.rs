@@ -70,7 +70,7 @@ impl Handshake {
                 leaving: desk.leaving.clone(),
                 idle: desk.timeouts.idle,
                 send: desk.timeouts.send,
-                ends_at: Instant::now() + desk.timeouts.call,
+                ends_at: Instant::now() + desk.longest_stream(),
                 speaks: true,
             };
             tasks.track_future(service(desk, wire)).instrument(span)

@@ -233,6 +233,24 @@ async fn when_every_permit_is_taken_others_are_asked_to_come_again() {
         assert_eq!(response.headers()["retry-after"], "2");
         problem(response, 503, "busy").await;
     }
+    // Also who sends all of a large recording before looking hears of it.
+    let mut sender = Raw::open(
+        &service,
+        &format!(
+            "POST /v1/identify HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {key}\r\n\
+             content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+            20 << 20
+        ),
+    )
+    .await;
+    sender.write(&vec![0; 20 << 20]).await;
+    let mut answer = String::new();
+    sender.read_to(&mut answer, "\"code\":\"busy\"").await;
+    assert!(
+        answer.contains(" 503 ") && answer.contains("retry-after: 2"),
+        "{answer}"
+    );
+
     let mut second = Socket::open(&service, "/media/pcm", &key).await;
     second.start_call("second", NUMBER).await;
     assert_eq!(second.next_json().await.unwrap()["problem"]["code"], "busy");
@@ -271,6 +289,11 @@ impl Raw {
         let mut stream = tokio::net::TcpStream::connect(&service.address).await.unwrap();
         stream.write_all(first.as_bytes()).await.unwrap();
         Self(stream)
+    }
+
+    async fn write(&mut self, bytes: &[u8]) {
+        use tokio::io::AsyncWriteExt;
+        self.0.write_all(bytes).await.unwrap();
     }
 
     /// A chunk of a chunked body; once the service has refused it may not get through.

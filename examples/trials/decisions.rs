@@ -19,9 +19,9 @@ pub struct Tried {
 
 /// The product's own.
 pub const USUAL: Tried = Tried {
-    accept: 0.99,
+    accept: 0.97,
     unknown_share: 0.5,
-    enough_speech: 4.0,
+    enough_speech: 6.0,
 };
 
 /// The product's policy for this model, with what is tried put in.

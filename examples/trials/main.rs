@@ -65,7 +65,7 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     ensure!(args.threads > 0, "--threads must be at least 1");
-    let config = Config::load(&Sources::of_process(None, vec![("model", args.model.clone())])?)?;
+    let config = Config::load(&Sources::of_process(None, vec![("model", args.model.clone())]))?;
     let found = installed(&config)?;
     let card = found.card(&config.model)?;
     let bench = Bench {

@@ -1,13 +1,12 @@
 //! One door for every container: bytes in, bounded blocks of checked samples out.
 
 use std::fmt;
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::packets::PacketSource;
-use super::pcm::Coding;
 use super::sniff::sniff;
+use super::wav::WavSource;
 use super::{DecodeError, HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, riff};
 use crate::units::{Hertz, Seconds};
 
@@ -97,12 +96,7 @@ pub struct Decoder {
 }
 
 enum Source {
-    Wav {
-        bytes: Vec<u8>,
-        coding: Coding,
-        data: Range<usize>,
-        truncated: bool,
-    },
+    Wav { audio: WavSource, truncated: bool },
     Packets(Box<PacketSource>),
 }
 
@@ -128,6 +122,7 @@ impl Decoder {
             bytes.drain(..tag.min(bytes.len()));
             let packets = PacketSource::open(container, bytes, tag)?;
             let (format, announced) = (packets.format(), packets.announced());
+            check_format(format)?;
             (
                 Source::Packets(Box::new(packets)),
                 format,
@@ -135,7 +130,6 @@ impl Decoder {
                 HEADER_SLACK,
             )
         };
-        check_format(format)?;
         let limit = limits.max_duration;
         if let Some(came) = announced.filter(|came| came.get() > limit.plus(slack).get()) {
             return Err(DecodeError::TooLong {
@@ -195,13 +189,14 @@ impl Decoder {
     fn read_block(&mut self) -> Result<bool, DecodeError> {
         let more = match &mut self.source {
             Source::Packets(packets) => packets.fill(&mut self.block)?,
-            Source::Wav {
-                bytes, coding, data, ..
-            } => {
-                let block = BLOCK_FRAMES * coding.width() * usize::from(self.format.channels);
-                let end = data.end.min(data.start + block);
-                coding.decode(&bytes[data.start..end], &mut self.block);
-                data.start = end;
+            Source::Wav { audio, .. } => {
+                let most = BLOCK_FRAMES * usize::from(self.format.channels);
+                let read = audio.fill(most, &mut self.block);
+                read.map_err(|cause| DecodeError::Damaged {
+                    container: Container::Wav,
+                    frame: self.frames,
+                    cause: cause.to_string(),
+                })?;
                 !self.block.is_empty()
             }
         };
@@ -267,12 +262,12 @@ fn open_wav(bytes: Vec<u8>) -> Result<(Source, Format, Seconds), DecodeError> {
         rate: Hertz(wave.rate),
         channels: wave.channels,
     };
+    // Before the audio is opened: `hound` multiplies rate and channels without a look.
+    check_format(format)?;
     let frames = wave.data.len() / (wave.coding.width() * usize::from(wave.channels));
     let length = seconds(frames as u64, format.rate);
     let source = Source::Wav {
-        bytes,
-        coding: wave.coding,
-        data: wave.data,
+        audio: WavSource::open(bytes, &wave)?,
         truncated: wave.truncated,
     };
     Ok((source, format, length))

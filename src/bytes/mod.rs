@@ -16,10 +16,10 @@ mod error;
 pub mod g711;
 mod opus;
 mod packets;
-mod pcm;
 mod raw;
 mod riff;
 mod sniff;
+mod wav;
 
 pub use decoder::{Container, Decoder, Format, Limits};
 pub use error::DecodeError;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::pcm::Coding;
+use super::g711;
 
 /// How raw call audio is stored, by the contract's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,14 +21,23 @@ pub enum Encoding {
 impl Encoding {
     /// Bytes of one sample of one channel.
     pub const fn bytes_per_sample(self) -> usize {
-        self.coding().width()
+        match self {
+            Self::PcmS16le => 2,
+            Self::Mulaw | Self::Alaw => 1,
+        }
     }
 
-    const fn coding(self) -> Coding {
+    /// Appends the samples of `bytes`, whose full scale is 1; a byte behind the last whole sample is
+    /// left alone.
+    pub(super) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
+        let scaled = |value: i16| f32::from(value) / 32_768.0;
         match self {
-            Self::PcmS16le => Coding::S16,
-            Self::Mulaw => Coding::Mulaw,
-            Self::Alaw => Coding::Alaw,
+            Self::PcmS16le => {
+                let words = bytes.as_chunks::<2>().0.iter();
+                out.extend(words.map(|word| scaled(i16::from_le_bytes(*word))));
+            }
+            Self::Mulaw => out.extend(bytes.iter().map(|&byte| scaled(g711::mulaw_decode(byte)))),
+            Self::Alaw => out.extend(bytes.iter().map(|&byte| scaled(g711::alaw_decode(byte)))),
         }
     }
 }
@@ -38,7 +47,7 @@ impl Encoding {
 /// Law: the samples are the same however the bytes were cut.
 #[derive(Clone)]
 pub struct RawStream {
-    coding: Coding,
+    encoding: Encoding,
     frame_bytes: usize,
     torn: Vec<u8>,
 }
@@ -48,7 +57,7 @@ impl RawStream {
     pub fn new(encoding: Encoding, channels: u16) -> Self {
         let frame_bytes = encoding.bytes_per_sample() * usize::from(channels.max(1));
         Self {
-            coding: encoding.coding(),
+            encoding,
             frame_bytes,
             torn: Vec::with_capacity(frame_bytes),
         }
@@ -65,11 +74,11 @@ impl RawStream {
             if self.torn.len() < self.frame_bytes {
                 return;
             }
-            self.coding.decode(&self.torn, out);
+            self.encoding.decode(&self.torn, out);
             self.torn.clear();
         }
         let whole = bytes.len() - bytes.len() % self.frame_bytes;
-        self.coding.decode(&bytes[..whole], out);
+        self.encoding.decode(&bytes[..whole], out);
         self.torn.extend_from_slice(&bytes[whole..]);
     }
 
@@ -82,7 +91,12 @@ impl RawStream {
 /// Sizes only: the waiting bytes are somebody's voice.
 impl fmt::Debug for RawStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawStream({:?}, {} bytes wait)", self.coding, self.torn.len())
+        write!(
+            f,
+            "RawStream({:?}, {} bytes wait)",
+            self.encoding,
+            self.torn.len()
+        )
     }
 }
 

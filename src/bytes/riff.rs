@@ -5,8 +5,7 @@
 
 use std::ops::Range;
 
-use super::pcm::Coding;
-use super::{Container, DecodeError};
+use super::{Container, DecodeError, Encoding};
 
 /// What a WAV header says, checked.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +20,31 @@ pub(super) struct Wave {
     pub data: Range<usize>,
     /// Whether the header promised more audio than there is.
     pub truncated: bool,
+}
+
+/// How one sample is stored, always little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Integers of 8 (unsigned, 128 is silence), 16, 24 or 32 bits.
+    Integer {
+        /// Bits of a sample.
+        bits: u16,
+    },
+    /// IEEE 754 single precision, full scale is 1.
+    Float,
+    /// G.711.
+    Companded(Encoding),
+}
+
+impl Coding {
+    /// Bytes of one sample of one channel.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Integer { bits } => usize::from(bits / 8),
+            Self::Float => 4,
+            Self::Companded(law) => law.bytes_per_sample(),
+        }
+    }
 }
 
 /// Sizes from here on are the stand-in of a writer that could not know the length when it began:
@@ -124,13 +148,10 @@ fn read_fmt(bytes: &[u8], at: usize, size: u32) -> Result<Fmt, DecodeError> {
         tag = extensible(body, at)?;
     }
     let coding = match (tag, bits) {
-        (1, 8) => Coding::U8,
-        (1, 16) => Coding::S16,
-        (1, 24) => Coding::S24,
-        (1, 32) => Coding::S32,
-        (3, 32) => Coding::F32,
-        (6, 8) => Coding::Alaw,
-        (7, 8) => Coding::Mulaw,
+        (1, 8 | 16 | 24 | 32) => Coding::Integer { bits },
+        (3, 32) => Coding::Float,
+        (6, 8) => Coding::Companded(Encoding::Alaw),
+        (7, 8) => Coding::Companded(Encoding::Mulaw),
         _ => {
             let what = format!("WAV format {tag} ({}) with {bits} bits a sample", codec_name(tag));
             return Err(DecodeError::Unsupported { what, at: at as u64 });

@@ -1,14 +1,35 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
 use crate::units::{DialedNumber, KeyId, PhoneNumber, UserId};
 
+/// What stands under `voxline --help`.
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done
+  1  understood, but it failed, or the answer is no (a refused enrolment, a sick installation)
+  2  not understood: the command line or the configuration is wrong
+
+Output: results on stdout, everything else on stderr. With --json a failure prints {\"error\": \"...\"}.
+
+Settings: defaults, then voxline.toml, then VOXLINE_* in the environment, then flags; the later wins.
+voxline.example.toml shows them all. RUST_LOG=debug says more on stderr.";
+
+/// What stands under `voxline enroll --help`.
+const AFTER_ENROLL: &str = "\
+Exit status 1 also when the enrolment is refused: the answer says why, and nothing of it is kept.";
+
+/// What stands under `voxline identify --help`.
+const AFTER_IDENTIFY: &str = "\
+Exit status 0 whatever the outcome is: identified, unknown or inconclusive.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
-#[command(name = "voxline", version, propagate_version = true)]
+#[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
 pub struct Args {
     #[command(flatten)]
     pub(super) common: Common,
@@ -16,10 +37,12 @@ pub struct Args {
     pub(super) command: Command,
 }
 
-/// Flags that every command takes.
+/// Flags that every command takes. The places are text, not paths: a name that is no Unicode is refused
+/// by the parser instead of being bent into another one.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(super) struct Common {
-    /// Print one JSON document on stdout and nothing else there
+    /// Print JSON on stdout and nothing else there
     #[arg(long, global = true)]
     pub json: bool,
     /// Read settings from this file instead of ./voxline.toml
@@ -27,13 +50,13 @@ pub(super) struct Common {
     pub config: Option<PathBuf>,
     /// Keep the store in this folder [default: ./data]
     #[arg(long, global = true, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub data_dir: Option<String>,
     /// Find the models' cards in this folder [default: beside the program or here]
     #[arg(long, global = true, value_name = "DIR")]
-    pub models_dir: Option<PathBuf>,
+    pub models_dir: Option<String>,
     /// Load ONNX Runtime from this file [default: beside the program or in runtime/]
     #[arg(long, global = true, value_name = "FILE")]
-    pub ort_lib: Option<PathBuf>,
+    pub ort_lib: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,8 +70,10 @@ pub(super) enum Command {
     #[command(subcommand)]
     User(UserCommand),
     /// Enrol a user's voice from recordings
+    #[command(after_help = AFTER_ENROLL)]
     Enroll(EnrollArgs),
     /// Say who speaks in a recording of a call to a number
+    #[command(after_help = AFTER_IDENTIFY)]
     Identify(IdentifyArgs),
     /// Print the embeddings of recordings, one JSON line each
     Embed(EmbedArgs),
@@ -77,12 +102,13 @@ pub(super) enum NumberCommand {
     /// Add a dialed number
     Add {
         /// In E.164, as in +12025550102
+        #[arg(value_name = "E164")]
         number: DialedNumber,
         /// Country whose local spellings its callers use, as in US
-        #[arg(long)]
+        #[arg(long, value_name = "REGION")]
         region: Option<String>,
         /// A name for people
-        #[arg(long)]
+        #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
     /// List the dialed numbers
@@ -94,16 +120,16 @@ pub(super) enum UserCommand {
     /// Add a user to a number's roster
     Add {
         /// The name to show
-        #[arg(long)]
+        #[arg(long, value_name = "TEXT")]
         name: String,
         /// The dialed number
-        #[arg(long)]
+        #[arg(long, value_name = "E164")]
         number: DialedNumber,
         /// A phone of the user; may be given several times
         #[arg(long = "phone", value_name = "E164")]
         phones: Vec<PhoneNumber>,
         /// A PIN of 4 to 8 digits, unique on the number
-        #[arg(long)]
+        #[arg(long, value_name = "DIGITS")]
         pin: Option<String>,
         /// Give the number to this user alone
         #[arg(long)]
@@ -112,12 +138,13 @@ pub(super) enum UserCommand {
     /// List the users of a number
     List {
         /// The dialed number
-        #[arg(long)]
+        #[arg(long, value_name = "E164")]
         number: DialedNumber,
     },
     /// Remove a user and erase their voiceprints everywhere
     Remove {
         /// The user's id
+        #[arg(value_parser = id::<UserId>)]
         id: UserId,
     },
 }
@@ -125,12 +152,12 @@ pub(super) enum UserCommand {
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrollArgs {
     /// The user's id
-    #[arg(long)]
+    #[arg(long, value_name = "ID", value_parser = id::<UserId>)]
     pub user: UserId,
     /// The words the user agreed to
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     pub consent: String,
-    /// Recordings of the user alone: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
+    /// Recordings of the user alone, in one channel: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -138,9 +165,9 @@ pub(super) struct EnrollArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct IdentifyArgs {
     /// The dialed number
-    #[arg(long)]
+    #[arg(long, value_name = "E164")]
     pub number: DialedNumber,
-    /// A recording of the call
+    /// A recording of the call: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
     pub file: PathBuf,
     /// Which channel of a stereo recording holds the caller
     #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
@@ -182,10 +209,10 @@ pub(super) enum KeysCommand {
     /// Create an API key; it is shown once
     Create {
         /// What the key may do: enroll, identify, scores, admin; may be given several times
-        #[arg(long = "scope", required = true, value_delimiter = ',')]
+        #[arg(long = "scope", required = true, value_delimiter = ',', value_name = "SCOPE")]
         scopes: Vec<crate::store::Scope>,
         /// A name for people
-        #[arg(long)]
+        #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
     /// List the keys; never the keys themselves
@@ -193,6 +220,7 @@ pub(super) enum KeysCommand {
     /// Revoke a key at once
     Revoke {
         /// The key's id
+        #[arg(value_parser = id::<KeyId>)]
         id: KeyId,
     },
 }
@@ -200,15 +228,20 @@ pub(super) enum KeysCommand {
 impl Common {
     /// The flags that are settings, by key.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
-        let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let given = [
-            ("data_dir", text(&self.data_dir)),
-            ("models_dir", text(&self.models_dir)),
-            ("ort_lib", text(&self.ort_lib)),
+            ("data_dir", &self.data_dir),
+            ("models_dir", &self.models_dir),
+            ("ort_lib", &self.ort_lib),
         ];
         given
             .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
+            .filter_map(|(key, value)| Some((key, value.clone()?)))
             .collect()
     }
+}
+
+/// An id as the program prints it; the UUID parser's own words would puzzle whoever mistyped one.
+fn id<Id: FromStr>(text: &str) -> Result<Id, &'static str> {
+    text.parse()
+        .map_err(|_| "not an id, as in 0199aaaa-0000-7000-8000-000000000000: copy it from `list`")
 }

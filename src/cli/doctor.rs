@@ -1,5 +1,7 @@
 //! `voxline doctor`: every dependency, its state, and the remedy.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::config::{Config, GalleryChoice};
@@ -7,17 +9,27 @@ use crate::decision::Calibration;
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::store::Store;
-use crate::switchboard::{Installed, installed};
+use crate::switchboard::{Installed, library, models_dir};
 use crate::voiceprint::Card;
 
+use super::fault::whole;
 use super::models;
 use super::output::Output;
+
+/// The whole examination.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Whether nothing is wrong.
+    ok: bool,
+    version: &'static str,
+    findings: Vec<Finding>,
+}
 
 /// One thing that was examined.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
-    /// `ok`, `absent` (nothing wrong, not made yet) or `wrong`.
+    /// `ok`, `absent` (not there or not tried, and not itself at fault) or `wrong`.
     state: &'static str,
     /// Version and place, or what is wrong and the remedy.
     detail: String,
@@ -26,21 +38,20 @@ struct Finding {
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
     let mut findings = vec![store(config).await, gallery(config).await];
     findings.extend(inference(config));
-    let well = findings.iter().all(|finding| finding.state != "wrong");
-    let report =
-        serde_json::json!({ "ok": well, "version": env!("CARGO_PKG_VERSION"), "findings": findings });
+    let report = Report {
+        ok: findings.iter().all(|finding| finding.state != "wrong"),
+        version: env!("CARGO_PKG_VERSION"),
+        findings,
+    };
     output.result(&report, || {
+        // Padded before it is made bold: the codes for bold have no width.
         let line = |found: &Finding| {
-            format!(
-                "{:7}{:18}{}",
-                output.strong(found.state),
-                found.what,
-                found.detail
-            )
+            let state = output.strong(&format!("{:8}", found.state));
+            format!("{state}{:16}{}", found.what, found.detail)
         };
-        findings.iter().map(line).collect::<Vec<_>>().join("\n")
+        report.findings.iter().map(line).collect::<Vec<_>>().join("\n")
     })?;
-    Ok(well)
+    Ok(report.ok)
 }
 
 async fn store(config: &Config) -> Finding {
@@ -70,7 +81,7 @@ async fn store(config: &Config) -> Finding {
                 format!("SQLite {} at {}{privacy}", health.sqlite, path.display()),
             )
         }
-        Err(fault) => wrong(what, &fault),
+        Err(fault) => wrong(what, fault),
     }
 }
 
@@ -82,43 +93,59 @@ async fn gallery(config: &Config) -> Finding {
     match QdrantGallery::connect(settings.clone()) {
         Ok(qdrant) => match qdrant.ready().await {
             Ok(()) => ok(what, format!("Qdrant at {}", settings.url)),
-            Err(fault) => wrong(what, &fault),
+            Err(fault) => wrong(what, fault),
         },
-        Err(fault) => wrong(what, &fault),
+        Err(fault) => wrong(what, fault),
     }
 }
 
+/// The runtime and the models, each by itself: a missing one does not hide what is wrong with another.
 fn inference(config: &Config) -> Vec<Finding> {
-    let found = match installed(config) {
-        Ok(found) => found,
-        Err(fault) => return vec![wrong("installation", &fault)],
+    let (runtime, library) = match runtime(config) {
+        Ok((finding, library)) => (finding, Some(library)),
+        Err(fault) => (wrong("ONNX Runtime", fault), None),
     };
-    let runtime = match Runtime::load(&found.library) {
-        Ok(runtime) => ok(
-            "ONNX Runtime",
-            format!("{} at {}", runtime.version(), found.library.display()),
-        ),
-        Err(fault) => wrong("ONNX Runtime", &fault),
-    };
-    let mut findings = vec![runtime];
-    match found.card(&config.model) {
-        Ok(card) => findings.extend([model(&found, &card), calibration(&card)]),
-        Err(fault) => findings.push(wrong("speaker model", &fault)),
+    let card = models_dir(config).and_then(|folder| {
+        let card = Card::read(&folder.join(config.model.as_str()))?;
+        Ok((folder, card))
+    });
+    match card {
+        Ok((models_dir, card)) => {
+            let found = library.map(|library| Installed { models_dir, library });
+            vec![runtime, model(found.as_ref(), &card), calibration(&card)]
+        }
+        Err(fault) => vec![runtime, wrong("speaker model", fault)],
     }
-    findings
 }
 
-fn model(found: &Installed, card: &Card) -> Finding {
+fn runtime(config: &Config) -> anyhow::Result<(Finding, PathBuf)> {
+    let library = library(config)?;
+    let version = Runtime::load(&library)?.version();
+    let detail = format!("{version} at {}", library.display());
+    Ok((ok("ONNX Runtime", detail), library))
+}
+
+fn model(found: Option<&Installed>, card: &Card) -> Finding {
+    let what = "speaker model";
+    let Some(found) = found else {
+        return match card.check_files() {
+            Ok(()) => Finding {
+                what,
+                state: "absent",
+                detail: format!(
+                    "{}: its files are right; it loads once ONNX Runtime does",
+                    card.id()
+                ),
+            },
+            Err(fault) => wrong(what, fault),
+        };
+    };
     match models::check(found, card) {
         Ok(()) => ok(
-            "speaker model",
+            what,
             format!("{} ({}), with Silero VAD", card.id(), card.source()),
         ),
-        Err(fault) => Finding {
-            what: "speaker model",
-            state: "wrong",
-            detail: format!("{fault:#}"),
-        },
+        Err(fault) => wrong(what, fault),
     }
 }
 
@@ -128,7 +155,7 @@ fn calibration(card: &Card) -> Finding {
             "calibration",
             format!("{}: {}", calibration.id, calibration.fitted_on),
         ),
-        Err(fault) => wrong("calibration", &fault),
+        Err(fault) => wrong("calibration", fault),
     }
 }
 
@@ -140,10 +167,10 @@ fn ok(what: &'static str, detail: String) -> Finding {
     }
 }
 
-fn wrong(what: &'static str, fault: &dyn std::error::Error) -> Finding {
+fn wrong(what: &'static str, fault: impl Into<anyhow::Error>) -> Finding {
     Finding {
         what,
         state: "wrong",
-        detail: fault.to_string(),
+        detail: whole(&fault.into()),
     }
 }

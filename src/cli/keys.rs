@@ -28,7 +28,7 @@ pub(super) async fn run(command: KeysCommand, store: &Store, output: Output) -> 
             };
             output.result(&created, || token.reveal().to_owned())?;
             if !output.is_json() {
-                eprintln!("This is the only time the key is shown: keep it in a safe place.");
+                Output::note("This is the only time the key is shown: keep it in a safe place.");
             }
         }
         KeysCommand::List => {

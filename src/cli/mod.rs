@@ -5,6 +5,7 @@
 
 mod args;
 mod doctor;
+mod fault;
 mod keys;
 mod models;
 mod output;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Faults, Sources};
+use crate::config::{Config, Fault, Faults, Sources};
 use crate::store::Store;
 use crate::switchboard::{OpenError, Switchboard};
 
@@ -27,17 +28,16 @@ use output::Output;
 
 /// Does what was typed.
 pub fn run(args: Args) -> ExitCode {
-    let serving = matches!(args.command, Command::Serve(_));
-    start_log(serving);
     let output = Output::new(args.common.json);
-    let config = match configure(&args.common, &args.command) {
-        Ok(config) => config,
-        Err(faults) => return report(output, &faults.into(), ExitCode::from(2)),
-    };
-    match act(args.command, config, output) {
+    let serving = matches!(args.command, Command::Serve(_));
+    let config = start_log(serving).and_then(|()| configure(&args.common, &args.command));
+    let done = config
+        .map_err(anyhow::Error::from)
+        .and_then(|config| act(args.command, config, output));
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(fault) => report(output, &fault, ExitCode::FAILURE),
+        Err(fault) => fault::report(output, &fault),
     }
 }
 
@@ -49,7 +49,7 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
         Command::Enroll(_) | Command::Identify(_) => flags.push(("inference.threads", "1".to_owned())),
         _ => {}
     }
-    Config::load(&Sources::of_process(common.config.as_deref(), flags)?)
+    Config::load(&Sources::of_process(common.config.as_deref(), flags))
 }
 
 /// `Ok(false)` when the command was carried out and its answer is no: a refused enrolment, a sick
@@ -79,26 +79,28 @@ async fn board(config: &Config) -> Result<Switchboard, OpenError> {
     Switchboard::open(config).await
 }
 
-/// Prints a fault where both a person and a program find it.
-fn report(output: Output, fault: &anyhow::Error, status: ExitCode) -> ExitCode {
-    eprintln!("voxline: {fault:#}");
-    if output.is_json() {
-        // Nothing is left to do if even this cannot be printed.
-        let _ = Output::json_line(&serde_json::json!({ "error": format!("{fault:#}") }));
-    }
-    status
-}
-
-fn start_log(serving: bool) {
+/// Starts the log on stderr: `RUST_LOG` says how much of it, and is a setting like any other.
+fn start_log(serving: bool) -> Result<(), Faults> {
     let usual = if serving {
         "info,ort=warn,sqlx=warn"
     } else {
         "warn,ort=error"
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let asked = std::env::var_os("RUST_LOG").filter(|asked| !asked.is_empty());
+    let filter = match asked {
+        None => EnvFilter::new(usual),
+        Some(asked) => EnvFilter::try_new(asked.to_string_lossy()).map_err(|cause| {
+            Faults(vec![Fault {
+                what: "RUST_LOG".to_owned(),
+                why: format!("{cause}: give it a level, as in debug, or levels by module, as in {usual}"),
+            }])
+        })?,
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(output::coloured(&std::io::stderr()))
         .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first log.
     let _ = log.try_init();
+    Ok(())
 }

@@ -1,13 +1,13 @@
 //! `voxline models`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::onnx::Runtime;
-use crate::switchboard::{Installed, installed};
+use crate::switchboard::{Installed, installed, models_dir};
 use crate::voiceprint::{Card, CardError, Extractor, ModelId};
 
 use super::args::ModelsCommand;
@@ -33,14 +33,20 @@ pub(super) struct Listed {
 }
 
 pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
-    let found = installed(config)?;
     match command {
         ModelsCommand::List => {
-            let models = list(&found, &config.model)?;
-            output.result(&models, || models.iter().map(line).collect::<Vec<_>>().join("\n"))?;
-            Ok(true)
+            let (models, faults) = list(&models_dir(config)?, &config.model)?;
+            output.result(&models, || match models.as_slice() {
+                [] => "no models; `make provision` in the project fetches them".to_owned(),
+                models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
+            })?;
+            faults
+                .iter()
+                .for_each(|fault| Output::complain(&fault.to_string()));
+            Ok(faults.is_empty())
         }
         ModelsCommand::Check { id } => {
+            let found = installed(config)?;
             let id = id.map_or_else(|| config.model.clone(), ModelId::new);
             let card = found.card(&id)?;
             check(&found, &card)?;
@@ -76,15 +82,22 @@ pub(super) fn check(found: &Installed, card: &Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(found: &Installed, in_use: &ModelId) -> anyhow::Result<Vec<Listed>> {
-    let folder = &found.models_dir;
+/// The speaker models of a folder, and the cards in it that cannot be read.
+fn list(folder: &Path, in_use: &ModelId) -> anyhow::Result<(Vec<Listed>, Vec<CardError>)> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut ids: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    ids.sort();
-    // Folders whose card is no speaker model's (the speech detector's) are not listed.
-    let cards = ids.iter().filter_map(|path| Card::read(path).ok());
-    Ok(cards.map(|card| listed(&card, in_use)).collect())
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    // The speech detector has a card of its own kind.
+    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
+    let (mut models, mut faults) = (Vec::new(), Vec::new());
+    for path in folders {
+        match Card::read(&path) {
+            Ok(card) => models.push(listed(&card, in_use)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Ok((models, faults))
 }
 
 fn listed(card: &Card, in_use: &ModelId) -> Listed {

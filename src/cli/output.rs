@@ -41,6 +41,16 @@ impl Output {
         print_line(&serde_json::to_string(document)?)
     }
 
+    /// Tells a person what went wrong.
+    pub(super) fn complain(fault: &str) {
+        Self::note(&format!("voxline: {fault}"));
+    }
+
+    /// Tells a person something beside the result. A stderr that nobody reads is nothing to fail over.
+    pub(super) fn note(text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
     /// A spinner while something of unknown length goes on; nothing when nobody watches.
     pub(super) fn spinner(self, message: &str) -> ProgressBar {
         let spinner = self
@@ -62,8 +72,7 @@ impl Output {
 
     /// `text` in bold, on a terminal.
     pub(super) fn strong(self, text: &str) -> String {
-        let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        if colours && !self.json {
+        if !self.json && coloured(&std::io::stdout()) {
             format!("\u{1b}[1m{text}\u{1b}[0m")
         } else {
             text.to_owned()
@@ -76,6 +85,11 @@ impl Output {
         }
         bar
     }
+}
+
+/// Whether `stream` may carry colours: a terminal does, unless its owner wants none (<https://no-color.org>).
+pub(super) fn coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
 }
 
 /// Prints a line on stdout; a reader who has gone away (`| head`) is no fault of ours.

@@ -10,13 +10,14 @@ use crate::bytes::Limits;
 use crate::config::Config;
 use crate::engine::Analyst;
 use crate::onnx::Runtime;
-use crate::samples::{self, RATE};
-use crate::switchboard::{ClipBytes, EnrolmentReport, Identification, Switchboard, installed};
+use crate::samples::{self, RATE, SamplesError};
+use crate::switchboard::{BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard, installed};
 use crate::units::Seconds;
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
 
 use super::args::{EmbedArgs, EnrollArgs, IdentifyArgs};
+use super::fault::whole;
 use super::output::Output;
 
 pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
@@ -29,7 +30,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
     let spinner = output.spinner("listening to the recordings");
     let report = board.enrol(&admitted, args.user, &args.consent, clips).await;
     spinner.finish_and_clear();
-    let report = report?;
+    let report = report.map_err(without_channel)?;
     output.result(&report, || enrolment_text(&report, output))?;
     Ok(report.accepted)
 }
@@ -46,10 +47,26 @@ pub(super) async fn identify(
         .await?;
     if args.stream {
         said.iter().try_for_each(Output::json_line)?;
-    } else if let Some(last) = said.last() {
+    } else {
+        let last = said.last();
+        let last = last.context("a recording always ends in an identification. This is a bug.")?;
         output.result(last, || identification_text(last, output))?;
     }
     Ok(true)
+}
+
+/// An enrolment has no `--channel`: what it is told must not send anybody looking for one.
+fn without_channel(fault: BoardError) -> anyhow::Error {
+    match fault {
+        BoardError::Shape {
+            name,
+            cause: SamplesError::ChannelNeeded,
+        } => anyhow::anyhow!(
+            "{name}: two channels: an enrolment takes recordings of the user alone, in one channel; \
+             extract the user's channel to a file of its own"
+        ),
+        other => other.into(),
+    }
 }
 
 /// One line of `voxline embed`.
@@ -86,7 +103,11 @@ pub(super) fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow
             })?,
             Err(fault) => {
                 all_done = false;
-                bar.suspend(|| eprintln!("voxline: {fault:#}"));
+                let said = whole(&fault);
+                bar.suspend(|| Output::complain(&said));
+                if output.is_json() {
+                    Output::json_line(&serde_json::json!({ "file": file, "error": said }))?;
+                }
             }
         }
         bar.inc(1);

@@ -65,15 +65,15 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "decision.accept",
-        "posterior needed to name a caller (default 0.99)",
+        "posterior needed to name a caller (default 0.97)",
     ),
     (
         "decision.reject",
-        "posterior of nobody at which a caller is unknown early (default 0.99)",
+        "posterior of nobody at which a caller is unknown early (default 0.97)",
     ),
     (
         "decision.enough_speech_seconds",
-        "speech after which a caller not named is unknown (default 4)",
+        "speech after which a caller not named is unknown (default 6)",
     ),
     (
         "enrollment.minimum_speech_seconds",
@@ -246,6 +246,7 @@ mod tests {
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
             flags: flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect(),
+            unreadable: Vec::new(),
         }
     }
 
@@ -306,5 +307,61 @@ mod tests {
             faults.contains("voxline.toml") && faults.contains("line 1"),
             "{faults}"
         );
+    }
+
+    /// The example with the `#` taken off its settings (a `#` with no space behind it), without those
+    /// that have no default of their own and stand there as an illustration.
+    fn example(without: &[&str]) -> String {
+        let file = include_str!("../../voxline.example.toml");
+        let setting = |line: &&str| !line.starts_with("# ") && !line.is_empty();
+        let bare = file
+            .lines()
+            .filter(setting)
+            .map(|line| line.trim_start_matches('#'));
+        let named = |line: &str| line.split_once(" =").map(|(key, _)| key.to_owned());
+        let kept = bare.filter(|line| named(line).is_none_or(|key| !without.contains(&key.as_str())));
+        kept.collect::<Vec<_>>().join("\n")
+    }
+
+    const WITHOUT_DEFAULT: &[&str] = &[
+        "models_dir",
+        "ort_lib",
+        "public_url",
+        "threads",
+        "qdrant_url",
+        "qdrant_api_key",
+        "auth_token",
+    ];
+
+    #[test]
+    fn the_example_is_a_valid_configuration_with_every_setting_there_is() {
+        let file = example(&[]);
+        Config::load(&sources(&file, &[], &[])).unwrap();
+        let table: toml::Table = file.parse().unwrap();
+        for (key, _) in KEYS {
+            let found = key
+                .split('.')
+                .try_fold(toml::Value::Table(table.clone()), |at, name| {
+                    at.get(name).cloned()
+                });
+            assert!(found.is_some(), "`{key}` is not in voxline.example.toml");
+        }
+    }
+
+    #[test]
+    fn the_example_states_the_defaults() {
+        let defaults = format!("{:?}", Config::load(&Sources::default()).unwrap());
+        let stated = Config::load(&sources(&example(WITHOUT_DEFAULT), &[], &[])).unwrap();
+        assert_eq!(format!("{stated:?}"), defaults);
+        // As it is shipped it says nothing at all.
+        let shipped = include_str!("../../voxline.example.toml");
+        let shipped = Config::load(&sources(shipped, &[], &[])).unwrap();
+        assert_eq!(format!("{shipped:?}"), defaults);
+        // With Qdrant chosen, what it adds is at its default too.
+        let address = ("VOXLINE_GALLERY_QDRANT_URL", "http://127.0.0.1:6334");
+        let qdrant = ("gallery.backend", "qdrant");
+        let plain = Config::load(&sources("", &[address], &[qdrant])).unwrap();
+        let stated = Config::load(&sources(&example(WITHOUT_DEFAULT), &[address], &[qdrant])).unwrap();
+        assert_eq!(format!("{stated:?}"), format!("{plain:?}"));
     }
 }

@@ -12,6 +12,9 @@ const PREFIX: &str = "VOXLINE_";
 /// Variables that tests read; they configure nothing.
 const TEST_PREFIX: &str = "VOXLINE_TEST_";
 
+/// The variable by which every program that loads ONNX Runtime through `ort` finds it.
+const ORT_VARIABLE: &str = "ORT_DYLIB_PATH";
+
 /// Everything that may say something about the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -21,6 +24,8 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// Flags, by key.
     pub flags: Vec<(&'static str, String)>,
+    /// What could not even be read: listed before everything else that is wrong.
+    pub unreadable: Vec<Fault>,
 }
 
 /// One thing that is wrong.
@@ -55,26 +60,36 @@ impl std::error::Error for Faults {}
 impl Sources {
     /// The process's own environment and `file`, or `./voxline.toml` when no file is named and that is
     /// there.
-    ///
-    /// # Errors
-    /// [`Faults`] when a named file cannot be read.
-    pub fn of_process(file: Option<&Path>, flags: Vec<(&'static str, String)>) -> Result<Self, Faults> {
-        let usual = Path::new("voxline.toml");
-        let path = file.or_else(|| usual.is_file().then_some(usual));
-        let file = path.map(|path| match std::fs::read_to_string(path) {
-            Ok(text) => Ok((path.to_owned(), text)),
-            Err(cause) => Err(Faults(vec![Fault {
-                what: path.display().to_string(),
-                why: format!("cannot be read: {cause}"),
-            }])),
-        });
-        let environment = std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Self {
-            file: file.transpose()?,
-            environment: environment.collect(),
+    pub fn of_process(file: Option<&Path>, flags: Vec<(&'static str, String)>) -> Self {
+        let mut sources = Self {
             flags,
-        })
+            ..Self::default()
+        };
+        let usual = Path::new("voxline.toml");
+        if let Some(path) = file.or_else(|| usual.exists().then_some(usual)) {
+            match std::fs::read_to_string(path) {
+                Ok(text) => sources.file = Some((path.to_owned(), text)),
+                Err(cause) => sources.unreadable.push(Fault {
+                    what: path.display().to_string(),
+                    why: format!("cannot be read: {cause}"),
+                }),
+            }
+        }
+        for (variable, value) in std::env::vars_os() {
+            // A name that is no text cannot be one of ours.
+            let Ok(variable) = variable.into_string() else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => sources.environment.push((variable, value)),
+                Err(_) if is_ours(&variable) => sources.unreadable.push(Fault {
+                    what: variable,
+                    why: "is not valid UTF-8".to_owned(),
+                }),
+                Err(_) => {}
+            }
+        }
+        sources
     }
 }
 
@@ -94,7 +109,7 @@ impl Reader {
     pub(super) fn open(sources: &Sources) -> Self {
         let mut reader = Self {
             given: BTreeMap::new(),
-            faults: Vec::new(),
+            faults: sources.unreadable.clone(),
         };
         if let Some((path, text)) = &sources.file {
             reader.take_file(path, text);
@@ -240,14 +255,14 @@ impl Reader {
     }
 
     fn take_variable(&mut self, variable: &str, value: &str) {
-        if variable == "ORT_DYLIB_PATH" {
+        if !is_ours(variable) {
+            return;
+        }
+        if variable == ORT_VARIABLE {
             self.given.entry("ort_lib").or_insert(Given {
                 value: value.to_owned(),
                 origin: variable.to_owned(),
             });
-            return;
-        }
-        if !variable.starts_with(PREFIX) || variable.starts_with(TEST_PREFIX) {
             return;
         }
         let key = KEYS
@@ -294,6 +309,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether an environment variable is meant for this program.
+fn is_ours(variable: &str) -> bool {
+    variable == ORT_VARIABLE || (variable.starts_with(PREFIX) && !variable.starts_with(TEST_PREFIX))
 }
 
 /// The environment variable of a key.

@@ -101,15 +101,21 @@ impl Runtime {
         &self.library
     }
 
-    /// The library's version and build, in its own words.
+    /// The library's version, as in `1.31.1`: from the build line it carries where that names a release,
+    /// else from its file's name; the build line itself where neither tells.
     pub fn version(&self) -> String {
-        // "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=…, build type=…": the branch says it.
+        // `ort` asks the library for its version when it loads it, and keeps the answer to itself.
         let info = ort::info();
-        let branch = info.split(['=', ',']).find(|part| part.starts_with("rel-"));
-        branch.map_or_else(
-            || info.to_owned(),
-            |branch| branch.trim_start_matches("rel-").to_owned(),
-        )
+        let file = self.library.canonicalize();
+        let file = file.as_deref().unwrap_or(&self.library);
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        release_of_build(info)
+            .or_else(|| release_of_name(name))
+            .unwrap_or(info)
+            .to_owned()
     }
 
     /// Loads a model file, with its external weights beside it, for use by one thread.
@@ -136,6 +142,21 @@ impl Runtime {
             }),
         }
     }
+}
+
+/// The release in "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=…", if it was built from one.
+fn release_of_build(info: &str) -> Option<&str> {
+    info.split(['=', ',']).find_map(|part| part.strip_prefix("rel-"))
+}
+
+/// The release in `libonnxruntime.so.1.31.1` or `libonnxruntime.1.31.1.dylib`.
+fn release_of_name(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("libonnxruntime.")?;
+    let release = rest.strip_prefix("so.").or_else(|| rest.strip_suffix(".dylib"))?;
+    let dotted = release
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    dotted.then_some(release)
 }
 
 /// What a graph declares of one input or output.
@@ -237,5 +258,26 @@ fn element_name(element: TensorElementType) -> String {
         TensorElementType::Float32 => "float32".to_owned(),
         TensorElementType::Int64 => "int64".to_owned(),
         other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_read_from_the_build_line_or_from_the_files_name_and_never_guessed() {
+        let line = "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=6af1a93, build type=Release";
+        assert_eq!(release_of_build(line), Some("1.31.1"));
+        assert_eq!(release_of_build(&line.replace("rel-1.31.1", "HEAD")), None);
+        assert_eq!(release_of_name("libonnxruntime.so.1.31.1"), Some("1.31.1"));
+        assert_eq!(release_of_name("libonnxruntime.1.31.1.dylib"), Some("1.31.1"));
+        for unnumbered in [
+            "libonnxruntime.so",
+            "libonnxruntime.dylib",
+            "libonnxruntime.so.old",
+        ] {
+            assert_eq!(release_of_name(unnumbered), None, "{unnumbered}");
+        }
     }
 }

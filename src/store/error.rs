@@ -133,7 +133,8 @@ pub enum StoreError {
     },
     /// The same recording was already enrolled for this user.
     #[error(
-        "clip {clip} is the recording already enrolled on {enrolled_at}: record a new one, the same audio twice adds nothing"
+        "clip {clip} is the recording already enrolled on {}: record a new one, the same audio twice adds nothing",
+        .enrolled_at.date()
     )]
     DuplicateClip {
         /// Which clip of the enrolment, counted from 1.

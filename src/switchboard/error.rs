@@ -49,7 +49,7 @@ pub enum OpenError {
 #[derive(Debug, Error)]
 pub enum BoardError {
     /// The dialed number is not one of ours.
-    #[error("{} is not a number of this deployment; add it with `voxline number add {}`", .0.as_e164(), .0.as_e164())]
+    #[error("{0:?} is not a number of this deployment; add it with `voxline number add`")]
     UnknownNumber(DialedNumber),
     /// There is no such user.
     #[error("there is no user {0}; `voxline user list --number N` shows who there is")]

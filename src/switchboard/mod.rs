@@ -20,6 +20,6 @@ pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use identify::ClipBytes;
 pub use keeper::{Keeper, Roster};
-pub use open::{Installed, Switchboard, installed};
+pub use open::{Installed, Switchboard, installed, library, models_dir};
 
 pub use crate::verdict::Identification;

@@ -49,22 +49,41 @@ pub struct Installed {
 /// # Errors
 /// [`OpenError::Missing`] saying what was looked for, where, and how to get it.
 pub fn installed(config: &Config) -> Result<Installed, OpenError> {
-    let home = Home::find(config);
-    let missing = |what, flag| {
-        move |looked_in: &[PathBuf]| OpenError::Missing {
-            what,
-            looked_in: looked_in.to_vec(),
-            flag,
-        }
-    };
-    let models_dir = home
-        .models()
-        .map_err(missing("the folder with the models' cards", "--models-dir"))?;
-    let library = home.library().map_err(missing("ONNX Runtime", "--ort-lib"))?;
     Ok(Installed {
-        models_dir: models_dir.to_owned(),
-        library: library.to_owned(),
+        models_dir: models_dir(config)?,
+        library: library(config)?,
     })
+}
+
+/// Finds the models' folder.
+///
+/// # Errors
+/// [`OpenError::Missing`].
+pub fn models_dir(config: &Config) -> Result<PathBuf, OpenError> {
+    let home = Home::find(config);
+    let what = "the folder with the models' cards";
+    home.models()
+        .map(Path::to_owned)
+        .map_err(|looked_in| missing(what, looked_in, "--models-dir"))
+}
+
+/// Finds ONNX Runtime.
+///
+/// # Errors
+/// [`OpenError::Missing`].
+pub fn library(config: &Config) -> Result<PathBuf, OpenError> {
+    let home = Home::find(config);
+    home.library()
+        .map(Path::to_owned)
+        .map_err(|looked_in| missing("ONNX Runtime", looked_in, "--ort-lib"))
+}
+
+fn missing(what: &'static str, looked_in: &[PathBuf], flag: &'static str) -> OpenError {
+    OpenError::Missing {
+        what,
+        looked_in: looked_in.to_vec(),
+        flag,
+    }
 }
 
 impl Installed {

@@ -1,6 +1,14 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod cli;
+mod engine;
 mod gallery;
+mod goldens;
+mod listener;
+mod models;
 mod serving;
+mod speech;
 mod store;
+mod support;
+mod switchboard;

@@ -1,0 +1,217 @@
+//! What each command prints: with `--json` the contract's documents, otherwise text for a person.
+
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn numbers_are_printed_as_they_were_added() {
+    let site = Site::new();
+    let added = site.json(&["number", "add", NUMBER, "--region", "us", "--name", "Office"]);
+    let names = (&added["number"], &added["region"], &added["name"]);
+    assert_eq!(names, (&json!(NUMBER), &json!("US"), &json!("Office")));
+    assert_eq!(site.json(&["number", "list"]), json!([added]));
+    let listed = site.run(&["number", "list"]).stdout;
+    assert_eq!(listed, "+12025550102  0 users  Office\n");
+}
+
+#[test]
+fn a_user_is_printed_with_everything_but_the_pin() {
+    let site = Site::with_number();
+    let pin = "48213579";
+    let typed = [
+        "user",
+        "add",
+        "--name",
+        "Alice",
+        "--number",
+        NUMBER,
+        "--phone",
+        "+12025550147",
+        "--pin",
+        pin,
+    ];
+    let log = ("RUST_LOG", "trace");
+    let mut command = site.command(&[&typed[..], &["--json"]].concat());
+    command.env(log.0, log.1);
+    let said = said(command);
+    assert_eq!(said.status, 0, "{said:?}");
+    for secret in [pin, NUMBER, "+12025550147"] {
+        assert!(!said.stderr.contains(secret), "{secret} in {}", said.stderr);
+    }
+    let user = said.document();
+    let contract = [
+        "created_at",
+        "enrolled",
+        "exclusive",
+        "id",
+        "name",
+        "numbers",
+        "phones",
+    ];
+    assert_eq!(fields(&user), contract);
+    assert_eq!(
+        (&user["numbers"], &user["phones"]),
+        (&json!([NUMBER]), &json!(["+12025550147"]))
+    );
+    assert_eq!(
+        (&user["exclusive"], &user["enrolled"]),
+        (&json!(false), &json!(false))
+    );
+
+    assert_eq!(site.json(&["user", "list", "--number", NUMBER]), json!([user]));
+    let people = site.run(&["user", "list", "--number", NUMBER]);
+    assert!(!said.all().contains(pin) && !people.all().contains(pin));
+
+    let id = user["id"].as_str().unwrap();
+    let receipt = site.json(&["user", "remove", id]);
+    assert_eq!(
+        (&receipt["user_id"], &receipt["voiceprints_erased"]),
+        (&json!(id), &json!(0))
+    );
+    assert_eq!(site.json(&["user", "list", "--number", NUMBER]), json!([]));
+}
+
+#[test]
+fn a_key_is_shown_once_and_never_again() {
+    let site = Site::new();
+    let created = site.json(&[
+        "keys", "create", "--scope", "enroll", "--scope", "identify", "--name", "web",
+    ]);
+    let key = created["key"].as_str().unwrap();
+    assert!(key.starts_with("vx_"));
+    assert_eq!(
+        (&created["scopes"], &created["name"]),
+        (&json!(["enroll", "identify"]), &json!("web"))
+    );
+
+    let plain = site.run(&["keys", "create", "--scope", "admin"]);
+    let second = plain.stdout.trim_end();
+    // The key alone on stdout, so that a script can keep it; what is said about it is not part of it.
+    assert!(second.starts_with("vx_") && !second.contains(char::is_whitespace));
+    assert!(plain.stderr.contains("only time") && !plain.stderr.contains(second));
+
+    let id = created["id"].as_str().unwrap();
+    let revoked = site.json(&["keys", "revoke", id]);
+    assert_eq!(revoked, json!({ "id": id, "revoked": true }));
+    let listed = [site.run(&["keys", "list"]), site.run(&["keys", "list", "--json"])];
+    for said in &listed {
+        assert!(
+            !said.all().contains(key) && !said.all().contains(second),
+            "{said:?}"
+        );
+    }
+    let keys = listed[1].document();
+    let states: Vec<bool> = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["revoked_at"].is_null())
+        .collect();
+    assert_eq!(states, [false, true]);
+}
+
+#[test]
+fn models_are_listed_with_state_size_hash_and_licence() {
+    let site = Site::new();
+    let models = site.json(&["models", "list"]);
+    let model = &models[0];
+    assert_eq!(
+        (&model["id"], &model["state"], &model["licence"], &model["in_use"]),
+        (
+            &json!("ge2e"),
+            &json!("ready"),
+            &json!("Apache-2.0"),
+            &json!(true)
+        )
+    );
+    assert!(model["bytes"].as_u64().unwrap() > 17_000_000);
+    assert_eq!(model["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(&site.json(&["models", "check"]), model);
+    // Listing loads nothing, so it works without the runtime.
+    assert_eq!(
+        site.json(&["--ort-lib", "/nonexistent", "models", "list"]),
+        models
+    );
+}
+
+#[test]
+fn the_doctor_names_the_version_of_everything_and_leaves_no_trace() {
+    let site = Site::new();
+    let report = site.json(&["doctor"]);
+    assert_eq!(
+        (&report["ok"], &report["version"]),
+        (&json!(true), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let findings = report["findings"].as_array().unwrap();
+    let states: Vec<(&str, &str)> = findings
+        .iter()
+        .map(|found| (found["what"].as_str().unwrap(), found["state"].as_str().unwrap()))
+        .collect();
+    let well = ["gallery", "ONNX Runtime", "speaker model", "calibration"].map(|what| (what, "ok"));
+    assert_eq!(states, [&[("store", "absent")], &well[..]].concat());
+    let runtime = findings[2]["detail"].as_str().unwrap();
+    let (version, _) = runtime.split_once(" at ").unwrap();
+    assert!(
+        version.split('.').all(|part| part.parse::<u32>().is_ok()),
+        "{runtime}"
+    );
+    assert_eq!(std::fs::read_dir(site.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_doctor_looks_at_everything_even_when_something_is_missing() {
+    let site = Site::new();
+    let said = site.run(&["--ort-lib", "/nonexistent", "doctor", "--json"]);
+    assert_eq!(said.status, 1);
+    let report = said.document();
+    let state = |at: usize| report["findings"][at]["state"].as_str().unwrap();
+    assert_eq!([2, 3, 4].map(state), ["wrong", "absent", "ok"]);
+    let remedy = report["findings"][2]["detail"].as_str().unwrap();
+    assert!(
+        remedy.contains("/nonexistent") && remedy.contains("make provision"),
+        "{remedy}"
+    );
+}
+
+#[test]
+fn help_says_what_an_exit_status_means() {
+    let site = Site::new();
+    let help = site.run(&["--help"]);
+    assert_eq!(help.status, 0);
+    for part in [
+        "Exit status:\n  0  done",
+        "  2  not understood",
+        "voxline.example.toml",
+    ] {
+        assert!(help.stdout.contains(part), "{part} is not in:\n{}", help.stdout);
+    }
+    for command in [
+        "enroll", "identify", "embed", "doctor", "number", "user", "keys", "models", "serve",
+    ] {
+        let help = site.run(&[command, "--help"]);
+        assert_eq!((help.status, help.stderr.as_str()), (0, ""), "{command}");
+    }
+    assert!(
+        site.run(&["--version"])
+            .stdout
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn a_reader_who_has_gone_away_is_no_fault_and_a_full_disk_is_one() {
+    let site = Site::with_number();
+    let mut command = site.command(&["number", "list"]);
+    command.stdout(std::fs::File::create("/dev/full").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"));
+
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = site.command(&["number", "list"]);
+    command.stdout(writer);
+    let output = command.output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}

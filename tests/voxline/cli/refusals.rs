@@ -1,0 +1,289 @@
+//! Bad input: each with its message and its exit status.
+
+use super::*;
+
+/// Refused with `--json`: the same message on stderr and, as the one document, on stdout.
+fn refused(site: &Site, args: &[&str], status: i32, part: &str) {
+    let said = site.run(&[args, &["--json"]].concat());
+    assert_eq!(said.status, status, "{args:?}: {said:?}");
+    let message = said
+        .stderr
+        .strip_prefix("voxline: ")
+        .unwrap_or_else(|| panic!("{said:?}"));
+    assert!(message.contains(part), "{args:?}: {part} is not in: {message}");
+    for number in [NUMBER, OTHER_NUMBER, NOBODYS_NUMBER] {
+        assert!(!message.contains(number), "{args:?}: a number in {message}");
+    }
+    let document = serde_json::json!({ "error": message.trim_end() });
+    assert_eq!(said.document(), document, "{args:?}");
+}
+
+/// What the parser of the command line refuses: a usage message on stderr, status 2, nothing on stdout.
+fn misread(site: &Site, args: &[&str], part: &str) {
+    let said = site.run(args);
+    assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{args:?}: {said:?}");
+    assert!(
+        said.stderr.contains(part),
+        "{args:?}: {part} is not in: {}",
+        said.stderr
+    );
+}
+
+#[test]
+fn what_is_no_recording_is_refused_with_the_reason() {
+    let site = Site::with_number();
+    let nan: Vec<u8> = [0.0, 0.1, f32::NAN, 0.0]
+        .iter()
+        .flat_map(|s| s.to_le_bytes())
+        .collect();
+    let pcm = |rate, channels| wav(1, 16, rate, channels, &[1; 4_200], 4_200);
+    let cut = &wav(1, 16, 8_000, 1, &[], 0)[..30];
+    let half = wav(1, 16, 8_000, 1, &[], 16_000);
+    let cases: [(&str, &[u8], &str); 9] = [
+        ("empty.wav", b"", "empty input"),
+        (
+            "text.wav",
+            b"Dear Sir or Madam, please find",
+            "not audio: byte 0 begins like text",
+        ),
+        ("cut.wav", cut, "the 'fmt ' chunk has 10 bytes of at least 16"),
+        ("nothing.wav", &half, "a header and no audio"),
+        (
+            "slow.wav",
+            &pcm(4_000, 1),
+            "a sampling rate of 4000 Hz: 8000 Hz to 48000 Hz are accepted",
+        ),
+        ("fast.wav", &pcm(96_000, 1), "a sampling rate of 96000 Hz"),
+        ("seven.wav", &pcm(8_000, 7), "7 channels: one or two are accepted"),
+        (
+            "stereo.wav",
+            &pcm(8_000, 2),
+            "two channels: say which one holds the caller with --channel 0",
+        ),
+        (
+            "nan.wav",
+            &wav(3, 32, 8_000, 1, &nan, 16),
+            "sample 2 is not a finite number",
+        ),
+    ];
+    for (name, bytes, part) in cases {
+        let file = site.file(name, bytes);
+        refused(&site, &["identify", "--number", NUMBER, &file], 1, part);
+    }
+    refused(
+        &site,
+        &["identify", "--number", NUMBER, "nowhere.wav"],
+        1,
+        "nowhere.wav cannot be opened: No such file",
+    );
+    refused(
+        &site,
+        &["identify", "--number", NUMBER, "data"],
+        1,
+        "data cannot be read: Is a directory",
+    );
+    let stereo = site.file("stereo.wav", &silence(2, 1));
+    let heard = site.json(&["identify", "--number", NUMBER, "--channel", "1", &stereo]);
+    assert_eq!(heard["outcome"], "inconclusive");
+}
+
+#[test]
+fn two_hours_and_a_hundred_megabytes_are_refused_before_they_are_decoded() {
+    let site = Site::with_number();
+    // Holes in a file cost no disk.
+    let long = site.file("long.wav", &wav(7, 8, 8_000, 1, &[], 57_600_000));
+    let grow = |path: &str, to| {
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(to).unwrap();
+    };
+    grow(&long, 44 + 57_600_000);
+    refused(
+        &site,
+        &["identify", "--number", NUMBER, &long],
+        1,
+        "2:00:00 of audio; the limit is 0:30:00",
+    );
+    grow(&long, 100 << 20);
+    refused(
+        &site,
+        &["identify", "--number", NUMBER, &long],
+        1,
+        "bytes of input; the limit is 67108864 bytes",
+    );
+}
+
+#[test]
+fn who_and_what_is_not_here_is_refused() {
+    let site = Site::with_number();
+    let file = site.file("silence.wav", &silence(1, 1));
+    let unknown = "is not a number of this deployment";
+    refused(
+        &site,
+        &["identify", "--number", NOBODYS_NUMBER, &file],
+        1,
+        unknown,
+    );
+    refused(&site, &["user", "list", "--number", NOBODYS_NUMBER], 1, unknown);
+    refused(
+        &site,
+        &["user", "add", "--name", "A", "--number", NOBODYS_NUMBER],
+        1,
+        "is not here: add it first",
+    );
+    refused(
+        &site,
+        &["enroll", "--user", NOBODY, "--consent", "yes", &file],
+        1,
+        "there is no user 0199aaaa",
+    );
+    refused(&site, &["user", "remove", NOBODY], 1, "there is no user 0199aaaa");
+    refused(&site, &["keys", "revoke", NOBODY], 1, "there is no key 0199aaaa");
+    refused(
+        &site,
+        &["models", "check", "unheard_of"],
+        1,
+        "unheard_of/card.toml cannot be read",
+    );
+}
+
+#[test]
+fn a_person_is_told_on_stderr_alone() {
+    let site = Site::with_number();
+    let said = site.run(&["number", "add", NUMBER]);
+    assert_eq!((said.status, said.stdout.as_str()), (1, ""));
+    assert_eq!(said.stderr, "voxline: the number +1202***0102 is already here\n");
+}
+
+#[test]
+fn what_is_already_taken_is_refused() {
+    let site = Site::with_number();
+    site.json(&["number", "add", OTHER_NUMBER]);
+    let add = |name, number, more: &[&'static str]| {
+        let args = ["user", "add", "--name", name, "--number", number];
+        [&args[..], more].concat()
+    };
+    site.json(&add(
+        "Alice",
+        NUMBER,
+        &["--pin", "482135", "--phone", "+12025550147"],
+    ));
+    refused(
+        &site,
+        &["number", "add", NUMBER],
+        1,
+        "the number +1202***0102 is already here",
+    );
+    refused(
+        &site,
+        &add("Bob", NUMBER, &["--pin", "482135"]),
+        1,
+        "this PIN cannot be used here",
+    );
+    refused(
+        &site,
+        &add("Bob", NUMBER, &["--phone", "+12025550147"]),
+        1,
+        "already belongs to another user",
+    );
+    refused(
+        &site,
+        &add("Bob", NUMBER, &["--exclusive"]),
+        1,
+        "already has users",
+    );
+    site.json(&add("Eve", OTHER_NUMBER, &["--exclusive"]));
+    refused(
+        &site,
+        &add("Bob", OTHER_NUMBER, &[]),
+        1,
+        "is assigned exclusively to one user",
+    );
+    let listed = site.json(&["user", "list", "--number", NUMBER]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_wrong_as_typed_is_a_matter_of_usage() {
+    let site = Site::with_number();
+    let user = site.user("Alice", NUMBER);
+    let file = site.file("silence.wav", &silence(1, 1));
+    let add = ["user", "add", "--name", "Bob", "--number", NUMBER];
+    for pin in ["48a1", "1", "123456789"] {
+        refused(
+            &site,
+            &[&add[..], &["--pin", pin]].concat(),
+            2,
+            "a PIN is 4 to 8 digits",
+        );
+        let all = site.run(&[&add[..], &["--pin", pin]].concat()).all();
+        assert!(pin.len() < 4 || !all.contains(pin), "{all}");
+    }
+    refused(
+        &site,
+        &["user", "add", "--name", " ", "--number", NUMBER],
+        2,
+        "name must be",
+    );
+    refused(
+        &site,
+        &["number", "add", OTHER_NUMBER, "--region", "USA"],
+        2,
+        "the region must be two letters",
+    );
+    refused(
+        &site,
+        &["enroll", "--user", &user, "--consent", " ", &file],
+        2,
+        "a consent is needed",
+    );
+    let many = vec![file.as_str(); 17];
+    let enroll = [&["enroll", "--user", &user, "--consent", "yes"], &many[..]].concat();
+    refused(&site, &enroll, 2, "17 recordings at once; at most 16");
+
+    misread(&site, &[], "Usage: voxline");
+    misread(
+        &site,
+        &["number", "add", "12025550102"],
+        "starts with + and the country code",
+    );
+    misread(
+        &site,
+        &["number", "add", "+1202555"],
+        "check for a missing or extra digit",
+    );
+    misread(&site, &["user", "remove", "junk"], "not an id, as in 0199aaaa");
+    misread(&site, &["keys", "revoke", "junk"], "not an id, as in 0199aaaa");
+    misread(
+        &site,
+        &["enroll", "--user", "junk", "--consent", "yes", &file],
+        "not an id",
+    );
+    misread(&site, &["enroll", "--user", &user, &file], "--consent <TEXT>");
+    misread(
+        &site,
+        &["enroll", "--user", &user, "--consent", "yes"],
+        "<FILE>...",
+    );
+    misread(
+        &site,
+        &["keys", "create", "--scope", "root"],
+        "enroll, identify, scores and admin",
+    );
+    misread(&site, &["keys", "create"], "--scope <SCOPE>");
+    misread(
+        &site,
+        &["identify", "--number", NUMBER, "--channel", "2", &file],
+        "--channel <0|1>",
+    );
+    misread(&site, &["recognise"], "unrecognized subcommand");
+}
+
+#[test]
+fn an_enrolment_of_two_channels_is_not_sent_looking_for_a_flag_it_has_not() {
+    let site = Site::with_number();
+    let user = site.user("Alice", NUMBER);
+    let file = site.file("stereo.wav", &silence(2, 8));
+    let args = ["enroll", "--user", &user, "--consent", "yes", &file];
+    refused(&site, &args, 1, "recordings of the user alone, in one channel");
+    assert!(!site.run(&args).stderr.contains("--channel"));
+}

@@ -1,0 +1,187 @@
+//! A model that is not exactly what its card says does not serve anybody, and the fault says why.
+
+use std::fs;
+
+use voxline::onnx::{Graph, OnnxError};
+use voxline::speech::{Vad, VadError};
+use voxline::voiceprint::{Card, CardError, ExtractError, Extractor};
+
+use crate::support::{altered_model, models, provisioned, runtime};
+
+/// What is said when the model is loaded with these changes to its card.
+fn refusal(changes: &[(&str, &str)]) -> String {
+    let (_folder, card) = altered_model(changes);
+    match Extractor::load(&runtime(), &card) {
+        Err(fault @ ExtractError::Card(CardError::GraphDiffers { .. })) => fault.to_string(),
+        Err(other) => panic!("another fault: {other}"),
+        Ok(_) => panic!("{changes:?} was not noticed"),
+    }
+}
+
+#[test]
+fn the_provisioned_model_is_what_its_card_says() {
+    let models = models();
+    assert!(Extractor::load(&runtime(), &models.card).is_ok());
+    assert!(Vad::load(&runtime(), &models.vad_graph).is_ok());
+}
+
+#[test]
+fn a_graph_that_differs_from_its_card_is_refused_with_the_difference() {
+    for (from, to, said) in [
+        (
+            "name = \"mel\"",
+            "name = \"melody\"",
+            "calls `mel` what the card calls `melody`",
+        ),
+        ("name = \"embedding\"", "name = \"dvector\"", "`dvector`"),
+        (
+            "shape = [\"batch\", 160, 40]",
+            "shape = [\"batch\", 160, 80]",
+            "the card says",
+        ),
+        (
+            "shape = [\"batch\", 160, 40]",
+            "shape = [\"batch\", 40]",
+            "the card says",
+        ),
+        (
+            "shape = [\"batch\", 160, 40]",
+            "shape = [1, 160, 40]",
+            "-1 is free",
+        ),
+        (
+            "shape = [\"batch\", 256]",
+            "shape = [\"batch\", 192]",
+            "`embedding` has shape",
+        ),
+        ("dimension = 256", "dimension = 192", "the dimension 192"),
+    ] {
+        let message = refusal(&[(from, to)]);
+        assert!(
+            message.contains(said) && message.contains("ge2e.onnx"),
+            "{to}: {message}"
+        );
+    }
+}
+
+#[test]
+fn a_file_other_than_the_cards_is_refused_by_its_hash() {
+    let (folder, card) = altered_model(&[]);
+    assert!(card.check_files().is_ok());
+    let weights = folder.path().join("weights/pretrained.pt");
+    let mut bytes = fs::read(&weights).unwrap();
+    bytes[1_000_000] ^= 1;
+    fs::write(&weights, bytes).unwrap();
+    let fault = card.check_files().unwrap_err();
+    assert!(matches!(&fault, CardError::WrongFile { path, .. } if *path == weights));
+    assert!(fault.to_string().contains("make provision"), "{fault}");
+    // The installed files are found by the same check before the engine loads anything.
+    let mut installed = provisioned();
+    installed.models_dir = folder.path().to_owned();
+    assert!(installed.models(&card).is_err());
+}
+
+#[test]
+fn weights_that_were_not_fetched_are_named_with_what_to_do() {
+    let (folder, card) = altered_model(&[]);
+    let weights = folder.path().join("weights/pretrained.pt");
+    fs::remove_file(&weights).unwrap();
+    assert_eq!(card.files()[1], (weights.clone(), None));
+    let message = card.check_files().unwrap_err().to_string();
+    assert!(
+        message.contains("make provision") && message.contains(weights.to_str().unwrap()),
+        "{message}"
+    );
+    let Err(fault) = Extractor::load(&runtime(), &card) else {
+        panic!("a graph without its weights was loaded")
+    };
+    assert!(
+        matches!(fault, ExtractError::Onnx(OnnxError::Graph { .. })),
+        "{fault}"
+    );
+    assert!(fault.to_string().contains("ge2e.onnx"), "{fault}");
+}
+
+#[test]
+fn what_is_no_graph_is_refused_by_name() {
+    let (folder, card) = altered_model(&[]);
+    for garbage in [&b""[..], b"not a graph at all", &[0xFF; 4096]] {
+        fs::write(folder.path().join("ge2e.onnx"), garbage).unwrap();
+        let Err(fault) = Extractor::load(&runtime(), &card) else {
+            panic!("garbage was loaded")
+        };
+        assert!(
+            matches!(fault, ExtractError::Onnx(OnnxError::Graph { .. })),
+            "{fault}"
+        );
+        assert!(fault.to_string().contains("ge2e.onnx"), "{fault}");
+    }
+}
+
+#[test]
+fn another_models_graph_is_not_taken_for_the_speech_detector() {
+    let speaker = models().card.graph();
+    let Err(fault) = Vad::load(&runtime(), &speaker) else {
+        panic!("a speaker model was taken for the speech detector")
+    };
+    assert!(matches!(fault, VadError::NotSilero { .. }));
+    let message = fault.to_string();
+    assert!(
+        message.contains("mel") && message.contains("make provision"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_graph_says_what_was_wrong_with_what_it_was_fed() {
+    let mut graph: Graph = runtime().open(&models().card.graph()).unwrap();
+    let wrong = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 39]);
+    let feed = [("mel", voxline::onnx::Input::Floats(wrong.view()))];
+    let fault = graph.run(&feed, &["embedding"]).unwrap_err();
+    assert!(matches!(&fault, OnnxError::Run { path, .. } if path.ends_with("ge2e.onnx")));
+    let right = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 40]);
+    let feed = [("mel", voxline::onnx::Input::Floats(right.view()))];
+    let fault = graph.run(&feed, &["nothing"]).unwrap_err();
+    assert!(fault.to_string().contains("no output called `nothing`"));
+    assert!(
+        graph.run(&feed, &["embedding"]).is_ok(),
+        "a fault leaves the graph usable"
+    );
+}
+
+#[test]
+fn a_card_that_asks_for_the_impossible_or_says_too_little_is_refused() {
+    let (folder, _) = altered_model(&[]);
+    let path = folder.path().join("card.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    for (from, to, said) in [
+        ("mel_scale = \"slaney\"", "mel_scale = \"htk\"", "mel_scale"),
+        ("power = 2.0", "power = 1.0", "power 2"),
+        ("sample_rate = 16000", "sample_rate = 8000", "sample rate"),
+        ("f_max = 8000.0", "f_max = 9000.0", "f_max"),
+        ("hop_length = 160", "hop_length = 0", "size"),
+        ("n_mels = 40", "bands = 40", "n_mels"),
+        ("min_frames = 20", "min_coverage = 0.75", "last_window"),
+        (
+            "last_window = \"align_end\"",
+            "last_window = \"drop\"",
+            "last_window",
+        ),
+        ("kind = \"ge2e_mel\"", "kind = \"fbank\"", "fbank"),
+    ] {
+        assert!(text.contains(from), "the card no longer says `{from}`");
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let fault = Card::read(folder.path()).unwrap_err();
+        let message = fault.to_string();
+        assert!(matches!(fault, CardError::Malformed { .. }), "{to}: {message}");
+        assert!(
+            message.contains(said) && message.contains("card.toml"),
+            "{to}: {message}"
+        );
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(
+        Card::read(folder.path()),
+        Err(CardError::Unreadable { .. })
+    ));
+}

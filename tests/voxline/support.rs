@@ -1,0 +1,216 @@
+//! What the tests of the rooms behind the models share: the provisioned models, files, small signals.
+
+use std::f64::consts::{PI, TAU};
+use std::path::PathBuf;
+
+use voxline::config::{Config, Sources};
+use voxline::engine::{Analyst, Models};
+use voxline::onnx::Runtime;
+use voxline::switchboard::{Installed, installed};
+use voxline::units::Hertz;
+use voxline::voiceprint::{Card, ModelId};
+
+/// A file of the project, by its path from the root.
+pub fn project(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The bytes of a file of the project.
+pub fn read(path: &str) -> Vec<u8> {
+    std::fs::read(project(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+}
+
+/// A configuration with `flags` and nothing from the environment.
+pub fn config(flags: &[(&'static str, &str)]) -> Config {
+    let flags = flags
+        .iter()
+        .map(|(key, value)| (*key, (*value).to_owned()))
+        .collect();
+    let sources = Sources {
+        flags,
+        ..Sources::default()
+    };
+    Config::load(&sources).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// Where models and library are. Everything in one process must name the library by the same path.
+pub fn provisioned() -> Installed {
+    installed(&config(&[])).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+}
+
+/// The speaker model that a deployment uses unless told otherwise.
+pub fn models() -> Models {
+    let found = provisioned();
+    let models = found
+        .card(&ModelId::new("ge2e"))
+        .and_then(|card| found.models(&card));
+    models.unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+}
+
+/// ONNX Runtime.
+pub fn runtime() -> Runtime {
+    Runtime::load(&provisioned().library).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+}
+
+/// The models of one thread.
+pub fn analyst() -> Analyst {
+    Analyst::load(&runtime(), &models()).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+}
+
+/// The speaker model's folder, copied, with every `from` in its card written as `to`.
+pub fn altered_model(changes: &[(&str, &str)]) -> (tempfile::TempDir, Card) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = provisioned().models_dir.join("ge2e");
+    std::fs::create_dir(folder.path().join("weights")).unwrap();
+    for file in ["ge2e.onnx", "weights/pretrained.pt"] {
+        std::fs::copy(source.join(file), folder.path().join(file))
+            .unwrap_or_else(|fault| panic!("{file}: {fault}; run `make provision`"));
+    }
+    let mut text = std::fs::read_to_string(source.join("card.toml")).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "the card no longer says `{from}`");
+        text = text.replace(from, to);
+    }
+    std::fs::write(folder.path().join("card.toml"), text).unwrap();
+    let card = Card::read(folder.path()).unwrap();
+    (folder, card)
+}
+
+/// A project recording at 16 kHz mono.
+pub fn clip(path: &str) -> Vec<f32> {
+    voxline::samples::load(read(path), None, &voxline::bytes::Limits::default())
+        .unwrap_or_else(|fault| panic!("{path}: {fault}"))
+        .samples
+}
+
+/// Three seconds of speech at 16 kHz: one sentence.
+pub fn sentence() -> Vec<f32> {
+    clip("tests/data/golden/speech.wav")
+}
+
+/// `samples` of sinusoids at the same level, 16 kHz.
+pub fn tones(hertz: &[f64], level: f64, samples: usize) -> Vec<f32> {
+    let sample = |at: usize| {
+        let sum: f64 = hertz
+            .iter()
+            .map(|hz| (TAU * hz * at as f64 / 16_000.0).sin())
+            .sum();
+        (level * sum) as f32
+    };
+    (0..samples).map(sample).collect()
+}
+
+/// Seconds to samples at 16 kHz.
+pub fn at_16k(seconds: f64) -> usize {
+    (seconds * 16_000.0) as usize
+}
+
+/// A small generator of numbers that look random and are the same in every run (xorshift64*,
+/// Vigna 2016).
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice that fall in the order that `seed` names.
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// 0 to `sides` - 1.
+    pub fn throw(&mut self, sides: usize) -> usize {
+        (self.unit() * sides as f64) as usize
+    }
+
+    /// 0 to 1, without 1.
+    pub fn unit(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// White Gaussian noise of this level (RMS, dB relative to full scale).
+    pub fn noise(&mut self, dbfs: f64, samples: usize) -> Vec<f32> {
+        let level = 10f64.powf(dbfs / 20.0);
+        let mut normal = || (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (TAU * self.unit()).cos();
+        (0..samples).map(|_| (level * normal()) as f32).collect()
+    }
+
+    /// `whole` in pieces of 1 to `longest`.
+    pub fn cut<'a, T>(&mut self, mut whole: &'a [T], longest: usize) -> Vec<&'a [T]> {
+        let mut pieces = Vec::new();
+        while !whole.is_empty() {
+            let (piece, rest) = whole.split_at((1 + self.throw(longest)).min(whole.len()));
+            pieces.push(piece);
+            whole = rest;
+        }
+        pieces
+    }
+}
+
+/// Another rate for 16 kHz samples: a windowed sinc in double precision, another design than the one
+/// under test.
+pub fn at_rate(samples: &[f32], rate: u32) -> Vec<f32> {
+    const REACH: f64 = 48.0;
+    let step = 16_000.0 / f64::from(rate);
+    // Half the lower of the two rates, less a little for the filter's slope, in cycles a source sample.
+    let cutoff = 0.48 * (1.0f64).min(1.0 / step);
+    let length = (samples.len() as f64 / step) as usize;
+    let value = |at: usize| {
+        let centre = at as f64 * step;
+        let first = (centre - REACH).ceil().max(0.0) as usize;
+        let last = ((centre + REACH) as usize).min(samples.len() - 1);
+        let tap = |source: usize| {
+            let away = source as f64 - centre;
+            let sinc = if away == 0.0 {
+                2.0 * cutoff
+            } else {
+                (TAU * cutoff * away).sin() / (PI * away)
+            };
+            f64::from(samples[source]) * sinc * (0.5 + 0.5 * (PI * away / REACH).cos())
+        };
+        (first..=last).map(tap).sum::<f64>() as f32
+    };
+    (0..length).map(value).collect()
+}
+
+/// A 16-bit PCM WAV file of interleaved samples.
+pub fn wav(rate: u32, channels: u16, samples: &[f32]) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+    for sample in samples {
+        writer.write_sample((sample * 32_767.0).round() as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    file.into_inner()
+}
+
+/// 16 kHz samples as a telephone line delivers them.
+pub fn down_the_line(samples: &[f32]) -> Vec<f32> {
+    over_mulaw(&at_rate(samples, 8_000))
+}
+
+/// 8 kHz samples as mu-law, brought back to 16 kHz by our own intake.
+pub fn over_mulaw(narrow: &[f32]) -> Vec<f32> {
+    use voxline::bytes::g711::{mulaw_decode, mulaw_encode};
+    let heard: Vec<f32> = narrow
+        .iter()
+        .map(|sample| f32::from(mulaw_decode(mulaw_encode((sample * 32_767.0) as i16))) / 32_768.0)
+        .collect();
+    let mut intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
+    let mut out = Vec::new();
+    intake.push(&heard, &mut out);
+    intake.finish(&mut out);
+    out
+}
+
+/// Sample by sample, `a` over `b`, as long as `a`.
+pub fn mix(a: &[f32], b: &[f32]) -> Vec<f32> {
+    let over = b.iter().copied().chain(std::iter::repeat(0.0));
+    a.iter().zip(over).map(|(a, b)| a + b).collect()
+}

@@ -1,0 +1,189 @@
+//! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
+
+mod calls;
+mod enrolling;
+mod identifying;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+use voxline::store::NewUser;
+use voxline::switchboard::{ClipBytes, EnrolmentReport, Identification, Switchboard};
+use voxline::units::{DialedNumber, UserId};
+
+use crate::support::{config, read};
+
+#[derive(Deserialize)]
+struct Manifest {
+    number: Vec<NumberEntry>,
+    user: Vec<UserEntry>,
+    call: Vec<CallEntry>,
+}
+
+#[derive(Deserialize)]
+struct NumberEntry {
+    number: DialedNumber,
+}
+
+#[derive(Deserialize)]
+struct UserEntry {
+    key: String,
+    name: String,
+    number: DialedNumber,
+    consent: String,
+    signup: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct CallEntry {
+    file: String,
+    number: DialedNumber,
+    expect: String,
+    user: Option<String>,
+    reason: Option<String>,
+}
+
+impl Manifest {
+    fn read() -> Self {
+        toml::from_str(&String::from_utf8(read("enrollment_samples/manifest.toml")).unwrap()).unwrap()
+    }
+
+    fn person(&self, key: &str) -> &UserEntry {
+        self.user.iter().find(|user| user.key == key).unwrap()
+    }
+}
+
+/// A deployment of its own, in a temporary folder.
+struct House {
+    board: Arc<Switchboard>,
+    people: HashMap<String, UserId>,
+    folder: TempDir,
+}
+
+impl House {
+    /// A deployment with the manifest's numbers and nobody on them.
+    async fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let board = open(&folder, &[]).await;
+        for entry in Manifest::read().number {
+            board.store().add_number(&entry.number, None, None).await.unwrap();
+        }
+        Self {
+            board,
+            people: HashMap::new(),
+            folder,
+        }
+    }
+
+    /// A deployment with everybody of the manifest enrolled. The work is done once a run of the tests;
+    /// each house is a copy.
+    async fn full() -> Self {
+        Self::full_with(&[]).await
+    }
+
+    async fn full_with(flags: &[(&'static str, &str)]) -> Self {
+        let enrolled = tokio::task::spawn_blocking(everybody_enrolled).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(enrolled.0.path()).unwrap() {
+            let file = entry.unwrap();
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+        }
+        Self {
+            board: open(&folder, flags).await,
+            people: enrolled.1.clone(),
+            folder,
+        }
+    }
+
+    async fn add(&mut self, key: &str) -> UserId {
+        let manifest = Manifest::read();
+        let person = manifest.person(key);
+        let new = NewUser {
+            name: person.name.clone(),
+            number: person.number.clone(),
+            phones: Vec::new(),
+            pin: None,
+            exclusive: false,
+        };
+        let id = self.board.store().add_user(new).await.unwrap().id;
+        self.people.insert(key.to_owned(), id);
+        id
+    }
+
+    async fn enrol(&self, user: UserId, files: &[&str]) -> EnrolmentReport {
+        let permit = self.board.admit().unwrap();
+        let report = self.board.enrol(&permit, user, "I agree.", clips(files)).await;
+        report.unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// Adds a person of the manifest and enrols their signup recordings.
+    async fn sign_up(&mut self, key: &str) -> UserId {
+        let user = self.add(key).await;
+        let manifest = Manifest::read();
+        let person = manifest.person(key);
+        let permit = self.board.admit().unwrap();
+        let files: Vec<&str> = person.signup.iter().map(String::as_str).collect();
+        let report = self
+            .board
+            .enrol(&permit, user, &person.consent, clips(&files))
+            .await;
+        let report = report.unwrap_or_else(|fault| panic!("{key}: {fault}"));
+        assert!(report.accepted, "{key}: {:?}", report.issues);
+        user
+    }
+
+    /// The final word on a call of enrollment_samples.
+    async fn identify(&self, number: &DialedNumber, file: &str) -> Identification {
+        let permit = self.board.admit().unwrap();
+        let said = self
+            .board
+            .identify(&permit, number, clips(&[file]).remove(0), None, false)
+            .await;
+        let mut said = said.unwrap_or_else(|fault| panic!("{file}: {fault}"));
+        assert_eq!(said.len(), 1);
+        said.remove(0)
+    }
+}
+
+/// A deployment with everybody enrolled, closed, to be copied.
+fn everybody_enrolled() -> &'static (TempDir, HashMap<String, UserId>) {
+    static ENROLLED: OnceLock<(TempDir, HashMap<String, UserId>)> = OnceLock::new();
+    ENROLLED.get_or_init(|| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut house = House::empty().await;
+            for person in Manifest::read().user {
+                house.sign_up(&person.key).await;
+            }
+            house.board.store().close().await;
+            (house.folder, house.people)
+        })
+    })
+}
+
+async fn open(folder: &TempDir, flags: &[(&'static str, &str)]) -> Arc<Switchboard> {
+    let mut all = vec![
+        ("data_dir", folder.path().to_str().unwrap()),
+        ("inference.threads", "1"),
+    ];
+    all.extend_from_slice(flags);
+    let board = Switchboard::open(&config(&all)).await;
+    Arc::new(board.unwrap_or_else(|fault| panic!("run `make provision`: {fault}")))
+}
+
+/// Recordings of enrollment_samples.
+fn clips(files: &[&str]) -> Vec<ClipBytes> {
+    files
+        .iter()
+        .map(|file| ClipBytes {
+            name: (*file).to_owned(),
+            bytes: read(&format!("enrollment_samples/{file}")),
+        })
+        .collect()
+}
+
+fn number(line: u32) -> DialedNumber {
+    format!("+1202555010{line}").parse().unwrap()
+}

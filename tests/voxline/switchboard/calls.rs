@@ -1,0 +1,163 @@
+//! Live calls: the same word as on the recording, versions that only rise, and no door left open.
+
+use voxline::bytes::Encoding;
+use voxline::decision::Reason;
+use voxline::switchboard::{BoardError, CallStart, CallUpdate};
+use voxline::units::{CallId, DialedNumber, Hertz};
+use voxline::verdict::OutcomeName;
+
+use super::identifying::untimed;
+use super::{House, number};
+use crate::support::{Dice, read};
+
+fn start(number: DialedNumber) -> CallStart {
+    CallStart {
+        call_id: CallId::fresh(),
+        number,
+        encoding: Encoding::Mulaw,
+        rate: Hertz(8_000),
+        channels: 1,
+        caller_channel: None,
+    }
+}
+
+/// The octets of a call's WAV file, behind its header.
+fn octets(file: &str) -> Vec<u8> {
+    let bytes = read(&format!("enrollment_samples/{file}"));
+    let data = bytes.windows(4).position(|four| four == b"data").unwrap();
+    let size = u32::from_le_bytes(bytes[data + 4..data + 8].try_into().unwrap());
+    bytes[data + 8..][..size as usize].to_vec()
+}
+
+/// Everything that is said of a call whose octets come in pieces.
+async fn live(
+    house: &House,
+    number: DialedNumber,
+    file: &str,
+    dice: &mut Dice,
+    longest: usize,
+) -> Vec<CallUpdate> {
+    let mut call = house.board.open_call(start(number)).await.unwrap();
+    let mut updates = Vec::new();
+    for piece in dice.cut(&octets(file), longest) {
+        updates.extend(call.push(piece).await.unwrap());
+    }
+    updates.push(call.finish().await);
+    updates
+}
+
+#[tokio::test]
+async fn a_live_call_in_any_pieces_ends_in_the_word_on_its_recording() {
+    let house = House::full().await;
+    for (line, file) in [
+        (1, "calls/alice-1.wav"),
+        (2, "calls/helmi-2.wav"),
+        (1, "calls/stranger-man.wav"),
+        (1, "calls/one-word.wav"),
+        (2, "calls/ringback-and-keypad.wav"),
+    ] {
+        let recorded = untimed(&house.identify(&number(line), file).await);
+        for (seed, longest) in [(1, 320), (2, 5_000), (3, 200_000)] {
+            let updates = live(&house, number(line), file, &mut Dice::new(seed), longest).await;
+            let last = updates.last().unwrap();
+            assert_eq!(
+                untimed(&last.identification),
+                recorded,
+                "{file}, pieces to {longest}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
+    let house = House::full().await;
+    let mut watched = house.board.updates();
+    let updates = live(&house, number(2), "calls/ivy-1.wav", &mut Dice::new(4), 320).await;
+    let versions = updates.iter().map(|update| update.version);
+    assert!(updates.len() > 8 && versions.eq(1..=updates.len() as u64));
+    let finals = updates.iter().filter(|update| update.identification.is_final);
+    assert_eq!(finals.count(), 1);
+    let last = updates.last().unwrap();
+    assert!(last.identification.is_final && last.names_somebody());
+    for update in &updates {
+        assert_eq!(watched.recv().await.unwrap().version, update.version);
+    }
+    let record = house.board.store().call(&last.call_id).await.unwrap().unwrap();
+    assert!(record.is_final && record.version == last.version);
+    // Figures went through text and may differ in their last digit.
+    let said = serde_json::to_value(&last.identification).unwrap();
+    for key in ["outcome", "user_id", "user_name", "net_speech_seconds", "final"] {
+        assert_eq!(record.verdict[key], said[key], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
+    let house = House::full_with(&[("inference.capacity", "1")]).await;
+    let open = house.board.open_call(start(number(1))).await.unwrap();
+    let refused = house.board.open_call(start(number(1))).await;
+    let Err(fault @ BoardError::Busy(_)) = refused else {
+        panic!("a call beyond the capacity was opened")
+    };
+    assert!(fault.retry_after().is_some());
+    let said = open.finish().await;
+    assert_eq!(said.identification.reason, Some(Reason::TooLittleSpeech));
+    let open = house.board.open_call(start(number(1))).await.unwrap();
+    drop(open);
+    assert!(house.board.open_call(start(number(1))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_call_to_no_number_of_ours_or_in_no_shape_is_not_opened() {
+    let house = House::full().await;
+    let nowhere = house.board.open_call(start(number(9))).await;
+    assert!(matches!(nowhere, Err(BoardError::UnknownNumber(_))));
+    let stereo = CallStart {
+        channels: 2,
+        ..start(number(1))
+    };
+    let unsaid = house.board.open_call(stereo).await;
+    assert!(matches!(unsaid, Err(BoardError::Shape { .. })));
+    let slow = CallStart {
+        rate: Hertz(4_000),
+        ..start(number(1))
+    };
+    assert!(matches!(
+        house.board.open_call(slow).await,
+        Err(BoardError::Shape { .. })
+    ));
+    assert_eq!(house.board.engine().load().0, 0, "a refused call keeps no permit");
+}
+
+#[tokio::test]
+async fn a_call_that_outlasts_the_limit_is_ended_with_the_limit_named() {
+    let house = House::full_with(&[("limits.call_minutes", "0.1")]).await;
+    let mut call = house.board.open_call(start(number(1))).await.unwrap();
+    let second = [0xFF; 8_000];
+    let mut fault = None;
+    for _ in 0..10 {
+        fault = call.push(&second).await.err();
+        if fault.is_some() {
+            break;
+        }
+    }
+    assert!(matches!(fault, Some(BoardError::CallTooLong { .. })));
+}
+
+#[tokio::test]
+async fn a_gallery_out_of_reach_ends_no_live_call() {
+    let house = House::full_with(&[
+        ("gallery.backend", "qdrant"),
+        ("gallery.qdrant_url", "http://127.0.0.1:9"),
+        ("gallery.qdrant_timeout_seconds", "0.2"),
+    ])
+    .await;
+    let updates = live(&house, number(1), "calls/alice-1.wav", &mut Dice::new(6), 8_000).await;
+    assert!(updates.len() > 3);
+    for update in updates {
+        let said = update.identification;
+        assert_eq!(said.outcome, OutcomeName::Inconclusive);
+        assert_eq!((said.reason, said.user_id), (Some(Reason::Unavailable), None));
+    }
+}

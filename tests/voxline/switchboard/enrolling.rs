@@ -1,0 +1,193 @@
+//! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
+
+use voxline::store::StoreError;
+use voxline::switchboard::{BoardError, ClipBytes, EnrolmentReport, IssueCode};
+use voxline::units::UserId;
+
+use super::{House, clips};
+use crate::support::{Dice, clip, mix, wav};
+
+const ALICE: [&str; 3] = [
+    "signup/alice/1.flac",
+    "signup/alice/2.flac",
+    "signup/alice/3.flac",
+];
+
+fn codes(report: &EnrolmentReport) -> Vec<IssueCode> {
+    report.issues.iter().map(|issue| issue.code).collect()
+}
+
+/// Refused for exactly this, in words that hold `said`, with nothing kept.
+async fn refused(house: &House, user: UserId, report: &EnrolmentReport, code: IssueCode, said: &str) {
+    assert!(!report.accepted && report.enrollment_id.is_none());
+    assert_eq!(codes(report), [code]);
+    let message = &report.issues[0].message;
+    assert!(message.contains(said), "{message}");
+    let kept = house.board.store().enrollments_of(user).await.unwrap();
+    assert!(kept.is_empty(), "something of a refused enrolment was kept");
+}
+
+#[tokio::test]
+async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let report = house.enrol(alice, &ALICE).await;
+    assert!(report.accepted && report.issues.is_empty(), "{:?}", report.issues);
+    assert!(report.net_speech_seconds > 15.0);
+    let other = voxline::store::Store::open(&house.folder.path().join("voxline.db"))
+        .await
+        .unwrap();
+    let kept = other.enrollments_of(alice).await.unwrap();
+    assert_eq!(Some(kept[0].id), report.enrollment_id);
+    // Three wide clips, each heard twice.
+    let prints = other
+        .voiceprints_of(alice, house.board.card().id())
+        .await
+        .unwrap();
+    assert_eq!(prints.len(), 6);
+}
+
+#[tokio::test]
+async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let permit = house.board.admit().unwrap();
+    let nobody = UserId::fresh();
+    let fault = house.board.enrol(&permit, nobody, "Yes.", clips(&ALICE)).await;
+    assert!(matches!(fault, Err(BoardError::UnknownUser(user)) if user == nobody));
+    for consent in ["", " \n\t"] {
+        let fault = house.board.enrol(&permit, alice, consent, clips(&ALICE)).await;
+        assert!(matches!(fault, Err(BoardError::Store(StoreError::NoConsent))));
+    }
+    let fault = house.board.enrol(&permit, alice, "Yes.", Vec::new()).await;
+    assert!(matches!(fault, Err(BoardError::NoClips)));
+    let many = clips(&["signup/alice/1.flac"; 17]);
+    let fault = house.board.enrol(&permit, alice, "Yes.", many).await;
+    assert!(matches!(
+        fault,
+        Err(BoardError::TooManyClips { given: 17, most: 16 })
+    ));
+    let fault = house
+        .board
+        .enrol(&permit, alice, "Yes.", clips(&["manifest.toml"]))
+        .await;
+    assert!(matches!(&fault, Err(BoardError::Decode { name, .. }) if name == "manifest.toml"));
+    assert!(
+        house
+            .board
+            .store()
+            .enrollments_of(alice)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn the_same_recording_twice_is_refused_in_one_enrolment_and_in_two() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let twice = house.enrol(alice, &[ALICE[0], ALICE[1], ALICE[0]]).await;
+    refused(
+        &house,
+        alice,
+        &twice,
+        IssueCode::DuplicateClip,
+        "the same recording",
+    )
+    .await;
+    assert!(house.enrol(alice, &ALICE).await.accepted);
+    let again = house.enrol(alice, &[ALICE[1], ALICE[2]]).await;
+    assert!(!again.accepted);
+    assert_eq!(codes(&again), [IssueCode::DuplicateClip]);
+    assert_eq!(house.board.store().enrollments_of(alice).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_voices_in_one_enrolment_are_refused() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let report = house
+        .enrol(alice, &[ALICE[0], ALICE[1], "signup/walter/1.flac"])
+        .await;
+    refused(&house, alice, &report, IssueCode::DifferentVoices, "two people").await;
+}
+
+#[tokio::test]
+async fn a_voice_unlike_the_one_enrolled_before_is_refused() {
+    let mut house = House::empty().await;
+    let alice = house.sign_up("alice").await;
+    let report = house
+        .enrol(alice, &["signup/walter/1.flac", "signup/walter/2.flac"])
+        .await;
+    assert!(!report.accepted);
+    assert_eq!(codes(&report), [IssueCode::NotTheVoiceBefore]);
+    let message = &report.issues[0].message;
+    assert!(message.contains("signup/walter/1.flac"), "{message}");
+}
+
+#[tokio::test]
+async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let three = wav(
+        16_000,
+        1,
+        &clip("enrollment_samples/signup/alice/1.flac")[..48_000],
+    );
+    let permit = house.board.admit().unwrap();
+    let short = ClipBytes {
+        name: "short.wav".to_owned(),
+        bytes: three,
+    };
+    let report = house
+        .board
+        .enrol(&permit, alice, "Yes.", vec![short])
+        .await
+        .unwrap();
+    refused(&house, alice, &report, IssueCode::TooLittleSpeech, "more").await;
+
+    let silent = ClipBytes {
+        name: "silent.wav".to_owned(),
+        bytes: wav(16_000, 1, &[0.0; 160_000]),
+    };
+    let mut three_and_nothing = clips(&ALICE);
+    three_and_nothing.push(silent);
+    let report = house
+        .board
+        .enrol(&permit, alice, "Yes.", three_and_nothing)
+        .await
+        .unwrap();
+    refused(&house, alice, &report, IssueCode::ClipTooShort, "silent.wav").await;
+}
+
+#[tokio::test]
+async fn noise_and_clipping_are_refused_by_name() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let speech = clip("enrollment_samples/signup/alice/1.flac");
+    let noisy = mix(&speech, &Dice::new(9).noise(-24.0, speech.len()));
+    let loud: Vec<f32> = speech.iter().map(|s| (s * 20.0).clamp(-1.0, 1.0)).collect();
+    for (name, samples, code, said) in [
+        ("noisy.wav", &noisy, IssueCode::TooNoisy, "quieter place"),
+        ("loud.wav", &loud, IssueCode::Clipped, "cut off"),
+    ] {
+        let mut recordings = clips(&[ALICE[1], ALICE[2]]);
+        recordings.push(ClipBytes {
+            name: name.to_owned(),
+            bytes: wav(16_000, 1, samples),
+        });
+        let permit = house.board.admit().unwrap();
+        let report = house
+            .board
+            .enrol(&permit, alice, "Yes.", recordings)
+            .await
+            .unwrap();
+        assert!(!report.accepted, "{name}");
+        let issue = report.issues.iter().find(|issue| issue.code == code);
+        let message = &issue
+            .unwrap_or_else(|| panic!("{name}: {:?}", report.issues))
+            .message;
+        assert!(message.contains(name) && message.contains(said), "{message}");
+    }
+}

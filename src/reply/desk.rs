@@ -65,6 +65,12 @@ impl Desk {
         self.board.limits().max_bytes.saturating_add(AROUND)
     }
 
+    /// How long a stream may last by the clock: the longest call's audio, and its silence. Audio alone
+    /// would bound nothing for who sends a byte now and then.
+    pub(super) fn longest_stream(&self) -> Duration {
+        Duration::from_secs_f64(self.board.longest_call().get()) + self.timeouts.idle
+    }
+
     /// Takes the seat of a call: a second one under the same id would be lost in the record of the
     /// first, so it is refused.
     pub(super) async fn seat(self: &Arc<Self>, call: &CallId) -> Result<Seat, Problem> {

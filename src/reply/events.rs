@@ -58,6 +58,7 @@ impl Watch {
     /// The next event; `None` when the service shuts down.
     async fn next(&mut self) -> Option<Event> {
         let received = tokio::select! {
+            biased;
             () = self.leaving.cancelled() => return None,
             received = self.updates.recv() => received,
         };
@@ -80,5 +81,62 @@ impl Watch {
         };
         let id = format!("{}/{}", shown.call_id, shown.version);
         Event::default().event("update").id(id).json_data(shown).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use futures_util::stream;
+    use tokio::sync::broadcast;
+
+    use super::*;
+    use crate::decision::Reason;
+    use crate::switchboard::Identification;
+    use crate::units::CallId;
+    use crate::voiceprint::ModelId;
+
+    fn update(version: u64) -> CallUpdate {
+        let number = "+12025550102".parse().unwrap();
+        let identification =
+            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
+        CallUpdate {
+            call_id: CallId::fresh(),
+            version,
+            identification,
+        }
+    }
+
+    async fn text(event: Event) -> String {
+        let response = Sse::new(stream::iter([Ok::<_, Infallible>(event)])).into_response();
+        let bytes = axum::body::to_bytes(response.into_body(), 64 * 1024)
+            .await
+            .unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_fell_behind_is_told_how_much_it_missed() {
+        let (sender, updates) = broadcast::channel(2);
+        for version in 1..=5 {
+            sender.send(update(version)).unwrap();
+        }
+        let mut watch = Watch {
+            updates,
+            leaving: CancellationToken::new(),
+            scores: true,
+        };
+        let lagged = text(watch.next().await.unwrap()).await;
+        assert_eq!(lagged, "event: lagged\ndata: {\"missed\":3}\n\n");
+        let next = text(watch.next().await.unwrap()).await;
+        assert!(
+            next.starts_with("event: update\n") && next.contains("\"version\":4"),
+            "{next}"
+        );
+        watch.leaving.cancel();
+        assert!(
+            watch.next().await.is_none(),
+            "the service leaves, and the stream with it"
+        );
     }
 }

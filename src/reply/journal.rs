@@ -12,6 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::desk::Desk;
+use super::linger::lend;
 use super::problem::{Kind, Problem};
 use super::telemetry;
 
@@ -29,9 +30,13 @@ pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: 
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %id, %method, route);
+    let (parts, body) = request.into_parts();
+    let (body, rest) = lend(body);
+    let request = Request::from_parts(parts, body);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         span.in_scope(|| write_down(&problem));
+        desk.tasks.spawn(rest.discard());
         let allow = response.headers_mut().remove(header::ALLOW);
         response = problem.answer(Some(&id));
         if let Some(methods) = allow {

@@ -23,6 +23,7 @@ mod enrolments;
 mod events;
 mod identify;
 mod journal;
+mod linger;
 mod media;
 mod numbers;
 mod operations;

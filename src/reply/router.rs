@@ -70,3 +70,21 @@ fn crashed(panic: Box<dyn Any + Send>) -> Response {
     let text = text.unwrap_or_else(|| "without a message".to_owned());
     Problem::internal(format!("a handler panicked, which is a bug: {text}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_fault_of_ours_whose_words_stay_inside() {
+        let response = crashed(Box::new("index 7 of patients"));
+        assert_eq!(response.status(), 500);
+        let problem = response.extensions().get::<Problem>().unwrap();
+        assert!(
+            problem
+                .for_the_log()
+                .is_some_and(|inside| inside.contains("index 7"))
+        );
+        assert!(!problem.document(None).detail.contains("index 7"));
+    }
+}

@@ -41,8 +41,6 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Sending a frame to a WebSocket that does not read.
     pub send: Duration,
-    /// A live call from beginning to end.
-    pub call: Duration,
     /// What is going on when the service is told to stop.
     pub grace: Duration,
 }
@@ -54,7 +52,6 @@ impl Default for Timeouts {
             body: Duration::from_secs(120),
             idle: Duration::from_secs(30),
             send: Duration::from_secs(10),
-            call: Duration::from_secs(4 * 60 * 60),
             grace: Duration::from_secs(10),
         }
     }

@@ -24,6 +24,9 @@ pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
 /// sends a little too much is told, and who sends far too much is cut off.
 const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
+/// How long a client has to say goodbye in turn.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// The subprotocol of browsers that bring their key beside it.
 const PROTOCOL: &str = "voxline";
 
@@ -67,7 +70,7 @@ impl Handshake {
                 leaving: desk.leaving.clone(),
                 idle: desk.timeouts.idle,
                 send: desk.timeouts.send,
-                ends_at: Instant::now() + desk.timeouts.call,
+                ends_at: Instant::now() + desk.longest_stream(),
                 speaks: true,
             };
             tasks.track_future(service(desk, wire)).instrument(span)
@@ -189,7 +192,7 @@ impl Wire {
         let reason = shortened(reason).into();
         if self.send(Message::Close(Some(CloseFrame { code, reason }))).await {
             // The client's own close frame, so that what was sent is not lost with the connection.
-            let _ = timeout(self.send, async {
+            let _ = timeout(GOODBYE, async {
                 while let Some(Ok(_)) = self.socket.recv().await {}
             })
             .await;

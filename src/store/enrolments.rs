@@ -55,7 +55,7 @@ pub struct Enrollment {
     /// Whose voice it is.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
-    /// The id of the consent it was made under, see [`Store::consents_of`].
+    /// The id of the consent it was made under.
     pub consent_id: String,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]

@@ -191,6 +191,11 @@ impl Switchboard {
         &self.limits
     }
 
+    /// The longest live call that is followed.
+    pub fn longest_call(&self) -> Seconds {
+        self.longest_call
+    }
+
     /// The inference engine, for its load.
     pub fn engine(&self) -> &Engine {
         &self.engine

@@ -1,0 +1,13 @@
+//! The service over real sockets: who may do what, what is refused in which words, and calls from their
+//! first frame to their last verdict.
+
+mod calls;
+mod document;
+mod doors;
+mod enrolment;
+mod harness;
+mod life;
+mod live_enrolment;
+mod refusals;
+mod sockets;
+mod twilio;

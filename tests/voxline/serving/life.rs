@@ -1,0 +1,169 @@
+//! The service as a whole: ready, counted, silent clients, and its end.
+
+use std::time::Duration;
+
+use serde_json::json;
+use voxline::store::Scope;
+
+use super::harness::{NUMBER, Service, Unlike, call_form, json as body, problem};
+use super::sockets::Socket;
+
+/// A service that waits for nobody.
+pub async fn impatient() -> Service {
+    Service::unlike(Unlike {
+        settings: Some(|settings| {
+            settings.timeouts.head = Duration::from_millis(100);
+            settings.timeouts.body = Duration::from_millis(100);
+            settings.timeouts.idle = Duration::from_millis(100);
+        }),
+        ..Unlike::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_service_in_order_is_alive_and_ready() {
+    let service = Service::start().await;
+    let alive = body(service.get("/healthz").send().await.unwrap(), 200).await;
+    assert_eq!(alive["alive"], true);
+    let ready = body(service.get("/readyz").send().await.unwrap(), 200).await;
+    assert_eq!((&ready["ready"], &ready["model"]), (&json!(true), &json!("ge2e")));
+}
+
+#[tokio::test]
+async fn a_gallery_out_of_reach_makes_the_service_not_ready_but_alive() {
+    // Port 1 of this machine: nobody listens there.
+    let service = Service::with(&[
+        ("gallery.backend", "qdrant"),
+        ("gallery.qdrant_url", "http://127.0.0.1:1"),
+        ("gallery.qdrant_timeout_seconds", "0.5"),
+    ])
+    .await;
+    let unready = problem(service.get("/readyz").send().await.unwrap(), 503, "unavailable").await;
+    assert_eq!(unready["reasons"], json!(["the gallery is out of order"]));
+    assert!(
+        !unready.to_string().contains("127.0.0.1"),
+        "open to all, so no addresses: {unready}"
+    );
+    assert_eq!(service.get("/healthz").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn what_happens_is_counted_without_a_word_about_people() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let key = service.key(&[Scope::Identify]).await;
+    let request = service
+        .post("/v1/identify")
+        .bearer_auth(&key)
+        .multipart(call_form("alice-1"));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let asked = service.get(&format!("/v1/users/{alice}")).bearer_auth(&key);
+    assert_eq!(asked.send().await.unwrap().status(), 403);
+    let nowhere = service.get("/secret-path-of-a-client").send().await.unwrap();
+    assert_eq!(nowhere.status(), 404);
+
+    let text = service
+        .get("/metrics")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for line in [
+        "# HELP voxline_http_requests_total ",
+        "# TYPE voxline_live_calls gauge",
+        "voxline_permits_in_use 0",
+        "voxline_permits 64",
+        "voxline_outcomes_total{outcome=\"identified\"}",
+        "voxline_arrow_duration_seconds_bucket{arrow=\"embed\"",
+        "voxline_http_requests_total{method=\"GET\",route=\"/v1/users/{id}\",status=\"403\"}",
+        "voxline_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"}",
+    ] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
+    for private in [&alice.to_string(), "Alice", "2025550101", "secret-path"] {
+        assert!(!text.contains(private), "{private} is in the metrics");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request_and_is_kept_by_no_cache() {
+    let service = Service::start().await;
+    let given = service
+        .get("/healthz")
+        .header("x-request-id", "proxy-7")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(given.headers()["x-request-id"], "proxy-7");
+    assert_eq!(given.headers()["cache-control"], "no-store");
+    assert_eq!(given.headers()["x-content-type-options"], "nosniff");
+    let made = service
+        .get("/healthz")
+        .header("x-request-id", "two words")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.headers()["x-request-id"].len(), 36, "a UUID of our own");
+}
+
+#[tokio::test]
+async fn a_stream_without_audio_is_ended_with_a_final_verdict() {
+    let service = impatient().await;
+    service.number().await;
+    let key = service.key(&[Scope::Identify]).await;
+    let mut unsaid = Socket::open(&service, "/media/pcm", &key).await;
+    assert_eq!(unsaid.next_json().await.unwrap()["problem"]["code"], "too_slow");
+    assert_eq!(unsaid.close_code().await, 1008);
+    let mut silent = Socket::open(&service, "/media/pcm", &key).await;
+    silent.start_call("silent", NUMBER).await;
+    let frames = silent.rest().await;
+    assert_eq!(
+        (&frames[0]["final"], &frames[0]["outcome"]),
+        (&json!(true), &json!("inconclusive"))
+    );
+    assert_eq!(frames[1]["problem"]["code"], "too_slow");
+    let kept = service
+        .board
+        .store()
+        .call(&"silent".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(kept.is_final);
+}
+
+#[tokio::test]
+async fn a_service_told_to_stop_finishes_live_calls_and_ends_every_stream() {
+    let mut service = Service::start().await;
+    service.enrolled().await;
+    let key = service.key(&[Scope::Identify]).await;
+    let mut events = service
+        .get("/v1/calls/events")
+        .bearer_auth(&key)
+        .send()
+        .await
+        .unwrap();
+    let mut socket = Socket::open(&service, "/media/pcm", &key).await;
+    socket.start_call("last", NUMBER).await;
+    socket.stream_until_update("alice-1").await;
+
+    let ((), frames) = tokio::join!(service.stop(), socket.rest());
+    assert_eq!(frames.last().unwrap()["final"], true);
+    assert_eq!(socket.close_code_seen(), Some(1001));
+    while let Ok(Some(_)) = events.chunk().await {}
+    let kept = service
+        .board
+        .store()
+        .call(&"last".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(kept.is_final);
+    assert!(
+        service.get("/healthz").send().await.is_err(),
+        "something still listens"
+    );
+}

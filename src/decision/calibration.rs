@@ -85,9 +85,8 @@ impl Curve {
         let offset = self.offset + self.offset_per_log * quality;
         let llr = scale * f64::from(cosine.get()) + offset;
         // Beyond what the number of trials can support, a ratio is extrapolation, not evidence.
-        Ok(Llr::new(
-            Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]),
-        )?)
+        let supported = Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]);
+        Llr::new(supported)
     }
 
     /// Says what is wrong with the numbers, if anything.

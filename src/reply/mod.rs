@@ -1,6 +1,6 @@
 //! The service's voice to the network: the one room that knows HTTP.
 //!
-//! [`serve`] answers on a listener until it is told to stop; [`router`] is the same service without a
+//! [`serve()`] answers on a listener until it is told to stop; [`router()`] is the same service without a
 //! network. What a request means is decided behind, at the switchboard; here it is read, allowed,
 //! passed on, and answered. A family of endpoints is a file; `router` is the table of them all.
 //!

@@ -19,7 +19,7 @@ pub use enrol::{EnrolmentQuality, EnrolmentReport, Issue, IssueCode};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use identify::ClipBytes;
-pub use keeper::{Keeper, Roster};
+pub use keeper::{Keeper, KeeperError, Roster};
 pub use open::{Installed, Switchboard, installed, library, models_dir};
 
 pub use crate::verdict::Identification;

@@ -7,6 +7,7 @@ mod gallery;
 mod goldens;
 mod listener;
 mod models;
+mod process;
 mod serving;
 mod speech;
 mod store;

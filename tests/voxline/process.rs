@@ -1,0 +1,197 @@
+//! The real program as a service: started, killed, started again, told to end.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+
+use crate::support;
+
+const NUMBER: &str = "+12025550101";
+
+/// `voxline serve` on a free port, with an admin key.
+struct Service {
+    child: Child,
+    base: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+fn program(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+    command.env_clear().arg("--data-dir").arg(data);
+    command
+}
+
+impl Service {
+    fn start(data: &Path) -> Self {
+        let created = program(data)
+            .args(["keys", "create", "--scope", "admin", "--json"])
+            .output();
+        let created: Value = serde_json::from_slice(&created.unwrap().stdout).unwrap();
+        let mut child = program(data)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (found, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    let _ = found.send(address.trim().to_owned());
+                }
+            }
+        });
+        let base = wait.recv_timeout(Duration::from_secs(60));
+        Self {
+            child,
+            base: base.expect("the service did not listen within 60 s"),
+            key: created["key"].as_str().unwrap().to_owned(),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        let answer = request.bearer_auth(&self.key).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let answer = request.bearer_auth(&self.key).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json().await.unwrap_or(Value::Null),
+        )
+    }
+
+    async fn upload(&self, path: &str, form: Form) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.base)).multipart(form);
+        let answer = request.bearer_auth(&self.key).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Adds the number and Alice, and enrols her; gives her id.
+    async fn enrol_alice(&self) -> String {
+        self.post("/v1/numbers", &json!({ "number": NUMBER })).await;
+        let alice = self
+            .post("/v1/users", &json!({ "name": "Alice", "number": NUMBER }))
+            .await;
+        let id = alice["id"].as_str().unwrap().to_owned();
+        let mut form = Form::new().text("consent", "I agree.");
+        for clip in 1..=3 {
+            let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
+            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
+        }
+        let (status, report) = self.upload(&format!("/v1/users/{id}/enrollments"), form).await;
+        assert_eq!((status, &report["accepted"]), (201, &json!(true)), "{report}");
+        id
+    }
+
+    async fn identify_alice(&self) -> Value {
+        let call = support::read("enrollment_samples/calls/alice-2.wav");
+        let form = Form::new()
+            .text("number", NUMBER)
+            .part("audio", Part::bytes(call).file_name("call.wav"));
+        let (status, said) = self.upload("/v1/identify", form).await;
+        assert_eq!(status, 200, "{said}");
+        said
+    }
+
+    fn tell(&self, signal: &str) {
+        let told = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn an_enrolment_that_was_acknowledged_survives_kill_9() {
+    let data = tempfile::tempdir().unwrap();
+    let mut service = Service::start(data.path());
+    let alice = service.enrol_alice().await;
+    service.tell("-KILL");
+    service.child.wait().unwrap();
+
+    let service = Service::start(data.path());
+    assert_eq!(service.get("/readyz").await.0, 200);
+    let said = service.identify_alice().await;
+    assert_eq!(said["outcome"], "identified", "{said}");
+    assert_eq!(said["user_id"], json!(alice));
+}
+
+#[tokio::test]
+async fn what_another_process_removes_is_not_found_by_the_running_service() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    let alice = service.enrol_alice().await;
+    assert_eq!(service.identify_alice().await["outcome"], "identified");
+
+    let removed = program(data.path()).args(["user", "remove", &alice]).status();
+    assert!(removed.unwrap().success());
+    let said = service.identify_alice().await;
+    assert_eq!(
+        (&said["outcome"], &said["reason"]),
+        (&json!("inconclusive"), &json!("empty_roster"))
+    );
+}
+
+#[tokio::test]
+async fn a_service_told_to_end_finishes_its_live_calls_and_records_them() {
+    let data = tempfile::tempdir().unwrap();
+    let mut service = Service::start(data.path());
+    service.enrol_alice().await;
+    let mut request = format!("{}/media/pcm", service.base.replacen("http", "ws", 1))
+        .into_client_request()
+        .unwrap();
+    let bearer = format!("Bearer {}", service.key).parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let start = json!({
+        "event": "start", "call_id": "cut-short", "number": NUMBER,
+        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+    });
+    socket.send(Message::text(start.to_string())).await.unwrap();
+    let call = support::read("enrollment_samples/calls/alice-2.wav");
+    // Header and all: a few dozen bytes of noise before the voice change nothing.
+    socket.send(Message::binary(call)).await.unwrap();
+    // The first update says that the audio has arrived.
+    let first = tokio::time::timeout(Duration::from_secs(30), socket.next()).await;
+    first.unwrap().unwrap().unwrap();
+    service.tell("-TERM");
+
+    let last = tokio::time::timeout(Duration::from_secs(30), async {
+        let mut last = Value::Null;
+        while let Some(Ok(message)) = socket.next().await {
+            if let Message::Text(text) = message {
+                last = serde_json::from_str(&text).unwrap();
+            }
+        }
+        last
+    });
+    let last = last.await.unwrap();
+    assert_eq!(last["final"], true, "{last}");
+    assert!(service.child.wait().unwrap().success());
+
+    let service = Service::start(data.path());
+    let (status, call) = service.get("/v1/calls/cut-short").await;
+    assert_eq!((status, &call["final"]), (200, &json!(true)), "{call}");
+    assert_eq!(call["verdict"]["outcome"], "identified", "{call}");
+}

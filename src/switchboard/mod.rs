@@ -10,14 +10,16 @@ mod call;
 mod enrol;
 mod enrol_live;
 mod error;
+mod gate;
 mod identify;
 mod keeper;
 mod open;
 
 pub use call::{CallStart, CallUpdate, LiveCall};
-pub use enrol::{EnrolmentQuality, EnrolmentReport, Issue, IssueCode};
+pub use enrol::{EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
+pub use gate::{Issue, IssueCode};
 pub use identify::ClipBytes;
 pub use keeper::{Keeper, KeeperError, Roster};
 pub use open::{Installed, Switchboard, installed, library, models_dir};

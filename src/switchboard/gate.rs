@@ -1,0 +1,220 @@
+//! The quality gate of enrolment: what stands against a recording, in words for the person who records.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::decision::Calibration;
+use crate::units::Seconds;
+use crate::voiceprint::Voiceprint;
+
+use super::enrol::HeardClip;
+
+/// Below this signal-to-noise ratio (dB) a signup recording teaches the noise along with the voice. Of
+/// 134 read recordings of LibriSpeech none is below it.
+const LOWEST_SNR_DB: f64 = 5.0;
+
+/// Below this one a better recording is advised, and this one taken. Six of the same 134 are below it.
+const ADVISED_SNR_DB: f64 = 10.0;
+
+/// Above this share of clipped speech the voice is distorted.
+const MOST_CLIPPING: f64 = 0.01;
+
+/// What stands against an enrolment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueCode {
+    /// Not enough speech in all recordings together.
+    TooLittleSpeech,
+    /// A recording with too little speech to make a voiceprint of.
+    ClipTooShort,
+    /// Too much background noise.
+    TooNoisy,
+    /// The recording was made too loud.
+    Clipped,
+    /// Two recordings seem to be of different people.
+    DifferentVoices,
+    /// The voice is unlike the one this user enrolled before.
+    NotTheVoiceBefore,
+    /// The same recording twice.
+    DuplicateClip,
+    /// The recording's end is missing.
+    Truncated,
+}
+
+/// One thing that stands against an enrolment, in words for the person who records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Issue {
+    /// Which.
+    pub code: IssueCode,
+    /// What was wrong, and what to do.
+    pub message: String,
+}
+
+/// What stands against these recordings of one user, who was enrolled with `before`; and whether they can
+/// be accepted all the same. `needed` is the speech they must hold in all.
+pub(super) fn gate(
+    heard: &[HeardClip],
+    before: &[Voiceprint],
+    calibration: &Calibration,
+    needed: Seconds,
+) -> (Vec<Issue>, bool) {
+    let mut issues = Vec::new();
+    let net = total_speech(heard);
+    if net < needed {
+        issues.push(Issue {
+            code: IssueCode::TooLittleSpeech,
+            message: format!(
+                "{net} of speech in all; at least {needed} are needed: record {} more",
+                needed.saturating_minus(net)
+            ),
+        });
+    }
+    issues.extend(heard.iter().flat_map(clip_refusals));
+    issues.extend(same_recording_twice(heard));
+    issues.extend(voice_refusals(heard, before, calibration));
+    let acceptable = issues.is_empty();
+    issues.extend(heard.iter().flat_map(advice));
+    (issues, acceptable)
+}
+
+/// How much speech there is in all recordings together.
+pub(super) fn total_speech(heard: &[HeardClip]) -> Seconds {
+    heard
+        .iter()
+        .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech()))
+}
+
+/// What would be better next time, but does not stand against this recording.
+fn advice(clip: &HeardClip) -> Vec<Issue> {
+    let truncated = clip.truncated.then(|| Issue {
+        code: IssueCode::Truncated,
+        message: format!(
+            "{}: the end of the recording is missing; what came before it was used",
+            clip.name
+        ),
+    });
+    let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
+    let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
+    truncated.into_iter().chain(noisy).collect()
+}
+
+/// What stands against one recording by itself.
+fn clip_refusals(clip: &HeardClip) -> Vec<Issue> {
+    let name = &clip.name;
+    let mut refusals = Vec::new();
+    if clip.views().is_empty() {
+        let message = format!(
+            "{name}: {} of speech is too little to know a voice by",
+            clip.net_speech()
+        );
+        refusals.push(Issue {
+            code: IssueCode::ClipTooShort,
+            message,
+        });
+    }
+    let Some(quality) = clip.quality() else {
+        return refusals;
+    };
+    refusals.extend(too_noisy(clip, LOWEST_SNR_DB));
+    if quality.clipping > MOST_CLIPPING {
+        let share = quality.clipping * 100.0;
+        let message =
+            format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level");
+        refusals.push(Issue {
+            code: IssueCode::Clipped,
+            message,
+        });
+    }
+    refusals
+}
+
+/// A recording whose voice is less than `needed` dB above its background.
+fn too_noisy(clip: &HeardClip, needed: f64) -> Option<Issue> {
+    let snr = clip.quality()?.snr_db.filter(|snr| *snr < needed)?;
+    let name = &clip.name;
+    let message = format!(
+        "{name}: the voice is only {snr:.0} dB above the background, {needed:.0} dB are needed: \
+         record in a quieter place or closer to the microphone"
+    );
+    Some(Issue {
+        code: IssueCode::TooNoisy,
+        message,
+    })
+}
+
+fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
+    let twin = heard.iter().enumerate().find_map(|(at, clip)| {
+        heard[..at]
+            .iter()
+            .find(|earlier| earlier.sha256 == clip.sha256)
+            .map(|earlier| (earlier, clip))
+    });
+    twin.map(|(earlier, clip)| Issue {
+        code: IssueCode::DuplicateClip,
+        message: format!(
+            "{} and {} are the same recording: record each of them anew",
+            earlier.name, clip.name
+        ),
+    })
+}
+
+/// Recordings whose voices speak against one another, or against the voice enrolled before: likelier
+/// two people than one, by the same calibration that decides on calls.
+fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Calibration) -> Vec<Issue> {
+    let mut refusals = Vec::new();
+    for (at, clip) in heard.iter().enumerate() {
+        let differs = heard[..at]
+            .iter()
+            .find(|earlier| differ(clip.views(), earlier.views(), calibration));
+        if let Some(earlier) = differs {
+            let message = format!(
+                "{} and {} sound like two people: all recordings must be of the user alone",
+                earlier.name, clip.name
+            );
+            refusals.push(Issue {
+                code: IssueCode::DifferentVoices,
+                message,
+            });
+            break;
+        }
+    }
+    let strange = heard
+        .iter()
+        .find(|clip| !before.is_empty() && differ(clip.views(), before, calibration));
+    if let Some(clip) = strange {
+        let message = format!(
+            "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first",
+            clip.name
+        );
+        refusals.push(Issue {
+            code: IssueCode::NotTheVoiceBefore,
+            message,
+        });
+    }
+    refusals
+}
+
+/// Whether every pair of one kind that can be compared speaks for two people.
+fn differ(clip: &[Voiceprint], others: &[Voiceprint], calibration: &Calibration) -> bool {
+    let pairs = clip
+        .iter()
+        .flat_map(|print| others.iter().map(move |other| (print, other)));
+    let comparable = pairs.filter(|(a, b)| a.bandwidth == b.bandwidth && a.model == b.model);
+    let mut compared = false;
+    for (a, b) in comparable {
+        let Ok(cosine) = a.embedding.cosine(&b.embedding) else {
+            continue;
+        };
+        let shorter = if a.net_speech < b.net_speech {
+            a.net_speech
+        } else {
+            b.net_speech
+        };
+        match calibration.curve(a.bandwidth).llr(cosine, shorter) {
+            Ok(llr) if llr.get() >= 0.0 => return false,
+            Ok(_) => compared = true,
+            Err(_) => {}
+        }
+    }
+    compared
+}

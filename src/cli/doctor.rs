@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::config::{Config, GalleryChoice};
-use crate::decision::Calibration;
+use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::store::Store;
-use crate::switchboard::{Installed, library, models_dir};
+use crate::switchboard::{Installed, library, models_dir, usable_calibration};
 use crate::voiceprint::Card;
 
 use super::fault::whole;
@@ -112,7 +112,11 @@ fn inference(config: &Config) -> Vec<Finding> {
     match card {
         Ok((models_dir, card)) => {
             let found = library.map(|library| Installed { models_dir, library });
-            vec![runtime, model(found.as_ref(), &card), calibration(&card)]
+            vec![
+                runtime,
+                model(found.as_ref(), &card),
+                calibration(&card, &config.policy),
+            ]
         }
         Err(fault) => vec![runtime, wrong("speaker model", fault)],
     }
@@ -149,13 +153,17 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
     }
 }
 
-fn calibration(card: &Card) -> Finding {
-    match Calibration::load(&card.calibration(), card.id(), card.sha256()) {
-        Ok(calibration) => ok(
-            "calibration",
-            format!("{}: {}", calibration.id, calibration.fitted_on),
-        ),
-        Err(fault) => wrong("calibration", fault),
+fn calibration(card: &Card, policy: &Policy) -> Finding {
+    let what = "calibration";
+    match usable_calibration(card, policy) {
+        Ok((calibration, largest)) => {
+            let Calibration { id, fitted_on, .. } = calibration;
+            ok(
+                what,
+                format!("{id}: names callers on rosters of up to {largest}; fitted on {fitted_on}"),
+            )
+        }
+        Err(fault) => wrong(what, fault),
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::Config;
+use crate::config::{Config, Fault, Faults};
 use crate::reply::{ServeSettings, TwilioCheck, serve};
 use crate::switchboard::Switchboard;
 
@@ -26,12 +26,12 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
 
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;
-    settings.twilio = twilio(config)?;
+    settings.twilio = twilio(config);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     eprintln!("listening on http://{address}");
     serve(board, settings, ended).await?;
-    eprintln!("every call is finished and recorded");
+    eprintln!("ended");
     Ok(true)
 }
 
@@ -46,12 +46,14 @@ async fn follow_the_store(board: Arc<Switchboard>) {
 }
 
 /// Said before anything is loaded; the service itself refuses as well.
-fn refuse_insecurity_abroad(listen: SocketAddr, insecure_dev: bool) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        !insecure_dev || listen.ip().is_loopback(),
-        "--insecure-dev asks nobody for a key and is for loopback addresses only, not for {listen}"
-    );
-    Ok(())
+fn refuse_insecurity_abroad(listen: SocketAddr, insecure_dev: bool) -> Result<(), Faults> {
+    if !insecure_dev || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Faults(vec![Fault {
+        what: "--insecure-dev".to_owned(),
+        why: format!("asks nobody for a key and is for loopback addresses only, not for {listen}"),
+    }]))
 }
 
 /// Nobody can use a service that knows no key: say so at once, and how to make one.
@@ -63,18 +65,12 @@ async fn warn_without_keys(board: &Switchboard, insecure_dev: bool) -> anyhow::R
     Ok(())
 }
 
-fn twilio(config: &Config) -> anyhow::Result<Option<TwilioCheck>> {
-    let Some(auth_token) = config.twilio_auth_token.clone() else {
-        return Ok(None);
-    };
-    let public_url = config.public_url.clone().context(
-        "twilio.auth_token is set, but not public_url: Twilio signs the address it calls, \
-         so it has to be known, as in public_url = \"https://id.example.com\"",
-    )?;
-    Ok(Some(TwilioCheck {
-        auth_token,
-        public_url,
-    }))
+/// The check of Twilio's signatures; the configuration has seen to it that both parts are there.
+fn twilio(config: &Config) -> Option<TwilioCheck> {
+    Some(TwilioCheck {
+        auth_token: config.twilio_auth_token.clone()?,
+        public_url: config.public_url.clone()?,
+    })
 }
 
 /// Comes about when the service is told to end: Ctrl-C, or SIGTERM by a supervisor.

@@ -73,7 +73,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "decision.enough_speech_seconds",
-        "speech after which a caller not named is unknown (default 6)",
+        "speech after which nothing more is waited for (default 6)",
     ),
     (
         "enrollment.minimum_speech_seconds",
@@ -174,6 +174,11 @@ impl Config {
             gallery: gallery(&mut read),
             twilio_auth_token: read.text("twilio.auth_token").map(SecretString::from),
         };
+        if config.twilio_auth_token.is_some() && config.public_url.is_none() {
+            let why = "is set, but not public_url: Twilio signs the address it calls, so it has to be known, \
+                       as in public_url = \"https://id.example.com\"";
+            read.fault("twilio.auth_token", why.to_owned());
+        }
         read.finish(config)
     }
 }

@@ -89,6 +89,14 @@ impl Curve {
         Llr::new(supported)
     }
 
+    /// The highest ratio it can give: what its trials support.
+    ///
+    /// # Errors
+    /// [`NotFinite`] never for a calibration that was loaded: its bounds were checked.
+    pub fn highest(&self) -> Result<Llr, NotFinite> {
+        Llr::new(self.llr_bounds[1])
+    }
+
     /// Says what is wrong with the numbers, if anything.
     fn fault(&self) -> Option<String> {
         let numbers = [self.scale, self.scale_per_log, self.offset, self.offset_per_log];

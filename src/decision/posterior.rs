@@ -36,6 +36,18 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// The largest roster on which a ratio of `highest` still names somebody, when it speaks against
+    /// everybody else: `(1 - u) / u · e^highest · (1 - a) / a` for a share of unknown callers `u` and an
+    /// acceptance `a`. 0 when this policy can never name anybody.
+    pub fn largest_roster(&self, highest: Llr) -> usize {
+        let (unknown, accept) = (self.unknown_share, self.accept);
+        let odds = (1.0 - unknown) / unknown * highest.get().exp() * (1.0 - accept) / accept;
+        // `as` saturates: a roster of more users than memory holds is no limit.
+        odds.floor() as usize
+    }
+}
+
 /// What is known of one call so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
@@ -220,6 +232,24 @@ mod tests {
         );
         assert_eq!(decided(&unlikely, 5.9).outcome, waiting);
         assert_eq!(decided(&unlikely, 6.0).outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn the_largest_roster_is_the_largest_on_which_the_best_ratio_names_somebody() {
+        let highest = Llr::new(8.31).unwrap();
+        let largest = Policy::default().largest_roster(highest);
+        let against = |others: usize| roster(&[&[8.31][..], &vec![-300.0; others]].concat());
+        let (fits, too_many) = (against(largest - 1), against(largest));
+        assert_eq!(decided(&fits, 5.0).outcome, Outcome::Identified(fits[0].0));
+        assert_ne!(
+            decided(&too_many, 5.0).outcome,
+            Outcome::Identified(too_many[0].0)
+        );
+        let never = Policy {
+            accept: 0.999_999,
+            ..Policy::default()
+        };
+        assert_eq!(never.largest_roster(highest), 0);
     }
 
     #[test]

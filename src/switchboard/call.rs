@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::Reason;
-use crate::engine::{EngineError, Permit};
+use crate::engine::Permit;
 use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, Hertz};
 use crate::verdict::{Identification, Listener, Look, MARKS, OutcomeName};
@@ -118,10 +118,15 @@ impl LiveCall {
                 minutes: longest.get() / 60.0,
             });
         }
+        let heard_before = self.listener.is_some();
         let looks = self.listen(false).await;
         let mut updates = Vec::with_capacity(looks.len());
         for look in &looks {
             updates.push(self.say(look, false).await);
+        }
+        if heard_before && self.listener.is_none() {
+            // Said at once: an earlier word must not stand as if somebody were still listening.
+            updates.push(self.unavailable(false).await);
         }
         Ok(updates)
     }
@@ -131,7 +136,7 @@ impl LiveCall {
         let looks = self.listen(true).await;
         match looks.last() {
             Some(look) => self.say(look, true).await,
-            None => self.unavailable().await,
+            None => self.unavailable(true).await,
         }
     }
 
@@ -154,7 +159,6 @@ impl LiveCall {
                 return looks;
             }
             Ok(Err(fault)) => fault.to_string(),
-            Err(fault @ (EngineError::Crashed | EngineError::Stopped)) => fault.to_string(),
             Err(fault) => fault.to_string(),
         };
         let id = &self.start.call_id;
@@ -168,7 +172,8 @@ impl LiveCall {
         self.publish(said).await
     }
 
-    async fn unavailable(&mut self) -> CallUpdate {
+    /// Nobody listens any more: what was measured so far stays, the word on it does not.
+    async fn unavailable(&mut self, is_final: bool) -> CallUpdate {
         let board = &self.board;
         let mut said = Identification::inconclusive(
             self.start.number.clone(),
@@ -176,7 +181,11 @@ impl LiveCall {
             board.calibration.id.clone(),
             Reason::Unavailable,
         );
-        said.is_final = true;
+        if let Some(before) = &self.said {
+            said.net_speech_seconds = before.net_speech_seconds;
+            said.quality = before.quality;
+        }
+        said.is_final = is_final;
         self.publish(said).await
     }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
-use crate::verdict::{Look, Quality, hear};
+use crate::verdict::{Look, Quality};
 use crate::voiceprint::{Bandwidth, ModelId, Voiceprint};
 
 use super::error::BoardError;
@@ -149,13 +149,12 @@ impl Switchboard {
 
     async fn hear_clip(&self, admitted: &Permit, clip: ClipBytes) -> Result<HeardClip, BoardError> {
         let ClipBytes { name, bytes } = clip;
-        let sha256 = Sha256::digest(&bytes).into();
-        let limits = self.limits;
-        let recording = self
+        // Megabytes are hashed where models run, not where sockets are served.
+        let hashed = self
             .engine
-            .run(admitted, move |analyst| hear(analyst, bytes, None, &limits, &[]))
-            .await?;
-        let mut recording = recording.map_err(|fault| BoardError::hearing(&name, fault))?;
+            .run(admitted, move |_| (Sha256::digest(&bytes).into(), bytes));
+        let (sha256, bytes) = hashed.await?;
+        let mut recording = self.hear_in_turns(admitted, &name, bytes, None, &[]).await?;
         let look = recording.looks.pop();
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),

@@ -107,7 +107,7 @@ impl LiveEnrolment {
         if self.waiting.len() < self.piece {
             return Ok(None);
         }
-        self.listen().await?;
+        let quality = self.listen().await?;
         let Some(listener) = &self.listener else {
             return Ok(None);
         };
@@ -118,7 +118,7 @@ impl LiveEnrolment {
         Ok(Some(EnrolmentProgress {
             net_speech_seconds: listener.net_speech().get(),
             needed_seconds: self.board.enrolment_speech.get(),
-            quality: listener.quality_so_far(),
+            quality,
         }))
     }
 
@@ -142,17 +142,19 @@ impl LiveEnrolment {
         board.enrol_heard(start.user, &start.consent, vec![heard]).await
     }
 
-    /// Runs the waiting samples through the listener, which is lost when that fails.
-    async fn listen(&mut self) -> Result<(), BoardError> {
+    /// Runs the waiting samples through the listener, which is lost when that fails; gives the quality of
+    /// what was heard so far.
+    async fn listen(&mut self) -> Result<Option<Quality>, BoardError> {
         let samples = std::mem::take(&mut self.waiting);
         let mut listener = self.take_listener()?;
         let heard = self.board.engine.run(&self.admitted, move |analyst| {
             listener.push(analyst, &samples)?;
-            Ok::<_, ListenError>(listener)
+            let quality = listener.quality_so_far();
+            Ok::<_, ListenError>((listener, quality))
         });
-        let heard = heard.await?;
-        self.listener = Some(heard.map_err(|fault| BoardError::listening(NAME, fault))?);
-        Ok(())
+        let (listener, quality) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
+        self.listener = Some(listener);
+        Ok(quality)
     }
 
     async fn last_look(&mut self) -> Result<Look, BoardError> {

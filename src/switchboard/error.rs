@@ -34,6 +34,15 @@ pub enum OpenError {
     /// The calibration is missing or fitted for another model.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
+    /// The policy asks for more certainty than the calibration can give.
+    #[error(
+        "decision.accept = {accept} can never be reached: the calibration's evidence is bounded by what it \
+         was fitted on; lower it, or lower decision.unknown_share"
+    )]
+    NeverNames {
+        /// The acceptance asked for.
+        accept: f64,
+    },
     /// A model could not be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),

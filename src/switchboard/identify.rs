@@ -7,7 +7,7 @@ use crate::decision::{Evidence, Reason, decide};
 use crate::engine::Permit;
 use crate::gallery::Query;
 use crate::units::{DialedNumber, Llr, UserId};
-use crate::verdict::{Identification, Look, MARKS, hear};
+use crate::verdict::{Hearing, Identification, Look, MARKS, Recording};
 
 use super::error::BoardError;
 use super::keeper::{KeeperError, Roster};
@@ -29,21 +29,44 @@ impl Switchboard {
         stream: bool,
     ) -> Result<Vec<Identification>, BoardError> {
         self.known_number(number).await?;
-        let (limits, marks): (_, &[f64]) = (self.limits, if stream { MARKS } else { &[] });
+        let marks: &[f64] = if stream { MARKS } else { &[] };
         let ClipBytes { name, bytes } = recording;
-        let heard = self
-            .engine
-            .run(admitted, move |analyst| {
-                hear(analyst, bytes, channel, &limits, marks)
-            })
-            .await?;
-        let heard = heard.map_err(|fault| BoardError::hearing(&name, fault))?;
+        let heard = self.hear_in_turns(admitted, &name, bytes, channel, marks).await?;
         let last = heard.looks.len().saturating_sub(1);
         let mut said = Vec::with_capacity(heard.looks.len());
         for (at, look) in heard.looks.iter().enumerate() {
             said.push(self.answer(number, look, at == last).await);
         }
         Ok(said)
+    }
+
+    /// Hears a recording in turns of some seconds of audio, between which live calls have theirs. When
+    /// the asker leaves, no further turn is taken.
+    pub(super) async fn hear_in_turns(
+        &self,
+        admitted: &Permit,
+        name: &str,
+        bytes: Vec<u8>,
+        channel: Option<u16>,
+        marks: &'static [f64],
+    ) -> Result<Recording, BoardError> {
+        let failed = |fault| BoardError::hearing(name, fault);
+        let limits = self.limits;
+        let opened = self
+            .engine
+            .run(admitted, move |_| Hearing::open(bytes, channel, &limits, marks));
+        let mut hearing = Box::new(opened.await?.map_err(failed)?);
+        loop {
+            let turn = self.engine.run(admitted, move |analyst| {
+                let goes_on = hearing.take_turn(analyst)?;
+                Ok((hearing, goes_on))
+            });
+            let (heard, goes_on) = turn.await?.map_err(failed)?;
+            if !goes_on {
+                return Ok(heard.into_recording());
+            }
+            hearing = heard;
+        }
     }
 
     /// What a look says about the speaker. Always answers: a failing part makes it `unavailable`.

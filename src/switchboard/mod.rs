@@ -22,6 +22,6 @@ pub use error::{BoardError, OpenError};
 pub use gate::{Issue, IssueCode};
 pub use identify::ClipBytes;
 pub use keeper::{Keeper, KeeperError, Roster};
-pub use open::{Installed, Switchboard, installed, library, models_dir};
+pub use open::{Installed, Switchboard, installed, library, models_dir, usable_calibration};
 
 pub use crate::verdict::Identification;

@@ -12,7 +12,7 @@ use crate::engine::{Engine, Models, Permit};
 use crate::gallery::{EmbeddedGallery, Gallery, QdrantGallery};
 use crate::store::{Receipt, Store};
 use crate::units::{DialedNumber, Seconds, UserId};
-use crate::voiceprint::{Card, ModelId};
+use crate::voiceprint::{Bandwidth, Card, ModelId};
 
 use super::call::CallUpdate;
 use super::error::{BoardError, OpenError};
@@ -110,6 +110,23 @@ impl Installed {
     }
 }
 
+/// A model's calibration, and the largest roster on which it can name somebody under this policy.
+///
+/// # Errors
+/// [`OpenError::Calibration`] when there is none for the model; [`OpenError::NeverNames`] when the policy
+/// asks for more than it can give on any roster.
+pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<(Calibration, usize), OpenError> {
+    let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
+    // Calls decide what is promised, and most calls are narrow-band.
+    let highest = calibration.curve(Bandwidth::Narrow).highest();
+    let largest = highest.map_or(0, |highest| policy.largest_roster(highest));
+    if largest == 0 {
+        let accept = policy.accept;
+        return Err(OpenError::NeverNames { accept });
+    }
+    Ok((calibration, largest))
+}
+
 /// The speech detector's graph, checked against the hash its card gives.
 fn vad_graph(folder: &Path) -> Result<PathBuf, OpenError> {
     use crate::voiceprint::{CardError, check_sha256};
@@ -145,7 +162,7 @@ impl Switchboard {
         let store = Store::open(&config.data_dir.join("voxline.db")).await?;
         let found = installed(config)?;
         let card = found.card(&config.model)?;
-        let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
+        let (calibration, _) = usable_calibration(&card, &config.policy)?;
         let models = found.models(&card)?;
         let engine = Engine::start(&models, config.threads, config.capacity)?;
         let gallery: Arc<dyn Gallery> = match &config.gallery {

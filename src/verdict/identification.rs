@@ -89,7 +89,7 @@ pub struct Identification {
     /// The dialed number.
     #[schema(value_type = String)]
     pub number: DialedNumber,
-    /// Seconds of speech the identification rests on.
+    /// Seconds of speech that were heard; the first two minutes of it are what is compared.
     pub net_speech_seconds: f64,
     /// How good the audio was; null when there was no speech to measure.
     pub quality: Option<Quality>,

@@ -10,4 +10,4 @@ mod recording;
 
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
 pub use listener::{ListenError, Listener, Look, MARKS};
-pub use recording::{HearError, Recording, hear};
+pub use recording::{HearError, Hearing, Recording, hear};

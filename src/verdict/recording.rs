@@ -1,4 +1,4 @@
-//! A whole recording heard at once: the same ears as a live call, fed from a decoder.
+//! A whole recording: the same ears as a live call, fed from a decoder, in turns.
 
 use std::time::Instant;
 
@@ -6,8 +6,13 @@ use thiserror::Error;
 
 use crate::bytes::{DecodeError, Decoder, Format, Limits};
 use crate::engine::Analyst;
+use crate::units::Seconds;
 
 use super::listener::{ListenError, Listener, Look};
+
+/// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
+/// between.
+const TURN: Seconds = Seconds::new(10.0);
 
 /// Why a recording could not be heard.
 #[derive(Debug, Error)]
@@ -31,7 +36,65 @@ pub struct Recording {
     pub truncated: bool,
 }
 
-/// Hears a whole recording, block by block: memory is bounded whatever its length.
+/// A recording that is being heard, block by block: memory is bounded whatever its length.
+pub struct Hearing {
+    decoder: Decoder,
+    listener: Listener,
+    looks: Vec<Look>,
+}
+
+impl Hearing {
+    /// Opens a recording; `marks` are as for [`Listener::new`].
+    ///
+    /// # Errors
+    /// [`HearError`] when it is not audio, or has a shape that cannot be listened to.
+    pub fn open(
+        bytes: Vec<u8>,
+        channel: Option<u16>,
+        limits: &Limits,
+        marks: &'static [f64],
+    ) -> Result<Self, HearError> {
+        let started = Instant::now();
+        let decoder = Decoder::open(bytes, limits)?;
+        let Format { rate, channels, .. } = decoder.format();
+        let mut listener = Listener::new(rate, channels, channel, marks)?;
+        listener.spent_decoding(milliseconds(started));
+        Ok(Self {
+            decoder,
+            listener,
+            looks: Vec::new(),
+        })
+    }
+
+    /// Hears the next ten seconds or so; `false` when that was the end.
+    ///
+    /// # Errors
+    /// [`HearError`] when the recording cannot be decoded further or a model fails.
+    pub fn take_turn(&mut self, analyst: &mut Analyst) -> Result<bool, HearError> {
+        let until = self.listener.heard().plus(TURN);
+        while self.listener.heard() < until {
+            let started = Instant::now();
+            let Some(block) = self.decoder.next_block()? else {
+                self.looks.push(self.listener.finish(analyst)?);
+                return Ok(false);
+            };
+            self.listener.spent_decoding(milliseconds(started));
+            self.looks.extend(self.listener.push(analyst, block)?);
+        }
+        Ok(true)
+    }
+
+    /// What was heard.
+    pub fn into_recording(self) -> Recording {
+        Recording {
+            looks: self.looks,
+            format: self.decoder.format(),
+            truncated: self.decoder.truncated(),
+        }
+    }
+}
+
+/// Hears a whole recording at one go.
 ///
 /// # Errors
 /// [`HearError`] when it cannot be decoded or listened to; nothing of it is kept.
@@ -42,20 +105,11 @@ pub fn hear(
     limits: &Limits,
     marks: &'static [f64],
 ) -> Result<Recording, HearError> {
-    let mut started = Instant::now();
-    let mut decoder = Decoder::open(bytes, limits)?;
-    let format = decoder.format();
-    let mut listener = Listener::new(format.rate, format.channels, channel, marks)?;
-    let mut looks = Vec::new();
-    while let Some(block) = decoder.next_block()? {
-        listener.spent_decoding(started.elapsed().as_secs_f64() * 1e3);
-        looks.extend(listener.push(analyst, block)?);
-        started = Instant::now();
-    }
-    looks.push(listener.finish(analyst)?);
-    Ok(Recording {
-        looks,
-        format,
-        truncated: decoder.truncated(),
-    })
+    let mut hearing = Hearing::open(bytes, channel, limits, marks)?;
+    while hearing.take_turn(analyst)? {}
+    Ok(hearing.into_recording())
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }

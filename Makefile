@@ -49,8 +49,8 @@ lint: provision
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check; \
-	else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences were not checked"; fi
 
 clean:
 	rm -rf target demo-out runtime .venv-peers models/*/weights

@@ -26,10 +26,10 @@ const NO_ROUTE: &str = "none";
 pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let method = request.method().clone();
+    let method = telemetry::method_name(request.method());
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", %id, %method, route);
+    let span = tracing::info_span!("request", %id, method, route);
     let (parts, body) = request.into_parts();
     let (body, rest) = lend(body);
     let request = Request::from_parts(parts, body);
@@ -51,7 +51,7 @@ pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: 
             "{method} {route}: {status}"
         )
     });
-    telemetry::request(method.as_str(), &route, status, took);
+    telemetry::request(method, &route, status, took);
     stamp(response.headers_mut(), &id, desk.insecure_dev);
     response
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use axum::http::Method;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -38,8 +39,25 @@ pub(super) fn install() -> Option<PrometheusHandle> {
     RECORDER.get_or_init(make).clone()
 }
 
-/// Counts a request and its time. `route` is the route's template, never the path that was asked for.
-pub(super) fn request(method: &str, route: &str, status: u16, took: Duration) {
+/// What a method is called in the log and the metrics. HTTP lets a client send any token as a method
+/// (RFC 9110, section 9.1), and a metric is kept for every label there ever was: names of the client's
+/// choice would fill the memory.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Counts a request and its time. `method` is what [`method_name`] says, `route` is the route's
+/// template: never what the client sent.
+pub(super) fn request(method: &'static str, route: &str, status: u16, took: Duration) {
     let labels = [
         ("method", method.to_owned()),
         ("route", route.to_owned()),
@@ -131,4 +149,33 @@ fn describe() {
     describe_counter!(FAULTS, "Identifications that a failing part made unavailable.");
     // So that the gauge is there before the first call.
     gauge!(LIVE_CALLS).set(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_methods_clients_send_the_metrics_know_eight() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+        let made_up = (0..100).map(|nth| format!("BREW{nth}"));
+        let near = ["get", "GETT", "TRACE", "CONNECT"].map(str::to_owned);
+        metrics::with_local_recorder(&recorder, || {
+            for sent in known.map(str::to_owned).into_iter().chain(near).chain(made_up) {
+                let method = Method::from_bytes(sent.as_bytes()).unwrap();
+                request(method_name(&method), "none", 404, Duration::ZERO);
+            }
+        });
+        let shown = recorder.handle().render();
+        let counted = |line: &&str| line.starts_with(REQUESTS);
+        assert_eq!(shown.lines().filter(counted).count(), known.len() + 1, "{shown}");
+        let counts = |method: &str, times: u32| {
+            shown.lines().filter(counted).any(|line| {
+                line.contains(&format!("method=\"{method}\"")) && line.ends_with(&format!(" {times}"))
+            })
+        };
+        assert!(known.iter().all(|method| counts(method, 1)), "{shown}");
+        assert!(counts("other", 104), "{shown}");
+    }
 }

@@ -8,7 +8,7 @@ use super::open::Store;
 use super::values::{read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber};
 
-/// Most bytes of a verdict's JSON; one of a large roster has some kilobytes.
+/// Most bytes of a verdict's JSON; one with ten candidates has some two kilobytes.
 const MAX_VERDICT_BYTES: usize = 256 * 1024;
 /// Most calls of one page.
 const MAX_PAGE: u32 = 500;

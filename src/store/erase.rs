@@ -8,6 +8,7 @@ use super::StoreError;
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
 use super::open::{Conn, Store};
+use super::redaction::redact_calls;
 use super::users::require_user;
 use super::values::now;
 use crate::units::{EnrollmentId, UserId};
@@ -22,6 +23,9 @@ pub struct Receipt {
     pub voiceprints_erased: u64,
     /// How many enrolments were erased.
     pub enrollments_erased: u64,
+    /// In how many calls the verdict said something of this user and does no longer: outcome and time
+    /// stay, id, name and scores are gone. 0 where the user stays and only enrolments were erased.
+    pub calls_redacted: u64,
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -32,16 +36,19 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Removes a user from every number and erases voiceprints, enrolments, phones and PIN. Of the
-    /// consents the sums and times stay, as proof that they were given.
+    /// Removes a user from every number and erases voiceprints, enrolments, phones and PIN, and their
+    /// id, name and scores in the verdicts of calls. Of the consents the sums and times stay, as proof
+    /// that they were given.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`].
+    /// [`StoreError::UnknownUser`]; [`StoreError::Unreadable`] when a verdict that names the user is
+    /// damaged, and then nothing is erased.
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, StoreError> {
         let mut tx = self.write().await?;
         require_user(&mut tx, user).await?;
         touch_numbers_of(&mut tx, user).await?;
-        let erased = erase_enrolments(&mut tx, user, None).await?;
+        let mut erased = erase_enrolments(&mut tx, user, None).await?;
+        erased.calls = redact_calls(&mut tx, user).await?;
         for statement in [
             "DELETE FROM phones WHERE user_id = $1",
             "DELETE FROM memberships WHERE user_id = $1",
@@ -97,6 +104,7 @@ impl Store {
             user_id,
             voiceprints_erased: erased.voiceprints,
             enrollments_erased: erased.enrollments,
+            calls_redacted: erased.calls,
             at: now(),
             overwritten,
         })
@@ -128,6 +136,7 @@ impl Store {
 struct Erased {
     voiceprints: u64,
     enrollments: u64,
+    calls: u64,
 }
 
 /// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.
@@ -156,5 +165,6 @@ async fn erase_enrolments(
     Ok(Erased {
         voiceprints,
         enrollments,
+        calls: 0,
     })
 }

@@ -11,7 +11,8 @@
 //! * A number's roster version rises with every change of who can be found there, in the same
 //!   transaction, and with no other.
 //! * A verdict is never replaced by an older one.
-//! * What is erased is gone from the file's bytes, not only from its tables.
+//! * What is erased is gone from the file's bytes, not only from its tables, and no verdict names a removed
+//!   user or holds their scores.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
 mod calls;
@@ -26,6 +27,7 @@ mod open;
 mod pepper;
 mod pin;
 mod pins;
+mod redaction;
 mod roster;
 mod token;
 mod user_rows;

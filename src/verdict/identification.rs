@@ -9,6 +9,10 @@ use crate::decision::{Decision, Outcome, Reason};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
+/// Most candidates of an identification: enough to see who came near, few enough that the verdict of a
+/// roster of thousands stays some kilobytes.
+const MAX_CANDIDATES: usize = 10;
+
 /// The three things that can be said of a speaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -84,7 +88,7 @@ pub struct Identification {
     pub posterior: Option<f64>,
     /// Evidence for the best candidate, null when there is none.
     pub llr: Option<f64>,
-    /// The roster, best first.
+    /// The best ten of the roster, best first.
     pub candidates: Vec<Scored>,
     /// The dialed number.
     #[schema(value_type = String)]
@@ -129,12 +133,14 @@ impl Identification {
         }
     }
 
-    /// Writes a decision into the document.
+    /// Writes a decision into the document, with the best ten of its candidates. The posteriors are those
+    /// the whole roster gave.
     #[must_use]
     pub fn decided(mut self, decision: &Decision, names: &HashMap<UserId, String>, net: Seconds) -> Self {
         self.candidates = decision
             .candidates
             .iter()
+            .take(MAX_CANDIDATES)
             .map(|candidate| Scored {
                 user_id: candidate.user_id,
                 llr: candidate.llr.get(),
@@ -168,5 +174,47 @@ impl Identification {
         self.llr = None;
         self.candidates = Vec::new();
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Candidate;
+    use crate::units::{Llr, Posterior};
+
+    fn of_roster(users: usize) -> (Decision, Identification) {
+        let candidates: Vec<_> = (0..users)
+            .map(|place| Candidate {
+                user_id: UserId::fresh(),
+                llr: Llr::new(9.25 - place as f64).unwrap(),
+                posterior: Posterior::new(0.97 / (1.0 + 40.0 * place as f64)).unwrap(),
+            })
+            .collect();
+        let decision = Decision {
+            outcome: Outcome::Identified(candidates[0].user_id),
+            candidates,
+            nobody: Posterior::new(0.01).unwrap(),
+        };
+        let number: DialedNumber = "+12025550102".parse().unwrap();
+        let names = HashMap::from([(decision.candidates[0].user_id, "Ana".to_owned())]);
+        let blank =
+            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
+        let said = blank.decided(&decision, &names, Seconds::new(5.0));
+        (decision, said)
+    }
+
+    #[test]
+    fn the_best_ten_are_shown_in_order_and_the_best_keeps_their_scores_whatever_the_rosters_size() {
+        for users in [1, 2, 9, 10, 11, 5000] {
+            let (decision, said) = of_roster(users);
+            let shown: Vec<_> = said.candidates.iter().map(|one| one.user_id).collect();
+            let best = decision.candidates.iter().map(|one| one.user_id).take(10);
+            assert_eq!(shown, best.collect::<Vec<_>>());
+            assert_eq!((said.llr, said.posterior), (Some(9.25), Some(0.97)));
+            assert_eq!(said.user_id, Some(decision.candidates[0].user_id));
+            assert_eq!(said.user_name.as_deref(), Some("Ana"));
+            assert!(serde_json::to_string(&said).unwrap().len() < 4096);
+        }
     }
 }

@@ -116,3 +116,117 @@ async fn one_enrolment_goes_and_the_others_stay() {
     house.enrol(ana, 1).await;
     assert_eq!(house.store.enrollments_of(bob).await.unwrap().len(), 1);
 }
+
+/// A verdict that names one user and weighs them and others, as the service writes it.
+fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
+    let scored = weighed
+        .iter()
+        .map(|id| json!({"user_id": id, "llr": 7.125, "posterior": 0.984_375}));
+    json!({
+        "outcome": if named.is_some() { "identified" } else { "unknown" },
+        "user_id": named.map(|user| user.id),
+        "user_name": named.map(|user| user.name.clone()),
+        "posterior": 0.984_375,
+        "llr": 7.125,
+        "candidates": scored.collect::<Vec<_>>(),
+        "net_speech_seconds": 4.5,
+    })
+}
+
+#[tokio::test]
+async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_changes() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let ana = house.user("Ana Unmistakable", &number).await;
+    let bob = house.user("Bob", &number).await;
+    let stored = [
+        ("named", verdict(Some(&ana), &[ana.id, bob.id])),
+        ("weighed", verdict(Some(&bob), &[bob.id, ana.id])),
+        ("nearest", verdict(None, &[ana.id, bob.id])),
+        ("foreign", verdict(Some(&bob), &[bob.id])),
+    ];
+    for (id, verdict) in &stored {
+        let record = CallRecord {
+            verdict: verdict.clone(),
+            is_final: true,
+            ..call(id, 3, 10)
+        };
+        assert!(house.store.put_verdict(&record).await.unwrap());
+    }
+    // Who stays is still named.
+    house.enrol(ana.id, 1).await;
+    let receipt = house.store.remove_enrollments(ana.id).await.unwrap();
+    assert_eq!(receipt.calls_redacted, 0);
+
+    let receipt = house.store.remove_user(ana.id).await.unwrap();
+    assert_eq!((receipt.calls_redacted, receipt.overwritten), (3, true));
+    let [mut named, mut weighed, mut nearest, foreign] = stored.map(|(_, verdict)| verdict);
+    let null = serde_json::Value::Null;
+    for field in ["user_id", "user_name", "posterior", "llr"] {
+        named[field] = null.clone();
+    }
+    nearest["llr"] = null;
+    named["candidates"].as_array_mut().unwrap().remove(0);
+    nearest["candidates"].as_array_mut().unwrap().remove(0);
+    weighed["candidates"].as_array_mut().unwrap().remove(1);
+    for (id, expected) in [
+        ("named", named),
+        ("weighed", weighed),
+        ("nearest", nearest),
+        ("foreign", foreign),
+    ] {
+        let kept = house.store.call(&id.parse().unwrap()).await.unwrap().unwrap();
+        let expected = CallRecord {
+            verdict: expected,
+            is_final: true,
+            ..call(id, 3, 10)
+        };
+        assert_eq!(kept, expected, "{id}");
+    }
+}
+
+/// Several verdicts a call, of many sizes and in no order, so that pages split and rows move and spill
+/// over before they are rewritten; more calls than are rewritten at a time.
+#[tokio::test]
+async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_files_bytes() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let ana = house.user("Ana Unmistakable", &number).await;
+    let bob = house.user("Bob", &number).await;
+    for version in 1..=3 {
+        for nth in 0..150_usize {
+            let others = [bob.id].repeat(nth * 7 % (1 + 20 * version));
+            let (named, weighed) = match nth % 3 {
+                0 => (&ana, [&[ana.id], &others[..]].concat()),
+                1 => (&bob, [&others[..], &[ana.id]].concat()),
+                _ => (&bob, others),
+            };
+            let record = CallRecord {
+                verdict: verdict(Some(named), &weighed),
+                ..call(&format!("CA{}", nth * 77 % 150), version as u64, 10)
+            };
+            assert!(house.store.put_verdict(&record).await.unwrap());
+        }
+    }
+    let id = ana.id.to_string();
+    let found = |bytes: &[u8], text: &str| {
+        let hits = bytes
+            .windows(text.len())
+            .filter(|window| *window == text.as_bytes());
+        hits.count()
+    };
+    assert!(
+        found(&bytes_on_disk(&house.file()), &id) >= 150,
+        "the search finds what is there"
+    );
+
+    let receipt = house.store.remove_user(ana.id).await.unwrap();
+    assert_eq!((receipt.calls_redacted, receipt.overwritten), (100, true));
+    for call in house.store.calls(500, None).await.unwrap() {
+        let text = call.verdict.to_string();
+        assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
+    }
+    let left = bytes_on_disk(&house.file());
+    assert_eq!((found(&left, &id), found(&left, &ana.name)), (0, 0));
+    house.store.check_pages().await.unwrap();
+}

@@ -1,0 +1,86 @@
+//! Taking a user out of what was said of calls. That there was a call, and how it ended, stays.
+
+use serde_json::Value;
+
+use super::StoreError;
+use super::open::Conn;
+use crate::units::UserId;
+
+/// Verdicts in memory at a time: together at most 8 MiB.
+const PAGE: usize = 32;
+
+/// Takes `user` out of every stored verdict; says how many verdicts that changed.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] when a verdict with the user's id is no JSON.
+pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
+    let user = user.to_string();
+    let mut changed = 0;
+    // Every call id sorts after the empty text.
+    let mut seen = String::new();
+    loop {
+        let page = page_after(conn, &user, &seen).await?;
+        for (call, text) in &page {
+            let mut verdict: Value =
+                serde_json::from_str(text).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
+            if !redact(&mut verdict, &user) {
+                continue;
+            }
+            sqlx::query("UPDATE calls SET verdict = $2 WHERE call_id = $1")
+                .bind(call)
+                .bind(verdict.to_string())
+                .execute(&mut *conn)
+                .await?;
+            changed += 1;
+        }
+        match page.into_iter().nth(PAGE - 1) {
+            Some((last, _)) => seen = last,
+            None => return Ok(changed),
+        }
+    }
+}
+
+/// The next calls in whose verdict the id occurs anywhere. A UUID has none of LIKE's wildcards.
+async fn page_after(conn: &mut Conn, user: &str, seen: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let page = sqlx::query_as(
+        "SELECT call_id, verdict FROM calls WHERE call_id > $1 AND verdict LIKE '%' || $2 || '%' \
+         ORDER BY call_id LIMIT $3",
+    )
+    .bind(seen)
+    .bind(user)
+    .bind(PAGE as i64)
+    .fetch_all(conn)
+    .await?;
+    Ok(page)
+}
+
+/// Takes `user` out of one verdict; says whether they were in it. What is said of others stays.
+fn redact(verdict: &mut Value, user: &str) -> bool {
+    let is_theirs = |part: &Value| part.get("user_id").and_then(Value::as_str) == Some(user);
+    let named = is_theirs(verdict);
+    let mut best = named;
+    let mut weighed = false;
+    if let Some(candidates) = verdict.get_mut("candidates").and_then(Value::as_array_mut) {
+        best |= candidates.first().is_some_and(is_theirs);
+        let before = candidates.len();
+        candidates.retain(|candidate| !is_theirs(candidate));
+        weighed = candidates.len() < before;
+    }
+    // The evidence is the best candidate's, and the probability is that of whoever is named: without
+    // their names they would still be this user's scores.
+    if best {
+        clear(verdict, &["llr"]);
+    }
+    if named {
+        clear(verdict, &["user_id", "user_name", "posterior"]);
+    }
+    named || weighed
+}
+
+fn clear(verdict: &mut Value, fields: &[&str]) {
+    for field in fields {
+        if let Some(value) = verdict.get_mut(field) {
+            *value = Value::Null;
+        }
+    }
+}

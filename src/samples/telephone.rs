@@ -1,4 +1,4 @@
-//! The `phone` condition: what a telephone leaves of a voice.
+//! The `phone` condition, what a telephone leaves of a voice; and the voice band, what every telephone leaves.
 
 use std::f64::consts::PI;
 
@@ -18,7 +18,7 @@ const NETWORK_RATE: Hertz = Hertz(8_000);
 /// template asks for: flat within 0.05 dB inside it. Levels are kept, and what is louder than mu-law can say clips.
 pub fn telephone(samples: &[f32]) -> Vec<f32> {
     let narrow = convert(samples, RATE, NETWORK_RATE);
-    let mut line = convolve_centred(&narrow, &band_pass());
+    let mut line = convolve_centred(&narrow, &band_pass(NETWORK_RATE));
     for sample in &mut line {
         *sample = through_mulaw(*sample);
     }
@@ -42,25 +42,33 @@ fn through_mulaw(sample: f32) -> f32 {
     f32::from(mulaw_decode(mulaw_encode(linear))) / 32_768.0
 }
 
-/// Half the taps of the filter, less the middle one.
-const REACH: usize = 78;
+/// Leaves 16 kHz samples nothing but the voice band, at the same times: 300 to 3400 Hz, the same filter as
+/// in [`telephone`].
+///
+/// Lines differ most at the edges of their band: an internet call keeps everything down to 60 Hz, an analogue
+/// one little below 300. A model over linear mel power hears the difference louder than the voice, so
+/// enrolments and calls of the narrow kind meet in the band they have in common.
+pub fn voice_band(samples: &[f32]) -> Vec<f32> {
+    convolve_centred(samples, &band_pass(RATE))
+}
 
-/// The voice band at 8 kHz: a linear-phase band-pass of 157 taps, the difference of two ideal
-/// low-passes at 3475 and 225 Hz under a Kaiser window of beta 4.55 (Oppenheim and Schafer,
+/// The voice band: a linear-phase band-pass of 19.5 ms (157 taps at 8 kHz, 313 at 16 kHz), the difference of
+/// two ideal low-passes at 3475 and 225 Hz under a Kaiser window of beta 4.55 (Oppenheim and Schafer,
 /// "Discrete-Time Signal Processing", section 7.6: 50 dB, transitions of 150 Hz). Flat within 0.05 dB
 /// from 300 to 3400 Hz, 49 dB down below 150 and above 3550 Hz.
-fn band_pass() -> Vec<f32> {
+fn band_pass(rate: Hertz) -> Vec<f32> {
     const BETA: f64 = 4.55;
     let low_pass = |hertz: f64, n: f64| {
-        let cycles = 2.0 * hertz / f64::from(NETWORK_RATE.0);
+        let cycles = 2.0 * hertz / f64::from(rate.0);
         if n == 0.0 {
             cycles
         } else {
             (PI * cycles * n).sin() / (PI * n)
         }
     };
-    let reach = REACH as f64;
-    (0..=2 * REACH)
+    // Taps on either side of the middle one.
+    let reach = f64::from(rate.0 * 78 / NETWORK_RATE.0);
+    (0..=2 * reach as usize)
         .map(|tap| {
             let n = tap as f64 - reach;
             let window = bessel_i0(BETA * (1.0 - (n / reach).powi(2)).sqrt()) / bessel_i0(BETA);
@@ -82,21 +90,24 @@ fn bessel_i0(x: f64) -> f64 {
 
 /// Convolution without delay: the middle tap falls on the sample, silence lies beyond the ends.
 fn convolve_centred(samples: &[f32], taps: &[f32]) -> Vec<f32> {
+    /// Outputs worked on at a time: few enough to stay in the processor's nearest cache.
+    const BLOCK: usize = 2_048;
     let reach = taps.len() / 2;
-    (0..samples.len())
-        .map(|n| {
-            let first = n.saturating_sub(reach);
-            let last = samples.len().min(n + reach + 1);
-            let heard = &samples[first..last];
-            // The taps are symmetric, so running over them forwards is convolution.
-            let from = first + reach - n;
-            heard
-                .iter()
-                .zip(&taps[from..])
-                .map(|(sample, tap)| sample * tap)
-                .sum()
-        })
-        .collect()
+    let mut padded = vec![0.0; samples.len() + 2 * reach];
+    padded[reach..reach + samples.len()].copy_from_slice(samples);
+    let mut out = vec![0.0; samples.len()];
+    for (block, outputs) in out.chunks_mut(BLOCK).enumerate() {
+        let inputs = &padded[block * BLOCK..];
+        // Tap by tap over many outputs, which a processor does several at a time; the taps are symmetric,
+        // so running over them forwards is convolution.
+        for (delay, tap) in taps.iter().enumerate() {
+            for (output, input) in outputs.iter_mut().zip(&inputs[delay..]) {
+                *output += input * tap;
+            }
+        }
+    }
+    zeroize::Zeroize::zeroize(&mut padded);
+    out
 }
 
 #[cfg(test)]
@@ -117,6 +128,24 @@ mod tests {
         let sent = tone(hertz, 0.5, 16_000);
         let heard = telephone(&sent);
         20.0 * f64::from(rms(&heard[2_000..14_000]) / rms(&sent[2_000..14_000])).log10()
+    }
+
+    #[test]
+    fn the_voice_band_of_a_telephone_call_is_the_call_and_of_hum_is_nothing() {
+        let inner = |samples: &[f32]| rms(&samples[2_000..samples.len() - 2_000]);
+        for hertz in [400.0, 1_000.0, 3_000.0] {
+            let call = tone(hertz, 0.3, 16_000);
+            assert!(
+                (inner(&voice_band(&call)) / inner(&call) - 1.0).abs() < 0.01,
+                "{hertz} Hz"
+            );
+        }
+        for hertz in [60.0, 120.0, 3_800.0, 6_000.0] {
+            assert!(
+                inner(&voice_band(&tone(hertz, 0.3, 16_000))) < 0.002,
+                "{hertz} Hz"
+            );
+        }
     }
 
     #[test]

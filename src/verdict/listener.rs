@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
-use crate::samples::{Intake, SamplesError, quality, telephone};
+use crate::samples::{Intake, SamplesError, quality, telephone, voice_band};
 use crate::speech::{SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
@@ -172,10 +173,7 @@ impl Listener {
         if let Some(quality) = quality
             && net_speech >= analyst.extractor.card().minimum_net_speech()
         {
-            let mut levelled = quality::levelled(speech, SPEECH_LEVEL_DBFS);
-            let embedded = embed_views(analyst, &levelled, net_speech, quality.bandwidth);
-            zeroize::Zeroize::zeroize(&mut levelled);
-            views = embedded?;
+            views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
         }
         self.timing.embed += milliseconds(started);
         Ok(Look {
@@ -198,28 +196,32 @@ impl Listener {
 }
 
 /// The voiceprint of some speech in its own bandwidth and, when that is wide, through a simulated
-/// telephone as well.
+/// telephone as well. Narrow prints are made of the voice band alone, whatever else the line let through.
 fn embed_views(
     analyst: &mut Analyst,
     speech: &[f32],
     net_speech: Seconds,
     bandwidth: Bandwidth,
 ) -> Result<Vec<Voiceprint>, ExtractError> {
-    let model = analyst.extractor.card().id().clone();
-    let print = |embedding, bandwidth| Voiceprint {
-        embedding,
-        model: model.clone(),
-        bandwidth,
-        net_speech,
+    let mut print = |samples: Zeroizing<Vec<f32>>, bandwidth| -> Result<Voiceprint, ExtractError> {
+        let levelled = Zeroizing::new(quality::levelled(&samples, SPEECH_LEVEL_DBFS));
+        Ok(Voiceprint {
+            embedding: analyst.extractor.embed(&levelled)?,
+            model: analyst.extractor.card().id().clone(),
+            bandwidth,
+            net_speech,
+        })
     };
-    let own = print(analyst.extractor.embed(speech)?, bandwidth);
     if bandwidth == Bandwidth::Narrow {
-        return Ok(vec![own]);
+        return Ok(vec![print(
+            Zeroizing::new(voice_band(speech)),
+            Bandwidth::Narrow,
+        )?]);
     }
-    let mut phoned = telephone(speech);
-    let narrow = analyst.extractor.embed(&phoned);
-    zeroize::Zeroize::zeroize(&mut phoned);
-    Ok(vec![own, print(narrow?, Bandwidth::Narrow)])
+    let own = print(Zeroizing::new(speech.to_vec()), Bandwidth::Wide)?;
+    let phoned = Zeroizing::new(telephone(speech));
+    let narrow = print(Zeroizing::new(voice_band(&phoned)), Bandwidth::Narrow)?;
+    Ok(vec![own, narrow])
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -1,7 +1,9 @@
 //! `voxline number` and `voxline user`.
 
+use crate::config::{Config, GalleryChoice};
 use crate::store::{NewUser, Number, Pin, Store, User};
-use crate::switchboard::BoardError;
+use crate::switchboard::{BoardError, Keeper, KeeperError};
+use crate::units::DialedNumber;
 
 use super::args::{NumberCommand, UserCommand};
 use super::output::Output;
@@ -27,7 +29,12 @@ pub(super) async fn number(command: NumberCommand, store: &Store, output: Output
     Ok(true)
 }
 
-pub(super) async fn user(command: UserCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn user(
+    command: UserCommand,
+    store: &Store,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<bool> {
     match command {
         UserCommand::Add {
             name,
@@ -61,7 +68,14 @@ pub(super) async fn user(command: UserCommand, store: &Store, output: Output) ->
             })?;
         }
         UserCommand::Remove { id } => {
+            let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
             let receipt = store.remove_user(id).await?;
+            if let Err(fault) = empty_gallery(config, store, &numbers).await {
+                Output::complain(&format!(
+                    "warning: the user is erased here, but Qdrant may still hold a copy of their voiceprints \
+                     ({fault}); the service erases it when it next starts or identifies a call to their numbers"
+                ));
+            }
             output.result(&receipt, || {
                 let (prints, enrolments) = (receipt.voiceprints_erased, receipt.enrollments_erased);
                 format!("removed {id}: {prints} voiceprints of {enrolments} enrolments erased")
@@ -69,6 +83,18 @@ pub(super) async fn user(command: UserCommand, store: &Store, output: Output) ->
         }
     }
     Ok(true)
+}
+
+/// Takes what the store no longer holds of these numbers out of a gallery that outlives this process:
+/// no service may be running to do it.
+async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber]) -> Result<(), KeeperError> {
+    match &config.gallery {
+        GalleryChoice::Embedded => Ok(()),
+        choice @ GalleryChoice::Qdrant(_) => {
+            let keeper = Keeper::open(choice, store.clone(), config.model.clone())?;
+            keeper.refresh_numbers(numbers).await
+        }
+    }
 }
 
 fn number_line(number: &Number) -> String {

@@ -117,7 +117,7 @@ pub(super) async fn remove_all(
     State(desk): State<Arc<Desk>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(desk.board.store().remove_enrollments(user).await?))
+    Ok(axum::Json(desk.board.remove_enrollments(user).await?))
 }
 
 /// Erases one enrolment
@@ -139,7 +139,5 @@ pub(super) async fn remove(
     State(desk): State<Arc<Desk>>,
     InPath((user, enrolment)): InPath<(UserId, EnrollmentId)>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(
-        desk.board.store().remove_enrollment(user, enrolment).await?,
-    ))
+    Ok(axum::Json(desk.board.remove_enrollment(user, enrolment).await?))
 }

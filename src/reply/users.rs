@@ -158,7 +158,7 @@ pub(super) async fn change(
         numbers: patch.numbers,
         pin: patch.pin,
     };
-    Ok(axum::Json(desk.board.store().update_user(id, patch).await?))
+    Ok(axum::Json(desk.board.update_user(id, patch).await?))
 }
 
 /// Removes a user and erases their voice everywhere

@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use crate::decision::{Evidence, Reason, decide};
 use crate::engine::Permit;
-use crate::gallery::Query;
 use crate::units::{DialedNumber, Llr, UserId};
 use crate::verdict::{Hearing, Identification, Look, MARKS, Recording};
 
 use super::error::BoardError;
-use super::keeper::{KeeperError, Roster};
+use super::keeper::{Found, KeeperError};
 use super::open::Switchboard;
 
 impl Switchboard {
@@ -100,15 +99,15 @@ impl Switchboard {
         said: &mut Identification,
     ) -> Result<Option<Identification>, KeeperError> {
         let started = Instant::now();
-        let roster = self.keeper.roster(number).await?;
-        if roster.names.is_empty() {
+        let found = self.keeper.search(number, &look.views).await?;
+        if found.roster.names.is_empty() {
             said.reason = Some(Reason::EmptyRoster);
             return Ok(None);
         }
         if look.views.is_empty() {
             return Ok(None);
         }
-        let ratios = self.ratios(number, look, &roster).await?;
+        let ratios = self.ratios(look, &found);
         said.timing_ms.search = started.elapsed().as_secs_f64() * 1e3;
         let Some(ratios) = ratios else {
             said.reason = Some(Reason::Unavailable);
@@ -125,41 +124,29 @@ impl Switchboard {
             said.reason = Some(Reason::Unavailable);
             return Ok(None);
         };
-        let mut decided = said.clone().decided(&decision, &roster.names, look.net_speech);
+        let mut decided = said
+            .clone()
+            .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
         Ok(Some(decided))
     }
 
     /// The ratio of each user: by the view of the call's own kind where the user has such a print, by
     /// the next view where not. `None` when a score left the finite numbers.
-    async fn ratios(
-        &self,
-        number: &DialedNumber,
-        look: &Look,
-        roster: &Roster,
-    ) -> Result<Option<Vec<(UserId, Llr)>>, KeeperError> {
+    fn ratios(&self, look: &Look, found: &Found) -> Option<Vec<(UserId, Llr)>> {
         let mut judged = HashSet::new();
         let mut ratios = Vec::new();
-        for view in &look.views {
-            let query = Query {
-                number: number.clone(),
-                model: view.model.clone(),
-                bandwidth: view.bandwidth,
-                probe: view.embedding.clone(),
-            };
+        for (view, hits) in look.views.iter().zip(&found.hits) {
             let curve = self.calibration.curve(view.bandwidth);
-            for hit in self.keeper.search(&query).await? {
+            for hit in hits {
                 // A hit that is not on the roster we read is a change in between: the next look sees it.
-                if !roster.names.contains_key(&hit.user) || !judged.insert(hit.user) {
+                if !found.roster.names.contains_key(&hit.user) || !judged.insert(hit.user) {
                     continue;
                 }
-                let Ok(llr) = curve.llr(hit.cosine, look.net_speech) else {
-                    return Ok(None);
-                };
-                ratios.push((hit.user, llr));
+                ratios.push((hit.user, curve.llr(hit.cosine, look.net_speech).ok()?));
             }
         }
-        Ok(Some(ratios))
+        Some(ratios)
     }
 }
 

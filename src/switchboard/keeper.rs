@@ -1,15 +1,18 @@
 //! Keeps the gallery equal to the store: whatever changes there is seen by the next search.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
-use tokio::sync::Mutex;
 
-use crate::gallery::{Gallery, GalleryError, GalleryPrint, Hit, Query};
+use crate::config::GalleryChoice;
+use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{BadEmbedding, Bandwidth, Embedding, ModelId, Voiceprint};
+
+/// How often a roster that changes while it is brought in is brought in again.
+const TRIES: u32 = 5;
 
 /// Why a roster could not be brought up to date or searched.
 #[derive(Debug, Error)]
@@ -23,6 +26,22 @@ pub enum KeeperError {
     /// A stored voiceprint is broken.
     #[error("a stored voiceprint cannot be used: {0}")]
     Embedding(#[from] BadEmbedding),
+    /// The roster never stood still while the gallery was made equal to it.
+    #[error("the roster of {0:?} changed each of the {TRIES} times it was brought in; ask again in a moment")]
+    Restless(DialedNumber),
+    /// The gallery does not find everybody it was just given: a search would judge part of the roster.
+    #[error(
+        "the gallery finds {missing} of the {enrolled} enrolled users of {number:?} no longer, although they \
+         were just put there; see whether something else writes to its collections"
+    )]
+    Incomplete {
+        /// Whose roster.
+        number: DialedNumber,
+        /// How many users were not found, or not by every print they have.
+        missing: usize,
+        /// How many should have been.
+        enrolled: usize,
+    },
 }
 
 /// The users of a number who can be found by voice.
@@ -30,6 +49,36 @@ pub enum KeeperError {
 pub struct Roster {
     /// Their names, by id: only those with a voiceprint of the model in use.
     pub names: HashMap<UserId, String>,
+    /// The prints the gallery was given of them.
+    prints: HashSet<(UserId, Bandwidth)>,
+}
+
+impl Roster {
+    /// How many users were not found as they must be: by each view of a bandwidth they have a print
+    /// in, and by one view at least.
+    fn missing(&self, views: &[Voiceprint], hits: &[Vec<Hit>]) -> usize {
+        let found: Vec<HashSet<UserId>> = hits
+            .iter()
+            .map(|hits| hits.iter().map(|hit| hit.user).collect())
+            .collect();
+        let is_missing = |user: &UserId| {
+            let lost = |(view, found): (&Voiceprint, &HashSet<UserId>)| {
+                !found.contains(user) && self.prints.contains(&(*user, view.bandwidth))
+            };
+            views.iter().zip(&found).any(lost) || !found.iter().any(|found| found.contains(user))
+        };
+        self.names.keys().filter(|user| is_missing(user)).count()
+    }
+}
+
+/// What a search found, with the roster it was made on.
+#[derive(Debug)]
+pub struct Found {
+    /// The users that could have been found.
+    pub roster: Arc<Roster>,
+    /// The hits of each view, in the order of the views; none at all when the roster is empty. A hit may
+    /// be of somebody who is not on `roster`: then it is a change in between and must not count.
+    pub hits: Vec<Vec<Hit>>,
 }
 
 struct Held {
@@ -37,12 +86,16 @@ struct Held {
     roster: Arc<Roster>,
 }
 
+/// What the gallery holds of one number; its lock is held while that changes.
+type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
+
 /// The gallery with its record of which version of each roster it holds.
 pub struct Keeper {
     store: Store,
     gallery: Arc<dyn Gallery>,
     model: ModelId,
-    held: Mutex<HashMap<DialedNumber, Held>>,
+    /// A lock for each number: a roster that takes long keeps nobody else's calls waiting.
+    slots: Mutex<HashMap<DialedNumber, Slot>>,
 }
 
 impl Keeper {
@@ -52,8 +105,20 @@ impl Keeper {
             store,
             gallery,
             model,
-            held: Mutex::new(HashMap::new()),
+            slots: Mutex::default(),
         }
+    }
+
+    /// A keeper of the gallery that was configured. Nothing is sent to a server yet.
+    ///
+    /// # Errors
+    /// [`GalleryError::Settings`] when the server's settings cannot be used.
+    pub fn open(choice: &GalleryChoice, store: Store, model: ModelId) -> Result<Self, GalleryError> {
+        let gallery: Arc<dyn Gallery> = match choice {
+            GalleryChoice::Embedded => Arc::new(EmbeddedGallery::new()),
+            GalleryChoice::Qdrant(settings) => Arc::new(QdrantGallery::connect(settings.clone())?),
+        };
+        Ok(Self::new(store, gallery, model))
     }
 
     /// The backend.
@@ -68,33 +133,30 @@ impl Keeper {
     /// # Errors
     /// [`KeeperError`] when the store or the gallery fails; nothing stale is searched then.
     pub async fn roster(&self, number: &DialedNumber) -> Result<Arc<Roster>, KeeperError> {
+        // Before the slot: a number that is not ours ends here and leaves none behind.
+        let mut version = self.store.roster_version(number).await?;
+        let slot = self.slot(number);
         // One at a time: an older copy must never be put over a newer one.
-        let mut held = self.held.lock().await;
-        let version = self.store.roster_version(number).await?;
-        if let Some(known) = held.get(number)
-            && known.version == version
-        {
+        let mut held = slot.lock().await;
+        if let Some(known) = held.as_ref().filter(|known| known.version == version) {
             return Ok(Arc::clone(&known.roster));
         }
-        held.remove(number);
-        let entries = self.store.roster(number, &self.model).await?;
-        let mut prints = Vec::new();
-        for entry in &entries {
-            prints.extend(mean_prints(entry, &self.model)?);
+        // What fails from here on, or is dropped half-way, leaves nothing that passes for current.
+        *held = None;
+        for _ in 0..TRIES {
+            let roster = self.put(number).await?;
+            // Another process may have put a newer copy, and we ours over it: then once more.
+            let now = self.store.roster_version(number).await?;
+            if now == version {
+                *held = Some(Held {
+                    version,
+                    roster: Arc::clone(&roster),
+                });
+                return Ok(roster);
+            }
+            version = now;
         }
-        let names = entries.into_iter().filter(|entry| !entry.clips.is_empty());
-        let roster = Arc::new(Roster {
-            names: names.map(|entry| (entry.user, entry.name)).collect(),
-        });
-        self.gallery.replace(number, prints).await?;
-        held.insert(
-            number.clone(),
-            Held {
-                version,
-                roster: Arc::clone(&roster),
-            },
-        );
-        Ok(roster)
+        Err(KeeperError::Restless(number.clone()))
     }
 
     /// Brings every number up to date: what was erased is then out of the gallery even if nobody
@@ -103,21 +165,110 @@ impl Keeper {
     /// # Errors
     /// [`KeeperError`] for the first number that failed; the others are brought up to date all the same.
     pub async fn refresh(&self) -> Result<(), KeeperError> {
+        let known = self.store.numbers().await?;
+        let numbers: Vec<_> = known.into_iter().map(|known| known.number).collect();
+        self.refresh_numbers(&numbers).await
+    }
+
+    /// [`Keeper::refresh`] of these numbers.
+    ///
+    /// # Errors
+    /// As [`Keeper::refresh`].
+    pub async fn refresh_numbers(&self, numbers: &[DialedNumber]) -> Result<(), KeeperError> {
         let mut outcome = Ok(());
-        for known in self.store.numbers().await? {
-            if let Err(fault) = self.roster(&known.number).await {
+        for number in numbers {
+            if let Err(fault) = self.roster(number).await {
                 outcome = outcome.and(Err(fault));
             }
         }
         outcome
     }
 
-    /// Searches the roster as it was brought up to date by [`Keeper::roster`].
+    /// Searches the up-to-date roster of `number` by each of `views`, the same voice in one bandwidth
+    /// or more. Everybody enrolled is found: a backend that has lost some of them (a server's collection
+    /// was deleted or replaced while we were serving) is filled again and searched once more.
     ///
     /// # Errors
-    /// [`GalleryError`] as the backend gives it.
-    pub async fn search(&self, query: &Query) -> Result<Vec<Hit>, GalleryError> {
-        self.gallery.search(query).await
+    /// [`KeeperError::Incomplete`] when somebody is not found even then; otherwise as
+    /// [`Keeper::roster`], or what the backend says.
+    pub async fn search(&self, number: &DialedNumber, views: &[Voiceprint]) -> Result<Found, KeeperError> {
+        let (found, missing) = self.search_once(number, views).await?;
+        if missing == 0 {
+            return Ok(found);
+        }
+        tracing::warn!(number = ?number, missing, "the gallery has lost voiceprints: filling it again");
+        self.forget(number, &found.roster).await;
+        let (found, missing) = self.search_once(number, views).await?;
+        if missing == 0 {
+            return Ok(found);
+        }
+        // The next search is to try again, whoever is at fault.
+        self.forget(number, &found.roster).await;
+        Err(KeeperError::Incomplete {
+            number: number.clone(),
+            missing,
+            enrolled: found.roster.names.len(),
+        })
+    }
+
+    /// A search, and how many users it should have found and did not.
+    async fn search_once(
+        &self,
+        number: &DialedNumber,
+        views: &[Voiceprint],
+    ) -> Result<(Found, usize), KeeperError> {
+        let roster = self.roster(number).await?;
+        let mut hits = Vec::with_capacity(views.len());
+        if roster.names.is_empty() || views.is_empty() {
+            return Ok((Found { roster, hits }, 0));
+        }
+        for view in views {
+            let query = Query {
+                number: number.clone(),
+                model: view.model.clone(),
+                bandwidth: view.bandwidth,
+                probe: view.embedding.clone(),
+            };
+            hits.push(self.gallery.search(&query).await?);
+        }
+        let missing = roster.missing(views, &hits);
+        Ok((Found { roster, hits }, missing))
+    }
+
+    /// Makes the gallery's copy of a number's roster equal to the store's.
+    async fn put(&self, number: &DialedNumber) -> Result<Arc<Roster>, KeeperError> {
+        let entries = self.store.roster(number, &self.model).await?;
+        let mut prints = Vec::new();
+        for entry in &entries {
+            prints.extend(mean_prints(entry, &self.model)?);
+        }
+        let enrolled = entries.into_iter().filter(|entry| !entry.clips.is_empty());
+        let roster = Arc::new(Roster {
+            names: enrolled.map(|entry| (entry.user, entry.name)).collect(),
+            prints: prints
+                .iter()
+                .map(|print| (print.user, print.print.bandwidth))
+                .collect(),
+        });
+        self.gallery.replace(number, prints).await?;
+        Ok(roster)
+    }
+
+    /// Counts `roster` as held no longer, unless a newer one has taken its place.
+    async fn forget(&self, number: &DialedNumber, roster: &Arc<Roster>) {
+        let slot = self.slot(number);
+        let mut held = slot.lock().await;
+        if held
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(&held.roster, roster))
+        {
+            *held = None;
+        }
+    }
+
+    fn slot(&self, number: &DialedNumber) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(number.clone()).or_default())
     }
 }
 

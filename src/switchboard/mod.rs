@@ -21,7 +21,7 @@ pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use gate::{Issue, IssueCode};
 pub use identify::ClipBytes;
-pub use keeper::{Keeper, KeeperError, Roster};
+pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use open::{Installed, Switchboard, installed, library, models_dir, usable_calibration};
 
 pub use crate::verdict::Identification;

@@ -1,22 +1,20 @@
 //! Opening the switchboard: everything is found, checked and loaded before the first caller.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
 use crate::bytes::Limits;
-use crate::config::{Config, GalleryChoice, Home};
+use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Engine, Models, Permit};
-use crate::gallery::{EmbeddedGallery, Gallery, QdrantGallery};
-use crate::store::{Receipt, Store};
-use crate::units::{DialedNumber, Seconds, UserId};
+use crate::store::{Receipt, Store, User, UserPatch};
+use crate::units::{DialedNumber, EnrollmentId, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Card, ModelId};
 
 use super::call::CallUpdate;
 use super::error::{BoardError, OpenError};
-use super::keeper::Keeper;
+use super::keeper::{Keeper, KeeperError};
 
 /// Updates a slow listener may fall behind before it misses some.
 const UPDATE_BACKLOG: usize = 256;
@@ -165,11 +163,7 @@ impl Switchboard {
         let (calibration, _) = usable_calibration(&card, &config.policy)?;
         let models = found.models(&card)?;
         let engine = Engine::start(&models, config.threads, config.capacity)?;
-        let gallery: Arc<dyn Gallery> = match &config.gallery {
-            GalleryChoice::Embedded => Arc::new(EmbeddedGallery::new()),
-            GalleryChoice::Qdrant(settings) => Arc::new(QdrantGallery::connect(settings.clone())?),
-        };
-        let keeper = Keeper::new(store.clone(), gallery, card.id().clone());
+        let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?;
         let policy = Policy {
             minimum_speech: card.minimum_net_speech(),
             ..config.policy
@@ -232,18 +226,61 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError`] when there is no such user or the store fails.
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
-        self.known_user(user).await?;
+        let numbers = self.numbers_of(user).await?;
         let receipt = self.store.remove_user(user).await?;
-        self.refresh().await;
+        self.refresh_numbers(&numbers).await;
         Ok(receipt)
+    }
+
+    /// Erases one enrolment of a user, as far and as soon as [`Switchboard::remove_user`] does.
+    ///
+    /// # Errors
+    /// [`BoardError`] when there is no such user or enrolment, or the store fails.
+    pub async fn remove_enrollment(
+        &self,
+        user: UserId,
+        enrolment: EnrollmentId,
+    ) -> Result<Receipt, BoardError> {
+        let numbers = self.numbers_of(user).await?;
+        let receipt = self.store.remove_enrollment(user, enrolment).await?;
+        self.refresh_numbers(&numbers).await;
+        Ok(receipt)
+    }
+
+    /// Erases all enrolments of a user, as far and as soon as [`Switchboard::remove_user`] does. The
+    /// user stays on their numbers.
+    ///
+    /// # Errors
+    /// [`BoardError`] when there is no such user or the store fails.
+    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
+        let numbers = self.numbers_of(user).await?;
+        let receipt = self.store.remove_enrollments(user).await?;
+        self.refresh_numbers(&numbers).await;
+        Ok(receipt)
+    }
+
+    /// Changes a user. From a number they are taken off, their voice goes as far and as soon as in
+    /// [`Switchboard::remove_user`].
+    ///
+    /// # Errors
+    /// [`BoardError`] when there is no such user or number, a value is not acceptable, or the store fails.
+    pub async fn update_user(&self, user: UserId, patch: UserPatch) -> Result<User, BoardError> {
+        let mut numbers = self.numbers_of(user).await?;
+        let changed = self.store.update_user(user, patch).await?;
+        let joined = changed.numbers.iter().filter(|now| !numbers.contains(now));
+        numbers.extend(joined.cloned().collect::<Vec<_>>());
+        self.refresh_numbers(&numbers).await;
+        Ok(changed)
     }
 
     /// Makes the gallery equal to the store, also for changes that another process made. A failure is
     /// logged and made good by the next search or refresh.
     pub async fn refresh(&self) {
-        if let Err(fault) = self.keeper.refresh().await {
-            tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
-        }
+        warn_of(self.keeper.refresh().await);
+    }
+
+    async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
+        warn_of(self.keeper.refresh_numbers(numbers).await);
     }
 
     /// What every call comes to, as it comes.
@@ -285,9 +322,20 @@ impl Switchboard {
 
     /// An error unless there is such a user.
     pub(super) async fn known_user(&self, user: UserId) -> Result<(), BoardError> {
+        self.numbers_of(user).await.map(drop)
+    }
+
+    /// The numbers a user is on.
+    async fn numbers_of(&self, user: UserId) -> Result<Vec<DialedNumber>, BoardError> {
         match self.store.user(user).await? {
-            Some(_) => Ok(()),
+            Some(known) => Ok(known.numbers),
             None => Err(BoardError::UnknownUser(user)),
         }
+    }
+}
+
+fn warn_of(outcome: Result<(), KeeperError>) {
+    if let Err(fault) = outcome {
+        tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
     }
 }

@@ -1,7 +1,7 @@
 //! Galleries: one suite of laws for every backend, and what only a backend behind a wire can get wrong.
 
-mod laws;
-mod peer;
+pub mod laws;
+pub mod peer;
 
 use std::future::Future;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod calls;
 mod enrolling;
 mod identifying;
+mod keeping;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

@@ -1,0 +1,374 @@
+//! The gallery is the store's copy, whatever becomes of it: lost, late, written by two, or out of reach.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use voxline::gallery::{
+    EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query,
+};
+use voxline::store::{NewClip, NewEnrollment, NewUser, Store, UserPatch};
+use voxline::switchboard::{Keeper, KeeperError};
+use voxline::units::{DialedNumber, EnrollmentId, Seconds, UserId};
+use voxline::voiceprint::{Bandwidth, ModelId, Voiceprint};
+
+use super::{House, number, open};
+use crate::gallery::laws::Dice;
+use crate::gallery::peer;
+
+/// How many numbers a voiceprint of `ge2e` has.
+const DIM: usize = 256;
+
+fn model() -> ModelId {
+    ModelId::new("ge2e")
+}
+
+fn views(kinds: &[Bandwidth]) -> Vec<Voiceprint> {
+    let mut dice = Dice::new(99);
+    let view = |kind: &Bandwidth| dice.print(UserId::fresh(), &model(), *kind, DIM).print;
+    kinds.iter().map(view).collect()
+}
+
+const NARROW: &[Bandwidth] = &[Bandwidth::Narrow];
+const BOTH: &[Bandwidth] = &[Bandwidth::Wide, Bandwidth::Narrow];
+
+/// Adds a user with one enrolment of one clip, heard in these bandwidths.
+async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) -> (UserId, EnrollmentId) {
+    let mut dice = Dice::new(seed);
+    let new = NewUser {
+        name: format!("Resident {seed}"),
+        number: number(line),
+        phones: Vec::new(),
+        pin: None,
+        exclusive: false,
+    };
+    let user = store.add_user(new).await.unwrap().id;
+    let enrolment = NewEnrollment {
+        user,
+        consent: "I agree.".to_owned(),
+        clips: vec![NewClip {
+            content_sha256: [u8::try_from(seed).unwrap(); 32],
+            net_speech: Seconds::new(9.0),
+            snr_db: None,
+            source: "wav 16000 Hz".to_owned(),
+            prints: kinds
+                .iter()
+                .map(|kind| dice.print(user, &model(), *kind, DIM).print)
+                .collect(),
+        }],
+    };
+    (user, store.add_enrollment(enrolment).await.unwrap())
+}
+
+/// A store with two numbers: a user enrolled by telephone and one enrolled wide-band on the first, one
+/// by telephone on the second.
+async fn residents() -> (TempDir, Store, [UserId; 3]) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+    for line in [1, 2] {
+        store.add_number(&number(line), None, None).await.unwrap();
+    }
+    let (a, _) = resident(&store, 1, 1, NARROW).await;
+    let (b, _) = resident(&store, 1, 2, BOTH).await;
+    let (c, _) = resident(&store, 2, 3, NARROW).await;
+    (folder, store, [a, b, c])
+}
+
+/// Whom a search finds, and that each of them is on the roster it was made on.
+async fn found(keeper: &Keeper, line: u32, kinds: &[Bandwidth]) -> Result<BTreeSet<UserId>, KeeperError> {
+    let found = keeper.search(&number(line), &views(kinds)).await?;
+    let users: BTreeSet<UserId> = found.hits.iter().flatten().map(|hit| hit.user).collect();
+    assert!(users.iter().all(|user| found.roster.names.contains_key(user)));
+    Ok(users)
+}
+
+/// Whom a gallery holds under a number, by its narrow-band prints.
+async fn held(gallery: &dyn Gallery, line: u32) -> BTreeSet<UserId> {
+    let query = Dice::new(7).query(&number(line), &model(), Bandwidth::Narrow, DIM);
+    let hits = gallery.search(&query).await.unwrap();
+    hits.iter().map(|hit| hit.user).collect()
+}
+
+type Rival = Box<dyn Fn() -> futures_util::future::BoxFuture<'static, ()> + Send + Sync>;
+
+/// An embedded gallery to which things happen.
+#[derive(Default)]
+struct Unlucky {
+    inner: EmbeddedGallery,
+    /// Says that it keeps what it is given, and does not.
+    leaking: AtomicBool,
+    /// How many of the next replacements `rival` comes before.
+    rivals: AtomicU32,
+    rival: Mutex<Option<Rival>>,
+    /// The number whose replacement does not end before `released`.
+    stuck: Mutex<Option<DialedNumber>>,
+    arrived: Notify,
+    released: Notify,
+}
+
+#[async_trait]
+impl Gallery for Unlucky {
+    async fn replace(&self, number: &DialedNumber, prints: Vec<GalleryPrint>) -> Result<(), GalleryError> {
+        if self.stuck.lock().unwrap().as_ref() == Some(number) {
+            self.arrived.notify_one();
+            self.released.notified().await;
+        }
+        let comes = |left: u32| left.checked_sub(1);
+        if self
+            .rivals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, comes)
+            .is_ok()
+        {
+            let deed = self.rival.lock().unwrap().as_ref().map(|rival| rival());
+            deed.expect("a rival was named").await;
+        }
+        if self.leaking.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.inner.replace(number, prints).await
+    }
+
+    async fn search(&self, query: &Query) -> Result<Vec<Hit>, GalleryError> {
+        self.inner.search(query).await
+    }
+
+    async fn ready(&self) -> Result<(), GalleryError> {
+        self.inner.ready().await
+    }
+
+    fn name(&self) -> &'static str {
+        "unlucky"
+    }
+}
+
+#[tokio::test]
+async fn whoever_the_gallery_lost_is_found_by_the_next_search() {
+    let (_folder, store, [a, b, _]) = residents().await;
+    let gallery = Arc::new(Unlucky::default());
+    let keeper = Keeper::new(store, gallery.clone(), model());
+    let all = BTreeSet::from([a, b]);
+    let mut dice = Dice::new(1);
+    // All of them; one of them; the wide-band print of one who has both.
+    for (kept, kinds) in [
+        (vec![], NARROW),
+        (vec![dice.print(a, &model(), Bandwidth::Narrow, DIM)], NARROW),
+        (
+            [a, b]
+                .map(|user| dice.print(user, &model(), Bandwidth::Narrow, DIM))
+                .into(),
+            BOTH,
+        ),
+    ] {
+        assert_eq!(found(&keeper, 1, kinds).await.unwrap(), all);
+        let (kept_of, lost) = (kept.len(), gallery.inner.replace(&number(1), kept).await);
+        lost.unwrap();
+        let after = keeper.search(&number(1), &views(kinds)).await.unwrap();
+        let by_view: Vec<usize> = after.hits.iter().map(Vec::len).collect();
+        let whole = if kinds == BOTH { vec![1, 2] } else { vec![2] };
+        assert_eq!(by_view, whole, "{kept_of} kept");
+    }
+}
+
+#[tokio::test]
+async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
+    let (_folder, store, [a, b, _]) = residents().await;
+    let gallery = Arc::new(Unlucky::default());
+    gallery.leaking.store(true, Ordering::SeqCst);
+    let keeper = Keeper::new(store, gallery.clone(), model());
+    let fault = found(&keeper, 1, BOTH).await.unwrap_err();
+    assert!(matches!(
+        fault,
+        KeeperError::Incomplete {
+            missing: 2,
+            enrolled: 2,
+            ..
+        }
+    ));
+    assert!(!fault.to_string().contains(number(1).as_e164()), "{fault}");
+    // It is not believed afterwards either.
+    gallery.leaking.store(false, Ordering::SeqCst);
+    assert_eq!(found(&keeper, 1, BOTH).await.unwrap(), BTreeSet::from([a, b]));
+}
+
+#[tokio::test]
+async fn a_copy_that_grew_old_while_it_was_put_does_not_stay() {
+    let (_folder, store, [a, b, _]) = residents().await;
+    let gallery = Arc::new(Unlucky::default());
+    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
+    let other = store.clone();
+    *gallery.rival.lock().unwrap() = Some(Box::new(move || {
+        let other = other.clone();
+        Box::pin(async move { assert!(other.remove_user(a).await.is_ok()) })
+    }));
+    gallery.rivals.store(1, Ordering::SeqCst);
+    let roster = keeper.roster(&number(1)).await.unwrap();
+    assert_eq!(roster.names.keys().copied().collect::<Vec<_>>(), [b]);
+    assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([b]));
+}
+
+#[tokio::test]
+async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
+    let (_folder, store, [a, b, _]) = residents().await;
+    let gallery = Arc::new(Unlucky::default());
+    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
+    *gallery.rival.lock().unwrap() = Some(Box::new(move || {
+        let store = store.clone();
+        let patch = UserPatch {
+            name: Some(format!("Resident {}", EnrollmentId::fresh())),
+            ..UserPatch::default()
+        };
+        Box::pin(async move { assert!(store.update_user(a, patch).await.is_ok()) })
+    }));
+    gallery.rivals.store(5, Ordering::SeqCst);
+    let fault = keeper.roster(&number(1)).await.unwrap_err();
+    assert!(matches!(fault, KeeperError::Restless(_)), "{fault}");
+    assert_eq!(gallery.rivals.load(Ordering::SeqCst), 0);
+    assert_eq!(found(&keeper, 1, NARROW).await.unwrap(), BTreeSet::from([a, b]));
+}
+
+#[tokio::test]
+async fn a_number_that_is_stuck_keeps_no_other_waiting() {
+    let (_folder, store, [a, b, c]) = residents().await;
+    let gallery = Arc::new(Unlucky::default());
+    *gallery.stuck.lock().unwrap() = Some(number(1));
+    let keeper = Arc::new(Keeper::new(store, gallery.clone(), model()));
+    let stuck = {
+        let keeper = Arc::clone(&keeper);
+        tokio::spawn(async move { found(&keeper, 1, NARROW).await.unwrap() })
+    };
+    gallery.arrived.notified().await;
+    assert_eq!(found(&keeper, 2, NARROW).await.unwrap(), BTreeSet::from([c]));
+    assert!(!stuck.is_finished());
+    gallery.released.notify_one();
+    assert_eq!(stuck.await.unwrap(), BTreeSet::from([a, b]));
+}
+
+#[tokio::test]
+async fn a_qdrant_collection_lost_while_serving_is_filled_again() {
+    if peer::skipped() {
+        return;
+    }
+    let settings = peer::settings(&peer::shared_url());
+    let house = House::full_with(&flags(&settings)).await;
+    let (file, alice) = ("calls/alice-1.wav", house.people["alice"]);
+    let before = house.identify(&number(1), file).await;
+    assert_eq!(before.user_id, Some(alice));
+    clear(&settings).await;
+    let after = house.identify(&number(1), file).await;
+    assert_eq!((after.user_id, after.reason), (Some(alice), None));
+    assert_eq!(after.candidates.len(), before.candidates.len());
+    clear(&settings).await;
+}
+
+#[tokio::test]
+async fn what_is_erased_or_moved_at_the_switchboard_leaves_qdrant_without_a_search() {
+    if peer::skipped() {
+        return;
+    }
+    let settings = peer::settings(&peer::shared_url());
+    let folder = tempfile::tempdir().unwrap();
+    let board = open(&folder, &flags(&settings)).await;
+    for line in [1, 2] {
+        board.store().add_number(&number(line), None, None).await.unwrap();
+    }
+    let mut all = Vec::new();
+    for seed in 1..=4 {
+        all.push(resident(board.store(), 1, seed, NARROW).await);
+    }
+    let [(a, _), (b, _), (c, enrolment), (d, _)] = all[..] else {
+        panic!("four residents")
+    };
+    board.refresh().await;
+    let gallery = QdrantGallery::connect(settings.clone()).unwrap();
+    assert_eq!(held(&gallery, 1).await, BTreeSet::from([a, b, c, d]));
+
+    board.remove_user(a).await.unwrap();
+    assert_eq!(held(&gallery, 1).await, BTreeSet::from([b, c, d]));
+    board.remove_enrollments(b).await.unwrap();
+    assert_eq!(held(&gallery, 1).await, BTreeSet::from([c, d]));
+    board.remove_enrollment(c, enrolment).await.unwrap();
+    assert_eq!(held(&gallery, 1).await, BTreeSet::from([d]));
+    let patch = UserPatch {
+        numbers: Some(vec![number(2)]),
+        ..UserPatch::default()
+    };
+    board.update_user(d, patch).await.unwrap();
+    assert_eq!(held(&gallery, 1).await, BTreeSet::new());
+    assert_eq!(held(&gallery, 2).await, BTreeSet::from([d]));
+    clear(&settings).await;
+}
+
+#[tokio::test]
+async fn a_user_removed_by_the_program_alone_leaves_qdrant_too() {
+    if peer::skipped() {
+        return;
+    }
+    let (folder, store, [a, b, _]) = residents().await;
+    let settings = peer::settings(&peer::shared_url());
+    let gallery = Arc::new(QdrantGallery::connect(settings.clone()).unwrap());
+    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
+    keeper.refresh().await.unwrap();
+    assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([a, b]));
+    store.close().await;
+
+    let removed = remove(folder.path(), &settings.url, &settings.collection, a);
+    assert!(
+        removed.status.success() && removed.stderr.is_empty(),
+        "{removed:?}"
+    );
+    assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([b]));
+    clear(&settings).await;
+}
+
+#[tokio::test]
+async fn a_user_removed_while_qdrant_is_away_is_removed_with_a_warning() {
+    let (folder, store, [a, ..]) = residents().await;
+    store.close().await;
+    // The discard port: nothing listens there.
+    let removed = remove(folder.path(), "http://127.0.0.1:9", "nowhere", a);
+    assert!(removed.status.success(), "{removed:?}");
+    let receipt: Value = serde_json::from_slice(&removed.stdout).unwrap();
+    assert_eq!(receipt["voiceprints_erased"], 1);
+    let said = String::from_utf8(removed.stderr).unwrap();
+    assert!(
+        said.contains("warning") && said.contains("may still hold"),
+        "{said}"
+    );
+    let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+    assert_eq!(store.user(a).await.unwrap(), None);
+}
+
+/// `voxline user remove` on a deployment with a Qdrant server.
+fn remove(data: &Path, url: &str, collection: &str, user: UserId) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+    command.env_clear().current_dir(data).arg("--data-dir").arg(data);
+    command
+        .env("VOXLINE_GALLERY_BACKEND", "qdrant")
+        .env("VOXLINE_GALLERY_QDRANT_URL", url)
+        .env("VOXLINE_GALLERY_QDRANT_COLLECTION", collection);
+    let args = ["user", "remove", &user.to_string(), "--json"];
+    command.args(args).output().unwrap()
+}
+
+fn flags(settings: &QdrantSettings) -> [(&'static str, &str); 4] {
+    [
+        ("gallery.backend", "qdrant"),
+        ("gallery.qdrant_url", &settings.url),
+        ("gallery.qdrant_collection", &settings.collection),
+        ("gallery.qdrant_timeout_seconds", "20"),
+    ]
+}
+
+/// Deletes every collection of these settings behind the gallery's back.
+async fn clear(settings: &QdrantSettings) {
+    let client = peer::raw_client(settings);
+    for name in peer::collections_of(&client, settings).await {
+        client.delete_collection(name).await.unwrap();
+    }
+}

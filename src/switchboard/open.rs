@@ -265,7 +265,9 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError`] when there is no such user or number, a value is not acceptable, or the store fails.
     pub async fn update_user(&self, user: UserId, patch: UserPatch) -> Result<User, BoardError> {
-        let mut numbers = self.numbers_of(user).await?;
+        // The store says what is wrong with the patch first, then that nobody is there.
+        let before = self.store.user(user).await?;
+        let mut numbers = before.map_or_else(Vec::new, |known| known.numbers);
         let changed = self.store.update_user(user, patch).await?;
         let joined = changed.numbers.iter().filter(|now| !numbers.contains(now));
         numbers.extend(joined.cloned().collect::<Vec<_>>());

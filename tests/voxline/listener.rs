@@ -215,7 +215,7 @@ fn too_little_speech_gives_a_look_without_a_voice() {
 }
 
 /// Internet calls keep what is below 300 Hz, a simulated telephone does not: a signup must be found on both.
-/// Without the common voice band this clip's cosine is below 0.85.
+/// Before there was a common voice band, such a call of an enrolled user was called unknown.
 #[test]
 fn a_line_that_keeps_low_frequencies_carries_the_same_narrow_voice() {
     let analyst = &mut analyst();

@@ -11,7 +11,7 @@ use crate::decision::Reason;
 use crate::engine::Permit;
 use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, Hertz};
-use crate::verdict::{Identification, Listener, Look, MARKS, OutcomeName};
+use crate::verdict::{Identification, Listener, Look, MARKS};
 
 use super::error::BoardError;
 use super::open::Switchboard;
@@ -248,10 +248,5 @@ impl CallUpdate {
     pub fn without_scores(mut self) -> Self {
         self.identification = self.identification.without_scores();
         self
-    }
-
-    /// Whether somebody was named.
-    pub fn names_somebody(&self) -> bool {
-        self.identification.outcome == OutcomeName::Identified
     }
 }

@@ -224,6 +224,7 @@ fn embed_views(
     Ok(vec![own, narrow])
 }
 
-fn milliseconds(since: Instant) -> f64 {
+/// Milliseconds that have passed since some moment.
+pub(super) fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }

@@ -8,7 +8,7 @@ use crate::bytes::{DecodeError, Decoder, Format, Limits};
 use crate::engine::Analyst;
 use crate::units::Seconds;
 
-use super::listener::{ListenError, Listener, Look};
+use super::listener::{ListenError, Listener, Look, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.
@@ -108,8 +108,4 @@ pub fn hear(
     let mut hearing = Hearing::open(bytes, channel, limits, marks)?;
     while hearing.take_turn(analyst)? {}
     Ok(hearing.into_recording())
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
 }

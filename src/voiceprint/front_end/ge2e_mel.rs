@@ -86,11 +86,6 @@ impl Ge2eMel {
         }
     }
 
-    /// The constants in use.
-    pub fn settings(&self) -> &MelSettings {
-        &self.settings
-    }
-
     /// The model's windows over `speech` samples, each given in samples; one that reaches beyond the end
     /// hears silence there. Never empty.
     pub fn windows(&self, speech: usize) -> Vec<Range<usize>> {

@@ -58,7 +58,9 @@ fn card(runtime: &Runtime, model: &Path) -> anyhow::Result<(Card, Option<tempfil
         return Ok((Card::read(model)?, None));
     }
     let folder = tempfile::tempdir()?;
-    let graph = model.canonicalize().with_context(|| model.display().to_string())?;
+    let graph = model
+        .canonicalize()
+        .with_context(|| model.display().to_string())?;
     let text = draft_card(
         &runtime.open(&graph)?,
         &CardDraft {

@@ -86,8 +86,11 @@ fn speech(seconds: f64) -> anyhow::Result<Vec<f32>> {
     Ok(clip.samples.into_iter().cycle().take(wanted).collect())
 }
 
+/// Something done to speech, to be timed.
+type Timed = Box<dyn FnMut(&[f32])>;
+
 /// The front end alone, its buffers kept from one utterance to the next.
-fn front_end(card: &Card) -> anyhow::Result<Box<dyn FnMut(&[f32])>> {
+fn front_end(card: &Card) -> anyhow::Result<Timed> {
     Ok(match card.front_end() {
         FrontEndSettings::Ge2eMel(settings) => {
             let mut mel = Ge2eMel::new(settings);

@@ -179,7 +179,7 @@ pub enum Input<'a> {
     Floats(ArrayViewD<'a, f32>),
     /// One 64-bit integer, shape [].
     Integer(i64),
-    /// 64-bit integers in a row, shape [n].
+    /// 64-bit integers in a row: one axis.
     Integers(&'a [i64]),
 }
 

@@ -6,6 +6,7 @@ mod engine;
 mod gallery;
 mod goldens;
 mod listener;
+mod measure;
 mod models;
 mod process;
 mod serving;

@@ -20,12 +20,13 @@ mod hull;
 mod identification;
 mod lists;
 mod protocol;
+mod report;
 mod trials;
 mod wait;
 
 pub use bench::{
-    Bench, BenchError, ConditionFigures, ConditionScores, Decided, Details, Ends, Identification, Leakage,
-    Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard, run,
+    Bench, BenchError, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Identification,
+    Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard, Spread, run,
 };
 pub use bootstrap::{Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};
@@ -39,5 +40,6 @@ pub use lists::{
     Format, ListError, ListedScore, ListedTrial, join, read_scores, read_trials, write_scores, write_trials,
 };
 pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
+pub use report::report;
 pub use trials::{Rates, Step, Trials, equal_error, roc};
 pub use wait::Wait;

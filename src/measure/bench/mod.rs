@@ -4,10 +4,12 @@
 //! search, and gives [`Outcome`]: the documents of `metrics.json` and `details.json` and the scores themselves.
 
 mod cache;
+mod curves;
 mod document;
 mod error;
-mod figures;
 mod hear;
+mod heats;
+mod judge;
 mod leakage;
 mod score;
 mod searches;
@@ -31,6 +33,7 @@ use crate::engine::Models;
 use cache::Cache;
 use hear::{Ears, Heard, Item};
 
+pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
 };
@@ -81,6 +84,8 @@ pub struct Outcome {
     pub metrics: Metrics,
     /// `details.json`.
     pub details: Details,
+    /// What charts are drawn from.
+    pub curves: Curves,
     /// The scores of each condition, in the order of the trials.
     pub scores: Vec<ConditionScores>,
 }
@@ -134,7 +139,7 @@ struct Voices {
 pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Outcome, BenchError> {
     let started = Instant::now();
     let voices = hear_all(bench, protocol, progress)?;
-    figures::judge(bench, protocol, &voices, started)
+    judge::judge(bench, protocol, &voices, started)
 }
 
 fn hear_all(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Voices, BenchError> {

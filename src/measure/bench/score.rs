@@ -102,12 +102,12 @@ impl Scorer {
 /// The voice of each model: the mean of its clips, for each bandwidth. `pick` says which voice of a clip.
 pub(super) fn enrol<'a>(
     protocol: &Protocol,
-    clips: &'a [Vec<&'a Heard>],
+    clips: &'a [Vec<Heard>],
     pick: impl Fn(&'a Heard) -> &'a [View],
 ) -> Result<Vec<Vec<View>>, BenchError> {
     let mut models = Vec::with_capacity(clips.len());
     for (model, heard) in clips.iter().enumerate() {
-        let views: Vec<&View> = heard.iter().flat_map(|clip| pick(clip)).collect();
+        let views: Vec<&View> = heard.iter().flat_map(&pick).collect();
         let mut voice = Vec::new();
         for kind in [Bandwidth::Narrow, Bandwidth::Wide] {
             let parts: Vec<&Embedding> = views

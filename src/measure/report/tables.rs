@@ -108,9 +108,12 @@ pub(super) fn operating_points(outcome: &Outcome) -> String {
     if points.is_empty() {
         return String::new();
     }
+    // Few searches have few rates: the same one is not said twice.
+    let mut points = points.clone();
+    points.dedup_by_key(|point| point.fpir);
     let rows = points.iter().map(|point| {
         vec![
-            format!("{} in 1000", point.fpir * 1_000.0),
+            format!("{:.1} in 1000", point.fpir * 1_000.0),
             format!("{:.3}", point.threshold),
             percent(point.dir),
             percent(point.fnir),

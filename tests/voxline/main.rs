@@ -2,6 +2,7 @@
 
 mod audio;
 mod cli;
+mod drafted_cards;
 mod engine;
 mod front_ends;
 mod gallery;

@@ -22,9 +22,10 @@ Out:  fbank_wespeaker.f32        [98, 80]   Hamming, whole frames, 20 Hz to Nyqu
       sherpa.json                embeddings of speech.wav, repeated for some seconds, by graphs with random
                                  weights, which are named by their SHA-256 and not in the repository
 
-The lengths of the clips of sherpa.json are chosen: CAM++ pools over windows of 200 frames, and for a last one
-that is not full the ONNX Runtime 1.28.2 inside sherpa-onnx 2.0.1 gives another mean than PyTorch, while 1.31.1
-gives PyTorch's. Whole windows agree to cosine 1.0000000; 5 s, with half a window, to 0.999996; 3 s to 0.99998.
+The lengths of the clips of sherpa.json are chosen, 3 s having missed 0.99999: CAM++ pools over windows of 200
+frames, and where the last is not full sherpa-onnx 2.0.1 differs from onnxruntime 1.31.1 fed with kaldi-native-
+fbank's own features (whole windows 1.0000000; 5 s 0.999996; 3 s 0.99998; 1 s 0.9999). 1.31.1 gives PyTorch's
+mean for such a window; that the 1.28.2 inside sherpa-onnx does not is inferred.
 """
 
 import functools

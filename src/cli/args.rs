@@ -27,6 +27,11 @@ Exit status 1 also when the enrolment is refused: the answer says why, and nothi
 const AFTER_IDENTIFY: &str = "\
 Exit status 0 whatever the outcome is: identified, unknown or inconclusive.";
 
+/// What stands under `voxline models pull --help`.
+const AFTER_PULL: &str = "\
+A download that was cut short goes on where it stopped when the same command is given again. HTTPS_PROXY,
+HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -199,9 +204,39 @@ pub(super) enum ModelsCommand {
     List,
     /// Load a model, check it against its card and run it once
     Check {
-        /// The model [default: the configured one]
+        /// The model [default: the one in use]
         id: Option<String>,
     },
+    /// Fetch a public model, check it by size and SHA-256, and install it
+    #[command(after_help = AFTER_PULL)]
+    Pull(PullArgs),
+    /// Install a model from an ONNX file, by the metadata inside it (the keys of sherpa-onnx)
+    Add {
+        /// The file
+        #[arg(value_name = "FILE.onnx")]
+        file: PathBuf,
+        /// What to call it [default: the file's name]
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Say which model is best for telephone calls, of those installed and those that could be pulled
+    Recommend,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PullArgs {
+    /// The model, as `models recommend` names it, or a catalogue entry of your own (FILE.toml)
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Fetch the file from below this address, or copy it from this folder
+    #[arg(long, value_name = "URL|DIR")]
+    pub mirror: Option<String>,
+    /// Give a source up when for so long next to nothing came
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub stall: u64,
+    /// Ask each source again so many times
+    #[arg(long, value_name = "TIMES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
 }
 
 #[derive(Debug, Subcommand)]

@@ -65,7 +65,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
             Command::Embed(args) => voices::embed(&args, &config, output),
-            Command::Models(command) => models::run(command, &config, output),
+            Command::Models(command) => models::run(command, &config, output).await,
             Command::Doctor => doctor::run(&config, output).await,
         }
     })

@@ -1,6 +1,8 @@
 //! The real program, run as a person or a script runs it, each test with a data directory of its own.
 
 mod documents;
+mod hub_server;
+mod pulling;
 mod refusals;
 mod settings;
 mod voices;

@@ -54,7 +54,7 @@ impl Service {
             child,
             base: base.expect("the service did not listen within 60 s"),
             key: created["key"].as_str().unwrap().to_owned(),
-            http: reqwest::Client::new(),
+            http: support::http(),
         }
     }
 

@@ -1,14 +1,18 @@
 //! `voxline models`.
 
+mod fetching;
+mod recommending;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::hub::try_out;
 use crate::onnx::Runtime;
 use crate::switchboard::{Installed, installed, models_dir};
-use crate::voiceprint::{Card, CardError, Extractor, ModelId};
+use crate::voiceprint::{Card, CardError, ModelId};
 
 use super::args::ModelsCommand;
 use super::output::Output;
@@ -32,8 +36,11 @@ pub(super) struct Listed {
     pub fault: Option<String>,
 }
 
-pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     match command {
+        ModelsCommand::Pull(args) => fetching::pull(&args, config, output).await,
+        ModelsCommand::Add { file, id } => fetching::add(&file, id, config, output),
+        ModelsCommand::Recommend => recommending::recommend(config, output),
         ModelsCommand::List => {
             let (models, faults) = list(&models_dir(config)?, &config.model)?;
             output.result(&models, || match models.as_slice() {
@@ -59,45 +66,35 @@ pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> an
     }
 }
 
-/// Loads a model as the service would and embeds a second of silence-free noise with it.
+/// Loads a model as the service would and embeds some noise with it.
 pub(super) fn check(found: &Installed, card: &Card) -> anyhow::Result<()> {
     let models = found.models(card)?;
-    let mut extractor = Extractor::load(&Runtime::load(&models.library)?, card)?;
-    let mut state = 1u32;
-    let noise: Vec<f32> = (0..16_000)
-        .map(|_| {
-            // xorshift32 (Marsaglia 2003): any sound will do, as long as it is not silence.
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (state as f32 / u32::MAX as f32 - 0.5) * 0.1
-        })
-        .collect();
-    let embedding = extractor.embed(&noise)?;
-    anyhow::ensure!(
-        embedding.dim() == card.dimension(),
-        "the model gave {} numbers",
-        embedding.dim()
-    );
+    try_out(&Runtime::load(&models.library)?, card)?;
     Ok(())
 }
 
 /// The speaker models of a folder, and the cards in it that cannot be read.
 fn list(folder: &Path, in_use: &ModelId) -> anyhow::Result<(Vec<Listed>, Vec<CardError>)> {
+    let (cards, faults) = cards(folder)?;
+    Ok((cards.iter().map(|card| listed(card, in_use)).collect(), faults))
+}
+
+/// The cards of a folder's speaker models, and what is wrong with those that cannot be read.
+fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     // The speech detector has a card of its own kind.
     folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
-    let (mut models, mut faults) = (Vec::new(), Vec::new());
+    let (mut cards, mut faults) = (Vec::new(), Vec::new());
     for path in folders {
         match Card::read(&path) {
-            Ok(card) => models.push(listed(&card, in_use)),
+            Ok(card) => cards.push(card),
             Err(fault) => faults.push(fault),
         }
     }
-    Ok((models, faults))
+    Ok((cards, faults))
 }
 
 fn listed(card: &Card, in_use: &ModelId) -> Listed {

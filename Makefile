@@ -4,6 +4,7 @@
 #   make test   set up and run every test
 #   make run    the service, until Ctrl-C
 #   make bench  the speed of each arrow of the journey
+#   make bench-peers  the same beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
 #
 # Needed beforehand: the Rust toolchain, a C compiler, make, Python 3.11 or later with pip.
@@ -12,7 +13,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: demo test run bench lint release provision peers clean
+.PHONY: demo test run bench bench-peers lint release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -45,6 +46,12 @@ run: release
 bench: provision
 	$(CARGO) bench --locked
 
+# Where the shared graphs are not there, the filter bank and the default model are still measured.
+bench-peers: provision
+	@$(PYTHON) scripts/provision_peers.py bench
+	$(CARGO) build --locked --release --example embed_speed
+	.venv-bench/bin/python benches/compare.py
+
 lint: provision
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -53,4 +60,4 @@ lint: provision
 	else echo "cargo-deny is not installed: licences were not checked"; fi
 
 clean:
-	rm -rf target demo-out runtime .venv-peers models/*/weights
+	rm -rf target demo-out runtime .venv-peers .venv-bench models/*/weights

@@ -21,7 +21,7 @@ use voxline::store::NewUser;
 use voxline::switchboard::{ClipBytes, Switchboard, installed};
 use voxline::units::{DialedNumber, Hertz, Llr, Seconds, UserId};
 use voxline::verdict::hear;
-use voxline::voiceprint::{Ge2eMel, ModelId};
+use voxline::voiceprint::{FrontEndSettings, Ge2eMel, ModelId};
 
 const CALL: &str = "enrollment_samples/calls/alice-1.wav";
 const SIGNUP: [&str; 2] = [
@@ -129,7 +129,10 @@ fn find_speech(criterion: &mut Criterion) {
 
 fn embed(criterion: &mut Criterion) {
     let extractor = &mut analyst().extractor;
-    let mut front_end = Ge2eMel::new(extractor.card().mel());
+    let FrontEndSettings::Ge2eMel(settings) = extractor.card().front_end() else {
+        panic!("the default model is GE2E-shaped");
+    };
+    let mut front_end = Ge2eMel::new(settings);
     let window = speech(1.6);
     let whole = 0..window.len();
     criterion.bench_function("mel front end, one window of 1.6 s", |bencher| {

@@ -6,10 +6,11 @@
 //!
 //! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD};
 use ort::environment::Environment;
 use ort::session::{Session, builder::GraphOptimizationLevel};
 use ort::value::{TensorElementType, TensorRef, ValueType};
@@ -176,6 +177,8 @@ pub enum Input<'a> {
     Floats(ArrayViewD<'a, f32>),
     /// One 64-bit integer, shape [].
     Integer(i64),
+    /// 64-bit integers in a row, shape [n].
+    Integers(&'a [i64]),
 }
 
 /// A loaded model.
@@ -203,6 +206,26 @@ impl Graph {
             .collect()
     }
 
+    /// The keys and values that whoever made the file put into it (ONNX's `metadata_props`).
+    ///
+    /// # Errors
+    /// [`OnnxError::Graph`] when the runtime cannot read them.
+    pub fn metadata(&self) -> Result<BTreeMap<String, String>, OnnxError> {
+        let read = || {
+            let metadata = self.session.metadata()?;
+            let keys = metadata.custom_keys()?;
+            let pairs = keys.into_iter().filter_map(|key| {
+                let value = metadata.custom(&key)?;
+                Some((key, value))
+            });
+            Ok(pairs.collect())
+        };
+        read().map_err(|cause: ort::Error| OnnxError::Graph {
+            path: self.path.clone(),
+            cause: cause.to_string(),
+        })
+    }
+
     /// Runs the graph once and gives the named outputs in the order asked.
     ///
     /// # Errors
@@ -222,6 +245,9 @@ impl Graph {
             let value = match feed {
                 Input::Floats(array) => TensorRef::from_array_view(array.view()).map_err(failed)?.into(),
                 Input::Integer(number) => ort::value::Tensor::from_array(ndarray::arr0(*number))
+                    .map_err(failed)?
+                    .into(),
+                Input::Integers(row) => TensorRef::from_array_view(ArrayView1::from(*row))
                     .map_err(failed)?
                     .into(),
             };

@@ -1,17 +1,23 @@
-//! Speech to voiceprint: front end, graph, mean over windows.
+//! Speech to voiceprint: front end, graph, mean over pieces.
 
-use ndarray::Axis;
+use ndarray::{ArrayD, ArrayViewD, Axis};
 use thiserror::Error;
 
 use crate::onnx::{Graph, Input, OnnxError, Runtime};
+use crate::samples::RATE;
+use crate::units::Seconds;
 
-use super::card::{Card, CardError};
+use super::card::{Card, CardError, Layout};
 use super::embedding::{BadEmbedding, Embedding};
-use super::front_end::Ge2eMel;
+use super::front_end::FrontEnd;
 
-/// Windows in one run of the graph: batches are twice as fast as single windows, and a bound on them is
-/// a bound on memory.
-const BATCH: usize = 16;
+/// GE2E's windows in one run of the graph: a recurrent network is twice as fast on batches as on single
+/// windows, and a bound on them is a bound on memory.
+const WINDOWS: usize = 16;
+
+/// Segments in one run: a network of convolutions over seconds of speech gains nothing from a second one
+/// (models/README.md, Speed) and takes as much memory again for it.
+const SEGMENTS: usize = 1;
 
 /// Why no voiceprint came out.
 #[derive(Debug, Error)]
@@ -26,12 +32,20 @@ pub enum ExtractError {
     #[error("the model gave no usable voiceprint: {0}")]
     Embedding(#[from] BadEmbedding),
     /// The model's answer has another size than its card says.
-    #[error("the model gave {actual} numbers for a window, its card says {expected}")]
+    #[error("the model gave {actual} numbers for a piece of speech, its card says {expected}")]
     Dimension {
         /// What the card says.
         expected: usize,
         /// What came.
         actual: usize,
+    },
+    /// Too little speech for the model to say anything.
+    #[error("{:.2} s of speech are too few, the model needs {:.2} s", got.get(), needed.get())]
+    TooShort {
+        /// How much there was.
+        got: Seconds,
+        /// How much the model's card asks for.
+        needed: Seconds,
     },
 }
 
@@ -39,12 +53,13 @@ pub enum ExtractError {
 pub struct Extractor {
     card: Card,
     graph: Graph,
-    front_end: Ge2eMel,
+    front_end: FrontEnd,
 }
 
 impl Extractor {
-    /// Loads a model and checks it against its card: ports by name and shape, and one run on silence.
-    /// The files' hashes are checked by [`Card::check_files`], once a process and not once a thread.
+    /// Loads a model and checks it against its card: ports by name, element and shape, and that the front
+    /// end gives what the graph takes. The files' hashes are checked by [`Card::check_files`], once a
+    /// process and not once a thread.
     ///
     /// # Errors
     /// [`ExtractError`] when the model cannot be loaded or differs from its card.
@@ -54,7 +69,7 @@ impl Extractor {
         Ok(Self {
             card: card.clone(),
             graph,
-            front_end: Ge2eMel::new(card.mel()),
+            front_end: FrontEnd::new(card.front_end()),
         })
     }
 
@@ -63,32 +78,79 @@ impl Extractor {
         &self.card
     }
 
-    /// The embedding of some speech (16 kHz, silence removed): the mean of the embeddings of its
-    /// windows, scaled to unit length. Speech shorter than a window is filled up with silence; whether
-    /// that little may be judged is the caller's to decide.
+    /// The embedding of some speech (16 kHz, silence removed), of unit length.
+    ///
+    /// GE2E's windows: the mean of their embeddings; speech shorter than a window is filled up with
+    /// silence, and whether that little may be judged is the caller's to decide. Every other model hears
+    /// the speech in one piece, or, beyond its card's bound, in equal overlapping segments, of which the
+    /// mean direction is taken.
     ///
     /// # Errors
-    /// [`ExtractError`] when the graph fails or gives no direction.
+    /// [`ExtractError::TooShort`] when there is less speech than the card's `segment.min_seconds`; others
+    /// when the graph fails or gives no direction.
     pub fn embed(&mut self, speech: &[f32]) -> Result<Embedding, ExtractError> {
-        let windows = self.front_end.windows(speech.len());
-        let mel = self.front_end.mel(speech, &windows);
-        let (input, output) = self.card.ports();
+        let segment = self.card.segment();
+        let too_short = || ExtractError::TooShort {
+            got: RATE.seconds(speech.len()),
+            needed: segment.shortest,
+        };
+        let whole = matches!(self.front_end, FrontEnd::Whole(_));
+        if whole && speech.len() < RATE.samples(segment.shortest) {
+            return Err(too_short());
+        }
+        let pieces = self.front_end.pieces(speech, segment).ok_or_else(too_short)?;
+        let at_once = match (whole, self.card.ports().one_at_a_time) {
+            (false, false) => WINDOWS,
+            (true, false) => SEGMENTS,
+            (_, true) => 1,
+        };
         let mut sum = vec![0.0f32; self.card.dimension()];
-        for batch in mel.axis_chunks_iter(Axis(0), BATCH) {
-            let feeds = [(input, Input::Floats(batch.into_dyn()))];
-            let answers = self.graph.run(&feeds, &[output])?;
-            for row in answers[0].outer_iter() {
+        for batch in pieces.axis_chunks_iter(Axis(0), at_once) {
+            let answers = self.run(batch)?;
+            for row in answers.outer_iter() {
                 if row.len() != sum.len() {
                     return Err(ExtractError::Dimension {
                         expected: sum.len(),
                         actual: row.len(),
                     });
                 }
+                // A window's embedding has unit length as it comes; a segment's has any.
+                let scale = if whole { 1.0 / length(&row) } else { 1.0 };
                 for (total, value) in sum.iter_mut().zip(row.iter()) {
-                    *total += value;
+                    *total += value * scale;
                 }
             }
         }
         Ok(Embedding::from_direction(sum)?)
     }
+
+    /// What the graph makes of some pieces, laid out as it wants them: [pieces, dimension].
+    fn run(&mut self, pieces: ArrayViewD<'_, f32>) -> Result<ArrayD<f32>, ExtractError> {
+        let ports = self.card.ports();
+        let lengths = vec![pieces.shape()[1] as i64; pieces.shape()[0]];
+        let turned;
+        let features = match ports.layout {
+            Layout::TimeFeatures | Layout::Samples => pieces,
+            Layout::FeaturesTime => {
+                turned = pieces
+                    .permuted_axes(vec![0, 2, 1])
+                    .as_standard_layout()
+                    .into_owned();
+                turned.view()
+            }
+        };
+        let mut feeds = vec![(ports.input, Input::Floats(features))];
+        feeds.extend(ports.length.map(|name| (name, Input::Integers(&lengths))));
+        let mut answers = self.graph.run(&feeds, &[ports.output])?;
+        answers.pop().ok_or(ExtractError::Dimension {
+            expected: self.card.dimension(),
+            actual: 0,
+        })
+    }
+}
+
+/// The length of an answer; never zero, so that nothing is divided by it.
+fn length(row: &ArrayViewD<'_, f32>) -> f32 {
+    let squares = row.iter().map(|value| f64::from(*value).powi(2));
+    squares.sum::<f64>().sqrt().max(f64::from(f32::MIN_POSITIVE)) as f32
 }

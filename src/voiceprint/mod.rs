@@ -8,8 +8,14 @@ mod card;
 mod embedding;
 mod extractor;
 mod front_end;
+mod segment;
 
-pub use card::{Card, CardError, check_sha256};
+pub use card::{Card, CardDraft, CardError, DraftError, Layout, Recipe, check_sha256, draft_card};
 pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint};
 pub use extractor::{ExtractError, Extractor};
-pub use front_end::{Ge2eMel, LastWindow, MelSettings};
+pub use front_end::{
+    FrontEndSettings, Ge2eMel, KaldiFbank, KaldiSettings, KaldiWindow, LastWindow, MeanNormalisation,
+    MelSettings, NemoMel, NemoNormalisation, NemoSettings, NemoWindow, RawSettings, Slaney, SpeechbrainFbank,
+    SpeechbrainSettings, SpeechbrainWindow,
+};
+pub use segment::Segment;

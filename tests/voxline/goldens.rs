@@ -4,9 +4,9 @@
 use serde::Deserialize;
 use serde_json::from_slice;
 use voxline::speech::{Vad, VadState, WINDOW};
-use voxline::voiceprint::{Embedding, Extractor, Ge2eMel, LastWindow, MelSettings};
+use voxline::voiceprint::{Card, Embedding, Extractor, FrontEndSettings, Ge2eMel, LastWindow, MelSettings};
 
-use crate::support::{altered_model, clip, models, read, runtime, sentence, tones};
+use crate::support::{altered_model, clip, floats, models, read, runtime, sentence, tones};
 
 /// Resemblyzer 0.1.4's own constants. (The product has another rule for the last window.)
 const RESEMBLYZER: MelSettings = MelSettings {
@@ -56,15 +56,16 @@ fn golden() -> Golden {
     from_slice(&read("tests/data/golden/ge2e.json")).unwrap()
 }
 
-fn floats(path: &str) -> Vec<f32> {
-    let bytes = read(path);
-    let four = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-    bytes.chunks_exact(4).map(four).collect()
+fn settings(card: &Card) -> MelSettings {
+    match card.front_end() {
+        FrontEndSettings::Ge2eMel(settings) => settings,
+        other => panic!("GE2E's card asks for {other:?}"),
+    }
 }
 
 #[test]
 fn the_card_asks_for_resemblyzers_front_end_but_for_the_last_window() {
-    let asked = models().card.mel();
+    let asked = settings(&models().card);
     assert_ne!(asked.last_window, RESEMBLYZER.last_window);
     let but_for_it = MelSettings {
         last_window: RESEMBLYZER.last_window,
@@ -160,7 +161,7 @@ fn embeddings_are_resemblyzers() {
             .take(golden.samples)
             .map(|sample| sample * golden.gain)
             .collect();
-        let windows = Ge2eMel::new(card.mel()).windows(speech.len());
+        let windows = Ge2eMel::new(settings(&card)).windows(speech.len());
         assert_eq!(windows.len(), golden.windows, "{}", golden.name);
         let ours = extractor.embed(&speech).unwrap();
         let theirs = Embedding::from_direction(golden.embedding).unwrap();

@@ -3,11 +3,13 @@
 mod audio;
 mod cli;
 mod engine;
+mod front_ends;
 mod gallery;
 mod goldens;
 mod listener;
 mod models;
 mod process;
+mod public_models;
 mod serving;
 mod speech;
 mod store;

@@ -20,6 +20,20 @@ pub fn read(path: &str) -> Vec<u8> {
     std::fs::read(project(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
 }
 
+/// Little-endian 32-bit floats of a file of the project.
+pub fn floats(path: &str) -> Vec<f32> {
+    let bytes = read(path);
+    let four = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+    bytes.chunks_exact(4).map(four).collect()
+}
+
+/// A file that developers share outside the repository: under `VOXLINE_SHARED`, or beside the checkout.
+/// `None` where there is none; a test that needs it says so and ends.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("VOXLINE_SHARED").map_or_else(|| project("../shared"), PathBuf::from);
+    Some(folder.join(path)).filter(|path| path.exists())
+}
+
 /// A configuration with `flags` and nothing from the environment.
 pub fn config(flags: &[(&'static str, &str)]) -> Config {
     let flags = flags

@@ -4,10 +4,10 @@
 //! window, centred frames with zero padding, Slaney's mel scale and area normalisation.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use ndarray::{Array2, Array3, Axis};
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
+
+use super::spectrum::{Bands, PowerSpectrum, centred_frame, raised_cosine, slaney_edges};
 
 /// Every constant of the front end, as a model's card gives them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,37 +52,27 @@ pub enum LastWindow {
     },
 }
 
-/// A band's triangle: the FFT bins it covers, with their weights.
-struct Band {
-    first: usize,
-    weights: Vec<f32>,
-}
-
 /// The front end with its tables and scratch space, for use by one thread.
 pub struct Ge2eMel {
     settings: MelSettings,
     window: Vec<f32>,
-    bands: Vec<Band>,
-    fft: Arc<dyn RealToComplex<f32>>,
-    frame: Vec<f32>,
-    spectrum: Vec<Complex32>,
-    scratch: Vec<Complex32>,
-    power: Vec<f32>,
+    bands: Bands,
+    spectrum: PowerSpectrum,
 }
 
 impl Ge2eMel {
     /// Plans the FFT and lays out the filters.
     pub fn new(settings: MelSettings) -> Self {
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(settings.n_fft);
+        let edges = slaney_edges(settings.n_mels, settings.f_min, settings.f_max);
+        let bin_hz = f64::from(settings.sample_rate) / settings.n_fft as f64;
         Self {
             settings,
-            window: hann(settings.n_fft),
-            bands: slaney_bands(&settings),
-            frame: fft.make_input_vec(),
-            spectrum: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            power: vec![0.0; settings.n_fft / 2 + 1],
-            fft,
+            // Periodic, as is right for spectra: one sample short of symmetric.
+            window: raised_cosine(0.5, settings.n_fft, settings.n_fft)
+                .map(|weight| weight as f32)
+                .collect(),
+            bands: Bands::slaney(&edges, settings.n_fft / 2 + 1, bin_hz),
+            spectrum: PowerSpectrum::new(settings.n_fft),
         }
     }
 
@@ -152,14 +142,16 @@ impl Ge2eMel {
         let gain = self.gain(speech);
         let mut frames = Array2::zeros((total, self.settings.n_mels));
         for (at, mut row) in frames.outer_iter_mut().enumerate() {
-            self.frame_power(speech, at * self.settings.hop, gain);
-            for (band, value) in self.bands.iter().zip(&mut row) {
-                let bins = &self.power[band.first..band.first + band.weights.len()];
-                *value = bins
-                    .iter()
-                    .zip(&band.weights)
-                    .map(|(power, weight)| power * weight)
-                    .sum();
+            let start = (at * self.settings.hop) as isize - (self.settings.n_fft / 2) as isize;
+            let window = &self.window;
+            let power = self.spectrum.of(|frame| {
+                centred_frame(speech, start, frame);
+                for (sample, weight) in frame.iter_mut().zip(window) {
+                    *sample = *sample * gain * weight;
+                }
+            });
+            for (value, energy) in row.iter_mut().zip(self.bands.energies(power)) {
+                *value = energy;
             }
         }
         frames
@@ -180,82 +172,6 @@ impl Ge2eMel {
             1.0
         }
     }
-
-    fn frame_power(&mut self, speech: &[f32], centre: usize, gain: f32) {
-        let half = self.settings.n_fft / 2;
-        for (at, (sample, weight)) in self.frame.iter_mut().zip(&self.window).enumerate() {
-            // Before the first sample and after the last there is silence.
-            let source = (centre + at)
-                .checked_sub(half)
-                .and_then(|index| speech.get(index));
-            *sample = source.map_or(0.0, |value| value * gain * weight);
-        }
-        let done = self
-            .fft
-            .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
-        debug_assert!(
-            done.is_ok(),
-            "the buffers come from the plan itself. This is a bug."
-        );
-        for (power, bin) in self.power.iter_mut().zip(&self.spectrum) {
-            *power = bin.norm_sqr();
-        }
-    }
-}
-
-/// The periodic Hann window of `length` samples (as used for spectra: one sample short of symmetric).
-fn hann(length: usize) -> Vec<f32> {
-    let step = std::f64::consts::TAU / length as f64;
-    (0..length)
-        .map(|at| (0.5 - 0.5 * (step * at as f64).cos()) as f32)
-        .collect()
-}
-
-/// Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
-fn hz_to_mel(hz: f64) -> f64 {
-    let linear = hz / (200.0 / 3.0);
-    if hz < 1000.0 {
-        linear
-    } else {
-        15.0 + (hz / 1000.0).ln() / (6.4f64.ln() / 27.0)
-    }
-}
-
-fn mel_to_hz(mel: f64) -> f64 {
-    if mel < 15.0 {
-        mel * (200.0 / 3.0)
-    } else {
-        1000.0 * ((mel - 15.0) * (6.4f64.ln() / 27.0)).exp()
-    }
-}
-
-/// Triangles between neighbouring mel points, each scaled to the same area (Slaney's normalisation).
-fn slaney_bands(settings: &MelSettings) -> Vec<Band> {
-    let (low, high) = (hz_to_mel(settings.f_min), hz_to_mel(settings.f_max));
-    let steps = (settings.n_mels + 1) as f64;
-    let edges: Vec<f64> = (0..settings.n_mels + 2)
-        .map(|at| mel_to_hz(low + (high - low) * at as f64 / steps))
-        .collect();
-    let bin_hz = f64::from(settings.sample_rate) / settings.n_fft as f64;
-    edges
-        .windows(3)
-        .map(|edge| {
-            let (left, centre, right) = (edge[0], edge[1], edge[2]);
-            let weight = |bin: usize| {
-                let hz = bin as f64 * bin_hz;
-                let slope = ((hz - left) / (centre - left)).min((right - hz) / (right - centre));
-                slope.max(0.0) * 2.0 / (right - left)
-            };
-            let bins: Vec<usize> = (0..=settings.n_fft / 2)
-                .filter(|bin| weight(*bin) > 0.0)
-                .collect();
-            let first = bins.first().copied().unwrap_or(0);
-            Band {
-                first,
-                weights: bins.into_iter().map(|bin| weight(bin) as f32).collect(),
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,286 @@
+//! A model's card: what must be known of a model to feed it rightly, read from `card.toml` and checked.
+//!
+//! Nothing about a model is remembered in code: its constants, names, shapes and hashes stand in its
+//! card, and the card is checked against the files and the loaded graph before the model serves anybody.
+
+mod draft;
+mod file;
+mod hash;
+mod ports;
+mod recipe;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::onnx::Graph;
+use crate::units::{Hertz, Seconds};
+
+use super::embedding::ModelId;
+use super::front_end::FrontEndSettings;
+use super::segment::Segment;
+
+use file::{CardFile, FileCard};
+use ports::Dimension;
+
+pub use draft::{CardDraft, DraftError, draft_card};
+pub use hash::check_sha256;
+pub use ports::Layout;
+pub use recipe::Recipe;
+
+/// Why a model cannot be used.
+#[derive(Debug, Error)]
+pub enum CardError {
+    /// The card or a file it names cannot be read.
+    #[error("{path} cannot be read: {cause}; {remedy}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        cause: std::io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The card is not valid.
+    #[error("the card {path} is not valid: {cause}")]
+    Malformed {
+        /// The card.
+        path: PathBuf,
+        /// What is wrong and where.
+        cause: String,
+    },
+    /// A file is not the one the card describes.
+    #[error(
+        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`"
+    )]
+    WrongFile {
+        /// The file.
+        path: PathBuf,
+        /// The card's hash.
+        expected: String,
+        /// The file's hash.
+        actual: String,
+    },
+    /// The graph declares other inputs or outputs than the card.
+    #[error("the graph {path} is not what its card says: {detail}")]
+    GraphDiffers {
+        /// The graph.
+        path: PathBuf,
+        /// The port and the difference.
+        detail: String,
+    },
+}
+
+/// A checked card.
+#[derive(Debug, Clone)]
+pub struct Card {
+    folder: PathBuf,
+    card: CardFile,
+    front_end: FrontEndSettings,
+    segment: Segment,
+}
+
+impl Card {
+    /// Reads and checks `folder/card.toml`; the files it names are not opened yet.
+    ///
+    /// # Errors
+    /// [`CardError`] when it is missing, malformed, or asks for something this version cannot do.
+    pub fn read(folder: &Path) -> Result<Self, CardError> {
+        let path = folder.join("card.toml");
+        let text = std::fs::read_to_string(&path).map_err(|cause| CardError::Unreadable {
+            path: path.clone(),
+            cause,
+            remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them",
+        })?;
+        let malformed = |cause: String| CardError::Malformed {
+            path: path.clone(),
+            cause,
+        };
+        let card: CardFile = toml::from_str(&text).map_err(|cause| malformed(cause.to_string()))?;
+        let front_end = card.front_end().map_err(malformed)?;
+        let segment = card.segment().map_err(malformed)?;
+        if Seconds::checked(card.minimum_net_speech_seconds).is_none() {
+            return Err(malformed(
+                "minimum_net_speech_seconds is not a span of time".to_owned(),
+            ));
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            card,
+            front_end,
+            segment,
+        })
+    }
+
+    /// The model's name.
+    pub fn id(&self) -> &ModelId {
+        &self.card.id
+    }
+
+    /// What the model is, in one line.
+    pub fn description(&self) -> &str {
+        &self.card.description
+    }
+
+    /// The licence of its weights.
+    pub fn licence(&self) -> &str {
+        &self.card.licence
+    }
+
+    /// Where it came from: package, version, paper.
+    pub fn source(&self) -> String {
+        let part = |key: &str| {
+            self.card
+                .source
+                .get(key)
+                .and_then(toml::Value::as_str)
+                .unwrap_or_default()
+        };
+        [part("package"), part("version")].join(" ").trim().to_owned()
+    }
+
+    /// The rate it listens at.
+    pub fn sample_rate(&self) -> Hertz {
+        Hertz(self.card.sample_rate)
+    }
+
+    /// Numbers in an embedding.
+    pub fn dimension(&self) -> usize {
+        self.card.dimension
+    }
+
+    /// Less speech than this gives no voiceprint worth comparing.
+    pub fn minimum_net_speech(&self) -> Seconds {
+        Seconds::checked(self.card.minimum_net_speech_seconds).unwrap_or(Seconds::ZERO)
+    }
+
+    /// The hash that names the model's weights: a calibration is tied to it.
+    pub fn sha256(&self) -> &str {
+        &self.card.weights.as_ref().unwrap_or(&self.card.graph).sha256
+    }
+
+    /// The graph file.
+    pub fn graph(&self) -> PathBuf {
+        self.folder.join(&self.card.graph.file)
+    }
+
+    /// Where the calibration fitted for this model lies.
+    pub fn calibration(&self) -> PathBuf {
+        self.folder.join("calibration.toml")
+    }
+
+    /// The constants of the front end.
+    pub fn front_end(&self) -> FrontEndSettings {
+        self.front_end
+    }
+
+    /// How speech of any length is cut for the model; GE2E's front end has windows of its own.
+    pub fn segment(&self) -> Segment {
+        self.segment
+    }
+
+    /// The graph's ports by name, and how features lie in its input.
+    pub(super) fn ports(&self) -> Ports<'_> {
+        Ports {
+            input: &self.card.input.name,
+            layout: self.card.input.layout,
+            length: self.card.input.length.as_ref().map(|port| port.name.as_str()),
+            output: &self.card.output.name,
+            one_at_a_time: self
+                .card
+                .input
+                .shape
+                .first()
+                .is_some_and(|batch| batch.fixed().is_some()),
+        }
+    }
+
+    /// The model's files with their sizes in bytes; `None` for one that is not there.
+    pub fn files(&self) -> Vec<(PathBuf, Option<u64>)> {
+        let size = |path: &Path| std::fs::metadata(path).ok().map(|found| found.len());
+        self.file_cards()
+            .map(|file| self.folder.join(&file.file))
+            .map(|path| (path.clone(), size(&path)))
+            .collect()
+    }
+
+    /// Checks that every file is exactly the one the card describes.
+    ///
+    /// # Errors
+    /// [`CardError`] naming the file and both hashes.
+    pub fn check_files(&self) -> Result<(), CardError> {
+        self.file_cards()
+            .try_for_each(|file| check_sha256(&self.folder.join(&file.file), &file.sha256))
+    }
+
+    /// Checks that a loaded graph declares the inputs and outputs of the card, by name and shape.
+    ///
+    /// # Errors
+    /// [`CardError::GraphDiffers`] naming the port and the difference.
+    pub fn check_graph(&self, graph: &Graph) -> Result<(), CardError> {
+        let difference = self.card.input.difference(&graph.inputs());
+        let difference = difference
+            .or_else(|| self.card.output.difference(&graph.outputs()))
+            .or_else(|| self.output_fault())
+            .or_else(|| self.input_fault());
+        match difference {
+            Some(detail) => Err(CardError::GraphDiffers {
+                path: self.graph(),
+                detail,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Why the output is no embedding of the card's dimension. (Where the graph leaves the dimension free,
+    /// every answer is measured instead.)
+    fn output_fault(&self) -> Option<String> {
+        let dimension = self.card.dimension;
+        let fits = match &self.card.output.shape[..] {
+            [_, last] => last.fixed().is_none_or(|size| size == dimension as i64),
+            _ => false,
+        };
+        (!fits).then(|| format!("its output does not end in the dimension {dimension}"))
+    }
+
+    /// Why the input cannot take what the front end gives.
+    fn input_fault(&self) -> Option<String> {
+        let Some(axes) = self.card.input.axes() else {
+            return Some("its input has another number of axes than the layout".to_owned());
+        };
+        if axes.batch.fixed().is_some_and(|size| size != 1) {
+            return Some("its batch has a fixed size other than 1".to_owned());
+        }
+        let wanted = axes.bins.and_then(Dimension::fixed);
+        let given = self.front_end.bins();
+        if let (Some(wanted), Some(given)) = (wanted, given)
+            && wanted != given as i64
+        {
+            return Some(format!(
+                "it wants {wanted} values a frame, the front end gives {given}"
+            ));
+        }
+        let windows = self.front_end.window_frames();
+        let fits = match (axes.time.fixed(), windows) {
+            (None, _) => true,
+            (Some(time), Some(frames)) => time == frames as i64,
+            (Some(_), None) => false,
+        };
+        (!fits).then(|| "its input has a fixed length, which the front end does not keep".to_owned())
+    }
+
+    fn file_cards(&self) -> impl Iterator<Item = &FileCard> {
+        std::iter::once(&self.card.graph).chain(&self.card.weights)
+    }
+}
+
+/// A graph's ports, as the extractor feeds and reads them.
+pub(super) struct Ports<'a> {
+    pub(super) input: &'a str,
+    pub(super) layout: Layout,
+    /// The input for the number of frames, where the graph has one.
+    pub(super) length: Option<&'a str>,
+    pub(super) output: &'a str,
+    /// Whether the graph takes one piece a run.
+    pub(super) one_at_a_time: bool,
+}

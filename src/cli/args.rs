@@ -32,6 +32,11 @@ const AFTER_PULL: &str = "\
 A download that was cut short goes on where it stopped when the same command is given again. HTTPS_PROXY,
 HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
 
+/// What stands under `voxline models switch --help`.
+const AFTER_SWITCH: &str = "\
+Exit status 1 also when nothing was switched because somebody would have to enrol again: the answer lists them.
+Cut short at any moment, the old model stays in use; the same command goes on where it stopped.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -162,6 +167,9 @@ pub(super) struct EnrollArgs {
     /// The words the user agreed to
     #[arg(long, value_name = "TEXT")]
     pub consent: String,
+    /// Those words also allow keeping the recordings, sealed (done where enrollment.retain_audio is set)
+    #[arg(long)]
+    pub keep_audio: bool,
     /// Recordings of the user alone, in one channel: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -218,6 +226,15 @@ pub(super) enum ModelsCommand {
         /// What to call it [default: the file's name]
         #[arg(long, value_name = "ID")]
         id: Option<String>,
+    },
+    /// Change the model: kept recordings are heard again, and the old one serves until that is done
+    #[command(after_help = AFTER_SWITCH)]
+    Switch {
+        /// The model, which must be installed and have a calibration
+        id: String,
+        /// Switch even if some users must enrol again before the new model knows them
+        #[arg(long)]
+        leave_behind: bool,
     },
     /// Say which model is best for telephone calls, of those installed and those that could be pulled
     Recommend,

@@ -10,15 +10,30 @@ use super::error::{BadEntry, HubError};
 
 /// The entries of `models/catalogue`.
 const EMBEDDED: &[(&str, &str)] = &[
-    ("ecapa512-lm", include_str!("../../models/catalogue/ecapa512-lm.toml")),
+    (
+        "ecapa512-lm",
+        include_str!("../../models/catalogue/ecapa512-lm.toml"),
+    ),
     (
         "eres2net-en-voxceleb",
         include_str!("../../models/catalogue/eres2net-en-voxceleb.toml"),
     ),
-    ("redimnet2-b3-lm", include_str!("../../models/catalogue/redimnet2-b3-lm.toml")),
-    ("speakernet", include_str!("../../models/catalogue/speakernet.toml")),
-    ("titanet-large", include_str!("../../models/catalogue/titanet-large.toml")),
-    ("titanet-small", include_str!("../../models/catalogue/titanet-small.toml")),
+    (
+        "redimnet2-b3-lm",
+        include_str!("../../models/catalogue/redimnet2-b3-lm.toml"),
+    ),
+    (
+        "speakernet",
+        include_str!("../../models/catalogue/speakernet.toml"),
+    ),
+    (
+        "titanet-large",
+        include_str!("../../models/catalogue/titanet-large.toml"),
+    ),
+    (
+        "titanet-small",
+        include_str!("../../models/catalogue/titanet-small.toml"),
+    ),
     (
         "wespeaker-campplus-lm",
         include_str!("../../models/catalogue/wespeaker-campplus-lm.toml"),
@@ -125,8 +140,10 @@ impl Catalogue {
     /// # Errors
     /// [`BadEntry`] never in a program whose tests passed.
     pub fn embedded() -> Result<Self, BadEntry> {
-        let entries: Result<Vec<Entry>, BadEntry> =
-            EMBEDDED.iter().map(|(name, text)| Entry::parse(name, text)).collect();
+        let entries: Result<Vec<Entry>, BadEntry> = EMBEDDED
+            .iter()
+            .map(|(name, text)| Entry::parse(name, text))
+            .collect();
         Ok(Self { entries: entries? })
     }
 
@@ -188,13 +205,22 @@ impl Entry {
             return Some(HubError::BadId(self.id.to_string()).to_string());
         }
         if file.sha256.len() != HASH_DIGITS || !file.sha256.bytes().all(hex) {
-            return Some("file.sha256 is not 64 lower-case hexadecimal digits; without a hash nothing is fetched".to_owned());
+            return Some(
+                "file.sha256 is not 64 lower-case hexadecimal digits; without a hash nothing is fetched"
+                    .to_owned(),
+            );
         }
-        if file.urls.is_empty() || file.name.is_empty() || file.name.contains(['/', '\\']) || file.name.starts_with('.') {
+        if file.urls.is_empty()
+            || file.name.is_empty()
+            || file.name.contains(['/', '\\'])
+            || file.name.starts_with('.')
+        {
             return Some("[file] needs a plain `name` and at least one address in `urls`".to_owned());
         }
         if file.bytes.is_some() == file.at_most_bytes.is_some() || file.limit() == 0 {
-            return Some("[file] needs `bytes`, or `at_most_bytes` where the size was never published".to_owned());
+            return Some(
+                "[file] needs `bytes`, or `at_most_bytes` where the size was never published".to_owned(),
+            );
         }
         if self.dimension == Some(0) || self.licence.name.trim().is_empty() {
             return Some("licence.name is needed, and dimension is no zero".to_owned());
@@ -209,7 +235,9 @@ pub(super) fn is_id(text: &str) -> bool {
     let plain = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     text.len() <= 64
         && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(|letter| plain(letter) || b"._-".contains(&letter))
+        && text
+            .bytes()
+            .all(|letter| plain(letter) || b"._-".contains(&letter))
 }
 
 #[cfg(test)]
@@ -223,7 +251,10 @@ mod tests {
         for ((name, _), entry) in EMBEDDED.iter().zip(catalogue.entries()) {
             assert_eq!(entry.id.as_str(), *name);
             assert!(entry.file.sha256_sources > 0, "{name}");
-            assert!(entry.file.urls.iter().all(|url| url.starts_with("https://")), "{name}");
+            assert!(
+                entry.file.urls.iter().all(|url| url.starts_with("https://")),
+                "{name}"
+            );
             assert!(!entry.licence.note.is_empty(), "{name}");
         }
         let ids: Vec<_> = catalogue.entries().iter().map(|entry| &entry.id).collect();
@@ -235,7 +266,9 @@ mod tests {
         let (name, good) = EMBEDDED[0];
         let fault = |from: &str, to: &str| {
             assert!(good.contains(from), "the entry no longer says {from:?}");
-            Entry::parse(name, &good.replace(from, to)).unwrap_err().to_string()
+            Entry::parse(name, &good.replace(from, to))
+                .unwrap_err()
+                .to_string()
         };
         assert!(fault("sha256 = \"", "sha256 = \"0").contains("64"));
         assert!(fault("\nname = \"", "\nname = \"../").contains("plain"));

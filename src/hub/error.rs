@@ -22,7 +22,9 @@ pub struct BadEntry {
 #[derive(Debug, Error)]
 pub enum HubError {
     /// The catalogue has no such model.
-    #[error("there is no model `{id}` in the catalogue; it has {known}. A card file of your own can be named instead")]
+    #[error(
+        "there is no model `{id}` in the catalogue; it has {known}. A card file of your own can be named instead"
+    )]
     Unknown {
         /// What was asked for.
         id: String,
@@ -33,7 +35,9 @@ pub enum HubError {
     #[error(transparent)]
     Entry(#[from] BadEntry),
     /// The name would not be a folder's name.
-    #[error("`{0}` cannot be a model's id: use 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit")]
+    #[error(
+        "`{0}` cannot be a model's id: use 1 to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit"
+    )]
     BadId(String),
     /// There is another model of that name.
     #[error("{} is there already and is another model, or a damaged one: choose another id, or remove that folder", .folder.display())]
@@ -53,7 +57,9 @@ pub enum HubError {
         cause: String,
     },
     /// No HTTP client could be made.
-    #[error("nothing can be fetched over the network here: {0}; install the system's root certificates, or name a folder with --mirror")]
+    #[error(
+        "nothing can be fetched over the network here: {0}; install the system's root certificates, or name a folder with --mirror"
+    )]
     Client(String),
     /// Every source failed.
     #[error("{file} could not be fetched:\n{}\nwhere the source allows it, the same command goes on from what has arrived; --mirror names another source", .faults.join("\n"))]
@@ -64,7 +70,9 @@ pub enum HubError {
         faults: Vec<String>,
     },
     /// The bytes are not the ones that are pinned.
-    #[error("{file} from {from} is not the file the catalogue names, and nothing of it was kept: SHA-256 {actual}, expected {expected}")]
+    #[error(
+        "{file} from {from} is not the file the catalogue names, and nothing of it was kept: SHA-256 {actual}, expected {expected}"
+    )]
     WrongBytes {
         /// The file.
         file: String,
@@ -94,7 +102,9 @@ pub enum HubError {
         cause: io::Error,
     },
     /// The file is a graph for which no card can be written.
-    #[error("{file}: no card can be written for it: {cause}. If you know what it expects, write a card.toml for it by hand (models/README.md says how) in a folder of its own among the models")]
+    #[error(
+        "{file}: no card can be written for it: {cause}. If you know what it expects, write a card.toml for it by hand (models/README.md says how) in a folder of its own among the models"
+    )]
     NoCard {
         /// The file.
         file: String,
@@ -128,7 +138,10 @@ impl HubError {
             cause.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         ) {
-            let need = need.map_or_else(|| "a size nobody has published".to_owned(), |bytes| format!("{bytes} bytes"));
+            let need = need.map_or_else(
+                || "a size nobody has published".to_owned(),
+                |bytes| format!("{bytes} bytes"),
+            );
             return Self::DiskFull { path, need };
         }
         Self::File { path, what, cause }

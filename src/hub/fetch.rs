@@ -104,7 +104,9 @@ impl Fetch<'_> {
             match self.from_address(&client, &url, &mut partial, tell).await {
                 Ok(()) => return self.proven(&mut partial, shown(&url)),
                 Err(Setback::Fatal(fault)) => return Err(fault),
-                Err(Setback::Again(why, _) | Setback::Never(why)) => faults.push(format!("  {}: {why}", shown(&url))),
+                Err(Setback::Again(why, _) | Setback::Never(why)) => {
+                    faults.push(format!("  {}: {why}", shown(&url)))
+                }
             }
         }
         Err(HubError::Unreachable {
@@ -197,12 +199,17 @@ impl Fetch<'_> {
                 return Err(Setback::Again(why, None));
             }
             _ if is_passing(status) => {
-                return Err(Setback::Again(format!("it answered {status}"), asked_wait(headers)));
+                return Err(Setback::Again(
+                    format!("it answered {status}"),
+                    asked_wait(headers),
+                ));
             }
             _ => return Err(Setback::Never(format!("it answered {status}"))),
         }
         if headers.contains_key(CONTENT_ENCODING) {
-            return Err(Setback::Never("it sends the file re-encoded, not as it is".to_owned()));
+            return Err(Setback::Never(
+                "it sends the file re-encoded, not as it is".to_owned(),
+            ));
         }
         let whole = length.map(|rest| rest.saturating_add(partial.length()));
         match (whole, self.file.bytes) {
@@ -224,13 +231,20 @@ impl Fetch<'_> {
         tell: &mut (dyn FnMut(Told) + Send),
     ) -> Result<(), Setback> {
         let stall = self.patience.stall;
-        let total = self.file.bytes.or(answer.content_length().map(|rest| rest + partial.length()));
+        let total = self
+            .file
+            .bytes
+            .or(answer.content_length().map(|rest| rest + partial.length()));
         let (mut since, mut then) = (Instant::now(), partial.length());
         loop {
             let piece = match timeout(stall, answer.chunk()).await {
                 Err(_) => return Err(Setback::Again(self.silence(), None)),
                 Ok(Err(fault)) => {
-                    let why = format!("it broke off after {} bytes ({})", partial.length(), causes(&fault));
+                    let why = format!(
+                        "it broke off after {} bytes ({})",
+                        partial.length(),
+                        causes(&fault)
+                    );
                     return Err(Setback::Again(why, None));
                 }
                 Ok(Ok(None)) => break,
@@ -304,7 +318,9 @@ impl Fetch<'_> {
     fn too_much(&self, partial: &mut Partial) -> Result<Setback, HubError> {
         partial.restart(None)?;
         let limit = self.file.limit();
-        Ok(Setback::Never(format!("it sends more than the {limit} bytes the catalogue allows")))
+        Ok(Setback::Never(format!(
+            "it sends more than the {limit} bytes the catalogue allows"
+        )))
     }
 
     fn silence(&self) -> String {
@@ -325,12 +341,21 @@ fn version(url: &Url, headers: &HeaderMap) -> Option<Version> {
 /// Where a 206's bytes begin: `Content-Range: bytes 5-9/10` (RFC 9110 section 14.4).
 fn range_start(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    text.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
+    text.strip_prefix("bytes ")?
+        .split_once('-')?
+        .0
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// Whether the same question may be answered later.
 fn is_passing(status: StatusCode) -> bool {
-    let asked_to_wait = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    let asked_to_wait = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
     status.is_server_error() || asked_to_wait.contains(&status)
 }
 

@@ -54,7 +54,9 @@ pub struct Arrived {
 /// [`HubError`]; nothing is in the models' folder then. A download that was cut short is continued by the
 /// next call.
 pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Result<Arrived, HubError> {
-    let Entry { id, file, licence, .. } = asked.entry;
+    let Entry {
+        id, file, licence, ..
+    } = asked.entry;
     let bench = Bench::take(asked.models, id.as_str())?;
     if let Some(card) = present(&bench.home(), &file.sha256)? {
         return Ok(Arrived { card, from: None });
@@ -175,7 +177,9 @@ fn copy(file: &Path, path: &Path) -> Result<String, HubError> {
         }
         partial.append(&piece[..read])?;
         if partial.length() > LARGEST {
-            return Err(unreadable(Error::other(format!("it has more than {LARGEST} bytes"))));
+            return Err(unreadable(Error::other(format!(
+                "it has more than {LARGEST} bytes"
+            ))));
         }
     }
 }
@@ -216,7 +220,12 @@ impl Came<'_> {
         Ok(Card::read(&bench.publish(&stage)?)?)
     }
 
-    fn card_text(&self, runtime: &Runtime, graph: &PathBuf, source: &[(&str, &str)]) -> Result<String, HubError> {
+    fn card_text(
+        &self,
+        runtime: &Runtime,
+        graph: &PathBuf,
+        source: &[(&str, &str)],
+    ) -> Result<String, HubError> {
         let bytes = std::fs::metadata(graph)
             .map_err(|cause| HubError::of_file(graph, "read", cause, None))?
             .len();

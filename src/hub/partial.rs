@@ -73,7 +73,10 @@ impl Partial {
         // The note last when there is one, first when there is none: bytes never stand under a tag that
         // is not theirs, whenever this is cut off.
         self.forget_note()?;
-        let emptied = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        let emptied = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map_err(|cause| self.fault("written", cause))?;
         (self.length, self.hash) = (0, Sha256::new());
         if let Some(version) = &version {
@@ -96,7 +99,9 @@ impl Partial {
 
     /// Puts what is there on the disk for good and gives its SHA-256 in hexadecimal.
     pub fn sealed(&mut self) -> Result<String, HubError> {
-        self.file.sync_all().map_err(|cause| self.fault("written", cause))?;
+        self.file
+            .sync_all()
+            .map_err(|cause| self.fault("written", cause))?;
         let digest = self.hash.clone().finalize();
         Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
@@ -110,7 +115,10 @@ impl Partial {
     fn rehash(&mut self) -> Result<(), HubError> {
         let mut piece = vec![0; 1 << 16];
         loop {
-            let read = self.file.read(&mut piece).map_err(|cause| self.fault("read", cause))?;
+            let read = self
+                .file
+                .read(&mut piece)
+                .map_err(|cause| self.fault("read", cause))?;
             if read == 0 {
                 return Ok(());
             }
@@ -169,7 +177,10 @@ mod tests {
         let path = folder.path().join("m.part");
         std::fs::write(&path, b"who knows").unwrap();
         let partial = Partial::open(&path, None).unwrap();
-        assert_eq!((partial.length(), partial.continuation("https://a.example/m")), (0, None));
+        assert_eq!(
+            (partial.length(), partial.continuation("https://a.example/m")),
+            (0, None)
+        );
     }
 
     #[test]

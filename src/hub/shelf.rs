@@ -80,9 +80,9 @@ impl Bench {
         let home = self.home();
         sync(stage)?;
         std::fs::rename(stage, &home).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => HubError::Taken {
-                folder: home.clone(),
-            },
+            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
+                HubError::Taken { folder: home.clone() }
+            }
             _ => HubError::of_file(&home, "made", cause, None),
         })?;
         sync(&self.models)?;

@@ -121,7 +121,8 @@ impl Store {
         for clip in &new.clips {
             let clip_id = insert_clip(&mut tx, new.user, id, clip).await?;
             if let Some(recording) = recordings.next() {
-                self.keep(&mut tx, &new.user.to_string(), &clip_id, recording).await?;
+                self.keep(&mut tx, &new.user.to_string(), &clip_id, recording)
+                    .await?;
             }
         }
         touch_numbers_of(&mut tx, new.user).await?;

@@ -114,13 +114,17 @@ pub enum StoreError {
     #[error(transparent)]
     Vault(#[from] VaultFault),
     /// The speaker model was changed while an enrolment was under way.
-    #[error("the speaker model was changed to {active} a moment ago, and this enrolment began under the old one: send it again in a few seconds")]
+    #[error(
+        "the speaker model was changed to {active} a moment ago, and this enrolment began under the old one: send it again in a few seconds"
+    )]
     ModelSwitched {
         /// The model in use now.
         active: ModelId,
     },
     /// A model of this name, but other weights, made the voiceprints that are here.
-    #[error("the voiceprints here were made by other weights than those of the installed model {model}, and voices of different weights cannot be compared: put the old ones back, or give the new ones an id of their own and `voxline models switch` to it")]
+    #[error(
+        "the voiceprints here were made by other weights than those of the installed model {model}, and voices of different weights cannot be compared: put the old ones back, or give the new ones an id of their own and `voxline models switch` to it"
+    )]
     OtherWeights {
         /// The model's name.
         model: ModelId,

@@ -53,16 +53,18 @@ impl Store {
     /// weights: a name is no proof that two voiceprints can be compared.
     pub async fn pin_model(&self, model: &ModelId, sha256: &str) -> Result<(), StoreError> {
         let fact = format!("{WEIGHTS}{model}");
-        let mut tx = self.write().await?;
-        let known = read_fact(&mut tx, &fact).await?;
-        if known.as_deref() == Some(sha256) {
+        let mut tx = self.read().await?;
+        if read_fact(&mut tx, &fact).await?.as_deref() == Some(sha256) {
             return Ok(());
         }
+        drop(tx);
+        let mut tx = self.write().await?;
+        let known = read_fact(&mut tx, &fact).await?;
         let (prints,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM prints WHERE model = $1")
             .bind(model.as_str())
             .fetch_one(&mut *tx)
             .await?;
-        if known.is_some() && prints > 0 {
+        if known.is_some_and(|known| known != sha256) && prints > 0 {
             return Err(StoreError::OtherWeights { model: model.clone() });
         }
         write_fact(&mut tx, &fact, sha256).await?;
@@ -136,11 +138,12 @@ impl Store {
         let (Some((user,)), Some(first)) = (row, prints.first()) else {
             return Ok(false);
         };
-        let (heard,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
-            .bind(clip)
-            .bind(first.model.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
+        let (heard,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
+                .bind(clip)
+                .bind(first.model.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
         if heard > 0 {
             return Ok(false);
         }

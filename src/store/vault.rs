@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
-use hmac::{Hmac, KeyInit as _, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -92,14 +92,20 @@ impl AudioKey {
 
     /// The cipher of one recording (ChaCha20-Poly1305, RFC 8439) under a key of its own (HMAC-SHA-256,
     /// RFC 2104).
-    fn cipher(&self, salt: &[u8]) -> Result<ChaCha20Poly1305, VaultFault> {
-        let unusable = || VaultFault::KeyReplaced { path: PathBuf::new() };
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).map_err(|_| unusable())?;
+    fn cipher(&self, salt: &[u8]) -> ChaCha20Poly1305 {
+        let mut mac = Hmac::<Sha256>::new(&block(&self.0));
         mac.update(PURPOSE);
         mac.update(salt);
-        let key = Zeroizing::new(mac.finalize().into_bytes());
-        Ok(ChaCha20Poly1305::new(Key::from_slice(&key)))
+        let key: Zeroizing<[u8; KEY_BYTES]> = Zeroizing::new(mac.finalize().into_bytes().into());
+        ChaCha20Poly1305::new(&Key::from(*key))
     }
+}
+
+/// A key as HMAC-SHA-256 takes it: filled up with zeros to a block (RFC 2104 section 2).
+fn block(key: &[u8; KEY_BYTES]) -> hmac::digest::Key<Hmac<Sha256>> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..KEY_BYTES].copy_from_slice(key);
+    block
 }
 
 /// Seals `bytes` as the recording of `clip` and puts them on the disk.
@@ -113,7 +119,7 @@ pub(super) fn seal(
     let path = file_of(store, clip);
     // The salt is fresh, so this key seals these bytes and never others: one nonce is enough.
     let sealed = key
-        .cipher(salt)?
+        .cipher(salt)
         .encrypt_in_place(&Nonce::default(), clip.as_bytes(), &mut bytes);
     sealed.map_err(|_| VaultFault::Damaged { path: path.clone() })?;
     let written = files::make_folder(&path).and_then(|()| files::write_private(&path, &bytes));
@@ -134,7 +140,7 @@ pub(super) fn open(
         source,
     })?;
     let opened = key
-        .cipher(salt)?
+        .cipher(salt)
         .decrypt_in_place(&Nonce::default(), clip.as_bytes(), &mut *bytes);
     opened.map_err(|_| VaultFault::Damaged { path })?;
     Ok(bytes)

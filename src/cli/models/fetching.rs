@@ -12,6 +12,7 @@ use crate::onnx::Runtime;
 use crate::switchboard::{Installed, installed};
 use crate::voiceprint::ModelId;
 
+use super::super::active_model;
 use super::super::args::PullArgs;
 use super::super::output::Output;
 use super::{Listed, line, listed};
@@ -57,17 +58,22 @@ pub(super) async fn pull(args: &PullArgs, config: &Config, output: Output) -> an
     };
     let arrived = fetch(&asked, &mut tell).await;
     bar.finish_and_clear();
-    report(arrived?, Some(&entry), config, output)
+    report(arrived?, Some(&entry), &active_model(config).await, output)
 }
 
-pub(super) fn add(file: &Path, id: Option<String>, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn add(
+    file: &Path,
+    id: Option<String>,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<bool> {
     let id = match id {
         Some(id) => id,
         None => id_of(file).context("the file's name makes no id: give one with --id")?,
     };
     let (found, runtime) = ready(config)?;
     let arrived = add_file(file, &ModelId::new(id), &found.models_dir, &runtime)?;
-    report(arrived, None, config, output)
+    report(arrived, None, &active_model(config).await, output)
 }
 
 /// A model is installed only after it has run, so ONNX Runtime comes first.
@@ -96,22 +102,21 @@ fn announce(entry: &Entry, output: Output) {
     ));
 }
 
-fn report(
-    arrived: Arrived,
-    entry: Option<&Entry>,
-    config: &Config,
-    output: Output,
-) -> anyhow::Result<bool> {
+fn report(arrived: Arrived, entry: Option<&Entry>, in_use: &ModelId, output: Output) -> anyhow::Result<bool> {
     let Arrived { card, from } = arrived;
     let report = Report {
         already: from.is_none(),
         from,
         licence_note: entry.map(|entry| entry.licence.note.clone()),
         calibrated: card.calibration().is_file(),
-        model: listed(&card, &config.model),
+        model: listed(&card, in_use),
     };
     output.result(&report, || {
-        let word = if report.already { "already installed" } else { "installed" };
+        let word = if report.already {
+            "already installed"
+        } else {
+            "installed"
+        };
         let uncalibrated = if report.calibrated {
             String::new()
         } else {

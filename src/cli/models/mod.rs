@@ -2,6 +2,7 @@
 
 mod fetching;
 mod recommending;
+mod switching;
 
 use std::path::{Path, PathBuf};
 
@@ -39,10 +40,14 @@ pub(super) struct Listed {
 pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     match command {
         ModelsCommand::Pull(args) => fetching::pull(&args, config, output).await,
-        ModelsCommand::Add { file, id } => fetching::add(&file, id, config, output),
+        ModelsCommand::Add { file, id } => fetching::add(&file, id, config, output).await,
+        ModelsCommand::Switch { id, leave_behind } => {
+            let store = super::store(config).await?;
+            switching::switch(&id, leave_behind, config, &store, output).await
+        }
         ModelsCommand::Recommend => recommending::recommend(config, output),
         ModelsCommand::List => {
-            let (models, faults) = list(&models_dir(config)?, &config.model)?;
+            let (models, faults) = list(&models_dir(config)?, &super::active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
                 [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
@@ -54,10 +59,11 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         }
         ModelsCommand::Check { id } => {
             let found = installed(config)?;
-            let id = id.map_or_else(|| config.model.clone(), ModelId::new);
+            let active = super::active_model(config).await;
+            let id = id.map_or_else(|| active.clone(), ModelId::new);
             let card = found.card(&id)?;
             check(&found, &card)?;
-            let listed = listed(&card, &config.model);
+            let listed = listed(&card, &active);
             output.result(&listed, || {
                 format!("{}\n  loads, and is what its card says", line(&listed))
             })?;

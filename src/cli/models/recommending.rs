@@ -17,7 +17,9 @@ pub(super) fn recommend(config: &Config, output: Output) -> anyhow::Result<bool>
         Ok(folder) => cards(&folder)?.0,
         Err(_) => Vec::new(),
     };
-    let runtime = library(config).ok().and_then(|library| Runtime::load(&library).ok());
+    let runtime = library(config)
+        .ok()
+        .and_then(|library| Runtime::load(&library).ok());
     let spinner = output.spinner("measuring the installed models");
     let recommendation = order(&catalogue, &installed, runtime.as_ref());
     spinner.finish_and_clear();
@@ -28,7 +30,11 @@ pub(super) fn recommend(config: &Config, output: Output) -> anyhow::Result<bool>
 fn text(recommendation: &Recommendation, output: Output) -> String {
     let mut text = String::new();
     if let Some(best) = recommendation.choices.first() {
-        let _ = writeln!(text, "best for telephone calls: {}", output.strong(best.id.as_str()));
+        let _ = writeln!(
+            text,
+            "best for telephone calls: {}",
+            output.strong(best.id.as_str())
+        );
         if !best.installed {
             let _ = writeln!(text, "  get it with: voxline models pull {}", best.id);
         }
@@ -64,7 +70,9 @@ fn row(choice: &Choice) -> String {
     let size = choice
         .bytes
         .map_or_else(dash, |bytes| indicatif::DecimalBytes(bytes).to_string());
-    let speed = choice.ms_per_speech_second.map_or_else(dash, |ms| format!("{ms:.1}"));
+    let speed = choice
+        .ms_per_speech_second
+        .map_or_else(dash, |ms| format!("{ms:.1}"));
     let published = choice.published.iter().find(|figure| figure.set == "VoxCeleb1-O");
     let eer = published.map_or_else(dash, |figure| format!("{} %", figure.eer_percent));
     let trained = choice.telephone.iter().map(|on| format!("trained on {on}"));

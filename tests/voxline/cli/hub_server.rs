@@ -117,7 +117,10 @@ fn converse(wire: impl Wire, log: &Mutex<Vec<Asked>>, answer: &Answer) {
 
 /// Writes a head; whoever has hung up is not missed.
 pub fn head(wire: &mut dyn Write, status: &str, headers: &[(&str, String)]) {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let _ = write!(wire, "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n");
 }
 
@@ -133,12 +136,20 @@ pub fn good(asked: &Asked, wire: &mut dyn Write, bytes: &[u8], most: usize) {
         Some(from) => {
             let due = &bytes[from..];
             let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
-            let headers = [tag, ("Content-Range", range), ("Content-Length", due.len().to_string())];
+            let headers = [
+                tag,
+                ("Content-Range", range),
+                ("Content-Length", due.len().to_string()),
+            ];
             head(wire, "206 Partial Content", &headers);
             let _ = wire.write_all(&due[..due.len().min(most)]);
         }
         None => {
-            head(wire, "200 OK", &[tag, ("Content-Length", bytes.len().to_string())]);
+            head(
+                wire,
+                "200 OK",
+                &[tag, ("Content-Length", bytes.len().to_string())],
+            );
             let _ = wire.write_all(&bytes[..bytes.len().min(most)]);
         }
     }

@@ -101,7 +101,7 @@ impl Fetch<'_> {
         let client = client(self.patience)?;
         let mut faults = Vec::new();
         for url in self.addresses()? {
-            match self.from_address(&client, &url, &mut partial, tell).await {
+            match self.ask(&client, &url, &mut partial, tell).await {
                 Ok(()) => return self.proven(&mut partial, shown(&url)),
                 Err(Setback::Fatal(fault)) => return Err(fault),
                 Err(Setback::Again(why, _) | Setback::Never(why)) => {
@@ -129,7 +129,7 @@ impl Fetch<'_> {
     }
 
     /// Asks one address until it has given the whole file, or is not to be asked again.
-    async fn from_address(
+    async fn ask(
         &self,
         client: &Client,
         url: &Url,

@@ -3,8 +3,8 @@
 #   make demo   set up, start the service, play real calls into it, check every verdict
 #   make test   set up and run every test
 #   make run    the service, until Ctrl-C
-#   make bench  the speed of each arrow of the journey
-#   make bench-peers  the same beside sherpa-onnx and kaldi-native-fbank
+#   make bench  error rates on the shipped samples, then the speed of each arrow of the journey
+#   make bench-peers  speed beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
 #
 # Needed beforehand: the Rust toolchain, a C compiler, make, Python 3.11 or later with pip.
@@ -13,7 +13,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: demo test run bench bench-peers lint release provision peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-peers train lint release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -43,7 +43,13 @@ test: provision peers
 run: release
 	target/release/voxline serve --listen $(LISTEN)
 
-bench: provision
+bench: bench-accuracy bench-speed
+
+## Error rates on the shipped samples. Nothing is kept between runs: what is measured is this build.
+bench-accuracy: release
+	target/release/voxline bench --protocol enrollment_samples/protocol --out bench-out --no-cache
+
+bench-speed: provision
 	$(CARGO) bench --locked
 
 # Where the shared graphs are not there, the filter bank and the default model are still measured.
@@ -60,4 +66,4 @@ lint: provision
 	else echo "cargo-deny is not installed: licences were not checked"; fi
 
 clean:
-	rm -rf target demo-out runtime .venv-peers .venv-bench models/*/weights
+	rm -rf target demo-out bench-out runtime .venv-peers .venv-bench .venv-train models/*/weights

@@ -103,7 +103,8 @@ impl Ported {
             let energy = extract_window(0, scaled, at, options, window, &mut self.frame).expect("a frame");
             let begin = features.len();
             features.resize(begin + 80, 0.0);
-            self.computer.compute(energy, 1.0, &mut self.frame, &mut features[begin..]);
+            self.computer
+                .compute(energy, 1.0, &mut self.frame, &mut features[begin..]);
         }
     }
 }

@@ -3,7 +3,8 @@
 
 The Rust service and this script load the same shared library (onnxruntime 1.31.1 of the wheel), so what
 an option is worth here it is worth there. Each line of the report is a process of its own, because memory
-once taken by an arena is never seen to go away. One thread, except where the line says otherwise.
+once taken by an arena is never seen to go away; times are the best of fifteen, for others may be at work on
+the machine. One thread, except where the line says otherwise.
 
     make bench-peers                                   # once: the environment in .venv-bench
     .venv-bench/bin/python benches/session_options.py GRAPH.onnx...
@@ -13,7 +14,6 @@ Graphs: [batch, frames, 80] -> [batch, dimension], such as ../shared/models/rand
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -50,13 +50,13 @@ def main() -> None:
         {"batch": 4},
         {"cached": True},
     ]
-    print("graph options | load ms | 5 s, ms | ms per s over many lengths | RSS MB after load, after 5 s, after many")
+    print("graph options | load ms | 5 s, ms | RSS MB after load, after 5 s, after 60 lengths")
     for graph in sys.argv[1:]:
         for options in lines:
             got = ask(graph, options)
             said = ", ".join(f"{key} {value}" for key, value in options.items()) or "as the service"
             print(
-                f"{os.path.basename(graph)} {said} | {got['load']:.0f} | {got['five']:.1f} | {got['many']:.2f} | "
+                f"{os.path.basename(graph)} {said} | {got['load']:.0f} | {got['five']:.1f} | "
                 + ", ".join(f"{size:.0f}" for size in got["rss"]),
                 flush=True,
             )
@@ -92,13 +92,13 @@ def one(asked: dict) -> dict:
         session.run(None, {name: feats})
         return (time.perf_counter() - before) * 1e3 / batch
 
-    five = statistics.median([run(FRAMES) for _ in range(9)])
+    five = min(run(FRAMES) for _ in range(15))
     memory.append(resident())
     bucket = asked.get("bucket", 1)
-    lengths = [max(bucket, int(frames) // bucket * bucket) for frames in dice.integers(100, 1500, 60)]
-    spent = sum(run(frames) for frames in lengths)
+    for frames in dice.integers(100, 1500, 60):
+        run(int(frames) // bucket * bucket)
     memory.append(resident())
-    return {"load": load, "five": five, "many": spent / (sum(lengths) / 100), "rss": memory}
+    return {"load": load, "five": five, "rss": memory}
 
 
 def settings(asked: dict) -> ort.SessionOptions:

@@ -58,7 +58,9 @@ fn card(runtime: &Runtime, model: &Path) -> anyhow::Result<(Card, Option<tempfil
         return Ok((Card::read(model)?, None));
     }
     let folder = tempfile::tempdir()?;
-    let graph = model.canonicalize().with_context(|| model.display().to_string())?;
+    let graph = model
+        .canonicalize()
+        .with_context(|| model.display().to_string())?;
     let text = draft_card(
         &runtime.open(&graph)?,
         &CardDraft {
@@ -84,8 +86,11 @@ fn speech(seconds: f64) -> anyhow::Result<Vec<f32>> {
     Ok(clip.samples.into_iter().cycle().take(wanted).collect())
 }
 
+/// Something done to speech, to be timed.
+type Timed = Box<dyn FnMut(&[f32])>;
+
 /// The front end alone, its buffers kept from one utterance to the next.
-fn front_end(card: &Card) -> anyhow::Result<Box<dyn FnMut(&[f32])>> {
+fn front_end(card: &Card) -> anyhow::Result<Timed> {
     Ok(match card.front_end() {
         FrontEndSettings::Ge2eMel(settings) => {
             let mut mel = Ge2eMel::new(settings);

@@ -18,9 +18,9 @@
 //!
 //! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
 //! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
-//! [`config`]. [`switchboard`] joins them for whoever asks: [`reply`] is the one room that serves over HTTP,
-//! [`hub`] the one that fetches over it (models, when told to; the service fetches nothing), [`cli`] the one
-//! that knows flags.
+//! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
+//! is the one room that serves over HTTP, [`hub`] the one that fetches over it (models, when told to; the
+//! service fetches nothing), [`cli`] the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -46,6 +46,8 @@ pub mod store;
 pub mod decision;
 pub mod gallery;
 pub mod verdict;
+
+pub mod measure;
 
 pub mod config;
 pub mod switchboard;

@@ -93,6 +93,8 @@ pub(super) enum Command {
     /// API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Measure how good it is: error rates of a benchmark protocol
+    Bench(Box<super::bench::BenchArgs>),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
 }

@@ -4,6 +4,7 @@
 //! as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
 
 mod args;
+mod bench;
 mod doctor;
 mod fault;
 mod keys;
@@ -67,6 +68,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
             Command::Embed(args) => voices::embed(&args, &config, output),
             Command::Models(command) => models::run(command, &config, output).await,
+            Command::Bench(args) => bench::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })

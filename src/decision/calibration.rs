@@ -158,6 +158,11 @@ impl Calibration {
         Ok(calibration)
     }
 
+    /// The lowest ratio it can give, whatever the bandwidth: what a trial scores of which nothing was heard.
+    pub fn lowest(&self) -> f64 {
+        self.narrow.llr_bounds[0].min(self.wide.llr_bounds[0])
+    }
+
     /// The curve for trials of this bandwidth.
     pub fn curve(&self, bandwidth: Bandwidth) -> &Curve {
         match bandwidth {

@@ -125,7 +125,9 @@ impl Runtime {
     /// [`OnnxError::Graph`] when the file or its weights are missing or not runnable.
     pub fn open(&self, graph: &Path) -> Result<Graph, OnnxError> {
         let build = || -> Result<Session, ort::Error> {
-            // One thread a session: calls are spread over sessions, not over threads inside one.
+            // One thread a session: calls are spread over sessions, not over threads inside one. The other
+            // options are those that measured best (models/README.md, Speed): all optimisations, and the
+            // memory arena and its patterns left on, which lengths that differ do not make grow without end.
             let mut builder = Session::builder(&self.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_intra_threads(1)?
@@ -177,7 +179,7 @@ pub enum Input<'a> {
     Floats(ArrayViewD<'a, f32>),
     /// One 64-bit integer, shape [].
     Integer(i64),
-    /// 64-bit integers in a row, shape [n].
+    /// 64-bit integers in a row: one axis.
     Integers(&'a [i64]),
 }
 

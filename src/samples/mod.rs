@@ -17,7 +17,7 @@ mod telephone;
 pub use clip::{Clip, LoadError, load};
 pub use intake::{Intake, SamplesError};
 pub use resample::Resampler;
-pub use telephone::{telephone, voice_band};
+pub use telephone::{telephone, telephone_alaw, voice_band};
 
 use crate::units::Hertz;
 

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use super::RATE;
 use super::resample::Converter;
-use crate::bytes::g711::{mulaw_decode, mulaw_encode};
+use crate::bytes::g711::{alaw_decode, alaw_encode, mulaw_decode, mulaw_encode};
 use crate::units::Hertz;
 
 /// The rate of the telephone network.
@@ -17,10 +17,19 @@ const NETWORK_RATE: Hertz = Hertz(8_000);
 /// The band is that of ITU-T G.712 (300 to 3400 Hz between four-wire ports), made steeper than its
 /// template asks for: flat within 0.05 dB inside it. Levels are kept, and what is louder than mu-law can say clips.
 pub fn telephone(samples: &[f32]) -> Vec<f32> {
+    over_the_network(samples, through_mulaw)
+}
+
+/// As [`telephone()`], over a line that speaks A-law, as most of the world's do.
+pub fn telephone_alaw(samples: &[f32]) -> Vec<f32> {
+    over_the_network(samples, through_alaw)
+}
+
+fn over_the_network(samples: &[f32], coded: fn(f32) -> f32) -> Vec<f32> {
     let narrow = convert(samples, RATE, NETWORK_RATE);
     let mut line = convolve_centred(&narrow, &band_pass(NETWORK_RATE));
     for sample in &mut line {
-        *sample = through_mulaw(*sample);
+        *sample = coded(*sample);
     }
     let mut heard = convert(&line, NETWORK_RATE, RATE);
     // An odd number of samples is rounded up on its way through half the rate.
@@ -40,6 +49,11 @@ fn through_mulaw(sample: f32) -> f32 {
     // `as` saturates, which is the clipping of a line.
     let linear = (sample * 32_768.0).round() as i16;
     f32::from(mulaw_decode(mulaw_encode(linear))) / 32_768.0
+}
+
+fn through_alaw(sample: f32) -> f32 {
+    let linear = (sample * 32_768.0).round() as i16;
+    f32::from(alaw_decode(alaw_encode(linear))) / 32_768.0
 }
 
 /// Leaves 16 kHz samples nothing but the voice band, at the same times: 300 to 3400 Hz, the same filter as
@@ -166,6 +180,14 @@ mod tests {
         let snr = 20.0 * f64::from(rms(&sent[2_000..14_000]) / rms(&noise[2_000..14_000])).log10();
         // Mu-law gives about 38 dB; a delay of one sample would leave 8 dB.
         assert!((35.0..45.0).contains(&snr), "{snr} dB");
+    }
+
+    #[test]
+    fn the_two_laws_of_the_telephone_differ_by_their_noise_alone() {
+        let sent = tone(1_013.3, 0.5, 16_000);
+        let (mu, a) = (telephone(&sent), telephone_alaw(&sent));
+        let apart: Vec<f32> = mu.iter().zip(&a).map(|(mu, a)| mu - a).collect();
+        assert!((0.001..0.02).contains(&rms(&apart[2_000..14_000])));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
 use crate::samples::{Intake, SamplesError, quality, telephone, voice_band};
-use crate::speech::{SpeechFinder, SpeechSettings, VadError, WINDOW};
+use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
 
@@ -142,6 +142,11 @@ impl Listener {
         self.finder.speech()
     }
 
+    /// Where in the stream it was, in 16 kHz samples.
+    pub fn spans(&self) -> &[Span] {
+        self.finder.spans()
+    }
+
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Look>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
         let mut looks = Vec::new();
@@ -195,9 +200,12 @@ impl Listener {
     }
 }
 
-/// The voiceprint of some speech in its own bandwidth and, when that is wide, through a simulated
+/// The voiceprint of some speech (16 kHz) in its own bandwidth and, when that is wide, through a simulated
 /// telephone as well. Narrow prints are made of the voice band alone, whatever else the line let through.
-fn embed_views(
+///
+/// # Errors
+/// [`ExtractError`] when the speaker model fails.
+pub fn embed_views(
     analyst: &mut Analyst,
     speech: &[f32],
     net_speech: Seconds,

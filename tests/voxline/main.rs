@@ -7,6 +7,7 @@ mod front_ends;
 mod gallery;
 mod goldens;
 mod listener;
+mod measure;
 mod models;
 mod process;
 mod public_models;

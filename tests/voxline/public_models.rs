@@ -76,31 +76,73 @@ fn means(features: &[f32]) -> Embedding {
 #[derive(Deserialize)]
 struct Clip {
     graph: String,
+    seconds: usize,
     sha256: String,
     embedding: Vec<f32>,
 }
 
-/// Another window or another upper edge comes to 0.9999 and less.
+impl Clip {
+    /// The sentence, repeated for so many seconds.
+    fn speech(&self) -> Vec<f32> {
+        sentence()
+            .into_iter()
+            .cycle()
+            .take(self.seconds * 16_000)
+            .collect()
+    }
+
+    fn embedding(&self) -> Embedding {
+        Embedding::from_direction(self.embedding.clone()).unwrap()
+    }
+}
+
+/// How far another window or another upper edge would move it is in the test after this one.
 #[test]
 fn embeddings_are_those_sherpa_onnx_gives_for_the_same_file_and_audio() {
     let clips: Vec<Clip> = from_slice(&read("tests/data/golden/sherpa.json")).unwrap();
-    assert_eq!(clips.len(), 2);
-    for clip in clips {
-        let Some(graph) = shared(&format!("models/random_weights/{}", clip.graph)) else {
+    assert_eq!(clips.len(), 4);
+    for of_a_graph in clips.chunk_by(|one, next| one.graph == next.graph) {
+        let first = &of_a_graph[0];
+        let Some(graph) = shared(&format!("models/random_weights/{}", first.graph)) else {
             eprintln!(
                 "skipped: {} is only in the shared folder, which is not here",
-                clip.graph
+                first.graph
             );
             continue;
         };
-        check_sha256(&graph, &clip.sha256).unwrap();
+        check_sha256(&graph, &first.sha256).unwrap();
         let (_folder, card) = install_file(&graph, Recipe::Metadata, &[]);
         let mut extractor = Extractor::load(&runtime(), &card.unwrap()).unwrap();
-        let ours = extractor.embed(&sentence()).unwrap();
-        let theirs = Embedding::from_direction(clip.embedding).unwrap();
-        let alike = cosine(&ours, &theirs);
-        assert!(alike >= 0.999_99, "{}: {alike}", clip.graph);
+        for clip in of_a_graph {
+            let alike = cosine(&extractor.embed(&clip.speech()).unwrap(), &clip.embedding());
+            assert!(alike >= 0.999_99, "{}, {} s: {alike}", clip.graph, clip.seconds);
+        }
     }
+}
+
+/// The trainers' own features differ from sherpa-onnx's by the window and the band, and it shows: a front end
+/// that were only roughly right would not pass the test above.
+#[test]
+fn embeddings_by_the_trainers_own_front_end_are_not_sherpas() {
+    let clips: Vec<Clip> = from_slice(&read("tests/data/golden/sherpa.json")).unwrap();
+    let Some(graph) = shared("models/random_weights/ecapa512.onnx") else {
+        eprintln!("skipped: ecapa512.onnx is only in the shared folder, which is not here");
+        return;
+    };
+    let clip = clips
+        .into_iter()
+        .find(|clip| clip.graph == "ecapa512.onnx")
+        .unwrap();
+    let (_folder, card) = install_file(&graph, Recipe::WeSpeaker, &[]);
+    let mut extractor = Extractor::load(&runtime(), &card.unwrap()).unwrap();
+    let speech: Vec<f32> = sentence()
+        .into_iter()
+        .cycle()
+        .take(clip.seconds * 16_000)
+        .collect();
+    let theirs = Embedding::from_direction(clip.embedding).unwrap();
+    let alike = cosine(&extractor.embed(&speech).unwrap(), &theirs);
+    assert!(alike < 0.999_9, "{alike}");
 }
 
 #[test]
@@ -140,7 +182,7 @@ fn a_recipe_overrules_the_keys_of_the_file() {
     }
     let text = drafted(&project("tests/data/graphs/mean.onnx"), Recipe::SpeechBrain).unwrap();
     assert!(
-        text.contains("kind = \"speechbrain_fbank\"") && text.contains("amin = 1e-10"),
+        text.contains("kind = \"speechbrain_fbank\"") && text.contains("amin = 0.0000000001"),
         "{text}"
     );
 }
@@ -206,7 +248,8 @@ fn long_speech_is_the_mean_direction_of_its_segments() {
     }
 }
 
-/// A voice that never changes has one embedding, however its speech is cut.
+/// A sound that never changes has one embedding, however it is cut. (It repeats itself every hop, and the
+/// cuts lie on whole hops.)
 #[test]
 fn any_cut_of_a_steady_sound_gives_the_same_embedding() {
     let period = Dice::new(3).noise(-20.0, 160);
@@ -214,7 +257,7 @@ fn any_cut_of_a_steady_sound_gives_the_same_embedding() {
     let whole = extractor("mean", Recipe::WeSpeaker, &[("utterance_mean", "none")])
         .embed(&steady)
         .unwrap();
-    for bound in ["0.7", "1.0", "1.11", "2.5", "3.99"] {
+    for bound in ["0.7", "1.0", "1.6", "2.5", "3.99"] {
         let bound = format!("max_seconds = {bound}");
         let changes = [("utterance_mean", "none"), ("max_seconds = 30.0", bound.as_str())];
         let cut = extractor("mean", Recipe::WeSpeaker, &changes)

@@ -202,3 +202,111 @@ fn nemo(bins: usize) -> NemoSettings {
         std_guard: 1e-5,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pairs: &[(&str, &str)]) -> Keys {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    const WESPEAKER: &[(&str, &str)] = &[
+        ("framework", "wespeaker"),
+        ("sample_rate", "16000"),
+        ("normalize_samples", "0"),
+        ("feature_normalize_type", "global-mean"),
+    ];
+
+    const NEMO: &[(&str, &str)] = &[
+        ("framework", "nemo"),
+        ("sample_rate", "16000"),
+        ("feature_normalize_type", "per_feature"),
+        ("window_size_ms", "20"),
+        ("window_stride_ms", "10"),
+        ("window_type", "hann"),
+    ];
+
+    fn changed(all: &[(&str, &str)], key: &str, value: Option<&str>) -> Keys {
+        let mut keys = keys(all);
+        keys.remove(key);
+        keys.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+        keys
+    }
+
+    #[test]
+    fn samples_are_scaled_and_means_taken_off_as_the_keys_say() {
+        for (key, value, scale, normalisation) in [
+            ("", None, 32_768.0, MeanNormalisation::UtteranceMean),
+            (
+                "normalize_samples",
+                Some("1"),
+                1.0,
+                MeanNormalisation::UtteranceMean,
+            ),
+            (
+                "framework",
+                Some("3d-speaker"),
+                32_768.0,
+                MeanNormalisation::UtteranceMean,
+            ),
+            ("feature_normalize_type", None, 32_768.0, MeanNormalisation::None),
+            (
+                "feature_normalize_type",
+                Some(""),
+                32_768.0,
+                MeanNormalisation::None,
+            ),
+        ] {
+            let card = Recipe::Metadata.front_end(80, &changed(WESPEAKER, key, value));
+            let Ok(FrontEndCard::KaldiFbank(settings)) = card else {
+                panic!("{key}: {card:?}");
+            };
+            assert_eq!(
+                (settings.sample_scale, settings.normalisation),
+                (scale, normalisation),
+                "{key}"
+            );
+            assert_eq!((settings.snip_edges, settings.f_max), (false, -400.0));
+        }
+    }
+
+    #[test]
+    fn nemos_keys_give_its_window_and_stride() {
+        let card = Recipe::Metadata.front_end(64, &keys(NEMO));
+        let Ok(FrontEndCard::NemoMel(settings)) = card else {
+            panic!("{card:?}");
+        };
+        assert_eq!(
+            (settings.window_length, settings.hop_length, settings.n_mels),
+            (320, 160, 64)
+        );
+        assert_eq!(settings.normalisation, NemoNormalisation::PerFeature);
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_followed_is_named_and_never_passed_over() {
+        for (all, key, value) in [
+            (WESPEAKER, "framework", None),
+            (WESPEAKER, "framework", Some("kaldi")),
+            (WESPEAKER, "sample_rate", Some("8000")),
+            (WESPEAKER, "normalize_samples", None),
+            (WESPEAKER, "normalize_samples", Some("yes")),
+            (WESPEAKER, "feature_normalize_type", Some("per_feature")),
+            (NEMO, "feature_normalize_type", Some("all_features")),
+            (NEMO, "window_type", Some("povey")),
+            (NEMO, "window_size_ms", Some("0")),
+            (NEMO, "window_stride_ms", None),
+        ] {
+            let fault = Recipe::Metadata.front_end(80, &changed(all, key, value));
+            let Err(fault) = fault else {
+                panic!("{key} {value:?} was not noticed")
+            };
+            let said = fault.to_string();
+            assert!(said.contains(value.unwrap_or(key)), "{key}: {said}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::samples::RATE;
 
 use super::normalise::{MeanNormalisation, Means};
 use super::settings::{band_fault, framing_fault};
-use super::spectrum::{Bands, PowerSpectrum, edges, raised_cosine};
+use super::spectrum::{Bands, PowerSpectrum, at_least, edges, raised_cosine};
 
 /// The shape of Kaldi's windows; all are symmetric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -148,7 +148,7 @@ impl KaldiFbank {
             let logarithms = self
                 .bands
                 .energies(power)
-                .map(|energy| energy.max(f32::EPSILON).ln());
+                .map(|energy| at_least(f32::EPSILON, energy).ln());
             features.extend(logarithms);
         }
         if self.settings.normalisation == MeanNormalisation::UtteranceMean {

@@ -159,3 +159,9 @@ pub(super) fn centred_frame(samples: &[f32], start: isize, frame: &mut [f32]) {
     frame[inside.end..].fill(0.0);
     frame[inside].copy_from_slice(&samples[from as usize..to as usize]);
 }
+
+/// The larger of a value and a floor. Unlike `f32::max` it lets NaN through: what is no number must not come
+/// out as silence.
+pub(super) fn at_least(floor: f32, value: f32) -> f32 {
+    if value < floor { floor } else { value }
+}

@@ -11,7 +11,7 @@ use crate::samples::RATE;
 
 use super::normalise::{MeanNormalisation, Means};
 use super::settings::{band_fault, framing_fault};
-use super::spectrum::{Bands, PowerSpectrum, centred_frame, edges, raised_cosine};
+use super::spectrum::{Bands, PowerSpectrum, at_least, centred_frame, edges, raised_cosine};
 
 /// The shape of the window; periodic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -112,13 +112,13 @@ impl SpeechbrainFbank {
                 }
                 tail.fill(0.0);
             });
-            let decibels = |energy: f32| 10.0 * energy.max(floor).log10();
+            let decibels = |energy: f32| 10.0 * at_least(floor, energy).log10();
             features.extend(self.bands.energies(power).map(decibels));
         }
         let written = &mut features[begin..];
         let loudest = written.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for value in written.iter_mut() {
-            *value = value.max(loudest - depth);
+            *value = at_least(loudest - depth, *value);
         }
         if s.normalisation == MeanNormalisation::UtteranceMean {
             self.means.subtract(written, s.n_mels);

@@ -1,0 +1,400 @@
+//! `voxline bench`.
+
+mod text;
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+
+use crate::config::Config;
+use crate::decision::{Calibration, Policy};
+use crate::measure::{
+    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Practice, Prepared, Progress,
+    Protocol, Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol,
+    write_scores, write_trials,
+};
+use crate::switchboard::installed;
+use crate::voiceprint::ModelId;
+
+use super::output::Output;
+
+use text::{figures_text, text};
+
+/// What stands under `voxline bench --help`.
+const AFTER_HELP: &str = "\
+Conditions, several joined with + in the order in which they happen:
+  clean            nothing
+  phone, alaw      8 kHz, 300 to 3400 Hz, mu-law or A-law
+  opus:KBPS        Opus for voice at 6 to 64 kbit/s
+  noise:SNR[:DIR]  noise SNR dB below the recording: recordings from DIR, or white noise
+  reverb           a room of random size
+  loss:PERCENT     20-ms packets lost in bursts
+  far              20 dB further from the microphone
+As in noise:10:../noise+phone: a noisy room, then a telephone. GSM and AMR are not there.
+
+DIR gets report.html, metrics.json, details.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
+order, and once more for each further condition).
+
+Embeddings are kept between runs, in files that only their owner can read. They are voiceprints, biometric data
+of the people in the recordings: delete the folder when they are no longer needed, or say --no-cache.";
+
+/// Measure how good it is
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = AFTER_HELP)]
+pub(super) struct BenchArgs {
+    #[command(flatten)]
+    protocol: Option<RunArgs>,
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The protocol folder
+    #[arg(long, value_name = "DIR")]
+    protocol: PathBuf,
+    /// Where the results go
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What happens to the tests instead of what the protocol says; may be given several times
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    /// What happens to the enrolments instead of what the protocol says
+    #[arg(long, value_name = "CONDITION")]
+    enroll_condition: Option<Condition>,
+    /// What is done to recordings: product (speech alone; wide-band enrolments through a telephone too), vad
+    /// (speech alone) or whole (nothing). Only product is calibrated
+    #[arg(long, value_name = "PRACTICE", default_value = "product", value_parser = practice)]
+    practice: Practice,
+    /// The speaker model [default: the configured one]
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Threads, each with its own models [default: one a processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+    /// Seed of conditions, rosters and intervals
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How often speakers are drawn for the intervals; fewer when there are very many trials
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    replicates: usize,
+    /// Do not score the parts without speech
+    #[arg(long)]
+    no_leakage: bool,
+    /// Keep embeddings in this folder [default: bench-cache in the data folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache: Option<PathBuf>,
+    /// Keep nothing between runs
+    #[arg(long)]
+    no_cache: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Make the lists of a protocol from a folder with a folder of recordings for each speaker
+    Init {
+        /// The folder that holds the speakers' folders; the lists are written into it
+        dir: PathBuf,
+        /// Recordings to enrol each speaker with; the others are tests
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        enroll: usize,
+        /// The most speakers on one number
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        roster: usize,
+        /// Enrol everybody; without it, a quarter of the speakers only call
+        #[arg(long)]
+        everybody: bool,
+        /// Who only calls
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// Replace lists that are there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Judge scores that any system made of any trial list
+    Score {
+        /// The trials with their labels
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// voxline, voxceleb, kaldi or sre
+        #[arg(long, value_name = "FORMAT", default_value = "voxline")]
+        key_format: Format,
+        /// The scores
+        #[arg(long, value_name = "FILE")]
+        scores: PathBuf,
+        /// voxline, voxceleb, kaldi or sre [default: as the key]
+        #[arg(long, value_name = "FORMAT")]
+        score_format: Option<Format>,
+        /// The scores are natural-log likelihood ratios: judge their calibration too
+        #[arg(long)]
+        ratios: bool,
+        /// Prior of a target for the detection costs
+        #[arg(long, value_name = "P", default_value_t = 0.01)]
+        p_target: f64,
+        /// How often speakers are drawn for the intervals; 0 for no intervals
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        replicates: usize,
+    },
+    /// Write a trial list or a score file in another format
+    Convert {
+        /// The file
+        file: PathBuf,
+        /// Its format: voxline, voxceleb, kaldi or sre
+        #[arg(long, value_name = "FORMAT")]
+        from: Format,
+        /// The format to write
+        #[arg(long, value_name = "FORMAT")]
+        to: Format,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// It holds scores, not trials
+        #[arg(long)]
+        scores: bool,
+    },
+}
+
+pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+    match (args.command, args.protocol) {
+        (
+            Some(BenchCommand::Init {
+                dir,
+                enroll,
+                roster,
+                everybody,
+                seed,
+                force,
+            }),
+            _,
+        ) => {
+            ensure!(enroll > 0 && roster > 0, "--enroll and --roster are at least 1");
+            let made = init(
+                &dir,
+                Init {
+                    enroll,
+                    strangers: !everybody,
+                    roster,
+                    seed,
+                    force,
+                },
+            )?;
+            output.result(&made, || {
+                format!(
+                    "{} speakers enrolled and {} who only call: {} trials and {} searches in {}",
+                    made.enrolled,
+                    made.strangers,
+                    made.trials,
+                    made.searches,
+                    dir.display()
+                )
+            })?;
+        }
+        (
+            Some(BenchCommand::Score {
+                key,
+                key_format,
+                scores,
+                score_format,
+                ratios,
+                p_target,
+                replicates,
+            }),
+            _,
+        ) => {
+            let trials = read_trials(&key, key_format)?;
+            let scores = read_scores(&scores, score_format.unwrap_or(key_format))?;
+            let cost = Cost::new(p_target, 1.0, 1.0)?;
+            let kind = if ratios { Kind::Ratios } else { Kind::Similarities };
+            let judged = judge(&trials, &scores, kind, &cost, replicates)?;
+            output.result(&judged, || figures_text(&judged.figures, &cost, judged.eer_ci95))?;
+        }
+        (
+            Some(BenchCommand::Convert {
+                file,
+                from,
+                to,
+                out,
+                scores,
+            }),
+            _,
+        ) => {
+            let lines = if scores {
+                let read = read_scores(&file, from)?;
+                write_scores(&out, to, &read)?;
+                read.len()
+            } else {
+                let read = read_trials(&file, from)?;
+                write_trials(&out, to, &read)?;
+                read.len()
+            };
+            output.result(&serde_json::json!({ "lines": lines }), || {
+                format!("{lines} lines in {}", out.display())
+            })?;
+        }
+        (None, Some(args)) => bench(args, config, output)?,
+        (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score or convert"),
+    }
+    Ok(true)
+}
+
+fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
+    let protocol = Protocol::read(&args.protocol)?;
+    let found = installed(config)?;
+    let card = found.card(
+        &args
+            .model
+            .clone()
+            .map_or_else(|| config.model.clone(), ModelId::new),
+    )?;
+    let models = found.models(&card)?;
+    let calibration = card
+        .calibration()
+        .exists()
+        .then(|| Calibration::load(&card.calibration(), card.id(), card.sha256()))
+        .transpose()?;
+    let (enroll, tests) = conditions(&args, &protocol)?;
+    let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
+    let threads = args.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, NonZero::get),
+        NonZero::get,
+    );
+    let bench = Bench {
+        models: &models,
+        calibration,
+        policy: Policy {
+            minimum_speech: card.minimum_net_speech(),
+            ..config.policy
+        },
+        practice: args.practice,
+        enroll,
+        tests,
+        threads,
+        seed: args.seed,
+        replicates: args.replicates,
+        leakage: !args.no_leakage,
+        limits: config.limits,
+        cache: (!args.no_cache).then_some(cache),
+    };
+    let outcome = run_protocol(
+        &bench,
+        &protocol,
+        &Bar {
+            output,
+            bar: Mutex::new(ProgressBar::hidden()),
+        },
+    )?;
+    save(&args.out, &protocol, &outcome)?;
+    output.result(&outcome.metrics, || text(&protocol, &outcome, &args.out))
+}
+
+/// What happens to the enrolments, and to the tests.
+fn conditions(args: &RunArgs, protocol: &Protocol) -> anyhow::Result<(Prepared, Vec<Prepared>)> {
+    let settings = args.protocol.join("protocol.toml");
+    let own = |text: &str| {
+        text.parse::<Condition>()
+            .with_context(|| settings.display().to_string())
+    };
+    let enroll = args
+        .enroll_condition
+        .clone()
+        .map_or_else(|| own(&protocol.enroll.condition), Ok)?;
+    let tests = if args.conditions.is_empty() {
+        vec![own(&protocol.test.condition)?]
+    } else {
+        args.conditions.clone()
+    };
+    let tests = tests
+        .into_iter()
+        .map(Condition::prepare)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((enroll.prepare()?, tests))
+}
+
+/// A bar that begins anew with each kind of recording.
+struct Bar {
+    output: Output,
+    bar: Mutex<ProgressBar>,
+}
+
+impl Progress for Bar {
+    fn begin(&self, what: &str, recordings: usize) {
+        let next = self.output.bar(recordings).with_message(what.to_owned());
+        if let Ok(mut bar) = self.bar.lock() {
+            bar.finish_and_clear();
+            *bar = next;
+        }
+    }
+
+    fn step(&self) {
+        if let Ok(bar) = self.bar.lock() {
+            bar.inc(1);
+        }
+    }
+}
+
+/// Writes the documents and the scores.
+fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    let write = |name: &str, text: String| {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+    };
+    write(
+        "metrics.json",
+        serde_json::to_string_pretty(&outcome.metrics)? + "\n",
+    )?;
+    write(
+        "details.json",
+        serde_json::to_string_pretty(&outcome.details)? + "\n",
+    )?;
+    write("report.html", report(outcome))?;
+    outcome.write_scores(protocol, &out.join("scores.tsv"))?;
+    Ok(())
+}
+
+/// Figures of scores from outside.
+#[derive(serde::Serialize)]
+struct Judged {
+    #[serde(flatten)]
+    figures: Figures,
+    eer_ci95: Option<[f64; 2]>,
+}
+
+fn judge(
+    trials: &[crate::measure::ListedTrial],
+    scores: &[crate::measure::ListedScore],
+    kind: Kind,
+    cost: &Cost,
+    replicates: usize,
+) -> anyhow::Result<Judged> {
+    let (paired, speakers) = join(trials, scores)?;
+    let of = |target| {
+        paired
+            .iter()
+            .filter(move |one| one.target == target)
+            .map(|one| one.score)
+            .collect()
+    };
+    let figures = Figures::of(&Trials::new(of(true), of(false))?, kind, cost);
+    let draws = Draws { replicates, seed: 1 };
+    let intervals = if replicates > 0 {
+        bootstrap(&paired, speakers, cost, draws)?
+    } else {
+        None
+    };
+    Ok(Judged {
+        figures,
+        eer_ci95: intervals.map(|found| found.eer),
+    })
+}
+
+fn practice(text: &str) -> Result<Practice, &'static str> {
+    let all = [Practice::Product, Practice::Vad, Practice::Whole];
+    all.into_iter()
+        .find(|one| one.as_str() == text)
+        .ok_or("the practices are product, vad and whole")
+}

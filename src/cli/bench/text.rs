@@ -1,0 +1,146 @@
+//! What `voxline bench` prints for a person.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::measure::{Cost, Figures, Metrics, Outcome, Protocol};
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn maybe(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.3}"))
+}
+
+/// The figures of some trials.
+pub(super) fn figures_text(figures: &Figures, cost: &Cost, interval: Option<[f64; 2]>) -> String {
+    let between = interval.map_or_else(String::new, |[low, high]| {
+        format!(" ({} to {})", percent(low), percent(high))
+    });
+    format!(
+        "{} trials, {} of them targets\nEER {}{between}\nat a target prior of {}: min DCF {:.3}, act DCF {}\nCllr {}, min Cllr {:.3}",
+        figures.trials,
+        figures.targets,
+        percent(figures.eer),
+        cost.p_target(),
+        figures.min_dcf,
+        maybe(figures.act_dcf),
+        maybe(figures.cllr),
+        figures.min_cllr
+    )
+}
+
+/// The table for a person.
+pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String {
+    let Outcome { metrics, details, .. } = outcome;
+    let mut said = format!("{}: {}\n\n", protocol.name, protocol.description);
+    let _ = writeln!(
+        said,
+        "{}",
+        figures_text(&details.figures, &Cost::USUAL, metrics.eer_ci95)
+    );
+    let _ = writeln!(
+        said,
+        "{} of the tests gave no voiceprint; they count as errors",
+        percent(metrics.failure_to_acquire)
+    );
+    if metrics.by_condition.len() > 1 {
+        conditions_text(&mut said, metrics);
+    }
+    searches_text(&mut said, outcome);
+    for (condition, leakage) in &details.leakage {
+        let _ = match leakage {
+            Some(found) => writeln!(
+                said,
+                "\nwithout the speech ({condition}): EER {} where speech has {}; {} of {} tests named first, {} by chance",
+                percent(found.eer_without_speech),
+                percent(found.eer_with_speech),
+                percent(found.top1_without_speech),
+                found.tests,
+                percent(found.top1_chance)
+            ),
+            None => writeln!(
+                said,
+                "\nwithout the speech ({condition}): too little of it to say what the channel gives away"
+            ),
+        };
+    }
+    let calibration = metrics
+        .calibration
+        .as_deref()
+        .unwrap_or("no calibration: the scores are cosines");
+    let _ = write!(
+        said,
+        "\nmodel {}, {calibration}; {:.3} s of work for each second of audio\nresults in {}",
+        metrics.model,
+        metrics.rtf,
+        out.display()
+    );
+    said
+}
+
+fn conditions_text(said: &mut String, metrics: &Metrics) {
+    let _ = writeln!(
+        said,
+        "\n  {:<28}{:>10}{:>10}{:>10}{:>10}{:>12}",
+        "condition", "EER", "min DCF", "Cllr", "min Cllr", "no print"
+    );
+    for (name, condition) in &metrics.by_condition {
+        let Some(figures) = &condition.figures else {
+            continue;
+        };
+        let _ = writeln!(
+            said,
+            "  {name:<28}{:>10}{:>10.3}{:>10}{:>10.3}{:>12}",
+            percent(figures.eer),
+            figures.min_dcf,
+            maybe(figures.cllr),
+            figures.min_cllr,
+            percent(condition.failure_to_acquire)
+        );
+    }
+}
+
+fn searches_text(said: &mut String, outcome: &Outcome) {
+    let Some(found) = &outcome.metrics.identification else {
+        return;
+    };
+    let share = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), percent);
+    let _ = writeln!(
+        said,
+        "\nsearches: first on the roster {}; not found at an FPIR of 1 %: {}, of 0.1 %: {}; wrong name at 1 %: {}",
+        share(found.top1),
+        share(found.fnir_at_fpir_0_01),
+        share(found.fnir_at_fpir_0_001),
+        share(found.misidentification)
+    );
+    if let Some(decided) = &outcome.details.decided {
+        let _ = writeln!(
+            said,
+            "  {:<14}{:>8}{:>12}{:>12}{:>10}{:>14}",
+            "decided", "calls", "right name", "wrong name", "unknown", "inconclusive"
+        );
+        for (name, ends) in [("enrolled", decided.enrolled), ("not enrolled", decided.others)] {
+            let counts = [ends.right_name, ends.wrong_name, ends.unknown, ends.inconclusive];
+            let [right, wrong, unknown, inconclusive] = counts;
+            let _ = writeln!(
+                said,
+                "  {name:<14}{:>8}{right:>12}{wrong:>12}{unknown:>10}{inconclusive:>14}",
+                counts.iter().sum::<usize>()
+            );
+        }
+    }
+    if let Some(wait) = &outcome.metrics.wait {
+        let seconds = |seconds: Option<f64>| {
+            seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"))
+        };
+        let _ = writeln!(
+            said,
+            "  decided after {} of speech (median; 95 % by {}), undecided {}",
+            seconds(wait.median_s),
+            seconds(wait.p95_s),
+            percent(wait.undecided)
+        );
+    }
+}

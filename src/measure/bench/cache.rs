@@ -1,0 +1,208 @@
+//! Embeddings kept between runs. They are biometric data: the folder and its files are their owner's alone.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::BenchError;
+use super::hear::{Ears, Heard, Item, Prints, View};
+use crate::engine::Models;
+use crate::voiceprint::{Bandwidth, Embedding};
+
+/// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
+/// models, the condition, the practice, and this very build.
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// What all keys begin with.
+    common: Sha256,
+}
+
+/// A file of the cache.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    looks: Vec<(f64, Vec<(Bandwidth, String)>)>,
+    silence: Vec<(Bandwidth, String)>,
+    audio_s: f64,
+    work_s: f64,
+}
+
+impl Cache {
+    /// Opens or makes the folder.
+    pub fn open(folder: &Path, models: &Models) -> Result<Self, BenchError> {
+        let fault = |path: &Path, cause| BenchError::Cache {
+            path: path.to_owned(),
+            cause,
+        };
+        own_folder(folder).map_err(|cause| fault(folder, cause))?;
+        let mut common = Sha256::new();
+        common.update(models.card.id().as_str());
+        common.update(models.card.sha256());
+        common.update(std::fs::read(&models.vad_graph).map_err(|cause| fault(&models.vad_graph, cause))?);
+        // Another build may hear differently, and nobody would notice.
+        let built = std::env::current_exe().and_then(std::fs::metadata);
+        let built = built.and_then(|file| Ok((file.len(), file.modified()?)));
+        common.update(format!("{built:?}"));
+        Ok(Self {
+            folder: folder.to_owned(),
+            common,
+        })
+    }
+
+    /// The name of what is heard in these bytes.
+    pub fn key(&self, bytes: &[u8], item: &Item<'_>, ears: &Ears<'_>) -> String {
+        let mut hash = self.common.clone();
+        hash.update(Sha256::digest(bytes));
+        let condition = item.condition.condition();
+        let how = (
+            item.seed,
+            item.span,
+            item.max_seconds,
+            item.on_the_way,
+            ears.silence,
+            ears.practice,
+        );
+        hash.update(format!("{condition} {how:?}"));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What was kept under a key. A file that makes no sense is as good as none: it is heard again.
+    pub fn recall(&self, key: &str) -> Result<Option<Heard>, BenchError> {
+        let path = self.path(key);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().and_then(Kept::heard)),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(BenchError::Cache { path, cause }),
+        }
+    }
+
+    /// Keeps what was heard, and gives it as it will be recalled.
+    pub fn keep(&self, key: &str, heard: Heard) -> Result<Heard, BenchError> {
+        let path = self.path(key);
+        let kept = Kept::of(&heard);
+        let write = || {
+            let folder = path.parent().unwrap_or(&self.folder);
+            own_folder(folder)?;
+            // A half-written file is never seen under its name.
+            let partial = folder.join(format!("{key}.{}", std::process::id()));
+            let mut file = own_file(&partial)?;
+            file.write_all(&serde_json::to_vec(&kept)?)?;
+            std::fs::rename(&partial, &path)
+        };
+        write().map_err(|cause| BenchError::Cache {
+            path: path.clone(),
+            cause,
+        })?;
+        Ok(kept.heard().unwrap_or(heard))
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.join(&key[..2]).join(key)
+    }
+}
+
+impl Kept {
+    fn of(heard: &Heard) -> Self {
+        let views = |views: &[View]| {
+            let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
+            views
+                .iter()
+                .map(|(bandwidth, view)| (*bandwidth, text(view)))
+                .collect()
+        };
+        Self {
+            looks: heard
+                .looks
+                .iter()
+                .map(|look| (look.net_s, views(&look.views)))
+                .collect(),
+            silence: views(&heard.silence),
+            audio_s: heard.audio_s,
+            work_s: heard.work_s,
+        }
+    }
+
+    fn heard(self) -> Option<Heard> {
+        let view = |(bandwidth, text): (Bandwidth, String)| {
+            let bytes = STANDARD_NO_PAD.decode(text).ok()?;
+            Some((bandwidth, Embedding::from_bytes(&bytes).ok()?))
+        };
+        let views = |views: Vec<_>| views.into_iter().map(view).collect::<Option<Vec<_>>>();
+        let look = |(net_s, kept): (f64, Vec<_>)| {
+            Some(Prints {
+                net_s,
+                views: views(kept)?,
+            })
+        };
+        Some(Heard {
+            looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
+            silence: views(self.silence)?,
+            audio_s: self.audio_s,
+            work_s: self.work_s,
+        })
+    }
+}
+
+#[cfg(unix)]
+fn own_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+#[cfg(unix)]
+fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn own_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+#[cfg(not(unix))]
+fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::File::create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recalled_once_is_recalled_the_same_ever_after() {
+        let embedding = Embedding::from_direction(vec![0.3, -0.1, 0.77]).unwrap();
+        let views = vec![(Bandwidth::Narrow, embedding)];
+        let looks = vec![
+            Prints {
+                net_s: 1.25,
+                views: views.clone(),
+            },
+            Prints {
+                net_s: 2.0,
+                views: Vec::new(),
+            },
+        ];
+        let heard = Heard {
+            looks,
+            silence: views,
+            audio_s: 3.0,
+            work_s: 0.125,
+        };
+        let once = Kept::of(&heard).heard().unwrap();
+        let twice = Kept::of(&heard).heard().unwrap();
+        assert_eq!(once, twice);
+        assert_eq!((once.looks.len(), once.audio_s, once.silence.len()), (2, 3.0, 1));
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a benchmark stopped.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::super::condition::ConditionError;
+use super::super::error::MetricError;
+use super::super::lists::ListError;
+use super::super::protocol::ProtocolError;
+use crate::decision::CalibrationError;
+use crate::engine::EngineError;
+use crate::samples::LoadError;
+use crate::units::NotFinite;
+use crate::verdict::ListenError;
+use crate::voiceprint::{BadEmbedding, ExtractError};
+
+/// Why a benchmark stopped.
+#[derive(Debug, Error)]
+pub enum BenchError {
+    /// The protocol folder.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// A list that is read or written.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// A condition.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
+    /// A model.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The scores.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// The model's calibration.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+    /// A recording cannot be read.
+    #[error("{path} cannot be read: {cause}; the paths of the lists start from `audio` in protocol.toml")]
+    Unreadable {
+        /// The recording.
+        path: PathBuf,
+        /// The system's own words.
+        cause: std::io::Error,
+    },
+    /// A recording cannot be decoded.
+    #[error("{path}: {cause}")]
+    Load {
+        /// The recording.
+        path: PathBuf,
+        /// Why not.
+        cause: LoadError,
+    },
+    /// A recording cannot be listened to.
+    #[error("{path}: {cause}")]
+    Listen {
+        /// The recording.
+        path: PathBuf,
+        /// Why not.
+        cause: ListenError,
+    },
+    /// The speaker model failed on a recording.
+    #[error("{path}: {cause}")]
+    Extract {
+        /// The recording.
+        path: PathBuf,
+        /// Why.
+        cause: ExtractError,
+    },
+    /// The clips of a model have no common direction.
+    #[error("the enrolment of {model} gives no voiceprint: {cause}")]
+    Enrolment {
+        /// The model.
+        model: String,
+        /// Why.
+        cause: BadEmbedding,
+    },
+    /// A score left the finite numbers.
+    #[error("{model} against {test}: {cause}")]
+    Score {
+        /// The model.
+        model: String,
+        /// The test.
+        test: String,
+        /// Why.
+        cause: NotFinite,
+    },
+    /// The cache of embeddings cannot be used.
+    #[error("the cache {path} cannot be used: {cause}; say --no-cache to do without")]
+    Cache {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's own words.
+        cause: std::io::Error,
+    },
+    /// A thread died.
+    #[error("a thread of the benchmark panicked. This is a bug")]
+    Crashed,
+}

@@ -1,0 +1,223 @@
+//! Scores under each condition, and what is counted over them.
+
+use std::collections::BTreeMap;
+
+use super::super::cost::Cost;
+use super::super::figures::{Figures, Kind};
+use super::super::identification::{OpenSet, random_rosters};
+use super::super::protocol::{Protocol, Trial};
+use super::super::trials::Trials;
+use super::Bench;
+use super::document::{Condition, FPIRS, Listed, RosterSize};
+use super::error::BenchError;
+use super::hear::{Heard, Prints, View};
+use super::score::{Scored, Scorer};
+use super::searches::{Decided, Ends, Searched};
+
+/// Roster sizes that are tried, as far as the protocol has models.
+const ROSTER_SIZES: [usize; 11] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000];
+
+/// How many of the worst trials are listed.
+const LISTED: usize = 20;
+
+/// Everything that was heard under one condition, with its scores.
+pub(super) struct Heat<'a> {
+    pub name: String,
+    pub tests: &'a [Heard],
+    pub scores: Vec<Scored>,
+    pub searched: Searched,
+}
+
+impl Heat<'_> {
+    /// How many tests gave no voiceprint.
+    pub fn missing(&self) -> usize {
+        self.tests.iter().filter(|heard| heard.views().is_empty()).count()
+    }
+}
+
+/// A trial under a condition, with its score.
+pub(super) struct Judged<'a> {
+    pub trial: &'a Trial,
+    pub heat: &'a Heat<'a>,
+    pub scored: Scored,
+}
+
+/// The scores of some trials, by kind.
+pub(super) fn trials<'a>(
+    judged: impl Iterator<Item = &'a Judged<'a>>,
+    score: impl Fn(&Scored) -> f64,
+) -> Result<Trials, BenchError> {
+    let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
+    for one in judged {
+        let scores = if one.trial.target {
+            &mut targets
+        } else {
+            &mut nontargets
+        };
+        scores.push(score(&one.scored));
+    }
+    Ok(Trials::new(targets, nontargets)?)
+}
+
+pub(super) fn judged<'a>(protocol: &'a Protocol, heat: &'a Heat<'a>) -> impl Iterator<Item = Judged<'a>> {
+    let pairs = protocol.tables.trials.iter().zip(&heat.scores);
+    pairs.map(move |(trial, scored)| Judged {
+        trial,
+        heat,
+        scored: *scored,
+    })
+}
+
+/// The figures of those trials that are `wanted`.
+fn of(
+    judged: &[Judged<'_>],
+    kind: Kind,
+    wanted: impl Fn(&Judged<'_>) -> bool,
+) -> Result<Figures, BenchError> {
+    let trials = trials(judged.iter().filter(|one| wanted(one)), |scored| scored.score)?;
+    Ok(Figures::of(&trials, kind, &Cost::USUAL))
+}
+
+/// The figures of each condition: what was applied, and what the list says of the trial.
+pub(super) fn by_condition(
+    protocol: &Protocol,
+    heats: &[Heat<'_>],
+    judged: &[Judged<'_>],
+    kind: Kind,
+) -> BTreeMap<String, Condition> {
+    let names = &protocol.tables.conditions;
+    let mut conditions = BTreeMap::new();
+    for heat in heats {
+        let failure_to_acquire = heat.missing() as f64 / heat.tests.len().max(1) as f64;
+        for (at, name) in names.iter().enumerate() {
+            let mine =
+                |one: &Judged<'_>| one.heat.name == heat.name && usize::from(one.trial.condition) == at;
+            let name = match (name.as_str(), heats.len()) {
+                ("", _) => heat.name.clone(),
+                (name, 1) => name.to_owned(),
+                (name, _) => format!("{}/{name}", heat.name),
+            };
+            let figures = of(judged, kind, mine).ok();
+            conditions.insert(
+                name,
+                Condition {
+                    figures,
+                    failure_to_acquire,
+                },
+            );
+        }
+    }
+    conditions
+}
+
+pub(super) fn by_group(
+    protocol: &Protocol,
+    judged: &[Judged<'_>],
+    kind: Kind,
+) -> BTreeMap<String, BTreeMap<String, Figures>> {
+    let tables = &protocol.tables;
+    let mut groups: BTreeMap<String, BTreeMap<String, Figures>> = BTreeMap::new();
+    for (group, values) in protocol.groups() {
+        for value in values.keys() {
+            let belongs = |speaker: u32| {
+                let own = &tables.speakers[speaker as usize].groups;
+                own.iter()
+                    .any(|(name, belongs)| name == group && belongs == value)
+            };
+            let mine = |one: &Judged<'_>| {
+                belongs(tables.model_speakers[one.trial.model as usize])
+                    && belongs(tables.test_speakers[one.trial.test as usize])
+            };
+            // A value of which only targets or only others were tested has no rates.
+            if let Ok(figures) = of(judged, kind, mine) {
+                groups
+                    .entry(group.to_owned())
+                    .or_default()
+                    .insert((*value).to_owned(), figures);
+            }
+        }
+    }
+    groups
+}
+
+pub(super) fn ratio(values: &BTreeMap<String, Figures>) -> Option<f64> {
+    let rates = || values.values().map(|figures| figures.eer);
+    let (lowest, highest) = (rates().reduce(f64::min)?, rates().reduce(f64::max)?);
+    (lowest > 0.0 && values.len() > 1).then(|| highest / lowest)
+}
+
+pub(super) fn decided(heats: &[Heat<'_>]) -> Option<Decided> {
+    let add = |sum: Ends, more: Ends| Ends {
+        right_name: sum.right_name + more.right_name,
+        wrong_name: sum.wrong_name + more.wrong_name,
+        unknown: sum.unknown + more.unknown,
+        inconclusive: sum.inconclusive + more.inconclusive,
+    };
+    heats
+        .iter()
+        .filter(|heat| !heat.searched.searches.is_empty())
+        .filter_map(|heat| heat.searched.decided)
+        .reduce(|sum, more| Decided {
+            enrolled: add(sum.enrolled, more.enrolled),
+            others: add(sum.others, more.others),
+        })
+}
+
+pub(super) fn by_roster_size(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    scorer: &Scorer,
+    models: &[Vec<View>],
+    heats: &[Heat<'_>],
+) -> Result<Vec<RosterSize>, BenchError> {
+    let tables = &protocol.tables;
+    let own = |speaker: &u32| tables.model_speakers.iter().position(|other| other == speaker);
+    let mates: Vec<Option<usize>> = tables.test_speakers.iter().map(own).collect();
+    let nothing = Prints {
+        net_s: 0.0,
+        views: Vec::new(),
+    };
+    let mut sizes = Vec::new();
+    for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models.len()) {
+        let mut searches = Vec::new();
+        for heat in heats {
+            let score = |test: usize, model: usize| {
+                let prints = heat.tests[test].whole().unwrap_or(&nothing);
+                // Every pair was scored or could be: what cannot is as unlike as can be.
+                scorer
+                    .score(&models[model], prints)
+                    .map_or(f64::NEG_INFINITY, |scored| scored.score)
+            };
+            searches.extend(random_rosters(&mates, models.len(), size, bench.seed, score));
+        }
+        let set = OpenSet::new(&searches)?;
+        sizes.push(RosterSize {
+            size,
+            searches: set.counts(),
+            top1: set.within(1),
+            at_fpir: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
+        });
+    }
+    Ok(sizes)
+}
+
+/// The trials that come nearest to an error, or are one: targets with low scores, others with high ones.
+pub(super) fn worst(protocol: &Protocol, judged: &[Judged<'_>], targets: bool) -> Vec<Listed> {
+    let mut of_kind: Vec<&Judged<'_>> = judged.iter().filter(|one| one.trial.target == targets).collect();
+    let sign = if targets { 1.0 } else { -1.0 };
+    let order =
+        |a: &&Judged<'_>, b: &&Judged<'_>| (sign * a.scored.score).total_cmp(&(sign * b.scored.score));
+    if of_kind.len() > LISTED {
+        of_kind.select_nth_unstable_by(LISTED, order);
+        of_kind.truncate(LISTED);
+    }
+    of_kind.sort_by(order);
+    let listed = of_kind.into_iter().map(|one| Listed {
+        model: protocol.tables.models[one.trial.model as usize].clone(),
+        test: protocol.tables.tests[one.trial.test as usize].clone(),
+        condition: one.heat.name.clone(),
+        score: one.scored.score,
+        cosine: one.scored.cosine,
+    });
+    listed.collect()
+}

@@ -1,0 +1,258 @@
+//! Scores to documents.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::super::bootstrap::{Draws, Intervals, Paired, bootstrap};
+use super::super::cost::Cost;
+use super::super::figures::{Figures, Kind};
+use super::super::identification::OpenSet;
+use super::super::protocol::Protocol;
+use super::super::wait::Wait;
+use super::curves::{Curves, curves};
+use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
+use super::error::BenchError;
+use super::hear::{Heard, Practice, View};
+use super::heats::{
+    Heat, Judged, by_condition, by_group, by_roster_size, decided, judged, ratio, trials, worst,
+};
+use super::leakage::{Leakage, Sides, leakage};
+use super::score::{Scorer, enrol};
+use super::searches::search;
+use super::{Bench, ConditionScores, Outcome, Voices};
+
+/// Trials times draws that intervals may cost: some seconds.
+const DRAWN_TRIALS: usize = 1_000_000_000;
+
+/// A benchmark on its way to its documents.
+struct Judge<'a> {
+    bench: &'a Bench<'a>,
+    protocol: &'a Protocol,
+    voices: &'a Voices,
+    scorer: Scorer,
+    models: Vec<Vec<View>>,
+}
+
+/// Scores and searches everything that was heard, and puts down what came of it.
+pub(super) fn judge(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    started: Instant,
+) -> Result<Outcome, BenchError> {
+    let calibrated = bench.practice == Practice::Product;
+    let judge = Judge {
+        bench,
+        protocol,
+        voices,
+        scorer: Scorer {
+            practice: bench.practice,
+            calibration: bench.calibration.clone().filter(|_| calibrated),
+        },
+        models: enrol(protocol, &voices.clips, Heard::views)?,
+    };
+    let heats = judge.heats()?;
+    let judged: Vec<Judged<'_>> = heats.iter().flat_map(|heat| judged(protocol, heat)).collect();
+    let searches: Vec<_> = heats
+        .iter()
+        .flat_map(|heat| heat.searched.searches.iter().copied())
+        .collect();
+    let set = OpenSet::new(&searches)?;
+    let details = judge.details(&heats, &judged, &set, started)?;
+    Ok(Outcome {
+        metrics: judge.metrics(&heats, &judged, &set, &details),
+        details,
+        curves: judge.curves(&judged, &set)?,
+        scores: heats.iter().map(|heat| judge.scores(heat)).collect(),
+    })
+}
+
+impl Judge<'_> {
+    /// What the scores are.
+    fn kind(&self) -> Kind {
+        match self.scorer.calibration {
+            Some(_) => Kind::Ratios,
+            None => Kind::Similarities,
+        }
+    }
+
+    fn heats(&self) -> Result<Vec<Heat<'_>>, BenchError> {
+        let mut heats = Vec::with_capacity(self.voices.tests.len());
+        for (condition, tests) in self.bench.tests.iter().zip(&self.voices.tests) {
+            heats.push(Heat {
+                name: condition.condition().to_string(),
+                tests,
+                scores: self.scorer.trials(self.protocol, &self.models, tests)?,
+                searched: search(
+                    &self.scorer,
+                    &self.bench.policy,
+                    self.protocol,
+                    &self.models,
+                    tests,
+                )?,
+            });
+        }
+        Ok(heats)
+    }
+
+    fn metrics(
+        &self,
+        heats: &[Heat<'_>],
+        judged: &[Judged<'_>],
+        set: &OpenSet,
+        details: &Details,
+    ) -> Metrics {
+        let figures = details.figures;
+        let tests = heats.iter().map(|heat| heat.tests.len()).sum::<usize>();
+        let missing = heats.iter().map(Heat::missing).sum::<usize>();
+        let waits: Vec<_> = heats
+            .iter()
+            .flat_map(|heat| heat.searched.waits.iter().copied())
+            .collect();
+        let heard = heats
+            .iter()
+            .flat_map(|heat| heat.tests)
+            .chain(self.voices.clips.iter().flatten());
+        let (work, audio) = heard.fold((0.0, 0.0), |(work, audio), one| {
+            (work + one.work_s, audio + one.audio_s)
+        });
+        let searched = set.counts() != (0, 0);
+        Metrics {
+            trials: figures.trials,
+            targets: figures.targets,
+            nontargets: figures.nontargets,
+            eer: figures.eer,
+            eer_ci95: details.intervals.map(|found| found.eer),
+            min_dcf: figures.min_dcf,
+            act_dcf: figures.act_dcf,
+            cllr: figures.cllr,
+            min_cllr: figures.min_cllr,
+            failure_to_acquire: missing as f64 / tests.max(1) as f64,
+            identification: searched.then(|| Identification::of(set, self.protocol.tables.rosters.len())),
+            wait: Wait::of(&waits),
+            by_condition: by_condition(self.protocol, heats, judged, self.kind()),
+            rtf: if audio > 0.0 { work / audio } else { 0.0 },
+            model: self.bench.models.card.id().to_string(),
+            calibration: self
+                .scorer
+                .calibration
+                .as_ref()
+                .map(|calibration| calibration.id.clone()),
+            machine: machine(),
+        }
+    }
+
+    fn details(
+        &self,
+        heats: &[Heat<'_>],
+        judged: &[Judged<'_>],
+        set: &OpenSet,
+        started: Instant,
+    ) -> Result<Details, BenchError> {
+        let decided_on = trials(judged.iter(), |scored| scored.score)?;
+        let cosines = trials(judged.iter(), |scored| scored.cosine)?;
+        let by_group = by_group(self.protocol, judged, self.kind());
+        let unheard = self.models.iter().filter(|model| model.is_empty()).count();
+        Ok(Details {
+            figures: Figures::of(&decided_on, self.kind(), &Cost::USUAL),
+            cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
+            intervals: self.intervals(judged)?,
+            group_ratio: by_group
+                .iter()
+                .map(|(group, values)| (group.clone(), ratio(values)))
+                .collect(),
+            by_group,
+            leakage: self.leakage(heats)?,
+            failure_to_enroll: unheard as f64 / self.models.len() as f64,
+            decided: decided(heats),
+            by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, &self.models, heats)?,
+            operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
+            most_alike: worst(self.protocol, judged, false),
+            least_alike: worst(self.protocol, judged, true),
+            run: run_card(self.bench, self.protocol, started),
+        })
+    }
+
+    fn leakage(&self, heats: &[Heat<'_>]) -> Result<BTreeMap<String, Option<Leakage>>, BenchError> {
+        let mut found = BTreeMap::new();
+        if self.bench.leakage {
+            let silent_models = enrol(self.protocol, &self.voices.clips, |heard| &heard.silence)?;
+            for heat in heats {
+                let sides = Sides {
+                    models: &self.models,
+                    silent_models: &silent_models,
+                    tests: heat.tests,
+                };
+                found.insert(heat.name.clone(), leakage(&self.scorer, self.protocol, &sides)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn scores(&self, heat: &Heat<'_>) -> ConditionScores {
+        let of_ratios = self.kind() == Kind::Ratios;
+        let both = heat
+            .scores
+            .iter()
+            .map(|one| (of_ratios.then_some(one.score), one.cosine));
+        ConditionScores {
+            condition: heat.name.clone(),
+            scores: both.collect(),
+        }
+    }
+
+    /// The curves of all trials; a test's speaker without any model was never enrolled.
+    fn curves(&self, judged: &[Judged<'_>], set: &OpenSet) -> Result<Curves, BenchError> {
+        let tables = &self.protocol.tables;
+        let mut is_enrolled = vec![false; tables.speakers.len()];
+        tables
+            .model_speakers
+            .iter()
+            .for_each(|speaker| is_enrolled[*speaker as usize] = true);
+        let stranger =
+            |one: &&Judged<'_>| !is_enrolled[tables.test_speakers[one.trial.test as usize] as usize];
+        let strangers: Vec<f64> = judged
+            .iter()
+            .filter(stranger)
+            .map(|one| one.scored.score)
+            .collect();
+        let all = trials(judged.iter(), |scored| scored.score)?;
+        Ok(curves(&all, &strangers, self.kind() == Kind::Ratios, set))
+    }
+
+    fn intervals(&self, judged: &[Judged<'_>]) -> Result<Option<Intervals>, BenchError> {
+        let tables = &self.protocol.tables;
+        let pair = |one: &Judged<'_>| Paired {
+            score: one.scored.score,
+            enrolled: tables.model_speakers[one.trial.model as usize],
+            tested: tables.test_speakers[one.trial.test as usize],
+            target: one.trial.target,
+        };
+        let paired: Vec<Paired> = judged.iter().map(pair).collect();
+        let affordable = (DRAWN_TRIALS / paired.len().max(1)).max(100);
+        let draws = Draws {
+            replicates: self.bench.replicates.min(affordable),
+            seed: self.bench.seed,
+        };
+        Ok(bootstrap(&paired, tables.speakers.len(), &Cost::USUAL, draws)?)
+    }
+}
+
+fn run_card(bench: &Bench<'_>, protocol: &Protocol, started: Instant) -> RunCard {
+    RunCard {
+        protocol: protocol.name.clone(),
+        description: protocol.description.clone(),
+        protocol_sha256: protocol.sha256.clone(),
+        practice: bench.practice.as_str(),
+        enroll_condition: bench.enroll.condition().to_string(),
+        test_conditions: bench
+            .tests
+            .iter()
+            .map(|test| test.condition().to_string())
+            .collect(),
+        model_sha256: bench.models.card.sha256().to_owned(),
+        voxline: env!("CARGO_PKG_VERSION"),
+        seed: bench.seed,
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}

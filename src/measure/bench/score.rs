@@ -1,0 +1,133 @@
+//! Voiceprints to scores.
+
+use std::num::NonZero;
+
+use super::super::protocol::{Protocol, Trial};
+use super::error::BenchError;
+use super::hear::{Heard, Practice, Prints, View};
+use crate::decision::Calibration;
+use crate::units::{NotFinite, Seconds};
+use crate::voiceprint::{Bandwidth, Embedding};
+
+/// A trial's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scored {
+    /// What is decided on: the log-likelihood ratio, or the cosine where there is no calibration.
+    pub score: f64,
+    /// The cosine.
+    pub cosine: f64,
+}
+
+/// Turns pairs of voices into scores.
+pub(super) struct Scorer {
+    pub practice: Practice,
+    /// None when the practice is not the one that was calibrated, or the model has none.
+    pub calibration: Option<Calibration>,
+}
+
+/// The lowest a cosine can be: what a trial scores of which nothing was heard.
+const NOTHING_HEARD: f64 = -1.0;
+
+impl Scorer {
+    /// The cosine of two voices in the bandwidth they have in common, the test's own first.
+    pub fn cosine(&self, model: &[View], test: &[View]) -> Result<Option<(f64, Bandwidth)>, NotFinite> {
+        for (bandwidth, probe) in test {
+            let fits = |view: &&View| self.practice != Practice::Product || view.0 == *bandwidth;
+            if let Some((_, print)) = model.iter().find(fits) {
+                return Ok(Some((f64::from(print.cosine(probe)?.get()), *bandwidth)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The score of a model and what was heard of a test. A side of which nothing was heard gives the lowest
+    /// score there is: no trial is left out, and a target that was not heard is a miss.
+    pub fn score(&self, model: &[View], test: &Prints) -> Result<Scored, NotFinite> {
+        let found = self.cosine(model, &test.views)?;
+        let cosine = found.map_or(NOTHING_HEARD, |(cosine, _)| cosine);
+        let score = match (&self.calibration, found) {
+            (None, _) => cosine,
+            (Some(calibration), None) => calibration.lowest(),
+            (Some(calibration), Some((cosine, bandwidth))) => {
+                let net = Seconds::checked(test.net_s).unwrap_or_default();
+                let cosine = crate::units::Cosine::new(cosine as f32)?;
+                calibration.curve(bandwidth).llr(cosine, net)?.get()
+            }
+        };
+        Ok(Scored { score, cosine })
+    }
+
+    /// The score of each trial, in order, on all processors.
+    pub fn trials(
+        &self,
+        protocol: &Protocol,
+        models: &[Vec<View>],
+        tests: &[Heard],
+    ) -> Result<Vec<Scored>, BenchError> {
+        let nothing = Prints {
+            net_s: 0.0,
+            views: Vec::new(),
+        };
+        let one = |trial: &Trial| {
+            let (model, test) = (trial.model as usize, trial.test as usize);
+            let prints = tests[test].whole().unwrap_or(&nothing);
+            self.score(&models[model], prints)
+                .map_err(|cause| BenchError::Score {
+                    model: protocol.tables.models[model].clone(),
+                    test: protocol.tables.tests[test].clone(),
+                    cause,
+                })
+        };
+        let trials = &protocol.tables.trials;
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let share = trials.len().div_ceil(threads).max(1);
+        let parts: Vec<Result<Vec<Scored>, BenchError>> = std::thread::scope(|scope| {
+            let working: Vec<_> = trials
+                .chunks(share)
+                .map(|part| scope.spawn(move || part.iter().map(one).collect()))
+                .collect();
+            working
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or(Err(BenchError::Crashed)))
+                .collect()
+        });
+        let mut scores = Vec::with_capacity(trials.len());
+        for part in parts {
+            scores.extend(part?);
+        }
+        Ok(scores)
+    }
+}
+
+/// The voice of each model: the mean of its clips, for each bandwidth. `pick` says which voice of a clip.
+pub(super) fn enrol<'a>(
+    protocol: &Protocol,
+    clips: &'a [Vec<Heard>],
+    pick: impl Fn(&'a Heard) -> &'a [View],
+) -> Result<Vec<Vec<View>>, BenchError> {
+    let mut models = Vec::with_capacity(clips.len());
+    for (model, heard) in clips.iter().enumerate() {
+        let views: Vec<&View> = heard.iter().flat_map(&pick).collect();
+        let mut voice = Vec::new();
+        for kind in [Bandwidth::Narrow, Bandwidth::Wide] {
+            let parts: Vec<&Embedding> = views
+                .iter()
+                .filter(|(bandwidth, _)| *bandwidth == kind)
+                .map(|(_, view)| view)
+                .collect();
+            if !parts.is_empty() {
+                let mean = Embedding::mean(parts.into_iter().map(|part| (part, 1.0)));
+                let model = || protocol.tables.models[model].clone();
+                voice.push((
+                    kind,
+                    mean.map_err(|cause| BenchError::Enrolment {
+                        model: model(),
+                        cause,
+                    })?,
+                ));
+            }
+        }
+        models.push(voice);
+    }
+    Ok(models)
+}

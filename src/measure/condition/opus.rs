@@ -1,0 +1,85 @@
+//! Opus and back, as an internet call does it.
+
+use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder};
+
+use super::ConditionError;
+
+/// Samples a second of everything here; Opus takes them as they are.
+const RATE: u32 = 16_000;
+
+/// 20 ms: what WebRTC sends.
+const FRAME: usize = 320;
+
+/// The longest packet an encoder makes (RFC 6716 section 3.2.1).
+const LARGEST_PACKET: usize = 1_275;
+
+/// Samples through an Opus encoder for voice at `kbps` kbit/s and back, at the same times.
+pub(super) fn coded(samples: &[f32], kbps: u32) -> Result<Vec<f32>, ConditionError> {
+    let fault = |cause: String| ConditionError::Opus { kbps, cause };
+    let mut encoder = Encoder::builder(RATE, Channels::Mono, Application::Voip)
+        .bitrate(Bitrate::Bits(kbps * 1_000))
+        .build()
+        .map_err(|cause| fault(cause.to_string()))?;
+    let mut decoder = Decoder::new(RATE, Channels::Mono).map_err(|cause| fault(cause.to_string()))?;
+    // In samples at the encoder's own rate, as libopus counts it (104 at 16 kHz), not at 48 kHz.
+    let delay = encoder.lookahead() as usize;
+    let (mut packet, mut frame, mut heard) = ([0u8; LARGEST_PACKET], [0.0f32; FRAME], [0.0f32; FRAME]);
+    let mut out = Vec::with_capacity(samples.len() + delay + FRAME);
+    let mut rest = samples;
+    while out.len() < samples.len() + delay {
+        let (head, tail) = rest.split_at(rest.len().min(FRAME));
+        frame[..head.len()].copy_from_slice(head);
+        frame[head.len()..].fill(0.0);
+        rest = tail;
+        let bytes = encoder
+            .encode_float(&frame, &mut packet)
+            .map_err(|cause| fault(cause.to_string()))?;
+        let said = decoder.decode_float(&packet[..bytes], &mut heard, DecodeMode::Normal);
+        let said = said.map_err(|cause| fault(cause.to_string()))?;
+        out.extend_from_slice(&heard[..said.min(FRAME)]);
+        if said == 0 {
+            return Err(fault("a packet of nothing came out".to_owned()));
+        }
+    }
+    out.drain(..delay);
+    out.truncate(samples.len());
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Something like a vowel: harmonics of a slowly moving pitch.
+    fn vowel(samples: usize) -> Vec<f32> {
+        let mut phase = 0.0f64;
+        (0..samples)
+            .map(|at| {
+                phase += (120.0 + 10.0 * (at as f64 / 4_000.0).sin()) / 16_000.0 * std::f64::consts::TAU;
+                let sum: f64 = (1..12).map(|k| (phase * f64::from(k)).sin() / f64::from(k)).sum();
+                (0.1 * sum) as f32
+            })
+            .collect()
+    }
+
+    fn likeness(a: &[f32], b: &[f32]) -> f32 {
+        let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    }
+
+    #[test]
+    fn a_voice_comes_back_when_it_was_said_and_better_at_higher_rates() {
+        let sent = vowel(32_000);
+        let found: Vec<f32> = [6, 12, 24]
+            .iter()
+            .map(|kbps| likeness(&sent[4_000..28_000], &coded(&sent, *kbps).unwrap()[4_000..28_000]))
+            .collect();
+        assert!(
+            found[0] > 0.8 && found[2] > 0.95 && found[2] >= found[0],
+            "{found:?}"
+        );
+        // A delay of 2 ms left in would be seen.
+        let late = coded(&sent, 24).unwrap();
+        assert!(likeness(&sent[4_000..28_000], &late[4_032..28_032]) < found[2]);
+    }
+}

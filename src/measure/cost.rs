@@ -1,0 +1,119 @@
+//! What errors cost: detection costs and the cost of log-likelihood ratios.
+
+use std::f64::consts::LN_2;
+
+use serde::Serialize;
+
+use super::error::MetricError;
+use super::hull::{Hull, softplus};
+use super::trials::{Rates, Trials};
+
+/// An operating point: how likely a target is before anything is heard, and what each error costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cost {
+    p_target: f64,
+    c_miss: f64,
+    c_fa: f64,
+}
+
+impl Cost {
+    /// The point of the contract's `min_dcf` and `act_dcf`: a target in a hundred, equal costs.
+    pub const USUAL: Self = Self {
+        p_target: 0.01,
+        c_miss: 1.0,
+        c_fa: 1.0,
+    };
+
+    /// An operating point.
+    ///
+    /// # Errors
+    /// [`MetricError::Cost`] when the prior is not between 0 and 1 or a cost is not above 0.
+    pub fn new(p_target: f64, c_miss: f64, c_fa: f64) -> Result<Self, MetricError> {
+        let possible = p_target > 0.0 && p_target < 1.0;
+        let charged = [c_miss, c_fa].iter().all(|cost| *cost > 0.0 && cost.is_finite());
+        if possible && charged {
+            Ok(Self {
+                p_target,
+                c_miss,
+                c_fa,
+            })
+        } else {
+            Err(MetricError::Cost {
+                p_target,
+                c_miss,
+                c_fa,
+            })
+        }
+    }
+
+    /// The prior of a target.
+    pub const fn p_target(&self) -> f64 {
+        self.p_target
+    }
+
+    /// The threshold on a log-likelihood ratio that costs least when the ratios are right (Bayes):
+    /// `ln((1 - p) c_fa / (p c_miss))`.
+    pub fn bayes_threshold(&self) -> f64 {
+        ((1.0 - self.p_target) * self.c_fa).ln() - (self.p_target * self.c_miss).ln()
+    }
+
+    /// The detection cost of these rates over that of deciding without listening (NIST SRE evaluation
+    /// plans, `C_norm`).
+    pub fn of(&self, rates: Rates) -> f64 {
+        let (misses, alarms) = (self.c_miss * self.p_target, self.c_fa * (1.0 - self.p_target));
+        (misses * rates.miss + alarms * rates.false_alarm) / misses.min(alarms)
+    }
+
+    /// The cost at the best threshold on these trials themselves.
+    pub fn least(&self, hull: &Hull) -> f64 {
+        // The cost is linear in the rates, so no point of the curve is better than the best corner.
+        hull.corners()
+            .map(|rates| self.of(rates))
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// The cost of deciding by the scores as log-likelihood ratios.
+    pub fn actual(&self, llrs: &Trials) -> f64 {
+        self.of(llrs.rates_at(self.bayes_threshold()))
+    }
+}
+
+/// The cost of log-likelihood ratios, in bits (Brümmer and du Preez 2006, "Application-independent
+/// evaluation of speaker detection"): 0 for perfect ones, 1 for ratios that always say nothing, infinite
+/// when one is infinitely wrong.
+pub fn cllr(llrs: &Trials) -> f64 {
+    let mean = |scores: &[f64], sign: f64| {
+        scores.iter().map(|score| softplus(sign * score)).sum::<f64>() / scores.len() as f64
+    };
+    (mean(llrs.targets(), -1.0) + mean(llrs.nontargets(), 1.0)) / (2.0 * LN_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operating_point_needs_a_prior_between_nought_and_one_and_costs() {
+        assert_eq!(Cost::new(0.01, 1.0, 1.0), Ok(Cost::USUAL));
+        for (p, miss, fa) in [
+            (0.0, 1.0, 1.0),
+            (1.0, 1.0, 1.0),
+            (f64::NAN, 1.0, 1.0),
+            (0.5, 0.0, 1.0),
+        ] {
+            assert!(Cost::new(p, miss, fa).is_err());
+        }
+        assert!((Cost::USUAL.bayes_threshold() - 99f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ratios_that_say_nothing_cost_one_bit_and_infinitely_wrong_ones_everything() {
+        let silent = Trials::new(vec![0.0; 3], vec![0.0; 7]).unwrap();
+        assert!((cllr(&silent) - 1.0).abs() < 1e-12);
+        let sure = Trials::new(vec![f64::INFINITY], vec![f64::NEG_INFINITY]).unwrap();
+        assert_eq!(cllr(&sure), 0.0);
+        let wrong = Trials::new(vec![f64::NEG_INFINITY, 3.0], vec![0.0]).unwrap();
+        assert_eq!(cllr(&wrong), f64::INFINITY);
+        assert!(Hull::of(&wrong).min_cllr() <= 1.0);
+    }
+}

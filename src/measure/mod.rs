@@ -1,0 +1,45 @@
+//! How good it is, measured: the figures, the lists they are made from, and the benchmark.
+//!
+//! The figures are pure arithmetic over scores. [`Trials`] holds the scores of a verification test in
+//! order, [`Hull`] the convex hull of its error rates, [`Figures`] everything that is said of them;
+//! [`bootstrap`] says how sure that is, [`OpenSet`] does the same for searches of rosters, [`Wait`] for
+//! calls that are decided as they go.
+//!
+//! Architecture invariants: a score that is NaN never enters a figure; a trial that could not be scored is
+//! an error of the system and is counted; nothing depends on the order of the trials or on the number of
+//! threads.
+
+mod bench;
+mod bootstrap;
+mod condition;
+mod cost;
+mod dice;
+mod error;
+mod figures;
+mod hull;
+mod identification;
+mod lists;
+mod protocol;
+mod report;
+mod trials;
+mod wait;
+
+pub use bench::{
+    Bench, BenchError, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Identification,
+    Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard, Spread, run,
+};
+pub use bootstrap::{Draws, Intervals, Paired, bootstrap, quantile};
+pub use condition::{Condition, ConditionError, Prepared};
+pub use cost::{Cost, cllr};
+pub use dice::Dice;
+pub use error::MetricError;
+pub use figures::{Figures, Kind};
+pub use hull::{Block, Hull};
+pub use identification::{AtThreshold, Mate, OpenSet, Search, random_rosters};
+pub use lists::{
+    Format, ListError, ListedScore, ListedTrial, join, read_scores, read_trials, write_scores, write_trials,
+};
+pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
+pub use report::report;
+pub use trials::{Rates, Step, Trials, equal_error, roc};
+pub use wait::Wait;

@@ -1,0 +1,6 @@
+//! The measuring room: figures against other implementations, laws, lists, the benchmark itself.
+
+mod bench;
+mod goldens;
+mod laws;
+mod lists;

@@ -1,0 +1,183 @@
+//! The benchmark itself, on the shipped samples: the real program, and the same figures every time.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::project;
+
+fn bench(out: &Path, cache: &Path, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_voxline"))
+        .current_dir(project(""))
+        .args([
+            "bench",
+            "--json",
+            "--replicates",
+            "50",
+            "--protocol",
+            "enrollment_samples/protocol",
+            "--out",
+        ])
+        .arg(out)
+        .arg("--cache")
+        .arg(cache)
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The contract's fields of `metrics.json`.
+const FIELDS: [&str; 17] = [
+    "trials",
+    "targets",
+    "nontargets",
+    "eer",
+    "eer_ci95",
+    "min_dcf",
+    "act_dcf",
+    "cllr",
+    "min_cllr",
+    "failure_to_acquire",
+    "identification",
+    "wait",
+    "by_condition",
+    "rtf",
+    "model",
+    "calibration",
+    "machine",
+];
+
+#[test]
+fn the_shipped_samples_are_measured_the_same_with_and_without_a_full_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, cache) = (folder.path().join("out"), folder.path().join("cache"));
+    let done = bench(&out, &cache, &[]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let metrics = json(&out.join("metrics.json"));
+    let fields: Vec<&str> = metrics.as_object().unwrap().keys().map(String::as_str).collect();
+    let (mut fields, mut wanted) = (fields, FIELDS.to_vec());
+    fields.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(
+        fields, wanted,
+        "metrics.json holds the contract's fields and no others"
+    );
+    assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap(), metrics);
+    assert_eq!(
+        (metrics["trials"].as_u64(), metrics["targets"].as_u64()),
+        (Some(21 * 8), Some(19))
+    );
+    // One word is too little for a voiceprint: it is counted, and its target trial is missed.
+    let missing = metrics["failure_to_acquire"].as_f64().unwrap();
+    assert!((missing - 1.0 / 21.0).abs() < 1e-9, "{missing}");
+    assert!(metrics["eer"].as_f64().unwrap() < 0.1 && metrics["cllr"].as_f64().is_some());
+    assert_eq!(metrics["identification"]["rosters"], 2);
+    let scores = std::fs::read_to_string(out.join("scores.tsv")).unwrap();
+    assert_eq!(scores.lines().count(), 21 * 8);
+    assert!(scores.starts_with("alice\tcalls/alice-1.wav\t"));
+
+    let again = folder.path().join("again");
+    assert!(bench(&again, &cache, &[]).status.success());
+    assert_eq!(std::fs::read_to_string(again.join("scores.tsv")).unwrap(), scores);
+    let plain = |path: &Path| {
+        let mut details = json(path);
+        details["run"]["seconds"] = Value::Null;
+        details
+    };
+    assert_eq!(
+        plain(&again.join("details.json")),
+        plain(&out.join("details.json"))
+    );
+    only_their_owner_reads(&cache);
+}
+
+#[cfg(unix)]
+fn only_their_owner_reads(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o077;
+        assert_eq!(mode, 0, "{}", path.display());
+        if path.is_dir() {
+            only_their_owner_reads(&path);
+        } else {
+            files += 1;
+        }
+    }
+    assert!(files < 1_000);
+}
+
+#[cfg(not(unix))]
+fn only_their_owner_reads(_folder: &Path) {}
+
+#[test]
+fn what_a_benchmark_cannot_use_is_said_before_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let refused = bench(folder.path(), &cache, &["--condition", "gsm"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no GSM"));
+    let refused = bench(folder.path(), &cache, &["--condition", "noise:10:/nowhere"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("/nowhere"));
+    assert!(!cache.exists());
+}
+
+#[test]
+fn scores_of_any_system_are_judged_and_converted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, scores) = (folder.path().join("key"), folder.path().join("scores"));
+    std::fs::write(&key, "1 a b\n0 a c\n1 d e\n0 d f\n").unwrap();
+    std::fs::write(&scores, "a b 2.5\na c -1\nd e 0.5\nd f -3\n").unwrap();
+    let voxline = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+        command
+            .current_dir(folder.path())
+            .args(["bench"])
+            .args(args)
+            .arg("--json")
+            .output()
+            .unwrap()
+    };
+    let judged = voxline(&[
+        "score",
+        "--key",
+        "key",
+        "--key-format",
+        "voxceleb",
+        "--scores",
+        "scores",
+        "--score-format",
+        "kaldi",
+        "--ratios",
+    ]);
+    assert!(
+        judged.status.success(),
+        "{}",
+        String::from_utf8_lossy(&judged.stderr)
+    );
+    let figures: Value = serde_json::from_slice(&judged.stdout).unwrap();
+    assert_eq!(
+        (figures["eer"].as_f64(), figures["trials"].as_u64()),
+        (Some(0.0), Some(4))
+    );
+    assert!(figures["cllr"].as_f64().unwrap() > 0.0);
+    assert!(
+        voxline(&[
+            "convert", "key", "--from", "voxceleb", "--to", "sre", "--out", "sre"
+        ])
+        .status
+        .success()
+    );
+    let written = std::fs::read_to_string(folder.path().join("sre")).unwrap();
+    assert!(
+        written.starts_with("modelid\tsegmentid\ttargettype\na\tb\ttarget\n"),
+        "{written}"
+    );
+}

@@ -1,0 +1,164 @@
+//! Figures equal to those of numpy, scipy and scikit-learn (`tests/data/measure/make_golden.py`).
+
+use serde_json::Value;
+use voxline::measure::{
+    Cost, Draws, Figures, Hull, Kind, OpenSet, Paired, Search, Trials, Wait, bootstrap, cllr, equal_error,
+    roc,
+};
+
+use crate::support::read;
+
+const TOLERANCE: f64 = 1e-6;
+
+fn golden() -> Value {
+    serde_json::from_slice(&read("tests/data/measure/golden.json")).unwrap()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
+    value[key].as_array().unwrap_or_else(|| panic!("{key} is a list"))
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key].as_f64().unwrap_or_else(|| panic!("{key} is a number"))
+}
+
+fn scores(case: &Value, key: &str) -> Vec<f64> {
+    let parse = |text: &Value| text.as_str().unwrap().parse().unwrap();
+    list(case, key).iter().map(parse).collect()
+}
+
+fn close(name: &str, figure: &str, got: f64, wanted: f64) {
+    let error = (got - wanted).abs() / wanted.abs().max(1.0);
+    assert!(
+        error <= TOLERANCE,
+        "{name}: {figure} is {got}, the reference has {wanted}"
+    );
+}
+
+#[test]
+fn every_figure_equals_the_reference_with_ties_infinities_and_single_trials() {
+    for case in list(&golden(), "cases") {
+        let name = case["name"].as_str().unwrap();
+        let trials = Trials::new(scores(case, "targets"), scores(case, "nontargets")).unwrap();
+        let hull = Hull::of(&trials);
+        close(name, "EER on the hull", hull.equal_error(), number(case, "eer"));
+        close(
+            name,
+            "plain EER",
+            equal_error(roc(&trials)),
+            number(case, "eer_plain"),
+        );
+        close(name, "min Cllr", hull.min_cllr(), number(case, "min_cllr"));
+        match case["cllr"].as_f64() {
+            Some(wanted) => close(name, "Cllr", cllr(&trials), wanted),
+            None => assert_eq!(cllr(&trials), f64::INFINITY, "{name}"),
+        }
+        for point in list(case, "costs") {
+            let cost = Cost::new(number(point, "p"), number(point, "c_miss"), number(point, "c_fa")).unwrap();
+            close(name, "min DCF", cost.least(&hull), number(point, "min"));
+            close(name, "act DCF", cost.actual(&trials), number(point, "act"));
+        }
+        let all = Figures::of(&trials, Kind::Ratios, &Cost::USUAL);
+        close(name, "EER among the figures", all.eer, number(case, "eer"));
+        close(
+            name,
+            "min DCF among the figures",
+            all.min_dcf,
+            number(&case["costs"][0], "min"),
+        );
+        assert_eq!(Figures::of(&trials, Kind::Similarities, &Cost::USUAL).cllr, None);
+    }
+}
+
+#[test]
+fn intervals_equal_those_of_trials_repeated_by_hand() {
+    let golden = &golden()["bootstrap"];
+    let speaker = |key: &str, at: usize| list(golden, key)[at].as_u64().unwrap() as u32;
+    let trials: Vec<Paired> = (0..list(golden, "scores").len())
+        .map(|at| {
+            let (enrolled, tested) = (speaker("enrolled", at), speaker("tested", at));
+            let score = list(golden, "scores")[at].as_f64().unwrap();
+            Paired {
+                score,
+                enrolled,
+                tested,
+                target: enrolled == tested,
+            }
+        })
+        .collect();
+    let draws = Draws {
+        replicates: golden["replicates"].as_u64().unwrap() as usize,
+        seed: golden["seed"].as_u64().unwrap(),
+    };
+    let speakers = golden["speakers"].as_u64().unwrap() as usize;
+    let found = bootstrap(&trials, speakers, &Cost::USUAL, draws)
+        .unwrap()
+        .unwrap();
+    let wanted = &golden["intervals"];
+    for (name, interval) in [
+        ("eer", found.eer),
+        ("min_dcf", found.min_dcf),
+        ("cllr", found.cllr),
+        ("min_cllr", found.min_cllr),
+    ] {
+        for (end, got) in interval.into_iter().enumerate() {
+            close("bootstrap", name, got, wanted[name][end].as_f64().unwrap());
+        }
+    }
+    assert_eq!(found.replicates, draws.replicates);
+}
+
+#[test]
+fn searches_are_counted_as_their_definitions_say() {
+    let golden = &golden()["identification"];
+    let searches: Vec<Search> = list(golden, "rosters")
+        .iter()
+        .zip(list(golden, "mates"))
+        .map(|(roster, mate)| {
+            let scores = roster
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|score| score.as_f64().unwrap());
+            Search::of(scores, mate.as_u64().map(|at| at as usize))
+        })
+        .collect();
+    let set = OpenSet::new(&searches).unwrap();
+    for at in list(golden, "at") {
+        let threshold = number(at, "threshold");
+        let found = set.at(threshold).unwrap();
+        let name = format!("threshold {threshold}");
+        close(&name, "FPIR", found.fpir, number(at, "fpir"));
+        close(&name, "FNIR", found.fnir, number(at, "fnir"));
+        close(&name, "DIR", found.dir, 1.0 - number(at, "fnir"));
+        close(
+            &name,
+            "FNIR at rank 2",
+            set.fnir(2, threshold).unwrap(),
+            number(at, "fnir_rank_2"),
+        );
+        close(
+            &name,
+            "misidentification",
+            found.misidentification,
+            number(at, "misidentification"),
+        );
+    }
+}
+
+#[test]
+fn waiting_times_are_numpys_percentiles() {
+    let golden = &golden()["wait"];
+    let decided = list(golden, "decided").iter().map(|seconds| seconds.as_f64());
+    let undecided = golden["undecided"].as_u64().unwrap() as usize;
+    let calls: Vec<Option<f64>> = decided.chain(std::iter::repeat_n(None, undecided)).collect();
+    let wait = Wait::of(&calls).unwrap();
+    close("wait", "median", wait.median_s.unwrap(), number(golden, "median"));
+    close("wait", "p95", wait.p95_s.unwrap(), number(golden, "p95"));
+    close(
+        "wait",
+        "undecided",
+        wait.undecided,
+        undecided as f64 / calls.len() as f64,
+    );
+}

@@ -18,8 +18,9 @@
 //!
 //! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
 //! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
-//! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`] is the one room that knows HTTP,
-//! [`cli`] the one that knows flags.
+//! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
+//! is the one room that serves over HTTP, [`hub`] the one that fetches over it (models, when told to; the
+//! service fetches nothing), [`cli`] the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -36,6 +37,8 @@ pub mod samples;
 pub mod onnx;
 pub mod speech;
 pub mod voiceprint;
+
+pub mod hub;
 
 pub mod engine;
 pub mod store;

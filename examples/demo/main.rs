@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use voxline::hub::{Catalogue, recommend};
+
 use manifest::Manifest;
 use report::Report;
 use service::Service;
@@ -60,6 +62,12 @@ async fn demo() -> anyhow::Result<bool> {
     std::fs::write(&file, report.to_markdown())
         .with_context(|| format!("{} cannot be written", file.display()))?;
     println!("\n{}\nThe report is in {}.", report.summary(), file.display());
+    if let Some(best) = recommend(&Catalogue::embedded()?, &[], None).best {
+        println!(
+            "A stronger speaker model, where its hub is reachable: target/release/voxline models pull {best} \
+             (calibrate it before use: models/README.md)"
+        );
+    }
     Ok(report.all_right())
 }
 

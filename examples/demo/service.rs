@@ -55,7 +55,7 @@ impl Service {
             child,
             base: String::new(),
             key,
-            http: reqwest::Client::new(),
+            http: http(),
         };
         service.base = base?;
         Ok(service)
@@ -162,4 +162,10 @@ fn address(child: &mut Child) -> anyhow::Result<String> {
     });
     wait.recv_timeout(Duration::from_secs(60))
         .context("the service did not listen within 60 s")
+}
+
+/// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
+fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }

@@ -27,6 +27,16 @@ Exit status 1 also when the enrolment is refused: the answer says why, and nothi
 const AFTER_IDENTIFY: &str = "\
 Exit status 0 whatever the outcome is: identified, unknown or inconclusive.";
 
+/// What stands under `voxline models pull --help`.
+const AFTER_PULL: &str = "\
+A download that was cut short goes on where it stopped when the same command is given again. HTTPS_PROXY,
+HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
+
+/// What stands under `voxline models switch --help`.
+const AFTER_SWITCH: &str = "\
+Exit status 1 also when nothing was switched because somebody would have to enrol again: the answer lists them.
+Cut short at any moment, the old model stays in use; the same command goes on where it stopped.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -159,6 +169,9 @@ pub(super) struct EnrollArgs {
     /// The words the user agreed to
     #[arg(long, value_name = "TEXT")]
     pub consent: String,
+    /// Those words also allow keeping the recordings, sealed (done where enrollment.retain_audio is set)
+    #[arg(long)]
+    pub keep_audio: bool,
     /// Recordings of the user alone, in one channel: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -201,9 +214,48 @@ pub(super) enum ModelsCommand {
     List,
     /// Load a model, check it against its card and run it once
     Check {
-        /// The model [default: the configured one]
+        /// The model [default: the one in use]
         id: Option<String>,
     },
+    /// Fetch a public model, check it by size and SHA-256, and install it
+    #[command(after_help = AFTER_PULL)]
+    Pull(PullArgs),
+    /// Install a model from an ONNX file, by the metadata inside it (the keys of sherpa-onnx)
+    Add {
+        /// The file
+        #[arg(value_name = "FILE.onnx")]
+        file: PathBuf,
+        /// What to call it [default: the file's name]
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Change the model: kept recordings are heard again, and the old one serves until that is done
+    #[command(after_help = AFTER_SWITCH)]
+    Switch {
+        /// The model, which must be installed and have a calibration
+        id: String,
+        /// Switch even if some users must enrol again before the new model knows them
+        #[arg(long)]
+        leave_behind: bool,
+    },
+    /// Say which model is best for telephone calls, of those installed and those that could be pulled
+    Recommend,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PullArgs {
+    /// The model, as `models recommend` names it, or a catalogue entry of your own (FILE.toml)
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Fetch the file from below this address, or copy it from this folder
+    #[arg(long, value_name = "URL|DIR")]
+    pub mirror: Option<String>,
+    /// Give a source up when for so long next to nothing came
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub stall: u64,
+    /// Ask each source again so many times
+    #[arg(long, value_name = "TIMES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
 }
 
 #[derive(Debug, Subcommand)]

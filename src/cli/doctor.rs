@@ -10,7 +10,7 @@ use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::store::Store;
 use crate::switchboard::{Installed, library, models_dir, usable_calibration};
-use crate::voiceprint::Card;
+use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
 use super::models;
@@ -37,7 +37,7 @@ struct Finding {
 
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
     let mut findings = vec![store(config).await, gallery(config).await];
-    findings.extend(inference(config));
+    findings.extend(inference(config, &super::active_model(config).await));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
         version: env!("CARGO_PKG_VERSION"),
@@ -100,13 +100,13 @@ async fn gallery(config: &Config) -> Finding {
 }
 
 /// The runtime and the models, each by itself: a missing one does not hide what is wrong with another.
-fn inference(config: &Config) -> Vec<Finding> {
+fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
     let (runtime, library) = match runtime(config) {
         Ok((finding, library)) => (finding, Some(library)),
         Err(fault) => (wrong("ONNX Runtime", fault), None),
     };
     let card = models_dir(config).and_then(|folder| {
-        let card = Card::read(&folder.join(config.model.as_str()))?;
+        let card = Card::read(&folder.join(model_id.as_str()))?;
         Ok((folder, card))
     });
     match card {

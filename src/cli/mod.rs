@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, Fault, Faults, Sources};
 use crate::store::Store;
 use crate::switchboard::{OpenError, Switchboard};
+use crate::voiceprint::ModelId;
 
 use args::{Command, Common};
 use output::Output;
@@ -66,11 +67,23 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
             Command::Embed(args) => voices::embed(&args, &config, output),
-            Command::Models(command) => models::run(command, &config, output),
+            Command::Models(command) => models::run(command, &config, output).await,
             Command::Bench(args) => bench::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })
+}
+
+/// The model in use, without making a store where there is none; the configured one where the store cannot
+/// say.
+async fn active_model(config: &Config) -> ModelId {
+    let path = config.data_dir.join("voxline.db");
+    let active = async {
+        let store = Store::open(&path).await.ok()?;
+        store.active_model().await.ok()?
+    };
+    let active = if path.exists() { active.await } else { None };
+    active.unwrap_or_else(|| config.model.clone())
 }
 
 async fn store(config: &Config) -> anyhow::Result<Store> {

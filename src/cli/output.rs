@@ -70,6 +70,16 @@ impl Output {
         bar
     }
 
+    /// A bar over bytes that come; `length` where it is known. Nothing when nobody watches.
+    pub(super) fn bytes(self, length: Option<u64>) -> ProgressBar {
+        let bar = self.drawn(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
+        let template = "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// `text` in bold, on a terminal.
     pub(super) fn strong(self, text: &str) -> String {
         if !self.json && coloured(&std::io::stdout()) {

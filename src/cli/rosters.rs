@@ -2,7 +2,7 @@
 
 use crate::config::{Config, GalleryChoice};
 use crate::store::{NewUser, Number, Pin, Store, User};
-use crate::switchboard::{BoardError, Keeper, KeeperError};
+use crate::switchboard::{BoardError, Keeper, model_in_use};
 use crate::units::DialedNumber;
 
 use super::args::{NumberCommand, UserCommand};
@@ -87,12 +87,12 @@ pub(super) async fn user(
 
 /// Takes what the store no longer holds of these numbers out of a gallery that outlives this process:
 /// no service may be running to do it.
-async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber]) -> Result<(), KeeperError> {
+async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber]) -> anyhow::Result<()> {
     match &config.gallery {
         GalleryChoice::Embedded => Ok(()),
         choice @ GalleryChoice::Qdrant(_) => {
-            let keeper = Keeper::open(choice, store.clone(), config.model.clone())?;
-            keeper.refresh_numbers(numbers).await
+            let keeper = Keeper::open(choice, store.clone(), model_in_use(store, config).await?)?;
+            Ok(keeper.refresh_numbers(numbers).await?)
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     settings.twilio = twilio(config);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
+    tokio::spawn(follow_the_model(Arc::clone(&board)));
     eprintln!("listening on http://{address}");
     serve(board, settings, ended).await?;
     eprintln!("ended");
@@ -42,6 +43,15 @@ async fn follow_the_store(board: Arc<Switchboard>) {
     loop {
         ticks.tick().await;
         board.refresh().await;
+    }
+}
+
+/// Takes up a model that `voxline models switch` put in use: looking costs one indexed row.
+async fn follow_the_model(board: Arc<Switchboard>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(2));
+    loop {
+        ticks.tick().await;
+        board.follow_model().await;
     }
 }
 

@@ -11,7 +11,9 @@ use crate::config::Config;
 use crate::engine::Analyst;
 use crate::onnx::Runtime;
 use crate::samples::{self, RATE, SamplesError};
-use crate::switchboard::{BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard, installed};
+use crate::switchboard::{
+    Agreement, BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard, installed,
+};
 use crate::units::Seconds;
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
@@ -28,7 +30,11 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         .collect::<anyhow::Result<Vec<_>>>()?;
     let admitted = board.admit()?;
     let spinner = output.spinner("listening to the recordings");
-    let report = board.enrol(&admitted, args.user, &args.consent, clips).await;
+    let agreement = Agreement {
+        text: args.consent,
+        keep_audio: args.keep_audio,
+    };
+    let report = board.enrol(&admitted, args.user, agreement, clips).await;
     spinner.finish_and_clear();
     let report = report.map_err(without_channel)?;
     output.result(&report, || enrolment_text(&report, output))?;
@@ -164,6 +170,13 @@ fn enrolment_text(report: &EnrolmentReport, output: Output) -> String {
     );
     for issue in &report.issues {
         let _ = write!(text, "\n  {}", issue.message);
+    }
+    match report.audio_kept {
+        Some(true) => text.push_str("\n  the recordings are kept, sealed"),
+        Some(false) if report.accepted => {
+            text.push_str("\n  the recordings are not kept: enrollment.retain_audio is not set");
+        }
+        _ => {}
     }
     text
 }

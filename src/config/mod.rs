@@ -36,7 +36,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "ort_lib",
         "ONNX Runtime's shared library (default: found beside the program or in runtime/)",
     ),
-    ("model", "the speaker model's id (default ge2e)"),
+    ("model", "the speaker model of a new store (default ge2e)"),
     ("listen", "address and port to serve on (default 127.0.0.1:8080)"),
     (
         "public_url",
@@ -79,6 +79,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "enrollment.minimum_speech_seconds",
         "speech needed to enrol (default 6)",
     ),
+    (
+        "enrollment.retain_audio",
+        "keep the recordings of enrolments whose consent allows it, sealed: true or false (default)",
+    ),
     ("gallery.backend", "embedded (default) or qdrant"),
     (
         "gallery.qdrant_url",
@@ -120,8 +124,10 @@ pub struct Config {
     pub models_dir: Option<PathBuf>,
     /// ONNX Runtime's library, when it was named.
     pub ort_lib: Option<PathBuf>,
-    /// The speaker model.
+    /// The speaker model of a new store.
     pub model: ModelId,
+    /// Whether somebody named it; if not, it is the usual one.
+    pub model_named: bool,
     /// Where to serve.
     pub listen: SocketAddr,
     /// How the outside world reaches this service, without a slash at its end.
@@ -138,6 +144,8 @@ pub struct Config {
     pub policy: Policy,
     /// Speech needed to enrol.
     pub enrolment_speech: Seconds,
+    /// Whether recordings are kept where the consent allows it.
+    pub retain_audio: bool,
     /// Where voiceprints are searched.
     pub gallery: GalleryChoice,
     /// Checks Twilio's signatures.
@@ -151,11 +159,13 @@ impl Config {
     /// [`Faults`]: everything that is wrong, at once.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let mut read = Reader::open(sources);
+        let model = read.text("model");
         let config = Self {
             data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
             models_dir: read.text("models_dir").map(PathBuf::from),
             ort_lib: read.text("ort_lib").map(PathBuf::from),
-            model: ModelId::new(read.text("model").unwrap_or_else(|| "ge2e".to_owned())),
+            model_named: model.is_some(),
+            model: ModelId::new(model.unwrap_or_else(|| "ge2e".to_owned())),
             listen: read.parsed(
                 "listen",
                 "an address with a port, as in 127.0.0.1:8080",
@@ -171,6 +181,7 @@ impl Config {
             longest_call: minutes(read.number("limits.call_minutes", 0.1..=1440.0, 240.0)),
             policy: policy(&mut read),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
+            retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             gallery: gallery(&mut read),
             twilio_auth_token: read.text("twilio.auth_token").map(SecretString::from),
         };

@@ -101,6 +101,24 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when a model cannot be loaded or a thread cannot be started.
     pub fn start(models: &Models, threads: usize, capacity: usize) -> Result<Self, EngineError> {
+        Self::start_behind(models, threads, Arc::new(Semaphore::new(capacity)), capacity)
+    }
+
+    /// Starts an engine of other models behind the same door: its permits and this one's are the same,
+    /// so an exchange lets nobody in twice.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn successor(&self, models: &Models, threads: usize) -> Result<Self, EngineError> {
+        Self::start_behind(models, threads, Arc::clone(&self.slots), self.capacity)
+    }
+
+    fn start_behind(
+        models: &Models,
+        threads: usize,
+        slots: Arc<Semaphore>,
+        capacity: usize,
+    ) -> Result<Self, EngineError> {
         let runtime = Runtime::load(&models.library)?;
         // A permit holder has at most one job waiting, so the queue can never be longer than this.
         let (jobs, inbox) = mpsc::channel::<Job>(capacity.max(1));
@@ -115,7 +133,7 @@ impl Engine {
         }
         Ok(Self {
             jobs,
-            slots: Arc::new(Semaphore::new(capacity)),
+            slots,
             capacity,
         })
     }

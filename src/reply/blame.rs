@@ -52,6 +52,9 @@ impl From<StoreError> for Problem {
             StoreError::Busy | StoreError::Interrupted => {
                 return Self::new(Kind::Unavailable, fault.to_string()).retry_after(1);
             }
+            StoreError::ModelSwitched { .. } => {
+                return Self::new(Kind::Unavailable, fault.to_string()).retry_after(5);
+            }
             StoreError::DiskFull => {
                 return Self::new(Kind::Unavailable, "the store takes nothing more at present")
                     .inside(fault.to_string())
@@ -63,6 +66,8 @@ impl From<StoreError> for Problem {
             | StoreError::Database(_)
             | StoreError::Unreadable { .. }
             | StoreError::Pepper(_)
+            | StoreError::Vault(_)
+            | StoreError::OtherWeights { .. }
             | StoreError::VerdictTooLarge { .. } => return Self::internal(format!("{fault} ({fault:?})")),
         };
         Self::new(kind, fault.to_string())

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Encoding;
-use crate::switchboard::{EnrolmentProgress, EnrolmentReport, EnrolmentStart, LiveEnrolment};
+use crate::switchboard::{Agreement, EnrolmentProgress, EnrolmentReport, EnrolmentStart, LiveEnrolment};
 use crate::units::{Hertz, UserId};
 
 use super::auth::{Allowed, Enrol};
@@ -29,6 +29,8 @@ enum Frame {
 #[serde(deny_unknown_fields)]
 struct Start {
     consent: String,
+    #[serde(default)]
+    keep_audio: bool,
     encoding: Encoding,
     sample_rate: Hertz,
     #[serde(default = "one")]
@@ -50,7 +52,7 @@ enum Told {
 /// Enrols a user's voice while they speak
 ///
 /// First a text frame `{"event":"start","consent":"…","encoding":"pcm_s16le|mulaw|alaw",
-/// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's), then binary audio in
+/// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's; `"keep_audio":true` when the consent allows keeping the recording), then binary audio in
 /// frames of any size up to 1 MiB, at most three minutes of it, then `{"event":"stop"}`. Down come
 /// `{"event":"progress","net_speech_seconds","needed_seconds","quality"}` about twice a second of audio and,
 /// at the end, the report with `"event":"report"` for an accepted enrolment; or
@@ -121,7 +123,10 @@ async fn open(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<LiveEnr
     };
     let start = EnrolmentStart {
         user,
-        consent: start.consent,
+        agreement: Agreement {
+            text: start.consent,
+            keep_audio: start.keep_audio,
+        },
         encoding: start.encoding,
         rate: start.sample_rate,
         channels: start.channels,

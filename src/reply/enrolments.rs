@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use utoipa::ToSchema;
 
 use crate::store::{Enrollment, Receipt};
-use crate::switchboard::{ClipBytes, EnrolmentReport, IssueCode};
+use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, IssueCode};
 use crate::units::{EnrollmentId, UserId};
 
 use super::auth::{Allowed, Enrol};
@@ -23,13 +23,17 @@ pub(super) struct EnrolmentForm {
     audio: Vec<ClipBytes>,
     /// The words the user agreed to.
     consent: String,
+    /// `true` when those words also allow keeping the recordings, sealed, so that another model can hear them
+    /// one day. They are kept only where the deployment keeps any, and erased with the enrolment.
+    keep_audio: Option<bool>,
 }
 
 impl EnrolmentForm {
     async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
-        let mut filled = form.read(desk, &["consent"]).await?;
+        let mut filled = form.read(desk, &["consent", "keep_audio"]).await?;
         Ok(Self {
             consent: filled.needed("consent")?,
+            keep_audio: filled.yes_or_no("keep_audio")?,
             audio: filled.audio,
         })
     }
@@ -59,10 +63,11 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
     let admitted = desk.board.admit()?;
     let form = EnrolmentForm::read(form, &desk).await?;
-    let report = desk
-        .board
-        .enrol(&admitted, user, &form.consent, form.audio)
-        .await?;
+    let agreement = Agreement {
+        text: form.consent,
+        keep_audio: form.keep_audio.unwrap_or(false),
+    };
+    let report = desk.board.enrol(&admitted, user, agreement, form.audio).await?;
     accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))
 }
 

@@ -76,7 +76,7 @@ pub(super) async fn readiness(State(desk): State<Arc<Desk>>) -> Result<axum::Jso
     Ok(axum::Json(Ready {
         ready: true,
         model: desk.board.card().id().to_string(),
-        calibration: desk.board.calibration().id.clone(),
+        calibration: desk.board.calibration().id,
     }))
 }
 

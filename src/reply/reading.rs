@@ -139,6 +139,17 @@ impl Filled {
         Some(self.texts.swap_remove(at).1)
     }
 
+    /// The text part called `name`, if it came, as `true` or `false`.
+    pub(super) fn yes_or_no(&mut self, name: &str) -> Result<Option<bool>, Problem> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        text.trim().parse().map(Some).map_err(|_| {
+            let detail = format!("the part `{name}` must be `true` or `false`");
+            Problem::new(Kind::Invalid, detail)
+        })
+    }
+
     /// The text part called `name`.
     pub(super) fn needed(&mut self, name: &str) -> Result<String, Problem> {
         self.text(name)

@@ -21,6 +21,8 @@ pub struct Consent {
     pub text: Option<String>,
     /// SHA-256 of the words in UTF-8, as hexadecimal.
     pub sha256: String,
+    /// Whether it also allows keeping the recordings.
+    pub keep_audio: bool,
     /// When it was given.
     #[serde(with = "time::serde::rfc3339")]
     pub given_at: OffsetDateTime,
@@ -35,20 +37,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn consents_of(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
-        type Row = (String, Option<String>, Vec<u8>, String, Option<String>);
+        type Row = (String, Option<String>, Vec<u8>, bool, String, Option<String>);
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, text, sha256, given_at, erased_at FROM consents WHERE user_id = $1 \
+            "SELECT id, text, sha256, keep_audio, given_at, erased_at FROM consents WHERE user_id = $1 \
              ORDER BY given_at, id",
         )
         .bind(user.to_string())
         .fetch_all(self.pool())
         .await?;
         rows.into_iter()
-            .map(|(id, text, sum, given_at, erased_at)| {
+            .map(|(id, text, sum, keep_audio, given_at, erased_at)| {
                 Ok(Consent {
                     id,
                     text,
                     sha256: hex(&sum),
+                    keep_audio,
                     given_at: read_time(&given_at)?,
                     erased_at: erased_at.as_deref().map(read_time).transpose()?,
                 })
@@ -77,14 +80,18 @@ pub(super) async fn record(
     conn: &mut Conn,
     user: UserId,
     text: &str,
+    keep_audio: bool,
     given_at: OffsetDateTime,
 ) -> Result<String, StoreError> {
     let id = uuid::Uuid::now_v7().to_string();
-    sqlx::query("INSERT INTO consents (id, user_id, text, sha256, given_at) VALUES ($1, $2, $3, $4, $5)")
+    let statement = "INSERT INTO consents (id, user_id, text, sha256, keep_audio, given_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6)";
+    sqlx::query(statement)
         .bind(&id)
         .bind(user.to_string())
         .bind(text)
         .bind(&sha256(text.as_bytes())[..])
+        .bind(keep_audio)
         .bind(time_text(given_at))
         .execute(conn)
         .await?;

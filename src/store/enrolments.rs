@@ -8,11 +8,13 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::consents::{read_consent, record};
+use super::models::{insert_prints, refuse_old_model};
 use super::numbers::touch_numbers_of;
 use super::open::{Conn, Store};
+use super::recordings::Recording;
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
-use crate::units::{EnrollmentId, PrintId, Seconds, UserId};
+use crate::units::{EnrollmentId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
 /// Most clips of one enrolment.
@@ -31,7 +33,7 @@ pub struct NewEnrollment {
     pub clips: Vec<NewClip>,
 }
 
-/// One accepted recording of an enrolment. Its audio is not kept.
+/// One accepted recording of an enrolment. Its audio is kept only by [`Store::add_enrollment_keeping`].
 #[derive(Debug, Clone)]
 pub struct NewClip {
     /// SHA-256 of the recording, by which the same one is known again.
@@ -68,6 +70,8 @@ pub struct Enrollment {
     /// How much speech is in all its clips.
     #[schema(value_type = f64)]
     pub net_speech_seconds: Seconds,
+    /// Of how many clips the recording itself is kept, sealed.
+    pub recordings_kept: u64,
     /// The models with a voiceprint in it, in order.
     #[schema(value_type = Vec<String>)]
     pub models: Vec<ModelId>,
@@ -81,16 +85,31 @@ impl Store {
     /// [`StoreError::DuplicateClip`], [`StoreError::RepeatedClip`], [`StoreError::BadClip`],
     /// [`StoreError::TooMany`], [`StoreError::BadText`].
     pub async fn add_enrollment(&self, new: NewEnrollment) -> Result<EnrollmentId, StoreError> {
+        self.add_enrollment_keeping(new, Vec::new()).await
+    }
+
+    /// The same under a consent that also allows keeping the recordings: one for each clip, in their
+    /// order, or none. They are sealed before they touch the disk.
+    ///
+    /// # Errors
+    /// As [`Store::add_enrollment`]; [`StoreError::Vault`] when they cannot be kept, and
+    /// [`StoreError::ModelSwitched`] when another model was put in use meanwhile.
+    pub async fn add_enrollment_keeping(
+        &self,
+        new: NewEnrollment,
+        recordings: Vec<Recording>,
+    ) -> Result<EnrollmentId, StoreError> {
         let consent = read_consent(&new.consent)?;
         check_clips(&new.clips)?;
         let id = EnrollmentId::fresh();
         let at = now();
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
+        refuse_old_model(&mut tx, new.clips.iter().map(|clip| clip.prints.as_slice())).await?;
         for (index, clip) in (1..).zip(&new.clips) {
             refuse_enrolled(&mut tx, new.user, index, clip).await?;
         }
-        let consent_id = record(&mut tx, new.user, consent, at).await?;
+        let consent_id = record(&mut tx, new.user, consent, !recordings.is_empty(), at).await?;
         sqlx::query("INSERT INTO enrollments (id, user_id, consent_id, created_at) VALUES ($1, $2, $3, $4)")
             .bind(id.to_string())
             .bind(new.user.to_string())
@@ -98,8 +117,13 @@ impl Store {
             .bind(time_text(at))
             .execute(&mut *tx)
             .await?;
+        let mut recordings = recordings.into_iter();
         for clip in &new.clips {
-            insert_clip(&mut tx, new.user, id, clip).await?;
+            let clip_id = insert_clip(&mut tx, new.user, id, clip).await?;
+            if let Some(recording) = recordings.next() {
+                self.keep(&mut tx, &new.user.to_string(), &clip_id, recording)
+                    .await?;
+            }
         }
         touch_numbers_of(&mut tx, new.user).await?;
         tx.commit().await?;
@@ -113,9 +137,10 @@ impl Store {
     pub async fn enrollments_of(&self, user: UserId) -> Result<Vec<Enrollment>, StoreError> {
         let mut tx = self.read().await?;
         require_user(&mut tx, user).await?;
-        let rows: Vec<(String, String, String, i64, f64)> = sqlx::query_as(
-            "SELECT e.id, e.consent_id, e.created_at, COUNT(c.id), SUM(c.net_speech_s) \
-             FROM enrollments e JOIN clips c ON c.enrollment_id = e.id \
+        let rows: Vec<(String, String, String, i64, f64, i64)> = sqlx::query_as(
+            "SELECT e.id, e.consent_id, e.created_at, COUNT(c.id), SUM(c.net_speech_s), \
+             COUNT(r.clip_id) FROM enrollments e JOIN clips c ON c.enrollment_id = e.id \
+             LEFT JOIN recordings r ON r.clip_id = c.id \
              WHERE e.user_id = $1 GROUP BY e.id, e.consent_id, e.created_at ORDER BY e.created_at, e.id",
         )
         .bind(user.to_string())
@@ -123,7 +148,7 @@ impl Store {
         .await?;
         let mut prints = prints_by_enrolment(&mut tx, user).await?;
         rows.into_iter()
-            .map(|(id, consent_id, created_at, clips, seconds)| {
+            .map(|(id, consent_id, created_at, clips, seconds, kept)| {
                 let (voiceprints, models) = prints.remove(&id).unwrap_or_default();
                 Ok(Enrollment {
                     id: read(&id, "enrolment id")?,
@@ -133,6 +158,7 @@ impl Store {
                     clips: read_u64(clips, "clip count")?,
                     voiceprints,
                     net_speech_seconds: read_seconds(seconds)?,
+                    recordings_kept: read_u64(kept, "recording count")?,
                     models,
                 })
             })
@@ -205,7 +231,7 @@ async fn insert_clip(
     user: UserId,
     enrollment: EnrollmentId,
     clip: &NewClip,
-) -> Result<(), StoreError> {
+) -> Result<String, StoreError> {
     let clip_id = uuid::Uuid::now_v7().to_string();
     sqlx::query(
         "INSERT INTO clips (id, enrollment_id, user_id, content_sha256, net_speech_s, snr_db, source) \
@@ -220,22 +246,8 @@ async fn insert_clip(
     .bind(clip.source.trim())
     .execute(&mut *conn)
     .await?;
-    for print in &clip.prints {
-        sqlx::query(
-            "INSERT INTO prints (id, clip_id, user_id, model, bandwidth, net_speech_s, embedding) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(PrintId::fresh().to_string())
-        .bind(&clip_id)
-        .bind(user.to_string())
-        .bind(print.model.as_str())
-        .bind(print.bandwidth.as_str())
-        .bind(print.net_speech.get())
-        .bind(print.embedding.to_bytes())
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
+    insert_prints(conn, &clip_id, &user.to_string(), &clip.prints).await?;
+    Ok(clip_id)
 }
 
 /// By enrolment id: how many voiceprints, and of which models.

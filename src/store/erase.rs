@@ -23,6 +23,8 @@ pub struct Receipt {
     pub voiceprints_erased: u64,
     /// How many enrolments were erased.
     pub enrollments_erased: u64,
+    /// How many kept recordings were erased.
+    pub recordings_erased: u64,
     /// In how many calls the verdict said something of this user and does no longer: outcome and time
     /// stay, id, name and scores are gone. 0 where the user stays and only enrolments were erased.
     pub calls_redacted: u64,
@@ -100,10 +102,16 @@ impl Store {
 
     async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
         let overwritten = self.overwrite().await;
+        let recordings = erased.recordings.len() as u64;
+        if let Err(error) = self.unlink(erased.recordings).await {
+            // Their salts are gone: what is left of them is noise, and is swept at the next start.
+            tracing::warn!(%error, "the files of erased recordings were not removed yet");
+        }
         Ok(Receipt {
             user_id,
             voiceprints_erased: erased.voiceprints,
             enrollments_erased: erased.enrollments,
+            recordings_erased: recordings,
             calls_redacted: erased.calls,
             at: now(),
             overwritten,
@@ -136,6 +144,8 @@ impl Store {
 struct Erased {
     voiceprints: u64,
     enrollments: u64,
+    /// The clips whose recordings were kept.
+    recordings: Vec<String>,
     calls: u64,
 }
 
@@ -146,9 +156,19 @@ async fn erase_enrolments(
     only: Option<EnrollmentId>,
 ) -> Result<Erased, StoreError> {
     let only = only.map(|id| id.to_string());
-    let mut counts = [0_u64; 3];
+    let kept: Vec<(String,)> = sqlx::query_as(
+        "SELECT r.clip_id FROM recordings r JOIN clips c ON c.id = r.clip_id \
+         WHERE c.user_id = $1 AND ($2 IS NULL OR c.enrollment_id = $2)",
+    )
+    .bind(user.to_string())
+    .bind(&only)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut counts = [0_u64; 4];
     for (count, statement) in counts.iter_mut().zip([
         "DELETE FROM prints WHERE user_id = $1 AND clip_id IN \
+         (SELECT id FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2))",
+        "DELETE FROM recordings WHERE user_id = $1 AND clip_id IN \
          (SELECT id FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2))",
         "DELETE FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2)",
         "DELETE FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)",
@@ -161,10 +181,11 @@ async fn erase_enrolments(
             .rows_affected();
     }
     erase_unused(conn, user).await?;
-    let [voiceprints, _, enrollments] = counts;
+    let [voiceprints, _, _, enrollments] = counts;
     Ok(Erased {
         voiceprints,
         enrollments,
+        recordings: kept.into_iter().map(|(clip,)| clip).collect(),
         calls: 0,
     })
 }

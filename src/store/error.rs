@@ -7,7 +7,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::pepper::PepperFault;
+use super::vault::VaultFault;
 use crate::units::{CallId, DialedNumber, EnrollmentId, KeyId, PhoneNumber, UserId};
+use crate::voiceprint::ModelId;
 
 /// Why the store did not do what it was asked. Numbers and phones are shown masked; no message holds
 /// SQL, a PIN or a token.
@@ -108,6 +110,25 @@ pub enum StoreError {
     /// The key file of the PINs is missing, replaced or unreadable.
     #[error(transparent)]
     Pepper(#[from] PepperFault),
+    /// A kept recording, or the key of them all, cannot be read or written.
+    #[error(transparent)]
+    Vault(#[from] VaultFault),
+    /// The speaker model was changed while an enrolment was under way.
+    #[error(
+        "the speaker model was changed to {active} a moment ago, and this enrolment began under the old one: send it again in a few seconds"
+    )]
+    ModelSwitched {
+        /// The model in use now.
+        active: ModelId,
+    },
+    /// A model of this name, but other weights, made the voiceprints that are here.
+    #[error(
+        "the voiceprints here were made by other weights than those of the installed model {model}, and voices of different weights cannot be compared: put the old ones back, or give the new ones an id of their own and `voxline models switch` to it"
+    )]
+    OtherWeights {
+        /// The model's name.
+        model: ModelId,
+    },
     /// No such user.
     #[error("there is no user {0}: list them with `voxline user list`")]
     UnknownUser(UserId),

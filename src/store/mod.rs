@@ -13,6 +13,9 @@
 //! * A verdict is never replaced by an older one.
 //! * What is erased is gone from the file's bytes, not only from its tables, and no verdict names a removed
 //!   user or holds their scores.
+//! * One model is in use; voiceprints of another can be there and are never found.
+//! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
+//!   erased.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
 mod calls;
@@ -22,17 +25,20 @@ mod erase;
 mod error;
 mod files;
 mod keys;
+mod models;
 mod numbers;
 mod open;
 mod pepper;
 mod pin;
 mod pins;
+mod recordings;
 mod redaction;
 mod roster;
 mod token;
 mod user_rows;
 mod users;
 mod values;
+mod vault;
 
 pub use calls::CallRecord;
 pub use consents::Consent;
@@ -40,10 +46,13 @@ pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
 pub use error::{DatabaseFault, StoreError};
 pub use keys::{KeyGrant, KeyInfo};
+pub use models::{UnheardClip, UnheardUser};
 pub use numbers::Number;
 pub use open::{Health, Store};
 pub use pepper::PepperFault;
 pub use pin::{InvalidPin, Pin, PinHash};
+pub use recordings::Recording;
 pub use roster::RosterEntry;
 pub use token::{Scope, Token, UnknownScope};
 pub use users::{NewUser, PinChange, User, UserPatch};
+pub use vault::VaultFault;

@@ -74,11 +74,15 @@ impl Store {
             .await
             .map_err(|error| opening(error, path))?;
         drop(lock);
-        Ok(Self {
+        let store = Self {
             pool,
             path: path.into(),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
-        })
+        };
+        if let Err(error) = store.sweep_recordings().await {
+            tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");
+        }
+        Ok(store)
     }
 
     /// Whether the store answers with the guarantees it was opened with, and the key file of its PINs

@@ -15,6 +15,7 @@ use crate::verdict::{Identification, Listener, Look, MARKS};
 
 use super::error::BoardError;
 use super::open::Switchboard;
+use super::serving::Serving;
 
 /// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
 /// and a fifth of a second is soon enough for anybody.
@@ -119,10 +120,12 @@ impl LiveCall {
             });
         }
         let heard_before = self.listener.is_some();
-        let looks = self.listen(false).await;
+        // Each look embeds all the speech so far, so a call can change models between two of them.
+        let serving = self.board.serving();
+        let looks = self.listen(&serving, false).await;
         let mut updates = Vec::with_capacity(looks.len());
         for look in &looks {
-            updates.push(self.say(look, false).await);
+            updates.push(self.say(&serving, look, false).await);
         }
         if heard_before && self.listener.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.
@@ -133,20 +136,21 @@ impl LiveCall {
 
     /// Ends the call and gives the final word on it, which is kept in the store.
     pub async fn finish(mut self) -> CallUpdate {
-        let looks = self.listen(true).await;
+        let serving = self.board.serving();
+        let looks = self.listen(&serving, true).await;
         match looks.last() {
-            Some(look) => self.say(look, true).await,
+            Some(look) => self.say(&serving, look, true).await,
             None => self.unavailable(true).await,
         }
     }
 
     /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
-    async fn listen(&mut self, end: bool) -> Vec<Look> {
+    async fn listen(&mut self, serving: &Serving, end: bool) -> Vec<Look> {
         let samples = std::mem::take(&mut self.waiting);
         let Some(mut listener) = self.listener.take() else {
             return Vec::new();
         };
-        let heard = self.board.engine.run(&self.admitted, move |analyst| {
+        let heard = serving.engine.run(&self.admitted, move |analyst| {
             let mut looks = listener.push(analyst, &samples)?;
             if end {
                 looks.push(listener.finish(analyst)?);
@@ -167,18 +171,18 @@ impl LiveCall {
         Vec::new()
     }
 
-    async fn say(&mut self, look: &Look, is_final: bool) -> CallUpdate {
-        let said = self.board.answer(&self.start.number, look, is_final).await;
+    async fn say(&mut self, serving: &Serving, look: &Look, is_final: bool) -> CallUpdate {
+        let said = serving.answer(&self.start.number, look, is_final).await;
         self.publish(said).await
     }
 
     /// Nobody listens any more: what was measured so far stays, the word on it does not.
     async fn unavailable(&mut self, is_final: bool) -> CallUpdate {
-        let board = &self.board;
+        let serving = self.board.serving();
         let mut said = Identification::inconclusive(
             self.start.number.clone(),
-            board.card.id().clone(),
-            board.calibration.id.clone(),
+            serving.card.id().clone(),
+            serving.calibration.id.clone(),
             Reason::Unavailable,
         );
         if let Some(before) = &self.said {

@@ -5,15 +5,16 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::engine::Permit;
-use crate::store::{NewClip, NewEnrollment, StoreError};
+use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
 use crate::verdict::{Look, Quality};
 use crate::voiceprint::{Bandwidth, ModelId, Voiceprint};
 
 use super::error::BoardError;
 use super::gate::{Issue, IssueCode, gate, total_speech};
-use super::identify::ClipBytes;
+use super::identify::{ClipBytes, hear_in_turns};
 use super::open::Switchboard;
+use super::serving::Serving;
 
 /// Recordings one enrolment may bring.
 const MOST_CLIPS: usize = 16;
@@ -50,6 +51,29 @@ pub struct EnrolmentReport {
     /// The speaker model.
     #[schema(value_type = String)]
     pub model: ModelId,
+    /// Whether the recordings are kept, sealed, so that another model can hear them one day; only said
+    /// where the consent allows it. This deployment may keep none all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_kept: Option<bool>,
+}
+
+/// What a user agreed to.
+#[derive(Debug, Clone)]
+pub struct Agreement {
+    /// The words.
+    pub text: String,
+    /// Whether they also allow keeping the recordings.
+    pub keep_audio: bool,
+}
+
+/// Words that allow a voiceprint and nothing more.
+impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
+    fn from(text: &T) -> Self {
+        Self {
+            text: text.as_ref().to_owned(),
+            keep_audio: false,
+        }
+    }
 }
 
 /// A recording that was heard, with what identifies it.
@@ -64,6 +88,8 @@ pub(super) struct HeardClip {
     pub look: Look,
     /// Whether its end is missing.
     pub truncated: bool,
+    /// The recording itself, when it may be kept.
+    pub recording: Option<Recording>,
 }
 
 impl HeardClip {
@@ -90,11 +116,12 @@ impl Switchboard {
         &self,
         admitted: &Permit,
         user: UserId,
-        consent: &str,
+        agreement: impl Into<Agreement>,
         clips: Vec<ClipBytes>,
     ) -> Result<EnrolmentReport, BoardError> {
+        let agreement = agreement.into();
         self.known_user(user).await?;
-        if consent.trim().is_empty() {
+        if agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }
         if clips.is_empty() {
@@ -106,30 +133,39 @@ impl Switchboard {
                 most: MOST_CLIPS,
             });
         }
+        let serving = self.serving();
+        let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());
         for clip in clips {
-            heard.push(self.hear_clip(admitted, clip).await?);
+            heard.push(self.hear_clip(&serving, admitted, clip, keep).await?);
         }
-        self.enrol_heard(user, consent, heard).await
+        self.enrol_heard(&serving, user, &agreement, heard).await
     }
 
     /// Puts recordings that were heard through the gate and, when they pass, keeps their voiceprints.
     pub(super) async fn enrol_heard(
         &self,
+        serving: &Serving,
         user: UserId,
-        consent: &str,
-        heard: Vec<HeardClip>,
+        agreement: &Agreement,
+        mut heard: Vec<HeardClip>,
     ) -> Result<EnrolmentReport, BoardError> {
-        let before = self.store.voiceprints_of(user, self.card.id()).await?;
-        let (mut issues, acceptable) = gate(&heard, &before, &self.calibration, self.enrolment_speech);
-        let mut report = self.report(user, &heard);
+        let before = self.store.voiceprints_of(user, serving.card.id()).await?;
+        let (mut issues, acceptable) = gate(&heard, &before, &serving.calibration, self.enrolment_speech);
+        let mut report = report(serving.card.id(), user, &heard);
+        report.audio_kept = agreement.keep_audio.then_some(false);
         if acceptable {
-            match self
-                .store
-                .add_enrollment(new_enrolment(user, consent, &heard))
-                .await
-            {
-                Ok(id) => (report.accepted, report.enrollment_id) = (true, Some(id)),
+            let recordings: Vec<Recording> = heard
+                .iter_mut()
+                .filter_map(|clip| clip.recording.take())
+                .collect();
+            let kept = !recordings.is_empty();
+            let new = new_enrolment(user, &agreement.text, &heard);
+            match self.store.add_enrollment_keeping(new, recordings).await {
+                Ok(id) => {
+                    report.audio_kept = report.audio_kept.map(|_| kept);
+                    (report.accepted, report.enrollment_id) = (true, Some(id));
+                }
                 Err(fault @ StoreError::DuplicateClip { .. }) => {
                     issues.push(Issue {
                         code: IssueCode::DuplicateClip,
@@ -147,14 +183,30 @@ impl Switchboard {
         Ok(report)
     }
 
-    async fn hear_clip(&self, admitted: &Permit, clip: ClipBytes) -> Result<HeardClip, BoardError> {
+    /// Whether what is agreed to allows keeping recordings, and this deployment keeps any.
+    pub(super) fn keeps(&self, agreement: &Agreement) -> bool {
+        agreement.keep_audio && self.config.retain_audio
+    }
+
+    async fn hear_clip(
+        &self,
+        serving: &Serving,
+        admitted: &Permit,
+        clip: ClipBytes,
+        keep: bool,
+    ) -> Result<HeardClip, BoardError> {
         let ClipBytes { name, bytes } = clip;
-        // Megabytes are hashed where models run, not where sockets are served.
-        let hashed = self
-            .engine
-            .run(admitted, move |_| (Sha256::digest(&bytes).into(), bytes));
-        let (sha256, bytes) = hashed.await?;
-        let mut recording = self.hear_in_turns(admitted, &name, bytes, None, &[]).await?;
+        // Megabytes are hashed and copied where models run, not where sockets are served.
+        let hashed = serving.engine.run(admitted, move |_| {
+            let kept = keep.then(|| Recording {
+                bytes: bytes.clone().into(),
+                channel: None,
+            });
+            (Sha256::digest(&bytes).into(), kept, bytes)
+        });
+        let (sha256, kept, bytes) = hashed.await?;
+        let heard = hear_in_turns(&serving.engine, &self.limits, admitted, &name, bytes, None, &[]);
+        let mut recording = heard.await?;
         let look = recording.looks.pop();
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),
@@ -162,31 +214,33 @@ impl Switchboard {
             truncated: recording.truncated,
             name,
             sha256,
+            recording: kept,
         })
     }
+}
 
-    fn report(&self, user: UserId, heard: &[HeardClip]) -> EnrolmentReport {
-        let qualities: Vec<Quality> = heard.iter().filter_map(HeardClip::quality).collect();
-        let first = qualities.first().map(|quality| quality.bandwidth);
-        EnrolmentReport {
-            user_id: user,
-            accepted: false,
-            enrollment_id: None,
-            net_speech_seconds: total_speech(heard).get(),
-            quality: EnrolmentQuality {
-                bandwidth: first.filter(|kind| qualities.iter().all(|quality| quality.bandwidth == *kind)),
-                snr_db: qualities
-                    .iter()
-                    .filter_map(|quality| quality.snr_db)
-                    .reduce(f64::min),
-                clipping: qualities
-                    .iter()
-                    .map(|quality| quality.clipping)
-                    .fold(0.0, f64::max),
-            },
-            issues: Vec::new(),
-            model: self.card.id().clone(),
-        }
+fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport {
+    let qualities: Vec<Quality> = heard.iter().filter_map(HeardClip::quality).collect();
+    let first = qualities.first().map(|quality| quality.bandwidth);
+    EnrolmentReport {
+        user_id: user,
+        accepted: false,
+        enrollment_id: None,
+        net_speech_seconds: total_speech(heard).get(),
+        quality: EnrolmentQuality {
+            bandwidth: first.filter(|kind| qualities.iter().all(|quality| quality.bandwidth == *kind)),
+            snr_db: qualities
+                .iter()
+                .filter_map(|quality| quality.snr_db)
+                .reduce(f64::min),
+            clipping: qualities
+                .iter()
+                .map(|quality| quality.clipping)
+                .fold(0.0, f64::max),
+        },
+        issues: Vec::new(),
+        model: model.clone(),
+        audio_kept: None,
     }
 }
 

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::engine::Permit;
-use crate::store::StoreError;
+use crate::store::{Recording, StoreError};
 use crate::units::{Hertz, Seconds, UserId};
 use crate::verdict::{ListenError, Listener, Look, Quality};
 
-use super::enrol::{EnrolmentReport, HeardClip};
+use super::enrol::{Agreement, EnrolmentReport, HeardClip};
 use super::error::BoardError;
 use super::open::Switchboard;
+use super::serving::Serving;
 
 /// Audio between two reports of progress: often enough for a bar on a screen to move smoothly.
 const PROGRESS_MILLISECONDS: u32 = 500;
@@ -30,8 +32,8 @@ const NAME: &str = "the recording";
 pub struct EnrolmentStart {
     /// Whose voice.
     pub user: UserId,
-    /// The words the user agreed to.
-    pub consent: String,
+    /// What the user agreed to.
+    pub agreement: Agreement,
     /// How samples are written.
     pub encoding: Encoding,
     /// Samples a second.
@@ -60,6 +62,8 @@ pub struct LiveEnrolment {
     start: EnrolmentStart,
     raw: RawStream,
     sha256: Sha256,
+    /// The bytes as they came, when they may be kept.
+    kept: Option<Zeroizing<Vec<u8>>>,
     waiting: Vec<f32>,
     piece: usize,
     listener: Option<Box<Listener>>,
@@ -77,7 +81,7 @@ impl Switchboard {
     ) -> Result<LiveEnrolment, BoardError> {
         let admitted = self.admit()?;
         self.known_user(start.user).await?;
-        if start.consent.trim().is_empty() {
+        if start.agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }
         let listener = Listener::new(start.rate, start.channels, start.channel, &[])
@@ -87,6 +91,7 @@ impl Switchboard {
             admitted,
             raw: RawStream::new(start.encoding, start.channels),
             sha256: Sha256::new(),
+            kept: self.keeps(&start.agreement).then(Zeroizing::default),
             waiting: Vec::new(),
             piece: (start.rate.0 * PROGRESS_MILLISECONDS / 1000) as usize * usize::from(start.channels),
             listener: Some(Box::new(listener)),
@@ -103,6 +108,9 @@ impl LiveEnrolment {
     /// then, and nothing of it is kept.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<Option<EnrolmentProgress>, BoardError> {
         self.sha256.update(bytes);
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
+        }
         self.raw.push(bytes, &mut self.waiting);
         if self.waiting.len() < self.piece {
             return Ok(None);
@@ -128,18 +136,30 @@ impl LiveEnrolment {
     /// [`BoardError`] when the analysis or the store fails; nothing is kept then.
     pub async fn finish(mut self) -> Result<EnrolmentReport, BoardError> {
         self.listen().await?;
-        let look = self.last_look().await?;
+        let serving = self.board.serving();
+        let look = self.last_look(&serving).await?;
         let Self {
-            board, start, sha256, ..
+            board,
+            start,
+            sha256,
+            kept,
+            ..
         } = self;
+        let recording = kept.map(|bytes| Recording {
+            bytes: wav(start.encoding, start.rate, start.channels, &bytes),
+            channel: start.channel,
+        });
         let heard = HeardClip {
             name: NAME.to_owned(),
             sha256: sha256.finalize().into(),
             source: format!("live {:?} {}", start.encoding, start.rate),
             look,
             truncated: false,
+            recording,
         };
-        board.enrol_heard(start.user, &start.consent, vec![heard]).await
+        board
+            .enrol_heard(&serving, start.user, &start.agreement, vec![heard])
+            .await
     }
 
     /// Runs the waiting samples through the listener, which is lost when that fails; gives the quality of
@@ -147,7 +167,8 @@ impl LiveEnrolment {
     async fn listen(&mut self) -> Result<Option<Quality>, BoardError> {
         let samples = std::mem::take(&mut self.waiting);
         let mut listener = self.take_listener()?;
-        let heard = self.board.engine.run(&self.admitted, move |analyst| {
+        let serving = self.board.serving();
+        let heard = serving.engine.run(&self.admitted, move |analyst| {
             listener.push(analyst, &samples)?;
             let quality = listener.quality_so_far();
             Ok::<_, ListenError>((listener, quality))
@@ -157,10 +178,9 @@ impl LiveEnrolment {
         Ok(quality)
     }
 
-    async fn last_look(&mut self) -> Result<Look, BoardError> {
+    async fn last_look(&mut self, serving: &Serving) -> Result<Look, BoardError> {
         let mut listener = self.take_listener()?;
-        let look = self
-            .board
+        let look = serving
             .engine
             .run(&self.admitted, move |analyst| listener.finish(analyst))
             .await?;
@@ -171,5 +191,62 @@ impl LiveEnrolment {
         let lost =
             || BoardError::Analysis("the enrolment's listener was lost in an earlier fault".to_owned());
         self.listener.take().ok_or_else(lost)
+    }
+}
+
+/// Raw audio as the file it would have been: RIFF WAVE with its own encoding (Microsoft's format tags: 1 PCM,
+/// 6 A-law, 7 mu-law), so that a kept stream is read again like any recording.
+fn wav(encoding: Encoding, rate: Hertz, channels: u16, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let tag: u16 = match encoding {
+        Encoding::PcmS16le => 1,
+        Encoding::Alaw => 6,
+        Encoding::Mulaw => 7,
+    };
+    let sample = encoding.bytes_per_sample() as u16;
+    let frame = channels * sample;
+    // A stream is bounded to minutes; no length here comes near 4 GiB.
+    let length = bytes.len() as u32;
+    let mut file = Zeroizing::new(Vec::with_capacity(44 + bytes.len()));
+    file.extend_from_slice(b"RIFF");
+    file.extend_from_slice(&(36 + length).to_le_bytes());
+    file.extend_from_slice(b"WAVEfmt \x10\0\0\0");
+    for word in [tag, channels] {
+        file.extend_from_slice(&word.to_le_bytes());
+    }
+    for long in [rate.0, rate.0 * u32::from(frame)] {
+        file.extend_from_slice(&long.to_le_bytes());
+    }
+    for word in [frame, sample * 8] {
+        file.extend_from_slice(&word.to_le_bytes());
+    }
+    file.extend_from_slice(b"data");
+    file.extend_from_slice(&length.to_le_bytes());
+    file.extend_from_slice(bytes);
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::{Decoder, Limits};
+
+    #[test]
+    fn a_kept_stream_is_read_again_as_the_same_samples() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(4_000).collect();
+        for encoding in [Encoding::PcmS16le, Encoding::Mulaw, Encoding::Alaw] {
+            let mut streamed = Vec::new();
+            RawStream::new(encoding, 2).push(&bytes, &mut streamed);
+            let file = wav(encoding, Hertz(8_000), 2, &bytes).to_vec();
+            let mut decoder = Decoder::open(file, &Limits::default()).unwrap();
+            assert_eq!(
+                (decoder.format().rate, decoder.format().channels),
+                (Hertz(8_000), 2)
+            );
+            let mut read = Vec::new();
+            while let Some(block) = decoder.next_block().unwrap() {
+                read.extend_from_slice(block);
+            }
+            assert_eq!(read, streamed, "{encoding:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::samples::SamplesError;
 use crate::store::StoreError;
 use crate::units::{DialedNumber, UserId};
 use crate::verdict::{HearError, ListenError};
-use crate::voiceprint::CardError;
+use crate::voiceprint::{CardError, ModelId};
 
 /// Why the switchboard did not open.
 #[derive(Debug, Error)]
@@ -31,6 +31,29 @@ pub enum OpenError {
     /// A model is missing or not what its card says.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The model's folder holds another model's card.
+    #[error(
+        "the folder of the model {folder} holds the card of {named}: a model's folder is called by its id"
+    )]
+    OtherName {
+        /// What was asked for.
+        folder: ModelId,
+        /// What the card says.
+        named: ModelId,
+    },
+    /// The voiceprints in the store are of a model that cannot serve.
+    #[error(
+        "the voiceprints in this store were made by the model {model}, which cannot serve: {cause}. Install it, \
+         or change to one that can with `voxline models switch` ({configured} is configured)"
+    )]
+    Stored {
+        /// The store's model.
+        model: ModelId,
+        /// The configured one.
+        configured: ModelId,
+        /// Why it cannot serve.
+        cause: Box<OpenError>,
+    },
     /// The calibration is missing or fitted for another model.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
@@ -52,6 +75,20 @@ pub enum OpenError {
     /// The gallery's settings are wrong.
     #[error(transparent)]
     Gallery(#[from] GalleryError),
+}
+
+impl OpenError {
+    /// The same fault, told of a model that is in use because the store's voiceprints are its.
+    pub(super) fn of_stored(self, model: &ModelId, configured: &ModelId) -> Self {
+        match self {
+            Self::Card(_) if model != configured => Self::Stored {
+                model: model.clone(),
+                configured: configured.clone(),
+                cause: Box::new(self),
+            },
+            other => other,
+        }
+    }
 }
 
 /// Why something asked of the switchboard was not done.

@@ -3,14 +3,16 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
+use crate::bytes::Limits;
 use crate::decision::{Evidence, Reason, decide};
-use crate::engine::Permit;
+use crate::engine::{Engine, Permit};
 use crate::units::{DialedNumber, Llr, UserId};
 use crate::verdict::{Hearing, Identification, Look, MARKS, Recording};
 
 use super::error::BoardError;
 use super::keeper::{Found, KeeperError};
 use super::open::Switchboard;
+use super::serving::Serving;
 
 impl Switchboard {
     /// Identifies the speaker of a recording among the users of `number`. With `stream`, also gives
@@ -30,44 +32,27 @@ impl Switchboard {
         self.known_number(number).await?;
         let marks: &[f64] = if stream { MARKS } else { &[] };
         let ClipBytes { name, bytes } = recording;
-        let heard = self.hear_in_turns(admitted, &name, bytes, channel, marks).await?;
+        let serving = self.serving();
+        let heard = hear_in_turns(
+            &serving.engine,
+            &self.limits,
+            admitted,
+            &name,
+            bytes,
+            channel,
+            marks,
+        )
+        .await?;
         let last = heard.looks.len().saturating_sub(1);
         let mut said = Vec::with_capacity(heard.looks.len());
         for (at, look) in heard.looks.iter().enumerate() {
-            said.push(self.answer(number, look, at == last).await);
+            said.push(serving.answer(number, look, at == last).await);
         }
         Ok(said)
     }
+}
 
-    /// Hears a recording in turns of some seconds of audio, between which live calls have theirs. When
-    /// the asker leaves, no further turn is taken.
-    pub(super) async fn hear_in_turns(
-        &self,
-        admitted: &Permit,
-        name: &str,
-        bytes: Vec<u8>,
-        channel: Option<u16>,
-        marks: &'static [f64],
-    ) -> Result<Recording, BoardError> {
-        let failed = |fault| BoardError::hearing(name, fault);
-        let limits = self.limits;
-        let opened = self
-            .engine
-            .run(admitted, move |_| Hearing::open(bytes, channel, &limits, marks));
-        let mut hearing = Box::new(opened.await?.map_err(failed)?);
-        loop {
-            let turn = self.engine.run(admitted, move |analyst| {
-                let goes_on = hearing.take_turn(analyst)?;
-                Ok((hearing, goes_on))
-            });
-            let (heard, goes_on) = turn.await?.map_err(failed)?;
-            if !goes_on {
-                return Ok(heard.into_recording());
-            }
-            hearing = heard;
-        }
-    }
-
+impl Serving {
     /// What a look says about the speaker. Always answers: a failing part makes it `unavailable`.
     pub(super) async fn answer(&self, number: &DialedNumber, look: &Look, is_final: bool) -> Identification {
         let mut said = Identification::inconclusive(
@@ -147,6 +132,34 @@ impl Switchboard {
             }
         }
         Some(ratios)
+    }
+}
+
+/// Hears a recording in turns of some seconds of audio, between which live calls have theirs. When the asker
+/// leaves, no further turn is taken.
+pub(super) async fn hear_in_turns(
+    engine: &Engine,
+    limits: &Limits,
+    admitted: &Permit,
+    name: &str,
+    bytes: Vec<u8>,
+    channel: Option<u16>,
+    marks: &'static [f64],
+) -> Result<Recording, BoardError> {
+    let failed = |fault| BoardError::hearing(name, fault);
+    let limits = *limits;
+    let opened = engine.run(admitted, move |_| Hearing::open(bytes, channel, &limits, marks));
+    let mut hearing = Box::new(opened.await?.map_err(failed)?);
+    loop {
+        let turn = engine.run(admitted, move |analyst| {
+            let goes_on = hearing.take_turn(analyst)?;
+            Ok((hearing, goes_on))
+        });
+        let (heard, goes_on) = turn.await?.map_err(failed)?;
+        if !goes_on {
+            return Ok(heard.into_recording());
+        }
+        hearing = heard;
     }
 }
 

@@ -4,7 +4,12 @@
 //! - [`Switchboard::identify`]: a recording and a dialed number to an [`Identification`];
 //! - [`Switchboard::enrol`]: a user's clips and their consent to an [`EnrolmentReport`];
 //! - [`Switchboard::open_enrolment`]: an enrolment while the user speaks to a [`LiveEnrolment`];
-//! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio.
+//! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio;
+//! - [`switch_model`]: another speaker model for a store, to a [`SwitchReport`]; a running switchboard takes it
+//!   up by [`Switchboard::follow_model`].
+//!
+//! Architecture invariant: one question is answered by one model. Probe, voiceprints and calibration of an
+//! answer are taken from one snapshot of what serves, which is only ever exchanged as a whole.
 
 mod call;
 mod enrol;
@@ -14,14 +19,18 @@ mod gate;
 mod identify;
 mod keeper;
 mod open;
+mod serving;
+mod switch;
 
 pub use call::{CallStart, CallUpdate, LiveCall};
-pub use enrol::{EnrolmentQuality, EnrolmentReport};
+pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use gate::{Issue, IssueCode};
 pub use identify::ClipBytes;
 pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use open::{Installed, Switchboard, installed, library, models_dir, usable_calibration};
+pub use serving::model_in_use;
+pub use switch::{LeftBehind, SwitchReport, switch_model};
 
 pub use crate::verdict::Identification;

@@ -1,6 +1,7 @@
 //! Opening the switchboard: everything is found, checked and loaded before the first caller.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::broadcast;
 
@@ -14,7 +15,8 @@ use crate::voiceprint::{Bandwidth, Card, ModelId};
 
 use super::call::CallUpdate;
 use super::error::{BoardError, OpenError};
-use super::keeper::{Keeper, KeeperError};
+use super::keeper::KeeperError;
+use super::serving::{Serving, model_in_use};
 
 /// Updates a slow listener may fall behind before it misses some.
 const UPDATE_BACKLOG: usize = 256;
@@ -22,11 +24,11 @@ const UPDATE_BACKLOG: usize = 256;
 /// Everything a call needs, opened and checked.
 pub struct Switchboard {
     pub(super) store: Store,
-    pub(super) engine: Engine,
-    pub(super) keeper: Keeper,
-    pub(super) card: Card,
-    pub(super) calibration: Calibration,
-    pub(super) policy: Policy,
+    pub(super) serving: RwLock<Arc<Serving>>,
+    /// The model that was switched to and could not be loaded; its lock is held while one is.
+    pub(super) refused: tokio::sync::Mutex<Option<ModelId>>,
+    pub(super) config: Config,
+    pub(super) found: Installed,
     pub(super) limits: Limits,
     pub(super) longest_call: Seconds,
     pub(super) enrolment_speech: Seconds,
@@ -88,9 +90,15 @@ impl Installed {
     /// The card of a speaker model.
     ///
     /// # Errors
-    /// [`OpenError::Card`] when there is no such model or its card is not valid.
+    /// [`OpenError::Card`] when there is no such model or its card is not valid, [`OpenError::OtherName`]
+    /// when the card is another model's.
     pub fn card(&self, model: &ModelId) -> Result<Card, OpenError> {
-        Ok(Card::read(&self.models_dir.join(model.as_str()))?)
+        let card = Card::read(&self.models_dir.join(model.as_str()))?;
+        if card.id() != model {
+            let (folder, named) = (model.clone(), card.id().clone());
+            return Err(OpenError::OtherName { folder, named });
+        }
+        Ok(card)
     }
 
     /// The engine's files for a model, each checked against its hash.
@@ -159,22 +167,24 @@ impl Switchboard {
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
         let store = Store::open(&config.data_dir.join("voxline.db")).await?;
         let found = installed(config)?;
-        let card = found.card(&config.model)?;
-        let (calibration, _) = usable_calibration(&card, &config.policy)?;
-        let models = found.models(&card)?;
-        let engine = Engine::start(&models, config.threads, config.capacity)?;
-        let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?;
-        let policy = Policy {
-            minimum_speech: card.minimum_net_speech(),
-            ..config.policy
-        };
+        let model = model_in_use(&store, config).await?;
+        if config.model_named && model != config.model {
+            let other = &config.model;
+            tracing::warn!(
+                %model,
+                "{model} serves, whose voiceprints are in the store, and not {other}, which is configured: \
+                 `voxline models switch` changes the model"
+            );
+        }
+        let serving = Serving::open(config, &found, &store, &model, None)
+            .await
+            .map_err(|fault| fault.of_stored(&model, &config.model))?;
         Ok(Self {
             store,
-            engine,
-            keeper,
-            card,
-            calibration,
-            policy,
+            serving: RwLock::new(Arc::new(serving)),
+            refused: tokio::sync::Mutex::default(),
+            config: config.clone(),
+            found,
             limits: config.limits,
             longest_call: config.longest_call,
             enrolment_speech: config.enrolment_speech,
@@ -188,13 +198,13 @@ impl Switchboard {
     }
 
     /// The speaker model in use.
-    pub fn card(&self) -> &Card {
-        &self.card
+    pub fn card(&self) -> Card {
+        self.serving().card.clone()
     }
 
     /// The calibration in use.
-    pub fn calibration(&self) -> &Calibration {
-        &self.calibration
+    pub fn calibration(&self) -> Calibration {
+        self.serving().calibration.clone()
     }
 
     /// The bounds on uploads and recordings.
@@ -208,8 +218,8 @@ impl Switchboard {
     }
 
     /// The inference engine, for its load.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    pub fn engine(&self) -> Engine {
+        self.serving().engine.clone()
     }
 
     /// Asks to be admitted: nothing is analysed without a permit.
@@ -217,7 +227,7 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
     pub fn admit(&self) -> Result<Permit, BoardError> {
-        Ok(self.engine.admit()?)
+        Ok(self.serving().engine.admit()?)
     }
 
     /// Removes a user and erases their voiceprints everywhere: from the store before this returns, and
@@ -278,11 +288,11 @@ impl Switchboard {
     /// Makes the gallery equal to the store, also for changes that another process made. A failure is
     /// logged and made good by the next search or refresh.
     pub async fn refresh(&self) {
-        warn_of(self.keeper.refresh().await);
+        warn_of(self.serving().keeper.refresh().await);
     }
 
     async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
-        warn_of(self.keeper.refresh_numbers(numbers).await);
+        warn_of(self.serving().keeper.refresh_numbers(numbers).await);
     }
 
     /// What every call comes to, as it comes.
@@ -308,7 +318,7 @@ impl Switchboard {
         if let Err(fault) = self.store.check().await {
             faults.push(("the store", fault.to_string()));
         }
-        if let Err(fault) = self.keeper.gallery().ready().await {
+        if let Err(fault) = self.serving().keeper.gallery().ready().await {
             faults.push(("the gallery", fault.to_string()));
         }
         faults

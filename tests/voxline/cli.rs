@@ -1,8 +1,12 @@
 //! The real program, run as a person or a script runs it, each test with a data directory of its own.
 
+mod adding;
 mod documents;
+mod hub_server;
+mod pulling;
 mod refusals;
 mod settings;
+mod switching;
 mod voices;
 
 use std::os::unix::fs::symlink;
@@ -132,6 +136,13 @@ fn models_of_its_own(site: &Site) -> PathBuf {
         symlink(theirs.join("ge2e").join(file), ours.join("ge2e").join(file)).unwrap();
     }
     ours
+}
+
+/// Two models to switch between, in the folder `models` of `folder`: the shipped one, and it again as `second`.
+pub fn two_models_in(folder: &Path) -> PathBuf {
+    let models = adding::link_models(folder);
+    switching::second_model(&models);
+    models
 }
 
 /// A shipped recording, as in `calls/alice-1.wav`.

@@ -31,11 +31,18 @@ fn program(data: &Path) -> Command {
 
 impl Service {
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with these variables in its environment.
+    fn start_with(data: &Path, settings: &[(&str, String)]) -> Self {
         let created = program(data)
+            .envs(settings.iter().cloned())
             .args(["keys", "create", "--scope", "admin", "--json"])
             .output();
         let created: Value = serde_json::from_slice(&created.unwrap().stdout).unwrap();
         let mut child = program(data)
+            .envs(settings.iter().cloned())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stderr(Stdio::piped())
             .spawn()
@@ -54,7 +61,7 @@ impl Service {
             child,
             base: base.expect("the service did not listen within 60 s"),
             key: created["key"].as_str().unwrap().to_owned(),
-            http: reqwest::Client::new(),
+            http: support::http(),
         }
     }
 
@@ -87,7 +94,7 @@ impl Service {
             .post("/v1/users", &json!({ "name": "Alice", "number": NUMBER }))
             .await;
         let id = alice["id"].as_str().unwrap().to_owned();
-        let mut form = Form::new().text("consent", "I agree.");
+        let mut form = Form::new().text("consent", "I agree.").text("keep_audio", "true");
         for clip in 1..=3 {
             let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
             form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
@@ -151,6 +158,41 @@ async fn what_another_process_removes_is_not_found_by_the_running_service() {
         (&said["outcome"], &said["reason"]),
         (&json!("inconclusive"), &json!("empty_roster"))
     );
+}
+
+#[tokio::test]
+async fn a_running_service_answers_throughout_a_switch_of_models_and_takes_the_new_one_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = crate::cli::two_models_in(folder.path());
+    let settings = [
+        ("VOXLINE_MODELS_DIR", models.display().to_string()),
+        ("VOXLINE_ENROLLMENT_RETAIN_AUDIO", "true".to_owned()),
+    ];
+    let service = Service::start_with(&folder.path().join("data"), &settings);
+    let alice = service.enrol_alice().await;
+    let before = service.identify_alice().await["model"].clone();
+    let mut switch = program(&folder.path().join("data"));
+    switch.envs(settings).args(["models", "switch", "second"]);
+    let mut switch = switch.stdout(Stdio::null()).spawn().unwrap();
+    let patience = std::time::Instant::now() + Duration::from_secs(120);
+    loop {
+        let said = service.identify_alice().await;
+        assert_eq!(
+            (&said["outcome"], &said["user_id"]),
+            (&json!("identified"), &json!(alice)),
+            "{said}"
+        );
+        if said["model"] == "second" {
+            break;
+        }
+        assert_eq!(said["model"], before);
+        assert!(
+            std::time::Instant::now() < patience,
+            "the service never took it up"
+        );
+    }
+    assert!(switch.wait().unwrap().success());
+    assert_eq!(service.get("/readyz").await.1["model"], "second");
 }
 
 #[tokio::test]

@@ -61,6 +61,12 @@ pub fn models() -> Models {
     models.unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }
 
+/// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// ONNX Runtime.
 pub fn runtime() -> Runtime {
     Runtime::load(&provisioned().library).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))

@@ -70,7 +70,7 @@ impl Service {
         Self {
             address,
             board,
-            client: Client::new(),
+            client: crate::support::http(),
             stop: Some(stop),
             running: tokio::spawn(served),
             _folder: folder,

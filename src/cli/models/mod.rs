@@ -1,14 +1,19 @@
 //! `voxline models`.
 
+mod fetching;
+mod recommending;
+mod switching;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::hub::try_out;
 use crate::onnx::Runtime;
 use crate::switchboard::{Installed, installed, models_dir};
-use crate::voiceprint::{Card, CardError, Extractor, ModelId};
+use crate::voiceprint::{Card, CardError, ModelId};
 
 use super::args::ModelsCommand;
 use super::output::Output;
@@ -32,10 +37,17 @@ pub(super) struct Listed {
     pub fault: Option<String>,
 }
 
-pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     match command {
+        ModelsCommand::Pull(args) => fetching::pull(&args, config, output).await,
+        ModelsCommand::Add { file, id } => fetching::add(&file, id, config, output).await,
+        ModelsCommand::Switch { id, leave_behind } => {
+            let store = super::store(config).await?;
+            switching::switch(&id, leave_behind, config, &store, output).await
+        }
+        ModelsCommand::Recommend => recommending::recommend(config, output),
         ModelsCommand::List => {
-            let (models, faults) = list(&models_dir(config)?, &config.model)?;
+            let (models, faults) = list(&models_dir(config)?, &super::active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
                 [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
@@ -47,10 +59,11 @@ pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> an
         }
         ModelsCommand::Check { id } => {
             let found = installed(config)?;
-            let id = id.map_or_else(|| config.model.clone(), ModelId::new);
+            let active = super::active_model(config).await;
+            let id = id.map_or_else(|| active.clone(), ModelId::new);
             let card = found.card(&id)?;
             check(&found, &card)?;
-            let listed = listed(&card, &config.model);
+            let listed = listed(&card, &active);
             output.result(&listed, || {
                 format!("{}\n  loads, and is what its card says", line(&listed))
             })?;
@@ -59,45 +72,35 @@ pub(super) fn run(command: ModelsCommand, config: &Config, output: Output) -> an
     }
 }
 
-/// Loads a model as the service would and embeds a second of silence-free noise with it.
+/// Loads a model as the service would and embeds some noise with it.
 pub(super) fn check(found: &Installed, card: &Card) -> anyhow::Result<()> {
     let models = found.models(card)?;
-    let mut extractor = Extractor::load(&Runtime::load(&models.library)?, card)?;
-    let mut state = 1u32;
-    let noise: Vec<f32> = (0..16_000)
-        .map(|_| {
-            // xorshift32 (Marsaglia 2003): any sound will do, as long as it is not silence.
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            (state as f32 / u32::MAX as f32 - 0.5) * 0.1
-        })
-        .collect();
-    let embedding = extractor.embed(&noise)?;
-    anyhow::ensure!(
-        embedding.dim() == card.dimension(),
-        "the model gave {} numbers",
-        embedding.dim()
-    );
+    try_out(&Runtime::load(&models.library)?, card)?;
     Ok(())
 }
 
 /// The speaker models of a folder, and the cards in it that cannot be read.
 fn list(folder: &Path, in_use: &ModelId) -> anyhow::Result<(Vec<Listed>, Vec<CardError>)> {
+    let (cards, faults) = cards(folder)?;
+    Ok((cards.iter().map(|card| listed(card, in_use)).collect(), faults))
+}
+
+/// The cards of a folder's speaker models, and what is wrong with those that cannot be read.
+fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     // The speech detector has a card of its own kind.
     folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
-    let (mut models, mut faults) = (Vec::new(), Vec::new());
+    let (mut cards, mut faults) = (Vec::new(), Vec::new());
     for path in folders {
         match Card::read(&path) {
-            Ok(card) => models.push(listed(&card, in_use)),
+            Ok(card) => cards.push(card),
             Err(fault) => faults.push(fault),
         }
     }
-    Ok((models, faults))
+    Ok((cards, faults))
 }
 
 fn listed(card: &Card, in_use: &ModelId) -> Listed {

@@ -1,0 +1,196 @@
+//! Kept recordings as files: sealed one by one, each readable only with the store's audio key and its row.
+//!
+//! The audio key (`audio.key`) stands beside the database like the PINs' pepper, so that a copy of the
+//! database gives no voice away; the salt of each recording stands in the database, so that erasing its row
+//! erases the recording even from copies of its file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::files;
+
+/// What the keys of recordings are made for, so that no other use of the audio key gives the same ones.
+const PURPOSE: &[u8] = b"voxline recording 1";
+
+/// Bytes of every key and salt.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// Why a kept recording cannot be written or read.
+#[derive(Debug, Error)]
+pub enum VaultFault {
+    /// Recordings were sealed with a key that is gone.
+    #[error("the key file of the kept recordings, {}, is missing: put it back from the backup; without it they cannot be read", path.display())]
+    KeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file is another one than the recordings were sealed with.
+    #[error("{} is not the key file this store's recordings were sealed with: put the right one back from the backup", path.display())]
+    KeyReplaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A recording's file is not what was written.
+    #[error("the kept recording {} is damaged: enrol the user again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("{} cannot be read or written ({source}): check its rights and the room on the disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The store's audio key. It is cleared from memory when it is dropped.
+pub(super) struct AudioKey(Zeroizing<[u8; KEY_BYTES]>);
+
+impl AudioKey {
+    /// Reads the key file beside `store`; `None` when there is none.
+    pub fn read(store: &Path) -> Result<Option<Self>, VaultFault> {
+        let path = key_file(store);
+        let bytes = match std::fs::read(&path).map(Zeroizing::new) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(VaultFault::Io { path, source }),
+        };
+        match <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
+            Ok(bytes) => Ok(Some(Self(Zeroizing::new(bytes)))),
+            Err(_) => Err(VaultFault::KeyReplaced { path }),
+        }
+    }
+
+    /// Makes the key file beside `store`. The caller holds the database's write lock, so that two
+    /// processes cannot make two.
+    pub fn make(store: &Path) -> Result<Self, VaultFault> {
+        let path = key_file(store);
+        let fault = |source| VaultFault::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(&mut *bytes).map_err(|cause| fault(io::Error::other(cause)))?;
+        files::write_private(&path, &*bytes).map_err(fault)?;
+        Ok(Self(bytes))
+    }
+
+    /// What tells this key from another without giving it away.
+    pub fn fingerprint(&self) -> [u8; KEY_BYTES] {
+        super::values::sha256(&*self.0)
+    }
+
+    /// The cipher of one recording (ChaCha20-Poly1305, RFC 8439) under a key of its own (HMAC-SHA-256,
+    /// RFC 2104).
+    fn cipher(&self, salt: &[u8]) -> ChaCha20Poly1305 {
+        let mut mac = Hmac::<Sha256>::new(&block(&self.0));
+        mac.update(PURPOSE);
+        mac.update(salt);
+        let key: Zeroizing<[u8; KEY_BYTES]> = Zeroizing::new(mac.finalize().into_bytes().into());
+        ChaCha20Poly1305::new(&Key::from(*key))
+    }
+}
+
+/// A key as HMAC-SHA-256 takes it: filled up with zeros to a block (RFC 2104 section 2).
+fn block(key: &[u8; KEY_BYTES]) -> hmac::digest::Key<Hmac<Sha256>> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..KEY_BYTES].copy_from_slice(key);
+    block
+}
+
+/// Seals `bytes` as the recording of `clip` and puts them on the disk.
+pub(super) fn seal(
+    store: &Path,
+    key: &AudioKey,
+    salt: &[u8; KEY_BYTES],
+    clip: &str,
+    mut bytes: Vec<u8>,
+) -> Result<(), VaultFault> {
+    let path = file_of(store, clip);
+    // The salt is fresh, so this key seals these bytes and never others: one nonce is enough.
+    let sealed = key
+        .cipher(salt)
+        .encrypt_in_place(&Nonce::default(), clip.as_bytes(), &mut bytes);
+    sealed.map_err(|_| VaultFault::Damaged { path: path.clone() })?;
+    let written = files::make_folder(&path).and_then(|()| files::write_private(&path, &bytes));
+    written.map_err(|source| VaultFault::Io { path, source })
+}
+
+/// Reads the recording of `clip` back.
+pub(super) fn open(
+    store: &Path,
+    key: &AudioKey,
+    salt: &[u8],
+    clip: &str,
+) -> Result<Zeroizing<Vec<u8>>, VaultFault> {
+    let path = file_of(store, clip);
+    let read = std::fs::read(&path).map(Zeroizing::new);
+    let mut bytes = read.map_err(|source| VaultFault::Io {
+        path: path.clone(),
+        source,
+    })?;
+    let opened = key
+        .cipher(salt)
+        .decrypt_in_place(&Nonce::default(), clip.as_bytes(), &mut *bytes);
+    opened.map_err(|_| VaultFault::Damaged { path })?;
+    Ok(bytes)
+}
+
+/// Removes the files of these clips. One that stays cannot be read any more, its salt being gone, and is
+/// swept when the store is next opened.
+pub(super) fn remove(store: &Path, clips: &[String]) {
+    for clip in clips {
+        let path = file_of(store, clip);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "the file of an erased recording could not be removed; it is unreadable all the same");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes every file that is the recording of no clip `is_known`: left by a crash between two steps. The
+/// caller holds the database's write lock, under which files come and rows go.
+pub(super) fn sweep(store: &Path, is_known: impl Fn(&str) -> bool) {
+    let Ok(entries) = std::fs::read_dir(folder(store)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let clip = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+        if clip.is_none_or(|clip| !is_known(clip)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether any recording was ever kept here.
+pub(super) fn exists(store: &Path) -> bool {
+    folder(store).is_dir()
+}
+
+const SUFFIX: &str = ".sealed";
+
+fn folder(store: &Path) -> PathBuf {
+    files::folder_of(store).join("recordings")
+}
+
+fn file_of(store: &Path, clip: &str) -> PathBuf {
+    folder(store).join(format!("{clip}{SUFFIX}"))
+}
+
+/// Where the audio key lies.
+pub(super) fn key_file(store: &Path) -> PathBuf {
+    files::folder_of(store).join("audio.key")
+}

@@ -45,7 +45,7 @@ fn config(flags: Vec<(&'static str, String)>) -> Config {
 fn analyst() -> Analyst {
     let found = installed(&config(Vec::new())).expect("models: run `make provision`");
     let card = found
-        .card(&ModelId::new("ge2e"))
+        .card(&ModelId::new("voxline-phone-1"))
         .expect("the speaker model's card");
     let models = found.models(&card).expect("models: run `make provision`");
     let runtime = voxline::onnx::Runtime::load(&found.library).expect("ONNX Runtime: run `make provision`");

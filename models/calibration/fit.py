@@ -2,7 +2,7 @@
 # Needs Python 3.11 or newer and numpy==2.4.6 (any numpy 2 gives the same figures to four digits).
 """Fit a speaker model's calibration: cosine and net speech to log-likelihood ratio.
 
-    fit.py FIT.tsv --model models/ge2e --id ge2e-2026-11-22 --on "what the recordings are"
+    fit.py FIT.tsv --model models/voxline-phone-1 --id voxline-phone-1-2026-11-22 --on "what the recordings are"
 
 FIT.tsv is what `trials --speakers` writes. For each bandwidth, with q = ln(net speech of the call, s),
 
@@ -29,11 +29,12 @@ def read(path):
     """Columns of FIT.tsv as arrays, strangers left out."""
     with open(path, newline="") as file:
         rows = [row for row in csv.reader(file, delimiter="\t") if row[4] != "stranger"]
-    kind, line, model, _, label, cosine, net = map(np.array, zip(*rows))
+    kind, line, model, call, label, cosine, net = map(np.array, zip(*rows))
     return {
         "kind": kind,
         "line": line,
         "model": model,
+        "call": call,
         "target": label == "target",
         "cosine": cosine.astype(float),
         "net": net.astype(float),
@@ -91,6 +92,7 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="the model's folder, with its card.toml")
     parser.add_argument("--id", required=True, help="the calibration's name, reported with every decision")
     parser.add_argument("--on", required=True, help="what it was fitted on, in words")
+    parser.add_argument("--line-on", type=Path, help="fit the line on these speakers alone, a name a line")
     arguments = parser.parse_args()
 
     card = tomllib.loads((arguments.model / "card.toml").read_text())
@@ -99,14 +101,17 @@ def main():
         "# Written by models/calibration/fit.py; models/calibration/README.md says how. Do not edit.",
         f'id = "{arguments.id}"',
         f'model = "{card["id"]}"',
-        f'model_sha256 = "{card["weights"]["sha256"]}"',
+        f'model_sha256 = "{card.get("weights", card["graph"])["sha256"]}"',
         f'fitted_on = "{arguments.on}"',
     ]
     for kind in ("narrow", "wide"):
         here = trials["kind"] == kind
+        lowest, highest = bounds(len(np.unique(trials["model"][here])))
+        if arguments.line_on:
+            unheard = arguments.line_on.read_text().split()
+            here &= np.isin(trials["model"], unheard) & np.isin(trials["call"], unheard)
         cosine, net, target, line = (trials[key][here] for key in ("cosine", "net", "target", "line"))
         beta = logistic(design(cosine, net), target, weights(target, line, net))
-        lowest, highest = bounds(len(np.unique(trials["model"][here])))
         text += [
             "",
             f"[{kind}]",

@@ -36,7 +36,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "ort_lib",
         "ONNX Runtime's shared library (default: found beside the program or in runtime/)",
     ),
-    ("model", "the speaker model of a new store (default ge2e)"),
+    ("model", "the speaker model of a new store (default voxline-phone-1)"),
     ("listen", "address and port to serve on (default 127.0.0.1:8080)"),
     (
         "public_url",
@@ -103,6 +103,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The speaker model that comes with Voxline (models/training).
+pub const DEFAULT_MODEL: &str = "voxline-phone-1";
+
 /// Keys whose values are never shown.
 const SECRETS: &[&str] = &["gallery.qdrant_api_key", "twilio.auth_token"];
 
@@ -165,7 +168,7 @@ impl Config {
             models_dir: read.text("models_dir").map(PathBuf::from),
             ort_lib: read.text("ort_lib").map(PathBuf::from),
             model_named: model.is_some(),
-            model: ModelId::new(model.unwrap_or_else(|| "ge2e".to_owned())),
+            model: ModelId::new(model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
             listen: read.parsed(
                 "listen",
                 "an address with a port, as in 127.0.0.1:8080",

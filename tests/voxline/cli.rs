@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use voxline::config::DEFAULT_MODEL;
 
 const NUMBER: &str = "+12025550102";
 const OTHER_NUMBER: &str = "+12025550101";
@@ -122,18 +123,14 @@ fn fields(document: &Value) -> Vec<&str> {
     names
 }
 
-/// The shipped models by link, with files of `ge2e` to be replaced or taken away.
+/// The shipped models by link, with the speaker model's files to be replaced or taken away.
 fn models_of_its_own(site: &Site) -> PathBuf {
     let (theirs, ours) = (project("models"), site.path().join("models"));
-    std::fs::create_dir_all(ours.join("ge2e/weights")).unwrap();
+    let (from, to) = (theirs.join(DEFAULT_MODEL), ours.join(DEFAULT_MODEL));
+    std::fs::create_dir_all(&to).unwrap();
     symlink(theirs.join("silero_vad"), ours.join("silero_vad")).unwrap();
-    for file in [
-        "card.toml",
-        "ge2e.onnx",
-        "calibration.toml",
-        "weights/pretrained.pt",
-    ] {
-        symlink(theirs.join("ge2e").join(file), ours.join("ge2e").join(file)).unwrap();
+    for file in ["card.toml", "voxline-phone-1.onnx", "calibration.toml"] {
+        symlink(from.join(file), to.join(file)).unwrap();
     }
     ours
 }

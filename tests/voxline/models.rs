@@ -138,7 +138,7 @@ fn a_graph_says_what_was_wrong_with_what_it_was_fed() {
     let wrong = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 39]);
     let feed = [("mel", voxline::onnx::Input::Floats(wrong.view()))];
     let fault = graph.run(&feed, &["embedding"]).unwrap_err();
-    assert!(matches!(&fault, OnnxError::Run { path, .. } if path.ends_with("ge2e.onnx")));
+    assert!(matches!(&fault, OnnxError::Run { path, .. } if path.ends_with("voxline-phone-1.onnx")));
     let right = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 40]);
     let feed = [("mel", voxline::onnx::Input::Floats(right.view()))];
     let fault = graph.run(&feed, &["nothing"]).unwrap_err();

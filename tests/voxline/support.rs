@@ -3,7 +3,7 @@
 use std::f64::consts::{PI, TAU};
 use std::path::PathBuf;
 
-use voxline::config::{Config, Sources};
+use voxline::config::{Config, DEFAULT_MODEL, Sources};
 use voxline::engine::{Analyst, Models};
 use voxline::onnx::Runtime;
 use voxline::switchboard::{Installed, installed};
@@ -56,7 +56,7 @@ pub fn provisioned() -> Installed {
 pub fn models() -> Models {
     let found = provisioned();
     let models = found
-        .card(&ModelId::new("ge2e"))
+        .card(&ModelId::new(DEFAULT_MODEL))
         .and_then(|card| found.models(&card));
     models.unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }
@@ -77,7 +77,7 @@ pub fn analyst() -> Analyst {
     Analyst::load(&runtime(), &models()).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }
 
-/// The speaker model's folder, copied, with every `from` in its card written as `to`.
+/// The folder of `ge2e`, copied, with every `from` in its card written as `to`.
 pub fn altered_model(changes: &[(&str, &str)]) -> (tempfile::TempDir, Card) {
     let folder = tempfile::tempdir().unwrap();
     let source = provisioned().models_dir.join("ge2e");

@@ -11,19 +11,19 @@ const CONSENT: &str = "I agree that Voxline makes a voiceprint from this recordi
 fn decided_site() -> Site {
     let site = Site::with_number();
     let models = models_of_its_own(&site);
-    let card: toml::Table = std::fs::read_to_string(models.join("ge2e/card.toml"))
+    let card: toml::Table = std::fs::read_to_string(models.join("voxline-phone-1/card.toml"))
         .unwrap()
         .parse()
         .unwrap();
-    let sha256 = card["weights"]["sha256"].as_str().unwrap();
+    let sha256 = card["graph"]["sha256"].as_str().unwrap();
     let curve = "scale = 60.0\nscale_per_log = 0.0\noffset = -45.0\noffset_per_log = 0.0\n\
                  net_seconds = [1.0, 10.0]\nllr_bounds = [-9.0, 9.0]\n\
                  target_trials = 1\nnontarget_trials = 1\n";
     let text = format!(
-        "id = \"stand-in\"\nmodel = \"ge2e\"\nmodel_sha256 = \"{sha256}\"\n\
+        "id = \"stand-in\"\nmodel = \"voxline-phone-1\"\nmodel_sha256 = \"{sha256}\"\n\
          fitted_on = \"nothing\"\n[narrow]\n{curve}[wide]\n{curve}"
     );
-    let calibration = models.join("ge2e/calibration.toml");
+    let calibration = models.join("voxline-phone-1/calibration.toml");
     std::fs::remove_file(&calibration).unwrap();
     std::fs::write(calibration, text).unwrap();
     site.file("voxline.toml", b"models_dir = \"models\"\n");
@@ -73,7 +73,7 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     assert!(report["net_speech_seconds"].as_f64().unwrap() > 6.0);
     assert_eq!(
         (&report["user_id"], &report["model"]),
-        (&json!(alice), &json!("ge2e"))
+        (&json!(alice), &json!("voxline-phone-1"))
     );
     assert_eq!(enrol(&site, &walter, "walter").1, 0);
 
@@ -209,7 +209,7 @@ fn embeddings_are_a_line_a_file_and_a_bad_file_spoils_only_its_own() {
     let vector = |line: &Value| -> Vec<f64> { serde_json::from_value(line["embedding"].clone()).unwrap() };
     for (line, file) in [(&lines[0], &first), (&lines[2], &second)] {
         let embedding = vector(line);
-        assert_eq!((&line["file"], &line["model"]), (&json!(file), &json!("ge2e")));
+        assert_eq!((&line["file"], &line["model"]), (&json!(file), &json!("voxline-phone-1")));
         assert_eq!((line["dim"].as_u64(), embedding.len()), (Some(256), 256));
         let norm: f64 = embedding.iter().map(|x| x * x).sum();
         assert!((norm - 1.0).abs() < 1e-5, "{norm}");

@@ -22,11 +22,11 @@ use super::{House, number, open};
 use crate::gallery::laws::Dice;
 use crate::gallery::peer;
 
-/// How many numbers a voiceprint of `ge2e` has.
+/// How many numbers a voiceprint of `voxline-phone-1` has.
 const DIM: usize = 256;
 
 fn model() -> ModelId {
-    ModelId::new("ge2e")
+    ModelId::new("voxline-phone-1")
 }
 
 fn views(kinds: &[Bandwidth]) -> Vec<Voiceprint> {

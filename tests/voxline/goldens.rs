@@ -191,7 +191,10 @@ fn embeddings_of_the_shipped_model_are_pytorchs() {
     let mut extractor = Extractor::load(&runtime(), &models().card).unwrap();
     for golden in clips {
         let endless = sentence().into_iter().cycle();
-        let speech: Vec<f32> = endless.take(golden.samples).map(|sample| sample * golden.gain).collect();
+        let speech: Vec<f32> = endless
+            .take(golden.samples)
+            .map(|sample| sample * golden.gain)
+            .collect();
         let ours = extractor.embed(&speech).unwrap();
         let theirs = Embedding::from_direction(golden.embedding).unwrap();
         let cosine = ours.cosine(&theirs).unwrap().get();

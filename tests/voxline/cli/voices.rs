@@ -209,7 +209,10 @@ fn embeddings_are_a_line_a_file_and_a_bad_file_spoils_only_its_own() {
     let vector = |line: &Value| -> Vec<f64> { serde_json::from_value(line["embedding"].clone()).unwrap() };
     for (line, file) in [(&lines[0], &first), (&lines[2], &second)] {
         let embedding = vector(line);
-        assert_eq!((&line["file"], &line["model"]), (&json!(file), &json!("voxline-phone-1")));
+        assert_eq!(
+            (&line["file"], &line["model"]),
+            (&json!(file), &json!("voxline-phone-1"))
+        );
         assert_eq!((line["dim"].as_u64(), embedding.len()), (Some(256), 256));
         let norm: f64 = embedding.iter().map(|x| x * x).sum();
         assert!((norm - 1.0).abs() < 1e-5, "{norm}");

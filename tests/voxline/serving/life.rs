@@ -27,7 +27,10 @@ async fn a_service_in_order_is_alive_and_ready() {
     let alive = body(service.get("/healthz").send().await.unwrap(), 200).await;
     assert_eq!(alive["alive"], true);
     let ready = body(service.get("/readyz").send().await.unwrap(), 200).await;
-    assert_eq!((&ready["ready"], &ready["model"]), (&json!(true), &json!("voxline-phone-1")));
+    assert_eq!(
+        (&ready["ready"], &ready["model"]),
+        (&json!(true), &json!("voxline-phone-1"))
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Which model for telephone calls: those that are here and those that could be, in one order.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::time::Instant;
 
@@ -84,8 +85,8 @@ pub struct Recommendation {
 
 /// The order, in words.
 const ORDERED_BY: &str = "trained on telephone speech before not; then by published EER on VoxCeleb1-O, models \
-                          without one last. Published figures are of wide-band interviews and say little about \
-                          calls";
+                          without one last, by what was measured here. Published figures are of wide-band \
+                          interviews and say little about calls";
 
 /// Puts what is installed and what could be pulled in order for telephone calls. With a runtime, the speed
 /// of what is installed is measured.
@@ -102,7 +103,7 @@ pub fn recommend(catalogue: &Catalogue, installed: &[Card], runtime: Option<&Run
         .iter()
         .filter(|entry| !installed.iter().any(|card| card.sha256() == entry.file.sha256));
     let mut choices: Vec<Choice> = here.chain(elsewhere.map(of_entry)).collect();
-    choices.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then_with(|| a.id.cmp(&b.id)));
+    choices.sort_by(by_merit);
     let ready = |choice: &&Choice| choice.installed && choice.calibrated;
     Recommendation {
         best: choices.first().map(|choice| choice.id.clone()),
@@ -112,11 +113,28 @@ pub fn recommend(catalogue: &Catalogue, installed: &[Card], runtime: Option<&Run
     }
 }
 
+/// The better one first.
+fn by_merit(a: &Choice, b: &Choice) -> Ordering {
+    let measured = || mean_measured(a).total_cmp(&mean_measured(b));
+    let named = || a.id.cmp(&b.id);
+    rank(a).total_cmp(&rank(b)).then_with(measured).then_with(named)
+}
+
 /// Lower is better: percent of published EER, and a hundred more for a model that has never met a telephone.
 fn rank(choice: &Choice) -> f64 {
     let figures = choice.published.iter().filter(|figure| figure.set == COMPARED_BY);
     let published = figures.map(|figure| figure.eer_percent).reduce(f64::min);
     published.unwrap_or(99.0) + if choice.telephone.is_some() { 0.0 } else { 100.0 }
+}
+
+/// The mean EER that this project measured; nothing measured is the worst.
+fn mean_measured(choice: &Choice) -> f64 {
+    let total: f64 = choice.measured.iter().map(|figure| figure.eer_percent).sum();
+    if choice.measured.is_empty() {
+        f64::INFINITY
+    } else {
+        total / choice.measured.len() as f64
+    }
 }
 
 fn of_entry(entry: &Entry) -> Choice {
@@ -185,5 +203,30 @@ mod tests {
         assert_eq!(order.best_ready, None, "nothing is installed");
         let figures: Vec<f64> = order.choices.iter().map(rank).collect();
         assert!(figures.is_sorted(), "{figures:?}");
+    }
+
+    #[test]
+    fn of_models_without_published_figures_the_one_that_measured_better_comes_first() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let choice = |id: &str, measured: &[f64]| Choice {
+            id: ModelId::new(id),
+            published: Vec::new(),
+            measured: measured
+                .iter()
+                .map(|eer| Measured {
+                    protocol: "dev".to_owned(),
+                    eer_percent: *eer,
+                    note: String::new(),
+                })
+                .collect(),
+            ..of_entry(&catalogue.entries()[0])
+        };
+        let mut choices = [
+            choice("a", &[]),
+            choice("b", &[4.3, 4.3]),
+            choice("c", &[2.9, 2.9]),
+        ];
+        choices.sort_by(by_merit);
+        assert_eq!(choices.map(|choice| choice.id.to_string()), ["c", "b", "a"]);
     }
 }

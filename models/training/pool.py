@@ -127,8 +127,11 @@ def finished(voice, copies, noises, random):
     yield [(samples * 32_767).astype("<i2") for samples in said]
 
 
+NOISES = []  # of a worker process
+
+
 def worker(noises):
-    globals().update(NOISES=noises)
+    NOISES.extend(noises)
 
 
 def task(job):

@@ -2,7 +2,7 @@
 //!
 //! The [catalogue](Catalogue) names public speaker models, each pinned to exactly one file by SHA-256; [`pull`]
 //! fetches one, [`add`] takes a file that is already here, and both install a model only when its bytes
-//! are the expected ones, a card could be written for it and it has run once. [`recommend`] puts what is
+//! are the expected ones, a card could be written for it and it has run once. [`recommend()`] puts what is
 //! installed and what could be into one order for telephone calls.
 //!
 //! Architecture invariants: nothing here is part of serving (the service fetches nothing); bytes whose

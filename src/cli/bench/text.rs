@@ -45,6 +45,14 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String
         "{} of the tests gave no voiceprint; they count as errors",
         percent(metrics.failure_to_acquire)
     );
+    if metrics.calibration.is_some() {
+        // Ratios end at what their calibration supports: where the two differ much, it cuts off too early.
+        let _ = writeln!(
+            said,
+            "by the cosines alone: EER {}",
+            percent(details.cosine_figures.eer)
+        );
+    }
     if metrics.by_condition.len() > 1 {
         conditions_text(&mut said, metrics);
     }

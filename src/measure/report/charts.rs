@@ -43,6 +43,31 @@ fn probit(share: f64) -> f64 {
     std::f64::consts::SQRT_2 * inverse.copysign(x)
 }
 
+/// The points of a curve with more between those that lie far apart: what is straight between two thresholds
+/// is curved on normal-deviate axes.
+fn dense(points: &[Rates]) -> Vec<Rates> {
+    let mut dense: Vec<Rates> = points.first().copied().into_iter().collect();
+    for pair in points.windows(2) {
+        let (misses, alarms) = (
+            pair[1].miss - pair[0].miss,
+            pair[1].false_alarm - pair[0].false_alarm,
+        );
+        let steps = if misses.abs().min(alarms.abs()) > 0.001 {
+            60
+        } else {
+            1
+        };
+        dense.extend((1..=steps).map(|step| {
+            let share = f64::from(step) / f64::from(steps);
+            Rates {
+                miss: pair[0].miss + share * misses,
+                false_alarm: pair[0].false_alarm + share * alarms,
+            }
+        }));
+    }
+    dense
+}
+
 /// The rates that a detection-error chart has lines for.
 const RATES: [f64; 10] = [0.000_1, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
 
@@ -63,7 +88,7 @@ pub(super) fn detection_errors(outcome: &Outcome) -> String {
                 Text::new(
                     format!("{}", rate * 100.0),
                     place,
-                    ("sans-serif", 12).into_font().color(&GREY),
+                    ("sans-serif", 13).into_font().color(&GREY),
                 )
             };
             plot.draw_series([
@@ -97,9 +122,9 @@ pub(super) fn detection_errors(outcome: &Outcome) -> String {
             [(edges.start, edges.start), (edges.end, edges.end)],
             GREY,
         ))?;
-        plot.draw_series(LineSeries::new(curves.hull.iter().map(inside), RED))?;
+        plot.draw_series(LineSeries::new(dense(&curves.hull).iter().map(inside), RED))?;
         plot.draw_series(LineSeries::new(
-            curves.roc.iter().map(inside),
+            dense(&curves.roc).iter().map(inside),
             BLUE.stroke_width(2),
         ))?;
         Ok(())
@@ -143,6 +168,8 @@ pub(super) fn spread(outcome: &Outcome) -> String {
             .bold_line_style(PALE)
             .x_desc("score")
             .y_desc("share of the kind")
+            .label_style(("sans-serif", 14))
+            .axis_desc_style(("sans-serif", 14))
             .draw()?;
         for (name, bins, colour) in kinds {
             if bins.iter().all(|count| *count == 0) {
@@ -157,6 +184,7 @@ pub(super) fn spread(outcome: &Outcome) -> String {
                 .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
         }
         plot.configure_series_labels()
+            .label_font(("sans-serif", 14))
             .background_style(WHITE)
             .border_style(PALE)
             .draw()?;
@@ -177,12 +205,15 @@ pub(super) fn spread(outcome: &Outcome) -> String {
     )
 }
 
+/// A line: its name, points and colour.
+type Series<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
+
 /// A chart of lines with its table.
 fn lines(
     title: (&str, &str),
     axes: [&str; 2],
     ranges: [std::ops::Range<f64>; 2],
-    series: &[(&str, Vec<(f64, f64)>, RGBColor)],
+    series: &[Series<'_>],
 ) -> String {
     let [x, y] = ranges;
     let svg = chart(|area| {
@@ -196,6 +227,8 @@ fn lines(
             .bold_line_style(PALE)
             .x_desc(axes[0])
             .y_desc(axes[1])
+            .label_style(("sans-serif", 14))
+            .axis_desc_style(("sans-serif", 14))
             .draw()?;
         for (name, points, colour) in series {
             let colour = *colour;
@@ -207,6 +240,7 @@ fn lines(
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour));
         }
         plot.configure_series_labels()
+            .label_font(("sans-serif", 14))
             .background_style(WHITE)
             .border_style(PALE)
             .draw()?;

@@ -27,6 +27,11 @@ pub(super) fn overview(outcome: &Outcome) -> String {
             between(intervals.map(|found| found.min_dcf), plain),
         ],
         vec![
+            "equal error rate of the cosines".to_owned(),
+            percent(details.cosine_figures.eer),
+            "-".to_owned(),
+        ],
+        vec![
             "detection cost of the ratios".to_owned(),
             number(metrics.act_dcf),
             "-".to_owned(),

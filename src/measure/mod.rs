@@ -2,7 +2,7 @@
 //!
 //! The figures are pure arithmetic over scores. [`Trials`] holds the scores of a verification test in
 //! order, [`Hull`] the convex hull of its error rates, [`Figures`] everything that is said of them;
-//! [`bootstrap`] says how sure that is, [`OpenSet`] does the same for searches of rosters, [`Wait`] for
+//! [`bootstrap()`] says how sure that is, [`OpenSet`] does the same for searches of rosters, [`Wait`] for
 //! calls that are decided as they go.
 //!
 //! Architecture invariants: a score that is NaN never enters a figure; a trial that could not be scored is

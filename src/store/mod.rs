@@ -23,6 +23,7 @@ mod consents;
 mod enrolments;
 mod erase;
 mod error;
+mod facts;
 mod files;
 mod keys;
 mod models;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::StoreError;
+use super::facts::{read_text_fact, write_fact};
 use super::open::{Conn, Store};
 use super::values::read;
 use crate::units::{DialedNumber, PrintId, UserId};
@@ -54,12 +55,12 @@ impl Store {
     pub async fn pin_model(&self, model: &ModelId, sha256: &str) -> Result<(), StoreError> {
         let fact = format!("{WEIGHTS}{model}");
         let mut tx = self.read().await?;
-        if read_fact(&mut tx, &fact).await?.as_deref() == Some(sha256) {
+        if read_text_fact(&mut tx, &fact).await?.as_deref() == Some(sha256) {
             return Ok(());
         }
         drop(tx);
         let mut tx = self.write().await?;
-        let known = read_fact(&mut tx, &fact).await?;
+        let known = read_text_fact(&mut tx, &fact).await?;
         let (prints,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM prints WHERE model = $1")
             .bind(model.as_str())
             .fetch_one(&mut *tx)
@@ -67,7 +68,7 @@ impl Store {
         if known.is_some_and(|known| known != sha256) && prints > 0 {
             return Err(StoreError::OtherWeights { model: model.clone() });
         }
-        write_fact(&mut tx, &fact, sha256).await?;
+        write_fact(&mut tx, &fact, sha256.as_bytes()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -81,7 +82,7 @@ impl Store {
         let mut tx = self.write().await?;
         let model = active(&mut tx).await?;
         if let Some(model) = &model {
-            write_fact(&mut tx, ACTIVE, model.as_str()).await?;
+            write_fact(&mut tx, ACTIVE, model.as_str().as_bytes()).await?;
         }
         tx.commit().await?;
         Ok(model)
@@ -163,7 +164,7 @@ impl Store {
         if unheard.iter().any(|clip| !settled.contains(&clip.clip)) {
             return Ok(false);
         }
-        write_fact(&mut tx, ACTIVE, model.as_str()).await?;
+        write_fact(&mut tx, ACTIVE, model.as_str().as_bytes()).await?;
         sqlx::query("UPDATE numbers SET roster_version = roster_version + 1")
             .execute(&mut *tx)
             .await?;
@@ -178,7 +179,7 @@ pub(super) async fn refuse_old_model<'a>(
     conn: &mut Conn,
     clips: impl IntoIterator<Item = &'a [Voiceprint]>,
 ) -> Result<(), StoreError> {
-    let Some(active) = read_fact(conn, ACTIVE).await?.map(ModelId::new) else {
+    let Some(active) = read_text_fact(conn, ACTIVE).await?.map(ModelId::new) else {
         return Ok(());
     };
     let by_it = |prints: &[Voiceprint]| prints.iter().any(|print| print.model == active);
@@ -214,7 +215,7 @@ pub(super) async fn insert_prints(
 }
 
 async fn active(conn: &mut Conn) -> Result<Option<ModelId>, StoreError> {
-    if let Some(model) = read_fact(conn, ACTIVE).await? {
+    if let Some(model) = read_text_fact(conn, ACTIVE).await? {
         return Ok(Some(ModelId::new(model)));
     }
     let row: Option<(String,)> = sqlx::query_as("SELECT model FROM prints ORDER BY id DESC LIMIT 1")
@@ -237,25 +238,4 @@ async fn unheard(conn: &mut Conn, model: &ModelId) -> Result<Vec<UnheardClip>, S
             Ok(UnheardClip { clip, user, kept })
         })
         .collect()
-}
-
-async fn read_fact(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT value FROM facts WHERE name = $1")
-        .bind(name)
-        .fetch_optional(conn)
-        .await?;
-    let text = row.map(|(value,)| String::from_utf8(value)).transpose();
-    text.map_err(|_| StoreError::Unreadable { what: "fact" })
-}
-
-async fn write_fact(conn: &mut Conn, name: &str, value: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO facts (name, value) VALUES ($1, $2) \
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    )
-    .bind(name)
-    .bind(value.as_bytes())
-    .execute(conn)
-    .await?;
-    Ok(())
 }

@@ -11,6 +11,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use super::facts::{read_fact, write_fact};
 use super::files;
 use super::open::{Conn, Store};
 use super::pin::Pepper;
@@ -53,7 +54,7 @@ impl Store {
         let mut tx = self.write().await?;
         let file = self.pepper_file();
         let pins = count_pins(&mut tx).await?;
-        let known = fingerprint(&mut tx).await?;
+        let known = read_fact(&mut tx, FACT).await?;
         let pepper = match read_file(file.clone()).await? {
             Some(pepper) => pepper,
             None if pins > 0 => return Err(PepperFault::Missing { path: file }.into()),
@@ -64,14 +65,7 @@ impl Store {
             return Err(PepperFault::Replaced { path: file }.into());
         }
         if known.as_deref() != Some(&found[..]) {
-            sqlx::query(
-                "INSERT INTO facts (name, value) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            )
-            .bind(FACT)
-            .bind(&found[..])
-            .execute(&mut *tx)
-            .await?;
+            write_fact(&mut tx, FACT, &found).await?;
         }
         tx.commit().await?;
         Ok(pepper)
@@ -83,7 +77,7 @@ impl Store {
         if count_pins(&mut tx).await? == 0 {
             return Ok(None);
         }
-        let known = fingerprint(&mut tx).await?;
+        let known = read_fact(&mut tx, FACT).await?;
         let path = self.pepper_file();
         match read_file(path.clone()).await? {
             None => Err(PepperFault::Missing { path }.into()),
@@ -107,14 +101,6 @@ async fn count_pins(conn: &mut Conn) -> Result<i64, StoreError> {
         .fetch_one(conn)
         .await?;
     Ok(count)
-}
-
-async fn fingerprint(conn: &mut Conn) -> Result<Option<Vec<u8>>, StoreError> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT value FROM facts WHERE name = $1")
-        .bind(FACT)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(|(value,)| value))
 }
 
 async fn read_file(path: PathBuf) -> Result<Option<Pepper>, StoreError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use super::facts::{read_fact, write_fact};
 use super::open::{Conn, Store};
 use super::vault::{self, AudioKey, KEY_BYTES, VaultFault};
 
@@ -34,7 +35,7 @@ impl Store {
         let Some((salt, channel)) = row else {
             return Ok(None);
         };
-        let known = fingerprint(&mut tx).await?;
+        let known = read_fact(&mut tx, FACT).await?;
         drop(tx);
         let clip = clip.to_owned();
         let bytes = self
@@ -57,7 +58,7 @@ impl Store {
         clip: &str,
         recording: Recording,
     ) -> Result<(), StoreError> {
-        let known = fingerprint(conn).await?;
+        let known = read_fact(conn, FACT).await?;
         let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM recordings")
             .fetch_one(&mut *conn)
             .await?;
@@ -76,14 +77,7 @@ impl Store {
                 Ok(key.fingerprint())
             })
             .await?;
-        sqlx::query(
-            "INSERT INTO facts (name, value) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(FACT)
-        .bind(&found[..])
-        .execute(&mut *conn)
-        .await?;
+        write_fact(conn, FACT, &found).await?;
         sqlx::query("INSERT INTO recordings (clip_id, user_id, salt, channel) VALUES ($1, $2, $3, $4)")
             .bind(clip)
             .bind(user)
@@ -142,12 +136,4 @@ fn needed(store: &Path, known: Option<&[u8]>) -> Result<AudioKey, VaultFault> {
         return Err(VaultFault::KeyReplaced { path });
     }
     Ok(key)
-}
-
-async fn fingerprint(conn: &mut Conn) -> Result<Option<Vec<u8>>, StoreError> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT value FROM facts WHERE name = $1")
-        .bind(FACT)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(|(value,)| value))
 }

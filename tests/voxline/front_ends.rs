@@ -312,16 +312,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Energy grows with the square of the level, so the logarithm moves by a constant, and the mean takes
-    /// even that away.
+    /// even that away. Powers of two scale every step without rounding: with any other gain a band that
+    /// happens to be nearly empty carries the rounding of the loud ones, and no tolerance is the right one.
     #[test]
-    fn a_louder_signal_is_the_same_features_moved_by_a_constant(gain in 0.1f32..1.5, seed in 0u64..1_000) {
+    fn a_louder_signal_is_the_same_features_moved_by_a_constant(
+        gain in prop::sample::select(vec![0.125f32, 0.25, 0.5, 2.0]),
+        seed in 0u64..1_000,
+    ) {
         let samples = Dice::new(seed).noise(-26.0, 8_000);
         let louder: Vec<f32> = samples.iter().map(|sample| sample * gain).collect();
         let (before, after) = (kaldi(WESPEAKER, &samples), kaldi(WESPEAKER, &louder));
         let moved: Vec<f32> = before.iter().map(|value| value + 2.0 * gain.ln()).collect();
-        prop_assert!(apart(&after, &moved) < 2e-3);
-        prop_assert!(apart(&kaldi(SHERPA, &samples), &kaldi(SHERPA, &louder)) < 2e-3);
-        prop_assert!(apart(&speechbrain(SPEECHBRAIN, &samples), &speechbrain(SPEECHBRAIN, &louder)) < 2e-2);
+        prop_assert!(apart(&after, &moved) < 2e-5);
+        prop_assert!(apart(&kaldi(SHERPA, &samples), &kaldi(SHERPA, &louder)) < 2e-5);
+        prop_assert!(apart(&speechbrain(SPEECHBRAIN, &samples), &speechbrain(SPEECHBRAIN, &louder)) < 2e-5);
     }
 
     /// However short, silent or odd the input: frames as promised, every value finite.

@@ -68,7 +68,8 @@ train: provision-ge2e
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r models/training/requirements.txt
 	.venv-train/bin/python models/training/train.py $(SHARED) --out train-out --resume
-	.venv-train/bin/python models/training/export.py train-out/student.pt --out train-out/voxline-phone-1.onnx
+	.venv-train/bin/python models/training/backend.py $(SHARED) train-out/student.pt --out train-out/backend.npz
+	.venv-train/bin/python models/training/export.py train-out/student.pt --backend train-out/backend.npz --out train-out/voxline-phone-1.onnx
 
 lint: provision
 	$(CARGO) fmt --check

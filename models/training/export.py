@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Write a trained student as an ONNX graph: the operators of `ge2e.Student`, one by one.
 
-    export.py FOLDER/student.pt --out models/voxline-phone-1/voxline-phone-1.onnx [--golden FILE] [--blend 0.75]
+    export.py FOLDER/student.pt --backend FOLDER/backend.npz --out models/voxline-phone-1/voxline-phone-1.onnx
+        [--golden FILE] [--blend 0.75]
 
 The graph is checked against PyTorch on random input before it is kept. `--golden` writes PyTorch's embeddings of
 tests/data/golden/speech.wav, which the Rust ones are tested against. `--blend` is how far GE2E's own layers go from
@@ -46,7 +47,7 @@ class Drawing:
         return output
 
 
-def draw(student):
+def draw(student, backend):
     weights = {name: value.detach().numpy().astype(np.float32) for name, value in student.state_dict().items()}
     d = Drawing()
     f32 = lambda value: np.array(value, dtype=np.float32)
@@ -94,7 +95,11 @@ def draw(student):
     linear.append(d.constant("linear.bias", weights["ge2e.linear.bias"]))
     d.node("Gemm", ["last_hidden", *linear], "direction")
     d.node("Relu", ["direction"], "positive")
-    d.node("LpNormalization", ["positive"], "embedding", axis=1, p=2)
+    d.node("LpNormalization", ["positive"], "said", axis=1, p=2)
+
+    # The back end: not of unit length, so that the mean over windows is the same before it and after it.
+    d.node("Sub", ["said", d.constant("middle", backend["middle"])], "centred")
+    d.node("MatMul", ["centred", d.constant("turn", backend["turn"])], "embedding")
 
     mel = helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["batch", "frames", 40])
     embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", HIDDEN])
@@ -117,8 +122,13 @@ def blended(trained, share):
     return student.eval()
 
 
+def through(backend, said):
+    """What the graph's last two operators do."""
+    return (said - torch.from_numpy(backend["middle"])) @ torch.from_numpy(backend["turn"])
+
+
 @torch.no_grad()
-def golden(student):
+def golden(student, backend):
     """PyTorch's embeddings of clips of speech.wav; sample i of a clip is gain * audio[i mod its length]."""
     speech, found = load(SPEECH), []
     for seconds, gain in ((1.0, 1.0), (3.0, 1.0), (3.0, 0.01), (8.0, 1.0)):
@@ -127,7 +137,8 @@ def golden(student):
         raised = torch.from_numpy(clip * np.float32(max(1.0, level)))
         frames = mel(torch.nn.functional.pad(raised, (0, max(0, 160 * 160 - len(raised))))[None])[0]
         starts = windows(len(clip) // 160 + 1, 160, 160)
-        mean = student(torch.stack([frames[start : start + 160] for start in starts])).mean(dim=0)
+        said = student(torch.stack([frames[start : start + 160] for start in starts]))
+        mean = through(backend, said).mean(dim=0)
         embedding = torch.nn.functional.normalize(mean, dim=0)
         found.append(
             {
@@ -142,23 +153,25 @@ def golden(student):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("student", type=Path)
+    parser.add_argument("--backend", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--golden", type=Path)
     parser.add_argument("--blend", type=float, default=BLEND)
     args = parser.parse_args()
     student = blended(torch.load(args.student, weights_only=True), args.blend)
-    raw = draw(student).SerializeToString()
+    backend = dict(np.load(args.backend))
+    raw = draw(student, backend).SerializeToString()
     session = onnxruntime.InferenceSession(raw)
     for frames in (20, 160, 333):
         mel = torch.rand(3, frames, 40) ** 4 * 1e-2
         with torch.no_grad():
-            wanted = student(mel).numpy()
+            wanted = through(backend, student(mel)).numpy()
         said = session.run(None, {"mel": mel.numpy()})[0]
         if not np.allclose(said, wanted, atol=2e-5):
             raise SystemExit(f"the graph differs from PyTorch by {abs(said - wanted).max()} at {frames} frames")
     args.out.write_bytes(raw)
     if args.golden:
-        args.golden.write_text(json.dumps(golden(student)) + "\n")
+        args.golden.write_text(json.dumps(golden(student, backend)) + "\n")
     print(f"{args.out}: {len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()}")
 
 

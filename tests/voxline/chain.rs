@@ -229,7 +229,7 @@ fn copies_of_one_thing_count_once_and_different_things_add_up() {
         ..claim(Tier::T3, user)
     };
     let posterior = |claims: &[Claim]| said(&roster, claims, None).line_owner.posterior.unwrap();
-    let one = posterior(&[weak.clone()]);
+    let one = posterior(std::slice::from_ref(&weak));
     assert_eq!(posterior(&[weak.clone(), twin, passport]), one);
     assert!(posterior(&[weak, claim(Tier::T2, user)]) > one);
 }

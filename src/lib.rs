@@ -52,6 +52,8 @@ pub mod measure;
 pub mod config;
 pub mod switchboard;
 
+pub mod carriers;
+
 pub mod reply;
 
 pub mod cli;

@@ -8,19 +8,22 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::carriers::CarrierSettings;
+use crate::carriers::token::CallTokens;
 use crate::switchboard::Switchboard;
 use crate::units::CallId;
 
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
 use super::telemetry;
-use super::twilio_signature::TwilioCheck;
 
 /// The service as its handlers see it.
 pub struct Desk {
     pub(super) board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
-    pub(super) twilio: Option<TwilioCheck>,
+    pub(super) carriers: CarrierSettings,
+    /// What carriers' streams bring that were told to come.
+    pub(super) tokens: CallTokens,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -35,8 +38,8 @@ pub struct Desk {
 pub struct DeskSettings {
     /// Whether nobody needs a key. For one's own machine alone.
     pub insecure_dev: bool,
-    /// How Twilio's streams are known to be Twilio's.
-    pub twilio: Option<TwilioCheck>,
+    /// How carriers are dealt with.
+    pub carriers: CarrierSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -50,7 +53,8 @@ impl Desk {
         Ok(Arc::new(Self {
             board,
             insecure_dev: settings.insecure_dev,
-            twilio: settings.twilio,
+            tokens: CallTokens::new(settings.carriers.token_lifetime),
+            carriers: settings.carriers,
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),

@@ -32,7 +32,6 @@ mod reading;
 mod router;
 mod serve;
 mod telemetry;
-mod twilio_signature;
 mod users;
 mod wire;
 
@@ -41,4 +40,3 @@ pub use document::openapi;
 pub use problem::ProblemDocument;
 pub use router::router;
 pub use serve::{ServeError, ServeSettings, Timeouts, serve};
-pub use twilio_signature::TwilioCheck;

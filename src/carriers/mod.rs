@@ -1,0 +1,59 @@
+//! What each carrier sends, and what it is answered.
+
+pub mod form;
+pub mod forward;
+mod settings;
+pub mod signature;
+pub mod stream;
+pub mod token;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
+
+/// The carriers whose webhooks and streams are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Carrier {
+    /// Twilio Programmable Voice.
+    Twilio,
+    /// Telnyx Call Control and TeXML.
+    Telnyx,
+    /// Vonage Voice API.
+    Vonage,
+    /// Bandwidth Programmable Voice.
+    Bandwidth,
+    /// Plivo Voice.
+    Plivo,
+}
+
+impl Carrier {
+    /// Every carrier.
+    pub const ALL: [Self; 5] = [
+        Self::Twilio,
+        Self::Telnyx,
+        Self::Vonage,
+        Self::Bandwidth,
+        Self::Plivo,
+    ];
+
+    /// The carrier in an address, in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Telnyx => "telnyx",
+            Self::Vonage => "vonage",
+            Self::Bandwidth => "bandwidth",
+            Self::Plivo => "plivo",
+        }
+    }
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -15,10 +15,6 @@ use crate::units::{CallId, DialedNumber, PhoneNumber};
 /// RFC 3261 section 25.1: what may stand in a header of a SIP address as it is. All else is escaped.
 const HEADER_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// The least hexadecimal digits of a signature: half of it (RFC 2104 section 5), for carriers whose header
-/// values are short.
-pub const SHORTEST_SIGNATURE: usize = 32;
-
 /// Where calls are handed on to.
 #[derive(Debug, Clone)]
 pub struct Forward {
@@ -77,27 +73,26 @@ impl Forward {
         address
     }
 
-    /// The headers as Plivo takes them: names and values of letters and digits, at most 48 of them, before
-    /// which it puts `X-PH-`.
+    /// The headers as Plivo takes them: names with one capital, values of letters and digits, at most 120 of
+    /// them; Plivo puts `X-PH-` before the names.
     pub fn plivo_headers(&self, leg: &Leg) -> Vec<(&'static str, String)> {
         let plain = |text: &str| {
             text.chars()
                 .filter(char::is_ascii_alphanumeric)
-                .take(48)
+                .take(120)
                 .collect::<String>()
         };
         let forwarded = leg.forwarded.map_or("", PhoneNumber::as_e164);
         let call = plain(leg.call.as_str());
         let mut headers = Vec::new();
         if !forwarded.is_empty() {
-            headers.push(("ForwardedFrom", plain(forwarded)));
+            headers.push(("Forwardedfrom", plain(forwarded)));
         }
-        headers.push(("FwdCall", call.clone()));
+        headers.push(("Fwdcall", call.clone()));
         if let Some(secret) = &self.secret {
-            let mut signature = sign(secret, forwarded, leg.dialed, &call, leg.now);
-            signature.truncate(SHORTEST_SIGNATURE);
-            headers.push(("FwdTime", leg.now.to_string()));
-            headers.push(("FwdSig", signature));
+            let signature = sign(secret, forwarded, leg.dialed, &call, leg.now);
+            headers.push(("Fwdtime", leg.now.to_string()));
+            headers.push(("Fwdsig", signature));
         }
         headers
     }
@@ -112,8 +107,7 @@ pub fn sign(secret: &SecretString, forwarded: &str, dialed: &DialedNumber, call:
         .unwrap_or_default()
 }
 
-/// Whether `signature`, whole or cut to at least [`SHORTEST_SIGNATURE`] digits, is ours of these values.
-/// Whether `time` is recent is for whoever asks.
+/// Whether `signature` is ours of these values. Whether `time` is recent is for whoever asks.
 pub fn verify(
     secret: &SecretString,
     forwarded: &str,
@@ -124,10 +118,7 @@ pub fn verify(
 ) -> bool {
     let expected = sign(secret, forwarded, dialed, call, time);
     let claimed = signature.trim().to_ascii_lowercase();
-    (SHORTEST_SIGNATURE..=expected.len()).contains(&claimed.len())
-        && expected
-            .get(..claimed.len())
-            .is_some_and(|start| super::signature::same(start.as_bytes(), claimed.as_bytes()))
+    super::signature::same(expected.as_bytes(), claimed.as_bytes())
 }
 
 #[cfg(test)]
@@ -189,10 +180,10 @@ mod tests {
                 .1
                 .as_str()
         };
-        assert_eq!(value("ForwardedFrom"), "12025550103");
-        assert_eq!(value("FwdCall"), "a1b");
+        assert_eq!(value("Forwardedfrom"), "12025550103");
+        assert_eq!(value("Fwdcall"), "a1b");
         assert!(headers.iter().all(|(name, value)| {
-            value.len() <= 48
+            value.len() <= 120
                 && (name.to_string() + value)
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric())
@@ -204,23 +195,23 @@ mod tests {
             &dialed,
             "a1b",
             1_760_000_000,
-            value("FwdSig"),
+            value("Fwdsig"),
         );
         assert!(holds);
     }
 
     #[test]
-    fn a_signature_holds_whole_or_halved_and_for_nothing_else() {
+    fn a_signature_holds_in_either_case_and_for_nothing_else() {
         let dialed: DialedNumber = "+12025550102".parse().unwrap();
         let holds = |forwarded: &str, time: i64, signature: &str| {
             verify(&SECRET.into(), forwarded, &dialed, "CA1", time, signature)
         };
         assert!(holds("+12025550103", 1_760_000_000, SIGNATURE));
-        assert!(holds("+12025550103", 1_760_000_000, &SIGNATURE[..32]));
-        assert!(!holds("+12025550103", 1_760_000_000, &SIGNATURE[..31]));
+        assert!(holds("+12025550103", 1_760_000_000, &SIGNATURE.to_uppercase()));
+        assert!(!holds("+12025550103", 1_760_000_000, &SIGNATURE[..32]));
         assert!(!holds("+12025550104", 1_760_000_000, SIGNATURE));
         assert!(!holds("+12025550103", 1_760_000_001, SIGNATURE));
         assert!(!holds("+12025550103", 1_760_000_000, ""));
-        assert!(!holds("+12025550103", 1_760_000_000, &"é".repeat(20)));
+        assert!(!holds("+12025550103", 1_760_000_000, &"é".repeat(32)));
     }
 }

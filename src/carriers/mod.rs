@@ -1,11 +1,14 @@
 //! What each carrier sends, and what it is answered.
 
+pub mod answer;
+pub mod command;
 pub mod form;
 pub mod forward;
 mod settings;
 pub mod signature;
 pub mod stream;
 pub mod token;
+pub mod webhook;
 
 use std::fmt;
 

@@ -14,9 +14,8 @@ use crate::config::{ByteOrder, Config};
 pub struct CarrierSettings {
     /// What their requests are known by.
     pub proofs: Proofs,
-    /// Where calls are handed on to; `None` when they are not ours to hand on, and webhooks are answered
-    /// with the fork alone.
-    pub forward: Option<Forward>,
+    /// Where calls are handed on to.
+    pub forward: Forward,
     /// How long an answer to a ringing call may take.
     pub budget: Duration,
     /// How long a call token waits for its stream.
@@ -71,11 +70,11 @@ impl From<&Config> for CarrierSettings {
                     .map(|(name, password)| BasicLogin::new(name, password)),
                 plivo: carriers.plivo_auth_token.clone(),
             },
-            forward: carriers.forward_to.clone().map(|address| Forward {
-                address,
+            forward: Forward {
+                address: carriers.forward_to.clone(),
                 login: carriers.sip_login.clone(),
                 secret: carriers.forward_secret.clone(),
-            }),
+            },
             budget: carriers.answer,
             token_lifetime: carriers.token,
             telnyx_l16: carriers.telnyx_l16,
@@ -94,7 +93,11 @@ impl Default for CarrierSettings {
     fn default() -> Self {
         Self {
             proofs: Proofs::default(),
-            forward: None,
+            forward: Forward {
+                address: "sip:{number}@sip.vapi.ai".to_owned(),
+                login: None,
+                secret: None,
+            },
             budget: Duration::from_millis(2_500),
             token_lifetime: Duration::from_secs(120),
             telnyx_l16: ByteOrder::Auto,

@@ -12,7 +12,7 @@ use super::sources::Reader;
 pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "carriers.forward_to",
-        "SIP address that calls are handed on to, as in sip:{number}@sip.vapi.ai (default: not handed on)",
+        "SIP address that calls are handed on to (default sip:{number}@sip.vapi.ai)",
     ),
     ("carriers.sip_user", "the name that address asks for"),
     ("carriers.sip_password", "the password that address asks for"),
@@ -101,7 +101,7 @@ pub enum ByteOrder {
 #[derive(Debug, Clone)]
 pub struct CarrierConfig {
     /// A SIP address in which `{number}` stands for the dialed number.
-    pub forward_to: Option<String>,
+    pub forward_to: String,
     /// The name and password it asks for.
     pub sip_login: Option<(String, SecretString)>,
     /// The key of `X-Fwd-Sig`.
@@ -212,8 +212,11 @@ fn login(read: &mut Reader, name: &'static str, password: &'static str) -> Optio
 }
 
 /// A SIP address of a user at a host, without headers or anything else that could not stand in one.
-fn sip_address(read: &mut Reader) -> Option<String> {
-    let text = read.text("carriers.forward_to")?;
+fn sip_address(read: &mut Reader) -> String {
+    let usual = "sip:{number}@sip.vapi.ai".to_owned();
+    let Some(text) = read.text("carriers.forward_to") else {
+        return usual;
+    };
     let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "+-_.:;=@{}".contains(sign);
     let fits = rest.is_some_and(|rest| {
@@ -221,11 +224,11 @@ fn sip_address(read: &mut Reader) -> Option<String> {
         parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && rest.chars().all(plain)
     });
     if fits {
-        return Some(text);
+        return text;
     }
     let why = "is not a SIP address, as in sip:{number}@sip.vapi.ai ({number} stands for the dialed number)";
     read.fault("carriers.forward_to", why.to_owned());
-    None
+    usual
 }
 
 fn public_key(read: &mut Reader) -> Option<[u8; 32]> {

@@ -360,7 +360,6 @@ mod tests {
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",
-        "forward_to",
         "sip_user",
         "sip_password",
         "forward_secret",

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::carriers::CarrierSettings;
+use crate::carriers::command::Commander;
 use crate::carriers::token::CallTokens;
 use crate::switchboard::Switchboard;
 use crate::units::CallId;
@@ -30,6 +31,8 @@ pub struct Desk {
     pub(super) leaving: CancellationToken,
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
+    /// Commands Telnyx's calls, where there is a key for it.
+    pub(super) commander: Option<Arc<Commander>>,
     on_the_line: Mutex<HashSet<CallId>>,
 }
 
@@ -48,10 +51,14 @@ impl Desk {
     /// The desk of a switchboard.
     ///
     /// # Errors
-    /// [`ServeError::Telemetry`] when another library in this process has taken the metrics.
+    /// [`ServeError::Telemetry`] when another library in this process has taken the metrics;
+    /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
     pub fn new(board: Arc<Switchboard>, settings: DeskSettings) -> Result<Arc<Self>, ServeError> {
+        let api = settings.carriers.telnyx_api.clone();
+        let commander = api.map(Commander::new).transpose()?;
         Ok(Arc::new(Self {
             board,
+            commander: commander.map(Arc::new),
             insecure_dev: settings.insecure_dev,
             tokens: CallTokens::new(settings.carriers.token_lifetime),
             carriers: settings.carriers,
@@ -92,9 +99,15 @@ impl Desk {
             call: call.clone(),
         };
         match self.board.store().call(call).await? {
-            Some(_) => Err(taken()),
-            None => Ok(seat),
+            // One that a webhook has told of and that is not over is the same call.
+            Some(record) if record.is_final => Err(taken()),
+            _ => Ok(seat),
         }
+    }
+
+    /// Whether a call's audio is being listened to.
+    pub(super) fn is_seated(&self, call: &CallId) -> bool {
+        self.seats().contains(call)
     }
 
     fn seats(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {

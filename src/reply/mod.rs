@@ -16,6 +16,7 @@
 mod auth;
 mod blame;
 mod calls;
+mod carriers;
 mod desk;
 mod document;
 mod enrol_stream;

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::carriers::CarrierSettings;
+use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 
 use super::desk::{Desk, DeskSettings};
@@ -99,6 +100,9 @@ pub enum ServeError {
     /// The process's metrics belong to somebody else.
     #[error("another library of this process has taken the metrics: install none besides the service")]
     Telemetry,
+    /// Telnyx is to be commanded, and there is nothing to do it with.
+    #[error(transparent)]
+    Carriers(#[from] CommandFault),
 }
 
 /// Serves until `shutdown` comes about. Then nothing new is let in, live calls are finished and their

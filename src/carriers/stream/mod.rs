@@ -166,10 +166,15 @@ fn decoded(payload: &str) -> Result<Message, StreamFault> {
 
 /// The message of a pressed key; what is no key is nothing.
 fn key(digit: &str) -> Message {
+    key_of(digit).map_or(Message::Other, Message::Digit)
+}
+
+/// The key of a telephone that a text names, if it names one.
+pub(super) fn key_of(digit: &str) -> Option<char> {
     let mut letters = digit.chars();
     match (letters.next().map(|key| key.to_ascii_uppercase()), letters.next()) {
-        (Some(key @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Message::Digit(key),
-        _ => Message::Other,
+        (Some(key @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Some(key),
+        _ => None,
     }
 }
 

@@ -134,7 +134,7 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
         }
     };
     wire.speaks(start.updates);
-    let (call_id, number) = whose(carrier, entry, desk, &start).map_err(Ending::Problem)?;
+    let claim = whose(carrier, entry, desk, &start).map_err(Ending::Problem)?;
     let l16 = match carrier {
         Carrier::Plivo => desk.carriers.plivo_l16,
         _ => desk.carriers.telnyx_l16,
@@ -145,9 +145,14 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
         SoundName::PcmS16le => (Encoding::PcmS16le, None),
         SoundName::L16 => (Encoding::PcmS16le, Some(Straightener::new(l16))),
     };
+    // A Vonage caller whom we were told to screen waits for us: heard long enough, they are handed on.
+    let screening = desk.carriers.vonage_screening.as_ref();
+    let screening = screening.filter(|_| carrier == Carrier::Vonage && claim.by_token);
+    let per_second = u64::from(start.sound.rate.0) * encoding.bytes_per_sample() as u64;
+    let patience = screening.map(|screening| (screening.listen.as_secs_f64() * per_second as f64) as u64);
     let start = CallStart {
-        call_id,
-        number,
+        call_id: claim.call,
+        number: claim.number,
         encoding,
         rate: start.sound.rate,
         channels: 1,
@@ -164,20 +169,27 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
         session,
         reader,
         straight,
+        patience,
     })
+}
+
+/// Whose stream it is.
+struct Claim {
+    call: CallId,
+    number: DialedNumber,
+    by_token: bool,
 }
 
 /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
 /// in without one, that of the call it names, to the number it names.
-fn whose(
-    carrier: Carrier,
-    entry: &Entry,
-    desk: &Desk,
-    start: &Start,
-) -> Result<(CallId, DialedNumber), Problem> {
+fn whose(carrier: Carrier, entry: &Entry, desk: &Desk, start: &Start) -> Result<Claim, Problem> {
     let token = start.token.as_deref();
-    if let Some(found) = token.and_then(|token| desk.tokens.redeem(token, carrier, &start.ids)) {
-        return Ok(found);
+    if let Some((call, number)) = token.and_then(|token| desk.tokens.redeem(token, carrier, &start.ids)) {
+        return Ok(Claim {
+            call,
+            number,
+            by_token: true,
+        });
     }
     if matches!(entry, Entry::ByToken) {
         let detail =
@@ -186,10 +198,8 @@ fn whose(
     }
     let invalid = |detail: String| Problem::new(Kind::Invalid, detail);
     let number = start.number.as_deref().ok_or_else(|| {
-        invalid(
-            "the dialed number is missing: give the stream a parameter `number`, as in +12025550102"
-                .to_owned(),
-        )
+        let detail = "the dialed number is missing: give the stream a parameter `number`, as in +12025550102";
+        invalid(detail.to_owned())
     })?;
     let call = match start.ids.first() {
         Some(id) => id
@@ -200,7 +210,11 @@ fn whose(
     let number = number
         .parse()
         .map_err(|fault| invalid(format!("the parameter `number`: {fault}")))?;
-    Ok((call, number))
+    Ok(Claim {
+        call,
+        number,
+        by_token: false,
+    })
 }
 
 /// A call that is listened to.
@@ -208,6 +222,8 @@ struct Ear {
     session: Session,
     reader: Reader,
     straight: Option<Straightener>,
+    /// Bytes that are still to be heard before the caller is handed on.
+    patience: Option<u64>,
 }
 
 impl Ear {
@@ -237,6 +253,18 @@ impl Ear {
         }
     }
 
+    /// Ends the stream of a caller who waits for us, once they were named or heard long enough.
+    fn hand_on(&mut self, heard: usize) -> Result<(), Ending> {
+        let Some(patience) = &mut self.patience else {
+            return Ok(());
+        };
+        *patience = patience.saturating_sub(heard as u64);
+        if *patience == 0 || self.session.is_named() {
+            return Err(Ending::Stopped);
+        }
+        Ok(())
+    }
+
     async fn take_all(&mut self, messages: Vec<Message>, wire: &mut Wire) -> Result<(), Ending> {
         for message in messages {
             match message {
@@ -246,6 +274,7 @@ impl Ear {
                         None => audio,
                     };
                     self.session.hear(&audio, wire).await?;
+                    self.hand_on(audio.len())?;
                 }
                 Message::Digit(key) => self.session.press(key).await,
                 Message::Stop => return Err(Ending::Stopped),

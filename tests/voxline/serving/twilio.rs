@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
-use voxline::reply::TwilioCheck;
+use voxline::carriers::signature::Proofs;
 use voxline::store::Scope;
 
 use super::harness::{NUMBER, Service, Unlike, json as body, mulaw};
@@ -18,10 +18,11 @@ const TOKEN: &str = "tok-test";
 async fn service() -> Service {
     Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.twilio = Some(TwilioCheck {
-                auth_token: TOKEN.into(),
-                public_url: PUBLIC.to_owned(),
-            });
+            settings.carriers.proofs = Proofs {
+                twilio: Some(TOKEN.into()),
+                public_url: Some(PUBLIC.to_owned()),
+                ..Proofs::default()
+            };
         }),
         ..Unlike::default()
     })

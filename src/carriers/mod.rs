@@ -1,6 +1,7 @@
 //! What each carrier sends, and what it is answered.
 
 pub mod answer;
+pub mod check;
 pub mod command;
 pub mod form;
 pub mod forward;

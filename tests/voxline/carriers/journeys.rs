@@ -4,7 +4,8 @@ use serde_json::json;
 use voxline::carriers::Carrier;
 use voxline::carriers::forward;
 
-use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded, start};
+use super::frames::start;
+use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded};
 
 /// A call's id for each carrier.
 fn id(carrier: Carrier) -> &'static str {

@@ -1,26 +1,24 @@
-//! The five carriers, as far as a call needs them: what they sign, send and stream, written here a second time.
+//! The five carriers, as far as a call needs them, against the real program.
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::multipart::{Form, Part};
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::KeyPair;
 use serde_json::{Value, json};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use voxline::bytes::g711::mulaw_decode;
 use voxline::carriers::Carrier;
 
+use super::frames::{key, media, start, stop};
+use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
 use crate::process::Service;
 use crate::support;
 
@@ -32,8 +30,6 @@ pub const CALLER: &str = "+12025550101";
 pub const PIN: &str = "4821";
 pub const PUBLIC: &str = "https://id.example.com";
 pub const FORWARD_SECRET: &str = "fwd-test";
-const TOKEN: &str = "tok-test";
-const SEED: [u8; 32] = [7; 32];
 
 /// The program with all five carriers configured, and Alice and Robert enrolled.
 pub struct Deployment {
@@ -269,8 +265,8 @@ impl Stream {
             frames.push(media(carrier, packet, at, place));
             place += 1;
         }
-        // Telnyx's packets change places on the way.
-        if carrier == Carrier::Telnyx {
+        // Telnyx's packets change places on the way; its keys do not say which place they have.
+        if carrier == Carrier::Telnyx && keys.is_empty() {
             for pair in frames[1..].chunks_mut(2) {
                 pair.reverse();
             }
@@ -308,156 +304,6 @@ impl Stream {
         }
         code
     }
-}
-
-/// The frame that begins a stream.
-pub fn start(carrier: Carrier, call: &str, token: &str) -> Message {
-    let mulaw = json!({"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1});
-    let text = match carrier {
-        Carrier::Twilio => json!({"event": "start", "sequenceNumber": "1", "streamSid": "MZ1", "start": {
-            "callSid": call, "tracks": ["inbound"], "mediaFormat": mulaw,
-            "customParameters": {"call_token": token}}}),
-        Carrier::Telnyx => json!({"event": "start", "sequence_number": "1", "stream_id": "s", "start": {
-            "call_control_id": call, "to": NUMBER, "custom_parameters": {"call_token": token},
-            "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}}}),
-        Carrier::Vonage => json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000",
-            "call_token": token, "call_id": call}),
-        Carrier::Bandwidth => {
-            json!({"eventType": "start", "streamParams": {"call_token": token}, "metadata": {
-            "callId": call, "tracks": [{"name": "inbound",
-                "mediaFormat": {"encoding": "PCMU", "sampleRate": 8000}}]}})
-        }
-        Carrier::Plivo => json!({"event": "start", "sequenceNumber": 1, "start": {"callId": call,
-            "mediaFormat": {"encoding": "audio/x-l16", "sampleRate": 8000}},
-            "extra_headers": format!("call_token={token}")}),
-    };
-    Message::text(text.to_string())
-}
-
-fn media(carrier: Carrier, packet: &[u8], at: usize, place: usize) -> Message {
-    let linear = |bytes: fn(i16) -> [u8; 2]| -> Vec<u8> {
-        packet
-            .iter()
-            .flat_map(|byte| bytes(mulaw_decode(*byte)))
-            .collect()
-    };
-    let payload = STANDARD.encode(packet);
-    let text = match carrier {
-        Carrier::Twilio => json!({"event": "media", "sequenceNumber": place.to_string(), "media": {
-            "track": "inbound", "chunk": (at + 1).to_string(), "payload": payload}}),
-        Carrier::Telnyx => json!({"event": "media", "sequence_number": place.to_string(), "media": {
-            "track": "inbound", "chunk": (at + 1).to_string(), "payload": payload}}),
-        Carrier::Vonage => return Message::binary(linear(i16::to_le_bytes)),
-        Carrier::Bandwidth => json!({"eventType": "media", "track": "inbound", "payload": payload}),
-        // The other byte order than the usual one of this machine: it has to be found out.
-        Carrier::Plivo => json!({"event": "media", "sequenceNumber": place, "media": {"track": "inbound",
-            "chunk": at, "payload": STANDARD.encode(linear(i16::to_be_bytes))}}),
-    };
-    Message::text(text.to_string())
-}
-
-fn key(carrier: Carrier, digit: char, place: usize) -> Option<Message> {
-    let digit = digit.to_string();
-    let text = match carrier {
-        Carrier::Twilio => json!({"event": "dtmf", "sequenceNumber": place.to_string(),
-            "dtmf": {"track": "inbound_track", "digit": digit}}),
-        Carrier::Telnyx => json!({"event": "dtmf", "stream_id": "s", "dtmf": {"digit": digit}}),
-        Carrier::Vonage => json!({"event": "websocket:dtmf", "digit": digit, "duration": 260}),
-        Carrier::Plivo => json!({"event": "dtmf", "sequenceNumber": place,
-            "dtmf": {"track": "inbound", "digit": digit}}),
-        Carrier::Bandwidth => return None,
-    };
-    Some(Message::text(text.to_string()))
-}
-
-/// What ends a stream in words; the others just close.
-fn stop(carrier: Carrier) -> Option<Message> {
-    match carrier {
-        Carrier::Twilio | Carrier::Telnyx => Some(Message::text(r#"{"event":"stop"}"#)),
-        Carrier::Bandwidth => Some(Message::text(r#"{"eventType":"stop"}"#)),
-        Carrier::Vonage | Carrier::Plivo => None,
-    }
-}
-
-pub fn path(carrier: Carrier) -> String {
-    format!("/carriers/{carrier}/voice")
-}
-
-fn media_type(carrier: Carrier) -> &'static str {
-    match carrier {
-        Carrier::Twilio | Carrier::Plivo => "application/x-www-form-urlencoded",
-        _ => "application/json",
-    }
-}
-
-/// The headers that prove a webhook.
-pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
-    let url = format!("{PUBLIC}{}", path(carrier));
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .flat_map(|(name, value)| [name, value])
-        .collect();
-    match carrier {
-        Carrier::Twilio => {
-            let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
-            mac.update(format!("{url}{joined}").as_bytes());
-            vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
-        }
-        Carrier::Telnyx => {
-            let now = now();
-            let signature = telnyx_key().sign(format!("{now}|{body}").as_bytes());
-            vec![
-                ("telnyx-signature-ed25519", STANDARD.encode(signature)),
-                ("telnyx-timestamp", now.to_string()),
-            ]
-        }
-        Carrier::Vonage => vec![("authorization", format!("Bearer {}", jwt(body)))],
-        Carrier::Bandwidth => {
-            let login = STANDARD.encode(format!("voxline:{TOKEN}"));
-            vec![("authorization", format!("Basic {login}"))]
-        }
-        Carrier::Plivo => vec![
-            (
-                "x-plivo-signature-v3",
-                sha256_mac(&format!("{url}?{joined}.nonce")),
-            ),
-            ("x-plivo-signature-v3-nonce", "nonce".to_owned()),
-        ],
-    }
-}
-
-fn jwt(body: &str) -> String {
-    let hash: String = Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({"iat": now(), "jti": "j", "iss": "Vonage", "payload_hash": hash});
-    let signed = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT"})), part(claims));
-    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
-}
-
-fn sha256_mac(text: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
-    mac.update(text.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
-}
-
-fn now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
-}
-
-fn telnyx_key() -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap()
-}
-
-fn percent(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// The mu-law bytes of a recorded call.

@@ -2,7 +2,8 @@
 
 use voxline::carriers::Carrier;
 
-use super::peer::{CALLER, Call, Deployment, NUMBER, proof};
+use super::peer::{CALLER, Call, Deployment, NUMBER};
+use super::proofs::proof;
 
 #[tokio::test]
 async fn webhooks_without_their_carriers_signature_are_refused_before_they_are_read() {

@@ -21,12 +21,11 @@ pub mod webhook;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
 
 /// The carriers whose webhooks and streams are understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Carrier {
     /// Twilio Programmable Voice.

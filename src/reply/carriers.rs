@@ -69,10 +69,10 @@ impl FromRequest<Arc<Desk>> for Proven {
 /// Requests are known by the carrier's own signature over the raw body.
 #[utoipa::path(
     post, path = "/carriers/{carrier}/voice", operation_id = "answerCarrier", tag = "carriers",
-    params(("carrier" = Carrier, Path, description = "Whose webhook it is")),
-    request_body(content = String, content_type = "application/json", description = "As the carrier sends it: JSON or a form"),
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
+    request_body(content = String, content_type = "application/json", description = "As the carrier sends it"),
     responses(
-        (status = 200, description = "What to do with the call, as the carrier reads it", content_type = "application/xml", body = String),
+        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
         (status = 401, description = "Not signed by the carrier"),
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),
@@ -86,9 +86,9 @@ pub(super) async fn voice(State(desk): State<Arc<Desk>>, proven: Proven) -> Resu
 /// The same for carriers that are set to fetch their documents with GET; the fields stand in the query.
 #[utoipa::path(
     get, path = "/carriers/{carrier}/voice", operation_id = "answerCarrierByGet", tag = "carriers",
-    params(("carrier" = Carrier, Path, description = "Whose webhook it is")),
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
     responses(
-        (status = 200, description = "What to do with the call, as the carrier reads it", content_type = "application/xml", body = String),
+        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
         (status = 401, description = "Not signed by the carrier"),
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),

@@ -6,8 +6,8 @@
 //!
 //! Architecture invariants:
 //!
-//! * no handler runs for anybody without the right it names as a parameter (`auth`), and the handlers
-//!   without one are the four of `operations`;
+//! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
+//!   proof, `carriers` and `media`), and the handlers without one are the four of `operations`;
 //! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
 //!   once (`journal`);
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and

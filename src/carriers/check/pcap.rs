@@ -179,7 +179,7 @@ fn block<'a>(bytes: &'a [u8], at: usize, order: &mut Endian) -> Option<(u32, &'a
     if length < 12 || length % 4 != 0 {
         return None;
     }
-    let next = at.checked_add(length)?;
+    let next = at.checked_add(length).filter(|next| *next <= bytes.len())?;
     Some((kind, bytes.get(at + 8..next - 4)?, next))
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod carrier;
 mod doctor;
 mod fault;
+mod importing;
 mod keys;
 mod models;
 mod output;

@@ -2,12 +2,15 @@
 
 mod audio;
 mod carriers;
+mod chain;
 mod cli;
 mod drafted_cards;
 mod engine;
+mod evidence;
 mod front_ends;
 mod gallery;
 mod goldens;
+mod hostile;
 mod listener;
 mod measure;
 mod models;

@@ -21,7 +21,8 @@
 //! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
 //! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
 //! is the one room that serves over HTTP, [`hub`] the one that fetches over it (models, when told to; the
-//! service fetches nothing), [`cli`] the one that knows flags.
+//! service fetches nothing), [`carriers`] what carriers send and are answered (and the one that commands one of
+//! them, Telnyx), [`cli`] the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -54,6 +55,8 @@ pub mod measure;
 
 pub mod config;
 pub mod switchboard;
+
+pub mod carriers;
 
 pub mod reply;
 

@@ -1,10 +1,12 @@
 //! What can be typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
+use crate::evidence::Region;
 use crate::units::{DialedNumber, KeyId, PhoneNumber, UserId};
 
 /// What stands under `voxline --help`.
@@ -43,6 +45,12 @@ HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
 const AFTER_SWITCH: &str = "\
 Exit status 1 also when nothing was switched because somebody would have to enrol again: the answer lists them.
 Cut short at any moment, the old model stays in use; the same command goes on where it stopped.";
+
+/// What stands under `voxline carrier check --help`.
+const AFTER_CHECK: &str = "\
+Per call: where forwarding evidence was, and what it comes to. Per carrier: forwards, passport_only, echo_only
+(only the dialed number comes back) or none. Users are named where the store knows their phones.
+Exit status 0 whatever the verdicts are; 1 when a file cannot be read.";
 
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
@@ -100,6 +108,9 @@ pub(super) enum Command {
     /// API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Carriers: does the number that forwarded a call arrive?
+    #[command(subcommand)]
+    Carrier(CarrierCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Bench(Box<super::bench::BenchArgs>),
     /// Check everything Voxline depends on and say how to put it right
@@ -281,6 +292,38 @@ pub(super) struct PullArgs {
     /// Ask each source again so many times
     #[arg(long, value_name = "TIMES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub retries: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CarrierCommand {
+    /// Read captured test calls, or listen for them, and say what each carrier tells of forwarding
+    #[command(after_help = AFTER_CHECK)]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// INVITEs as text, webhook bodies (JSON or forms), pcap or pcapng captures
+    #[arg(value_name = "FILE", required_unless_present = "listen")]
+    pub files: Vec<PathBuf>,
+    /// Listen for test calls on this address, over UDP and TCP; they are told that it is busy
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "files")]
+    pub listen: Option<SocketAddr>,
+    /// End after so many test calls [default: at Ctrl-C]
+    #[arg(long, value_name = "COUNT", requires = "listen", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls: Option<u32>,
+    /// Refuse test calls for good (603), so that the carrier tries nowhere else
+    #[arg(long, requires = "listen")]
+    pub decline: bool,
+    /// Take this for the dialed number, whatever the calls say
+    #[arg(long, value_name = "E164")]
+    pub number: Option<DialedNumber>,
+    /// Read local spellings by this country, as in US [default: the dialed number's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<Region>,
+    /// Another number of your own, whose echo names nobody; may be given several times
+    #[arg(long = "own", value_name = "E164")]
+    pub own: Vec<PhoneNumber>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod carrier;
 mod doctor;
 mod fault;
 mod importing;
@@ -64,6 +65,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Serve(args) => serve::run(&config, &args).await,
             Command::Number(command) => rosters::number(command, &store(&config).await?, output).await,
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
+            Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,

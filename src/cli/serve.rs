@@ -8,8 +8,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
-use crate::reply::{ServeSettings, TwilioCheck, serve};
+use crate::reply::{ServeSettings, serve};
 use crate::switchboard::Switchboard;
 
 use super::args::ServeArgs;
@@ -26,7 +27,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
 
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;
-    settings.twilio = twilio(config);
+    settings.carriers = CarrierSettings::from(config);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));
@@ -74,14 +75,6 @@ async fn warn_without_keys(board: &Switchboard, insecure_dev: bool) -> anyhow::R
         eprintln!("there is no API key yet: create one with `voxline keys create --scope admin`");
     }
     Ok(())
-}
-
-/// The check of Twilio's signatures; the configuration has seen to it that both parts are there.
-fn twilio(config: &Config) -> Option<TwilioCheck> {
-    Some(TwilioCheck {
-        auth_token: config.twilio_auth_token.clone()?,
-        public_url: config.public_url.clone()?,
-    })
 }
 
 /// Comes about when the service is told to end: Ctrl-C, or SIGTERM by a supervisor.

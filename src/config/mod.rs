@@ -4,10 +4,12 @@
 //! raw value. All faults are listed at once, each with where it came from, and stop the start: a
 //! setting that is wrong is never replaced by a default.
 
+mod carriers;
 mod home;
 mod identity;
 mod sources;
 
+pub use carriers::{ByteOrder, CarrierConfig};
 pub use home::Home;
 pub use identity::IdentitySettings;
 pub use sources::{Fault, Faults, Sources};
@@ -26,8 +28,8 @@ use crate::voiceprint::ModelId;
 
 use sources::Reader;
 
-/// Every key there is, with what it is for: `voxline.toml` in dotted form, the environment as
-/// `VOXLINE_` and the key in capitals with `_` for the dots.
+/// The keys outside the sections that have a file of their own, with what each is for: `voxline.toml` in
+/// dotted form, the environment as `VOXLINE_` and the key in capitals with `_` for the dots.
 pub const KEYS: &[(&str, &str)] = &[
     ("data_dir", "where the store lies (default ./data)"),
     (
@@ -183,17 +185,26 @@ pub const KEYS: &[(&str, &str)] = &[
         "gallery.qdrant_timeout_seconds",
         "how long Qdrant may take (default 2)",
     ),
-    (
-        "twilio.auth_token",
-        "checks the signature of Twilio's media streams",
-    ),
+    ("vapi.forward_secret", "the key of X-Fwd-Sig"),
 ];
 
 /// The speaker model that comes with Voxline (models/training).
 pub const DEFAULT_MODEL: &str = "voxline-phone-1";
 
 /// Keys whose values are never shown.
-const SECRETS: &[&str] = &["gallery.qdrant_api_key", "twilio.auth_token"];
+const SECRETS: &[&str] = &["gallery.qdrant_api_key", "vapi.forward_secret"];
+
+/// Every key there is, those of a whole section included.
+pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    KEYS.iter().chain(carriers::KEYS)
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRETS
+        .iter()
+        .chain(carriers::SECRETS)
+        .any(|secret| *secret == key)
+}
 
 /// Where voiceprints are searched.
 #[derive(Debug, Clone)]
@@ -239,8 +250,8 @@ pub struct Config {
     pub identity: IdentitySettings,
     /// Where voiceprints are searched.
     pub gallery: GalleryChoice,
-    /// Checks Twilio's signatures.
-    pub twilio_auth_token: Option<SecretString>,
+    /// How carriers are dealt with.
+    pub carriers: CarrierConfig,
 }
 
 impl Config {
@@ -251,6 +262,7 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let mut read = Reader::open(sources);
         let model = read.text("model");
+        let public_url = read.url("public_url");
         let config = Self {
             data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
             models_dir: read.text("models_dir").map(PathBuf::from),
@@ -262,7 +274,6 @@ impl Config {
                 "an address with a port, as in 127.0.0.1:8080",
                 default_listen(),
             ),
-            public_url: read.url("public_url"),
             threads: read.count("inference.threads", 1..=256, cores()),
             capacity: read.count("inference.capacity", 1..=100_000, 64),
             limits: Limits {
@@ -275,13 +286,9 @@ impl Config {
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             identity: IdentitySettings::read(&mut read),
             gallery: gallery(&mut read),
-            twilio_auth_token: read.text("twilio.auth_token").map(SecretString::from),
+            carriers: carriers::read(&mut read, public_url.as_deref()),
+            public_url,
         };
-        if config.twilio_auth_token.is_some() && config.public_url.is_none() {
-            let why = "is set, but not public_url: Twilio signs the address it calls, so it has to be known, \
-                       as in public_url = \"https://id.example.com\"";
-            read.fault("twilio.auth_token", why.to_owned());
-        }
         read.finish(config)
     }
 }
@@ -440,6 +447,14 @@ mod tests {
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",
+        "sip_user",
+        "sip_password",
+        "forward_secret",
+        "public_key",
+        "api_key",
+        "signature_secret",
+        "username",
+        "password",
     ];
 
     #[test]
@@ -447,7 +462,7 @@ mod tests {
         let file = example(&[]);
         Config::load(&sources(&file, &[], &[])).unwrap();
         let table: toml::Table = file.parse().unwrap();
-        for (key, _) in KEYS {
+        for (key, _) in keys() {
             let found = key
                 .split('.')
                 .try_fold(toml::Value::Table(table.clone()), |at, name| {

@@ -8,25 +8,31 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::carriers::CarrierSettings;
+use crate::carriers::command::Commander;
+use crate::carriers::token::CallTokens;
 use crate::switchboard::Switchboard;
 use crate::units::CallId;
 
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
 use super::telemetry;
-use super::twilio_signature::TwilioCheck;
 
 /// The service as its handlers see it.
 pub struct Desk {
     pub(super) board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
-    pub(super) twilio: Option<TwilioCheck>,
+    pub(super) carriers: CarrierSettings,
+    /// What carriers' streams bring that were told to come.
+    pub(super) tokens: CallTokens,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
     pub(super) leaving: CancellationToken,
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
+    /// Commands Telnyx's calls, where there is a key for it.
+    pub(super) commander: Option<Arc<Commander>>,
     on_the_line: Mutex<HashSet<CallId>>,
 }
 
@@ -35,8 +41,8 @@ pub struct Desk {
 pub struct DeskSettings {
     /// Whether nobody needs a key. For one's own machine alone.
     pub insecure_dev: bool,
-    /// How Twilio's streams are known to be Twilio's.
-    pub twilio: Option<TwilioCheck>,
+    /// How carriers are dealt with.
+    pub carriers: CarrierSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -45,12 +51,17 @@ impl Desk {
     /// The desk of a switchboard.
     ///
     /// # Errors
-    /// [`ServeError::Telemetry`] when another library in this process has taken the metrics.
+    /// [`ServeError::Telemetry`] when another library in this process has taken the metrics;
+    /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
     pub fn new(board: Arc<Switchboard>, settings: DeskSettings) -> Result<Arc<Self>, ServeError> {
+        let api = settings.carriers.telnyx_api.clone();
+        let commander = api.map(Commander::new).transpose()?;
         Ok(Arc::new(Self {
             board,
+            commander: commander.map(Arc::new),
             insecure_dev: settings.insecure_dev,
-            twilio: settings.twilio,
+            tokens: CallTokens::new(settings.carriers.token_lifetime),
+            carriers: settings.carriers,
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),
@@ -89,9 +100,15 @@ impl Desk {
             call: call.clone(),
         };
         match self.board.store().call(call).await? {
+            // One that a webhook has told of and that is not over is the same call.
             Some(record) if record.is_final => Err(taken()),
             _ => Ok(seat),
         }
+    }
+
+    /// Whether a call's audio is being listened to.
+    pub(super) fn is_seated(&self, call: &CallId) -> bool {
+        self.seats().contains(call)
     }
 
     fn seats(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {

@@ -24,6 +24,7 @@ use super::router::table;
         (name = "identification", description = "One recording, one answer"),
         (name = "calls", description = "What was said of calls, past and live"),
         (name = "media", description = "Calls' audio as it is spoken, over WebSocket"),
+        (name = "carriers", description = "Carriers' webhooks, known by their signatures"),
         (name = "operations", description = "For those who run the service; open to all"),
     ),
 )]

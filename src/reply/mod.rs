@@ -6,8 +6,8 @@
 //!
 //! Architecture invariants:
 //!
-//! * no handler runs for anybody without the right it names as a parameter (`auth`), and the handlers
-//!   without one are the four of `operations`;
+//! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
+//!   proof, `carriers` and `media`), and the handlers without one are the four of `operations`;
 //! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
 //!   once (`journal`);
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
@@ -16,6 +16,7 @@
 mod auth;
 mod blame;
 mod calls;
+mod carriers;
 mod desk;
 mod document;
 mod enrol_stream;
@@ -32,7 +33,6 @@ mod reading;
 mod router;
 mod serve;
 mod telemetry;
-mod twilio_signature;
 mod users;
 mod wire;
 
@@ -41,4 +41,3 @@ pub use document::openapi;
 pub use problem::ProblemDocument;
 pub use router::router;
 pub use serve::{ServeError, ServeSettings, Timeouts, serve};
-pub use twilio_signature::TwilioCheck;

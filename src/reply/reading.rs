@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -46,6 +46,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Json<T> {
         let read = serde_json::from_slice(&bytes);
         read.map(Self).map_err(|fault| of_json(&fault))
     }
+}
+
+/// A body as it arrived, for what is signed over its bytes.
+pub(super) async fn raw_body(
+    desk: &Desk,
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<Bytes, Problem> {
+    refuse_large(headers, limit as u64)?;
+    in_time(desk, axum::body::to_bytes(body, limit))
+        .await?
+        .map_err(|_| too_large(limit as u64))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

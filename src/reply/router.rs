@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
-use super::{calls, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users};
+use super::{
+    calls, carriers, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users,
+};
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
 pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
@@ -31,7 +33,12 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(calls::show))
         .routes(routes!(events::stream))
         .routes(routes!(media::pcm::stream))
-        .routes(routes!(media::twilio::stream))
+        .routes(routes!(media::stream::twilio))
+        .routes(routes!(media::stream::telnyx))
+        .routes(routes!(media::stream::vonage))
+        .routes(routes!(media::stream::bandwidth))
+        .routes(routes!(media::stream::plivo))
+        .routes(routes!(carriers::voice, carriers::voice_by_get))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

@@ -15,11 +15,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
 
+use crate::carriers::CarrierSettings;
+use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 
 use super::desk::{Desk, DeskSettings};
 use super::router::router;
-use super::twilio_signature::TwilioCheck;
 
 /// How often histograms are put together when nobody fetches the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -63,8 +64,8 @@ pub struct ServeSettings {
     pub listener: TcpListener,
     /// Whether nobody needs a key; for loopback listeners only.
     pub insecure_dev: bool,
-    /// How Twilio's streams are known to be Twilio's.
-    pub twilio: Option<TwilioCheck>,
+    /// How carriers are dealt with.
+    pub carriers: CarrierSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -77,7 +78,7 @@ impl ServeSettings {
         Self {
             listener,
             insecure_dev: false,
-            twilio: None,
+            carriers: CarrierSettings::default(),
             timeouts: Timeouts::default(),
             connections: 2048,
         }
@@ -99,6 +100,9 @@ pub enum ServeError {
     /// The process's metrics belong to somebody else.
     #[error("another library of this process has taken the metrics: install none besides the service")]
     Telemetry,
+    /// Telnyx is to be commanded, and there is nothing to do it with.
+    #[error(transparent)]
+    Carriers(#[from] CommandFault),
 }
 
 /// Serves until `shutdown` comes about. Then nothing new is let in, live calls are finished and their
@@ -122,7 +126,7 @@ pub async fn serve(
         board,
         DeskSettings {
             insecure_dev: settings.insecure_dev,
-            twilio: settings.twilio,
+            carriers: settings.carriers,
             timeouts: settings.timeouts,
         },
     )?;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod carriers;
 mod chain;
 mod cli;
 mod drafted_cards;

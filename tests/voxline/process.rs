@@ -16,14 +16,15 @@ use crate::support;
 const NUMBER: &str = "+12025550101";
 
 /// `voxline serve` on a free port, with an admin key.
-struct Service {
+pub struct Service {
     child: Child,
-    base: String,
-    key: String,
-    http: reqwest::Client,
+    pub base: String,
+    pub key: String,
+    pub http: reqwest::Client,
 }
 
-fn program(data: &Path) -> Command {
+/// The program, with this data folder and nothing from the environment.
+pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
     command.env_clear().arg("--data-dir").arg(data);
     command
@@ -35,7 +36,7 @@ impl Service {
     }
 
     /// The same with these variables in its environment.
-    fn start_with(data: &Path, settings: &[(&str, String)]) -> Self {
+    pub fn start_with(data: &Path, settings: &[(&str, String)]) -> Self {
         let created = program(data)
             .envs(settings.iter().cloned())
             .args(["keys", "create", "--scope", "admin", "--json"])
@@ -65,14 +66,14 @@ impl Service {
         }
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
         let request = self.http.post(format!("{}{path}", self.base)).json(body);
         let answer = request.bearer_auth(&self.key).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub async fn get(&self, path: &str) -> (u16, Value) {
         let request = self.http.get(format!("{}{path}", self.base));
         let answer = request.bearer_auth(&self.key).send().await.unwrap();
         (
@@ -81,7 +82,7 @@ impl Service {
         )
     }
 
-    async fn upload(&self, path: &str, form: Form) -> (u16, Value) {
+    pub async fn upload(&self, path: &str, form: Form) -> (u16, Value) {
         let request = self.http.post(format!("{}{path}", self.base)).multipart(form);
         let answer = request.bearer_auth(&self.key).send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
@@ -112,6 +113,11 @@ impl Service {
         let (status, said) = self.upload("/v1/identify", form).await;
         assert_eq!(status, 200, "{said}");
         said
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn tell(&self, signal: &str) {

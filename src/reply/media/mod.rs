@@ -1,10 +1,9 @@
 //! `/media/*`: calls' audio as it is spoken.
 //!
-//! Each carrier's messages have a file of their own; what they have in common, a call from its start to
-//! its final verdict, is [`session`].
+//! `pcm` is for whoever can send bytes, `stream` for carriers, each with its own messages; what they have in
+//! common, a call from its start to its final verdict, is [`session`].
 
+mod carrier;
 pub(super) mod pcm;
-mod reorder;
 mod session;
-pub(super) mod twilio;
-mod twilio_frames;
+pub(super) mod stream;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::switchboard::{CallStart, CallUpdate, LiveCall};
+use crate::switchboard::{CallStart, CallUpdate, LiveCall, PinWay};
+use crate::verdict::OutcomeName;
 
 use super::super::auth::Visitor;
 use super::super::desk::{Desk, Seat};
@@ -14,6 +15,7 @@ use super::super::wire::{Ending, Wire};
 pub(super) struct Session {
     call: LiveCall,
     scores: bool,
+    named: bool,
     _seat: Seat,
 }
 
@@ -24,6 +26,7 @@ impl Session {
         Ok(Self {
             call: desk.board.open_call(start).await?,
             scores: visitor.sees_scores(),
+            named: false,
             _seat: seat,
         })
     }
@@ -39,11 +42,26 @@ impl Session {
             .await
             .map_err(|fault| Ending::Problem(fault.into()))?;
         for update in updates {
+            self.named |= update.identification.outcome == OutcomeName::Identified;
             if !wire.say(&self.shown(update)).await {
                 return Err(Ending::Gone);
             }
         }
         Ok(())
+    }
+
+    /// Takes a key that the caller pressed. When it completes a PIN the next frame is read once that has been
+    /// tried; what it comes to is said by the call's verdict, never to whoever sends the stream.
+    pub(super) async fn press(&mut self, key: char) {
+        let case = self.call.case();
+        if let Some(pin) = case.keypad(key) {
+            case.try_pin(&pin, PinWay::Keypad).await;
+        }
+    }
+
+    /// Whether the voice has been named by now.
+    pub(super) fn is_named(&self) -> bool {
+        self.named
     }
 
     /// Ends the call: the final verdict is recorded first, and told to whoever is still there.

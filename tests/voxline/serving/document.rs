@@ -29,7 +29,9 @@ pub fn operations() -> Vec<(String, String, Value)> {
 /// `path` with something of the right form in each of its places.
 pub fn filled(path: &str) -> String {
     const ID: &str = "01990000-0000-7000-8000-000000000000";
-    path.replace("{id}", ID).replace("{enrollment_id}", ID)
+    path.replace("{id}", ID)
+        .replace("{enrollment_id}", ID)
+        .replace("{carrier}", "twilio")
 }
 
 #[test]

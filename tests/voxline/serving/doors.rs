@@ -22,6 +22,11 @@ async fn without_a_key_nothing_but_operations_is_open() {
     let mut open = Vec::new();
     for (method, path, operation) in operations() {
         let response = service.request(&method, &filled(&path)).send().await.unwrap();
+        // Carriers have signatures instead of keys.
+        if operation["tags"][0] == "carriers" {
+            problem(response, 401, "unauthorized").await;
+            continue;
+        }
         if scope(&operation).is_none() {
             assert_eq!(response.status(), 200, "{method} {path}");
             open.push(path);

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
-use voxline::reply::TwilioCheck;
+use voxline::carriers::signature::Proofs;
 use voxline::store::Scope;
 
 use super::harness::{NUMBER, Service, Unlike, json as body, mulaw};
@@ -18,10 +18,11 @@ const TOKEN: &str = "tok-test";
 async fn service() -> Service {
     Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.twilio = Some(TwilioCheck {
-                auth_token: TOKEN.into(),
-                public_url: PUBLIC.to_owned(),
-            });
+            settings.carriers.proofs = Proofs {
+                twilio: Some(TOKEN.into()),
+                public_url: Some(PUBLIC.to_owned()),
+                ..Proofs::default()
+            };
         }),
         ..Unlike::default()
     })
@@ -184,4 +185,34 @@ async fn a_stream_that_names_no_number_of_ours_is_closed_without_a_word() {
         assert_eq!(socket.rest().await, Vec::<Value>::new(), "{parameters}");
         assert_eq!(socket.close_code_seen(), Some(close), "{parameters}");
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_out_of_time_is_answered_with_the_plain_forward() {
+    let service = Service::unlike(Unlike {
+        settings: Some(|settings| {
+            settings.carriers.budget = std::time::Duration::ZERO;
+            settings.carriers.proofs = Proofs {
+                twilio: Some(TOKEN.into()),
+                public_url: Some(PUBLIC.to_owned()),
+                ..Proofs::default()
+            };
+        }),
+        ..Unlike::default()
+    })
+    .await;
+    service.number().await;
+    let form = format!(
+        "CallSid=CA1&From=%2B12025550103&To={}",
+        NUMBER.replace('+', "%2B")
+    );
+    let url = format!("{PUBLIC}/carriers/twilio/voice");
+    let (header, signed) = signature(TOKEN, &format!("{url}CallSidCA1From+12025550103To{NUMBER}"));
+    let request = service.post("/carriers/twilio/voice").header(header, signed);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(form).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/xml");
+    let twiml = answer.text().await.unwrap();
+    assert!(twiml.contains("<Dial") && !twiml.contains("<Stream"), "{twiml}");
 }

@@ -1,21 +1,49 @@
-//! Frames back into the order they were sent in, by their sequence numbers.
+//! Messages back into the order they were sent in, by their numbers.
 
 use std::collections::BTreeMap;
+
+use super::{Message, Numbered};
 
 /// How many frames are held back for one that is missing: a tenth of a second at 20 ms a frame, so that
 /// a frame that never comes delays nobody noticeably.
 const DEPTH: usize = 5;
 
+/// A stream's messages in their order: those with a place wait for it, the rest have their turn at once.
+#[derive(Debug, Default)]
+pub struct Order(Reorder<Message>);
+
+impl Order {
+    /// Takes a message and gives those whose turn it is.
+    pub fn push(&mut self, Numbered { place, message }: Numbered) -> Vec<Message> {
+        match place {
+            Some(place) => self.0.push(place, message),
+            None => vec![message],
+        }
+    }
+
+    /// What was still held back when the stream ended, in order.
+    pub fn finish(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.0).finish().collect()
+    }
+}
+
 /// Holds back what came early until what belongs before it has come, or enough has come that it is
 /// given up. Law: what comes out is in order, and is each frame that came in time, once.
-pub(super) struct Reorder<T> {
+#[derive(Debug)]
+struct Reorder<T> {
     given: Option<u64>,
     early: BTreeMap<u64, T>,
 }
 
+impl<T> Default for Reorder<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Reorder<T> {
     /// Nothing yet. The first frame that comes says where the numbers begin.
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             given: None,
             early: BTreeMap::new(),
@@ -24,7 +52,7 @@ impl<T> Reorder<T> {
 
     /// Takes the frame of this number and gives those whose turn it is. Frames that come a second time,
     /// or after they were given up, are dropped.
-    pub(super) fn push(&mut self, number: u64, frame: T) -> Vec<T> {
+    fn push(&mut self, number: u64, frame: T) -> Vec<T> {
         if self.given.is_none_or(|given| given < number) {
             self.early.entry(number).or_insert(frame);
         }
@@ -42,7 +70,7 @@ impl<T> Reorder<T> {
     }
 
     /// What was still held back, in order.
-    pub(super) fn finish(self) -> impl Iterator<Item = T> {
+    fn finish(self) -> impl Iterator<Item = T> {
         self.early.into_values()
     }
 }

@@ -1,0 +1,78 @@
+//! Vonage's NCCO. A WebSocket is a leg of the call and not a fork of it, and actions follow one another: the
+//! caller is heard alone first, and handed on when we close the WebSocket.
+
+use serde_json::{Map, Value, json};
+
+use super::{Document, Plan};
+use crate::carriers::Carrier;
+
+pub(super) fn document(plan: &Plan) -> Document {
+    let mut actions = Vec::new();
+    let screening = plan.settings.vonage_screening.as_ref();
+    if let (Some(screening), Some(stream)) = (screening, plan.stream(Carrier::Vonage)) {
+        if !screening.prompt.is_empty() {
+            actions.push(json!({"action": "talk", "text": screening.prompt}));
+        }
+        actions.push(json!({
+            "action": "connect",
+            "from": digits(plan.leg.dialed.as_e164()),
+            "endpoint": [{
+                "type": "websocket",
+                "uri": stream.url,
+                "content-type": "audio/l16;rate=16000",
+                // At most 512 bytes in all; a call's id has up to 128.
+                "headers": {
+                    "call_token": stream.token,
+                    "call_id": plan.leg.call.as_str(),
+                    "number": plan.leg.dialed.as_e164(),
+                },
+            }],
+        }));
+    }
+    // Vonage puts `X-` before the names.
+    let headers = plan.forward().headers(&plan.leg).into_iter();
+    let headers: Map<String, Value> = headers
+        .map(|(name, value)| (name.trim_start_matches("X-").to_owned(), value.into()))
+        .collect();
+    actions.push(json!({
+        "action": "connect",
+        "from": plan.caller.map_or_else(|| digits(plan.leg.dialed.as_e164()), digits),
+        "endpoint": [{
+            "type": "sip",
+            "uri": plan.forward().address(plan.leg.dialed),
+            "headers": headers,
+        }],
+    }));
+    Document {
+        media_type: "application/json",
+        text: Value::Array(actions).to_string(),
+    }
+}
+
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).take(20).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::document;
+    use super::*;
+
+    #[test]
+    fn the_caller_is_heard_first_and_then_handed_on() {
+        let actions: Value = serde_json::from_str(&document(Carrier::Vonage, "u-1", Some("tok"))).unwrap();
+        let kinds: Vec<_> = actions
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|action| &action["action"])
+            .collect();
+        assert_eq!(kinds, ["talk", "connect", "connect"]);
+        assert_eq!(actions[1]["endpoint"][0]["headers"]["call_id"], "u-1");
+        assert_eq!(
+            actions[2]["endpoint"][0]["headers"]["Forwarded-From"],
+            "+12025550103"
+        );
+        assert_eq!(actions[2]["from"], "12025550101");
+    }
+}

@@ -1,0 +1,324 @@
+//! What a test call says about its carrier.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::inputs::TestCall;
+use crate::evidence::{Found, Note, Place, Region, read_facts};
+use crate::units::{DialedNumber, PhoneNumber};
+
+/// Whether a carrier tells who forwarded a call. Better ones are later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierVerdict {
+    /// Nothing that names the forwarder.
+    None,
+    /// Only the dialed number itself, or another one of this deployment.
+    EchoOnly,
+    /// Nothing but a signed statement of whom the caller dialed first.
+    PassportOnly,
+    /// The forwarder's number.
+    Forwards,
+}
+
+/// Evidence that was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EvidenceReport {
+    /// Where, as in `diversion`.
+    pub place: &'static str,
+    /// The number it comes to.
+    pub number: Option<String>,
+    /// The reason it gives, as in `unconditional`.
+    pub reason: Option<String>,
+}
+
+/// A test call and what comes of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallReport {
+    /// The file, or the address that was listened on.
+    pub from: String,
+    /// `INVITE` or `webhook`.
+    pub form: &'static str,
+    /// The carrier; `unknown` when nothing gives it away.
+    pub carrier: String,
+    /// The carrier's id of the call.
+    pub call: String,
+    /// The dialed number.
+    pub dialed: Option<String>,
+    /// The caller's number.
+    pub caller: Option<String>,
+    /// The attestation of the caller's number, as in `A`.
+    pub attestation: Option<String>,
+    /// Forwarding evidence, the preferred first.
+    pub evidence: Vec<EvidenceReport>,
+    /// What stands against it.
+    pub notes: Vec<String>,
+    /// The number the call was forwarded by.
+    pub forwarder: Option<String>,
+    /// The user whose phone that is, on the dialed number.
+    pub user: Option<String>,
+    /// What Voxline does with such a call.
+    pub voxline: String,
+    /// What it says of the carrier.
+    pub verdict: CarrierVerdict,
+}
+
+/// What the calls of one carrier come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CarrierReport {
+    /// The carrier.
+    pub carrier: String,
+    /// How many calls came by it.
+    pub calls: usize,
+    /// How many of them named the forwarder.
+    pub forwarded: usize,
+    /// The best that any of them says.
+    pub verdict: CarrierVerdict,
+    /// What that means.
+    pub advice: String,
+}
+
+/// Who has a phone on a number: asked with the dialed number and the forwarder.
+pub type WhoseLine<'a> = dyn Fn(&DialedNumber, &PhoneNumber) -> Option<String> + 'a;
+
+/// What a test call is judged by.
+pub struct Bench<'a> {
+    /// Instead of the dialed number that calls name.
+    pub dialed: Option<DialedNumber>,
+    /// Instead of the region of the dialed number.
+    pub region: Option<Region>,
+    /// Numbers of this deployment.
+    pub own: &'a dyn Fn(&PhoneNumber) -> bool,
+    /// Users' phones; `None` where there is no store to ask.
+    pub whose: Option<&'a WhoseLine<'a>>,
+}
+
+impl Bench<'_> {
+    /// Judges a call that came from `from`.
+    pub fn judge(&self, from: &str, call: &TestCall) -> CallReport {
+        let dialed = self.dialed.as_ref().or(call.dialed.as_ref());
+        let found = dialed.map(|dialed| {
+            let region = self.region.unwrap_or_else(|| Region::of(dialed, None));
+            read_facts(&call.facts, dialed, self.own, region)
+        });
+        let found = found.unwrap_or_default();
+        let verdict = verdict(&found);
+        let forwarder = best(&found).cloned();
+        let user = match (self.whose, dialed, &forwarder) {
+            (Some(whose), Some(dialed), Some(number)) => whose(dialed, number),
+            _ => None,
+        };
+        CallReport {
+            from: from.to_owned(),
+            form: call.form,
+            carrier: call.carrier.clone(),
+            call: call.call.clone(),
+            dialed: dialed.map(|number| number.as_e164().to_owned()),
+            caller: found.caller.as_ref().map(|caller| match caller.number() {
+                Some(number) => number.as_e164().to_owned(),
+                None => "withheld or unusable".to_owned(),
+            }),
+            attestation: found.attestation.map(|found| format!("{:?}", found.level)),
+            evidence: evidence(&found),
+            notes: found.notes.iter().map(ToString::to_string).collect(),
+            voxline: self.outcome(dialed.is_some(), verdict, user.as_deref()),
+            forwarder: forwarder.map(|number| number.as_e164().to_owned()),
+            user,
+            verdict,
+        }
+    }
+
+    fn outcome(&self, dialed: bool, verdict: CarrierVerdict, user: Option<&str>) -> String {
+        if !dialed {
+            return "does nothing: the call names no dialed number (give --number)".to_owned();
+        }
+        let owner = match (self.whose, user) {
+            (_, Some(user)) => format!("takes the line to be {user}'s"),
+            (Some(_), None) => "finds nobody on the dialed number with that phone".to_owned(),
+            (None, None) => "takes the line to be that of the user with that phone".to_owned(),
+        };
+        match verdict {
+            CarrierVerdict::Forwards => owner,
+            CarrierVerdict::PassportOnly => format!("{owner}, as a hint, or for certain once it is verified"),
+            CarrierVerdict::EchoOnly | CarrierVerdict::None => {
+                "is told by an assigned number, the caller's own phone, a PIN or the voice alone".to_owned()
+            }
+        }
+    }
+}
+
+/// The number a call was forwarded by. An asserted identity is no proof that a carrier tells of forwarding.
+fn best(found: &Found) -> Option<&PhoneNumber> {
+    let told = found
+        .forwarders
+        .iter()
+        .find(|one| one.place != Place::PAssertedIdentity);
+    told.or(found.passports.first()).map(|one| &one.number)
+}
+
+fn verdict(found: &Found) -> CarrierVerdict {
+    let echo = |note: &Note| matches!(note, Note::OwnNumbersOnly(_));
+    if found
+        .forwarders
+        .iter()
+        .any(|one| one.place != Place::PAssertedIdentity)
+    {
+        CarrierVerdict::Forwards
+    } else if !found.passports.is_empty() {
+        CarrierVerdict::PassportOnly
+    } else if found.notes.iter().any(echo) {
+        CarrierVerdict::EchoOnly
+    } else {
+        CarrierVerdict::None
+    }
+}
+
+fn evidence(found: &Found) -> Vec<EvidenceReport> {
+    let named = found
+        .forwarders
+        .iter()
+        .chain(&found.passports)
+        .map(|one| EvidenceReport {
+            place: one.place.name(),
+            number: Some(one.number.as_e164().to_owned()),
+            reason: one.reason.clone(),
+        });
+    let unnamed = found.notes.iter().filter_map(|note| match note {
+        Note::OwnNumbersOnly(place) | Note::NoNumber(place) | Note::Malformed(place, _) => {
+            Some(EvidenceReport {
+                place: place.name(),
+                number: None,
+                reason: None,
+            })
+        }
+        _ => None,
+    });
+    named.chain(unnamed).collect()
+}
+
+/// What the calls of each carrier come to.
+pub fn by_carrier(calls: &[CallReport]) -> Vec<CarrierReport> {
+    let mut carriers: BTreeMap<&str, Vec<&CallReport>> = BTreeMap::new();
+    for call in calls {
+        carriers.entry(&call.carrier).or_default().push(call);
+    }
+    let report = |(carrier, calls): (&str, Vec<&CallReport>)| {
+        let verdict = calls
+            .iter()
+            .map(|call| call.verdict)
+            .max()
+            .unwrap_or(CarrierVerdict::None);
+        let forwarded = calls
+            .iter()
+            .filter(|call| call.verdict == CarrierVerdict::Forwards)
+            .count();
+        CarrierReport {
+            carrier: carrier.to_owned(),
+            calls: calls.len(),
+            forwarded,
+            verdict,
+            advice: advice(verdict, forwarded, calls.len()),
+        }
+    };
+    carriers.into_iter().map(report).collect()
+}
+
+fn advice(verdict: CarrierVerdict, forwarded: usize, calls: usize) -> String {
+    match verdict {
+        CarrierVerdict::Forwards if forwarded < calls => format!(
+            "{forwarded} of {calls} calls named the forwarder: it depends on the route, so give users a PIN too"
+        ),
+        CarrierVerdict::Forwards => "the forwarder arrives: users can share its numbers".to_owned(),
+        CarrierVerdict::PassportOnly => {
+            "only the signed PASSporT names the line: set identity.passport_roots to have it verified"
+                .to_owned()
+        }
+        CarrierVerdict::EchoOnly => {
+            "only the dialed number comes back: the carrier before it does not pass the forwarder on"
+                .to_owned()
+        }
+        CarrierVerdict::None => {
+            "no forwarder arrives: try another carrier, give each user a number, or use PIN and voice"
+                .to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inputs::of_invite;
+    use super::super::sip::SipMessage;
+    use super::*;
+
+    fn call(headers: &str) -> TestCall {
+        let text = format!("INVITE sip:+12025550102@h SIP/2.0\nCall-ID: c\n{headers}\n\n");
+        of_invite(&SipMessage::read(text.as_bytes()).unwrap().0)
+    }
+
+    fn judged(headers: &str) -> CallReport {
+        let whose: &WhoseLine = &|_, number| (number.as_e164() == "+12025550103").then(|| "Alice".to_owned());
+        let bench = Bench {
+            dialed: None,
+            region: None,
+            own: &|number| number.as_e164() == "+12025550199",
+            whose: Some(whose),
+        };
+        bench.judge("test", &call(headers))
+    }
+
+    #[test]
+    fn each_verdict_has_its_evidence() {
+        let forwards =
+            judged("Diversion: <sip:+12025550102@twilio.com>, <sip:+12025550103@h>;reason=user-busy");
+        assert_eq!(forwards.verdict, CarrierVerdict::Forwards);
+        assert_eq!(forwards.user.as_deref(), Some("Alice"));
+        assert_eq!(forwards.evidence[0].reason.as_deref(), Some("user-busy"));
+        let echo = judged("Diversion: <sip:+12025550199@twilio.com>;reason=unconditional");
+        assert_eq!((echo.verdict, &echo.forwarder), (CarrierVerdict::EchoOnly, &None));
+        let none = judged("From: <sip:+12025550101@h>");
+        assert_eq!(
+            (none.verdict, none.caller.as_deref()),
+            (CarrierVerdict::None, Some("+12025550101"))
+        );
+        let asserted = judged("From: <sip:+12025550101@h>\nP-Asserted-Identity: <sip:+12025550103@h>");
+        assert_eq!(
+            asserted.verdict,
+            CarrierVerdict::None,
+            "who is asserted has not forwarded"
+        );
+    }
+
+    #[test]
+    fn a_passport_for_another_number_is_a_verdict_of_its_own() {
+        use base64::Engine;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let token = format!(
+            "{}.{}.{}",
+            part(r#"{"alg":"ES256","ppt":"shaken","typ":"passport","x5u":"https://c.example/c.pem"}"#),
+            part(
+                r#"{"attest":"A","dest":{"tn":["12025550103"]},"iat":1760000000,"orig":{"tn":"12025550101"},"origid":"o"}"#
+            ),
+            part("signature"),
+        );
+        let said = judged(&format!(
+            "Identity: {token};info=<https://c.example/c.pem>;alg=ES256;ppt=\"shaken\""
+        ));
+        assert_eq!(said.verdict, CarrierVerdict::PassportOnly, "{said:?}");
+        assert_eq!(said.forwarder.as_deref(), Some("+12025550103"));
+        assert_eq!(said.attestation.as_deref(), Some("A"));
+    }
+
+    #[test]
+    fn a_carriers_best_call_is_its_verdict_and_the_rest_are_counted() {
+        let calls = [judged("Diversion: <sip:+12025550103@h>"), judged("Subject: none")];
+        let report = by_carrier(&calls);
+        assert_eq!(report.len(), 1);
+        assert_eq!(
+            (report[0].verdict, report[0].forwarded, report[0].calls),
+            (CarrierVerdict::Forwards, 1, 2)
+        );
+        assert!(report[0].advice.contains("1 of 2"), "{}", report[0].advice);
+    }
+}

@@ -1,0 +1,18 @@
+//! `voxline carrier check`: does the number that forwarded a call arrive, where, and what comes of it?
+//!
+//! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`Bench::judge`]) by
+//! the same evidence that live calls are.
+
+mod inputs;
+mod judge;
+mod listen;
+mod packets;
+mod pcap;
+mod sip;
+
+pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
+pub use judge::{Bench, CallReport, CarrierReport, CarrierVerdict, EvidenceReport, WhoseLine, by_carrier};
+pub use listen::{Heard, Refusal, SipListener};
+pub use packets::{Losses, Sent};
+pub use pcap::{Capture, Captured, PcapFault};
+pub use sip::{SipFault, SipMessage, Start};

@@ -1,0 +1,117 @@
+//! Commanding Telnyx's Call Control: the one request that this room makes.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode, header};
+use secrecy::ExposeSecret;
+use thiserror::Error;
+
+use super::answer::Command;
+use super::settings::TelnyxApi;
+use crate::units::CallId;
+
+/// How long a command may take; the caller hears ringing meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Commands calls over Telnyx's API.
+pub struct Commander {
+    client: Client,
+    api: TelnyxApi,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Error)]
+pub enum CommandFault {
+    /// There is no client to ask with.
+    #[error("no HTTP client can be made: {0}")]
+    Client(String),
+    /// Telnyx was not reached, or did not answer in time.
+    #[error("Telnyx was not reached with `{command}`: {why}")]
+    Unreachable {
+        /// The command.
+        command: &'static str,
+        /// What was in the way, without addresses.
+        why: &'static str,
+    },
+    /// Telnyx answered no.
+    #[error("Telnyx refused `{command}` with status {status}: check telnyx.api_key and the application")]
+    Refused {
+        /// The command.
+        command: &'static str,
+        /// The status.
+        status: u16,
+    },
+}
+
+impl Commander {
+    /// Commands over `api`.
+    ///
+    /// # Errors
+    /// [`CommandFault::Client`].
+    pub fn new(api: TelnyxApi) -> Result<Self, CommandFault> {
+        // The choice is the process's; whoever made it first, it is ring.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let built = Client::builder()
+            .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
+            .timeout(PATIENCE)
+            // A key is not taken to wherever a redirect points.
+            .redirect(Policy::none())
+            .build();
+        Ok(Self {
+            client: built.map_err(|fault| CommandFault::Client(fault.to_string()))?,
+            api,
+        })
+    }
+
+    /// Carries a command out, in a second attempt when Telnyx is not reached or not well: its id keeps it
+    /// from being done twice.
+    ///
+    /// # Errors
+    /// [`CommandFault`] of the second attempt, or of a refusal at the first.
+    pub async fn send(&self, call: &CallId, command: &Command) -> Result<(), CommandFault> {
+        match self.attempt(call, command).await {
+            Err(CommandFault::Refused { status, .. }) if status < 500 && status != 429 => {
+                Err(CommandFault::Refused {
+                    command: command.name,
+                    status,
+                })
+            }
+            Err(_) => self.attempt(call, command).await,
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn attempt(&self, call: &CallId, command: &Command) -> Result<(), CommandFault> {
+        let id = utf8_percent_encode(call.as_str(), NON_ALPHANUMERIC);
+        let url = format!("{}/calls/{id}/actions/{}", self.api.url, command.name);
+        let sent = self
+            .client
+            .post(url)
+            .bearer_auth(self.api.key.expose_secret())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(command.body.to_string())
+            .send()
+            .await;
+        let command = command.name;
+        let status = sent
+            .map(|answer| answer.status())
+            .map_err(|fault| CommandFault::Unreachable {
+                command,
+                why: if fault.is_timeout() {
+                    "it took too long"
+                } else {
+                    "no connection"
+                },
+            })?;
+        // 422 with the code for a repeated command id comes as a success there; nothing else is one.
+        if status.is_success() || status == StatusCode::ALREADY_REPORTED {
+            return Ok(());
+        }
+        Err(CommandFault::Refused {
+            command,
+            status: status.as_u16(),
+        })
+    }
+}

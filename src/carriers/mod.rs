@@ -1,0 +1,69 @@
+//! What each carrier sends, and what it is answered.
+//!
+//! A call's way through this room: its webhook is proven ([`signature`]) and read ([`webhook`]), a token is made
+//! for its stream ([`token`]), and it is answered with fork and forward ([`answer`], [`forward`]); then its
+//! stream is read ([`stream`]). [`check`] does the reading half for test calls. The endpoints are `reply`'s.
+//!
+//! Architecture invariants: nothing here knows axum; nothing is read of a webhook before it is proven; one
+//! request leaves this room, [`command`]'s to Telnyx.
+
+pub mod answer;
+pub mod check;
+pub mod command;
+pub mod form;
+pub mod forward;
+mod settings;
+pub mod signature;
+pub mod stream;
+pub mod token;
+pub mod webhook;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
+
+/// The carriers whose webhooks and streams are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Carrier {
+    /// Twilio Programmable Voice.
+    Twilio,
+    /// Telnyx Call Control and TeXML.
+    Telnyx,
+    /// Vonage Voice API.
+    Vonage,
+    /// Bandwidth Programmable Voice.
+    Bandwidth,
+    /// Plivo Voice.
+    Plivo,
+}
+
+impl Carrier {
+    /// Every carrier.
+    pub const ALL: [Self; 5] = [
+        Self::Twilio,
+        Self::Telnyx,
+        Self::Vonage,
+        Self::Bandwidth,
+        Self::Plivo,
+    ];
+
+    /// The carrier in an address, in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Telnyx => "telnyx",
+            Self::Vonage => "vonage",
+            Self::Bandwidth => "bandwidth",
+            Self::Plivo => "plivo",
+        }
+    }
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

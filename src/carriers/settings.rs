@@ -1,0 +1,110 @@
+//! How carriers are dealt with, checked by the configuration.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::forward::Forward;
+use super::signature::BasicLogin;
+use super::signature::Proofs;
+use crate::config::{ByteOrder, Config};
+
+/// Everything that carriers' webhooks and streams depend on.
+#[derive(Debug, Clone)]
+pub struct CarrierSettings {
+    /// What their requests are known by.
+    pub proofs: Proofs,
+    /// Where calls are handed on to.
+    pub forward: Forward,
+    /// How long an answer to a ringing call may take.
+    pub budget: Duration,
+    /// How long a call token waits for its stream.
+    pub token_lifetime: Duration,
+    /// The byte order of Telnyx's L16.
+    pub telnyx_l16: ByteOrder,
+    /// The byte order of Plivo's L16.
+    pub plivo_l16: ByteOrder,
+    /// How Telnyx's Call Control is commanded; without it calls are known and left alone.
+    pub telnyx_api: Option<TelnyxApi>,
+    /// How a Vonage caller is heard before the call is handed on.
+    pub vonage_screening: Option<VonageScreening>,
+    /// Whether Bandwidth's SIP addresses carry our headers.
+    pub bandwidth_uri_headers: bool,
+}
+
+/// Telnyx's Call Control API.
+#[derive(Debug, Clone)]
+pub struct TelnyxApi {
+    /// Its address, without a slash at the end.
+    pub url: String,
+    /// The account's API key.
+    pub key: SecretString,
+}
+
+/// A WebSocket of Vonage's is a leg of the call, not a fork of it: the caller is heard alone, for some
+/// seconds, and handed on then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VonageScreening {
+    /// What is said to the caller first; nothing when empty.
+    pub prompt: String,
+    /// How long the caller is heard.
+    pub listen: Duration,
+}
+
+impl From<&Config> for CarrierSettings {
+    fn from(config: &Config) -> Self {
+        let carriers = &config.carriers;
+        let screening = VonageScreening {
+            prompt: carriers.vonage_prompt.clone(),
+            listen: carriers.vonage_listen,
+        };
+        Self {
+            proofs: Proofs {
+                public_url: config.public_url.clone(),
+                twilio: carriers.twilio_auth_token.clone(),
+                telnyx: carriers.telnyx_public_key,
+                vonage: carriers.vonage_signature_secret.clone(),
+                bandwidth: carriers
+                    .bandwidth_login
+                    .clone()
+                    .map(|(name, password)| BasicLogin::new(name, password)),
+                plivo: carriers.plivo_auth_token.clone(),
+            },
+            forward: Forward {
+                address: carriers.forward_to.clone(),
+                login: carriers.sip_login.clone(),
+                secret: carriers.forward_secret.clone(),
+            },
+            budget: carriers.answer,
+            token_lifetime: carriers.token,
+            telnyx_l16: carriers.telnyx_l16,
+            plivo_l16: carriers.plivo_l16,
+            telnyx_api: carriers.telnyx_api_key.clone().map(|key| TelnyxApi {
+                url: carriers.telnyx_api_url.clone(),
+                key,
+            }),
+            vonage_screening: (!screening.listen.is_zero()).then_some(screening),
+            bandwidth_uri_headers: carriers.bandwidth_uri_headers,
+        }
+    }
+}
+
+impl Default for CarrierSettings {
+    fn default() -> Self {
+        Self {
+            proofs: Proofs::default(),
+            forward: Forward {
+                address: "sip:{number}@sip.vapi.ai".to_owned(),
+                login: None,
+                secret: None,
+            },
+            budget: Duration::from_millis(2_500),
+            token_lifetime: Duration::from_secs(120),
+            telnyx_l16: ByteOrder::Auto,
+            plivo_l16: ByteOrder::Auto,
+            telnyx_api: None,
+            vonage_screening: None,
+            bandwidth_uri_headers: false,
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Whether a request is the carrier's: each carrier's own proof, over the bytes as they arrived.
+//!
+//! Nothing here reads what a request says; that comes after, and only for requests that passed.
+
+mod basic;
+mod jwt;
+mod plivo;
+mod telnyx;
+mod twilio;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use super::Carrier;
+pub use basic::BasicLogin;
+
+/// The most seconds between a signature's own time and ours, either way (Telnyx documents 300).
+pub const TOLERANCE_SECONDS: i64 = 300;
+
+/// A request as its signature was made over it.
+pub struct Signed<'a> {
+    /// `GET` or `POST`.
+    pub method: &'a str,
+    /// Path and query as they came.
+    pub path: &'a str,
+    /// A header's value by its lower-case name; `None` when it is missing or no text.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The body's bytes as they came.
+    pub body: &'a [u8],
+    /// Now, in seconds since 1970.
+    pub now: i64,
+}
+
+impl Signed<'_> {
+    fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// Whether the body is a form.
+    fn is_form(&self) -> bool {
+        let media_type = (self.header)("content-type").unwrap_or("");
+        let essence = media_type.split(';').next().unwrap_or("").trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+}
+
+/// Why a request was not taken for the carrier's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// What its requests are known by is not configured.
+    #[error("requests of {carrier} cannot be checked here: set {keys}")]
+    NotConfigured {
+        /// Whose.
+        carrier: &'static str,
+        /// The settings that are missing.
+        keys: &'static str,
+    },
+    /// It brings no proof at all.
+    #[error("the header {header} is missing: only {carrier} is let in here")]
+    Unsigned {
+        /// Whose proof.
+        carrier: &'static str,
+        /// Where it would be.
+        header: &'static str,
+    },
+    /// Its proof is of something else, or no proof.
+    #[error("this is not {carrier}'s signature of this request: check {keys}")]
+    Wrong {
+        /// Whose.
+        carrier: &'static str,
+        /// The settings it depends on.
+        keys: &'static str,
+    },
+    /// Its proof is good, and too old or from the future.
+    #[error("{carrier}'s signature is more than {TOLERANCE_SECONDS} s from now: check this machine's clock")]
+    Stale {
+        /// Whose.
+        carrier: &'static str,
+    },
+}
+
+/// What carriers' requests are known by; a carrier without it is let in by an API key or a call token
+/// alone.
+#[derive(Debug, Clone, Default)]
+pub struct Proofs {
+    /// How carriers reach this service, as in `https://id.example.com`: behind a proxy the host that arrives
+    /// here is not the one that was signed.
+    pub public_url: Option<String>,
+    /// Twilio's auth token.
+    pub twilio: Option<SecretString>,
+    /// Telnyx's public key: 32 bytes.
+    pub telnyx: Option<[u8; 32]>,
+    /// Vonage's signature secret.
+    pub vonage: Option<SecretString>,
+    /// The name and password that Bandwidth is told to bring.
+    pub bandwidth: Option<BasicLogin>,
+    /// Plivo's auth token.
+    pub plivo: Option<SecretString>,
+}
+
+impl Proofs {
+    /// Whether `request` is a webhook of `carrier`.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not, or it cannot be told.
+    pub fn webhook(&self, carrier: Carrier, request: &Signed) -> Result<(), Refusal> {
+        match carrier {
+            Carrier::Twilio => {
+                let (token, base) = self.signed_address(self.twilio.as_ref(), twilio::LACKING)?;
+                twilio::check_webhook(token, base, request)
+            }
+            Carrier::Telnyx => {
+                let key = self.telnyx.as_ref().ok_or(telnyx::LACKING)?;
+                telnyx::check(key, request)
+            }
+            Carrier::Vonage => {
+                let secret = self.vonage.as_ref().ok_or(jwt::LACKING)?;
+                jwt::check(secret, request)
+            }
+            Carrier::Bandwidth => {
+                let login = self.bandwidth.as_ref().ok_or(basic::LACKING)?;
+                login.check(request)
+            }
+            Carrier::Plivo => {
+                let (token, base) = self.signed_address(self.plivo.as_ref(), plivo::LACKING)?;
+                plivo::check(token, base, request)
+            }
+        }
+    }
+
+    /// Whether `request` is a WebSocket handshake of `carrier`. `Ok(false)` when it brings no proof, which is
+    /// for the call token to make good.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it brings a proof that is none.
+    pub fn handshake(&self, carrier: Carrier, request: &Signed) -> Result<bool, Refusal> {
+        let header = match carrier {
+            Carrier::Twilio => twilio::HEADER,
+            // Telnyx signs no handshake; its streams bring the token.
+            Carrier::Telnyx => return Ok(false),
+            Carrier::Vonage | Carrier::Bandwidth => "authorization",
+            Carrier::Plivo => plivo::HEADER,
+        };
+        if (request.header)(header).is_none() {
+            return Ok(false);
+        }
+        match carrier {
+            Carrier::Twilio => {
+                let (token, base) = self.signed_address(self.twilio.as_ref(), twilio::LACKING)?;
+                twilio::check_handshake(token, base, request)?;
+            }
+            Carrier::Plivo => {
+                let (token, base) = self.signed_address(self.plivo.as_ref(), plivo::LACKING)?;
+                plivo::check_handshake(token, base, request)?;
+            }
+            other => self.webhook(other, request)?,
+        }
+        Ok(true)
+    }
+
+    fn signed_address<'a>(
+        &'a self,
+        token: Option<&'a SecretString>,
+        lacking: Refusal,
+    ) -> Result<(&'a SecretString, &'a str), Refusal> {
+        match (token, self.public_url.as_deref()) {
+            (Some(token), Some(base)) => Ok((token, base.trim_end_matches('/'))),
+            _ => Err(lacking),
+        }
+    }
+}
+
+/// `base`, an address of `http` or `ws`, with the WebSocket's scheme.
+fn as_websocket(base: &str) -> String {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    let scheme = if matches!(scheme, "http" | "ws") {
+        "ws"
+    } else {
+        "wss"
+    };
+    format!("{scheme}://{rest}")
+}
+
+/// Whether two secrets are the same; the time it takes says nothing of where they differ.
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(a) == Sha256::digest(b)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A request for the tests of this folder.
+    pub struct Parts {
+        pub method: &'static str,
+        pub path: &'static str,
+        pub headers: Vec<(&'static str, String)>,
+        pub body: Vec<u8>,
+        pub now: i64,
+    }
+
+    impl Parts {
+        pub fn post(path: &'static str, body: &str) -> Self {
+            Self {
+                method: "POST",
+                path,
+                headers: Vec::new(),
+                body: body.as_bytes().to_vec(),
+                now: 1_760_000_000,
+            }
+        }
+
+        pub fn get(path: &'static str) -> Self {
+            Self {
+                method: "GET",
+                ..Self::post(path, "")
+            }
+        }
+
+        pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+            self.headers.push((name, value.into()));
+            self
+        }
+
+        pub fn form(self) -> Self {
+            self.with("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        }
+
+        pub fn checked<T>(&self, check: impl FnOnce(&Signed) -> T) -> T {
+            let header = |name: &str| {
+                let found = self.headers.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.as_str())
+            };
+            check(&Signed {
+                method: self.method,
+                path: self.path,
+                header: &header,
+                body: &self.body,
+                now: self.now,
+            })
+        }
+    }
+
+    #[test]
+    fn nothing_is_let_in_where_nothing_is_configured_and_the_message_names_the_settings() {
+        let proofs = Proofs::default();
+        for carrier in Carrier::ALL {
+            let said = Parts::post("/", "").checked(|request| proofs.webhook(carrier, request));
+            let said = said.unwrap_err().to_string();
+            assert!(said.contains("set "), "{said}");
+            let handshake = Parts::get("/").checked(|request| proofs.handshake(carrier, request));
+            assert_eq!(handshake, Ok(false), "{carrier}: no proof is no forged proof");
+        }
+    }
+
+    #[test]
+    fn secrets_show_nowhere() {
+        let proofs = Proofs {
+            twilio: Some("tok-test".into()),
+            vonage: Some("tok-test".into()),
+            plivo: Some("tok-test".into()),
+            bandwidth: Some(BasicLogin::new("u", "tok-test".into())),
+            ..Proofs::default()
+        };
+        assert!(!format!("{proofs:?}").contains("tok-test"));
+    }
+}

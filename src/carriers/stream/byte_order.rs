@@ -1,0 +1,168 @@
+//! Which byte of a 16-bit sample comes first, found out by listening.
+
+use std::mem;
+
+use crate::config::ByteOrder;
+
+/// How many samples other than silence are listened to before the order is said: a tenth of a second at 8 kHz.
+const NEEDED: usize = 800;
+
+/// The most bytes held back while the order is not clear: two seconds at 16 kHz. What is as quiet as that
+/// tells nobody anything.
+const MOST_HELD: usize = 64_000;
+
+/// Gives linear audio with the low byte first, whichever way it comes.
+///
+/// Read the wrong way round, the small differences between neighbouring samples of sound become the large ones,
+/// so the reading whose samples jump less, measured by what they amount to, is the right one. Until that is
+/// clear nothing is given.
+#[derive(Debug)]
+pub struct Straightener {
+    order: ByteOrder,
+    held: Vec<u8>,
+    torn: Option<u8>,
+}
+
+impl Straightener {
+    /// Reads as `order` says.
+    pub const fn new(order: ByteOrder) -> Self {
+        Self {
+            order,
+            held: Vec::new(),
+            torn: None,
+        }
+    }
+
+    /// The order that is known by now.
+    pub const fn order(&self) -> ByteOrder {
+        self.order
+    }
+
+    /// Takes audio in pieces of any size and gives what can be read of it so far.
+    pub fn push(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        if self.order == ByteOrder::Auto {
+            self.held.append(&mut bytes);
+            self.order = heard(&self.held);
+            if self.order == ByteOrder::Auto {
+                if self.held.len() < MOST_HELD {
+                    return Vec::new();
+                }
+                // Near silence: given as it is, and the next piece decides.
+                let whole = self.held.len() - self.held.len() % 2;
+                let rest = self.held.split_off(whole);
+                return mem::replace(&mut self.held, rest);
+            }
+            bytes = mem::take(&mut self.held);
+        }
+        if self.order == ByteOrder::Little {
+            return bytes;
+        }
+        self.swapped(bytes)
+    }
+
+    /// What was still held back at the end.
+    pub fn finish(&mut self) -> Vec<u8> {
+        mem::take(&mut self.held)
+    }
+
+    fn swapped(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + 1);
+        for byte in bytes {
+            match self.torn.take() {
+                Some(high) => out.extend([byte, high]),
+                None => self.torn = Some(byte),
+            }
+        }
+        out
+    }
+}
+
+/// What the order sounds like; `Auto` while there is too little.
+fn heard(bytes: &[u8]) -> ByteOrder {
+    let words = bytes.as_chunks::<2>().0;
+    if words.iter().filter(|word| **word != [0, 0]).count() < NEEDED {
+        return ByteOrder::Auto;
+    }
+    let little = roughness(words.iter().map(|word| i16::from_le_bytes(*word)));
+    let big = roughness(words.iter().map(|word| i16::from_be_bytes(*word)));
+    if little <= big {
+        ByteOrder::Little
+    } else {
+        ByteOrder::Big
+    }
+}
+
+/// The energy of a signal's differences over its own: 2 for white noise, near 0 for what moves slowly.
+fn roughness(samples: impl Iterator<Item = i16>) -> f64 {
+    let (mut jumps, mut energy, mut before) = (0.0, 0.0, None);
+    for sample in samples {
+        let sample = f64::from(sample);
+        jumps += before.map_or(0.0, |before: f64| (sample - before).powi(2));
+        energy += sample * sample;
+        before = Some(sample);
+    }
+    if energy > 0.0 { jumps / energy } else { 2.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A second of speech at 16 kHz, little-endian.
+    fn speech() -> Vec<u8> {
+        let file = include_bytes!("../../../tests/data/golden/speech.wav");
+        let data = file.windows(4).position(|four| four == b"data").unwrap() + 8;
+        file[data..data + 32_000].to_vec()
+    }
+
+    fn turned(bytes: &[u8]) -> Vec<u8> {
+        bytes
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .flat_map(|word| [word[1], word[0]])
+            .collect()
+    }
+
+    fn through(order: ByteOrder, bytes: &[u8], piece: usize) -> Vec<u8> {
+        let mut straight = Straightener::new(order);
+        let mut out: Vec<u8> = bytes
+            .chunks(piece)
+            .flat_map(|piece| straight.push(piece.to_vec()))
+            .collect();
+        out.extend(straight.finish());
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn speech_comes_out_the_same_whichever_byte_came_first(piece in 1_usize..2_000, quieter in 0_u32..5) {
+            let words = speech();
+            let quiet = words.as_chunks::<2>().0.iter().flat_map(|word| {
+                (i16::from_le_bytes(*word) >> quieter).to_le_bytes()
+            });
+            let quiet: Vec<u8> = quiet.collect();
+            prop_assert_eq!(&through(ByteOrder::Auto, &quiet, piece), &quiet);
+            prop_assert_eq!(&through(ByteOrder::Auto, &turned(&quiet), piece), &quiet);
+            prop_assert_eq!(&through(ByteOrder::Big, &turned(&quiet), piece), &quiet);
+        }
+
+        #[test]
+        fn whatever_comes_no_byte_is_made_up_and_little_is_held(bytes in prop::collection::vec(any::<u8>(), 0..4_000), piece in 1_usize..300) {
+            let out = through(ByteOrder::Auto, &bytes, piece);
+            prop_assert!(out.len() == bytes.len() || out.len() + 1 == bytes.len());
+        }
+    }
+
+    #[test]
+    fn silence_is_passed_on_and_decides_nothing() {
+        let mut straight = Straightener::new(ByteOrder::Auto);
+        let given: usize = (0..500).map(|_| straight.push(vec![0; 640]).len()).sum();
+        assert_eq!(straight.order(), ByteOrder::Auto);
+        assert!(given + MOST_HELD >= 500 * 640 && straight.held.len() <= MOST_HELD);
+        straight.push(turned(&speech()));
+        assert_eq!(straight.order(), ByteOrder::Big);
+    }
+}

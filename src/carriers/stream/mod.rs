@@ -1,0 +1,215 @@
+//! Carriers' audio streams: a reader for each carrier's messages, one vocabulary for what they say.
+//!
+//! A [`Reader`] takes a stream's frames as they come and gives [`Message`]s; [`Order`] brings those back into
+//! the order they were sent in. What is done with a call's audio and digits is for whoever reads.
+
+mod bandwidth;
+mod byte_order;
+mod lenient;
+mod plivo;
+mod reorder;
+mod sound;
+mod telnyx;
+mod twilio;
+mod vonage;
+
+use thiserror::Error;
+
+use super::Carrier;
+
+pub use byte_order::Straightener;
+pub use reorder::Order;
+pub use sound::{Sound, SoundName};
+
+/// A message, as far as it matters here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// A stream begins.
+    Start(Start),
+    /// Audio of the caller.
+    Audio(Vec<u8>),
+    /// The caller pressed a key: `0` to `9`, `*`, `#` or `A` to `D`.
+    Digit(char),
+    /// The stream ends.
+    Stop,
+    /// Anything else; where messages are numbered it takes its place all the same.
+    Other,
+}
+
+/// A message and its place in the order, where the carrier's streams can change it on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Numbered {
+    /// The place; `None` when the message's turn is at once.
+    pub place: Option<u64>,
+    /// The message.
+    pub message: Message,
+}
+
+/// What the first message says of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The carrier's ids of the call, the usual one first; a call token is bound to one of them.
+    pub ids: Vec<String>,
+    /// The dialed number, where the stream names it.
+    pub number: Option<String>,
+    /// The call token.
+    pub token: Option<String>,
+    /// How the audio is written.
+    pub sound: Sound,
+    /// Whether updates are wanted down the stream, for tests and demonstrations.
+    pub updates: bool,
+}
+
+/// Why a frame cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StreamFault {
+    /// No message of this carrier.
+    #[error("not a message of {carrier}'s streams: {why}")]
+    NotAMessage {
+        /// Whose.
+        carrier: Carrier,
+        /// What the parser says.
+        why: String,
+    },
+    /// A message lacks what its name promises.
+    #[error("a message {event:?} without its content")]
+    Lacking {
+        /// The message's name.
+        event: &'static str,
+    },
+    /// A payload is not base64.
+    #[error("a media payload is not base64: {0}")]
+    NotBase64(String),
+    /// Binary frames from a carrier that sends none.
+    #[error("{0}'s streams have no binary frames")]
+    Binary(Carrier),
+    /// Audio that is not read here.
+    #[error("{encoding:?} at {rate} Hz in {channels} channels: {remedy}")]
+    Unsupported {
+        /// The encoding's name as it came.
+        encoding: String,
+        /// Samples a second.
+        rate: u64,
+        /// How many.
+        channels: u64,
+        /// What to set instead.
+        remedy: &'static str,
+    },
+}
+
+impl StreamFault {
+    /// Whether the audio, rather than the message, is what cannot be read.
+    pub const fn is_of_audio(&self) -> bool {
+        matches!(self, Self::Unsupported { .. })
+    }
+}
+
+/// Reads the frames of one carrier's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reader {
+    carrier: Carrier,
+}
+
+impl Reader {
+    /// A reader of this carrier's frames.
+    pub const fn of(carrier: Carrier) -> Self {
+        Self { carrier }
+    }
+
+    /// Reads a text frame.
+    ///
+    /// # Errors
+    /// [`StreamFault`] saying what cannot be understood.
+    pub fn text(self, text: &str) -> Result<Numbered, StreamFault> {
+        match self.carrier {
+            Carrier::Twilio => twilio::read(text),
+            Carrier::Telnyx => telnyx::read(text),
+            Carrier::Vonage => vonage::read(text),
+            Carrier::Bandwidth => bandwidth::read(text),
+            Carrier::Plivo => plivo::read(text),
+        }
+    }
+
+    /// Reads a binary frame: Vonage's audio.
+    ///
+    /// # Errors
+    /// [`StreamFault::Binary`] from every other carrier.
+    pub fn binary(self, bytes: &[u8]) -> Result<Numbered, StreamFault> {
+        match self.carrier {
+            Carrier::Vonage => Ok(Message::Audio(bytes.to_vec()).at(None)),
+            other => Err(StreamFault::Binary(other)),
+        }
+    }
+}
+
+impl Message {
+    /// This message at a place in the order.
+    const fn at(self, place: Option<u64>) -> Numbered {
+        Numbered { place, message: self }
+    }
+}
+
+/// Whether a track, where one is named, is the caller's own; what the caller hears is not what the caller
+/// says. Twilio says `inbound` of audio and `inbound_track` of keys.
+fn is_caller(track: Option<&str>) -> bool {
+    track.is_none_or(|track| matches!(track, "inbound" | "inbound_track"))
+}
+
+fn decoded(payload: &str) -> Result<Message, StreamFault> {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    let audio = STANDARD.decode(payload);
+    audio
+        .map(Message::Audio)
+        .map_err(|fault| StreamFault::NotBase64(fault.to_string()))
+}
+
+/// The message of a pressed key; what is no key is nothing.
+fn key(digit: &str) -> Message {
+    key_of(digit).map_or(Message::Other, Message::Digit)
+}
+
+/// The key of a telephone that a text names, if it names one.
+pub(super) fn key_of(digit: &str) -> Option<char> {
+    let mut letters = digit.chars();
+    match (letters.next().map(|key| key.to_ascii_uppercase()), letters.next()) {
+        (Some(key @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Some(key),
+        _ => None,
+    }
+}
+
+/// Parses a message's JSON.
+fn parsed<'de, T: serde::Deserialize<'de>>(carrier: Carrier, text: &'de str) -> Result<T, StreamFault> {
+    serde_json::from_str(text).map_err(|fault| StreamFault::NotAMessage {
+        carrier,
+        why: fault.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_of_a_telephone_are_digits() {
+        for (text, expected) in [
+            ("4", Message::Digit('4')),
+            ("#", Message::Digit('#')),
+            ("a", Message::Digit('A')),
+            ("44", Message::Other),
+            ("", Message::Other),
+            ("E", Message::Other),
+            ("\u{664}", Message::Other),
+        ] {
+            assert_eq!(key(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_but_vonage_sends_binary_frames() {
+        for carrier in Carrier::ALL {
+            let read = Reader::of(carrier).binary(&[1, 2]);
+            assert_eq!(read.is_ok(), carrier == Carrier::Vonage, "{carrier}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Carriers' webhooks: what each says of a call, read from bodies that were checked before.
+
+mod bandwidth;
+mod plivo;
+mod telnyx;
+mod twilio;
+mod vonage;
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use super::{Carrier, form};
+use crate::evidence::{CallFacts, Headers};
+use crate::units::{CallId, DialedNumber};
+
+/// What a webhook is about.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A call came in.
+    Ringing(Box<Ring>),
+    /// A key was pressed, where keys do not come down the stream.
+    Digit {
+        /// The call.
+        call: CallId,
+        /// The key.
+        key: char,
+    },
+    /// A call is over.
+    Ended {
+        /// The call.
+        call: CallId,
+    },
+    /// Something that nothing is done about.
+    Other,
+}
+
+/// A call as it comes in.
+#[derive(Debug, Clone)]
+pub struct Ring {
+    /// The carrier's id of it.
+    pub call: CallId,
+    /// The dialed number.
+    pub dialed: DialedNumber,
+    /// What the webhook says of it.
+    pub facts: CallFacts,
+    /// How it wants to be answered.
+    pub manner: Manner,
+}
+
+/// How a webhook wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// With a document.
+    Document,
+    /// By commands, the call not being answered yet (Telnyx Call Control).
+    CommandsAtRinging,
+    /// By commands, the call being answered (Telnyx Call Control).
+    CommandsAtAnswer,
+}
+
+/// Why a webhook cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WebhookFault {
+    /// The body is not what this carrier sends.
+    #[error("not a webhook of {carrier}: {why}")]
+    NotAWebhook {
+        /// Whose.
+        carrier: Carrier,
+        /// What the parser says.
+        why: String,
+    },
+    /// A field is missing.
+    #[error("the webhook has no `{0}`")]
+    Missing(&'static str),
+    /// A call's id is none.
+    #[error("`{0}` is not a call's id: 1 to 128 printable characters")]
+    NotACall(&'static str),
+    /// The dialed number is none.
+    #[error("`{0}` is not a telephone number that can be dialed")]
+    NotANumber(&'static str),
+}
+
+/// A webhook as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// The query, without its question mark.
+    pub query: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+    /// Whether it is the carrier's beyond doubt.
+    pub trusted: bool,
+}
+
+/// Reads a webhook of `carrier`.
+///
+/// # Errors
+/// [`WebhookFault`] saying what cannot be understood.
+pub fn read(carrier: Carrier, received: Received) -> Result<Event, WebhookFault> {
+    let mut event = match carrier {
+        Carrier::Twilio => twilio::read(Fields::of(received))?,
+        Carrier::Telnyx => telnyx::read(received)?,
+        Carrier::Vonage => vonage::read(received)?,
+        Carrier::Bandwidth => bandwidth::read(received.body)?,
+        Carrier::Plivo => plivo::read(Fields::of(received))?,
+    };
+    if let Event::Ringing(ring) = &mut event {
+        ring.facts.trusted = received.trusted;
+    }
+    Ok(event)
+}
+
+/// A form's fields, or a query's where there is no form; the first of each name counts.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn of(received: Received) -> Self {
+        let mut fields = form::pairs(received.body);
+        fields.extend(form::pairs(received.query.as_bytes()));
+        Self(fields)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn call(&self, name: &'static str) -> Result<CallId, WebhookFault> {
+        call(self.get(name), name)
+    }
+
+    fn dialed(&self, name: &'static str) -> Result<DialedNumber, WebhookFault> {
+        dialed(self.get(name), name)
+    }
+
+    /// The SIP headers that come as fields whose names begin with `prefix`.
+    fn headers(&self, prefix: &str) -> Headers {
+        let named = self
+            .0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())));
+        Headers::from_pairs(named)
+    }
+}
+
+fn call(text: Option<&str>, name: &'static str) -> Result<CallId, WebhookFault> {
+    let text = text.ok_or(WebhookFault::Missing(name))?;
+    text.parse().map_err(|_| WebhookFault::NotACall(name))
+}
+
+/// A dialed number: in E.164, without its plus as some carriers have it, or as the user of a SIP address.
+fn dialed(text: Option<&str>, name: &'static str) -> Result<DialedNumber, WebhookFault> {
+    let text = text.ok_or(WebhookFault::Missing(name))?;
+    let bare = text
+        .strip_prefix("sip:")
+        .or_else(|| text.strip_prefix("tel:"))
+        .unwrap_or(text);
+    let user = bare.split(['@', ';']).next().unwrap_or("").trim();
+    let spelt = if user.starts_with('+') {
+        user.to_owned()
+    } else {
+        format!("+{user}")
+    };
+    spelt.parse().map_err(|_| WebhookFault::NotANumber(name))
+}
+
+fn json<T: DeserializeOwned>(carrier: Carrier, body: &[u8]) -> Result<T, WebhookFault> {
+    serde_json::from_slice(body).map_err(|fault| WebhookFault::NotAWebhook {
+        carrier,
+        why: fault.to_string(),
+    })
+}
+
+/// A JSON object's texts by name; what is no text is left out.
+fn texts(object: HashMap<String, serde_json::Value>) -> impl Iterator<Item = (String, String)> {
+    object.into_iter().filter_map(|(name, value)| match value {
+        serde_json::Value::String(text) => Some((name, text)),
+        _ => None,
+    })
+}
+
+/// Whether a call's status says that it is over.
+fn is_over(status: &str) -> bool {
+    let over = [
+        "completed",
+        "busy",
+        "failed",
+        "no-answer",
+        "canceled",
+        "cancelled",
+        "timeout",
+        "rejected",
+    ];
+    over.iter().any(|word| status.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The call that a webhook announces.
+    pub fn ring(carrier: Carrier, query: &str, body: &str) -> Ring {
+        let received = Received {
+            query,
+            body: body.as_bytes(),
+            trusted: true,
+        };
+        match read(carrier, received) {
+            Ok(Event::Ringing(ring)) => *ring,
+            other => panic!("no call: {other:?}"),
+        }
+    }
+
+    /// What the forwarding evidence of a call comes to.
+    pub fn forwarder(ring: &Ring) -> Option<(String, &'static str)> {
+        use crate::evidence::{Region, read_facts};
+        let region = Region::of(&ring.dialed, None);
+        let found = read_facts(&ring.facts, &ring.dialed, &|_| false, region);
+        let best = found.forwarder().cloned();
+        best.map(|best| (best.number.as_e164().to_owned(), best.place.name()))
+    }
+
+    #[test]
+    fn a_dialed_number_is_read_with_and_without_its_plus_and_from_an_address() {
+        for text in [
+            "+12025550102",
+            "12025550102",
+            "sip:+12025550102@h;user=phone",
+            "tel:+12025550102",
+        ] {
+            let read = dialed(Some(text), "to").unwrap();
+            assert_eq!(read.as_e164(), "+12025550102", "{text}");
+        }
+        assert_eq!(dialed(Some("support"), "to"), Err(WebhookFault::NotANumber("to")));
+        assert_eq!(dialed(None, "to"), Err(WebhookFault::Missing("to")));
+    }
+
+    #[test]
+    fn what_is_no_webhook_is_named() {
+        for carrier in Carrier::ALL {
+            for body in ["", "null", "[]", "%", "{}", "a=b"] {
+                let received = Received {
+                    query: "",
+                    body: body.as_bytes(),
+                    trusted: true,
+                };
+                let said = read(carrier, received);
+                assert!(
+                    matches!(said, Err(_) | Ok(Event::Other)),
+                    "{carrier} {body}: {said:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Telnyx: Call Control's events in JSON, or TeXML's form.
+
+use serde::Deserialize;
+
+use super::{Event, Fields, Manner, Received, Ring, WebhookFault, call, dialed, json, twilio};
+use crate::carriers::Carrier;
+use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Source};
+
+#[derive(Deserialize)]
+struct Envelope {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    event_type: String,
+    payload: Option<Payload>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    call_control_id: Option<String>,
+    direction: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    sip_headers: Option<Vec<Header>>,
+    custom_headers: Option<Vec<Header>>,
+    shaken_stir_attestation: Option<String>,
+    shaken_stir_validated: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
+    let is_json = received.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !is_json {
+        return twilio::read_as(Source::Telnyx, &Fields::of(received));
+    }
+    let Envelope { data } = json(Carrier::Telnyx, received.body)?;
+    let manner = match data.event_type.as_str() {
+        "call.initiated" => Some(Manner::CommandsAtRinging),
+        "call.answered" => Some(Manner::CommandsAtAnswer),
+        "call.hangup" => None,
+        // Keys come down the stream as well, and must not be taken twice.
+        _ => return Ok(Event::Other),
+    };
+    let payload = data.payload.ok_or(WebhookFault::Missing("data.payload"))?;
+    // The legs that our own transfers make are announced here too.
+    if payload.direction.as_deref() != Some("incoming") && manner.is_some() {
+        return Ok(Event::Other);
+    }
+    let id = call(payload.call_control_id.as_deref(), "data.payload.call_control_id")?;
+    let Some(manner) = manner else {
+        return Ok(Event::Ended { call: id });
+    };
+    Ok(Event::Ringing(Box::new(Ring {
+        call: id,
+        dialed: dialed(payload.to.as_deref(), "data.payload.to")?,
+        facts: facts(payload),
+        manner,
+    })))
+}
+
+fn facts(payload: Payload) -> CallFacts {
+    let level = payload
+        .shaken_stir_attestation
+        .as_deref()
+        .and_then(AttestationLevel::of_letter);
+    let mut facts = CallFacts {
+        source: Source::Telnyx,
+        caller_text: payload.from,
+        attestation: level.map(|level| Attestation {
+            level,
+            verified: payload.shaken_stir_validated == Some(true),
+        }),
+        ..CallFacts::default()
+    };
+    let lists = [payload.sip_headers, payload.custom_headers];
+    let headers = lists.into_iter().flatten().flatten();
+    facts.add_sip(&Headers::from_pairs(
+        headers.map(|header| (header.name, header.value)),
+    ));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{forwarder, ring};
+    use super::*;
+    use crate::carriers::webhook;
+
+    fn event(kind: &str, direction: &str) -> String {
+        format!(
+            r#"{{"data":{{"record_type":"event","event_type":"{kind}","id":"e","occurred_at":"t","payload":{{
+            "call_control_id":"v2:c","call_leg_id":"l","call_session_id":"s","connection_id":"1",
+            "direction":"{direction}","from":"+12025550101","to":"+12025550102","state":"parked",
+            "sip_headers":[{{"name":"Diversion","value":"<sip:+12025550103@h>;reason=unconditional"}}],
+            "custom_headers":[{{"name":"X-Tenant","value":"7"}}],"shaken_stir_attestation":"A",
+            "shaken_stir_validated":true,"offered_codecs":"PCMU,PCMA"}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_forwarded_call_names_who_forwarded_it_at_ringing_and_at_answer() {
+        for (kind, manner) in [
+            ("call.initiated", Manner::CommandsAtRinging),
+            ("call.answered", Manner::CommandsAtAnswer),
+        ] {
+            let ring = ring(Carrier::Telnyx, "", &event(kind, "incoming"));
+            assert_eq!((ring.call.as_str(), ring.manner), ("v2:c", manner));
+            assert_eq!(forwarder(&ring), Some(("+12025550103".to_owned(), "diversion")));
+            assert!(ring.facts.attestation.unwrap().verified);
+        }
+    }
+
+    #[test]
+    fn legs_of_ours_and_keys_are_left_alone_and_a_hangup_ends_the_call() {
+        let read = |text: String| {
+            let received = Received {
+                query: "",
+                body: text.as_bytes(),
+                trusted: true,
+            };
+            webhook::read(Carrier::Telnyx, received)
+        };
+        assert!(matches!(
+            read(event("call.initiated", "outgoing")),
+            Ok(Event::Other)
+        ));
+        assert!(matches!(
+            read(event("call.dtmf.received", "incoming")),
+            Ok(Event::Other)
+        ));
+        assert!(matches!(
+            read(event("call.hangup", "incoming")),
+            Ok(Event::Ended { .. })
+        ));
+    }
+}

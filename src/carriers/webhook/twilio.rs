@@ -1,0 +1,97 @@
+//! Twilio's voice webhook, and Telnyx's TeXML, which has the same fields.
+
+use super::{Event, Fields, Manner, Ring, WebhookFault, is_over};
+use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
+
+pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
+    read_as(Source::Twilio, &fields)
+}
+
+pub(super) fn read_as(source: Source, fields: &Fields) -> Result<Event, WebhookFault> {
+    let call = fields.call("CallSid")?;
+    if fields.get("CallStatus").is_some_and(is_over) {
+        return Ok(Event::Ended { call });
+    }
+    let mut facts = CallFacts {
+        source,
+        caller_text: fields.get("From").map(str::to_owned),
+        attestation: fields.get("StirVerstat").and_then(Attestation::from_verstat),
+        identity: fields.get("StirPassportToken").map(str::to_owned),
+        ..CallFacts::default()
+    };
+    if let (None, Some(level)) = (facts.attestation, fields.get("ShakenStirAttestation")) {
+        let verified = fields.get("ShakenStirValidated") == Some("true");
+        facts.attestation = AttestationLevel::of_letter(level).map(|level| Attestation { level, verified });
+    }
+    if let Some(forwarded) = fields.get("ForwardedFrom") {
+        facts.add_forwarding(Place::ForwardedFrom, forwarded);
+    }
+    facts.add_sip(&fields.headers("SipHeader_"));
+    let name = if fields.get("To").is_some() {
+        "To"
+    } else {
+        "Called"
+    };
+    Ok(Event::Ringing(Box::new(Ring {
+        call,
+        dialed: fields.dialed(name)?,
+        facts,
+        manner: Manner::Document,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{forwarder, ring};
+    use super::*;
+    use crate::carriers::Carrier;
+    use crate::carriers::webhook::{Received, read};
+
+    const RING: &str = "CallSid=CA1&From=%2B12025550101&To=%2B12025550102&CallStatus=ringing\
+                        &ForwardedFrom=%2B12025550103&StirVerstat=TN-Validation-Passed-A";
+
+    #[test]
+    fn a_forwarded_call_names_who_forwarded_it() {
+        let ring = ring(Carrier::Twilio, "", RING);
+        assert_eq!(
+            (ring.call.as_str(), ring.dialed.as_e164()),
+            ("CA1", "+12025550102")
+        );
+        assert_eq!(
+            forwarder(&ring),
+            Some(("+12025550103".to_owned(), "forwarded_from"))
+        );
+        let attested = ring.facts.attestation.unwrap();
+        assert_eq!((attested.level, attested.verified), (AttestationLevel::A, true));
+        assert!(ring.facts.trusted);
+    }
+
+    #[test]
+    fn headers_of_a_sip_call_come_as_fields() {
+        let form = "CallSid=CA1&From=sip:a%40h&To=sip:%2B12025550102%40h\
+                    &SipHeader_X-Forwarded-From=%2B12025550103";
+        assert_eq!(
+            forwarder(&ring(Carrier::Twilio, "", form)),
+            Some(("+12025550103".to_owned(), "x_forwarded_from"))
+        );
+    }
+
+    #[test]
+    fn texml_has_the_same_fields() {
+        let ring = ring(Carrier::Telnyx, "", RING);
+        assert_eq!(
+            (ring.facts.source, ring.manner),
+            (Source::Telnyx, Manner::Document)
+        );
+    }
+
+    #[test]
+    fn a_call_that_is_over_is_not_answered() {
+        let received = Received {
+            query: "",
+            body: b"CallSid=CA1&CallStatus=completed",
+            trusted: true,
+        };
+        assert!(matches!(read(Carrier::Twilio, received), Ok(Event::Ended { .. })));
+    }
+}

@@ -1,0 +1,237 @@
+//! `voxline carrier check`: what carriers tell of forwarding.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::carriers::check::{
+    Bench, CallReport, CarrierReport, Heard, LARGEST_FILE, Refusal, SipListener, TestCall, WhoseLine,
+    by_carrier, of_invite, read,
+};
+use crate::config::Config;
+use crate::units::{DialedNumber, PhoneNumber};
+
+use super::args::{CarrierCommand, CheckArgs};
+use super::fault::whole;
+use super::output::Output;
+
+/// The most test calls that are waited for at a time, and remembered.
+const MOST_CALLS: usize = 10_000;
+
+/// The whole report.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    carriers: Vec<CarrierReport>,
+    calls: Vec<CallReport>,
+    /// What else is to be said of the files.
+    remarks: Vec<String>,
+    /// Files that could not be read, and why.
+    unread: Vec<String>,
+}
+
+/// What the store knows, if there is one: the deployment's numbers, and who has which phone on them.
+#[derive(Default)]
+struct Known {
+    store: bool,
+    own: HashSet<String>,
+    phones: HashMap<(String, String), String>,
+}
+
+pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
+    let CarrierCommand::Check(args) = command;
+    let known = Known::of(config, &args).await?;
+    let whose = |dialed: &DialedNumber, phone: &PhoneNumber| {
+        let key = (dialed.as_e164().to_owned(), phone.as_e164().to_owned());
+        known.phones.get(&key).cloned()
+    };
+    let own = |number: &PhoneNumber| known.own.contains(number.as_e164());
+    let bench = Bench {
+        dialed: args.number.clone(),
+        region: args.region,
+        own: &own,
+        whose: known.store.then_some(&whose as &WhoseLine),
+    };
+    let mut report = Report::default();
+    if let Some(address) = args.listen {
+        let refusal = if args.decline {
+            Refusal::Decline
+        } else {
+            Refusal::Busy
+        };
+        let listener = SipListener::bind(address, refusal)
+            .await
+            .with_context(|| format!("{address} cannot be listened on"))?;
+        listen(listener, &args, &bench, &mut report, output).await?;
+    }
+    for file in &args.files {
+        let name = file.display().to_string();
+        match held(file) {
+            Ok(held) => {
+                report
+                    .calls
+                    .extend(held.calls.iter().map(|call| bench.judge(&name, call)));
+                report
+                    .remarks
+                    .extend(held.remarks.into_iter().map(|said| format!("{name}: {said}")));
+            }
+            Err(fault) => report.unread.push(format!("{name}: {}", whole(&fault))),
+        }
+    }
+    report.carriers = by_carrier(&report.calls);
+    output.result(&report, || text(&report, output))?;
+    Ok(report.unread.is_empty())
+}
+
+impl Known {
+    /// Looks into the store, without making one where there is none.
+    async fn of(config: &Config, args: &CheckArgs) -> anyhow::Result<Self> {
+        let mut known = Self {
+            own: args
+                .own
+                .iter()
+                .map(|number| number.as_e164().to_owned())
+                .collect(),
+            ..Self::default()
+        };
+        if !config.data_dir.join("voxline.db").exists() {
+            return Ok(known);
+        }
+        known.store = true;
+        let store = super::store(config).await?;
+        for number in store.dialed_numbers().await? {
+            known.own.insert(number.as_e164().to_owned());
+            for user in store.users_of(&number).await? {
+                for phone in &user.phones {
+                    let key = (number.as_e164().to_owned(), phone.as_e164().to_owned());
+                    known.phones.insert(key, user.name.clone());
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn held(path: &Path) -> anyhow::Result<crate::carriers::check::Held> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        bail!("it has more than {} MiB", LARGEST_FILE / (1024 * 1024));
+    }
+    Ok(read(&bytes)?)
+}
+
+/// Listens until enough calls came, or Ctrl-C. Each call counts once, however often its INVITE is sent.
+async fn listen(
+    listener: SipListener,
+    args: &CheckArgs,
+    bench: &Bench<'_>,
+    report: &mut Report,
+    output: Output,
+) -> anyhow::Result<()> {
+    let address = listener.address()?.to_string();
+    Output::note(&format!(
+        "listening for SIP test calls on {address} (UDP and TCP)"
+    ));
+    let (sender, mut heard) = mpsc::channel(64);
+    let mut running = tokio::spawn(listener.run(sender));
+    let wanted = args.calls.map_or(MOST_CALLS, |calls| calls as usize);
+    let mut seen = HashSet::new();
+    while report.calls.len() < wanted {
+        let Heard { peer, message } = tokio::select! {
+            heard = heard.recv() => match heard {
+                Some(heard) => heard,
+                None => break,
+            },
+            ended = &mut running => {
+                ended.context("the listener crashed")?.context("the listener failed")?;
+                break;
+            }
+            _ = tokio::signal::ctrl_c() => break,
+        };
+        let call: TestCall = of_invite(&message);
+        if seen.insert((peer.ip(), call.call.clone())) {
+            let judged = bench.judge(&peer.to_string(), &call);
+            if !output.is_json() {
+                Output::note(&call_text(&judged));
+            }
+            report.calls.push(judged);
+        }
+    }
+    // Its last answers are on their way before it is let go.
+    drop(heard);
+    if let Ok(ended) = tokio::time::timeout(std::time::Duration::from_secs(1), &mut running).await {
+        ended
+            .context("the listener crashed")?
+            .context("the listener failed")?;
+    }
+    running.abort();
+    Ok(())
+}
+
+fn text(report: &Report, output: Output) -> String {
+    let mut shown = Vec::new();
+    shown.extend(report.calls.iter().map(call_text));
+    for carrier in &report.carriers {
+        let verdict = word(&carrier.verdict);
+        let name = output.strong(&carrier.carrier);
+        shown.push(format!(
+            "{name}: {verdict} ({} of {} calls). {}",
+            carrier.forwarded, carrier.calls, carrier.advice
+        ));
+    }
+    shown.extend(report.remarks.iter().cloned());
+    shown.extend(report.unread.iter().map(|unread| format!("not read: {unread}")));
+    if shown.is_empty() {
+        shown.push("no test call came".to_owned());
+    }
+    shown.join("\n")
+}
+
+fn call_text(call: &CallReport) -> String {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let mut shown = format!("{} of {} from {}\n", call.form, call.carrier, call.from);
+    // Writing to a string cannot fail.
+    let mut row = |name: &str, text: String| {
+        let _ = writeln!(shown, "  {name:12}{text}");
+    };
+    row("dialed", or_none(&call.dialed));
+    row("caller", or_none(&call.caller));
+    if let Some(level) = &call.attestation {
+        row("attestation", level.clone());
+    }
+    if call.evidence.is_empty() {
+        row("evidence", "none".to_owned());
+    }
+    for found in &call.evidence {
+        let reason = found
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(" ({reason})"));
+        row(
+            "evidence",
+            format!("{}: {}{reason}", found.place, or_none(&found.number)),
+        );
+    }
+    for note in &call.notes {
+        row("note", note.clone());
+    }
+    row("forwarder", or_none(&call.forwarder));
+    row("voxline", call.voxline.clone());
+    row("verdict", word(&call.verdict));
+    shown
+}
+
+/// A verdict as JSON writes it.
+fn word(verdict: &impl Serialize) -> String {
+    serde_json::to_value(verdict)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

@@ -1,0 +1,227 @@
+//! `/carriers/{carrier}/voice`: what carriers say of a ringing call, answered in time with what to do with it.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::carriers::Carrier;
+use crate::carriers::answer::{Command, Document, Plan};
+use crate::carriers::forward::Leg;
+use crate::carriers::signature::Signed;
+use crate::carriers::webhook::{self, Event, Manner, Received, Ring};
+use crate::evidence::{Region, read_facts};
+use crate::switchboard::{BoardError, PinWay};
+use crate::units::{CallId, PhoneNumber};
+
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::reading::raw_body;
+
+/// The most bytes of a webhook; the largest known one, Telnyx's, has some kilobytes.
+const LARGEST: usize = 64 * 1024;
+
+/// A webhook that was proven to be its carrier's, as it arrived.
+pub(super) struct Proven {
+    carrier: Carrier,
+    query: String,
+    body: Bytes,
+}
+
+impl FromRequest<Arc<Desk>> for Proven {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let carrier = Path::<Carrier>::from_request_parts(&mut parts, desk).await;
+        let Path(carrier) = carrier.map_err(|_| {
+            let detail = "there is no such carrier: twilio, telnyx, vonage, bandwidth or plivo";
+            Problem::new(Kind::UnknownRoute, detail)
+        })?;
+        let body = raw_body(desk, &parts.headers, body, LARGEST).await?;
+        let signed = Signed {
+            method: parts.method.as_str(),
+            path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
+            header: &|name| parts.headers.get(name)?.to_str().ok(),
+            body: &body,
+            now: OffsetDateTime::now_utc().unix_timestamp(),
+        };
+        desk.carriers
+            .proofs
+            .webhook(carrier, &signed)
+            .map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))?;
+        let query = parts.uri.query().unwrap_or("").to_owned();
+        Ok(Self { carrier, query, body })
+    }
+}
+
+/// Answers a ringing call
+///
+/// For the voice webhook of each carrier: forwarding evidence and attestation are taken from it, and it is
+/// answered, within `carriers.answer_seconds` whatever happens here, with the carrier's own document: fork the
+/// caller's audio to `/media/{carrier}` with a one-time call token, and hand the call on to
+/// `carriers.forward_to` with `X-Forwarded-From`. When the number is not one of ours, or anything fails, the
+/// document hands on alone. Telnyx's Call Control is commanded over its API instead (`telnyx.api_key`).
+/// Requests are known by the carrier's own signature over the raw body.
+#[utoipa::path(
+    post, path = "/carriers/{carrier}/voice", operation_id = "answerCarrier", tag = "carriers",
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
+    request_body(content = String, content_type = "application/json", description = "As the carrier sends it"),
+    responses(
+        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
+        (status = 401, description = "Not signed by the carrier"),
+        (status = 422, description = "Signed, and no webhook of that carrier"),
+    ),
+)]
+pub(super) async fn voice(State(desk): State<Arc<Desk>>, proven: Proven) -> Result<Response, Problem> {
+    answer(&desk, proven).await
+}
+
+/// Answers a ringing call, asked with GET
+///
+/// The same for carriers that are set to fetch their documents with GET; the fields stand in the query.
+#[utoipa::path(
+    get, path = "/carriers/{carrier}/voice", operation_id = "answerCarrierByGet", tag = "carriers",
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
+    responses(
+        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
+        (status = 401, description = "Not signed by the carrier"),
+        (status = 422, description = "Signed, and no webhook of that carrier"),
+    ),
+)]
+pub(super) async fn voice_by_get(State(desk): State<Arc<Desk>>, proven: Proven) -> Result<Response, Problem> {
+    answer(&desk, proven).await
+}
+
+async fn answer(desk: &Arc<Desk>, proven: Proven) -> Result<Response, Problem> {
+    let received = Received {
+        query: &proven.query,
+        body: &proven.body,
+        trusted: true,
+    };
+    let event = webhook::read(proven.carrier, received)
+        .map_err(|fault| Problem::new(Kind::Invalid, fault.to_string()))?;
+    let document = match event {
+        Event::Ringing(ring) => ringing(desk, proven.carrier, *ring).await,
+        Event::Digit { call, key } => {
+            pressed(desk, &call, key);
+            Document::nothing(proven.carrier)
+        }
+        Event::Ended { call } => {
+            ended(desk, &call);
+            Document::nothing(proven.carrier)
+        }
+        Event::Other => Document::nothing(proven.carrier),
+    };
+    let media_type = HeaderValue::from_static(document.media_type);
+    Ok(([(header::CONTENT_TYPE, media_type)], document.text).into_response())
+}
+
+/// What is known of a call when it is answered.
+#[derive(Default)]
+struct Known {
+    forwarded: Option<PhoneNumber>,
+    token: Option<String>,
+}
+
+/// Learns what it can within the budget, and answers with as much as that came to.
+async fn ringing(desk: &Arc<Desk>, carrier: Carrier, ring: Ring) -> Document {
+    let known = timeout(desk.carriers.budget, learn(desk, carrier, &ring)).await;
+    let known = match known {
+        Ok(Ok(known)) => known,
+        Ok(Err(fault)) => {
+            tracing::error!(call.id = %ring.call, %carrier, %fault, "call {} is handed on unknown: {fault}", ring.call);
+            Known::default()
+        }
+        Err(_) => {
+            tracing::error!(call.id = %ring.call, %carrier, "call {} is handed on unknown: out of time", ring.call);
+            Known::default()
+        }
+    };
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let plan = Plan {
+        settings: &desk.carriers,
+        leg: Leg {
+            call: &ring.call,
+            dialed: &ring.dialed,
+            forwarded: known.forwarded.as_ref(),
+            now,
+        },
+        token: known.token.as_deref(),
+        caller: ring.facts.caller_text.as_deref(),
+    };
+    match ring.manner {
+        Manner::Document => return plan.document(carrier),
+        Manner::CommandsAtRinging => command(desk, &ring.call, plan.commands_at_ringing()),
+        Manner::CommandsAtAnswer => command(desk, &ring.call, plan.commands_at_answer()),
+    }
+    Document::nothing(carrier)
+}
+
+/// Takes the call's facts, and makes the token of its stream. The case is what both belong to, so where there
+/// can be none there is no token.
+async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, BoardError> {
+    let numbers = desk.board.store().numbers().await?;
+    let stated = numbers.iter().find(|known| known.number == ring.dialed);
+    let region = Region::of(&ring.dialed, stated.and_then(|number| number.region.as_deref()));
+    let own = |number: &PhoneNumber| {
+        numbers
+            .iter()
+            .any(|known| known.number.as_e164() == number.as_e164())
+    };
+    let found = read_facts(&ring.facts, &ring.dialed, &own, region);
+    let forwarded = found.forwarder().map(|best| best.number.clone());
+    let case = desk.board.case(&ring.call, &ring.dialed).await?;
+    case.learn(&ring.facts).await;
+    // One stream for each call, told to come when the call is first heard of.
+    let token = match ring.manner {
+        Manner::CommandsAtAnswer => None,
+        _ => desk.tokens.issue(carrier, &ring.call, &ring.dialed),
+    };
+    Ok(Known { forwarded, token })
+}
+
+/// Commands the call, after the webhook was answered: Telnyx takes commands as soon as it has been.
+fn command(desk: &Arc<Desk>, call: &CallId, commands: Vec<Command>) {
+    let Some(commander) = desk.commander.clone() else {
+        tracing::error!(call.id = %call, "call {call} waits for commands: set telnyx.api_key, or use TeXML");
+        return;
+    };
+    let call = call.clone();
+    desk.tasks.spawn(async move {
+        for command in commands {
+            let Err(fault) = commander.send(&call, &command).await else {
+                continue;
+            };
+            tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+            // A fork that Telnyx does not like must not keep the caller from being put through.
+            if let Some(plain) = command.without_stream()
+                && let Err(fault) = commander.send(&call, &plain).await
+            {
+                tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+            }
+        }
+    });
+}
+
+/// Takes a key; what a PIN comes to is said by the call's verdict.
+fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
+    let Some(case) = desk.board.find_case(call) else {
+        return;
+    };
+    if let Some(pin) = case.keypad(key) {
+        desk.tasks
+            .spawn(async move { case.try_pin(&pin, PinWay::Keypad).await });
+    }
+}
+
+/// Ends a call that no stream is going to end.
+fn ended(desk: &Arc<Desk>, call: &CallId) {
+    if let Some(case) = desk.board.find_case(call).filter(|_| !desk.is_seated(call)) {
+        desk.tasks.spawn(async move { case.finish().await });
+    }
+}

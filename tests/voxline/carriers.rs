@@ -1,0 +1,10 @@
+//! Carriers against the real program: each plays a call over real sockets, from its signed webhook to the last
+//! packet of its stream.
+
+mod check;
+mod frames;
+mod hostile;
+mod journeys;
+mod peer;
+mod proofs;
+mod refusals;

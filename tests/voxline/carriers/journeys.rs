@@ -1,0 +1,184 @@
+//! Whole calls.
+
+use serde_json::json;
+use voxline::carriers::Carrier;
+use voxline::carriers::forward;
+
+use super::frames::start;
+use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded};
+
+/// A call's id for each carrier.
+fn id(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Twilio => "CA0001",
+        Carrier::Telnyx => "v2:call-0001",
+        Carrier::Vonage => "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        Carrier::Bandwidth => "c-0001",
+        Carrier::Plivo => "eac94337-b1cd-499b-82d1-b39bca50dc31",
+    }
+}
+
+#[tokio::test]
+async fn every_carrier_brings_whose_line_it_was_and_its_stream_whose_voice() {
+    let mut deployment = Deployment::start().await;
+    for carrier in Carrier::ALL {
+        let call = Call {
+            id: id(carrier),
+            from: CALLER,
+            forwarded: Some(ALICE),
+        };
+        let token = deployment.token(carrier, &call).await;
+        let mut stream = deployment.open(carrier, &[]).await.unwrap();
+        stream
+            .play(carrier, call.id, &token, &recorded("alice-1"), "")
+            .await;
+        assert!(
+            matches!(stream.close_code().await, None | Some(1000)),
+            "{carrier}"
+        );
+        let said = deployment.verdict(call.id).await;
+        let alice = json!(deployment.alice);
+        assert_eq!(said["line_owner"]["user_id"], alice, "{carrier}: {said}");
+        assert_eq!(said["speaker"]["user_id"], alice, "{carrier}: {said}");
+        assert_eq!(said["outcome"], "identified", "{carrier}: {said}");
+        // The token is used, and no stream is waited for any more.
+        assert_eq!(deployment.open(carrier, &[]).await.err(), Some(401), "{carrier}");
+    }
+}
+
+#[tokio::test]
+async fn on_a_forwarded_call_the_line_is_the_users_and_the_voice_somebody_elses() {
+    let mut deployment = Deployment::start().await;
+    let call = Call {
+        id: "CA0002",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    let token = deployment.token(Carrier::Twilio, &call).await;
+    let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
+    stream
+        .play(Carrier::Twilio, call.id, &token, &recorded("robert-1"), "")
+        .await;
+    let said = deployment.verdict(call.id).await;
+    assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
+    assert_ne!(said["speaker"]["user_id"], json!(deployment.alice), "{said}");
+}
+
+#[tokio::test]
+async fn a_pin_is_taken_from_every_carriers_keys() {
+    let mut deployment = Deployment::start().await;
+    for carrier in Carrier::ALL {
+        let call = Call {
+            id: id(carrier),
+            from: CALLER,
+            forwarded: None,
+        };
+        let token = deployment.token(carrier, &call).await;
+        if carrier == Carrier::Bandwidth {
+            for digit in PIN.chars() {
+                let key = json!({"eventType": "dtmf", "callId": call.id, "digit": digit.to_string()});
+                assert_eq!(deployment.send(carrier, &key.to_string()).await.0, 200);
+            }
+        }
+        let mut stream = deployment.open(carrier, &[]).await.unwrap();
+        stream
+            .play(carrier, call.id, &token, &recorded("comfort-noise"), PIN)
+            .await;
+        stream.close_code().await;
+        let said = deployment.verdict(call.id).await;
+        let evidence = said["evidence"].as_array().unwrap();
+        let of_pin = |found: &&serde_json::Value| found["tier"] == "T4";
+        let pin = evidence
+            .iter()
+            .find(of_pin)
+            .unwrap_or_else(|| panic!("{carrier}: {said}"));
+        assert_eq!(pin["user_id"], json!(deployment.alice), "{carrier}: {said}");
+        assert!(!said.to_string().contains(PIN), "{carrier}: a PIN was kept");
+    }
+}
+
+#[tokio::test]
+async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
+    let mut deployment = Deployment::start().await;
+    let call = Call {
+        id: "CA0003",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    let (_, twiml) = deployment.ring(Carrier::Twilio, &call).await;
+    let value = |name: &str| -> String {
+        let (_, rest) = twiml.split_once(&format!("{name}=")).unwrap();
+        rest.split(['&', '<']).next().unwrap().replace("%2B", "+")
+    };
+    assert!(twiml.contains(&format!("sip:{NUMBER}@sip.vapi.ai?")), "{twiml}");
+    assert_eq!(value("X-Forwarded-From"), ALICE);
+    let good = forward::verify(
+        &FORWARD_SECRET.into(),
+        ALICE,
+        &NUMBER.parse().unwrap(),
+        "CA0003",
+        value("X-Fwd-Time").parse().unwrap(),
+        &value("X-Fwd-Sig"),
+    );
+    assert!(good, "{twiml}");
+
+    let call = Call { id: "v2:c", ..call };
+    deployment.ring(Carrier::Telnyx, &call).await;
+    let (path, answer) = deployment.commanded().await;
+    assert_eq!(path, "v2:c/answer");
+    assert_eq!(answer["stream_url"], "wss://id.example.com/media/telnyx");
+    deployment
+        .send(Carrier::Telnyx, &call.telnyx("call.answered"))
+        .await;
+    let (path, transfer) = deployment.commanded().await;
+    assert_eq!(path, "v2:c/transfer");
+    let first = json!({"name": "X-Forwarded-From", "value": ALICE});
+    assert_eq!(transfer["custom_headers"][0], first, "{transfer}");
+}
+
+#[tokio::test]
+async fn a_number_that_is_not_ours_is_handed_on_without_a_fork() {
+    let deployment = Deployment::empty().await;
+    for carrier in [
+        Carrier::Twilio,
+        Carrier::Vonage,
+        Carrier::Bandwidth,
+        Carrier::Plivo,
+    ] {
+        let call = Call {
+            id: id(carrier),
+            from: CALLER,
+            forwarded: Some(ALICE),
+        };
+        let (status, answer) = deployment.ring(carrier, &call).await;
+        assert_eq!(status, 200, "{carrier}: {answer}");
+        assert!(
+            answer.contains("sip.vapi.ai") && !answer.contains("wss://"),
+            "{carrier}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_no_other_call_and_no_second_stream() {
+    let mut deployment = Deployment::start().await;
+    let call = |id| Call {
+        id,
+        from: CALLER,
+        forwarded: None,
+    };
+    let used = deployment.token(Carrier::Twilio, &call("CA1")).await;
+    let waiting = deployment.token(Carrier::Twilio, &call("CA2")).await;
+    for (id, token) in [("CA3", used.as_str()), ("CA1", used.as_str()), ("CA2", "made-up")] {
+        let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
+        stream.send(start(Carrier::Twilio, id, token)).await;
+        assert_eq!(stream.close_code().await, Some(1008), "{id}");
+    }
+    // Another carrier's stream is not waited for at all.
+    assert_eq!(deployment.open(Carrier::Plivo, &[]).await.err(), Some(401));
+    let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
+    stream
+        .play(Carrier::Twilio, "CA2", &waiting, &recorded("one-word"), "")
+        .await;
+    assert_eq!(stream.close_code().await, Some(1000));
+}

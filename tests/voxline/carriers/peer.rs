@@ -1,0 +1,335 @@
+//! The five carriers, as far as a call needs them, against the real program.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt, StreamExt};
+use reqwest::multipart::{Form, Part};
+use ring::signature::KeyPair;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use voxline::carriers::Carrier;
+
+use super::frames::{key, media, start, stop};
+use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
+use crate::process::Service;
+use crate::support;
+
+pub const NUMBER: &str = "+12025550102";
+/// Alice's own phone, which forwards to the number.
+pub const ALICE: &str = "+12025550103";
+/// Somebody who calls her.
+pub const CALLER: &str = "+12025550101";
+pub const PIN: &str = "4821";
+pub const PUBLIC: &str = "https://id.example.com";
+pub const FORWARD_SECRET: &str = "fwd-test";
+
+/// The program with all five carriers configured, and Alice and Robert enrolled.
+pub struct Deployment {
+    pub service: Service,
+    pub alice: String,
+    commands: mpsc::UnboundedReceiver<(String, Value)>,
+    _data: TempDir,
+}
+
+impl Deployment {
+    pub async fn start() -> Self {
+        let mut deployment = Self::empty().await;
+        deployment
+            .service
+            .post("/v1/numbers", &json!({"number": NUMBER}))
+            .await;
+        let alice = json!({"name": "Alice", "number": NUMBER, "phones": [ALICE], "pin": PIN});
+        deployment.alice = deployment.enrol("alice", &alice).await;
+        deployment
+            .enrol("robert", &json!({"name": "Robert", "number": NUMBER}))
+            .await;
+        deployment
+    }
+
+    /// The same with nobody and no number.
+    pub async fn empty() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (api, commands) = telnyx_api().await;
+        let settings = [
+            ("VOXLINE_PUBLIC_URL", PUBLIC.to_owned()),
+            ("VOXLINE_TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
+            (
+                "VOXLINE_TELNYX_PUBLIC_KEY",
+                STANDARD.encode(telnyx_key().public_key()),
+            ),
+            ("VOXLINE_TELNYX_API_KEY", "KEY-test".to_owned()),
+            ("VOXLINE_TELNYX_API_URL", api),
+            ("VOXLINE_VONAGE_SIGNATURE_SECRET", TOKEN.to_owned()),
+            ("VOXLINE_BANDWIDTH_USERNAME", "voxline".to_owned()),
+            ("VOXLINE_BANDWIDTH_PASSWORD", TOKEN.to_owned()),
+            ("VOXLINE_PLIVO_AUTH_TOKEN", TOKEN.to_owned()),
+            ("VOXLINE_VAPI_FORWARD_SECRET", FORWARD_SECRET.to_owned()),
+            ("VOXLINE_VONAGE_LISTEN_SECONDS", "30".to_owned()),
+            // A slow machine is no dead database.
+            ("VOXLINE_CARRIERS_ANSWER_SECONDS", "10".to_owned()),
+            ("VOXLINE_INFERENCE_THREADS", "1".to_owned()),
+            // These are tests of the carriers, not of the model: whoever is likelier than not is named.
+            ("VOXLINE_DECISION_ACCEPT", "0.5".to_owned()),
+            ("VOXLINE_DECISION_UNKNOWN_SHARE", "0.01".to_owned()),
+        ];
+        Self {
+            service: Service::start_with(data.path(), &settings),
+            alice: String::new(),
+            commands,
+            _data: data,
+        }
+    }
+
+    async fn enrol(&self, folder: &str, user: &Value) -> String {
+        let id = self.service.post("/v1/users", user).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let mut form = Form::new().text("consent", "I agree.");
+        for clip in 1..=3 {
+            let bytes = support::read(&format!("enrollment_samples/signup/{folder}/{clip}.flac"));
+            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
+        }
+        let (status, report) = self
+            .service
+            .upload(&format!("/v1/users/{id}/enrollments"), form)
+            .await;
+        assert_eq!(status, 201, "{report}");
+        id
+    }
+
+    /// What Telnyx was commanded next: the path and the body.
+    pub async fn commanded(&mut self) -> (String, Value) {
+        self.commands.recv().await.unwrap()
+    }
+
+    /// The verdict on a call, once it is final.
+    pub async fn verdict(&self, call: &str) -> Value {
+        let path = format!("/v1/calls/{}", percent(call));
+        loop {
+            let (status, found) = self.service.get(&path).await;
+            if status == 200 && found["final"] == true {
+                return found["verdict"].clone();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Rings: the webhook of `call`, and the status and text it is answered with.
+    pub async fn ring(&self, carrier: Carrier, call: &Call) -> (u16, String) {
+        self.send(carrier, &call.webhook(carrier)).await
+    }
+
+    /// Sends a signed webhook.
+    pub async fn send(&self, carrier: Carrier, body: &str) -> (u16, String) {
+        self.send_with(carrier, body, &proof(carrier, body)).await
+    }
+
+    /// Sends a webhook with these headers.
+    pub async fn send_with(
+        &self,
+        carrier: Carrier,
+        body: &str,
+        headers: &[(&'static str, String)],
+    ) -> (u16, String) {
+        let url = format!("{}{}", self.service.base, path(carrier));
+        let mut request = self.service.http.post(url).body(body.to_owned());
+        request = request.header("content-type", media_type(carrier));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Opens the carrier's stream; the status when it is refused.
+    pub async fn open(&self, carrier: Carrier, headers: &[(&'static str, String)]) -> Result<Stream, u16> {
+        let url = format!("{}/media/{carrier}", self.service.base.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Stream(socket)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(fault) => panic!("{fault}"),
+        }
+    }
+
+    /// The call token that the carrier was given for its stream.
+    pub async fn token(&mut self, carrier: Carrier, call: &Call) -> String {
+        let (status, answer) = self.ring(carrier, call).await;
+        assert_eq!(status, 200, "{answer}");
+        let answer = match carrier {
+            Carrier::Telnyx => self.commanded().await.1.to_string(),
+            _ => answer,
+        };
+        token_in(carrier, &answer)
+    }
+}
+
+/// The token in a document or command.
+pub fn token_in(carrier: Carrier, answer: &str) -> String {
+    let before = match carrier {
+        Carrier::Twilio | Carrier::Bandwidth => "name=\"call_token\" value=\"",
+        Carrier::Telnyx => "\"name\":\"call_token\",\"value\":\"",
+        Carrier::Vonage => "\"call_token\":\"",
+        Carrier::Plivo => "call_token=",
+    };
+    let (_, rest) = answer
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no token in {answer}"));
+    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// A call as its carrier sees it.
+pub struct Call {
+    pub id: &'static str,
+    pub from: &'static str,
+    pub forwarded: Option<&'static str>,
+}
+
+impl Call {
+    /// The body of the voice webhook.
+    pub fn webhook(&self, carrier: Carrier) -> String {
+        let bare = |number: &'static str| number.trim_start_matches('+');
+        let (id, from, forwarded) = (self.id, self.from, self.forwarded);
+        match carrier {
+            Carrier::Twilio => {
+                let forwarded =
+                    forwarded.map_or_else(String::new, |n| format!("&ForwardedFrom=%2B{}", bare(n)));
+                let (from, to) = (bare(from), bare(NUMBER));
+                format!("CallSid={id}&CallStatus=ringing&From=%2B{from}&To=%2B{to}{forwarded}")
+            }
+            Carrier::Telnyx => self.telnyx("call.initiated"),
+            Carrier::Vonage => {
+                let mut body = json!({"uuid": id, "from": bare(from), "to": bare(NUMBER)});
+                if let Some(number) = forwarded {
+                    body["SipHeader_X-Forwarded-From"] = number.into();
+                }
+                body.to_string()
+            }
+            Carrier::Bandwidth => {
+                let mut body = json!({"eventType": "initiate", "callId": id, "from": from, "to": NUMBER});
+                if let Some(number) = forwarded {
+                    body["diversion"] =
+                        json!({"origTo": number, "reason": "unconditional", "privacy": "off"});
+                }
+                body.to_string()
+            }
+            Carrier::Plivo => {
+                let forwarded = forwarded.map_or_else(String::new, |n| format!("&ForwardedFrom={}", bare(n)));
+                let (from, to) = (bare(from), bare(NUMBER));
+                format!("CallUUID={id}&Event=StartApp&From={from}&To={to}{forwarded}")
+            }
+        }
+    }
+
+    /// One of Telnyx's events.
+    pub fn telnyx(&self, event: &str) -> String {
+        let headers = self.forwarded.map(
+            |number| json!({"name": "Diversion", "value": format!("<sip:{number}@h>;reason=unconditional")}),
+        );
+        let headers: Vec<Value> = headers.into_iter().collect();
+        json!({"data": {"event_type": event, "payload": {"call_control_id": self.id, "direction": "incoming",
+            "from": self.from, "to": NUMBER, "sip_headers": headers}}})
+        .to_string()
+    }
+}
+
+/// An open stream.
+pub struct Stream(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Stream {
+    /// Plays a call: its start with `token`, its audio, `keys` in the middle, and the end.
+    pub async fn play(&mut self, carrier: Carrier, call: &str, token: &str, audio: &[u8], keys: &str) {
+        self.send(start(carrier, call, token)).await;
+        let packets: Vec<&[u8]> = audio.chunks(160).collect();
+        let mut frames: Vec<Message> = Vec::new();
+        let mut place = 2;
+        for (at, packet) in packets.iter().enumerate() {
+            if at == packets.len() / 2 {
+                for digit in keys.chars() {
+                    frames.extend(key(carrier, digit, place));
+                    place += 1;
+                }
+            }
+            frames.push(media(carrier, packet, at, place));
+            place += 1;
+        }
+        // Telnyx's packets change places on the way; its keys do not say which place they have.
+        if carrier == Carrier::Telnyx && keys.is_empty() {
+            for pair in frames[1..].chunks_mut(2) {
+                pair.reverse();
+            }
+        }
+        for frame in frames {
+            // The service may have heard enough.
+            if self.0.send(frame).await.is_err() {
+                return;
+            }
+        }
+        match stop(carrier) {
+            Some(stop) => drop(self.0.send(stop).await),
+            None => drop(self.0.close(None).await),
+        }
+    }
+
+    pub async fn send(&mut self, frame: Message) {
+        self.0.send(frame).await.unwrap();
+    }
+
+    /// Sends what may come too late to be taken.
+    pub async fn try_send(&mut self, frame: Message) -> bool {
+        self.0.send(frame).await.is_ok()
+    }
+
+    /// The code that the service closes with.
+    pub async fn close_code(&mut self) -> Option<u16> {
+        let mut code = None;
+        while let Some(Ok(message)) = self.0.next().await {
+            match message {
+                Message::Close(frame) => code = frame.map(|frame| frame.code.into()),
+                Message::Text(text) => panic!("a one-way stream was sent {text}"),
+                _ => {}
+            }
+        }
+        code
+    }
+}
+
+/// The mu-law bytes of a recorded call.
+pub fn recorded(call: &str) -> Vec<u8> {
+    let file = support::read(&format!("enrollment_samples/calls/{call}.wav"));
+    let data = file.windows(4).position(|four| four == b"data").unwrap();
+    file[data + 8..].to_vec()
+}
+
+/// A local Telnyx API: its address, and what it is commanded.
+async fn telnyx_api() -> (String, mpsc::UnboundedReceiver<(String, Value)>) {
+    type Sender = mpsc::UnboundedSender<(String, Value)>;
+    async fn take(
+        State(sender): State<Sender>,
+        Path((call, action)): Path<(String, String)>,
+        body: String,
+    ) -> &'static str {
+        let _ = sender.send((format!("{call}/{action}"), serde_json::from_str(&body).unwrap()));
+        "{}"
+    }
+    let (sender, commands) = mpsc::unbounded_channel();
+    let routes = Router::new()
+        .route("/v2/calls/{call}/actions/{action}", post(take))
+        .with_state(sender);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (format!("http://{address}/v2"), commands)
+}

@@ -1,0 +1,98 @@
+//! What each carrier signs its webhooks with, written here a second time.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::Ed25519KeyPair;
+use serde_json::{Value, json};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use voxline::carriers::Carrier;
+
+use super::peer::PUBLIC;
+
+/// The secret of every carrier that has one.
+pub const TOKEN: &str = "tok-test";
+const SEED: [u8; 32] = [7; 32];
+
+/// Where a carrier's webhook goes.
+pub fn path(carrier: Carrier) -> String {
+    format!("/carriers/{carrier}/voice")
+}
+
+pub fn media_type(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Twilio | Carrier::Plivo => "application/x-www-form-urlencoded",
+        _ => "application/json",
+    }
+}
+
+/// The headers that prove a webhook.
+pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
+    let url = format!("{PUBLIC}{}", path(carrier));
+    let mut parameters: Vec<(String, String)> =
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    parameters.sort();
+    let joined: String = parameters
+        .into_iter()
+        .flat_map(|(name, value)| [name, value])
+        .collect();
+    match carrier {
+        Carrier::Twilio => {
+            let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
+            mac.update(format!("{url}{joined}").as_bytes());
+            vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
+        }
+        Carrier::Telnyx => {
+            let now = now();
+            let signature = telnyx_key().sign(format!("{now}|{body}").as_bytes());
+            vec![
+                ("telnyx-signature-ed25519", STANDARD.encode(signature)),
+                ("telnyx-timestamp", now.to_string()),
+            ]
+        }
+        Carrier::Vonage => vec![("authorization", format!("Bearer {}", jwt(body)))],
+        Carrier::Bandwidth => {
+            let login = STANDARD.encode(format!("voxline:{TOKEN}"));
+            vec![("authorization", format!("Basic {login}"))]
+        }
+        Carrier::Plivo => vec![
+            (
+                "x-plivo-signature-v3",
+                sha256_mac(&format!("{url}?{joined}.nonce")),
+            ),
+            ("x-plivo-signature-v3-nonce", "nonce".to_owned()),
+        ],
+    }
+}
+
+fn jwt(body: &str) -> String {
+    let hash: String = Sha256::digest(body)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({"iat": now(), "jti": "j", "iss": "Vonage", "payload_hash": hash});
+    let signed = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT"})), part(claims));
+    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+fn sha256_mac(text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+fn now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
+}
+
+pub fn telnyx_key() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap()
+}
+
+pub fn percent(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,89 @@
+//! Who is not let in.
+
+use voxline::carriers::Carrier;
+
+use super::peer::{CALLER, Call, Deployment, NUMBER};
+use super::proofs::proof;
+
+#[tokio::test]
+async fn webhooks_without_their_carriers_signature_are_refused_before_they_are_read() {
+    let deployment = Deployment::empty().await;
+    let call = Call {
+        id: "CA1",
+        from: CALLER,
+        forwarded: None,
+    };
+    for carrier in Carrier::ALL {
+        let body = call.webhook(carrier);
+        let good = proof(carrier, &body);
+        assert_eq!(
+            deployment.send_with(carrier, &body, &good).await.0,
+            200,
+            "{carrier}"
+        );
+        let (status, said) = deployment.send_with(carrier, &body, &[]).await;
+        assert_eq!(status, 401, "{carrier}: {said}");
+        let mut bent = good.clone();
+        bent[0].1 = format!("{}AAAA", &bent[0].1[..bent[0].1.len() - 6]);
+        assert_eq!(
+            deployment.send_with(carrier, &body, &bent).await.0,
+            401,
+            "{carrier}"
+        );
+        // Bandwidth's proof is a password and says nothing of the body.
+        if carrier != Carrier::Bandwidth {
+            let other = body.replace("CA1", "CA2");
+            assert_eq!(
+                deployment.send_with(carrier, &other, &good).await.0,
+                401,
+                "{carrier}"
+            );
+        }
+        assert!(!said.contains(NUMBER), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_opens_a_stream_and_no_webhook() {
+    let deployment = Deployment::empty().await;
+    let key = [("authorization", format!("Bearer {}", deployment.service.key))];
+    for carrier in Carrier::ALL {
+        assert!(deployment.open(carrier, &key).await.is_ok(), "{carrier}");
+        let (status, _) = deployment.send_with(carrier, "{}", &key).await;
+        assert_eq!(status, 401, "{carrier}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_with_a_forged_proof_is_refused_and_with_a_good_one_let_in() {
+    let deployment = Deployment::empty().await;
+    for (carrier, good, forged) in [
+        (
+            Carrier::Bandwidth,
+            proof(Carrier::Bandwidth, ""),
+            vec![("authorization", "Basic dTpw".to_owned())],
+        ),
+        (
+            Carrier::Vonage,
+            proof(Carrier::Vonage, ""),
+            vec![("authorization", "Bearer a.b.c".to_owned())],
+        ),
+    ] {
+        assert!(deployment.open(carrier, &good).await.is_ok(), "{carrier}");
+        assert_eq!(
+            deployment.open(carrier, &forged).await.err(),
+            Some(401),
+            "{carrier}"
+        );
+    }
+    let (status, said) = deployment.send_with(Carrier::Twilio, "", &[]).await;
+    assert_eq!(status, 401, "{said}");
+}
+
+#[tokio::test]
+async fn there_are_no_other_carriers() {
+    let deployment = Deployment::empty().await;
+    let url = format!("{}/carriers/nobody/voice", deployment.service.base);
+    let answer = deployment.service.http.post(url).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 404);
+}

@@ -52,6 +52,8 @@ pub mod measure;
 pub mod config;
 pub mod switchboard;
 
+pub mod vapi;
+
 pub mod reply;
 
 pub mod cli;

@@ -6,9 +6,11 @@
 
 mod home;
 mod sources;
+mod vapi;
 
 pub use home::Home;
 pub use sources::{Fault, Faults, Sources};
+pub use vapi::{ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ use crate::voiceprint::ModelId;
 
 use sources::Reader;
 
-/// Every key there is, with what it is for: `voxline.toml` in dotted form, the environment as
+/// The keys outside the sections that have a file of their own, with what it is for: `voxline.toml` in dotted form, the environment as
 /// `VOXLINE_` and the key in capitals with `_` for the dots.
 pub const KEYS: &[(&str, &str)] = &[
     ("data_dir", "where the store lies (default ./data)"),
@@ -112,6 +114,15 @@ pub const DEFAULT_MODEL: &str = "voxline-phone-1";
 /// Keys whose values are never shown.
 const SECRETS: &[&str] = &["gallery.qdrant_api_key", "twilio.auth_token"];
 
+/// Every key there is, those of a whole section included.
+pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    KEYS.iter().chain(vapi::KEYS)
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRETS.iter().chain(vapi::SECRETS).any(|secret| *secret == key)
+}
+
 /// Where voiceprints are searched.
 #[derive(Debug, Clone)]
 pub enum GalleryChoice {
@@ -156,6 +167,8 @@ pub struct Config {
     pub gallery: GalleryChoice,
     /// Checks Twilio's signatures.
     pub twilio_auth_token: Option<SecretString>,
+    /// How Vapi is dealt with.
+    pub vapi: VapiConfig,
 }
 
 impl Config {
@@ -166,6 +179,7 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let mut read = Reader::open(sources);
         let model = read.text("model");
+        let public_url = read.url("public_url");
         let config = Self {
             data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
             models_dir: read.text("models_dir").map(PathBuf::from),
@@ -177,7 +191,8 @@ impl Config {
                 "an address with a port, as in 127.0.0.1:8080",
                 default_listen(),
             ),
-            public_url: read.url("public_url"),
+            vapi: VapiConfig::read(&mut read, public_url.as_deref()),
+            public_url,
             threads: read.count("inference.threads", 1..=256, cores()),
             capacity: read.count("inference.capacity", 1..=100_000, 64),
             limits: Limits {
@@ -360,7 +375,7 @@ mod tests {
         let file = example(&[]);
         Config::load(&sources(&file, &[], &[])).unwrap();
         let table: toml::Table = file.parse().unwrap();
-        for (key, _) in KEYS {
+        for (key, _) in keys() {
             let found = key
                 .split('.')
                 .try_fold(toml::Value::Table(table.clone()), |at, name| {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{KEYS, SECRETS};
+use super::{is_secret, keys};
 
 const PREFIX: &str = "VOXLINE_";
 /// Variables that tests read; they configure nothing.
@@ -265,8 +265,7 @@ impl Reader {
             });
             return;
         }
-        let key = KEYS
-            .iter()
+        let key = keys()
             .map(|(key, _)| *key)
             .find(|key| variable_name(key) == variable);
         match key {
@@ -280,7 +279,7 @@ impl Reader {
                 );
             }
             None => {
-                let nearest = nearest(variable, KEYS.iter().map(|(key, _)| variable_name(key)));
+                let nearest = nearest(variable, keys().map(|(key, _)| variable_name(key)));
                 self.faults.push(Fault {
                     what: variable.to_owned(),
                     why: format!("no such setting; did you mean {nearest}?"),
@@ -290,7 +289,7 @@ impl Reader {
     }
 
     fn take(&mut self, key: &str, value: String, origin: &str, what: &str) {
-        match KEYS.iter().find(|(known, _)| *known == key) {
+        match keys().find(|(known, _)| *known == key) {
             Some((known, _)) => {
                 self.given.insert(
                     known,
@@ -301,7 +300,7 @@ impl Reader {
                 );
             }
             None => {
-                let nearest = nearest(key, KEYS.iter().map(|(known, _)| (*known).to_owned()));
+                let nearest = nearest(key, keys().map(|(known, _)| (*known).to_owned()));
                 self.faults.push(Fault {
                     what: format!("`{what}` ({origin})"),
                     why: format!("no such setting; did you mean {nearest}?"),
@@ -323,7 +322,7 @@ fn variable_name(key: &str) -> String {
 
 /// The value in a message, unless it is a secret.
 fn shown(key: &str, value: &str) -> String {
-    if SECRETS.contains(&key) {
+    if is_secret(key) {
         "the value".to_owned()
     } else {
         format!("`{value}`")

@@ -95,20 +95,6 @@ pub fn same(given: &str, expected: &str) -> bool {
     }
 }
 
-/// The signature (lower-case hexadecimal HMAC-SHA256) of a forwarding number in X- headers, made by the SBC in
-/// front of Vapi over `forwarded|dialed|call|timestamp` (telephone numbers in E.164, seconds since 1970).
-pub fn forward_signature(
-    secret: &SecretString,
-    forwarded: &str,
-    dialed: &str,
-    call: &str,
-    timestamp: &str,
-) -> String {
-    let text = [forwarded, dialed, call, timestamp].join("|");
-    let mac = keyed::<Hmac<Sha256>>(secret.expose_secret().as_bytes(), &[text.as_bytes()]);
-    mac.map_or_else(String::new, |mac| hex(&mac.finalize().into_bytes()))
-}
-
 /// Lower-case hexadecimal of `bytes`.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

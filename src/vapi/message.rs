@@ -58,8 +58,13 @@ pub enum News {
         /// Whether the old shape is answered.
         legacy: bool,
     },
-    /// What was said so far, oldest first.
-    Conversation(Vec<Utterance>),
+    /// What was said so far.
+    Conversation {
+        /// The latest of it, oldest first.
+        said: Vec<Utterance>,
+        /// How much the person on the line said before that.
+        earlier: usize,
+    },
     /// Somebody began or stopped speaking.
     Speech {
         /// Who.
@@ -155,7 +160,7 @@ impl Message {
             // The report of a call comes once, whatever clock it bears.
             News::EndOfCall(_) => return Some(format!("{call}\n{}", self.kind)),
             News::AssistantRequest => return None,
-            News::Conversation(said) => said.len().to_string(),
+            News::Conversation { said, earlier } => format!("{earlier} {}", said.len()),
             News::Transcript(said) => said.text.clone(),
             News::DestinationRequest | News::Other => String::new(),
         };
@@ -181,7 +186,7 @@ fn news(kind: &str, message: &Value) -> News {
                 .collect(),
             legacy: true,
         },
-        "conversation-update" => News::Conversation(conversation(message)),
+        "conversation-update" => conversation(message),
         "speech-update" => match text(message, "status") {
             Some(status @ ("started" | "stopped")) => News::Speech {
                 role: role(text(message, "role")),
@@ -252,14 +257,18 @@ fn tool_call(call: &Value) -> Option<ToolCall> {
 }
 
 /// The latest of what was said, by whichever of the two lists is there.
-fn conversation(message: &Value) -> Vec<Utterance> {
+fn conversation(message: &Value) -> News {
     let lists = ["messages", "messagesOpenAIFormatted"].iter();
     let found = lists
         .filter_map(|name| message.get(name)?.as_array())
         .find(|list| !list.is_empty());
     let entries = found.map(Vec::as_slice).unwrap_or_default();
-    let latest = &entries[entries.len().saturating_sub(MOST_UTTERANCES)..];
-    latest.iter().filter_map(utterance).collect()
+    let (before, latest) = entries.split_at(entries.len().saturating_sub(MOST_UTTERANCES));
+    let by_user = |entry: &&Value| role(text(entry, "role")) == Role::User;
+    News::Conversation {
+        said: latest.iter().filter_map(utterance).collect(),
+        earlier: before.iter().filter(by_user).count(),
+    }
 }
 
 fn utterance(entry: &Value) -> Option<Utterance> {

@@ -6,6 +6,7 @@ mod api;
 mod apply;
 mod authentic;
 mod capture;
+mod forwarded;
 mod gate;
 mod listen;
 mod marker;
@@ -19,7 +20,8 @@ mod wanted;
 
 pub use api::{Api, ApiFault};
 pub use apply::{State, Step, walk};
-pub use authentic::{Arrived, NotVapi, authenticate, forward_signature};
+pub use authentic::{Arrived, NotVapi, authenticate};
+pub use forwarded::{believed, signature_of};
 pub use gate::{AssistantSpeech, Gate};
 pub use listen::{Piece, Reader, Shape};
 pub use message::{Ending, Message, News, NoMessage, Role, ToolCall, Utterance};

@@ -51,8 +51,8 @@ pub struct XForwarded {
     pub signature: Option<String>,
     /// `X-Fwd-Call`: the SBC's id of the call.
     pub call: Option<String>,
-    /// `X-Fwd-Ts`: seconds since 1970.
-    pub timestamp: Option<String>,
+    /// `X-Fwd-Time`: seconds since 1970.
+    pub time: Option<String>,
 }
 
 impl CallView {
@@ -75,6 +75,27 @@ impl CallView {
             listen_url: first(&["/call/monitor/listenUrl"]),
             control_url: first(&["/call/monitor/controlUrl"]),
         }
+    }
+
+    /// This view, with what `other` knows where this one knows nothing.
+    #[must_use]
+    pub fn with(&self, other: Self) -> Self {
+        let mut both = self.clone();
+        if both.dialed.is_empty() {
+            both.dialed = other.dialed;
+        }
+        if both.caller.is_empty() {
+            both.caller = other.caller;
+        }
+        if both.headers.is_empty() {
+            both.headers = other.headers;
+        }
+        both.phone_number_id = both.phone_number_id.or(other.phone_number_id);
+        both.forwarded_from = both.forwarded_from.or(other.forwarded_from);
+        both.x_forwarded = both.x_forwarded.or(other.x_forwarded);
+        both.listen_url = both.listen_url.or(other.listen_url);
+        both.control_url = both.control_url.or(other.control_url);
+        both
     }
 
     /// A SIP header by its name, whatever its case.
@@ -127,7 +148,8 @@ fn is_twilio(transport: &Value) -> bool {
     }
 }
 
-/// The variables that X- headers have become, by whatever case and with or without their prefix.
+/// The variables that X- headers have become, by whatever case and with or without their prefix; Plivo allows
+/// letters alone and puts one of its own before them.
 fn x_forwarded(message: &Value) -> Option<XForwarded> {
     let places = [
         "/call/assistantOverrides/variableValues",
@@ -137,22 +159,26 @@ fn x_forwarded(message: &Value) -> Option<XForwarded> {
         .iter()
         .find_map(|place| message.pointer(place)?.as_object())?;
     let named = |wanted: &str| {
-        let found = variables.iter().take(MOST_HEADERS).find(|(name, _)| {
-            let bare = name
-                .strip_prefix("x-")
-                .or_else(|| name.strip_prefix("X-"))
-                .unwrap_or(name);
-            bare.eq_ignore_ascii_case(wanted)
-        });
+        let found = variables
+            .iter()
+            .take(MOST_HEADERS)
+            .find(|(name, _)| plain(name) == wanted);
         let text = found?.1.as_str()?.trim();
         (!text.is_empty() && text.len() <= LONGEST_TEXT).then(|| text.to_owned())
     };
     Some(XForwarded {
-        number: named("forwarded-from")?,
-        signature: named("fwd-sig"),
-        call: named("fwd-call"),
-        timestamp: named("fwd-ts"),
+        number: named("forwardedfrom")?,
+        signature: named("fwdsig"),
+        call: named("fwdcall"),
+        time: named("fwdtime"),
     })
+}
+
+/// A header's name without dashes, case and prefixes.
+fn plain(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let bare = name.strip_prefix("x-").unwrap_or(&name);
+    bare.strip_prefix("ph-").unwrap_or(bare).replace('-', "")
 }
 
 /// The INVITE's headers. The map's case is mixed (Vapi's edge keeps the sender's for some names), and a value

@@ -11,6 +11,7 @@
 //! | [`samples`] | [`samples::Intake::push`] | PCM frames → 16 kHz mono samples |
 //! | [`speech`] | [`speech::SpeechFinder::push`] | samples → speech |
 //! | [`voiceprint`] | [`voiceprint::Extractor::embed`] | speech → voiceprint |
+//! | [`evidence`] | [`evidence::read_facts`] | what carriers say of a call → whose line it came through |
 //! | [`gallery`] | [`gallery::Gallery::search`] | voiceprint and dialed number → similarities |
 //! | [`decision`] | [`decision::decide`] | similarities → decision |
 //! | [`verdict`] | [`verdict::Listener::push`] | a call's audio → looks, and the document of what is said |
@@ -42,6 +43,8 @@ pub mod hub;
 
 pub mod engine;
 pub mod store;
+
+pub mod evidence;
 
 pub mod decision;
 pub mod gallery;

@@ -36,13 +36,14 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     Ok(true)
 }
 
-/// Keeps the gallery equal to the store also when nobody calls: what another process erased must not
+/// Lets go of calls that are over, and keeps the gallery equal to the store also when nobody calls: what another process erased must not
 /// stay in a Qdrant server until the next call to that number.
 async fn follow_the_store(board: Arc<Switchboard>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(15));
     loop {
         ticks.tick().await;
         board.refresh().await;
+        board.tidy_cases().await;
     }
 }
 

@@ -5,10 +5,12 @@
 //! setting that is wrong is never replaced by a default.
 
 mod home;
+mod identity;
 mod sources;
 mod vapi;
 
 pub use home::Home;
+pub use identity::IdentitySettings;
 pub use sources::{Fault, Faults, Sources};
 pub use vapi::{ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig};
 
@@ -88,6 +90,87 @@ pub const KEYS: &[(&str, &str)] = &[
         "enrollment.retain_audio",
         "keep the recordings of enrolments whose consent allows it, sealed: true or false (default)",
     ),
+    (
+        "identity.accept",
+        "posterior at which the line owner is identified (default 0.95)",
+    ),
+    (
+        "identity.unknown_owner_share",
+        "share of calls through nobody's line on the roster (default 0.1)",
+    ),
+    (
+        "identity.owner_speaks_share",
+        "of the calls in which a user speaks, the share in which it is the line's owner (default 0.9)",
+    ),
+    (
+        "identity.assigned",
+        "how often the user of an exclusive number owns the line (default 0.999)",
+    ),
+    (
+        "identity.forwarding",
+        "how often forwarding evidence of a known peer is right (default 0.99)",
+    ),
+    (
+        "identity.forwarding_untrusted",
+        "the same of a peer that is not known (default 0.7)",
+    ),
+    (
+        "identity.forwarding_hint",
+        "the same where it is weak or a better place contradicts it (default 0.6)",
+    ),
+    (
+        "identity.caller_attested",
+        "how often a verified caller with attestation A owns the line (default 0.95)",
+    ),
+    (
+        "identity.caller",
+        "the same of any other caller's number (default 0.85)",
+    ),
+    (
+        "identity.caller_failed",
+        "the same when its verification failed (default 0.5)",
+    ),
+    (
+        "identity.caller_speaks",
+        "how often a phone's user is the one who speaks from it (default 0.8)",
+    ),
+    (
+        "identity.passport_verified",
+        "how often a verified PASSporT names the line's owner (default 0.99)",
+    ),
+    (
+        "identity.passport",
+        "the same of one that was only read (default 0.8)",
+    ),
+    (
+        "identity.passport_roots",
+        "PEM file of the roots trusted to sign PASSporTs (default: none)",
+    ),
+    (
+        "identity.pin",
+        "how often a right PIN is given by the line's owner or for them (default 0.98)",
+    ),
+    (
+        "identity.pin_speaks",
+        "how often who gives a PIN is its user (default 0.9)",
+    ),
+    ("identity.pin_length", "digits of a PIN on the keypad (default 4)"),
+    (
+        "identity.pin_attempts",
+        "wrong PINs of a caller, or for a user, before a lockout (default 3)",
+    ),
+    (
+        "identity.pin_number_attempts",
+        "wrong PINs on a dialed number before a lockout (default 30)",
+    ),
+    (
+        "identity.pin_lockout_minutes",
+        "how long a lockout lasts and wrong PINs are remembered (default 15)",
+    ),
+    (
+        "identity.keypad_timeout_seconds",
+        "pause between two keys after which a PIN begins anew (default 8)",
+    ),
     ("gallery.backend", "embedded (default) or qdrant"),
     (
         "gallery.qdrant_url",
@@ -163,6 +246,8 @@ pub struct Config {
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
     pub retain_audio: bool,
+    /// What is believed of the evidence of whose line and whose voice it is.
+    pub identity: IdentitySettings,
     /// Where voiceprints are searched.
     pub gallery: GalleryChoice,
     /// Checks Twilio's signatures.
@@ -203,6 +288,7 @@ impl Config {
             policy: policy(&mut read),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
+            identity: IdentitySettings::read(&mut read),
             gallery: gallery(&mut read),
             twilio_auth_token: read.text("twilio.auth_token").map(SecretString::from),
         };
@@ -361,6 +447,7 @@ mod tests {
     }
 
     const WITHOUT_DEFAULT: &[&str] = &[
+        "passport_roots",
         "models_dir",
         "ort_lib",
         "public_url",

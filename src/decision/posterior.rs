@@ -76,6 +76,19 @@ pub enum Reason {
     Unavailable,
 }
 
+impl Reason {
+    /// The name it has in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooLittleSpeech => "too_little_speech",
+            Self::PoorAudio => "poor_audio",
+            Self::Ambiguous => "ambiguous",
+            Self::EmptyRoster => "empty_roster",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// What is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

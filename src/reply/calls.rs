@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::store::CallRecord;
 use crate::switchboard::Identification;
 use crate::units::{CallId, DialedNumber};
+use crate::verdict::Identity;
 
 use super::auth::{Allowed, Identify, Visitor};
 use super::desk::Desk;
@@ -40,8 +41,19 @@ pub(super) struct Call {
     /// Whether no other version will follow.
     #[serde(rename = "final")]
     is_final: bool,
-    #[schema(value_type = Identification)]
+    #[schema(value_type = Said)]
     verdict: Value,
+}
+
+/// What is said of a call.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes what is stored")]
+struct Said {
+    #[schema(inline)]
+    #[serde(flatten)]
+    identification: Identification,
+    #[serde(flatten)]
+    identity: Identity,
 }
 
 impl Call {
@@ -62,8 +74,23 @@ impl Call {
     }
 }
 
-/// [`Identification::without_scores`] for one that was stored.
+/// [`crate::switchboard::CallUpdate::without_scores`] for one that was stored.
 fn hide_scores(verdict: &mut Value) {
+    for part in ["line_owner", "speaker"] {
+        if let Some(score) = verdict.get_mut(part).and_then(|part| part.get_mut("posterior")) {
+            *score = Value::Null;
+        }
+    }
+    for item in verdict
+        .get_mut("evidence")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(score) = item.get_mut("llr") {
+            *score = Value::Null;
+        }
+    }
     for (field, hidden) in [
         ("posterior", Value::Null),
         ("llr", Value::Null),

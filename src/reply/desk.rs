@@ -71,8 +71,9 @@ impl Desk {
         Duration::from_secs_f64(self.board.longest_call().get()) + self.timeouts.idle
     }
 
-    /// Takes the seat of a call: a second one under the same id would be lost in the record of the
-    /// first, so it is refused.
+    /// Takes the seat of a call's audio: a second stream under the same id would be lost in the record of the
+    /// first, so it is refused, and so is one of a call that is over. A call of which others already brought
+    /// news is joined.
     pub(super) async fn seat(self: &Arc<Self>, call: &CallId) -> Result<Seat, Problem> {
         let taken = || {
             let detail = format!("there was a call {call} already: give every call an id of its own");
@@ -88,8 +89,8 @@ impl Desk {
             call: call.clone(),
         };
         match self.board.store().call(call).await? {
-            Some(_) => Err(taken()),
-            None => Ok(seat),
+            Some(record) if record.is_final => Err(taken()),
+            _ => Ok(seat),
         }
     }
 

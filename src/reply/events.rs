@@ -104,6 +104,7 @@ mod tests {
             call_id: CallId::fresh(),
             version,
             identification,
+            identity: crate::verdict::chain::nothing_known(Reason::TooLittleSpeech, &[], None),
         }
     }
 

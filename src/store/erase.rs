@@ -54,6 +54,7 @@ impl Store {
         for statement in [
             "DELETE FROM phones WHERE user_id = $1",
             "DELETE FROM memberships WHERE user_id = $1",
+            "DELETE FROM pin_locks WHERE scope = 'user' AND subject = $1",
             "DELETE FROM users WHERE id = $1",
         ] {
             sqlx::query(statement)

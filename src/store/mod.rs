@@ -16,6 +16,7 @@
 //! * One model is in use; voiceprints of another can be there and are never found.
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
 //!   erased.
+//! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
 mod calls;
@@ -25,12 +26,15 @@ mod erase;
 mod error;
 mod facts;
 mod files;
+mod keyed;
 mod keys;
+mod members;
 mod models;
 mod numbers;
 mod open;
 mod pepper;
 mod pin;
+mod pin_locks;
 mod pins;
 mod recordings;
 mod redaction;
@@ -47,12 +51,15 @@ pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
 pub use error::{DatabaseFault, StoreError};
+pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};
+pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
 pub use numbers::Number;
 pub use open::{Health, Store};
 pub use pepper::PepperFault;
 pub use pin::{InvalidPin, Pin, PinHash};
+pub use pin_locks::{PinAttempt, PinLimits, PinTry};
 pub use recordings::Recording;
 pub use roster::RosterEntry;
 pub use token::{Scope, Token, UnknownScope};

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::Reason;
 use crate::engine::Permit;
-use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, Hertz};
-use crate::verdict::{Identification, Listener, Look, MARKS};
+use crate::verdict::{Identification, Identity, Listener, Look, MARKS};
 
+use super::case::Case;
 use super::error::BoardError;
 use super::open::Switchboard;
 use super::serving::Serving;
@@ -49,6 +48,9 @@ pub struct CallUpdate {
     /// What is said now.
     #[serde(flatten)]
     pub identification: Identification,
+    /// Whose line, whose voice.
+    #[serde(flatten)]
+    pub identity: Identity,
 }
 
 /// A call being listened to. It holds its permit until it ends.
@@ -56,26 +58,27 @@ pub struct LiveCall {
     board: Arc<Switchboard>,
     admitted: Permit,
     start: CallStart,
-    started_at: OffsetDateTime,
+    case: Arc<Case>,
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
     listener: Option<Box<Listener>>,
-    version: u64,
     said: Option<Identification>,
 }
 
 impl Switchboard {
-    /// Begins to listen to a call.
+    /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
+    /// [`Case`].
     ///
     /// # Errors
-    /// [`BoardError`] when the number is not ours, the audio has a shape that cannot be listened to, or
+    /// [`BoardError`] when the number is not ours, the call is over or was to another one, the audio has a shape that cannot be listened to, or
     /// no permit is free.
     pub async fn open_call(self: &Arc<Self>, start: CallStart) -> Result<LiveCall, BoardError> {
         let admitted = self.admit()?;
         self.known_number(&start.number).await?;
         let listener = Listener::new(start.rate, start.channels, start.caller_channel, MARKS)
             .map_err(|fault| BoardError::listening("the stream", fault))?;
+        let case = self.case(&start.call_id, &start.number).await?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
         Ok(LiveCall {
@@ -83,11 +86,10 @@ impl Switchboard {
             admitted,
             raw: RawStream::new(start.encoding, start.channels),
             start,
-            started_at: OffsetDateTime::now_utc(),
+            case,
             waiting: Vec::new(),
             piece,
             listener: Some(Box::new(listener)),
-            version: 0,
             said: None,
         })
     }
@@ -97,6 +99,11 @@ impl LiveCall {
     /// The call's id.
     pub fn id(&self) -> &CallId {
         &self.start.call_id
+    }
+
+    /// The case this call is part of.
+    pub fn case(&self) -> &Arc<Case> {
+        &self.case
     }
 
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
@@ -193,57 +200,11 @@ impl LiveCall {
         self.publish(said).await
     }
 
-    /// Gives the next version to the store, when it says something new, and to whoever watches.
+    /// Gives what is said to the call's case, which makes the next version of it.
     async fn publish(&mut self, said: Identification) -> CallUpdate {
-        self.version += 1;
-        let news = self.said.as_ref().is_none_or(|before| !same_word(before, &said));
-        if news {
-            tracing::info!(
-                call.id = %self.start.call_id, outcome = ?said.outcome, reason = ?said.reason,
-                net_speech_s = said.net_speech_seconds, version = self.version,
-                "call {}: {:?} after {:.1} s of speech",
-                self.start.call_id, said.outcome, said.net_speech_seconds,
-            );
-        }
         self.said = Some(said.clone());
-        let update = CallUpdate {
-            call_id: self.start.call_id.clone(),
-            version: self.version,
-            identification: said,
-        };
-        if news || update.identification.is_final {
-            self.record(&update).await;
-        }
-        // Nobody watching is not a fault.
-        let _ = self.board.updates.send(update.clone());
-        update
+        self.case.heard(said).await
     }
-
-    async fn record(&self, update: &CallUpdate) {
-        let Ok(verdict) = serde_json::to_value(&update.identification) else {
-            return;
-        };
-        let record = CallRecord {
-            call_id: update.call_id.clone(),
-            number: self.start.number.clone(),
-            started_at: self.started_at,
-            updated_at: OffsetDateTime::now_utc(),
-            version: update.version,
-            is_final: update.identification.is_final,
-            verdict,
-        };
-        if let Err(fault) = self.board.store.put_verdict(&record).await {
-            // The caller is served all the same; the record of it is what is lost.
-            let id = &update.call_id;
-            tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
-        }
-    }
-}
-
-/// Whether two identifications say the same of the speaker, apart from figures.
-fn same_word(before: &Identification, now: &Identification) -> bool {
-    let word = |said: &Identification| (said.outcome, said.user_id, said.reason, said.is_final);
-    word(before) == word(now)
 }
 
 impl CallUpdate {
@@ -251,6 +212,7 @@ impl CallUpdate {
     #[must_use]
     pub fn without_scores(mut self) -> Self {
         self.identification = self.identification.without_scores();
+        self.identity = self.identity.without_scores();
         self
     }
 }

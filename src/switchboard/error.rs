@@ -11,7 +11,7 @@ use crate::engine::{Busy, EngineError};
 use crate::gallery::GalleryError;
 use crate::samples::SamplesError;
 use crate::store::StoreError;
-use crate::units::{DialedNumber, UserId};
+use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::{HearError, ListenError};
 use crate::voiceprint::{CardError, ModelId};
 
@@ -66,6 +66,14 @@ pub enum OpenError {
         /// The acceptance asked for.
         accept: f64,
     },
+    /// The roots of PASSporTs cannot be read.
+    #[error("identity.passport_roots: {}: {cause}", path.display())]
+    PassportRoots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A model could not be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -97,6 +105,12 @@ pub enum BoardError {
     /// The dialed number is not one of ours.
     #[error("{0:?} is not a number of this deployment; add it with `voxline number add`")]
     UnknownNumber(DialedNumber),
+    /// The call is known as one to another number.
+    #[error("the call {0} is one to another number")]
+    OtherNumber(CallId),
+    /// The call is over.
+    #[error("the call {0} has ended already: give every call an id of its own")]
+    CallEnded(CallId),
     /// There is no such user.
     #[error("there is no user {0}; `voxline user list --number N` shows who there is")]
     UnknownUser(UserId),

@@ -113,6 +113,9 @@ impl Serving {
             .clone()
             .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
+        if look.net_speech >= self.policy.minimum_speech {
+            decided.ratios = ratios;
+        }
         Ok(Some(decided))
     }
 

@@ -4,6 +4,7 @@
 //! - [`Switchboard::identify`]: a recording and a dialed number to an [`Identification`];
 //! - [`Switchboard::enrol`]: a user's clips and their consent to an [`EnrolmentReport`];
 //! - [`Switchboard::open_enrolment`]: an enrolment while the user speaks to a [`LiveEnrolment`];
+//! - [`Switchboard::case`]: a call, whoever brings news of it, to a [`Case`] with its verdict;
 //! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio;
 //! - [`switch_model`]: another speaker model for a store, to a [`SwitchReport`]; a running switchboard takes it
 //!   up by [`Switchboard::follow_model`].
@@ -12,17 +13,22 @@
 //! answer are taken from one snapshot of what serves, which is only ever exchanged as a whole.
 
 mod call;
+mod case;
+mod cases;
+mod claims;
 mod enrol;
 mod enrol_live;
 mod error;
 mod gate;
 mod identify;
 mod keeper;
+mod keypad;
 mod open;
 mod serving;
 mod switch;
 
 pub use call::{CallStart, CallUpdate, LiveCall};
+pub use case::{CallVerdict, Case, PinAnswer, PinWay};
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};

@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use tokio::sync::broadcast;
+use tokio::sync::{OnceCell, broadcast};
 
 use crate::bytes::Limits;
 use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Engine, Models, Permit};
-use crate::store::{Receipt, Store, User, UserPatch};
+use crate::evidence::passport::TrustStore;
+use crate::store::{KeyedHash, Receipt, Store, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Card, ModelId};
 
 use super::call::CallUpdate;
+use super::cases::Cases;
 use super::error::{BoardError, OpenError};
 use super::keeper::KeeperError;
 use super::serving::{Serving, model_in_use};
@@ -33,6 +35,10 @@ pub struct Switchboard {
     pub(super) longest_call: Seconds,
     pub(super) enrolment_speech: Seconds,
     pub(super) updates: broadcast::Sender<CallUpdate>,
+    pub(super) cases: Cases,
+    /// Made when it is first needed: that may make a file.
+    pub(super) hash: OnceCell<KeyedHash>,
+    pub(super) passport_roots: TrustStore,
 }
 
 /// The files a deployment runs on, found but not yet loaded.
@@ -133,6 +139,19 @@ pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<(Calibration, 
     Ok((calibration, largest))
 }
 
+/// The configured roots of PASSporTs.
+fn passport_roots(config: &Config) -> Result<TrustStore, OpenError> {
+    let Some(path) = &config.identity.passport_roots else {
+        return Ok(TrustStore::default());
+    };
+    let failed = |cause: String| OpenError::PassportRoots {
+        path: path.clone(),
+        cause,
+    };
+    let pem = std::fs::read(path).map_err(|cause| failed(cause.to_string()))?;
+    TrustStore::from_pem(&pem).map_err(|cause| failed(cause.to_string()))
+}
+
 /// The speech detector's graph, checked against the hash its card gives.
 fn vad_graph(folder: &Path) -> Result<PathBuf, OpenError> {
     use crate::voiceprint::{CardError, check_sha256};
@@ -166,6 +185,7 @@ impl Switchboard {
     /// [`OpenError`] saying what is missing or wrong and how to put it right.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
         let store = Store::open(&config.data_dir.join("voxline.db")).await?;
+        let passport_roots = passport_roots(config)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;
         if config.model_named && model != config.model {
@@ -189,6 +209,9 @@ impl Switchboard {
             longest_call: config.longest_call,
             enrolment_speech: config.enrolment_speech,
             updates: broadcast::channel(UPDATE_BACKLOG).0,
+            cases: Cases::default(),
+            hash: OnceCell::new(),
+            passport_roots,
         })
     }
 
@@ -205,6 +228,11 @@ impl Switchboard {
     /// The calibration in use.
     pub fn calibration(&self) -> Calibration {
         self.serving().calibration.clone()
+    }
+
+    /// The roots that are trusted to sign PASSporTs; empty when none are configured.
+    pub fn passport_roots(&self) -> &TrustStore {
+        &self.passport_roots
     }
 
     /// The bounds on uploads and recordings.

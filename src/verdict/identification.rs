@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::decision::{Decision, Outcome, Reason};
-use crate::units::{DialedNumber, Seconds, UserId};
+use crate::units::{DialedNumber, Llr, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
 /// Most candidates of an identification: enough to see who came near, few enough that the verdict of a
@@ -110,6 +110,11 @@ pub struct Identification {
     /// Whether the audio has ended: nothing more will come.
     #[serde(rename = "final")]
     pub is_final: bool,
+    /// The ratios of the whole roster, for the chain of evidence; never shown. Empty as long as less was
+    /// said than decides anything.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub ratios: Vec<(UserId, Llr)>,
 }
 
 impl Identification {
@@ -130,6 +135,7 @@ impl Identification {
             calibration,
             timing_ms: TimingMs::default(),
             is_final: false,
+            ratios: Vec::new(),
         }
     }
 
@@ -173,6 +179,7 @@ impl Identification {
         self.posterior = None;
         self.llr = None;
         self.candidates = Vec::new();
+        self.ratios = Vec::new();
         self
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! [`Listener`] is one call's or one file's ears: pushed decoded audio in pieces of any size, it finds
 //! the speech and, at fixed marks of net speech, takes a [`Look`]: voiceprints and quality so far.
-//! [`Identification`] is the document that every door gives alike: command line, HTTP, WebSocket.
+//! [`Identification`] is the document that every door gives alike: command line, HTTP, WebSocket. On a call the
+//! [`chain`] puts it together with everything else that is known, to an [`Identity`]: whose line, whose voice.
 
+pub mod chain;
 mod identification;
 mod listener;
 mod recording;
 
+pub use chain::Identity;
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
 pub use listener::{ListenError, Listener, Look, MARKS, embed_views};
 pub use recording::{HearError, Hearing, Recording, hear};

@@ -1,0 +1,85 @@
+//! `identity.*`: what is believed of evidence, and how often a PIN may be tried.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::sources::Reader;
+use crate::store::PinLimits;
+use crate::verdict::chain::Beliefs;
+
+/// Settings of the chain of evidence.
+#[derive(Debug, Clone)]
+pub struct IdentitySettings {
+    /// How likely things are.
+    pub beliefs: Beliefs,
+    /// Digits after which a PIN on the keypad is complete.
+    pub pin_length: usize,
+    /// How often a PIN may be tried.
+    pub pin_limits: PinLimits,
+    /// The pause between two keys after which what was typed before is forgotten.
+    pub keypad_timeout: Duration,
+    /// The roots that are trusted to sign PASSporTs, in PEM.
+    pub passport_roots: Option<PathBuf>,
+}
+
+impl IdentitySettings {
+    pub(super) fn read(read: &mut Reader) -> Self {
+        let minutes = read.count("identity.pin_lockout_minutes", 1..=10_080, 15);
+        Self {
+            beliefs: beliefs(read),
+            pin_length: read.count("identity.pin_length", 4..=8, 4),
+            pin_limits: PinLimits {
+                each: count(read, "identity.pin_attempts", 3),
+                number: count(read, "identity.pin_number_attempts", 30),
+                lockout: time::Duration::minutes(i64::try_from(minutes).unwrap_or(15)),
+            },
+            keypad_timeout: Duration::from_secs_f64(read.number(
+                "identity.keypad_timeout_seconds",
+                1.0..=60.0,
+                8.0,
+            )),
+            passport_roots: read.text("identity.passport_roots").map(PathBuf::from),
+        }
+    }
+}
+
+fn count(read: &mut Reader, key: &'static str, usual: u32) -> u32 {
+    let given = read.count(key, 1..=10_000, usual as usize);
+    u32::try_from(given).unwrap_or(usual)
+}
+
+fn beliefs(read: &mut Reader) -> Beliefs {
+    let usual = Beliefs::default();
+    let mut strength = |key, usual| read.number(key, 0.01..=0.999_999, usual);
+    let mut made = Beliefs {
+        accept: strength("identity.accept", usual.accept),
+        unknown_owner_share: strength("identity.unknown_owner_share", usual.unknown_owner_share),
+        assigned: strength("identity.assigned", usual.assigned),
+        forwarding: strength("identity.forwarding", usual.forwarding),
+        forwarding_untrusted: strength("identity.forwarding_untrusted", usual.forwarding_untrusted),
+        forwarding_hint: strength("identity.forwarding_hint", usual.forwarding_hint),
+        caller_attested: strength("identity.caller_attested", usual.caller_attested),
+        caller: strength("identity.caller", usual.caller),
+        caller_failed: strength("identity.caller_failed", usual.caller_failed),
+        caller_speaks: strength("identity.caller_speaks", usual.caller_speaks),
+        passport_verified: strength("identity.passport_verified", usual.passport_verified),
+        passport: strength("identity.passport", usual.passport),
+        pin: strength("identity.pin", usual.pin),
+        pin_speaks: strength("identity.pin_speaks", usual.pin_speaks),
+        ..usual
+    };
+    // Below one half an owner would be less likely to speak than somebody else of two users, and evidence for a
+    // user could lower their posterior.
+    made.owner_speaks_share = read.number(
+        "identity.owner_speaks_share",
+        0.5..=0.999_999,
+        usual.owner_speaks_share,
+    );
+    if made.accept <= 0.5 {
+        read.fault(
+            "identity.accept",
+            "is not above 0.5: then two users could be identified at once".to_owned(),
+        );
+    }
+    made
+}

@@ -1,0 +1,268 @@
+//! The facts of a call, as every carrier and Vapi hand them over.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::caller::CallerNumber;
+use super::headers::Headers;
+
+/// Most places of a call's forwarding evidence that are kept.
+const MAX_PLACES: usize = 32;
+
+/// Who brought the news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Vapi's webhooks.
+    Vapi,
+    /// Twilio.
+    Twilio,
+    /// Telnyx.
+    Telnyx,
+    /// Vonage.
+    Vonage,
+    /// Bandwidth.
+    Bandwidth,
+    /// Plivo.
+    Plivo,
+    /// A SIP message itself.
+    Sip,
+    /// A plain audio stream.
+    #[default]
+    Pcm,
+}
+
+impl Source {
+    /// The name it has in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vapi => "vapi",
+            Self::Twilio => "twilio",
+            Self::Telnyx => "telnyx",
+            Self::Vonage => "vonage",
+            Self::Bandwidth => "bandwidth",
+            Self::Plivo => "plivo",
+            Self::Sip => "sip",
+            Self::Pcm => "pcm",
+        }
+    }
+}
+
+/// How well the originating provider vouches for the caller's number (ATIS-1000074 section 5.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+pub enum AttestationLevel {
+    /// It knows the customer and that the number is theirs.
+    A,
+    /// It knows the customer, not the number.
+    B,
+    /// It only took the call in, as from abroad.
+    C,
+    /// A verification was made and failed.
+    Failed,
+}
+
+impl AttestationLevel {
+    /// `A`, `B` or `C`, in either case.
+    pub fn of_letter(letter: &str) -> Option<Self> {
+        match letter.trim() {
+            "A" | "a" => Some(Self::A),
+            "B" | "b" => Some(Self::B),
+            "C" | "c" => Some(Self::C),
+            _ => None,
+        }
+    }
+}
+
+/// An attestation, and whether somebody who can verified it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Attestation {
+    /// How well the number is vouched for.
+    pub level: AttestationLevel,
+    /// Whether its signature was verified, by the carrier or here.
+    pub verified: bool,
+}
+
+impl Attestation {
+    /// Reads a `verstat`, as Twilio and Bandwidth give it (`TN-Validation-Passed-A`,
+    /// `TN-Validation-Failed`, 3GPP TS 24.229 section 7.2A.20); `None` when nothing was validated.
+    pub fn from_verstat(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let level = if text.starts_with("TN-Validation-Failed") {
+            AttestationLevel::Failed
+        } else {
+            let rest = text.strip_prefix("TN-Validation-Passed")?;
+            let letter = rest.trim_start_matches('-').get(..1).unwrap_or("");
+            // Passed without a letter vouches for no more than the lowest.
+            AttestationLevel::of_letter(letter).unwrap_or(AttestationLevel::C)
+        };
+        Some(Self {
+            level,
+            verified: true,
+        })
+    }
+}
+
+/// Where forwarding evidence was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// A field of one's own SBC or carrier application (`X-Forwarded-From`).
+    XForwardedFrom,
+    /// Twilio's `ForwardedFrom`, or Vapi's `transport.forwardedFrom` made of it.
+    ForwardedFrom,
+    /// Bandwidth's `diversion.origTo`.
+    OrigTo,
+    /// The Diversion header (RFC 5806).
+    Diversion,
+    /// The History-Info header (RFC 7044).
+    HistoryInfo,
+    /// P-Asserted-Identity (RFC 3325): weak, and only where it is not the caller.
+    PAssertedIdentity,
+    /// A PASSporT's `div` (RFC 8946).
+    PassportDiv,
+    /// A PASSporT's `dest` that is not the dialed number.
+    PassportDest,
+}
+
+impl Place {
+    /// The name it has in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFrom => "x_forwarded_from",
+            Self::ForwardedFrom => "forwarded_from",
+            Self::OrigTo => "orig_to",
+            Self::Diversion => "diversion",
+            Self::HistoryInfo => "history_info",
+            Self::PAssertedIdentity => "p_asserted_identity",
+            Self::PassportDiv => "passport_div",
+            Self::PassportDest => "passport_dest",
+        }
+    }
+}
+
+/// Forwarding evidence in the form it was found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// Where.
+    pub place: Place,
+    /// The raw text: a header value, or a number.
+    pub text: String,
+}
+
+/// The place alone: the text holds numbers.
+impl std::fmt::Debug for Forwarding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Forwarding({})", self.place.name())
+    }
+}
+
+/// What somebody knows of a call, before anything is searched.
+#[derive(Clone, Default)]
+pub struct CallFacts {
+    /// Who says so.
+    pub source: Source,
+    /// The caller's number, when whoever brings the facts has read it.
+    pub caller: Option<CallerNumber>,
+    /// The caller in the form it was sent, to be read by the region of the dialed number where
+    /// [`CallFacts::caller`] is not set.
+    pub caller_text: Option<String>,
+    /// How well the caller's number is attested.
+    pub attestation: Option<Attestation>,
+    /// Where forwarding evidence was found, and what it was.
+    pub forwarding: Vec<Forwarding>,
+    /// The `Identity` header, all lines of it joined by commas.
+    pub identity: Option<String>,
+    /// Which of the PASSporTs of [`CallFacts::identity`] were verified, by their place in
+    /// [`super::passport::read_header`]'s answer. Set by whoever fetched their certificates.
+    pub verified_passports: Vec<usize>,
+    /// Whether the peer is known to be who it says (a signature, an allow-list): what strangers send weighs
+    /// less.
+    pub trusted: bool,
+}
+
+/// What is there, without a number.
+impl std::fmt::Debug for CallFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallFacts")
+            .field("source", &self.source)
+            .field("caller", &self.caller)
+            .field("attestation", &self.attestation)
+            .field("forwarding", &self.forwarding)
+            .field("identity", &self.identity.is_some())
+            .field("trusted", &self.trusted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CallFacts {
+    /// The facts in the headers of a SIP message.
+    pub fn from_sip(source: Source, headers: &Headers, trusted: bool) -> Self {
+        let mut facts = Self {
+            source,
+            trusted,
+            ..Self::default()
+        };
+        facts.add_sip(headers);
+        facts
+    }
+
+    /// Adds what SIP headers say; what is known already stays.
+    pub fn add_sip(&mut self, headers: &Headers) {
+        for (place, names) in [
+            (Place::XForwardedFrom, &["x-forwarded-from"][..]),
+            (Place::Diversion, &["diversion", "x-diversion"][..]),
+            (Place::HistoryInfo, &["history-info"][..]),
+            (Place::PAssertedIdentity, &["p-asserted-identity"][..]),
+        ] {
+            for text in names.iter().filter_map(|name| headers.get(name)) {
+                self.add_forwarding(place, text);
+            }
+        }
+        if self.caller_text.is_none() {
+            self.caller_text = headers.get("from");
+        }
+        if self.identity.is_none() {
+            self.identity = headers.get("identity");
+        }
+    }
+
+    /// Adds one place of forwarding evidence; the same a second time changes nothing.
+    pub fn add_forwarding(&mut self, place: Place, text: impl Into<String>) {
+        let found = Forwarding {
+            place,
+            text: text.into(),
+        };
+        if self.forwarding.len() < MAX_PLACES && !self.forwarding.contains(&found) {
+            self.forwarding.push(found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verstat_is_read_with_its_letter() {
+        let level = |text| Attestation::from_verstat(text).map(|read| read.level);
+        assert_eq!(level("TN-Validation-Passed-A"), Some(AttestationLevel::A));
+        assert_eq!(
+            level("TN-Validation-Passed-C-Diverted"),
+            Some(AttestationLevel::C)
+        );
+        assert_eq!(level("TN-Validation-Passed"), Some(AttestationLevel::C));
+        assert_eq!(level("TN-Validation-Failed-B"), Some(AttestationLevel::Failed));
+        assert_eq!(level("No-TN-Validation"), None);
+    }
+
+    #[test]
+    fn facts_print_without_numbers() {
+        let headers = Headers::from_pairs([
+            ("Diversion", "<sip:+12025550103@h>"),
+            ("From", "<sip:+12025550101@h>"),
+        ]);
+        let facts = CallFacts::from_sip(Source::Sip, &headers, true);
+        assert_eq!(facts.forwarding.len(), 1);
+        assert!(!format!("{facts:?}").contains("0103"), "{facts:?}");
+    }
+}

@@ -1,0 +1,233 @@
+//! How often a PIN may be tried. Every try counts as wrong from before it is checked until it was found right,
+//! so that neither tries side by side nor a crash in between give one away.
+
+use time::{Duration, OffsetDateTime};
+
+use super::StoreError;
+use super::open::{Conn, Store};
+use super::pin::Pin;
+use super::values::{now, read_time, time_text};
+use crate::units::{DialedNumber, UserId};
+
+/// How many tries are had before what they have in common is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinLimits {
+    /// Wrong PINs of one caller, and for one user.
+    pub each: u32,
+    /// Wrong PINs on one dialed number, whoever calls: what somebody has who forges another caller each time.
+    pub number: u32,
+    /// How long a lock holds, and how long a wrong PIN is remembered.
+    pub lockout: Duration,
+}
+
+/// A PIN that is tried on a call.
+#[derive(Debug, Clone)]
+pub struct PinTry {
+    /// The dialed number.
+    pub number: DialedNumber,
+    /// The caller, in a form that cannot be read: a keyed hash.
+    pub caller: String,
+    /// The user other evidence of this call points to.
+    pub claimed: Option<UserId>,
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinAttempt {
+    /// It is this user's.
+    Right(UserId),
+    /// It is nobody's on the number; so many more tries are had now.
+    Wrong {
+        /// How many.
+        left: u32,
+    },
+    /// No PIN is looked at until then.
+    Locked {
+        /// The end of the lock.
+        until: OffsetDateTime,
+    },
+}
+
+/// What tries have in common, with its limit.
+struct Scope {
+    name: &'static str,
+    subject: String,
+    limit: u32,
+}
+
+/// The state of a scope.
+struct Count {
+    failures: u32,
+    since: OffsetDateTime,
+    locked_until: Option<OffsetDateTime>,
+}
+
+impl Store {
+    /// Tries `pin` on a call: finds out whose it is on the dialed number, within `limits`. The work does not
+    /// depend on whose it is, nor on whether it is anybody's.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store or the key file of the PINs cannot be used; the try counts all the same.
+    pub async fn try_pin(
+        &self,
+        attempt: &PinTry,
+        pin: &Pin,
+        limits: &PinLimits,
+    ) -> Result<PinAttempt, StoreError> {
+        let scopes = scopes(attempt, limits);
+        let left = match self.count_try(&scopes, limits).await? {
+            Ok(left) => left,
+            Err(until) => return Ok(PinAttempt::Locked { until }),
+        };
+        let Some(user) = self.user_by_pin(&attempt.number, pin).await? else {
+            return Ok(PinAttempt::Wrong { left });
+        };
+        // Whoever has guessed at this user's PIN before, from elsewhere, has locked it for everybody.
+        let own = Scope {
+            name: "user",
+            subject: user.to_string(),
+            limit: limits.each,
+        };
+        if attempt.claimed != Some(user)
+            && let Some(until) = self.locked(&own).await?
+        {
+            return Ok(PinAttempt::Locked { until });
+        }
+        self.forgive(&scopes, &own).await?;
+        Ok(PinAttempt::Right(user))
+    }
+
+    /// Counts a try in every scope, unless one is locked: then it says until when.
+    async fn count_try(
+        &self,
+        scopes: &[Scope],
+        limits: &PinLimits,
+    ) -> Result<Result<u32, OffsetDateTime>, StoreError> {
+        let mut tx = self.write().await?;
+        let now = now();
+        let mut counts = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            counts.push(read_count(&mut tx, scope).await?);
+        }
+        let locks = counts.iter().flatten().filter_map(|count| count.locked_until);
+        if let Some(until) = locks.filter(|until| *until > now).max() {
+            return Ok(Err(until));
+        }
+        forget_old(&mut tx, now, limits).await?;
+        let mut left = u32::MAX;
+        for (scope, count) in scopes.iter().zip(counts) {
+            // A lock that has ended, and what was long ago, are forgotten.
+            let fresh =
+                count.filter(|count| count.locked_until.is_none() && count.since + limits.lockout > now);
+            let before = fresh.as_ref().map_or(0, |count| count.failures);
+            let failures = before.saturating_add(1);
+            left = left.min(scope.limit.saturating_sub(failures));
+            let locked_until = (failures >= scope.limit).then(|| now + limits.lockout);
+            let count = Count {
+                failures,
+                since: fresh.map_or(now, |count| count.since),
+                locked_until,
+            };
+            write_count(&mut tx, scope, &count).await?;
+        }
+        tx.commit().await?;
+        Ok(Ok(left))
+    }
+
+    /// Takes a try back that was right: the user whose PIN it is begins anew, everything else loses the one.
+    /// What a caller guessed wrong before stays counted, or whoever has a PIN could guess at all others.
+    async fn forgive(&self, scopes: &[Scope], own: &Scope) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        for scope in scopes {
+            sqlx::query(
+                "UPDATE pin_locks SET failures = MAX(failures - 1, 0), locked_until = NULL \
+                 WHERE scope = $1 AND subject = $2",
+            )
+            .bind(scope.name)
+            .bind(&scope.subject)
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query("DELETE FROM pin_locks WHERE scope = $1 AND subject = $2")
+            .bind(own.name)
+            .bind(&own.subject)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
+        let count = read_count(&mut *self.read().await?, scope).await?;
+        let until = count.and_then(|count| count.locked_until);
+        Ok(until.filter(|until| *until > now()))
+    }
+}
+
+fn scopes(attempt: &PinTry, limits: &PinLimits) -> Vec<Scope> {
+    let number = attempt.number.as_e164();
+    let mut scopes = vec![
+        Scope {
+            name: "number",
+            subject: number.to_owned(),
+            limit: limits.number,
+        },
+        Scope {
+            name: "caller",
+            subject: format!("{number} {}", attempt.caller),
+            limit: limits.each,
+        },
+    ];
+    scopes.extend(attempt.claimed.map(|user| Scope {
+        name: "user",
+        subject: user.to_string(),
+        limit: limits.each,
+    }));
+    scopes
+}
+
+async fn read_count(conn: &mut Conn, scope: &Scope) -> Result<Option<Count>, StoreError> {
+    let row: Option<(i64, String, Option<String>)> = sqlx::query_as(
+        "SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2",
+    )
+    .bind(scope.name)
+    .bind(&scope.subject)
+    .fetch_optional(conn)
+    .await?;
+    let Some((failures, since, locked_until)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Count {
+        failures: u32::try_from(failures).map_err(|_| StoreError::Unreadable {
+            what: "count of PINs",
+        })?,
+        since: read_time(&since)?,
+        locked_until: locked_until.as_deref().map(read_time).transpose()?,
+    }))
+}
+
+/// Deletes what no longer counts, so that strangers cannot fill the table.
+async fn forget_old(conn: &mut Conn, now: OffsetDateTime, limits: &PinLimits) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM pin_locks WHERE since < $1 AND (locked_until IS NULL OR locked_until < $2)")
+        .bind(time_text(now - limits.lockout))
+        .bind(time_text(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn write_count(conn: &mut Conn, scope: &Scope, count: &Count) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO pin_locks (scope, subject, failures, since, locked_until) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (scope, subject) DO UPDATE SET failures = excluded.failures, since = excluded.since, \
+         locked_until = excluded.locked_until",
+    )
+    .bind(scope.name)
+    .bind(&scope.subject)
+    .bind(i64::from(count.failures))
+    .bind(time_text(count.since))
+    .bind(count.locked_until.map(time_text))
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,506 @@
+//! A case: everything that is known of one call, whatever brings the news.
+//!
+//! Webhooks [`learn`](Case::learn) facts, keypads and tools [`try_pin`](Case::try_pin), the audio is
+//! [`heard`](Case::heard); each is put together with all that came before, by the laws of
+//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the case: they only rise,
+//! whichever door the news came through and in whichever order.
+//!
+//! A case always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! facts that came meanwhile are kept and weighed once it can be.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use super::call::CallUpdate;
+use super::claims::{self, Claimer};
+use super::keypad::Keypad;
+use super::open::Switchboard;
+use crate::decision::Reason;
+use crate::evidence::{CallFacts, CallerNumber, Region, read_facts, spoken};
+use crate::store::{CallRecord, Pin, PinAttempt, PinTry, StoreError};
+use crate::units::{CallId, DialedNumber, UserId};
+use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, combine, nothing_known};
+use crate::verdict::{Identification, OutcomeName};
+
+/// Most facts that wait for a store that cannot be read.
+const MAX_WAITING: usize = 16;
+
+/// What is said of a call: the latest version.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CallVerdict {
+    /// The call.
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    /// Rises with every version.
+    pub version: u64,
+    /// Whether the call is over: no other version will follow.
+    pub ended: bool,
+    /// What the voice comes to by itself.
+    #[serde(flatten)]
+    pub identification: Identification,
+    /// Whose line, whose voice.
+    #[serde(flatten)]
+    pub identity: Identity,
+}
+
+/// How a PIN was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinWay {
+    /// By keypad events of the carrier's stream or webhooks.
+    Keypad,
+    /// By Vapi's message of a keypad entry.
+    VapiKeypad,
+    /// By a tool call of the assistant.
+    Tool,
+    /// Spoken, by a transcript.
+    Spoken,
+}
+
+impl PinWay {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Keypad => "keypad",
+            Self::VapiKeypad => "vapi_keypad",
+            Self::Tool => "tool",
+            Self::Spoken => "spoken",
+        }
+    }
+}
+
+/// What came of a PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinAnswer {
+    /// It is that user's.
+    Accepted {
+        /// Whose.
+        user: UserId,
+    },
+    /// It is nobody's on this number.
+    Wrong {
+        /// How many more tries are had.
+        left: u32,
+    },
+    /// No PIN is looked at until then.
+    LockedOut {
+        /// The end of the lockout.
+        until: OffsetDateTime,
+    },
+    /// There is no PIN in what was given.
+    NotAPin,
+    /// PINs cannot be checked now, or the call is over.
+    Unavailable,
+}
+
+/// Everything that is known of one call.
+pub struct Case {
+    id: CallId,
+    number: DialedNumber,
+    region: Region,
+    started_at: OffsetDateTime,
+    board: Weak<Switchboard>,
+    held_open: AtomicBool,
+    keypad: Mutex<Keypad>,
+    touched: Mutex<Instant>,
+    state: tokio::sync::Mutex<State>,
+    latest: watch::Sender<Arc<CallVerdict>>,
+}
+
+/// What changes; its lock is held while the next version is made and given out, so that versions are given out
+/// in their order.
+struct State {
+    ended: bool,
+    claims: Vec<Claim>,
+    waiting: Vec<CallFacts>,
+    voice: Option<Voice>,
+    caller: Option<CallerNumber>,
+    roster: Option<(u64, Vec<Member>)>,
+}
+
+/// How a case begins.
+pub(super) struct Beginning {
+    pub id: CallId,
+    pub number: DialedNumber,
+    pub region: Region,
+    /// Where a call goes on that was there before this process.
+    pub before: Option<(u64, OffsetDateTime)>,
+    /// What is said of it before anything is known.
+    pub blank: Identification,
+}
+
+impl Case {
+    pub(super) fn begin(board: &Arc<Switchboard>, beginning: Beginning) -> Self {
+        let Beginning {
+            id,
+            number,
+            region,
+            before,
+            blank,
+        } = beginning;
+        let (version, started_at) = before.unwrap_or_else(|| (0, OffsetDateTime::now_utc()));
+        let first = CallVerdict {
+            call_id: id.clone(),
+            version,
+            ended: false,
+            identity: nothing_known(Reason::TooLittleSpeech, &[], None),
+            identification: blank,
+        };
+        Self {
+            id,
+            number,
+            region,
+            started_at,
+            board: Arc::downgrade(board),
+            held_open: AtomicBool::new(false),
+            keypad: Mutex::default(),
+            touched: Mutex::new(Instant::now()),
+            state: tokio::sync::Mutex::new(State {
+                ended: false,
+                claims: Vec::new(),
+                waiting: Vec::new(),
+                voice: None,
+                caller: None,
+                roster: None,
+            }),
+            latest: watch::Sender::new(Arc::new(first)),
+        }
+    }
+
+    /// The call.
+    pub fn id(&self) -> &CallId {
+        &self.id
+    }
+
+    /// The dialed number.
+    pub fn number(&self) -> &DialedNumber {
+        &self.number
+    }
+
+    /// The latest verdict.
+    pub fn verdict(&self) -> Arc<CallVerdict> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// The verdict as it changes.
+    pub fn watch(&self) -> watch::Receiver<Arc<CallVerdict>> {
+        self.latest.subscribe()
+    }
+
+    /// Says that somebody will call [`Case::finish`]: the end of the audio is then not yet the end of the call.
+    /// Whoever has no such message, as a plain stream, leaves it be.
+    pub fn hold_open(&self) {
+        self.held_open.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes what a carrier or Vapi knows of the call (T0 to T3). The same facts a second time change nothing.
+    pub async fn learn(&self, facts: &CallFacts) -> Arc<CallVerdict> {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return self.verdict();
+        }
+        if state.waiting.len() < MAX_WAITING {
+            state.waiting.push(facts.clone());
+        }
+        self.next(&mut state, None).await
+    }
+
+    /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message.
+    ///
+    /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
+    /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
+    /// for a while, restart or not.
+    pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
+        let Some(pin) = spoken::digits(digits).and_then(|digits| digits.parse::<Pin>().ok()) else {
+            return PinAnswer::NotAPin;
+        };
+        let Some(board) = self.board.upgrade() else {
+            return PinAnswer::Unavailable;
+        };
+        let attempt = {
+            let state = self.state.lock().await;
+            if state.ended {
+                return PinAnswer::Unavailable;
+            }
+            self.pin_try(&board, &state).await
+        };
+        // The lock is not held while the hashes are made: the call goes on being heard.
+        let tried = match attempt {
+            Ok(attempt) => {
+                let limits = board.config.identity.pin_limits;
+                board.store.try_pin(&attempt, &pin, &limits).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match tried {
+            Ok(PinAttempt::Right(user)) => {
+                self.accepted(&board, user, way).await;
+                PinAnswer::Accepted { user }
+            }
+            Ok(PinAttempt::Wrong { left }) => PinAnswer::Wrong { left },
+            Ok(PinAttempt::Locked { until }) => PinAnswer::LockedOut { until },
+            Err(fault) => {
+                tracing::error!(call.id = %self.id, %fault, "a PIN of call {} was not checked: {fault}", self.id);
+                PinAnswer::Unavailable
+            }
+        }
+    }
+
+    /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
+    /// [`Case::try_pin`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
+    /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
+    pub fn keypad(&self, digit: char) -> Option<String> {
+        let board = self.board.upgrade()?;
+        let identity = &board.config.identity;
+        let mut keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
+        keypad.press(
+            digit,
+            Instant::now(),
+            identity.pin_length,
+            identity.keypad_timeout,
+        )
+    }
+
+    /// Takes the voice's next word (T5). Every word is a version of its own.
+    pub async fn heard(&self, said: Identification) -> CallUpdate {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return self.update();
+        }
+        let audio_ended = said.is_final;
+        let weightier = state.voice.as_ref().is_none_or(|before| {
+            // A stream that was opened again begins with nothing: what the first one heard stays until then.
+            said.net_speech_seconds >= before.said.net_speech_seconds
+        });
+        if weightier {
+            let at = OffsetDateTime::now_utc();
+            state.voice = Some(Voice {
+                said: said.clone(),
+                at,
+            });
+        }
+        state.ended = audio_ended && !self.held_open.load(Ordering::Relaxed);
+        self.next(&mut state, Some(said)).await;
+        self.update()
+    }
+
+    /// Ends the call and gives the last word on it, which is kept in the store. A second time changes nothing.
+    pub async fn finish(&self) -> Arc<CallVerdict> {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return self.verdict();
+        }
+        state.ended = true;
+        let mut said = self.verdict().identification.clone();
+        said.is_final = true;
+        self.next(&mut state, Some(said)).await
+    }
+
+    /// When something last happened.
+    pub(super) fn touched(&self) -> Instant {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self) -> CallUpdate {
+        let latest = self.verdict();
+        CallUpdate {
+            call_id: self.id.clone(),
+            version: latest.version,
+            identification: latest.identification.clone(),
+            identity: latest.identity.clone(),
+        }
+    }
+
+    async fn accepted(&self, board: &Switchboard, user: UserId, way: PinWay) {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return;
+        }
+        let claim = self.claimer(board).pin(user, way.name());
+        claims::add(&mut state.claims, vec![claim]);
+        self.next(&mut state, None).await;
+    }
+
+    /// What a PIN is tried for, and by whom.
+    async fn pin_try(&self, board: &Switchboard, state: &State) -> Result<PinTry, StoreError> {
+        let hash = board.keyed_hash().await?;
+        let caller = state.caller.as_ref().and_then(CallerNumber::number);
+        let claims = state.claims.iter().filter(|claim| claim.tier != Tier::T4);
+        let strongest = claims.filter(|claim| claim.user.is_some());
+        Ok(PinTry {
+            number: self.number.clone(),
+            caller: caller.map_or_else(
+                || "withheld".to_owned(),
+                |number| hash.of("caller", number.as_e164()),
+            ),
+            claimed: strongest
+                .max_by(|a, b| a.owner.total_cmp(&b.owner))
+                .and_then(|claim| claim.user),
+        })
+    }
+
+    /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
+    async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let before = self.verdict();
+        let Some(board) = self.board.upgrade() else {
+            return before;
+        };
+        let identity = match self.bring_in(&board, state).await {
+            Ok(()) => self.weigh(&board, state),
+            Err(fault) => {
+                let id = &self.id;
+                tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
+                metrics::counter!("voxline_identification_faults_total").increment(1);
+                nothing_known(Reason::Unavailable, &state.claims, state.voice.as_ref())
+            }
+        };
+        let spoken = said.is_some();
+        let identification = said.unwrap_or_else(|| before.identification.clone());
+        let news = !before.identity.same_word(&identity)
+            || !same_word(&before.identification, &identification)
+            || before.version == 0;
+        if !news && !spoken {
+            return before;
+        }
+        let verdict = Arc::new(CallVerdict {
+            call_id: self.id.clone(),
+            version: before.version + 1,
+            ended: state.ended,
+            identification,
+            identity,
+        });
+        if news || verdict.ended {
+            self.log(&verdict);
+            self.record(&board, &verdict).await;
+        }
+        self.latest.send_replace(Arc::clone(&verdict));
+        // Nobody watching is not a fault.
+        let _ = board.updates.send(self.update());
+        verdict
+    }
+
+    /// Reads the roster and what waits to be looked up on it.
+    async fn bring_in(&self, board: &Switchboard, state: &mut State) -> Result<(), StoreError> {
+        let version = board.store.roster_version(&self.number).await?;
+        if state.roster.as_ref().is_none_or(|(known, _)| *known != version) {
+            let members = board.store.members(&self.number).await?.into_iter();
+            let members = members.map(|member| Member {
+                user: member.user,
+                name: member.name,
+                exclusive: member.exclusive,
+                enrolled: member.enrolled,
+            });
+            state.roster = Some((version, members.collect()));
+        }
+        if state.waiting.is_empty() {
+            return Ok(());
+        }
+        let own: HashSet<String> = board
+            .store
+            .dialed_numbers()
+            .await?
+            .into_iter()
+            .map(String::from)
+            .collect();
+        let hash = board.keyed_hash().await.ok();
+        let claimer = Claimer {
+            hash: hash.as_ref(),
+            ..self.claimer(board)
+        };
+        while let Some(facts) = state.waiting.first() {
+            let is_own = |number: &crate::units::PhoneNumber| own.contains(number.as_e164());
+            let found = read_facts(facts, &self.number, &is_own, self.region);
+            let new = claimer.claims(facts, &found).await?;
+            claims::add(&mut state.claims, new);
+            if found
+                .caller
+                .as_ref()
+                .is_some_and(|caller| caller.number().is_some())
+                || state.caller.is_none()
+            {
+                state.caller = found.caller;
+            }
+            state.waiting.remove(0);
+        }
+        Ok(())
+    }
+
+    fn weigh(&self, board: &Switchboard, state: &State) -> Identity {
+        let roster = state.roster.as_ref().map_or(&[][..], |(_, members)| members);
+        let mut claims = state.claims.clone();
+        let mut assigned = self.claimer(board).assigned(roster);
+        if let Some(claim) = &mut assigned {
+            claim.at = self.started_at;
+        }
+        claims.extend(assigned);
+        let (beliefs, serving) = (&board.config.identity.beliefs, board.serving());
+        combine(roster, &claims, state.voice.as_ref(), beliefs, &serving.policy)
+    }
+
+    fn claimer<'a>(&'a self, board: &'a Switchboard) -> Claimer<'a> {
+        Claimer {
+            store: &board.store,
+            number: &self.number,
+            beliefs: &board.config.identity.beliefs,
+            hash: None,
+            now: OffsetDateTime::now_utc(),
+        }
+    }
+
+    fn log(&self, verdict: &CallVerdict) {
+        let (said, identity) = (&verdict.identification, &verdict.identity);
+        let id = &self.id;
+        tracing::info!(
+            call.id = %id, outcome = ?said.outcome, reason = ?said.reason,
+            line_owner = ?identity.line_owner.status, speaker = ?identity.speaker.status,
+            net_speech_s = said.net_speech_seconds, version = verdict.version,
+            "call {id}: line owner {:?}, speaker {:?} after {:.1} s of speech",
+            identity.line_owner.status, identity.speaker.status, said.net_speech_seconds,
+        );
+    }
+
+    async fn record(&self, board: &Switchboard, verdict: &CallVerdict) {
+        let Ok(document) = serde_json::to_value(Recorded {
+            identification: &verdict.identification,
+            identity: &verdict.identity,
+        }) else {
+            return;
+        };
+        let record = CallRecord {
+            call_id: self.id.clone(),
+            number: self.number.clone(),
+            started_at: self.started_at,
+            updated_at: OffsetDateTime::now_utc(),
+            version: verdict.version,
+            is_final: verdict.ended,
+            verdict: document,
+        };
+        if let Err(fault) = board.store.put_verdict(&record).await {
+            // The caller is served all the same; the record of it is what is lost.
+            let id = &self.id;
+            tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
+        }
+    }
+}
+
+/// A verdict as it is stored.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    #[serde(flatten)]
+    identification: &'a Identification,
+    #[serde(flatten)]
+    identity: &'a Identity,
+}
+
+/// Whether two identifications say the same of the speaker, apart from figures.
+fn same_word(before: &Identification, now: &Identification) -> bool {
+    type Word = (OutcomeName, Option<UserId>, Option<Reason>, bool);
+    let word = |said: &Identification| -> Word { (said.outcome, said.user_id, said.reason, said.is_final) };
+    word(before) == word(now)
+}

@@ -1,0 +1,148 @@
+//! The cases of the calls that are under way: one object a call, whoever asks for it first.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::case::{Beginning, Case};
+use super::error::BoardError;
+use super::open::Switchboard;
+use crate::decision::Reason;
+use crate::engine::Busy;
+use crate::evidence::Region;
+use crate::store::{KeyedHash, StoreError};
+use crate::units::{CallId, DialedNumber};
+use crate::verdict::Identification;
+
+/// Most cases at a time.
+const CAPACITY: usize = 10_000;
+
+/// How long a case is kept after its end, for news that come late.
+const AFTER_THE_END: Duration = Duration::from_secs(5 * 60);
+
+/// How long a case may be silent, with nobody holding it, before it is taken for ended.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
+
+/// The cases, by call.
+#[derive(Default)]
+pub(super) struct Cases(Mutex<HashMap<CallId, Arc<Case>>>);
+
+impl Cases {
+    fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Case>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Switchboard {
+    /// The case of a call to `number`: the one there is, or a new one. While the store cannot be read a new one is
+    /// made all the same, and says `unavailable`.
+    ///
+    /// # Errors
+    /// [`BoardError::UnknownNumber`]; [`BoardError::OtherNumber`] when the call was to another number;
+    /// [`BoardError::CallEnded`] when it is over; [`BoardError::Busy`] when there are too many.
+    pub async fn case(
+        self: &Arc<Self>,
+        call: &CallId,
+        number: &DialedNumber,
+    ) -> Result<Arc<Case>, BoardError> {
+        if let Some(known) = self.find_case(call) {
+            return of_number(known, number);
+        }
+        let begun = Arc::new(Case::begin(self, self.beginning(call, number).await?));
+        self.make_room()?;
+        let case = Arc::clone(self.cases.held().entry(call.clone()).or_insert(begun));
+        of_number(case, number)
+    }
+
+    /// The case of a call, while there is one.
+    pub fn find_case(&self, call: &CallId) -> Option<Arc<Case>> {
+        self.cases.held().get(call).cloned()
+    }
+
+    /// Lets go of the cases of calls that are over, and ends those that nobody has had news of for long.
+    pub async fn tidy_cases(&self) {
+        let now = Instant::now();
+        let quiet: Vec<Arc<Case>> = {
+            let mut cases = self.cases.held();
+            cases.retain(|_, case| {
+                !(case.verdict().ended && now.duration_since(case.touched()) > AFTER_THE_END)
+            });
+            // Whoever holds a case has a call under way.
+            let quiet = cases
+                .values()
+                .filter(|case| Arc::strong_count(case) == 1 && now.duration_since(case.touched()) > SILENCE);
+            quiet.cloned().collect()
+        };
+        for case in quiet {
+            case.finish().await;
+        }
+    }
+
+    /// The keyed hash of this deployment's values.
+    pub(super) async fn keyed_hash(&self) -> Result<KeyedHash, StoreError> {
+        let hash = self.hash.get_or_try_init(|| self.store.keyed_hash()).await?;
+        Ok(hash.clone())
+    }
+
+    async fn beginning(&self, call: &CallId, number: &DialedNumber) -> Result<Beginning, BoardError> {
+        let (known, before) = (self.store.number(number).await, self.store.call(call).await);
+        let stated = match &known {
+            Ok(None) => return Err(BoardError::UnknownNumber(number.clone())),
+            Ok(Some(known)) => known.region.clone(),
+            Err(fault) => {
+                tracing::error!(call.id = %call, %fault, "call {call} begins without the store: {fault}");
+                None
+            }
+        };
+        let before = match before.ok().flatten() {
+            Some(record) if record.number != *number => {
+                return Err(BoardError::OtherNumber(call.clone()));
+            }
+            Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
+            record => record.map(|record| (record.version, record.started_at)),
+        };
+        let serving = self.serving();
+        Ok(Beginning {
+            id: call.clone(),
+            number: number.clone(),
+            region: Region::of(number, stated.as_deref()),
+            before,
+            blank: Identification::inconclusive(
+                number.clone(),
+                serving.card.id().clone(),
+                serving.calibration.id.clone(),
+                Reason::TooLittleSpeech,
+            ),
+        })
+    }
+
+    /// Room for one more: cases that are over go first, the longest quiet of them before the others.
+    fn make_room(&self) -> Result<(), BoardError> {
+        let mut cases = self.cases.held();
+        if cases.len() < CAPACITY {
+            return Ok(());
+        }
+        let over = cases.values().filter(|case| case.verdict().ended);
+        let longest = over
+            .min_by_key(|case| case.touched())
+            .map(|case| case.id().clone());
+        match longest {
+            Some(id) => {
+                cases.remove(&id);
+                Ok(())
+            }
+            None => Err(BoardError::Busy(Busy {
+                retry_after: Duration::from_secs(5),
+            })),
+        }
+    }
+}
+
+/// `case`, if it is of a call to `number`: a call id says nothing of another number's calls.
+fn of_number(case: Arc<Case>, number: &DialedNumber) -> Result<Arc<Case>, BoardError> {
+    if case.number() == number {
+        Ok(case)
+    } else {
+        Err(BoardError::OtherNumber(case.id().clone()))
+    }
+}

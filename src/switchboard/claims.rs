@@ -1,0 +1,192 @@
+//! What was found in a call's facts, as claims for users of the dialed number.
+
+use time::OffsetDateTime;
+
+use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place, Source};
+use crate::store::{KeyedHash, Store, StoreError};
+use crate::units::{DialedNumber, PhoneNumber, UserId};
+use crate::verdict::chain::{Beliefs, Claim, Member, Tier};
+
+/// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
+pub(super) const MAX_CLAIMS: usize = 64;
+
+/// Makes claims.
+pub(super) struct Claimer<'a> {
+    pub store: &'a Store,
+    pub number: &'a DialedNumber,
+    pub beliefs: &'a Beliefs,
+    pub hash: Option<&'a KeyedHash>,
+    pub now: OffsetDateTime,
+}
+
+impl Claimer<'_> {
+    /// The claims in what was found. Numbers are looked up on the dialed number's roster alone, each exactly.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the roster cannot be read: the facts are kept and tried again.
+    pub async fn claims(&self, facts: &CallFacts, found: &Found) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = Vec::new();
+        let notes: Vec<String> = found.notes.iter().map(ToString::to_string).collect();
+        let notes = (!notes.is_empty()).then(|| notes.join("; "));
+        for forwarder in found.forwarders.iter().chain(&found.passports) {
+            claims.push(self.forwarded(facts, forwarder, notes.as_deref()).await?);
+        }
+        if claims.is_empty() && notes.is_some() {
+            // What was there and could not be used is worth telling too.
+            claims.push(Claim {
+                note: notes,
+                ..self.blank(Tier::T1, "forwarding", facts.source)
+            });
+        }
+        if let Some(caller) = &found.caller {
+            claims.push(self.called(facts, found, caller).await?);
+        }
+        Ok(claims)
+    }
+
+    async fn forwarded(
+        &self,
+        facts: &CallFacts,
+        forwarder: &Forwarder,
+        notes: Option<&str>,
+    ) -> Result<Claim, StoreError> {
+        let passport = matches!(forwarder.place, Place::PassportDiv | Place::PassportDest);
+        let tier = if passport { Tier::T3 } else { Tier::T1 };
+        let weak = forwarder.outdone || forwarder.place == Place::PAssertedIdentity;
+        let owner = match (passport, forwarder.verified, facts.trusted) {
+            (true, true, _) => self.beliefs.passport_verified,
+            (true, false, _) => self.beliefs.passport,
+            (false, _, true) if !weak => self.beliefs.forwarding,
+            (false, _, true) => self.beliefs.forwarding_hint,
+            (false, _, false) => {
+                self.beliefs
+                    .forwarding_untrusted
+                    .min(if weak { self.beliefs.forwarding_hint } else { 1.0 })
+            }
+        };
+        let user = self.user_of(&forwarder.number).await?;
+        let mut note: Vec<&str> = Vec::new();
+        note.extend(user.is_none().then_some("this number is nobody's on the roster"));
+        note.extend(forwarder.verified.then_some("signature verified"));
+        note.extend((!passport && !facts.trusted).then_some("from a peer that is not known"));
+        note.extend(forwarder.reason.as_deref());
+        note.extend(notes);
+        Ok(Claim {
+            user,
+            owner,
+            value_hash: self.hashed(forwarder.number.as_e164()),
+            note: (!note.is_empty()).then(|| note.join("; ")),
+            ..self.blank(tier, forwarder.place.name(), facts.source)
+        })
+    }
+
+    async fn called(
+        &self,
+        facts: &CallFacts,
+        found: &Found,
+        caller: &CallerNumber,
+    ) -> Result<Claim, StoreError> {
+        let blank = self.blank(Tier::T2, "caller_number", facts.source);
+        let CallerNumber::Known(number) = caller else {
+            let note = match caller {
+                CallerNumber::Anonymous => "withheld",
+                _ => "no usable number",
+            };
+            return Ok(Claim {
+                note: Some(note.to_owned()),
+                ..blank
+            });
+        };
+        let level = found
+            .attestation
+            .map(|attested| (attested.level, attested.verified));
+        let failed = matches!(level, Some((AttestationLevel::Failed, _)));
+        let owner = match level {
+            _ if failed => self.beliefs.caller_failed,
+            Some((AttestationLevel::A, true)) => self.beliefs.caller_attested,
+            _ => self.beliefs.caller,
+        };
+        let user = self.user_of(number).await?;
+        let attested = match level {
+            Some((AttestationLevel::Failed, _)) => "verification failed",
+            Some((AttestationLevel::A, true)) => "attestation A, verified",
+            Some((_, true)) => "attestation B or C, verified",
+            Some((_, false)) => "attested, not verified",
+            None => "not attested",
+        };
+        Ok(Claim {
+            user,
+            owner,
+            speaker: Some(self.beliefs.caller_speaks.min(owner)),
+            failed,
+            value_hash: self.hashed(number.as_e164()),
+            note: Some(attested.to_owned()),
+            ..blank
+        })
+    }
+
+    /// The claim of the number itself, when it is one user's alone.
+    pub fn assigned(&self, roster: &[Member]) -> Option<Claim> {
+        let alone = roster.iter().find(|member| member.exclusive)?;
+        Some(Claim {
+            user: Some(alone.user),
+            owner: self.beliefs.assigned,
+            source: "roster",
+            ..self.blank(Tier::T0, "assigned_number", Source::default())
+        })
+    }
+
+    /// The claim of a PIN. There is no hash of it: those few values could be tried.
+    pub fn pin(&self, user: UserId, way: &'static str) -> Claim {
+        Claim {
+            user: Some(user),
+            owner: self.beliefs.pin,
+            speaker: Some(self.beliefs.pin_speaks),
+            source: way,
+            ..self.blank(Tier::T4, "pin", Source::default())
+        }
+    }
+
+    fn blank(&self, tier: Tier, kind: &'static str, source: Source) -> Claim {
+        Claim {
+            tier,
+            kind,
+            user: None,
+            owner: 0.0,
+            speaker: None,
+            failed: false,
+            source: source.name(),
+            at: self.now,
+            value_hash: None,
+            note: None,
+        }
+    }
+
+    async fn user_of(&self, number: &PhoneNumber) -> Result<Option<UserId>, StoreError> {
+        self.store.user_by_phone(self.number, number).await
+    }
+
+    fn hashed(&self, number: &str) -> Option<String> {
+        self.hash.map(|hash| hash.of("number", number))
+    }
+}
+
+/// Adds claims to those there are. The same evidence a second time, as by a webhook that was sent twice, changes
+/// nothing but its strength, should it have become stronger: the time of the first stays.
+pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
+    for claim in new {
+        let twin = known.iter().position(|old| {
+            (old.tier, old.kind, old.user, old.source) == (claim.tier, claim.kind, claim.user, claim.source)
+                && old.value_hash == claim.value_hash
+        });
+        if let Some(old) = twin.and_then(|at| known.get_mut(at)) {
+            let failed = old.failed || claim.failed;
+            if claim.owner > old.owner {
+                *old = Claim { at: old.at, ..claim };
+            }
+            old.failed = failed;
+        } else if known.len() < MAX_CLAIMS {
+            known.push(claim);
+        }
+    }
+}

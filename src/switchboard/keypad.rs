@@ -1,0 +1,79 @@
+//! Digits typed on a caller's keypad, as they come.
+
+use std::time::{Duration, Instant};
+
+/// Most digits of a PIN.
+const LONGEST: usize = 8;
+/// Fewest digits of a PIN.
+const SHORTEST: usize = 4;
+
+/// Collects digits to a PIN.
+#[derive(Default)]
+pub(super) struct Keypad {
+    digits: zeroize::Zeroizing<String>,
+    last: Option<Instant>,
+}
+
+impl Keypad {
+    /// Takes a key at `now`; gives the PIN when it is complete: `length` digits were typed, or `#` after at least
+    /// four (and then of up to eight). `*` begins anew, and so does a pause of more than `timeout`. Other keys
+    /// are passed over.
+    pub fn press(&mut self, key: char, now: Instant, length: usize, timeout: Duration) -> Option<String> {
+        let paused = self.last.is_some_and(|last| now.duration_since(last) > timeout);
+        if paused || key == '*' {
+            self.digits.clear();
+        }
+        self.last = Some(now);
+        if key.is_ascii_digit() && self.digits.len() < LONGEST {
+            self.digits.push(key);
+        }
+        let complete = match key {
+            '#' => self.digits.len() >= SHORTEST,
+            _ => self.digits.len() >= length,
+        };
+        if key == '#' || complete {
+            let typed = std::mem::take(&mut *self.digits);
+            return complete.then_some(typed);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[(char, u64)], length: usize) -> Vec<String> {
+        let (mut keypad, begin) = (Keypad::default(), Instant::now());
+        let mut at = begin;
+        let mut pins = Vec::new();
+        for (key, pause) in keys {
+            at += Duration::from_secs(*pause);
+            pins.extend(keypad.press(*key, at, length, Duration::from_secs(8)));
+        }
+        pins
+    }
+
+    fn at_once(keys: &str, length: usize) -> Vec<String> {
+        let keys: Vec<(char, u64)> = keys.chars().map(|key| (key, 0)).collect();
+        typed(&keys, length)
+    }
+
+    #[test]
+    fn a_pin_is_complete_at_its_length_or_at_the_hash() {
+        assert_eq!(at_once("4821", 4), ["4821"]);
+        assert_eq!(at_once("48219999", 4), ["4821", "9999"]);
+        assert_eq!(at_once("482173#", 8), ["482173"]);
+        assert_eq!(at_once("48#4821#", 6), ["4821"], "what is too short is forgotten");
+    }
+
+    #[test]
+    fn a_star_and_a_pause_begin_anew() {
+        assert_eq!(at_once("48*4821", 4), ["4821"]);
+        assert_eq!(
+            typed(&[('4', 0), ('8', 1), ('2', 9), ('1', 1), ('2', 1), ('3', 8)], 4),
+            ["2123"]
+        );
+        assert!(at_once("4A8B2", 4).is_empty());
+    }
+}

@@ -1,0 +1,193 @@
+//! Whose line, whose voice: all evidence of a call put together by likelihoods.
+//!
+//! The two questions are kept apart. The *line owner* is the user through whose line the call came; the
+//! *speaker* is whose voice is on it; in a plain forwarded call they are two people. [`combine`] weighs what the
+//! tiers found and gives an [`Identity`]: both answers, whether they agree, every contradiction in words, and the
+//! evidence itself.
+//!
+//! Laws, each with a test: a claim moves the prior of the speaker and never the voice's thresholds; a header by
+//! itself names no speaker, and where the voice says "nobody on the roster" none is named; evidence for a user of
+//! another number counts for nobody here; the order in which evidence came does not matter.
+
+mod beliefs;
+mod combine;
+mod joint;
+mod words;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::units::UserId;
+
+pub use beliefs::Beliefs;
+pub use combine::{Claim, Member, Voice, combine, nothing_known};
+
+/// The tiers of evidence, as telephony speaks of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+pub enum Tier {
+    /// The dialed number is one user's alone.
+    T0,
+    /// Forwarding headers and carriers' fields.
+    T1,
+    /// The caller's number.
+    T2,
+    /// PASSporTs.
+    T3,
+    /// A PIN.
+    T4,
+    /// The voice.
+    T5,
+}
+
+/// How sure the line owner is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerStatus {
+    /// Sure enough to act on.
+    Identified,
+    /// Likelier this user than all others together.
+    Probable,
+    /// It cannot be said.
+    Unknown,
+}
+
+/// The user through whose line the call came.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LineOwner {
+    /// How sure it is.
+    pub status: OwnerStatus,
+    /// Who.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub user_id: Option<UserId>,
+    /// Their name.
+    pub user_name: Option<String>,
+    /// Probability that it is this user.
+    pub posterior: Option<f64>,
+}
+
+/// How sure the speaker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeakerStatus {
+    /// The voice says so.
+    Identified,
+    /// A PIN or the caller's number says so, the voice not yet.
+    Claimed,
+    /// Nobody on the roster, by the voice.
+    ThirdParty,
+    /// It cannot be said; `reason` says why.
+    Inconclusive,
+}
+
+/// Whose voice is on the call.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Speaker {
+    /// How sure it is.
+    pub status: SpeakerStatus,
+    /// Who, when identified or claimed.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub user_id: Option<UserId>,
+    /// Their name.
+    pub user_name: Option<String>,
+    /// Probability of what is said, all evidence together.
+    pub posterior: Option<f64>,
+    /// Why it is inconclusive: the voice's reasons, or `not_enrolled` where the voice is nobody's it knows and
+    /// the line's owner never enrolled.
+    pub reason: Option<&'static str>,
+}
+
+/// Whether the line's owner is the one who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeakerAgreement {
+    /// The owner speaks.
+    Same,
+    /// Somebody who is not on the roster speaks: the plain forwarded call.
+    ThirdParty,
+    /// Another user of the number speaks.
+    Different,
+    /// It cannot be said.
+    Undetermined,
+}
+
+/// Two pieces of evidence that cannot both be right, or should not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Contradiction {
+    /// Which, for programs.
+    pub code: &'static str,
+    /// Which, for people. It names nobody: the evidence has the ids.
+    pub message: &'static str,
+}
+
+/// One piece of evidence, for audit. The number itself is not in it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EvidenceItem {
+    /// Which tier.
+    pub tier: Tier,
+    /// What it is, as in `diversion`, `caller_number`, `pin`, `voice`.
+    pub kind: &'static str,
+    /// The user it points to; null when it points to nobody on the dialed number.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub user_id: Option<UserId>,
+    /// How strong it is: natural-log likelihood ratio that this user owns the line (for the voice: that they
+    /// speak) against anybody else.
+    pub llr: Option<f64>,
+    /// Who brought it.
+    pub source: &'static str,
+    /// When it was first seen.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: OffsetDateTime,
+    /// A keyed hash of the value: equal for equal values of this deployment, and the value of none.
+    pub value_hash: Option<String>,
+    /// What else there is to say of it.
+    pub note: Option<String>,
+}
+
+/// Whose line and whose voice, with everything it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Identity {
+    /// Whose line the call came through.
+    pub line_owner: LineOwner,
+    /// Whose voice is on it.
+    pub speaker: Speaker,
+    /// Whether they are one.
+    pub agreement: SpeakerAgreement,
+    /// What does not fit together.
+    pub contradictions: Vec<Contradiction>,
+    /// The evidence, by tier.
+    pub evidence: Vec<EvidenceItem>,
+}
+
+impl Identity {
+    /// The same without figures, as [`super::Identification::without_scores`].
+    #[must_use]
+    pub fn without_scores(mut self) -> Self {
+        self.line_owner.posterior = None;
+        self.speaker.posterior = None;
+        for item in &mut self.evidence {
+            item.llr = None;
+        }
+        self
+    }
+
+    /// Whether both say the same apart from figures.
+    pub fn same_word(&self, other: &Self) -> bool {
+        let words = |identity: &Self| {
+            let (owner, speaker) = (&identity.line_owner, &identity.speaker);
+            (
+                (owner.status, owner.user_id),
+                (speaker.status, speaker.user_id, speaker.reason),
+                identity.agreement,
+            )
+        };
+        let pieces = |identity: &Self| -> Vec<(Tier, &'static str, Option<UserId>)> {
+            let items = identity.evidence.iter();
+            items.map(|item| (item.tier, item.kind, item.user_id)).collect()
+        };
+        words(self) == words(other)
+            && self.contradictions == other.contradictions
+            && pieces(self) == pieces(other)
+    }
+}

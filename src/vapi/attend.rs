@@ -88,7 +88,11 @@ impl Vapi {
             return Some(Arc::clone(case));
         }
         let fault = match timeout(PATIENCE, self.board.case(&line.id, number)).await {
-            Ok(Ok(case)) => return Some(Arc::clone(line.set_case(case))),
+            Ok(Ok(case)) => {
+                // The end of the audio is not the end of the call: a message says that.
+                case.hold_open();
+                return Some(Arc::clone(line.set_case(case)));
+            }
             Ok(Err(BoardError::UnknownNumber(number))) => {
                 tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
                 return None;
@@ -171,7 +175,7 @@ impl Vapi {
             if utterance.text.to_ascii_lowercase().contains(KEYPAD)
                 && let Some(digits) = spoken::digits(&utterance.text)
             {
-                self.pin(line, case, &digits, PinWay::Keypad).await;
+                self.pin(line, case, &digits, PinWay::VapiKeypad).await;
             }
         }
         let mut state = line.state();

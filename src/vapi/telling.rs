@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::verdict::{Identity, OwnerStatus, SpeakerStatus};
+use crate::verdict::Identity;
+use crate::verdict::chain::{OwnerStatus, SpeakerStatus};
 
 /// Characters of a name that are told.
 const LONGEST_NAME: usize = 80;
@@ -112,7 +113,7 @@ fn is_invisible(sign: char) -> bool {
 mod tests {
     use super::*;
     use crate::units::UserId;
-    use crate::verdict::{LineOwner, Speaker, SpeakerAgreement};
+    use crate::verdict::chain::{LineOwner, Speaker, SpeakerAgreement};
 
     fn identity(owner: OwnerStatus, speaker: SpeakerStatus, name: &str) -> Identity {
         let user = Some(UserId::fresh());

@@ -37,6 +37,11 @@ const AFTER_SWITCH: &str = "\
 Exit status 1 also when nothing was switched because somebody would have to enrol again: the answer lists them.
 Cut short at any moment, the old model stays in use; the same command goes on where it stopped.";
 
+/// What stands under `voxline vapi --help`.
+const AFTER_VAPI: &str = "\
+Needs public_url, vapi.auth and vapi.secret; `apply` and `check` also Vapi's private key, best in VOXLINE_VAPI_API_KEY.
+Exit status 1 also when something is left to do: the answer says what.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -93,10 +98,30 @@ pub(super) enum Command {
     /// API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Vapi's side: what it must look like, and bringing it there
+    #[command(subcommand, after_help = AFTER_VAPI)]
+    Vapi(VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Bench(Box<super::bench::BenchArgs>),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VapiCommand {
+    /// Print the exact assistant, tool and number settings of this deployment; secrets are hidden
+    Plan,
+    /// Make and change what is not as planned; what is stays untouched
+    Apply(VapiSide),
+    /// Say what is not as planned, and how to put it right; nothing is written
+    Check(VapiSide),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct VapiSide {
+    /// Vapi's API, as https://api.eu.vapi.ai for accounts in Europe [default: vapi.api_url]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

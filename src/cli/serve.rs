@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, Fault, Faults};
 use crate::reply::{ServeSettings, TwilioCheck, serve};
 use crate::switchboard::Switchboard;
+use crate::vapi::Vapi;
 
 use super::args::ServeArgs;
 
@@ -27,6 +28,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;
     settings.twilio = twilio(config);
+    settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::switchboard::Switchboard;
 use crate::units::CallId;
+use crate::vapi::Vapi;
 
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
@@ -21,6 +22,7 @@ pub struct Desk {
     pub(super) board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
     pub(super) twilio: Option<TwilioCheck>,
+    pub(super) vapi: Option<Arc<Vapi>>,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -37,6 +39,8 @@ pub struct DeskSettings {
     pub insecure_dev: bool,
     /// How Twilio's streams are known to be Twilio's.
     pub twilio: Option<TwilioCheck>,
+    /// The side that deals with Vapi.
+    pub vapi: Option<Arc<Vapi>>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -51,6 +55,7 @@ impl Desk {
             board,
             insecure_dev: settings.insecure_dev,
             twilio: settings.twilio,
+            vapi: settings.vapi,
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),

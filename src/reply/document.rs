@@ -24,6 +24,7 @@ use super::router::table;
         (name = "identification", description = "One recording, one answer"),
         (name = "calls", description = "What was said of calls, past and live"),
         (name = "media", description = "Calls' audio as it is spoken, over WebSocket"),
+        (name = "vapi", description = "Vapi's webhooks"),
         (name = "operations", description = "For those who run the service; open to all"),
     ),
 )]

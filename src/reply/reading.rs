@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -65,6 +65,13 @@ pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
         Kind::BadRequest
     };
     Problem::new(kind, format!("the JSON cannot be used: {fault}"))
+}
+
+/// A whole body of at most `most` bytes, byte by byte as it came.
+pub(super) async fn whole_body(desk: &Desk, request: Request, most: usize) -> Result<Bytes, Problem> {
+    refuse_large(request.headers(), most as u64)?;
+    let read = in_time(desk, axum::body::to_bytes(request.into_body(), most)).await?;
+    read.map_err(|_| too_large(most as u64))
 }
 
 /// A part of the path.

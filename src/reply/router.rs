@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
-use super::{calls, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users};
+use super::{
+    calls, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users, vapi,
+};
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
 pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
@@ -32,6 +34,8 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(events::stream))
         .routes(routes!(media::pcm::stream))
         .routes(routes!(media::twilio::stream))
+        .routes(routes!(vapi::events))
+        .routes(routes!(vapi::token))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::switchboard::Switchboard;
+use crate::vapi::Vapi;
 
 use super::desk::{Desk, DeskSettings};
 use super::router::router;
@@ -65,6 +66,8 @@ pub struct ServeSettings {
     pub insecure_dev: bool,
     /// How Twilio's streams are known to be Twilio's.
     pub twilio: Option<TwilioCheck>,
+    /// The side that deals with Vapi.
+    pub vapi: Option<Arc<Vapi>>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -78,6 +81,7 @@ impl ServeSettings {
             listener,
             insecure_dev: false,
             twilio: None,
+            vapi: None,
             timeouts: Timeouts::default(),
             connections: 2048,
         }
@@ -123,6 +127,7 @@ pub async fn serve(
         DeskSettings {
             insecure_dev: settings.insecure_dev,
             twilio: settings.twilio,
+            vapi: settings.vapi,
             timeouts: settings.timeouts,
         },
     )?;
@@ -196,6 +201,10 @@ async fn keep_up(desk: &Desk) {
 async fn leave(desk: &Desk) {
     tracing::info!("shutting down: finishing what is going on");
     desk.leaving.cancel();
+    if let Some(vapi) = desk.vapi.clone() {
+        // Calls that Vapi told of have no connection here that would end them.
+        desk.tasks.spawn(async move { vapi.close().await });
+    }
     desk.tasks.close();
     if timeout(desk.timeouts.grace, desk.tasks.wait()).await.is_err() {
         let left = desk.tasks.len();

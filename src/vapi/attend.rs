@@ -70,7 +70,10 @@ impl Vapi {
 
     /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
     pub(super) async fn dialed(&self, view: &CallView) -> Option<DialedNumber> {
-        let (first, rest) = view.dialed.split_first().map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
+        let (first, rest) = view
+            .dialed
+            .split_first()
+            .map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
         if let Some(number) = first.and_then(|text| text.parse().ok()) {
             return Some(number);
         }
@@ -108,7 +111,10 @@ impl Vapi {
     pub(super) async fn learn(&self, line: &Line, case: &Case, view: &CallView, number: &DialedNumber) {
         let mut hasher = DefaultHasher::new();
         (&view.caller, &view.forwarded_from, &view.headers).hash(&mut hasher);
-        view.x_forwarded.as_ref().map(|found| &found.number).hash(&mut hasher);
+        view.x_forwarded
+            .as_ref()
+            .map(|found| &found.number)
+            .hash(&mut hasher);
         let hash = hasher.finish();
         if line.state().learnt.replace(hash) == Some(hash) {
             return;
@@ -155,7 +161,11 @@ impl Vapi {
             return view.clone();
         };
         // An id is one of Vapi's own, or no address is made of it.
-        if !id.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if !id
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
             return view.clone();
         }
         match api.get(&format!("/call/{id}")).await {
@@ -218,7 +228,8 @@ impl Vapi {
             });
         }
         if tell {
-            self.tasks.spawn(Arc::clone(self).tell(Arc::clone(line), Arc::clone(case)));
+            self.tasks
+                .spawn(Arc::clone(self).tell(Arc::clone(line), Arc::clone(case)));
         }
     }
 

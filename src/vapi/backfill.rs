@@ -32,7 +32,10 @@ impl Vapi {
                 name: "the recording".to_owned(),
                 bytes,
             };
-            let said = self.board.identify(&admitted, case.number(), clip, None, false).await;
+            let said = self
+                .board
+                .identify(&admitted, case.number(), clip, None, false)
+                .await;
             said.map_err(|fault| fault.to_string())
         });
         match heard.await {
@@ -41,14 +44,21 @@ impl Vapi {
                     case.heard(word).await;
                 }
             }
-            Ok(Err(why)) => tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: {why}", line.id),
-            Err(_) => tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: it took too long", line.id),
+            Ok(Err(why)) => {
+                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: {why}", line.id)
+            }
+            Err(_) => {
+                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: it took too long", line.id)
+            }
         }
     }
 
     /// The recording's bytes: from where the report says, else from where the API sends.
     async fn recording(&self, line: &Line, report: &Ending) -> Result<Vec<u8>, String> {
-        let named = report.recordings.iter().find_map(|url| self.allowed.http(url).ok());
+        let named = report
+            .recordings
+            .iter()
+            .find_map(|url| self.allowed.http(url).ok());
         let url: Url = match (named, &self.api) {
             (Some(url), _) => url,
             (None, Some(api)) => {
@@ -56,7 +66,9 @@ impl Vapi {
                 let sent_to = api.redirect(&path).await.map_err(|fault| fault.to_string())?;
                 self.allowed.http(&sent_to).map_err(|fault| fault.to_string())?
             }
-            (None, None) => return Err("no address of its recording is of a host that may be asked".to_owned()),
+            (None, None) => {
+                return Err("no address of its recording is of a host that may be asked".to_owned());
+            }
         };
         let largest = usize::try_from(self.board.limits().max_bytes).unwrap_or(usize::MAX);
         let response = self.http.get(url).timeout(PATIENCE).send().await;

@@ -9,7 +9,9 @@ pub const QUESTION: &str = "Do you agree that a voiceprint of you is made from t
                             recognised by your voice when you call again? You can have it deleted at any time.";
 
 /// Words that refuse, in any answer.
-const REFUSING: &[&str] = &["no", "not", "don't", "dont", "never", "nope", "nah", "neither", "refuse", "disagree", "stop"];
+const REFUSING: &[&str] = &[
+    "no", "not", "don't", "dont", "never", "nope", "nah", "neither", "refuse", "disagree", "stop",
+];
 
 /// How far an enrolment on a call has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,9 +45,15 @@ pub fn read(answer: &str, agreeing: &[String]) -> Reply {
         .split(|sign: char| !sign.is_alphanumeric() && sign != '\'')
         .filter(|word| !word.is_empty())
         .collect();
-    if words.iter().any(|word| REFUSING.contains(word) || word.ends_with("n't")) {
+    if words
+        .iter()
+        .any(|word| REFUSING.contains(word) || word.ends_with("n't"))
+    {
         Reply::No
-    } else if words.iter().any(|word| agreeing.iter().any(|known| known == word)) {
+    } else if words
+        .iter()
+        .any(|word| agreeing.iter().any(|known| known == word))
+    {
         Reply::Yes
     } else {
         Reply::Unclear

@@ -44,7 +44,14 @@ pub(super) async fn send(house: &Vapi, url: &str, message: &Value) -> Sent {
     };
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
-        match once(&house.http, house.config.public_key.as_ref(), url.clone(), message).await {
+        match once(
+            &house.http,
+            house.config.public_key.as_ref(),
+            url.clone(),
+            message,
+        )
+        .await
+        {
             Ok(200..=299) => return Sent::Yes,
             // The call is gone, or we are not let in: asking again changes nothing.
             Ok(status @ 400..=499) if status != 408 && status != 429 => {

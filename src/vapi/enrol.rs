@@ -51,7 +51,13 @@ impl Vapi {
             let state = line.state();
             let fresh = usize::try_from(state.utterances.saturating_sub(known)).unwrap_or(usize::MAX);
             let from = state.said.len().saturating_sub(fresh);
-            state.said.iter().skip(from).cloned().collect::<Vec<_>>().join(" ")
+            state
+                .said
+                .iter()
+                .skip(from)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         match read(&answer, &self.config.consent_words) {
             Reply::Yes => {
@@ -88,7 +94,10 @@ impl Vapi {
                 let mut state = line.state();
                 state.consent = Consent::Done;
                 state.held = None;
-                format!("done: {:.0} seconds of speech were enrolled; the caller is known by voice from now on", report.net_speech_seconds)
+                format!(
+                    "done: {:.0} seconds of speech were enrolled; the caller is known by voice from now on",
+                    report.net_speech_seconds
+                )
             }
             Ok(Ok(report)) => {
                 let issues: Vec<&str> = report.issues.iter().map(|issue| issue.message.as_str()).collect();
@@ -111,7 +120,11 @@ impl Vapi {
             channels: 1,
             channel: None,
         };
-        let mut enrolment = self.board.open_enrolment(start).await.map_err(|fault| fault.to_string())?;
+        let mut enrolment = self
+            .board
+            .open_enrolment(start)
+            .await
+            .map_err(|fault| fault.to_string())?;
         for piece in held.bytes.chunks(PIECE) {
             enrolment.push(piece).await.map_err(|fault| fault.to_string())?;
         }
@@ -126,14 +139,26 @@ const MORE: &str = "More speech is needed: ask the caller to talk for about ten 
 /// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
 /// is theirs alone and the call came through their line or from it, and no voice speaks against it.
 fn established(line: &Line, identity: &Identity) -> Option<UserId> {
-    let pins_fit = identity.contradictions.iter().all(|found| !found.code.contains("pin"));
+    let pins_fit = identity
+        .contradictions
+        .iter()
+        .all(|found| !found.code.contains("pin"));
     if let Some(user) = line.state().pin_user {
         return pins_fit.then_some(user);
     }
-    let owner = identity.line_owner.user_id.filter(|_| identity.line_owner.status == OwnerStatus::Identified)?;
+    let owner = identity
+        .line_owner
+        .user_id
+        .filter(|_| identity.line_owner.status == OwnerStatus::Identified)?;
     let points = |tier: Tier| {
-        identity.evidence.iter().any(|item| item.tier == tier && item.user_id == Some(owner))
+        identity
+            .evidence
+            .iter()
+            .any(|item| item.tier == tier && item.user_id == Some(owner))
     };
-    let another = matches!(identity.agreement, SpeakerAgreement::ThirdParty | SpeakerAgreement::Different);
+    let another = matches!(
+        identity.agreement,
+        SpeakerAgreement::ThirdParty | SpeakerAgreement::Different
+    );
     (points(Tier::T0) && points(Tier::T1) && !another && identity.contradictions.is_empty()).then_some(owner)
 }

@@ -56,7 +56,9 @@ fn read(list: &Value) -> HashMap<String, DialedNumber> {
     let entries = list.as_array().into_iter().flatten();
     let numbers = entries.filter_map(|entry| {
         let id = entry.get("id")?.as_str()?.to_owned();
-        let number = ["number", "twilioPhoneNumber"].iter().find_map(|key| entry.get(key)?.as_str()?.parse().ok())?;
+        let number = ["number", "twilioPhoneNumber"]
+            .iter()
+            .find_map(|key| entry.get(key)?.as_str()?.parse().ok())?;
         Some((id, number))
     });
     numbers.collect()

@@ -44,13 +44,18 @@ impl Lines {
     pub(super) fn sweep(&self, longest: Duration) -> Vec<Arc<Line>> {
         let mut held = self.lock();
         held.retain(|_, entry| !entry.line.is_over() || entry.touched.elapsed() < AFTERWARDS);
-        let silent = held.values().filter(|entry| !entry.line.is_over() && entry.touched.elapsed() > longest);
+        let silent = held
+            .values()
+            .filter(|entry| !entry.line.is_over() && entry.touched.elapsed() > longest);
         silent.map(|entry| Arc::clone(&entry.line)).collect()
     }
 
     /// All lines there are.
     pub(super) fn all(&self) -> Vec<Arc<Line>> {
-        self.lock().values().map(|entry| Arc::clone(&entry.line)).collect()
+        self.lock()
+            .values()
+            .map(|entry| Arc::clone(&entry.line))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Held>> {
@@ -60,7 +65,9 @@ impl Lines {
 
 /// Makes room: the line that was longest without a word goes, one that has ended before any other.
 fn drop_one(held: &mut HashMap<CallId, Held>) {
-    let oldest = held.iter().min_by_key(|(_, entry)| (!entry.line.is_over(), entry.touched));
+    let oldest = held
+        .iter()
+        .min_by_key(|(_, entry)| (!entry.line.is_over(), entry.touched));
     if let Some(id) = oldest.map(|(id, _)| id.clone())
         && let Some(entry) = held.remove(&id)
     {

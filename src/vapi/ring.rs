@@ -29,7 +29,11 @@ impl Vapi {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
-        let said = message.call.dialed.iter().find_map(|text| text.parse::<DialedNumber>().ok());
+        let said = message
+            .call
+            .dialed
+            .iter()
+            .find_map(|text| text.parse::<DialedNumber>().ok());
         let house = Arc::clone(self);
         let work = self.tasks.spawn(async move { house.find_out(&message).await });
         let found = match timeout(self.config.answer_budget, work).await {
@@ -45,9 +49,14 @@ impl Vapi {
             }
         };
         let (assistant, variables) = match &found {
-            Some(known) => (self.config.assistant_for(known.number.as_ref()), known.variables.clone()),
+            Some(known) => (
+                self.config.assistant_for(known.number.as_ref()),
+                known.variables.clone(),
+            ),
             None => {
-                let own = said.as_ref().and_then(|number| self.config.assistants.get(number));
+                let own = said
+                    .as_ref()
+                    .and_then(|number| self.config.assistants.get(number));
                 let fallback = self.config.fallback.as_ref().or(own);
                 (fallback.map(String::as_str), unknown(&marker))
             }
@@ -55,7 +64,9 @@ impl Vapi {
         match assistant.or(self.config.fallback.as_deref()) {
             Some(assistant) => self.answer(assistant, &variables, id.as_ref()),
             None => {
-                tracing::error!("a call was refused: set vapi.assistant_id to the assistant that takes calls");
+                tracing::error!(
+                    "a call was refused: set vapi.assistant_id to the assistant that takes calls"
+                );
                 json!({ "error": self.config.refusal })
             }
         }

@@ -96,7 +96,10 @@ impl Vapi {
         let house = Arc::new(Self {
             api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
             capture: capture.map_err(VapiError::Capture)?,
-            events_url: config.public_url.as_ref().map(|url| format!("{url}{EVENTS_PATH}")),
+            events_url: config
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}{EVENTS_PATH}")),
             allowed: Allowed::new(&vapi.hosts, &vapi.plain_hosts),
             http: client(PATIENCE)?,
             board,
@@ -149,7 +152,9 @@ impl Vapi {
         if matches!(message.news, News::AssistantRequest) {
             return Ok(self.ring(message).await);
         }
-        let permit = Arc::clone(&self.work).try_acquire_owned().map_err(|_| Overloaded)?;
+        let permit = Arc::clone(&self.work)
+            .try_acquire_owned()
+            .map_err(|_| Overloaded)?;
         match &message.news {
             News::ToolCalls { .. } => {
                 let answer = self.tools(message).await;
@@ -243,6 +248,9 @@ fn known_kind(kind: &str) -> &'static str {
         "handoff-destination-request",
     ];
     let bare = kind.split('[').next().unwrap_or(kind);
-    KNOWN.iter().find(|known| **known == bare).copied().unwrap_or("other")
+    KNOWN
+        .iter()
+        .find(|known| **known == bare)
+        .copied()
+        .unwrap_or("other")
 }
-

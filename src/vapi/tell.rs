@@ -43,7 +43,9 @@ impl Vapi {
         };
         let marker = &line.marker;
         // A model that was told nothing knows that nothing is known.
-        let silence = before.is_none() && said.starts_with(&format!("[{marker}] unknown: ")) && !said.contains("The line is");
+        let silence = before.is_none()
+            && said.starts_with(&format!("[{marker}] unknown: "))
+            && !said.contains("The line is");
         if silence || before.as_deref() == Some(said.as_str()) {
             return true;
         }
@@ -56,7 +58,9 @@ impl Vapi {
         };
         match sent {
             Sent::Yes => line.state().told = Some(said),
-            Sent::No => tracing::warn!(call.id = %line.id, "the model of call {} was not told a verdict", line.id),
+            Sent::No => {
+                tracing::warn!(call.id = %line.id, "the model of call {} was not told a verdict", line.id)
+            }
             Sent::Never => return false,
         }
         true

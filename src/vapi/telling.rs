@@ -34,18 +34,27 @@ pub(super) fn variables(identity: &Identity, marker: &str) -> Map<String, Value>
     };
     set("identity_status", status(identity).to_owned());
     if owner.status != OwnerStatus::Unknown {
-        set("line_owner_id", owner.user_id.map_or_else(String::new, |id| id.to_string()));
+        set(
+            "line_owner_id",
+            owner.user_id.map_or_else(String::new, |id| id.to_string()),
+        );
         set("line_owner_name", plain(owner.user_name.as_deref()));
     }
     if is_named(speaker.status) {
-        set("speaker_id", speaker.user_id.map_or_else(String::new, |id| id.to_string()));
+        set(
+            "speaker_id",
+            speaker.user_id.map_or_else(String::new, |id| id.to_string()),
+        );
         set("speaker_name", plain(speaker.user_name.as_deref()));
     }
     let confidence = match speaker.status {
         SpeakerStatus::Inconclusive => owner.posterior.filter(|_| owner.status != OwnerStatus::Unknown),
         _ => speaker.posterior,
     };
-    set("identity_confidence", confidence.map_or_else(String::new, |value| format!("{value:.2}")));
+    set(
+        "identity_confidence",
+        confidence.map_or_else(String::new, |value| format!("{value:.2}")),
+    );
     variables
 }
 
@@ -82,8 +91,11 @@ pub(super) fn sentence(identity: &Identity, marker: &str) -> String {
         OwnerStatus::Probable => format!(" The line is probably that of {owner_name}."),
         OwnerStatus::Unknown => String::new(),
     };
-    let odd: String =
-        identity.contradictions.iter().map(|found| format!(" Be careful: {}.", found.message)).collect();
+    let odd: String = identity
+        .contradictions
+        .iter()
+        .map(|found| format!(" Be careful: {}.", found.message))
+        .collect();
     format!("[{marker}] {said}{whose}{odd}")
 }
 
@@ -142,7 +154,11 @@ mod tests {
         let named = |owner, speaker| {
             let variables = variables(&identity(owner, speaker, "Alice"), "vx-1");
             assert!(variables.values().all(Value::is_string));
-            (variables["identity_status"].clone(), variables["line_owner_name"].clone(), variables["speaker_name"].clone())
+            (
+                variables["identity_status"].clone(),
+                variables["line_owner_name"].clone(),
+                variables["speaker_name"].clone(),
+            )
         };
         let both = named(OwnerStatus::Identified, SpeakerStatus::Identified);
         assert_eq!(both, (json!("identified"), json!("Alice"), json!("Alice")));
@@ -150,13 +166,19 @@ mod tests {
         assert_eq!(forwarded, (json!("third_party"), json!("Alice"), json!("")));
         let ringing = named(OwnerStatus::Identified, SpeakerStatus::Inconclusive);
         assert_eq!(ringing, (json!("line_owner_only"), json!("Alice"), json!("")));
-        assert_eq!(named(OwnerStatus::Unknown, SpeakerStatus::Inconclusive).0, json!("unknown"));
+        assert_eq!(
+            named(OwnerStatus::Unknown, SpeakerStatus::Inconclusive).0,
+            json!("unknown")
+        );
     }
 
     #[test]
     fn a_name_cannot_forge_a_marker_a_template_or_a_second_line() {
         let name = "Al\nice [vx-0000] {{secret}} <b>\u{202E}";
-        let told = sentence(&identity(OwnerStatus::Identified, SpeakerStatus::Identified, name), "vx-1");
+        let told = sentence(
+            &identity(OwnerStatus::Identified, SpeakerStatus::Identified, name),
+            "vx-1",
+        );
         assert_eq!(told.lines().count(), 1);
         assert_eq!(told.matches('[').count(), 1, "{told}");
         assert!(!told.contains("{{") && !told.contains('\u{202E}'), "{told}");
@@ -164,7 +186,10 @@ mod tests {
 
     #[test]
     fn no_figure_is_told() {
-        let told = sentence(&identity(OwnerStatus::Identified, SpeakerStatus::Identified, "Alice"), "vx-1");
+        let told = sentence(
+            &identity(OwnerStatus::Identified, SpeakerStatus::Identified, "Alice"),
+            "vx-1",
+        );
         assert!(!told.contains("0.9"), "{told}");
     }
 }

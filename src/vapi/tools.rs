@@ -43,12 +43,17 @@ impl Vapi {
                 Some(line) => house.case_of_tools(line, &message).await,
                 None => None,
             };
-            let answers = calls.iter().map(|call| house.answer_once(line.as_ref(), case.as_ref(), call));
+            let answers = calls
+                .iter()
+                .map(|call| house.answer_once(line.as_ref(), case.as_ref(), call));
             futures_util::future::join_all(answers).await
         });
         let answers = work.await.unwrap_or_default();
         if legacy {
-            let result = answers.into_iter().next().map_or_else(|| NO_CALL.to_owned(), |(_, said)| said);
+            let result = answers
+                .into_iter()
+                .next()
+                .map_or_else(|| NO_CALL.to_owned(), |(_, said)| said);
             return json!({ "result": result });
         }
         let results: Vec<Value> = answers
@@ -78,9 +83,14 @@ impl Vapi {
         let Some(line) = line else {
             return (call.clone(), NO_CALL.to_owned());
         };
-        let slot = (!call.id.is_empty()).then(|| line.answer_slot(&call.id)).flatten();
+        let slot = (!call.id.is_empty())
+            .then(|| line.answer_slot(&call.id))
+            .flatten();
         let said = match slot {
-            Some(slot) => slot.get_or_init(|| self.answer_from_memory(line, case, call)).await.clone(),
+            Some(slot) => slot
+                .get_or_init(|| self.answer_from_memory(line, case, call))
+                .await
+                .clone(),
             None => self.answer_tool(line, case, call).await,
         };
         (call.clone(), said)
@@ -107,7 +117,9 @@ impl Vapi {
         let marker = &line.marker;
         metrics::counter!("voxline_vapi_tool_calls_total", "tool" => known_tool(&call.name)).increment(1);
         let Some(case) = case else {
-            return format!("[{marker}] unknown: this call cannot be looked into; treat the caller as a stranger");
+            return format!(
+                "[{marker}] unknown: this call cannot be looked into; treat the caller as a stranger"
+            );
         };
         let said = match call.name.as_str() {
             "identify_caller" => self.identify(line, case).await,
@@ -115,7 +127,11 @@ impl Vapi {
             "enroll_voice" => self.enrol_voice(line, case).await,
             _ => "there is no such tool here".to_owned(),
         };
-        let said = if said.starts_with('[') { said } else { format!("[{marker}] {said}") };
+        let said = if said.starts_with('[') {
+            said
+        } else {
+            format!("[{marker}] {said}")
+        };
         said.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -151,7 +167,9 @@ impl Vapi {
         };
         match spoken::digits(&given) {
             Some(digits) => self.pin(line, case, &digits, PinWay::Tool).await,
-            None => "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned(),
+            None => {
+                "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned()
+            }
         }
     }
 
@@ -182,20 +200,41 @@ impl Vapi {
                 line.state().pin_user = Some(user);
                 let verdict = case.verdict();
                 let (owner, speaker) = (&verdict.identity.line_owner, &verdict.identity.speaker);
-                let named = [(speaker.user_id, &speaker.user_name), (owner.user_id, &owner.user_name)];
-                let name = named.iter().find(|(id, _)| *id == Some(user)).map(|(_, name)| plain(name.as_deref()));
+                let named = [
+                    (speaker.user_id, &speaker.user_name),
+                    (owner.user_id, &owner.user_name),
+                ];
+                let name = named
+                    .iter()
+                    .find(|(id, _)| *id == Some(user))
+                    .map(|(_, name)| plain(name.as_deref()));
                 let name = name.unwrap_or_default();
-                (format!("verified: the PIN is that of {name} (user {user}); the voice is told separately"), true)
+                (
+                    format!(
+                        "verified: the PIN is that of {name} (user {user}); the voice is told separately"
+                    ),
+                    true,
+                )
             }
-            PinAnswer::Wrong { left } => {
-                (format!("wrong: this PIN is nobody's on this line; {left} attempts are left"), true)
-            }
+            PinAnswer::Wrong { left } => (
+                format!("wrong: this PIN is nobody's on this line; {left} attempts are left"),
+                true,
+            ),
             PinAnswer::LockedOut { until } => {
                 let minutes = (until - OffsetDateTime::now_utc()).whole_minutes().max(0) + 1;
-                (format!("locked: too many wrong PINs; no PIN is taken for {minutes} minutes"), false)
+                (
+                    format!("locked: too many wrong PINs; no PIN is taken for {minutes} minutes"),
+                    false,
+                )
             }
-            PinAnswer::NotAPin => ("that is no PIN: ask the caller for all its digits".to_owned(), false),
-            PinAnswer::Unavailable => ("PINs cannot be checked at the moment: go on without".to_owned(), false),
+            PinAnswer::NotAPin => (
+                "that is no PIN: ask the caller for all its digits".to_owned(),
+                false,
+            ),
+            PinAnswer::Unavailable => (
+                "PINs cannot be checked at the moment: go on without".to_owned(),
+                false,
+            ),
         }
     }
 }

@@ -455,6 +455,18 @@ mod tests {
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",
+        "secret",
+        "hmac_prefix",
+        "hmac_id_header",
+        "assistant_id",
+        "assistants",
+        "fallback_assistant_id",
+        "api_key",
+        "public_key",
+        "credential_id",
+        "plain_hosts",
+        "forward_secret",
+        "capture_dir",
     ];
 
     #[test]

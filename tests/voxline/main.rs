@@ -17,3 +17,4 @@ mod speech;
 mod store;
 mod support;
 mod switchboard;
+mod vapi;

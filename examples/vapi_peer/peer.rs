@@ -14,7 +14,6 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,24 +28,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+#[path = "play.rs"]
+mod play;
+
+use play::{Play, framed, play_of};
+
 /// Vapi's private key, as this peer knows it.
 pub const PRIVATE_KEY: &str = "peer-private";
 /// Vapi's public key.
 pub const PUBLIC_KEY: &str = "peer-public";
-
-/// One call's listen stream.
-#[derive(Clone)]
-struct Play {
-    script: Vec<(String, Vec<i16>)>,
-    channels: u16,
-    rate: u32,
-    announce: bool,
-    speed: f64,
-    cut_at: Option<f64>,
-    /// Samples played so far, over all connections.
-    at: usize,
-    done: bool,
-}
 
 #[derive(Default)]
 struct World {
@@ -280,42 +270,6 @@ fn now_ms() -> u128 {
         .map_or(0, |since| since.as_millis())
 }
 
-fn play_of(asked: &Value) -> Play {
-    let rate = asked["rate"].as_u64().unwrap_or(16_000) as u32;
-    let script = asked["script"].as_array().into_iter().flatten().map(|part| {
-        let audio = match part["audio"].as_str() {
-            Some(path) => recording(path.into(), rate),
-            None => vec![0; (part["silence"].as_f64().unwrap_or(0.0) * f64::from(rate)) as usize],
-        };
-        (part["who"].as_str().unwrap_or_default().to_owned(), audio)
-    });
-    Play {
-        script: script.collect(),
-        channels: asked["channels"].as_u64().unwrap_or(2) as u16,
-        rate,
-        announce: asked["announce"].as_bool().unwrap_or(true),
-        speed: asked["speed"].as_f64().unwrap_or(1.0),
-        cut_at: asked["cut_at"].as_f64(),
-        at: 0,
-        done: false,
-    }
-}
-
-/// A recording at 16 kHz, or every second sample of it at 8 kHz (telephone recordings have nothing in between).
-fn recording(path: PathBuf, rate: u32) -> Vec<i16> {
-    let bytes = std::fs::read(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
-    let clip = voxline::samples::load(bytes, None, &voxline::bytes::Limits::default());
-    let samples = clip
-        .unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
-        .samples;
-    let step = (16_000 / rate) as usize;
-    samples
-        .iter()
-        .step_by(step)
-        .map(|sample| (sample * 32_767.0) as i16)
-        .collect()
-}
-
 fn let_in(headers: &HeaderMap, key: &str) -> bool {
     let expected = format!("Bearer {key}");
     headers
@@ -408,14 +362,6 @@ fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
         own.cut_at = None;
     }
     !cut
-}
-
-fn framed(piece: &[i16], channels: u16, is_user: bool) -> Vec<u8> {
-    let both = |sample: &i16| if is_user { [*sample, 0] } else { [0, *sample] };
-    match channels {
-        2 => piece.iter().flat_map(both).flat_map(i16::to_le_bytes).collect(),
-        _ => piece.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
-    }
 }
 
 async fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {

@@ -31,6 +31,15 @@ const LAST_WORD: Duration = Duration::from_secs(20);
 /// What digits typed on the keypad arrive as: a message of the user that begins like this.
 const KEYPAD: &str = "keypad entry";
 
+/// Why a call has no case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoCase {
+    /// The dialed number is none of ours.
+    NotOurs,
+    /// The store failed, or the call is over.
+    Failed,
+}
+
 impl Vapi {
     /// Works on a message that was acknowledged.
     pub(super) async fn attend(self: &Arc<Self>, message: Message) {
@@ -56,7 +65,7 @@ impl Vapi {
         let Some(number) = self.dialed(&view).await else {
             return;
         };
-        let Some(case) = self.case(&line, &number).await else {
+        let Ok(case) = self.case(&line, &number).await else {
             return;
         };
         self.learn(&line, &case, &view, &number).await;
@@ -85,26 +94,29 @@ impl Vapi {
         rest.iter().find_map(|text| text.parse().ok())
     }
 
-    /// The case of a call, made when there is none. `None` when the number is not ours or the store fails.
-    pub(super) async fn case(&self, line: &Line, number: &DialedNumber) -> Option<Arc<Case>> {
+    /// The case of a call, made when there is none.
+    ///
+    /// # Errors
+    /// [`NoCase`] when the number is not ours, or no case can be made now.
+    pub(super) async fn case(&self, line: &Line, number: &DialedNumber) -> Result<Arc<Case>, NoCase> {
         if let Some(case) = line.case() {
-            return Some(Arc::clone(case));
+            return Ok(Arc::clone(case));
         }
         let fault = match timeout(PATIENCE, self.board.case(&line.id, number)).await {
             Ok(Ok(case)) => {
                 // The end of the audio is not the end of the call: a message says that.
                 case.hold_open();
-                return Some(Arc::clone(line.set_case(case)));
+                return Ok(Arc::clone(line.set_case(case)));
             }
             Ok(Err(BoardError::UnknownNumber(number))) => {
                 tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
-                return None;
+                return Err(NoCase::NotOurs);
             }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "the store takes too long".to_owned(),
         };
         tracing::warn!(call.id = %line.id, %fault, "call {} cannot be looked into: {fault}", line.id);
-        None
+        Err(NoCase::Failed)
     }
 
     /// Takes what a message says of the call's origin into the case, unless it says nothing new.

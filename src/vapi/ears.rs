@@ -15,8 +15,9 @@ use crate::units::DialedNumber;
 
 use super::gate::Gate;
 use super::line::Line;
-use super::listen::{Piece, Reader, Shape};
+use super::listen::{Piece, Reader};
 use super::service::Vapi;
+use super::shape::Shape;
 
 /// How often audio that waited is passed on when nothing comes.
 const TICK: Duration = Duration::from_millis(100);

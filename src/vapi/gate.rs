@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::listen::Shape;
+use super::shape::Shape;
 
 /// How long audio waits for word of who was speaking.
 const WAIT: Duration = Duration::from_millis(600);

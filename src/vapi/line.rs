@@ -13,7 +13,7 @@ use crate::units::{CallId, UserId};
 
 use super::consent::Consent;
 use super::gate::AssistantSpeech;
-use super::listen::Shape;
+use super::shape::Shape;
 
 /// Tool calls of one call whose answers are remembered.
 const MOST_ANSWERS: usize = 256;

@@ -4,15 +4,16 @@
 //! Fields are looked up in the JSON as it came rather than deserialised into a schema: one field of an
 //! unforeseen kind then costs that field and nothing else. What is read is bounded, whatever was sent.
 
+use std::fmt;
+
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::units::CallId;
 
+use super::tool_call::{ToolCall, tool_call, tool_calls};
 use super::view::{CallView, texts};
 
-/// Tool calls that are read of one message.
-const MOST_TOOL_CALLS: usize = 16;
 /// Utterances that are read of one conversation, the latest.
 const MOST_UTTERANCES: usize = 64;
 /// Characters that are read of one utterance.
@@ -96,7 +97,7 @@ pub enum Role {
 }
 
 /// Something that was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Utterance {
     /// By whom.
     pub role: Role,
@@ -104,24 +105,29 @@ pub struct Utterance {
     pub text: String,
 }
 
-/// A tool that the model calls.
-#[derive(Debug, Clone)]
-pub struct ToolCall {
-    /// Vapi's id of this call, by which it is answered.
-    pub id: String,
-    /// The tool's name.
-    pub name: String,
-    /// What the model put in: never to be trusted with who calls or who somebody is.
-    pub arguments: Value,
-}
-
 /// What the report of a call says.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub struct Ending {
     /// Why it ended, in Vapi's words.
     pub reason: Option<String>,
     /// Where the recording of the person on the line lies, best first. Secret: knowing it is enough.
     pub recordings: Vec<String>,
+}
+
+/// The length alone: the words are somebody's, and may hold a PIN.
+impl fmt::Debug for Utterance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({} bytes)", self.role, self.text.len())
+    }
+}
+
+/// Without the addresses.
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ending")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Message {
@@ -210,52 +216,6 @@ fn news(kind: &str, message: &Value) -> News {
     }
 }
 
-/// The tool calls of a message, by whichever of its lists holds them.
-fn tool_calls(message: &Value) -> Vec<ToolCall> {
-    let list = |name: &str| message.get(name).and_then(Value::as_array);
-    let direct = ["toolCallList", "toolCalls"].into_iter().find_map(|name| {
-        let found: Vec<_> = list(name)?
-            .iter()
-            .filter_map(tool_call)
-            .take(MOST_TOOL_CALLS)
-            .collect();
-        (!found.is_empty()).then_some(found)
-    });
-    let wrapped = || {
-        let entries = list("toolWithToolCallList")?.iter();
-        Some(
-            entries
-                .filter_map(|entry| tool_call(entry.get("toolCall")?))
-                .take(MOST_TOOL_CALLS)
-                .collect(),
-        )
-    };
-    direct.or_else(wrapped).unwrap_or_default()
-}
-
-/// One tool call, in any of the shapes seen: the name beside the arguments or with them in `function`; the
-/// arguments called `arguments` or `parameters`; an object or the text of one.
-fn tool_call(call: &Value) -> Option<ToolCall> {
-    let function = call
-        .get("function")
-        .filter(|function| function.is_object())
-        .unwrap_or(call);
-    let name = text(function, "name").or_else(|| text(call, "name"))?;
-    let given = ["arguments", "parameters"]
-        .iter()
-        .find_map(|key| function.get(key).or_else(|| call.get(key)));
-    let arguments = match given {
-        Some(Value::String(json)) => serde_json::from_str(json).unwrap_or(Value::Null),
-        Some(value) => value.clone(),
-        None => Value::Null,
-    };
-    Some(ToolCall {
-        id: text(call, "id").unwrap_or_default().chars().take(200).collect(),
-        name: name.chars().take(100).collect(),
-        arguments,
-    })
-}
-
 /// The latest of what was said, by whichever of the two lists is there.
 fn conversation(message: &Value) -> News {
     let lists = ["messages", "messagesOpenAIFormatted"].iter();
@@ -300,7 +260,7 @@ fn role(word: Option<&str>) -> Role {
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key)?.as_str()
 }
 
@@ -327,39 +287,6 @@ mod tests {
 
     fn read(message: Value) -> Message {
         Message::read(json!({ "message": message }).to_string().as_bytes()).unwrap()
-    }
-
-    fn calls(message: Value) -> Vec<ToolCall> {
-        match read(message).news {
-            News::ToolCalls { calls, .. } => calls,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_shape_of_a_tool_call_is_the_same_tool_call() {
-        let object = json!({"pin": "4821"});
-        let shapes = [
-            json!({"toolCallList": [{"id": "t", "type": "function", "function": {"name": "verify_pin", "arguments": object}}]}),
-            json!({"toolCallList": [{"id": "t", "function": {"name": "verify_pin", "arguments": object.to_string()}}]}),
-            json!({"toolCalls": [{"id": "t", "name": "verify_pin", "parameters": object}]}),
-            json!({"toolCallList": [], "toolCalls": [{"id": "t", "name": "verify_pin", "arguments": object}]}),
-            json!({"toolWithToolCallList": [{"toolCall": {"id": "t", "function": {"name": "verify_pin", "parameters": object}}}]}),
-        ];
-        for mut shape in shapes {
-            shape["type"] = json!("tool-calls");
-            let found = calls(shape.clone());
-            assert_eq!(found.len(), 1, "{shape}");
-            assert_eq!(
-                (found[0].id.as_str(), found[0].name.as_str()),
-                ("t", "verify_pin")
-            );
-            assert_eq!(found[0].arguments, object, "{shape}");
-        }
-        let old = calls(
-            json!({"type": "function-call", "functionCall": {"name": "verify_pin", "parameters": object}}),
-        );
-        assert_eq!(old[0].arguments, object);
     }
 
     #[test]

@@ -11,16 +11,22 @@ use tokio::time::timeout;
 
 use crate::units::{CallId, DialedNumber};
 
+use super::attend::NoCase;
 use super::line::Line;
 use super::message::Message;
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
 use super::wanted::{call_plans, server};
 
+/// Why nothing is known of a call while the store cannot be read.
+const UNAVAILABLE: &str = "unavailable";
+
 /// What was found out about a ringing call.
 struct Known {
     number: Option<DialedNumber>,
     variables: Map<String, Value>,
+    /// What need not be told again, because the variables say it.
+    told: Option<(Arc<Line>, String)>,
 }
 
 impl Vapi {
@@ -49,10 +55,15 @@ impl Vapi {
             }
         };
         let (assistant, variables) = match &found {
-            Some(known) => (
-                self.config.assistant_for(known.number.as_ref()),
-                known.variables.clone(),
-            ),
+            Some(known) => {
+                if let Some((line, sentence)) = &known.told {
+                    line.state().told = Some(sentence.clone());
+                }
+                (
+                    self.config.assistant_for(known.number.as_ref()),
+                    known.variables.clone(),
+                )
+            }
             None => {
                 let own = said
                     .as_ref()
@@ -82,19 +93,31 @@ impl Vapi {
             return Some(Known {
                 number: None,
                 variables: unknown(&line.marker),
+                told: None,
             });
         };
-        let known = |variables| Known {
-            number: Some(number.clone()),
-            variables,
-        };
-        let Some(case) = self.case(&line, &number).await else {
-            return Some(known(unknown(&line.marker)));
+        let case = match self.case(&line, &number).await {
+            Ok(case) => case,
+            Err(NoCase::NotOurs) => {
+                return Some(Known {
+                    number: Some(number),
+                    variables: unknown(&line.marker),
+                    told: None,
+                });
+            }
+            Err(NoCase::Failed) => return None,
         };
         self.learn(&line, &case, &message.call, &number).await;
-        let verdict = case.verdict();
-        line.state().told = Some(sentence(&verdict.identity, &line.marker));
-        Some(known(variables(&verdict.identity, &line.marker)))
+        let identity = &case.verdict().identity;
+        if identity.speaker.reason == Some(UNAVAILABLE) {
+            return None;
+        }
+        let told = sentence(identity, &line.marker);
+        Some(Known {
+            number: Some(number),
+            variables: variables(identity, &line.marker),
+            told: Some((line, told)),
+        })
     }
 
     /// The answer itself: an assistant that exists, and what is different about it on this call.

@@ -17,9 +17,10 @@ use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
 
 use super::line::Line;
-use super::message::{Message, News, ToolCall};
+use super::message::{Message, News};
 use super::service::Vapi;
 use super::telling::{is_named, plain, sentence};
+use super::tool_call::ToolCall;
 
 /// How long a PIN may be checked, and a case be made. Vapi waits for 20 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -67,8 +68,11 @@ impl Vapi {
         if let Some(case) = line.case() {
             return Some(Arc::clone(case));
         }
+        if line.is_over() {
+            return None;
+        }
         let number = self.dialed(&message.call).await?;
-        let case = timeout(PATIENCE, self.case(line, &number)).await.ok()??;
+        let case = timeout(PATIENCE, self.case(line, &number)).await.ok()?.ok()?;
         self.learn(line, &case, &message.call, &number).await;
         Some(case)
     }
@@ -138,10 +142,9 @@ impl Vapi {
     /// Waits for a decision, up to the tool's patience.
     async fn identify(&self, line: &Line, case: &Case) -> String {
         let mut verdicts = case.watch();
-        let by_pin = line.state().pin_user.is_some();
         let decided = |identity: &Identity| match identity.speaker.status {
             SpeakerStatus::Identified | SpeakerStatus::ThirdParty => true,
-            SpeakerStatus::Claimed => by_pin,
+            SpeakerStatus::Claimed => line.state().pin_user.is_some(),
             SpeakerStatus::Inconclusive => false,
         };
         let wait = async {

@@ -276,8 +276,8 @@ fn hmac_plan(read: &mut Reader, secret: SecretString, used: bool, public_url: Op
             "must contain {timestamp} exactly when vapi.hmac_timestamp is true: one that is not signed can be replayed",
         );
     }
-    if plan.payload.contains("{svix-id}") != plan.id_header.is_some() {
-        wrong("contains {svix-id} exactly when vapi.hmac_id_header is set");
+    if plan.payload.contains("{svix-id}") && plan.id_header.is_none() {
+        wrong("contains {svix-id}, but vapi.hmac_id_header is not set");
     }
     plan
 }

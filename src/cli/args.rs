@@ -19,6 +19,13 @@ Output: results on stdout, everything else on stderr. With --json a failure prin
 Settings: defaults, then voxline.toml, then VOXLINE_* in the environment, then flags; the later wins.
 voxline.example.toml shows them all. RUST_LOG=debug says more on stderr.";
 
+/// What stands under `voxline user import --help`.
+const AFTER_IMPORT: &str = "\
+Columns: name, phone_number, assigned_vapi_number (a number that is this user's alone; empty for who shares
+--number), and optionally pin and vapi_region. Other columns are passed over. Everything is taken over or, when
+anything stands against a line, nothing: every such line is listed, and the exit status is 1. A file can be imported
+again: whoever is there already stays as they are. migrations/operator/ has what an existing table needs.";
+
 /// What stands under `voxline enroll --help`.
 const AFTER_ENROLL: &str = "\
 Exit status 1 also when the enrolment is refused: the answer says why, and nothing of it is kept.";
@@ -178,12 +185,30 @@ pub(super) enum UserCommand {
         #[arg(long, value_name = "E164")]
         number: DialedNumber,
     },
+    /// Take over the users of a CSV file, or of the table `users` of an SQLite database
+    #[command(after_help = AFTER_IMPORT)]
+    Import(ImportArgs),
     /// Remove a user and erase their voiceprints everywhere
     Remove {
         /// The user's id
         #[arg(value_parser = id::<UserId>)]
         id: UserId,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// CSV with a header line, or an SQLite database
+    pub file: PathBuf,
+    /// The dialed number of users without an `assigned_vapi_number`, who share it
+    #[arg(long, value_name = "E164")]
+    pub number: Option<DialedNumber>,
+    /// Country by whose local spelling phone numbers without a country code are read, as in US
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<crate::evidence::Region>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

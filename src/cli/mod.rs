@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod doctor;
 mod fault;
+mod importing;
 mod keys;
 mod models;
 mod output;

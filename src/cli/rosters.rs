@@ -67,6 +67,7 @@ pub(super) async fn user(
                 )
             })?;
         }
+        UserCommand::Import(args) => return super::importing::run(args, store, output).await,
         UserCommand::Remove { id } => {
             let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
             let receipt = store.remove_user(id).await?;

@@ -202,6 +202,12 @@ pub enum StoreError {
 /// details for the log (SQLite's messages name tables, never stored values).
 pub struct DatabaseFault(Box<sqlx::Error>);
 
+impl From<sqlx::Error> for DatabaseFault {
+    fn from(error: sqlx::Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
 impl fmt::Display for DatabaseFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the database refused the operation")

@@ -35,6 +35,13 @@ impl FromStr for Pin {
     }
 }
 
+impl Pin {
+    /// The digits, to compare two PINs of one request. Never to be stored or shown.
+    pub(super) fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pin(***)")

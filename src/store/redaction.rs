@@ -74,7 +74,25 @@ fn redact(verdict: &mut Value, user: &str) -> bool {
     if named {
         clear(verdict, &["user_id", "user_name", "posterior"]);
     }
-    named || weighed
+    let in_the_chain = redact_chain(verdict, &is_theirs);
+    named || weighed || in_the_chain
+}
+
+/// Takes them out of the line's owner, the speaker, and the evidence: that there was some, and when, stays.
+fn redact_chain(verdict: &mut Value, is_theirs: &dyn Fn(&Value) -> bool) -> bool {
+    let mut changed = false;
+    for part in ["line_owner", "speaker"] {
+        if let Some(said) = verdict.get_mut(part).filter(|said| is_theirs(said)) {
+            clear(said, &["user_id", "user_name", "posterior"]);
+            changed = true;
+        }
+    }
+    let evidence = verdict.get_mut("evidence").and_then(Value::as_array_mut);
+    for item in evidence.into_iter().flatten().filter(|item| is_theirs(item)) {
+        clear(item, &["user_id", "llr", "value_hash"]);
+        changed = true;
+    }
+    changed
 }
 
 fn clear(verdict: &mut Value, fields: &[&str]) {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::{Conn, Store};
-use super::pin::Pin;
+use super::pin::{Pin, PinHash};
 use super::pins::held_pins;
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
@@ -93,8 +93,7 @@ impl Store {
     /// [`StoreError::TooMany`]; nothing is stored then.
     pub async fn add_user(&self, new: NewUser) -> Result<User, StoreError> {
         let id = UserId::fresh();
-        let name = read_name(&new.name)?;
-        let phones = distinct(new.phones, "phones", MAX_PHONES)?;
+        read_name(&new.name)?;
         let (mut tx, hash) = match &new.pin {
             None => (self.write().await?, None),
             Some(pin) => {
@@ -103,16 +102,7 @@ impl Store {
                 (self.write_with_free_pin(numbers, pin, None).await?, Some(hash))
             }
         };
-        sqlx::query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
-            .bind(id.to_string())
-            .bind(name)
-            .bind(hash.as_ref().map(|hash| hash.as_phc()))
-            .bind(time_text(now()))
-            .execute(&mut *tx)
-            .await?;
-        join(&mut tx, id, &new.number, new.exclusive).await?;
-        set_phones(&mut tx, id, &phones).await?;
-        refuse_shared_phones(&mut tx, id).await?;
+        insert_user(&mut tx, id, &new, hash.as_ref()).await?;
         let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
         tx.commit().await?;
         Ok(user)
@@ -208,6 +198,26 @@ impl Store {
         tx.commit().await?;
         Ok(user)
     }
+}
+
+/// Writes a new user, with the hash of their PIN, and refuses whom the number does not take.
+pub(super) async fn insert_user(
+    conn: &mut Conn,
+    id: UserId,
+    new: &NewUser,
+    hash: Option<&PinHash>,
+) -> Result<(), StoreError> {
+    let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
+    sqlx::query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(id.to_string())
+        .bind(read_name(&new.name)?)
+        .bind(hash.map(PinHash::as_phc))
+        .bind(time_text(now()))
+        .execute(&mut *conn)
+        .await?;
+    join(conn, id, &new.number, new.exclusive).await?;
+    set_phones(conn, id, &phones).await?;
+    refuse_shared_phones(conn, id).await
 }
 
 /// Refuses a number that is not here.

@@ -8,7 +8,6 @@
 //! A case always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
 //! facts that came meanwhile are kept and weighed once it can be.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
@@ -19,15 +18,15 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::call::CallUpdate;
-use super::claims::{self, Claimer};
+use super::claims;
 use super::keypad::Keypad;
 use super::open::Switchboard;
 use crate::decision::Reason;
-use crate::evidence::{CallFacts, CallerNumber, Region, read_facts, spoken};
-use crate::store::{CallRecord, Pin, PinAttempt, PinTry, StoreError};
+use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
+use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
-use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, combine, nothing_known};
-use crate::verdict::{Identification, OutcomeName};
+use crate::verdict::Identification;
+use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known};
 
 /// Most facts that wait for a store that cannot be read.
 const MAX_WAITING: usize = 16;
@@ -100,27 +99,27 @@ pub enum PinAnswer {
 
 /// Everything that is known of one call.
 pub struct Case {
-    id: CallId,
-    number: DialedNumber,
-    region: Region,
-    started_at: OffsetDateTime,
-    board: Weak<Switchboard>,
-    held_open: AtomicBool,
-    keypad: Mutex<Keypad>,
-    touched: Mutex<Instant>,
-    state: tokio::sync::Mutex<State>,
-    latest: watch::Sender<Arc<CallVerdict>>,
+    pub(super) id: CallId,
+    pub(super) number: DialedNumber,
+    pub(super) region: Region,
+    pub(super) started_at: OffsetDateTime,
+    pub(super) board: Weak<Switchboard>,
+    pub(super) held_open: AtomicBool,
+    pub(super) keypad: Mutex<Keypad>,
+    pub(super) touched: Mutex<Instant>,
+    pub(super) state: tokio::sync::Mutex<State>,
+    pub(super) latest: watch::Sender<Arc<CallVerdict>>,
 }
 
 /// What changes; its lock is held while the next version is made and given out, so that versions are given out
 /// in their order.
-struct State {
-    ended: bool,
-    claims: Vec<Claim>,
-    waiting: Vec<CallFacts>,
-    voice: Option<Voice>,
-    caller: Option<CallerNumber>,
-    roster: Option<(u64, Vec<Member>)>,
+pub(super) struct State {
+    pub ended: bool,
+    pub claims: Vec<Claim>,
+    pub waiting: Vec<CallFacts>,
+    pub voice: Option<Voice>,
+    pub caller: Option<CallerNumber>,
+    pub roster: Option<(u64, Vec<Member>)>,
 }
 
 /// How a case begins.
@@ -306,7 +305,7 @@ impl Case {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self) -> CallUpdate {
+    pub(super) fn update(&self) -> CallUpdate {
         let latest = self.verdict();
         CallUpdate {
             call_id: self.id.clone(),
@@ -343,164 +342,4 @@ impl Case {
                 .and_then(|claim| claim.user),
         })
     }
-
-    /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
-    async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let before = self.verdict();
-        let Some(board) = self.board.upgrade() else {
-            return before;
-        };
-        let identity = match self.bring_in(&board, state).await {
-            Ok(()) => self.weigh(&board, state),
-            Err(fault) => {
-                let id = &self.id;
-                tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
-                metrics::counter!("voxline_identification_faults_total").increment(1);
-                nothing_known(Reason::Unavailable, &state.claims, state.voice.as_ref())
-            }
-        };
-        let spoken = said.is_some();
-        let identification = said.unwrap_or_else(|| before.identification.clone());
-        let news = !before.identity.same_word(&identity)
-            || !same_word(&before.identification, &identification)
-            || before.version == 0;
-        if !news && !spoken {
-            return before;
-        }
-        let verdict = Arc::new(CallVerdict {
-            call_id: self.id.clone(),
-            version: before.version + 1,
-            ended: state.ended,
-            identification,
-            identity,
-        });
-        if news || verdict.ended {
-            self.log(&verdict);
-            self.record(&board, &verdict).await;
-        }
-        self.latest.send_replace(Arc::clone(&verdict));
-        // Nobody watching is not a fault.
-        let _ = board.updates.send(self.update());
-        verdict
-    }
-
-    /// Reads the roster and what waits to be looked up on it.
-    async fn bring_in(&self, board: &Switchboard, state: &mut State) -> Result<(), StoreError> {
-        let version = board.store.roster_version(&self.number).await?;
-        if state.roster.as_ref().is_none_or(|(known, _)| *known != version) {
-            let members = board.store.members(&self.number).await?.into_iter();
-            let members = members.map(|member| Member {
-                user: member.user,
-                name: member.name,
-                exclusive: member.exclusive,
-                enrolled: member.enrolled,
-            });
-            state.roster = Some((version, members.collect()));
-        }
-        if state.waiting.is_empty() {
-            return Ok(());
-        }
-        let own: HashSet<String> = board
-            .store
-            .dialed_numbers()
-            .await?
-            .into_iter()
-            .map(String::from)
-            .collect();
-        let hash = board.keyed_hash().await.ok();
-        let claimer = Claimer {
-            hash: hash.as_ref(),
-            ..self.claimer(board)
-        };
-        while let Some(facts) = state.waiting.first() {
-            let is_own = |number: &crate::units::PhoneNumber| own.contains(number.as_e164());
-            let found = read_facts(facts, &self.number, &is_own, self.region);
-            let new = claimer.claims(facts, &found).await?;
-            claims::add(&mut state.claims, new);
-            if found
-                .caller
-                .as_ref()
-                .is_some_and(|caller| caller.number().is_some())
-                || state.caller.is_none()
-            {
-                state.caller = found.caller;
-            }
-            state.waiting.remove(0);
-        }
-        Ok(())
-    }
-
-    fn weigh(&self, board: &Switchboard, state: &State) -> Identity {
-        let roster = state.roster.as_ref().map_or(&[][..], |(_, members)| members);
-        let mut claims = state.claims.clone();
-        let mut assigned = self.claimer(board).assigned(roster);
-        if let Some(claim) = &mut assigned {
-            claim.at = self.started_at;
-        }
-        claims.extend(assigned);
-        let (beliefs, serving) = (&board.config.identity.beliefs, board.serving());
-        combine(roster, &claims, state.voice.as_ref(), beliefs, &serving.policy)
-    }
-
-    fn claimer<'a>(&'a self, board: &'a Switchboard) -> Claimer<'a> {
-        Claimer {
-            store: &board.store,
-            number: &self.number,
-            beliefs: &board.config.identity.beliefs,
-            hash: None,
-            now: OffsetDateTime::now_utc(),
-        }
-    }
-
-    fn log(&self, verdict: &CallVerdict) {
-        let (said, identity) = (&verdict.identification, &verdict.identity);
-        let id = &self.id;
-        tracing::info!(
-            call.id = %id, outcome = ?said.outcome, reason = ?said.reason,
-            line_owner = ?identity.line_owner.status, speaker = ?identity.speaker.status,
-            net_speech_s = said.net_speech_seconds, version = verdict.version,
-            "call {id}: line owner {:?}, speaker {:?} after {:.1} s of speech",
-            identity.line_owner.status, identity.speaker.status, said.net_speech_seconds,
-        );
-    }
-
-    async fn record(&self, board: &Switchboard, verdict: &CallVerdict) {
-        let Ok(document) = serde_json::to_value(Recorded {
-            identification: &verdict.identification,
-            identity: &verdict.identity,
-        }) else {
-            return;
-        };
-        let record = CallRecord {
-            call_id: self.id.clone(),
-            number: self.number.clone(),
-            started_at: self.started_at,
-            updated_at: OffsetDateTime::now_utc(),
-            version: verdict.version,
-            is_final: verdict.ended,
-            verdict: document,
-        };
-        if let Err(fault) = board.store.put_verdict(&record).await {
-            // The caller is served all the same; the record of it is what is lost.
-            let id = &self.id;
-            tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
-        }
-    }
-}
-
-/// A verdict as it is stored.
-#[derive(Serialize)]
-struct Recorded<'a> {
-    #[serde(flatten)]
-    identification: &'a Identification,
-    #[serde(flatten)]
-    identity: &'a Identity,
-}
-
-/// Whether two identifications say the same of the speaker, apart from figures.
-fn same_word(before: &Identification, now: &Identification) -> bool {
-    type Word = (OutcomeName, Option<UserId>, Option<Reason>, bool);
-    let word = |said: &Identification| -> Word { (said.outcome, said.user_id, said.reason, said.is_final) };
-    word(before) == word(now)
 }

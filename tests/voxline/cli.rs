@@ -3,6 +3,7 @@
 mod adding;
 mod documents;
 mod hub_server;
+mod importing;
 mod pulling;
 mod refusals;
 mod settings;

@@ -1,12 +1,15 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod chain;
 mod cli;
 mod drafted_cards;
 mod engine;
+mod evidence;
 mod front_ends;
 mod gallery;
 mod goldens;
+mod hostile;
 mod listener;
 mod measure;
 mod models;

@@ -1,6 +1,7 @@
 //! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
 
 mod calls;
+mod cases;
 mod enrolling;
 mod identifying;
 mod keeping;

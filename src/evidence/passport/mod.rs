@@ -3,7 +3,7 @@
 //! A `shaken` one (RFC 8588) says who called whom: when that is not the number that was dialed here, the call
 //! was forwarded, and `dest` is the line it was meant for. A `div` one (RFC 8946) says who diverted it. Both
 //! pass networks that strip Diversion. [`decode`] reads one and believes nothing: what it says is a hint.
-//! [`verify`] checks signature, certificates and age, and then it is strong.
+//! [`verify()`] checks signature, certificates and age, and then it is strong.
 
 mod verify;
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 
 use super::beliefs::Beliefs;
+use super::items::items;
 use super::joint::{Joint, Shares, joint};
 use super::words::contradictions;
 use super::{EvidenceItem, Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
@@ -343,56 +344,6 @@ fn voice_ratios(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: u
         }
     }
     ratios
-}
-
-/// The evidence for audit, by tier; `counted` says for whom a claim counts and how much.
-fn items(
-    claims: &[Claim],
-    voice: Option<&Voice>,
-    counted: impl Fn(&Claim) -> Option<(UserId, f64)>,
-) -> Vec<EvidenceItem> {
-    let mut items: Vec<EvidenceItem> = claims
-        .iter()
-        .map(|claim| {
-            let counted = counted(claim);
-            EvidenceItem {
-                tier: claim.tier,
-                kind: claim.kind,
-                user_id: counted.map(|(user, _)| user),
-                llr: counted.map(|(_, llr)| llr),
-                source: claim.source,
-                at: claim.at,
-                value_hash: claim.value_hash.clone(),
-                note: claim.note.clone(),
-            }
-        })
-        .collect();
-    items.sort_by(|a, b| (a.tier, a.at, a.kind, a.user_id).cmp(&(b.tier, b.at, b.kind, b.user_id)));
-    items.extend(
-        voice
-            .filter(|voice| voice.said.net_speech_seconds > 0.0)
-            .map(voice_item),
-    );
-    items
-}
-
-fn voice_item(voice: &Voice) -> EvidenceItem {
-    let said = &voice.said;
-    let word = match (said.outcome, said.reason) {
-        (OutcomeName::Identified, _) => "identified",
-        (OutcomeName::Unknown, _) => "nobody on the roster",
-        (OutcomeName::Inconclusive, reason) => reason.map_or("inconclusive", Reason::name),
-    };
-    EvidenceItem {
-        tier: Tier::T5,
-        kind: "voice",
-        user_id: said.user_id,
-        llr: said.llr,
-        source: "audio",
-        at: voice.at,
-        value_hash: None,
-        note: Some(format!("{word} after {:.1} s of speech", said.net_speech_seconds)),
-    }
 }
 
 fn agreement(owner: &LineOwner, speaker: &Speaker) -> SpeakerAgreement {

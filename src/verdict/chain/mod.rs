@@ -1,7 +1,7 @@
 //! Whose line, whose voice: all evidence of a call put together by likelihoods.
 //!
 //! The two questions are kept apart. The *line owner* is the user through whose line the call came; the
-//! *speaker* is whose voice is on it; in a plain forwarded call they are two people. [`combine`] weighs what the
+//! *speaker* is whose voice is on it; in a plain forwarded call they are two people. [`combine()`] weighs what the
 //! tiers found and gives an [`Identity`]: both answers, whether they agree, every contradiction in words, and the
 //! evidence itself.
 //!
@@ -11,6 +11,7 @@
 
 mod beliefs;
 mod combine;
+mod items;
 mod joint;
 mod words;
 

@@ -253,7 +253,11 @@ async fn updates_are_streamed_to_whoever_watches_with_scores_for_those_who_may()
     let told = socket.rest().await.pop().unwrap();
     for (events, shown) in [(&mut veiled, false), (&mut open, true)] {
         let mut text = String::new();
-        while !text.contains("\"final\":true") {
+        let whole = |text: &str| {
+            let last = text.find("\"final\":true");
+            last.is_some_and(|at| text[at..].contains("\n\n"))
+        };
+        while !whole(&text) {
             text.push_str(&String::from_utf8_lossy(&events.chunk().await.unwrap().unwrap()));
         }
         let mut parts = text.split("\n\n");
@@ -267,6 +271,9 @@ async fn updates_are_streamed_to_whoever_watches_with_scores_for_those_who_may()
         let data: Value = serde_json::from_str(data).unwrap();
         assert_eq!(data["user_name"], "Alice");
         assert_eq!(data["posterior"].is_number(), shown);
+        assert_eq!(data["speaker"]["status"], "identified");
+        assert_eq!(data["speaker"]["posterior"].is_number(), shown);
+        assert_eq!(data["evidence"][0]["llr"].is_number(), shown);
     }
 }
 

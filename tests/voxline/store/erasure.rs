@@ -130,7 +130,18 @@ fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
         "llr": 7.125,
         "candidates": scored.collect::<Vec<_>>(),
         "net_speech_seconds": 4.5,
+        "line_owner": said(named),
+        "speaker": said(named),
+        "evidence": [{
+            "tier": "T1", "kind": "diversion", "user_id": named.map(|user| user.id), "llr": 4.5,
+            "value_hash": "00ff",
+        }],
     })
+}
+
+fn said(of: Option<&User>) -> serde_json::Value {
+    let (id, name) = (of.map(|user| user.id), of.map(|user| user.name.clone()));
+    json!({"status": "identified", "user_id": id, "user_name": name, "posterior": 0.984_375})
 }
 
 #[tokio::test]
@@ -164,6 +175,15 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
     let null = serde_json::Value::Null;
     for field in ["user_id", "user_name", "posterior", "llr"] {
         named[field] = null.clone();
+    }
+    for (part, field) in ["user_id", "user_name", "posterior"]
+        .iter()
+        .flat_map(|field| [("line_owner", field), ("speaker", field)])
+    {
+        named[part][field] = null.clone();
+    }
+    for field in ["user_id", "llr", "value_hash"] {
+        named["evidence"][0][field] = null.clone();
     }
     nearest["llr"] = null;
     named["candidates"].as_array_mut().unwrap().remove(0);

@@ -1,0 +1,223 @@
+//! Taking over many users at once, from the table an operator already has: all of them or none.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::Connection;
+
+use super::StoreError;
+use super::numbers::touch_number;
+use super::open::{Conn, Store};
+use super::pin::{Pin, PinHash};
+use super::pins::held_pins;
+use super::users::{NewUser, insert_user};
+use super::values::{now, time_text};
+use crate::units::{DialedNumber, UserId};
+
+/// A user to take over, and where they stood in the operator's file.
+#[derive(Debug, Clone)]
+pub struct ImportRow {
+    /// The line of the file, or the row of the table.
+    pub line: u64,
+    /// The user.
+    pub user: NewUser,
+    /// The region of a number that is not here yet.
+    pub region: Option<String>,
+}
+
+/// Something that stands against a row. It holds no PIN and no whole number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowFault {
+    /// The line of the file, or the row of the table.
+    pub line: u64,
+    /// What stands against it.
+    pub fault: String,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ImportReport {
+    /// Users that were added.
+    pub added: u64,
+    /// Rows whose phone is on the number already; they were left as they are.
+    pub unchanged: u64,
+    /// Dialed numbers that were added for them.
+    pub numbers_added: u64,
+    /// Whether anything was written.
+    pub written: bool,
+    /// What stands against rows; when there is any, nothing was written.
+    pub faults: Vec<RowFault>,
+}
+
+impl Store {
+    /// Adds users, and the numbers they are on where those are not here yet: all rows or, when anything stands
+    /// against one of them, none. Rows that were taken over before change nothing, so that a file can be
+    /// imported again. With `dry_run` nothing is written either way.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store itself fails; what is wrong with rows is in the report.
+    pub async fn import_users(&self, rows: &[ImportRow], dry_run: bool) -> Result<ImportReport, StoreError> {
+        // Slow, and so before the write lock is taken.
+        let hashes = if dry_run {
+            HashMap::new()
+        } else {
+            self.hash_pins(rows).await?
+        };
+        let mut report = ImportReport {
+            faults: repeated_pins(rows),
+            ..ImportReport::default()
+        };
+        let mut tx = self.write().await?;
+        let held = self.pins_in_use(&mut tx, rows).await?;
+        for row in rows {
+            let mut step = tx.begin().await?;
+            let taken = held
+                .get(&row.user.number)
+                .is_some_and(|lines| lines.contains(&row.line));
+            let done = if taken && !is_here(&mut step, &row.user).await? {
+                Err(StoreError::PinTaken)
+            } else {
+                take_over(&mut step, row, hashes.get(&row.line), &mut report).await
+            };
+            match done {
+                Ok(()) => step.commit().await?,
+                Err(fault) if fault.is_of_the_row() => {
+                    step.rollback().await?;
+                    report.faults.push(RowFault {
+                        line: row.line,
+                        fault: fault.to_string(),
+                    });
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        report.faults.sort_by_key(|fault| fault.line);
+        report.written = report.faults.is_empty() && !dry_run;
+        if report.written {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+        Ok(report)
+    }
+
+    async fn hash_pins(&self, rows: &[ImportRow]) -> Result<HashMap<u64, PinHash>, StoreError> {
+        let mut hashes = HashMap::new();
+        for row in rows {
+            if let Some(pin) = &row.user.pin {
+                hashes.insert(row.line, self.hash_pin(pin).await?);
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// The lines whose PIN somebody on their number has already. Only numbers where anybody has one cost time.
+    async fn pins_in_use(
+        &self,
+        conn: &mut Conn,
+        rows: &[ImportRow],
+    ) -> Result<HashMap<DialedNumber, Vec<u64>>, StoreError> {
+        let mut in_use: HashMap<DialedNumber, Vec<u64>> = HashMap::new();
+        for row in rows {
+            let Some(pin) = &row.user.pin else { continue };
+            let number = std::slice::from_ref(&row.user.number);
+            if held_pins(conn, number).await?.is_empty() || is_here(conn, &row.user).await? {
+                continue;
+            }
+            if self.user_by_pin(&row.user.number, pin).await?.is_some() {
+                in_use.entry(row.user.number.clone()).or_default().push(row.line);
+            }
+        }
+        Ok(in_use)
+    }
+}
+
+/// PINs that two rows of one number have.
+fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
+    let mut seen: HashMap<(&DialedNumber, &str), u64> = HashMap::new();
+    let mut faults = Vec::new();
+    for row in rows {
+        let Some(pin) = &row.user.pin else { continue };
+        match seen.get(&(&row.user.number, Pin::digits(pin))) {
+            Some(first) => faults.push(RowFault {
+                line: row.line,
+                fault: format!("has the PIN of line {first}: on one number every PIN is one user's"),
+            }),
+            None => {
+                seen.insert((&row.user.number, Pin::digits(pin)), row.line);
+            }
+        }
+    }
+    faults
+}
+
+async fn take_over(
+    conn: &mut Conn,
+    row: &ImportRow,
+    hash: Option<&PinHash>,
+    report: &mut ImportReport,
+) -> Result<(), StoreError> {
+    let added = add_number(conn, &row.user.number, row.region.as_deref()).await?;
+    if is_here(conn, &row.user).await? {
+        report.unchanged += 1;
+        return Ok(());
+    }
+    insert_user(conn, UserId::fresh(), &row.user, hash).await?;
+    report.numbers_added += u64::from(added);
+    report.added += 1;
+    Ok(())
+}
+
+/// Whether one of the user's phones is on their number already.
+async fn is_here(conn: &mut Conn, user: &NewUser) -> Result<bool, StoreError> {
+    for phone in &user.phones {
+        let row: Option<(i64,)> = sqlx::query_as(
+            "SELECT 1 FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
+             WHERE p.phone = $1 AND m.number = $2 AND u.name = $3",
+        )
+        .bind(phone.as_e164())
+        .bind(user.number.as_e164())
+        .bind(user.name.trim())
+        .fetch_optional(&mut *conn)
+        .await?;
+        if row.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn add_number(
+    conn: &mut Conn,
+    number: &DialedNumber,
+    region: Option<&str>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO numbers (number, region, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING",
+    )
+    .bind(number.as_e164())
+    .bind(region)
+    .bind(time_text(now()))
+    .execute(&mut *conn)
+    .await?;
+    let added = done.rows_affected() > 0;
+    if added {
+        touch_number(conn, number).await?;
+    }
+    Ok(added)
+}
+
+impl StoreError {
+    /// Whether the fault is a row's, and the others may be looked at all the same.
+    const fn is_of_the_row(&self) -> bool {
+        matches!(
+            self,
+            Self::NumberIsExclusive(_)
+                | Self::NumberHasUsers(_)
+                | Self::PhoneTaken { .. }
+                | Self::PinTaken
+                | Self::BadText { .. }
+                | Self::TooMany { .. }
+        )
+    }
+}

@@ -1,0 +1,285 @@
+//! Forwarding evidence: the table of the Diversion header, History-Info, and PASSporTs that are verified.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use voxline::evidence::passport::{self, PassportFault, TrustStore};
+use voxline::evidence::{CallFacts, Headers, Malformed, Note, Place, Region, Source, diversion, read_facts};
+use voxline::units::DialedNumber;
+
+/// A row of the table: the header, the region, and the numbers that are in it, `-` for an entry without one.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+const ALICE: &str = "+12025550103";
+const ECHO: &str = "<sip:+12025550102@twilio.com>;reason=unconditional";
+
+/// Rows 1 to 21 of the table of RFC 5806 headers as carriers send them (RFC 5806, erratum 3177). Expected values by
+/// the standards' rules; none was made by this code.
+const TABLE: &[Row] = &[
+    (
+        "<sip:+12025550103@10.0.0.1:5060>;reason=unconditional;counter=1;privacy=off",
+        "US",
+        &[ALICE],
+    ),
+    (
+        r#""Doe, Jane" <sip:+12025550103@h>;reason=user-busy, <sip:+12025550104@h>;reason=no-answer"#,
+        "US",
+        &[ALICE, "+12025550104"],
+    ),
+    (
+        r#""a \"q\" <sip:+12025550199@evil>" <sip:+12025550103@h>"#,
+        "US",
+        &[ALICE],
+    ),
+    ("<tel:+1-202-555-0103>;reason=deflection", "US", &[ALICE]),
+    (
+        r#"<sip:2025550103@h;user=phone>;reason="unknown""#,
+        "US",
+        &[ALICE],
+    ),
+    ("<sip:2025550103;phone-context=+1@h;user=phone>", "US", &[ALICE]),
+    ("<sip:2025550103;phone-context=national@h>", "US", &[ALICE]),
+    (
+        "<sip:+112025550103@h>;privacy=off;screen=no; reason=unknown; counter=1",
+        "US",
+        &[ALICE],
+    ),
+    ("sip:+12025550103@h;reason=follow-me", "US", &[ALICE]),
+    (
+        "<sip:0493363501@h;user=phone>;reason=UNCONDITIONAL",
+        "AU",
+        &["+61493363501"],
+    ),
+    ("<sip:0033612345678@h>", "GB", &["+33612345678"]),
+    ("<sip:33612345678@h>", "FR", &["+33612345678"]),
+    ("<sip:anonymous@anonymous.invalid>;privacy=full", "US", &["-"]),
+    ("<sip:Restricted@h>;reason=unknown", "US", &["-"]),
+    ("<sip:%2B12025550103@h>", "US", &[ALICE]),
+    ("<sip:+12025550103:pw@h>", "US", &[ALICE]),
+    ("<sip:1001@pbx.local>;reason=no-answer", "US", &["-"]),
+    (
+        "<sip:+12025550102@twilio.com>;reason=unconditional, \
+         <sip:+34612345678@10.1.1.1;user=phone>;reason=unknown;counter=1",
+        "US",
+        &["+12025550102", "+34612345678"],
+    ),
+    (ECHO, "US", &["+12025550102"]),
+    ("", "US", &[]),
+    (",,", "US", &[]),
+    ("<sip:@h>", "US", &["-"]),
+];
+
+fn dialed() -> DialedNumber {
+    "+12025550102".parse().unwrap()
+}
+
+fn found(pairs: &[(&str, &str)]) -> voxline::evidence::Found {
+    let facts = CallFacts::from_sip(Source::Sip, &Headers::from_pairs(pairs.iter().copied()), true);
+    read_facts(&facts, &dialed(), &|_| false, Region::of(&dialed(), None))
+}
+
+#[test]
+fn every_row_of_the_diversion_table_is_read_as_it_says() {
+    for (row, (text, region, numbers)) in TABLE.iter().enumerate() {
+        let parties = diversion::parse(text, region.parse().unwrap()).unwrap();
+        let read: Vec<&str> = parties
+            .iter()
+            .map(|party| party.number.as_ref().map_or("-", |number| number.as_e164()))
+            .collect();
+        assert_eq!(read, *numbers, "row {}: {text}", row + 1);
+    }
+    let private = diversion::parse(TABLE[12].0, Region::UNKNOWN).unwrap();
+    assert!(private[0].private);
+    let unclosed = diversion::parse("<sip:+12025550103@h", Region::UNKNOWN);
+    assert_eq!(unclosed, Err(Malformed::Bracket));
+}
+
+#[test]
+fn the_echo_of_the_dialed_number_is_removed_and_alone_it_is_no_evidence() {
+    let behind = TABLE[17].0;
+    let forwarder = found(&[("Diversion", behind)]);
+    assert_eq!(forwarder.forwarder().unwrap().number.as_e164(), "+34612345678");
+    let alone = found(&[("Diversion", ECHO)]);
+    assert_eq!(alone.forwarder(), None);
+    assert_eq!(alone.notes, [Note::OwnNumbersOnly(Place::Diversion)]);
+}
+
+#[test]
+fn several_header_lines_are_one_list() {
+    let lines = found(&[("Diversion", ECHO), ("diversion", "<sip:+12025550103@h>")]);
+    assert_eq!(lines.forwarder().unwrap().number.as_e164(), ALICE);
+}
+
+#[test]
+fn caps_hold_and_what_is_beyond_them_is_not_read_in_part() {
+    let many = "<sip:+12025550103@h>,".repeat(21);
+    assert_eq!(diversion::parse(&many, Region::UNKNOWN), Err(Malformed::TooMany));
+    let long = format!("<sip:+12025550103@{}>", "h".repeat(9_000));
+    assert_eq!(diversion::parse(&long, Region::UNKNOWN), Err(Malformed::TooLong));
+    let found = found(&[("Diversion", &long)]);
+    assert_eq!(
+        found.notes,
+        [Note::Malformed(Place::Diversion, Malformed::TooLong)]
+    );
+}
+
+/// A provider with a certificate under a root of its own.
+struct Provider {
+    root: String,
+    chain: String,
+    key: EcdsaKeyPair,
+}
+
+impl Provider {
+    fn new() -> Self {
+        let mut root = CertificateParams::new(Vec::new()).unwrap();
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(Vec::new())
+            .unwrap()
+            .signed_by(&key, &root)
+            .unwrap();
+        let pkcs8 = key.serialize_der();
+        Self {
+            root: root.pem(),
+            chain: leaf.pem(),
+            key: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &SystemRandom::new())
+                .unwrap(),
+        }
+    }
+
+    fn roots(&self) -> TrustStore {
+        TrustStore::from_pem(self.root.as_bytes()).unwrap()
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+}
+
+fn div(issued_at: i64) -> (Value, Value) {
+    (
+        json!({"alg": "ES256", "ppt": "div", "typ": "passport", "x5u": "https://cert.example/p.pem"}),
+        json!({"dest": {"tn": ["12025550102"]}, "div": {"tn": "12025550103"}, "iat": issued_at,
+               "orig": {"tn": "12025550101"}}),
+    )
+}
+
+#[test]
+fn a_passport_is_verified_by_its_signature_its_certificate_and_its_age() {
+    let now = OffsetDateTime::now_utc();
+    let (ours, theirs) = (Provider::new(), Provider::new());
+    let (header, claims) = div(now.unix_timestamp());
+    let token = ours.sign(&header, &claims);
+    let read = passport::decode(&token).unwrap();
+    let verify = |chain: &str, roots: &TrustStore, at| passport::verify(&read, chain.as_bytes(), roots, at);
+    assert_eq!(verify(&ours.chain, &ours.roots(), now), Ok(()));
+    assert!(matches!(
+        verify(&ours.chain, &theirs.roots(), now),
+        Err(PassportFault::Untrusted(_))
+    ));
+    assert!(matches!(
+        verify(&ours.chain, &TrustStore::default(), now),
+        Err(PassportFault::Untrusted(_))
+    ));
+    assert_eq!(
+        verify(&theirs.chain, &theirs.roots(), now),
+        Err(PassportFault::Signature)
+    );
+    for late in [-61, 61] {
+        let at = now + time::Duration::seconds(late);
+        assert_eq!(verify(&ours.chain, &ours.roots(), at), Err(PassportFault::Stale));
+    }
+    for nothing in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        assert_eq!(
+            verify(nothing, &ours.roots(), now),
+            Err(PassportFault::Certificates)
+        );
+    }
+    let unsigned = ours.sign(&json!({"alg": "none", "ppt": "div"}), &claims);
+    let unsigned = passport::decode(&unsigned).unwrap();
+    assert_eq!(
+        passport::verify(&unsigned, ours.chain.as_bytes(), &ours.roots(), now),
+        Err(PassportFault::Algorithm)
+    );
+}
+
+#[test]
+fn another_claim_under_the_same_signature_is_refused() {
+    let now = OffsetDateTime::now_utc();
+    let provider = Provider::new();
+    let (header, claims) = div(now.unix_timestamp());
+    let token = provider.sign(&header, &claims);
+    let mut forged = claims;
+    forged["div"]["tn"] = json!("12025550104");
+    let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+    parts[1] = URL_SAFE_NO_PAD.encode(forged.to_string());
+    let forged = passport::decode(&parts.join(".")).unwrap();
+    let answer = passport::verify(&forged, provider.chain.as_bytes(), &provider.roots(), now);
+    assert_eq!(answer, Err(PassportFault::Signature));
+}
+
+/// What PASSporTs come to on a call from …0101 to …0102.
+fn by_passports(tokens: &[String], verified: &[usize]) -> voxline::evidence::Found {
+    let headers = Headers::from_pairs([
+        ("From", "<sip:+12025550101@h>".to_owned()),
+        ("Identity", tokens.join(", ")),
+    ]);
+    let mut facts = CallFacts::from_sip(Source::Sip, &headers, true);
+    facts.verified_passports = verified.to_vec();
+    read_facts(&facts, &dialed(), &|_| false, Region::of(&dialed(), None))
+}
+
+#[test]
+fn a_call_meant_for_another_number_and_one_diverted_name_the_forwarder() {
+    let provider = Provider::new();
+    let shaken = |destination: &str| {
+        provider.sign(
+            &json!({"alg": "ES256", "ppt": "shaken"}),
+            &json!({"attest": "A", "dest": {"tn": [destination]}, "iat": 1, "orig": {"tn": "12025550101"},
+                    "origid": "0f5e"}),
+        )
+    };
+    let forwarded = by_passports(&[shaken("12025550103")], &[]);
+    assert_eq!(forwarded.passports[0].number.as_e164(), ALICE);
+    assert_eq!(
+        (forwarded.passports[0].place, forwarded.passports[0].verified),
+        (Place::PassportDest, false)
+    );
+    assert!(!forwarded.attestation.unwrap().verified);
+    let direct = by_passports(&[shaken("12025550102")], &[]);
+    assert!(direct.passports.is_empty() && direct.attestation.is_some());
+
+    let (header, claims) = div(1);
+    let diverted = by_passports(&[provider.sign(&header, &claims)], &[0]);
+    assert_eq!(
+        (diverted.passports[0].place, diverted.passports[0].verified),
+        (Place::PassportDiv, true)
+    );
+}
+
+#[test]
+fn a_passport_of_another_call_is_worth_nothing() {
+    let provider = Provider::new();
+    let (header, mut claims) = div(1);
+    claims["orig"]["tn"] = json!("12025550177");
+    let lifted = by_passports(&[provider.sign(&header, &claims)], &[0]);
+    assert!(lifted.passports.is_empty());
+    assert_eq!(lifted.notes, [Note::OtherCaller]);
+    let (header, mut claims) = div(1);
+    claims["dest"]["tn"] = json!(["12025550188"]);
+    let elsewhere = by_passports(&[provider.sign(&header, &claims)], &[0]);
+    assert!(!elsewhere.passports[0].verified);
+    assert_eq!(elsewhere.notes, [Note::BrokenChain]);
+}

@@ -126,7 +126,7 @@ pub(super) enum VapiCommand {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VapiSide {
-    /// Vapi's API, as https://api.eu.vapi.ai for accounts in Europe [default: vapi.api_url]
+    /// Vapi's API, api.eu.vapi.ai with https:// in front for accounts in Europe [default: vapi.api_url]
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
 }

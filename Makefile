@@ -4,6 +4,7 @@
 #   make test   set up and run every test
 #   make run    the service, until Ctrl-C
 #   make bench  error rates on the shipped samples, then the speed of each arrow of the journey
+#   make bench-vapi   how long Vapi waits for answers, against a stand-in for Vapi
 #   make bench-peers  speed beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
 #
@@ -13,7 +14,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: demo test run bench bench-accuracy bench-speed bench-peers train lint release provision provision-ge2e peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint release provision provision-ge2e peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -55,6 +56,10 @@ bench-accuracy: release
 
 bench-speed: provision
 	$(CARGO) bench --locked
+
+bench-vapi: provision
+	$(CARGO) build --locked --release --bin voxline --example vapi_peer
+	target/release/examples/vapi_peer bench 200
 
 # Where the shared graphs are not there, the filter bank and the default model are still measured.
 bench-peers: provision

@@ -20,9 +20,9 @@
 //! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
 //! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
 //! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
-//! is the one room that serves over HTTP, [`hub`] the one that fetches over it (models, when told to; the
-//! service fetches nothing), [`carriers`] what carriers send and are answered (and the one that commands one of
-//! them, Telnyx), [`cli`] the one that knows flags.
+//! is the one room that serves over HTTP, [`hub`] fetches models over it when told to, [`carriers`] is what carriers
+//! send and are answered (and commands one of them, Telnyx), [`vapi`] asks Vapi (the calls' audio, its control
+//! address, its API: allowed hosts alone), [`cli`] is the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -57,6 +57,7 @@ pub mod config;
 pub mod switchboard;
 
 pub mod carriers;
+pub mod vapi;
 
 pub mod reply;
 

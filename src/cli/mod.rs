@@ -14,6 +14,7 @@ mod models;
 mod output;
 mod rosters;
 mod serve;
+mod vapi;
 mod voices;
 
 pub use args::Args;
@@ -71,6 +72,10 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
             Command::Embed(args) => voices::embed(&args, &config, output),
             Command::Models(command) => models::run(command, &config, output).await,
+            Command::Vapi(command) => {
+                let store = store(&config).await?;
+                vapi::run(command, config, &store, output).await
+            }
             Command::Bench(args) => bench::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }

@@ -12,6 +12,7 @@ use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
 use crate::reply::{ServeSettings, serve};
 use crate::switchboard::Switchboard;
+use crate::vapi::Vapi;
 
 use super::args::ServeArgs;
 
@@ -28,6 +29,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;
     settings.carriers = CarrierSettings::from(config);
+    settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));

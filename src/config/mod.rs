@@ -8,11 +8,13 @@ mod carriers;
 mod home;
 mod identity;
 mod sources;
+mod vapi;
 
 pub use carriers::{ByteOrder, CarrierConfig};
 pub use home::Home;
 pub use identity::IdentitySettings;
 pub use sources::{Fault, Faults, Sources};
+pub use vapi::{ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -185,25 +187,22 @@ pub const KEYS: &[(&str, &str)] = &[
         "gallery.qdrant_timeout_seconds",
         "how long Qdrant may take (default 2)",
     ),
-    ("vapi.forward_secret", "the key of X-Fwd-Sig"),
 ];
 
 /// The speaker model that comes with Voxline (models/training).
 pub const DEFAULT_MODEL: &str = "voxline-phone-1";
 
 /// Keys whose values are never shown.
-const SECRETS: &[&str] = &["gallery.qdrant_api_key", "vapi.forward_secret"];
+const SECRETS: &[&str] = &["gallery.qdrant_api_key"];
 
 /// Every key there is, those of a whole section included.
 pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    KEYS.iter().chain(carriers::KEYS)
+    KEYS.iter().chain(carriers::KEYS).chain(vapi::KEYS)
 }
 
 fn is_secret(key: &str) -> bool {
-    SECRETS
-        .iter()
-        .chain(carriers::SECRETS)
-        .any(|secret| *secret == key)
+    let mut secrets = SECRETS.iter().chain(carriers::SECRETS).chain(vapi::SECRETS);
+    secrets.any(|secret| *secret == key)
 }
 
 /// Where voiceprints are searched.
@@ -252,6 +251,8 @@ pub struct Config {
     pub gallery: GalleryChoice,
     /// How carriers are dealt with.
     pub carriers: CarrierConfig,
+    /// How Vapi is dealt with.
+    pub vapi: VapiConfig,
 }
 
 impl Config {
@@ -274,6 +275,7 @@ impl Config {
                 "an address with a port, as in 127.0.0.1:8080",
                 default_listen(),
             ),
+            vapi: VapiConfig::read(&mut read, public_url.as_deref()),
             threads: read.count("inference.threads", 1..=256, cores()),
             capacity: read.count("inference.capacity", 1..=100_000, 64),
             limits: Limits {
@@ -455,6 +457,15 @@ mod tests {
         "signature_secret",
         "username",
         "password",
+        "secret",
+        "hmac_prefix",
+        "hmac_id_header",
+        "assistant_id",
+        "assistants",
+        "fallback_assistant_id",
+        "credential_id",
+        "plain_hosts",
+        "capture_dir",
     ];
 
     #[test]

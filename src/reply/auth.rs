@@ -147,7 +147,7 @@ fn token_of_browser(headers: &HeaderMap) -> Option<&str> {
 
 /// Without keys, any page open in a developer's browser could use the service. So the request must
 /// name this machine as its host (no DNS rebinding), and come from no other site's page.
-fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
     let host = text(header::HOST).unwrap_or("");
     let same_site = text(header::ORIGIN).is_none_or(|origin| {

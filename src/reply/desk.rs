@@ -13,6 +13,7 @@ use crate::carriers::command::Commander;
 use crate::carriers::token::CallTokens;
 use crate::switchboard::Switchboard;
 use crate::units::CallId;
+use crate::vapi::Vapi;
 
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
@@ -25,6 +26,7 @@ pub struct Desk {
     pub(super) carriers: CarrierSettings,
     /// What carriers' streams bring that were told to come.
     pub(super) tokens: CallTokens,
+    pub(super) vapi: Option<Arc<Vapi>>,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -43,6 +45,8 @@ pub struct DeskSettings {
     pub insecure_dev: bool,
     /// How carriers are dealt with.
     pub carriers: CarrierSettings,
+    /// The side that deals with Vapi.
+    pub vapi: Option<Arc<Vapi>>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -62,6 +66,7 @@ impl Desk {
             insecure_dev: settings.insecure_dev,
             tokens: CallTokens::new(settings.carriers.token_lifetime),
             carriers: settings.carriers,
+            vapi: settings.vapi,
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),

@@ -25,6 +25,7 @@ use super::router::table;
         (name = "calls", description = "What was said of calls, past and live"),
         (name = "media", description = "Calls' audio as it is spoken, over WebSocket"),
         (name = "carriers", description = "Carriers' webhooks, known by their signatures"),
+        (name = "vapi", description = "Vapi's webhooks"),
         (name = "operations", description = "For those who run the service; open to all"),
     ),
 )]

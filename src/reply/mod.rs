@@ -7,7 +7,8 @@
 //! Architecture invariants:
 //!
 //! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
-//!   proof, `carriers` and `media`), and the handlers without one are the four of `operations`;
+//!   proof, `carriers` and `media`), and the handlers without one are the four of `operations` and those of
+//!   `vapi`, which know Vapi by other means;
 //! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
 //!   once (`journal`);
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
@@ -34,6 +35,7 @@ mod router;
 mod serve;
 mod telemetry;
 mod users;
+mod vapi;
 mod wire;
 
 pub use desk::{Desk, DeskSettings};

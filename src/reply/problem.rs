@@ -36,6 +36,7 @@ macro_rules! kinds {
 kinds! {
     BadRequest          400 "bad_request"          "The request cannot be understood"
     Unauthorized        401 "unauthorized"         "An API key is needed"
+    NotVapi             401 "not_vapi"             "The request is not known to be Vapi's"
     Forbidden           403 "forbidden"            "The API key may not do this"
     UnknownRoute        404 "unknown_route"        "There is nothing at this path"
     UnknownNumber       404 "unknown_number"       "There is no such number"

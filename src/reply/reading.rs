@@ -80,6 +80,13 @@ pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
     Problem::new(kind, format!("the JSON cannot be used: {fault}"))
 }
 
+/// A whole body of at most `most` bytes, byte by byte as it came.
+pub(super) async fn whole_body(desk: &Desk, request: Request, most: usize) -> Result<Bytes, Problem> {
+    refuse_large(request.headers(), most as u64)?;
+    let read = in_time(desk, axum::body::to_bytes(request.into_body(), most)).await?;
+    read.map_err(|_| too_large(most as u64))
+}
+
 /// A part of the path.
 pub(super) struct InPath<T>(pub T);
 

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
     calls, carriers, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users,
+    vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
@@ -39,6 +40,8 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(media::stream::bandwidth))
         .routes(routes!(media::stream::plivo))
         .routes(routes!(carriers::voice, carriers::voice_by_get))
+        .routes(routes!(vapi::events))
+        .routes(routes!(vapi::token))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

@@ -18,6 +18,7 @@ use tokio::time::{interval, sleep, timeout};
 use crate::carriers::CarrierSettings;
 use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
+use crate::vapi::Vapi;
 
 use super::desk::{Desk, DeskSettings};
 use super::router::router;
@@ -66,6 +67,8 @@ pub struct ServeSettings {
     pub insecure_dev: bool,
     /// How carriers are dealt with.
     pub carriers: CarrierSettings,
+    /// The side that deals with Vapi.
+    pub vapi: Option<Arc<Vapi>>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -79,6 +82,7 @@ impl ServeSettings {
             listener,
             insecure_dev: false,
             carriers: CarrierSettings::default(),
+            vapi: None,
             timeouts: Timeouts::default(),
             connections: 2048,
         }
@@ -127,6 +131,7 @@ pub async fn serve(
         DeskSettings {
             insecure_dev: settings.insecure_dev,
             carriers: settings.carriers,
+            vapi: settings.vapi,
             timeouts: settings.timeouts,
         },
     )?;
@@ -200,6 +205,10 @@ async fn keep_up(desk: &Desk) {
 async fn leave(desk: &Desk) {
     tracing::info!("shutting down: finishing what is going on");
     desk.leaving.cancel();
+    if let Some(vapi) = desk.vapi.clone() {
+        // Calls that Vapi told of have no connection here that would end them.
+        desk.tasks.spawn(async move { vapi.close().await });
+    }
     desk.tasks.close();
     if timeout(desk.timeouts.grace, desk.tasks.wait()).await.is_err() {
         let left = desk.tasks.len();

@@ -46,6 +46,7 @@ mod user_rows;
 mod users;
 mod values;
 mod vault;
+mod webhooks;
 
 pub use calls::CallRecord;
 pub use consents::Consent;
@@ -68,3 +69,4 @@ pub use roster::RosterEntry;
 pub use token::{Scope, Token, UnknownScope};
 pub use users::{NewUser, PinChange, User, UserPatch};
 pub use vault::VaultFault;
+pub use webhooks::Webhook;

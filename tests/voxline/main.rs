@@ -21,3 +21,4 @@ mod speech;
 mod store;
 mod support;
 mod switchboard;
+mod vapi;

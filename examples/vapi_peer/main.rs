@@ -1,0 +1,21 @@
+//! The Vapi peer as a process: driven by JSON lines on stdin, or, with `bench`, measuring a deployment of its own.
+//!
+//! ```sh
+//! cargo run --release --example vapi_peer               # see the table in peer.rs
+//! cargo run --release --example vapi_peer -- bench 200  # how long answers take (make bench-vapi)
+//! ```
+
+mod bench;
+mod peer;
+
+#[tokio::main]
+async fn main() {
+    let mut words = std::env::args().skip(1);
+    match words.next().as_deref() {
+        Some("bench") => {
+            let calls = words.next().and_then(|count| count.parse().ok()).unwrap_or(100);
+            bench::run(calls).await;
+        }
+        _ => peer::follow_stdin().await,
+    }
+}

@@ -1,0 +1,458 @@
+//! A faithful stand-in for Vapi, as a process of its own: it signs and sends webhooks, plays calls on listen
+//! WebSockets at their real pace, takes control messages, and has the part of the API that Voxline uses.
+//!
+//! It is driven by JSON lines on stdin and answers each with one on stdout:
+//!
+//! | line | does |
+//! |---|---|
+//! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
+//! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}` |
+//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0}` | what a call's listen stream plays; speech-updates are sent as it does |
+//! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
+//! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
+//! | `{"do":"shelf"}` | what the API holds |
+
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+#[path = "play.rs"]
+mod play;
+
+use play::{Play, framed, play_of};
+
+/// Vapi's private key, as this peer knows it.
+pub const PRIVATE_KEY: &str = "peer-private";
+/// Vapi's public key.
+pub const PUBLIC_KEY: &str = "peer-public";
+
+#[derive(Default)]
+struct World {
+    events: String,
+    secret: String,
+    plays: HashMap<String, Play>,
+    told: HashMap<String, Vec<(Instant, Value)>>,
+    shelves: HashMap<String, Vec<Value>>,
+    made: usize,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// The peer: its address, and a handle on what it knows.
+pub struct Peer {
+    /// As in `http://127.0.0.1:1234`.
+    pub address: String,
+    world: Shared,
+    http: reqwest::Client,
+}
+
+impl Peer {
+    /// Starts on a free port of this machine.
+    pub async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let world: Shared = Arc::default();
+        let app = Router::new()
+            .route("/live/{call}/listen", get(listen))
+            .route("/live/{call}/control", post(control))
+            .route("/{shelf}", any(shelf))
+            .route("/{shelf}/{id}", any(entry))
+            .with_state(Arc::clone(&world));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self {
+            address,
+            world,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// Puts something on a shelf of the API, as a number that was bought.
+    pub fn shelve(&self, shelf: &str, entry: Value) {
+        self.world
+            .lock()
+            .unwrap()
+            .shelves
+            .entry(shelf.to_owned())
+            .or_default()
+            .push(entry);
+    }
+
+    /// Says where webhooks go.
+    pub fn send_to(&self, url: &str, secret: &str) {
+        let mut world = self.world.lock().unwrap();
+        world.events = url.to_owned();
+        world.secret = secret.to_owned();
+    }
+
+    /// The addresses under which a call is listened to and spoken to.
+    pub fn monitor(&self, call: &str) -> Value {
+        let socket = self.address.replace("http://", "ws://");
+        json!({"listenUrl": format!("{socket}/live/{call}/listen"), "controlUrl": format!("{}/live/{call}/control", self.address)})
+    }
+
+    /// Sends a webhook, and how it was answered after how many milliseconds.
+    pub async fn send(&self, message: &Value, sign: bool) -> Result<(u16, Value, f64), String> {
+        send(&self.http, &self.world, message, sign).await
+    }
+
+    /// Says what a call's listen stream plays.
+    pub fn play(&self, call: &str, asked: &Value) {
+        let play = play_of(asked);
+        self.world.lock().unwrap().plays.insert(call.to_owned(), play);
+    }
+
+    /// Control messages of a call so far.
+    pub fn told(&self, call: &str) -> Vec<Value> {
+        self.told_at(call)
+            .into_iter()
+            .map(|(_, message)| message)
+            .collect()
+    }
+
+    /// The same with the moments they came.
+    pub fn told_at(&self, call: &str) -> Vec<(Instant, Value)> {
+        self.world
+            .lock()
+            .unwrap()
+            .told
+            .get(call)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn done(&self, call: &str) -> bool {
+        self.world
+            .lock()
+            .unwrap()
+            .plays
+            .get(call)
+            .is_some_and(|play| play.done)
+    }
+
+    /// Does what one line asks.
+    async fn act(&self, line: &Value) -> Value {
+        let call = line["call"].as_str().unwrap_or_default();
+        let within = Duration::from_secs_f64(line["within"].as_f64().unwrap_or(60.0));
+        match line["do"].as_str().unwrap_or_default() {
+            "events" => {
+                self.send_to(
+                    line["url"].as_str().unwrap(),
+                    line["secret"].as_str().unwrap_or_default(),
+                );
+                json!({"ok": true})
+            }
+            "post" => match self
+                .send(&line["message"], line["sign"].as_bool().unwrap_or(true))
+                .await
+            {
+                Ok((status, answer, ms)) => json!({"status": status, "answer": answer, "ms": ms}),
+                Err(fault) => json!({"status": 0, "fault": fault}),
+            },
+            "play" => {
+                self.play(call, line);
+                json!({"ok": true, "monitor": self.monitor(call)})
+            }
+            "told" => {
+                let wanted = line["contains"].as_str().unwrap_or_default();
+                let found = || {
+                    self.told(call)
+                        .iter()
+                        .any(|message| message.to_string().contains(wanted))
+                };
+                let came = until(within, found).await;
+                json!({"ok": came, "told": self.told(call)})
+            }
+            "played" => json!({"ok": until(within, || self.done(call)).await}),
+            "shelve" => {
+                self.shelve(line["shelf"].as_str().unwrap(), line["entry"].clone());
+                json!({"ok": true})
+            }
+            "shelf" => json!(self.world.lock().unwrap().shelves),
+            other => json!({"fault": format!("no such command: {other}")}),
+        }
+    }
+}
+
+/// Follows lines on stdin to their end.
+#[allow(dead_code, reason = "the bench drives the peer without lines")]
+pub async fn follow_stdin() {
+    let peer = Peer::start().await;
+    say(&json!({"ready": true, "address": peer.address}));
+    let (lines, mut next) = tokio::sync::mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if lines.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(line) = next.recv().await {
+        let Ok(line) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        say(&peer.act(&line).await);
+    }
+}
+
+fn say(answer: &Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{answer}");
+    let _ = out.flush();
+}
+
+async fn until(within: Duration, holds: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < within {
+        if holds() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    holds()
+}
+
+async fn send(
+    http: &reqwest::Client,
+    world: &Shared,
+    message: &Value,
+    sign: bool,
+) -> Result<(u16, Value, f64), String> {
+    let (url, secret) = {
+        let world = world.lock().unwrap();
+        (world.events.clone(), world.secret.clone())
+    };
+    let body = json!({ "message": message }).to_string();
+    let timestamp = now_ms().to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
+    mac.update(format!("{timestamp}.{body}").as_bytes());
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut request = http.post(url).header("content-type", "application/json");
+    if sign {
+        request = request
+            .header("x-timestamp", timestamp)
+            .header("x-signature", signature);
+    }
+    let began = Instant::now();
+    let answer = request
+        .body(body)
+        .send()
+        .await
+        .map_err(|fault| fault.to_string())?;
+    let status = answer.status().as_u16();
+    let bytes = answer.bytes().await.map_err(|fault| fault.to_string())?;
+    let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Ok((status, answer, began.elapsed().as_secs_f64() * 1e3))
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis())
+}
+
+fn let_in(headers: &HeaderMap, key: &str) -> bool {
+    let expected = format!("Bearer {key}");
+    headers
+        .get("authorization")
+        .is_some_and(|value| value.as_bytes() == expected.as_bytes())
+}
+
+async fn listen(
+    Path(call): Path<String>,
+    State(world): State<Shared>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if !let_in(&headers, PUBLIC_KEY) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if !world.lock().unwrap().plays.contains_key(&call) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    upgrade.on_upgrade(move |socket| stream(socket, world, call))
+}
+
+/// Plays a call in frames of 20 ms at its pace, and tells by webhooks who begins and stops speaking.
+async fn stream(mut socket: WebSocket, world: Shared, call: String) {
+    let Some(play) = world.lock().unwrap().plays.get(&call).cloned() else {
+        return;
+    };
+    let http = reqwest::Client::new();
+    if play.announce {
+        let start = json!({"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": play.rate, "channels": play.channels});
+        if socket
+            .send(Message::Text(start.to_string().into()))
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+    let frame = play.rate as usize / 50;
+    let pace = Duration::from_secs_f64(0.02 / play.speed);
+    let began = Instant::now();
+    let (mut sent, mut position, mut turn) = (0_u32, 0, 0);
+    for (who, audio) in &play.script {
+        if position + audio.len() <= play.at {
+            position += audio.len();
+            turn += 1;
+            continue;
+        }
+        let role = who.as_str();
+        speech(&http, &world, &call, role, "started", turn).await;
+        let skip = play.at.saturating_sub(position);
+        for piece in audio[skip..].chunks(frame) {
+            let bytes = framed(piece, play.channels, role == "user");
+            if socket.send(Message::Binary(bytes.into())).await.is_err() {
+                return;
+            }
+            sent += 1;
+            if !goes_on(&world, &call, play.at, piece.len()) {
+                // Cut, as a network is: without a word.
+                return;
+            }
+            let due = began + pace * sent;
+            tokio::time::sleep(due.saturating_duration_since(Instant::now())).await;
+        }
+        position += audio.len();
+        speech(&http, &world, &call, role, "stopped", turn).await;
+        turn += 1;
+    }
+    if let Some(own) = world.lock().unwrap().plays.get_mut(&call) {
+        own.done = true;
+    }
+    // A call's stream stays open and silent until it ends.
+    let silence = framed(&vec![0; frame], play.channels, true);
+    while socket.send(Message::Binary(silence.clone().into())).await.is_ok() {
+        tokio::time::sleep(pace).await;
+    }
+}
+
+/// Notes that so much was played; `false` where the stream is to be cut.
+fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
+    let mut known = world.lock().unwrap();
+    let Some(own) = known.plays.get_mut(call) else {
+        return false;
+    };
+    own.at = own.at.max(from) + played;
+    let cut = own
+        .cut_at
+        .is_some_and(|at| own.at as f64 >= at * f64::from(own.rate));
+    if cut {
+        own.cut_at = None;
+    }
+    !cut
+}
+
+async fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {
+    let message = json!({
+        "type": "speech-update", "status": status, "role": role, "turn": turn,
+        "timestamp": now_ms() as u64, "call": {"id": call},
+    });
+    let (http, world) = (http.clone(), Arc::clone(world));
+    tokio::spawn(async move { send(&http, &world, &message, true).await });
+}
+
+async fn control(
+    Path(call): Path<String>,
+    State(world): State<Shared>,
+    headers: HeaderMap,
+    Json(message): Json<Value>,
+) -> StatusCode {
+    if !let_in(&headers, PUBLIC_KEY) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let mut world = world.lock().unwrap();
+    world
+        .told
+        .entry(call)
+        .or_default()
+        .push((Instant::now(), message));
+    StatusCode::OK
+}
+
+async fn shelf(
+    Path(shelf): Path<String>,
+    State(world): State<Shared>,
+    headers: HeaderMap,
+    method: axum::http::Method,
+    body: Bytes,
+) -> Response {
+    if !let_in(&headers, PRIVATE_KEY) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut world = world.lock().unwrap();
+    if method == axum::http::Method::POST {
+        world.made += 1;
+        let mut made: Value = serde_json::from_slice(&body).unwrap_or_default();
+        made["id"] = json!(format!("{shelf}-{}", world.made));
+        world.shelves.entry(shelf).or_default().push(made.clone());
+        return (StatusCode::CREATED, Json(made)).into_response();
+    }
+    Json(without_secrets(&json!(
+        world.shelves.get(&shelf).cloned().unwrap_or_default()
+    )))
+    .into_response()
+}
+
+async fn entry(
+    Path((shelf, id)): Path<(String, String)>,
+    State(world): State<Shared>,
+    headers: HeaderMap,
+    method: axum::http::Method,
+    body: Bytes,
+) -> Response {
+    if !let_in(&headers, PRIVATE_KEY) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut world = world.lock().unwrap();
+    let entries = world.shelves.entry(shelf).or_default();
+    let Some(found) = entries.iter_mut().find(|entry| entry["id"] == id.as_str()) else {
+        return (StatusCode::NOT_FOUND, Json(json!({"message": "not found"}))).into_response();
+    };
+    if method == axum::http::Method::PATCH
+        && let Ok(Value::Object(change)) = serde_json::from_slice(&body)
+    {
+        for (name, value) in change {
+            found[name] = value;
+        }
+    }
+    Json(without_secrets(found)).into_response()
+}
+
+/// Secrets can be written and not read.
+fn without_secrets(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields
+                .iter()
+                .filter(|(name, _)| !["secret", "secretKey", "token"].contains(&name.as_str()));
+            Value::Object(
+                kept.map(|(name, value)| (name.clone(), without_secrets(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(entries) => Value::Array(entries.iter().map(without_secrets).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,296 @@
+//! Messages that need no answer, worked on after they were acknowledged, in whatever order they came.
+//!
+//! Nothing here depends on what came before: a call whose first message is its end is over, one whose audio comes
+//! before its webhook is joined, and the same message twice is one.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::config::ForwardTrust;
+use crate::evidence::{CallFacts, Headers, Place, Source, spoken};
+use crate::switchboard::{BoardError, Case, PinWay};
+use crate::units::DialedNumber;
+
+use super::forwarded::believed;
+use super::line::Line;
+use super::message::{Ending, Message, News, Role, Utterance};
+use super::redaction::without_keypad;
+use super::service::Vapi;
+use super::tap;
+use super::view::CallView;
+
+/// How long the store may take to make a case; the call's audio is not kept waiting for ever.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the last word by voice may take.
+const LAST_WORD: Duration = Duration::from_secs(20);
+/// What digits typed on the keypad arrive as: a message of the user that begins like this.
+const KEYPAD: &str = "keypad entry";
+
+/// Why a call has no case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoCase {
+    /// The dialed number is none of ours.
+    NotOurs,
+    /// The store failed, or the call is over.
+    Failed,
+}
+
+impl Vapi {
+    /// Works on a message that was acknowledged.
+    pub(super) async fn attend(self: &Arc<Self>, message: Message) {
+        if !self.once.is_first(self.board.store(), &message).await {
+            tracing::debug!(kind = message.kind, "a message came again");
+            return;
+        }
+        let Some(id) = message.call.id.clone() else {
+            return;
+        };
+        let line = self.line(&id);
+        if let News::Speech { role, started, .. } = message.news {
+            speech(&line, role, started);
+        }
+        match &message.news {
+            News::Status(status) if status == "ended" => return self.end(&line, None).await,
+            News::EndOfCall(ending) => return self.end(&line, Some(ending)).await,
+            _ if line.is_over() => return,
+            _ => {}
+        }
+        let view = self.completed(&message).await;
+        note_addresses(&line, &view);
+        let Some(number) = self.dialed(&view).await else {
+            return;
+        };
+        let Ok(case) = self.case(&line, &number).await else {
+            return;
+        };
+        self.learn(&line, &case, &view, &number).await;
+        match &message.news {
+            News::Conversation { said, earlier } => self.words(&line, &case, said, Some(*earlier)).await,
+            News::Transcript(said) => self.words(&line, &case, std::slice::from_ref(said), None).await,
+            _ => {}
+        }
+        self.go_on(&line, &case, &number);
+    }
+
+    /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
+    pub(super) async fn dialed(&self, view: &CallView) -> Option<DialedNumber> {
+        let (first, rest) = view
+            .dialed
+            .split_first()
+            .map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
+        if let Some(number) = first.and_then(|text| text.parse().ok()) {
+            return Some(number);
+        }
+        if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
+            && let Some(number) = self.inventory.number(api, id).await
+        {
+            return Some(number);
+        }
+        rest.iter().find_map(|text| text.parse().ok())
+    }
+
+    /// The case of a call, made when there is none.
+    ///
+    /// # Errors
+    /// [`NoCase`] when the number is not ours, or no case can be made now.
+    pub(super) async fn case(&self, line: &Line, number: &DialedNumber) -> Result<Arc<Case>, NoCase> {
+        if let Some(case) = line.case() {
+            return Ok(Arc::clone(case));
+        }
+        let fault = match timeout(PATIENCE, self.board.case(&line.id, number)).await {
+            Ok(Ok(case)) => {
+                // The end of the audio is not the end of the call: a message says that.
+                case.hold_open();
+                return Ok(Arc::clone(line.set_case(case)));
+            }
+            Ok(Err(BoardError::UnknownNumber(number))) => {
+                tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
+                return Err(NoCase::NotOurs);
+            }
+            Ok(Err(fault)) => fault.to_string(),
+            Err(_) => "the store takes too long".to_owned(),
+        };
+        tracing::warn!(call.id = %line.id, %fault, "call {} cannot be looked into: {fault}", line.id);
+        Err(NoCase::Failed)
+    }
+
+    /// Takes what a message says of the call's origin into the case, unless it says nothing new.
+    pub(super) async fn learn(&self, line: &Line, case: &Case, view: &CallView, number: &DialedNumber) {
+        let mut hasher = DefaultHasher::new();
+        (&view.caller, &view.forwarded_from, &view.headers).hash(&mut hasher);
+        view.x_forwarded
+            .as_ref()
+            .map(|found| &found.number)
+            .hash(&mut hasher);
+        let hash = hasher.finish();
+        if line.state().learnt.replace(hash) == Some(hash) {
+            return;
+        }
+        let now = OffsetDateTime::now_utc();
+        let mut told = CallFacts {
+            source: Source::Vapi,
+            caller_text: view.caller.first().cloned(),
+            trusted: true,
+            ..CallFacts::default()
+        };
+        if let Some(from) = &view.forwarded_from {
+            told.add_forwarding(Place::ForwardedFrom, from);
+        }
+        let forwarded = view.x_forwarded.as_ref();
+        if let Some(from) = forwarded.and_then(|found| believed(&self.config.forwarded, found, number, now)) {
+            told.add_forwarding(Place::XForwardedFrom, from);
+        }
+        case.learn(&told).await;
+        if !view.headers.is_empty() {
+            case.learn(&self.of_headers(view)).await;
+        }
+    }
+
+    /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.
+    fn of_headers(&self, view: &CallView) -> CallFacts {
+        let always = matches!(self.config.forwarded, ForwardTrust::Always);
+        let ours = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            // What an SBC of ours adds comes signed, in the variables.
+            always || !matches!(name.as_str(), "x-forwarded-from" | "x-diversion")
+        };
+        let pairs = view.headers.iter().filter(|(name, _)| ours(name));
+        let headers = Headers::from_pairs(pairs.map(|(name, value)| (name, value.clone())));
+        CallFacts::from_sip(Source::Vapi, &headers, always)
+    }
+
+    /// What a message says of the call, with what the API knows where the message should say it and does not.
+    async fn completed(&self, message: &Message) -> CallView {
+        let view = &message.call;
+        let answered = matches!(&message.news, News::Status(status) if status == "in-progress");
+        let lacking = view.listen_url.is_none() || view.headers.is_empty();
+        let (true, true, Some(api), Some(id)) = (answered, lacking, &self.api, &view.id) else {
+            return view.clone();
+        };
+        // An id is one of Vapi's own, or no address is made of it.
+        if !id
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
+            return view.clone();
+        }
+        match api.get(&format!("/call/{id}")).await {
+            Ok(call) => view.with(CallView::read(&json!({ "call": call }))),
+            Err(fault) => {
+                tracing::debug!(call.id = %id, %fault, "the API knows nothing more of call {id}: {fault}");
+                view.clone()
+            }
+        }
+    }
+
+    /// Takes what was said: keypad entries become PINs, the caller's words are there for consent. `earlier` is how
+    /// much of a whole conversation came before; a transcript is of one utterance.
+    async fn words(&self, line: &Line, case: &Case, said: &[Utterance], earlier: Option<usize>) {
+        let theirs: Vec<&Utterance> = said.iter().filter(|one| one.role == Role::User).collect();
+        for utterance in &theirs {
+            if utterance.text.to_ascii_lowercase().contains(KEYPAD)
+                && let Some(digits) = spoken::digits(&utterance.text)
+            {
+                self.pin(line, case, &digits, PinWay::VapiKeypad).await;
+            }
+        }
+        let mut state = line.state();
+        let fresh = match earlier {
+            None => {
+                state.transcribed = true;
+                &theirs[..]
+            }
+            // Where transcripts come, they are the same words, sooner.
+            Some(_) if state.transcribed => &[],
+            Some(earlier) => {
+                // A conversation is told whole each time: what is known of it is not news.
+                let fresh = state.conversed.saturating_sub(earlier).min(theirs.len());
+                state.conversed = state.conversed.max(earlier + theirs.len());
+                &theirs[fresh..]
+            }
+        };
+        for utterance in fresh {
+            state.hear_words(without_keypad(&utterance.text));
+        }
+    }
+
+    /// Begins to listen and to tell, as soon as it is known where.
+    fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
+        let (listen, tell) = {
+            let mut state = line.state();
+            let listen = self.config.listen && state.listen_url.is_some() && !state.listening;
+            let tell = state.control_url.is_some() && !state.telling;
+            state.listening |= listen;
+            state.telling |= tell;
+            (listen, tell)
+        };
+        if listen {
+            let tap = tap::listen(Arc::clone(self), Arc::clone(line), number.clone());
+            let line = Arc::clone(line);
+            self.tasks.spawn(async move {
+                // However it ends, whoever waits for the last word by voice waits no longer.
+                let _heard_out = line.heard_out.clone().drop_guard();
+                tap.await;
+            });
+        }
+        if tell {
+            self.tasks
+                .spawn(Arc::clone(self).tell(Arc::clone(line), Arc::clone(case)));
+        }
+    }
+
+    /// The call is over: what was heard is finished, then the case; audio is wiped.
+    async fn end(&self, line: &Line, report: Option<&Ending>) {
+        line.ended.cancel();
+        if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
+            tracing::info!(call.id = %line.id, reason, "call {} ended", line.id);
+        }
+        // With a backfill to come, the report decides when all has been heard.
+        let waits = self.config.backfill && report.is_none() && !line.state().heard_anything;
+        if waits {
+            return;
+        }
+        if let Some(report) = report {
+            self.backfill(line, report).await;
+        }
+        self.finish(line).await;
+    }
+
+    /// Finishes a call, once however often it is asked.
+    pub(super) async fn finish(&self, line: &Line) {
+        line.ended.cancel();
+        if line.state().listening && timeout(LAST_WORD, line.heard_out.cancelled()).await.is_err() {
+            tracing::warn!(call.id = %line.id, "the last word by voice on call {} is missing", line.id);
+        }
+        if let Some(case) = line.case() {
+            case.finish().await;
+        }
+        line.forget_audio();
+    }
+}
+
+fn speech(line: &Line, role: Role, started: bool) {
+    let at = line.clock();
+    let mut state = line.state();
+    match (role, started) {
+        (Role::Assistant, true) => state.assistant.started(at),
+        (Role::Assistant, false) => state.assistant.stopped(at),
+        _ => state.assistant.told(),
+    }
+}
+
+fn note_addresses(line: &Line, view: &CallView) {
+    let mut state = line.state();
+    if let Some(url) = &view.listen_url {
+        state.listen_url = Some(url.clone());
+    }
+    if let Some(url) = &view.control_url {
+        state.control_url = Some(url.clone());
+    }
+}

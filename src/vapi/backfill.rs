@@ -1,0 +1,83 @@
+//! A call that nobody could listen to, heard afterwards from its recording; off unless configured.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::time::timeout;
+
+use crate::switchboard::ClipBytes;
+
+use super::line::Line;
+use super::message::Ending;
+use super::outward::body;
+use super::service::Vapi;
+
+/// How long the recording may take to come and to be heard.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Vapi {
+    /// Hears the recording of the person on the line, where none of the call was heard live. The recording is held
+    /// in memory while it is heard, and nowhere after.
+    pub(super) async fn backfill(&self, line: &Line, report: &Ending) {
+        if !self.config.backfill || line.state().heard_anything {
+            return;
+        }
+        let Some(case) = line.case() else {
+            return;
+        };
+        let heard = timeout(PATIENCE, async {
+            let bytes = self.recording(line, report).await?;
+            let admitted = self.board.admit().map_err(|fault| fault.to_string())?;
+            let clip = ClipBytes {
+                name: "the recording".to_owned(),
+                bytes,
+            };
+            let said = self
+                .board
+                .identify(&admitted, case.number(), clip, None, false)
+                .await;
+            said.map_err(|fault| fault.to_string())
+        });
+        match heard.await {
+            Ok(Ok(said)) => {
+                for word in said {
+                    case.heard(word).await;
+                }
+            }
+            Ok(Err(why)) => {
+                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: {why}", line.id)
+            }
+            Err(_) => {
+                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: it took too long", line.id)
+            }
+        }
+    }
+
+    /// The recording's bytes: from where the report says, else from where the API sends.
+    async fn recording(&self, line: &Line, report: &Ending) -> Result<Vec<u8>, String> {
+        let named = report
+            .recordings
+            .iter()
+            .find_map(|url| self.allowed.http(url).ok());
+        let url: Url = match (named, &self.api) {
+            (Some(url), _) => url,
+            (None, Some(api)) => {
+                let path = format!("/call/{}/customer-recording", line.id);
+                let sent_to = api.redirect(&path).await.map_err(|fault| fault.to_string())?;
+                self.allowed.http(&sent_to).map_err(|fault| fault.to_string())?
+            }
+            (None, None) => {
+                return Err("no address of its recording is of a host that may be asked".to_owned());
+            }
+        };
+        let largest = usize::try_from(self.board.limits().max_bytes).unwrap_or(usize::MAX);
+        let response = self.http.get(url).timeout(PATIENCE).send().await;
+        let response = response.map_err(super::outward::causes)?;
+        if !response.status().is_success() {
+            return Err(format!("its recording was answered with {}", response.status()));
+        }
+        // The one copy that leaves the wiped buffer is decoded and dropped by the switchboard.
+        let mut bytes = body(response, largest).await.map_err(|fault| fault.to_string())?;
+        Ok(std::mem::take(&mut *bytes))
+    }
+}

@@ -1,0 +1,90 @@
+//! The control address: what the model is told while a call goes on, silently and only when it is news.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::outward::{body, causes};
+use super::service::Vapi;
+
+/// How often a message is sent when it does not arrive.
+const TRIES: u32 = 3;
+/// The pause before the second attempt; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(250);
+/// What is read of an answer, to leave the connection usable.
+const LARGEST_ANSWER: usize = 16 * 1024;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It arrived.
+    Yes,
+    /// It did not; another may.
+    No,
+    /// The call is over, or its address is not to be asked: no other will arrive.
+    Never,
+}
+
+/// A system message that does not make the model speak.
+pub(super) fn silent_message(text: &str) -> Value {
+    json!({
+        "type": "add-message",
+        "message": {"role": "system", "content": text},
+        "triggerResponseEnabled": false,
+    })
+}
+
+/// Sends a message to a call's control address.
+pub(super) async fn send(house: &Vapi, url: &str, message: &Value) -> Sent {
+    let Ok(url) = house.allowed.http(url) else {
+        tracing::warn!("a control address is not of a host that may be asked: vapi.hosts says which are");
+        return Sent::Never;
+    };
+    let mut pause = PAUSE;
+    for attempt in 1..=TRIES {
+        match once(
+            &house.http,
+            house.config.public_key.as_ref(),
+            url.clone(),
+            message,
+        )
+        .await
+        {
+            Ok(200..=299) => return Sent::Yes,
+            // The call is gone, or we are not let in: asking again changes nothing.
+            Ok(status @ 400..=499) if status != 408 && status != 429 => {
+                tracing::debug!(status, "a control message was refused with {status}");
+                return Sent::Never;
+            }
+            Ok(status) => tracing::debug!(status, attempt, "a control message was answered {status}"),
+            Err(fault) => tracing::debug!(attempt, "a control message did not arrive: {fault}"),
+        }
+        if attempt < TRIES {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+    Sent::No
+}
+
+async fn once(
+    http: &Client,
+    key: Option<&secrecy::SecretString>,
+    url: reqwest::Url,
+    message: &Value,
+) -> Result<u16, String> {
+    let mut request = http
+        .post(url)
+        .header(reqwest::header::CONTENT_TYPE, "application/json")
+        .body(message.to_string());
+    if let Some(key) = key {
+        request = request.bearer_auth(key.expose_secret());
+    }
+    let response = request.send().await.map_err(causes)?;
+    let status = response.status().as_u16();
+    // Whatever it says beyond its status is of no use.
+    let _ = body(response, LARGEST_ANSWER).await;
+    Ok(status)
+}

@@ -1,0 +1,179 @@
+//! What is done with a listen stream's frames: format, gate, and the live call that hears them.
+//!
+//! Frames come over a bounded channel with the time of their arrival, so that a busy machine hears late but never
+//! mistakes whose words it hears.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::time::interval;
+use tokio_tungstenite::tungstenite::Bytes;
+
+use crate::switchboard::{CallStart, LiveCall};
+use crate::units::DialedNumber;
+
+use super::gate::Gate;
+use super::line::Line;
+use super::listen::{Piece, Reader};
+use super::service::Vapi;
+use super::shape::Shape;
+
+/// How often audio that waited is passed on when nothing comes.
+const TICK: Duration = Duration::from_millis(100);
+/// Frames of a stream that a capture keeps the sizes of.
+const CAPTURED_FRAMES: u32 = 3;
+
+/// What a stream brings.
+pub(super) enum Event {
+    /// A text frame.
+    Text(String),
+    /// A binary frame, and when it arrived by the line's clock.
+    Audio(Bytes, Duration),
+    /// The stream was cut.
+    Gap,
+}
+
+/// One call's ears on Vapi.
+pub(super) struct Ears {
+    house: Arc<Vapi>,
+    line: Arc<Line>,
+    number: DialedNumber,
+    reader: Reader,
+    gate: Option<(Gate, Shape)>,
+    call: Option<LiveCall>,
+    frames: u32,
+}
+
+impl Ears {
+    pub(super) fn new(house: Arc<Vapi>, line: Arc<Line>, number: DialedNumber) -> Self {
+        Self {
+            reader: Reader::new(house.config.listen_defaults.into()),
+            house,
+            line,
+            number,
+            gate: None,
+            call: None,
+            frames: 0,
+        }
+    }
+
+    /// Hears all that comes. When nothing more will, the last word by voice is said, if the call is over; a call
+    /// that goes on without its stream may still be decided by other evidence.
+    pub(super) async fn follow(mut self, mut events: Receiver<Event>) {
+        let mut ticks = interval(TICK);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = ticks.tick() => {
+                    self.pass_on(false).await;
+                    continue;
+                }
+            };
+            match event {
+                Some(Event::Text(text)) => self.text(&text),
+                Some(Event::Audio(bytes, at)) => {
+                    self.capture("binary", None, bytes.len(), at);
+                    let pieces = self.reader.binary(&bytes, at);
+                    self.take(pieces).await;
+                    self.pass_on(false).await;
+                }
+                Some(Event::Gap) => self.reader.gap(),
+                None => break,
+            }
+        }
+        let rest = self.reader.end(self.line.clock());
+        self.take(rest).await;
+        self.pass_on(true).await;
+        if self.house.is_over(&self.line)
+            && let Some(call) = self.call
+        {
+            call.finish().await;
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let at = self.line.clock();
+        self.capture("text", Some(text), text.len(), at);
+        if self.reader.text(text) {
+            let shape = self.reader.shape();
+            let id = &self.line.id;
+            tracing::debug!(call.id = %id, rate = shape.rate.0, channels = shape.channels, "format of {id} announced");
+        }
+    }
+
+    async fn take(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Begin(shape) => {
+                    // What was heard in a wrong format goes with the call that heard it.
+                    self.call = None;
+                    self.gate = Some((Gate::new(shape), shape));
+                    self.line.state().held = None;
+                    self.begin(shape).await;
+                }
+                Piece::Audio { bytes, at } => {
+                    if let Some((gate, _)) = &mut self.gate {
+                        gate.push(&bytes, at);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn begin(&mut self, shape: Shape) {
+        let start = CallStart {
+            call_id: self.line.id.clone(),
+            number: self.number.clone(),
+            encoding: shape.encoding,
+            rate: shape.rate,
+            channels: 1,
+            caller_channel: None,
+        };
+        match self.house.board.open_call(start).await {
+            Ok(call) => self.call = Some(call),
+            Err(fault) => {
+                let id = &self.line.id;
+                tracing::warn!(call.id = %id, %fault, "call {id} is not listened to: {fault}");
+            }
+        }
+    }
+
+    /// Gives what has waited long enough (or all of it) to the call.
+    async fn pass_on(&mut self, all: bool) {
+        let Some((gate, shape)) = &mut self.gate else {
+            return;
+        };
+        let ready = {
+            let mut state = self.line.state();
+            let ready = if all {
+                gate.rest(&state.assistant)
+            } else {
+                gate.ready(self.line.clock(), &state.assistant)
+            };
+            state.heard_anything |= !ready.is_empty();
+            if self.house.config.enrol_by_phone {
+                state.hold(*shape, &ready);
+            }
+            ready
+        };
+        let Some(call) = &mut self.call else {
+            return;
+        };
+        if let Err(fault) = call.push(&ready).await {
+            let id = &self.line.id;
+            tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
+            self.call = None;
+        }
+    }
+
+    fn capture(&mut self, what: &str, text: Option<&str>, bytes: usize, at: Duration) {
+        let Some(capture) = &self.house.capture else {
+            return;
+        };
+        if self.frames < CAPTURED_FRAMES {
+            self.frames += 1;
+            capture.listen(what, text, bytes, at.as_millis());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Enrolment over the phone: a guided call in which the caller proves who they are, agrees, and speaks.
+//!
+//! The tool is called again and again and says each time what is to be done next. Nothing it needs comes from the
+//! model: who the caller is was established by a PIN, or by an exclusive number and the forwarding header together;
+//! the consent is what Vapi's transcript says the caller said; the voice is the audio of this call.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::switchboard::{Agreement, Case, EnrolmentReport, EnrolmentStart};
+use crate::units::UserId;
+use crate::verdict::chain::{Identity, OwnerStatus, SpeakerAgreement, Tier};
+
+use super::consent::{Consent, QUESTION, Reply, read};
+use super::line::{Held, Line};
+use super::service::Vapi;
+
+/// How long the enrolment itself may take; Vapi waits for 20 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Audio is enrolled in pieces of this size.
+const PIECE: usize = 16 * 1024;
+
+impl Vapi {
+    /// Says what is to be done next, and does what can be done.
+    pub(super) async fn enrol_voice(&self, line: &Line, case: &Case) -> String {
+        if !self.config.enrol_by_phone {
+            return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
+        }
+        let Some(user) = established(line, &case.verdict().identity) else {
+            return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
+        };
+        let consent = line.state().consent.clone();
+        match consent {
+            Consent::NotAsked => self.ask(line),
+            Consent::Asked(known) => self.take_answer(line, known, user).await,
+            Consent::Given(words) => self.enrol_from_call(line, user, &words).await,
+            Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
+        }
+    }
+
+    fn ask(&self, line: &Line) -> String {
+        let mut state = line.state();
+        state.consent = Consent::Asked(state.utterances);
+        format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
+    }
+
+    /// Reads what the caller said since the question was put.
+    async fn take_answer(&self, line: &Line, known: u64, user: UserId) -> String {
+        let answer = {
+            let state = line.state();
+            let fresh = usize::try_from(state.utterances.saturating_sub(known)).unwrap_or(usize::MAX);
+            let from = state.said.len().saturating_sub(fresh);
+            state
+                .said
+                .iter()
+                .skip(from)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        match read(&answer, &self.config.consent_words) {
+            Reply::Yes => {
+                let words = format!("Asked on the telephone: {QUESTION} Answer: {answer}");
+                line.state().consent = Consent::Given(words.clone());
+                self.enrol_from_call(line, user, &words).await
+            }
+            Reply::No => {
+                let mut state = line.state();
+                state.consent = Consent::NotAsked;
+                state.held = None;
+                "refused: the caller did not agree; nothing of their voice is kept, go on without".to_owned()
+            }
+            Reply::Unclear => {
+                format!("no answer was heard yet: ask again, word for word: \"{QUESTION}\"")
+            }
+        }
+    }
+
+    /// Enrols from the audio of this call so far, if it is enough.
+    async fn enrol_from_call(&self, line: &Line, user: UserId, words: &str) -> String {
+        let held = {
+            let state = line.state();
+            state.held.as_ref().map(|held| Held {
+                shape: held.shape,
+                bytes: held.bytes.clone(),
+            })
+        };
+        let Some(held) = held else {
+            return MORE.to_owned();
+        };
+        match timeout(PATIENCE, self.enrol_held(user, words, held)).await {
+            Ok(Ok(report)) if report.accepted => {
+                let mut state = line.state();
+                state.consent = Consent::Done;
+                state.held = None;
+                format!(
+                    "done: {:.0} seconds of speech were enrolled; the caller is known by voice from now on",
+                    report.net_speech_seconds
+                )
+            }
+            Ok(Ok(report)) => {
+                let issues: Vec<&str> = report.issues.iter().map(|issue| issue.message.as_str()).collect();
+                format!("not yet: {} {MORE}", issues.join("; "))
+            }
+            Ok(Err(why)) => {
+                tracing::warn!(call.id = %line.id, "an enrolment on call {} failed: {why}", line.id);
+                "failed: the voice cannot be enrolled at the moment; go on without".to_owned()
+            }
+            Err(_) => "failed: the enrolment takes too long at the moment; go on without".to_owned(),
+        }
+    }
+
+    async fn enrol_held(&self, user: UserId, words: &str, held: Held) -> Result<EnrolmentReport, String> {
+        let start = EnrolmentStart {
+            user,
+            agreement: Agreement::from(words),
+            encoding: held.shape.encoding,
+            rate: held.shape.rate,
+            channels: 1,
+            channel: None,
+        };
+        let mut enrolment = self
+            .board
+            .open_enrolment(start)
+            .await
+            .map_err(|fault| fault.to_string())?;
+        for piece in held.bytes.chunks(PIECE) {
+            enrolment.push(piece).await.map_err(|fault| fault.to_string())?;
+        }
+        enrolment.finish().await.map_err(|fault| fault.to_string())
+    }
+}
+
+/// What to do for more speech.
+const MORE: &str = "More speech is needed: ask the caller to talk for about ten seconds, as about their day, and call \
+                    enroll_voice again.";
+
+/// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
+/// is theirs alone and the call came through their line or from it, and no voice speaks against it.
+fn established(line: &Line, identity: &Identity) -> Option<UserId> {
+    let pins_fit = identity
+        .contradictions
+        .iter()
+        .all(|found| !found.code.contains("pin"));
+    if let Some(user) = line.state().pin_user {
+        return pins_fit.then_some(user);
+    }
+    let owner = identity
+        .line_owner
+        .user_id
+        .filter(|_| identity.line_owner.status == OwnerStatus::Identified)?;
+    let points = |tier: Tier| {
+        identity
+            .evidence
+            .iter()
+            .any(|item| item.tier == tier && item.user_id == Some(owner))
+    };
+    let another = matches!(
+        identity.agreement,
+        SpeakerAgreement::ThirdParty | SpeakerAgreement::Different
+    );
+    (points(Tier::T0) && points(Tier::T1) && !another && identity.contradictions.is_empty()).then_some(owner)
+}

@@ -1,0 +1,155 @@
+//! `X-Forwarded-From`, and whether it is believed: on an open SIP address any caller can write one.
+
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use time::OffsetDateTime;
+
+use crate::config::ForwardTrust;
+use crate::units::{DialedNumber, PhoneNumber};
+
+use super::authentic::{hex, same};
+use super::view::XForwarded;
+
+/// How old a signature may be, in seconds: a call rings at once.
+const WINDOW: i64 = 300;
+
+/// The least hexadecimal digits of a signature: half of it (RFC 2104 section 5), for carriers whose header values
+/// are short.
+const SHORTEST_SIGNATURE: usize = 32;
+
+/// The forwarding number that X- headers name, when it is to be believed.
+pub fn believed(
+    trust: &ForwardTrust,
+    found: &XForwarded,
+    dialed: &DialedNumber,
+    now: OffsetDateTime,
+) -> Option<String> {
+    match trust {
+        ForwardTrust::Never => None,
+        ForwardTrust::Always => Some(found.number.clone()),
+        ForwardTrust::Signed(secret) => {
+            // What is signed is E.164; some carriers' headers lose the plus.
+            let number: PhoneNumber = format!("+{}", found.number.trim_start_matches('+'))
+                .parse()
+                .ok()?;
+            let good = is_signed(secret.as_ref()?, found, &number, dialed, now);
+            good.then(|| number.as_e164().to_owned())
+        }
+    }
+}
+
+fn is_signed(
+    secret: &SecretString,
+    found: &XForwarded,
+    number: &PhoneNumber,
+    dialed: &DialedNumber,
+    now: OffsetDateTime,
+) -> bool {
+    let parts = (
+        found.signature.as_deref(),
+        found.call.as_deref(),
+        found.time.as_deref(),
+    );
+    let (Some(signature), Some(call), Some(time)) = parts else {
+        return false;
+    };
+    let Ok(seconds) = time.parse::<i64>() else {
+        return false;
+    };
+    let expected = signature_of(secret, number.as_e164(), dialed, call, seconds);
+    let claimed = signature.to_ascii_lowercase();
+    let long_enough = (SHORTEST_SIGNATURE..=expected.len()).contains(&claimed.len());
+    long_enough
+        && expected
+            .get(..claimed.len())
+            .is_some_and(|start| same(&claimed, start))
+        && now.unix_timestamp().saturating_sub(seconds).saturating_abs() <= WINDOW
+}
+
+/// `X-Fwd-Sig`: the hexadecimal HMAC-SHA256 of `forwarded|dialed|call|time`, where numbers are E.164, `call` is
+/// `X-Fwd-Call` and `time` is `X-Fwd-Time`.
+pub fn signature_of(
+    secret: &SecretString,
+    forwarded: &str,
+    dialed: &DialedNumber,
+    call: &str,
+    time: i64,
+) -> String {
+    let text = format!("{forwarded}|{}|{call}|{time}", dialed.as_e164());
+    // HMAC takes a key of any length (RFC 2104 section 2).
+    let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes());
+    mac.map(|mac| hex(&mac.chain_update(text).finalize().into_bytes()))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: i64 = 1_760_000_000;
+
+    fn secret() -> SecretString {
+        SecretString::from("fwd-test")
+    }
+
+    fn dialed() -> DialedNumber {
+        "+12025550102".parse().unwrap()
+    }
+
+    fn found(signature: &str) -> XForwarded {
+        XForwarded {
+            number: "+12025550103".to_owned(),
+            signature: Some(signature.to_owned()),
+            call: Some("CA1".to_owned()),
+            time: Some(TIME.to_string()),
+        }
+    }
+
+    fn at(found: &XForwarded, late: i64) -> Option<String> {
+        let now = OffsetDateTime::from_unix_timestamp(TIME + late).unwrap();
+        believed(&ForwardTrust::Signed(Some(secret())), found, &dialed(), now)
+    }
+
+    #[test]
+    fn a_signed_number_is_believed_while_its_signature_is_fresh_and_any_other_is_not() {
+        let signature = signature_of(&secret(), "+12025550103", &dialed(), "CA1", TIME);
+        // By Python: hmac.new(b"fwd-test", b"+12025550103|+12025550102|CA1|1760000000", "sha256").hexdigest()
+        assert_eq!(
+            signature,
+            "8aaccbfd867dc649c40ba64b7d996eedcbfa85a67961677bd7666a6d20faeb04"
+        );
+        let good = found(&signature);
+        assert_eq!(at(&good, 0).as_deref(), Some("+12025550103"));
+        assert_eq!(at(&good, WINDOW + 1), None);
+        let mut other = good.clone();
+        other.number = "+12025550104".to_owned();
+        assert_eq!(at(&other, 0), None, "another number");
+        let mut bare = good.clone();
+        bare.number = "12025550103".to_owned();
+        assert_eq!(
+            at(&bare, 0).as_deref(),
+            Some("+12025550103"),
+            "a carrier that takes no plus"
+        );
+        assert!(
+            at(&found(&signature[..32]), 0).is_some(),
+            "a carrier with short headers"
+        );
+        for bad in [&signature[..31], "", &"0".repeat(64)] {
+            assert_eq!(at(&found(bad), 0), None);
+        }
+        let mut undated = good;
+        undated.time = None;
+        assert_eq!(at(&undated, 0), None);
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_believed_unless_the_peer_always_is() {
+        let now = OffsetDateTime::from_unix_timestamp(TIME).unwrap();
+        let hint = found("");
+        assert_eq!(believed(&ForwardTrust::Signed(None), &hint, &dialed(), now), None);
+        assert_eq!(believed(&ForwardTrust::Never, &hint, &dialed(), now), None);
+        assert!(believed(&ForwardTrust::Always, &hint, &dialed(), now).is_some());
+    }
+}

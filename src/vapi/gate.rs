@@ -1,0 +1,220 @@
+//! The assistant's voice kept out of the caller's: what arrives while the assistant speaks is silenced.
+//!
+//! Vapi tells by `speech-update` when the assistant begins and stops. In a mono stream both sides are mixed; in
+//! stereo the assistant may still come back as an echo. That message arrives after the sound it tells of, so
+//! audio waits here for a moment before it goes on. Time is kept by arrival on one clock; nothing is dropped,
+//! only silenced, so that the stream's own time stays whole.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::shape::Shape;
+
+/// How long audio waits for word of who was speaking.
+const WAIT: Duration = Duration::from_millis(600);
+/// How far before the message the assistant may have begun.
+const LEAD: Duration = Duration::from_millis(400);
+/// How long the assistant's last word echoes on.
+const TAIL: Duration = Duration::from_millis(300);
+/// The longest the assistant is taken to speak without a word of its end, which may have been lost.
+const LONGEST: Duration = Duration::from_secs(90);
+/// Spans of the assistant's speech that are remembered.
+const MOST_SPANS: usize = 64;
+/// Audio is judged in pieces of this length.
+const STEP: Duration = Duration::from_millis(20);
+
+/// When the assistant spoke, by arrival.
+#[derive(Debug, Default)]
+pub struct AssistantSpeech {
+    spans: VecDeque<(Duration, Option<Duration>)>,
+    told: bool,
+}
+
+impl AssistantSpeech {
+    /// The assistant began to speak.
+    pub fn started(&mut self, at: Duration) {
+        self.told = true;
+        // A second beginning without an end in between is the same speech, told twice.
+        if self.spans.back().is_some_and(|(_, end)| end.is_none()) {
+            return;
+        }
+        if self.spans.len() == MOST_SPANS {
+            self.spans.pop_front();
+        }
+        self.spans.push_back((at, None));
+    }
+
+    /// The assistant stopped.
+    pub fn stopped(&mut self, at: Duration) {
+        self.told = true;
+        match self.spans.back_mut() {
+            Some((_, end @ None)) => *end = Some(at),
+            // Its beginning was lost, or comes later: all before this moment is the assistant's.
+            _ => self.spans.push_back((at.saturating_sub(LONGEST), Some(at))),
+        }
+    }
+
+    /// Somebody else spoke: from now on it is known that messages come.
+    pub fn told(&mut self) {
+        self.told = true;
+    }
+
+    /// Whether sound that arrived `at` may be the assistant's. In a mix that is so until anything was told.
+    fn covers(&self, at: Duration, mixed: bool) -> bool {
+        if mixed && !self.told {
+            return true;
+        }
+        self.spans.iter().any(|(start, end)| {
+            let until = end.map_or(*start + LONGEST, |end| end + TAIL);
+            at >= start.saturating_sub(LEAD) && at <= until
+        })
+    }
+}
+
+/// Audio of one stream that waits to be judged.
+pub struct Gate {
+    shape: Shape,
+    waiting: VecDeque<(Duration, Zeroizing<Vec<u8>>)>,
+}
+
+impl Gate {
+    /// A gate for a stream of this shape.
+    pub fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Takes whole samples of one channel, the last of which arrived `at`.
+    pub fn push(&mut self, bytes: &[u8], at: Duration) {
+        let sample = self.shape.encoding.bytes_per_sample();
+        let rate = f64::from(self.shape.rate.0.max(1));
+        let step = (rate * STEP.as_secs_f64()) as usize * sample;
+        let lasts = |bytes: usize| Duration::from_secs_f64((bytes / sample) as f64 / rate);
+        let mut behind = bytes.len();
+        for piece in bytes.chunks(step.max(sample)) {
+            // The middle of the piece, counted back from the end of the frame.
+            behind -= piece.len();
+            let middle = lasts(behind) + lasts(piece.len() / 2);
+            self.waiting
+                .push_back((at.saturating_sub(middle), Zeroizing::new(piece.to_vec())));
+        }
+    }
+
+    /// What has waited long enough at `now`, with the assistant's share silenced.
+    pub fn ready(&mut self, now: Duration, assistant: &AssistantSpeech) -> Zeroizing<Vec<u8>> {
+        self.take_until(now.saturating_sub(WAIT), assistant)
+    }
+
+    /// All that waits: the stream has ended.
+    pub fn rest(&mut self, assistant: &AssistantSpeech) -> Zeroizing<Vec<u8>> {
+        self.take_until(Duration::MAX, assistant)
+    }
+
+    fn take_until(&mut self, until: Duration, assistant: &AssistantSpeech) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::new());
+        while let Some((at, bytes)) = self.waiting.pop_front_if(|(at, _)| *at <= until) {
+            if assistant.covers(at, self.shape.channels == 1) {
+                let silence = self.shape.silence();
+                out.extend(silence.iter().cycle().take(bytes.len()));
+            } else {
+                out.extend_from_slice(&bytes);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Encoding;
+    use crate::units::Hertz;
+
+    fn shape(channels: u16) -> Shape {
+        Shape {
+            encoding: Encoding::PcmS16le,
+            rate: Hertz(8_000),
+            channels,
+            caller_channel: 0,
+        }
+    }
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// Which 20 ms of a stream (full scale throughout, in frames of 100 ms) are heard.
+    fn heard(channels: u16, milliseconds: u64, assistant: &AssistantSpeech) -> Vec<bool> {
+        let mut gate = Gate::new(shape(channels));
+        let mut out = Vec::new();
+        for frame in 0..milliseconds / 100 {
+            let arrived = at(10_000 + (frame + 1) * 100);
+            gate.push(&[0x55; 1_600], arrived);
+            out.extend_from_slice(&gate.ready(arrived, assistant));
+        }
+        out.extend_from_slice(&gate.rest(assistant));
+        assert_eq!(out.len() as u64, milliseconds * 16, "nothing is dropped");
+        out.chunks(320)
+            .map(|piece| piece.iter().all(|byte| *byte == 0x55))
+            .collect()
+    }
+
+    #[test]
+    fn a_mix_is_heard_only_once_something_was_told_and_not_while_the_assistant_speaks() {
+        assert!(
+            heard(1, 2_000, &AssistantSpeech::default())
+                .iter()
+                .all(|heard| !heard)
+        );
+        let mut assistant = AssistantSpeech::default();
+        assistant.started(at(11_000));
+        assistant.stopped(at(12_000));
+        let pieces = heard(1, 4_000, &assistant);
+        let part = |from: usize, until: usize| &pieces[from / 20..until / 20];
+        assert!(part(0, 600).iter().all(|heard| *heard), "before it began");
+        assert!(
+            part(600, 2_300).iter().all(|heard| !heard),
+            "with its lead and its tail"
+        );
+        assert!(part(2_320, 4_000).iter().all(|heard| *heard), "after it");
+    }
+
+    #[test]
+    fn in_stereo_the_caller_is_heard_from_the_first_sample_on() {
+        assert!(
+            heard(2, 1_000, &AssistantSpeech::default())
+                .iter()
+                .all(|heard| *heard)
+        );
+    }
+
+    #[test]
+    fn an_end_that_was_lost_does_not_silence_the_caller_for_ever() {
+        let mut assistant = AssistantSpeech::default();
+        assistant.started(at(0));
+        assert!(assistant.covers(at(5_000), false));
+        assert!(!assistant.covers(LONGEST + at(1), false));
+    }
+
+    #[test]
+    fn an_end_whose_beginning_comes_late_or_never_covers_what_was_before() {
+        let mut assistant = AssistantSpeech::default();
+        assistant.stopped(at(5_000));
+        assert!(assistant.covers(at(4_000), false) && !assistant.covers(at(5_400), false));
+    }
+
+    #[test]
+    fn audio_waits_until_word_of_the_assistant_can_have_come() {
+        let mut gate = Gate::new(shape(1));
+        let mut assistant = AssistantSpeech::default();
+        assistant.told();
+        gate.push(&[0x55; 320], at(1_000));
+        assert!(gate.ready(at(1_500), &assistant).is_empty());
+        assistant.started(at(1_300));
+        assert!(gate.ready(at(1_700), &assistant).iter().all(|byte| *byte == 0));
+    }
+}

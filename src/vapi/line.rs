@@ -1,0 +1,212 @@
+//! One call on Vapi: what its messages have said so far, and the case they are about.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::switchboard::Case;
+use crate::units::{CallId, UserId};
+
+use super::consent::Consent;
+use super::gate::AssistantSpeech;
+use super::shape::Shape;
+
+/// Tool calls of one call whose answers are remembered.
+const MOST_ANSWERS: usize = 256;
+/// PINs of one call whose answers are remembered.
+const MOST_PINS: usize = 64;
+/// What the caller said last, for consent.
+const MOST_SAID: usize = 16;
+/// The most of a caller's audio that is held for an enrolment on the call: two minutes of it, in this encoding.
+const HELD: Duration = Duration::from_secs(120);
+
+/// A call.
+pub(super) struct Line {
+    /// Vapi's id of it.
+    pub id: CallId,
+    /// By which the model knows our words.
+    pub marker: String,
+    /// Cancelled when the call has ended.
+    pub ended: CancellationToken,
+    /// Cancelled when nobody listens any more.
+    pub heard_out: CancellationToken,
+    /// Held while a PIN is tried.
+    pub pin_turn: tokio::sync::Mutex<()>,
+    began: Instant,
+    case: OnceLock<Arc<Case>>,
+    state: Mutex<State>,
+    answers: Mutex<HashMap<String, Arc<OnceCell<String>>>>,
+}
+
+/// What changes while a call goes on.
+#[derive(Default)]
+pub(super) struct State {
+    /// Where its audio can be listened to.
+    pub listen_url: Option<String>,
+    /// Where it can be spoken to.
+    pub control_url: Option<String>,
+    /// Whether its audio is being listened to, or was.
+    pub listening: bool,
+    /// Whether verdicts are being told, or were.
+    pub telling: bool,
+    /// What the model was told last.
+    pub told: Option<String>,
+    /// When the assistant spoke.
+    pub assistant: AssistantSpeech,
+    /// What the caller said last, oldest first, without digits of a keypad.
+    pub said: VecDeque<String>,
+    /// Utterances of the caller there were in all.
+    pub utterances: u64,
+    /// Whether transcripts come, one by one.
+    pub transcribed: bool,
+    /// Utterances of the caller that conversations have told of.
+    pub conversed: usize,
+    /// How far an enrolment on this call has come.
+    pub consent: Consent,
+    /// Whose PIN was given on this call.
+    pub pin_user: Option<UserId>,
+    /// What became of the PINs that were tried, by what stands for them.
+    pub pins: HashMap<[u8; 32], String>,
+    /// The header facts that were learnt, by their hash.
+    pub learnt: Option<u64>,
+    /// Whether audio came at all.
+    pub heard_anything: bool,
+    /// The caller's audio, where it may yet be enrolled.
+    pub held: Option<Held>,
+}
+
+/// A caller's audio in its own encoding, one channel; wiped when it goes.
+pub(super) struct Held {
+    /// How it is to be read.
+    pub shape: Shape,
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Line {
+    pub(super) fn new(id: CallId, marker: String) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            marker,
+            ended: CancellationToken::new(),
+            heard_out: CancellationToken::new(),
+            pin_turn: tokio::sync::Mutex::default(),
+            began: Instant::now(),
+            case: OnceLock::new(),
+            state: Mutex::default(),
+            answers: Mutex::default(),
+        })
+    }
+
+    /// The time since this line was first heard of: the clock of its audio and its messages.
+    pub(super) fn clock(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Its case, once the dialed number is known.
+    pub(super) fn case(&self) -> Option<&Arc<Case>> {
+        self.case.get()
+    }
+
+    /// Sets the case, which stays what it was first.
+    pub(super) fn set_case(&self, case: Arc<Case>) -> &Arc<Case> {
+        self.case.get_or_init(|| case)
+    }
+
+    /// What is known, for a moment.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer of a tool call, made once however often it is asked for. `None` when too many were made.
+    pub(super) fn answer_slot(&self, tool_call: &str) -> Option<Arc<OnceCell<String>>> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !answers.contains_key(tool_call) && answers.len() >= MOST_ANSWERS {
+            return None;
+        }
+        Some(Arc::clone(answers.entry(tool_call.to_owned()).or_default()))
+    }
+
+    /// Whether the call has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Forgets what was kept of the caller's voice and words.
+    pub(super) fn forget_audio(&self) {
+        let mut state = self.state();
+        state.held = None;
+        state.said.clear();
+    }
+}
+
+impl State {
+    /// Takes something the caller said.
+    pub(super) fn hear_words(&mut self, words: String) {
+        if self.said.len() == MOST_SAID {
+            self.said.pop_front();
+        }
+        self.said.push_back(words);
+        self.utterances += 1;
+    }
+
+    /// Remembers what became of a PIN.
+    pub(super) fn remember_pin(&mut self, stands_for: [u8; 32], answer: String) {
+        if self.pins.len() < MOST_PINS {
+            self.pins.insert(stands_for, answer);
+        }
+    }
+
+    /// Holds the caller's audio for an enrolment on the call; what is silent, as all that is not theirs is, need
+    /// not be held.
+    pub(super) fn hold(&mut self, shape: Shape, bytes: &[u8]) {
+        let silence = shape.silence();
+        let silent = bytes.chunks(silence.len()).all(|sample| sample == silence);
+        if silent {
+            return;
+        }
+        if self.held.as_ref().is_none_or(|held| held.shape != shape) {
+            self.held = Some(Held {
+                shape,
+                bytes: Zeroizing::default(),
+            });
+        }
+        let per_second = shape.rate.0 as usize * silence.len();
+        let most = per_second * HELD.as_secs() as usize;
+        if let Some(held) = &mut self.held {
+            let room = most.saturating_sub(held.bytes.len());
+            // Whole samples only, or all that follows would be read askew.
+            let taken = bytes.len().min(room) / silence.len() * silence.len();
+            held.bytes.extend_from_slice(&bytes[..taken]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Encoding;
+    use crate::units::Hertz;
+
+    #[test]
+    fn what_is_held_of_a_voice_is_bounded_and_without_silence() {
+        let shape = Shape {
+            encoding: Encoding::PcmS16le,
+            rate: Hertz(8_000),
+            channels: 1,
+            caller_channel: 0,
+        };
+        let mut state = State::default();
+        state.hold(shape, &[0; 16_000]);
+        assert!(state.held.is_none());
+        for _ in 0..200 {
+            state.hold(shape, &[1; 16_000]);
+        }
+        let held = state.held.as_ref().map(|held| held.bytes.len());
+        assert_eq!(held, Some(120 * 16_000));
+    }
+}

@@ -1,0 +1,65 @@
+//! Vapi: its webhooks read, its calls listened to, and what is known of a call told to its model.
+//!
+//! [`Vapi::authenticate`] says whether a request is Vapi's, [`Message::read`] reads it, [`Vapi::receive`] does what it
+//! asks and gives the answer. A call's way through this room:
+//!
+//! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
+//! - it is answered (`attend`): the INVITE's headers go into its case, its audio is listened to (`tap`, `ears`,
+//!   [`Reader`] for the format and [`Gate`] against the assistant's own voice), and each verdict that is news is told
+//!   to the model (`tell`, `control`);
+//! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
+//! - it ends: the last word is recorded, and the audio is gone.
+//!
+//! [`plan()`] says what Vapi's side must look like, [`walk`] brings it there.
+//!
+//! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
+//! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
+
+mod api;
+mod apply;
+mod attend;
+mod authentic;
+mod backfill;
+mod capture;
+mod consent;
+mod control;
+mod ears;
+mod enrol;
+mod forwarded;
+mod gate;
+mod inventory;
+mod line;
+mod lines;
+mod listen;
+mod marker;
+mod message;
+mod once;
+mod outward;
+mod redaction;
+mod ring;
+mod service;
+mod shape;
+mod tap;
+mod tell;
+mod telling;
+mod tokens;
+mod tool_call;
+mod tools;
+mod view;
+mod wanted;
+
+pub use api::{Api, ApiFault};
+pub use apply::{State, Step, walk};
+pub use authentic::{Arrived, NotVapi};
+pub use forwarded::signature_of;
+pub use gate::{AssistantSpeech, Gate};
+pub use listen::{Piece, Reader};
+pub use marker::GUIDANCE;
+pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
+pub use redaction::redacted;
+pub use service::{Overloaded, Vapi, VapiError};
+pub use shape::Shape;
+pub use tokens::Issued;
+pub use tool_call::ToolCall;
+pub use view::{CallView, XForwarded};
+pub use wanted::{EVENTS_PATH, NotReady, Plan, TOKEN_PATH, WantedAssistant, WantedNumber, plan};

@@ -1,0 +1,216 @@
+//! Payloads without what is secret or somebody's: for captures, and nowhere else are payloads kept at all.
+
+use serde_json::Value;
+
+/// Parts of field names whose values are secret, in lower case (Vapi's payloads carry the tenant's own
+/// credentials, signed caller tokens and addresses whose knowledge is enough).
+const SECRET: &[&str] = &[
+    "token",
+    "secret",
+    "authorization",
+    "password",
+    "apikey",
+    "api_key",
+    "privatekey",
+    "listenurl",
+    "controlurl",
+    "presigned",
+    "recording",
+    "recordingurl",
+    "credential",
+    "identity",
+    "pcapurl",
+    "logurl",
+    "websocketcallurl",
+];
+
+/// Fields of people and prompts, whose values are long and theirs.
+const PRIVATE: &[&str] = &[
+    "transcript",
+    "summary",
+    "content",
+    "message",
+    "messages",
+    "messagesopenaiformatted",
+    "firstmessage",
+    "prompt",
+    "name",
+    "email",
+    "text",
+    "pin",
+    "arguments",
+    "parameters",
+    "raw",
+    "body",
+    "payload",
+];
+
+/// How deep a payload is kept.
+const DEEPEST: usize = 16;
+/// How many entries of a list are kept.
+const MOST_ENTRIES: usize = 8;
+/// How many characters of a text are kept.
+const LONGEST: usize = 200;
+
+/// The same payload, with secrets, people's words and all but the ends of numbers replaced. Its shape stays: which
+/// fields there were, and of what kind, is what a capture is for.
+pub fn redacted(payload: &Value) -> Value {
+    // The envelope's own `message` is the payload itself.
+    match payload.get("message") {
+        Some(message) if message.is_object() => serde_json::json!({ "message": within(message, 0) }),
+        _ => within(payload, 0),
+    }
+}
+
+fn within(value: &Value, depth: usize) -> Value {
+    if depth > DEEPEST {
+        return Value::String("…".to_owned());
+    }
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.iter().map(|(name, value)| {
+                let shown = match hidden(name) {
+                    Some(why) => Value::String(format!("<{why}: {}>", kind(value))),
+                    None => within(value, depth + 1),
+                };
+                (masked(name), shown)
+            });
+            Value::Object(kept.collect())
+        }
+        Value::Array(entries) => {
+            let mut kept: Vec<Value> = entries
+                .iter()
+                .take(MOST_ENTRIES)
+                .map(|entry| within(entry, depth + 1))
+                .collect();
+            if entries.len() > MOST_ENTRIES {
+                kept.push(Value::String(format!("… {} more", entries.len() - MOST_ENTRIES)));
+            }
+            Value::Array(kept)
+        }
+        Value::String(text) => Value::String(masked(text)),
+        other => other.clone(),
+    }
+}
+
+fn hidden(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    if SECRET.iter().any(|part| name.contains(part)) {
+        Some("secret")
+    } else if PRIVATE.contains(&name.as_str()) {
+        Some("private")
+    } else {
+        None
+    }
+}
+
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "boolean".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(text) => format!("string of {}", text.chars().count()),
+        Value::Array(entries) => format!("array of {}", entries.len()),
+        Value::Object(fields) => format!("object of {}", fields.len()),
+    }
+}
+
+/// A text with every run of seven digits or more cut to its last two: enough to see that two numbers differ, not to
+/// call anybody; separators inside a run do not save it. Keypad entries go whole.
+pub fn masked(text: &str) -> String {
+    let text: String = without_keypad(text).chars().take(LONGEST).collect();
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    for sign in text.chars().chain(std::iter::once('\0')) {
+        let goes_on = sign.is_ascii_digit() || (!run.is_empty() && " -.()".contains(sign));
+        if goes_on {
+            run.push(sign);
+            continue;
+        }
+        let digits: String = run.chars().filter(char::is_ascii_digit).collect();
+        if digits.len() >= 7 {
+            out.push_str("***");
+            out.push_str(&digits[digits.len() - 2..]);
+        } else {
+            out.push_str(&run);
+        }
+        run.clear();
+        if sign != '\0' {
+            out.push(sign);
+        }
+    }
+    out
+}
+
+/// A text in which digits that were typed on a keypad are hidden: `User's Keypad Entry: ***`.
+pub fn without_keypad(text: &str) -> String {
+    const ENTRY: &str = "keypad entry";
+    let lower = text.to_ascii_lowercase();
+    let Some(at) = lower.find(ENTRY) else {
+        return text.to_owned();
+    };
+    let (head, tail) = text.split_at(at + ENTRY.len());
+    let hidden: String = tail
+        .chars()
+        .map(|sign| if sign.is_ascii_digit() { '*' } else { sign })
+        .collect();
+    format!("{head}{hidden}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_secret_number_or_word_of_a_person_is_left_and_the_shape_is() {
+        let payload = json!({"message": {
+            "type": "status-update", "status": "in-progress",
+            "phoneNumber": {"number": "+12025550102", "twilioAuthToken": "hush"},
+            "customer": {"number": "+1 (202) 555-0101", "name": "Alice"},
+            "call": {
+                "monitor": {"listenUrl": "wss://hush", "controlUrl": "https://hush"},
+                "phoneCallProviderDetails": {"sip": {"headers": {
+                    "Diversion": "<sip:+12025550103@h>;reason=unconditional", "identity": "hush.hush"
+                }}}
+            },
+            "artifact": {"messages": [{"role": "user", "message": "My PIN is 4821"}], "presignedMonoUrl": "https://hush"}
+        }});
+        let shown = redacted(&payload).to_string();
+        for part in ["hush", "2025550", "Alice", "4821", "555-01"] {
+            assert!(!shown.contains(part), "{part} in {shown}");
+        }
+        for part in [
+            "status-update",
+            "in-progress",
+            "listenUrl",
+            "***03",
+            "reason=unconditional",
+            "string of",
+        ] {
+            assert!(shown.contains(part), "{part} not in {shown}");
+        }
+    }
+
+    #[test]
+    fn digits_of_a_keypad_are_hidden_however_few_they_are() {
+        assert_eq!(
+            without_keypad("User's Keypad Entry: 4821#"),
+            "User's Keypad Entry: ****#"
+        );
+        assert_eq!(without_keypad("it costs 4821"), "it costs 4821");
+        assert_eq!(masked("in 2026, room 12"), "in 2026, room 12");
+    }
+
+    #[test]
+    fn a_payload_as_deep_or_long_as_may_be_is_cut() {
+        let mut deep = json!(1);
+        for _ in 0..100 {
+            deep = json!({ "a": deep });
+        }
+        assert!(redacted(&deep).to_string().len() < 400);
+        let long = json!({"a": vec![0; 10_000], "b": "x".repeat(10_000)});
+        assert!(redacted(&long).to_string().len() < 400);
+    }
+}

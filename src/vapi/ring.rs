@@ -1,0 +1,147 @@
+//! The answer to a ringing call: which assistant takes it, and what it is told, in time whatever happens.
+//!
+//! Vapi waits 7.5 s end to end and drops the call after that, so a budget of our own stands around everything.
+//! What is found out within it is told; if nothing is, the fallback assistant takes the call and knows nothing.
+//! The work goes on in a task of its own: a store that hangs holds that task, not the answer.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use crate::units::{CallId, DialedNumber};
+
+use super::attend::NoCase;
+use super::line::Line;
+use super::message::Message;
+use super::service::Vapi;
+use super::telling::{sentence, unknown, variables};
+use super::wanted::{call_plans, server};
+
+/// Why nothing is known of a call while the store cannot be read.
+const UNAVAILABLE: &str = "unavailable";
+
+/// What was found out about a ringing call.
+struct Known {
+    number: Option<DialedNumber>,
+    variables: Map<String, Value>,
+    /// What need not be told again, because the variables say it.
+    told: Option<(Arc<Line>, String)>,
+}
+
+impl Vapi {
+    /// Answers `assistant-request`.
+    pub(super) async fn ring(self: &Arc<Self>, message: Message) -> Value {
+        let id = message.call.id.clone();
+        let marker = self.marker_of(id.as_ref());
+        // What needs no store is known in any case.
+        let said = message
+            .call
+            .dialed
+            .iter()
+            .find_map(|text| text.parse::<DialedNumber>().ok());
+        let house = Arc::clone(self);
+        let work = self.tasks.spawn(async move { house.find_out(&message).await });
+        let found = match timeout(self.config.answer_budget, work).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(fault)) => {
+                tracing::error!(%fault, "a ringing call was not looked into, which is a bug: {fault}");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("a ringing call could not be looked into in time: the fallback takes it");
+                metrics::counter!("voxline_vapi_late_answers_total").increment(1);
+                None
+            }
+        };
+        let (assistant, variables) = match &found {
+            Some(known) => {
+                if let Some((line, sentence)) = &known.told {
+                    line.state().told = Some(sentence.clone());
+                }
+                (
+                    self.config.assistant_for(known.number.as_ref()),
+                    known.variables.clone(),
+                )
+            }
+            None => {
+                let own = said
+                    .as_ref()
+                    .and_then(|number| self.config.assistants.get(number));
+                let fallback = self.config.fallback.as_ref().or(own);
+                (fallback.map(String::as_str), unknown(&marker))
+            }
+        };
+        match assistant.or(self.config.fallback.as_deref()) {
+            Some(assistant) => self.answer(assistant, &variables, id.as_ref()),
+            None => {
+                tracing::error!(
+                    "a call was refused: set vapi.assistant_id to the assistant that takes calls"
+                );
+                json!({ "error": self.config.refusal })
+            }
+        }
+    }
+
+    /// Everything that can be known before the answer. `None` when the call's roster could not be asked.
+    async fn find_out(self: &Arc<Self>, message: &Message) -> Option<Known> {
+        let id = message.call.id.clone()?;
+        let line = self.line(&id);
+        let number = self.dialed(&message.call).await;
+        let Some(number) = number else {
+            // A web call, or a number that is nobody's: there is no roster, and nothing is searched.
+            return Some(Known {
+                number: None,
+                variables: unknown(&line.marker),
+                told: None,
+            });
+        };
+        let case = match self.case(&line, &number).await {
+            Ok(case) => case,
+            Err(NoCase::NotOurs) => {
+                return Some(Known {
+                    number: Some(number),
+                    variables: unknown(&line.marker),
+                    told: None,
+                });
+            }
+            Err(NoCase::Failed) => return None,
+        };
+        self.learn(&line, &case, &message.call, &number).await;
+        let identity = &case.verdict().identity;
+        if identity.speaker.reason == Some(UNAVAILABLE) {
+            return None;
+        }
+        let told = sentence(identity, &line.marker);
+        Some(Known {
+            number: Some(number),
+            variables: variables(identity, &line.marker),
+            told: Some((line, told)),
+        })
+    }
+
+    /// The answer itself: an assistant that exists, and what is different about it on this call.
+    fn answer(&self, assistant: &str, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
+        let mut overrides = json!({ "variableValues": variables });
+        for (name, plan) in call_plans() {
+            overrides[name] = plan;
+        }
+        if let Some(url) = &self.events_url {
+            overrides["server"] = server(&self.config, url, self.config.credential.as_deref(), true);
+        }
+        if let Some(call) = call {
+            overrides["metadata"] = json!({ "voxline_call": call.as_str() });
+        }
+        json!({ "assistantId": assistant, "assistantOverrides": overrides })
+    }
+
+    /// The line of a call.
+    pub(super) fn line(&self, id: &CallId) -> Arc<Line> {
+        self.lines.line(id, || Line::new(id.clone(), self.markers.of(id)))
+    }
+
+    /// The marker of a call; one that nobody will use again where the message names no call.
+    fn marker_of(&self, id: Option<&CallId>) -> String {
+        id.map_or_else(|| self.markers.of(&CallId::fresh()), |id| self.markers.of(id))
+    }
+}

@@ -1,0 +1,256 @@
+//! Vapi's side of the service: one object that takes its messages and answers them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use thiserror::Error;
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, VapiAuth, VapiConfig};
+use crate::store::StoreError;
+use crate::switchboard::Switchboard;
+
+use super::api::{Api, ApiFault};
+use super::authentic::{Arrived, NotVapi, authenticate, same};
+use super::capture::Capture;
+use super::inventory::Inventory;
+use super::line::Line;
+use super::lines::Lines;
+use super::marker::Markers;
+use super::message::{Message, News};
+use super::once::Once;
+use super::outward::{Allowed, Unfetched, client};
+use super::tokens::{Issued, Tokens};
+use super::wanted::EVENTS_PATH;
+
+/// Messages that are worked on at a time, answered or not.
+const MOST_AT_WORK: usize = 512;
+/// How long a request to Vapi may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often calls without an end are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How long the store may take to keep a token.
+const KEEPING: Duration = Duration::from_secs(2);
+
+/// Why Vapi cannot be dealt with.
+#[derive(Debug, Error)]
+pub enum VapiError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no HTTP client.
+    #[error(transparent)]
+    Client(#[from] Unfetched),
+    /// The API's address cannot be asked.
+    #[error(transparent)]
+    Api(#[from] ApiFault),
+    /// The folder of captures cannot be made.
+    #[error("vapi.capture_dir cannot be used: {0}")]
+    Capture(std::io::Error),
+}
+
+/// As many messages are being worked on as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("as many messages of Vapi's are being worked on as may be; send this one again in a moment")]
+pub struct Overloaded;
+
+/// Vapi's side of the service.
+pub struct Vapi {
+    pub(super) board: Arc<Switchboard>,
+    pub(super) config: VapiConfig,
+    pub(super) events_url: Option<String>,
+    pub(super) allowed: Allowed,
+    pub(super) http: Client,
+    pub(super) api: Option<Api>,
+    pub(super) markers: Markers,
+    pub(super) once: Once,
+    pub(super) lines: Lines,
+    pub(super) inventory: Inventory,
+    pub(super) capture: Option<Capture>,
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when the service begins to shut down.
+    pub(super) leaving: CancellationToken,
+    tokens: Tokens,
+    work: Arc<Semaphore>,
+}
+
+impl Vapi {
+    /// Makes ready to take messages.
+    ///
+    /// # Errors
+    /// [`VapiError`] when the store, the API's address or the folder of captures cannot be used.
+    pub async fn open(board: Arc<Switchboard>, config: &Config) -> Result<Arc<Self>, VapiError> {
+        let vapi = config.vapi.clone();
+        let markers = Markers::new(&board.store().marker_key().await?);
+        let tokens = Tokens::default();
+        let now = OffsetDateTime::now_utc();
+        for (sha256, expires_at) in board.store().good_tokens().await? {
+            tokens.remember(sha256, expires_at, now);
+        }
+        let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
+        let house = Arc::new(Self {
+            api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
+            capture: capture.map_err(VapiError::Capture)?,
+            events_url: config
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}{EVENTS_PATH}")),
+            allowed: Allowed::new(&vapi.hosts, &vapi.plain_hosts),
+            http: client(PATIENCE)?,
+            board,
+            config: vapi,
+            markers,
+            once: Once::default(),
+            lines: Lines::default(),
+            inventory: Inventory::default(),
+            tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            tokens,
+            work: Arc::new(Semaphore::new(MOST_AT_WORK)),
+        });
+        tokio::spawn(Arc::clone(&house).sweep());
+        Ok(house)
+    }
+
+    /// The most bytes of a message.
+    pub fn largest_event(&self) -> usize {
+        self.config.largest_event
+    }
+
+    /// The address Vapi calls, where it is known.
+    pub fn events_url(&self) -> Option<&str> {
+        self.events_url.as_deref()
+    }
+
+    /// Checks that a request is Vapi's.
+    ///
+    /// # Errors
+    /// [`NotVapi`].
+    pub fn authenticate(&self, arrived: &Arrived<'_>) -> Result<(), NotVapi> {
+        authenticate(&self.config.auth, &self.tokens, arrived)
+    }
+
+    /// Keeps a redacted copy of a message, where captures are asked for.
+    pub fn captured(&self, body: &[u8], headers: impl FnOnce() -> Vec<(String, usize)>) {
+        if let Some(capture) = &self.capture {
+            capture.webhook(body, &headers(), OffsetDateTime::now_utc());
+        }
+    }
+
+    /// Takes a message and gives what it is answered. A ringing call is answered within the configured budget,
+    /// whatever the rest of the service does; what needs no answer is worked on afterwards.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when too much is going on; a ringing call never is too much.
+    pub async fn receive(self: &Arc<Self>, message: Message) -> Result<Value, Overloaded> {
+        metrics::counter!("voxline_vapi_messages_total", "type" => known_kind(&message.kind)).increment(1);
+        if matches!(message.news, News::AssistantRequest) {
+            return Ok(self.ring(message).await);
+        }
+        let permit = Arc::clone(&self.work)
+            .try_acquire_owned()
+            .map_err(|_| Overloaded)?;
+        match &message.news {
+            News::ToolCalls { .. } => {
+                let answer = self.tools(message).await;
+                drop(permit);
+                Ok(answer)
+            }
+            News::DestinationRequest => Ok(json!({"error": "This line does not transfer calls."})),
+            _ => {
+                let house = Arc::clone(self);
+                self.tasks.spawn(async move {
+                    house.attend(message).await;
+                    drop(permit);
+                });
+                Ok(json!({}))
+            }
+        }
+    }
+
+    /// Gives a token to who knows the client's secret (RFC 6749 section 4.4), where that is how webhooks are known.
+    pub async fn issue_token(&self, client_id: &str, client_secret: &str) -> Option<Issued> {
+        use secrecy::ExposeSecret;
+        let VapiAuth::OAuth2 {
+            client_id: id,
+            client_secret: secret,
+            lifetime,
+        } = &self.config.auth
+        else {
+            return None;
+        };
+        // Both are compared, so that the time does not tell which was wrong.
+        let good = same(client_id, id) & same(client_secret, secret.expose_secret());
+        if !good {
+            return None;
+        }
+        let issued = self.tokens.issue(*lifetime, OffsetDateTime::now_utc())?;
+        let kept = self.board.store().keep_token(&issued.sha256, issued.expires_at);
+        match tokio::time::timeout(KEEPING, kept).await {
+            Ok(Ok(())) => {}
+            // Good until the next restart all the same.
+            Ok(Err(fault)) => tracing::warn!(%fault, "a token is not kept over a restart: {fault}"),
+            Err(_) => tracing::warn!("a token is not kept over a restart: the store takes too long"),
+        }
+        Some(issued)
+    }
+
+    /// Whether a call's audio is over: the call has ended, or the service leaves.
+    pub(super) fn is_over(&self, line: &Line) -> bool {
+        line.is_over() || self.leaving.is_cancelled()
+    }
+
+    /// Ends what is going on: live calls are finished and their last verdicts recorded.
+    pub async fn close(&self) {
+        self.leaving.cancel();
+        for line in self.lines.all() {
+            self.finish(&line).await;
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Finishes calls of whose end no word came, for ever.
+    async fn sweep(self: Arc<Self>) {
+        let longest = Duration::from_secs_f64(self.board.longest_call().get());
+        let mut ticks = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.leaving.cancelled() => return,
+            }
+            for line in self.lines.sweep(longest) {
+                self.finish(&line).await;
+            }
+        }
+    }
+}
+
+/// A message's type as a label: what a client makes up would fill the memory of the metrics.
+fn known_kind(kind: &str) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "assistant-request",
+        "status-update",
+        "tool-calls",
+        "function-call",
+        "conversation-update",
+        "speech-update",
+        "transcript",
+        "end-of-call-report",
+        "hang",
+        "user-interrupted",
+        "transfer-destination-request",
+        "handoff-destination-request",
+    ];
+    let bare = kind.split('[').next().unwrap_or(kind);
+    KNOWN
+        .iter()
+        .find(|known| **known == bare)
+        .copied()
+        .unwrap_or("other")
+}

@@ -1,0 +1,105 @@
+//! The shape of a listen stream: what it announces of itself, and what its byte rate says.
+
+use serde_json::Value;
+
+use crate::bytes::Encoding;
+use crate::config::ListenDefaults;
+use crate::units::Hertz;
+
+/// How far a byte rate may lie from a format's own: frames of up to 200 ms in 1.75 s are 11 %.
+const TOLERANCE: f64 = 0.12;
+/// The formats the stream was seen in, by evidence: 16-bit PCM each.
+const SEEN: &[(u32, u16)] = &[(16_000, 2), (16_000, 1), (8_000, 1)];
+
+/// How the stream's bytes are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// How samples are written.
+    pub encoding: Encoding,
+    /// Samples a second.
+    pub rate: Hertz,
+    /// One, which is a mix of both sides, or two.
+    pub channels: u16,
+    /// Which of two is the caller.
+    pub caller_channel: u16,
+}
+
+impl Shape {
+    /// Bytes a second.
+    pub fn bytes_per_second(&self) -> u32 {
+        self.rate.0 * u32::from(self.channels) * self.encoding.bytes_per_sample() as u32
+    }
+
+    /// The code of silence in this encoding, as the bytes of one sample (G.711: the code of the least level).
+    pub fn silence(&self) -> &'static [u8] {
+        match self.encoding {
+            Encoding::PcmS16le => &[0, 0],
+            Encoding::Mulaw => &[0xFF],
+            Encoding::Alaw => &[0xD5],
+        }
+    }
+}
+
+impl From<ListenDefaults> for Shape {
+    fn from(usual: ListenDefaults) -> Self {
+        Self {
+            encoding: usual.encoding,
+            rate: usual.rate,
+            channels: usual.channels,
+            caller_channel: usual.caller_channel,
+        }
+    }
+}
+
+/// The shape that bytes at this rate have, when it is not `assumed`.
+pub(super) fn reclassified(assumed: &Shape, bytes_per_second: f64) -> Option<Shape> {
+    let near = |shape: &Shape| {
+        let own = f64::from(shape.bytes_per_second());
+        (bytes_per_second - own).abs() <= TOLERANCE * own
+    };
+    if near(assumed) || assumed.encoding != Encoding::PcmS16le {
+        return None;
+    }
+    let seen = SEEN.iter().map(|&(rate, channels)| Shape {
+        rate: Hertz(rate),
+        channels,
+        ..*assumed
+    });
+    seen.into_iter().find(near)
+}
+
+/// The format that a text frame announces, with `usual` for what it leaves out. `None` when it announces none, or
+/// one that cannot be listened to.
+pub(super) fn announced(text: &str, usual: Shape) -> Option<Shape> {
+    let frame: Value = serde_json::from_str(text).ok()?;
+    let field = |names: &[&str]| names.iter().find_map(|name| frame.get(name).cloned());
+    let rate = field(&["sampleRate", "sample_rate"]);
+    let channels = field(&["channels"]);
+    let encoding = field(&["encoding"]);
+    if rate.is_none() && channels.is_none() && encoding.is_none() {
+        return None;
+    }
+    let encoding = match encoding.as_ref().and_then(Value::as_str) {
+        None => usual.encoding,
+        Some(name) => match name.to_ascii_lowercase().as_str() {
+            "linear16" | "pcm_s16le" | "l16" | "audio/l16" | "pcm" => Encoding::PcmS16le,
+            "mulaw" | "ulaw" | "pcmu" | "audio/x-mulaw" => Encoding::Mulaw,
+            "alaw" | "pcma" | "audio/x-alaw" => Encoding::Alaw,
+            _ => return None,
+        },
+    };
+    let whole = |value: Option<Value>, usual: u64| match value {
+        None => Some(usual),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(value) => value.as_u64(),
+    };
+    let rate = whole(rate, u64::from(usual.rate.0)).filter(|rate| (8_000..=48_000).contains(rate))?;
+    let channels =
+        whole(channels, u64::from(usual.channels)).filter(|channels| (1..=2).contains(channels))?;
+    Some(Shape {
+        encoding,
+        rate: Hertz(rate as u32),
+        channels: channels as u16,
+        caller_channel: usual.caller_channel,
+    })
+}

@@ -1,0 +1,136 @@
+//! The tap: the listen stream opened, and opened again while the call goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::units::DialedNumber;
+
+use super::ears::{Ears, Event};
+use super::line::Line;
+use super::service::Vapi;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long nothing may come. A call's audio never pauses; silence is sent too.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The most bytes of a frame: half a minute of 16 kHz stereo is far more than anybody sends at a time.
+const LARGEST_FRAME: usize = 2 * 1024 * 1024;
+/// How often a stream is opened anew without any audio in between.
+const MOST_TRIES: u32 = 8;
+/// The first pause before a stream is opened anew, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
+/// Frames that wait to be heard: some ten seconds of 20 ms each. Then the network waits.
+const BACKLOG: usize = 512;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// How a connection ended.
+enum Cut {
+    /// The call is over, the service leaves, or nobody hears any more.
+    Over,
+    /// The other side is gone; `true` when audio had come.
+    Gone(bool),
+}
+
+/// Listens to a call until it is over, however often its stream is cut, and hears it to its end.
+pub(super) async fn listen(house: Arc<Vapi>, line: Arc<Line>, number: DialedNumber) {
+    let (events, heard) = channel(BACKLOG);
+    let ears = Ears::new(Arc::clone(&house), Arc::clone(&line), number);
+    tokio::join!(keep_open(&house, &line, events), ears.follow(heard));
+}
+
+async fn keep_open(house: &Vapi, line: &Line, events: Sender<Event>) {
+    let (mut tries, mut pause) = (0, PAUSES.0);
+    loop {
+        match connection(house, line, &events).await {
+            Cut::Over => return,
+            Cut::Gone(true) => (tries, pause) = (0, PAUSES.0),
+            Cut::Gone(false) => tries += 1,
+        }
+        if tries >= MOST_TRIES {
+            let id = &line.id;
+            tracing::warn!(call.id = %id, "call {id} can no longer be listened to");
+            return;
+        }
+        if events.send(Event::Gap).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = line.ended.cancelled() => return,
+            () = house.leaving.cancelled() => return,
+        }
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Opens the stream and passes its frames on to its end.
+async fn connection(house: &Vapi, line: &Line, events: &Sender<Event>) -> Cut {
+    let url = line.state().listen_url.clone().unwrap_or_default();
+    let mut socket = match open(house, &url).await {
+        Ok(socket) => socket,
+        Err(why) => {
+            let id = &line.id;
+            tracing::warn!(call.id = %id, "the listen stream of call {id} was not opened: {why}");
+            return Cut::Gone(false);
+        }
+    };
+    let mut heard = false;
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = line.ended.cancelled() => return Cut::Over,
+            () = house.leaving.cancelled() => return Cut::Over,
+            frame = timeout(SILENCE, socket.next()) => frame,
+        };
+        let event = match frame {
+            Ok(Some(Ok(Message::Binary(bytes)))) => {
+                heard = true;
+                Event::Audio(bytes, line.clock())
+            }
+            Ok(Some(Ok(Message::Text(text)))) => Event::Text(text.to_string()),
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return Cut::Gone(heard),
+        };
+        if events.send(event).await.is_err() {
+            return Cut::Over;
+        }
+    }
+}
+
+/// Opens the stream. The address itself is secret, so no fault quotes it.
+async fn open(house: &Vapi, url: &str) -> Result<Socket, String> {
+    let url = house.allowed.socket(url).map_err(|fault| fault.to_string())?;
+    let request = url.as_str().into_client_request();
+    let mut request = request.map_err(|_| "its address is odd".to_owned())?;
+    if let Some(key) = &house.config.public_key {
+        let value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()));
+        let mut value = value.map_err(|_| "vapi.public_key cannot stand in a header".to_owned())?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+    }
+    // TLS's cryptography is the process's choice; whoever made it first, it is ring.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let bounds = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_FRAME))
+        .max_frame_size(Some(LARGEST_FRAME));
+    match timeout(CONNECT, connect_async_with_config(request, Some(bounds), true)).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(Error::Http(response))) => Err(format!("the other side answered {}", response.status())),
+        Ok(Err(Error::Io(fault))) => Err(fault.kind().to_string()),
+        Ok(Err(Error::Tls(_))) => Err("TLS failed".to_owned()),
+        Ok(Err(_)) => Err("the handshake failed".to_owned()),
+        Err(_) => Err("it took too long".to_owned()),
+    }
+}

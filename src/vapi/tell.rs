@@ -1,0 +1,68 @@
+//! Telling the model, as long as the call goes on: each verdict that is news, once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::switchboard::Case;
+
+use super::control::{Sent, send, silent_message};
+use super::line::Line;
+use super::service::Vapi;
+use super::telling::sentence;
+
+/// How long a verdict may be followed by another before it is told: one message for what comes together.
+const SETTLE: Duration = Duration::from_millis(150);
+
+impl Vapi {
+    /// Tells each change of the verdict until the call is over.
+    pub(super) async fn tell(self: Arc<Self>, line: Arc<Line>, case: Arc<Case>) {
+        let mut verdicts = case.watch();
+        loop {
+            let said = sentence(&verdicts.borrow_and_update().identity, &line.marker);
+            if !self.tell_once(&line, said).await {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = line.ended.cancelled() => return,
+                () = self.leaving.cancelled() => return,
+                changed = verdicts.changed() => if changed.is_err() { return },
+            }
+            tokio::time::sleep(SETTLE).await;
+        }
+    }
+
+    /// Tells one sentence, unless it was told last; `false` when no other will arrive.
+    async fn tell_once(&self, line: &Line, said: String) -> bool {
+        let (url, before) = {
+            let state = line.state();
+            (state.control_url.clone(), state.told.clone())
+        };
+        let Some(url) = url else {
+            return true;
+        };
+        let marker = &line.marker;
+        // A model that was told nothing knows that nothing is known.
+        let silence = before.is_none()
+            && said.starts_with(&format!("[{marker}] unknown: "))
+            && !said.contains("The line is");
+        if silence || before.as_deref() == Some(said.as_str()) {
+            return true;
+        }
+        let message = silent_message(&said);
+        let sent = tokio::select! {
+            biased;
+            // Never after the end.
+            () = line.ended.cancelled() => return false,
+            sent = send(self, &url, &message) => sent,
+        };
+        match sent {
+            Sent::Yes => line.state().told = Some(said),
+            Sent::No => {
+                tracing::warn!(call.id = %line.id, "the model of call {} was not told a verdict", line.id)
+            }
+            Sent::Never => return false,
+        }
+        true
+    }
+}

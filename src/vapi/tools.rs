@@ -1,0 +1,260 @@
+//! The tools the model may call. It is an untrusted go-between: which call it is about comes from the message, never
+//! from what the model puts in, and an answer is one line, or Vapi cannot read it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use crate::evidence::spoken;
+use crate::store::Webhook;
+use crate::switchboard::{Case, PinAnswer, PinWay};
+use crate::units::CallId;
+use crate::verdict::Identity;
+use crate::verdict::chain::SpeakerStatus;
+
+use super::line::Line;
+use super::message::{Message, News};
+use super::service::Vapi;
+use super::telling::{is_named, plain, sentence};
+use super::tool_call::ToolCall;
+
+/// How long a PIN may be checked, and a case be made. Vapi waits for 20 s unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How long the store may take to say what a tool call was answered before.
+const MEMORY: Duration = Duration::from_secs(1);
+/// Characters of an argument that are read.
+const LONGEST_PIN: usize = 100;
+
+impl Vapi {
+    /// Answers `tool-calls`, and the old `function-call`.
+    pub(super) async fn tools(self: &Arc<Self>, message: Message) -> Value {
+        let News::ToolCalls { calls, legacy } = &message.news else {
+            return json!({});
+        };
+        let (calls, legacy) = (calls.clone(), *legacy);
+        let line = message.call.id.clone().map(|id| self.line(&id));
+        let house = Arc::clone(self);
+        // A task of its own: a client that goes away does not leave a PIN half checked.
+        let work = self.tasks.spawn(async move {
+            let case = match &line {
+                Some(line) => house.case_of_tools(line, &message).await,
+                None => None,
+            };
+            let answers = calls
+                .iter()
+                .map(|call| house.answer_once(line.as_ref(), case.as_ref(), call));
+            futures_util::future::join_all(answers).await
+        });
+        let answers = work.await.unwrap_or_default();
+        if legacy {
+            let result = answers
+                .into_iter()
+                .next()
+                .map_or_else(|| NO_CALL.to_owned(), |(_, said)| said);
+            return json!({ "result": result });
+        }
+        let results: Vec<Value> = answers
+            .into_iter()
+            .map(|(call, result)| json!({"toolCallId": call.id, "name": call.name, "result": result}))
+            .collect();
+        json!({ "results": results })
+    }
+
+    async fn case_of_tools(self: &Arc<Self>, line: &Arc<Line>, message: &Message) -> Option<Arc<Case>> {
+        if let Some(case) = line.case() {
+            return Some(Arc::clone(case));
+        }
+        if line.is_over() {
+            return None;
+        }
+        let number = self.dialed(&message.call).await?;
+        let case = timeout(PATIENCE, self.case(line, &number)).await.ok()?.ok()?;
+        self.learn(line, &case, &message.call, &number).await;
+        Some(case)
+    }
+
+    /// The answer of one tool call, found out once however often the same call comes, also after a restart.
+    async fn answer_once(
+        &self,
+        line: Option<&Arc<Line>>,
+        case: Option<&Arc<Case>>,
+        call: &ToolCall,
+    ) -> (ToolCall, String) {
+        let Some(line) = line else {
+            return (call.clone(), NO_CALL.to_owned());
+        };
+        let slot = (!call.id.is_empty())
+            .then(|| line.answer_slot(&call.id))
+            .flatten();
+        let said = match slot {
+            Some(slot) => slot
+                .get_or_init(|| self.answer_from_memory(line, case, call))
+                .await
+                .clone(),
+            None => self.answer_tool(line, case, call).await,
+        };
+        (call.clone(), said)
+    }
+
+    async fn answer_from_memory(&self, line: &Line, case: Option<&Arc<Case>>, call: &ToolCall) -> String {
+        // Asking who calls changes nothing; only what counts is remembered beyond this process.
+        if call.name == "identify_caller" {
+            return self.answer_tool(line, case, call).await;
+        }
+        let fingerprint = fingerprint(&line.id, call);
+        let store = self.board.store();
+        if let Ok(Ok(Webhook::Seen(before))) = timeout(MEMORY, store.take_webhook(&fingerprint)).await {
+            return before.unwrap_or_else(|| format!("[{}] pending: ask again in a moment", line.marker));
+        }
+        let said = self.answer_tool(line, case, call).await;
+        if let Ok(Err(fault)) = timeout(MEMORY, store.settle_webhook(&fingerprint, &said)).await {
+            tracing::warn!(%fault, "the answer of a tool call is not kept over a restart: {fault}");
+        }
+        said
+    }
+
+    async fn answer_tool(&self, line: &Line, case: Option<&Arc<Case>>, call: &ToolCall) -> String {
+        let marker = &line.marker;
+        metrics::counter!("voxline_vapi_tool_calls_total", "tool" => known_tool(&call.name)).increment(1);
+        let Some(case) = case else {
+            return format!(
+                "[{marker}] unknown: this call cannot be looked into; treat the caller as a stranger"
+            );
+        };
+        let said = match call.name.as_str() {
+            "identify_caller" => self.identify(line, case).await,
+            "verify_pin" => self.verify_pin(line, case, &call.arguments).await,
+            "enroll_voice" => self.enrol_voice(line, case).await,
+            _ => "there is no such tool here".to_owned(),
+        };
+        let said = if said.starts_with('[') {
+            said
+        } else {
+            format!("[{marker}] {said}")
+        };
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Waits for a decision, up to the tool's patience.
+    async fn identify(&self, line: &Line, case: &Case) -> String {
+        let mut verdicts = case.watch();
+        let decided = |identity: &Identity| match identity.speaker.status {
+            SpeakerStatus::Identified | SpeakerStatus::ThirdParty => true,
+            SpeakerStatus::Claimed => line.state().pin_user.is_some(),
+            SpeakerStatus::Inconclusive => false,
+        };
+        let wait = async {
+            tokio::select! {
+                () = line.ended.cancelled() => {}
+                _ = verdicts.wait_for(|verdict| decided(&verdict.identity)) => {}
+            }
+        };
+        let _ = timeout(self.config.tool_patience, wait).await;
+        let verdict = case.verdict();
+        let said = sentence(&verdict.identity, &line.marker);
+        if decided(&verdict.identity) || is_named(verdict.identity.speaker.status) {
+            return said;
+        }
+        format!("{said} This is pending: let the caller speak on, or ask for their PIN.")
+    }
+
+    async fn verify_pin(&self, line: &Line, case: &Case, arguments: &Value) -> String {
+        let given = match arguments.get("pin") {
+            Some(Value::String(text)) => text.chars().take(LONGEST_PIN).collect(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        match spoken::digits(&given) {
+            Some(digits) => self.pin(line, case, &digits, PinWay::Tool).await,
+            None => {
+                "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned()
+            }
+        }
+    }
+
+    /// Tries a PIN. The same digits count once on a call, whichever ways they come: Vapi tells a keypad entry in
+    /// its conversation, in its transcript, and through the model.
+    pub(super) async fn pin(&self, line: &Line, case: &Case, digits: &str, way: PinWay) -> String {
+        let stands_for = self.markers.of_digits(&line.id, digits);
+        // One at a time, so that the same digits that come twice at once are tried once.
+        let _turn = line.pin_turn.lock().await;
+        if let Some(before) = line.state().pins.get(&stands_for) {
+            return before.clone();
+        }
+        let answer = match timeout(PATIENCE, case.try_pin(digits, way)).await {
+            Ok(answer) => answer,
+            Err(_) => PinAnswer::Unavailable,
+        };
+        let (said, settled) = self.of_pin(line, case, answer);
+        if settled {
+            line.state().remember_pin(stands_for, said.clone());
+        }
+        said
+    }
+
+    /// What became of a PIN, in words, and whether that stays so.
+    fn of_pin(&self, line: &Line, case: &Case, answer: PinAnswer) -> (String, bool) {
+        match answer {
+            PinAnswer::Accepted { user, .. } => {
+                line.state().pin_user = Some(user);
+                let verdict = case.verdict();
+                let (owner, speaker) = (&verdict.identity.line_owner, &verdict.identity.speaker);
+                let named = [
+                    (speaker.user_id, &speaker.user_name),
+                    (owner.user_id, &owner.user_name),
+                ];
+                let name = named
+                    .iter()
+                    .find(|(id, _)| *id == Some(user))
+                    .map(|(_, name)| plain(name.as_deref()));
+                let name = name.unwrap_or_default();
+                (
+                    format!(
+                        "verified: the PIN is that of {name} (user {user}); the voice is told separately"
+                    ),
+                    true,
+                )
+            }
+            PinAnswer::Wrong { left } => (
+                format!("wrong: this PIN is nobody's on this line; {left} attempts are left"),
+                true,
+            ),
+            PinAnswer::LockedOut { until } => {
+                let minutes = (until - OffsetDateTime::now_utc()).whole_minutes().max(0) + 1;
+                (
+                    format!("locked: too many wrong PINs; no PIN is taken for {minutes} minutes"),
+                    false,
+                )
+            }
+            PinAnswer::NotAPin => (
+                "that is no PIN: ask the caller for all its digits".to_owned(),
+                false,
+            ),
+            PinAnswer::Unavailable => (
+                "PINs cannot be checked at the moment: go on without".to_owned(),
+                false,
+            ),
+        }
+    }
+}
+
+/// What a tool call is told that names no call.
+const NO_CALL: &str = "unknown: the message names no call";
+
+fn fingerprint(call: &CallId, tool: &ToolCall) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in ["tool-call", call.as_str(), &tool.id] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().into()
+}
+
+fn known_tool(name: &str) -> &'static str {
+    let known = ["identify_caller", "verify_pin", "enroll_voice"];
+    known.into_iter().find(|known| *known == name).unwrap_or("other")
+}

@@ -1,0 +1,381 @@
+//! What Vapi's side must look like for this deployment: the exact settings, as Vapi's API takes them.
+
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::config::{Config, HmacAlgorithm, HmacPlan, VapiAuth, VapiConfig};
+use crate::units::DialedNumber;
+
+use super::marker::GUIDANCE;
+
+/// The path of the webhooks.
+pub const EVENTS_PATH: &str = "/vapi/events";
+/// The path of the token endpoint.
+pub const TOKEN_PATH: &str = "/vapi/oauth/token";
+/// What our credential is called on Vapi's side, by which it is found again.
+pub const CREDENTIAL_NAME: &str = "voxline";
+/// What the assistant we make is called.
+pub const ASSISTANT_NAME: &str = "voxline";
+
+/// Fields whose values Vapi takes and does not give back.
+pub const SECRET_FIELDS: &[&str] = &["secret", "secretKey", "token", "clientSecret"];
+
+/// Messages that the assistant must send: the defaults that are needed, and those that are not among them.
+pub const SERVER_MESSAGES: &[&str] = &[
+    "conversation-update",
+    "end-of-call-report",
+    "speech-update",
+    "status-update",
+    "tool-calls",
+    "transcript[transcriptType=\"final\"]",
+];
+
+/// Why there is nothing to plan.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotReady {
+    /// Vapi would not know where to send anything.
+    #[error(
+        "public_url is not set: give it the address at which Vapi reaches this service, as in https://id.example.com"
+    )]
+    NoPublicUrl,
+    /// Everything Vapi sends would be refused.
+    #[error(
+        "vapi.auth is none, so every webhook would be refused: set vapi.auth (hmac is best) and vapi.secret"
+    )]
+    NoAuthentication,
+}
+
+/// The whole plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// Where the webhooks go. Secrets are shown as `***`.
+    pub events_url: String,
+    /// The credential by which they are signed, when the mode needs one.
+    pub credential: Option<Value>,
+    /// The tools.
+    pub tools: Vec<Value>,
+    /// What every assistant must have; `id` is null for one that is yet to be made.
+    pub assistants: Vec<WantedAssistant>,
+    /// What every number must have.
+    pub numbers: Vec<WantedNumber>,
+    /// What belongs into the prompt of every assistant.
+    pub prompt: &'static str,
+}
+
+/// What an assistant must have.
+#[derive(Debug, Clone, Serialize)]
+pub struct WantedAssistant {
+    /// Which.
+    pub id: Option<String>,
+    /// What.
+    pub settings: Value,
+}
+
+/// What a number must have.
+#[derive(Debug, Clone, Serialize)]
+pub struct WantedNumber {
+    /// Which.
+    pub number: DialedNumber,
+    /// What.
+    pub settings: Value,
+}
+
+/// The plan for this deployment and its `numbers`. `credential` is the id of the credential on Vapi's side,
+/// where it is known; `secrets` says whether secrets are written out, as for Vapi, or hidden, as for a person.
+///
+/// # Errors
+/// [`NotReady`] when the configuration leaves too much open.
+pub fn plan(
+    config: &Config,
+    numbers: &[DialedNumber],
+    credential: Option<&str>,
+    secrets: bool,
+) -> Result<Plan, NotReady> {
+    let vapi = &config.vapi;
+    let public_url = config.public_url.as_deref().ok_or(NotReady::NoPublicUrl)?;
+    if matches!(vapi.auth, VapiAuth::Refuse) {
+        return Err(NotReady::NoAuthentication);
+    }
+    let events_url = format!("{public_url}{EVENTS_PATH}");
+    let credential_id = vapi.credential.as_deref().or(credential);
+    let server = server(vapi, &events_url, credential_id, secrets);
+    let mut ids: Vec<Option<String>> = [&vapi.assistant, &vapi.fallback]
+        .into_iter()
+        .flatten()
+        .chain(vapi.assistants.values())
+        .cloned()
+        .map(Some)
+        .collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        ids.push(None);
+    }
+    let number_settings = json!({"assistantId": null, "squadId": null, "workflowId": null, "server": server});
+    Ok(Plan {
+        credential: credential_document(vapi, public_url, secrets).filter(|_| vapi.credential.is_none()),
+        tools: tools(vapi, &server),
+        assistants: ids
+            .into_iter()
+            .map(|id| WantedAssistant {
+                id,
+                settings: assistant(&server),
+            })
+            .collect(),
+        numbers: numbers
+            .iter()
+            .map(|number| WantedNumber {
+                number: number.clone(),
+                settings: number_settings.clone(),
+            })
+            .collect(),
+        events_url,
+        prompt: GUIDANCE,
+    })
+}
+
+/// The `server` object of assistants, tools and numbers.
+pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>, secrets: bool) -> Value {
+    let seconds = (vapi.tool_patience.as_secs() + 5).max(20);
+    let mut server = json!({
+        "url": events_url,
+        "timeoutSeconds": seconds,
+        "backoffPlan": {"type": "exponential", "maxRetries": 3, "baseDelaySeconds": 1, "excludedStatusCodes": [400, 401, 403, 413]},
+    });
+    if let VapiAuth::Secret(secret) = &vapi.auth {
+        server["secret"] = json!(shown(secret.expose_secret(), secrets));
+    }
+    if let Some(credential) = credential {
+        server["credentialId"] = json!(credential);
+    }
+    server
+}
+
+/// The parts of an assistant that every call needs, which `assistant-request` also says anew.
+pub fn call_plans() -> [(&'static str, Value); 2] {
+    [
+        (
+            "monitorPlan",
+            json!({
+                "listenEnabled": true, "controlEnabled": true,
+                "listenAuthenticationEnabled": true, "controlAuthenticationEnabled": true,
+            }),
+        ),
+        (
+            "keypadInputPlan",
+            json!({"enabled": true, "timeoutSeconds": 3, "delimiters": "#"}),
+        ),
+    ]
+}
+
+fn assistant(server: &Value) -> Value {
+    let mut settings = json!({"server": server, "serverMessages": SERVER_MESSAGES});
+    for (name, plan) in call_plans() {
+        settings[name] = plan;
+    }
+    settings
+}
+
+/// An assistant of its own for a deployment that has none: it greets, and knows how identity is told.
+pub fn first_assistant(settings: &Value) -> Value {
+    let mut assistant = settings.clone();
+    assistant["name"] = json!(ASSISTANT_NAME);
+    assistant["firstMessage"] = json!("Hello, who am I speaking with?");
+    assistant["model"] = json!({
+        "provider": "openai", "model": "gpt-4o-mini",
+        "messages": [{
+            "role": "system",
+            "content": format!("You answer telephone calls for the people of this line, politely and briefly.\n\n{GUIDANCE}"),
+        }],
+    });
+    assistant
+}
+
+fn tools(vapi: &VapiConfig, server: &Value) -> Vec<Value> {
+    let tool = |name: &str, description: &str, properties: Value, required: &[&str]| {
+        json!({
+            "type": "function",
+            "async": false,
+            "server": server,
+            "function": {
+                "name": name,
+                "description": description,
+                "parameters": {"type": "object", "properties": properties, "required": required},
+            },
+        })
+    };
+    let mut tools = vec![
+        tool(
+            "identify_caller",
+            "Says who is speaking and whose line this is, as far as that is known from the voice and the call. \
+             Takes no arguments. Call it before you use anybody's name.",
+            json!({}),
+            &[],
+        ),
+        tool(
+            "verify_pin",
+            "Checks the PIN that the caller has just said or typed. Ask for it only when identify_caller does not \
+             know who is speaking. Never repeat the PIN aloud.",
+            json!({"pin": {"type": "string", "description": "The digits, as the caller gave them"}}),
+            &["pin"],
+        ),
+    ];
+    if vapi.enrol_by_phone {
+        tools.push(tool(
+            "enroll_voice",
+            "Teaches the service the voice of a caller who has proved who they are. Do what its answer says, step by \
+             step, and call it again.",
+            json!({}),
+            &[],
+        ));
+    }
+    tools
+}
+
+/// Vapi's webhook credential (`CreateWebhookCredentialDTO`) for the configured mode; the old inline secret needs
+/// none.
+fn credential_document(vapi: &VapiConfig, public_url: &str, secrets: bool) -> Option<Value> {
+    let plan = match &vapi.auth {
+        VapiAuth::Refuse | VapiAuth::Secret(_) => return None,
+        VapiAuth::Bearer {
+            header,
+            prefix,
+            token,
+        } => json!({
+            "type": "bearer", "token": shown(token.expose_secret(), secrets),
+            "headerName": header, "bearerPrefixEnabled": prefix,
+        }),
+        VapiAuth::Hmac(plan) => hmac_document(plan, secrets),
+        VapiAuth::OAuth2 {
+            client_id,
+            client_secret,
+            ..
+        } => json!({
+            "type": "oauth2", "url": format!("{public_url}{TOKEN_PATH}"),
+            "clientId": client_id, "clientSecret": shown(client_secret.expose_secret(), secrets),
+        }),
+    };
+    Some(json!({"provider": "webhook", "name": CREDENTIAL_NAME, "authenticationPlan": plan}))
+}
+
+fn hmac_document(plan: &HmacPlan, secrets: bool) -> Value {
+    let mut document = json!({
+        "type": "hmac",
+        "secretKey": shown(plan.secret.expose_secret(), secrets),
+        "algorithm": match plan.algorithm {
+            HmacAlgorithm::Sha256 => "sha256",
+            HmacAlgorithm::Sha512 => "sha512",
+            HmacAlgorithm::Sha1 => "sha1",
+        },
+        "signatureHeader": plan.signature_header,
+        "includeTimestamp": plan.timestamp_header.is_some(),
+        "payloadFormat": plan.payload,
+        "signatureEncoding": if plan.base64 { "base64" } else { "hex" },
+        "secretIsBase64": plan.secret_is_base64,
+    });
+    let optional = [
+        ("timestampHeader", &plan.timestamp_header),
+        ("signaturePrefix", &plan.prefix),
+        ("messageIdHeader", &plan.id_header),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            document[name] = json!(value);
+        }
+    }
+    document
+}
+
+fn shown(secret: &str, secrets: bool) -> String {
+    if secrets {
+        secret.to_owned()
+    } else {
+        "***".to_owned()
+    }
+}
+
+/// Whether `actual` says everything that `wanted` says; what it says besides does not matter. A null that is
+/// wanted may also be missing; secrets, which Vapi does not give back, are not compared.
+pub fn covers(actual: Option<&Value>, wanted: &Value) -> bool {
+    match (actual, wanted) {
+        (None | Some(Value::Null), Value::Null) => true,
+        (Some(Value::Object(actual)), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(name, value)| SECRET_FIELDS.contains(&name.as_str()) || covers(actual.get(name), value)),
+        (Some(Value::Number(actual)), Value::Number(wanted)) => actual.as_f64() == wanted.as_f64(),
+        (Some(actual), wanted) => actual == wanted,
+        (None, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn config(settings: &[(&'static str, &str)]) -> Config {
+        let flags = settings
+            .iter()
+            .map(|(key, value)| (*key, (*value).to_owned()))
+            .collect();
+        let sources = Sources {
+            flags,
+            ..Sources::default()
+        };
+        Config::load(&sources).unwrap()
+    }
+
+    #[test]
+    fn a_plan_needs_to_know_where_and_by_whom() {
+        assert_eq!(
+            plan(&config(&[]), &[], None, false).unwrap_err(),
+            NotReady::NoPublicUrl
+        );
+        let located = config(&[("public_url", "https://id.example.com")]);
+        assert_eq!(
+            plan(&located, &[], None, false).unwrap_err(),
+            NotReady::NoAuthentication
+        );
+    }
+
+    #[test]
+    fn a_plan_for_a_person_shows_no_secret_and_one_for_vapi_does() {
+        for mode in ["secret", "bearer", "hmac", "oauth2"] {
+            let config = config(&[
+                ("public_url", "https://id.example.com"),
+                ("vapi.auth", mode),
+                ("vapi.secret", "hunter2"),
+                ("vapi.assistants", "+12025550102=a-2"),
+                ("vapi.assistant_id", "a-1"),
+            ]);
+            let number: DialedNumber = "+12025550102".parse().unwrap();
+            let shown = |secrets| {
+                let plan = plan(&config, std::slice::from_ref(&number), None, secrets).unwrap();
+                assert_eq!(plan.assistants.len(), 2);
+                serde_json::to_string(&plan).unwrap()
+            };
+            assert!(!shown(false).contains("hunter2"), "{mode}");
+            assert!(shown(true).contains("hunter2"), "{mode}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_besides_does_not_matter_and_secrets_cannot_be_compared() {
+        let wanted = json!({"a": null, "server": {"url": "u", "secret": "s", "timeoutSeconds": 20}});
+        assert!(covers(
+            Some(&json!({"server": {"url": "u", "timeoutSeconds": 20.0, "x": 1}, "y": 2})),
+            &wanted
+        ));
+        assert!(!covers(
+            Some(&json!({"a": "set", "server": {"url": "u", "timeoutSeconds": 20}})),
+            &wanted
+        ));
+        assert!(!covers(
+            Some(&json!({"server": {"url": "v", "timeoutSeconds": 20}})),
+            &wanted
+        ));
+        assert!(!covers(None, &wanted));
+    }
+}

@@ -1,0 +1,324 @@
+//! Calls as they happen, from their first ring to their last word.
+
+use serde_json::json;
+
+use super::harness::{ALICE, House, NUMBER, ROBERT, script};
+
+const STRANGER: &str = "+12025550199";
+
+#[tokio::test]
+async fn an_owner_who_calls_is_claimed_at_once_and_identified_by_voice() {
+    let mut house = House::open();
+    let answer = house.ring("c-owner", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-1");
+    let overrides = &answer["assistantOverrides"];
+    let variables = &overrides["variableValues"];
+    assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
+    assert!(
+        variables
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|value| value.is_string())
+    );
+    assert_eq!(overrides["monitorPlan"]["listenAuthenticationEnabled"], true);
+    assert_eq!(overrides["keypadInputPlan"]["enabled"], true);
+    assert_eq!(overrides["server"]["url"], "https://id.example.com/vapi/events");
+    let marker = variables["identity_marker"].as_str().unwrap().to_owned();
+
+    let play = json!({"script": script(&[("assistant", "helmi-1"), ("user", "alice-1")]), "speed": 3.0});
+    house.answer("c-owner", play, json!({}));
+    let told = house.told("c-owner", "] identified: ");
+    let last = told.last().unwrap();
+    assert!(
+        last.starts_with(&format!("[{marker}] ")) && last.contains("Alice"),
+        "{told:?}"
+    );
+    assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
+    let said = house.tool("c-owner", "t-1", "identify_caller", json!({}));
+    assert!(
+        said.contains("identified: the person speaking is Alice"),
+        "{said}"
+    );
+
+    house.end("c-owner");
+    let last = house.last_word("c-owner").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    assert_eq!(last["verdict"]["outcome"], "identified");
+    assert_eq!(last["verdict"]["agreement"], "same");
+}
+
+#[tokio::test]
+async fn on_a_forwarded_call_late_headers_name_the_line_and_the_voice_is_nobodys() {
+    let mut house = House::open();
+    // Two phases: nothing but the caller is known while it rings.
+    let answer = house.ring("c-forwarded", STRANGER);
+    assert_eq!(
+        answer["assistantOverrides"]["variableValues"]["identity_status"],
+        "unknown"
+    );
+    let diversion = format!("<sip:{}@h>;reason=unconditional, <sip:{NUMBER}@h>", ALICE.0);
+    let play = json!({"script": script(&[("user", "stranger-man")]), "speed": 3.0});
+    house.answer(
+        "c-forwarded",
+        play,
+        json!({"Diversion": diversion, "to": format!("<sip:{NUMBER}@h>")}),
+    );
+    let told = house.told("c-forwarded", "] third_party: ");
+    assert!(told.last().unwrap().contains("that of Alice"), "{told:?}");
+    assert!(
+        told.iter().all(|said| !said.contains("speaking is Alice")),
+        "{told:?}"
+    );
+    house.end("c-forwarded");
+    let last = house.last_word("c-forwarded").await;
+    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    assert_eq!(last["verdict"]["speaker"]["status"], "third_party");
+    assert_eq!(last["verdict"]["agreement"], "third_party");
+}
+
+#[tokio::test]
+async fn a_pin_names_who_the_voice_could_not() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_TOOL_SECONDS", "1")], true);
+    house.ring("c-pin", STRANGER);
+    house.answer(
+        "c-pin",
+        json!({"script": script(&[("user", "one-word")]), "speed": 3.0}),
+        json!({}),
+    );
+    house.played("c-pin");
+    let said = house.tool("c-pin", "t-1", "identify_caller", json!({}));
+    assert!(said.contains("unknown: ") && said.contains("pending"), "{said}");
+    let wrong = house.tool("c-pin", "t-2", "verify_pin", json!({"pin": "one two three four"}));
+    assert!(wrong.contains("wrong: "), "{wrong}");
+    let right = house.tool("c-pin", "t-3", "verify_pin", json!({"pin": "four eight two one"}));
+    assert!(
+        right.contains("verified: ") && right.contains(&house.alice),
+        "{right}"
+    );
+    let told = house.told("c-pin", "] claimed: ");
+    assert!(told.last().unwrap().contains("Alice"), "{told:?}");
+    // Wherever it was said, the PIN is written nowhere.
+    house.end("c-pin");
+    let last = house.last_word("c-pin").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice);
+    assert!(!last.to_string().contains(ALICE.1) && !told.concat().contains(ALICE.1));
+}
+
+#[tokio::test]
+async fn a_keypad_entry_in_the_conversation_is_a_pin_once_however_often_it_is_told() {
+    let mut house = House::open();
+    house.ring("c-keypad", STRANGER);
+    house.answer(
+        "c-keypad",
+        json!({"script": script(&[("user", "silence 1")])}),
+        json!({}),
+    );
+    // The same wrong PIN by conversation, transcript and tool: one attempt, or it would lock Alice out.
+    for round in 0..6 {
+        let messages = json!([{"role": "user", "message": "User's Keypad Entry: 9999"}]);
+        let base =
+            json!({"timestamp": 100 + round, "call": {"id": "c-keypad"}, "phoneNumber": {"number": NUMBER}});
+        let mut conversation = base.clone();
+        conversation["type"] = json!("conversation-update");
+        conversation["messages"] = messages;
+        house.send(conversation);
+        let mut transcript = base;
+        transcript["type"] = json!("transcript");
+        transcript["role"] = json!("user");
+        transcript["transcript"] = json!("User's Keypad Entry: 9999#");
+        house.send(transcript);
+    }
+    let again = house.tool("c-keypad", "t-1", "verify_pin", json!({"pin": "9999"}));
+    assert!(
+        again.contains("wrong: ") && again.contains("2 attempts"),
+        "{again}"
+    );
+    house.send(json!({
+        "type": "conversation-update", "timestamp": 200, "call": {"id": "c-keypad"}, "phoneNumber": {"number": NUMBER},
+        "messagesOpenAIFormatted": [{"role": "user", "content": format!("User's Keypad Entry: {}", ROBERT.1)}],
+    }));
+    let told = house.told("c-keypad", "] claimed: ");
+    assert!(told.last().unwrap().contains(&house.robert), "{told:?}");
+}
+
+#[tokio::test]
+async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_callers() {
+    let mut house = House::open();
+    house.ring("c-mono", STRANGER);
+    // The assistant speaks with Robert's voice, who is enrolled here.
+    let parts = [
+        ("assistant", "robert-1"),
+        ("user", "alice-1"),
+        ("user", "alice-2"),
+        ("assistant", "robert-2"),
+    ];
+    house.answer(
+        "c-mono",
+        json!({"script": script(&parts), "channels": 1, "announce": false}),
+        json!({}),
+    );
+    house.told("c-mono", "] identified: ");
+    house.played("c-mono");
+    house.end("c-mono");
+    let last = house.last_word("c-mono").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    let told = house.told_so_far("c-mono");
+    assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
+}
+
+#[tokio::test]
+async fn duplicates_and_another_order_change_nothing() {
+    let mut house = House::open();
+    // The end comes before the beginning: nothing is listened to, nobody told.
+    house.end("c-late");
+    house.answer(
+        "c-late",
+        json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
+        json!({}),
+    );
+    // A call without its ring, with every message twice.
+    let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
+    house.answer("c-twice", play.clone(), json!({}));
+    house.answer("c-twice", play, json!({}));
+    house.told("c-twice", "] identified: ");
+    let wrong = [0, 1, 2].map(|_| house.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"})));
+    assert!(wrong.iter().all(|said| *said == wrong[0]), "{wrong:?}");
+    // Also over a restart, in which the process forgets all it held.
+    house.restart();
+    let again = house.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"}));
+    assert_eq!(again, wrong[0]);
+    house.end("c-twice");
+    house.end("c-twice");
+    let last = house.last_word("c-twice").await;
+    assert_eq!(last["final"], true);
+    assert!(house.told_so_far("c-late").is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_is_hung_up_on_has_a_last_word_and_nothing_is_told_afterwards() {
+    let mut house = House::open();
+    house.ring("c-hung", ALICE.0);
+    let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0});
+    house.answer("c-hung", play, json!({}));
+    house.told("c-hung", "] identified: ");
+    house.end("c-hung");
+    let told = house.told_so_far("c-hung");
+    let last = house.last_word("c-hung").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice);
+    let pin = house.tool("c-hung", "t-9", "verify_pin", json!({"pin": ROBERT.1}));
+    assert!(!pin.contains("verified"), "{pin}");
+    assert_eq!(house.told_so_far("c-hung"), told);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
+    let mut house = House::open();
+    house.ring("c-cut", STRANGER);
+    let play =
+        json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0, "cut_at": 1.0});
+    house.answer("c-cut", play, json!({}));
+    house.told("c-cut", "] identified: ");
+    house.played("c-cut");
+    house.end("c-cut");
+    assert_eq!(
+        house.last_word("c-cut").await["verdict"]["speaker"]["user_id"],
+        house.alice
+    );
+}
+
+#[tokio::test]
+async fn a_dead_database_costs_the_identity_and_not_the_call() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "1")], false);
+    let path = house.data.path().join("voxline.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut lock = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
+    let answer = house.ring("c-dead", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-fallback", "{answer}");
+    assert_eq!(
+        answer["assistantOverrides"]["variableValues"]["identity_status"],
+        "unknown"
+    );
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    // And the next call is as any other.
+    let answer = house.ring("c-alive", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-1", "{answer}");
+}
+
+#[tokio::test]
+async fn a_model_that_is_busy_keeps_no_ringing_call_waiting_and_its_call_is_pending() {
+    let settings = [
+        ("VOXLINE_INFERENCE_THREADS", "1"),
+        ("VOXLINE_INFERENCE_CAPACITY", "1"),
+        ("VOXLINE_VAPI_TOOL_SECONDS", "1"),
+    ];
+    let mut house = House::open_with(&settings, true);
+    house.ring("c-first", STRANGER);
+    let play = json!({"script": script(&[("user", "silence 60")]), "speed": 1.0});
+    house.answer("c-first", play, json!({}));
+    // The one permit is taken: the next call is answered, and its voice is not known.
+    let answer = house.ring("c-second", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-1");
+    assert_eq!(
+        answer["assistantOverrides"]["variableValues"]["line_owner_name"],
+        "Alice"
+    );
+    let said = house.tool("c-second", "t-1", "identify_caller", json!({}));
+    assert!(!said.contains("] identified"), "{said}");
+}
+
+#[tokio::test]
+async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_ENROLL_BY_PHONE", "true")], false);
+    house.ring("c-guided", STRANGER);
+    let parts = [
+        ("user", "alice-1"),
+        ("user", "alice-2"),
+        ("user", "alice-1"),
+        ("user", "alice-2"),
+    ];
+    house.answer(
+        "c-guided",
+        json!({"script": script(&parts), "speed": 3.0}),
+        json!({}),
+    );
+    let refused = house.tool(
+        "c-guided",
+        "t-0",
+        "enroll_voice",
+        json!({"user": "Alice", "consent": "yes"}),
+    );
+    assert!(refused.contains("prove who they are"), "{refused}");
+    house.tool("c-guided", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let asked = house.tool("c-guided", "t-2", "enroll_voice", json!({}));
+    assert!(asked.contains("Do you agree"), "{asked}");
+    // What the model says the caller said is no consent.
+    let unheard = house.tool("c-guided", "t-3", "enroll_voice", json!({"consent": "yes"}));
+    assert!(unheard.contains("no answer was heard"), "{unheard}");
+    house.played("c-guided");
+    let mut said = String::new();
+    for attempt in 0..40 {
+        house.send(json!({
+            "type": "transcript", "timestamp": 300 + attempt, "role": "user", "transcriptType": "final",
+            "transcript": "Yes, I agree.", "call": {"id": "c-guided"}, "phoneNumber": {"number": NUMBER},
+        }));
+        said = house.tool("c-guided", &format!("t-4-{attempt}"), "enroll_voice", json!({}));
+        if said.contains("done: ") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    assert!(said.contains("done: "), "{said}");
+    house.end("c-guided");
+    house.last_word("c-guided").await;
+
+    house.ring("c-known", STRANGER);
+    house.answer(
+        "c-known",
+        json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
+        json!({}),
+    );
+    let told = house.told("c-known", "] identified: ");
+    assert!(told.last().unwrap().contains("Alice"), "{told:?}");
+}

@@ -1,0 +1,120 @@
+//! Who is let in, and what becomes of everybody else.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, House, NUMBER};
+use crate::support;
+
+fn ring() -> Value {
+    json!({"message": {
+        "type": "assistant-request", "phoneNumber": {"number": NUMBER}, "customer": {"number": ALICE.0},
+        "call": {"id": "c-door"},
+    }})
+}
+
+#[tokio::test]
+async fn an_unsigned_event_is_refused_and_does_nothing() {
+    let mut house = House::open_with(&[], false);
+    let message = ring()["message"].clone();
+    let sent = house
+        .peer
+        .ask(&json!({"do": "post", "message": message, "sign": false}));
+    assert_eq!(sent["status"], 401, "{sent}");
+    assert_eq!(sent["answer"]["code"], "not_vapi");
+    assert!(house.calls().await.is_empty());
+    let url = format!("{}/vapi/events", house.base);
+    let large = support::http()
+        .post(url)
+        .body(vec![b' '; 9 * 1024 * 1024])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn without_any_authentication_nothing_is_taken() {
+    let house = House::open_with(&[("VOXLINE_VAPI_AUTH", ""), ("VOXLINE_VAPI_SECRET", "")], false);
+    let url = format!("{}/vapi/events", house.base);
+    let answer = support::http()
+        .post(url)
+        .body(ring().to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let problem: Value = answer.json().await.unwrap();
+    assert!(
+        problem["detail"].as_str().unwrap().contains("vapi.auth"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_the_token_endpoint_lets_vapi_in_also_after_a_restart() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_AUTH", "oauth2")], false);
+    let ask = |base: &str, secret: &str| {
+        let form = format!("grant_type=client_credentials&client_id=voxline&client_secret={secret}");
+        let request = support::http().post(format!("{base}/vapi/oauth/token"));
+        request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+    };
+    assert_eq!(
+        ask(&house.base, "wrong").await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let granted: Value = ask(&house.base, "vapi-test-secret")
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let token = granted["access_token"].as_str().unwrap().to_owned();
+    let enter = |base: &str, token: &str| {
+        let request = support::http()
+            .post(format!("{base}/vapi/events"))
+            .bearer_auth(token);
+        request.body(ring().to_string()).send()
+    };
+    assert_eq!(enter(&house.base, &token).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        enter(&house.base, "another").await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    house.restart();
+    assert_eq!(enter(&house.base, &token).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_call_to_no_number_of_ours_is_answered_and_searched_nowhere() {
+    let mut house = House::open_with(&[], false);
+    let answer = house.send(json!({"type": "assistant-request", "call": {"id": "c-web", "type": "webCall"}}));
+    assert_eq!(answer["assistantId"], "a-1", "{answer}");
+    assert_eq!(
+        answer["assistantOverrides"]["variableValues"]["identity_status"],
+        "unknown"
+    );
+    let other = house.send(json!({
+        "type": "assistant-request", "phoneNumber": {"number": "+12025550177"}, "customer": {"number": ALICE.0},
+        "call": {"id": "c-other"},
+    }));
+    assert_eq!(
+        other["assistantOverrides"]["variableValues"]["line_owner_name"], "",
+        "{other}"
+    );
+    assert!(house.calls().await.is_empty());
+    // A number that only its id names is looked up on Vapi's side.
+    house
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": {"id": "pn-9", "number": NUMBER}}));
+    let named = house.send(json!({
+        "type": "assistant-request", "customer": {"number": ALICE.0}, "call": {"id": "c-id", "phoneNumberId": "pn-9"},
+    }));
+    assert_eq!(
+        named["assistantOverrides"]["variableValues"]["line_owner_name"], "Alice",
+        "{named}"
+    );
+}

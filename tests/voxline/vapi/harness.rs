@@ -1,0 +1,364 @@
+//! A deployment with its Vapi: the program on a free port, the peer in a process of its own, two users.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::peer::{PRIVATE_KEY, PUBLIC_KEY};
+use crate::support;
+
+/// The dialed number.
+pub const NUMBER: &str = "+12025550102";
+/// Alice's telephone and PIN.
+pub const ALICE: (&str, &str) = ("+12025550103", "4821");
+/// Robert's.
+pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
+/// The HMAC key of the webhooks.
+pub const SECRET: &str = "vapi-test-secret";
+
+/// The peer's process.
+pub struct PeerProcess {
+    child: Child,
+    stdin: ChildStdin,
+    answers: Receiver<Value>,
+    pub address: String,
+}
+
+impl PeerProcess {
+    pub fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["vapi::peer_process", "--exact", "--ignored", "--nocapture"])
+            .env("VOXLINE_TEST_VAPI_PEER", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (found, answers) = channel();
+        std::thread::spawn(move || {
+            // The test runner's own lines are no JSON.
+            for line in lines.map_while(Result::ok) {
+                let object = line
+                    .find('{')
+                    .and_then(|at| serde_json::from_str(&line[at..]).ok());
+                if let Some(answer) = object
+                    && found.send(answer).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        let stdin = child.stdin.take().unwrap();
+        let ready: Value = answers
+            .recv_timeout(Duration::from_secs(60))
+            .expect("the peer did not start");
+        Self {
+            child,
+            stdin,
+            answers,
+            address: ready["address"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Has the peer do something, and what it answers.
+    pub fn ask(&mut self, line: &Value) -> Value {
+        writeln!(self.stdin, "{line}").unwrap();
+        let answer = self.answers.recv_timeout(Duration::from_secs(120));
+        answer.unwrap_or_else(|fault| panic!("{fault}: {line}"))
+    }
+}
+
+impl Drop for PeerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The deployment.
+pub struct House {
+    pub peer: PeerProcess,
+    pub data: tempfile::TempDir,
+    pub base: String,
+    pub settings: Vec<(String, String)>,
+    pub service: Child,
+    key: String,
+    pub alice: String,
+    pub robert: String,
+}
+
+impl House {
+    /// With Alice and Robert on the number, both enrolled.
+    pub fn open() -> Self {
+        Self::open_with(&[], true)
+    }
+
+    /// With these settings besides; `enrolled` says whether their voices are known.
+    pub fn open_with(settings: &[(&str, &str)], enrolled: bool) -> Self {
+        let peer = PeerProcess::start();
+        let data = tempfile::tempdir().unwrap();
+        let mut all: Vec<(String, String)> = [
+            ("VOXLINE_VAPI_AUTH", "hmac"),
+            ("VOXLINE_VAPI_SECRET", SECRET),
+            ("VOXLINE_VAPI_ASSISTANT_ID", "a-1"),
+            ("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", "a-fallback"),
+            ("VOXLINE_VAPI_PLAIN_HOSTS", "127.0.0.1"),
+            ("VOXLINE_VAPI_API_KEY", PRIVATE_KEY),
+            ("VOXLINE_VAPI_PUBLIC_KEY", PUBLIC_KEY),
+            ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        all.push(("VOXLINE_VAPI_API_URL".to_owned(), peer.address.clone()));
+        for (name, value) in settings {
+            all.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                all.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+        run(data.path(), &all, &["number", "add", NUMBER]);
+        let user = |name: &str, (phone, pin): (&str, &str)| {
+            let added = run(
+                data.path(),
+                &all,
+                &[
+                    "user", "add", "--name", name, "--number", NUMBER, "--phone", phone, "--pin", pin,
+                ],
+            );
+            let id = added["id"].as_str().unwrap().to_owned();
+            if enrolled {
+                let clips: Vec<String> = (1..=3)
+                    .map(|clip| format!("enrollment_samples/signup/{}/{clip}.flac", name.to_lowercase()))
+                    .map(|path| support::project(&path).display().to_string())
+                    .collect();
+                let mut words = vec!["enroll", "--user", &id, "--consent", "I agree"];
+                words.extend(clips.iter().map(String::as_str));
+                assert_eq!(run(data.path(), &all, &words)["accepted"], true);
+            }
+            id
+        };
+        let (alice, robert) = (user("Alice", ALICE), user("Robert", ROBERT));
+        let key = run(data.path(), &all, &["keys", "create", "--scope", "admin"]);
+        let (service, base) = serve(data.path(), &all);
+        let mut house = Self {
+            peer,
+            data,
+            base,
+            settings: all,
+            service,
+            key: key["key"].as_str().unwrap().to_owned(),
+            alice,
+            robert,
+        };
+        house.point_peer();
+        house
+    }
+
+    /// Ends the service at once, and starts it again on the same store.
+    pub fn restart(&mut self) {
+        self.service.kill().unwrap();
+        self.service.wait().unwrap();
+        let (service, base) = serve(self.data.path(), &self.settings);
+        (self.service, self.base) = (service, base);
+        self.point_peer();
+    }
+
+    fn point_peer(&mut self) {
+        let url = format!("{}/vapi/events", self.base);
+        self.peer
+            .ask(&json!({"do": "events", "url": url, "secret": SECRET}));
+    }
+
+    /// Runs the program beside the service.
+    pub fn run(&self, words: &[&str]) -> Value {
+        run(self.data.path(), &self.settings, words)
+    }
+
+    /// Sends a message that is taken; what it was answered.
+    pub fn send(&mut self, message: Value) -> Value {
+        let sent = self.peer.ask(&json!({"do": "post", "message": message}));
+        assert_eq!(sent["status"], 200, "{sent}");
+        sent["answer"].clone()
+    }
+
+    /// A call rings, from this number; what Vapi is to do.
+    pub fn ring(&mut self, call: &str, from: &str) -> Value {
+        self.send(json!({
+            "type": "assistant-request", "timestamp": 1,
+            "phoneNumber": {"id": "pn-1", "provider": "vapi", "number": NUMBER},
+            "customer": {"number": from},
+            "call": {"id": call, "type": "inboundPhoneCall", "status": "ringing"},
+        }))
+    }
+
+    /// The call is answered: its listen stream plays `script`, and Vapi says where. `headers` are those of the INVITE.
+    pub fn answer(&mut self, call: &str, play: Value, headers: Value) {
+        let mut line = play;
+        line["do"] = json!("play");
+        line["call"] = json!(call);
+        let played = self.peer.ask(&line);
+        let message = json!({
+            "type": "status-update", "status": "in-progress", "timestamp": 2,
+            "phoneNumber": {"number": NUMBER},
+            "call": {"id": call, "monitor": played["monitor"], "phoneCallProviderDetails": {"sip": {"headers": headers}}},
+        });
+        assert_eq!(self.send(message), json!({}));
+    }
+
+    /// Calls a tool; its result.
+    pub fn tool(&mut self, call: &str, id: &str, name: &str, arguments: Value) -> String {
+        let answer = self.send(json!({
+            "type": "tool-calls", "timestamp": 3, "phoneNumber": {"number": NUMBER}, "call": {"id": call},
+            "toolCallList": [{"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}],
+        }));
+        assert_eq!(answer["results"][0]["toolCallId"], id, "{answer}");
+        let result = answer["results"][0]["result"].as_str().unwrap().to_owned();
+        assert_eq!(result.lines().count(), 1, "{result}");
+        result
+    }
+
+    /// The call ends.
+    pub fn end(&mut self, call: &str) {
+        self.send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": call}}));
+        self.send(json!({
+            "type": "end-of-call-report", "timestamp": 10, "endedReason": "customer-ended-call", "call": {"id": call},
+        }));
+    }
+
+    /// Waits until the model was told this; everything it was told.
+    pub fn told(&mut self, call: &str, contains: &str) -> Vec<String> {
+        let answer = self
+            .peer
+            .ask(&json!({"do": "told", "call": call, "contains": contains, "within": 60}));
+        assert_eq!(answer["ok"], true, "{contains} was not told: {answer}");
+        contents(&answer)
+    }
+
+    /// Everything the model was told so far.
+    pub fn told_so_far(&mut self, call: &str) -> Vec<String> {
+        contents(
+            &self
+                .peer
+                .ask(&json!({"do": "told", "call": call, "contains": "", "within": 0})),
+        )
+    }
+
+    /// Waits until a call was played to its end.
+    pub fn played(&mut self, call: &str) {
+        assert_eq!(
+            self.peer
+                .ask(&json!({"do": "played", "call": call, "within": 90}))["ok"],
+            true
+        );
+    }
+
+    /// What the service says of a call now.
+    pub async fn call(&self, call: &str) -> Value {
+        let request = support::http()
+            .get(format!("{}/v1/calls/{call}", self.base))
+            .bearer_auth(&self.key);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Every call the service has recorded.
+    pub async fn calls(&self) -> Vec<Value> {
+        let request = support::http()
+            .get(format!("{}/v1/calls?limit=500", self.base))
+            .bearer_auth(&self.key);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits for the last word on a call.
+    pub async fn last_word(&self, call: &str) -> Value {
+        for _ in 0..1_200 {
+            let said = self.call(call).await;
+            if said["final"] == true {
+                return said;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no last word on {call}: {}", self.call(call).await);
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = self.service.kill();
+        let _ = self.service.wait();
+    }
+}
+
+fn contents(answer: &Value) -> Vec<String> {
+    let told = answer["told"].as_array().unwrap().iter();
+    told.map(|message| {
+        assert_eq!(
+            (
+                &message["type"],
+                &message["message"]["role"],
+                &message["triggerResponseEnabled"]
+            ),
+            (&json!("add-message"), &json!("system"), &json!(false))
+        );
+        message["message"]["content"].as_str().unwrap().to_owned()
+    })
+    .collect()
+}
+
+/// A script of recordings of this repository's calls: who, and which.
+pub fn script(parts: &[(&str, &str)]) -> Value {
+    let parts = parts
+        .iter()
+        .map(|(who, name)| match name.strip_prefix("silence ") {
+            Some(seconds) => json!({"who": who, "silence": seconds.parse::<f64>().unwrap()}),
+            None => {
+                let path = support::project(&format!("enrollment_samples/calls/{name}.wav"));
+                json!({"who": who, "audio": path.display().to_string()})
+            }
+        });
+    Value::Array(parts.collect())
+}
+
+fn program(data: &Path, settings: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+    command
+        .env_clear()
+        .envs(settings.iter().cloned())
+        .arg("--data-dir")
+        .arg(data);
+    command
+}
+
+fn run(data: &Path, settings: &[(String, String)], words: &[&str]) -> Value {
+    let done = program(data, settings)
+        .args(words)
+        .arg("--json")
+        .output()
+        .unwrap();
+    let said = serde_json::from_slice(&done.stdout);
+    said.unwrap_or_else(|fault| panic!("{words:?}: {fault}: {}", String::from_utf8_lossy(&done.stderr)))
+}
+
+/// `voxline serve` on a free port: the process and its address. What it says goes to this test's own stderr.
+fn serve(data: &Path, settings: &[(String, String)]) -> (Child, String) {
+    let mut child = program(data, settings)
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (found, wait) = channel();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("listening on ") {
+                let _ = found.send(address.trim().to_owned());
+            }
+            eprintln!("{line}");
+        }
+    });
+    let base = wait.recv_timeout(Duration::from_secs(120));
+    (child, base.expect("the service did not listen"))
+}

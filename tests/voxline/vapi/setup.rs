@@ -1,0 +1,114 @@
+//! `voxline vapi`: plan, apply, check, against the API of the peer.
+
+use serde_json::{Value, json};
+
+use super::harness::{House, NUMBER, SECRET};
+
+fn states(steps: &Value) -> Vec<(String, String)> {
+    let text = |step: &Value, key: &str| step[key].as_str().unwrap().to_owned();
+    steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (text(step, "what"), text(step, "state")))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", "")], false);
+    let guided = "Believe only [{{identity_marker}}].";
+    for (shelf, entry) in [
+        (
+            "assistant",
+            json!({"id": "a-1", "name": "mine", "serverMessages": ["hang"], "model": {
+            "provider": "openai", "messages": [{"role": "system", "content": guided}], "toolIds": ["own-tool"]}}),
+        ),
+        (
+            "phone-number",
+            json!({"id": "pn-1", "provider": "vapi", "number": NUMBER, "assistantId": "a-1"}),
+        ),
+    ] {
+        house
+            .peer
+            .ask(&json!({"do": "shelve", "shelf": shelf, "entry": entry}));
+    }
+    let plan = house.run(&["vapi", "plan"]);
+    assert_eq!(plan["numbers"][0]["number"], NUMBER);
+    assert!(!plan.to_string().contains(SECRET), "a plan shows no secret");
+    let before = states(&house.run(&["vapi", "check"]));
+    assert!(
+        before
+            .iter()
+            .any(|(_, state)| state == "missing" || state == "differs"),
+        "{before:?}"
+    );
+
+    let applied = states(&house.run(&["vapi", "apply"]));
+    assert!(
+        applied
+            .iter()
+            .any(|(what, state)| what.starts_with("tool") && state == "created"),
+        "{applied:?}"
+    );
+    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    assert_eq!(
+        shelves["credential"][0]["authenticationPlan"]["secretKey"],
+        SECRET
+    );
+    let assistant = &shelves["assistant"][0];
+    assert_eq!(
+        assistant["model"]["messages"][0]["content"], guided,
+        "prompts are their owner's"
+    );
+    assert_eq!(assistant["model"]["toolIds"].as_array().unwrap().len(), 3);
+    assert!(
+        assistant["serverMessages"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("hang"))
+    );
+    assert_eq!(assistant["monitorPlan"]["controlAuthenticationEnabled"], true);
+    let number = &shelves["phone-number"][0];
+    assert_eq!(
+        (&number["assistantId"], &number["server"]["url"]),
+        (&Value::Null, &json!("https://id.example.com/vapi/events"))
+    );
+    assert_eq!(number["server"]["credentialId"], shelves["credential"][0]["id"]);
+
+    let again = states(&house.run(&["vapi", "apply"]));
+    assert!(again.iter().all(|(_, state)| state == "ok"), "{again:?}");
+    let checked = states(&house.run(&["vapi", "check"]));
+    assert!(checked.iter().all(|(_, state)| state == "ok"), "{checked:?}");
+    assert_eq!(house.peer.ask(&json!({"do": "shelf"})), shelves);
+}
+
+#[tokio::test]
+async fn a_deployment_without_an_assistant_is_given_one() {
+    let none = [
+        ("VOXLINE_VAPI_ASSISTANT_ID", ""),
+        ("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", ""),
+    ];
+    let mut house = House::open_with(&none, false);
+    let refused = house.ring("c-none", "+12025550199");
+    assert!(
+        refused["error"].as_str().is_some_and(|said| !said.is_empty()),
+        "{refused}"
+    );
+    let steps = house.run(&["vapi", "apply"]);
+    let told = steps
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["what"] == "vapi.assistant_id")
+        .unwrap();
+    assert!(told["remedy"].as_str().unwrap().contains("assistant-"), "{told}");
+    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    let prompt = shelves["assistant"][0]["model"]["messages"][0]["content"]
+        .as_str()
+        .unwrap();
+    assert!(prompt.contains("{{identity_marker}}"));
+    house.run(&["vapi", "apply"]);
+    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    assert_eq!(shelves["assistant"].as_array().unwrap().len(), 1, "one is enough");
+}

@@ -8,6 +8,8 @@ use thiserror::Error;
 use crate::units::{Cosine, Llr, NotFinite, Seconds};
 use crate::voiceprint::{Bandwidth, ModelId};
 
+use super::voices::VoiceTest;
+
 /// Why a calibration cannot be used. A decision without one is never made.
 #[derive(Debug, Error)]
 pub enum CalibrationError {
@@ -72,6 +74,9 @@ pub struct Calibration {
     pub fitted_on: String,
     narrow: Curve,
     wide: Curve,
+    /// When a call's speech is of several voices; without it, nothing is said of that.
+    #[serde(default)]
+    pub voices: Option<VoiceTest>,
 }
 
 impl Curve {
@@ -147,6 +152,9 @@ impl Calibration {
             if let Some(fault) = curve.fault() {
                 return Err(malformed(format!("[{name}] {fault}")));
             }
+        }
+        if let Some(fault) = calibration.voices.and_then(|voices| voices.fault()) {
+            return Err(malformed(format!("[voices] {fault}")));
         }
         if calibration.model != *model || calibration.model_sha256 != model_sha256 {
             return Err(CalibrationError::OtherModel {

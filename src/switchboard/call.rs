@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
-use crate::decision::Reason;
+use crate::decision::{Course, Reason};
 use crate::engine::Permit;
 use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, Hertz};
@@ -63,6 +63,7 @@ pub struct LiveCall {
     listener: Option<Box<Listener>>,
     version: u64,
     said: Option<Identification>,
+    course: Course,
 }
 
 impl Switchboard {
@@ -89,6 +90,7 @@ impl Switchboard {
             listener: Some(Box::new(listener)),
             version: 0,
             said: None,
+            course: Course::default(),
         })
     }
 }
@@ -172,7 +174,8 @@ impl LiveCall {
     }
 
     async fn say(&mut self, serving: &Serving, look: &Look, is_final: bool) -> CallUpdate {
-        let said = serving.answer(&self.start.number, look, is_final).await;
+        let said = serving.answer(&self.start.number, look, &mut self.course, is_final);
+        let said = said.await;
         self.publish(said).await
     }
 

@@ -5,11 +5,12 @@ use std::time::Instant;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
-use crate::samples::{Intake, SamplesError, quality, telephone, voice_band};
+use crate::samples::{Intake, RATE, SamplesError, quality, telephone, voice_band};
 use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
 use super::identification::{Quality, TimingMs};
 
@@ -53,6 +54,9 @@ pub struct Look {
     /// The voice: in the call's own bandwidth first; a wide-band call is also heard through a simulated
     /// telephone, for users who have only ever been heard on one. Empty when there was too little.
     pub views: Vec<Voiceprint>,
+    /// The voice of each whole [`VOICE_WINDOW`] of the speech, in order and as a telephone carries it: by
+    /// them one voice is told from several. They are of the same model as the views.
+    pub windows: Vec<Embedding>,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
 }
@@ -64,6 +68,7 @@ pub struct Listener {
     fresh: Vec<f32>,
     marks: &'static [f64],
     narrow_source: bool,
+    windows: Option<(ModelId, Vec<Embedding>)>,
     timing: TimingMs,
 }
 
@@ -85,6 +90,7 @@ impl Listener {
             fresh: Vec::new(),
             marks,
             narrow_source: rate.0 <= 8_000,
+            windows: None,
             timing: TimingMs::default(),
         })
     }
@@ -180,13 +186,37 @@ impl Listener {
         {
             views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
         }
+        let windows = self.embed_windows(analyst)?;
         self.timing.embed += milliseconds(started);
         Ok(Look {
             net_speech,
             quality,
             views,
+            windows,
             timing: self.timing,
         })
+    }
+
+    /// The windows of the speech so far; only those that are new are embedded, unless the model is another
+    /// than at the last look.
+    fn embed_windows(&mut self, analyst: &mut Analyst) -> Result<Vec<Embedding>, ExtractError> {
+        let model = analyst.extractor.card().id().clone();
+        let mut known = match self.windows.take() {
+            Some((of, windows)) if of == model => windows,
+            _ => Vec::new(),
+        };
+        let window = RATE.samples(VOICE_WINDOW);
+        for piece in self.finder.speech().chunks_exact(window).skip(known.len()) {
+            let heard = if self.narrow_source {
+                Zeroizing::new(voice_band(piece))
+            } else {
+                Zeroizing::new(voice_band(&Zeroizing::new(telephone(piece))))
+            };
+            let levelled = Zeroizing::new(quality::levelled(&heard, SPEECH_LEVEL_DBFS));
+            known.push(analyst.extractor.embed(&levelled)?);
+        }
+        self.windows = Some((model, known.clone()));
+        Ok(known)
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod calibrate;
 mod doctor;
 mod fault;
 mod keys;
@@ -69,6 +70,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::Embed(args) => voices::embed(&args, &config, output),
             Command::Models(command) => models::run(command, &config, output).await,
             Command::Bench(args) => bench::run(*args, &config, output),
+            Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })

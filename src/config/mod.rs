@@ -17,7 +17,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::bytes::Limits;
-use crate::decision::Policy;
+use crate::decision::{Policy, Promise};
 use crate::gallery::QdrantSettings;
 use crate::units::Seconds;
 use crate::voiceprint::ModelId;
@@ -69,6 +69,14 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "decision.accept",
         "posterior needed to name a caller (default 0.97)",
+    ),
+    (
+        "decision.max_false_accept",
+        "most callers on no roster who may be given a name, as in 0.01; takes the place of decision.accept",
+    ),
+    (
+        "decision.max_wrong_name",
+        "most callers on the roster who may be given another's name; takes the place of decision.accept",
     ),
     (
         "decision.reject",
@@ -202,7 +210,12 @@ impl Config {
 
 fn policy(read: &mut Reader) -> Policy {
     let usual = Policy::default();
+    let promise = Promise {
+        max_false_accept: read.share("decision.max_false_accept", 0.000_001..=0.5),
+        max_wrong_name: read.share("decision.max_wrong_name", 0.000_001..=0.5),
+    };
     Policy {
+        promise,
         unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
         accept: read.number("decision.accept", 0.5..=0.999_999, usual.accept),
         reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
@@ -310,6 +323,17 @@ mod tests {
     }
 
     #[test]
+    fn a_promise_is_a_share_of_calls_or_nothing_at_all() {
+        let file = "[decision]\nmax_false_accept = 0.01";
+        let config = Config::load(&sources(file, &[], &[])).unwrap();
+        assert_eq!(config.policy.promise.max_false_accept, Some(0.01));
+        assert_eq!(config.policy.promise.max_wrong_name, None);
+        let file = "[decision]\nmax_wrong_name = 0.9";
+        let faults = Config::load(&sources(file, &[], &[])).unwrap_err().to_string();
+        assert!(faults.contains("`decision.max_wrong_name`"), "{faults}");
+    }
+
+    #[test]
     fn a_secret_is_shown_neither_in_a_fault_nor_by_debug() {
         let file = "[twilio]\nauth_token = \"hunter2\"\n[gallery]\nqdrant_api_key = 12345678";
         let loaded = Config::load(&sources(file, &[], &[]));
@@ -350,6 +374,8 @@ mod tests {
         "ort_lib",
         "public_url",
         "threads",
+        "max_false_accept",
+        "max_wrong_name",
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",

@@ -11,9 +11,11 @@
 mod calibration;
 mod course;
 mod posterior;
+mod promise;
 mod voices;
 
-pub use calibration::{Calibration, CalibrationError, Curve};
+pub use calibration::{Calibration, CalibrationError, Curve, OperatingPoint, Origin, Similarity};
 pub use course::{Course, Heard};
 pub use posterior::{Candidate, Decision, Evidence, Outcome, Policy, Reason, decide};
+pub use promise::Promise;
 pub use voices::{Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

@@ -6,13 +6,18 @@ use serde::Serialize;
 
 use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
 
+use super::promise::Promise;
+
 /// What an operator accepts. Probabilities, never cosines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
     /// Share of calls, before anything is heard, whose caller is nobody on the roster; 0 to 1, open.
     pub unknown_share: f64,
-    /// Posterior that one user needs to be *identified*.
+    /// Posterior that one user needs to be *identified*; where a promise is made, what keeps it
+    /// ([`Policy::keeping_its_promise`]).
     pub accept: f64,
+    /// The errors that are promised not to be exceeded.
+    pub promise: Promise,
     /// Posterior of "nobody" at which a caller is *unknown* however little was said.
     pub reject: f64,
     /// Less speech than this decides nothing.
@@ -29,6 +34,7 @@ impl Default for Policy {
         Self {
             unknown_share: 0.5,
             accept: 0.97,
+            promise: Promise::default(),
             reject: 0.97,
             minimum_speech: Seconds::new(1.0),
             enough_speech: Seconds::new(6.0),

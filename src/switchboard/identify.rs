@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use crate::bytes::Limits;
-use crate::decision::{Course, Evidence, Heard, Reason, VOICE_WINDOW, Voices, recent};
+use crate::decision::{Course, Evidence, Heard, Outcome, Reason, VOICE_WINDOW, Voices, decide, recent};
 use crate::engine::{Engine, Permit};
 use crate::gallery::Hit;
 use crate::units::{DialedNumber, Llr, Seconds, UserId};
@@ -136,6 +136,28 @@ impl Serving {
             .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
         Ok(Some(decided))
+    }
+
+    /// Whether a call in this voice would be named after a user of the number other than `but`.
+    pub(super) async fn names_another(
+        &self,
+        number: &DialedNumber,
+        views: &[Voiceprint],
+        net: Seconds,
+        but: UserId,
+    ) -> Result<bool, KeeperError> {
+        let found = self.keeper.search(number, views).await?;
+        let Some(mut ratios) = self.ratios_of(views, &found.hits, net, &found) else {
+            return Ok(false);
+        };
+        ratios.retain(|(user, _)| *user != but);
+        let evidence = Evidence {
+            ratios: &ratios,
+            net_speech: net,
+            poor_audio: false,
+        };
+        let decision = decide(&evidence, &self.policy);
+        Ok(decision.is_ok_and(|decision| matches!(decision.outcome, Outcome::Identified(_))))
     }
 
     /// What a roster is searched by after a look.

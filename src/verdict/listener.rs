@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
-use crate::samples::{Intake, RATE, SamplesError, quality, telephone, voice_band};
+use crate::samples::{
+    DigitalSilence, Intake, RATE, SamplesError, comes_again, quality, telephone, voice_band,
+};
 use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
@@ -44,6 +46,17 @@ pub enum ListenError {
     Extract(#[from] ExtractError),
 }
 
+/// What matters of a recording that somebody will be known by, and not of a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Traits {
+    /// The level of the speech, dB re full scale.
+    pub level_dbfs: f64,
+    /// Share of the recording that is digital silence, 0 to 1.
+    pub digital_silence: f64,
+    /// Whether a second of the speech comes again exactly.
+    pub comes_again: bool,
+}
+
 /// What was heard up to some moment.
 #[derive(Debug, Clone)]
 pub struct Look {
@@ -57,6 +70,8 @@ pub struct Look {
     /// The voice of each whole [`VOICE_WINDOW`] of the speech, in order and as a telephone carries it: by
     /// them one voice is told from several. They are of the same model as the views.
     pub windows: Vec<Embedding>,
+    /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
+    pub traits: Option<Traits>,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
 }
@@ -69,12 +84,15 @@ pub struct Listener {
     marks: &'static [f64],
     narrow_source: bool,
     windows: Option<(ModelId, Vec<Embedding>)>,
+    silence: DigitalSilence,
+    is_recording: bool,
     timing: TimingMs,
 }
 
 impl Listener {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
-    /// `marks` ([`MARKS`] or none) are the amounts of net speech at which [`Listener::push`] takes a look.
+    /// `marks` ([`MARKS`], or none for a recording) are the amounts of net speech at which
+    /// [`Listener::push`] takes a look.
     ///
     /// # Errors
     /// [`ListenError::Samples`] when the rate or the channels cannot be listened to.
@@ -91,6 +109,8 @@ impl Listener {
             marks,
             narrow_source: rate.0 <= 8_000,
             windows: None,
+            silence: DigitalSilence::default(),
+            is_recording: marks.is_empty(),
             timing: TimingMs::default(),
         })
     }
@@ -118,8 +138,19 @@ impl Listener {
         self.hear(analyst)?;
         let started = Instant::now();
         self.finder.finish(&mut analyst.vad)?;
+        let traits = self.is_recording.then(|| self.traits()).flatten();
         self.timing.vad += milliseconds(started);
-        self.look(analyst)
+        let look = self.look(analyst)?;
+        Ok(Look { traits, ..look })
+    }
+
+    fn traits(&self) -> Option<Traits> {
+        let speech = self.finder.speech();
+        (!speech.is_empty()).then(|| Traits {
+            level_dbfs: f64::from(quality::dbfs(quality::rms(speech))),
+            digital_silence: self.silence.share(),
+            comes_again: comes_again(speech),
+        })
     }
 
     /// Adds time spent decoding before the samples came here.
@@ -155,6 +186,7 @@ impl Listener {
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Look>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
+        self.silence.push(&fresh);
         let mut looks = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
         for piece in fresh.chunks(WINDOW) {
@@ -193,6 +225,7 @@ impl Listener {
             quality,
             views,
             windows,
+            traits: None,
             timing: self.timing,
         })
     }

@@ -18,9 +18,10 @@ use super::identification::{Quality, TimingMs};
 
 /// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, sparse
 /// later. Each look embeds all the speech so far, so overlapping windows are never counted as
-/// independent evidence; the marks bound what that costs.
+/// independent evidence; the marks bound what that costs. They end where speech is no longer kept.
 pub const MARKS: &[f64] = &[
-    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0,
+    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0, 80.0, 100.0,
+    120.0,
 ];
 
 /// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a

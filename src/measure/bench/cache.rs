@@ -21,10 +21,13 @@ pub(super) struct Cache {
     common: Sha256,
 }
 
+/// A look: seconds of speech, the views as text, and how many windows there were.
+type KeptLook = (f64, Vec<(Bandwidth, String)>, usize);
+
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    looks: Vec<(f64, Vec<(Bandwidth, String)>, usize)>,
+    looks: Vec<KeptLook>,
     windows: Vec<String>,
     silence: Vec<(Bandwidth, String)>,
     audio_s: f64,
@@ -131,7 +134,7 @@ impl Kept {
         let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
         let view = |(bandwidth, text): (Bandwidth, String)| Some((bandwidth, embedding(text)?));
         let views = |views: Vec<_>| views.into_iter().map(view).collect::<Option<Vec<_>>>();
-        let look = |(net_s, kept, windows): (f64, Vec<_>, usize)| {
+        let look = |(net_s, kept, windows): KeptLook| {
             Some(Prints {
                 net_s,
                 views: views(kept)?,

@@ -5,6 +5,7 @@
 //! setting that is wrong is never replaced by a default.
 
 mod home;
+mod policy;
 mod sources;
 
 pub use home::Home;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::bytes::Limits;
-use crate::decision::{Policy, Promise};
+use crate::decision::Policy;
 use crate::gallery::QdrantSettings;
 use crate::units::Seconds;
 use crate::voiceprint::ModelId;
@@ -193,7 +194,7 @@ impl Config {
                 max_duration: minutes(read.number("limits.audio_minutes", 0.1..=1440.0, 30.0)),
             },
             longest_call: minutes(read.number("limits.call_minutes", 0.1..=1440.0, 240.0)),
-            policy: policy(&mut read),
+            policy: policy::read(&mut read),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             gallery: gallery(&mut read),
@@ -205,26 +206,6 @@ impl Config {
             read.fault("twilio.auth_token", why.to_owned());
         }
         read.finish(config)
-    }
-}
-
-fn policy(read: &mut Reader) -> Policy {
-    let usual = Policy::default();
-    let promise = Promise {
-        max_false_accept: read.share("decision.max_false_accept", 0.000_001..=0.5),
-        max_wrong_name: read.share("decision.max_wrong_name", 0.000_001..=0.5),
-    };
-    Policy {
-        promise,
-        unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
-        accept: read.number("decision.accept", 0.5..=0.999_999, usual.accept),
-        reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
-        minimum_speech: usual.minimum_speech,
-        enough_speech: seconds(read.number(
-            "decision.enough_speech_seconds",
-            1.0..=60.0,
-            usual.enough_speech.get(),
-        )),
     }
 }
 

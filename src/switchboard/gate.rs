@@ -27,7 +27,7 @@ const LOWEST_LEVEL: f64 = -55.0;
 const ADVISED_LEVEL: f64 = -45.0;
 
 /// Above this share of digital silence a recording was gated or made by a machine: some of the voice may be
-/// missing too. Those of LibriSpeech have none.
+/// missing too. Two of 251 recordings of LibriSpeech are above it.
 const MUCH_SILENCE: f64 = 0.1;
 
 /// What stands against an enrolment.

@@ -121,6 +121,8 @@ pub(super) enum Command {
     Vapi(VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Bench(Box<super::bench::BenchArgs>),
+    /// Fit the calibration that turns a likeness into a probability, or check the one in use
+    Calibrate(Box<super::calibrate::CalibrateArgs>),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
 }
@@ -233,6 +235,9 @@ pub(super) struct EnrollArgs {
     /// Those words also allow keeping the recordings, sealed (done where enrollment.retain_audio is set)
     #[arg(long)]
     pub keep_audio: bool,
+    /// The voice may be that of another user of the same number: one person with two users
+    #[arg(long)]
+    pub allow_duplicate: bool,
     /// Recordings of the user alone, in one channel: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -9,7 +9,7 @@ use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::store::Store;
-use crate::switchboard::{Installed, library, models_dir, usable_calibration};
+use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
@@ -156,15 +156,34 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
 fn calibration(card: &Card, policy: &Policy) -> Finding {
     let what = "calibration";
     match usable_calibration(card, policy) {
-        Ok((calibration, largest)) => {
-            let Calibration { id, fitted_on, .. } = calibration;
-            ok(
-                what,
-                format!("{id}: names callers on rosters of up to {largest}; fitted on {fitted_on}"),
-            )
-        }
+        Ok(usable) => ok(what, comes_to(&usable)),
         Err(fault) => wrong(what, fault),
     }
+}
+
+/// What the policy comes to under the calibration, in words.
+fn comes_to(usable: &Usable) -> String {
+    let Usable {
+        calibration,
+        policy,
+        largest_roster,
+    } = usable;
+    let Calibration { id, fitted_on, .. } = calibration;
+    let accept = policy.accept;
+    let measured = calibration.at(accept).map_or_else(String::new, |point| {
+        let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+        format!(
+            "; at {} it gave {} of the callers on no roster a name, {} of those on one another's, {} their own",
+            point.accept,
+            percent(point.false_accept),
+            percent(point.wrong_name),
+            percent(point.right_name)
+        )
+    });
+    format!(
+        "{id}: names callers at a probability of {accept:.4}, on rosters of up to {largest_roster}{measured}; \
+         fitted on {fitted_on}"
+    )
 }
 
 fn ok(what: &'static str, detail: String) -> Finding {

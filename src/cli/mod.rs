@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod calibrate;
 mod carrier;
 mod doctor;
 mod fault;
@@ -77,6 +78,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
                 vapi::run(command, config, &store, output).await
             }
             Command::Bench(args) => bench::run(*args, &config, output),
+            Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })

@@ -33,6 +33,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
     let agreement = Agreement {
         text: args.consent,
         keep_audio: args.keep_audio,
+        allow_duplicate: args.allow_duplicate,
     };
     let report = board.enrol(&admitted, args.user, agreement, clips).await;
     spinner.finish_and_clear();

@@ -7,6 +7,7 @@
 mod carriers;
 mod home;
 mod identity;
+mod policy;
 mod sources;
 mod vapi;
 
@@ -75,6 +76,14 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "decision.accept",
         "posterior needed to name a caller (default 0.97)",
+    ),
+    (
+        "decision.max_false_accept",
+        "most callers on no roster who may be given a name, as in 0.01; takes the place of decision.accept",
+    ),
+    (
+        "decision.max_wrong_name",
+        "most callers on the roster who may be given another's name; takes the place of decision.accept",
     ),
     (
         "decision.reject",
@@ -283,7 +292,7 @@ impl Config {
                 max_duration: minutes(read.number("limits.audio_minutes", 0.1..=1440.0, 30.0)),
             },
             longest_call: minutes(read.number("limits.call_minutes", 0.1..=1440.0, 240.0)),
-            policy: policy(&mut read),
+            policy: policy::read(&mut read),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             identity: IdentitySettings::read(&mut read),
@@ -292,21 +301,6 @@ impl Config {
             public_url,
         };
         read.finish(config)
-    }
-}
-
-fn policy(read: &mut Reader) -> Policy {
-    let usual = Policy::default();
-    Policy {
-        unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
-        accept: read.number("decision.accept", 0.5..=0.999_999, usual.accept),
-        reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
-        minimum_speech: usual.minimum_speech,
-        enough_speech: seconds(read.number(
-            "decision.enough_speech_seconds",
-            1.0..=60.0,
-            usual.enough_speech.get(),
-        )),
     }
 }
 
@@ -405,6 +399,17 @@ mod tests {
     }
 
     #[test]
+    fn a_promise_is_a_share_of_calls_or_nothing_at_all() {
+        let file = "[decision]\nmax_false_accept = 0.01";
+        let config = Config::load(&sources(file, &[], &[])).unwrap();
+        assert_eq!(config.policy.promise.max_false_accept, Some(0.01));
+        assert_eq!(config.policy.promise.max_wrong_name, None);
+        let file = "[decision]\nmax_wrong_name = 0.9";
+        let faults = Config::load(&sources(file, &[], &[])).unwrap_err().to_string();
+        assert!(faults.contains("`decision.max_wrong_name`"), "{faults}");
+    }
+
+    #[test]
     fn a_secret_is_shown_neither_in_a_fault_nor_by_debug() {
         let file = "[twilio]\nauth_token = \"hunter2\"\n[gallery]\nqdrant_api_key = 12345678";
         let loaded = Config::load(&sources(file, &[], &[]));
@@ -446,6 +451,8 @@ mod tests {
         "ort_lib",
         "public_url",
         "threads",
+        "max_false_accept",
+        "max_wrong_name",
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",

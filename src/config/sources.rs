@@ -175,6 +175,13 @@ impl Reader {
         self.in_range(key, range.contains(&value), value, usual, &expected)
     }
 
+    /// A number that has no usual value.
+    pub(super) fn share(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        self.text(key)?;
+        let highest = *range.end();
+        Some(self.number(key, range, highest))
+    }
+
     pub(super) fn count(&mut self, key: &'static str, range: RangeInclusive<usize>, usual: usize) -> usize {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let value: usize = self.parsed(key, &expected, usual);

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::units::{Cosine, Llr, NotFinite, Seconds};
 use crate::voiceprint::{Bandwidth, ModelId};
+
+use super::voices::VoiceTest;
 
 /// Why a calibration cannot be used. A decision without one is never made.
 #[derive(Debug, Error)]
@@ -41,37 +43,118 @@ pub enum CalibrationError {
     },
 }
 
+/// What a curve is a straight line of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Similarity {
+    /// The cosine itself.
+    #[default]
+    Cosine,
+    /// Fisher's z of the cosine, `artanh`: it stretches what lies close to 1, where a line of cosines
+    /// understates how much a little more likeness says.
+    FisherZ,
+}
+
+/// Cosines beyond this are one: Fisher's z of 1 is infinite.
+const MOST_COSINE: f64 = 0.9999;
+
+impl Similarity {
+    /// The similarity that a cosine is.
+    pub fn of(self, cosine: f64) -> f64 {
+        match self {
+            Self::Cosine => cosine,
+            Self::FisherZ => cosine.clamp(-MOST_COSINE, MOST_COSINE).atanh(),
+        }
+    }
+}
+
 /// Affine logistic calibration whose scale and offset move with the amount of speech:
-/// `llr = (scale + scale_per_log · q) · cosine + offset + offset_per_log · q` with `q = ln(net)`, the
-/// net speech of the call in seconds, held inside the range that was fitted (Brümmer and du Preez 2006
-/// for the logistic fit; duration as a quality measure after Mandasari et al. 2013).
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+/// `llr = (scale + scale_per_log · q) · s + offset + offset_per_log · q` with `s` the similarity and
+/// `q = ln(net)`, the net speech of the call in seconds, held inside the range that was fitted (Brümmer and
+/// du Preez 2006 for the logistic fit; duration as a quality measure after Mandasari et al. 2013).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    scale: f64,
-    scale_per_log: f64,
-    offset: f64,
-    offset_per_log: f64,
-    net_seconds: [f64; 2],
-    llr_bounds: [f64; 2],
+    /// What it is a line of.
+    #[serde(default)]
+    pub similarity: Similarity,
+    /// Ratio for each unit of similarity, of one second of speech.
+    pub scale: f64,
+    /// What is added to the scale for each unit of `q`.
+    pub scale_per_log: f64,
+    /// Ratio of a similarity of nought, of one second of speech.
+    pub offset: f64,
+    /// What is added to the offset for each unit of `q`.
+    pub offset_per_log: f64,
+    /// The range of net speech that was fitted, in seconds.
+    pub net_seconds: [f64; 2],
+    /// The lowest and the highest ratio it gives.
+    pub llr_bounds: [f64; 2],
     /// How many target trials it was fitted on.
-    target_trials: u64,
+    pub target_trials: u64,
     /// How many non-target trials it was fitted on.
-    nontarget_trials: u64,
+    pub nontarget_trials: u64,
+}
+
+/// How calls ended where a calibration was fitted, at one acceptance, followed as live calls are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatingPoint {
+    /// The posterior that a name needed.
+    pub accept: f64,
+    /// Share of callers on no roster who were given a name, the worst of several sizes of roster.
+    pub false_accept: f64,
+    /// Share of callers on the roster who were given another's name, the worst as well.
+    pub wrong_name: f64,
+    /// Share of callers on the roster who were given their own, the worst as well.
+    pub right_name: f64,
+}
+
+/// Where the numbers of a calibration come from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The day, as in 2026-11-22.
+    pub date: String,
+    /// The protocol's name.
+    pub protocol: String,
+    /// SHA-256 of the protocol's files.
+    pub protocol_sha256: String,
+    /// What was done to the calls.
+    pub conditions: Vec<String>,
+    /// The speakers the lines were fitted on.
+    pub speakers: u64,
+    /// The effective prior they were fitted at.
+    pub prior: f64,
+    /// Callers behind the operating points; shares below three in so many are not measured but hoped.
+    pub callers: u64,
 }
 
 /// A fitted calibration, one curve for each bandwidth.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// Its own name, as reported with every decision.
     pub id: String,
-    model: ModelId,
-    model_sha256: String,
+    /// The model it was fitted for.
+    pub model: ModelId,
+    /// The hash of that model's weights.
+    pub model_sha256: String,
     /// What it was fitted on, in words.
     pub fitted_on: String,
-    narrow: Curve,
-    wide: Curve,
+    /// Where its numbers come from; not told of those that were fitted by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The curve of narrow-band trials.
+    pub narrow: Curve,
+    /// The curve of wide-band trials.
+    pub wide: Curve,
+    /// When a call's speech is of several voices; without it, nothing is said of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voices: Option<VoiceTest>,
+    /// How calls end at several acceptances, rising.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operating_points: Vec<OperatingPoint>,
 }
 
 impl Curve {
@@ -83,7 +166,7 @@ impl Curve {
         let quality = net.get().clamp(self.net_seconds[0], self.net_seconds[1]).ln();
         let scale = self.scale + self.scale_per_log * quality;
         let offset = self.offset + self.offset_per_log * quality;
-        let llr = scale * f64::from(cosine.get()) + offset;
+        let llr = scale * self.similarity.of(f64::from(cosine.get())) + offset;
         // Beyond what the number of trials can support, a ratio is extrapolation, not evidence.
         let supported = Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]);
         Llr::new(supported)
@@ -143,10 +226,8 @@ impl Calibration {
             cause,
         };
         let calibration: Self = toml::from_str(&text).map_err(|cause| malformed(cause.to_string()))?;
-        for (name, curve) in [("narrow", calibration.narrow), ("wide", calibration.wide)] {
-            if let Some(fault) = curve.fault() {
-                return Err(malformed(format!("[{name}] {fault}")));
-            }
+        if let Some(fault) = calibration.fault() {
+            return Err(malformed(fault));
         }
         if calibration.model != *model || calibration.model_sha256 != model_sha256 {
             return Err(CalibrationError::OtherModel {
@@ -158,9 +239,26 @@ impl Calibration {
         Ok(calibration)
     }
 
-    /// The lowest ratio it can give, whatever the bandwidth: what a trial scores of which nothing was heard.
-    pub fn lowest(&self) -> f64 {
-        self.narrow.llr_bounds[0].min(self.wide.llr_bounds[0])
+    /// Says what is wrong with the numbers, if anything.
+    pub fn fault(&self) -> Option<String> {
+        let curves = [("narrow", self.narrow), ("wide", self.wide)];
+        let of_curve = |(name, curve): (&str, Curve)| Some(format!("[{name}] {}", curve.fault()?));
+        let of_points = || {
+            let share = |share: f64| (0.0..=1.0).contains(&share);
+            let fits = |point: &OperatingPoint| {
+                let shares = [point.false_accept, point.wrong_name, point.right_name];
+                point.accept > 0.0 && point.accept < 1.0 && shares.into_iter().all(share)
+            };
+            let sound = self.operating_points.iter().all(fits)
+                && self.operating_points.is_sorted_by(|a, b| a.accept < b.accept);
+            (!sound).then(|| "[[operating_points]] need rising acceptances and shares from 0 to 1".to_owned())
+        };
+        let of_voices = || Some(format!("[voices] {}", self.voices?.fault()?));
+        curves
+            .into_iter()
+            .find_map(of_curve)
+            .or_else(of_voices)
+            .or_else(of_points)
     }
 
     /// The curve for trials of this bandwidth.
@@ -178,6 +276,7 @@ pub(super) mod tests {
 
     pub(in crate::decision) fn curve() -> Curve {
         Curve {
+            similarity: Similarity::Cosine,
             scale: 20.0,
             scale_per_log: 5.0,
             offset: -15.0,

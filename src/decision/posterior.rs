@@ -6,13 +6,18 @@ use serde::Serialize;
 
 use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
 
+use super::promise::Promise;
+
 /// What an operator accepts. Probabilities, never cosines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
     /// Share of calls, before anything is heard, whose caller is nobody on the roster; 0 to 1, open.
     pub unknown_share: f64,
-    /// Posterior that one user needs to be *identified*.
+    /// Posterior that one user needs to be *identified*; where a promise is made, what keeps it
+    /// ([`Policy::keeping_its_promise`]).
     pub accept: f64,
+    /// The errors that are promised not to be exceeded.
+    pub promise: Promise,
     /// Posterior of "nobody" at which a caller is *unknown* however little was said.
     pub reject: f64,
     /// Less speech than this decides nothing.
@@ -29,6 +34,7 @@ impl Default for Policy {
         Self {
             unknown_share: 0.5,
             accept: 0.97,
+            promise: Promise::default(),
             reject: 0.97,
             minimum_speech: Seconds::new(1.0),
             enough_speech: Seconds::new(6.0),
@@ -36,7 +42,24 @@ impl Default for Policy {
     }
 }
 
+/// The speech (s) from which a call's word needs no more than [`Policy::accept`] says.
+const FULL_EVIDENCE: f64 = 10.0;
+
 impl Policy {
+    /// What this policy asks of a look after `net` seconds of speech, when others are to come. Looking often
+    /// gives chance many tries, so the risk that acceptance allows, `1 - accept` as odds, is spent in proportion
+    /// to the speech heard (a linear spending function in the sense of Lan and DeMets 1983; the speech heard is
+    /// the share of the information): at 2 s of speech a name needs five times the odds it needs at 10 s.
+    #[must_use]
+    pub fn after(&self, net: Seconds) -> Self {
+        let spent = (net.get() / FULL_EVIDENCE).clamp(0.01, 1.0);
+        let odds = self.accept / (1.0 - self.accept) / spent;
+        Self {
+            accept: odds / (1.0 + odds),
+            ..*self
+        }
+    }
+
     /// The largest roster on which a ratio of `highest` still names somebody, when it speaks against
     /// everybody else: `(1 - u) / u · e^highest · (1 - a) / a` for a share of unknown callers `u` and an
     /// acceptance `a`. 0 when this policy can never name anybody.
@@ -67,6 +90,8 @@ pub enum Reason {
     TooLittleSpeech,
     /// Too noisy, clipped or broken to judge.
     PoorAudio,
+    /// More than one person speaks, and the last of them is nobody who could be named.
+    SeveralVoices,
     /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
     /// well enough.
     Ambiguous,
@@ -82,6 +107,7 @@ impl Reason {
         match self {
             Self::TooLittleSpeech => "too_little_speech",
             Self::PoorAudio => "poor_audio",
+            Self::SeveralVoices => "several_voices",
             Self::Ambiguous => "ambiguous",
             Self::EmptyRoster => "empty_roster",
             Self::Unavailable => "unavailable",

@@ -19,14 +19,16 @@ mod figures;
 mod hull;
 mod identification;
 mod lists;
+mod logistic;
 mod protocol;
 mod report;
 mod trials;
 mod wait;
 
 pub use bench::{
-    Bench, BenchError, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Identification,
-    Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard, Spread, run,
+    Bench, BenchError, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Fits,
+    Fitting, Identification, Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard,
+    Sequential, Spread, calibrate, check, run,
 };
 pub use bootstrap::{Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};
@@ -39,6 +41,7 @@ pub use identification::{AtThreshold, Mate, OpenSet, Search, random_rosters};
 pub use lists::{
     Format, ListError, ListedScore, ListedTrial, join, read_scores, read_trials, write_scores, write_trials,
 };
+pub use logistic::{FitError, Observation, logistic};
 pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
 pub use report::report;
 pub use trials::{Rates, Step, Trials, equal_error, roc};

@@ -31,6 +31,8 @@ struct Start {
     consent: String,
     #[serde(default)]
     keep_audio: bool,
+    #[serde(default)]
+    allow_duplicate: bool,
     encoding: Encoding,
     sample_rate: Hertz,
     #[serde(default = "one")]
@@ -52,7 +54,8 @@ enum Told {
 /// Enrols a user's voice while they speak
 ///
 /// First a text frame `{"event":"start","consent":"…","encoding":"pcm_s16le|mulaw|alaw",
-/// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's; `"keep_audio":true` when the consent allows keeping the recording), then binary audio in
+/// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's; `"keep_audio":true` when the consent allows keeping the recording,
+/// `"allow_duplicate":true` when the voice may be another user's of the same number), then binary audio in
 /// frames of any size up to 1 MiB, at most three minutes of it, then `{"event":"stop"}`. Down come
 /// `{"event":"progress","net_speech_seconds","needed_seconds","quality"}` about twice a second of audio and,
 /// at the end, the report with `"event":"report"` for an accepted enrolment; or
@@ -126,6 +129,7 @@ async fn open(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<LiveEnr
         agreement: Agreement {
             text: start.consent,
             keep_audio: start.keep_audio,
+            allow_duplicate: start.allow_duplicate,
         },
         encoding: start.encoding,
         rate: start.sample_rate,

@@ -26,14 +26,20 @@ pub(super) struct EnrolmentForm {
     /// `true` when those words also allow keeping the recordings, sealed, so that another model can hear them
     /// one day. They are kept only where the deployment keeps any, and erased with the enrolment.
     keep_audio: Option<bool>,
+    /// `true` when the voice may be that of another user of the same number: one person with two users.
+    /// Without it such an enrolment is refused (`duplicate_identity`).
+    allow_duplicate: Option<bool>,
 }
 
 impl EnrolmentForm {
     async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
-        let mut filled = form.read(desk, &["consent", "keep_audio"]).await?;
+        let mut filled = form
+            .read(desk, &["consent", "keep_audio", "allow_duplicate"])
+            .await?;
         Ok(Self {
             consent: filled.needed("consent")?,
             keep_audio: filled.yes_or_no("keep_audio")?,
+            allow_duplicate: filled.yes_or_no("allow_duplicate")?,
             audio: filled.audio,
         })
     }
@@ -66,6 +72,7 @@ pub(super) async fn add(
     let agreement = Agreement {
         text: form.consent,
         keep_audio: form.keep_audio.unwrap_or(false),
+        allow_duplicate: form.allow_duplicate.unwrap_or(false),
     };
     let report = desk.board.enrol(&admitted, user, agreement, form.audio).await?;
     accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))

@@ -8,12 +8,14 @@
 //! Architecture invariant: what comes out depends on the samples alone, never on the sizes of the
 //! pieces they came in; sample `n` of the output is the sound at `n / 16000` seconds of the input.
 
+mod artefacts;
 mod clip;
 mod intake;
 pub mod quality;
 mod resample;
 mod telephone;
 
+pub use artefacts::{DigitalSilence, comes_again};
 pub use clip::{Clip, LoadError, load};
 pub use intake::{Intake, SamplesError};
 pub use resample::Resampler;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
-use crate::decision::Reason;
+use crate::decision::{Course, Reason};
 use crate::engine::Permit;
 use crate::units::{CallId, DialedNumber, Hertz};
 use crate::verdict::{Identification, Identity, Listener, Look, MARKS};
@@ -64,6 +64,7 @@ pub struct LiveCall {
     piece: usize,
     listener: Option<Box<Listener>>,
     said: Option<Identification>,
+    course: Course,
 }
 
 impl Switchboard {
@@ -91,6 +92,7 @@ impl Switchboard {
             piece,
             listener: Some(Box::new(listener)),
             said: None,
+            course: Course::default(),
         })
     }
 }
@@ -179,7 +181,8 @@ impl LiveCall {
     }
 
     async fn say(&mut self, serving: &Serving, look: &Look, is_final: bool) -> CallUpdate {
-        let said = serving.answer(&self.start.number, look, is_final).await;
+        let said = serving.answer(&self.start.number, look, &mut self.course, is_final);
+        let said = said.await;
         self.publish(said).await
     }
 

@@ -8,10 +8,10 @@ use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
 use crate::verdict::{Look, Quality};
-use crate::voiceprint::{Bandwidth, ModelId, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 use super::error::BoardError;
-use super::gate::{Issue, IssueCode, gate, total_speech};
+use super::gate::{Issue, IssueCode, duplicate_identity, gate, total_speech};
 use super::identify::{ClipBytes, hear_in_turns};
 use super::open::Switchboard;
 use super::serving::Serving;
@@ -64,6 +64,8 @@ pub struct Agreement {
     pub text: String,
     /// Whether they also allow keeping the recordings.
     pub keep_audio: bool,
+    /// Whether the voice may be that of another user of the same number: one person with two users.
+    pub allow_duplicate: bool,
 }
 
 /// Words that allow a voiceprint and nothing more.
@@ -72,6 +74,7 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
         Self {
             text: text.as_ref().to_owned(),
             keep_audio: false,
+            allow_duplicate: false,
         }
     }
 }
@@ -151,7 +154,12 @@ impl Switchboard {
         mut heard: Vec<HeardClip>,
     ) -> Result<EnrolmentReport, BoardError> {
         let before = self.store.voiceprints_of(user, serving.card.id()).await?;
-        let (mut issues, acceptable) = gate(&heard, &before, &serving.calibration, self.enrolment_speech);
+        let (mut issues, mut acceptable) = gate(&heard, &before, &serving.calibration, self.enrolment_speech);
+        if acceptable && !agreement.allow_duplicate {
+            let twin = self.another_user(serving, user, &heard).await?;
+            acceptable = twin.is_none();
+            issues.extend(twin);
+        }
         let mut report = report(serving.card.id(), user, &heard);
         report.audio_kept = agreement.keep_audio.then_some(false);
         if acceptable {
@@ -181,6 +189,23 @@ impl Switchboard {
             "enrolment of user {user}: {}", if report.accepted { "accepted" } else { "refused" },
         );
         Ok(report)
+    }
+
+    /// Another user on a number of this one's whose voice it is: whoever a call with this speech would name.
+    async fn another_user(
+        &self,
+        serving: &Serving,
+        user: UserId,
+        heard: &[HeardClip],
+    ) -> Result<Option<Issue>, BoardError> {
+        let net = total_speech(heard);
+        let views = mean_views(serving, heard, net);
+        for number in self.numbers_of(user).await? {
+            if serving.names_another(&number, &views, net, user).await? {
+                return Ok(Some(duplicate_identity()));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether what is agreed to allows keeping recordings, and this deployment keeps any.
@@ -217,6 +242,26 @@ impl Switchboard {
             recording: kept,
         })
     }
+}
+
+/// The voice of all recordings together, in each bandwidth there is, the widest that all have first.
+fn mean_views(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Vec<Voiceprint> {
+    let of = |bandwidth: Bandwidth| {
+        let views = heard.iter().flat_map(HeardClip::views);
+        let own = views.filter(|view| view.bandwidth == bandwidth);
+        let embedding = Embedding::mean(own.map(|view| (&view.embedding, 1.0))).ok()?;
+        Some(Voiceprint {
+            embedding,
+            model: serving.card.id().clone(),
+            bandwidth,
+            net_speech,
+        })
+    };
+    let wide = heard
+        .iter()
+        .all(|clip| clip.views().iter().any(|view| view.bandwidth == Bandwidth::Wide));
+    let wide = if wide { of(Bandwidth::Wide) } else { None };
+    wide.into_iter().chain(of(Bandwidth::Narrow)).collect()
 }
 
 fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport {

@@ -15,6 +15,8 @@ use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::{HearError, ListenError};
 use crate::voiceprint::{CardError, ModelId};
 
+use super::keeper::KeeperError;
+
 /// Why the switchboard did not open.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -59,8 +61,9 @@ pub enum OpenError {
     Calibration(#[from] CalibrationError),
     /// The policy asks for more certainty than the calibration can give.
     #[error(
-        "decision.accept = {accept} can never be reached: the calibration's evidence is bounded by what it \
-         was fitted on; lower it, or lower decision.unknown_share"
+        "decision.accept = {accept:.6}, as set or as decision.max_false_accept and decision.max_wrong_name need it, can \
+         never be reached: the calibration's evidence is bounded by what it was fitted on; ask for less, or lower \
+         decision.unknown_share"
     )]
     NeverNames {
         /// The acceptance asked for.
@@ -195,6 +198,15 @@ impl BoardError {
         match self {
             Self::Busy(busy) => Some(busy.retry_after),
             _ => None,
+        }
+    }
+}
+
+impl From<KeeperError> for BoardError {
+    fn from(fault: KeeperError) -> Self {
+        match fault {
+            KeeperError::Store(fault) => Self::Store(fault),
+            other => Self::Analysis(other.to_string()),
         }
     }
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::decision::Calibration;
+use crate::decision::{Calibration, Voices};
 use crate::units::Seconds;
+use crate::verdict::Look;
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;
@@ -19,6 +20,16 @@ const ADVISED_SNR_DB: f64 = 10.0;
 /// Above this share of clipped speech the voice is distorted.
 const MOST_CLIPPING: f64 = 0.01;
 
+/// Speech below this level (dB re full scale) is lost in what 16 bits and a telephone leave of it.
+const LOWEST_LEVEL: f64 = -55.0;
+
+/// Below this one a louder recording is advised.
+const ADVISED_LEVEL: f64 = -45.0;
+
+/// Above this share of digital silence a recording was gated or made by a machine: some of the voice may be
+/// missing too. Two of 251 recordings of LibriSpeech are above it.
+const MUCH_SILENCE: f64 = 0.1;
+
 /// What stands against an enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +42,16 @@ pub enum IssueCode {
     TooNoisy,
     /// The recording was made too loud.
     Clipped,
+    /// The recording was made too softly.
+    TooQuiet,
+    /// More than one person speaks in a recording.
+    SeveralVoices,
+    /// Part of a recording comes again: a loop, not somebody speaking.
+    Repeated,
+    /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
+    SyntheticSilence,
+    /// The voice is that of another user of the same number.
+    DuplicateIdentity,
     /// Two recordings seem to be of different people.
     DifferentVoices,
     /// The voice is unlike the one this user enrolled before.
@@ -69,12 +90,36 @@ pub(super) fn gate(
             ),
         });
     }
-    issues.extend(heard.iter().flat_map(clip_refusals));
+    issues.extend(heard.iter().flat_map(|clip| clip_refusals(clip, calibration)));
     issues.extend(same_recording_twice(heard));
     issues.extend(voice_refusals(heard, before, calibration));
     let acceptable = issues.is_empty();
     issues.extend(heard.iter().flat_map(advice));
     (issues, acceptable)
+}
+
+/// What stands against one recording as an enrolment of its own, of somebody who is not enrolled; and whether
+/// it can be accepted all the same.
+pub fn gate_alone(name: &str, look: Look, calibration: &Calibration, needed: Seconds) -> (Vec<Issue>, bool) {
+    let clip = HeardClip {
+        name: name.to_owned(),
+        sha256: [0; 32],
+        source: String::new(),
+        look,
+        truncated: false,
+        recording: None,
+    };
+    gate(&[clip], &[], calibration, needed)
+}
+
+/// The voice is already another user's of the number. Who that is, is not for whoever enrols to learn.
+pub(super) fn duplicate_identity() -> Issue {
+    Issue {
+        code: IssueCode::DuplicateIdentity,
+        message: "this voice is enrolled on the same number already, for another user: enrol the recordings there, \
+                  or say --allow-duplicate (allow_duplicate) if one person is to have two users"
+            .to_owned(),
+    }
 }
 
 /// How much speech there is in all recordings together.
@@ -95,11 +140,28 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
     });
     let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
-    truncated.into_iter().chain(noisy).collect()
+    let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
+    let quiet = audible.then(|| too_quiet(clip, ADVISED_LEVEL)).flatten();
+    let silence = clip.look.traits.map_or(0.0, |traits| traits.digital_silence);
+    let silent = (silence > MUCH_SILENCE).then(|| Issue {
+        code: IssueCode::SyntheticSilence,
+        message: format!(
+            "{}: {:.0} % of it is digital silence, as from a noise gate or a machine's voice: switch noise \
+             suppression off, so that none of the voice is cut",
+            clip.name,
+            100.0 * silence
+        ),
+    });
+    truncated
+        .into_iter()
+        .chain(noisy)
+        .chain(quiet)
+        .chain(silent)
+        .collect()
 }
 
 /// What stands against one recording by itself.
-fn clip_refusals(clip: &HeardClip) -> Vec<Issue> {
+fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let mut refusals = Vec::new();
     if clip.views().is_empty() {
@@ -125,7 +187,40 @@ fn clip_refusals(clip: &HeardClip) -> Vec<Issue> {
             message,
         });
     }
+    refusals.extend(too_quiet(clip, LOWEST_LEVEL));
+    refusals.extend(made_of_others(clip, calibration));
     refusals
+}
+
+/// A recording that is not one person speaking once.
+fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
+    let name = &clip.name;
+    let test = calibration.voices.map(|test| test.hear(&clip.look.windows));
+    let several = matches!(test, Some(Voices::Several(_))).then(|| Issue {
+        code: IssueCode::SeveralVoices,
+        message: format!("{name}: more than one person seems to speak: record the user alone"),
+    });
+    let repeated = clip.look.traits.is_some_and(|traits| traits.comes_again);
+    let repeated = repeated.then(|| Issue {
+        code: IssueCode::Repeated,
+        message: format!(
+            "{name}: part of it comes again, sample for sample: record somebody speaking freely"
+        ),
+    });
+    several.into_iter().chain(repeated).collect()
+}
+
+/// A recording whose speech is below a level.
+fn too_quiet(clip: &HeardClip, needed: f64) -> Option<Issue> {
+    let level = clip.look.traits?.level_dbfs;
+    (level < needed).then(|| Issue {
+        code: IssueCode::TooQuiet,
+        message: format!(
+            "{}: the voice is very soft ({level:.0} dB re full scale; {needed:.0} dB are needed): speak up or \
+             go closer to the microphone",
+            clip.name
+        ),
+    })
 }
 
 /// A recording whose voice is less than `needed` dB above its background.

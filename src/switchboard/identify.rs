@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use crate::bytes::Limits;
-use crate::decision::{Evidence, Reason, decide};
+use crate::decision::{Course, Evidence, Heard, Outcome, Reason, VOICE_WINDOW, Voices, decide, recent};
 use crate::engine::{Engine, Permit};
-use crate::units::{DialedNumber, Llr, UserId};
+use crate::gallery::Hit;
+use crate::units::{DialedNumber, Llr, Seconds, UserId};
 use crate::verdict::{Hearing, Identification, Look, MARKS, Recording};
+use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::error::BoardError;
 use super::keeper::{Found, KeeperError};
@@ -44,17 +46,25 @@ impl Switchboard {
         )
         .await?;
         let last = heard.looks.len().saturating_sub(1);
+        let mut course = Course::default();
         let mut said = Vec::with_capacity(heard.looks.len());
         for (at, look) in heard.looks.iter().enumerate() {
-            said.push(serving.answer(number, look, at == last).await);
+            said.push(serving.answer(number, look, &mut course, at == last).await);
         }
         Ok(said)
     }
 }
 
 impl Serving {
-    /// What a look says about the speaker. Always answers: a failing part makes it `unavailable`.
-    pub(super) async fn answer(&self, number: &DialedNumber, look: &Look, is_final: bool) -> Identification {
+    /// What a look says about the speaker, after what was said before. Always answers: a failing part makes
+    /// it `unavailable`.
+    pub(super) async fn answer(
+        &self,
+        number: &DialedNumber,
+        look: &Look,
+        course: &mut Course,
+        is_final: bool,
+    ) -> Identification {
         let mut said = Identification::inconclusive(
             number.clone(),
             self.card.id().clone(),
@@ -65,7 +75,7 @@ impl Serving {
         said.quality = look.quality;
         said.timing_ms = look.timing;
         said.is_final = is_final;
-        match self.judge(number, look, &mut said).await {
+        match self.judge(number, look, course, &mut said).await {
             Ok(Some(decided)) => decided,
             Ok(None) => said,
             Err(fault) => {
@@ -81,10 +91,15 @@ impl Serving {
         &self,
         number: &DialedNumber,
         look: &Look,
+        course: &mut Course,
         said: &mut Identification,
     ) -> Result<Option<Identification>, KeeperError> {
         let started = Instant::now();
-        let found = self.keeper.search(number, &look.views).await?;
+        let probes = self.probes(look);
+        let found = self.keeper.search(number, &probes.views).await?;
+        if let Some(quality) = &mut said.quality {
+            quality.overlap = probes.several;
+        }
         if found.roster.names.is_empty() {
             said.reason = Some(Reason::EmptyRoster);
             return Ok(None);
@@ -92,7 +107,7 @@ impl Serving {
         if look.views.is_empty() {
             return Ok(None);
         }
-        let ratios = self.ratios(look, &found);
+        let ratios = self.ratios(&probes, look, &found);
         said.timing_ms.search = started.elapsed().as_secs_f64() * 1e3;
         let Some(ratios) = ratios else {
             said.reason = Some(Reason::Unavailable);
@@ -100,12 +115,19 @@ impl Serving {
         };
         let started = Instant::now();
         let poor_audio = look.quality.is_some_and(|quality| quality.is_poor());
-        let evidence = Evidence {
-            ratios: &ratios,
-            net_speech: look.net_speech,
+        let evidence = |ratios, net_speech| Evidence {
+            ratios,
+            net_speech,
             poor_audio,
         };
-        let Ok(decision) = decide(&evidence, &self.policy) else {
+        let latest = ratios.latest.as_ref();
+        let heard = Heard {
+            whole: evidence(&ratios.whole, look.net_speech),
+            latest: latest.map(|(ratios, net)| evidence(ratios, *net)),
+            recent: ratios.recent.as_deref(),
+            is_final: said.is_final,
+        };
+        let Ok(decision) = course.hear(&heard, &self.policy) else {
             said.reason = Some(Reason::Unavailable);
             return Ok(None);
         };
@@ -114,28 +136,142 @@ impl Serving {
             .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
         if look.net_speech >= self.policy.minimum_speech {
-            decided.ratios = ratios;
+            // Those that were decided on: of several voices, the one that spoke last.
+            decided.ratios = ratios.latest.map_or(ratios.whole, |(latest, _)| latest);
         }
         Ok(Some(decided))
     }
 
+    /// Whether a call in this voice would be named after a user of the number other than `but`.
+    pub(super) async fn names_another(
+        &self,
+        number: &DialedNumber,
+        views: &[Voiceprint],
+        net: Seconds,
+        but: UserId,
+    ) -> Result<bool, KeeperError> {
+        let found = self.keeper.search(number, views).await?;
+        let Some(mut ratios) = self.ratios_of(views, &found.hits, net, &found) else {
+            return Ok(false);
+        };
+        ratios.retain(|(user, _)| *user != but);
+        let evidence = Evidence {
+            ratios: &ratios,
+            net_speech: net,
+            poor_audio: false,
+        };
+        let decision = decide(&evidence, &self.policy);
+        Ok(decision.is_ok_and(|decision| matches!(decision.outcome, Outcome::Identified(_))))
+    }
+
+    /// What a roster is searched by after a look.
+    fn probes(&self, look: &Look) -> Probes {
+        let mut probes = Probes {
+            views: look.views.clone(),
+            latest: None,
+            recent: None,
+            several: None,
+        };
+        let Some(test) = self.calibration.voices.filter(|_| !look.views.is_empty()) else {
+            return probes;
+        };
+        let windows = &look.windows;
+        if let Some(last) = recent(windows) {
+            probes.recent = probes.add(self, last.iter());
+        }
+        probes.several = match test.hear(windows) {
+            Voices::TooFew => None,
+            Voices::One => Some(false),
+            Voices::Several(split) => {
+                let latest: Vec<&Embedding> = split.latest().filter_map(|at| windows.get(at)).collect();
+                probes.latest = probes.add(self, latest.into_iter());
+                Some(true)
+            }
+        };
+        probes
+    }
+
+    /// The ratios of each user by each kind of probe. `None` when a score left the finite numbers.
+    fn ratios(&self, probes: &Probes, look: &Look, found: &Found) -> Option<Ratios> {
+        let own = look.views.len();
+        let of = |at: Option<usize>| {
+            let Some(at) = at else { return Some(None) };
+            let net = probes.views[at].net_speech;
+            let ratios = self.ratios_of(&probes.views[at..=at], found.hits.get(at..=at)?, net, found)?;
+            Some(Some((ratios, net)))
+        };
+        Some(Ratios {
+            whole: self.ratios_of(
+                &probes.views[..own],
+                found.hits.get(..own)?,
+                look.net_speech,
+                found,
+            )?,
+            latest: of(probes.latest)?,
+            recent: of(probes.recent)?.map(|(ratios, _)| ratios),
+        })
+    }
+
     /// The ratio of each user: by the view of the call's own kind where the user has such a print, by
     /// the next view where not. `None` when a score left the finite numbers.
-    fn ratios(&self, look: &Look, found: &Found) -> Option<Vec<(UserId, Llr)>> {
+    fn ratios_of(
+        &self,
+        views: &[Voiceprint],
+        hits: &[Vec<Hit>],
+        net: Seconds,
+        found: &Found,
+    ) -> Option<Vec<(UserId, Llr)>> {
         let mut judged = HashSet::new();
         let mut ratios = Vec::new();
-        for (view, hits) in look.views.iter().zip(&found.hits) {
+        for (view, hits) in views.iter().zip(hits) {
             let curve = self.calibration.curve(view.bandwidth);
             for hit in hits {
                 // A hit that is not on the roster we read is a change in between: the next look sees it.
                 if !found.roster.names.contains_key(&hit.user) || !judged.insert(hit.user) {
                     continue;
                 }
-                ratios.push((hit.user, curve.llr(hit.cosine, look.net_speech).ok()?));
+                ratios.push((hit.user, curve.llr(hit.cosine, net).ok()?));
             }
         }
         Some(ratios)
     }
+}
+
+/// Everything a roster is searched by in one go: the look's own views first.
+struct Probes {
+    views: Vec<Voiceprint>,
+    /// Where among them the voice is that spoke last, when there are several.
+    latest: Option<usize>,
+    /// Where the last seconds are.
+    recent: Option<usize>,
+    /// Whether there are several voices, where that could be told.
+    several: Option<bool>,
+}
+
+impl Probes {
+    /// Adds the voice of some windows and says where it is; `None` when they cancel out.
+    fn add<'a>(
+        &mut self,
+        serving: &Serving,
+        windows: impl ExactSizeIterator<Item = &'a Embedding>,
+    ) -> Option<usize> {
+        let net_speech = Seconds::checked(VOICE_WINDOW.get() * windows.len() as f64)?;
+        let embedding = Embedding::mean(windows.map(|window| (window, 1.0))).ok()?;
+        self.views.push(Voiceprint {
+            embedding,
+            model: serving.card.id().clone(),
+            bandwidth: Bandwidth::Narrow,
+            net_speech,
+        });
+        Some(self.views.len() - 1)
+    }
+}
+
+/// The ratios of one look.
+struct Ratios {
+    whole: Vec<(UserId, Llr)>,
+    latest: Option<(Vec<(UserId, Llr)>, Seconds)>,
+    recent: Option<Vec<(UserId, Llr)>>,
 }
 
 /// Hears a recording in turns of some seconds of audio, between which live calls have theirs. When the asker

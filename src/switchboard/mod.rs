@@ -33,10 +33,10 @@ pub use case::{CallVerdict, Case, PinAnswer, PinWay};
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
-pub use gate::{Issue, IssueCode};
+pub use gate::{Issue, IssueCode, gate_alone};
 pub use identify::ClipBytes;
 pub use keeper::{Found, Keeper, KeeperError, Roster};
-pub use open::{Installed, Switchboard, installed, library, models_dir, usable_calibration};
+pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};
 pub use serving::model_in_use;
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 

@@ -122,21 +122,40 @@ impl Installed {
     }
 }
 
-/// A model's calibration, and the largest roster on which it can name somebody under this policy.
+/// A model's calibration, with what a policy comes to under it.
+#[derive(Debug, Clone)]
+pub struct Usable {
+    /// The calibration.
+    pub calibration: Calibration,
+    /// The policy, keeping its promise.
+    pub policy: Policy,
+    /// The largest roster on which somebody can be named.
+    pub largest_roster: usize,
+}
+
+/// A model's calibration, ready for use under this policy.
 ///
 /// # Errors
 /// [`OpenError::Calibration`] when there is none for the model; [`OpenError::NeverNames`] when the policy
 /// asks for more than it can give on any roster.
-pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<(Calibration, usize), OpenError> {
+pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<Usable, OpenError> {
     let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
+    let policy = Policy {
+        minimum_speech: card.minimum_net_speech(),
+        ..policy.keeping_its_promise(&calibration)
+    };
     // Calls decide what is promised, and most calls are narrow-band.
     let highest = calibration.curve(Bandwidth::Narrow).highest();
-    let largest = highest.map_or(0, |highest| policy.largest_roster(highest));
-    if largest == 0 {
+    let largest_roster = highest.map_or(0, |highest| policy.largest_roster(highest));
+    if largest_roster == 0 {
         let accept = policy.accept;
         return Err(OpenError::NeverNames { accept });
     }
-    Ok((calibration, largest))
+    Ok(Usable {
+        calibration,
+        policy,
+        largest_roster,
+    })
 }
 
 /// The configured roots of PASSporTs.
@@ -366,7 +385,7 @@ impl Switchboard {
     }
 
     /// The numbers a user is on.
-    async fn numbers_of(&self, user: UserId) -> Result<Vec<DialedNumber>, BoardError> {
+    pub(super) async fn numbers_of(&self, user: UserId) -> Result<Vec<DialedNumber>, BoardError> {
         match self.store.user(user).await? {
             Some(known) => Ok(known.numbers),
             None => Err(BoardError::UnknownUser(user)),

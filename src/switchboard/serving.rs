@@ -10,7 +10,7 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::error::OpenError;
 use super::keeper::Keeper;
-use super::open::{Installed, Switchboard, usable_calibration};
+use super::open::{Installed, Switchboard, Usable, usable_calibration};
 
 /// A model at work. Whoever takes it for a question keeps it to the answer: probe, voiceprints and
 /// calibration are then of one model, whatever is exchanged meanwhile.
@@ -33,7 +33,9 @@ impl Serving {
         before: Option<&Engine>,
     ) -> Result<Self, OpenError> {
         let card = found.card(model)?;
-        let (calibration, _) = usable_calibration(&card, &config.policy)?;
+        let Usable {
+            calibration, policy, ..
+        } = usable_calibration(&card, &config.policy)?;
         store.pin_model(model, card.sha256()).await?;
         let (found, loaded, before) = (found.clone(), card.clone(), before.cloned());
         let (threads, capacity) = (config.threads, config.capacity);
@@ -47,10 +49,6 @@ impl Serving {
         });
         let engine = engine.await.map_err(|_| EngineError::Stopped)??;
         let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?;
-        let policy = Policy {
-            minimum_speech: card.minimum_net_speech(),
-            ..config.policy
-        };
         Ok(Self {
             engine,
             keeper,

@@ -65,7 +65,7 @@ pub async fn switch_model(
 ) -> Result<SwitchReport, OpenError> {
     let found = installed(config)?;
     let card = found.card(to)?;
-    let (calibration, _) = usable_calibration(&card, &config.policy)?;
+    let calibration = usable_calibration(&card, &config.policy)?.calibration;
     let models = found.models(&card)?;
     let from = store.hold_model().await?.unwrap_or_else(|| config.model.clone());
     store.pin_model(to, card.sha256()).await?;

@@ -35,7 +35,7 @@ pub struct Quality {
     pub snr_db: Option<f64>,
     /// Share of speech samples at full scale, 0 to 1.
     pub clipping: f64,
-    /// Whether several voices overlap; null where, as in this version, nothing has measured it.
+    /// Whether several people speak, in turns or at once; null while there is too little speech to tell.
     pub overlap: Option<bool>,
 }
 

@@ -5,19 +5,23 @@ use std::time::Instant;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
-use crate::samples::{Intake, SamplesError, quality, telephone, voice_band};
+use crate::samples::{
+    DigitalSilence, Intake, RATE, SamplesError, comes_again, quality, telephone, voice_band,
+};
 use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
 use super::identification::{Quality, TimingMs};
 
 /// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, sparse
 /// later. Each look embeds all the speech so far, so overlapping windows are never counted as
-/// independent evidence; the marks bound what that costs.
+/// independent evidence; the marks bound what that costs. They end where speech is no longer kept.
 pub const MARKS: &[f64] = &[
-    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0,
+    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0, 80.0, 100.0,
+    120.0,
 ];
 
 /// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a
@@ -43,6 +47,17 @@ pub enum ListenError {
     Extract(#[from] ExtractError),
 }
 
+/// What matters of a recording that somebody will be known by, and not of a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Traits {
+    /// The level of the speech, dB re full scale.
+    pub level_dbfs: f64,
+    /// Share of the recording that is digital silence, 0 to 1.
+    pub digital_silence: f64,
+    /// Whether a second of the speech comes again exactly.
+    pub comes_again: bool,
+}
+
 /// What was heard up to some moment.
 #[derive(Debug, Clone)]
 pub struct Look {
@@ -53,6 +68,11 @@ pub struct Look {
     /// The voice: in the call's own bandwidth first; a wide-band call is also heard through a simulated
     /// telephone, for users who have only ever been heard on one. Empty when there was too little.
     pub views: Vec<Voiceprint>,
+    /// The voice of each whole [`VOICE_WINDOW`] of the speech, in order and as a telephone carries it: by
+    /// them one voice is told from several. They are of the same model as the views.
+    pub windows: Vec<Embedding>,
+    /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
+    pub traits: Option<Traits>,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
 }
@@ -64,12 +84,16 @@ pub struct Listener {
     fresh: Vec<f32>,
     marks: &'static [f64],
     narrow_source: bool,
+    windows: Option<(ModelId, Vec<Embedding>)>,
+    silence: DigitalSilence,
+    is_recording: bool,
     timing: TimingMs,
 }
 
 impl Listener {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
-    /// `marks` ([`MARKS`] or none) are the amounts of net speech at which [`Listener::push`] takes a look.
+    /// `marks` ([`MARKS`], or none for a recording) are the amounts of net speech at which
+    /// [`Listener::push`] takes a look.
     ///
     /// # Errors
     /// [`ListenError::Samples`] when the rate or the channels cannot be listened to.
@@ -85,6 +109,9 @@ impl Listener {
             fresh: Vec::new(),
             marks,
             narrow_source: rate.0 <= 8_000,
+            windows: None,
+            silence: DigitalSilence::default(),
+            is_recording: marks.is_empty(),
             timing: TimingMs::default(),
         })
     }
@@ -112,8 +139,19 @@ impl Listener {
         self.hear(analyst)?;
         let started = Instant::now();
         self.finder.finish(&mut analyst.vad)?;
+        let traits = self.is_recording.then(|| self.traits()).flatten();
         self.timing.vad += milliseconds(started);
-        self.look(analyst)
+        let look = self.look(analyst)?;
+        Ok(Look { traits, ..look })
+    }
+
+    fn traits(&self) -> Option<Traits> {
+        let speech = self.finder.speech();
+        (!speech.is_empty()).then(|| Traits {
+            level_dbfs: f64::from(quality::dbfs(quality::rms(speech))),
+            digital_silence: self.silence.share(),
+            comes_again: comes_again(speech),
+        })
     }
 
     /// Adds time spent decoding before the samples came here.
@@ -149,6 +187,7 @@ impl Listener {
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Look>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
+        self.silence.push(&fresh);
         let mut looks = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
         for piece in fresh.chunks(WINDOW) {
@@ -180,13 +219,38 @@ impl Listener {
         {
             views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
         }
+        let windows = self.embed_windows(analyst)?;
         self.timing.embed += milliseconds(started);
         Ok(Look {
             net_speech,
             quality,
             views,
+            windows,
+            traits: None,
             timing: self.timing,
         })
+    }
+
+    /// The windows of the speech so far; only those that are new are embedded, unless the model is another
+    /// than at the last look.
+    fn embed_windows(&mut self, analyst: &mut Analyst) -> Result<Vec<Embedding>, ExtractError> {
+        let model = analyst.extractor.card().id().clone();
+        let mut known = match self.windows.take() {
+            Some((of, windows)) if of == model => windows,
+            _ => Vec::new(),
+        };
+        let window = RATE.samples(VOICE_WINDOW);
+        for piece in self.finder.speech().chunks_exact(window).skip(known.len()) {
+            let heard = if self.narrow_source {
+                Zeroizing::new(voice_band(piece))
+            } else {
+                Zeroizing::new(voice_band(&Zeroizing::new(telephone(piece))))
+            };
+            let levelled = Zeroizing::new(quality::levelled(&heard, SPEECH_LEVEL_DBFS));
+            known.push(analyst.extractor.embed(&levelled)?);
+        }
+        self.windows = Some((model, known.clone()));
+        Ok(known)
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {

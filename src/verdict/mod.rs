@@ -12,5 +12,5 @@ mod recording;
 
 pub use chain::Identity;
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
-pub use listener::{ListenError, Listener, Look, MARKS, embed_views};
+pub use listener::{ListenError, Listener, Look, MARKS, Traits, embed_views};
 pub use recording::{HearError, Hearing, Recording, hear};

@@ -1,27 +1,28 @@
 //! `voxline bench`.
 
+mod bar;
+mod gates;
 mod text;
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
-use indicatif::ProgressBar;
 
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Practice, Prepared, Progress,
-    Protocol, Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol,
-    write_scores, write_trials,
+    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Practice, Prepared, Protocol,
+    Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol, write_scores,
+    write_trials,
 };
 use crate::switchboard::installed;
 use crate::voiceprint::ModelId;
 
 use super::output::Output;
 
+pub(super) use bar::Bar;
 use text::{figures_text, text};
 
 /// What stands under `voxline bench --help`.
@@ -139,6 +140,8 @@ enum BenchCommand {
         #[arg(long, value_name = "N", default_value_t = 0)]
         replicates: usize,
     },
+    /// Count what the gate of enrolment says of good recordings: what it costs
+    Gates(gates::GatesArgs),
     /// Write a trial list or a score file in another format
     Convert {
         /// The file
@@ -235,8 +238,9 @@ pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::R
                 format!("{lines} lines in {}", out.display())
             })?;
         }
+        (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output)?,
         (None, Some(args)) => bench(args, config, output)?,
-        (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score or convert"),
+        (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score, gates or convert"),
     }
     Ok(true)
 }
@@ -262,13 +266,15 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         || std::thread::available_parallelism().map_or(1, NonZero::get),
         NonZero::get,
     );
+    let kept = |calibration: &Calibration| config.policy.keeping_its_promise(calibration);
+    let policy = Policy {
+        minimum_speech: card.minimum_net_speech(),
+        ..calibration.as_ref().map_or(config.policy, kept)
+    };
     let bench = Bench {
         models: &models,
         calibration,
-        policy: Policy {
-            minimum_speech: card.minimum_net_speech(),
-            ..config.policy
-        },
+        policy,
         practice: args.practice,
         enroll,
         tests,
@@ -279,14 +285,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };
-    let outcome = run_protocol(
-        &bench,
-        &protocol,
-        &Bar {
-            output,
-            bar: Mutex::new(ProgressBar::hidden()),
-        },
-    )?;
+    let outcome = run_protocol(&bench, &protocol, &Bar::new(output))?;
     save(&args.out, &protocol, &outcome)?;
     output.result(&outcome.metrics, || text(&protocol, &outcome, &args.out))
 }
@@ -312,28 +311,6 @@ fn conditions(args: &RunArgs, protocol: &Protocol) -> anyhow::Result<(Prepared, 
         .map(Condition::prepare)
         .collect::<Result<Vec<_>, _>>()?;
     Ok((enroll.prepare()?, tests))
-}
-
-/// A bar that begins anew with each kind of recording.
-struct Bar {
-    output: Output,
-    bar: Mutex<ProgressBar>,
-}
-
-impl Progress for Bar {
-    fn begin(&self, what: &str, recordings: usize) {
-        let next = self.output.bar(recordings).with_message(what.to_owned());
-        if let Ok(mut bar) = self.bar.lock() {
-            bar.finish_and_clear();
-            *bar = next;
-        }
-    }
-
-    fn step(&self) {
-        if let Ok(bar) = self.bar.lock() {
-            bar.inc(1);
-        }
-    }
 }
 
 /// Writes the documents and the scores.

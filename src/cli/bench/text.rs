@@ -139,10 +139,26 @@ fn searches_text(said: &mut String, outcome: &Outcome) {
             );
         }
     }
+    let seconds =
+        |seconds: Option<f64>| seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+    if let Some(along) = &outcome.details.sequential {
+        let once = along.looked_at_once;
+        let wrong = once.enrolled.wrong_name + once.others.wrong_name;
+        let _ = writeln!(
+            said,
+            "  a wrong name at any time in {} calls (looked at once after 10 s: in {wrong}), the right one taken back in {}",
+            along.ever_wrong_name, along.taken_back
+        );
+        if let Some(wait) = along.wait_for_right_name {
+            let _ = writeln!(
+                said,
+                "  the right name after {} of speech (median; 95 % by {})",
+                seconds(wait.median_s),
+                seconds(wait.p95_s)
+            );
+        }
+    }
     if let Some(wait) = &outcome.metrics.wait {
-        let seconds = |seconds: Option<f64>| {
-            seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"))
-        };
         let _ = writeln!(
             said,
             "  decided after {} of speech (median; 95 % by {}), undecided {}",

@@ -21,10 +21,14 @@ pub(super) struct Cache {
     common: Sha256,
 }
 
+/// A look: seconds of speech, the views as text, and how many windows there were.
+type KeptLook = (f64, Vec<(Bandwidth, String)>, usize);
+
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    looks: Vec<(f64, Vec<(Bandwidth, String)>)>,
+    looks: Vec<KeptLook>,
+    windows: Vec<String>,
     silence: Vec<(Bandwidth, String)>,
     audio_s: f64,
     work_s: f64,
@@ -106,8 +110,8 @@ impl Cache {
 
 impl Kept {
     fn of(heard: &Heard) -> Self {
+        let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
         let views = |views: &[View]| {
-            let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
             views
                 .iter()
                 .map(|(bandwidth, view)| (*bandwidth, text(view)))
@@ -117,8 +121,9 @@ impl Kept {
             looks: heard
                 .looks
                 .iter()
-                .map(|look| (look.net_s, views(&look.views)))
+                .map(|look| (look.net_s, views(&look.views), look.windows))
                 .collect(),
+            windows: heard.windows.iter().map(text).collect(),
             silence: views(&heard.silence),
             audio_s: heard.audio_s,
             work_s: heard.work_s,
@@ -126,19 +131,19 @@ impl Kept {
     }
 
     fn heard(self) -> Option<Heard> {
-        let view = |(bandwidth, text): (Bandwidth, String)| {
-            let bytes = STANDARD_NO_PAD.decode(text).ok()?;
-            Some((bandwidth, Embedding::from_bytes(&bytes).ok()?))
-        };
+        let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
+        let view = |(bandwidth, text): (Bandwidth, String)| Some((bandwidth, embedding(text)?));
         let views = |views: Vec<_>| views.into_iter().map(view).collect::<Option<Vec<_>>>();
-        let look = |(net_s, kept): (f64, Vec<_>)| {
+        let look = |(net_s, kept, windows): KeptLook| {
             Some(Prints {
                 net_s,
                 views: views(kept)?,
+                windows,
             })
         };
         Some(Heard {
             looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
+            windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
             silence: views(self.silence)?,
             audio_s: self.audio_s,
             work_s: self.work_s,
@@ -183,19 +188,22 @@ mod tests {
     #[test]
     fn what_is_recalled_once_is_recalled_the_same_ever_after() {
         let embedding = Embedding::from_direction(vec![0.3, -0.1, 0.77]).unwrap();
-        let views = vec![(Bandwidth::Narrow, embedding)];
+        let views = vec![(Bandwidth::Narrow, embedding.clone())];
         let looks = vec![
             Prints {
                 net_s: 1.25,
                 views: views.clone(),
+                windows: 0,
             },
             Prints {
                 net_s: 2.0,
                 views: Vec::new(),
+                windows: 1,
             },
         ];
         let heard = Heard {
             looks,
+            windows: vec![embedding],
             silence: views,
             audio_s: 3.0,
             work_s: 0.125,

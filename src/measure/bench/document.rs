@@ -9,7 +9,7 @@ use super::super::figures::Figures;
 use super::super::identification::{AtThreshold, OpenSet};
 use super::super::wait::Wait;
 use super::leakage::Leakage;
-use super::searches::Decided;
+use super::searches::{Decided, Sequential};
 
 /// `metrics.json`: the contract's fields, no others; what is not known is null. Rates are fractions.
 #[derive(Debug, Clone, Serialize)]
@@ -117,6 +117,8 @@ pub struct Details {
     pub failure_to_enroll: f64,
     /// How searches end under the product's policy.
     pub decided: Option<Decided>,
+    /// What it costs and gains to decide as calls go.
+    pub sequential: Option<Sequential>,
     /// Rates of rosters of each size, drawn at random among the protocol's models.
     pub by_roster_size: Vec<RosterSize>,
     /// What each false-accept rate per call costs, over the protocol's own searches.

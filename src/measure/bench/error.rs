@@ -7,13 +7,14 @@ use thiserror::Error;
 use super::super::condition::ConditionError;
 use super::super::error::MetricError;
 use super::super::lists::ListError;
+use super::super::logistic::FitError;
 use super::super::protocol::ProtocolError;
 use crate::decision::CalibrationError;
 use crate::engine::EngineError;
 use crate::samples::LoadError;
 use crate::units::NotFinite;
 use crate::verdict::ListenError;
-use crate::voiceprint::{BadEmbedding, ExtractError};
+use crate::voiceprint::{BadEmbedding, Bandwidth, ExtractError};
 
 /// Why a benchmark stopped.
 #[derive(Debug, Error)]
@@ -94,6 +95,19 @@ pub enum BenchError {
         /// The system's own words.
         cause: std::io::Error,
     },
+    /// The trials of one bandwidth give no calibration.
+    #[error(
+        "no calibration for {bandwidth}-band calls: {cause}; give conditions of both kinds, as in --condition clean --condition phone, and calls of two seconds and more"
+    )]
+    Fit {
+        /// Which.
+        bandwidth: Bandwidth,
+        /// Why.
+        cause: FitError,
+    },
+    /// There is nothing to check.
+    #[error("the model has no calibration that could be checked, or the practice is not the one it is for")]
+    NoCalibration,
     /// A thread died.
     #[error("a thread of the benchmark panicked. This is a bug")]
     Crashed,

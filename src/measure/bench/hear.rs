@@ -41,12 +41,14 @@ impl Practice {
 pub(super) type View = (Bandwidth, Embedding);
 
 /// What was heard up to some moment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Prints {
     /// Seconds of speech.
     pub net_s: f64,
     /// The voice; none when there was too little.
     pub views: Vec<View>,
+    /// How many of the recording's windows had been heard.
+    pub windows: usize,
 }
 
 /// What was heard in a recording.
@@ -54,6 +56,8 @@ pub(super) struct Prints {
 pub(super) struct Heard {
     /// At each mark that was asked for, and at the end.
     pub looks: Vec<Prints>,
+    /// The voice of each window of the speech, in order; none without speech detection.
+    pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
     pub silence: Vec<View>,
     /// How long the recording was.
@@ -149,9 +153,11 @@ impl Ears<'_> {
             let looks = vec![Prints {
                 net_s: audio_s,
                 views,
+                windows: 0,
             }];
             return Ok(Heard {
                 looks,
+                windows: Vec::new(),
                 silence: Vec::new(),
                 audio_s,
                 work_s: started.elapsed().as_secs_f64(),
@@ -176,15 +182,18 @@ impl Ears<'_> {
             }
             _ => Vec::new(),
         };
+        let windows = looks.last().map_or_else(Vec::new, |look| look.windows.clone());
         let looks = looks
             .into_iter()
             .map(|look| Prints {
                 net_s: look.net_speech.get(),
+                windows: look.windows.len(),
                 views: self.kept(look.views),
             })
             .collect();
         Ok(Heard {
             looks,
+            windows,
             silence: self.kept(silence),
             audio_s,
             work_s,

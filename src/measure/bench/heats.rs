@@ -12,7 +12,7 @@ use super::document::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
 use super::hear::{Heard, Prints, View};
 use super::score::{Scored, Scorer};
-use super::searches::{Decided, Ends, Searched};
+use super::searches::{Decided, Searched, Sequential};
 
 /// Roster sizes that are tried, as far as the protocol has models.
 const ROSTER_SIZES: [usize; 11] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000];
@@ -147,20 +147,17 @@ pub(super) fn ratio(values: &BTreeMap<String, Figures>) -> Option<f64> {
 }
 
 pub(super) fn decided(heats: &[Heat<'_>]) -> Option<Decided> {
-    let add = |sum: Ends, more: Ends| Ends {
-        right_name: sum.right_name + more.right_name,
-        wrong_name: sum.wrong_name + more.wrong_name,
-        unknown: sum.unknown + more.unknown,
-        inconclusive: sum.inconclusive + more.inconclusive,
-    };
-    heats
-        .iter()
-        .filter(|heat| !heat.searched.searches.is_empty())
+    let searched = heats.iter().filter(|heat| !heat.searched.searches.is_empty());
+    searched
         .filter_map(|heat| heat.searched.decided)
-        .reduce(|sum, more| Decided {
-            enrolled: add(sum.enrolled, more.enrolled),
-            others: add(sum.others, more.others),
-        })
+        .reduce(Decided::and)
+}
+
+/// What deciding as calls go costs and gains; `None` where nothing was decided.
+pub(super) fn sequential(heats: &[Heat<'_>]) -> Option<Sequential> {
+    decided(heats)?;
+    let each = heats.iter().map(|heat| &heat.searched.sequential);
+    Some(each.fold(Sequential::default(), Sequential::and))
 }
 
 pub(super) fn by_roster_size(
@@ -173,10 +170,7 @@ pub(super) fn by_roster_size(
     let tables = &protocol.tables;
     let own = |speaker: &u32| tables.model_speakers.iter().position(|other| other == speaker);
     let mates: Vec<Option<usize>> = tables.test_speakers.iter().map(own).collect();
-    let nothing = Prints {
-        net_s: 0.0,
-        views: Vec::new(),
-    };
+    let nothing = Prints::default();
     let mut sizes = Vec::new();
     for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models.len()) {
         let mut searches = Vec::new();

@@ -14,7 +14,7 @@ use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine}
 use super::error::BenchError;
 use super::hear::{Heard, Practice, View};
 use super::heats::{
-    Heat, Judged, by_condition, by_group, by_roster_size, decided, judged, ratio, trials, worst,
+    Heat, Judged, by_condition, by_group, by_roster_size, decided, judged, ratio, sequential, trials, worst,
 };
 use super::leakage::{Leakage, Sides, leakage};
 use super::score::{Scorer, enrol};
@@ -165,6 +165,7 @@ impl Judge<'_> {
             leakage: self.leakage(heats)?,
             failure_to_enroll: unheard as f64 / self.models.len() as f64,
             decided: decided(heats),
+            sequential: sequential(heats),
             by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, &self.models, heats)?,
             operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
             most_alike: worst(self.protocol, judged, false),

@@ -4,6 +4,9 @@
 //! search, and gives [`Outcome`]: the documents of `metrics.json` and `details.json` and the scores themselves.
 
 mod cache;
+mod calibrate;
+mod calls;
+mod check;
 mod curves;
 mod document;
 mod error;
@@ -13,6 +16,7 @@ mod judge;
 mod leakage;
 mod score;
 mod searches;
+mod turns;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +37,8 @@ use crate::engine::Models;
 use cache::Cache;
 use hear::{Ears, Heard, Item};
 
+pub use calibrate::{Fitting, calibrate};
+pub use check::{Checked, Fits, check};
 pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
@@ -40,7 +46,7 @@ pub use document::{
 pub use error::BenchError;
 pub use hear::Practice;
 pub use leakage::Leakage;
-pub use searches::{Decided, Ends};
+pub use searches::{Decided, Ends, Sequential};
 
 /// How a benchmark is run.
 pub struct Bench<'a> {
@@ -138,11 +144,17 @@ struct Voices {
 /// [`BenchError`] with the file, line or recording that stopped it.
 pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Outcome, BenchError> {
     let started = Instant::now();
-    let voices = hear_all(bench, protocol, progress)?;
+    let voices = hear_all(bench, protocol, false, progress)?;
     judge::judge(bench, protocol, &voices, started)
 }
 
-fn hear_all(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Voices, BenchError> {
+/// Hears everything; `all_on_the_way` looks at every test on the way, and not only at those that are searched.
+fn hear_all(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    all_on_the_way: bool,
+    progress: &dyn Progress,
+) -> Result<Voices, BenchError> {
     let cache = bench
         .cache
         .as_deref()
@@ -179,7 +191,8 @@ fn hear_all(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> 
             span: None,
             max_seconds: protocol.test.max_seconds,
             condition,
-            on_the_way: searched.contains(&(at as u32)) && bench.practice == Practice::Product,
+            on_the_way: (all_on_the_way || searched.contains(&(at as u32)))
+                && bench.practice == Practice::Product,
         };
         let items: Vec<Item<'_>> = protocol.tables.tests.iter().enumerate().map(item).collect();
         tests.push(hear(&format!("tests, {}", condition.condition()), &items)?);

@@ -40,14 +40,15 @@ impl Scorer {
         Ok(None)
     }
 
-    /// The score of a model and what was heard of a test. A side of which nothing was heard gives the lowest
-    /// score there is: no trial is left out, and a target that was not heard is a miss.
+    /// The score of a model and what was heard of a test. No trial is left out: a side of which nothing was
+    /// heard gives the lowest cosine there is, and a ratio of one (0), since nothing heard is evidence for
+    /// nothing. That is a miss wherever a name needs any evidence at all.
     pub fn score(&self, model: &[View], test: &Prints) -> Result<Scored, NotFinite> {
         let found = self.cosine(model, &test.views)?;
         let cosine = found.map_or(NOTHING_HEARD, |(cosine, _)| cosine);
         let score = match (&self.calibration, found) {
             (None, _) => cosine,
-            (Some(calibration), None) => calibration.lowest(),
+            (Some(_), None) => 0.0,
             (Some(calibration), Some((cosine, bandwidth))) => {
                 let net = Seconds::checked(test.net_s).unwrap_or_default();
                 let cosine = crate::units::Cosine::new(cosine as f32)?;
@@ -64,10 +65,7 @@ impl Scorer {
         models: &[Vec<View>],
         tests: &[Heard],
     ) -> Result<Vec<Scored>, BenchError> {
-        let nothing = Prints {
-            net_s: 0.0,
-            views: Vec::new(),
-        };
+        let nothing = Prints::default();
         let one = |trial: &Trial| {
             let (model, test) = (trial.model as usize, trial.test as usize);
             let prints = tests[test].whole().unwrap_or(&nothing);

@@ -1,15 +1,16 @@
 //! A protocol's searches: found or not, decided or not, and after how much speech.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::super::identification::{Mate, Search};
 use super::super::protocol::Protocol;
+use super::super::wait::Wait;
+use super::calls::{Followed, follow, user_id};
 use super::error::BenchError;
 use super::hear::{Heard, Prints, View};
 use super::score::{Scored, Scorer};
-use crate::decision::{Evidence, Outcome, Policy, Reason, decide};
-use crate::units::{Llr, NotFinite, Seconds, UserId};
+use crate::decision::{Outcome, Policy};
+use crate::units::{NotFinite, UserId};
 
 /// How calls ended under the product's policy, as counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -33,11 +34,93 @@ pub struct Decided {
     pub others: Ends,
 }
 
+impl Ends {
+    /// Counts a call of `own`, who is on the roster, or of nobody there.
+    pub(super) fn count(&mut self, ended: Outcome, own: Option<UserId>) {
+        match ended {
+            Outcome::Identified(user) if own == Some(user) => self.right_name += 1,
+            Outcome::Identified(_) => self.wrong_name += 1,
+            Outcome::Unknown => self.unknown += 1,
+            Outcome::Inconclusive(_) => self.inconclusive += 1,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(super) fn and(self, more: Self) -> Self {
+        Self {
+            right_name: self.right_name + more.right_name,
+            wrong_name: self.wrong_name + more.wrong_name,
+            unknown: self.unknown + more.unknown,
+            inconclusive: self.inconclusive + more.inconclusive,
+        }
+    }
+}
+
+impl Decided {
+    fn count(&mut self, ended: Outcome, own: Option<UserId>) {
+        let ends = if own.is_some() {
+            &mut self.enrolled
+        } else {
+            &mut self.others
+        };
+        ends.count(ended, own);
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(super) fn and(self, more: Self) -> Self {
+        Self {
+            enrolled: self.enrolled.and(more.enrolled),
+            others: self.others.and(more.others),
+        }
+    }
+}
+
+/// What deciding as the call goes costs and gains beside looking once.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Sequential {
+    /// How calls would end if they were looked at once, after ten seconds of speech or at their end.
+    pub looked_at_once: Decided,
+    /// Calls in which at any time a name was said that was not the caller's.
+    pub ever_wrong_name: usize,
+    /// Calls in which the right name was said and taken back.
+    pub taken_back: usize,
+    /// Net speech at the right name, over the calls of those on the roster.
+    pub wait_for_right_name: Option<Wait>,
+    #[serde(skip)]
+    right_waits: Vec<Option<f64>>,
+}
+
+impl Sequential {
+    fn count(&mut self, call: &Followed, own: Option<UserId>) {
+        self.looked_at_once.count(call.once, own);
+        self.ever_wrong_name += usize::from(call.ever_misnamed(own));
+        if let Some(own) = own {
+            self.taken_back += usize::from(call.taken_back(own));
+            self.right_waits.push(call.first_named(own));
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(super) fn and(mut self, more: &Self) -> Self {
+        self.looked_at_once = self.looked_at_once.and(more.looked_at_once);
+        self.ever_wrong_name += more.ever_wrong_name;
+        self.taken_back += more.taken_back;
+        self.right_waits.extend(&more.right_waits);
+        self.wait_for_right_name = Wait::of(&self.right_waits);
+        self
+    }
+}
+
 /// All that came of a protocol's searches.
 pub(super) struct Searched {
     pub searches: Vec<Search>,
     /// How each call ended after its last word; none without a calibration.
     pub decided: Option<Decided>,
+    /// The same beside looking once; empty without a calibration.
+    pub sequential: Sequential,
     /// Net speech at the first name or *unknown* of each call, when it came to one.
     pub waits: Vec<Option<f64>>,
 }
@@ -54,12 +137,10 @@ pub(super) fn search(
     let mut all = Searched {
         searches: Vec::with_capacity(tables.searches.len()),
         decided: scorer.calibration.is_some().then(Decided::default),
+        sequential: Sequential::default(),
         waits: Vec::new(),
     };
-    let nothing = Prints {
-        net_s: 0.0,
-        views: Vec::new(),
-    };
+    let nothing = Prints::default();
     for search in &tables.searches {
         let roster = &tables.rosters[search.roster as usize].1;
         let heard = &tests[search.test as usize];
@@ -74,26 +155,11 @@ pub(super) fn search(
             .and_then(|caller| roster.iter().position(|model| *model == caller));
         all.searches.push(ranked(&scores, mate));
         if let Some(decided) = &mut all.decided {
-            let mut ended = Outcome::Inconclusive(Reason::TooLittleSpeech);
-            let mut wait = None;
-            for look in &heard.looks {
-                ended = outcome(scorer, policy, roster, models, look).map_err(fault)?;
-                if !matches!(ended, Outcome::Inconclusive(_)) {
-                    wait.get_or_insert(look.net_s);
-                }
-            }
-            all.waits.push(wait);
-            let ends = if mate.is_some() {
-                &mut decided.enrolled
-            } else {
-                &mut decided.others
-            };
-            match ended {
-                Outcome::Identified(user) if search.caller.map(user_id) == Some(user) => ends.right_name += 1,
-                Outcome::Identified(_) => ends.wrong_name += 1,
-                Outcome::Unknown => ends.unknown += 1,
-                Outcome::Inconclusive(_) => ends.inconclusive += 1,
-            }
+            let own = mate.and(search.caller).map(user_id);
+            let call = follow(scorer, policy, roster, models, heard).map_err(fault)?;
+            all.waits.push(call.first_word());
+            decided.count(call.ended, own);
+            all.sequential.count(&call, own);
         }
     }
     Ok(all)
@@ -129,33 +195,4 @@ pub(super) fn ranked(scores: &[Scored], mate: Option<usize>) -> Search {
         }
     });
     Search { best, mate }
-}
-
-/// What the product says of a look.
-fn outcome(
-    scorer: &Scorer,
-    policy: &Policy,
-    roster: &[u32],
-    models: &[Vec<View>],
-    look: &Prints,
-) -> Result<Outcome, NotFinite> {
-    if look.views.is_empty() {
-        // Without a voice there is no evidence, neither for anybody nor against.
-        return Ok(Outcome::Inconclusive(Reason::TooLittleSpeech));
-    }
-    let mut ratios = Vec::with_capacity(roster.len());
-    for model in roster {
-        let ratio = scorer.score(&models[*model as usize], look)?.score;
-        ratios.push((user_id(*model), Llr::new(ratio)?));
-    }
-    let evidence = Evidence {
-        ratios: &ratios,
-        net_speech: Seconds::checked(look.net_s).unwrap_or_default(),
-        poor_audio: false,
-    };
-    Ok(decide(&evidence, policy)?.outcome)
-}
-
-fn user_id(model: u32) -> UserId {
-    UserId::from_uuid(Uuid::from_u128(u128::from(model)))
 }

@@ -10,7 +10,7 @@ use super::joint::{Joint, Shares, joint};
 use super::words::contradictions;
 use super::{EvidenceItem, Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
 use crate::decision::{Policy, Reason};
-use crate::units::UserId;
+use crate::units::{Seconds, UserId};
 use crate::verdict::{Identification, OutcomeName};
 
 /// A user of the dialed number.
@@ -241,15 +241,22 @@ impl<'a> Weighed<'a> {
     }
 
     fn speaker_of_all_evidence(&self, policy: &Policy) -> Speaker {
-        if !self.voice.is_empty() {
+        if let Some(said) = self
+            .heard
+            .map(|heard| &heard.said)
+            .filter(|_| !self.voice.is_empty())
+        {
             let best = self.best(&self.joint.speaker);
+            // As the voice alone is asked: an early word needs more than a late one.
+            let net = Seconds::checked(said.net_speech_seconds).unwrap_or(Seconds::ZERO);
+            let asked = if said.is_final { *policy } else { policy.after(net) };
             if let Some((place, posterior)) = best
-                && posterior >= policy.accept
+                && posterior >= asked.accept
                 && self.voice[place] > 0.0
             {
                 return self.spoken(SpeakerStatus::Identified, place);
             }
-            if self.joint.third_party >= policy.reject {
+            if self.joint.third_party >= asked.reject {
                 return self.third_party();
             }
         }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use voxline::measure::{
-    Cost, Draws, Figures, Hull, Kind, OpenSet, Paired, Search, Trials, Wait, bootstrap, cllr, equal_error,
-    roc,
+    Cost, Draws, Figures, Hull, Kind, Observation, OpenSet, Paired, Search, Trials, Wait, bootstrap, cllr,
+    equal_error, logistic, roc,
 };
 
 use crate::support::read;
@@ -161,4 +161,37 @@ fn waiting_times_are_numpys_percentiles() {
         wait.undecided,
         undecided as f64 / calls.len() as f64,
     );
+}
+
+#[test]
+fn a_logistic_regression_equals_those_of_scikit_learn_and_scipy() {
+    let cases: Value = serde_json::from_slice(&read("tests/data/measure/logistic.json")).unwrap();
+    for case in cases.as_array().unwrap() {
+        let (terms, targets) = (list(case, "terms"), list(case, "target"));
+        let observations: Vec<Observation> = terms
+            .iter()
+            .zip(targets)
+            .zip(list(case, "weight"))
+            .map(|((terms, target), weight)| Observation {
+                terms: terms
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|term| term.as_f64().unwrap())
+                    .collect(),
+                target: target.as_bool().unwrap(),
+                weight: weight.as_f64().unwrap(),
+            })
+            .collect();
+        let prior = number(case, "prior");
+        let beta = logistic(&observations, prior).unwrap();
+        for (at, wanted) in list(case, "beta").iter().enumerate() {
+            close(
+                &format!("prior {prior}"),
+                &format!("coefficient {at}"),
+                beta[at],
+                wanted.as_f64().unwrap(),
+            );
+        }
+    }
 }

@@ -96,6 +96,42 @@ async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
 }
 
 #[tokio::test]
+async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers() {
+    let house = House::full().await;
+    for second in ["robert", "stranger-man"] {
+        let files = ["calls/alice-1.wav", "calls/alice-2.wav"];
+        let after = match second {
+            "robert" => ["calls/robert-1.wav", "calls/robert-2.wav"],
+            _ => ["calls/stranger-man.wav"; 2],
+        };
+        let mut call = house.board.open_call(start(number(1))).await.unwrap();
+        let mut updates = Vec::new();
+        for file in files.iter().chain(&after) {
+            updates.extend(call.push(&octets(file)).await.unwrap());
+        }
+        updates.push(call.finish().await);
+        let named: Vec<_> = updates
+            .iter()
+            .map(|update| update.identification.user_id)
+            .collect();
+        let alice = Some(house.people["alice"]);
+        assert!(named.contains(&alice), "{second}: the first voice was named");
+        let last = &updates.last().unwrap().identification;
+        let robert = Some(house.people["robert"]);
+        let told =
+            last.reason == Some(Reason::SeveralVoices) || (second == "robert" && last.user_id == robert);
+        assert!(told, "{second}: {:?} {:?}", last.outcome, last.reason);
+        assert_eq!(last.quality.unwrap().overlap, Some(true));
+        // Once gone, she does not come back.
+        let gone = named
+            .iter()
+            .skip_while(|user| **user != alice)
+            .skip_while(|user| **user == alice);
+        assert!(!gone.cloned().any(|user| user == alice), "{second}: {named:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
     let house = House::full_with(&[("inference.capacity", "1")]).await;
     let open = house.board.open_call(start(number(1))).await.unwrap();

@@ -1,7 +1,7 @@
 //! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
 
 use voxline::store::StoreError;
-use voxline::switchboard::{BoardError, ClipBytes, EnrolmentReport, IssueCode};
+use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
 
 use super::{House, clips};
@@ -111,6 +111,83 @@ async fn two_voices_in_one_enrolment_are_refused() {
         .enrol(alice, &[ALICE[0], ALICE[1], "signup/walter/1.flac"])
         .await;
     refused(&house, alice, &report, IssueCode::DifferentVoices, "two people").await;
+}
+
+async fn enrol_samples(house: &House, user: UserId, samples: &[f32]) -> EnrolmentReport {
+    let recording = ClipBytes {
+        name: "made.wav".to_owned(),
+        bytes: wav(16_000, 1, samples),
+    };
+    let permit = house.board.admit().unwrap();
+    let report = house.board.enrol(&permit, user, "Yes.", vec![recording]).await;
+    report.unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+#[tokio::test]
+async fn two_voices_in_one_recording_are_refused() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let turns = [
+        clip("enrollment_samples/signup/alice/1.flac"),
+        clip("enrollment_samples/signup/walter/1.flac"),
+    ];
+    let report = enrol_samples(&house, alice, &turns.concat()).await;
+    refused(
+        &house,
+        alice,
+        &report,
+        IssueCode::SeveralVoices,
+        "more than one person",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_loop_a_whisper_far_away_and_a_gated_recording_are_told() {
+    let mut house = House::empty().await;
+    let alice = house.add("alice").await;
+    let speech = clip("enrollment_samples/signup/alice/1.flac");
+    let looped = [&speech[..64_000], &speech[..64_000], &speech[..64_000]].concat();
+    let report = enrol_samples(&house, alice, &looped).await;
+    refused(&house, alice, &report, IssueCode::Repeated, "comes again").await;
+
+    let gated = [&speech[..], &vec![0.0; speech.len()]].concat();
+    let report = enrol_samples(&house, alice, &gated).await;
+    assert!(report.accepted);
+    assert_eq!(codes(&report), [IssueCode::SyntheticSilence]);
+}
+
+#[tokio::test]
+async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant() {
+    let mut house = House::empty().await;
+    house.sign_up("alice").await;
+    let robert = house.add("robert").await;
+    // Another recording of hers than those she is enrolled with.
+    let hers = clip("enrollment_samples/calls/alice-2.wav");
+    let twin = enrol_samples(&house, robert, &hers).await;
+    refused(
+        &house,
+        robert,
+        &twin,
+        IssueCode::DuplicateIdentity,
+        "another user",
+    )
+    .await;
+    let recording = ClipBytes {
+        name: "made.wav".to_owned(),
+        bytes: wav(16_000, 1, &hers),
+    };
+    let meant = Agreement {
+        allow_duplicate: true,
+        ..Agreement::from("Yes.")
+    };
+    let permit = house.board.admit().unwrap();
+    let report = house
+        .board
+        .enrol(&permit, robert, meant, vec![recording])
+        .await
+        .unwrap();
+    assert!(report.accepted, "{:?}", report.issues);
 }
 
 #[tokio::test]

@@ -1,0 +1,231 @@
+//! `voxline calibrate`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::config::Config;
+use crate::decision::{Calibration, Policy, Similarity};
+use crate::measure::{Bench, Checked, Condition, Fitting, Practice, Protocol, calibrate, check};
+use crate::switchboard::installed;
+use crate::voiceprint::ModelId;
+
+use super::bench::Bar;
+use super::output::Output;
+
+/// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
+/// in a quarter of the narrow-band calls.
+const USUAL: [&str; 5] = ["clean", "phone", "alaw", "opus:6", "noise:20+phone"];
+
+/// What stands under `voxline calibrate --help`.
+const AFTER_HELP: &str = "\
+Fit on people whom the model never heard, and not on those it is judged by. Tests of seven seconds or so are best:
+each is looked at on its way, as a live call is. Put FILE into the model's folder as calibration.toml to use it.
+
+--check holds the calibration in use against the protocol instead: exit status 1 when it does not fit (when it costs
+more than 0.05 bits over the best one on the same trials).";
+
+/// Fit or check a calibration
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct CalibrateArgs {
+    /// The protocol folder
+    #[arg(long, value_name = "DIR")]
+    protocol: PathBuf,
+    /// Where the calibration goes
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "check",
+        conflicts_with = "check"
+    )]
+    out: Option<PathBuf>,
+    /// Check the calibration in use
+    #[arg(long)]
+    check: bool,
+    /// What happens to the calls; may be given several times, each counts the same [default: clean, phone, alaw,
+    /// opus:6, noise:20+phone; with --check: what the protocol says]
+    #[arg(long = "condition", value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    /// The speaker model [default: the configured one]
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Its name [default: the model's with the day]
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+    /// What it is fitted on, in words [default: the protocol's description]
+    #[arg(long, value_name = "TEXT")]
+    on: Option<String>,
+    /// Fit the lines on trials among these speakers alone, a name a line: those whom the model never heard
+    #[arg(long, value_name = "FILE")]
+    speakers: Option<PathBuf>,
+    /// Effective prior of a target: where the ratios have to be right
+    #[arg(long, value_name = "P", default_value_t = 0.005)]
+    prior: f64,
+    /// Fit a line of the cosine itself, not of Fisher's z of it
+    #[arg(long)]
+    plain_cosine: bool,
+    /// Threads, each with its own models [default: one a processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+    /// Seed of conditions and rosters
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Keep embeddings between runs in this folder; they are biometric data [default: keep none]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+/// What a fit comes to.
+#[derive(Serialize)]
+struct Fitted {
+    calibration: Calibration,
+    figures: Checked,
+}
+
+pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+    ensure!(
+        args.prior > 0.0 && args.prior < 1.0,
+        "--prior lies between 0 and 1"
+    );
+    let protocol = Protocol::read(&args.protocol)?;
+    let found = installed(config)?;
+    let model = args
+        .model
+        .clone()
+        .map_or_else(|| config.model.clone(), ModelId::new);
+    let card = found.card(&model)?;
+    let models = found.models(&card)?;
+    let calibration = if args.check {
+        Some(Calibration::load(&card.calibration(), card.id(), card.sha256())?)
+    } else {
+        None
+    };
+    let conditions = conditions(&args, &protocol)?;
+    let tests = conditions
+        .into_iter()
+        .map(Condition::prepare)
+        .collect::<Result<Vec<_>, _>>()?;
+    let bench = Bench {
+        models: &models,
+        calibration,
+        policy: Policy {
+            minimum_speech: card.minimum_net_speech(),
+            ..config.policy
+        },
+        practice: Practice::Product,
+        enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
+        tests,
+        threads: args.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, NonZero::get),
+            NonZero::get,
+        ),
+        seed: args.seed,
+        replicates: 0,
+        leakage: false,
+        limits: config.limits,
+        cache: args.cache.clone(),
+    };
+    if args.check {
+        let checked = check(&bench, &protocol, &Bar::new(output))?;
+        output.result(&checked, || text(&checked))?;
+        return Ok(checked.fits);
+    }
+    let (calibration, figures) = calibrate(
+        &bench,
+        &protocol,
+        &fitting(&args, &protocol, &model)?,
+        &Bar::new(output),
+    )?;
+    if let Some(fault) = calibration.fault() {
+        anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
+    }
+    let out = args.out.context("--out is needed")?;
+    let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
+    std::fs::write(&out, format!("{written}{}", toml::to_string(&calibration)?))
+        .with_context(|| format!("{} cannot be written", out.display()))?;
+    let fitted = Fitted { calibration, figures };
+    output.result(&fitted, || {
+        let Calibration { id, narrow, wide, .. } = &fitted.calibration;
+        format!(
+            "{id} in {}: {} and {} target trials, narrow and wide\non the trials it was fitted on, and so too good:\n{}",
+            out.display(),
+            narrow.target_trials,
+            wide.target_trials,
+            text(&fitted.figures)
+        )
+    })?;
+    Ok(true)
+}
+
+fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {
+    if !args.conditions.is_empty() {
+        return Ok(args.conditions.clone());
+    }
+    if args.check {
+        return Ok(vec![protocol.test.condition.parse()?]);
+    }
+    Ok(USUAL.iter().map(|one| one.parse()).collect::<Result<_, _>>()?)
+}
+
+fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow::Result<Fitting> {
+    let date = OffsetDateTime::now_utc().date().to_string();
+    let names = |path: &PathBuf| -> anyhow::Result<BTreeSet<String>> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        Ok(text.split_whitespace().map(str::to_owned).collect())
+    };
+    let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
+    Ok(Fitting {
+        id: args.id.clone().unwrap_or_else(|| format!("{model}-{date}")),
+        fitted_on: if on.is_empty() { protocol.name.clone() } else { on },
+        date,
+        prior: args.prior,
+        speakers: args.speakers.as_ref().map(names).transpose()?,
+        similarity: if args.plain_cosine {
+            Similarity::Cosine
+        } else {
+            Similarity::FisherZ
+        },
+    })
+}
+
+fn text(checked: &Checked) -> String {
+    let mut said = format!(
+        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}{:>10}",
+        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER", "centred"
+    );
+    for (condition, fits) in &checked.by_condition {
+        let _ = write!(
+            said,
+            "\n{condition:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%{:>9.2}%",
+            fits.cllr,
+            fits.min_cllr,
+            fits.loss,
+            fits.act_dcf,
+            fits.min_dcf,
+            100.0 * fits.eer,
+            100.0 * fits.eer_centred
+        );
+    }
+    if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
+        let _ = write!(
+            said,
+            "\nsingle voices taken for several: {:.1} %; two voices in turn taken for one: {:.1} %",
+            100.0 * one,
+            100.0 * two
+        );
+    }
+    let word = if checked.fits {
+        "fits"
+    } else {
+        "does not fit: fit it again for these calls"
+    };
+    let _ = write!(said, "\n{} {word}", checked.calibration);
+    said
+}

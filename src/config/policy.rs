@@ -1,0 +1,26 @@
+//! The keys of `decision`.
+
+use super::seconds;
+use super::sources::Reader;
+use crate::decision::{Policy, Promise};
+
+/// What a decision needs, and what is promised of it.
+pub(super) fn read(read: &mut Reader) -> Policy {
+    let usual = Policy::default();
+    let promise = Promise {
+        max_false_accept: read.share("decision.max_false_accept", 0.000_001..=0.5),
+        max_wrong_name: read.share("decision.max_wrong_name", 0.000_001..=0.5),
+    };
+    Policy {
+        promise,
+        unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
+        accept: read.number("decision.accept", 0.5..=0.999_999, usual.accept),
+        reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
+        minimum_speech: usual.minimum_speech,
+        enough_speech: seconds(read.number(
+            "decision.enough_speech_seconds",
+            1.0..=60.0,
+            usual.enough_speech.get(),
+        )),
+    }
+}

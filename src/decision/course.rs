@@ -1,0 +1,313 @@
+//! One call's decisions, look after look: early where the evidence allows, steady once said, and taken back
+//! when somebody else speaks.
+
+use crate::units::{Llr, NotFinite, UserId};
+
+use super::posterior::{Decision, Evidence, Outcome, Policy, Reason, decide};
+
+/// The posterior below which a name that stands is taken back, unless naming itself needs less. Far below
+/// what a name needs: evidence that wavers around one line must not make the word waver.
+const RELEASE: f64 = 0.8;
+
+/// A ratio of the last seconds at which they speak against a name: e times likelier somebody else's.
+/// `models/calibration/README.md` has what it costs and what it finds.
+const CONTRARY: f64 = -1.0;
+
+/// What a look at a call came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    /// All the speech so far.
+    pub whole: Evidence<'a>,
+    /// What the voice that spoke last said so far, when there are several: then nothing is decided on
+    /// all of it, which is nobody's voice.
+    pub latest: Option<Evidence<'a>>,
+    /// The ratio of each user by the last seconds alone; `None` where there are too few.
+    pub recent: Option<&'a [(UserId, Llr)]>,
+    /// Whether nothing more will come.
+    pub is_final: bool,
+}
+
+/// What stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Named(UserId),
+    Unknown,
+}
+
+/// The course of one call. Each look is at all the speech so far, so looks are never independent and are
+/// not added up; that there are many of them is paid for by [`Policy::after`].
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    standing: Option<Standing>,
+}
+
+impl Course {
+    /// Decides after another look.
+    ///
+    /// A name that was said stays while it keeps a posterior of 0.8; *unknown* stays while nobody is likelier
+    /// than somebody. What takes either back: another user who is identified, several voices of which the
+    /// last does not fit, or last seconds that speak against the name.
+    ///
+    /// # Errors
+    /// As [`decide`]. What stood before still stands then.
+    pub fn hear(&mut self, heard: &Heard<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
+        let voice = heard.latest.as_ref().unwrap_or(&heard.whole);
+        let asked = if heard.is_final {
+            *policy
+        } else {
+            policy.after(voice.net_speech)
+        };
+        let mut decision = decide(voice, &asked)?;
+        decision.outcome = self.weigh(heard, voice, &decision, policy);
+        self.standing = match decision.outcome {
+            Outcome::Identified(user) => Some(Standing::Named(user)),
+            Outcome::Unknown => Some(Standing::Unknown),
+            Outcome::Inconclusive(_) => None,
+        };
+        Ok(decision)
+    }
+
+    fn weigh(
+        &self,
+        heard: &Heard<'_>,
+        voice: &Evidence<'_>,
+        decision: &Decision,
+        policy: &Policy,
+    ) -> Outcome {
+        let several = Outcome::Inconclusive(Reason::SeveralVoices);
+        // In bad audio everybody is unlike themself.
+        let contrary = |user: UserId| !voice.poor_audio && speaks_against(heard.recent, user);
+        match (decision.outcome, self.standing) {
+            (Outcome::Identified(user), _) if contrary(user) => several,
+            (Outcome::Identified(user), _) => Outcome::Identified(user),
+            (Outcome::Inconclusive(Reason::EmptyRoster), _) => decision.outcome,
+            (_, Some(Standing::Named(user))) if contrary(user) => several,
+            (_, Some(Standing::Named(user))) if still_fits(decision, user, policy) => {
+                Outcome::Identified(user)
+            }
+            _ if heard.latest.is_some() => several,
+            (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), Some(Standing::Unknown))
+                if decision.nobody.get() >= 0.5 =>
+            {
+                Outcome::Unknown
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+fn speaks_against(recent: Option<&[(UserId, Llr)]>, user: UserId) -> bool {
+    let own = recent.and_then(|ratios| ratios.iter().find(|(of, _)| *of == user));
+    own.is_some_and(|(_, ratio)| ratio.get() <= CONTRARY)
+}
+
+fn still_fits(decision: &Decision, user: UserId, policy: &Policy) -> bool {
+    let needed = RELEASE.min(policy.accept);
+    let best = decision.candidates.first();
+    best.is_some_and(|best| best.user_id == user && best.posterior.get() >= needed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Seconds;
+    use proptest::prelude::*;
+
+    const TWO: usize = 2;
+
+    fn users() -> [UserId; TWO] {
+        [UserId::fresh(), UserId::fresh()]
+    }
+
+    fn ratios(users: &[UserId], values: &[f64]) -> Vec<(UserId, Llr)> {
+        let pairs = users.iter().zip(values);
+        pairs
+            .map(|(user, value)| (*user, Llr::new(*value).unwrap()))
+            .collect()
+    }
+
+    fn evidence(ratios: &[(UserId, Llr)], net: f64) -> Evidence<'_> {
+        Evidence {
+            ratios,
+            net_speech: Seconds::new(net),
+            poor_audio: false,
+        }
+    }
+
+    fn look<'a>(whole: &'a [(UserId, Llr)], net: f64) -> Heard<'a> {
+        Heard {
+            whole: evidence(whole, net),
+            latest: None,
+            recent: None,
+            is_final: false,
+        }
+    }
+
+    fn said(course: &mut Course, heard: &Heard<'_>) -> Outcome {
+        course.hear(heard, &Policy::default()).unwrap().outcome
+    }
+
+    const SEVERAL: Outcome = Outcome::Inconclusive(Reason::SeveralVoices);
+
+    #[test]
+    fn an_early_name_needs_more_than_a_late_one() {
+        let users = users();
+        let fits = ratios(&users, &[5.5, -5.0]);
+        let fresh = |heard: &Heard<'_>| said(&mut Course::default(), heard);
+        assert_ne!(fresh(&look(&fits, 1.6)), Outcome::Identified(users[0]));
+        assert_eq!(fresh(&look(&fits, 10.0)), Outcome::Identified(users[0]));
+        let last = Heard {
+            is_final: true,
+            ..look(&fits, 1.6)
+        };
+        assert_eq!(fresh(&last), Outcome::Identified(users[0]));
+        let surely = ratios(&users, &[7.5, -5.0]);
+        assert_eq!(fresh(&look(&surely, 1.6)), Outcome::Identified(users[0]));
+    }
+
+    #[test]
+    fn a_name_stays_while_the_evidence_only_wavers() {
+        let users = users();
+        let (sure, less, gone) = (
+            ratios(&users, &[8.0, -4.0]),
+            ratios(&users, &[2.5, -4.0]),
+            ratios(&users, &[-1.0, -4.0]),
+        );
+        let mut course = Course::default();
+        for (at, heard) in [&sure, &less, &sure, &less].into_iter().enumerate() {
+            let net = 3.0 + at as f64;
+            assert_eq!(
+                said(&mut course, &look(heard, net)),
+                Outcome::Identified(users[0])
+            );
+        }
+        assert_eq!(said(&mut course, &look(&gone, 8.0)), Outcome::Unknown);
+        // What was never said is not kept.
+        assert_ne!(
+            said(&mut Course::default(), &look(&less, 4.0)),
+            Outcome::Identified(users[0])
+        );
+    }
+
+    #[test]
+    fn unknown_stays_until_somebody_is_likelier_than_nobody() {
+        let users = users();
+        let mut course = Course::default();
+        assert_eq!(
+            said(&mut course, &look(&ratios(&users, &[-6.0, -6.0]), 2.0)),
+            Outcome::Unknown
+        );
+        let doubt = ratios(&users, &[0.2, -6.0]);
+        assert_eq!(said(&mut course, &look(&doubt, 2.5)), Outcome::Unknown);
+        let turned = ratios(&users, &[3.0, -6.0]);
+        assert_eq!(
+            said(&mut course, &look(&turned, 3.0)),
+            Outcome::Inconclusive(Reason::TooLittleSpeech)
+        );
+        assert_eq!(
+            said(&mut course, &look(&ratios(&users, &[8.0, -6.0]), 4.0)),
+            Outcome::Identified(users[0])
+        );
+    }
+
+    #[test]
+    fn the_phone_handed_to_a_stranger_takes_the_name_back() {
+        let users = users();
+        let sure = ratios(&users, &[8.0, -4.0]);
+        let stranger = ratios(&users, &[-4.0, -4.0]);
+        let mut course = Course::default();
+        assert_eq!(
+            said(&mut course, &look(&sure, 6.0)),
+            Outcome::Identified(users[0])
+        );
+        // All of the speech still fits: the last of it does not.
+        let first = Heard {
+            recent: Some(&stranger),
+            ..look(&sure, 9.0)
+        };
+        assert_eq!(said(&mut course, &first), SEVERAL);
+        let second = Heard {
+            latest: Some(evidence(&stranger, 3.2)),
+            recent: Some(&stranger),
+            ..look(&sure, 10.0)
+        };
+        assert_eq!(said(&mut course, &second), SEVERAL);
+    }
+
+    #[test]
+    fn the_phone_handed_to_another_user_gives_their_name() {
+        let users = users();
+        let (first, second) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-4.0, 8.0]));
+        let mut course = Course::default();
+        assert_eq!(
+            said(&mut course, &look(&first, 6.0)),
+            Outcome::Identified(users[0])
+        );
+        let handed = Heard {
+            latest: Some(evidence(&second, 3.2)),
+            recent: Some(&second),
+            ..look(&first, 10.0)
+        };
+        assert_eq!(said(&mut course, &handed), Outcome::Identified(users[1]));
+    }
+
+    #[test]
+    fn who_comes_back_after_an_interruption_keeps_the_name() {
+        let users = users();
+        let sure = ratios(&users, &[8.0, -4.0]);
+        let mut course = Course::default();
+        said(&mut course, &look(&sure, 6.0));
+        let mixed = ratios(&users, &[1.0, -4.0]);
+        let back = Heard {
+            latest: Some(evidence(&sure, 8.0)),
+            recent: Some(&sure),
+            ..look(&mixed, 12.0)
+        };
+        assert_eq!(said(&mut course, &back), Outcome::Identified(users[0]));
+    }
+
+    #[test]
+    fn several_voices_of_nobody_known_are_not_one_unknown_caller() {
+        let users = users();
+        let nobody = ratios(&users, &[-4.0, -4.0]);
+        let heard = Heard {
+            latest: Some(evidence(&nobody, 4.8)),
+            ..look(&nobody, 9.0)
+        };
+        assert_eq!(said(&mut Course::default(), &heard), SEVERAL);
+    }
+
+    #[test]
+    fn bad_audio_does_not_hand_the_phone_over() {
+        let users = users();
+        let (sure, unlike) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-3.0, -3.0]));
+        let mut heard = Heard {
+            recent: Some(&unlike),
+            ..look(&sure, 9.0)
+        };
+        heard.whole.poor_audio = true;
+        assert_eq!(
+            said(&mut Course::default(), &heard),
+            Outcome::Identified(users[0])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_is_named_whom_the_evidence_of_the_moment_does_not_favour(
+            looks in prop::collection::vec((-8.0..8.0f64, -8.0..8.0f64, 1.0..20.0f64, any::<bool>()), 1..20),
+        ) {
+            let users = users();
+            let mut course = Course::default();
+            for (one, two, net, is_final) in looks {
+                let ratios = ratios(&users, &[one, two]);
+                let heard = Heard { is_final, ..look(&ratios, net) };
+                let decision = course.hear(&heard, &Policy::default()).unwrap();
+                if let Outcome::Identified(user) = decision.outcome {
+                    prop_assert_eq!(user, decision.candidates[0].user_id);
+                    prop_assert!(decision.candidates[0].posterior.get() >= RELEASE);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! One voice or several: whether some of a call's speech was said by somebody else.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Seconds;
+use crate::voiceprint::Embedding;
+
+/// How much speech one window holds. Long enough for a voice to be told by, short enough to lie within one
+/// turn of a conversation.
+pub const VOICE_WINDOW: Seconds = Seconds::new(1.6);
+
+/// The fewest windows that count as another voice: 3.2 s. Of one window, what was said tells as much as who
+/// said it.
+const FEWEST: usize = 2;
+
+/// How many of the last windows are held against a name that stands.
+const RECENT: usize = FEWEST;
+
+/// The windows at which the bound is `gain` itself.
+const USUAL: f64 = 6.0;
+
+/// The bound of the two-voices test, fitted with a model's calibration: what the best split of one voice's
+/// windows gains by chance.
+///
+/// Directions of one voice spread around one mean, those of two around two. With `|s|` for the length of the
+/// sum of some unit vectors, `|s_in| + |s_out| - |s_all|` is the logarithm of the likelihood ratio of two means
+/// against one, up to the concentration, for the von Mises-Fisher distribution (Mardia and Jupp,
+/// "Directional Statistics", 2000, section 10.3). It is maximised over all stretches of neighbouring windows
+/// against all others: somebody who takes over, somebody who was there before, somebody in between (the
+/// *epidemic* alternative of Levin and Kline 1985). The more windows, the more a chance split gains, by
+/// about the logarithm of their number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceTest {
+    /// The gain of six windows from which they are of two voices.
+    pub gain: f64,
+    /// What is added for each unit of the natural logarithm of the number of windows.
+    pub gain_per_log: f64,
+    /// Share of single voices that were taken for two where it was fitted.
+    pub false_alarm: f64,
+    /// Share of pairs of voices that were taken for one.
+    pub miss: f64,
+}
+
+/// How many voices some windows are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voices {
+    /// Too few windows to tell.
+    TooFew,
+    /// One.
+    One,
+    /// More than one.
+    Several(Split),
+}
+
+/// The windows of a call in two groups, each nearer to one voice than all are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The windows of the voice that spoke without interruption.
+    pub stretch: Range<usize>,
+    windows: usize,
+}
+
+impl VoiceTest {
+    /// Says what is wrong with the numbers, if anything.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        // The fewest windows have the lowest bound, when it rises at all.
+        let sound = self.gain_per_log >= 0.0 && self.bound(2 * FEWEST) > 0.0 && self.gain.is_finite();
+        let shares = [self.false_alarm, self.miss];
+        let fractions = shares.iter().all(|share| (0.0..=1.0).contains(share));
+        match (sound, fractions) {
+            (false, _) => Some("the bound must be above zero for four windows and rise with their number"),
+            (true, false) => Some("false_alarm and miss are fractions"),
+            (true, true) => None,
+        }
+    }
+
+    /// How many voices these windows, in the order in which they were spoken, are of.
+    pub fn hear(&self, windows: &[Embedding]) -> Voices {
+        match best_split(windows) {
+            None => Voices::TooFew,
+            Some((gain, _)) if gain <= self.bound(windows.len()) => Voices::One,
+            Some((_, stretch)) => Voices::Several(Split {
+                stretch,
+                windows: windows.len(),
+            }),
+        }
+    }
+
+    /// The most that one voice's windows gain by chance.
+    fn bound(&self, windows: usize) -> f64 {
+        self.gain + self.gain_per_log * (windows as f64 / USUAL).ln()
+    }
+}
+
+/// The split that gains most, and its gain; `None` when there are too few windows for one, or their
+/// dimensions differ. Quadratic in the windows, which are 75 at most in the speech that a call keeps.
+pub fn best_split(windows: &[Embedding]) -> Option<(f64, Range<usize>)> {
+    let (count, dim) = (windows.len(), windows.first()?.dim());
+    if count < 2 * FEWEST || windows.iter().any(|window| window.dim() != dim) {
+        return None;
+    }
+    // Sums of the first so many windows: those of a stretch are a difference.
+    let mut sums = vec![vec![0.0f64; dim]];
+    for window in windows {
+        let before = &sums[sums.len() - 1];
+        let values = before.iter().zip(window.as_slice());
+        sums.push(values.map(|(sum, value)| sum + f64::from(*value)).collect());
+    }
+    let all = &sums[count];
+    let together = length(all.iter().copied());
+    let mut best: Option<(f64, Range<usize>)> = None;
+    for start in 0..count {
+        let longest = (start + count - FEWEST).min(count);
+        for end in start + FEWEST..=longest {
+            let inside = || sums[end].iter().zip(&sums[start]).map(|(end, start)| end - start);
+            let apart = length(inside()) + length(all.iter().zip(inside()).map(|(all, part)| all - part));
+            let gain = apart - together;
+            // The first of equals, so that mirrored stretches always come to the same answer.
+            if best.as_ref().is_none_or(|(most, _)| gain > *most) {
+                best = Some((gain, start..end));
+            }
+        }
+    }
+    best
+}
+
+impl Split {
+    /// The windows of the voice that spoke last.
+    pub fn latest(&self) -> impl Iterator<Item = usize> + '_ {
+        let took_over = self.stretch.end == self.windows;
+        (0..self.windows).filter(move |window| self.stretch.contains(window) == took_over)
+    }
+}
+
+/// The last windows of a call, when there are enough for a voice; on their own, whatever came before.
+pub fn recent(windows: &[Embedding]) -> Option<&[Embedding]> {
+    let from = windows.len().checked_sub(RECENT)?;
+    Some(&windows[from..])
+}
+
+fn length(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|value| value * value).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEST: VoiceTest = VoiceTest {
+        gain: 0.28,
+        gain_per_log: 0.07,
+        false_alarm: 0.01,
+        miss: 0.05,
+    };
+
+    /// A window of one of two voices 50 degrees apart, a little off its middle.
+    pub(in crate::decision) fn window(voice: usize, off: f32) -> Embedding {
+        let (across, along) = (50f32 * voice as f32).to_radians().sin_cos();
+        Embedding::from_direction(vec![along, across, off]).unwrap()
+    }
+
+    fn call(voices: &[usize]) -> Vec<Embedding> {
+        let off = |at: usize| if at.is_multiple_of(2) { 0.2 } else { -0.2 };
+        voices
+            .iter()
+            .enumerate()
+            .map(|(at, voice)| window(*voice, off(at)))
+            .collect()
+    }
+
+    fn two_of(voices: &[usize]) -> Split {
+        match TEST.hear(&call(voices)) {
+            Voices::Several(split) => split,
+            other => panic!("{other:?} of {voices:?}"),
+        }
+    }
+
+    #[test]
+    fn one_voice_is_one_voice_however_long_it_speaks() {
+        for windows in 0..70 {
+            let told = if windows < 4 { Voices::TooFew } else { Voices::One };
+            assert_eq!(TEST.hear(&call(&vec![0; windows])), told, "{windows} windows");
+        }
+    }
+
+    #[test]
+    fn somebody_who_takes_over_spoke_last() {
+        let split = two_of(&[0, 0, 0, 0, 1, 1]);
+        assert_eq!(split.latest().collect::<Vec<_>>(), [4, 5]);
+        let split = two_of(&[0, 0, 1, 1, 1, 1, 1]);
+        assert_eq!(split.latest().collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn who_was_interrupted_spoke_first_and_last() {
+        let split = two_of(&[0, 0, 0, 1, 1, 1, 0, 0]);
+        assert_eq!(split.stretch, 3..6);
+        assert_eq!(split.latest().collect::<Vec<_>>(), [0, 1, 2, 6, 7]);
+    }
+
+    #[test]
+    fn a_single_window_is_not_another_voice() {
+        assert_eq!(TEST.hear(&call(&[0, 1])), Voices::TooFew);
+        assert_eq!(TEST.hear(&call(&[0, 0, 0, 1])), Voices::One);
+        let latest: Vec<_> = recent(&call(&[0, 0, 1, 1])).unwrap().to_vec();
+        assert_eq!(latest, call(&[0, 0, 1, 1])[2..]);
+        assert!(recent(&call(&[0])).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_split_ever_loses_against_one_mean(voices in prop::collection::vec(0..2usize, 4..20)) {
+            // The triangle inequality.
+            let (gain, stretch) = best_split(&call(&voices)).unwrap();
+            prop_assert!(gain >= -1e-9);
+            prop_assert!(stretch.len() >= FEWEST && voices.len() - stretch.len() >= FEWEST);
+        }
+    }
+}

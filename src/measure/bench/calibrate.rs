@@ -1,0 +1,334 @@
+//! A calibration fitted on a protocol, by the product's own path from recordings to scores.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::dice::Dice;
+use super::super::logistic::{Observation, logistic};
+use super::super::protocol::Protocol;
+use super::calls::{follow, user_id};
+use super::check::{Checked, check_heard};
+use super::error::BenchError;
+use super::hear::{Heard, View};
+use super::score::{Scorer, enrol};
+use super::turns::voice_test;
+use super::{Bench, Progress, Voices, hear_all};
+use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
+use crate::verdict::MARKS;
+use crate::voiceprint::Bandwidth;
+
+/// How a calibration is fitted.
+#[derive(Debug, Clone)]
+pub struct Fitting {
+    /// Its name.
+    pub id: String,
+    /// What it is fitted on, in words.
+    pub fitted_on: String,
+    /// The day.
+    pub date: String,
+    /// The effective prior of a target: where the lines have to be right.
+    pub prior: f64,
+    /// Fit the lines on trials among these speakers alone, by name; the bounds count all.
+    pub speakers: Option<BTreeSet<String>>,
+    /// What the lines are lines of.
+    pub similarity: Similarity,
+}
+
+/// The sizes of roster that operating points are measured on.
+const ROSTERS: [usize; 3] = [5, 20, 50];
+
+/// Rosters of each size that each caller meets.
+const DRAWS: usize = 4;
+
+/// The acceptances that are tried.
+const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
+
+/// Fits a calibration on the trials of a protocol, each test looked at on its way as a call is; with it, how it
+/// fits those very trials.
+///
+/// # Errors
+/// [`BenchError`]: what stopped the hearing, or why there is no fit.
+pub fn calibrate(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    fitting: &Fitting,
+    progress: &dyn Progress,
+) -> Result<(Calibration, Checked), BenchError> {
+    let voices = hear_all(bench, protocol, true, progress)?;
+    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let fit = Fit {
+        bench,
+        protocol,
+        fitting,
+        voices: &voices,
+        models: &models,
+        scorer: Scorer {
+            practice: bench.practice,
+            calibration: None,
+        },
+    };
+    let observed = fit.observe()?;
+    let mut calibration = Calibration {
+        id: fitting.id.clone(),
+        model: bench.models.card.id().clone(),
+        model_sha256: bench.models.card.sha256().to_owned(),
+        fitted_on: fitting.fitted_on.clone(),
+        origin: Some(fit.origin()),
+        narrow: fit.curve(&observed, Bandwidth::Narrow)?,
+        wide: fit.curve(&observed, Bandwidth::Wide)?,
+        voices: voice_test(bench, protocol, &voices),
+        operating_points: Vec::new(),
+    };
+    calibration.operating_points = operating_points(bench, protocol, &voices, &models, &calibration)?;
+    let checked = check_heard(bench, protocol, &voices, &calibration)?;
+    Ok((calibration, checked))
+}
+
+/// A look at a test, against a model.
+struct Seen {
+    bandwidth: Bandwidth,
+    /// The mark and the condition: every such case counts the same.
+    case: (usize, usize),
+    /// Of the model and of the test.
+    speakers: (u32, u32),
+    cosine: f64,
+    net_s: f64,
+    target: bool,
+}
+
+struct Fit<'a> {
+    bench: &'a Bench<'a>,
+    protocol: &'a Protocol,
+    fitting: &'a Fitting,
+    voices: &'a Voices,
+    models: &'a [Vec<View>],
+    scorer: Scorer,
+}
+
+impl Fit<'_> {
+    fn origin(&self) -> Origin {
+        let tables = &self.protocol.tables;
+        let conditions = self.bench.tests.iter();
+        Origin {
+            date: self.fitting.date.clone(),
+            protocol: self.protocol.name.clone(),
+            protocol_sha256: self.protocol.sha256.clone(),
+            conditions: conditions.map(|one| one.condition().to_string()).collect(),
+            speakers: tables
+                .speakers
+                .iter()
+                .filter(|speaker| self.counts(&speaker.name))
+                .count() as u64,
+            prior: self.fitting.prior,
+            callers: tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
+        }
+    }
+
+    fn counts(&self, speaker: &str) -> bool {
+        self.fitting
+            .speakers
+            .as_ref()
+            .is_none_or(|own| own.contains(speaker))
+    }
+
+    /// Every trial at every look. The last look of a recording is left out: it ends where the recording
+    /// does and not at a mark.
+    fn observe(&self) -> Result<Vec<Seen>, BenchError> {
+        let tables = &self.protocol.tables;
+        let mut seen = Vec::new();
+        for (condition, tests) in self.voices.tests.iter().enumerate() {
+            for trial in &tables.trials {
+                let (model, test) = (trial.model as usize, trial.test as usize);
+                for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
+                    let found = self.scorer.cosine(&self.models[model], &look.views);
+                    let fault = |cause| BenchError::Score {
+                        model: tables.models[model].clone(),
+                        test: tables.tests[test].clone(),
+                        cause,
+                    };
+                    let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+                        continue;
+                    };
+                    seen.push(Seen {
+                        bandwidth,
+                        case: (nearest_mark(look.net_s), condition),
+                        speakers: (tables.model_speakers[model], tables.test_speakers[test]),
+                        cosine,
+                        net_s: look.net_s,
+                        target: trial.target,
+                    });
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    fn curve(&self, seen: &[Seen], bandwidth: Bandwidth) -> Result<Curve, BenchError> {
+        let all: Vec<&Seen> = seen.iter().filter(|one| one.bandwidth == bandwidth).collect();
+        let both = |one: &&Seen| [one.speakers.0, one.speakers.1];
+        let known: BTreeSet<u32> = all.iter().flat_map(both).collect();
+        let name = |speaker: u32| &self.protocol.tables.speakers[speaker as usize].name;
+        let own = |one: &&&Seen| self.counts(name(one.speakers.0)) && self.counts(name(one.speakers.1));
+        let fitted: Vec<&Seen> = all.iter().filter(own).copied().collect();
+        let nets = || {
+            fitted
+                .iter()
+                .filter(|one| one.target)
+                .map(|one| MARKS[one.case.0])
+        };
+        let shortest = nets().fold(f64::INFINITY, f64::min);
+        let longest = nets().fold(0.0, f64::max);
+        let mut cases: BTreeMap<((usize, usize), bool), f64> = BTreeMap::new();
+        for one in &fitted {
+            *cases.entry((one.case, one.target)).or_default() += 1.0;
+        }
+        let observation = |one: &&Seen| {
+            let quality = one.net_s.clamp(shortest, longest).ln();
+            let similarity = self.fitting.similarity.of(one.cosine);
+            Observation {
+                terms: vec![similarity, quality * similarity, 1.0, quality],
+                target: one.target,
+                weight: 1.0 / cases[&(one.case, one.target)],
+            }
+        };
+        let observations: Vec<Observation> = fitted.iter().map(observation).collect();
+        let beta = logistic(&observations, self.fitting.prior)
+            .map_err(|cause| BenchError::Fit { bandwidth, cause })?;
+        let bound = highest_ratio(known.len());
+        let targets = fitted.iter().filter(|one| one.target).count();
+        Ok(Curve {
+            similarity: self.fitting.similarity,
+            scale: rounded(beta[0]),
+            scale_per_log: rounded(beta[1]),
+            offset: rounded(beta[2]),
+            offset_per_log: rounded(beta[3]),
+            net_seconds: [shortest, longest],
+            llr_bounds: [-rounded(bound), rounded(bound)],
+            target_trials: targets as u64,
+            nontarget_trials: (fitted.len() - targets) as u64,
+        })
+    }
+}
+
+/// What so many speakers can support, by the rule of three: with no error among n independent trials, an
+/// error rate of 3/n cannot be excluded at 95 %. Those of a stranger who is like a user are pairs of speakers.
+/// The same bound holds below: names never rest on low ratios, and bounding them by the number of speakers,
+/// who are few, ties most trials of strangers at one score (models/calibration/README.md).
+fn highest_ratio(speakers: usize) -> f64 {
+    let pairs = speakers as f64 * (speakers as f64 - 1.0) / 2.0;
+    (pairs / 3.0).ln().max(1.0)
+}
+
+/// Six decimals: a file that people read, and far below what any fit is worth.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+fn nearest_mark(net_s: f64) -> usize {
+    let distance = |mark: &f64| (net_s.ln() - mark.ln()).abs();
+    let nearest = MARKS
+        .iter()
+        .enumerate()
+        .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
+    nearest.map_or(0, |(at, _)| at)
+}
+
+/// How calls end at each acceptance, on rosters drawn at random: each caller with their own enrolment among
+/// others', and on a roster without it.
+fn operating_points(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    models: &[Vec<View>],
+    calibration: &Calibration,
+) -> Result<Vec<OperatingPoint>, BenchError> {
+    let scorer = Scorer {
+        practice: bench.practice,
+        calibration: Some(calibration.clone()),
+    };
+    let mut points = Vec::new();
+    for accept in ACCEPTS {
+        let policy = Policy {
+            accept,
+            ..bench.policy
+        };
+        let mut worst = OperatingPoint {
+            accept,
+            false_accept: 0.0,
+            wrong_name: 0.0,
+            right_name: 1.0,
+        };
+        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
+            let ends = rostered(bench, protocol, voices, models, &scorer, &policy, size)?;
+            let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
+            worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
+            worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
+            worst.right_name = worst.right_name.min(share(ends.right, ends.enrolled));
+        }
+        points.push(OperatingPoint {
+            accept,
+            false_accept: rounded(worst.false_accept),
+            wrong_name: rounded(worst.wrong_name),
+            right_name: rounded(worst.right_name),
+        });
+    }
+    Ok(points)
+}
+
+#[derive(Default)]
+struct Ends {
+    strangers: usize,
+    stranger_named: usize,
+    enrolled: usize,
+    right: usize,
+    wrong: usize,
+}
+
+fn rostered(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    models: &[Vec<View>],
+    scorer: &Scorer,
+    policy: &Policy,
+    size: usize,
+) -> Result<Ends, BenchError> {
+    let tables = &protocol.tables;
+    let mut ends = Ends::default();
+    for tests in &voices.tests {
+        for (test, heard) in tests.iter().enumerate() {
+            let speaker = tables.test_speakers[test];
+            let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
+            let (own, mut others): (Vec<u32>, Vec<u32>) = (0..models.len() as u32).partition(of_speaker);
+            let mut dice = Dice::for_task(bench.seed, test as u64);
+            for _ in 0..DRAWS {
+                for at in 0..size.min(others.len()) {
+                    let other = at + dice.below(others.len() - at);
+                    others.swap(at, other);
+                }
+                let named = |roster: &[u32]| {
+                    let followed = follow(scorer, policy, roster, models, heard);
+                    followed
+                        .map(|call| call.ended)
+                        .map_err(|cause| BenchError::Score {
+                            model: "a roster drawn at random".to_owned(),
+                            test: tables.tests[test].clone(),
+                            cause,
+                        })
+                };
+                let roster = &mut others[..size];
+                ends.strangers += 1;
+                ends.stranger_named += usize::from(matches!(named(roster)?, Outcome::Identified(_)));
+                if let Some(own) = own.first() {
+                    let kept = std::mem::replace(&mut roster[0], *own);
+                    let ended = named(roster)?;
+                    roster[0] = kept;
+                    ends.enrolled += 1;
+                    ends.right += usize::from(ended == Outcome::Identified(user_id(*own)));
+                    ends.wrong +=
+                        usize::from(matches!(ended, Outcome::Identified(user) if user != user_id(*own)));
+                }
+            }
+        }
+    }
+    Ok(ends)
+}

@@ -1,0 +1,202 @@
+//! Whether a calibration still fits: the calls of a protocol held against it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::super::cost::Cost;
+use super::super::figures::{Figures, Kind};
+use super::super::protocol::Protocol;
+use super::super::trials::Trials;
+use super::error::BenchError;
+use super::hear::{Heard, View};
+use super::score::{Scored, Scorer, enrol};
+use super::turns::voice_gains;
+use super::{Bench, Progress, Voices, hear_all};
+use crate::decision::Calibration;
+use crate::voiceprint::{Bandwidth, Embedding};
+
+/// The most that a calibration may cost, in bits, over what the best one on the same trials would.
+const MOST_LOSS: f64 = 0.05;
+
+/// How a calibration fits the trials of one condition.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Fits {
+    /// Cost of the ratios, bits.
+    pub cllr: f64,
+    /// What the best calibration on these very trials would leave of it.
+    pub min_cllr: f64,
+    /// The difference: what the calibration costs. Beyond 0.05 it does not fit.
+    pub loss: f64,
+    /// Detection cost at a target prior of 0.01 by the ratios.
+    pub act_dcf: f64,
+    /// And at the best threshold on these very trials.
+    pub min_dcf: f64,
+    /// Equal error rate of the cosines as they are.
+    pub eer: f64,
+    /// And of embeddings from which the mean of the calls' own is taken: whether centring would help.
+    pub eer_centred: f64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checked {
+    /// The calibration.
+    pub calibration: String,
+    /// The protocol.
+    pub protocol: String,
+    /// Whether it fits under every condition.
+    pub fits: bool,
+    /// How it fits each.
+    pub by_condition: BTreeMap<String, Fits>,
+    /// Share of single voices taken for several; null where nothing was long enough.
+    pub voices_false_alarm: Option<f64>,
+    /// Share of pairs of voices, in turn, taken for one.
+    pub voices_miss: Option<f64>,
+}
+
+/// Checks the calibration of a benchmark.
+///
+/// # Errors
+/// [`BenchError::NoCalibration`] when it has none; others as in a benchmark.
+pub fn check(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Checked, BenchError> {
+    let calibration = bench.calibration.as_ref().ok_or(BenchError::NoCalibration)?;
+    let voices = hear_all(bench, protocol, false, progress)?;
+    check_heard(bench, protocol, &voices, calibration)
+}
+
+/// Holds a calibration against what was heard.
+pub(super) fn check_heard(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    calibration: &Calibration,
+) -> Result<Checked, BenchError> {
+    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let scorer = Scorer {
+        practice: bench.practice,
+        calibration: Some(calibration.clone()),
+    };
+    let mut by_condition = BTreeMap::new();
+    for (condition, tests) in bench.tests.iter().zip(&voices.tests) {
+        let ratios = scorer.trials(protocol, &models, tests)?;
+        let figures = figures(protocol, &ratios, |one| one.score, Kind::Ratios)?;
+        let plain = figures_of_cosines(protocol, &ratios)?;
+        let centred = centred(&scorer, protocol, &models, tests)?;
+        let (cllr, act_dcf) = (figures.cllr.unwrap_or(f64::INFINITY), figures.act_dcf);
+        by_condition.insert(
+            condition.condition().to_string(),
+            Fits {
+                cllr,
+                min_cllr: figures.min_cllr,
+                loss: cllr - figures.min_cllr,
+                act_dcf: act_dcf.unwrap_or(f64::INFINITY),
+                min_dcf: figures.min_dcf,
+                eer: plain.eer,
+                eer_centred: centred,
+            },
+        );
+    }
+    let (one, two) = voices_by(calibration, bench, protocol, voices);
+    Ok(Checked {
+        calibration: calibration.id.clone(),
+        protocol: protocol.name.clone(),
+        fits: by_condition.values().all(|found: &Fits| found.loss <= MOST_LOSS),
+        by_condition,
+        voices_false_alarm: one,
+        voices_miss: two,
+    })
+}
+
+fn figures(
+    protocol: &Protocol,
+    scores: &[Scored],
+    score: impl Fn(&Scored) -> f64,
+    kind: Kind,
+) -> Result<Figures, BenchError> {
+    let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
+    for (trial, scored) in protocol.tables.trials.iter().zip(scores) {
+        let class = if trial.target {
+            &mut targets
+        } else {
+            &mut nontargets
+        };
+        class.push(score(scored));
+    }
+    Ok(Figures::of(
+        &Trials::new(targets, nontargets)?,
+        kind,
+        &Cost::USUAL,
+    ))
+}
+
+fn figures_of_cosines(protocol: &Protocol, scores: &[Scored]) -> Result<Figures, BenchError> {
+    figures(protocol, scores, |one| one.cosine, Kind::Similarities)
+}
+
+/// The equal error rate when the mean of the tests' embeddings is taken from both sides, for each bandwidth.
+fn centred(
+    scorer: &Scorer,
+    protocol: &Protocol,
+    models: &[Vec<View>],
+    tests: &[Heard],
+) -> Result<f64, BenchError> {
+    let mut means: BTreeMap<Bandwidth, Vec<f32>> = BTreeMap::new();
+    let mut counts: BTreeMap<Bandwidth, f32> = BTreeMap::new();
+    for (bandwidth, view) in tests.iter().flat_map(Heard::views) {
+        let mean = means.entry(*bandwidth).or_insert_with(|| vec![0.0; view.dim()]);
+        mean.iter_mut()
+            .zip(view.as_slice())
+            .for_each(|(sum, value)| *sum += value);
+        *counts.entry(*bandwidth).or_default() += 1.0;
+    }
+    let off = |views: &[View]| -> Vec<View> {
+        let centre = |(bandwidth, view): &View| {
+            let (mean, count) = (means.get(bandwidth)?, counts.get(bandwidth)?);
+            let values = view
+                .as_slice()
+                .iter()
+                .zip(mean)
+                .map(|(value, sum)| value - sum / count);
+            Some((*bandwidth, Embedding::from_direction(values.collect()).ok()?))
+        };
+        views.iter().filter_map(centre).collect()
+    };
+    let models: Vec<Vec<View>> = models.iter().map(|views| off(views)).collect();
+    let shifted = |heard: &Heard| {
+        let mut heard = heard.clone();
+        heard
+            .looks
+            .iter_mut()
+            .for_each(|look| look.views = off(&look.views));
+        heard
+    };
+    let tests: Vec<Heard> = tests.iter().map(shifted).collect();
+    let cosines = Scorer {
+        practice: scorer.practice,
+        calibration: None,
+    };
+    let scores = cosines.trials(protocol, &models, &tests)?;
+    Ok(figures_of_cosines(protocol, &scores)?.eer)
+}
+
+/// Shares of the recordings that the two-voices test gets wrong: single voices, and pairs in turn.
+fn voices_by(
+    calibration: &Calibration,
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+) -> (Option<f64>, Option<f64>) {
+    let Some(test) = calibration.voices else {
+        return (None, None);
+    };
+    let (one, two) = voice_gains(bench, protocol, voices);
+    let share = |gains: &[f64], wrong: fn(f64, f64) -> bool| {
+        let found = gains.iter().filter(|gain| wrong(**gain, test.gain)).count();
+        (!gains.is_empty()).then(|| found as f64 / gains.len() as f64)
+    };
+    (
+        share(&one, |gain, bound| gain > bound),
+        share(&two, |gain, bound| gain <= bound),
+    )
+}

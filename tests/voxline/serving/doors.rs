@@ -27,6 +27,11 @@ async fn without_a_key_nothing_but_operations_is_open() {
             problem(response, 401, "unauthorized").await;
             continue;
         }
+        // Vapi has its own proofs too, and this service no Vapi side.
+        if operation["tags"][0] == "vapi" {
+            problem(response, 503, "unavailable").await;
+            continue;
+        }
         if scope(&operation).is_none() {
             assert_eq!(response.status(), 200, "{method} {path}");
             open.push(path);

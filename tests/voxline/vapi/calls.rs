@@ -275,8 +275,7 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
     let parts = [
         ("user", "alice-1"),
         ("user", "alice-2"),
-        ("user", "alice-1"),
-        ("user", "alice-2"),
+        ("user", "alice-to-the-other-number"),
     ];
     house.answer(
         "c-guided",

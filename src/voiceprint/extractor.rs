@@ -114,7 +114,7 @@ impl Extractor {
                         actual: row.len(),
                     });
                 }
-                // A window's embedding has unit length as it comes; a segment's has any.
+                // A window's embedding is added as it comes; a segment's length says nothing and is taken out.
                 let scale = if whole { 1.0 / length(&row) } else { 1.0 };
                 for (total, value) in sum.iter_mut().zip(row.iter()) {
                     *total += value * scale;

@@ -5,10 +5,12 @@
 //! of finite numbers. Phone numbers and identifiers live here too, because every room speaks of them
 //! and none of them may print a whole number into a log.
 
+mod hex;
 mod ids;
 mod phone;
 mod scores;
 
+pub use hex::hex;
 pub use ids::{CallId, EnrollmentId, InvalidCallId, KeyId, PrintId, UserId};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};

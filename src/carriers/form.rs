@@ -1,4 +1,4 @@
-//! Forms and hexadecimal, as webhooks use them.
+//! Forms, as webhooks use them.
 
 /// The most pairs of a form; carriers send some dozens. Those beyond are not read, and a signature over them
 /// does not hold.
@@ -9,16 +9,6 @@ pub fn pairs(form: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(form)
         .take(MOST)
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect()
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0f)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
         .collect()
 }
 
@@ -34,10 +24,5 @@ mod tests {
             [pair("b", "+1"), pair("a", "x y"), pair("b", "")]
         );
         assert_eq!(pairs("a=1&".repeat(10_000).as_bytes()).len(), MOST);
-    }
-
-    #[test]
-    fn hexadecimal_has_two_small_digits_a_byte() {
-        assert_eq!(hex(&[0x00, 0x0f, 0xa5, 0xff]), "000fa5ff");
     }
 }

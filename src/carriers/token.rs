@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::{Carrier, form};
-use crate::units::{CallId, DialedNumber};
+use super::Carrier;
+use crate::units::{CallId, DialedNumber, hex};
 
 /// The most tokens that wait at a time: calls that rang and did not stream yet. The oldest give way.
 const MOST: usize = 10_000;
@@ -46,7 +46,7 @@ impl CallTokens {
     pub fn issue(&self, carrier: Carrier, call: &CallId, number: &DialedNumber) -> Option<String> {
         let mut random = [0; BYTES];
         getrandom::fill(&mut random).ok()?;
-        let token = form::hex(&random);
+        let token = hex(&random);
         let now = Instant::now();
         let mut waiting = self.waiting();
         if waiting.len() >= MOST {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::HubError;
+use crate::units::hex;
 
 /// What the source said of its file's version; a continuation asks for exactly that version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +104,7 @@ impl Partial {
             .sync_all()
             .map_err(|cause| self.fault("written", cause))?;
         let digest = self.hash.clone().finalize();
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&digest))
     }
 
     /// Removes everything of it.

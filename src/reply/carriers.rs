@@ -15,7 +15,7 @@ use crate::carriers::forward::Leg;
 use crate::carriers::signature::Signed;
 use crate::carriers::webhook::{self, Event, Manner, Received, Ring};
 use crate::evidence::{Region, read_facts};
-use crate::switchboard::{BoardError, PinWay};
+use crate::switchboard::BoardError;
 use crate::units::{CallId, PhoneNumber};
 
 use super::desk::Desk;
@@ -213,9 +213,8 @@ fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
     let Some(case) = desk.board.find_case(call) else {
         return;
     };
-    if let Some(pin) = case.keypad(key) {
-        desk.tasks
-            .spawn(async move { case.try_pin(&pin, PinWay::Keypad).await });
+    if let Some(typed) = case.keypad(key) {
+        desk.tasks.spawn(async move { case.try_typed(typed).await });
     }
 }
 

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 use super::open::{Conn, Store};
-use super::values::{hex, now, read_time, sha256, time_text};
-use crate::units::UserId;
+use super::values::{now, read_time, sha256, time_text};
+use crate::units::{UserId, hex};
 
 /// Most characters of a consent: a page or two of text.
 const MAX_CHARACTERS: usize = 20_000;

@@ -5,7 +5,7 @@ use sha2::Sha256;
 
 use super::StoreError;
 use super::open::Store;
-use super::values::hex;
+use crate::units::hex;
 
 /// Half of HMAC-SHA256 (RFC 2104): 128 bits do not collide among any number of calls.
 const KEPT_BYTES: usize = 16;

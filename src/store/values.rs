@@ -55,19 +55,6 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Lower-case hexadecimal of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
 /// The trimmed `text`, when it has 1 to `max` characters and no control characters.
 pub(super) fn label(
     text: &str,
@@ -102,10 +89,5 @@ mod tests {
         for bad in ["", "   ", "abcdef", "a\nb"] {
             assert!(label(bad, "name", 5, "short").is_err(), "{bad:?} passed");
         }
-    }
-
-    #[test]
-    fn hexadecimal_keeps_leading_zeros() {
-        assert_eq!(hex(&[0x00, 0x0f, 0xa0]), "000fa0");
     }
 }

@@ -10,16 +10,17 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 
 use super::call::CallUpdate;
 use super::claims;
-use super::keypad::Keypad;
+use super::keypad::{Keypad, Typed};
 use super::open::Switchboard;
 use crate::decision::Reason;
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
@@ -30,6 +31,9 @@ use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known}
 
 /// Most facts that wait for a store that cannot be read.
 const MAX_WAITING: usize = 16;
+
+/// How long the last word on a call waits for the PINs that are being tried.
+const PIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is said of a call: the latest version.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -106,6 +110,8 @@ pub struct Case {
     pub(super) board: Weak<Switchboard>,
     pub(super) held_open: AtomicBool,
     pub(super) keypad: Mutex<Keypad>,
+    /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
+    pub(super) trying: TaskTracker,
     pub(super) touched: Mutex<Instant>,
     pub(super) state: tokio::sync::Mutex<State>,
     pub(super) latest: watch::Sender<Arc<CallVerdict>>,
@@ -143,6 +149,8 @@ impl Case {
             blank,
         } = beginning;
         let (version, started_at) = before.unwrap_or_else(|| (0, OffsetDateTime::now_utc()));
+        let trying = TaskTracker::new();
+        trying.close();
         let first = CallVerdict {
             call_id: id.clone(),
             version,
@@ -158,6 +166,7 @@ impl Case {
             board: Arc::downgrade(board),
             held_open: AtomicBool::new(false),
             keypad: Mutex::default(),
+            trying,
             touched: Mutex::new(Instant::now()),
             state: tokio::sync::Mutex::new(State {
                 ended: false,
@@ -213,8 +222,10 @@ impl Case {
     ///
     /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
     /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
-    /// for a while, restart or not.
+    /// for a while, restart or not. A PIN that is being tried when the call ends counts still: the last word
+    /// waits for it, but not for ever.
     pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
+        let _counts = self.trying.token();
         let Some(pin) = spoken::digits(digits).and_then(|digits| digits.parse::<Pin>().ok()) else {
             return PinAnswer::NotAPin;
         };
@@ -251,27 +262,46 @@ impl Case {
     }
 
     /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
-    /// [`Case::try_pin`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
+    /// [`Case::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
     /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
-    pub fn keypad(&self, digit: char) -> Option<String> {
+    pub fn keypad(&self, digit: char) -> Option<Typed> {
         let board = self.board.upgrade()?;
         let identity = &board.config.identity;
         let mut keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
-        keypad.press(
+        let digits = keypad.press(
             digit,
             Instant::now(),
             identity.pin_length,
             identity.keypad_timeout,
-        )
+        )?;
+        Some(Typed::new(digits, self.trying.token()))
+    }
+
+    /// Tries a PIN that was typed, as [`Case::try_pin`] does.
+    pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
+        self.try_pin(typed.digits(), PinWay::Keypad).await
+    }
+
+    /// Waits until no PIN is being tried: what was typed before the end belongs to the call.
+    async fn pins_tried(&self) {
+        if tokio::time::timeout(PIN_PATIENCE, self.trying.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(call.id = %self.id, "call {} ended without the answer to a PIN", self.id);
+        }
     }
 
     /// Takes the voice's next word (T5). Every word is a version of its own.
     pub async fn heard(&self, said: Identification) -> CallUpdate {
+        let ends = said.is_final && !self.held_open.load(Ordering::Relaxed);
+        if ends {
+            self.pins_tried().await;
+        }
         let mut state = self.state.lock().await;
         if state.ended {
             return self.update();
         }
-        let audio_ended = said.is_final;
         let weightier = state.voice.as_ref().is_none_or(|before| {
             // A stream that was opened again begins with nothing: what the first one heard stays until then.
             said.net_speech_seconds >= before.said.net_speech_seconds
@@ -283,13 +313,14 @@ impl Case {
                 at,
             });
         }
-        state.ended = audio_ended && !self.held_open.load(Ordering::Relaxed);
+        state.ended = ends;
         self.next(&mut state, Some(said)).await;
         self.update()
     }
 
     /// Ends the call and gives the last word on it, which is kept in the store. A second time changes nothing.
     pub async fn finish(&self) -> Arc<CallVerdict> {
+        self.pins_tried().await;
         let mut state = self.state.lock().await;
         if state.ended {
             return self.verdict();

@@ -1,6 +1,10 @@
 //! Digits typed on a caller's keypad, as they come.
 
+use std::fmt;
 use std::time::{Duration, Instant};
+
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use zeroize::Zeroizing;
 
 /// Most digits of a PIN.
 const LONGEST: usize = 8;
@@ -10,7 +14,7 @@ const SHORTEST: usize = 4;
 /// Collects digits to a PIN.
 #[derive(Default)]
 pub(super) struct Keypad {
-    digits: zeroize::Zeroizing<String>,
+    digits: Zeroizing<String>,
     last: Option<Instant>,
 }
 
@@ -36,6 +40,33 @@ impl Keypad {
             return complete.then_some(typed);
         }
         None
+    }
+}
+
+/// A PIN that was typed and is to be tried. The call does not end before it was, or was dropped. Its `Debug` shows
+/// nothing.
+pub struct Typed {
+    digits: Zeroizing<String>,
+    _counts: TaskTrackerToken,
+}
+
+impl Typed {
+    pub(super) fn new(digits: String, counts: TaskTrackerToken) -> Self {
+        Self {
+            digits: Zeroizing::new(digits),
+            _counts: counts,
+        }
+    }
+
+    /// The digits.
+    pub(super) fn digits(&self) -> &str {
+        &self.digits
+    }
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Typed(***)")
     }
 }
 

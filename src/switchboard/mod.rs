@@ -36,6 +36,7 @@ pub use error::{BoardError, OpenError};
 pub use gate::{Issue, IssueCode, gate_alone};
 pub use identify::ClipBytes;
 pub use keeper::{Found, Keeper, KeeperError, Roster};
+pub use keypad::Typed;
 pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};
 pub use serving::model_in_use;
 pub use switch::{LeftBehind, SwitchReport, switch_model};

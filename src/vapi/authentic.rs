@@ -15,6 +15,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::carriers::signature::same;
 use crate::config::{HmacAlgorithm, HmacPlan, VapiAuth};
 
 use super::tokens::Tokens;
@@ -85,23 +86,6 @@ pub fn authenticate(auth: &VapiAuth, tokens: &Tokens, arrived: &Arrived<'_>) -> 
     }
 }
 
-/// Whether two texts are the same, in a time that depends on their lengths alone.
-pub fn same(given: &str, expected: &str) -> bool {
-    // Two MACs under one key are equal only if the texts are (SHA-256), and their comparison is constant-time.
-    let tag = |text: &str| keyed::<Hmac<Sha256>>(b"voxline", &[text.as_bytes()]);
-    match (tag(given), tag(expected)) {
-        (Some(given), Some(expected)) => given.verify_slice(&expected.finalize().into_bytes()).is_ok(),
-        _ => false,
-    }
-}
-
-/// Lower-case hexadecimal of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let pairs = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    pairs.map(|half| char::from(DIGITS[usize::from(half)])).collect()
-}
-
 fn sent<'a>(arrived: &Arrived<'a>, header: &str) -> Result<&'a str, NotVapi> {
     let value = (arrived.header)(header).map(str::trim);
     value
@@ -121,7 +105,7 @@ fn fixed(
         Some(scheme) => after_scheme(value, scheme),
         None => Some(value),
     };
-    let good = token.is_some_and(|token| same(token, secret.expose_secret()));
+    let good = token.is_some_and(|token| same(token.as_bytes(), secret.expose_secret().as_bytes()));
     good.then_some(())
         .ok_or_else(|| NotVapi::Wrong(header.to_owned()))
 }

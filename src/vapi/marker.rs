@@ -4,9 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::units::CallId;
-
-use super::authentic::hex;
+use crate::units::{CallId, hex};
 
 /// What belongs into the prompt of every assistant.
 pub const GUIDANCE: &str = "\

@@ -51,7 +51,6 @@ mod wanted;
 pub use api::{Api, ApiFault};
 pub use apply::{State, Step, walk};
 pub use authentic::{Arrived, NotVapi};
-pub use forwarded::signature_of;
 pub use gate::{AssistantSpeech, Gate};
 pub use listen::{Piece, Reader};
 pub use marker::GUIDANCE;

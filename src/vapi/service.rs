@@ -11,12 +11,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::carriers::signature::same;
 use crate::config::{Config, VapiAuth, VapiConfig};
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 
 use super::api::{Api, ApiFault};
-use super::authentic::{Arrived, NotVapi, authenticate, same};
+use super::authentic::{Arrived, NotVapi, authenticate};
 use super::capture::Capture;
 use super::inventory::Inventory;
 use super::line::Line;
@@ -185,7 +186,8 @@ impl Vapi {
             return None;
         };
         // Both are compared, so that the time does not tell which was wrong.
-        let good = same(client_id, id) & same(client_secret, secret.expose_secret());
+        let good = same(client_id.as_bytes(), id.as_bytes())
+            & same(client_secret.as_bytes(), secret.expose_secret().as_bytes());
         if !good {
             return None;
         }

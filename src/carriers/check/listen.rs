@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::packets::taken;
 use super::sip::{LARGEST, SipMessage, Start};
-use crate::carriers::form;
+use crate::units::hex;
 
 /// The most TCP connections at a time.
 const MOST_CONNECTIONS: usize = 64;
@@ -187,7 +187,7 @@ fn answer(message: &SipMessage, code: u16, reason: &str) -> String {
         };
         let tag = if long == "To" && code != 100 && !value.contains(";tag=") {
             let hash = Sha256::digest(message.call_id());
-            format!(";tag={}", form::hex(&hash[..8]))
+            format!(";tag={}", hex(&hash[..8]))
         } else {
             String::new()
         };

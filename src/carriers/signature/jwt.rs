@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Refusal, Signed, TOLERANCE_SECONDS};
-use crate::carriers::form;
+use crate::units::hex;
 
 /// The most bytes of a token; Vonage's have some hundreds.
 const LONGEST: usize = 8 * 1024;
@@ -85,7 +85,7 @@ fn verified(secret: &SecretString, token: &str) -> Option<Claims> {
 /// A body must be the one that was hashed; where there is none there may be no hash.
 fn is_of_body(claims: &Claims, request: &Signed) -> bool {
     match &claims.payload_hash {
-        Some(hash) => hash.eq_ignore_ascii_case(&form::hex(&Sha256::digest(request.body))),
+        Some(hash) => hash.eq_ignore_ascii_case(&hex(&Sha256::digest(request.body))),
         None => request.body.is_empty(),
     }
 }
@@ -115,7 +115,7 @@ mod tests {
 
     fn claims(body: &str) -> Value {
         json!({"iat": NOW, "jti": "j-1", "iss": "Vonage", "api_key": "k", "application_id": "a",
-            "payload_hash": form::hex(&Sha256::digest(body))})
+            "payload_hash": hex(&Sha256::digest(body))})
     }
 
     fn said(token: &str, body: &str) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Refusal, Signed, as_websocket};
 use crate::carriers::form;
+use crate::units::hex;
 
 pub(super) const HEADER: &str = "x-twilio-signature";
 const KEYS: &str = "twilio.auth_token and public_url";
@@ -108,7 +109,7 @@ fn toggle_port(url: &str) -> String {
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    form::hex(&Sha256::digest(bytes))
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

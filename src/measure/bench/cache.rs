@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::error::BenchError;
 use super::hear::{Ears, Heard, Item, Prints, View};
 use crate::engine::Models;
+use crate::units::hex;
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
@@ -70,7 +71,7 @@ impl Cache {
             ears.practice,
         );
         hash.update(format!("{condition} {how:?}"));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 
     /// What was kept under a key. A file that makes no sense is as good as none: it is heard again.

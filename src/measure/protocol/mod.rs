@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::lists::ListError;
+use crate::units::hex;
 
 pub use init::{Init, Made, init};
 pub use tables::{Clip, Searched, Speaker, Tables, Trial};
@@ -183,5 +184,5 @@ fn hash(folder: &Path) -> String {
             hash.update(&bytes);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::switchboard::{CallStart, CallUpdate, LiveCall, PinWay};
+use crate::switchboard::{CallStart, CallUpdate, LiveCall};
 use crate::verdict::OutcomeName;
 
 use super::super::auth::Visitor;
@@ -54,8 +54,8 @@ impl Session {
     /// tried; what it comes to is said by the call's verdict, never to whoever sends the stream.
     pub(super) async fn press(&mut self, key: char) {
         let case = self.call.case();
-        if let Some(pin) = case.keypad(key) {
-            case.try_pin(&pin, PinWay::Keypad).await;
+        if let Some(typed) = case.keypad(key) {
+            case.try_typed(typed).await;
         }
     }
 

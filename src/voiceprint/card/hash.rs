@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::CardError;
+use crate::units::hex;
 
 const PROVISION: &str = "run `make provision` to fetch the models";
 
@@ -30,7 +31,7 @@ pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
         }
         hash.update(&piece[..read]);
     }
-    let actual: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let actual: String = hex(&hash.finalize());
     if actual == expected {
         return Ok(());
     }

@@ -178,8 +178,15 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
         case.try_pin("1234", PinWay::Tool).await,
         PinAnswer::Wrong { left: 2 }
     );
-    let keyed: Vec<_> = "48214".chars().filter_map(|key| case.keypad(key)).collect();
-    assert_eq!(keyed, ["4821"]);
+    let mut typed: Vec<_> = "48214".chars().filter_map(|key| case.keypad(key)).collect();
+    assert_eq!(
+        (typed.len(), format!("{typed:?}")),
+        (1, "[Typed(***)]".to_owned())
+    );
+    assert_eq!(
+        case.try_typed(typed.remove(0)).await,
+        PinAnswer::Accepted { user: alice }
+    );
     assert_eq!(
         case.try_pin("four eight two one", PinWay::Spoken).await,
         PinAnswer::Accepted { user: alice }
@@ -277,6 +284,27 @@ async fn tries_side_by_side_are_counted_one_by_one() {
         wrong += usize::from(matches!(attempt.await.unwrap(), PinAnswer::Wrong { .. }));
     }
     assert_eq!(wrong, 3);
+}
+
+#[tokio::test]
+async fn a_pin_typed_before_the_end_of_the_call_counts_and_one_after_it_does_not() {
+    let (house, [alice, ..]) = three().await;
+    let call = case(&house.board, &number(1)).await;
+    let mut typed: Vec<_> = "48214821".chars().filter_map(|key| call.keypad(key)).collect();
+    drop(typed.pop());
+    let typed = typed.remove(0);
+    // The end is said first, and waits for what was typed before it.
+    let ending = {
+        let call = Arc::clone(&call);
+        tokio::spawn(async move { call.finish().await })
+    };
+    tokio::task::yield_now().await;
+    assert!(!call.verdict().ended);
+    assert_eq!(call.try_typed(typed).await, PinAnswer::Accepted { user: alice });
+    let last = ending.await.unwrap();
+    assert!(last.ended);
+    assert_eq!(last.identity.line_owner.user_id, Some(alice));
+    assert_eq!(call.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
 }
 
 #[tokio::test]

@@ -187,10 +187,6 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
         case.try_typed(typed.remove(0)).await,
         PinAnswer::Accepted { user: alice }
     );
-    assert_eq!(
-        case.try_pin("four eight two one", PinWay::Spoken).await,
-        PinAnswer::Accepted { user: alice }
-    );
     let verdict = case.verdict();
     assert_eq!(
         word(&verdict),
@@ -204,10 +200,20 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
     let item = &verdict.identity.evidence[0];
     assert_eq!(
         (item.tier, item.source, &item.value_hash),
-        (Tier::T4, "spoken", &None)
+        (Tier::T4, "keypad", &None)
     );
+    let store = house.board.store();
+    let dora = person("Dora", &number(1), 4, Some("48213579"));
+    let dora = store.add_user(dora).await.unwrap().id;
+    let said = "four eight two one three five seven nine";
+    assert_eq!(
+        case.try_pin(said, PinWay::Spoken).await,
+        PinAnswer::Accepted { user: dora }
+    );
+    // Eight digits: four stand in many an id or a time.
+    let verdict = case.verdict();
     let shown = format!("{verdict:?}{}", serde_json::to_string(&*verdict).unwrap());
-    assert!(!shown.contains("4821"));
+    assert!(!shown.contains("48213579"));
 }
 
 #[tokio::test]

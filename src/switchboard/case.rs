@@ -22,7 +22,7 @@ use super::call::CallUpdate;
 use super::claims;
 use super::keypad::{Keypad, Typed};
 use super::open::Switchboard;
-use crate::decision::Reason;
+use crate::decision::{Promise, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
 use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
@@ -125,7 +125,16 @@ pub(super) struct State {
     pub waiting: Vec<CallFacts>,
     pub voice: Option<Voice>,
     pub caller: Option<CallerNumber>,
-    pub roster: Option<(u64, Vec<Member>)>,
+    pub roster: Option<Known>,
+}
+
+/// What is known of the dialed number.
+pub(super) struct Known {
+    /// The version of the roster that this was read at.
+    pub version: u64,
+    pub members: Vec<Member>,
+    /// What is promised of its calls.
+    pub promise: Promise,
 }
 
 /// How a case begins.

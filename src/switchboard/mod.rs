@@ -24,6 +24,7 @@ mod identify;
 mod keeper;
 mod keypad;
 mod open;
+mod promises;
 mod serving;
 mod switch;
 mod weighing;
@@ -38,6 +39,7 @@ pub use identify::ClipBytes;
 pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use keypad::Typed;
 pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};
+pub use promises::check_promise;
 pub use serving::model_in_use;
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 

@@ -302,7 +302,7 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
     assert!(unheard.contains("no answer was heard"), "{unheard}");
     house.played("c-guided");
     let mut said = String::new();
-    for attempt in 0..40 {
+    for attempt in 0..400 {
         house.send(json!({
             "type": "transcript", "timestamp": 300 + attempt, "role": "user", "transcriptType": "final",
             "transcript": "Yes, I agree.", "call": {"id": "c-guided"}, "phoneNumber": {"number": NUMBER},

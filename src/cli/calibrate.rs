@@ -35,9 +35,10 @@ more than 0.05 bits over the best one on the same trials).";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct CalibrateArgs {
-    /// The protocol folder
-    #[arg(long, value_name = "DIR")]
-    protocol: PathBuf,
+    /// The protocol folder; may be given several times: the lines are fitted on the trials of all, the rest on the
+    /// first's
+    #[arg(long = "protocol", value_name = "DIR", required = true)]
+    protocols: Vec<PathBuf>,
     /// Where the calibration goes
     #[arg(
         long,
@@ -94,7 +95,18 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         args.prior > 0.0 && args.prior < 1.0,
         "--prior lies between 0 and 1"
     );
-    let protocol = Protocol::read(&args.protocol)?;
+    let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
+    let protocol = protocols.next().context("--protocol is needed")??;
+    let more = protocols.collect::<Result<Vec<_>, _>>()?;
+    for other in &more {
+        ensure!(!args.check, "--check takes one --protocol");
+        ensure!(
+            other.enroll.condition == protocol.enroll.condition,
+            "the protocols {} and {} enrol under different conditions",
+            protocol.name,
+            other.name
+        );
+    }
     let found = installed(config)?;
     let model = args
         .model
@@ -140,6 +152,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     let (calibration, figures) = calibrate(
         &bench,
         &protocol,
+        &more,
         &fitting(&args, &protocol, &model)?,
         &Bar::new(output),
     )?;

@@ -1,6 +1,7 @@
 //! The real program, run as a person or a script runs it, each test with a data directory of its own.
 
 mod adding;
+mod calibrating;
 mod documents;
 mod hub_server;
 mod importing;

@@ -8,7 +8,7 @@ use super::super::protocol::Protocol;
 use super::calls::{follow, user_id};
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
-use super::hear::{Heard, View};
+use super::hear::{Heard, Practice, View};
 use super::score::{Scorer, enrol};
 use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_all};
@@ -42,116 +42,132 @@ const DRAWS: usize = 4;
 /// The acceptances that are tried.
 const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
 
-/// Fits a calibration on the trials of a protocol, each test looked at on its way as a call is; with it, how it
-/// fits those very trials.
+/// Fits a calibration on the trials of protocols, each test looked at on its way as a call is; with it, how it fits
+/// the trials of `first`. The lines are fitted on all of them, so that they are right for calls and enrolments of
+/// several lengths (each look of each condition of each protocol counts the same); the voices and the operating
+/// points are `first`'s alone.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
 pub fn calibrate(
     bench: &Bench<'_>,
-    protocol: &Protocol,
+    first: &Protocol,
+    more: &[Protocol],
     fitting: &Fitting,
     progress: &dyn Progress,
 ) -> Result<(Calibration, Checked), BenchError> {
-    let voices = hear_all(bench, protocol, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
-    let fit = Fit {
-        bench,
-        protocol,
-        fitting,
-        voices: &voices,
-        models: &models,
-        scorer: Scorer {
-            practice: bench.practice,
-            calibration: None,
-        },
-    };
-    let observed = fit.observe()?;
+    let (voices, models) = heard(bench, first, progress)?;
+    let mut seen = observe(first, &voices, &models, fitting, 0)?;
+    for (nth, protocol) in more.iter().enumerate() {
+        let (voices, models) = heard(bench, protocol, progress)?;
+        let other = observe(protocol, &voices, &models, fitting, nth + 1)?;
+        seen.trials.extend(other.trials);
+        seen.known.extend(other.known);
+    }
     let mut calibration = Calibration {
         id: fitting.id.clone(),
         model: bench.models.card.id().clone(),
         model_sha256: bench.models.card.sha256().to_owned(),
         fitted_on: fitting.fitted_on.clone(),
-        origin: Some(fit.origin()),
-        narrow: fit.curve(&observed, Bandwidth::Narrow)?,
-        wide: fit.curve(&observed, Bandwidth::Wide)?,
-        voices: voice_test(bench, protocol, &voices),
+        origin: Some(origin(bench, first, more, fitting)),
+        narrow: curve(fitting, &seen, Bandwidth::Narrow)?,
+        wide: curve(fitting, &seen, Bandwidth::Wide)?,
+        voices: voice_test(bench, first, &voices),
         operating_points: Vec::new(),
     };
-    calibration.operating_points = operating_points(bench, protocol, &voices, &models, &calibration)?;
-    let checked = check_heard(bench, protocol, &voices, &calibration)?;
+    calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
+    let checked = check_heard(bench, first, &voices, &calibration)?;
     Ok((calibration, checked))
 }
 
+fn heard(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    progress: &dyn Progress,
+) -> Result<(Voices, Vec<Vec<View>>), BenchError> {
+    let voices = hear_all(bench, protocol, true, progress)?;
+    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    Ok((voices, models))
+}
+
+fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Protocol], fitting: &Fitting) -> Origin {
+    let all = || std::iter::once(first).chain(more);
+    let joined = |part: fn(&Protocol) -> &str| all().map(part).collect::<Vec<_>>().join(" + ");
+    let speakers: BTreeSet<&str> = all()
+        .flat_map(|protocol| &protocol.tables.speakers)
+        .map(|speaker| speaker.name.as_str())
+        .filter(|speaker| fitting.counts(speaker))
+        .collect();
+    let conditions = bench.tests.iter();
+    Origin {
+        date: fitting.date.clone(),
+        protocol: joined(|protocol| &protocol.name),
+        protocol_sha256: joined(|protocol| &protocol.sha256),
+        conditions: conditions.map(|one| one.condition().to_string()).collect(),
+        speakers: speakers.len() as u64,
+        prior: fitting.prior,
+        callers: first.tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
+    }
+}
+
+impl Fitting {
+    fn counts(&self, speaker: &str) -> bool {
+        self.speakers.as_ref().is_none_or(|own| own.contains(speaker))
+    }
+}
+
 /// A look at a test, against a model.
-struct Seen {
+struct Trial {
     bandwidth: Bandwidth,
-    /// The mark and the condition: every such case counts the same.
-    case: (usize, usize),
-    /// Of the model and of the test.
-    speakers: (u32, u32),
+    /// The protocol, the mark and the condition: every such case counts the same.
+    case: (usize, usize, usize),
     cosine: f64,
     net_s: f64,
     target: bool,
 }
 
-struct Fit<'a> {
-    bench: &'a Bench<'a>,
-    protocol: &'a Protocol,
-    fitting: &'a Fitting,
-    voices: &'a Voices,
-    models: &'a [Vec<View>],
-    scorer: Scorer,
+/// What the lines are fitted on.
+struct Seen<'a> {
+    trials: Vec<Trial>,
+    /// Everybody who was heard in a bandwidth, whether or not the lines are fitted on them.
+    known: BTreeSet<(Bandwidth, &'a str)>,
 }
 
-impl Fit<'_> {
-    fn origin(&self) -> Origin {
-        let tables = &self.protocol.tables;
-        let conditions = self.bench.tests.iter();
-        Origin {
-            date: self.fitting.date.clone(),
-            protocol: self.protocol.name.clone(),
-            protocol_sha256: self.protocol.sha256.clone(),
-            conditions: conditions.map(|one| one.condition().to_string()).collect(),
-            speakers: tables
-                .speakers
-                .iter()
-                .filter(|speaker| self.counts(&speaker.name))
-                .count() as u64,
-            prior: self.fitting.prior,
-            callers: tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
-        }
-    }
-
-    fn counts(&self, speaker: &str) -> bool {
-        self.fitting
-            .speakers
-            .as_ref()
-            .is_none_or(|own| own.contains(speaker))
-    }
-
-    /// Every trial at every look. The last look of a recording is left out: it ends where the recording
-    /// does and not at a mark.
-    fn observe(&self) -> Result<Vec<Seen>, BenchError> {
-        let tables = &self.protocol.tables;
-        let mut seen = Vec::new();
-        for (condition, tests) in self.voices.tests.iter().enumerate() {
-            for trial in &tables.trials {
-                let (model, test) = (trial.model as usize, trial.test as usize);
-                for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
-                    let found = self.scorer.cosine(&self.models[model], &look.views);
-                    let fault = |cause| BenchError::Score {
-                        model: tables.models[model].clone(),
-                        test: tables.tests[test].clone(),
-                        cause,
-                    };
-                    let Some((cosine, bandwidth)) = found.map_err(fault)? else {
-                        continue;
-                    };
-                    seen.push(Seen {
+/// The trials at every look. The last look of a recording is left out: it ends where the recording does and not
+/// at a mark.
+fn observe<'a>(
+    protocol: &'a Protocol,
+    voices: &Voices,
+    models: &[Vec<View>],
+    fitting: &Fitting,
+    nth: usize,
+) -> Result<Seen<'a>, BenchError> {
+    let tables = &protocol.tables;
+    let scorer = Scorer {
+        practice: Practice::Product,
+        calibration: None,
+    };
+    let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
+    let (mut trials, mut known) = (Vec::new(), BTreeSet::new());
+    for (condition, tests) in voices.tests.iter().enumerate() {
+        for trial in &tables.trials {
+            let (model, test) = (trial.model as usize, trial.test as usize);
+            let both = [tables.model_speakers[model], tables.test_speakers[test]].map(name);
+            for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
+                let found = scorer.cosine(&models[model], &look.views);
+                let fault = |cause| BenchError::Score {
+                    model: tables.models[model].clone(),
+                    test: tables.tests[test].clone(),
+                    cause,
+                };
+                let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+                    continue;
+                };
+                known.extend(both.map(|speaker| (bandwidth, speaker)));
+                if both.iter().all(|speaker| fitting.counts(speaker)) {
+                    trials.push(Trial {
                         bandwidth,
-                        case: (nearest_mark(look.net_s), condition),
-                        speakers: (tables.model_speakers[model], tables.test_speakers[test]),
+                        case: (nth, nearest_mark(look.net_s), condition),
                         cosine,
                         net_s: look.net_s,
                         target: trial.target,
@@ -159,54 +175,51 @@ impl Fit<'_> {
                 }
             }
         }
-        Ok(seen)
     }
+    Ok(Seen { trials, known })
+}
 
-    fn curve(&self, seen: &[Seen], bandwidth: Bandwidth) -> Result<Curve, BenchError> {
-        let all: Vec<&Seen> = seen.iter().filter(|one| one.bandwidth == bandwidth).collect();
-        let both = |one: &&Seen| [one.speakers.0, one.speakers.1];
-        let known: BTreeSet<u32> = all.iter().flat_map(both).collect();
-        let name = |speaker: u32| &self.protocol.tables.speakers[speaker as usize].name;
-        let own = |one: &&&Seen| self.counts(name(one.speakers.0)) && self.counts(name(one.speakers.1));
-        let fitted: Vec<&Seen> = all.iter().filter(own).copied().collect();
-        let nets = || {
-            fitted
-                .iter()
-                .filter(|one| one.target)
-                .map(|one| MARKS[one.case.0])
-        };
-        let shortest = nets().fold(f64::INFINITY, f64::min);
-        let longest = nets().fold(0.0, f64::max);
-        let mut cases: BTreeMap<((usize, usize), bool), f64> = BTreeMap::new();
-        for one in &fitted {
-            *cases.entry((one.case, one.target)).or_default() += 1.0;
-        }
-        let observation = |one: &&Seen| {
-            let quality = one.net_s.clamp(shortest, longest).ln();
-            let similarity = self.fitting.similarity.of(one.cosine);
-            Observation {
-                terms: vec![similarity, quality * similarity, 1.0, quality],
-                target: one.target,
-                weight: 1.0 / cases[&(one.case, one.target)],
-            }
-        };
-        let observations: Vec<Observation> = fitted.iter().map(observation).collect();
-        let beta = logistic(&observations, self.fitting.prior)
-            .map_err(|cause| BenchError::Fit { bandwidth, cause })?;
-        let bound = highest_ratio(known.len());
-        let targets = fitted.iter().filter(|one| one.target).count();
-        Ok(Curve {
-            similarity: self.fitting.similarity,
-            scale: rounded(beta[0]),
-            scale_per_log: rounded(beta[1]),
-            offset: rounded(beta[2]),
-            offset_per_log: rounded(beta[3]),
-            net_seconds: [shortest, longest],
-            llr_bounds: [-rounded(bound), rounded(bound)],
-            target_trials: targets as u64,
-            nontarget_trials: (fitted.len() - targets) as u64,
-        })
+fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Curve, BenchError> {
+    let of_band = |one: &&Trial| one.bandwidth == bandwidth;
+    let fitted: Vec<&Trial> = seen.trials.iter().filter(of_band).collect();
+    let known = seen.known.iter().filter(|(heard, _)| *heard == bandwidth);
+    let nets = || {
+        fitted
+            .iter()
+            .filter(|one| one.target)
+            .map(|one| MARKS[one.case.1])
+    };
+    let shortest = nets().fold(f64::INFINITY, f64::min);
+    let longest = nets().fold(0.0, f64::max);
+    let mut cases: BTreeMap<((usize, usize, usize), bool), f64> = BTreeMap::new();
+    for one in &fitted {
+        *cases.entry((one.case, one.target)).or_default() += 1.0;
     }
+    let observation = |one: &&Trial| {
+        let quality = one.net_s.clamp(shortest, longest).ln();
+        let similarity = fitting.similarity.of(one.cosine);
+        Observation {
+            terms: vec![similarity, quality * similarity, 1.0, quality],
+            target: one.target,
+            weight: 1.0 / cases[&(one.case, one.target)],
+        }
+    };
+    let observations: Vec<Observation> = fitted.iter().map(observation).collect();
+    let beta =
+        logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { bandwidth, cause })?;
+    let bound = highest_ratio(known.count());
+    let targets = fitted.iter().filter(|one| one.target).count();
+    Ok(Curve {
+        similarity: fitting.similarity,
+        scale: rounded(beta[0]),
+        scale_per_log: rounded(beta[1]),
+        offset: rounded(beta[2]),
+        offset_per_log: rounded(beta[3]),
+        net_seconds: [shortest, longest],
+        llr_bounds: [-rounded(bound), rounded(bound)],
+        target_trials: targets as u64,
+        nontarget_trials: (fitted.len() - targets) as u64,
+    })
 }
 
 /// What so many speakers can support, by the rule of three: with no error among n independent trials, an

@@ -1,0 +1,83 @@
+//! `voxline calibrate`, on the shipped samples: synthetic voices, which say nothing about real ones.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
+
+/// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.
+fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples");
+    let folder = folder.join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let (mut enrol, mut speakers, mut trials) = (String::new(), String::new(), String::new());
+    for model in PEOPLE {
+        writeln!(enrol, "{model}\tsignup/{model}/1.flac").unwrap();
+        writeln!(speakers, "signup/{model}/2.flac\t{model}").unwrap();
+        for test in PEOPLE {
+            let kind = if model == test { "target" } else { "nontarget" };
+            writeln!(trials, "{model}\tsignup/{test}/2.flac\t{kind}").unwrap();
+        }
+    }
+    let head = format!(
+        "name = \"{name}\"\ndescription = \"samples\"\naudio = \"{}\"\n[enroll]\ncondition = \"clean\"\n\
+         [test]\nmax_seconds = {seconds}\ncondition = \"phone\"\n",
+        samples.display()
+    );
+    for (file, text) in [
+        ("protocol.toml", &head),
+        ("enroll.tsv", &enrol),
+        ("speakers.tsv", &speakers),
+        ("trials.tsv", &trials),
+    ] {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn the_lines_are_fitted_on_the_trials_of_every_protocol_and_the_rest_on_the_first() {
+    let site = Site::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (long, short) = (
+        protocol(folder.path(), "long", 4.0),
+        protocol(folder.path(), "short", 2.8),
+    );
+    let cache = folder.path().join("cache");
+    let fit = |protocols: &[&PathBuf]| {
+        let out = folder.path().join("fitted.toml");
+        let mut args = vec!["calibrate", "--out", out.to_str().unwrap(), "--threads", "1"];
+        args.extend(["--condition", "clean", "--condition", "phone"]);
+        args.extend(["--cache", cache.to_str().unwrap()]);
+        for one in protocols {
+            args.extend(["--protocol", one.to_str().unwrap()]);
+        }
+        let said = site.run(&args);
+        assert_eq!(said.status, 0, "{said:?}");
+        let text = std::fs::read_to_string(&out).unwrap();
+        text.parse::<toml::Table>().unwrap()
+    };
+    let (one, other, both) = (fit(&[&long]), fit(&[&short]), fit(&[&long, &short]));
+    let trials = |fitted: &toml::Table, band: &str, kind: &str| fitted[band][kind].as_integer().unwrap();
+    for band in ["narrow", "wide"] {
+        for kind in ["target_trials", "nontarget_trials"] {
+            let sum = trials(&one, band, kind) + trials(&other, band, kind);
+            assert_eq!(trials(&both, band, kind), sum, "{band} {kind}");
+            assert!(trials(&other, band, kind) > 0, "{band} {kind}");
+        }
+        // As many people were heard, so no more is supported.
+        assert_eq!(both[band]["llr_bounds"], one[band]["llr_bounds"]);
+        assert_ne!(both[band]["scale"], one[band]["scale"]);
+    }
+    assert_eq!(both["origin"]["protocol"].as_str(), Some("long + short"));
+    assert_eq!(both["origin"]["callers"].as_integer(), Some(6));
+
+    let check = ["calibrate", "--check", "--protocol", long.to_str().unwrap()];
+    let said = site.run(&[&check[..], &["--protocol", short.to_str().unwrap()]].concat());
+    assert!(
+        said.status == 1 && said.stderr.contains("--check takes one --protocol"),
+        "{said:?}"
+    );
+}

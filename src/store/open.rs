@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -33,6 +34,7 @@ pub struct Store {
     pool: SqlitePool,
     path: Arc<Path>,
     pub(super) pin_hashings: Arc<Semaphore>,
+    pub(super) pin_hashes: Arc<AtomicU64>,
 }
 
 /// What [`Store::check`] found.
@@ -78,6 +80,7 @@ impl Store {
             pool,
             path: path.into(),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
+            pin_hashes: Arc::default(),
         };
         if let Err(error) = store.sweep_recordings().await {
             tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");

@@ -8,8 +8,8 @@ use sqlx::Connection;
 use super::StoreError;
 use super::numbers::touch_number;
 use super::open::{Conn, Store};
-use super::pin::{NumberSalt, Pin};
-use super::pin_tags::{HeldPin, any_pin_on, held_pins, make_salt, number_salt};
+use super::pin::{NumberSalt, Pin, PinRule};
+use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
@@ -62,7 +62,10 @@ impl Store {
         let salts = self.salts_for(rows).await?;
         let pins = self.hash_pins(rows, &salts, dry_run).await?;
         let mut report = ImportReport {
-            faults: repeated_pins(rows),
+            faults: match self.pin_rule {
+                PinRule::Unique => repeated_pins(rows),
+                PinRule::Shared => Vec::new(),
+            },
             ..ImportReport::default()
         };
         let mut tx = self.write().await?;
@@ -145,19 +148,20 @@ impl Store {
         pins: &HashMap<u64, NewPin>,
     ) -> Result<HashSet<u64>, StoreError> {
         let mut in_use = HashSet::new();
+        if self.pin_rule == PinRule::Shared {
+            return Ok(in_use);
+        }
         for row in rows {
             let Some(pin) = pins.get(&row.line) else { continue };
             if is_here(conn, &row.user).await? {
                 continue;
             }
             for (number, tag) in &pin.tags {
-                let (tagged, unseen): (Vec<_>, Vec<_>) = held_pins(conn, number)
-                    .await?
-                    .into_iter()
-                    .partition(|held| held.tag.is_some());
-                let is_it = |held: &HeldPin| held.tag.as_ref().is_some_and(|other| other.is(tag));
+                let held = held_pins(conn, number).await?;
+                let known = held.iter().any(|one| one.has(tag));
                 // Whose PIN was not seen here is usually nobody; hashing under the write lock is then no cost.
-                if tagged.iter().any(is_it) || !self.whose(&pin.pin, unseen).await?.is_empty() {
+                let unseen = held.into_iter().filter(|one| one.tag.is_none()).collect();
+                if known || !self.whose(&pin.pin, unseen).await?.is_empty() {
                     in_use.insert(row.line);
                 }
             }

@@ -59,6 +59,16 @@ impl fmt::Debug for Pin {
     }
 }
 
+/// Whether two users of one dialed number may have the same PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PinRule {
+    /// No: a PIN names its user.
+    #[default]
+    Unique,
+    /// Yes: a PIN names those who share it, and the rest of a call's evidence has to say which of them it is.
+    Shared,
+}
+
 /// The secret every PIN of a store is hashed with besides its own salt (RFC 9106 section 3.1, the secret
 /// value K): the hashes alone, as in a stolen copy of the database, cannot be searched for the 10 000
 /// PINs of four digits.

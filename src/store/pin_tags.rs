@@ -15,6 +15,13 @@ pub(super) struct HeldPin {
     pub(super) tag: Option<PinTag>,
 }
 
+impl HeldPin {
+    /// Whether its tag is known to be this one.
+    pub(super) fn has(&self, tag: &PinTag) -> bool {
+        self.tag.as_ref().is_some_and(|own| own.is(tag))
+    }
+}
+
 /// The PINs in use on `number`, in the order of their users' ids.
 pub(super) async fn held_pins(conn: &mut Conn, number: &DialedNumber) -> Result<Vec<HeldPin>, StoreError> {
     let rows: Vec<(String, String, Option<Vec<u8>>)> = sqlx::query_as(

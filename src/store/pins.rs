@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::StoreError;
 use super::open::{Store, Tx};
 use super::pepper::PepperFault;
-use super::pin::{NumberSalt, Pepper, Pin, PinHash, PinTag};
+use super::pin::{NumberSalt, Pepper, Pin, PinHash, PinRule, PinTag};
 use super::pin_tags::{HeldPin, held_pins, learn_tag, make_salt, number_salt};
 use crate::units::{DialedNumber, UserId};
 
 impl Store {
-    /// The user of `number` whose PIN this is; `None` when it is nobody's there.
+    /// The users of `number` whose PIN this is, in the order of their ids: nobody, one, or several who share it.
     ///
     /// It takes one Argon2id (tens of milliseconds), and one for each user of the number whose PIN came there
     /// unseen: usually none, for the first right PIN of such a user is remembered. All of them are computed,
@@ -21,20 +21,20 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Pepper`] when the key file is not the one the PINs were made with.
-    pub async fn user_by_pin(&self, number: &DialedNumber, pin: &Pin) -> Result<Option<UserId>, StoreError> {
+    pub async fn users_by_pin(&self, number: &DialedNumber, pin: &Pin) -> Result<Vec<UserId>, StoreError> {
         let held = held_pins(&mut *self.read().await?, number).await?;
         let pepper = self.pepper_for_checking().await?;
         let Some(pepper) = pepper.filter(|_| !held.is_empty()) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let salt = self.salt_of(number).await?;
         let (tagged, unseen): (Vec<_>, Vec<_>) = held.into_iter().partition(|one| one.tag.is_some());
         let pin = pin.clone();
         let work = move |hasher: &Hasher| Ok((hasher.tag(&pin, salt)?, hasher.verified(&pin, unseen)?));
         let (tag, seen) = self.hashing(pepper, work).await?;
-        let is_it = |one: &&HeldPin| one.tag.as_ref().is_some_and(|other| other.is(&tag));
-        let found = tagged.iter().find(is_it).or(seen.first());
-        let found = found.map(|one| one.user);
+        let known = tagged.iter().filter(|one| one.has(&tag));
+        let mut found: Vec<UserId> = known.chain(&seen).map(|one| one.user).collect();
+        found.sort();
         if let Err(fault) = self.learn(number, &seen, &tag).await {
             tracing::warn!(%fault, "a PIN that was right is not found faster the next time: {fault}");
         }
@@ -45,7 +45,7 @@ impl Store {
     /// they are on.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`], or [`StoreError::Pepper`] as in [`Store::user_by_pin`].
+    /// [`StoreError::UnknownUser`], or [`StoreError::Pepper`] as in [`Store::users_by_pin`].
     pub async fn pin_is_of(&self, user: UserId, pin: &Pin) -> Result<bool, StoreError> {
         let row: Option<(Option<String>,)> = sqlx::query_as("SELECT pin_hash FROM users WHERE id = $1")
             .bind(user.to_string())
@@ -98,7 +98,7 @@ impl Store {
         .await
     }
 
-    /// A write transaction in which a new PIN is known to be nobody else's on its numbers.
+    /// A write transaction in which a new PIN is known to be nobody else's on its numbers, where it has to be.
     ///
     /// Among tags that is an equality. Whose PIN was not seen on a number is checked by hashing, which is slow, and
     /// so done before the write lock is taken; who came meanwhile is checked in another round.
@@ -110,14 +110,20 @@ impl Store {
         let mut cleared: HashSet<PinHash> = HashSet::new();
         loop {
             let mut tx = self.write().await?;
+            if self.pin_rule == PinRule::Shared {
+                return Ok(tx);
+            }
             let mut unseen = Vec::new();
             for (number, tag) in &new.tags {
                 for held in held_pins(&mut tx, number).await? {
-                    match &held.tag {
-                        _ if Some(held.user) == but || cleared.contains(&held.hash) => {}
-                        Some(other) if other.is(tag) => return Err(StoreError::PinTaken),
-                        Some(_) => {}
-                        None => unseen.push(held),
+                    if Some(held.user) == but || cleared.contains(&held.hash) {
+                        continue;
+                    }
+                    if held.has(tag) {
+                        return Err(StoreError::PinTaken);
+                    }
+                    if held.tag.is_none() {
+                        unseen.push(held);
                     }
                 }
             }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::{Conn, Store};
-use super::pin::Pin;
+use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::user_rows::{load_of, load_one};
@@ -52,8 +52,7 @@ pub struct NewUser {
     pub number: DialedNumber,
     /// At most 20; none may be another user's of the number.
     pub phones: Vec<PhoneNumber>,
-    /// Unique on the number. The store hashes it, for only the PIN itself can be compared with the
-    /// others' hashes.
+    /// Unique on the number unless the store's [`PinRule`] says otherwise. The store hashes it.
     pub pin: Option<Pin>,
     /// Whether the number is to be this user's alone.
     pub exclusive: bool,
@@ -188,7 +187,8 @@ impl Store {
             rename(&mut tx, id, &name).await?;
         }
         if let Some(numbers) = numbers {
-            move_to(&mut tx, &now, &numbers, matches!(patch.pin, PinChange::Keep)).await?;
+            let unseen = matches!(patch.pin, PinChange::Keep) && self.pin_rule == PinRule::Unique;
+            move_to(&mut tx, &now, &numbers, unseen).await?;
         }
         if let Some(pin) = &pin {
             set_tags(&mut tx, id, &pin.tags).await?;
@@ -311,21 +311,21 @@ async fn join(conn: &mut Conn, id: UserId, number: &DialedNumber, exclusive: boo
     touch_number(conn, number).await
 }
 
-/// Makes `numbers` the numbers of `user`. With `pin_kept`, a user with a PIN may only come to numbers
-/// where nobody has one: hashes with salts of their own do not tell whether their PINs are equal. They have no tag
-/// there until their PIN is given.
+/// Makes `numbers` the numbers of `user`. With `pin_unseen`, where PINs are unique, a user with a PIN may only come
+/// to numbers where nobody has one: hashes with salts of their own do not tell whether their PINs are equal. They
+/// have no tag there until their PIN is given.
 async fn move_to(
     conn: &mut Conn,
     user: &User,
     numbers: &[DialedNumber],
-    pin_kept: bool,
+    pin_unseen: bool,
 ) -> Result<(), StoreError> {
     let added: Vec<DialedNumber> = numbers
         .iter()
         .filter(|n| !user.numbers.contains(n))
         .cloned()
         .collect();
-    if pin_kept && !added.is_empty() {
+    if pin_unseen && !added.is_empty() {
         let has_pin: Option<(i64,)> =
             sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND pin_hash IS NOT NULL")
                 .bind(user.id.to_string())

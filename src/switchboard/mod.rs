@@ -22,14 +22,16 @@ mod error;
 mod gate;
 mod identify;
 mod keeper;
+mod kept;
 mod keypad;
 mod open;
+mod pin_answer;
 mod serving;
 mod switch;
 mod weighing;
 
 pub use call::{CallStart, CallUpdate, LiveCall};
-pub use case::{CallVerdict, Case, PinAnswer, PinWay};
+pub use case::{CallVerdict, Case};
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
@@ -38,6 +40,7 @@ pub use identify::ClipBytes;
 pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use keypad::Typed;
 pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};
+pub use pin_answer::{PinAnswer, PinWay};
 pub use serving::model_in_use;
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 

@@ -33,18 +33,25 @@ async fn a_pin_is_one_users_on_a_number_and_the_refusal_does_not_say_whose() {
         .await
         .unwrap();
     assert_eq!(
-        house.store.user_by_pin(&one, &pin("4821")).await.unwrap(),
-        Some(ana.id)
+        house.store.users_by_pin(&one, &pin("4821")).await.unwrap(),
+        [ana.id]
     );
     assert_eq!(
-        house.store.user_by_pin(&one, &pin("4822")).await.unwrap(),
-        Some(bob.id)
+        house.store.users_by_pin(&one, &pin("4822")).await.unwrap(),
+        [bob.id]
     );
     assert_eq!(
-        house.store.user_by_pin(&two, &pin("4821")).await.unwrap(),
-        Some(carl.id)
+        house.store.users_by_pin(&two, &pin("4821")).await.unwrap(),
+        [carl.id]
     );
-    assert_eq!(house.store.user_by_pin(&two, &pin("4822")).await.unwrap(), None);
+    assert!(
+        house
+            .store
+            .users_by_pin(&two, &pin("4822"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(house.store.pin_is_of(ana.id, &pin("4821")).await.unwrap());
     assert!(!house.store.pin_is_of(ana.id, &pin("4822")).await.unwrap());
 }
@@ -73,8 +80,8 @@ async fn a_pin_stays_unique_when_users_change_and_move() {
         .await
         .unwrap();
     assert_eq!(
-        house.store.user_by_pin(&one, &pin("2222")).await.unwrap(),
-        Some(bob.id)
+        house.store.users_by_pin(&one, &pin("2222")).await.unwrap(),
+        [bob.id]
     );
     // One's own PIN may be set again, and be given up.
     let again = UserPatch {
@@ -87,7 +94,14 @@ async fn a_pin_stays_unique_when_users_change_and_move() {
         ..UserPatch::default()
     };
     house.store.update_user(ana.id, none).await.unwrap();
-    assert_eq!(house.store.user_by_pin(&one, &pin("1111")).await.unwrap(), None);
+    assert!(
+        house
+            .store
+            .users_by_pin(&one, &pin("1111"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -146,6 +160,7 @@ async fn slow_way(store: &Store, number: &DialedNumber, pin: &Pin) -> Vec<UserId
             found.push(user.id);
         }
     }
+    found.sort();
     found
 }
 
@@ -183,10 +198,10 @@ async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is()
     let mut found = BTreeSet::new();
     for digits in ["1000", "1693", "2393", "0000"] {
         let before = house.store.pin_hashes();
-        let user = house.store.user_by_pin(&number, &pin(digits)).await.unwrap();
+        let users = house.store.users_by_pin(&number, &pin(digits)).await.unwrap();
         assert_eq!(house.store.pin_hashes() - before, 1, "{digits}");
-        assert_eq!(user.is_some(), digits != "0000", "{digits}");
-        found.extend(user);
+        assert_eq!(users.len(), usize::from(digits != "0000"), "{digits}");
+        found.extend(users);
     }
     assert_eq!(found.len(), 3);
 }
@@ -215,8 +230,8 @@ async fn a_pin_that_came_unseen_costs_a_hash_more_until_it_is_first_given() {
     ] {
         let before = house.store.pin_hashes();
         assert_eq!(
-            house.store.user_by_pin(&two, &pin(digits)).await.unwrap(),
-            user,
+            house.store.users_by_pin(&two, &pin(digits)).await.unwrap(),
+            Vec::from_iter(user),
             "{digits}"
         );
         assert_eq!(house.store.pin_hashes() - before, hashes, "{digits}");
@@ -249,13 +264,13 @@ async fn a_store_from_before_there_were_tags_finds_the_same_users_and_takes_no_p
     }
     for (digits, user) in [("1111", Some(ana.id)), ("2222", Some(bob.id)), ("3333", None)] {
         assert_eq!(
-            house.store.user_by_pin(&number, &pin(digits)).await.unwrap(),
-            user,
+            house.store.users_by_pin(&number, &pin(digits)).await.unwrap(),
+            Vec::from_iter(user),
             "{digits}"
         );
     }
     let before = house.store.pin_hashes();
-    house.store.user_by_pin(&number, &pin("2222")).await.unwrap();
+    house.store.users_by_pin(&number, &pin("2222")).await.unwrap();
     assert_eq!(house.store.pin_hashes() - before, 1);
 }
 
@@ -263,12 +278,22 @@ async fn a_store_from_before_there_were_tags_finds_the_same_users_and_takes_no_p
 /// of all users say, on each number by itself.
 #[tokio::test]
 async fn the_fast_way_finds_exactly_whom_the_slow_way_finds() {
+    random_history(PinRule::Unique).await;
+}
+
+#[tokio::test]
+async fn all_who_share_a_pin_are_found_and_nobody_else() {
+    random_history(PinRule::Shared).await;
+}
+
+async fn random_history(rule: PinRule) {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).unwrap();
     let seed = u64::from_le_bytes(seed);
     println!("seed {seed}");
-    let mut dice = Dice::new(seed);
-    let house = House::new().await;
+    let (mut dice, shares) = (Dice::new(seed), rule == PinRule::Shared);
+    let mut house = House::new().await;
+    house.store = house.store.with_pin_rule(rule);
     let numbers = [
         house.number(1).await,
         house.number(2).await,
@@ -276,7 +301,7 @@ async fn the_fast_way_finds_exactly_whom_the_slow_way_finds() {
     ];
     let pins = ["1111", "2222", "3333", "4444"];
     let mut users: Vec<UserId> = Vec::new();
-    for step in 0..24 {
+    for step in 0..16 {
         let number = numbers[dice.throw(3)].clone();
         let digits = pins[dice.throw(4)];
         let somebody = (!users.is_empty()).then(|| users[dice.throw(users.len())]);
@@ -307,14 +332,15 @@ async fn the_fast_way_finds_exactly_whom_the_slow_way_finds() {
         };
         match changed {
             Ok(added) => users.extend(added),
-            Err(StoreError::PinTaken | StoreError::PinNeeded) => {}
+            Err(StoreError::PinTaken | StoreError::PinNeeded) if !shares => {}
             Err(fault) => panic!("seed {seed}, step {step}: {fault}"),
         }
         let digits = pin(pins[dice.throw(4)]);
         for number in &numbers {
             let slow = slow_way(&house.store, number, &digits).await;
-            let fast = house.store.user_by_pin(number, &digits).await.unwrap();
-            assert_eq!(Vec::from_iter(fast), slow, "seed {seed}, step {step}, {number:?}");
+            let fast = house.store.users_by_pin(number, &digits).await.unwrap();
+            assert_eq!(fast, slow, "seed {seed}, step {step}, {number:?}");
+            assert!(shares || fast.len() < 2, "seed {seed}, step {step}, {number:?}");
         }
     }
 }
@@ -354,10 +380,34 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
         ..UserPatch::default()
     };
     house.store.update_user(bob.id, none).await.unwrap();
-    assert_eq!(
-        house.store.user_by_pin(&number, &pin("2222")).await.unwrap(),
-        None
+    assert!(
+        house
+            .store
+            .users_by_pin(&number, &pin("2222"))
+            .await
+            .unwrap()
+            .is_empty()
     );
     assert!(house.store.remove_user(ana.id).await.unwrap().overwritten);
     assert!(!tags.iter().any(|(tag,)| there(tag)));
+}
+
+#[tokio::test]
+async fn a_shared_pin_is_one_hash_too_and_stays_shared_when_pins_are_to_be_unique_again() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let sharing = house.store.clone().with_pin_rule(PinRule::Shared);
+    let ana = sharing.add_user(with_pin("Ana", &number, "1111")).await.unwrap();
+    let news = rows(&number, ["1111", "1111"].map(str::to_owned).into_iter());
+    assert_eq!(sharing.import_users(&news, false).await.unwrap().added, 2);
+    let before = house.store.pin_hashes();
+    let found = house.store.users_by_pin(&number, &pin("1111")).await.unwrap();
+    assert_eq!((found.len(), house.store.pin_hashes() - before), (3, 1));
+    assert!(found.contains(&ana.id));
+    let another = house.store.add_user(with_pin("Bob", &number, "1111")).await;
+    assert!(matches!(another, Err(StoreError::PinTaken)), "{another:?}");
+    let repeated = rows(&number, ["2222", "2222"].map(str::to_owned).into_iter());
+    let again = house.store.import_users(&repeated, true);
+    // Both are here already by their phones; what a file itself repeats is told all the same.
+    assert_eq!(again.await.unwrap().faults.len(), 1);
 }

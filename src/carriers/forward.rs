@@ -207,14 +207,16 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_holds_in_either_case_and_for_nothing_else() {
+    fn a_signature_or_its_first_half_holds_in_either_case_and_for_nothing_else() {
         let dialed: DialedNumber = "+12025550102".parse().unwrap();
         let holds = |forwarded: &str, time: i64, signature: &str| {
             verify(&SECRET.into(), forwarded, &dialed, "CA1", time, signature)
         };
         assert!(holds("+12025550103", 1_760_000_000, SIGNATURE));
         assert!(holds("+12025550103", 1_760_000_000, &SIGNATURE.to_uppercase()));
-        assert!(!holds("+12025550103", 1_760_000_000, &SIGNATURE[..32]));
+        assert!(holds("+12025550103", 1_760_000_000, &SIGNATURE[..32]));
+        assert!(!holds("+12025550103", 1_760_000_000, &SIGNATURE[..31]));
+        assert!(!holds("+12025550103", 1_760_000_000, &format!("{SIGNATURE}0")));
         assert!(!holds("+12025550104", 1_760_000_000, SIGNATURE));
         assert!(!holds("+12025550103", 1_760_000_001, SIGNATURE));
         assert!(!holds("+12025550103", 1_760_000_000, ""));

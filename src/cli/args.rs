@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Parser, Subcommand};
 
 use crate::evidence::Region;
+use crate::store::ShareChange;
 use crate::units::{DialedNumber, KeyId, PhoneNumber, UserId};
 
 /// What stands under `voxline --help`.
@@ -167,6 +168,18 @@ pub(super) enum NumberCommand {
         /// A name for people
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
+    },
+    /// Say what is promised of a number's calls, in place of what the configuration says
+    Set {
+        /// In E.164, as in +12025550102
+        #[arg(value_name = "E164")]
+        number: DialedNumber,
+        /// Share of callers on no roster who may be given a name, as in 0.001, or `usual`
+        #[arg(long, value_name = "SHARE", value_parser = share)]
+        max_false_accept: Option<ShareChange>,
+        /// Share of callers on the roster who may be given another's name, or `usual`
+        #[arg(long, value_name = "SHARE", value_parser = share)]
+        max_wrong_name: Option<ShareChange>,
     },
     /// List the dialed numbers
     List,
@@ -390,6 +403,17 @@ impl Common {
             .filter_map(|(key, value)| Some((key, value.clone()?)))
             .collect()
     }
+}
+
+/// A share of calls; the store says which it takes.
+fn share(text: &str) -> Result<ShareChange, &'static str> {
+    if text == "usual" {
+        return Ok(ShareChange::Usual);
+    }
+    let share = text.parse();
+    share
+        .map(ShareChange::Set)
+        .map_err(|_| "not a share of calls, as in 0.001, nor `usual`")
 }
 
 /// An id as the program prints it; the UUID parser's own words would puzzle whoever mistyped one.

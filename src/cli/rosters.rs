@@ -1,20 +1,41 @@
 //! `voxline number` and `voxline user`.
 
 use crate::config::{Config, GalleryChoice};
-use crate::store::{NewUser, Number, Pin, Store, User};
-use crate::switchboard::{BoardError, Keeper, model_in_use};
+use crate::store::{NewUser, Number, NumberPatch, Pin, Store, User};
+use crate::switchboard::{BoardError, Keeper, check_promise, installed, model_in_use};
 use crate::units::DialedNumber;
 
 use super::args::{NumberCommand, UserCommand};
 use super::output::Output;
 
-pub(super) async fn number(command: NumberCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn number(
+    command: NumberCommand,
+    store: &Store,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<bool> {
     match command {
         NumberCommand::Add { number, region, name } => {
             let added = store
                 .add_number(&number, region.as_deref(), name.as_deref())
                 .await?;
             output.result(&added, || format!("added {}", number_line(&added)))?;
+        }
+        NumberCommand::Set {
+            number,
+            max_false_accept,
+            max_wrong_name,
+        } => {
+            let patch = NumberPatch {
+                max_false_accept: max_false_accept.unwrap_or_default(),
+                max_wrong_name: max_wrong_name.unwrap_or_default(),
+            };
+            let known = store.number(&number).await?;
+            let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
+            let card = installed(config)?.card(&model_in_use(store, config).await?)?;
+            check_promise(&card, &config.policy, &known, &patch)?;
+            let changed = store.update_number(&number, &patch).await?;
+            output.result(&changed, || number_line(&changed))?;
         }
         NumberCommand::List => {
             let numbers = store.numbers().await?;
@@ -101,10 +122,15 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
 fn number_line(number: &Number) -> String {
     let name = number.name.as_deref().unwrap_or("");
     let users = number.users;
+    let promised = |what: &str, share: Option<f64>| {
+        share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
+    };
     format!(
-        "{}  {users} user{}  {name}",
+        "{}  {users} user{}{}{}  {name}",
         number.number.as_e164(),
-        plural(users)
+        plural(users),
+        promised("strangers named", number.max_false_accept),
+        promised("wrong names", number.max_wrong_name),
     )
     .trim_end()
     .to_owned()

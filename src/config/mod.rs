@@ -79,11 +79,11 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "decision.max_false_accept",
-        "most callers on no roster who may be given a name, as in 0.01; takes the place of decision.accept",
+        "share of callers on no roster who may be given a name, as in 0.01; instead of decision.accept",
     ),
     (
         "decision.max_wrong_name",
-        "most callers on the roster who may be given another's name; takes the place of decision.accept",
+        "share of callers on the roster who may be given another's name; instead of decision.accept",
     ),
     (
         "decision.reject",
@@ -482,7 +482,10 @@ mod tests {
     #[test]
     fn the_example_is_a_valid_configuration_with_every_setting_there_is() {
         let file = example(&[]);
-        Config::load(&sources(&file, &[], &[])).unwrap();
+        // What is promised is said in one way or in the other.
+        Config::load(&sources(&example(&["accept"]), &[], &[])).unwrap();
+        let both = Config::load(&sources(&file, &[], &[])).unwrap_err().to_string();
+        assert!(both.contains("take one of them out"), "{both}");
         let table: toml::Table = file.parse().unwrap();
         for (key, _) in keys() {
             let found = key

@@ -13,6 +13,16 @@ pub struct Promise {
 }
 
 impl Promise {
+    /// `usual` with this promise in it, part by part: what is not promised here stays as it is there.
+    #[must_use]
+    pub fn instead_in(&self, usual: &Policy) -> Policy {
+        let promise = Self {
+            max_false_accept: self.max_false_accept.or(usual.promise.max_false_accept),
+            max_wrong_name: self.max_wrong_name.or(usual.promise.max_wrong_name),
+        };
+        Policy { promise, ..*usual }
+    }
+
     /// Whether anything is promised.
     pub fn is_made(&self) -> bool {
         self.max_false_accept.is_some() || self.max_wrong_name.is_some()
@@ -131,6 +141,25 @@ mod tests {
         assert!((accept(100, None, Some(0.01)) - 0.99).abs() < 1e-12);
         // Measured, but at no acceptance that was tried.
         assert!((accept(1_000, Some(0.004), None) - 1.0 / 1.004).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_one_number_promises_takes_the_place_of_the_same_promise_alone() {
+        let policy = |max_false_accept, max_wrong_name| Policy {
+            promise: Promise {
+                max_false_accept,
+                max_wrong_name,
+            },
+            ..Policy::default()
+        };
+        let (usual, own) = (policy(Some(0.05), Some(0.01)), policy(Some(0.001), None));
+        let both = own.promise.instead_in(&usual);
+        assert_eq!(both, policy(Some(0.001), Some(0.01)));
+        assert_eq!(Promise::default().instead_in(&usual), usual);
+        let calibration = calibration(1_000);
+        assert!(
+            both.keeping_its_promise(&calibration).accept > usual.keeping_its_promise(&calibration).accept
+        );
     }
 
     #[test]

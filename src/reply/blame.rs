@@ -14,7 +14,9 @@ impl From<BoardError> for Problem {
             BoardError::UnknownNumber(number) => unknown_number(number.as_e164()),
             BoardError::OtherNumber(_) | BoardError::CallEnded(_) => Self::new(Kind::CallExists, detail),
             BoardError::UnknownUser(user) => Self::new(Kind::UnknownUser, format!("there is no user {user}")),
-            BoardError::NoClips | BoardError::TooManyClips { .. } => Self::new(Kind::Invalid, detail),
+            BoardError::NoClips | BoardError::TooManyClips { .. } | BoardError::NeverNames { .. } => {
+                Self::new(Kind::Invalid, detail)
+            }
             BoardError::Decode { cause, .. } => Self::new(of_audio(&cause), detail),
             BoardError::Shape { name, cause } => of_shape(&name, cause),
             BoardError::CallTooLong { .. } | BoardError::EnrolmentTooLong { .. } => {

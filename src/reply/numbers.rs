@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::store::Number;
+use crate::store::{self, Number, ShareChange};
 use crate::units::DialedNumber;
 
 use super::auth::{Administer, Allowed, Enrol};
 use super::desk::Desk;
 use super::problem::Problem;
-use super::reading::Json;
+use super::reading::{InPath, Json};
 
 /// A number to add.
 #[derive(Deserialize, ToSchema)]
@@ -27,6 +27,25 @@ pub(super) struct NewNumber {
     region: Option<String>,
     /// What you call it.
     name: Option<String>,
+}
+
+/// What to change of a number; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberPatch {
+    /// The largest share of callers on no roster who may be given a name, or null for the configured one.
+    #[serde(default, deserialize_with = "read_share")]
+    #[schema(value_type = Option<f64>, example = 0.001)]
+    max_false_accept: ShareChange,
+    /// The largest share of callers on the roster who may be given another's name, or null likewise.
+    #[serde(default, deserialize_with = "read_share")]
+    #[schema(value_type = Option<f64>, example = 0.001)]
+    max_wrong_name: ShareChange,
+}
+
+fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Error> {
+    let share = Option::<f64>::deserialize(from)?;
+    Ok(share.map_or(ShareChange::Usual, ShareChange::Set))
 }
 
 /// Adds a dialed number
@@ -62,4 +81,29 @@ pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
 ) -> Result<axum::Json<Vec<Number>>, Problem> {
     Ok(axum::Json(desk.board.store().numbers().await?))
+}
+
+/// Changes what is promised of a number's calls
+#[utoipa::path(
+    patch, path = "/v1/numbers/{number}", operation_id = "updateNumber", tag = "numbers",
+    params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
+    request_body = NumberPatch,
+    responses(
+        (status = 200, description = "The number as it is now", body = Number),
+        (status = 404, description = "There is no such number"),
+        (status = 422, description = "It cannot be promised: a share out of range, or nobody could ever be named"),
+    ),
+    security(("bearer" = ["admin"])),
+)]
+pub(super) async fn update(
+    _: Allowed<Administer>,
+    State(desk): State<Arc<Desk>>,
+    InPath(number): InPath<DialedNumber>,
+    Json(patch): Json<NumberPatch>,
+) -> Result<axum::Json<Number>, Problem> {
+    let patch = store::NumberPatch {
+        max_false_accept: patch.max_false_accept,
+        max_wrong_name: patch.max_wrong_name,
+    };
+    Ok(axum::Json(desk.board.update_number(&number, &patch).await?))
 }

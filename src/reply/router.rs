@@ -24,6 +24,7 @@ use super::{
 pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::with_openapi(document)
         .routes(routes!(numbers::add, numbers::list))
+        .routes(routes!(numbers::update))
         .routes(routes!(users::add, users::list))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))

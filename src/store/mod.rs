@@ -60,7 +60,7 @@ pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};
 pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
-pub use numbers::Number;
+pub use numbers::{Number, NumberPatch, ShareChange};
 pub use open::{Health, Store};
 pub use operator_table::{OperatorRow, read_operator_table};
 pub use pepper::PepperFault;

@@ -10,7 +10,7 @@ use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
 
 /// A dialed number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Number {
     /// The number in E.164.
     #[schema(value_type = String)]
@@ -19,6 +19,10 @@ pub struct Number {
     pub region: Option<String>,
     /// What its owner calls it.
     pub name: Option<String>,
+    /// The largest share of callers on no roster who may be given a name; null where that is as configured.
+    pub max_false_accept: Option<f64>,
+    /// The largest share of callers on the roster who may be given another's name; null likewise.
+    pub max_wrong_name: Option<f64>,
     /// How many users are on it.
     pub users: u64,
     /// When it was added.
@@ -27,13 +31,68 @@ pub struct Number {
     pub created_at: OffsetDateTime,
 }
 
-type Row = (String, Option<String>, Option<String>, i64, String);
+/// What to do with a share of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum ShareChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It becomes the configured one.
+    Usual,
+    /// It becomes this one.
+    Set(f64),
+}
 
-fn read_number((number, region, name, users, created_at): Row) -> Result<Number, StoreError> {
+/// What to change of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NumberPatch {
+    /// The largest share of callers on no roster who may be given a name.
+    pub max_false_accept: ShareChange,
+    /// The largest share of callers on the roster who may be given another's name.
+    pub max_wrong_name: ShareChange,
+}
+
+impl ShareChange {
+    /// Whether it changes, and to what.
+    ///
+    /// # Errors
+    /// [`StoreError::BadText`] for a share that cannot be promised.
+    fn read(self, field: &'static str) -> Result<(bool, Option<f64>), StoreError> {
+        match self {
+            Self::Keep => Ok((false, None)),
+            Self::Usual => Ok((true, None)),
+            Self::Set(share) if (0.000_001..=0.5).contains(&share) => Ok((true, Some(share))),
+            Self::Set(_) => Err(StoreError::BadText {
+                field,
+                allowed: "a share of calls from 0.000001 to 0.5, as in 0.001",
+            }),
+        }
+    }
+}
+
+type Row = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<f64>,
+    Option<f64>,
+    i64,
+    String,
+);
+
+/// The number that is bound, or all.
+const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
+                       (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number), n.created_at \
+                       FROM numbers n WHERE $1 IS NULL OR n.number = $1 ORDER BY n.number";
+
+fn read_number(row: Row) -> Result<Number, StoreError> {
+    let (number, region, name, max_false_accept, max_wrong_name, users, created_at) = row;
     Ok(Number {
         number: read(&number, "number")?,
         region,
         name,
+        max_false_accept,
+        max_wrong_name,
         users: read_u64(users, "user count")?,
         created_at: read_time(&created_at)?,
     })
@@ -73,6 +132,8 @@ impl Store {
             number: number.clone(),
             region,
             name,
+            max_false_accept: None,
+            max_wrong_name: None,
             users: 0,
             created_at,
         })
@@ -83,13 +144,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT n.number, n.region, n.name, \
-             (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number), n.created_at \
-             FROM numbers n ORDER BY n.number",
-        )
-        .fetch_all(self.pool())
-        .await?;
+        let rows: Vec<Row> = sqlx::query_as(NUMBERS)
+            .bind(None::<&str>)
+            .fetch_all(self.pool())
+            .await?;
         rows.into_iter().map(read_number).collect()
     }
 
@@ -98,19 +156,44 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn number(&self, number: &DialedNumber) -> Result<Option<Number>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT n.number, n.region, n.name, \
-             (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number), n.created_at \
-             FROM numbers n WHERE n.number = $1",
-        )
-        .bind(number.as_e164())
-        .fetch_optional(self.pool())
-        .await?;
+        let row: Option<Row> = sqlx::query_as(NUMBERS)
+            .bind(number.as_e164())
+            .fetch_optional(self.pool())
+            .await?;
         row.map(read_number).transpose()
     }
 
+    /// Changes what is promised of a number. Whatever was kept of its roster is then read anew.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`]; [`StoreError::BadText`] for a share that cannot be promised.
+    pub async fn update_number(
+        &self,
+        number: &DialedNumber,
+        patch: &NumberPatch,
+    ) -> Result<Number, StoreError> {
+        let strangers = patch.max_false_accept.read("max_false_accept")?;
+        let others = patch.max_wrong_name.read("max_wrong_name")?;
+        let mut tx = self.write().await?;
+        sqlx::query(
+            "UPDATE numbers SET max_false_accept = CASE WHEN $2 THEN $3 ELSE max_false_accept END, \
+             max_wrong_name = CASE WHEN $4 THEN $5 ELSE max_wrong_name END WHERE number = $1",
+        )
+        .bind(number.as_e164())
+        .bind(strangers.0)
+        .bind(strangers.1)
+        .bind(others.0)
+        .bind(others.1)
+        .execute(&mut *tx)
+        .await?;
+        touch_number(&mut tx, number).await?;
+        tx.commit().await?;
+        let changed = self.number(number).await?;
+        changed.ok_or_else(|| StoreError::UnknownNumber(number.clone()))
+    }
+
     /// A counter that rises with everything that changes who can be found on `number`: a user added,
-    /// removed, renamed or moved, an enrolment added or removed. One look-up by primary key.
+    /// removed, renamed or moved, an enrolment added or removed, and with what is promised there. One look-up by primary key.
     ///
     /// A cache reads this first and the roster after it: it may then load a roster once too often, but
     /// never keep an old one under a new version.

@@ -24,7 +24,7 @@ use super::kept::Before;
 use super::keypad::{Keypad, Typed};
 use super::open::Switchboard;
 use super::pin_answer::{PinAnswer, PinWay};
-use crate::decision::Reason;
+use crate::decision::{Promise, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
 use crate::store::{KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
@@ -81,7 +81,16 @@ pub(super) struct State {
     pub caller: Option<CallerNumber>,
     /// The keyed hash of the caller's number that was known before a restart.
     pub caller_before: Option<String>,
-    pub roster: Option<(u64, Vec<Member>)>,
+    pub roster: Option<Known>,
+}
+
+/// What is known of the dialed number.
+pub(super) struct Known {
+    /// The version of the roster that this was read at.
+    pub version: u64,
+    pub members: Vec<Member>,
+    /// What is promised of its calls.
+    pub promise: Promise,
 }
 
 impl State {

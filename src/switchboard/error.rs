@@ -114,6 +114,15 @@ pub enum BoardError {
     /// The call is over.
     #[error("the call {0} has ended already: give every call an id of its own")]
     CallEnded(CallId),
+    /// What is asked for cannot be kept with anybody ever named.
+    #[error(
+        "nobody on this number could ever be named: keeping that takes a probability of {accept:.6}, and the \
+         calibration's evidence is bounded by what it was fitted on; ask for less"
+    )]
+    NeverNames {
+        /// The acceptance it takes.
+        accept: f64,
+    },
     /// There is no such user.
     #[error("there is no user {0}; `voxline user list --number N` shows who there is")]
     UnknownUser(UserId),

@@ -127,7 +127,8 @@ impl Serving {
             recent: ratios.recent.as_deref(),
             is_final: said.is_final,
         };
-        let Ok(decision) = course.hear(&heard, &self.policy) else {
+        let policy = self.policy_of(&found.roster.promise);
+        let Ok(decision) = course.hear(&heard, &policy) else {
             said.reason = Some(Reason::Unavailable);
             return Ok(None);
         };
@@ -135,7 +136,7 @@ impl Serving {
             .clone()
             .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
-        if look.net_speech >= self.policy.minimum_speech {
+        if look.net_speech >= policy.minimum_speech {
             // Those that were decided on: of several voices, the one that spoke last.
             decided.ratios = ratios.latest.map_or(ratios.whole, |(latest, _)| latest);
         }
@@ -160,7 +161,7 @@ impl Serving {
             net_speech: net,
             poor_audio: false,
         };
-        let decision = decide(&evidence, &self.policy);
+        let decision = decide(&evidence, &self.policy_of(&found.roster.promise));
         Ok(decision.is_ok_and(|decision| matches!(decision.outcome, Outcome::Identified(_))))
     }
 

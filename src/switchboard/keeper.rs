@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use super::promises::promise_of;
 use crate::config::GalleryChoice;
+use crate::decision::Promise;
 use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
@@ -49,6 +51,8 @@ pub enum KeeperError {
 pub struct Roster {
     /// Their names, by id: only those with a voiceprint of the model in use.
     pub names: HashMap<UserId, String>,
+    /// What is promised of this number's calls in place of the usual.
+    pub promise: Promise,
     /// The prints the gallery was given of them.
     prints: HashSet<(UserId, Bandwidth)>,
 }
@@ -242,9 +246,11 @@ impl Keeper {
         for entry in &entries {
             prints.extend(mean_prints(entry, &self.model)?);
         }
+        let promise = self.store.number(number).await?.as_ref().map(promise_of);
         let enrolled = entries.into_iter().filter(|entry| !entry.clips.is_empty());
         let roster = Arc::new(Roster {
             names: enrolled.map(|entry| (entry.user, entry.name)).collect(),
+            promise: promise.unwrap_or_default(),
             prints: prints
                 .iter()
                 .map(|print| (print.user, print.print.bandwidth))

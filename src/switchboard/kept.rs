@@ -63,7 +63,7 @@ struct KeptVoice {
 impl Kept {
     /// What `state` rests on. `caller` is the keyed hash of the caller's number.
     pub fn of(state: &State, caller: Option<String>) -> Self {
-        let members = state.roster.as_ref().map_or(&[][..], |(_, members)| members);
+        let members = state.roster.as_ref().map_or(&[][..], |known| &known.members);
         let here: HashSet<UserId> = members.iter().map(|member| member.user).collect();
         Self {
             claims: state

@@ -26,6 +26,7 @@ mod kept;
 mod keypad;
 mod open;
 mod pin_answer;
+mod promises;
 mod serving;
 mod switch;
 mod weighing;
@@ -41,6 +42,7 @@ pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use keypad::Typed;
 pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};
 pub use pin_answer::{PinAnswer, PinWay};
+pub use promises::check_promise;
 pub use serving::model_in_use;
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 

@@ -12,12 +12,13 @@ use crate::engine::{Engine, Models, Permit};
 use crate::evidence::passport::TrustStore;
 use crate::store::{KeyedHash, Receipt, Store, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, Seconds, UserId};
-use crate::voiceprint::{Bandwidth, Card, ModelId};
+use crate::voiceprint::{Card, ModelId};
 
 use super::call::CallUpdate;
 use super::cases::Cases;
 use super::error::{BoardError, OpenError};
 use super::keeper::KeeperError;
+use super::promises::largest_roster;
 use super::serving::{Serving, model_in_use};
 
 /// Updates a slow listener may fall behind before it misses some.
@@ -144,9 +145,7 @@ pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<Usable, OpenEr
         minimum_speech: card.minimum_net_speech(),
         ..policy.keeping_its_promise(&calibration)
     };
-    // Calls decide what is promised, and most calls are narrow-band.
-    let highest = calibration.curve(Bandwidth::Narrow).highest();
-    let largest_roster = highest.map_or(0, |highest| policy.largest_roster(highest));
+    let largest_roster = largest_roster(&policy, &calibration);
     if largest_roster == 0 {
         let accept = policy.accept;
         return Err(OpenError::NeverNames { accept });

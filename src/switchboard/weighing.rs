@@ -8,10 +8,11 @@ use std::time::Instant;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::case::{CallVerdict, Case, State};
+use super::case::{CallVerdict, Case, Known, State};
 use super::claims::{self, Claimer};
 use super::kept::Kept;
 use super::open::Switchboard;
+use super::promises::promise_of;
 use crate::decision::Reason;
 use crate::evidence::read_facts;
 use crate::store::{CallRecord, StoreError};
@@ -64,7 +65,7 @@ impl Case {
     /// Reads the roster and what waits to be looked up on it.
     async fn bring_in(&self, board: &Switchboard, state: &mut State) -> Result<(), StoreError> {
         let version = board.store.roster_version(&self.number).await?;
-        if state.roster.as_ref().is_none_or(|(known, _)| *known != version) {
+        if state.roster.as_ref().is_none_or(|known| known.version != version) {
             let members = board.store.members(&self.number).await?.into_iter();
             let members = members.map(|member| Member {
                 user: member.user,
@@ -72,7 +73,12 @@ impl Case {
                 exclusive: member.exclusive,
                 enrolled: member.enrolled,
             });
-            state.roster = Some((version, members.collect()));
+            let number = board.store.number(&self.number).await?;
+            state.roster = Some(Known {
+                version,
+                members: members.collect(),
+                promise: number.as_ref().map(promise_of).unwrap_or_default(),
+            });
         }
         if state.waiting.is_empty() {
             return Ok(());
@@ -108,7 +114,8 @@ impl Case {
     }
 
     fn weigh(&self, board: &Switchboard, state: &State) -> Identity {
-        let roster = state.roster.as_ref().map_or(&[][..], |(_, members)| members);
+        let known = state.roster.as_ref();
+        let roster = known.map_or(&[][..], |known| &known.members);
         let mut claims = state.claims.clone();
         let mut assigned = self.claimer(board).assigned(roster);
         if let Some(claim) = &mut assigned {
@@ -116,7 +123,8 @@ impl Case {
         }
         claims.extend(assigned);
         let (beliefs, serving) = (&board.config.identity.beliefs, board.serving());
-        combine(roster, &claims, state.voice.as_ref(), beliefs, &serving.policy)
+        let policy = serving.policy_of(&known.map(|known| known.promise).unwrap_or_default());
+        combine(roster, &claims, state.voice.as_ref(), beliefs, &policy)
     }
 
     pub(super) fn claimer<'a>(&'a self, board: &'a Switchboard) -> Claimer<'a> {

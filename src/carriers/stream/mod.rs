@@ -10,6 +10,7 @@ mod plivo;
 mod reorder;
 mod sound;
 mod telnyx;
+mod track;
 mod twilio;
 mod vonage;
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::lenient::{Ours, number_if_any};
-use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, key, parsed};
+use super::track::{Key, Media, audio, pressed};
+use super::{Message, Numbered, Sound, Start, StreamFault, parsed};
 use crate::carriers::Carrier;
 
 const REMEDY: &str = "ask Plivo for contentType audio/x-mulaw;rate=8000";
@@ -39,42 +40,15 @@ struct Format {
     sample_rate: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Media {
-    track: Option<String>,
-    payload: String,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    track: Option<String>,
-    digit: String,
-}
-
 pub(super) fn read(text: &str) -> Result<Numbered, StreamFault> {
     let frame: Frame = parsed(Carrier::Plivo, text)?;
-    let lacking = |event| StreamFault::Lacking { event };
     let message = match frame.event.as_str() {
         "start" => begin(
-            frame.start.ok_or(lacking("start"))?,
+            frame.start.ok_or(StreamFault::Lacking { event: "start" })?,
             frame.extra_headers.as_deref(),
         )?,
-        "media" => {
-            let media = frame.media.ok_or(lacking("media"))?;
-            if is_caller(media.track.as_deref()) {
-                decoded(&media.payload)?
-            } else {
-                Message::Other
-            }
-        }
-        "dtmf" => {
-            let pressed = frame.dtmf.ok_or(lacking("dtmf"))?;
-            if is_caller(pressed.track.as_deref()) {
-                key(&pressed.digit)
-            } else {
-                Message::Other
-            }
-        }
+        "media" => audio(frame.media)?,
+        "dtmf" => pressed(frame.dtmf)?,
         "stop" => return Ok(Message::Stop.at(None)),
         _ => Message::Other,
     };

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::lenient::{Ours, number, number_if_any, parameters};
-use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, key, parsed};
+use super::track::{Key, Media, audio, pressed};
+use super::{Message, Numbered, Sound, Start, StreamFault, parsed};
 use crate::carriers::Carrier;
 
 const REMEDY: &str = "Twilio streams are mu-law, 8000 Hz, mono";
@@ -40,39 +41,15 @@ struct Format {
     channels: u64,
 }
 
-#[derive(Deserialize)]
-struct Media {
-    track: Option<String>,
-    payload: String,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    track: Option<String>,
-    digit: String,
-}
-
 pub(super) fn read(text: &str) -> Result<Numbered, StreamFault> {
     let frame: Frame = parsed(Carrier::Twilio, text)?;
-    let lacking = |event| StreamFault::Lacking { event };
     let message = match frame.event.as_str() {
-        "start" => frame.start.ok_or(lacking("start")).and_then(begin)?,
-        "media" => {
-            let media = frame.media.ok_or(lacking("media"))?;
-            if is_caller(media.track.as_deref()) {
-                decoded(&media.payload)?
-            } else {
-                Message::Other
-            }
-        }
-        "dtmf" => {
-            let pressed = frame.dtmf.ok_or(lacking("dtmf"))?;
-            if is_caller(pressed.track.as_deref()) {
-                key(&pressed.digit)
-            } else {
-                Message::Other
-            }
-        }
+        "start" => frame
+            .start
+            .ok_or(StreamFault::Lacking { event: "start" })
+            .and_then(begin)?,
+        "media" => audio(frame.media)?,
+        "dtmf" => pressed(frame.dtmf)?,
         "stop" => return Ok(Message::Stop.at(None)),
         _ => Message::Other,
     };

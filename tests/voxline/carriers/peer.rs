@@ -27,7 +27,7 @@ pub const NUMBER: &str = "+12025550102";
 pub const ALICE: &str = "+12025550103";
 /// Somebody who calls her.
 pub const CALLER: &str = "+12025550101";
-pub const PIN: &str = "4821";
+pub const PIN: &str = "48213579";
 pub const PUBLIC: &str = "https://id.example.com";
 pub const FORWARD_SECRET: &str = "fwd-test";
 
@@ -76,6 +76,7 @@ impl Deployment {
             // A slow machine is no dead database.
             ("VOXLINE_CARRIERS_ANSWER_SECONDS", "10".to_owned()),
             ("VOXLINE_INFERENCE_THREADS", "1".to_owned()),
+            ("VOXLINE_IDENTITY_PIN_LENGTH", PIN.len().to_string()),
             // These are tests of the carriers, not of the model: whoever is likelier than not is named.
             ("VOXLINE_DECISION_ACCEPT", "0.5".to_owned()),
             ("VOXLINE_DECISION_UNKNOWN_SHARE", "0.01".to_owned()),

@@ -11,6 +11,20 @@ fn numbers_are_printed_as_they_were_added() {
     let names = (&added["number"], &added["region"], &added["name"]);
     assert_eq!(names, (&json!(NUMBER), &json!("US"), &json!("Office")));
     assert_eq!(site.json(&["number", "list"]), json!([added]));
+    let set = site.json(&["number", "set", NUMBER, "--max-false-accept", "0.005"]);
+    assert_eq!(
+        (&set["max_false_accept"], &set["max_wrong_name"]),
+        (&json!(0.005), &json!(null))
+    );
+    let shown = site.run(&["number", "list"]).stdout;
+    assert!(shown.contains("strangers named at most 0.005"), "{shown}");
+    let never = site.run(&["number", "set", NUMBER, "--max-wrong-name", "0.000001"]);
+    assert!(
+        never.status == 1 && never.stderr.contains("can never be reached"),
+        "{never:?}"
+    );
+    let usual = site.json(&["number", "set", NUMBER, "--max-false-accept", "usual"]);
+    assert_eq!(usual, added);
     let listed = site.run(&["number", "list"]).stdout;
     assert_eq!(listed, "+12025550102  0 users  Office\n");
 }

@@ -208,7 +208,7 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
     let user = site.user("Alice", NUMBER);
     let file = site.file("silence.wav", &silence(1, 1));
     let add = ["user", "add", "--name", "Bob", "--number", NUMBER];
-    for pin in ["48a1", "1", "123456789"] {
+    for pin in ["48a13579", "1", "123456789"] {
         refused(
             &site,
             &[&add[..], &["--pin", pin]].concat(),

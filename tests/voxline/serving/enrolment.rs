@@ -70,6 +70,30 @@ async fn a_user_is_added_changed_listed_and_removed_with_a_receipt() {
     let numbers = body(send(&service, key, "GET", "/v1/numbers", None).await, 200).await;
     assert_eq!(numbers[0]["users"], 1);
 
+    let path_of_number = format!("/v1/numbers/{}", NUMBER.replace('+', "%2B"));
+    let set = |share: serde_json::Value| {
+        send(
+            &service,
+            key,
+            "PATCH",
+            &path_of_number,
+            Some(json!({"max_false_accept": share})),
+        )
+    };
+    let stricter = body(set(json!(0.005)).await, 200).await;
+    assert_eq!(
+        (
+            &stricter["max_false_accept"],
+            &stricter["max_wrong_name"],
+            &stricter["users"]
+        ),
+        (&json!(0.005), &json!(null), &json!(1))
+    );
+    problem(set(json!(0.7)).await, 422, "invalid").await;
+    problem(set(json!(0.000_001)).await, 422, "invalid").await;
+    let usual = body(set(json!(null)).await, 200).await;
+    assert_eq!(usual["max_false_accept"], json!(null));
+
     let receipt = body(send(&service, key, "DELETE", &path, None).await, 200).await;
     assert_eq!(
         (&receipt["user_id"], &receipt["voiceprints_erased"]),

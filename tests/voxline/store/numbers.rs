@@ -38,3 +38,37 @@ async fn an_unknown_number_is_refused_with_how_to_add_it_and_not_in_full() {
         assert!(matches!(result, Err(StoreError::UnknownNumber(_))));
     }
 }
+
+#[tokio::test]
+async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_anew() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let promised = |known: &Number| (known.max_false_accept, known.max_wrong_name);
+    let known = house.store.number(&number).await.unwrap().unwrap();
+    assert_eq!(promised(&known), (None, None));
+    let version = house.store.roster_version(&number).await.unwrap();
+    let mut patch = NumberPatch {
+        max_false_accept: ShareChange::Set(0.001),
+        max_wrong_name: ShareChange::Set(0.01),
+    };
+    let changed = house.store.update_number(&number, &patch).await.unwrap();
+    assert_eq!(promised(&changed), (Some(0.001), Some(0.01)));
+    assert!(house.store.roster_version(&number).await.unwrap() > version);
+    patch = NumberPatch {
+        max_false_accept: ShareChange::Keep,
+        max_wrong_name: ShareChange::Usual,
+    };
+    house.store.update_number(&number, &patch).await.unwrap();
+    let known = house.store.numbers().await.unwrap().remove(0);
+    assert_eq!(promised(&known), (Some(0.001), None));
+    for share in [0.0, 0.6, -0.1, f64::NAN, f64::INFINITY] {
+        patch.max_wrong_name = ShareChange::Set(share);
+        let refused = house.store.update_number(&number, &patch).await;
+        assert!(matches!(refused, Err(StoreError::BadText { .. })), "{share}");
+    }
+    let nobodys = house
+        .store
+        .update_number(&super::number(7), &NumberPatch::default())
+        .await;
+    assert!(matches!(nobodys, Err(StoreError::UnknownNumber(_))));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voxline::decision::Reason;
-use voxline::store::{Store, UserPatch};
+use voxline::store::{NumberPatch, ShareChange, Store, UserPatch};
 use voxline::switchboard::BoardError;
 use voxline::verdict::OutcomeName;
 
@@ -56,6 +56,31 @@ async fn nobody_of_another_number_is_ever_named_or_even_weighed() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_promised_of_a_number_decides_its_calls_and_no_others() {
+    let house = House::full().await;
+    let (file, robert) = ("calls/robert-1.wav", house.people["robert"]);
+    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    let strict = |share| NumberPatch {
+        max_false_accept: share,
+        ..NumberPatch::default()
+    };
+    // No evidence that the calibration allows is enough for so little on a roster of several.
+    let promise = strict(ShareChange::Set(0.000_3));
+    house.board.update_number(&number(1), &promise).await.unwrap();
+    let said = house.identify(&number(1), file).await;
+    assert_ne!(said.outcome, OutcomeName::Identified);
+    let never = strict(ShareChange::Set(0.000_001));
+    let refused = house.board.update_number(&number(1), &never).await;
+    assert!(matches!(refused, Err(BoardError::NeverNames { .. })));
+    let usual = strict(ShareChange::Usual);
+    house.board.update_number(&number(1), &usual).await.unwrap();
+    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    // Another number's promise changes nothing here.
+    house.board.update_number(&number(2), &promise).await.unwrap();
+    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use crate::support;
 
 /// The dialed number.
 pub const NUMBER: &str = "+12025550102";
-/// Alice's telephone and PIN.
-pub const ALICE: (&str, &str) = ("+12025550103", "4821");
+/// Alice's telephone and PIN. It is long, for a search after four digits finds them in other numbers too.
+pub const ALICE: (&str, &str) = ("+12025550103", "48213579");
 /// Robert's.
 pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
 /// The HMAC key of the webhooks.

@@ -159,7 +159,7 @@ impl Store {
             for (number, tag) in &pin.tags {
                 let held = held_pins(conn, number).await?;
                 let known = held.iter().any(|one| one.has(tag));
-                // Whose PIN was not seen here is usually nobody; hashing under the write lock is then no cost.
+                // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
                 let unseen = held.into_iter().filter(|one| one.tag.is_none()).collect();
                 if known || !self.whose(&pin.pin, unseen).await?.is_empty() {
                     in_use.insert(row.line);

@@ -179,14 +179,22 @@ impl Before {
     /// be: the call goes on with what there is.
     pub fn read(record: CallRecord, blank: &Identification) -> Self {
         let id = record.call_id;
-        let said: Option<Identification> = serde_json::from_value(record.verdict).ok();
-        let kept = record.evidence.map(serde_json::from_value::<Kept>);
-        let kept = kept.transpose().unwrap_or_else(|fault| {
-            tracing::warn!(call.id = %id, %fault, "the evidence of call {id} from before cannot be read: {fault}");
-            None
-        });
+        let left_out = |what: &str, fault: &dyn std::fmt::Display| {
+            tracing::warn!(call.id = %id, %fault, "{what} of call {id} from before cannot be read: {fault}");
+        };
+        let said = serde_json::from_value(record.verdict);
+        let said: Option<Identification> = said.map_err(|fault| left_out("the word", &fault)).ok();
+        let kept = record.evidence.map(serde_json::from_value::<Kept>).transpose();
+        let kept = kept
+            .map_err(|fault| left_out("the evidence", &fault))
+            .ok()
+            .flatten();
         let (claims, voice, caller) = kept.map_or_else(Default::default, |kept| {
+            let there = kept.claims.len();
             let claims: Vec<Claim> = kept.claims.into_iter().filter_map(KeptClaim::claim).collect();
+            if claims.len() < there {
+                left_out("a claim", &"its kind or source is not known here");
+            }
             (claims, kept.voice.map(|voice| voice.voice(blank)), kept.caller)
         });
         Self {

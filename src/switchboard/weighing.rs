@@ -14,7 +14,7 @@ use super::kept::Kept;
 use super::open::Switchboard;
 use super::promises::promise_of;
 use crate::decision::Reason;
-use crate::evidence::read_facts;
+use crate::evidence::{CallerNumber, read_facts};
 use crate::store::{CallRecord, StoreError};
 use crate::units::{PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
@@ -175,14 +175,16 @@ impl Case {
             tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
         }
     }
-}
 
-impl Case {
     /// What the call rests on, for whoever takes it up after a restart.
     async fn kept(&self, board: &Switchboard, state: &State) -> Option<serde_json::Value> {
-        let hash = board.keyed_hash().await.ok();
-        let caller = match &hash {
-            Some(hash) => state.caller_hash(hash),
+        // The key is asked for only where there is a number to hash: that may make its file.
+        let caller = match state.caller.as_ref().and_then(CallerNumber::number) {
+            Some(_) => board
+                .keyed_hash()
+                .await
+                .ok()
+                .and_then(|hash| state.caller_hash(&hash)),
             None => state.caller_before.clone(),
         };
         let kept = Kept::of(state, caller).document();

@@ -99,7 +99,8 @@ async fn active_model(config: &Config) -> ModelId {
 }
 
 async fn store(config: &Config) -> anyhow::Result<Store> {
-    Ok(Store::open(&config.data_dir.join("voxline.db")).await?)
+    let store = Store::open(&config.data_dir.join("voxline.db")).await?;
+    Ok(store.with_pin_rule(config.identity.pin_rule))
 }
 
 async fn board(config: &Config) -> Result<Switchboard, OpenError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::sources::Reader;
-use crate::store::PinLimits;
+use crate::store::{PinLimits, PinRule};
 use crate::verdict::chain::Beliefs;
 
 /// Settings of the chain of evidence.
@@ -14,6 +14,8 @@ pub struct IdentitySettings {
     pub beliefs: Beliefs,
     /// Digits after which a PIN on the keypad is complete.
     pub pin_length: usize,
+    /// Whether users of one number may have the same PIN.
+    pub pin_rule: PinRule,
     /// How often a PIN may be tried.
     pub pin_limits: PinLimits,
     /// The pause between two keys after which what was typed before is forgotten.
@@ -28,6 +30,10 @@ impl IdentitySettings {
         Self {
             beliefs: beliefs(read),
             pin_length: read.count("identity.pin_length", 4..=8, 4),
+            pin_rule: match read.parsed("identity.pins_unique", "true or false", true) {
+                true => PinRule::Unique,
+                false => PinRule::Shared,
+            },
             pin_limits: PinLimits {
                 each: count(read, "identity.pin_attempts", 3),
                 number: count(read, "identity.pin_number_attempts", 30),

@@ -167,6 +167,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("identity.pin_length", "digits of a PIN on the keypad (default 4)"),
     (
+        "identity.pins_unique",
+        "whether every PIN is one user's on a number: true (default) or false",
+    ),
+    (
         "identity.pin_attempts",
         "wrong PINs of a caller, or for a user, before a lockout (default 3)",
     ),

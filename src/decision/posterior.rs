@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
 
@@ -83,7 +83,7 @@ pub struct Evidence<'a> {
 }
 
 /// Why nothing could be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The caller has not said enough yet.

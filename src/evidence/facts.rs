@@ -33,6 +33,18 @@ pub enum Source {
 }
 
 impl Source {
+    /// All there are.
+    pub const ALL: [Self; 8] = [
+        Self::Vapi,
+        Self::Twilio,
+        Self::Telnyx,
+        Self::Vonage,
+        Self::Bandwidth,
+        Self::Plivo,
+        Self::Sip,
+        Self::Pcm,
+    ];
+
     /// The name it has in JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,6 +137,18 @@ pub enum Place {
 }
 
 impl Place {
+    /// All there are.
+    pub const ALL: [Self; 8] = [
+        Self::XForwardedFrom,
+        Self::ForwardedFrom,
+        Self::OrigTo,
+        Self::Diversion,
+        Self::HistoryInfo,
+        Self::PAssertedIdentity,
+        Self::PassportDiv,
+        Self::PassportDest,
+    ];
+
     /// The name it has in JSON.
     pub const fn name(self) -> &'static str {
         match self {

@@ -33,9 +33,14 @@ pub struct CallRecord {
     pub is_final: bool,
     /// The verdict.
     pub verdict: serde_json::Value,
+    /// What it rests on, for whoever takes the call up after a restart; `None` of a call that is over. Nobody is
+    /// shown it, and lists of calls are without.
+    #[serde(skip)]
+    pub evidence: Option<serde_json::Value>,
 }
 
 type Row = (String, String, String, String, i64, bool, String);
+type WholeRow = (String, String, String, String, i64, bool, String, Option<String>);
 
 fn read_call(row: Row) -> Result<CallRecord, StoreError> {
     let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
@@ -47,22 +52,26 @@ fn read_call(row: Row) -> Result<CallRecord, StoreError> {
         version: read_u64(version, "verdict version")?,
         is_final,
         verdict: serde_json::from_str(&verdict).map_err(|_| StoreError::Unreadable { what: "verdict" })?,
+        evidence: None,
     })
 }
 
 impl Store {
     /// Stores a verdict unless one of the same or a higher version is there, or a final one. Says
     /// whether it was stored, so that putting one twice is harmless. The call keeps the number and the
-    /// beginning of its first verdict.
+    /// beginning of its first verdict, and the evidence of its last one until that is final.
     ///
     /// # Errors
-    /// [`StoreError::VerdictTooLarge`], [`StoreError::OutOfRange`].
+    /// [`StoreError::VerdictTooLarge`], of the verdict or its evidence; [`StoreError::OutOfRange`].
     pub async fn put_verdict(&self, record: &CallRecord) -> Result<bool, StoreError> {
         let verdict = record.verdict.to_string();
-        if verdict.len() > MAX_VERDICT_BYTES {
+        let evidence = record.evidence.as_ref().filter(|_| !record.is_final);
+        let evidence = evidence.map(serde_json::Value::to_string);
+        let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
+        if bytes > MAX_VERDICT_BYTES {
             return Err(StoreError::VerdictTooLarge {
                 call: record.call_id.clone(),
-                bytes: verdict.len(),
+                bytes,
                 max: MAX_VERDICT_BYTES,
             });
         }
@@ -70,10 +79,11 @@ impl Store {
             what: "verdict's version",
         })?;
         let done = sqlx::query(
-            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) \
+            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
-             version = excluded.version, final = excluded.final, verdict = excluded.verdict \
+             version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
+             evidence = excluded.evidence \
              WHERE excluded.version > calls.version AND NOT calls.final",
         )
         .bind(record.call_id.as_str())
@@ -83,6 +93,7 @@ impl Store {
         .bind(version)
         .bind(record.is_final)
         .bind(verdict)
+        .bind(evidence)
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected() > 0)
@@ -93,14 +104,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
-            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+        let row: Option<WholeRow> = sqlx::query_as(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict, evidence FROM calls \
              WHERE call_id = $1",
         )
         .bind(id.as_str())
         .fetch_optional(self.pool())
         .await?;
-        row.map(read_call).transpose()
+        let Some((id, number, started_at, updated_at, version, is_final, verdict, evidence)) = row else {
+            return Ok(None);
+        };
+        let evidence = evidence.map(|text| serde_json::from_str(&text));
+        Ok(Some(CallRecord {
+            evidence: evidence
+                .transpose()
+                .map_err(|_| StoreError::Unreadable { what: "evidence" })?,
+            ..read_call((id, number, started_at, updated_at, version, is_final, verdict))?
+        }))
     }
 
     /// The latest calls, newest first, at most `limit` (and 500): those that began before the call

@@ -1,6 +1,6 @@
 //! Taking over many users at once, from the table an operator already has: all of them or none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use sqlx::Connection;
@@ -8,8 +8,9 @@ use sqlx::Connection;
 use super::StoreError;
 use super::numbers::touch_number;
 use super::open::{Conn, Store};
-use super::pin::{Pin, PinHash};
-use super::pins::held_pins;
+use super::pin::{NumberSalt, Pin, PinRule};
+use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
+use super::pins::{NewPin, fresh_salt};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
 use crate::units::{DialedNumber, UserId};
@@ -58,26 +59,24 @@ impl Store {
     /// [`StoreError`] when the store itself fails; what is wrong with rows is in the report.
     pub async fn import_users(&self, rows: &[ImportRow], dry_run: bool) -> Result<ImportReport, StoreError> {
         // Slow, and so before the write lock is taken.
-        let hashes = if dry_run {
-            HashMap::new()
-        } else {
-            self.hash_pins(rows).await?
-        };
+        let salts = self.salts_for(rows).await?;
+        let pins = self.hash_pins(rows, &salts, dry_run).await?;
         let mut report = ImportReport {
-            faults: repeated_pins(rows),
+            faults: match self.pin_rule {
+                PinRule::Unique => repeated_pins(rows),
+                PinRule::Shared => Vec::new(),
+            },
             ..ImportReport::default()
         };
         let mut tx = self.write().await?;
-        let held = self.pins_in_use(&mut tx, rows).await?;
+        let held = self.pins_in_use(&mut tx, rows, &pins).await?;
         for row in rows {
             let mut step = tx.begin().await?;
-            let taken = held
-                .get(&row.user.number)
-                .is_some_and(|lines| lines.contains(&row.line));
-            let done = if taken && !is_here(&mut step, &row.user).await? {
+            let done = if held.contains(&row.line) {
                 Err(StoreError::PinTaken)
             } else {
-                take_over(&mut step, row, hashes.get(&row.line), &mut report).await
+                let salt = salts.get(&row.user.number).copied();
+                take_over(&mut step, row, salt, pins.get(&row.line), &mut report).await
             };
             match done {
                 Ok(()) => step.commit().await?,
@@ -101,31 +100,70 @@ impl Store {
         Ok(report)
     }
 
-    async fn hash_pins(&self, rows: &[ImportRow]) -> Result<HashMap<u64, PinHash>, StoreError> {
-        let mut hashes = HashMap::new();
-        for row in rows {
-            if let Some(pin) = &row.user.pin {
-                hashes.insert(row.line, self.hash_pin(pin).await?);
+    /// The salts of the numbers on which PINs are to be set: those they have, and fresh ones for the others, which
+    /// are written with the rows.
+    async fn salts_for(&self, rows: &[ImportRow]) -> Result<HashMap<DialedNumber, NumberSalt>, StoreError> {
+        let mut salts = HashMap::new();
+        let mut tx = self.read().await?;
+        for row in rows.iter().filter(|row| row.user.pin.is_some()) {
+            let number = &row.user.number;
+            if !salts.contains_key(number) {
+                let salt = match number_salt(&mut tx, number).await? {
+                    Some(salt) => salt,
+                    None => fresh_salt()?,
+                };
+                salts.insert(number.clone(), salt);
             }
         }
-        Ok(hashes)
+        Ok(salts)
     }
 
-    /// The lines whose PIN somebody on their number has already. Only numbers where anybody has one cost time.
+    /// The PINs by line, hashed. A dry run writes none, and so hashes only those that somebody may have already.
+    async fn hash_pins(
+        &self,
+        rows: &[ImportRow],
+        salts: &HashMap<DialedNumber, NumberSalt>,
+        dry_run: bool,
+    ) -> Result<HashMap<u64, NewPin>, StoreError> {
+        let mut pins = HashMap::new();
+        for row in rows {
+            let (Some(pin), Some(salt)) = (&row.user.pin, salts.get(&row.user.number)) else {
+                continue;
+            };
+            let number = std::slice::from_ref(&row.user.number);
+            if dry_run && !any_pin_on(&mut *self.read().await?, number).await? {
+                continue;
+            }
+            let salt = (row.user.number.clone(), *salt);
+            pins.insert(row.line, self.hash_pin(pin, vec![salt]).await?);
+        }
+        Ok(pins)
+    }
+
+    /// The lines of new users whose PIN somebody on their number has already.
     async fn pins_in_use(
         &self,
         conn: &mut Conn,
         rows: &[ImportRow],
-    ) -> Result<HashMap<DialedNumber, Vec<u64>>, StoreError> {
-        let mut in_use: HashMap<DialedNumber, Vec<u64>> = HashMap::new();
+        pins: &HashMap<u64, NewPin>,
+    ) -> Result<HashSet<u64>, StoreError> {
+        let mut in_use = HashSet::new();
+        if self.pin_rule == PinRule::Shared {
+            return Ok(in_use);
+        }
         for row in rows {
-            let Some(pin) = &row.user.pin else { continue };
-            let number = std::slice::from_ref(&row.user.number);
-            if held_pins(conn, number).await?.is_empty() || is_here(conn, &row.user).await? {
+            let Some(pin) = pins.get(&row.line) else { continue };
+            if is_here(conn, &row.user).await? {
                 continue;
             }
-            if self.user_by_pin(&row.user.number, pin).await?.is_some() {
-                in_use.entry(row.user.number.clone()).or_default().push(row.line);
+            for (number, tag) in &pin.tags {
+                let held = held_pins(conn, number).await?;
+                let known = held.iter().any(|one| one.has(tag));
+                // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
+                let unseen = held.into_iter().filter(|one| one.tag.is_none()).collect();
+                if known || !self.whose(&pin.pin, unseen).await?.is_empty() {
+                    in_use.insert(row.line);
+                }
             }
         }
         Ok(in_use)
@@ -154,7 +192,8 @@ fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
 async fn take_over(
     conn: &mut Conn,
     row: &ImportRow,
-    hash: Option<&PinHash>,
+    salt: Option<NumberSalt>,
+    pin: Option<&NewPin>,
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
     let added = add_number(conn, &row.user.number, row.region.as_deref()).await?;
@@ -162,7 +201,13 @@ async fn take_over(
         report.unchanged += 1;
         return Ok(());
     }
-    insert_user(conn, UserId::fresh(), &row.user, hash).await?;
+    if let Some(salt) = salt
+        && make_salt(conn, &row.user.number, salt).await? != salt
+    {
+        // Somebody else gave the number its salt while the PINs were hashed.
+        return Err(StoreError::Busy);
+    }
+    insert_user(conn, UserId::fresh(), &row.user, pin).await?;
     report.numbers_added += u64::from(added);
     report.added += 1;
     Ok(())

@@ -17,6 +17,7 @@
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
+//! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
 mod calls;
@@ -37,6 +38,7 @@ mod operator_table;
 mod pepper;
 mod pin;
 mod pin_locks;
+mod pin_tags;
 mod pins;
 mod recordings;
 mod redaction;
@@ -62,8 +64,8 @@ pub use numbers::{Number, NumberPatch, ShareChange};
 pub use open::{Health, Store};
 pub use operator_table::{OperatorRow, read_operator_table};
 pub use pepper::PepperFault;
-pub use pin::{InvalidPin, Pin, PinHash};
-pub use pin_locks::{PinAttempt, PinLimits, PinTry};
+pub use pin::{InvalidPin, Pin, PinHash, PinRule};
+pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
 pub use recordings::Recording;
 pub use roster::RosterEntry;
 pub use token::{Scope, Token, UnknownScope};

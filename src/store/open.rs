@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +15,7 @@ use sqlx::{ConnectOptions, Transaction};
 use tokio::sync::Semaphore;
 
 use super::error::{means_damage, means_unwritable};
+use super::pin::PinRule;
 use super::{StoreError, files};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -33,6 +35,8 @@ pub struct Store {
     pool: SqlitePool,
     path: Arc<Path>,
     pub(super) pin_hashings: Arc<Semaphore>,
+    pub(super) pin_hashes: Arc<AtomicU64>,
+    pub(super) pin_rule: PinRule,
 }
 
 /// What [`Store::check`] found.
@@ -78,11 +82,20 @@ impl Store {
             pool,
             path: path.into(),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
+            pin_hashes: Arc::default(),
+            pin_rule: PinRule::default(),
         };
         if let Err(error) = store.sweep_recordings().await {
             tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");
         }
         Ok(store)
+    }
+
+    /// The same store, with another rule for the PINs that are set from now on. PINs that are shared already stay
+    /// so, and are found as such under either rule.
+    #[must_use]
+    pub fn with_pin_rule(self, pin_rule: PinRule) -> Self {
+        Self { pin_rule, ..self }
     }
 
     /// Whether the store answers with the guarantees it was opened with, and the key file of its PINs

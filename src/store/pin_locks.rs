@@ -7,7 +7,7 @@ use super::StoreError;
 use super::open::{Conn, Store};
 use super::pin::Pin;
 use super::values::{now, read_time, time_text};
-use crate::units::{DialedNumber, UserId};
+use crate::units::{CallId, DialedNumber, UserId};
 
 /// How many tries are had before what they have in common is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +25,30 @@ pub struct PinLimits {
 pub struct PinTry {
     /// The dialed number.
     pub number: DialedNumber,
-    /// The caller, in a form that cannot be read: a keyed hash.
-    pub caller: String,
+    /// Who calls.
+    pub caller: PinCaller,
     /// The user other evidence of this call points to.
     pub claimed: Option<UserId>,
 }
 
+/// Who tries a PIN, as far as they can be told from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinCaller {
+    /// The caller's number in a form that cannot be read: a keyed hash.
+    Number(String),
+    /// Somebody without a number. They are told apart by their calls alone, for if all of them were one, a single
+    /// prankster would lock them all out. A new call then gives new tries, as a forged number does; so callers
+    /// without one have half of the dialed number's tries together, and the other half stays for the rest.
+    Withheld(CallId),
+}
+
 /// What came of a try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinAttempt {
     /// It is this user's.
     Right(UserId),
+    /// It is the PIN of these users of the number: two or more share it.
+    Shared(Vec<UserId>),
     /// It is nobody's on the number; so many more tries are had now.
     Wrong {
         /// How many.
@@ -79,22 +92,27 @@ impl Store {
             Ok(left) => left,
             Err(until) => return Ok(PinAttempt::Locked { until }),
         };
-        let Some(user) = self.user_by_pin(&attempt.number, pin).await? else {
+        let users = self.users_by_pin(&attempt.number, pin).await?;
+        if users.is_empty() {
             return Ok(PinAttempt::Wrong { left });
-        };
-        // Whoever has guessed at this user's PIN before, from elsewhere, has locked it for everybody.
-        let own = Scope {
-            name: "user",
-            subject: user.to_string(),
-            limit: limits.each,
-        };
-        if attempt.claimed != Some(user)
-            && let Some(until) = self.locked(&own).await?
-        {
+        }
+        let own: Vec<Scope> = users.iter().map(|user| user_scope(*user, limits)).collect();
+        // Whoever has guessed at this user's PIN before, from elsewhere, has locked it for everybody, and so for
+        // whoever shares it: without one of them it would name the others.
+        let mut locks = Vec::new();
+        for (user, scope) in users.iter().zip(&own) {
+            if attempt.claimed != Some(*user) {
+                locks.extend(self.locked(scope).await?);
+            }
+        }
+        if let Some(until) = locks.into_iter().max() {
             return Ok(PinAttempt::Locked { until });
         }
         self.forgive(&scopes, &own).await?;
-        Ok(PinAttempt::Right(user))
+        Ok(match users[..] {
+            [user] => PinAttempt::Right(user),
+            _ => PinAttempt::Shared(users),
+        })
     }
 
     /// Counts a try in every scope, unless one is locked: then it says until when.
@@ -134,9 +152,9 @@ impl Store {
         Ok(Ok(left))
     }
 
-    /// Takes a try back that was right: the user whose PIN it is begins anew, everything else loses the one.
+    /// Takes a try back that was right: whoever's PIN it is begins anew, everything else loses the one.
     /// What a caller guessed wrong before stays counted, or whoever has a PIN could guess at all others.
-    async fn forgive(&self, scopes: &[Scope], own: &Scope) -> Result<(), StoreError> {
+    async fn forgive(&self, scopes: &[Scope], own: &[Scope]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for scope in scopes {
             sqlx::query(
@@ -148,11 +166,13 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        sqlx::query("DELETE FROM pin_locks WHERE scope = $1 AND subject = $2")
-            .bind(own.name)
-            .bind(&own.subject)
-            .execute(&mut *tx)
-            .await?;
+        for scope in own {
+            sqlx::query("DELETE FROM pin_locks WHERE scope = $1 AND subject = $2")
+                .bind(scope.name)
+                .bind(&scope.subject)
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -166,24 +186,37 @@ impl Store {
 
 fn scopes(attempt: &PinTry, limits: &PinLimits) -> Vec<Scope> {
     let number = attempt.number.as_e164();
-    let mut scopes = vec![
-        Scope {
-            name: "number",
-            subject: number.to_owned(),
-            limit: limits.number,
-        },
-        Scope {
-            name: "caller",
-            subject: format!("{number} {}", attempt.caller),
-            limit: limits.each,
-        },
-    ];
-    scopes.extend(attempt.claimed.map(|user| Scope {
+    let mut scopes = vec![Scope {
+        name: "number",
+        subject: number.to_owned(),
+        limit: limits.number,
+    }];
+    let caller = |subject| Scope {
+        name: "caller",
+        subject,
+        limit: limits.each,
+    };
+    match &attempt.caller {
+        PinCaller::Number(hash) => scopes.push(caller(format!("{number} {hash}"))),
+        PinCaller::Withheld(call) => {
+            scopes.push(caller(format!("{number} withheld {}", call.as_str())));
+            scopes.push(Scope {
+                name: "withheld",
+                subject: number.to_owned(),
+                limit: limits.number.div_ceil(2),
+            });
+        }
+    }
+    scopes.extend(attempt.claimed.map(|user| user_scope(user, limits)));
+    scopes
+}
+
+fn user_scope(user: UserId, limits: &PinLimits) -> Scope {
+    Scope {
         name: "user",
         subject: user.to_string(),
         limit: limits.each,
-    }));
-    scopes
+    }
 }
 
 async fn read_count(conn: &mut Conn, scope: &Scope) -> Result<Option<Count>, StoreError> {

@@ -9,10 +9,10 @@ use crate::units::UserId;
 /// Verdicts in memory at a time: together at most 8 MiB.
 const PAGE: usize = 32;
 
-/// Takes `user` out of every stored verdict; says how many verdicts that changed.
+/// Takes `user` out of every stored verdict and the evidence it rests on; says of how many calls that changed any.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] when a verdict with the user's id is no JSON.
+/// [`StoreError::Unreadable`] when a verdict or evidence with the user's id is no JSON.
 pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
     let user = user.to_string();
     let mut changed = 0;
@@ -20,31 +20,45 @@ pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, S
     let mut seen = String::new();
     loop {
         let page = page_after(conn, &user, &seen).await?;
-        for (call, text) in &page {
-            let mut verdict: Value =
-                serde_json::from_str(text).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
-            if !redact(&mut verdict, &user) {
+        for (call, verdict, evidence) in &page {
+            let mut verdict = parsed(verdict, "verdict")?;
+            let mut evidence = evidence
+                .as_deref()
+                .map(|text| parsed(text, "evidence"))
+                .transpose()?;
+            let rested = evidence
+                .as_mut()
+                .is_some_and(|evidence| redact_evidence(evidence, &user));
+            if !redact(&mut verdict, &user) && !rested {
                 continue;
             }
-            sqlx::query("UPDATE calls SET verdict = $2 WHERE call_id = $1")
+            sqlx::query("UPDATE calls SET verdict = $2, evidence = $3 WHERE call_id = $1")
                 .bind(call)
                 .bind(verdict.to_string())
+                .bind(evidence.map(|evidence| evidence.to_string()))
                 .execute(&mut *conn)
                 .await?;
             changed += 1;
         }
         match page.into_iter().nth(PAGE - 1) {
-            Some((last, _)) => seen = last,
+            Some((last, _, _)) => seen = last,
             None => return Ok(changed),
         }
     }
 }
 
-/// The next calls in whose verdict the id occurs anywhere. A UUID has none of LIKE's wildcards.
-async fn page_after(conn: &mut Conn, user: &str, seen: &str) -> Result<Vec<(String, String)>, StoreError> {
+fn parsed(text: &str, what: &'static str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Unreadable { what })
+}
+
+/// A call's id, verdict and evidence.
+type Page = Vec<(String, String, Option<String>)>;
+
+/// The next calls in which the user's id occurs anywhere. A UUID has none of LIKE's wildcards.
+async fn page_after(conn: &mut Conn, user: &str, seen: &str) -> Result<Page, StoreError> {
     let page = sqlx::query_as(
-        "SELECT call_id, verdict FROM calls WHERE call_id > $1 AND verdict LIKE '%' || $2 || '%' \
-         ORDER BY call_id LIMIT $3",
+        "SELECT call_id, verdict, evidence FROM calls WHERE call_id > $1 \
+         AND (verdict LIKE '%' || $2 || '%' OR evidence LIKE '%' || $2 || '%') ORDER BY call_id LIMIT $3",
     )
     .bind(seen)
     .bind(user)
@@ -91,6 +105,37 @@ fn redact_chain(verdict: &mut Value, is_theirs: &dyn Fn(&Value) -> bool) -> bool
     for item in evidence.into_iter().flatten().filter(|item| is_theirs(item)) {
         clear(item, &["user_id", "llr", "value_hash"]);
         changed = true;
+    }
+    changed
+}
+
+/// Takes `user` out of the evidence of a call that goes on. A claim that pointed to them and others points to nobody
+/// then: it may have been them.
+fn redact_evidence(evidence: &mut Value, user: &str) -> bool {
+    let mut changed = false;
+    let claims = evidence.get_mut("claims").and_then(Value::as_array_mut);
+    for claim in claims.into_iter().flatten() {
+        let users = claim.get_mut("users").and_then(Value::as_array_mut);
+        let Some(users) = users.filter(|users| users.iter().any(|one| one.as_str() == Some(user))) else {
+            continue;
+        };
+        users.clear();
+        clear(claim, &["value_hash"]);
+        changed = true;
+    }
+    if let Some(voice) = evidence.get_mut("voice") {
+        if voice.get("user_id").and_then(Value::as_str) == Some(user) {
+            *voice = Value::Null;
+            changed = true;
+        }
+        if let Some(ratios) = voice.get_mut("ratios").and_then(Value::as_array_mut) {
+            let before = ratios.len();
+            ratios.retain(|ratio| ratio.get(0).and_then(Value::as_str) != Some(user));
+            changed |= ratios.len() < before;
+        }
+    }
+    if changed {
+        clear(evidence, &["caller"]);
     }
     changed
 }

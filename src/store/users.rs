@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::{Conn, Store};
-use super::pin::{Pin, PinHash};
-use super::pins::held_pins;
+use super::pin::{Pin, PinRule};
+use super::pin_tags::{any_pin_on, set_hash, set_tags};
+use super::pins::NewPin;
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -51,8 +52,7 @@ pub struct NewUser {
     pub number: DialedNumber,
     /// At most 20; none may be another user's of the number.
     pub phones: Vec<PhoneNumber>,
-    /// Unique on the number. The store hashes it, for only the PIN itself can be compared with the
-    /// others' hashes.
+    /// Unique on the number unless the store's [`PinRule`] says otherwise. The store hashes it.
     pub pin: Option<Pin>,
     /// Whether the number is to be this user's alone.
     pub exclusive: bool,
@@ -94,15 +94,14 @@ impl Store {
     pub async fn add_user(&self, new: NewUser) -> Result<User, StoreError> {
         let id = UserId::fresh();
         read_name(&new.name)?;
-        let (mut tx, hash) = match &new.pin {
+        let (mut tx, pin) = match &new.pin {
             None => (self.write().await?, None),
             Some(pin) => {
-                let hash = self.hash_pin(pin).await?;
-                let numbers = std::slice::from_ref(&new.number);
-                (self.write_with_free_pin(numbers, pin, None).await?, Some(hash))
+                let pin = self.new_pin(pin, std::slice::from_ref(&new.number)).await?;
+                (self.write_with_free_pin(&pin, None).await?, Some(pin))
             }
         };
-        insert_user(&mut tx, id, &new, hash.as_ref()).await?;
+        insert_user(&mut tx, id, &new, pin.as_ref()).await?;
         let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
         tx.commit().await?;
         Ok(user)
@@ -165,12 +164,12 @@ impl Store {
             return Err(StoreError::NoNumber);
         }
         let before = self.user(id).await?.ok_or(StoreError::UnknownUser(id))?;
-        let (mut tx, hash) = match &patch.pin {
+        let (mut tx, pin) = match &patch.pin {
             PinChange::Keep | PinChange::Clear => (self.write().await?, None),
             PinChange::Set(pin) => {
-                let hash = self.hash_pin(pin).await?;
                 let on = numbers.as_deref().unwrap_or(&before.numbers);
-                (self.write_with_free_pin(on, pin, Some(id)).await?, Some(hash))
+                let pin = self.new_pin(pin, on).await?;
+                (self.write_with_free_pin(&pin, Some(id)).await?, Some(pin))
             }
         };
         // What was read before the write lock may have changed meanwhile.
@@ -181,14 +180,18 @@ impl Store {
         match &patch.pin {
             PinChange::Keep => {}
             PinChange::Clear | PinChange::Set(_) => {
-                set_pin(&mut tx, id, hash.as_ref().map(|h| h.as_phc())).await?
+                set_hash(&mut tx, id, pin.as_ref().map(|pin| &pin.hash)).await?;
             }
         }
         if let Some(name) = name.filter(|name| *name != now.name) {
             rename(&mut tx, id, &name).await?;
         }
         if let Some(numbers) = numbers {
-            move_to(&mut tx, &now, &numbers, matches!(patch.pin, PinChange::Keep)).await?;
+            let unseen = matches!(patch.pin, PinChange::Keep) && self.pin_rule == PinRule::Unique;
+            move_to(&mut tx, &now, &numbers, unseen).await?;
+        }
+        if let Some(pin) = &pin {
+            set_tags(&mut tx, id, &pin.tags).await?;
         }
         if let Some(phones) = phones {
             set_phones(&mut tx, id, &phones).await?;
@@ -200,22 +203,23 @@ impl Store {
     }
 }
 
-/// Writes a new user, with the hash of their PIN, and refuses whom the number does not take.
+/// Writes a new user, with their hashed PIN, and refuses whom the number does not take.
 pub(super) async fn insert_user(
     conn: &mut Conn,
     id: UserId,
     new: &NewUser,
-    hash: Option<&PinHash>,
+    pin: Option<&NewPin>,
 ) -> Result<(), StoreError> {
     let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
     sqlx::query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id.to_string())
         .bind(read_name(&new.name)?)
-        .bind(hash.map(PinHash::as_phc))
+        .bind(pin.map(|pin| pin.hash.as_phc()))
         .bind(time_text(now()))
         .execute(&mut *conn)
         .await?;
     join(conn, id, &new.number, new.exclusive).await?;
+    set_tags(conn, id, pin.map_or(&[], |pin| &pin.tags)).await?;
     set_phones(conn, id, &phones).await?;
     refuse_shared_phones(conn, id).await
 }
@@ -267,15 +271,6 @@ async fn rename(conn: &mut Conn, id: UserId, name: &str) -> Result<(), StoreErro
     touch_numbers_of(conn, id).await
 }
 
-async fn set_pin(conn: &mut Conn, id: UserId, phc: Option<&str>) -> Result<(), StoreError> {
-    sqlx::query("UPDATE users SET pin_hash = $2 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(phc)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 async fn set_phones(conn: &mut Conn, id: UserId, phones: &[PhoneNumber]) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM phones WHERE user_id = $1")
         .bind(id.to_string())
@@ -316,26 +311,27 @@ async fn join(conn: &mut Conn, id: UserId, number: &DialedNumber, exclusive: boo
     touch_number(conn, number).await
 }
 
-/// Makes `numbers` the numbers of `user`. With `pin_kept`, a user with a PIN may only come to numbers
-/// where nobody has one: two hashes do not tell whether their PINs are equal.
+/// Makes `numbers` the numbers of `user`. With `pin_unseen`, where PINs are unique, a user with a PIN may only come
+/// to numbers where nobody has one: hashes with salts of their own do not tell whether their PINs are equal. They
+/// have no tag there until their PIN is given.
 async fn move_to(
     conn: &mut Conn,
     user: &User,
     numbers: &[DialedNumber],
-    pin_kept: bool,
+    pin_unseen: bool,
 ) -> Result<(), StoreError> {
     let added: Vec<DialedNumber> = numbers
         .iter()
         .filter(|n| !user.numbers.contains(n))
         .cloned()
         .collect();
-    if pin_kept && !added.is_empty() {
+    if pin_unseen && !added.is_empty() {
         let has_pin: Option<(i64,)> =
             sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND pin_hash IS NOT NULL")
                 .bind(user.id.to_string())
                 .fetch_optional(&mut *conn)
                 .await?;
-        if has_pin.is_some() && !held_pins(conn, &added).await?.is_empty() {
+        if has_pin.is_some() && any_pin_on(conn, &added).await? {
             return Err(StoreError::PinNeeded);
         }
     }

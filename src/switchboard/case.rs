@@ -20,11 +20,13 @@ use utoipa::ToSchema;
 
 use super::call::CallUpdate;
 use super::claims;
+use super::kept::Before;
 use super::keypad::{Keypad, Typed};
 use super::open::Switchboard;
+use super::pin_answer::{PinAnswer, PinWay};
 use crate::decision::{Promise, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
-use crate::store::{Pin, PinAttempt, PinTry, StoreError};
+use crate::store::{KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::Identification;
 use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known};
@@ -53,54 +55,6 @@ pub struct CallVerdict {
     pub identity: Identity,
 }
 
-/// How a PIN was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinWay {
-    /// By keypad events of the carrier's stream or webhooks.
-    Keypad,
-    /// By Vapi's message of a keypad entry.
-    VapiKeypad,
-    /// By a tool call of the assistant.
-    Tool,
-    /// Spoken, by a transcript.
-    Spoken,
-}
-
-impl PinWay {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Keypad => "keypad",
-            Self::VapiKeypad => "vapi_keypad",
-            Self::Tool => "tool",
-            Self::Spoken => "spoken",
-        }
-    }
-}
-
-/// What came of a PIN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinAnswer {
-    /// It is that user's.
-    Accepted {
-        /// Whose.
-        user: UserId,
-    },
-    /// It is nobody's on this number.
-    Wrong {
-        /// How many more tries are had.
-        left: u32,
-    },
-    /// No PIN is looked at until then.
-    LockedOut {
-        /// The end of the lockout.
-        until: OffsetDateTime,
-    },
-    /// There is no PIN in what was given.
-    NotAPin,
-    /// PINs cannot be checked now, or the call is over.
-    Unavailable,
-}
-
 /// Everything that is known of one call.
 pub struct Case {
     pub(super) id: CallId,
@@ -125,6 +79,8 @@ pub(super) struct State {
     pub waiting: Vec<CallFacts>,
     pub voice: Option<Voice>,
     pub caller: Option<CallerNumber>,
+    /// The keyed hash of the caller's number that was known before a restart.
+    pub caller_before: Option<String>,
     pub roster: Option<Known>,
 }
 
@@ -137,13 +93,22 @@ pub(super) struct Known {
     pub promise: Promise,
 }
 
+impl State {
+    /// What stands for the caller's number; `None` while there is none.
+    pub(super) fn caller_hash(&self, hash: &KeyedHash) -> Option<String> {
+        let number = self.caller.as_ref().and_then(CallerNumber::number);
+        let now = number.map(|number| hash.of("caller", number.as_e164()));
+        now.or_else(|| self.caller_before.clone())
+    }
+}
+
 /// How a case begins.
 pub(super) struct Beginning {
     pub id: CallId,
     pub number: DialedNumber,
     pub region: Region,
     /// Where a call goes on that was there before this process.
-    pub before: Option<(u64, OffsetDateTime)>,
+    pub before: Option<Before>,
     /// What is said of it before anything is known.
     pub blank: Identification,
 }
@@ -157,21 +122,21 @@ impl Case {
             before,
             blank,
         } = beginning;
-        let (version, started_at) = before.unwrap_or_else(|| (0, OffsetDateTime::now_utc()));
+        let before = before.unwrap_or_else(Before::nothing);
         let trying = TaskTracker::new();
         trying.close();
         let first = CallVerdict {
             call_id: id.clone(),
-            version,
+            version: before.version,
             ended: false,
             identity: nothing_known(Reason::TooLittleSpeech, &[], None),
-            identification: blank,
+            identification: before.said.unwrap_or(blank),
         };
         Self {
             id,
             number,
             region,
-            started_at,
+            started_at: before.started_at,
             board: Arc::downgrade(board),
             held_open: AtomicBool::new(false),
             keypad: Mutex::default(),
@@ -179,13 +144,22 @@ impl Case {
             touched: Mutex::new(Instant::now()),
             state: tokio::sync::Mutex::new(State {
                 ended: false,
-                claims: Vec::new(),
+                claims: before.claims,
                 waiting: Vec::new(),
-                voice: None,
+                voice: before.voice,
                 caller: None,
+                caller_before: before.caller,
                 roster: None,
             }),
             latest: watch::Sender::new(Arc::new(first)),
+        }
+    }
+
+    /// Says anew what was said of a call before this process, by the evidence that was kept of it.
+    pub(super) async fn take_up(&self) {
+        let mut state = self.state.lock().await;
+        if !state.ended {
+            self.next(&mut state, None).await;
         }
     }
 
@@ -258,8 +232,15 @@ impl Case {
         };
         match tried {
             Ok(PinAttempt::Right(user)) => {
-                self.accepted(&board, user, way).await;
+                self.accepted(&board, vec![user], way).await;
                 PinAnswer::Accepted { user }
+            }
+            Ok(PinAttempt::Shared(users)) => {
+                self.accepted(&board, users.clone(), way).await;
+                let named = self.verdict().identity.speaker.user_id;
+                PinAnswer::Shared {
+                    user: named.filter(|user| users.contains(user)),
+                }
             }
             Ok(PinAttempt::Wrong { left }) => PinAnswer::Wrong { left },
             Ok(PinAttempt::Locked { until }) => PinAnswer::LockedOut { until },
@@ -355,12 +336,12 @@ impl Case {
         }
     }
 
-    async fn accepted(&self, board: &Switchboard, user: UserId, way: PinWay) {
+    async fn accepted(&self, board: &Switchboard, users: Vec<UserId>, way: PinWay) {
         let mut state = self.state.lock().await;
         if state.ended {
             return;
         }
-        let claim = self.claimer(board).pin(user, way.name());
+        let claim = self.claimer(board).pin(users, way.name());
         claims::add(&mut state.claims, vec![claim]);
         self.next(&mut state, None).await;
     }
@@ -368,18 +349,15 @@ impl Case {
     /// What a PIN is tried for, and by whom.
     async fn pin_try(&self, board: &Switchboard, state: &State) -> Result<PinTry, StoreError> {
         let hash = board.keyed_hash().await?;
-        let caller = state.caller.as_ref().and_then(CallerNumber::number);
+        let caller = state.caller_hash(&hash);
         let claims = state.claims.iter().filter(|claim| claim.tier != Tier::T4);
-        let strongest = claims.filter(|claim| claim.user.is_some());
+        let strongest = claims.filter(|claim| !claim.users.is_empty());
         Ok(PinTry {
             number: self.number.clone(),
-            caller: caller.map_or_else(
-                || "withheld".to_owned(),
-                |number| hash.of("caller", number.as_e164()),
-            ),
+            caller: caller.map_or_else(|| PinCaller::Withheld(self.id.clone()), PinCaller::Number),
             claimed: strongest
                 .max_by(|a, b| a.owner.total_cmp(&b.owner))
-                .and_then(|claim| claim.user),
+                .and_then(|claim| claim.users.first().copied()),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::case::{Beginning, Case};
 use super::error::BoardError;
+use super::kept::Before;
 use super::open::Switchboard;
 use crate::decision::Reason;
 use crate::engine::Busy;
@@ -48,10 +49,16 @@ impl Switchboard {
         if let Some(known) = self.find_case(call) {
             return of_number(known, number);
         }
-        let begun = Arc::new(Case::begin(self, self.beginning(call, number).await?));
+        let beginning = self.beginning(call, number).await?;
+        let goes_on = beginning.before.is_some();
+        let begun = Arc::new(Case::begin(self, beginning));
         self.make_room()?;
         let case = Arc::clone(self.cases.held().entry(call.clone()).or_insert(begun));
-        of_number(case, number)
+        let case = of_number(case, number)?;
+        if goes_on {
+            case.take_up().await;
+        }
+        Ok(case)
     }
 
     /// The case of a call, while there is one.
@@ -99,20 +106,21 @@ impl Switchboard {
                 return Err(BoardError::OtherNumber(call.clone()));
             }
             Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
-            record => record.map(|record| (record.version, record.started_at)),
+            record => record,
         };
         let serving = self.serving();
+        let blank = Identification::inconclusive(
+            number.clone(),
+            serving.card.id().clone(),
+            serving.calibration.id.clone(),
+            Reason::TooLittleSpeech,
+        );
         Ok(Beginning {
             id: call.clone(),
             number: number.clone(),
             region: Region::of(number, stated.as_deref()),
-            before,
-            blank: Identification::inconclusive(
-                number.clone(),
-                serving.card.id().clone(),
-                serving.calibration.id.clone(),
-                Reason::TooLittleSpeech,
-            ),
+            before: before.map(|record| Before::read(record, &blank)),
+            blank,
         })
     }
 

@@ -72,7 +72,7 @@ impl Claimer<'_> {
         note.extend(forwarder.reason.as_deref());
         note.extend(notes);
         Ok(Claim {
-            user,
+            users: user.into_iter().collect(),
             owner,
             value_hash: self.hashed(forwarder.number.as_e164()),
             note: (!note.is_empty()).then(|| note.join("; ")),
@@ -115,7 +115,7 @@ impl Claimer<'_> {
             None => "not attested",
         };
         Ok(Claim {
-            user,
+            users: user.into_iter().collect(),
             owner,
             speaker: Some(self.beliefs.caller_speaks.min(owner)),
             failed,
@@ -129,17 +129,17 @@ impl Claimer<'_> {
     pub fn assigned(&self, roster: &[Member]) -> Option<Claim> {
         let alone = roster.iter().find(|member| member.exclusive)?;
         Some(Claim {
-            user: Some(alone.user),
+            users: vec![alone.user],
             owner: self.beliefs.assigned,
             source: "roster",
             ..self.blank(Tier::T0, "assigned_number", Source::default())
         })
     }
 
-    /// The claim of a PIN. There is no hash of it: those few values could be tried.
-    pub fn pin(&self, user: UserId, way: &'static str) -> Claim {
+    /// The claim of a PIN that is one of `users`'. There is no hash of it: those few values could be tried.
+    pub fn pin(&self, users: Vec<UserId>, way: &'static str) -> Claim {
         Claim {
-            user: Some(user),
+            users,
             owner: self.beliefs.pin,
             speaker: Some(self.beliefs.pin_speaks),
             source: way,
@@ -151,7 +151,7 @@ impl Claimer<'_> {
         Claim {
             tier,
             kind,
-            user: None,
+            users: Vec::new(),
             owner: 0.0,
             speaker: None,
             failed: false,
@@ -176,7 +176,8 @@ impl Claimer<'_> {
 pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
     for claim in new {
         let twin = known.iter().position(|old| {
-            (old.tier, old.kind, old.user, old.source) == (claim.tier, claim.kind, claim.user, claim.source)
+            (old.tier, old.kind, old.source) == (claim.tier, claim.kind, claim.source)
+                && old.users == claim.users
                 && old.value_hash == claim.value_hash
         });
         if let Some(old) = twin.and_then(|at| known.get_mut(at)) {

@@ -202,7 +202,8 @@ impl Switchboard {
     /// # Errors
     /// [`OpenError`] saying what is missing or wrong and how to put it right.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        let store = Store::open(&config.data_dir.join("voxline.db")).await?;
+        let file = config.data_dir.join("voxline.db");
+        let store = Store::open(&file).await?.with_pin_rule(config.identity.pin_rule);
         let passport_roots = passport_roots(config)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;

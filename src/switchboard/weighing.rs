@@ -10,10 +10,11 @@ use time::OffsetDateTime;
 
 use super::case::{CallVerdict, Case, Known, State};
 use super::claims::{self, Claimer};
+use super::kept::Kept;
 use super::open::Switchboard;
 use super::promises::promise_of;
 use crate::decision::Reason;
-use crate::evidence::read_facts;
+use crate::evidence::{CallerNumber, read_facts};
 use crate::store::{CallRecord, StoreError};
 use crate::units::{PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
@@ -53,7 +54,7 @@ impl Case {
         });
         if news || verdict.ended {
             self.log(&verdict);
-            self.record(&board, &verdict).await;
+            self.record(&board, &verdict, state).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
         // Nobody watching is not a fault.
@@ -148,7 +149,7 @@ impl Case {
         );
     }
 
-    async fn record(&self, board: &Switchboard, verdict: &CallVerdict) {
+    async fn record(&self, board: &Switchboard, verdict: &CallVerdict, state: &State) {
         let Ok(document) = serde_json::to_value(Recorded {
             identification: &verdict.identification,
             identity: &verdict.identity,
@@ -163,12 +164,35 @@ impl Case {
             version: verdict.version,
             is_final: verdict.ended,
             verdict: document,
+            evidence: match verdict.ended {
+                true => None,
+                false => self.kept(board, state).await,
+            },
         };
         if let Err(fault) = board.store.put_verdict(&record).await {
             // The caller is served all the same; the record of it is what is lost.
             let id = &self.id;
             tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
         }
+    }
+
+    /// What the call rests on, for whoever takes it up after a restart.
+    async fn kept(&self, board: &Switchboard, state: &State) -> Option<serde_json::Value> {
+        // The key is asked for only where there is a number to hash: that may make its file.
+        let caller = match state.caller.as_ref().and_then(CallerNumber::number) {
+            Some(_) => board
+                .keyed_hash()
+                .await
+                .ok()
+                .and_then(|hash| state.caller_hash(&hash)),
+            None => state.caller_before.clone(),
+        };
+        let kept = Kept::of(state, caller).document();
+        if kept.is_none() {
+            let id = &self.id;
+            tracing::warn!(call.id = %id, "the evidence of call {id} is too much to outlive a restart");
+        }
+        kept
     }
 }
 

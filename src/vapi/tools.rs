@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::evidence::spoken;
 use crate::store::Webhook;
 use crate::switchboard::{Case, PinAnswer, PinWay};
-use crate::units::CallId;
+use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
 
@@ -199,19 +199,9 @@ impl Vapi {
     /// What became of a PIN, in words, and whether that stays so.
     fn of_pin(&self, line: &Line, case: &Case, answer: PinAnswer) -> (String, bool) {
         match answer {
-            PinAnswer::Accepted { user, .. } => {
+            PinAnswer::Accepted { user } => {
                 line.state().pin_user = Some(user);
-                let verdict = case.verdict();
-                let (owner, speaker) = (&verdict.identity.line_owner, &verdict.identity.speaker);
-                let named = [
-                    (speaker.user_id, &speaker.user_name),
-                    (owner.user_id, &owner.user_name),
-                ];
-                let name = named
-                    .iter()
-                    .find(|(id, _)| *id == Some(user))
-                    .map(|(_, name)| plain(name.as_deref()));
-                let name = name.unwrap_or_default();
+                let name = name_of(&case.verdict().identity, user);
                 (
                     format!(
                         "verified: the PIN is that of {name} (user {user}); the voice is told separately"
@@ -219,6 +209,23 @@ impl Vapi {
                     true,
                 )
             }
+            // Not kept: given again later, it may name somebody. It never lets anybody enrol.
+            PinAnswer::Shared { user: Some(user) } => {
+                let name = name_of(&case.verdict().identity, user);
+                (
+                    format!(
+                        "verified: several users of this line have this PIN, and by everything else on this call \
+                         it is {name} (user {user})"
+                    ),
+                    false,
+                )
+            }
+            PinAnswer::Shared { user: None } => (
+                "right, and it names nobody yet: several users of this line have this PIN; let the caller speak on, \
+                 ask identify_caller again, and use no name until it gives one"
+                    .to_owned(),
+                false,
+            ),
             PinAnswer::Wrong { left } => (
                 format!("wrong: this PIN is nobody's on this line; {left} attempts are left"),
                 true,
@@ -240,6 +247,17 @@ impl Vapi {
             ),
         }
     }
+}
+
+/// The name of a user whom the verdict names, or nothing.
+fn name_of(identity: &Identity, user: UserId) -> String {
+    let (owner, speaker) = (&identity.line_owner, &identity.speaker);
+    let named = [
+        (speaker.user_id, &speaker.user_name),
+        (owner.user_id, &owner.user_name),
+    ];
+    let name = named.iter().find(|(id, _)| *id == Some(user));
+    name.map(|(_, name)| plain(name.as_deref())).unwrap_or_default()
 }
 
 /// What a tool call is told that names no call.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::decision::{Decision, Outcome, Reason};
@@ -14,7 +14,7 @@ use crate::voiceprint::{Bandwidth, ModelId};
 const MAX_CANDIDATES: usize = 10;
 
 /// The three things that can be said of a speaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeName {
     /// It is a user of the dialed number.
@@ -26,7 +26,7 @@ pub enum OutcomeName {
 }
 
 /// How good the audio was.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quality {
     /// `narrow` for telephone audio, `wide` when there is speech above 4 kHz.
     #[schema(value_type = String)]
@@ -48,7 +48,7 @@ impl Quality {
 }
 
 /// Milliseconds of work, by arrow of the journey. Waiting for a turn is not work.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct TimingMs {
     /// Bytes to 16 kHz samples.
     pub decode: f64,
@@ -63,7 +63,7 @@ pub struct TimingMs {
 }
 
 /// One user of the roster with their scores.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scored {
     /// Who.
     #[schema(value_type = String, format = "uuid")]
@@ -75,7 +75,7 @@ pub struct Scored {
 }
 
 /// What is known of the speaker on one call, now.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Identification {
     /// What is said.
     pub outcome: OutcomeName,

@@ -21,8 +21,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
-    CallRecord, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, Scope, ShareChange,
-    Store, StoreError, Token, User, UserPatch,
+    CallRecord, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule, Scope,
+    ShareChange, Store, StoreError, Token, User, UserPatch,
 };
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
@@ -148,6 +148,7 @@ fn call(id: &str, version: u64, began: i64) -> CallRecord {
         version,
         is_final: false,
         verdict: json!({ "version": version }),
+        evidence: None,
     }
 }
 

@@ -61,17 +61,26 @@ impl Default for Beliefs {
 }
 
 impl Beliefs {
-    /// The log-likelihood ratio by which evidence of strength `probability` makes that probability of a user's
-    /// prior on a roster of `users`. Never below zero: evidence for a user is not evidence against them.
-    pub(super) fn owner_llr(&self, probability: f64, users: usize) -> f64 {
-        let prior = (1.0 - self.unknown_owner_share) / users.max(1) as f64;
+    /// The log-likelihood ratio by which evidence of strength `probability` for `sharers` of the `users` of a roster
+    /// makes that probability of their prior together. Never below zero: evidence for users is not evidence against
+    /// them.
+    pub(super) fn owner_llr(&self, probability: f64, sharers: usize, users: usize) -> f64 {
+        let prior = (1.0 - self.unknown_owner_share) * sharers as f64 / users.max(1) as f64;
         (log_odds(probability) - log_odds(prior)).max(0.0)
     }
 
-    /// The same for the speaker, from the prior that a line's owner speaks on it.
-    pub(super) fn speaker_llr(&self, probability: f64, unknown_share: f64) -> f64 {
-        let prior = (1.0 - unknown_share) * self.owner_speaks_share;
-        (log_odds(probability) - log_odds(prior)).max(0.0)
+    /// The same for the speaker, from the prior that one of them speaks on a line that is one of theirs: its owner
+    /// with the share of owners, each other user with their part of the rest.
+    pub(super) fn speaker_llr(
+        &self,
+        probability: f64,
+        unknown_share: f64,
+        sharers: usize,
+        users: usize,
+    ) -> f64 {
+        let others = (sharers.max(1) - 1) as f64 / (users.max(2) - 1) as f64;
+        let one_of_them = self.owner_speaks_share + (1.0 - self.owner_speaks_share) * others;
+        (log_odds(probability) - log_odds((1.0 - unknown_share) * one_of_them)).max(0.0)
     }
 }
 

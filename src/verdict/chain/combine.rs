@@ -1,14 +1,14 @@
 //! Claims and a voice to an [`Identity`].
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use time::OffsetDateTime;
 
 use super::beliefs::Beliefs;
 use super::items::items;
-use super::joint::{Joint, Shares, joint};
+use super::weighed::Weighed;
 use super::words::contradictions;
-use super::{EvidenceItem, Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
+use super::{Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
 use crate::decision::{Policy, Reason};
 use crate::units::{Seconds, UserId};
 use crate::verdict::{Identification, OutcomeName};
@@ -33,11 +33,12 @@ pub struct Claim {
     pub tier: Tier,
     /// What it is.
     pub kind: &'static str,
-    /// The user of the dialed number it points to; `None` when it points to nobody there.
-    pub user: Option<UserId>,
-    /// How likely that user owns the line, when this is all there is ([`Beliefs`]).
+    /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
+    /// one of them and does not tell which (a PIN that they share).
+    pub users: Vec<UserId>,
+    /// How likely that user, or one of them, owns the line, when this is all there is ([`Beliefs`]).
     pub owner: f64,
-    /// How likely that user is the one who speaks; `None` when it says nothing of that.
+    /// How likely that user, or one of them, is the one who speaks; `None` when it says nothing of that.
     pub speaker: Option<f64>,
     /// Whether a verification of it was made and failed.
     pub failed: bool,
@@ -65,6 +66,11 @@ pub struct Voice {
 /// Claims of one kind of knowledge are not counted twice: of forwarding headers and PASSporTs together the
 /// strongest for a user counts, for they are copies of one thing. A claim for somebody who is not on `roster`
 /// counts for nobody.
+///
+/// A claim for several users raises all of them alike, and so never tells them apart. It makes a name only where
+/// everything else does: where one of them has, of the probability of them all, the share that identifies
+/// ([`Beliefs::accept`] and [`Policy::accept`], whichever is larger). Otherwise nobody is named who would not be named
+/// without it.
 pub fn combine(
     roster: &[Member],
     claims: &[Claim],
@@ -79,8 +85,9 @@ pub fn combine(
     let line_owner = weighed.line_owner(beliefs);
     let speaker = weighed.speaker(&line_owner, policy);
     let agreement = agreement(&line_owner, &speaker);
-    let contradictions = contradictions(&weighed.present, &speaker, roster);
-    let evidence = weighed.evidence(claims, beliefs);
+    let present: Vec<&Claim> = weighed.present.iter().map(|one| one.claim).collect();
+    let contradictions = contradictions(&present, &speaker, roster);
+    let evidence = items(claims, voice, |claim| weighed.counted(claim, beliefs));
     Identity {
         line_owner,
         speaker,
@@ -97,107 +104,18 @@ pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) ->
         speaker: Speaker::inconclusive(reason.name()),
         agreement: SpeakerAgreement::Undetermined,
         contradictions: Vec::new(),
-        evidence: items(claims, voice, |_| None),
+        evidence: items(claims, voice, |_| Vec::new()),
     }
 }
 
-/// Evidence that tells the same thing in several places.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Knowledge {
-    Assigned,
-    Forwarding,
-    Caller,
-    Pin,
-}
-
-impl Knowledge {
-    /// In the one order in which they are added up.
-    const ALL: [Self; 4] = [Self::Assigned, Self::Forwarding, Self::Caller, Self::Pin];
-
-    const fn of(tier: Tier) -> Self {
-        match tier {
-            Tier::T0 => Self::Assigned,
-            Tier::T1 | Tier::T3 => Self::Forwarding,
-            Tier::T2 | Tier::T5 => Self::Caller,
-            Tier::T4 => Self::Pin,
-        }
-    }
-}
-
-/// The claims of one call that point to users of the roster, and what they come to.
-struct Weighed<'a> {
-    roster: &'a [Member],
-    /// Claims for users of the roster.
-    present: Vec<&'a Claim>,
-    heard: Option<&'a Voice>,
-    /// The voice's ratio of each user, in the order of the roster; empty when it may not be weighed.
-    voice: Vec<f64>,
-    joint: Joint,
-}
-
-impl<'a> Weighed<'a> {
-    fn of(
-        roster: &'a [Member],
-        claims: &'a [Claim],
-        heard: Option<&'a Voice>,
-        beliefs: &Beliefs,
-        policy: &Policy,
-    ) -> Self {
-        let places: HashMap<UserId, usize> = roster
-            .iter()
-            .enumerate()
-            .map(|(at, one)| (one.user, at))
-            .collect();
-        let present: Vec<&Claim> = claims
-            .iter()
-            .filter(|claim| claim.user.is_some_and(|user| places.contains_key(&user)))
-            .collect();
-        let voice = voice_ratios(heard, &places, roster.len());
-        let mut owner = vec![0.0; roster.len()];
-        let mut speaker = if voice.is_empty() {
-            vec![0.0; roster.len()]
-        } else {
-            voice.clone()
-        };
-        for knowledge in Knowledge::ALL {
-            let mut strongest = vec![(0.0_f64, 0.0_f64); roster.len()];
-            for claim in present
-                .iter()
-                .filter(|claim| Knowledge::of(claim.tier) == knowledge)
-            {
-                let Some(place) = claim.user.and_then(|user| places.get(&user)) else {
-                    continue;
-                };
-                let (of_owner, of_speaker) = &mut strongest[*place];
-                *of_owner = of_owner.max(beliefs.owner_llr(claim.owner, roster.len()));
-                let spoken = claim
-                    .speaker
-                    .map_or(0.0, |speaks| beliefs.speaker_llr(speaks, policy.unknown_share));
-                *of_speaker = of_speaker.max(spoken);
-            }
-            for (place, (of_owner, of_speaker)) in strongest.into_iter().enumerate() {
-                owner[place] += of_owner;
-                speaker[place] += of_speaker;
-            }
-        }
-        let shares = Shares {
-            unknown_owner: beliefs.unknown_owner_share,
-            third_party: policy.unknown_share,
-            owner_speaks: beliefs.owner_speaks_share,
-        };
-        Self {
-            roster,
-            present,
-            heard,
-            voice,
-            joint: joint(&owner, &speaker, &shares),
-        }
-    }
-
+impl Weighed<'_> {
     fn line_owner(&self, beliefs: &Beliefs) -> LineOwner {
-        let Some((member, posterior)) = self.likeliest(&self.joint.owner) else {
+        let Some((place, mut posterior)) = self.best(&self.joint.owner) else {
             return LineOwner::unknown();
         };
+        if self.left_open(place, &self.joint.owner) {
+            posterior = posterior.min(self.alone.owner[place]);
+        }
         let status = if posterior >= beliefs.accept {
             OwnerStatus::Identified
         } else if posterior > 0.5 {
@@ -205,6 +123,7 @@ impl<'a> Weighed<'a> {
         } else {
             return LineOwner::unknown();
         };
+        let member = &self.roster[place];
         LineOwner {
             status,
             user_id: Some(member.user),
@@ -232,6 +151,9 @@ impl<'a> Weighed<'a> {
     fn speaker_unlike_all(&self, owner: &LineOwner) -> Speaker {
         if let Some(place) = self.claimed().filter(|place| !self.roster[*place].enrolled) {
             return self.spoken(SpeakerStatus::Claimed, place);
+        }
+        if self.sharers().any(|place| !self.roster[place].enrolled) {
+            return Speaker::inconclusive("not_enrolled");
         }
         let owner = owner.user_id.and_then(|user| self.place(user));
         if owner.is_some_and(|place| !self.roster[place].enrolled) {
@@ -268,20 +190,33 @@ impl<'a> Weighed<'a> {
         Speaker::inconclusive(reason.name())
     }
 
-    /// Who says to be speaking: by PIN, or else by the phone.
+    /// Who says to be speaking: by a PIN of their own, by one that others have too where the rest leaves them alone,
+    /// or else by the phone, unless a shared PIN says that it is somebody else.
     fn claimed(&self) -> Option<usize> {
-        let of = |tier| {
+        let own = |tier| {
             let claims = self
                 .present
                 .iter()
-                .filter(move |claim| claim.tier == tier && claim.speaker.is_some());
-            let places = claims.filter_map(|claim| claim.user.and_then(|user| self.place(user)));
+                .filter(move |one| one.claim.tier == tier && one.claim.speaker.is_some());
+            claims
+                .filter(|one| !one.is_shared())
+                .flat_map(|one| &one.places)
+                .copied()
+        };
+        let shared = self
+            .sharers()
+            .filter(|place| !self.left_open(*place, &self.joint.speaker));
+        let among: HashSet<usize> = self.sharers().collect();
+        let phones = own(Tier::T2).filter(|place| among.is_empty() || among.contains(place));
+        let likeliest = |places: &mut dyn Iterator<Item = usize>| {
             places.max_by(|a, b| {
                 let likelier = self.joint.speaker[*a].total_cmp(&self.joint.speaker[*b]);
                 likelier.then_with(|| b.cmp(a))
             })
         };
-        of(Tier::T4).or_else(|| of(Tier::T2))
+        likeliest(&mut own(Tier::T4))
+            .or_else(|| likeliest(&mut { shared }))
+            .or_else(|| likeliest(&mut { phones }))
     }
 
     fn third_party(&self) -> Speaker {
@@ -313,44 +248,6 @@ impl<'a> Weighed<'a> {
         let all = posteriors.iter().copied().enumerate();
         all.max_by(|(a_at, a), (b_at, b)| a.total_cmp(b).then_with(|| b_at.cmp(a_at)))
     }
-
-    fn likeliest(&self, posteriors: &[f64]) -> Option<(&Member, f64)> {
-        let (place, posterior) = self.best(posteriors)?;
-        Some((&self.roster[place], posterior))
-    }
-
-    fn evidence(&self, claims: &[Claim], beliefs: &Beliefs) -> Vec<EvidenceItem> {
-        let users = self.roster.len();
-        items(claims, self.heard, |claim| {
-            let user = claim.user.filter(|user| self.place(*user).is_some())?;
-            Some((user, beliefs.owner_llr(claim.owner, users)))
-        })
-    }
-}
-
-/// The voice's ratio of each user of the roster: 0 for who is not enrolled. Empty when the voice may not be
-/// weighed: there is none yet, the audio is too bad, or several people speak.
-fn voice_ratios(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usize) -> Vec<f64> {
-    let said = heard.map(|heard| &heard.said);
-    let Some(said) = said.filter(|said| !said.ratios.is_empty()) else {
-        return Vec::new();
-    };
-    let weighs = match said.outcome {
-        OutcomeName::Identified | OutcomeName::Unknown => true,
-        OutcomeName::Inconclusive => {
-            matches!(said.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous))
-        }
-    };
-    if !weighs {
-        return Vec::new();
-    }
-    let mut ratios = vec![0.0; users];
-    for (user, llr) in &said.ratios {
-        if let Some(place) = places.get(user) {
-            ratios[*place] = llr.get();
-        }
-    }
-    ratios
 }
 
 fn agreement(owner: &LineOwner, speaker: &Speaker) -> SpeakerAgreement {

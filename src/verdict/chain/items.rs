@@ -5,26 +5,25 @@ use crate::decision::Reason;
 use crate::units::UserId;
 use crate::verdict::OutcomeName;
 
-/// The evidence for audit, by tier; `counted` says for whom a claim counts and how much.
+/// Most users of one claim that are shown one by one.
+const SHOWN: usize = 10;
+
+/// The evidence for audit, by tier; `counted` says for whom a claim counts and how much. A claim for several users is
+/// an item for each of them, or one without a user where there are too many.
 pub(super) fn items(
     claims: &[Claim],
     voice: Option<&Voice>,
-    counted: impl Fn(&Claim) -> Option<(UserId, f64)>,
+    counted: impl Fn(&Claim) -> Vec<(UserId, f64)>,
 ) -> Vec<EvidenceItem> {
     let mut items: Vec<EvidenceItem> = claims
         .iter()
-        .map(|claim| {
+        .flat_map(|claim| {
             let counted = counted(claim);
-            EvidenceItem {
-                tier: claim.tier,
-                kind: claim.kind,
-                user_id: counted.map(|(user, _)| user),
-                llr: counted.map(|(_, llr)| llr),
-                source: claim.source,
-                at: claim.at,
-                value_hash: claim.value_hash.clone(),
-                note: claim.note.clone(),
-            }
+            let shown: Vec<Option<(UserId, f64)>> = match counted.len() {
+                1..=SHOWN => counted.into_iter().map(Some).collect(),
+                _ => vec![None],
+            };
+            shown.into_iter().map(move |of| item(claim, of))
         })
         .collect();
     items.sort_by(|a, b| (a.tier, a.at, a.kind, a.user_id).cmp(&(b.tier, b.at, b.kind, b.user_id)));
@@ -34,6 +33,26 @@ pub(super) fn items(
             .map(voice_item),
     );
     items
+}
+
+fn item(claim: &Claim, counted: Option<(UserId, f64)>) -> EvidenceItem {
+    let sharers = claim.users.len();
+    let shared = (sharers > 1).then(|| format!("of one of the {sharers} users who share it"));
+    let notes: Vec<&str> = shared
+        .as_deref()
+        .into_iter()
+        .chain(claim.note.as_deref())
+        .collect();
+    EvidenceItem {
+        tier: claim.tier,
+        kind: claim.kind,
+        user_id: counted.map(|(user, _)| user),
+        llr: counted.map(|(_, llr)| llr),
+        source: claim.source,
+        at: claim.at,
+        value_hash: claim.value_hash.clone(),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    }
 }
 
 fn voice_item(voice: &Voice) -> EvidenceItem {

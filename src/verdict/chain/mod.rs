@@ -7,15 +7,17 @@
 //!
 //! Laws, each with a test: a claim moves the prior of the speaker and never the voice's thresholds; a header by
 //! itself names no speaker, and where the voice says "nobody on the roster" none is named; evidence for a user of
-//! another number counts for nobody here; the order in which evidence came does not matter.
+//! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
+//! share names none of them unless the rest leaves one.
 
 mod beliefs;
 mod combine;
 mod items;
 mod joint;
+mod weighed;
 mod words;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -25,7 +27,7 @@ pub use beliefs::Beliefs;
 pub use combine::{Claim, Member, Voice, combine, nothing_known};
 
 /// The tiers of evidence, as telephony speaks of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Tier {
     /// The dialed number is one user's alone.
     T0,

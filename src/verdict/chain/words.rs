@@ -7,7 +7,7 @@ use crate::units::UserId;
 pub(super) fn contradictions(present: &[&Claim], speaker: &Speaker, roster: &[Member]) -> Vec<Contradiction> {
     let users = |tiers: &[Tier]| -> Vec<UserId> {
         let claims = present.iter().filter(|claim| tiers.contains(&claim.tier));
-        let mut users: Vec<UserId> = claims.filter_map(|claim| claim.user).collect();
+        let mut users: Vec<UserId> = claims.flat_map(|claim| &claim.users).copied().collect();
         users.sort();
         users.dedup();
         users
@@ -28,12 +28,27 @@ pub(super) fn contradictions(present: &[&Claim], speaker: &Speaker, roster: &[Me
         (forwarders.len() > 1, FORWARDING_DISAGREES),
         (apart(&pins, &forwarders), PIN_IS_NOT_THE_FORWARDER),
         (apart(&pins, &callers), PIN_IS_NOT_THE_CALLER),
-        (pins.len() > 1, SEVERAL_PINS),
+        (several_pins(present), SEVERAL_PINS),
         (present.iter().any(|claim| claim.failed), CALLER_NOT_ATTESTED),
     ];
     let said = found.into_iter().filter(|(holds, _)| *holds);
     said.map(|(_, (code, message))| Contradiction { code, message })
         .collect()
+}
+
+/// Whether PINs were given that have no user in common.
+fn several_pins(present: &[&Claim]) -> bool {
+    let pins: Vec<&Claim> = present
+        .iter()
+        .copied()
+        .filter(|claim| claim.tier == Tier::T4)
+        .collect();
+    let apart = |one: &Claim, other: &Claim| !one.users.iter().any(|user| other.users.contains(user));
+    let mut pairs = pins
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| pins[..at].iter().map(move |other| (one, other)));
+    pairs.any(|(one, other)| apart(one, other))
 }
 
 /// Whether the voice is surely not that of any of `claimed`: it is another user's, or nobody's, and one who

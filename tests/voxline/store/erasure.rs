@@ -205,6 +205,57 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
     }
 }
 
+#[tokio::test]
+async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_not_named_by_it() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let ana = house.user("Ana", &number).await.id;
+    let bob = house.user("Bob", &number).await.id;
+    let claim =
+        |users: &[UserId]| json!({"kind": "pin", "users": users, "value_hash": "00ff", "owner": 0.98});
+    let evidence = |voice| {
+        json!({
+            "claims": [claim(&[ana]), claim(&[ana, bob]), claim(&[bob])],
+            "voice": {"user_id": voice, "ratios": [[ana, 4.0], [bob, -4.0]]},
+            "caller": "abcd",
+        })
+    };
+    for (id, voice) in [("hers", ana), ("his", bob)] {
+        let record = CallRecord {
+            verdict: verdict(None, &[]),
+            evidence: Some(evidence(voice)),
+            ..call(id, 3, 10)
+        };
+        assert!(house.store.put_verdict(&record).await.unwrap());
+        assert_eq!(kept(&house, id).await, record.evidence);
+    }
+    let receipt = house.store.remove_user(ana).await.unwrap();
+    assert_eq!((receipt.calls_redacted, receipt.overwritten), (2, true));
+    let gone = json!({"kind": "pin", "users": [], "value_hash": null, "owner": 0.98});
+    let left = |voice| json!({"claims": [gone, gone, claim(&[bob])], "voice": voice, "caller": null});
+    assert_eq!(kept(&house, "hers").await, Some(left(json!(null))));
+    let his = json!({"user_id": bob, "ratios": [[bob, -4.0]]});
+    assert_eq!(kept(&house, "his").await, Some(left(his)));
+
+    let last = CallRecord {
+        is_final: true,
+        evidence: Some(evidence(bob)),
+        ..call("his", 4, 10)
+    };
+    house.store.put_verdict(&last).await.unwrap();
+    assert_eq!(kept(&house, "his").await, None, "a call that is over keeps none");
+}
+
+async fn kept(house: &House, id: &str) -> Option<serde_json::Value> {
+    house
+        .store
+        .call(&id.parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap()
+        .evidence
+}
+
 /// Several verdicts a call, of many sizes and in no order, so that pages split and rows move and spill
 /// over before they are rewritten; more calls than are rewritten at a time.
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use voxline::decision::Reason;
 use voxline::evidence::{CallFacts, CallerNumber, Place, Source};
-use voxline::store::{ImportRow, NewUser, Pin};
+use voxline::store::{ImportRow, NewUser, Pin, Store};
 use voxline::switchboard::{BoardError, CallVerdict, Case, Identification, PinAnswer, PinWay, Switchboard};
 use voxline::units::{CallId, DialedNumber, Llr, PhoneNumber, UserId};
 use voxline::verdict::OutcomeName;
@@ -369,6 +369,154 @@ async fn a_call_goes_on_after_a_restart_with_higher_versions_and_an_ended_one_do
         board.case(&CallId::fresh(), &number(9)).await,
         Err(BoardError::UnknownNumber(_))
     ));
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
+    let (house, [alice, bob, _]) = three().await;
+    // Long enough to stand in no id, hash or time by chance.
+    let dora = person("Dora", &number(1), 4, Some("48213579"));
+    let dora = house.board.store().add_user(dora).await.unwrap().id;
+    let before = case(&house.board, &number(1)).await;
+    before.learn(&called_by(77)).await;
+    before.learn(&forwarded_by(1)).await;
+    before
+        .heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
+        .await;
+    assert_eq!(
+        before.try_pin("1111", PinWay::Tool).await,
+        PinAnswer::Wrong { left: 2 }
+    );
+    assert_eq!(
+        before.try_pin("48213579", PinWay::Keypad).await,
+        PinAnswer::Accepted { user: dora }
+    );
+    let word_before = before.verdict();
+    assert!(!word_before.identity.contradictions.is_empty());
+    let folder = house.folder;
+    house.board.store().close().await;
+    let kept = {
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let record = store.call(before.id()).await.unwrap().unwrap();
+        store.close().await;
+        record.evidence.unwrap().to_string()
+    };
+    let users = [alice, bob, dora].map(|user| user.to_string());
+    assert!(users.iter().all(|user| kept.contains(user)), "{kept}");
+    for secret in ["48213579", &phone(1).as_e164()[1..], &phone(77).as_e164()[1..]] {
+        assert!(!kept.contains(secret), "{kept}");
+    }
+
+    let board = open(&folder, &[]).await;
+    let after = board.case(before.id(), &number(1)).await.unwrap();
+    let taken_up = after.verdict();
+    assert!(taken_up.version > word_before.version);
+    assert_eq!(
+        taken_up.identity, word_before.identity,
+        "figures, times and hashes too"
+    );
+    assert_eq!(taken_up.identification.outcome, OutcomeName::Identified);
+    assert_eq!(taken_up.identification.user_id, Some(bob));
+    // The same news again are none, and wrong PINs of the same caller go on being counted as theirs.
+    assert_eq!(after.learn(&forwarded_by(1)).await.version, taken_up.version);
+    assert_eq!(
+        after.try_pin("2222", PinWay::Tool).await,
+        PinAnswer::Wrong { left: 1 }
+    );
+    let last = after.finish().await;
+    assert_eq!(last.identity, word_before.identity);
+    assert_eq!(last.identification.outcome, OutcomeName::Identified);
+    let record = board.store().call(before.id()).await.unwrap().unwrap();
+    assert!(record.is_final && record.evidence.is_none());
+}
+
+#[tokio::test]
+async fn who_was_removed_between_two_starts_is_not_taken_up() {
+    let (house, [alice, bob, _]) = three().await;
+    let before = case(&house.board, &number(1)).await;
+    before.learn(&forwarded_by(1)).await;
+    before
+        .heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
+        .await;
+    house.board.store().remove_user(alice).await.unwrap();
+    let board = open(&house.folder, &[]).await;
+    let after = board.case(before.id(), &number(1)).await.unwrap();
+    let identity = &after.verdict().identity;
+    assert_eq!(identity.speaker.user_id, Some(bob));
+    assert!(
+        !serde_json::to_string(identity)
+            .unwrap()
+            .contains(&alice.to_string())
+    );
+}
+
+#[tokio::test]
+async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = open(&folder, &[("identity.pins_unique", "false")]).await;
+    board.store().add_number(&number(1), None, None).await.unwrap();
+    let mut users = Vec::new();
+    for (line, name) in ["Alice", "Bob", "Carl"].into_iter().enumerate() {
+        let pin = if line < 2 { "4821" } else { "1234" };
+        let new = person(name, &number(1), line, Some(pin));
+        users.push(board.store().add_user(new).await.unwrap().id);
+    }
+    let call = case(&board, &number(1)).await;
+    assert_eq!(
+        call.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Shared { user: None }
+    );
+    let identity = &call.verdict().identity;
+    assert_eq!(
+        (identity.line_owner.user_id, identity.speaker.user_id),
+        (None, None)
+    );
+    assert_eq!(
+        identity.evidence.iter().map(|item| item.tier).collect::<Vec<_>>(),
+        [Tier::T4, Tier::T4]
+    );
+    call.heard(heard(&number(1), OutcomeName::Identified, Some(users[1]), 8.0))
+        .await;
+    assert_eq!(
+        call.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Shared { user: Some(users[1]) }
+    );
+    assert_eq!(call.verdict().identity.line_owner.user_id, Some(users[1]));
+    assert_eq!(
+        case(&board, &number(1)).await.try_pin("1234", PinWay::Tool).await,
+        PinAnswer::Accepted { user: users[2] }
+    );
+}
+
+#[tokio::test]
+async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_those_with_one() {
+    let (house, [alice, ..]) = three().await;
+    let wrong =
+        async |call: &Case| matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. });
+    let board = open(&house.folder, &[("identity.pin_number_attempts", "12")]).await;
+    let prankster = case(&board, &number(1)).await;
+    for _ in 0..3 {
+        assert!(wrong(&prankster).await);
+    }
+    assert!(!wrong(&prankster).await, "locked out on this call");
+    let other = case(&board, &number(1)).await;
+    assert_eq!(
+        other.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Accepted { user: alice }
+    );
+    // New calls give new tries, up to half of what the dialed number has.
+    let again = case(&board, &number(1)).await;
+    for _ in 0..3 {
+        assert!(wrong(&again).await);
+    }
+    let withheld = case(&board, &number(1)).await;
+    assert!(!wrong(&withheld).await, "all without a number are locked out");
+    let known = case(&board, &number(1)).await;
+    known.learn(&called_by(77)).await;
+    assert_eq!(
+        known.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Accepted { user: alice }
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,62 @@
+//! How a PIN comes to a call, and what its caller is answered.
+
+use time::OffsetDateTime;
+
+use crate::units::UserId;
+
+/// How a PIN was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinWay {
+    /// By keypad events of the carrier's stream or webhooks.
+    Keypad,
+    /// By Vapi's message of a keypad entry.
+    VapiKeypad,
+    /// By a tool call of the assistant.
+    Tool,
+    /// Spoken, by a transcript.
+    Spoken,
+}
+
+impl PinWay {
+    /// All there are.
+    pub(super) const ALL: [Self; 4] = [Self::Keypad, Self::VapiKeypad, Self::Tool, Self::Spoken];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Keypad => "keypad",
+            Self::VapiKeypad => "vapi_keypad",
+            Self::Tool => "tool",
+            Self::Spoken => "spoken",
+        }
+    }
+}
+
+/// What came of a PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinAnswer {
+    /// It is that user's.
+    Accepted {
+        /// Whose.
+        user: UserId,
+    },
+    /// It is right, and several users of this number have it (`identity.pins_unique = false`). It counts for them
+    /// together; the caller is to be heard on, or asked who they are, and to be called by no name before there is one.
+    Shared {
+        /// Which of them it is by everything else that is known of the call, if that leaves one.
+        user: Option<UserId>,
+    },
+    /// It is nobody's on this number.
+    Wrong {
+        /// How many more tries are had.
+        left: u32,
+    },
+    /// No PIN is looked at until then.
+    LockedOut {
+        /// The end of the lockout.
+        until: OffsetDateTime,
+    },
+    /// There is no PIN in what was given.
+    NotAPin,
+    /// PINs cannot be checked now, or the call is over.
+    Unavailable,
+}

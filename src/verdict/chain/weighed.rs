@@ -1,0 +1,241 @@
+//! What the claims and the voice of a call come to, as ratios and probabilities of each user.
+
+use std::collections::HashMap;
+
+use super::Tier;
+use super::beliefs::Beliefs;
+use super::combine::{Claim, Member, Voice};
+use super::joint::{Joint, Shares, joint};
+use crate::decision::{Policy, Reason};
+use crate::units::UserId;
+use crate::verdict::OutcomeName;
+
+/// Evidence that tells the same thing in several places.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Knowledge {
+    Assigned,
+    Forwarding,
+    Caller,
+    Pin,
+}
+
+impl Knowledge {
+    /// In the one order in which they are added up.
+    const ALL: [Self; 4] = [Self::Assigned, Self::Forwarding, Self::Caller, Self::Pin];
+
+    const fn of(tier: Tier) -> Self {
+        match tier {
+            Tier::T0 => Self::Assigned,
+            Tier::T1 | Tier::T3 => Self::Forwarding,
+            Tier::T2 | Tier::T5 => Self::Caller,
+            Tier::T4 => Self::Pin,
+        }
+    }
+}
+
+/// A claim that counts.
+pub(super) struct Present<'a> {
+    pub claim: &'a Claim,
+    /// The places on the roster of those it points to, in order; never empty.
+    pub places: Vec<usize>,
+}
+
+impl<'a> Present<'a> {
+    /// `None` unless everybody it points to is on the roster: once one of several is gone, it might have been them.
+    fn of(claim: &'a Claim, roster: &HashMap<UserId, usize>) -> Option<Self> {
+        let places: Option<Vec<usize>> = claim.users.iter().map(|user| roster.get(user).copied()).collect();
+        let mut places = places?;
+        places.sort_unstable();
+        places.dedup();
+        (!places.is_empty()).then_some(Self { claim, places })
+    }
+
+    /// Whether it points to several users.
+    pub fn is_shared(&self) -> bool {
+        self.places.len() > 1
+    }
+}
+
+/// The claims of one call that point to users of the roster, and what they come to.
+pub(super) struct Weighed<'a> {
+    pub roster: &'a [Member],
+    /// Claims for users of the roster.
+    pub present: Vec<Present<'a>>,
+    pub heard: Option<&'a Voice>,
+    /// The voice's ratio of each user, in the order of the roster; empty when it may not be weighed.
+    pub voice: Vec<f64>,
+    /// All evidence together.
+    pub joint: Joint,
+    /// The same without claims for several users.
+    pub alone: Joint,
+    /// The share of the probability of several at which one of them is left.
+    leaves_one: f64,
+}
+
+impl<'a> Weighed<'a> {
+    pub fn of(
+        roster: &'a [Member],
+        claims: &'a [Claim],
+        heard: Option<&'a Voice>,
+        beliefs: &Beliefs,
+        policy: &Policy,
+    ) -> Self {
+        let places: HashMap<UserId, usize> = roster
+            .iter()
+            .enumerate()
+            .map(|(at, one)| (one.user, at))
+            .collect();
+        let present: Vec<Present<'_>> = claims
+            .iter()
+            .filter_map(|claim| Present::of(claim, &places))
+            .collect();
+        let voice = voice_ratios(heard, &places, roster.len());
+        let shares = Shares {
+            unknown_owner: beliefs.unknown_owner_share,
+            third_party: policy.unknown_share,
+            owner_speaks: beliefs.owner_speaks_share,
+        };
+        let of = |counts: &dyn Fn(&Present<'_>) -> bool| {
+            let counted = present.iter().filter(|one| counts(one));
+            let (owner, speaker) = ratios(counted, &voice, roster.len(), beliefs, &shares);
+            joint(&owner, &speaker, &shares)
+        };
+        let all = of(&|_| true);
+        let alone = if present.iter().any(Present::is_shared) {
+            of(&|one| !one.is_shared())
+        } else {
+            all.clone()
+        };
+        Self {
+            roster,
+            heard,
+            joint: all,
+            alone,
+            leaves_one: beliefs.accept.max(policy.accept),
+            present,
+            voice,
+        }
+    }
+
+    /// The places of all who share a PIN that was given.
+    pub fn sharers(&self) -> impl Iterator<Item = usize> {
+        let shared = self.present.iter().filter(|one| one.is_shared());
+        shared.flat_map(|one| &one.places).copied()
+    }
+
+    /// Whether a claim points to this user and others, and by `posteriors` it may as well be one of these.
+    pub fn left_open(&self, place: usize, posteriors: &[f64]) -> bool {
+        let mut shared = self
+            .present
+            .iter()
+            .filter(|one| one.is_shared() && one.places.contains(&place));
+        shared.any(|one| {
+            let together: f64 = one.places.iter().map(|at| posteriors[*at]).sum();
+            // Also where nothing is left to share.
+            !(posteriors[place] >= self.leaves_one * together && together > 0.0)
+        })
+    }
+
+    /// For whom a claim counts, and how much.
+    pub fn counted(&self, claim: &Claim, beliefs: &Beliefs) -> Vec<(UserId, f64)> {
+        let Some(one) = self.present.iter().find(|one| std::ptr::eq(one.claim, claim)) else {
+            return Vec::new();
+        };
+        let llr = beliefs.owner_llr(claim.owner, one.places.len(), self.roster.len());
+        one.places.iter().map(|at| (self.roster[*at].user, llr)).collect()
+    }
+}
+
+/// The ratio of each user as owner and as speaker. Of each kind of knowledge the strongest claim for a user counts.
+fn ratios<'p, 'a: 'p>(
+    claims: impl Iterator<Item = &'p Present<'a>>,
+    voice: &[f64],
+    users: usize,
+    beliefs: &Beliefs,
+    shares: &Shares,
+) -> (Vec<f64>, Vec<f64>) {
+    let mut strongest: HashMap<Knowledge, Vec<(f64, f64)>> = HashMap::new();
+    for one in claims {
+        let sharers = one.places.len();
+        let of_owner = beliefs.owner_llr(one.claim.owner, sharers, users);
+        let of_speaker = one.claim.speaker.map_or(0.0, |speaks| {
+            beliefs.speaker_llr(speaks, shares.third_party, sharers, users)
+        });
+        let known = strongest
+            .entry(Knowledge::of(one.claim.tier))
+            .or_insert_with(|| vec![(0.0, 0.0); users]);
+        for at in &one.places {
+            known[*at] = (known[*at].0.max(of_owner), known[*at].1.max(of_speaker));
+        }
+    }
+    let mut owner = vec![0.0; users];
+    let mut speaker = if voice.is_empty() {
+        vec![0.0; users]
+    } else {
+        voice.to_vec()
+    };
+    for known in Knowledge::ALL
+        .iter()
+        .filter_map(|knowledge| strongest.get(knowledge))
+    {
+        for (at, (of_owner, of_speaker)) in known.iter().enumerate() {
+            owner[at] += of_owner;
+            speaker[at] += of_speaker;
+        }
+    }
+    (owner, speaker)
+}
+
+/// The voice's ratio of each user of the roster: 0 for who is not enrolled. Empty when the voice may not be
+/// weighed: there is none yet, the audio is too bad, or several people speak.
+fn voice_ratios(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usize) -> Vec<f64> {
+    let said = heard.map(|heard| &heard.said);
+    let Some(said) = said.filter(|said| !said.ratios.is_empty()) else {
+        return Vec::new();
+    };
+    let weighs = match said.outcome {
+        OutcomeName::Identified | OutcomeName::Unknown => true,
+        OutcomeName::Inconclusive => {
+            matches!(said.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous))
+        }
+    };
+    if !weighs {
+        return Vec::new();
+    }
+    let mut ratios = vec![0.0; users];
+    for (user, llr) in &said.ratios {
+        if let Some(place) = places.get(user) {
+            ratios[*place] = llr.get();
+        }
+    }
+    ratios
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strength_is_the_posterior_of_all_who_share_a_claim_together_when_it_is_all_there_is() {
+        let beliefs = Beliefs::default();
+        let shares = Shares {
+            unknown_owner: beliefs.unknown_owner_share,
+            third_party: 0.5,
+            owner_speaks: beliefs.owner_speaks_share,
+        };
+        for (sharers, users) in [(1, 1), (1, 5), (2, 2), (2, 5), (7, 300), (20, 21)] {
+            for strength in [0.96, 0.98, 0.999] {
+                let llr = beliefs.owner_llr(strength, sharers, users);
+                let owner: Vec<f64> = (0..users)
+                    .map(|at| if at < sharers { llr } else { 0.0 })
+                    .collect();
+                let found = joint(&owner, &vec![0.0; users], &shares);
+                let together: f64 = found.owner[..sharers].iter().sum();
+                assert!(
+                    (together - strength).abs() < 1e-9,
+                    "{together} of {strength}, {sharers} of {users}"
+                );
+            }
+        }
+    }
+}

@@ -10,6 +10,8 @@
 //! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0}` | what a call's listen stream plays; speech-updates are sent as it does |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
+//! | `{"do":"record","call":…,"audio":"f.wav"}` | keeps a recording of the person on the line: `{"url"}`; there is none otherwise |
+//! | `{"do":"fetched","call":…}` | how often that recording was fetched: `{"times"}` |
 //! | `{"do":"shelf"}` | what the API holds |
 
 use std::collections::HashMap;
@@ -44,8 +46,15 @@ struct World {
     secret: String,
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
+    recordings: HashMap<String, Recording>,
     shelves: HashMap<String, Vec<Value>>,
     made: usize,
+}
+
+/// A recording of the person on the line, and how often it was fetched.
+struct Recording {
+    audio: Vec<u8>,
+    fetched: usize,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -66,6 +75,8 @@ impl Peer {
         let app = Router::new()
             .route("/live/{call}/listen", get(listen))
             .route("/live/{call}/control", post(control))
+            .route("/recordings/{call}", get(recording))
+            .route("/call/{call}/customer-recording", get(recording_of))
             .route("/{shelf}", any(shelf))
             .route("/{shelf}/{id}", any(entry))
             .with_state(Arc::clone(&world));
@@ -178,6 +189,21 @@ impl Peer {
                 json!({"ok": came, "told": self.told(call)})
             }
             "played" => json!({"ok": until(within, || self.done(call)).await}),
+            "record" => {
+                let path = line["audio"].as_str().unwrap();
+                let audio = std::fs::read(path).unwrap_or_else(|fault| panic!("{path}: {fault}"));
+                let recording = Recording { audio, fetched: 0 };
+                self.world
+                    .lock()
+                    .unwrap()
+                    .recordings
+                    .insert(call.to_owned(), recording);
+                json!({"url": format!("{}/recordings/{call}", self.address)})
+            }
+            "fetched" => {
+                let world = self.world.lock().unwrap();
+                json!({"times": world.recordings.get(call).map_or(0, |recording| recording.fetched)})
+            }
             "shelve" => {
                 self.shelve(line["shelf"].as_str().unwrap(), line["entry"].clone());
                 json!({"ok": true})
@@ -389,6 +415,32 @@ async fn control(
         .or_default()
         .push((Instant::now(), message));
     StatusCode::OK
+}
+
+/// The recording itself, under an address whose knowledge is enough, as a presigned one is.
+async fn recording(Path(call): Path<String>, State(world): State<Shared>) -> Response {
+    let mut world = world.lock().unwrap();
+    let Some(recording) = world.recordings.get_mut(&call) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    recording.fetched += 1;
+    recording.audio.clone().into_response()
+}
+
+/// Where the API says the recording is.
+async fn recording_of(Path(call): Path<String>, State(world): State<Shared>, headers: HeaderMap) -> Response {
+    if !let_in(&headers, PRIVATE_KEY) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if !world.lock().unwrap().recordings.contains_key(&call) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let host = headers
+        .get("host")
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let location = format!("http://{host}/recordings/{call}");
+    (StatusCode::FOUND, [("location", location)]).into_response()
 }
 
 async fn shelf(

@@ -16,6 +16,7 @@ use crate::evidence::{CallFacts, Headers, Place, Source, spoken};
 use crate::switchboard::{BoardError, Case, PinWay};
 use crate::units::DialedNumber;
 
+use super::catch_up::waits_for_the_store;
 use super::forwarded::believed;
 use super::line::Line;
 use super::message::{Ending, Message, News, Role, Utterance};
@@ -36,7 +37,9 @@ const KEYPAD: &str = "keypad entry";
 pub(super) enum NoCase {
     /// The dialed number is none of ours.
     NotOurs,
-    /// The store failed, or the call is over.
+    /// The call is over, or was to another number.
+    Never,
+    /// The store failed, or there is no room: later there may be one.
     Failed,
 }
 
@@ -65,14 +68,20 @@ impl Vapi {
         let Some(number) = self.dialed(&view).await else {
             return;
         };
-        let Ok(case) = self.case(&line, &number).await else {
-            return;
+        let case = match self.case(&line, &number).await {
+            Ok(case) => case,
+            Err(NoCase::Failed) => return self.fall_behind(&line, &number, &view),
+            Err(NoCase::NotOurs | NoCase::Never) => return,
         };
         self.learn(&line, &case, &view, &number).await;
         match &message.news {
             News::Conversation { said, earlier } => self.words(&line, &case, said, Some(*earlier)).await,
             News::Transcript(said) => self.words(&line, &case, std::slice::from_ref(said), None).await,
             _ => {}
+        }
+        if waits_for_the_store(&case) {
+            // Nor could the voice be heard now.
+            return self.fall_behind(&line, &number, &view);
         }
         self.go_on(&line, &case, &number);
     }
@@ -112,6 +121,10 @@ impl Vapi {
                 tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
                 return Err(NoCase::NotOurs);
             }
+            Ok(Err(fault @ (BoardError::CallEnded(_) | BoardError::OtherNumber(_)))) => {
+                tracing::warn!(call.id = %line.id, %fault, "call {} is not looked into: {fault}", line.id);
+                return Err(NoCase::Never);
+            }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "the store takes too long".to_owned(),
         };
@@ -128,7 +141,8 @@ impl Vapi {
             .map(|found| &found.number)
             .hash(&mut hasher);
         let hash = hasher.finish();
-        if line.state().learnt.replace(hash) == Some(hash) {
+        let known = line.state().learnt.replace(hash) == Some(hash);
+        if known && !waits_for_the_store(case) {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -221,7 +235,7 @@ impl Vapi {
     }
 
     /// Begins to listen and to tell, as soon as it is known where.
-    fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
+    pub(super) fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
         let (listen, tell) = {
             let mut state = line.state();
             let listen = self.config.listen && state.listen_url.is_some() && !state.listening;

@@ -21,6 +21,7 @@ mod attend;
 mod authentic;
 mod backfill;
 mod capture;
+mod catch_up;
 mod consent;
 mod control;
 mod ears;

@@ -12,14 +12,12 @@ use tokio::time::timeout;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCase;
+use super::catch_up::waits_for_the_store;
 use super::line::Line;
 use super::message::Message;
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
 use super::wanted::{call_plans, server};
-
-/// Why nothing is known of a call while the store cannot be read.
-const UNAVAILABLE: &str = "unavailable";
 
 /// What was found out about a ringing call.
 struct Known {
@@ -105,13 +103,18 @@ impl Vapi {
                     told: None,
                 });
             }
-            Err(NoCase::Failed) => return None,
+            Err(NoCase::Never) => return None,
+            Err(NoCase::Failed) => {
+                self.fall_behind(&line, &number, &message.call);
+                return None;
+            }
         };
         self.learn(&line, &case, &message.call, &number).await;
-        let identity = &case.verdict().identity;
-        if identity.speaker.reason == Some(UNAVAILABLE) {
+        if waits_for_the_store(&case) {
+            self.fall_behind(&line, &number, &message.call);
             return None;
         }
+        let identity = &case.verdict().identity;
         let told = sentence(identity, &line.marker);
         Some(Known {
             number: Some(number),

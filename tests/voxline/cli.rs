@@ -138,7 +138,7 @@ fn models_of_its_own(site: &Site) -> PathBuf {
 
 /// Two models to switch between, in the folder `models` of `folder`: the shipped one, and it again as `second`.
 pub fn two_models_in(folder: &Path) -> PathBuf {
-    let models = adding::link_models(folder);
+    let models = crate::support::link_models(folder);
     switching::second_model(&models);
     models
 }

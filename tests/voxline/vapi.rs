@@ -3,6 +3,8 @@
 #[path = "../../examples/vapi_peer/peer.rs"]
 mod peer;
 
+mod afterwards;
+mod broken;
 mod calls;
 mod doors;
 mod harness;

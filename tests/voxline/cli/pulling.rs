@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::hub_server::{Hub, TAG, good, head, trickle};
 use super::*;
-use crate::support::{project, read};
+use crate::support::{project, read, sha256};
 
 /// A site with models of its own and a catalogue entry `tiny.toml` for a file at `urls`.
 struct Depot {
@@ -95,13 +94,6 @@ impl Depot {
             .filter(|name| name != "tiny.lock" && name != ".gitignore")
             .collect()
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[test]

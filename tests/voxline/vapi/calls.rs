@@ -228,25 +228,6 @@ async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
 }
 
 #[tokio::test]
-async fn a_dead_database_costs_the_identity_and_not_the_call() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "1")], false);
-    let path = house.data.path().join("voxline.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-    let mut lock = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
-    let answer = house.ring("c-dead", ALICE.0);
-    assert_eq!(answer["assistantId"], "a-fallback", "{answer}");
-    assert_eq!(
-        answer["assistantOverrides"]["variableValues"]["identity_status"],
-        "unknown"
-    );
-    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
-    // And the next call is as any other.
-    let answer = house.ring("c-alive", ALICE.0);
-    assert_eq!(answer["assistantId"], "a-1", "{answer}");
-}
-
-#[tokio::test]
 async fn a_model_that_is_busy_keeps_no_ringing_call_waiting_and_its_call_is_pending() {
     let settings = [
         ("VOXLINE_INFERENCE_THREADS", "1"),

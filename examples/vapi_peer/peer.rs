@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
 //! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}` |
-//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0}` | what a call's listen stream plays; speech-updates are sent as it does |
+//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
 //! | `{"do":"record","call":…,"audio":"f.wav"}` | keeps a recording of the person on the line: `{"url"}`; there is none otherwise |
@@ -146,7 +146,14 @@ impl Peer {
             .unwrap_or_default()
     }
 
-    fn done(&self, call: &str) -> bool {
+    /// When the user of a call began to speak.
+    #[allow(dead_code, reason = "only the bench asks")]
+    pub fn spoke_at(&self, call: &str) -> Option<Instant> {
+        self.world.lock().unwrap().plays.get(call)?.spoke
+    }
+
+    /// Whether a call was played to its end.
+    pub fn done(&self, call: &str) -> bool {
         self.world
             .lock()
             .unwrap()
@@ -346,9 +353,14 @@ async fn stream(mut socket: WebSocket, world: Shared, call: String) {
         }
         let role = who.as_str();
         speech(&http, &world, &call, role, "started", turn).await;
+        if role == "user"
+            && let Some(own) = world.lock().unwrap().plays.get_mut(&call)
+        {
+            own.spoke.get_or_insert_with(Instant::now);
+        }
         let skip = play.at.saturating_sub(position);
         for piece in audio[skip..].chunks(frame) {
-            let bytes = framed(piece, play.channels, role == "user");
+            let bytes = framed(piece, play.channels, (role == "user") != play.turned);
             if socket.send(Message::Binary(bytes.into())).await.is_err() {
                 return;
             }

@@ -1,6 +1,7 @@
 //! What a call's listen stream plays.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -13,9 +14,13 @@ pub(super) struct Play {
     pub(super) announce: bool,
     pub(super) speed: f64,
     pub(super) cut_at: Option<f64>,
+    /// Whether the user is on the right, and the assistant on the left.
+    pub(super) turned: bool,
     /// Samples played so far, over all connections.
     pub(super) at: usize,
     pub(super) done: bool,
+    /// When the user's first sample was sent.
+    pub(super) spoke: Option<Instant>,
 }
 
 /// What a line asks to be played.
@@ -35,8 +40,10 @@ pub(super) fn play_of(asked: &Value) -> Play {
         announce: asked["announce"].as_bool().unwrap_or(true),
         speed: asked["speed"].as_f64().unwrap_or(1.0),
         cut_at: asked["cut_at"].as_f64(),
+        turned: asked["turned"].as_bool().unwrap_or(false),
         at: 0,
         done: false,
+        spoke: None,
     }
 }
 
@@ -55,9 +62,9 @@ fn recording(path: PathBuf, rate: u32) -> Vec<i16> {
         .collect()
 }
 
-/// Samples as the bytes of a frame: the user left, the assistant right, or both mixed.
-pub(super) fn framed(piece: &[i16], channels: u16, is_user: bool) -> Vec<u8> {
-    let both = |sample: &i16| if is_user { [*sample, 0] } else { [0, *sample] };
+/// Samples as the bytes of a frame: on the left or on the right, or both mixed.
+pub(super) fn framed(piece: &[i16], channels: u16, left: bool) -> Vec<u8> {
+    let both = |sample: &i16| if left { [*sample, 0] } else { [0, *sample] };
     match channels {
         2 => piece.iter().flat_map(both).flat_map(i16::to_le_bytes).collect(),
         _ => piece.iter().flat_map(|sample| sample.to_le_bytes()).collect(),

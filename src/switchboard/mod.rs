@@ -26,6 +26,7 @@ mod keypad;
 mod open;
 mod serving;
 mod switch;
+mod vouch;
 mod weighing;
 
 pub use call::{CallStart, CallUpdate, LiveCall};

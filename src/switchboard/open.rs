@@ -19,6 +19,7 @@ use super::cases::Cases;
 use super::error::{BoardError, OpenError};
 use super::keeper::KeeperError;
 use super::serving::{Serving, model_in_use};
+use super::vouch::Vouching;
 
 /// Updates a slow listener may fall behind before it misses some.
 const UPDATE_BACKLOG: usize = 256;
@@ -39,6 +40,8 @@ pub struct Switchboard {
     /// Made when it is first needed: that may make a file.
     pub(super) hash: OnceCell<KeyedHash>,
     pub(super) passport_roots: TrustStore,
+    /// Where certificates of PASSporTs are fetched.
+    pub(super) vouching: Option<Vouching>,
 }
 
 /// The files a deployment runs on, found but not yet loaded.
@@ -205,6 +208,7 @@ impl Switchboard {
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
         let store = Store::open(&config.data_dir.join("voxline.db")).await?;
         let passport_roots = passport_roots(config)?;
+        let vouching = Vouching::new(&config.identity)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;
         if config.model_named && model != config.model {
@@ -231,6 +235,7 @@ impl Switchboard {
             cases: Cases::default(),
             hash: OnceCell::new(),
             passport_roots,
+            vouching,
         })
     }
 

@@ -133,7 +133,7 @@ impl Vapi {
     }
 
     /// Takes what a message says of the call's origin into the case, unless it says nothing new.
-    pub(super) async fn learn(&self, line: &Line, case: &Case, view: &CallView, number: &DialedNumber) {
+    pub(super) async fn learn(&self, line: &Line, case: &Arc<Case>, view: &CallView, number: &DialedNumber) {
         let mut hasher = DefaultHasher::new();
         (&view.caller, &view.forwarded_from, &view.headers).hash(&mut hasher);
         view.x_forwarded
@@ -161,8 +161,20 @@ impl Vapi {
         }
         case.learn(&told).await;
         if !view.headers.is_empty() {
-            case.learn(&self.of_headers(view)).await;
+            let facts = self.of_headers(view);
+            case.learn(&facts).await;
+            self.vouch(case, facts, now);
         }
+    }
+
+    /// Has the PASSporTs of the INVITE verified, in its own time: a ringing call does not wait for certificates.
+    fn vouch(&self, case: &Arc<Case>, facts: CallFacts, now: OffsetDateTime) {
+        if !self.board.vouches() || facts.identity.is_none() {
+            return;
+        }
+        let (board, case) = (Arc::clone(&self.board), Arc::clone(case));
+        self.tasks
+            .spawn(async move { board.vouch(&case, &facts, now).await });
     }
 
     /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.

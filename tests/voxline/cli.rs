@@ -2,7 +2,7 @@
 
 mod adding;
 mod documents;
-mod hub_server;
+pub mod hub_server;
 mod importing;
 mod pulling;
 mod refusals;

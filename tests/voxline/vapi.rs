@@ -9,6 +9,7 @@ mod calls;
 mod doors;
 mod harness;
 mod hostile;
+mod passports;
 mod setup;
 
 /// Not a test: the peer's own process, which the others start from this same binary.

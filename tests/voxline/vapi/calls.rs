@@ -168,6 +168,31 @@ async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_calle
 }
 
 #[tokio::test]
+async fn a_stream_whose_channels_are_the_other_way_round_is_found_out_and_heard() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);
+    house.ring("c-turned", STRANGER);
+    // The assistant speaks with Robert's voice, who is enrolled here.
+    let parts = [
+        ("assistant", "robert-1"),
+        ("assistant", "robert-2"),
+        ("user", "silence 2"),
+        ("user", "alice-1"),
+        ("user", "alice-2"),
+    ];
+    house.answer(
+        "c-turned",
+        json!({"script": script(&parts), "turned": true}),
+        json!({}),
+    );
+    house.told("c-turned", "] identified: ");
+    house.end("c-turned");
+    let last = house.last_word("c-turned").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    let told = house.told_so_far("c-turned");
+    assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
+}
+
+#[tokio::test]
 async fn duplicates_and_another_order_change_nothing() {
     let mut house = House::open();
     // The end comes before the beginning: nothing is listened to, nobody told.

@@ -16,7 +16,6 @@ use crate::evidence::{CallFacts, Headers, Place, Source, spoken};
 use crate::switchboard::{BoardError, Case, PinWay};
 use crate::units::DialedNumber;
 
-use super::catch_up::waits_for_the_store;
 use super::forwarded::believed;
 use super::line::Line;
 use super::message::{Ending, Message, News, Role, Utterance};
@@ -79,7 +78,7 @@ impl Vapi {
             News::Transcript(said) => self.words(&line, &case, std::slice::from_ref(said), None).await,
             _ => {}
         }
-        if waits_for_the_store(&case) {
+        if case.is_in_the_dark() {
             // Nor could the voice be heard now.
             return self.fall_behind(&line, &number, &view);
         }
@@ -142,7 +141,7 @@ impl Vapi {
             .hash(&mut hasher);
         let hash = hasher.finish();
         let known = line.state().learnt.replace(hash) == Some(hash);
-        if known && !waits_for_the_store(case) {
+        if known && !case.is_in_the_dark() {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -169,7 +168,7 @@ impl Vapi {
 
     /// Has the PASSporTs of the INVITE verified, in its own time: a ringing call does not wait for certificates.
     fn vouch(&self, case: &Arc<Case>, facts: CallFacts, now: OffsetDateTime) {
-        if !self.board.vouches() || facts.identity.is_none() {
+        if !self.board.vouches() || facts.identity.is_none() || case.is_in_the_dark() {
             return;
         }
         let (board, case) = (Arc::clone(&self.board), Arc::clone(case));

@@ -8,35 +8,23 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::switchboard::Case;
 use crate::units::DialedNumber;
 
 use super::attend::NoCase;
-use super::line::Line;
+use super::line::{Line, State};
 use super::service::Vapi;
 use super::view::CallView;
 
 /// The pause between two attempts.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Why nothing is known of a call while the store cannot be read.
-const UNAVAILABLE: &str = "unavailable";
-
-/// Whether what was learnt of a call waits for the store.
-pub(super) fn waits_for_the_store(case: &Case) -> bool {
-    case.verdict().identity.speaker.reason == Some(UNAVAILABLE)
-}
-
 impl Vapi {
-    /// Keeps what `view` says for later. There is one who tries again a call, whatever comes meanwhile.
+    /// Keeps what `view` says for later. One task a call tries again, whatever comes meanwhile.
     pub(super) fn fall_behind(self: &Arc<Self>, line: &Arc<Line>, number: &DialedNumber, view: &CallView) {
         let first = {
             let mut state = line.state();
-            let kept = state.behind.take();
-            let first = kept.is_none();
-            // What came last is said best; what it leaves out was said before.
-            state.behind = Some(kept.map_or_else(|| view.clone(), |before| view.with(before)));
-            first
+            state.put_off(view.clone());
+            !std::mem::replace(&mut state.catching_up, true)
         };
         if first {
             let (house, line, number) = (Arc::clone(self), Arc::clone(line), number.clone());
@@ -53,20 +41,46 @@ impl Vapi {
                 () = self.leaving.cancelled() => return,
             }
             let case = match self.case(line, number).await {
-                Ok(case) => case,
+                Ok(case) => Some(case),
                 Err(NoCase::Failed) => continue,
                 // Now it is known that there is nothing to look into.
-                Err(NoCase::NotOurs | NoCase::Never) => break,
+                Err(NoCase::NotOurs | NoCase::Never) => None,
             };
-            let Some(view) = line.state().behind.clone() else {
+            let view = {
+                let mut state = line.state();
+                let view = state.behind.take();
+                if case.is_none() || view.is_none() {
+                    state.catching_up = false;
+                }
+                view
+            };
+            let (Some(case), Some(view)) = (case, view) else {
                 return;
             };
             self.learn(line, &case, &view, number).await;
-            if !waits_for_the_store(&case) {
+            if case.is_in_the_dark() {
+                line.state().put_off_older(view);
+            } else {
                 self.go_on(line, &case, number);
-                break;
             }
         }
-        line.state().behind = None;
+    }
+}
+
+impl State {
+    /// Keeps news for later; what they leave out was said before.
+    fn put_off(&mut self, view: CallView) {
+        self.behind = Some(match self.behind.take() {
+            Some(older) => view.with(older),
+            None => view,
+        });
+    }
+
+    /// Keeps what was tried in vain; what has come since is newer.
+    fn put_off_older(&mut self, view: CallView) {
+        self.behind = Some(match self.behind.take() {
+            Some(newer) => newer.with(view),
+            None => view,
+        });
     }
 }

@@ -76,6 +76,8 @@ pub(super) struct State {
     pub learnt: Option<u64>,
     /// What messages said of the call while the store could not be read.
     pub behind: Option<CallView>,
+    /// Whether somebody is bringing that in.
+    pub catching_up: bool,
     /// Whether audio came at all.
     pub heard_anything: bool,
     /// The caller's audio, where it may yet be enrolled.

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCase;
-use super::catch_up::waits_for_the_store;
 use super::line::Line;
 use super::message::Message;
 use super::service::Vapi;
@@ -110,7 +109,7 @@ impl Vapi {
             }
         };
         self.learn(&line, &case, &message.call, &number).await;
-        if waits_for_the_store(&case) {
+        if case.is_in_the_dark() {
             self.fall_behind(&line, &number, &message.call);
             return None;
         }

@@ -57,9 +57,13 @@ bench-accuracy: release
 bench-speed: provision
 	$(CARGO) bench --locked
 
+## Ringing calls, live calls beside them, and rounds of these: `make bench-vapi LIVE=32` for another load.
+CALLS ?= 200
+LIVE ?= 8
+ROUNDS ?= 4
 bench-vapi: provision
 	$(CARGO) build --locked --release --bin voxline --example vapi_peer
-	target/release/examples/vapi_peer bench 200
+	target/release/examples/vapi_peer bench $(CALLS) $(LIVE) $(ROUNDS)
 
 # Where the shared graphs are not there, the filter bank and the default model are still measured.
 bench-peers: provision

@@ -22,7 +22,7 @@
 //! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
 //! is the one room that serves over HTTP, [`hub`] fetches models over it when told to, [`carriers`] is what carriers
 //! send and are answered (and commands one of them, Telnyx), [`vapi`] asks Vapi (the calls' audio, its control
-//! address, its API: allowed hosts alone), [`cli`] is the one that knows flags.
+//! address, its API), [`outward`] says which hosts may be asked at all, [`cli`] is the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -41,6 +41,7 @@ pub mod speech;
 pub mod voiceprint;
 
 pub mod hub;
+pub mod outward;
 
 pub mod engine;
 pub mod store;

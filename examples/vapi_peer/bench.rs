@@ -1,4 +1,8 @@
-//! How long Vapi waits: a deployment of the release program on a store of its own, calls against it, p50 and p99.
+//! How long people wait: a deployment of the release program on a store of its own, calls against it, at their pace.
+//!
+//! Three things an operator asks. How long does a ringing call wait for its answer, when nothing else goes on and
+//! while so many calls are listened to? How long after their first word has a caller's name reached the model? How
+//! long does the model wait for `identify_caller` once it has?
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,98 +17,131 @@ const NUMBER: &str = "+12025550102";
 const ALICE: &str = "+12025550103";
 const SECRET: &str = "bench";
 
-/// Live calls that are listened to while others ring.
-const LIVE: usize = 8;
+/// The pause between the beginnings of two live calls: calls do not begin together.
+const APART: Duration = Duration::from_millis(170);
+/// The pause between two ringing calls beside live ones.
+const RINGS_APART: Duration = Duration::from_millis(50);
+/// The longest a round may take; its calls last a quarter of a minute.
+const LONGEST: Duration = Duration::from_secs(120);
+/// How often each live call's model asks who speaks.
+const ASKED: usize = 10;
 
-/// Measures with so many ringing calls.
-pub async fn run(calls: usize) {
+/// Measures with `calls` ringing calls, and with `live` live calls in each of `rounds` rounds.
+pub async fn run(calls: usize, live: usize, rounds: usize) {
     let peer = Peer::start().await;
     let data = std::env::temp_dir().join(format!("voxline-bench-vapi-{}", std::process::id()));
     let (mut service, base) = deploy(&data, &peer.address);
     peer.send_to(&format!("{base}/vapi/events"), SECRET);
-    println!(
-        "{calls} ringing calls one after the other, alone and beside {LIVE} live ones; 2 enrolled users"
-    );
-    times("assistant-request, quiet", ring(&peer, calls, "quiet").await);
-    let live = live_calls(&peer).await;
-    times(
-        &format!("assistant-request, {LIVE} live calls"),
-        ring(&peer, calls, "busy").await,
-    );
-    let mut named = Vec::new();
-    for (call, began) in &live {
-        if let Some(at) = told(&peer, call).await {
-            named.push((at - *began).as_secs_f64() * 1e3);
-        }
+    println!("a stand-in for Vapi on this machine, which works too; 2 enrolled users; times in ms");
+    let mut quiet = Vec::new();
+    for nth in 0..calls {
+        quiet.extend(ring(&peer, &format!("quiet-{nth}")).await);
+    }
+    times("assistant-request, nothing else going on", quiet);
+    let mut heard = Heard::default();
+    for round in 0..rounds {
+        heard.round(&peer, round, live).await;
     }
     times(
-        "answer of the call to `identified` at the control address (12 s recordings at their pace)",
-        named,
+        &format!("assistant-request while {live} calls are listened to"),
+        heard.ringing,
     );
-    times("identify_caller, decided", tools(&peer, &live).await);
+    times(
+        "the caller's first word to `identified` at the control address (most of it is speech that is needed)",
+        heard.named,
+    );
+    times("identify_caller, once that is known", heard.asked);
+    println!(
+        "{} of {} live calls were identified before they ended",
+        heard.known,
+        live * rounds
+    );
     let _ = service.kill();
     let _ = service.wait();
     let _ = std::fs::remove_dir_all(&data);
 }
 
-async fn ring(peer: &Peer, calls: usize, name: &str) -> Vec<f64> {
-    let mut took = Vec::with_capacity(calls);
-    for nth in 0..calls {
-        let message = json!({
-            "type": "assistant-request", "phoneNumber": {"number": NUMBER}, "customer": {"number": ALICE},
-            "call": {"id": format!("{name}-{nth}"), "type": "inboundPhoneCall"},
-        });
-        match peer.send(&message, true).await {
-            Ok((200, answer, ms))
-                if answer["assistantOverrides"]["variableValues"]["line_owner_name"] == "Alice" =>
-            {
-                took.push(ms);
+/// What the rounds brought, in milliseconds.
+#[derive(Default)]
+struct Heard {
+    ringing: Vec<f64>,
+    named: Vec<f64>,
+    asked: Vec<f64>,
+    known: usize,
+}
+
+impl Heard {
+    /// One round: live calls from their beginnings to their ends, and ringing ones all the while.
+    async fn round(&mut self, peer: &Peer, round: usize, live: usize) {
+        let began = Instant::now();
+        let mut calls: Vec<String> = Vec::new();
+        let mut rings = 0;
+        while began.elapsed() < LONGEST {
+            if calls.len() < live && began.elapsed() >= APART * calls.len() as u32 {
+                let call = format!("live-{round}-{}", calls.len());
+                begin(peer, &call).await;
+                calls.push(call);
+            } else if calls.iter().all(|call| peer.done(call)) {
+                break;
             }
-            other => println!("a call was not answered as it should be: {other:?}"),
+            self.ringing
+                .extend(ring(peer, &format!("busy-{round}-{rings}")).await);
+            rings += 1;
+            tokio::time::sleep(RINGS_APART).await;
+        }
+        for call in &calls {
+            let times = peer.told_at(call);
+            let named = times
+                .iter()
+                .find(|(_, message)| message.to_string().contains("] identified: "));
+            if let (Some((at, _)), Some(spoke)) = (named, peer.spoke_at(call)) {
+                self.known += 1;
+                self.named.push((*at - spoke).as_secs_f64() * 1e3);
+                self.asked.extend(asked(peer, call).await);
+            }
+            let ended =
+                json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": call}});
+            let _ = peer.send(&ended, true).await;
         }
     }
-    took
 }
 
-async fn live_calls(peer: &Peer) -> Vec<(String, Instant)> {
-    let audio = project("enrollment_samples/calls/alice-1.wav")
-        .display()
-        .to_string();
-    let mut live = Vec::new();
-    for nth in 0..LIVE {
-        let call = format!("live-{nth}");
-        let part = json!({"who": "user", "audio": audio});
-        peer.play(&call, &json!({"script": [part.clone(), part]}));
-        let message = json!({
-            "type": "status-update", "status": "in-progress", "timestamp": nth, "phoneNumber": {"number": NUMBER},
-            "call": {"id": call, "monitor": peer.monitor(&call)},
-        });
-        live.push((call, Instant::now()));
-        let _ = peer.send(&message, true).await;
-    }
-    live
-}
-
-/// When a call's model was told who speaks.
-async fn told(peer: &Peer, call: &str) -> Option<Instant> {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(60) {
-        let times = peer.told_at(call);
-        if let Some((at, _)) = times
-            .iter()
-            .find(|(_, message)| message.to_string().contains("] identified: "))
+/// A call of Alice's rings; how long the answer took, if it was the right one.
+async fn ring(peer: &Peer, call: &str) -> Option<f64> {
+    let message = json!({
+        "type": "assistant-request", "phoneNumber": {"number": NUMBER}, "customer": {"number": ALICE},
+        "call": {"id": call, "type": "inboundPhoneCall"},
+    });
+    match peer.send(&message, true).await {
+        Ok((200, answer, ms))
+            if answer["assistantOverrides"]["variableValues"]["line_owner_name"] == "Alice" =>
         {
-            return Some(*at);
+            Some(ms)
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        other => {
+            println!("a call was not answered as it should be: {other:?}");
+            None
+        }
     }
-    println!("{call} was not identified");
-    None
 }
 
-async fn tools(peer: &Peer, live: &[(String, Instant)]) -> Vec<f64> {
+/// A call of Alice's is answered, and she speaks at once.
+async fn begin(peer: &Peer, call: &str) {
+    let part = |name: &str| {
+        let path = project(&format!("enrollment_samples/calls/{name}.wav"));
+        json!({"who": "user", "audio": path.display().to_string()})
+    };
+    peer.play(call, &json!({"script": [part("alice-1"), part("alice-2")]}));
+    let message = json!({
+        "type": "status-update", "status": "in-progress", "timestamp": 2, "phoneNumber": {"number": NUMBER},
+        "call": {"id": call, "monitor": peer.monitor(call)},
+    });
+    let _ = peer.send(&message, true).await;
+}
+
+async fn asked(peer: &Peer, call: &str) -> Vec<f64> {
     let mut took = Vec::new();
-    for (nth, (call, _)) in live.iter().cycle().take(LIVE * 10).enumerate() {
+    for nth in 0..ASKED {
         let message = json!({
             "type": "tool-calls", "phoneNumber": {"number": NUMBER}, "call": {"id": call},
             "toolCallList": [{"id": format!("t-{nth}"), "function": {"name": "identify_caller", "arguments": {}}}],
@@ -116,18 +153,21 @@ async fn tools(peer: &Peer, live: &[(String, Instant)]) -> Vec<f64> {
     took
 }
 
+/// Prints the nearest-rank percentiles; of fewer than a hundred there is no 99th.
 fn times(what: &str, mut took: Vec<f64>) {
     took.sort_by(f64::total_cmp);
-    let Some(last) = took.len().checked_sub(1) else {
+    let Some(worst) = took.last() else {
         println!("{what}: nothing");
         return;
     };
-    let at = |share: f64| took[((took.len() as f64 * share) as usize).min(last)];
+    let at = |percent: usize| took[(took.len() * percent).div_ceil(100).saturating_sub(1)];
+    let ninety_ninth = match took.len() {
+        100.. => format!("p99 {:.1}, ", at(99)),
+        _ => format!("p90 {:.1}, ", at(90)),
+    };
     println!(
-        "{what}: p50 {:.1} ms, p99 {:.1} ms, worst {:.1} ms (n = {})",
-        at(0.5),
-        at(0.99),
-        took[last],
+        "{what}: p50 {:.1}, {ninety_ninth}worst {worst:.1} (n = {})",
+        at(50),
         took.len()
     );
 }

@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! cargo run --release --example vapi_peer               # see the table in peer.rs
-//! cargo run --release --example vapi_peer -- bench 200  # how long answers take (make bench-vapi)
+//! cargo run --release --example vapi_peer -- bench 200 8 4
+//! # how long answers take (make bench-vapi): ringing calls, live calls beside them, rounds
 //! ```
 
 mod bench;
@@ -13,8 +14,8 @@ async fn main() {
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
         Some("bench") => {
-            let calls = words.next().and_then(|count| count.parse().ok()).unwrap_or(100);
-            bench::run(calls).await;
+            let mut count = |usual| words.next().and_then(|count| count.parse().ok()).unwrap_or(usual);
+            bench::run(count(200), count(8), count(4)).await;
         }
         _ => peer::follow_stdin().await,
     }

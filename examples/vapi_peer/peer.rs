@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
 //! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}` |
-//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0}` | what a call's listen stream plays; speech-updates are sent as it does |
+//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
+//! | `{"do":"record","call":…,"audio":"f.wav"}` | keeps a recording of the person on the line: `{"url"}`; there is none otherwise |
+//! | `{"do":"fetched","call":…}` | how often that recording was fetched: `{"times"}` |
 //! | `{"do":"shelf"}` | what the API holds |
 
 use std::collections::HashMap;
@@ -17,8 +19,7 @@ use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -28,10 +29,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+#[path = "api.rs"]
+mod api;
 #[path = "play.rs"]
 mod play;
 
-use play::{Play, framed, play_of};
+use api::{entry, recording, recording_of, shelf};
+use play::{Play, play_of, stream};
 
 /// Vapi's private key, as this peer knows it.
 pub const PRIVATE_KEY: &str = "peer-private";
@@ -44,8 +48,15 @@ struct World {
     secret: String,
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
+    recordings: HashMap<String, Recording>,
     shelves: HashMap<String, Vec<Value>>,
     made: usize,
+}
+
+/// A recording of the person on the line, and how often it was fetched.
+struct Recording {
+    audio: Vec<u8>,
+    fetched: usize,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -66,6 +77,8 @@ impl Peer {
         let app = Router::new()
             .route("/live/{call}/listen", get(listen))
             .route("/live/{call}/control", post(control))
+            .route("/recordings/{call}", get(recording))
+            .route("/call/{call}/customer-recording", get(recording_of))
             .route("/{shelf}", any(shelf))
             .route("/{shelf}/{id}", any(entry))
             .with_state(Arc::clone(&world));
@@ -135,7 +148,14 @@ impl Peer {
             .unwrap_or_default()
     }
 
-    fn done(&self, call: &str) -> bool {
+    /// When the user of a call began to speak.
+    #[allow(dead_code, reason = "only the bench asks")]
+    pub fn spoke_at(&self, call: &str) -> Option<Instant> {
+        self.world.lock().unwrap().plays.get(call)?.spoke
+    }
+
+    /// Whether a call was played to its end.
+    pub fn done(&self, call: &str) -> bool {
         self.world
             .lock()
             .unwrap()
@@ -178,6 +198,21 @@ impl Peer {
                 json!({"ok": came, "told": self.told(call)})
             }
             "played" => json!({"ok": until(within, || self.done(call)).await}),
+            "record" => {
+                let path = line["audio"].as_str().unwrap();
+                let audio = std::fs::read(path).unwrap_or_else(|fault| panic!("{path}: {fault}"));
+                let recording = Recording { audio, fetched: 0 };
+                self.world
+                    .lock()
+                    .unwrap()
+                    .recordings
+                    .insert(call.to_owned(), recording);
+                json!({"url": format!("{}/recordings/{call}", self.address)})
+            }
+            "fetched" => {
+                let world = self.world.lock().unwrap();
+                json!({"times": world.recordings.get(call).map_or(0, |recording| recording.fetched)})
+            }
             "shelve" => {
                 self.shelve(line["shelf"].as_str().unwrap(), line["entry"].clone());
                 json!({"ok": true})
@@ -292,87 +327,6 @@ async fn listen(
     upgrade.on_upgrade(move |socket| stream(socket, world, call))
 }
 
-/// Plays a call in frames of 20 ms at its pace, and tells by webhooks who begins and stops speaking.
-async fn stream(mut socket: WebSocket, world: Shared, call: String) {
-    let Some(play) = world.lock().unwrap().plays.get(&call).cloned() else {
-        return;
-    };
-    let http = reqwest::Client::new();
-    if play.announce {
-        let start = json!({"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": play.rate, "channels": play.channels});
-        if socket
-            .send(Message::Text(start.to_string().into()))
-            .await
-            .is_err()
-        {
-            return;
-        }
-    }
-    let frame = play.rate as usize / 50;
-    let pace = Duration::from_secs_f64(0.02 / play.speed);
-    let began = Instant::now();
-    let (mut sent, mut position, mut turn) = (0_u32, 0, 0);
-    for (who, audio) in &play.script {
-        if position + audio.len() <= play.at {
-            position += audio.len();
-            turn += 1;
-            continue;
-        }
-        let role = who.as_str();
-        speech(&http, &world, &call, role, "started", turn).await;
-        let skip = play.at.saturating_sub(position);
-        for piece in audio[skip..].chunks(frame) {
-            let bytes = framed(piece, play.channels, role == "user");
-            if socket.send(Message::Binary(bytes.into())).await.is_err() {
-                return;
-            }
-            sent += 1;
-            if !goes_on(&world, &call, play.at, piece.len()) {
-                // Cut, as a network is: without a word.
-                return;
-            }
-            let due = began + pace * sent;
-            tokio::time::sleep(due.saturating_duration_since(Instant::now())).await;
-        }
-        position += audio.len();
-        speech(&http, &world, &call, role, "stopped", turn).await;
-        turn += 1;
-    }
-    if let Some(own) = world.lock().unwrap().plays.get_mut(&call) {
-        own.done = true;
-    }
-    // A call's stream stays open and silent until it ends.
-    let silence = framed(&vec![0; frame], play.channels, true);
-    while socket.send(Message::Binary(silence.clone().into())).await.is_ok() {
-        tokio::time::sleep(pace).await;
-    }
-}
-
-/// Notes that so much was played; `false` where the stream is to be cut.
-fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
-    let mut known = world.lock().unwrap();
-    let Some(own) = known.plays.get_mut(call) else {
-        return false;
-    };
-    own.at = own.at.max(from) + played;
-    let cut = own
-        .cut_at
-        .is_some_and(|at| own.at as f64 >= at * f64::from(own.rate));
-    if cut {
-        own.cut_at = None;
-    }
-    !cut
-}
-
-async fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {
-    let message = json!({
-        "type": "speech-update", "status": status, "role": role, "turn": turn,
-        "timestamp": now_ms() as u64, "call": {"id": call},
-    });
-    let (http, world) = (http.clone(), Arc::clone(world));
-    tokio::spawn(async move { send(&http, &world, &message, true).await });
-}
-
 async fn control(
     Path(call): Path<String>,
     State(world): State<Shared>,
@@ -389,70 +343,4 @@ async fn control(
         .or_default()
         .push((Instant::now(), message));
     StatusCode::OK
-}
-
-async fn shelf(
-    Path(shelf): Path<String>,
-    State(world): State<Shared>,
-    headers: HeaderMap,
-    method: axum::http::Method,
-    body: Bytes,
-) -> Response {
-    if !let_in(&headers, PRIVATE_KEY) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    let mut world = world.lock().unwrap();
-    if method == axum::http::Method::POST {
-        world.made += 1;
-        let mut made: Value = serde_json::from_slice(&body).unwrap_or_default();
-        made["id"] = json!(format!("{shelf}-{}", world.made));
-        world.shelves.entry(shelf).or_default().push(made.clone());
-        return (StatusCode::CREATED, Json(made)).into_response();
-    }
-    Json(without_secrets(&json!(
-        world.shelves.get(&shelf).cloned().unwrap_or_default()
-    )))
-    .into_response()
-}
-
-async fn entry(
-    Path((shelf, id)): Path<(String, String)>,
-    State(world): State<Shared>,
-    headers: HeaderMap,
-    method: axum::http::Method,
-    body: Bytes,
-) -> Response {
-    if !let_in(&headers, PRIVATE_KEY) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    let mut world = world.lock().unwrap();
-    let entries = world.shelves.entry(shelf).or_default();
-    let Some(found) = entries.iter_mut().find(|entry| entry["id"] == id.as_str()) else {
-        return (StatusCode::NOT_FOUND, Json(json!({"message": "not found"}))).into_response();
-    };
-    if method == axum::http::Method::PATCH
-        && let Ok(Value::Object(change)) = serde_json::from_slice(&body)
-    {
-        for (name, value) in change {
-            found[name] = value;
-        }
-    }
-    Json(without_secrets(found)).into_response()
-}
-
-/// Secrets can be written and not read.
-fn without_secrets(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let kept = fields
-                .iter()
-                .filter(|(name, _)| !["secret", "secretKey", "token"].contains(&name.as_str()));
-            Value::Object(
-                kept.map(|(name, value)| (name.clone(), without_secrets(value)))
-                    .collect(),
-            )
-        }
-        Value::Array(entries) => Value::Array(entries.iter().map(without_secrets).collect()),
-        other => other.clone(),
-    }
 }

@@ -51,7 +51,7 @@ fuzz_target!(|frames: Vec<Frame<'_>>| {
                     sample = shape.encoding.bytes_per_sample();
                     (came, passed) = (0, 0);
                 }
-                Piece::Audio { bytes, at } => {
+                Piece::Audio { bytes, at, .. } => {
                     assert_eq!(bytes.len() % sample, 0);
                     came += bytes.len();
                     gate.push(&bytes, at);

@@ -22,11 +22,21 @@ pub struct IdentitySettings {
     pub keypad_timeout: Duration,
     /// The roots that are trusted to sign PASSporTs, in PEM.
     pub passport_roots: Option<PathBuf>,
+    /// Hosts, or with a dot in front suffixes of them, whose certificates of PASSporTs are fetched.
+    pub passport_hosts: Vec<String>,
+    /// Names among them that may lead into a private network.
+    pub passport_private_hosts: Vec<String>,
 }
 
 impl IdentitySettings {
     pub(super) fn read(read: &mut Reader) -> Self {
         let minutes = read.count("identity.pin_lockout_minutes", 1..=10_080, 15);
+        let passport_roots = read.text("identity.passport_roots").map(PathBuf::from);
+        let passport_hosts = read.words("identity.passport_hosts", "");
+        if passport_roots.is_none() && !passport_hosts.is_empty() {
+            let why = "names hosts, but without identity.passport_roots nothing they hold can be verified";
+            read.fault("identity.passport_hosts", why.to_owned());
+        }
         Self {
             beliefs: beliefs(read),
             pin_length: read.count("identity.pin_length", 4..=8, 4),
@@ -44,7 +54,9 @@ impl IdentitySettings {
                 1.0..=60.0,
                 8.0,
             )),
-            passport_roots: read.text("identity.passport_roots").map(PathBuf::from),
+            passport_roots,
+            passport_hosts,
+            passport_private_hosts: read.words("identity.passport_private_hosts", ""),
         }
     }
 }

@@ -158,6 +158,14 @@ pub const KEYS: &[(&str, &str)] = &[
         "PEM file of the roots trusted to sign PASSporTs (default: none)",
     ),
     (
+        "identity.passport_hosts",
+        "hosts whose PASSporT certificates are fetched, or suffixes of them (default: none, and nothing is fetched)",
+    ),
+    (
+        "identity.passport_private_hosts",
+        "of these, names that may have a private address (default: none)",
+    ),
+    (
         "identity.pin",
         "how often a right PIN is given by the line's owner or for them (default 0.98)",
     ),
@@ -451,6 +459,8 @@ mod tests {
 
     const WITHOUT_DEFAULT: &[&str] = &[
         "passport_roots",
+        "passport_hosts",
+        "passport_private_hosts",
         "models_dir",
         "ort_lib",
         "public_url",

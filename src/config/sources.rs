@@ -205,6 +205,19 @@ impl Reader {
         usual
     }
 
+    /// The parts of a value between commas.
+    pub(super) fn list(&mut self, key: &'static str, usual: &str) -> Vec<String> {
+        let text = self.text(key).unwrap_or_else(|| usual.to_owned());
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    }
+
+    /// The same in lower case, as words and hosts are compared.
+    pub(super) fn words(&mut self, key: &'static str, usual: &str) -> Vec<String> {
+        let parts = self.list(key, usual).into_iter();
+        parts.map(|part| part.to_lowercase()).collect()
+    }
+
     pub(super) fn url(&mut self, key: &'static str) -> Option<String> {
         let text = self.text(key)?;
         let host = text

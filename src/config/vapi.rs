@@ -106,6 +106,8 @@ pub struct ListenDefaults {
     pub channels: u16,
     /// Which of two is the caller.
     pub caller_channel: u16,
+    /// Whether it is to be found out if that is so.
+    pub finds_caller: bool,
 }
 
 /// The checked settings of `vapi.*`.
@@ -175,13 +177,13 @@ impl VapiConfig {
             api_key: read.text("vapi.api_key").map(SecretString::from),
             public_key: read.text("vapi.public_key").map(SecretString::from),
             credential: read.text("vapi.credential_id"),
-            hosts: list(read, "vapi.hosts", ".vapi.ai"),
+            hosts: read.words("vapi.hosts", ".vapi.ai"),
             plain_hosts: plain_hosts(read),
             listen: read.parsed("vapi.listen", "true or false", true),
             listen_defaults: listen_defaults(read),
             forwarded: forwarded(read),
             enrol_by_phone: read.parsed("vapi.enroll_by_phone", "true or false", false),
-            consent_words: list(read, "vapi.consent_words", CONSENT),
+            consent_words: read.words("vapi.consent_words", CONSENT),
             backfill: read.parsed("vapi.backfill", "true or false", false),
             capture_dir: read.text("vapi.capture_dir").map(PathBuf::from),
         }
@@ -285,7 +287,7 @@ fn hmac_plan(read: &mut Reader, secret: SecretString, used: bool, public_url: Op
 fn assistants(read: &mut Reader) -> BTreeMap<DialedNumber, String> {
     let key = "vapi.assistants";
     let mut found = BTreeMap::new();
-    for entry in list(read, key, "") {
+    for entry in read.list(key, "") {
         let pair = entry.split_once('=').and_then(|(number, assistant)| {
             let assistant = assistant.trim();
             Some((number.trim().parse().ok()?, assistant.to_owned())).filter(|_| !assistant.is_empty())
@@ -304,7 +306,7 @@ fn assistants(read: &mut Reader) -> BTreeMap<DialedNumber, String> {
 }
 
 fn plain_hosts(read: &mut Reader) -> Vec<String> {
-    let hosts = list(read, "vapi.plain_hosts", "");
+    let hosts = read.words("vapi.plain_hosts", "");
     for host in &hosts {
         let loopback = host
             .parse::<std::net::IpAddr>()
@@ -327,11 +329,13 @@ fn listen_defaults(read: &mut Reader) -> ListenDefaults {
         "alaw" => Encoding::Alaw,
         _ => Encoding::PcmS16le,
     };
+    let caller = read.one_of("vapi.caller_channel", &["0", "1", "auto"], "0");
     ListenDefaults {
         encoding,
         rate: Hertz(read.count("vapi.listen_rate", 8_000..=48_000, 16_000) as u32),
         channels: read.count("vapi.listen_channels", 1..=2, 2) as u16,
-        caller_channel: read.count("vapi.caller_channel", 0..=1, 0) as u16,
+        caller_channel: u16::from(caller == "1"),
+        finds_caller: caller == "auto",
     }
 }
 
@@ -342,22 +346,6 @@ fn forwarded(read: &mut Reader) -> ForwardTrust {
         "never" => ForwardTrust::Never,
         _ => ForwardTrust::Signed(secret),
     }
-}
-
-/// The parts of a value between commas, in lower case where they are words or hosts.
-fn list(read: &mut Reader, key: &'static str, usual: &str) -> Vec<String> {
-    let text = read.text(key).unwrap_or_else(|| usual.to_owned());
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let exact = key == "vapi.assistants";
-    parts
-        .map(|part| {
-            if exact {
-                part.to_owned()
-            } else {
-                part.to_lowercase()
-            }
-        })
-        .collect()
 }
 
 fn lower(read: &mut Reader, key: &'static str, usual: &str) -> String {

@@ -177,6 +177,17 @@ async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, Boar
     let forwarded = found.forwarder().map(|best| best.number.clone());
     let case = desk.board.case(&ring.call, &ring.dialed).await?;
     case.learn(&ring.facts).await;
+    if desk.board.vouches() && ring.facts.identity.is_some() {
+        // In its own time: the carrier waits for its answer.
+        let (board, facts, now) = (
+            Arc::clone(&desk.board),
+            ring.facts.clone(),
+            OffsetDateTime::now_utc(),
+        );
+        let case = Arc::clone(&case);
+        desk.tasks
+            .spawn(async move { board.vouch(&case, &facts, now).await });
+    }
     // One stream for each call, told to come when the call is first heard of.
     let token = match ring.manner {
         Manner::CommandsAtAnswer => None,

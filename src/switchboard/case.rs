@@ -63,6 +63,8 @@ pub struct Case {
     pub(super) started_at: OffsetDateTime,
     pub(super) board: Weak<Switchboard>,
     pub(super) held_open: AtomicBool,
+    /// Whether the latest news could not be weighed, for the store could not be read.
+    pub(super) in_the_dark: AtomicBool,
     pub(super) keypad: Mutex<Keypad>,
     /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
     pub(super) trying: TaskTracker,
@@ -139,6 +141,7 @@ impl Case {
             started_at: before.started_at,
             board: Arc::downgrade(board),
             held_open: AtomicBool::new(false),
+            in_the_dark: AtomicBool::new(false),
             keypad: Mutex::default(),
             trying,
             touched: Mutex::new(Instant::now()),
@@ -187,6 +190,12 @@ impl Case {
     /// Whoever has no such message, as a plain stream, leaves it be.
     pub fn hold_open(&self) {
         self.held_open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store could not be read when there last was news: facts wait, and whatever comes next brings them
+    /// in if it can be read by then.
+    pub fn is_in_the_dark(&self) -> bool {
+        self.in_the_dark.load(Ordering::Relaxed)
     }
 
     /// Takes what a carrier or Vapi knows of the call (T0 to T3). The same facts a second time change nothing.

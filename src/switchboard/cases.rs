@@ -92,7 +92,8 @@ impl Switchboard {
     }
 
     async fn beginning(&self, call: &CallId, number: &DialedNumber) -> Result<Beginning, BoardError> {
-        let (known, before) = (self.store.number(number).await, self.store.call(call).await);
+        // Side by side: a store that hangs is waited for once.
+        let (known, before) = tokio::join!(self.store.number(number), self.store.call(call));
         let stated = match &known {
             Ok(None) => return Err(BoardError::UnknownNumber(number.clone())),
             Ok(Some(known)) => known.region.clone(),

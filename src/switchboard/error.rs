@@ -9,6 +9,7 @@ use crate::bytes::DecodeError;
 use crate::decision::CalibrationError;
 use crate::engine::{Busy, EngineError};
 use crate::gallery::GalleryError;
+use crate::outward::Unfetched;
 use crate::samples::SamplesError;
 use crate::store::StoreError;
 use crate::units::{CallId, DialedNumber, UserId};
@@ -77,6 +78,9 @@ pub enum OpenError {
         /// What is wrong with it.
         cause: String,
     },
+    /// There is no HTTP client for the certificates of PASSporTs.
+    #[error(transparent)]
+    Client(#[from] Unfetched),
     /// A model could not be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -29,6 +29,7 @@ mod pin_answer;
 mod promises;
 mod serving;
 mod switch;
+mod vouch;
 mod weighing;
 
 pub use call::{CallStart, CallUpdate, LiveCall};

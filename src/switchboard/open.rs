@@ -20,6 +20,7 @@ use super::error::{BoardError, OpenError};
 use super::keeper::KeeperError;
 use super::promises::largest_roster;
 use super::serving::{Serving, model_in_use};
+use super::vouch::Vouching;
 
 /// Updates a slow listener may fall behind before it misses some.
 const UPDATE_BACKLOG: usize = 256;
@@ -40,6 +41,8 @@ pub struct Switchboard {
     /// Made when it is first needed: that may make a file.
     pub(super) hash: OnceCell<KeyedHash>,
     pub(super) passport_roots: TrustStore,
+    /// Where certificates of PASSporTs are fetched.
+    pub(super) vouching: Option<Vouching>,
 }
 
 /// The files a deployment runs on, found but not yet loaded.
@@ -205,6 +208,7 @@ impl Switchboard {
         let file = config.data_dir.join("voxline.db");
         let store = Store::open(&file).await?.with_pin_rule(config.identity.pin_rule);
         let passport_roots = passport_roots(config)?;
+        let vouching = Vouching::new(&config.identity)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;
         if config.model_named && model != config.model {
@@ -231,6 +235,7 @@ impl Switchboard {
             cases: Cases::default(),
             hash: OnceCell::new(),
             passport_roots,
+            vouching,
         })
     }
 

@@ -2,6 +2,7 @@
 //! is recorded and given out.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -28,7 +29,9 @@ impl Case {
         let Some(board) = self.board.upgrade() else {
             return before;
         };
-        let identity = match self.bring_in(&board, state).await {
+        let brought = self.bring_in(&board, state).await;
+        self.in_the_dark.store(brought.is_err(), Ordering::Relaxed);
+        let identity = match brought {
             Ok(()) => self.weigh(&board, state),
             Err(fault) => {
                 let id = &self.id;

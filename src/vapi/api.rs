@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::config::VapiConfig;
 
-use super::outward::{Allowed, Refused, Unfetched, body, causes, client};
+use crate::outward::{Allowed, Refused, Unfetched, body, causes, client};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -36,7 +36,9 @@ const KEYPAD: &str = "keypad entry";
 pub(super) enum NoCase {
     /// The dialed number is none of ours.
     NotOurs,
-    /// The store failed, or the call is over.
+    /// The call is over, or was to another number.
+    Never,
+    /// The store failed, or there is no room: later there may be one.
     Failed,
 }
 
@@ -65,14 +67,20 @@ impl Vapi {
         let Some(number) = self.dialed(&view).await else {
             return;
         };
-        let Ok(case) = self.case(&line, &number).await else {
-            return;
+        let case = match self.case(&line, &number).await {
+            Ok(case) => case,
+            Err(NoCase::Failed) => return self.fall_behind(&line, &number, &view),
+            Err(NoCase::NotOurs | NoCase::Never) => return,
         };
         self.learn(&line, &case, &view, &number).await;
         match &message.news {
             News::Conversation { said, earlier } => self.words(&line, &case, said, Some(*earlier)).await,
             News::Transcript(said) => self.words(&line, &case, std::slice::from_ref(said), None).await,
             _ => {}
+        }
+        if case.is_in_the_dark() {
+            // Nor could the voice be heard now.
+            return self.fall_behind(&line, &number, &view);
         }
         self.go_on(&line, &case, &number);
     }
@@ -112,6 +120,10 @@ impl Vapi {
                 tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
                 return Err(NoCase::NotOurs);
             }
+            Ok(Err(fault @ (BoardError::CallEnded(_) | BoardError::OtherNumber(_)))) => {
+                tracing::warn!(call.id = %line.id, %fault, "call {} is not looked into: {fault}", line.id);
+                return Err(NoCase::Never);
+            }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "the store takes too long".to_owned(),
         };
@@ -120,7 +132,7 @@ impl Vapi {
     }
 
     /// Takes what a message says of the call's origin into the case, unless it says nothing new.
-    pub(super) async fn learn(&self, line: &Line, case: &Case, view: &CallView, number: &DialedNumber) {
+    pub(super) async fn learn(&self, line: &Line, case: &Arc<Case>, view: &CallView, number: &DialedNumber) {
         let mut hasher = DefaultHasher::new();
         (&view.caller, &view.forwarded_from, &view.headers).hash(&mut hasher);
         view.x_forwarded
@@ -128,7 +140,8 @@ impl Vapi {
             .map(|found| &found.number)
             .hash(&mut hasher);
         let hash = hasher.finish();
-        if line.state().learnt.replace(hash) == Some(hash) {
+        let known = line.state().learnt.replace(hash) == Some(hash);
+        if known && !case.is_in_the_dark() {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -147,8 +160,20 @@ impl Vapi {
         }
         case.learn(&told).await;
         if !view.headers.is_empty() {
-            case.learn(&self.of_headers(view)).await;
+            let facts = self.of_headers(view);
+            case.learn(&facts).await;
+            self.vouch(case, facts, now);
         }
+    }
+
+    /// Has the PASSporTs of the INVITE verified, in its own time: a ringing call does not wait for certificates.
+    fn vouch(&self, case: &Arc<Case>, facts: CallFacts, now: OffsetDateTime) {
+        if !self.board.vouches() || facts.identity.is_none() || case.is_in_the_dark() {
+            return;
+        }
+        let (board, case) = (Arc::clone(&self.board), Arc::clone(case));
+        self.tasks
+            .spawn(async move { board.vouch(&case, &facts, now).await });
     }
 
     /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.
@@ -221,7 +246,7 @@ impl Vapi {
     }
 
     /// Begins to listen and to tell, as soon as it is known where.
-    fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
+    pub(super) fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
         let (listen, tell) = {
             let mut state = line.state();
             let listen = self.config.listen && state.listen_url.is_some() && !state.listening;

@@ -9,8 +9,8 @@ use crate::switchboard::ClipBytes;
 
 use super::line::Line;
 use super::message::Ending;
-use super::outward::body;
 use super::service::Vapi;
+use crate::outward::body;
 
 /// How long the recording may take to come and to be heard.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -72,7 +72,7 @@ impl Vapi {
         };
         let largest = usize::try_from(self.board.limits().max_bytes).unwrap_or(usize::MAX);
         let response = self.http.get(url).timeout(PATIENCE).send().await;
-        let response = response.map_err(super::outward::causes)?;
+        let response = response.map_err(crate::outward::causes)?;
         if !response.status().is_success() {
             return Err(format!("its recording was answered with {}", response.status()));
         }

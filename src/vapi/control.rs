@@ -6,8 +6,8 @@ use reqwest::Client;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::outward::{body, causes};
 use super::service::Vapi;
+use crate::outward::{body, causes};
 
 /// How often a message is sent when it does not arrive.
 const TRIES: u32 = 3;

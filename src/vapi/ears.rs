@@ -18,6 +18,7 @@ use super::line::Line;
 use super::listen::{Piece, Reader};
 use super::service::Vapi;
 use super::shape::Shape;
+use super::sides::Sides;
 
 /// How often audio that waited is passed on when nothing comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -41,6 +42,10 @@ pub(super) struct Ears {
     number: DialedNumber,
     reader: Reader,
     gate: Option<(Gate, Shape)>,
+    /// While the caller's channel is being found out.
+    sides: Option<Sides>,
+    /// Whether it is to be, still.
+    finds_sides: bool,
     call: Option<LiveCall>,
     frames: u32,
 }
@@ -49,10 +54,12 @@ impl Ears {
     pub(super) fn new(house: Arc<Vapi>, line: Arc<Line>, number: DialedNumber) -> Self {
         Self {
             reader: Reader::new(house.config.listen_defaults.into()),
+            finds_sides: house.config.listen_defaults.finds_caller,
             house,
             line,
             number,
             gate: None,
+            sides: None,
             call: None,
             frames: 0,
         }
@@ -109,12 +116,21 @@ impl Ears {
                     // What was heard in a wrong format goes with the call that heard it.
                     self.call = None;
                     self.gate = Some((Gate::new(shape), shape));
+                    self.sides = (self.finds_sides && shape.channels == 2).then(|| Sides::new(shape));
                     self.line.state().held = None;
                     self.begin(shape).await;
                 }
-                Piece::Audio { bytes, at } => {
-                    if let Some((gate, _)) = &mut self.gate {
-                        gate.push(&bytes, at);
+                Piece::Audio { bytes, other, at } => {
+                    let Some((gate, shape)) = &mut self.gate else {
+                        continue;
+                    };
+                    gate.push(&bytes, at);
+                    if let Some(sides) = &mut self.sides {
+                        let by_place = match shape.caller_channel {
+                            0 => [&bytes[..], &other[..]],
+                            _ => [&other[..], &bytes[..]],
+                        };
+                        sides.push(by_place, at);
                     }
                 }
             }
@@ -139,8 +155,31 @@ impl Ears {
         }
     }
 
+    /// Finds out on which channel the caller is, and has the stream read anew where that is another than was thought.
+    fn find_sides(&mut self) {
+        let (Some(sides), Some((_, shape))) = (&mut self.sides, &self.gate) else {
+            return;
+        };
+        let Some(caller) = sides.caller(self.line.clock(), &self.line.state().assistant) else {
+            return;
+        };
+        (self.sides, self.finds_sides) = (None, false);
+        let id = &self.line.id;
+        if caller == shape.caller_channel {
+            tracing::debug!(call.id = %id, caller, "the caller of {id} is on channel {caller}, as was thought");
+        } else {
+            tracing::info!(
+                call.id = %id, caller,
+                "the caller of {id} is on channel {caller}: with vapi.caller_channel = {caller} nothing of a call is \
+                 lost before that is found out"
+            );
+            self.reader.turn_round();
+        }
+    }
+
     /// Gives what has waited long enough (or all of it) to the call.
     async fn pass_on(&mut self, all: bool) {
+        self.find_sides();
         let Some((gate, shape)) = &mut self.gate else {
             return;
         };

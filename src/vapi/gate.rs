@@ -11,9 +11,10 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::shape::Shape;
+use super::sides::Told;
 
 /// How long audio waits for word of who was speaking.
-const WAIT: Duration = Duration::from_millis(600);
+pub(super) const WAIT: Duration = Duration::from_millis(600);
 /// How far before the message the assistant may have begun.
 const LEAD: Duration = Duration::from_millis(400);
 /// How long the assistant's last word echoes on.
@@ -23,13 +24,21 @@ const LONGEST: Duration = Duration::from_secs(90);
 /// Spans of the assistant's speech that are remembered.
 const MOST_SPANS: usize = 64;
 /// Audio is judged in pieces of this length.
-const STEP: Duration = Duration::from_millis(20);
+pub(super) const STEP: Duration = Duration::from_millis(20);
 
 /// When the assistant spoke, by arrival.
 #[derive(Debug, Default)]
 pub struct AssistantSpeech {
-    spans: VecDeque<(Duration, Option<Duration>)>,
+    spans: VecDeque<Span>,
     told: bool,
+}
+
+/// From a beginning to an end, if it came; a beginning that was not told is a guess.
+#[derive(Debug)]
+struct Span {
+    start: Duration,
+    end: Option<Duration>,
+    guessed: bool,
 }
 
 impl AssistantSpeech {
@@ -37,22 +46,30 @@ impl AssistantSpeech {
     pub fn started(&mut self, at: Duration) {
         self.told = true;
         // A second beginning without an end in between is the same speech, told twice.
-        if self.spans.back().is_some_and(|(_, end)| end.is_none()) {
+        if self.spans.back().is_some_and(|span| span.end.is_none()) {
             return;
         }
         if self.spans.len() == MOST_SPANS {
             self.spans.pop_front();
         }
-        self.spans.push_back((at, None));
+        self.spans.push_back(Span {
+            start: at,
+            end: None,
+            guessed: false,
+        });
     }
 
     /// The assistant stopped.
     pub fn stopped(&mut self, at: Duration) {
         self.told = true;
         match self.spans.back_mut() {
-            Some((_, end @ None)) => *end = Some(at),
+            Some(Span { end: end @ None, .. }) => *end = Some(at),
             // Its beginning was lost, or comes later: all before this moment is the assistant's.
-            _ => self.spans.push_back((at.saturating_sub(LONGEST), Some(at))),
+            _ => self.spans.push_back(Span {
+                start: at.saturating_sub(LONGEST),
+                end: Some(at),
+                guessed: true,
+            }),
         }
     }
 
@@ -66,10 +83,28 @@ impl AssistantSpeech {
         if mixed && !self.told {
             return true;
         }
-        self.spans.iter().any(|(start, end)| {
-            let until = end.map_or(*start + LONGEST, |end| end + TAIL);
-            at >= start.saturating_sub(LEAD) && at <= until
+        self.spans.iter().any(|span| {
+            let until = span.end.map_or(span.start + LONGEST, |end| end + TAIL);
+            at >= span.start.saturating_sub(LEAD) && at <= until
         })
+    }
+
+    /// Who was told to speak when this sound arrived. Messages come after what they tell of: what is certain begins
+    /// with the message of a beginning, and ends before that of the end.
+    pub(super) fn told_at(&self, at: Duration) -> Told {
+        let certain = |span: &Span| {
+            let until = span
+                .end
+                .map_or(span.start + LONGEST, |end| end.saturating_sub(LEAD));
+            !span.guessed && at >= span.start && at <= until
+        };
+        if self.spans.iter().any(certain) {
+            Told::Assistant
+        } else if self.covers(at, true) {
+            Told::Unsure
+        } else {
+            Told::NotAssistant
+        }
     }
 }
 

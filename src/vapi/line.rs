@@ -14,6 +14,7 @@ use crate::units::{CallId, UserId};
 use super::consent::Consent;
 use super::gate::AssistantSpeech;
 use super::shape::Shape;
+use super::view::CallView;
 
 /// Tool calls of one call whose answers are remembered.
 const MOST_ANSWERS: usize = 256;
@@ -73,6 +74,10 @@ pub(super) struct State {
     pub pins: HashMap<[u8; 32], String>,
     /// The header facts that were learnt, by their hash.
     pub learnt: Option<u64>,
+    /// What messages said of the call while the store could not be read.
+    pub behind: Option<CallView>,
+    /// Whether somebody is bringing that in.
+    pub catching_up: bool,
     /// Whether audio came at all.
     pub heard_anything: bool,
     /// The caller's audio, where it may yet be enrolled.

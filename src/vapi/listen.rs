@@ -30,6 +30,8 @@ pub enum Piece {
     Audio {
         /// The samples' bytes.
         bytes: Zeroizing<Vec<u8>>,
+        /// The other channel's, as many; none where there is only one.
+        other: Zeroizing<Vec<u8>>,
         /// When the last of them arrived.
         at: Duration,
     },
@@ -100,6 +102,12 @@ impl Reader {
         }
     }
 
+    /// The caller is on the other channel than was thought: the stream begins anew with the next frame.
+    pub fn turn_round(&mut self) {
+        self.shape.caller_channel = 1 - self.shape.caller_channel.min(1);
+        self.begun = false;
+    }
+
     /// The stream was cut and comes again, in whichever frames: a torn sample's rest does not come with it.
     pub fn gap(&mut self) {
         self.torn.clear();
@@ -155,30 +163,34 @@ impl Reader {
             self.begun = true;
             pieces.push(Piece::Begin(self.shape));
         }
-        let bytes = self.caller_bytes(bytes);
+        let (bytes, other) = self.channels(bytes);
         if !bytes.is_empty() {
-            pieces.push(Piece::Audio { bytes, at });
+            pieces.push(Piece::Audio { bytes, other, at });
         }
         pieces
     }
 
-    /// Whole samples of the caller's channel; what is torn waits for its rest.
-    fn caller_bytes(&mut self, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    /// Whole samples of the caller's channel, and of the other; what is torn waits for its rest.
+    fn channels(&mut self, bytes: &[u8]) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
         let sample = self.shape.encoding.bytes_per_sample();
         let frame = sample * usize::from(self.shape.channels.max(1));
         self.torn.extend_from_slice(bytes);
         let whole = self.torn.len() - self.torn.len() % frame;
-        let caller = match self.shape.channels {
-            2 => sample * usize::from(self.shape.caller_channel.min(1)),
-            _ => 0,
+        let pick = |channel: usize| -> Zeroizing<Vec<u8>> {
+            let from = sample * channel;
+            let frames = self.torn[..whole].chunks_exact(frame);
+            let picked = frames.flat_map(|frame| &frame[from..from + sample]);
+            Zeroizing::new(picked.copied().collect())
         };
-        let frames = self.torn[..whole].chunks_exact(frame);
-        let picked = frames
-            .flat_map(|frame| &frame[caller..caller + sample])
-            .copied()
-            .collect();
+        let picked = match self.shape.channels {
+            2 => {
+                let caller = usize::from(self.shape.caller_channel.min(1));
+                (pick(caller), pick(1 - caller))
+            }
+            _ => (pick(0), Zeroizing::default()),
+        };
         self.torn.drain(..whole);
-        Zeroizing::new(picked)
+        picked
     }
 }
 
@@ -328,6 +340,26 @@ mod tests {
         for size in [1, 3, 7, 641] {
             assert_eq!(heard(size), whole, "{size}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_is_turned_round_begins_anew_with_the_other_channel() {
+        let mut reader = Reader::new(USUAL);
+        reader.text(r#"{"sampleRate":16000}"#);
+        let audio = |bytes: [u8; 2], other: [u8; 2]| Piece::Audio {
+            bytes: Zeroizing::new(bytes.to_vec()),
+            other: Zeroizing::new(other.to_vec()),
+            at: Duration::ZERO,
+        };
+        let before = reader.binary(&[1, 2, 3, 4], Duration::ZERO);
+        assert_eq!(before, [Piece::Begin(USUAL), audio([1, 2], [3, 4])]);
+        reader.turn_round();
+        let turned = Shape {
+            caller_channel: 1,
+            ..USUAL
+        };
+        let after = reader.binary(&[5, 6, 7, 8], Duration::ZERO);
+        assert_eq!(after, [Piece::Begin(turned), audio([7, 8], [5, 6])]);
     }
 
     #[test]

@@ -18,9 +18,6 @@ use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
 use super::wanted::{call_plans, server};
 
-/// Why nothing is known of a call while the store cannot be read.
-const UNAVAILABLE: &str = "unavailable";
-
 /// What was found out about a ringing call.
 struct Known {
     number: Option<DialedNumber>,
@@ -105,13 +102,18 @@ impl Vapi {
                     told: None,
                 });
             }
-            Err(NoCase::Failed) => return None,
+            Err(NoCase::Never) => return None,
+            Err(NoCase::Failed) => {
+                self.fall_behind(&line, &number, &message.call);
+                return None;
+            }
         };
         self.learn(&line, &case, &message.call, &number).await;
-        let identity = &case.verdict().identity;
-        if identity.speaker.reason == Some(UNAVAILABLE) {
+        if case.is_in_the_dark() {
+            self.fall_behind(&line, &number, &message.call);
             return None;
         }
+        let identity = &case.verdict().identity;
         let told = sentence(identity, &line.marker);
         Some(Known {
             number: Some(number),

@@ -25,9 +25,9 @@ use super::lines::Lines;
 use super::marker::Markers;
 use super::message::{Message, News};
 use super::once::Once;
-use super::outward::{Allowed, Unfetched, client};
 use super::tokens::{Issued, Tokens};
 use super::wanted::EVENTS_PATH;
+use crate::outward::{Allowed, Unfetched, client};
 
 /// Messages that are worked on at a time, answered or not.
 const MOST_AT_WORK: usize = 512;

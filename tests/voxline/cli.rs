@@ -3,7 +3,7 @@
 mod adding;
 mod calibrating;
 mod documents;
-mod hub_server;
+pub mod hub_server;
 mod importing;
 mod pulling;
 mod refusals;
@@ -139,7 +139,7 @@ fn models_of_its_own(site: &Site) -> PathBuf {
 
 /// Two models to switch between, in the folder `models` of `folder`: the shipped one, and it again as `second`.
 pub fn two_models_in(folder: &Path) -> PathBuf {
-    let models = adding::link_models(folder);
+    let models = crate::support::link_models(folder);
     switching::second_model(&models);
     models
 }

@@ -128,14 +128,16 @@ fn caps_hold_and_what_is_beyond_them_is_not_read_in_part() {
 }
 
 /// A provider with a certificate under a root of its own.
-struct Provider {
-    root: String,
-    chain: String,
+pub struct Provider {
+    /// In PEM.
+    pub root: String,
+    /// In PEM, its own certificate alone.
+    pub chain: String,
     key: EcdsaKeyPair,
 }
 
 impl Provider {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut root = CertificateParams::new(Vec::new()).unwrap();
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
@@ -157,7 +159,8 @@ impl Provider {
         TrustStore::from_pem(self.root.as_bytes()).unwrap()
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    /// A PASSporT of its own.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
         let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();

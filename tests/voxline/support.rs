@@ -1,8 +1,9 @@
 //! What the tests of the rooms behind the models share: the provisioned models, files, small signals.
 
 use std::f64::consts::{PI, TAU};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use voxline::config::{Config, DEFAULT_MODEL, Sources};
 use voxline::engine::{Analyst, Models};
 use voxline::onnx::Runtime;
@@ -25,6 +26,27 @@ pub fn floats(path: &str) -> Vec<f32> {
     let bytes = read(path);
     let four = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
     bytes.chunks_exact(4).map(four).collect()
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Links the shipped models into the folder `models` of `folder`, which it gives.
+pub fn link_models(folder: &Path) -> PathBuf {
+    let ours = folder.join("models");
+    std::fs::create_dir(&ours).unwrap();
+    for entry in std::fs::read_dir(project("models")).unwrap() {
+        let theirs = entry.unwrap().path();
+        if theirs.join("card.toml").is_file() {
+            std::os::unix::fs::symlink(&theirs, ours.join(theirs.file_name().unwrap())).unwrap();
+        }
+    }
+    ours
 }
 
 /// A file that developers share outside the repository: under `VOXLINE_SHARED`, or beside the checkout.

@@ -3,10 +3,13 @@
 #[path = "../../examples/vapi_peer/peer.rs"]
 mod peer;
 
+mod afterwards;
+mod broken;
 mod calls;
 mod doors;
 mod harness;
 mod hostile;
+mod passports;
 mod setup;
 
 /// Not a test: the peer's own process, which the others start from this same binary.

@@ -231,7 +231,7 @@ fn advice(verdict: CarrierVerdict, forwarded: usize, calls: usize) -> String {
         ),
         CarrierVerdict::Forwards => "the forwarder arrives: users can share its numbers".to_owned(),
         CarrierVerdict::PassportOnly => {
-            "only the signed PASSporT names the line: set identity.passport_roots to have it verified"
+            "only the signed PASSporT names the line: set identity.passport_roots and identity.passport_hosts to have it verified"
                 .to_owned()
         }
         CarrierVerdict::EchoOnly => {

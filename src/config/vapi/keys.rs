@@ -100,7 +100,7 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
     ("vapi.listen_channels", "2 (default) or 1"),
     (
         "vapi.caller_channel",
-        "which of two channels is the caller (default 0)",
+        "which of two channels is the caller: 0 (default), 1, or auto, which is 0 until a call shows otherwise",
     ),
     (
         "vapi.trust_forwarded",

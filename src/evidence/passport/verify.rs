@@ -82,6 +82,23 @@ impl TrustStore {
     }
 }
 
+impl Passport {
+    /// What can be said against it without its certificate: another algorithm, another time.
+    ///
+    /// # Errors
+    /// [`PassportFault::Algorithm`], [`PassportFault::Stale`].
+    pub fn check_claims(&self, now: OffsetDateTime) -> Result<(), PassportFault> {
+        if self.algorithm != "ES256" {
+            return Err(PassportFault::Algorithm);
+        }
+        let age = i128::from(now.unix_timestamp()) - i128::from(self.issued_at);
+        if age.unsigned_abs() > FRESHNESS.whole_seconds().unsigned_abs().into() {
+            return Err(PassportFault::Stale);
+        }
+        Ok(())
+    }
+}
+
 /// Checks a PASSporT against the certificates it names: `chain` is what was fetched from its
 /// [`Passport::certificate_url`], in PEM, its own certificate first. Fetching is the caller's affair.
 ///
@@ -93,13 +110,7 @@ pub fn verify(
     trusted: &TrustStore,
     now: OffsetDateTime,
 ) -> Result<(), PassportFault> {
-    if passport.algorithm != "ES256" {
-        return Err(PassportFault::Algorithm);
-    }
-    let age = i128::from(now.unix_timestamp()) - i128::from(passport.issued_at);
-    if age.unsigned_abs() > FRESHNESS.whole_seconds().unsigned_abs().into() {
-        return Err(PassportFault::Stale);
-    }
+    passport.check_claims(now)?;
     let certificates = CertificateDer::pem_slice_iter(chain)
         .take(MAX_CHAIN + 1)
         .collect::<Result<Vec<_>, _>>()

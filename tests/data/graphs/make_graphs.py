@@ -10,6 +10,8 @@ forgotten or a frame too many shows in the answer.
                    embs [batch, 80]: the sum over the frames divided by the *given* length. Carries
                    sherpa-onnx's keys as NeMo's exports do.
     waveform.onnx  waveform [batch, samples] -> embedding [batch, 2]: the mean and the mean square.
+    slow.onnx      mel [batch, frames, 40] -> embedding [batch, 256], the ports of voxline-phone-1: a Loop of a
+                   thousand million MatMuls, each a few microseconds. No test waits for its answer.
 
 Needs onnx==1.23.2. With `--check` it only says whether the committed graphs are what it would write.
 """
@@ -20,12 +22,12 @@ from pathlib import Path
 from onnx import TensorProto, helper
 
 HERE = Path(__file__).resolve().parent
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 def main() -> int:
     wrong = 0
-    for name, model in (("mean", mean()), ("nemo", nemo()), ("waveform", waveform())):
+    for name, model in (("mean", mean()), ("nemo", nemo()), ("waveform", waveform()), ("slow", slow())):
         path, made = HERE / f"{name}.onnx", model.SerializeToString(deterministic=True)
         if "--check" not in sys.argv[1:]:
             path.write_bytes(made)
@@ -94,8 +96,54 @@ def waveform():
     )
 
 
-def model(nodes, inputs, outputs, keys):
-    """A model whose nodes may use the constants `zero`, `one` and `two` as axes and bounds."""
+def slow():
+    turn = helper.make_graph(
+        [
+            helper.make_node("Identity", ["goes_on"], ["goes_on_still"]),
+            helper.make_node("MatMul", ["before", "weights"], ["product"]),
+            helper.make_node("Tanh", ["product"], ["after"]),
+        ],
+        "turn",
+        inputs=[
+            helper.make_tensor_value_info("nth", INT64, []),
+            helper.make_tensor_value_info("goes_on", BOOL, []),
+            helper.make_tensor_value_info("before", FLOAT, ["B", 256]),
+        ],
+        outputs=[
+            helper.make_tensor_value_info("goes_on_still", BOOL, []),
+            helper.make_tensor_value_info("after", FLOAT, ["B", 256]),
+        ],
+    )
+    nodes = [
+        helper.make_node("ReduceMean", ["mel", "one"], ["mean"], keepdims=0),
+        helper.make_node("Tile", ["mean", "sevenfold"], ["wide"]),
+        helper.make_node("Slice", ["wide", "zero", "width", "one"], ["start"]),
+        # Weights that need no room in the file: cos(i j).
+        helper.make_node("Range", ["from", "until", "step"], ["line"]),
+        helper.make_node("Unsqueeze", ["line", "one"], ["column"]),
+        helper.make_node("Unsqueeze", ["line", "zero"], ["row"]),
+        helper.make_node("MatMul", ["column", "row"], ["outer"]),
+        helper.make_node("Cos", ["outer"], ["weights"]),
+        helper.make_node("Loop", ["turns", "", "start"], ["embedding"], body=turn),
+    ]
+    return model(
+        nodes,
+        inputs=[("mel", FLOAT, ["B", "T", 40])],
+        outputs=[("embedding", FLOAT, ["B", 256])],
+        keys={},
+        constants=[
+            helper.make_tensor("sevenfold", INT64, [2], [1, 7]),
+            helper.make_tensor("width", INT64, [1], [256]),
+            helper.make_tensor("turns", INT64, [], [1_000_000_000]),
+            helper.make_tensor("from", FLOAT, [], [0.0]),
+            helper.make_tensor("until", FLOAT, [], [256.0]),
+            helper.make_tensor("step", FLOAT, [], [1.0]),
+        ],
+    )
+
+
+def model(nodes, inputs, outputs, keys, constants=()):
+    """A model whose nodes may use the constants `zero`, `one` and `two` as axes and bounds, and its own."""
     graph = helper.make_graph(
         nodes,
         "statistics",
@@ -103,7 +151,8 @@ def model(nodes, inputs, outputs, keys):
         outputs=[helper.make_tensor_value_info(*port) for port in outputs],
         initializer=[
             helper.make_tensor(name, INT64, [1], [value]) for name, value in (("zero", 0), ("one", 1), ("two", 2))
-        ],
+        ]
+        + list(constants),
     )
     made = helper.make_model(
         graph, producer_name="voxline", ir_version=9, opset_imports=[helper.make_opsetid("", 18)]

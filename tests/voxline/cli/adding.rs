@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::support::{project, read};
+use crate::support::{link_models, read};
 
 /// A site whose models are links to the shipped ones, so that more can be put beside them.
 pub fn stocked_site() -> Site {
@@ -11,19 +11,6 @@ pub fn stocked_site() -> Site {
     link_models(site.path());
     site.file("voxline.toml", b"models_dir = \"models\"\n");
     site
-}
-
-/// Links the shipped models into the folder `models` of `folder`, which it gives.
-pub fn link_models(folder: &Path) -> PathBuf {
-    let ours = folder.join("models");
-    std::fs::create_dir(&ours).unwrap();
-    for entry in std::fs::read_dir(project("models")).unwrap() {
-        let theirs = entry.unwrap().path();
-        if theirs.join("card.toml").is_file() {
-            symlink(&theirs, ours.join(theirs.file_name().unwrap())).unwrap();
-        }
-    }
-    ours
 }
 
 fn refused(site: &Site, args: &[&str], reason: &str) {

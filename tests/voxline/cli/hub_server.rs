@@ -164,3 +164,17 @@ pub fn trickle(wire: &mut dyn Write, bytes: &[u8], piece: usize, pause: Duration
         std::thread::sleep(pause);
     }
 }
+
+/// A server's TLS configuration for `localhost`, and the certificate that vouches for it.
+pub fn tls() -> (Arc<rustls::ServerConfig>, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    (Arc::new(config), made.cert.pem())
+}

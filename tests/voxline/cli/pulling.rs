@@ -2,15 +2,13 @@
 //! right, or not at all.
 
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use super::hub_server::{Hub, TAG, good, head, trickle};
+use super::hub_server::{Hub, TAG, good, head, tls, trickle};
 use super::*;
-use crate::support::{project, read};
+use crate::support::{project, read, sha256};
 
 /// A site with models of its own and a catalogue entry `tiny.toml` for a file at `urls`.
 struct Depot {
@@ -95,13 +93,6 @@ impl Depot {
             .filter(|name| name != "tiny.lock" && name != ".gitignore")
             .collect()
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[test]
@@ -373,20 +364,6 @@ fn redirects_are_followed_but_not_for_ever() {
     // The file is cut too: the continuation goes through the redirect again.
     depot.entry(&[format!("{}/first", hub.base)]);
     depot.pulled(&[]);
-}
-
-/// A server's TLS configuration for `localhost`, and the certificate that vouches for it.
-fn tls() -> (Arc<rustls::ServerConfig>, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    (Arc::new(config), made.cert.pem())
 }
 
 #[test]

@@ -1,15 +1,7 @@
-//! The way out: which addresses may be asked at all, and the client that asks them.
-//!
-//! `listenUrl`, `controlUrl` and recordings are addresses that a request brought. They are asked only where their
-//! host is one that was allowed, over TLS, within a size and a time, and a redirect is never followed: whoever
-//! could forge one of them would otherwise make this service fetch what only it can reach.
+//! Which addresses may be asked.
 
-use std::time::Duration;
-
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::Url;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 /// Why an address was not asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -21,25 +13,13 @@ pub enum Refused {
     #[error("an address begins with `{0}://`; only https and wss are asked")]
     Scheme(String),
     /// Its host is not allowed.
-    #[error("the host {0} is not one that may be asked: vapi.hosts says which are")]
+    #[error(
+        "the host {0} is not one that may be asked: vapi.hosts and identity.passport_hosts say which are"
+    )]
     Host(String),
     /// It carries a user's name.
     #[error("an address carries a name or password")]
     Credentials,
-}
-
-/// Why something was not fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Unfetched {
-    /// The client could not be made.
-    #[error("no HTTP client can be made: {0}")]
-    Client(String),
-    /// Nobody answered.
-    #[error("no answer: {0}")]
-    Unreachable(String),
-    /// There is more than may be.
-    #[error("the answer has more than {0} bytes")]
-    TooLarge(usize),
 }
 
 /// Which hosts may be asked, and which of them without TLS.
@@ -99,57 +79,6 @@ impl Allowed {
             Err(Refused::Host(bare.chars().take(100).collect()))
         }
     }
-}
-
-/// An HTTP client that follows no redirect: TLS by rustls with ring and the system's roots.
-///
-/// # Errors
-/// [`Unfetched::Client`] when the system gives none.
-pub fn client(patience: Duration) -> Result<Client, Unfetched> {
-    // The choice is the process's; whoever made it first, it is ring.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let built = Client::builder()
-        .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(patience)
-        .timeout(patience)
-        .redirect(Policy::none())
-        .build();
-    built.map_err(|fault| Unfetched::Client(causes(fault)))
-}
-
-/// The body of an answer, of at most `most` bytes.
-///
-/// # Errors
-/// [`Unfetched`] when there is more, or the connection breaks.
-pub async fn body(mut response: Response, most: usize) -> Result<Zeroizing<Vec<u8>>, Unfetched> {
-    let announced = response.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |length| length > most) {
-        return Err(Unfetched::TooLarge(most));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    loop {
-        let piece = response.chunk().await;
-        let Some(piece) = piece.map_err(|fault| Unfetched::Unreachable(causes(fault)))? else {
-            return Ok(bytes);
-        };
-        if bytes.len() + piece.len() > most {
-            return Err(Unfetched::TooLarge(most));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-}
-
-/// A fault with its causes, without the address, which may be secret.
-pub fn causes(fault: reqwest::Error) -> String {
-    let fault = fault.without_url();
-    let mut said = vec![fault.to_string()];
-    let mut next = std::error::Error::source(&fault);
-    while let Some(cause) = next {
-        said.push(cause.to_string());
-        next = cause.source();
-    }
-    said.dedup();
-    said.join(": ")
 }
 
 #[cfg(test)]

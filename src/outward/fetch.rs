@@ -1,0 +1,92 @@
+//! Asking: clients that follow no redirect, and answers within their bound.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Response};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::public::PublicOnly;
+
+/// Why something was not fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unfetched {
+    /// The client could not be made.
+    #[error("no HTTP client can be made: {0}")]
+    Client(String),
+    /// Nobody answered.
+    #[error("no answer: {0}")]
+    Unreachable(String),
+    /// There is more than may be.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// An HTTP client that follows no redirect: TLS by rustls with ring and the system's roots.
+///
+/// # Errors
+/// [`Unfetched::Client`] when the system gives none.
+pub fn client(patience: Duration) -> Result<Client, Unfetched> {
+    built(builder(patience))
+}
+
+/// The same for addresses that strangers name: TLS alone, no proxy (which would look names up itself), and no host
+/// with a private address unless it is one of `private`.
+///
+/// # Errors
+/// [`Unfetched::Client`] when the system gives none.
+pub fn wary_client(patience: Duration, private: &[String]) -> Result<Client, Unfetched> {
+    let names = Arc::new(PublicOnly::new(private));
+    built(builder(patience).https_only(true).no_proxy().dns_resolver(names))
+}
+
+fn builder(patience: Duration) -> ClientBuilder {
+    // The choice is the process's; whoever made it first, it is ring.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(patience)
+        .timeout(patience)
+        .redirect(Policy::none())
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, Unfetched> {
+    builder.build().map_err(|fault| Unfetched::Client(causes(fault)))
+}
+
+/// The body of an answer, of at most `most` bytes.
+///
+/// # Errors
+/// [`Unfetched`] when there is more, or the connection breaks.
+pub async fn body(mut response: Response, most: usize) -> Result<Zeroizing<Vec<u8>>, Unfetched> {
+    let announced = response.content_length().unwrap_or(0);
+    if usize::try_from(announced).map_or(true, |length| length > most) {
+        return Err(Unfetched::TooLarge(most));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    loop {
+        let piece = response.chunk().await;
+        let Some(piece) = piece.map_err(|fault| Unfetched::Unreachable(causes(fault)))? else {
+            return Ok(bytes);
+        };
+        if bytes.len() + piece.len() > most {
+            return Err(Unfetched::TooLarge(most));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+}
+
+/// A fault with its causes, without the address, which may be secret.
+pub fn causes(fault: reqwest::Error) -> String {
+    let fault = fault.without_url();
+    let mut said = vec![fault.to_string()];
+    let mut next = std::error::Error::source(&fault);
+    while let Some(cause) = next {
+        said.push(cause.to_string());
+        next = cause.source();
+    }
+    said.dedup();
+    said.join(": ")
+}

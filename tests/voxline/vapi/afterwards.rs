@@ -1,0 +1,193 @@
+//! What is done with a call's recording after its end, and what a capture keeps of it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, House, NUMBER, SECRET, script};
+use crate::support;
+
+const STRANGER: &str = "+12025550199";
+const CALL: &str = "enrollment_samples/calls/alice-1.wav";
+
+/// Every file under `folder`, with its bytes.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+/// 64 bytes of the recording that nothing else has: wherever its audio lies, they lie.
+fn traces() -> Vec<u8> {
+    let bytes = support::read(CALL);
+    let kinds = |piece: &[u8]| piece.iter().collect::<std::collections::HashSet<_>>().len();
+    let pieces = bytes[64..].chunks_exact(64);
+    pieces.max_by_key(|piece| kinds(piece)).unwrap().to_vec()
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|piece| piece == wanted)
+}
+
+/// A call that nobody can listen to, from its ring to its report; the last word on it.
+async fn unheard(house: &mut House, call: &str, artifact: Value) -> Value {
+    house.ring(call, STRANGER);
+    house.send(json!({
+        "type": "status-update", "status": "in-progress", "timestamp": 2, "phoneNumber": {"number": NUMBER},
+        "call": {"id": call},
+    }));
+    house.send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": call}}));
+    house.send(json!({
+        "type": "end-of-call-report", "timestamp": 10, "endedReason": "customer-ended-call",
+        "call": {"id": call}, "artifact": artifact,
+    }));
+    house.last_word(call).await
+}
+
+fn recorded(house: &mut House, call: &str) -> String {
+    let path = support::project(CALL).display().to_string();
+    let kept = house
+        .peer
+        .ask(&json!({"do": "record", "call": call, "audio": path}));
+    kept["url"].as_str().unwrap().to_owned()
+}
+
+fn fetched(house: &mut House, call: &str) -> u64 {
+    let answer = house.peer.ask(&json!({"do": "fetched", "call": call}));
+    answer["times"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_nobody_heard_is_heard_from_its_recording_of_which_nothing_is_kept() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().display().to_string();
+    let mut house = House::open_with(&[("VOXLINE_VAPI_BACKFILL", "true"), ("TMPDIR", &folder)], true);
+    let url = recorded(&mut house, "c-named");
+    let last = unheard(
+        &mut house,
+        "c-named",
+        json!({"recording": {"mono": {"customerUrl": url}}}),
+    )
+    .await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    assert_eq!(last["verdict"]["outcome"], "identified", "{last}");
+    assert_eq!(fetched(&mut house, "c-named"), 1);
+    // Where the report names none, the API sends to it.
+    recorded(&mut house, "c-sent");
+    let last = unheard(&mut house, "c-sent", json!({})).await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    // An address that may not be asked is not asked, and no name is made up for it.
+    let elsewhere = json!({"presignedCustomerUrl": "https://recordings.example/c-elsewhere.wav"});
+    let last = unheard(&mut house, "c-elsewhere", elsewhere).await;
+    assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
+    // A report that comes twice is worked on once.
+    house.send(json!({
+        "type": "end-of-call-report", "timestamp": 11, "call": {"id": "c-named"},
+        "artifact": {"recording": {"mono": {"customerUrl": url}}},
+    }));
+    house.stop();
+    assert_eq!(fetched(&mut house, "c-named"), 1);
+    let audio = traces();
+    assert!(holds(&support::read(CALL), &audio));
+    for (path, bytes) in [house.data.path(), temporary.path()].into_iter().flat_map(files) {
+        assert!(
+            !holds(&bytes, &audio) && !holds(&bytes, b"RIFF"),
+            "{path} holds audio"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_recording_is_fetched_unless_that_is_asked_for() {
+    let mut house = House::open_with(&[], false);
+    let url = recorded(&mut house, "c-left");
+    let last = unheard(
+        &mut house,
+        "c-left",
+        json!({"recording": {"mono": {"customerUrl": url}}}),
+    )
+    .await;
+    assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
+    house.stop();
+    assert_eq!(fetched(&mut house, "c-left"), 0);
+}
+
+#[tokio::test]
+async fn a_capture_of_a_whole_call_shows_its_shape_and_nobodys_number_word_or_voice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let mut house = House::open_with(&[("VOXLINE_VAPI_CAPTURE_DIR", &path)], false);
+    house.ring("c-captured", ALICE.0);
+    let headers = json!({
+        "Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0), "identity": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+    });
+    let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
+    house.answer("c-captured", play, headers);
+    house.played("c-captured");
+    house.send(json!({
+        "type": "conversation-update", "timestamp": 5, "call": {"id": "c-captured"}, "phoneNumber": {"number": NUMBER},
+        "messages": [
+            {"role": "user", "message": format!("User's Keypad Entry: {}", ALICE.1)},
+            {"role": "user", "message": "my mother's maiden name is Quill"},
+        ],
+    }));
+    house.end("c-captured");
+    house.last_word("c-captured").await;
+    house.stop();
+
+    let files = files(folder.path());
+    for kind in [
+        "assistant-request",
+        "status-update",
+        "speech-update",
+        "conversation-update",
+        "end-of-call-report",
+        "listen-text",
+        "listen-binary",
+    ] {
+        assert!(
+            files.iter().any(|(path, _)| path.contains(kind)),
+            "{kind} is missing"
+        );
+    }
+    for (path, bytes) in &files {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let hidden = [
+            "2025550",
+            ALICE.1,
+            "Quill",
+            SECRET,
+            "peer-private",
+            "peer-public",
+            "/live/",
+            "eyJhbG",
+        ];
+        assert!(hidden.iter().all(|one| !text.contains(one)), "{path}: {text}");
+    }
+    // Of the audio there is the announced format, and how long the first frames were.
+    let frames = files.iter().filter(|(path, _)| path.contains("listen-binary"));
+    for (path, bytes) in frames {
+        let frame: Value = serde_json::from_slice(bytes).unwrap();
+        assert_eq!(
+            (&frame["bytes"], &frame["text"]),
+            (&json!(1_280), &Value::Null),
+            "{path}"
+        );
+        assert_eq!(frame.as_object().unwrap().len(), 4, "{path}");
+    }
+    let listened = files.iter().filter(|(path, _)| path.contains("listen-"));
+    assert_eq!(listened.count(), 3);
+    let announced = files
+        .iter()
+        .find(|(path, _)| path.contains("listen-text"))
+        .unwrap();
+    let announced: Value = serde_json::from_slice(&announced.1).unwrap();
+    assert_eq!(announced["text"]["sampleRate"], 16_000, "{announced}");
+}

@@ -1,0 +1,229 @@
+//! What is broken is broken alone: a database that hangs, one that fails, a model that does not answer.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, House, script};
+use crate::support;
+
+const STRANGER: &str = "+12025550199";
+
+/// Another process that lets nobody read the database: it holds the bytes of the `-shm` file by which readers and
+/// writers are admitted (120 to 127: SQLite's "WAL-mode File Format", section 2.1).
+struct Lockout(Child);
+
+impl Lockout {
+    fn of(house: &House) -> Self {
+        let program = "import fcntl, sys\n\
+                       file = open(sys.argv[1], 'r+b')\n\
+                       fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)\n\
+                       print('held', flush=True)\n\
+                       sys.stdin.read()";
+        let mut child = Command::new("python3")
+            .args(["-c", program])
+            .arg(house.data.path().join("voxline.db-shm"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("these tests need python3");
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut said).unwrap();
+        assert_eq!(said, "held\n");
+        Self(child)
+    }
+}
+
+impl Drop for Lockout {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The database's files as they were, to be spoilt and put back in place under the running service.
+struct Files(Vec<(PathBuf, Vec<u8>)>);
+
+impl Files {
+    fn of(house: &House) -> Self {
+        let files = ["voxline.db", "voxline.db-wal", "voxline.db-shm"].map(|name| {
+            let path = house.data.path().join(name);
+            let bytes = std::fs::read(&path).unwrap();
+            (path, bytes)
+        });
+        Self(files.into())
+    }
+
+    fn spoil(&self) {
+        self.write(|bytes| vec![0xA5; bytes.len()]);
+    }
+
+    fn put_back(&self) {
+        self.write(<[u8]>::to_vec);
+    }
+
+    /// Never shorter: the service has mapped one of them.
+    fn write(&self, content: impl Fn(&[u8]) -> Vec<u8>) {
+        for (path, bytes) in &self.0 {
+            let mut file = OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all(&content(bytes)).unwrap();
+        }
+    }
+}
+
+/// The call was given to the fallback, which was told nothing.
+fn taken_by_the_fallback(answer: &Value) {
+    assert_eq!(answer["assistantId"], "a-fallback", "{answer}");
+    let variables = &answer["assistantOverrides"]["variableValues"];
+    assert_eq!(variables["identity_status"], "unknown", "{answer}");
+    for name in ["line_owner_id", "line_owner_name", "speaker_id", "speaker_name"] {
+        assert_eq!(variables[name], "", "{answer}");
+    }
+}
+
+/// What came while nothing could be read is weighed as if it had come now, and the next call is as any other.
+async fn all_is_well_again(house: &mut House, call: &str) {
+    let told = house.told(call, "that of Alice");
+    assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
+    let next = house.ring("c-next", ALICE.0);
+    assert_eq!(next["assistantId"], "a-1", "{next}");
+    let variables = &next["assistantOverrides"]["variableValues"];
+    assert_eq!(variables["line_owner_name"], "Alice", "{next}");
+    house.end(call);
+    let last = house.last_word(call).await;
+    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+}
+
+fn headers() -> Value {
+    json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0)})
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_costs_the_identity_and_not_the_call() {
+    // The usual budget; and headers are believed, so that one is enough for the owner.
+    let settings = [
+        ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", ""),
+        ("VOXLINE_VAPI_TRUST_FORWARDED", "always"),
+    ];
+    let mut house = House::open_with(&settings, false);
+    let lockout = Lockout::of(&house);
+    // Both answers come while the lock is held, so neither waited for it.
+    taken_by_the_fallback(&house.ring("c-hung", STRANGER));
+    house.answer(
+        "c-hung",
+        json!({"script": script(&[("user", "silence 1")])}),
+        headers(),
+    );
+    let metrics = support::http()
+        .get(format!("{}/metrics", house.base))
+        .send()
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    // It was the budget that ended the wait: SQLite itself would have gone on waiting.
+    assert!(metrics.contains("voxline_vapi_late_answers_total 1"), "{metrics}");
+    assert!(house.told_so_far("c-hung").is_empty());
+    drop(lockout);
+    all_is_well_again(&mut house, "c-hung").await;
+}
+
+#[tokio::test]
+async fn a_database_that_fails_costs_the_identity_and_not_the_call() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_TRUST_FORWARDED", "always")], false);
+    let files = Files::of(&house);
+    files.spoil();
+    taken_by_the_fallback(&house.ring("c-failed", STRANGER));
+    house.answer(
+        "c-failed",
+        json!({"script": script(&[("user", "silence 1")])}),
+        headers(),
+    );
+    let pin = house.tool("c-failed", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    assert!(!pin.contains("verified"), "{pin}");
+    let ready = support::http()
+        .get(format!("{}/readyz", house.base))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 503);
+    files.put_back();
+    all_is_well_again(&mut house, "c-failed").await;
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_costs_the_identity_and_not_the_call() {
+    let mut house = House::open_with(&[("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "1")], false);
+    let path = house.data.path().join("voxline.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut lock = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
+    taken_by_the_fallback(&house.ring("c-unwritten", ALICE.0));
+    sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
+    let answer = house.ring("c-written", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-1", "{answer}");
+}
+
+/// A folder of models with `slow` in it: a graph with the ports of the shipped model whose run takes hours.
+fn slow_model() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let models = support::link_models(folder.path());
+    let slow = models.join("slow");
+    std::fs::create_dir(&slow).unwrap();
+    let graph = support::read("tests/data/graphs/slow.onnx");
+    std::fs::write(slow.join("slow.onnx"), &graph).unwrap();
+    let theirs = support::read("models/voxline-phone-1/voxline-phone-1.onnx");
+    for name in ["card.toml", "calibration.toml"] {
+        let text = std::fs::read_to_string(support::project("models/voxline-phone-1").join(name)).unwrap();
+        let text = text
+            .replace(&support::sha256(&theirs), &support::sha256(&graph))
+            .replace("\"voxline-phone-1\"", "\"slow\"")
+            .replace("voxline-phone-1.onnx", "slow.onnx");
+        std::fs::write(slow.join(name), text).unwrap();
+    }
+    folder
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_answer_costs_the_voice_and_nothing_else() {
+    let folder = slow_model();
+    let models = folder.path().join("models").display().to_string();
+    let settings = [
+        ("VOXLINE_MODELS_DIR", models.as_str()),
+        ("VOXLINE_MODEL", "slow"),
+        ("VOXLINE_INFERENCE_THREADS", "1"),
+        ("VOXLINE_VAPI_TOOL_SECONDS", "1"),
+    ];
+    let mut house = House::open_with(&settings, false);
+    // The one thread is taken: a recording that was uploaded is not answered as long as this test lasts.
+    let upload = tokio::spawn(house.identify("enrollment_samples/calls/alice-1.wav"));
+    house.ring("c-first", ALICE.0);
+    let play = json!({"script": script(&[("assistant", "robert-1"), ("user", "alice-1")]), "speed": 3.0});
+    house.answer("c-first", play, json!({}));
+    house.played("c-first");
+    // Everything that needs no voice goes on: the call's, another's, the tools, and what is told.
+    let answer = house.ring("c-second", ALICE.0);
+    assert_eq!(answer["assistantId"], "a-1");
+    assert_eq!(
+        answer["assistantOverrides"]["variableValues"]["line_owner_name"],
+        "Alice"
+    );
+    let said = house.tool("c-first", "t-1", "identify_caller", json!({}));
+    assert!(
+        said.contains("claimed: ") && !said.contains("] identified: "),
+        "{said}"
+    );
+    let pin = house.tool("c-first", "t-2", "verify_pin", json!({"pin": ALICE.1}));
+    assert!(pin.contains("verified: "), "{pin}");
+    house.told("c-first", "] claimed: ");
+    house.end("c-first");
+    let last = house.last_word("c-first").await;
+    assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
+    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    assert!(!upload.is_finished(), "the model was not slow: nothing was shown");
+    upload.abort();
+    house.stop();
+}

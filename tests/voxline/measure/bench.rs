@@ -121,9 +121,9 @@ fn only_their_owner_reads(_folder: &Path) {}
 fn what_a_benchmark_cannot_use_is_said_before_it_begins() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    let refused = bench(folder.path(), &cache, &["--condition", "gsm"]);
+    let refused = bench(folder.path(), &cache, &["--condition", "speex"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("no GSM"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("amr[:KBPS]"));
     let refused = bench(folder.path(), &cache, &["--condition", "noise:10:/nowhere"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stdout).contains("/nowhere"));

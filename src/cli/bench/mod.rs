@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Practice, Prepared, Protocol,
+    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Place, Practice, Prepared, Protocol,
     Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol, write_scores,
     write_trials,
 };
@@ -331,7 +331,11 @@ fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()
         "details.json",
         serde_json::to_string_pretty(&outcome.details)? + "\n",
     )?;
-    write("report.html", report(outcome))?;
+    let place = Place {
+        folder: out,
+        protocol,
+    };
+    write("report.html", report(outcome, &place))?;
     outcome.write_scores(protocol, &out.join("scores.tsv"))?;
     Ok(())
 }

@@ -10,13 +10,23 @@ use crate::samples::{from_the_network, to_the_network};
 pub(super) const RATES: [&str; 8] = ["4.75", "5.15", "5.9", "6.7", "7.4", "7.95", "10.2", "12.2"];
 
 /// What a network with room to spare talks.
-pub(super) const USUAL: u8 = 7;
+const USUAL: u8 = 7;
 
 /// Samples of a frame, 20 ms at 8 kHz.
 const FRAME: usize = 160;
 
 /// How far the decoder is behind: the encoder looks 5 ms ahead.
 const DELAY: usize = 40;
+
+/// The number of a rate as it is spelt, with or without a `k`; the usual one for no spelling at all.
+pub(super) fn rate(kbps: &str) -> Option<u8> {
+    if kbps.is_empty() {
+        return Some(USUAL);
+    }
+    let named = kbps.trim_end_matches('k');
+    let place = RATES.iter().position(|rate| *rate == named);
+    place.and_then(|place| u8::try_from(place).ok())
+}
 
 /// 16 kHz samples through a mobile telephone: the voice band, AMR at one of [`RATES`] there and back, at the same
 /// times. Every frame is sent, pauses too (no DTX).

@@ -224,16 +224,9 @@ impl FromStr for Step {
             "phone" => plain(Self::Phone),
             "alaw" => plain(Self::ALaw),
             "gsm" => plain(Self::Gsm),
-            "amr" => {
-                let named = value.trim_end_matches('k');
-                let rate = amr::RATES.iter().position(|rate| *rate == named);
-                let rate = rate.and_then(|rate| u8::try_from(rate).ok());
-                rate.or(value.is_empty().then_some(amr::USUAL))
-                    .map(|rate| Self::Amr { rate })
-                    .ok_or(unknown(
-                        "the rate is 4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2 or 12.2 kbit/s",
-                    ))
-            }
+            "amr" => amr::rate(value).map(|rate| Self::Amr { rate }).ok_or(unknown(
+                "the rate is 4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2 or 12.2 kbit/s",
+            )),
             "far" => plain(Self::Far),
             "reverb" => plain(Self::Reverb),
             "noise" => {

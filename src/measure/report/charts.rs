@@ -348,7 +348,7 @@ pub(super) fn waiting(outcome: &Outcome) -> String {
         ],
         lines,
         marks: marks.into_iter().flatten().collect(),
-        legend: SeriesLabelPosition::LowerRight,
+        legend: SeriesLabelPosition::MiddleRight,
     };
     format!(
         "{}{}",

@@ -60,7 +60,7 @@ fn heat(cells: &[Cell], hottest: f64, value: impl Fn(&Cell) -> Option<(f64, Stri
     };
     let mut header = vec!["condition".to_owned()];
     header.extend(spans.iter().map(|(from, to)| match to {
-        Some(to) => format!("{from} to {to} s"),
+        Some(to) => format!("{from} to {to}\u{a0}s"),
         None => format!("{from} s and more"),
     }));
     let rows = conditions.iter().map(|condition| {
@@ -102,7 +102,7 @@ mod tests {
         ];
         let table = heat(&cells, 0.2, |cell| Some((cell.eer, percent(cell.eer))));
         assert_eq!(table.matches("<tr>").count(), 3);
-        assert!(table.contains("&lt;gsm&gt;") && table.contains("1 to 2 s"));
+        assert!(table.contains("&lt;gsm&gt;") && table.contains("1 to 2\u{a0}s"));
         assert!(table.contains("<td class=\"heat\" style=\"--h:50\">10.00 %"));
         assert!(table.contains("<td class=\"heat few\" style=\"--h:100\">40.00 %"));
         assert_eq!(table.matches(">-</td>").count(), 1);

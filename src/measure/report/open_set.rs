@@ -139,7 +139,7 @@ pub(super) fn rosters(outcome: &Outcome) -> String {
         axes: axes(),
         lines,
         marks: Vec::new(),
-        legend: SeriesLabelPosition::UpperLeft,
+        legend: SeriesLabelPosition::MiddleLeft,
     };
     format!(
         "{}<div class=\"narrow\">{}</div>{}{}",
@@ -148,8 +148,9 @@ pub(super) fn rosters(outcome: &Outcome) -> String {
              {largest}. Extrapolated: no such roster was heard; it is what the scores of single comparisons would come to if \
              comparisons with strangers were independent of each other, with a tail beyond the 95th percentile of the strangers' \
              scores: the one that fits them (generalised Pareto), and in brackets an exponential one, than which it can hardly be \
-             worse. Where a size was both tried and extrapolated, the tables show how far to trust this. Voices of one family are \
-             not independent: for them it says too little."
+             worse. Where all are missed, the threshold lies beyond the highest ratio that the calibration supports. Where a size \
+             was both tried and extrapolated, the tables show how far to trust this. Voices of one family are not independent: \
+             for them it says too little."
         )),
         plot.drawn(),
         tried_table(outcome),

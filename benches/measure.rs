@@ -1,9 +1,18 @@
-//! How long the figures of ten million trials take: `cargo bench --bench measure`.
+//! How long ten million trials take, from voiceprints to scores and from scores to figures and their intervals:
+//! `cargo bench --bench measure`.
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use voxline::measure::{Cost, Dice, Draws, Figures, Kind, Paired, Trials, bootstrap};
+use voxline::config::{Config, Sources};
+use voxline::decision::Calibration;
+use voxline::measure::{
+    Called, Cost, Dice, Draws, Figures, Kind, Paired, Search, Trials, bootstrap, bootstrap_searches,
+    random_rosters, score_pairs,
+};
+use voxline::switchboard::installed;
+use voxline::units::Seconds;
+use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
 
 /// As many as a large evaluation has.
 const TRIALS: usize = 10_000_000;
@@ -61,5 +70,67 @@ fn figures(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, figures);
+/// The calibration of the shipped model.
+fn calibration() -> Calibration {
+    let config = Config::load(&Sources::default()).expect("a valid configuration");
+    let card = installed(&config)
+        .and_then(|found| found.card(&ModelId::new("voxline-phone-1")))
+        .expect("the speaker model's card");
+    Calibration::load(&card.calibration(), card.id(), card.sha256()).expect("its calibration")
+}
+
+/// Ten million pairs of 4000 models and 2500 tests, by log-likelihood ratio.
+fn scoring(criterion: &mut Criterion) {
+    let (models, tests, dimension) = (4_000, 2_500, 256);
+    let mut dice = Dice::new(3);
+    let mut voice = || {
+        let direction = (0..dimension).map(|_| dice.normal() as f32).collect();
+        let embedding = Embedding::from_direction(direction).expect("a direction");
+        vec![(Bandwidth::Narrow, embedding)]
+    };
+    let enrolled: Vec<_> = (0..models).map(|_| voice()).collect();
+    let heard: Vec<_> = (0..tests).map(|_| (Seconds::new(5.0), voice())).collect();
+    let pairs: Vec<(u32, u32)> = (0..models as u32)
+        .flat_map(|model| (0..tests as u32).map(move |test| (model, test)))
+        .collect();
+    assert_eq!(pairs.len(), TRIALS);
+    let calibration = calibration();
+    let mut group = criterion.benchmark_group("measure");
+    group.sample_size(10);
+    group.bench_function("10 million trials of 256 dimensions scored", |bencher| {
+        bencher.iter(|| score_pairs(Some(calibration.clone()), &enrolled, &heard, black_box(&pairs)));
+    });
+    group.finish();
+}
+
+/// Intervals of ten thousand searches by a thousand callers.
+fn searches(criterion: &mut Criterion) {
+    let speakers = 1_000;
+    let mates: Vec<Option<usize>> = (0..5_000).map(|at| Some(at % speakers)).collect();
+    let score = |test: usize, model: usize| {
+        let own = if test % speakers == model { 4.0 } else { 0.0 };
+        own + Dice::for_task(test as u64, model as u64).normal()
+    };
+    let found: Vec<Search> = random_rosters(&mates, speakers, 10, 1, score);
+    let called: Vec<Called> = found
+        .into_iter()
+        .enumerate()
+        .map(|(at, search)| Called {
+            search,
+            caller: (at / 2 % speakers) as u32,
+        })
+        .collect();
+    let draws = Draws {
+        replicates: 1_000,
+        seed: 1,
+    };
+    criterion.bench_function(
+        "intervals of 10 000 searches, 1000 draws of 1000 callers",
+        |bencher| {
+            bencher.iter(|| bootstrap_searches(black_box(&called), speakers, draws));
+        },
+    );
+}
+
+criterion_group!(benches, figures, scoring, searches);
 criterion_main!(benches);

@@ -43,9 +43,17 @@ pub struct Intervals {
     pub cllr: [f64; 2],
     /// What is left of it after the best calibration.
     pub min_cllr: [f64; 2],
+    /// Miss rate on the hull at each false-alarm rate of [`BAND`]: the band around a detection-error curve.
+    pub miss: [[f64; 2]; BAND.len()],
     /// How many draws held both targets and non-targets; the others count for nothing.
     pub replicates: usize,
 }
+
+/// The false-alarm rates at which [`Intervals::miss`] is known.
+pub const BAND: [f64; 10] = [0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
+
+/// The figures of one draw: EER, least cost, Cllr, least Cllr, and the misses of the band.
+type Drawn = [f64; 4 + BAND.len()];
 
 /// Tallies of a trial while weights change: 16 bytes, in rising order of the scores.
 struct Row {
@@ -88,7 +96,7 @@ pub fn bootstrap(
         .collect::<Vec<_>>()
     };
     let share = &share;
-    let drawn: Vec<[f64; 4]> = std::thread::scope(|scope| {
+    let drawn: Vec<Drawn> = std::thread::scope(|scope| {
         let working: Vec<_> = (0..threads)
             .map(|from| scope.spawn(move || share(from)))
             .collect();
@@ -101,18 +109,29 @@ pub fn bootstrap(
     if drawn.is_empty() {
         return Ok(None);
     }
-    let middle = |figure: usize| {
-        let mut values: Vec<f64> = drawn.iter().map(|one| one[figure]).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        [quantile(&values, 0.025), quantile(&values, 0.975)]
-    };
+    let middle = |figure| middle(&drawn, figure);
     Ok(Some(Intervals {
         eer: middle(0),
         min_dcf: middle(1),
         cllr: middle(2),
         min_cllr: middle(3),
+        miss: std::array::from_fn(|at| middle(4 + at)),
         replicates: drawn.len(),
     }))
+}
+
+/// The middle 95 % of one figure over all draws.
+pub(super) fn middle<const N: usize>(drawn: &[[f64; N]], figure: usize) -> [f64; 2] {
+    let mut values: Vec<f64> = drawn.iter().map(|one| one[figure]).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    [quantile(&values, 0.025), quantile(&values, 0.975)]
+}
+
+/// How often each speaker was drawn, when as many are drawn as there are.
+pub(super) fn times_drawn(speakers: usize, dice: &mut Dice) -> Vec<u32> {
+    let mut times = vec![0; speakers];
+    (0..speakers).for_each(|_| times[dice.below(speakers)] += 1);
+    times
 }
 
 /// The value below which `share` of the rising `values` lie, straight lines between them (numpy's and R's
@@ -166,10 +185,9 @@ fn rows(trials: &[Paired], speakers: usize) -> Result<Vec<Row>, MetricError> {
         .collect())
 }
 
-/// The four figures of one draw; `None` when it holds only one kind of trial.
-fn replicate(rows: &[Row], speakers: usize, cost: &Cost, dice: &mut Dice) -> Option<[f64; 4]> {
-    let mut drawn = vec![0u32; speakers];
-    (0..speakers).for_each(|_| drawn[dice.below(speakers)] += 1);
+/// The figures of one draw; `None` when it holds only one kind of trial.
+fn replicate(rows: &[Row], speakers: usize, cost: &Cost, dice: &mut Dice) -> Option<Drawn> {
+    let drawn = times_drawn(speakers, dice);
     let (mut of_targets, mut of_nontargets) = (0.0, 0.0);
     let mut open = Step {
         score: 0.0,
@@ -209,7 +227,11 @@ fn replicate(rows: &[Row], speakers: usize, cost: &Cost, dice: &mut Dice) -> Opt
     let (targets, nontargets) = hull.weights();
     let cllr =
         (of_targets / targets as f64 + of_nontargets / nontargets as f64) / (2.0 * std::f64::consts::LN_2);
-    Some([hull.equal_error(), cost.least(&hull), cllr, hull.min_cllr()])
+    let mut drawn = [0.0; 4 + BAND.len()];
+    let (figures, misses) = drawn.split_at_mut(4);
+    figures.copy_from_slice(&[hull.equal_error(), cost.least(&hull), cllr, hull.min_cllr()]);
+    misses.copy_from_slice(&hull.misses(&BAND));
+    Some(drawn)
 }
 
 #[cfg(test)]

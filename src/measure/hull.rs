@@ -101,6 +101,33 @@ impl Hull {
         equal_error(self.corners())
     }
 
+    /// The miss rate at each of some rising false-alarm rates, on the straight lines between the corners.
+    pub fn misses<const N: usize>(&self, false_alarms: &[f64; N]) -> [f64; N] {
+        let mut misses = [0.0; N];
+        let mut corners = self.corners();
+        // From no misses on: the highest false-alarm rates come first.
+        let mut before = Rates {
+            miss: 0.0,
+            false_alarm: 1.0,
+        };
+        let mut after = before;
+        for (miss, wanted) in misses.iter_mut().zip(false_alarms).rev() {
+            while after.false_alarm > *wanted
+                && let Some(next) = corners.next()
+            {
+                (before, after) = (after, next);
+            }
+            let width = before.false_alarm - after.false_alarm;
+            let share = if width > 0.0 {
+                ((before.false_alarm - wanted) / width).clamp(0.0, 1.0)
+            } else {
+                1.0
+            };
+            *miss = before.miss + share * (after.miss - before.miss);
+        }
+        misses
+    }
+
     /// The log-likelihood ratio that the trials themselves give a block: the odds of its counts, less the
     /// odds of all. Infinite where a block holds one kind only.
     pub fn llr(&self, block: &Block) -> f64 {
@@ -146,4 +173,28 @@ impl Block {
 /// `ln(1 + e^x)` without overflow.
 pub(super) fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misses_lie_on_the_lines_between_the_corners() {
+        let trials = Trials::new(vec![0.0, 2.0, 3.0, 4.0], vec![-1.0, 1.0, 1.0, 2.5]).unwrap();
+        let hull = Hull::of(&trials);
+        let corners: Vec<(f64, f64)> = hull
+            .corners()
+            .map(|rates| (rates.false_alarm, rates.miss))
+            .collect();
+        // All accepted, -1 rejected, then a quarter of the targets and half of the others, and so on.
+        assert_eq!(
+            corners,
+            [(1.0, 0.0), (0.75, 0.0), (0.25, 0.25), (0.0, 0.5), (0.0, 1.0)]
+        );
+        assert_eq!(
+            hull.misses(&[0.0, 0.125, 0.25, 0.5, 0.9]),
+            [0.5, 0.375, 0.25, 0.125, 0.0]
+        );
+    }
 }

@@ -15,6 +15,7 @@ mod condition;
 mod cost;
 mod dice;
 mod error;
+mod extrapolation;
 mod figures;
 mod hull;
 mod identification;
@@ -22,19 +23,21 @@ mod lists;
 mod logistic;
 mod protocol;
 mod report;
+mod search_bootstrap;
 mod trials;
 mod wait;
 
 pub use bench::{
-    Bench, BenchError, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Fits,
-    Fitting, Identification, Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize, RunCard,
-    Sequential, Spread, calibrate, check, run,
+    Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends,
+    Fits, Fitting, Identification, Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize,
+    RunCard, Sequential, Spread, Waiting, calibrate, check, run, score_pairs,
 };
-pub use bootstrap::{Draws, Intervals, Paired, bootstrap, quantile};
+pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};
 pub use cost::{Cost, cllr};
 pub use dice::Dice;
 pub use error::MetricError;
+pub use extrapolation::{Extrapolated, Tail, extrapolated};
 pub use figures::{Figures, Kind};
 pub use hull::{Block, Hull};
 pub use identification::{AtThreshold, Mate, OpenSet, Search, random_rosters};
@@ -43,6 +46,7 @@ pub use lists::{
 };
 pub use logistic::{FitError, Observation, logistic};
 pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
-pub use report::report;
+pub use report::{Place, report};
+pub use search_bootstrap::{Called, RateIntervals, SearchIntervals, bootstrap_searches};
 pub use trials::{Rates, Step, Trials, equal_error, roc};
 pub use wait::Wait;

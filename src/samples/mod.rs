@@ -19,7 +19,7 @@ pub use artefacts::{DigitalSilence, comes_again};
 pub use clip::{Clip, LoadError, load};
 pub use intake::{Intake, SamplesError};
 pub use resample::Resampler;
-pub use telephone::{telephone, telephone_alaw, voice_band};
+pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network, voice_band};
 
 use crate::units::Hertz;
 

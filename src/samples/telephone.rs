@@ -26,14 +26,23 @@ pub fn telephone_alaw(samples: &[f32]) -> Vec<f32> {
 }
 
 fn over_the_network(samples: &[f32], coded: fn(f32) -> f32) -> Vec<f32> {
-    let narrow = convert(samples, RATE, NETWORK_RATE);
-    let mut line = convolve_centred(&narrow, &band_pass(NETWORK_RATE));
+    let mut line = to_the_network(samples);
     for sample in &mut line {
         *sample = coded(*sample);
     }
-    let mut heard = convert(&line, NETWORK_RATE, RATE);
-    // An odd number of samples is rounded up on its way through half the rate.
-    heard.truncate(samples.len());
+    from_the_network(&line, samples.len())
+}
+
+/// The first half of every telephone: 16 kHz samples at the 8 kHz of the network, in its voice band.
+pub fn to_the_network(samples: &[f32]) -> Vec<f32> {
+    convolve_centred(&convert(samples, RATE, NETWORK_RATE), &band_pass(NETWORK_RATE))
+}
+
+/// The second half: what the network brings, at 16 kHz again, and of it the first `length` samples (an odd
+/// number is rounded up on its way through half the rate).
+pub fn from_the_network(line: &[f32], length: usize) -> Vec<f32> {
+    let mut heard = convert(line, NETWORK_RATE, RATE);
+    heard.truncate(length);
     heard
 }
 

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Practice, Prepared, Protocol,
+    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Place, Practice, Prepared, Protocol,
     Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol, write_scores,
     write_trials,
 };
@@ -30,12 +30,15 @@ const AFTER_HELP: &str = "\
 Conditions, several joined with + in the order in which they happen:
   clean            nothing
   phone, alaw      8 kHz, 300 to 3400 Hz, mu-law or A-law
+  gsm              the same band in GSM 06.10 full rate (13 kbit/s)
+  amr[:KBPS]       the same band in AMR narrow-band at 4.75 to 12.2 kbit/s [12.2]
   opus:KBPS        Opus for voice at 6 to 64 kbit/s
   noise:SNR[:DIR]  noise SNR dB below the recording: recordings from DIR, or white noise
   reverb           a room of random size
   loss:PERCENT     20-ms packets lost in bursts
   far              20 dB further from the microphone
-As in noise:10:../noise+phone: a noisy room, then a telephone. GSM and AMR are not there.
+As in noise:10:../noise+phone: a noisy room, then a telephone. The spelling of protocol files is understood too:
+opus-6k, noise-10db.
 
 DIR gets report.html, metrics.json, details.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
 order, and once more for each further condition).
@@ -328,7 +331,11 @@ fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()
         "details.json",
         serde_json::to_string_pretty(&outcome.details)? + "\n",
     )?;
-    write("report.html", report(outcome))?;
+    let place = Place {
+        folder: out,
+        protocol,
+    };
+    write("report.html", report(outcome, &place))?;
     outcome.write_scores(protocol, &out.join("scores.tsv"))?;
     Ok(())
 }

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::bootstrap::Intervals;
+use super::super::extrapolation::Extrapolated;
 use super::super::figures::Figures;
 use super::super::identification::{AtThreshold, OpenSet};
+use super::super::search_bootstrap::SearchIntervals;
 use super::super::wait::Wait;
+use super::durations::Cell;
 use super::leakage::Leakage;
 use super::searches::{Decided, Sequential};
+use super::waiting::Waiting;
 
 /// `metrics.json`: the contract's fields, no others; what is not known is null. Rates are fractions.
 #[derive(Debug, Clone, Serialize)]
@@ -107,6 +111,12 @@ pub struct Details {
     pub cosine_figures: Figures,
     /// Middle 95 % of each figure when speakers are drawn again; null when speakers are too few.
     pub intervals: Option<Intervals>,
+    /// Searches by callers who are on no roster that they dialed.
+    pub strangers_searched: usize,
+    /// The same for searches, when callers are drawn again; null without callers of both kinds.
+    pub search_intervals: Option<SearchIntervals>,
+    /// The figures of each condition after some net speech.
+    pub by_duration: Vec<Cell>,
     /// The figures of each value of each group in `speakers.tsv`, both sides within it.
     pub by_group: BTreeMap<String, BTreeMap<String, Figures>>,
     /// The highest equal error rate of a group's values over the lowest.
@@ -119,8 +129,13 @@ pub struct Details {
     pub decided: Option<Decided>,
     /// What it costs and gains to decide as calls go.
     pub sequential: Option<Sequential>,
+    /// How many calls were decided within some net speech; null where none was.
+    pub waiting: Option<Waiting>,
     /// Rates of rosters of each size, drawn at random among the protocol's models.
     pub by_roster_size: Vec<RosterSize>,
+    /// What rosters of some sizes would do, by the scores of single comparisons; of sizes that were tried too, so that
+    /// the two can be compared.
+    pub extrapolated: Vec<Extrapolated>,
     /// What each false-accept rate per call costs, over the protocol's own searches.
     pub operating_points: Vec<AtThreshold>,
     /// The non-target trials with the highest scores.

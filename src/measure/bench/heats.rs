@@ -2,20 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use super::super::bootstrap::Draws;
 use super::super::cost::Cost;
+use super::super::extrapolation::{Extrapolated, Tail, extrapolated};
 use super::super::figures::{Figures, Kind};
 use super::super::identification::{OpenSet, random_rosters};
 use super::super::protocol::{Protocol, Trial};
+use super::super::search_bootstrap::{Called, SearchIntervals, bootstrap_searches};
 use super::super::trials::Trials;
 use super::Bench;
 use super::document::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
 use super::hear::{Heard, Prints, View};
-use super::score::{Scored, Scorer};
+use super::score::{NOTHING_HEARD, Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
 
 /// Roster sizes that are tried, as far as the protocol has models.
 const ROSTER_SIZES: [usize; 11] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000];
+
+/// Roster sizes that are said whether or not the protocol has models for them.
+const SAID_SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+
+/// Searches times draws that intervals may cost: a second or two.
+const DRAWN_SEARCHES: usize = 200_000_000;
 
 /// How many of the worst trials are listed.
 const LISTED: usize = 20;
@@ -179,7 +188,7 @@ pub(super) fn by_roster_size(
                 let prints = heat.tests[test].whole().unwrap_or(&nothing);
                 // Every pair was scored or could be: what cannot is as unlike as can be.
                 scorer
-                    .score(&models[model], prints)
+                    .candidate(&models[model], prints)
                     .map_or(f64::NEG_INFINITY, |scored| scored.score)
             };
             searches.extend(random_rosters(&mates, models.len(), size, bench.seed, score));
@@ -193,6 +202,50 @@ pub(super) fn by_roster_size(
         });
     }
     Ok(sizes)
+}
+
+/// What rosters of the usual sizes would do; empty where too few comparisons show the tail. A trial of which
+/// nothing was heard is a miss, and no comparison with a stranger.
+pub(super) fn by_size_extrapolated(judged: &[Judged<'_>]) -> Vec<Extrapolated> {
+    let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
+    for one in judged {
+        let unheard = one.scored.cosine <= NOTHING_HEARD;
+        match (one.trial.target, unheard) {
+            (true, true) => targets.push(f64::NEG_INFINITY),
+            (true, false) => targets.push(one.scored.score),
+            (false, true) => {}
+            (false, false) => nontargets.push(one.scored.score),
+        }
+    }
+    let Some(tail) = Tail::of(nontargets) else {
+        return Vec::new();
+    };
+    let of = |size| extrapolated(&tail, &targets, size, &FPIRS);
+    SAID_SIZES.into_iter().map(of).collect()
+}
+
+/// How sure the figures of the protocol's own searches are.
+pub(super) fn search_intervals(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    heats: &[Heat<'_>],
+) -> Result<Option<SearchIntervals>, BenchError> {
+    let tables = &protocol.tables;
+    let called = |heat: &Heat<'_>| {
+        let pairs = tables.searches.iter().zip(&heat.searched.searches);
+        let called = pairs.map(|(listed, search)| Called {
+            search: *search,
+            caller: tables.test_speakers[listed.test as usize],
+        });
+        called.collect::<Vec<_>>()
+    };
+    let all: Vec<Called> = heats.iter().flat_map(called).collect();
+    let affordable = (DRAWN_SEARCHES / all.len().max(1)).max(100);
+    let draws = Draws {
+        replicates: bench.replicates.min(affordable),
+        seed: bench.seed,
+    };
+    Ok(bootstrap_searches(&all, tables.speakers.len(), draws)?)
 }
 
 /// The trials that come nearest to an error, or are one: targets with low scores, others with high ones.

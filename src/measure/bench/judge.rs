@@ -11,14 +11,17 @@ use super::super::protocol::Protocol;
 use super::super::wait::Wait;
 use super::curves::{Curves, curves};
 use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
+use super::durations::by_duration;
 use super::error::BenchError;
 use super::hear::{Heard, Practice, View};
 use super::heats::{
-    Heat, Judged, by_condition, by_group, by_roster_size, decided, judged, ratio, sequential, trials, worst,
+    Heat, Judged, by_condition, by_group, by_roster_size, by_size_extrapolated, decided, judged, ratio,
+    search_intervals, sequential, trials, worst,
 };
 use super::leakage::{Leakage, Sides, leakage};
 use super::score::{Scorer, enrol};
 use super::searches::search;
+use super::waiting::waiting;
 use super::{Bench, ConditionScores, Outcome, Voices};
 
 /// Trials times draws that intervals may cost: some seconds.
@@ -157,6 +160,11 @@ impl Judge<'_> {
             figures: Figures::of(&decided_on, self.kind(), &Cost::USUAL),
             cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
             intervals: self.intervals(judged)?,
+            strangers_searched: set.counts().1,
+            search_intervals: search_intervals(self.bench, self.protocol, heats)?,
+            by_duration: by_duration(self.protocol, &self.scorer, &self.models, heats)?,
+            waiting: waiting(heats),
+            extrapolated: by_size_extrapolated(judged),
             group_ratio: by_group
                 .iter()
                 .map(|(group, values)| (group.clone(), ratio(values)))

@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod curves;
 mod document;
+mod durations;
 mod error;
 mod hear;
 mod heats;
@@ -17,6 +18,7 @@ mod leakage;
 mod score;
 mod searches;
 mod turns;
+mod waiting;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +45,13 @@ pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
 };
+pub use durations::Cell;
 pub use error::BenchError;
 pub use hear::Practice;
 pub use leakage::Leakage;
+pub use score::score_pairs;
 pub use searches::{Decided, Ends, Sequential};
+pub use waiting::Waiting;
 
 /// How a benchmark is run.
 pub struct Bench<'a> {

@@ -26,7 +26,7 @@ pub(super) struct Scorer {
 }
 
 /// The lowest a cosine can be: what a trial scores of which nothing was heard.
-const NOTHING_HEARD: f64 = -1.0;
+pub(super) const NOTHING_HEARD: f64 = -1.0;
 
 impl Scorer {
     /// The cosine of two voices in the bandwidth they have in common, the test's own first.
@@ -44,7 +44,21 @@ impl Scorer {
     /// heard gives the lowest cosine there is, and a ratio of one (0), since nothing heard is evidence for
     /// nothing. That is a miss wherever a name needs any evidence at all.
     pub fn score(&self, model: &[View], test: &Prints) -> Result<Scored, NotFinite> {
+        self.rated(self.cosine(model, &test.views)?, test)
+    }
+
+    /// The score of a model in a search of a roster. Where nothing was heard there is no candidate: the lowest
+    /// score of all, so that nobody is ever named for it. A caller on the roster is missed, not misnamed.
+    pub fn candidate(&self, model: &[View], test: &Prints) -> Result<Scored, NotFinite> {
         let found = self.cosine(model, &test.views)?;
+        let mut scored = self.rated(found, test)?;
+        if found.is_none() {
+            scored.score = f64::NEG_INFINITY;
+        }
+        Ok(scored)
+    }
+
+    fn rated(&self, found: Option<(f64, Bandwidth)>, test: &Prints) -> Result<Scored, NotFinite> {
         let cosine = found.map_or(NOTHING_HEARD, |(cosine, _)| cosine);
         let score = match (&self.calibration, found) {
             (None, _) => cosine,
@@ -76,25 +90,65 @@ impl Scorer {
                     cause,
                 })
         };
-        let trials = &protocol.tables.trials;
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let share = trials.len().div_ceil(threads).max(1);
-        let parts: Vec<Result<Vec<Scored>, BenchError>> = std::thread::scope(|scope| {
-            let working: Vec<_> = trials
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(one).collect()))
-                .collect();
-            working
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or(Err(BenchError::Crashed)))
-                .collect()
-        });
-        let mut scores = Vec::with_capacity(trials.len());
-        for part in parts {
-            scores.extend(part?);
-        }
-        Ok(scores)
+        on_all_processors(&protocol.tables.trials, one).unwrap_or(Err(BenchError::Crashed))
     }
+}
+
+/// Does `one` to each item on all processors, in order; the first fault ends it. `None` when a thread died.
+fn on_all_processors<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    one: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Option<Result<Vec<R>, E>> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (share, one) = (items.len().div_ceil(threads).max(1), &one);
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let working: Vec<_> = items
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(one).collect::<Result<Vec<R>, E>>()))
+            .collect();
+        working.into_iter().map(|thread| thread.join().ok()).collect()
+    });
+    let mut done = Vec::with_capacity(items.len());
+    for part in parts {
+        match part? {
+            Ok(part) => done.extend(part),
+            Err(fault) => return Some(Err(fault)),
+        }
+    }
+    Some(Ok(done))
+}
+
+/// The scores of pairs of a model and a test, by their places, as a benchmark scores its trials: log-likelihood
+/// ratios by the calibration, or cosines without one. A test is its net speech and its voice. `None` when a thread
+/// died.
+///
+/// # Errors
+/// [`NotFinite`] when a score leaves the finite numbers.
+///
+/// # Panics
+/// When a pair names a model or a test that is not there.
+pub fn score_pairs(
+    calibration: Option<Calibration>,
+    models: &[Vec<(Bandwidth, Embedding)>],
+    tests: &[(Seconds, Vec<(Bandwidth, Embedding)>)],
+    pairs: &[(u32, u32)],
+) -> Option<Result<Vec<f64>, NotFinite>> {
+    let scorer = Scorer {
+        practice: Practice::Product,
+        calibration,
+    };
+    let prints: Vec<Prints> = tests
+        .iter()
+        .map(|(net, views)| Prints {
+            net_s: net.get(),
+            views: views.clone(),
+            windows: 0,
+        })
+        .collect();
+    on_all_processors(pairs, |(model, test)| {
+        let scored = scorer.score(&models[*model as usize], &prints[*test as usize])?;
+        Ok(scored.score)
+    })
 }
 
 /// The voice of each model: the mean of its clips, for each bandwidth. `pick` says which voice of a clip.

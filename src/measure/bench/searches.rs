@@ -35,6 +35,11 @@ pub struct Decided {
 }
 
 impl Ends {
+    /// All calls.
+    pub const fn calls(&self) -> usize {
+        self.right_name + self.wrong_name + self.unknown + self.inconclusive
+    }
+
     /// Counts a call of `own`, who is on the roster, or of nobody there.
     pub(super) fn count(&mut self, ended: Outcome, own: Option<UserId>) {
         match ended {
@@ -88,8 +93,9 @@ pub struct Sequential {
     pub taken_back: usize,
     /// Net speech at the right name, over the calls of those on the roster.
     pub wait_for_right_name: Option<Wait>,
+    /// The waits that make it, call by call.
     #[serde(skip)]
-    right_waits: Vec<Option<f64>>,
+    pub(super) right_waits: Vec<Option<f64>>,
 }
 
 impl Sequential {
@@ -173,12 +179,12 @@ fn on_roster(
 ) -> Result<Vec<Scored>, NotFinite> {
     roster
         .iter()
-        .map(|model| scorer.score(&models[*model as usize], prints))
+        .map(|model| scorer.candidate(&models[*model as usize], prints))
         .collect()
 }
 
 /// A search from its scores. Ratios end at what their calibration supports; where two are equal there, the
-/// cosine still tells which one is better.
+/// cosine still tells which one is better. A caller of whom nothing was heard comes after all others.
 pub(super) fn ranked(scores: &[Scored], mate: Option<usize>) -> Search {
     let best = scores
         .iter()
@@ -189,10 +195,33 @@ pub(super) fn ranked(scores: &[Scored], mate: Option<usize>) -> Search {
         let before = scores.iter().enumerate().filter(|(other, one)| {
             *other != at && (one.score > own.score || (one.score == own.score && one.cosine >= own.cosine))
         });
+        let unheard = usize::from(own.score == f64::NEG_INFINITY);
         Mate {
             score: own.score,
-            rank: 1 + before.count(),
+            rank: 1 + before.count() + unheard,
         }
     });
     Search { best, mate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::OpenSet;
+
+    #[test]
+    fn a_caller_of_whom_nothing_was_heard_is_missed_and_not_misnamed() {
+        let scored = |score: f64, cosine: f64| Scored { score, cosine };
+        let unheard = scored(f64::NEG_INFINITY, -1.0);
+        let searches = [
+            ranked(&[unheard, unheard], Some(0)),
+            ranked(&[unheard], Some(0)),
+            ranked(&[scored(6.0, 0.7), scored(6.0, 0.8)], Some(1)),
+            ranked(&[scored(-3.0, 0.1)], None),
+        ];
+        let found = OpenSet::new(&searches).unwrap().at_fpir(0.5).unwrap();
+        assert_eq!((found.misidentification, found.fpir), (0.0, 0.0));
+        assert!((found.fnir - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(searches[2].mate.map(|mate| mate.rank), Some(1));
+    }
 }

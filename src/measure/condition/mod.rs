@@ -4,19 +4,21 @@
 //! [`Prepared`] holds what its steps need (noise recordings) and does it. Everything is seeded by the
 //! recording, so that a benchmark hears the same however many threads it has and whatever it heard before.
 
+mod amr;
+mod gsm;
 mod line;
+mod noise;
 mod opus;
 mod room;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use thiserror::Error;
 
 use super::dice::Dice;
-use crate::bytes::Limits;
-use crate::samples::{LoadError, load, telephone, telephone_alaw};
+use crate::samples::{telephone, telephone_alaw};
 
 /// A chain of things that happen to a recording; none for `clean`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +33,10 @@ enum Step {
     Phone,
     /// The same in A-law.
     ALaw,
+    /// The same band in GSM full rate.
+    Gsm,
+    /// The same band in AMR, by the number of its rate.
+    Amr { rate: u8 },
     /// 20 dB quieter, in 16 bits.
     Far,
     /// A room of random size.
@@ -48,7 +54,7 @@ enum Step {
 pub enum ConditionError {
     /// It is not spelt as any.
     #[error(
-        "{step:?} is no condition ({why}); there are: clean, phone, alaw, far, reverb, noise:SNR[:DIR], loss:PERCENT, opus:KBPS, several joined with +"
+        "{step:?} is no condition ({why}); there are: clean, phone, alaw, gsm, amr[:KBPS], far, reverb, noise:SNR[:DIR], loss:PERCENT, opus:KBPS, several joined with +"
     )]
     Unknown {
         /// The step that was not understood.
@@ -70,7 +76,13 @@ pub enum ConditionError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        cause: LoadError,
+        cause: String,
+    },
+    /// The AMR encoder or decoder refused.
+    #[error("AMR at {kbps} kbit/s: the codec refused a frame. This is a bug")]
+    Amr {
+        /// The rate asked for.
+        kbps: &'static str,
     },
     /// The Opus encoder or decoder refused.
     #[error("Opus at {kbps} kbit/s: {cause}. This is a bug")]
@@ -93,7 +105,7 @@ impl Condition {
             noises.push(match step {
                 Step::Noise {
                     folder: Some(folder), ..
-                } => recordings(folder)?,
+                } => noise::recordings(folder)?,
                 _ => Vec::new(),
             });
         }
@@ -120,7 +132,7 @@ impl Prepared {
     /// What is left of 16 kHz samples: as many, at the same times, the same for the same seed.
     ///
     /// # Errors
-    /// [`ConditionError::Opus`] when the codec fails.
+    /// [`ConditionError::Opus`] and [`ConditionError::Amr`] when a codec fails.
     pub fn apply(&self, samples: &[f32], seed: u64) -> Result<Vec<f32>, ConditionError> {
         let mut heard = samples.to_vec();
         for (at, (step, noises)) in self.condition.steps.iter().zip(&self.noises).enumerate() {
@@ -128,6 +140,8 @@ impl Prepared {
             heard = match step {
                 Step::Phone => telephone(&heard),
                 Step::ALaw => telephone_alaw(&heard),
+                Step::Gsm => gsm::coded(&heard),
+                Step::Amr { rate } => amr::coded(&heard, *rate)?,
                 Step::Far => line::far(&heard),
                 Step::Reverb => room::reverberant(&heard, &mut dice),
                 Step::Noise { snr_db, .. } => room::noisy(&heard, noises, *snr_db, &mut dice),
@@ -159,6 +173,8 @@ impl fmt::Display for Step {
         match self {
             Self::Phone => f.write_str("phone"),
             Self::ALaw => f.write_str("alaw"),
+            Self::Gsm => f.write_str("gsm"),
+            Self::Amr { rate } => write!(f, "amr:{}", amr::RATES.get(usize::from(*rate)).unwrap_or(&"")),
             Self::Far => f.write_str("far"),
             Self::Reverb => f.write_str("reverb"),
             Self::Noise { snr_db, folder: None } => write!(f, "noise:{snr_db}"),
@@ -207,6 +223,10 @@ impl FromStr for Step {
         match name {
             "phone" => plain(Self::Phone),
             "alaw" => plain(Self::ALaw),
+            "gsm" => plain(Self::Gsm),
+            "amr" => amr::rate(value).map(|rate| Self::Amr { rate }).ok_or(unknown(
+                "the rate is 4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2 or 12.2 kbit/s",
+            )),
             "far" => plain(Self::Far),
             "reverb" => plain(Self::Reverb),
             "noise" => {
@@ -238,58 +258,9 @@ impl FromStr for Step {
                 kbps.map(|kbps| Self::Opus { kbps })
                     .ok_or(unknown("the rate is 6 to 64 kbit/s"))
             }
-            "gsm" | "amr" => Err(unknown("this version has no GSM or AMR codec")),
             _ => Err(unknown("no such name")),
         }
     }
-}
-
-/// The recordings of a noise folder and the folders in it, in the order of their names.
-fn recordings(folder: &Path) -> Result<Vec<Vec<f32>>, ConditionError> {
-    /// More than this many recordings make nothing more varied and fill the memory.
-    const MOST: usize = 500;
-    /// What is kept of each, in 16 kHz samples: 30 s.
-    const KEPT: usize = 30 * 16_000;
-    let fault = |why: String| ConditionError::Noise {
-        folder: folder.to_owned(),
-        why,
-    };
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(&next).map_err(|cause| fault(cause.to_string()))? {
-            let path = entry.map_err(|cause| fault(cause.to_string()))?.path();
-            let ending = path
-                .extension()
-                .and_then(|ending| ending.to_str())
-                .map(str::to_lowercase);
-            if path.is_dir() {
-                folders.push(path);
-            } else if matches!(
-                ending.as_deref(),
-                Some("wav" | "flac" | "mp3" | "ogg" | "opus" | "webm")
-            ) {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files.truncate(MOST);
-    if files.is_empty() {
-        return Err(fault(
-            "there is no WAV, FLAC, MP3, Ogg or WebM file in it".to_owned(),
-        ));
-    }
-    let decoded = files.into_iter().map(|path| {
-        let bytes = std::fs::read(&path).map_err(|cause| fault(cause.to_string()))?;
-        let clip = load(bytes, Some(0), &Limits::default());
-        let mut clip = clip.map_err(|cause| ConditionError::NoiseFile { path, cause })?;
-        clip.samples.truncate(KEPT);
-        Ok(clip.samples)
-    });
-    decoded
-        .filter(|clip| clip.as_ref().map_or(true, |samples| !samples.is_empty()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -299,6 +270,19 @@ mod tests {
 
     fn prepared(text: &str) -> Prepared {
         text.parse::<Condition>().unwrap().prepare().unwrap()
+    }
+
+    /// 16-bit samples of a fixture.
+    pub(super) fn fixture(name: &str) -> Vec<i16> {
+        let path = format!("{}/tests/data/audio/{name}", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(path).unwrap();
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(i16::from_le_bytes)
+            .collect()
     }
 
     fn voice(samples: usize) -> Vec<f32> {
@@ -313,6 +297,10 @@ mod tests {
         for (text, printed) in [
             ("clean", "clean"),
             ("opus-6k", "opus:6"),
+            ("gsm", "gsm"),
+            ("amr-4.75k", "amr:4.75"),
+            ("amr", "amr:12.2"),
+            ("noise--5db", "noise:-5"),
             ("noise-10db", "noise:10"),
             ("noise:5:/n+phone", "noise:5:/n+phone"),
             ("far+reverb+alaw+loss:2.5", "far+reverb+alaw+loss:2.5"),
@@ -325,7 +313,16 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused_with_those_there_are() {
-        for bad in ["", "fone", "opus:900", "noise:loud", "loss:80", "phone:3", "gsm"] {
+        for bad in [
+            "",
+            "fone",
+            "opus:900",
+            "noise:loud",
+            "loss:80",
+            "phone:3",
+            "gsm:13",
+            "amr:9",
+        ] {
             let fault = bad.parse::<Condition>().unwrap_err().to_string();
             assert!(fault.contains("opus:KBPS"), "{fault}");
         }
@@ -335,7 +332,8 @@ mod tests {
     fn every_condition_keeps_the_length_and_is_the_same_every_time() {
         let voice = voice(20_001);
         for text in [
-            "clean", "phone", "alaw", "far", "reverb", "noise:10", "loss:20", "opus:6", "opus:12", "opus:24",
+            "clean", "phone", "alaw", "gsm", "amr", "amr:4.75", "far", "reverb", "noise:10", "loss:20",
+            "opus:6", "opus:12", "opus:24",
         ] {
             let prepared = prepared(text);
             let once = prepared.apply(&voice, 1).unwrap();
@@ -343,6 +341,28 @@ mod tests {
             assert!(once.iter().all(|sample| sample.is_finite()), "{text}");
             assert_eq!(once, prepared.apply(&voice, 1).unwrap(), "{text}");
             assert!(prepared.apply(&[], 1).unwrap().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mobile_telephone_keeps_what_was_said_at_the_time_it_was_said() {
+        let sent: Vec<f32> = fixture("gsm.s16")[..6_400]
+            .iter()
+            .flat_map(|sample| [f32::from(*sample) / 32_768.0; 2])
+            .collect();
+        let line = prepared("phone").apply(&sent, 1).unwrap();
+        for text in ["gsm", "amr:12.2"] {
+            let heard = prepared(text).apply(&sent, 1).unwrap();
+            let likeness = |late: usize| {
+                let pairs = || line[1_000..10_000].iter().zip(&heard[1_000 + late..]);
+                let alike: f32 = pairs().map(|(a, b)| a * b).sum();
+                let (own, theirs) =
+                    pairs().fold((0.0, 0.0), |(own, theirs), (a, b)| (own + a * a, theirs + b * b));
+                alike / (own * theirs).sqrt()
+            };
+            let now = likeness(0);
+            assert!(now > 0.8, "{text}: {now}");
+            assert!(now > likeness(8) && now > likeness(80), "{text}");
         }
     }
 

@@ -1,36 +1,14 @@
-//! The report's charts, drawn by plotters into SVG text.
+//! The report's charts of trials: detection errors, scores, ratios, costs, waits.
 
 use plotters::prelude::*;
 
-use super::super::bench::Outcome;
+use super::super::bench::{Outcome, Spread};
+use super::super::bootstrap::BAND;
 use super::super::trials::Rates;
-use super::{folded, percent, table};
-
-const SIZE: (u32, u32) = (760, 460);
-const BLUE: RGBColor = RGBColor(31, 98, 163);
-const RED: RGBColor = RGBColor(197, 61, 47);
-const AMBER: RGBColor = RGBColor(214, 146, 28);
-const GREY: RGBColor = RGBColor(120, 128, 140);
-const PALE: RGBColor = RGBColor(221, 225, 230);
-
-type Fault = Box<dyn std::error::Error>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-
-/// Draws one chart. A chart that cannot be drawn says so in its place: the tables have all of it.
-fn chart(draw: impl FnOnce(&Area<'_>) -> Result<(), Fault>) -> String {
-    let mut svg = String::new();
-    let drawn = {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&area).and_then(|()| Ok(area.present()?))
-    };
-    match drawn {
-        Ok(()) => svg,
-        Err(fault) => format!(
-            "<p class=\"note\">This chart could not be drawn: {}</p>",
-            super::escaped(&fault.to_string())
-        ),
-    }
-}
+use super::plot::{
+    AMBER, Axis, BLUE, Fault, GREY, Line, Mark, PALE, Plot, RED, TEAL, WRITING, as_percent, chart, plain,
+};
+use super::{between, folded, note, percent, table};
 
 /// The inverse of the normal distribution function, by bisection of a series: exact enough to place a point.
 fn probit(share: f64) -> f64 {
@@ -69,79 +47,108 @@ fn dense(points: &[Rates]) -> Vec<Rates> {
 }
 
 /// The rates that a detection-error chart has lines for.
-const RATES: [f64; 10] = [0.000_1, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6];
+const RATES: [f64; 9] = [0.000_1, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
+
+/// The edges of a detection-error chart.
+const EDGES: [f64; 2] = [0.000_05, 0.6];
 
 pub(super) fn detection_errors(outcome: &Outcome) -> String {
-    let (curves, metrics) = (&outcome.curves, &outcome.metrics);
-    let svg = chart(|area| {
-        let edges = probit(0.000_05)..probit(0.7);
-        let mut plot = ChartBuilder::on(area)
-            .margin(12)
-            .margin_left(58)
-            .margin_bottom(46)
-            .build_cartesian_2d(edges.clone(), edges.clone())?;
-        for rate in RATES {
-            let at = probit(rate);
-            plot.draw_series(LineSeries::new([(at, edges.start), (at, edges.end)], PALE))?;
-            plot.draw_series(LineSeries::new([(edges.start, at), (edges.end, at)], PALE))?;
-            let label = |place| {
-                Text::new(
-                    format!("{}", rate * 100.0),
-                    place,
-                    ("sans-serif", 13).into_font().color(&GREY),
-                )
-            };
-            plot.draw_series([
-                label((at - 0.05, edges.start + 0.12)),
-                label((edges.start + 0.02, at + 0.04)),
-            ])?;
-        }
-        // Below 30 errors a rate is not known within 30 % at 90 % confidence (Doddington's rule).
-        let (fa_30, miss_30) = (30.0 / metrics.nontargets as f64, 30.0 / metrics.targets as f64);
-        if fa_30 < 0.7 {
-            plot.draw_series(DashedLineSeries::new(
-                [(probit(fa_30), edges.start), (probit(fa_30), edges.end)],
-                5,
-                4,
-                AMBER.into(),
-            ))?;
-        }
-        if miss_30 < 0.7 {
-            plot.draw_series(DashedLineSeries::new(
-                [(edges.start, probit(miss_30)), (edges.end, probit(miss_30))],
-                5,
-                4,
-                AMBER.into(),
-            ))?;
-        }
-        let inside = |rates: &Rates| {
-            let place = |rate: f64| probit(rate).clamp(edges.start, edges.end);
-            (place(rates.false_alarm), place(rates.miss))
-        };
-        plot.draw_series(LineSeries::new(
-            [(edges.start, edges.start), (edges.end, edges.end)],
-            GREY,
-        ))?;
-        plot.draw_series(LineSeries::new(dense(&curves.hull).iter().map(inside), RED))?;
-        plot.draw_series(LineSeries::new(
-            dense(&curves.roc).iter().map(inside),
-            BLUE.stroke_width(2),
-        ))?;
-        Ok(())
-    });
-    let shown = RATES.iter().map(|rate| {
+    let curves = &outcome.curves;
+    let band = outcome.details.intervals.map(|found| found.miss);
+    let rows = RATES.iter().map(|rate| {
         let at = curves.roc.iter().find(|point| point.false_alarm <= *rate);
+        let known = BAND.iter().position(|known| known == rate);
         vec![
             percent(*rate),
             at.map_or_else(|| "-".to_owned(), |point| percent(point.miss)),
+            between(known.and_then(|at| Some(band?[at])), percent),
         ]
     });
     format!(
-        "<h2>Detection errors</h2><p class=\"note\">Miss (upwards) against false alarm, in %, on normal-deviate axes; blue: \
-         every threshold, red: the convex hull, whose crossing with the diagonal is the EER. Beyond the dashed lines there \
-         are fewer than 30 errors: the rule of 30 lets nothing be said there.</p>{svg}{}",
-        folded("as a table", &table(&["false alarm", "miss"], shown))
+        "{}{}{}",
+        note(
+            "Miss (upwards) against false alarm, in %, on normal-deviate axes. Blue: every threshold, with the middle 95 % \
+             of its hull when speakers are drawn again; red: the convex hull, whose crossing with the diagonal is the EER. \
+             Beyond the dashed lines there are fewer than 30 errors: the rule of 30 lets nothing be said there."
+        ),
+        chart(|area| draw_errors(area, outcome)),
+        folded("as a table", &table(&["false alarm", "miss", "95 %"], rows))
     )
+}
+
+fn draw_errors(area: &super::plot::Area<'_>, outcome: &Outcome) -> Result<(), Fault> {
+    let curves = &outcome.curves;
+    let edges = probit(EDGES[0])..probit(EDGES[1]);
+    let mut plot = ChartBuilder::on(area)
+        .margin(10)
+        .x_label_area_size(34)
+        .y_label_area_size(40)
+        .build_cartesian_2d(edges.clone(), edges.clone())?;
+    plot.configure_mesh()
+        .disable_mesh()
+        .x_labels(0)
+        .y_labels(0)
+        .x_desc("false alarm, %")
+        .y_desc("miss, %")
+        .axis_style(GREY)
+        .axis_desc_style(WRITING)
+        .draw()?;
+    let place = |rates: &Rates| {
+        let inside = |rate: f64| probit(rate).clamp(edges.start, edges.end);
+        (inside(rates.false_alarm), inside(rates.miss))
+    };
+    if let Some(intervals) = outcome.details.intervals {
+        let at = |bound: usize| {
+            let known = BAND.into_iter().zip(intervals.miss);
+            known.map(move |(false_alarm, ends)| Rates {
+                miss: ends[bound],
+                false_alarm,
+            })
+        };
+        let around = at(0).chain(at(1).collect::<Vec<_>>().into_iter().rev());
+        let around: Vec<_> = around.map(|rates| place(&rates)).collect();
+        plot.draw_series([Polygon::new(around, BLUE.mix(0.15))])?;
+    }
+    for rate in RATES {
+        let at = probit(rate);
+        plot.draw_series(LineSeries::new([(at, edges.start), (at, edges.end)], PALE))?;
+        plot.draw_series(LineSeries::new([(edges.start, at), (edges.end, at)], PALE))?;
+        let label = |place| Text::new(format!("{}", rate * 100.0), place, WRITING);
+        plot.draw_series([label((at - 0.06, edges.start + 0.2))])?;
+        // In the corner both axes begin with the same number.
+        if rate > RATES[0] {
+            plot.draw_series([label((edges.start + 0.03, at + 0.08))])?;
+        }
+    }
+    plot.draw_series(LineSeries::new(
+        [(edges.start, edges.start), (edges.end, edges.end)],
+        GREY,
+    ))?;
+    plot.draw_series(LineSeries::new(dense(&curves.hull).iter().map(place), RED))?;
+    plot.draw_series(LineSeries::new(
+        dense(&curves.roc).iter().map(place),
+        BLUE.stroke_width(2),
+    ))?;
+    for ends in thirty_errors(outcome, &edges) {
+        plot.draw_series(DashedLineSeries::new(ends, 5, 4, AMBER.into()))?;
+    }
+    Ok(())
+}
+
+/// Where there are 30 errors of either kind: below that a rate is not known within 30 % at 90 % confidence
+/// (Doddington's rule).
+fn thirty_errors(outcome: &Outcome, edges: &std::ops::Range<f64>) -> Vec<[(f64, f64); 2]> {
+    let thirty = |trials: usize| 30.0 / trials as f64;
+    let metrics = &outcome.metrics;
+    let (across, up) = (thirty(metrics.nontargets), thirty(metrics.targets));
+    let mut dashes = Vec::new();
+    if across < EDGES[1] {
+        dashes.push([(probit(across), edges.start), (probit(across), edges.end)]);
+    }
+    if up < EDGES[1] {
+        dashes.push([(edges.start, probit(up)), (edges.end, probit(up))]);
+    }
+    dashes
 }
 
 pub(super) fn spread(outcome: &Outcome) -> String {
@@ -152,24 +159,30 @@ pub(super) fn spread(outcome: &Outcome) -> String {
         ("never enrolled", &spread.strangers, AMBER),
     ];
     let share = |bins: &[usize], bin: usize| bins[bin] as f64 / bins.iter().sum::<usize>().max(1) as f64;
-    let top = kinds
+    let shares = kinds
         .iter()
-        .flat_map(|(_, bins, _)| (0..bins.len()).map(|bin| share(bins, bin)))
-        .fold(0.01, f64::max);
+        .flat_map(|(_, bins, _)| (0..bins.len()).map(|bin| share(bins, bin)));
+    let top = shares.fold(0.01, f64::max);
     let to = spread.from + spread.width * spread.targets.len() as f64;
     let svg = chart(|area| {
         let mut plot = ChartBuilder::on(area)
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(56)
+            .margin(10)
+            .margin_right(24)
+            .x_label_area_size(48)
+            .y_label_area_size(64)
             .build_cartesian_2d(spread.from..to, 0.0..top * 1.05)?;
         plot.configure_mesh()
-            .light_line_style(WHITE)
+            .max_light_lines(0)
             .bold_line_style(PALE)
+            .axis_style(GREY)
+            .x_labels(8)
+            .y_labels(6)
+            .x_label_formatter(&|value| plain(*value))
+            .y_label_formatter(&|value| as_percent(*value))
             .x_desc("score")
             .y_desc("share of the kind")
-            .label_style(("sans-serif", 14))
-            .axis_desc_style(("sans-serif", 14))
+            .label_style(WRITING)
+            .axis_desc_style(WRITING)
             .draw()?;
         for (name, bins, colour) in kinds {
             if bins.iter().all(|count| *count == 0) {
@@ -183,80 +196,39 @@ pub(super) fn spread(outcome: &Outcome) -> String {
                 .label(name)
                 .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
         }
+        // Same persons stand at one end, others at the other.
         plot.configure_series_labels()
-            .label_font(("sans-serif", 14))
-            .background_style(WHITE)
+            .position(SeriesLabelPosition::UpperMiddle)
+            .label_font(WRITING)
+            .background_style(WHITE.mix(0.85))
             .border_style(PALE)
             .draw()?;
         Ok(())
     });
+    format!(
+        "{}{svg}{}",
+        note("How the scores of each kind of trial are spread. Each kind is drawn to the same area."),
+        folded("as a table", &spread_table(spread))
+    )
+}
+
+fn spread_table(spread: &Spread) -> String {
     let rows = (0..spread.targets.len()).map(|bin| {
         let counts = [spread.targets[bin], spread.impostors[bin], spread.strangers[bin]];
         std::iter::once(format!("{:.3}", spread.from + spread.width * bin as f64))
             .chain(counts.iter().map(ToString::to_string))
             .collect()
     });
-    format!(
-        "<h2>Scores</h2>{svg}{}",
-        folded(
-            "as a table",
-            &table(&["from", "same person", "another user", "never enrolled"], rows)
-        )
-    )
+    table(&["from", "same person", "another user", "never enrolled"], rows)
 }
 
-/// A line: its name, points and colour.
-type Series<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
-
-/// A chart of lines with its table.
-fn lines(
-    title: (&str, &str),
-    axes: [&str; 2],
-    ranges: [std::ops::Range<f64>; 2],
-    series: &[Series<'_>],
-) -> String {
-    let [x, y] = ranges;
-    let svg = chart(|area| {
-        let mut plot = ChartBuilder::on(area)
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(56)
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        plot.configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(PALE)
-            .x_desc(axes[0])
-            .y_desc(axes[1])
-            .label_style(("sans-serif", 14))
-            .axis_desc_style(("sans-serif", 14))
-            .draw()?;
-        for (name, points, colour) in series {
-            let colour = *colour;
-            let inside = points
-                .iter()
-                .map(|(at, value)| (at.clamp(x.start, x.end), value.clamp(y.start, y.end)));
-            plot.draw_series(LineSeries::new(inside, colour.stroke_width(2)))?
-                .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour));
-        }
-        plot.configure_series_labels()
-            .label_font(("sans-serif", 14))
-            .background_style(WHITE)
-            .border_style(PALE)
-            .draw()?;
-        Ok(())
-    });
-    let rows = series.iter().flat_map(|(name, points, _)| {
-        points
-            .iter()
-            .map(|(at, value)| vec![(*name).to_owned(), format!("{at:.4}"), format!("{value:.4}")])
-    });
-    format!(
-        "<h2>{}</h2><p class=\"note\">{}</p>{svg}{}",
-        title.0,
-        title.1,
-        folded("as a table", &table(&["", axes[0], axes[1]], rows))
-    )
+fn line(name: &str, points: Vec<(f64, f64)>, colour: RGBColor) -> Line {
+    Line {
+        name: name.to_owned(),
+        points,
+        colour,
+        dashed: false,
+    }
 }
 
 pub(super) fn reliability(outcome: &Outcome) -> String {
@@ -265,23 +237,30 @@ pub(super) fn reliability(outcome: &Outcome) -> String {
         return String::new();
     }
     let pairs: Vec<(f64, f64)> = points.iter().map(|[claimed, found]| (*claimed, *found)).collect();
-    let edge = pairs
-        .iter()
-        .flat_map(|(x, y)| [x.abs(), y.abs()])
-        .fold(1.0, f64::max)
-        .min(15.0);
-    lines(
-        (
-            "Are the ratios right?",
-            "What a log-likelihood ratio says against what the trials with it turn out to be worth. On the grey line it is \
-             right; below it, over-confident that it is the same person.",
-        ),
-        ["ratio claimed", "ratio found"],
-        [-edge..edge, -edge..edge],
-        &[
-            ("right", vec![(-edge, -edge), (edge, edge)], GREY),
-            ("found", pairs, BLUE),
+    let ends = pairs.iter().flat_map(|(x, y)| [x.abs(), y.abs()]);
+    let edge = ends.fold(1.0, f64::max).min(15.0);
+    let axis = |name| Axis {
+        name,
+        range: -edge..edge,
+        write: plain,
+        labels: 7,
+    };
+    let plot = Plot {
+        axes: [axis("ratio claimed"), axis("ratio found")],
+        lines: vec![
+            line("right", vec![(-edge, -edge), (edge, edge)], GREY),
+            line("found", pairs, BLUE),
         ],
+        marks: Vec::new(),
+        legend: SeriesLabelPosition::UpperLeft,
+    };
+    format!(
+        "{}{}",
+        note(
+            "What a log-likelihood ratio says against what the trials with it turn out to be worth. On the grey line it is \
+             right; below it, over-confident that it is the same person."
+        ),
+        plot.drawn()
     )
 }
 
@@ -290,51 +269,123 @@ pub(super) fn bayes_error(outcome: &Outcome) -> String {
     if points.is_empty() {
         return String::new();
     }
-    let of = |column: usize| {
-        points
-            .iter()
-            .map(|point| (point[0], point[column]))
-            .collect::<Vec<_>>()
-    };
-    lines(
-        (
-            "What decisions cost, at every prior",
-            "Normalised Bayes error: 1 is what deciding without listening costs. Where blue lies above red, calibration \
-             loses; above 1 it harms.",
-        ),
-        ["log odds of the prior", "normalised cost"],
-        [-8.0..8.0, 0.0..1.4],
-        &[
-            ("by the ratios", of(1), BLUE),
-            ("at the best threshold", of(2), RED),
+    let of = |column: usize| points.iter().map(|point| (point[0], point[column])).collect();
+    let plot = Plot {
+        axes: [
+            Axis {
+                name: "log odds of the prior",
+                range: -8.0..8.0,
+                write: plain,
+                labels: 9,
+            },
+            Axis {
+                name: "normalised cost",
+                range: 0.0..1.4,
+                write: plain,
+                labels: 8,
+            },
         ],
+        lines: vec![
+            line("by the ratios", of(1), BLUE),
+            line("at the best threshold", of(2), RED),
+        ],
+        marks: Vec::new(),
+        legend: SeriesLabelPosition::UpperRight,
+    };
+    format!(
+        "{}{}",
+        note(
+            "Normalised Bayes error: 1 is what deciding without listening costs. Where blue lies above red, calibration \
+             loses; above 1 it harms."
+        ),
+        plot.drawn()
     )
 }
 
-pub(super) fn open_set(outcome: &Outcome) -> String {
-    let points = &outcome.curves.open_set;
-    if points.is_empty() {
+pub(super) fn waiting(outcome: &Outcome) -> String {
+    let details = &outcome.details;
+    let Some(waiting) = &details.waiting else {
         return String::new();
-    }
-    // Strangers named, by powers of ten; none at all stands at the left edge.
-    let log = |share: f64| share.max(1e-4).log10();
-    let of = |value: fn(&super::super::identification::AtThreshold) -> f64| {
-        points
-            .iter()
-            .map(|point| (log(point.fpir), value(point)))
-            .collect::<Vec<_>>()
     };
-    lines(
-        (
-            "Open-set identification",
-            "Callers on the roster who are found (blue) or given another's name (red), against the share of strangers who \
-             are given a name, as a power of ten: -2 is one in a hundred. The left edge is none at all.",
-        ),
-        ["log10 of the FPIR", "share of enrolled callers"],
-        [-4.0..0.0, 0.0..1.0],
-        &[
-            ("found (DIR)", of(|point| point.dir), BLUE),
-            ("wrong name", of(|point| point.misidentification), RED),
+    let wait = details
+        .sequential
+        .as_ref()
+        .and_then(|along| along.wait_for_right_name);
+    let ends = waiting.decided.iter().chain(&waiting.named).map(|[at, _]| *at);
+    let to = ends.fold(4.0, f64::max) * 1.1;
+    let mark = |at: Option<f64>, name: &str| {
+        at.map(|at| Mark {
+            at,
+            name: format!("{name} {at:.1} s"),
+        })
+    };
+    let marks = [
+        mark(wait.and_then(|wait| wait.median_s), "median"),
+        mark(wait.and_then(|wait| wait.p95_s), "95 %"),
+    ];
+    let mut lines = vec![line("any word, all calls", steps(&waiting.decided, to), TEAL)];
+    if waiting.enrolled > 0 {
+        lines.push(line(
+            "own name, enrolled callers",
+            steps(&waiting.named, to),
+            BLUE,
+        ));
+    }
+    let plot = Plot {
+        axes: [
+            Axis {
+                name: "net speech, s",
+                range: 0.0..to,
+                write: plain,
+                labels: 8,
+            },
+            Axis {
+                name: "share of calls",
+                range: 0.0..1.0,
+                write: as_percent,
+                labels: 6,
+            },
         ],
+        lines,
+        marks: marks.into_iter().flatten().collect(),
+        legend: SeriesLabelPosition::MiddleRight,
+    };
+    format!(
+        "{}{}",
+        note(&format!(
+            "The share of calls that came to a word within so much net speech: a first name or unknown over all {} calls, \
+             and the caller's own name over the {} of those on the roster. The marks are of the own name, over the calls \
+             that came to it. A curve that ends below 100 % leaves calls undecided.",
+            waiting.calls, waiting.enrolled
+        )),
+        plot.drawn()
     )
+}
+
+/// A curve to `to` in steps: nothing changes between two decisions.
+fn steps(curve: &[[f64; 2]], to: f64) -> Vec<(f64, f64)> {
+    let (mut points, mut before) = (vec![(0.0, 0.0)], 0.0);
+    for [at, share] in curve {
+        points.extend([(*at, before), (*at, *share)]);
+        before = *share;
+    }
+    points.push((to, before));
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_deviates_are_where_they_belong() {
+        assert!(probit(0.5).abs() < 1e-9);
+        for (share, deviate) in [(0.975, 1.959_964), (0.001, -3.090_232), (0.1, -1.281_552)] {
+            assert!(
+                (probit(share) - deviate).abs() < 0.01,
+                "{share}: {}",
+                probit(share)
+            );
+        }
+    }
 }

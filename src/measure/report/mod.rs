@@ -1,57 +1,91 @@
 //! `report.html`: everything a benchmark found, in one file that needs nothing else.
 //!
 //! Charts are inline SVG, and what they show stands in tables too. Nothing is fetched from anywhere, and no
-//! script runs.
+//! script runs. The only links lead to the recordings of the worst pairs, where they lie on the machine that the
+//! report was made on.
 
 mod charts;
+mod goals;
+mod heat;
+mod links;
+mod open_set;
+mod picker;
+mod plot;
 mod tables;
 
 use super::bench::Outcome;
 
-/// The page's only style.
-const STYLE: &str = "\
-body{font:15px/1.5 system-ui,sans-serif;color:#1d2129;max-width:60rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.6rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2.2rem}\
-table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}\
-th,td{padding:.2rem .8rem;border-bottom:1px solid #dde1e6;text-align:right}\
-th:first-child,td:first-child{text-align:left}th{font-weight:600}\
-.note{color:#5b6472;max-width:45rem}svg{max-width:100%;height:auto}\
-details{margin:.4rem 0}summary{cursor:pointer;color:#24527a}";
+pub use links::Place;
+
+/// The page's only style. Its colours replace those of the charts, so that both follow the reader's light or
+/// dark.
+const STYLE: &str = include_str!("style.css");
+
+/// The parts of the page: where they are, what they are called, and whether they take its whole width.
+const PARTS: [(&str, &str, bool); 17] = [
+    ("goals", "Goals", true),
+    ("points", "Operating points", true),
+    ("verification", "Verification", false),
+    ("errors", "Detection errors", false),
+    ("scores", "Scores", false),
+    ("ratios", "Are the ratios right?", false),
+    ("costs", "Costs at every prior", false),
+    ("searches", "Open-set identification", false),
+    ("rosters", "Roster sizes", true),
+    ("wait", "Waiting", false),
+    ("says", "What the product says", false),
+    ("durations", "Codec and duration", true),
+    ("conditions", "Conditions", true),
+    ("groups", "Groups", true),
+    ("channel", "What the channel gives away", true),
+    ("worst", "Worst pairs", true),
+    ("run", "Run", true),
+];
 
 /// The report of a benchmark.
-pub fn report(outcome: &Outcome) -> String {
+pub fn report(outcome: &Outcome, place: &Place<'_>) -> String {
     let details = &outcome.details;
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">");
-    page += "<meta name=\"viewport\" content=\"width=device-width\">";
-    page += &format!(
-        "<title>Voxline: {}</title><style>{STYLE}</style>\n",
-        escaped(&details.run.protocol)
-    );
-    page += &format!(
-        "<h1>{}</h1><p class=\"note\">{}</p>\n",
-        escaped(&details.run.protocol),
-        escaped(&details.run.description)
-    );
-    for part in [
+    let contents = [
+        goals::goals(outcome),
+        picker::picker(outcome),
         tables::overview(outcome),
-        tables::conditions(outcome),
         charts::detection_errors(outcome),
         charts::spread(outcome),
         charts::reliability(outcome),
         charts::bayes_error(outcome),
-        charts::open_set(outcome),
-        tables::operating_points(outcome),
+        open_set::searches(outcome),
+        open_set::rosters(outcome),
+        charts::waiting(outcome),
         tables::decided(outcome),
-        tables::rosters(outcome),
-        tables::leakage(outcome),
+        heat::durations(outcome),
+        tables::conditions(outcome),
         tables::groups(outcome),
-        tables::worst(outcome),
+        tables::leakage(outcome),
+        tables::worst(outcome, place),
         tables::run_card(outcome),
-    ] {
-        page += &part;
-        page.push('\n');
+    ];
+    let there = || PARTS.iter().zip(&contents).filter(|(_, part)| !part.is_empty());
+    let mut page = String::from("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">");
+    page += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">";
+    page += &format!(
+        "<title>Voxline: {}</title>\n<style>\n{STYLE}</style>\n",
+        escaped(&details.run.protocol)
+    );
+    page += &format!(
+        "<header><h1>{}</h1><p class=\"note\">{}</p></header>\n{}<nav>",
+        escaped(&details.run.protocol),
+        escaped(&details.run.description),
+        tables::tiles(outcome)
+    );
+    for ((id, name, _), _) in there() {
+        page += &format!("<a href=\"#{id}\">{name}</a> ");
     }
-    page + "</html>\n"
+    page += "</nav>\n<main>\n";
+    for ((id, name, wide), part) in there() {
+        let class = if *wide { " class=\"wide\"" } else { "" };
+        page += &format!("<section id=\"{id}\"{class}><h2>{name}</h2>{part}</section>\n");
+    }
+    page + "</main>\n</html>\n"
 }
 
 /// Text that is text in HTML, whatever is in it.
@@ -71,15 +105,20 @@ fn escaped(text: &str) -> String {
 
 /// A table of escaped cells.
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let cells = |tag: &str, cells: Vec<String>| {
-        let cells = cells
-            .iter()
-            .map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell)));
+    let escape = |row: Vec<String>| row.iter().map(|cell| escaped(cell)).collect();
+    table_of_html(header, rows.into_iter().map(escape), "")
+}
+
+/// A table whose cells are HTML already.
+fn table_of_html(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, class: &str) -> String {
+    let cells = |tag: &str, cells: &[String]| {
+        let cells = cells.iter().map(|cell| format!("<{tag}>{cell}</{tag}>"));
         format!("<tr>{}</tr>", cells.collect::<String>())
     };
-    let header = cells("th", header.iter().map(|&cell| cell.to_owned()).collect());
-    let rows: String = rows.into_iter().map(|row| cells("td", row)).collect();
-    format!("<table>{header}{rows}</table>")
+    let header: Vec<String> = header.iter().map(|cell| escaped(cell)).collect();
+    let header = cells("th", &header);
+    let rows: String = rows.into_iter().map(|row| cells("td", &row)).collect();
+    format!("<div class=\"scroll\"><table class=\"{class}\">{header}{rows}</table></div>")
 }
 
 /// The same behind a fold.
@@ -88,6 +127,10 @@ fn folded(summary: &str, content: &str) -> String {
         "<details><summary>{}</summary>{content}</details>",
         escaped(summary)
     )
+}
+
+fn note(text: &str) -> String {
+    format!("<p class=\"note\">{}</p>", escaped(text))
 }
 
 fn percent(share: f64) -> String {
@@ -107,6 +150,14 @@ fn share(figure: Option<f64>) -> String {
     figure.map_or_else(|| "-".to_owned(), percent)
 }
 
+/// An interval, or nothing.
+fn between(interval: Option<[f64; 2]>, write: fn(f64) -> String) -> String {
+    interval.map_or_else(
+        || "-".to_owned(),
+        |[low, high]| format!("{} to {}", write(low), write(high)),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +174,13 @@ mod tests {
             [percent(0.0), percent(0.000_2), percent(0.0143)],
             ["0.00 %", "0.020 %", "1.43 %"]
         );
+    }
+
+    #[test]
+    fn every_colour_of_the_charts_has_a_dark_one() {
+        for colour in plot::COLOURS {
+            let name = format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2);
+            assert!(STYLE.contains(&format!("[stroke=\"{name}\"]")), "{name}");
+        }
     }
 }

@@ -1,17 +1,51 @@
 //! The report's tables.
 
-use super::super::bench::{Listed, Outcome};
+use super::super::bench::{Ends, Listed, Outcome};
 use super::super::figures::Figures;
-use super::{folded, number, percent, share, table};
+use super::{Place, between, escaped, folded, note, number, percent, share, table, table_of_html};
+
+/// The figures that a reader looks for first.
+pub(super) fn tiles(outcome: &Outcome) -> String {
+    let (metrics, details) = (&outcome.metrics, &outcome.details);
+    let found = metrics.identification.as_ref();
+    let wait = details.sequential.as_ref();
+    let wait = wait.and_then(|along| along.wait_for_right_name);
+    let seconds = wait.and_then(|wait| wait.median_s);
+    let tiles = [
+        (percent(metrics.eer), "equal error rate"),
+        (
+            share(found.and_then(|found| found.fnir_at_fpir_0_01)),
+            "enrolled callers not found when 1 % of strangers are named",
+        ),
+        (
+            share(found.and_then(|found| found.misidentification)),
+            "given another's name then",
+        ),
+        (
+            seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s")),
+            "net speech to the right name (median)",
+        ),
+        (
+            number(metrics.cllr.map(|cllr| cllr - metrics.min_cllr)),
+            "bits that calibration loses",
+        ),
+        (percent(metrics.failure_to_acquire), "tests without a voiceprint"),
+    ];
+    let tile = |(figure, name): &(String, &str)| {
+        format!(
+            "<div class=\"tile\"><b>{}</b><span>{}</span></div>",
+            escaped(figure),
+            escaped(name)
+        )
+    };
+    format!(
+        "<div class=\"tiles\">{}</div>",
+        tiles.iter().map(tile).collect::<String>()
+    )
+}
 
 pub(super) fn overview(outcome: &Outcome) -> String {
     let (metrics, details) = (&outcome.metrics, &outcome.details);
-    let between = |interval: Option<[f64; 2]>, write: fn(f64) -> String| {
-        interval.map_or_else(
-            || "-".to_owned(),
-            |[low, high]| format!("{} to {}", write(low), write(high)),
-        )
-    };
     let plain = |figure: f64| format!("{figure:.3}");
     let intervals = details.intervals;
     let of_ratios = metrics.calibration.is_some();
@@ -58,10 +92,12 @@ pub(super) fn overview(outcome: &Outcome) -> String {
         ],
     ];
     format!(
-        "<h2>Verification</h2><p class=\"note\">{} trials, {} of them targets. Every trial counts: one that could not \
-         be heard is an error. The interval is the middle 95 % when speakers, not trials, are drawn again.</p>{}",
-        metrics.trials,
-        metrics.targets,
+        "{}{}",
+        note(&format!(
+            "{} trials, {} of them targets. Every trial counts: one that could not be heard is an error. The interval is the \
+             middle 95 % when speakers, not trials, are drawn again.",
+            metrics.trials, metrics.targets
+        )),
         table(&["", "figure", "95 %"], rows)
     )
 }
@@ -89,7 +125,7 @@ pub(super) fn conditions(outcome: &Outcome) -> String {
         .iter()
         .filter_map(|(name, one)| Some((name, one.figures.as_ref()?)));
     let rows = found.map(|(name, figures)| figures_row(name, figures));
-    format!("<h2>Conditions</h2>{}", table(&FIGURES, rows))
+    table(&FIGURES, rows)
 }
 
 pub(super) fn groups(outcome: &Outcome) -> String {
@@ -99,47 +135,23 @@ pub(super) fn groups(outcome: &Outcome) -> String {
         let rows = values.iter().map(|(value, figures)| figures_row(value, figures));
         let ratio = details.group_ratio.get(group).copied().flatten();
         part += &format!(
-            "<h2>By {}</h2><p class=\"note\">Both sides within the group. Highest EER over lowest: {}</p>{}",
-            super::escaped(group),
-            number(ratio),
+            "<h3>By {}</h3>{}{}",
+            escaped(group),
+            note(&format!(
+                "Both sides within the group. Highest EER over lowest: {}",
+                number(ratio)
+            )),
             table(&FIGURES, rows)
         );
     }
     part
 }
 
-pub(super) fn operating_points(outcome: &Outcome) -> String {
-    let points = &outcome.details.operating_points;
-    if points.is_empty() {
-        return String::new();
-    }
-    // Few searches have few rates: the same one is not said twice.
-    let mut points = points.clone();
-    points.dedup_by_key(|point| point.fpir);
-    let rows = points.iter().map(|point| {
-        vec![
-            format!("{:.1} in 1000", point.fpir * 1_000.0),
-            format!("{:.3}", point.threshold),
-            percent(point.dir),
-            percent(point.fnir),
-            percent(point.misidentification),
-        ]
-    });
-    format!(
-        "<h2>Operating points</h2><p class=\"note\">Callers who are nobody on the roster and are given a name, and \
-         what keeping it there costs.</p>{}",
-        table(
-            &["strangers named", "threshold", "found", "not found", "wrong name"],
-            rows
-        )
-    )
-}
-
 pub(super) fn decided(outcome: &Outcome) -> String {
     let Some(decided) = &outcome.details.decided else {
         return String::new();
     };
-    let row = |(name, ends): (&str, super::super::bench::Ends)| {
+    let row = |(name, ends): (&str, Ends)| {
         let counts = [ends.right_name, ends.wrong_name, ends.unknown, ends.inconclusive];
         std::iter::once(name.to_owned())
             .chain(counts.iter().map(ToString::to_string))
@@ -147,53 +159,43 @@ pub(super) fn decided(outcome: &Outcome) -> String {
     };
     let rows = [("on the roster", decided.enrolled), ("not on it", decided.others)].map(row);
     let wait = outcome.metrics.wait.map_or_else(String::new, |wait| {
-        format!(
-            "<p class=\"note\">Net speech at the first decision: median {} s, 95 % by {} s; {} undecided.</p>",
+        note(&format!(
+            "Net speech at the first decision: median {} s, 95 % by {} s; {} undecided.",
             number(wait.median_s),
             number(wait.p95_s),
             percent(wait.undecided)
-        )
+        ))
     });
     let header = ["caller", "right name", "wrong name", "unknown", "inconclusive"];
-    format!("<h2>What the product says</h2>{}{wait}", table(&header, rows))
-}
-
-pub(super) fn rosters(outcome: &Outcome) -> String {
-    let sizes = &outcome.details.by_roster_size;
-    if sizes.is_empty() {
-        return String::new();
-    }
-    let rows = sizes.iter().map(|size| {
-        let fnir = |wanted: f64| {
-            let at = size.at_fpir.iter().find(|point| point.fpir <= wanted);
-            let last = size.at_fpir.iter().rfind(|point| point.fpir <= wanted).or(at);
-            share(last.map(|point| point.fnir))
-        };
-        vec![
-            size.size.to_string(),
-            size.searches.0.to_string(),
-            size.searches.1.to_string(),
-            share(size.top1),
-            fnir(0.001),
-            fnir(0.01),
-            fnir(0.1),
-        ]
-    });
-    let header = [
-        "models",
-        "by enrolled",
-        "by others",
-        "first",
-        "missed at 0.1 %",
-        "at 1 %",
-        "at 10 %",
-    ];
+    let along = details_along(outcome);
     format!(
-        "<h2>Roster size</h2><p class=\"note\">Rosters drawn at random among the protocol's models; sizes it has too \
-         few models for are not there. Missed: not first above the threshold at which so many strangers are \
-         named.</p>{}",
+        "{}{}{wait}{along}",
+        note("How the calls end under the policy in use: the last word of each."),
         table(&header, rows)
     )
+}
+
+/// What deciding as calls go costs and gains beside looking once.
+fn details_along(outcome: &Outcome) -> String {
+    let Some(along) = &outcome.details.sequential else {
+        return String::new();
+    };
+    let once = along.looked_at_once;
+    let rows = [
+        vec![
+            "a wrong name at any time".to_owned(),
+            along.ever_wrong_name.to_string(),
+        ],
+        vec![
+            "a wrong name, looked at once after 10 s".to_owned(),
+            (once.enrolled.wrong_name + once.others.wrong_name).to_string(),
+        ],
+        vec![
+            "the right name said and taken back".to_owned(),
+            along.taken_back.to_string(),
+        ],
+    ];
+    table(&["deciding as calls go", "calls"], rows)
 }
 
 pub(super) fn leakage(outcome: &Outcome) -> String {
@@ -223,20 +225,23 @@ pub(super) fn leakage(outcome: &Outcome) -> String {
         "by chance",
     ];
     format!(
-        "<h2>What the channel gives away</h2><p class=\"note\">The same trials scored on the parts without speech, by \
-         cosine. An EER well below 50 % or more first places than by chance says that room, microphone and session \
-         are recognised beside the voice, and that the figures above are flattered.</p>{}",
+        "{}{}",
+        note(
+            "The same trials scored on the parts without speech, by cosine. An EER well below 50 % or more first places than by \
+             chance says that room, microphone and session are recognised beside the voice, and that the figures above are \
+             flattered."
+        ),
         table(&header, rows)
     )
 }
 
-pub(super) fn worst(outcome: &Outcome) -> String {
+pub(super) fn worst(outcome: &Outcome, place: &Place<'_>) -> String {
     let rows = |listed: &[Listed]| {
         let row = |one: &Listed| {
             vec![
-                one.model.clone(),
-                one.test.clone(),
-                one.condition.clone(),
+                place.model(&one.model),
+                place.test(&one.test),
+                escaped(&one.condition),
                 format!("{:.3}", one.score),
                 format!("{:.3}", one.cosine),
             ]
@@ -245,16 +250,15 @@ pub(super) fn worst(outcome: &Outcome) -> String {
     };
     let header = ["model", "test", "condition", "score", "cosine"];
     let details = &outcome.details;
+    let part = |title: &str, listed: &[Listed]| folded(title, &table_of_html(&header, rows(listed), "text"));
     format!(
-        "<h2>Worst pairs</h2>{}{}",
-        folded(
-            "different people, most alike",
-            &table(&header, rows(&details.most_alike))
+        "{}{}{}",
+        note(
+            "The trials that come nearest to an error, or are one. Recordings that lie on this machine are linked, the model's \
+             first clip and the test as they were before any condition: listen to what went wrong. None is kept in this file."
         ),
-        folded(
-            "the same person, least alike",
-            &table(&header, rows(&details.least_alike))
-        )
+        part("different people, most alike", &details.most_alike),
+        part("the same person, least alike", &details.least_alike)
     )
 }
 
@@ -279,5 +283,6 @@ pub(super) fn run_card(outcome: &Outcome) -> String {
         ("whole run", format!("{:.1} s", run.seconds)),
     ];
     let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
-    format!("<h2>Run</h2>{}", table(&["", ""], rows))
+    let rows = rows.map(|row| row.iter().map(|cell| escaped(cell)).collect());
+    table_of_html(&["", ""], rows, "text")
 }

@@ -5,7 +5,8 @@
 Nothing here is translated from the Rust. The plain EER comes from sklearn's roc_curve and a root finder, the hull's
 from scipy's ConvexHull, the least cost from every threshold tried, the best calibration from sklearn's isotonic
 regression, quantiles from numpy. The draws of the bootstrap repeat SplitMix64 and are then scored trial by trial,
-with repeated trials instead of weights. Rates of searches are counted from their definition.
+with repeated trials instead of weights; so are those of searches. Rates of searches are counted from their
+definition, every threshold tried. The tails of extrapolated rosters are scipy's generalised Pareto and exponential distributions.
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 from scipy.spatial import ConvexHull
+from scipy.stats import expon, genpareto
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_curve
 
@@ -64,6 +66,22 @@ def eer_hull(t, n):
         if d1 * d2 <= 0 and d1 != d2:
             best = min(best, x1 + (x2 - x1) * d1 / (d1 - d2))
     return float(best)
+
+
+BAND = [0.0001, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4]
+
+
+def hull_misses(t, n):
+    """The lower side of the hull at each false-alarm rate of the band: the lowest edge above it."""
+    fa, miss = roc(t, n)
+    points = np.unique(np.c_[np.r_[fa, 1.0], np.r_[miss, 1.0]], axis=0)
+    found = np.ones(len(BAND))
+    for a, b in ConvexHull(points).simplices:
+        (x1, y1), (x2, y2) = points[a], points[b]
+        for at, x in enumerate(BAND):
+            if min(x1, x2) <= x <= max(x1, x2) and x1 != x2:
+                found[at] = min(found[at], y1 + (y2 - y1) * (x - x1) / (x2 - x1))
+    return found
 
 
 def dcf(p, cm, cf, miss, fa):
@@ -143,13 +161,14 @@ def bootstrap(rng):
             else:
                 n += [score] * (times[e] * times[s])
         t, n = np.array(t), np.array(n)
-        figures.append([eer_hull(t, n), min_dcf(t, n, 0.01, 1, 1), cllr(t, n), min_cllr(t, n)])
+        figures.append([eer_hull(t, n), min_dcf(t, n, 0.01, 1, 1), cllr(t, n), min_cllr(t, n), *hull_misses(t, n)])
     low, high = np.percentile(np.array(figures), [2.5, 97.5], axis=0)
     names = ["eer", "min_dcf", "cllr", "min_cllr"]
     return {
         "speakers": speakers, "replicates": replicates, "seed": seed,
         "enrolled": [e for e, _ in pairs], "tested": [s for _, s in pairs], "scores": scores,
         "intervals": {k: [float(a), float(b)] for k, a, b in zip(names, low, high)},
+        "miss": [[float(a), float(b)] for a, b in zip(low[4:], high[4:])],
     }
 
 
@@ -174,7 +193,81 @@ def identification(rng):
             "fnir_rank_2": float(np.mean([not (second(r, m) and r[m] > threshold) for r, m in known])),
             "misidentification": float(np.mean([not first(r, m) and max(r) > threshold for r, m in known])),
         })
-    return {"rosters": [r.tolist() for r, _ in searches], "mates": [m for _, m in searches], "at": at}
+    fpirs = [0.0, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0]
+    at_fpir = [dict(fpir_wanted=fpir, **rates_at_fpir(searches, fpir)) for fpir in fpirs]
+    return {"rosters": [r.tolist() for r, _ in searches], "mates": [m for _, m in searches], "at": at, "at_fpir": at_fpir}
+
+
+def search_bootstrap(rng):
+    """A hundred callers, half of them enrolled, make four calls each."""
+    searches = []
+    for at in range(400):
+        roster = np.round(rng.normal(-1.0, 1.2, 3), 3)
+        mate = int(rng.integers(3)) if at % 2 else None
+        if mate is not None:
+            roster[mate] = round(float(rng.normal(3.0, 1.3)), 3)
+        searches.append((roster, mate))
+    speakers, replicates, seed = 100, 80, 7
+    callers = [at % speakers for at in range(len(searches))]
+    figures = []
+    for task in range(replicates):
+        dice = Dice(seed, task)
+        drawn = [dice.below(speakers) for _ in range(speakers)]
+        calls = [search for caller in drawn for search, own in zip(searches, callers) if own == caller]
+        low, usual = rates_at_fpir(calls, 0.001), rates_at_fpir(calls, 0.01)
+        known = [(r, m) for r, m in calls if m is not None]
+        top1 = np.mean([all(r[m] > r[o] for o in range(3) if o != m) for r, m in known])
+        figures.append([top1, low["fnir"], low["misidentification"], usual["fnir"], usual["misidentification"]])
+    ends = np.percentile(np.array(figures), [2.5, 97.5], axis=0).T.tolist()
+    names = ["top1", "fnir_0_001", "misidentification_0_001", "fnir_0_01", "misidentification_0_01"]
+    return {
+        "rosters": [r.tolist() for r, _ in searches], "mates": [m for _, m in searches], "callers": callers,
+        "speakers": speakers, "replicates": replicates, "seed": seed, "intervals": dict(zip(names, ends)),
+    }
+
+
+def rates_at_fpir(searches, fpir):
+    """The rates at the lowest threshold at which no more strangers than wanted are named, of all that differ."""
+    known = [(r, m) for r, m in searches if m is not None]
+    best = np.array([max(r) for r, m in searches if m is None])
+    candidates = [x for x in [-np.inf, *np.unique(best)] if np.mean(best > x) <= fpir + 1e-12]
+    threshold = min(candidates)
+    first = lambda r, m: all(r[m] > r[o] for o in range(len(r)) if o != m)
+    return {
+        "fpir": float(np.mean(best > threshold)),
+        "fnir": float(np.mean([not (first(r, m) and r[m] > threshold) for r, m in known])),
+        "misidentification": float(np.mean([not first(r, m) and max(r) > threshold for r, m in known])),
+    }
+
+
+def extrapolation(rng):
+    """Rates of rosters that were not tried, as independent comparisons would have them, by two tails."""
+    t, n = rng.normal(0.7, 0.12, 120).round(6), rng.normal(0.1, 0.13, 1500).round(6)
+    edge = np.quantile(n, 0.95)
+    excess = np.sort(n[n > edge] - edge)
+    share = len(excess) / len(n)
+    # Hosking and Wallis 1987, section 2: alpha_s is the mean of x (1 - F(x))^s, with plotting positions (i - .35) / n.
+    rank = np.arange(1, len(excess) + 1)
+    alpha_0, alpha_1 = np.mean(excess), np.mean(excess * (1 - (rank - 0.35) / len(excess)))
+    k = alpha_0 / (alpha_0 - 2 * alpha_1) - 2
+    assert k > 0, k
+    tails = {"at_fpir": genpareto(c=-k, scale=2 * alpha_0 * alpha_1 / (alpha_0 - 2 * alpha_1)), "exponential": expon(scale=alpha_0)}
+    cases = []
+    for name, tail in tails.items():
+        false_match = lambda x: share * tail.sf(x - edge) if x > edge else np.mean(n > x)
+        for size in [1, 10, 1000, 10000]:
+            for fpir in [0.001, 0.01, 0.3]:
+                wanted = 1 - (1 - fpir) ** (1 / size)
+                if wanted < share:
+                    threshold = edge + tail.isf(wanted / share)
+                else:
+                    threshold = min(x for x in [-np.inf, *n] if np.mean(n > x) <= wanted)
+                others = lambda x: (1 - false_match(x)) ** (size - 1)
+                found = np.mean([(own > threshold) * others(own) for own in t])
+                misnamed = np.mean([1 - others(max(own, threshold)) for own in t])
+                cases.append({"tail": name, "size": size, "fpir": fpir, "threshold": float(threshold), "dir": float(found),
+                              "misidentification": float(misnamed)})
+    return {"targets": t.tolist(), "nontargets": n.tolist(), "cases": cases}
 
 
 def main():
@@ -200,6 +293,8 @@ def main():
         "cases": cases,
         "bootstrap": bootstrap(rng),
         "identification": identification(rng),
+        "search_bootstrap": search_bootstrap(np.random.default_rng(20261124)),
+        "extrapolation": extrapolation(np.random.default_rng(20261123)),
         "wait": {"decided": waits, "undecided": 9,
                  "median": float(np.percentile(waits, 50)), "p95": float(np.percentile(waits, 95))},
     }

@@ -82,6 +82,8 @@ fn the_shipped_samples_are_measured_the_same_with_and_without_a_full_cache() {
     assert_eq!(scores.lines().count(), 21 * 8);
     assert!(scores.starts_with("alice\tcalls/alice-1.wav\t"));
 
+    a_report_that_needs_nothing_else(&out);
+
     let again = folder.path().join("again");
     assert!(bench(&again, &cache, &[]).status.success());
     assert_eq!(std::fs::read_to_string(again.join("scores.tsv")).unwrap(), scores);
@@ -95,6 +97,55 @@ fn the_shipped_samples_are_measured_the_same_with_and_without_a_full_cache() {
         plain(&out.join("details.json"))
     );
     only_their_owner_reads(&cache);
+}
+
+/// Nothing is fetched, no script runs, and links lead to recordings that are there.
+fn a_report_that_needs_nothing_else(out: &Path) {
+    let report = std::fs::read_to_string(out.join("report.html")).unwrap();
+    let outside = report.replace("http://www.w3.org/2000/svg", "");
+    for word in [
+        "http:", "https:", "//cdn", "<script", "<link", "<img", "<audio", "@import", "url(",
+    ] {
+        assert!(!outside.contains(word), "{word}");
+    }
+    for part in [
+        "goals",
+        "points",
+        "errors",
+        "searches",
+        "rosters",
+        "wait",
+        "durations",
+        "worst",
+        "run",
+    ] {
+        assert!(report.contains(&format!("<section id=\"{part}\"")), "{part}");
+    }
+    let links: Vec<&str> = report
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|link| !link.starts_with('#'))
+        .collect();
+    assert!(!links.is_empty());
+    for link in links {
+        assert!(out.join(link).is_file(), "{link}");
+    }
+    let details = json(&out.join("details.json"));
+    assert!(details["search_intervals"]["at_fpir_0_01"]["fnir"].is_array());
+    assert!(!details["by_duration"].as_array().unwrap().is_empty());
+    let last = details["waiting"]["decided"].as_array().unwrap().last().unwrap()[1]
+        .as_f64()
+        .unwrap();
+    let undecided = json(&out.join("metrics.json"))["wait"]["undecided"]
+        .as_f64()
+        .unwrap();
+    assert!((last + undecided - 1.0).abs() < 1e-9, "{last} {undecided}");
+    // Who said nothing is not found, and is not given another's name for it.
+    assert_eq!(
+        json(&out.join("metrics.json"))["identification"]["misidentification"].as_f64(),
+        Some(0.0)
+    );
 }
 
 #[cfg(unix)]
@@ -121,9 +172,9 @@ fn only_their_owner_reads(_folder: &Path) {}
 fn what_a_benchmark_cannot_use_is_said_before_it_begins() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    let refused = bench(folder.path(), &cache, &["--condition", "gsm"]);
+    let refused = bench(folder.path(), &cache, &["--condition", "speex"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("no GSM"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("amr[:KBPS]"));
     let refused = bench(folder.path(), &cache, &["--condition", "noise:10:/nowhere"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stdout).contains("/nowhere"));

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use voxline::measure::{
-    Cost, Draws, Figures, Hull, Kind, Observation, OpenSet, Paired, Search, Trials, Wait, bootstrap, cllr,
-    equal_error, logistic, roc,
+    Called, Cost, Draws, Figures, Hull, Kind, Observation, OpenSet, Paired, Search, Tail, Trials, Wait,
+    bootstrap, bootstrap_searches, cllr, equal_error, extrapolated, logistic, roc,
 };
 
 use crate::support::read;
@@ -105,13 +105,17 @@ fn intervals_equal_those_of_trials_repeated_by_hand() {
             close("bootstrap", name, got, wanted[name][end].as_f64().unwrap());
         }
     }
+    for (at, interval) in found.miss.into_iter().enumerate() {
+        for (end, got) in interval.into_iter().enumerate() {
+            let wanted = list(golden, "miss")[at][end].as_f64().unwrap();
+            close("bootstrap", &format!("miss {at} of the band"), got, wanted);
+        }
+    }
     assert_eq!(found.replicates, draws.replicates);
 }
 
-#[test]
-fn searches_are_counted_as_their_definitions_say() {
-    let golden = &golden()["identification"];
-    let searches: Vec<Search> = list(golden, "rosters")
+fn searches(golden: &Value) -> Vec<Search> {
+    list(golden, "rosters")
         .iter()
         .zip(list(golden, "mates"))
         .map(|(roster, mate)| {
@@ -122,8 +126,13 @@ fn searches_are_counted_as_their_definitions_say() {
                 .map(|score| score.as_f64().unwrap());
             Search::of(scores, mate.as_u64().map(|at| at as usize))
         })
-        .collect();
-    let set = OpenSet::new(&searches).unwrap();
+        .collect()
+}
+
+#[test]
+fn searches_are_counted_as_their_definitions_say() {
+    let golden = &golden()["identification"];
+    let set = OpenSet::new(&searches(golden)).unwrap();
     for at in list(golden, "at") {
         let threshold = number(at, "threshold");
         let found = set.at(threshold).unwrap();
@@ -142,6 +151,88 @@ fn searches_are_counted_as_their_definitions_say() {
             "misidentification",
             found.misidentification,
             number(at, "misidentification"),
+        );
+    }
+    for at in list(golden, "at_fpir") {
+        let wanted = number(at, "fpir_wanted");
+        let found = set.at_fpir(wanted).unwrap();
+        let name = format!("at an FPIR of {wanted}");
+        for (figure, got) in [
+            ("fpir", found.fpir),
+            ("fnir", found.fnir),
+            ("misidentification", found.misidentification),
+        ] {
+            close(&name, figure, got, number(at, figure));
+        }
+    }
+}
+
+#[test]
+fn intervals_of_searches_equal_those_of_calls_repeated_by_hand() {
+    let golden = &golden()["search_bootstrap"];
+    let callers = list(golden, "callers").iter();
+    let called: Vec<Called> = searches(golden)
+        .into_iter()
+        .zip(callers)
+        .map(|(search, caller)| Called {
+            search,
+            caller: caller.as_u64().unwrap() as u32,
+        })
+        .collect();
+    let draws = Draws {
+        replicates: golden["replicates"].as_u64().unwrap() as usize,
+        seed: golden["seed"].as_u64().unwrap(),
+    };
+    let speakers = golden["speakers"].as_u64().unwrap() as usize;
+    let found = bootstrap_searches(&called, speakers, draws).unwrap().unwrap();
+    let (low, usual) = (found.at_fpir_0_001, found.at_fpir_0_01);
+    for (name, interval) in [
+        ("top1", found.top1),
+        ("fnir_0_001", low.fnir),
+        ("misidentification_0_001", low.misidentification),
+        ("fnir_0_01", usual.fnir),
+        ("misidentification_0_01", usual.misidentification),
+    ] {
+        for (end, got) in interval.into_iter().enumerate() {
+            let wanted = golden["intervals"][name][end].as_f64().unwrap();
+            close("intervals of searches", name, got, wanted);
+        }
+    }
+    for end in 0..2 {
+        close(
+            "intervals of searches",
+            "DIR",
+            usual.dir[end],
+            1.0 - usual.fnir[1 - end],
+        );
+    }
+}
+
+#[test]
+fn rosters_that_were_not_tried_are_extrapolated_as_scipy_does() {
+    let golden = &golden()["extrapolation"];
+    let scores = |key: &str| -> Vec<f64> {
+        let numbers = list(golden, key).iter();
+        numbers.map(|score| score.as_f64().unwrap()).collect()
+    };
+    let (targets, tail) = (scores("targets"), Tail::of(scores("nontargets")).unwrap());
+    for case in list(golden, "cases") {
+        let (size, fpir) = (case["size"].as_u64().unwrap() as usize, number(case, "fpir"));
+        let kind = case["tail"].as_str().unwrap();
+        let name = format!("{size} models at an FPIR of {fpir}, {kind}");
+        let both = extrapolated(&tail, &targets, size, &[fpir]);
+        let found = if kind == "at_fpir" {
+            both.at_fpir[0]
+        } else {
+            both.exponential[0]
+        };
+        close(&name, "threshold", found.threshold, number(case, "threshold"));
+        close(&name, "DIR", found.dir, number(case, "dir"));
+        close(
+            &name,
+            "misidentification",
+            found.misidentification,
+            number(case, "misidentification"),
         );
     }
 }

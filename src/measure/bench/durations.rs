@@ -1,0 +1,142 @@
+//! How good it is after how much speech, under each condition.
+
+use serde::Serialize;
+
+use super::super::cost::Cost;
+use super::super::figures::{Figures, Kind};
+use super::super::protocol::Protocol;
+use super::super::trials::Trials;
+use super::error::BenchError;
+use super::hear::{Heard, View};
+use super::heats::Heat;
+use super::score::Scorer;
+
+/// Where one span of net speech ends and the next begins, in seconds.
+const EDGES: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0];
+
+/// The figures of a condition after some net speech.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cell {
+    /// The condition.
+    pub condition: String,
+    /// From so many seconds of net speech.
+    pub from_s: f64,
+    /// To so many, without them; none for the last span, which has no end.
+    pub to_s: Option<f64>,
+    /// Target trials.
+    pub targets: usize,
+    /// Non-target trials.
+    pub nontargets: usize,
+    /// Equal error rate.
+    pub eer: f64,
+    /// Cllr above the least that these very trials allow, bits: what calibration loses here; none for cosines.
+    pub calibration_loss: Option<f64>,
+}
+
+/// The figures of every condition and span of net speech with trials of both kinds. A test counts once in each
+/// span that it was looked at in, with the last look there; tests that are not searched are looked at when they
+/// end and nowhere else.
+pub(super) fn by_duration(
+    protocol: &Protocol,
+    scorer: &Scorer,
+    models: &[Vec<View>],
+    heats: &[Heat<'_>],
+) -> Result<Vec<Cell>, BenchError> {
+    let kind = match scorer.calibration {
+        Some(_) => Kind::Ratios,
+        None => Kind::Similarities,
+    };
+    let tables = &protocol.tables;
+    let mut cells = Vec::new();
+    for heat in heats {
+        let spans: Vec<[Option<usize>; EDGES.len()]> = heat.tests.iter().map(looks_by_span).collect();
+        for (span, from_s) in EDGES.into_iter().enumerate() {
+            let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
+            for (trial, whole) in tables.trials.iter().zip(&heat.scores) {
+                let heard = &heat.tests[trial.test as usize];
+                let Some(look) = spans[trial.test as usize][span] else {
+                    continue;
+                };
+                let score = if look + 1 == heard.looks.len() {
+                    whole.score
+                } else {
+                    let scored = scorer.score(&models[trial.model as usize], &heard.looks[look]);
+                    let scored = scored.map_err(|cause| BenchError::Score {
+                        model: tables.models[trial.model as usize].clone(),
+                        test: tables.tests[trial.test as usize].clone(),
+                        cause,
+                    })?;
+                    scored.score
+                };
+                if trial.target {
+                    targets.push(score);
+                } else {
+                    nontargets.push(score);
+                }
+            }
+            // A span that holds only one kind of trial has no rates.
+            let Ok(trials) = Trials::new(targets, nontargets) else {
+                continue;
+            };
+            let figures = Figures::of(&trials, kind, &Cost::USUAL);
+            cells.push(Cell {
+                condition: heat.name.clone(),
+                from_s,
+                to_s: EDGES.get(span + 1).copied(),
+                targets: figures.targets,
+                nontargets: figures.nontargets,
+                eer: figures.eer,
+                calibration_loss: figures.cllr.map(|cllr| cllr - figures.min_cllr),
+            });
+        }
+    }
+    Ok(cells)
+}
+
+/// The last look in each span that gave a voice.
+fn looks_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
+    let mut spans = [None; EDGES.len()];
+    for (at, look) in heard.looks.iter().enumerate() {
+        let span = EDGES.partition_point(|edge| *edge <= look.net_s);
+        if let (false, Some(span)) = (look.views.is_empty(), span.checked_sub(1)) {
+            spans[span] = Some(at);
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hear::Prints;
+    use super::*;
+    use crate::voiceprint::{Bandwidth, Embedding};
+
+    #[test]
+    fn a_test_counts_once_a_span_by_its_last_look_with_a_voice() {
+        let voice = vec![(
+            Bandwidth::Narrow,
+            Embedding::from_direction(vec![1.0, 0.0]).unwrap(),
+        )];
+        let look = |net_s: f64, heard: bool| Prints {
+            net_s,
+            views: if heard { voice.clone() } else { Vec::new() },
+            windows: 0,
+        };
+        let heard = Heard {
+            looks: vec![
+                look(0.5, true),
+                look(1.2, false),
+                look(2.0, true),
+                look(2.5, true),
+                look(40.0, true),
+            ],
+            windows: Vec::new(),
+            silence: Vec::new(),
+            audio_s: 60.0,
+            work_s: 1.0,
+        };
+        let spans = looks_by_span(&heard);
+        assert_eq!(spans[..3], [None, Some(3), None]);
+        assert_eq!(spans[7], Some(4));
+    }
+}

@@ -14,6 +14,9 @@ CARGO ?= cargo
 PYTHON ?= python3
 LISTEN ?= 127.0.0.1:8080
 
+# Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
+export ORT_DISABLE_TELEMETRY := 1
+
 .PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint release provision provision-ge2e peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.

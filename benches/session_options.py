@@ -20,6 +20,9 @@ import tempfile
 import time
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
+
 import onnxruntime as ort
 
 LEVELS = {

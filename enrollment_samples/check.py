@@ -6,12 +6,16 @@ simulated telephone, a voiceprint the mean of its clips. Run it as `python3 enro
 after scripts/provision.py. Needs numpy, scipy, librosa, soundfile, onnxruntime.
 """
 
+import os
 import sys
 import tomllib
 from pathlib import Path
 
 import librosa
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
+
 import onnxruntime
 import soundfile
 from scipy.signal import resample_poly

@@ -9,11 +9,15 @@ An implementation of its own (librosa, scipy), so that it also checks the Rust o
 false-alarm rate at the score where they are nearest, on the trials of dev-phone-3s.
 """
 
+import os
 import sys
 from pathlib import Path
 
 import librosa
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
+
 import onnxruntime
 import soundfile
 from scipy.signal import butter, fftconvolve, firwin, resample_poly, sosfilt

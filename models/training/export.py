@@ -12,10 +12,14 @@ where they began to where training took them (Wortsman et al. 2022, "Robust fine
 import argparse
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import onnx
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
+
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper

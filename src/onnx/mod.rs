@@ -6,6 +6,8 @@
 //!
 //! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
 
+mod telemetry;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +17,8 @@ use ort::environment::Environment;
 use ort::session::{Session, builder::GraphOptimizationLevel};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
+
+pub use telemetry::without_telemetry;
 
 /// Why a graph could not be loaded or run. Each message names the file.
 #[derive(Debug, Error)]
@@ -27,6 +31,13 @@ pub enum OnnxError {
         /// The loader's own words.
         cause: String,
     },
+    /// The library would report on its use over the network.
+    #[error(
+        "ONNX Runtime reports on its use to its maker unless {switch}=1 is in the environment when the program starts: \
+         set it",
+        switch = telemetry::SWITCH
+    )]
+    Telemetry,
     /// A second, different library in one process.
     #[error("ONNX Runtime is already loaded from {loaded}; one process cannot load {asked} as well")]
     AlreadyLoaded {
@@ -66,6 +77,7 @@ impl Runtime {
     /// Loads the shared library, or gives the one this process loaded before.
     ///
     /// # Errors
+    /// [`OnnxError::Telemetry`] in a process that was not started with [`without_telemetry`];
     /// [`OnnxError::Library`] when there is none at `library`; [`OnnxError::AlreadyLoaded`] when this
     /// process already runs on another one.
     pub fn load(library: &Path) -> Result<Self, OnnxError> {
@@ -78,6 +90,9 @@ impl Runtime {
                 });
             }
             return Ok(runtime.clone());
+        }
+        if !telemetry::is_off() {
+            return Err(OnnxError::Telemetry);
         }
         let failed = |cause: &dyn std::fmt::Display| OnnxError::Library {
             path: library.to_owned(),

@@ -22,6 +22,7 @@ Out:  speech_telephone.wav    the same through a simulated telephone, 8 kHz mu-l
 
 import importlib.util
 import json
+import os
 import re
 import sys
 import types
@@ -30,6 +31,9 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
+
 import onnxruntime
 import scipy.signal
 import soundfile

@@ -54,6 +54,24 @@ fn codes(report: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn onnx_runtime_leaves_no_report_of_its_own_anywhere() {
+    let site = Site::new();
+    let home = tempfile::tempdir().unwrap();
+    let sample =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples/calls/alice-1.wav");
+    let mut command = site.command(&["embed", sample.to_str().unwrap()]);
+    for folder in ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+        command.env(folder, home.path());
+    }
+    // Whoever started the program may have wanted them: it does not.
+    command.env("ORT_DISABLE_TELEMETRY", "0");
+    let embedded = said(command);
+    assert_eq!(embedded.status, 0, "{embedded:?}");
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     let site = decided_site();
     site.json(&["number", "add", OTHER_NUMBER]);

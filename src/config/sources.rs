@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{is_secret, keys};
+use super::keys::{is_secret, keys};
 
 const PREFIX: &str = "VOXLINE_";
 /// Variables that tests read; they configure nothing.

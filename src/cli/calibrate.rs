@@ -13,10 +13,10 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{Bench, Checked, Condition, Fitting, Practice, Protocol, calibrate, check};
-use crate::switchboard::installed;
 use crate::voiceprint::ModelId;
 
 use super::bench::Bar;
+use super::chosen::{Chosen, chosen_model, threads};
 use super::output::Output;
 
 /// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
@@ -107,13 +107,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
             other.name
         );
     }
-    let found = installed(config)?;
-    let model = args
-        .model
-        .clone()
-        .map_or_else(|| config.model.clone(), ModelId::new);
-    let card = found.card(&model)?;
-    let models = found.models(&card)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
     let calibration = if args.check {
         Some(Calibration::load(&card.calibration(), card.id(), card.sha256())?)
     } else {
@@ -134,10 +128,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         practice: Practice::Product,
         enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
         tests,
-        threads: args.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, NonZero::get),
-            NonZero::get,
-        ),
+        threads: threads(args.threads),
         seed: args.seed,
         replicates: 0,
         leakage: false,
@@ -153,7 +144,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         &bench,
         &protocol,
         &more,
-        &fitting(&args, &protocol, &model)?,
+        &fitting(&args, &protocol, card.id())?,
         &Bar::new(output),
     )?;
     if let Some(fault) = calibration.fault() {

@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod calibrate;
 mod carrier;
+mod chosen;
 mod doctor;
 mod fault;
 mod importing;

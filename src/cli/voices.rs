@@ -11,14 +11,13 @@ use crate::config::Config;
 use crate::engine::Analyst;
 use crate::onnx::Runtime;
 use crate::samples::{self, RATE, SamplesError};
-use crate::switchboard::{
-    Agreement, BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard, installed,
-};
+use crate::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard};
 use crate::units::Seconds;
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
 
 use super::args::{EmbedArgs, EnrollArgs, IdentifyArgs};
+use super::chosen::{Chosen, chosen_model};
 use super::fault::whole;
 use super::output::Output;
 
@@ -87,13 +86,7 @@ struct Embedded<'a> {
 }
 
 pub(super) fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
-    let found = installed(config)?;
-    let model = args
-        .model
-        .clone()
-        .map_or_else(|| config.model.clone(), ModelId::new);
-    let card = found.card(&model)?;
-    let models = found.models(&card)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
     let bar = output.bar(args.files.len());
     let mut all_done = true;

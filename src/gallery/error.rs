@@ -51,7 +51,7 @@ pub enum GalleryError {
         /// What is wrong and what to do. It repeats nothing of the settings: they may hold a secret.
         fault: &'static str,
     },
-    /// The server did not answer, or says that it cannot for now, after every retry. The same call
+    /// The server did not answer, or turned the request away, after every retry. The same call
     /// may succeed later.
     #[error("could not {purpose}: Qdrant at {url} is unavailable: {reason}")]
     Unavailable {

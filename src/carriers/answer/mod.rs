@@ -115,6 +115,7 @@ pub(super) mod tests {
         with_plan(call, token, |plan| plan.document(carrier).text)
     }
 
+    /// What `check` says of the plan of such a call.
     pub fn with_plan<T>(call: &str, token: Option<&str>, check: impl FnOnce(&Plan) -> T) -> T {
         let mut settings = CarrierSettings {
             vonage_screening: Some(VonageScreening {

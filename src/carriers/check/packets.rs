@@ -236,6 +236,7 @@ pub(super) mod tests {
         [&ip, payload].concat()
     }
 
+    /// An IPv6 packet without extension headers.
     pub fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
         let mut ip = vec![0x60, 0, 0, 0];
         ip.extend((payload.len() as u16).to_be_bytes());
@@ -244,6 +245,7 @@ pub(super) mod tests {
         [&ip, payload].concat()
     }
 
+    /// A UDP datagram from one port to the same, without a checksum.
     pub fn udp(payload: &[u8]) -> Vec<u8> {
         let length = 8 + payload.len() as u16;
         [

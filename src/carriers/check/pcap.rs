@@ -199,22 +199,25 @@ pub(super) mod tests {
 
     use super::*;
 
+    fn four(value: u32, big: bool) -> [u8; 4] {
+        if big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    }
+
+    fn two(value: u16, big: bool) -> [u8; 2] {
+        if big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
+    }
+
     /// A classic capture of these packets.
     pub fn classic_file(link: u32, packets: &[&[u8]], big: bool) -> Vec<u8> {
-        let four = |value: u32| {
-            if big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            }
-        };
-        let two = |value: u16| {
-            if big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            }
-        };
+        let (four, two) = (|value| four(value, big), |value| two(value, big));
         let mut file = four(0xa1b2_c3d4).to_vec();
         file.extend([two(2), two(4)].concat());
         file.extend([four(0), four(0), four(65_535), four(link)].concat());
@@ -228,20 +231,7 @@ pub(super) mod tests {
 
     /// A pcapng capture of these packets.
     pub fn blocks_file(link: u16, packets: &[&[u8]], big: bool) -> Vec<u8> {
-        let four = |value: u32| {
-            if big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            }
-        };
-        let two = |value: u16| {
-            if big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            }
-        };
+        let (four, two) = (|value| four(value, big), |value| two(value, big));
         let block = |kind: u32, mut body: Vec<u8>| {
             body.resize(body.len().next_multiple_of(4), 0);
             let length = four(body.len() as u32 + 12);

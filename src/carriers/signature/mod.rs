@@ -201,6 +201,7 @@ pub(super) mod tests {
     }
 
     impl Parts {
+        /// A POST of this text to a path with its query, in the year 2025.
         pub fn post(path: &'static str, body: &str) -> Self {
             Self {
                 method: "POST",
@@ -211,6 +212,7 @@ pub(super) mod tests {
             }
         }
 
+        /// A GET of a path with its query.
         pub fn get(path: &'static str) -> Self {
             Self {
                 method: "GET",
@@ -218,15 +220,18 @@ pub(super) mod tests {
             }
         }
 
+        /// The request with a header, by its lower-case name.
         pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
             self.headers.push((name, value.into()));
             self
         }
 
+        /// The request as one whose body is a form.
         pub fn form(self) -> Self {
             self.with("content-type", "application/x-www-form-urlencoded; charset=utf-8")
         }
 
+        /// What `check` says of it.
         pub fn checked<T>(&self, check: impl FnOnce(&Signed) -> T) -> T {
             let header = |name: &str| {
                 let found = self.headers.iter().find(|(known, _)| *known == name);

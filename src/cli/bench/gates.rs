@@ -13,10 +13,10 @@ use crate::engine::Analyst;
 use crate::measure::Condition;
 use crate::onnx::Runtime;
 use crate::samples::{RATE, load};
-use crate::switchboard::{gate_alone, installed, usable_calibration};
+use crate::switchboard::{gate_alone, usable_calibration};
 use crate::verdict::Listener;
-use crate::voiceprint::ModelId;
 
+use super::super::chosen::{Chosen, chosen_model};
 use super::super::output::Output;
 
 #[derive(Debug, Args)]
@@ -51,14 +51,7 @@ pub(super) fn run(args: &GatesArgs, config: &Config, output: Output) -> anyhow::
         .clone()
         .or_else(|| args.list.parent().map(PathBuf::from))
         .unwrap_or_default();
-    let found = installed(config)?;
-    let card = found.card(
-        &args
-            .model
-            .clone()
-            .map_or_else(|| config.model.clone(), ModelId::new),
-    )?;
-    let models = found.models(&card)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
     let calibration = usable_calibration(&card, &config.policy)?.calibration;
     let condition = args.condition.clone().prepare()?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;

@@ -17,9 +17,8 @@ use crate::measure::{
     Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol, write_scores,
     write_trials,
 };
-use crate::switchboard::installed;
-use crate::voiceprint::ModelId;
 
+use super::chosen::{Chosen, chosen_model, threads};
 use super::output::Output;
 
 pub(super) use bar::Bar;
@@ -250,14 +249,7 @@ pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::R
 
 fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let protocol = Protocol::read(&args.protocol)?;
-    let found = installed(config)?;
-    let card = found.card(
-        &args
-            .model
-            .clone()
-            .map_or_else(|| config.model.clone(), ModelId::new),
-    )?;
-    let models = found.models(&card)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
     let calibration = card
         .calibration()
         .exists()
@@ -265,10 +257,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         .transpose()?;
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
-    let threads = args.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, NonZero::get),
-        NonZero::get,
-    );
+    let threads = threads(args.threads);
     let kept = |calibration: &Calibration| config.policy.keeping_its_promise(calibration);
     let policy = Policy {
         minimum_speech: card.minimum_net_speech(),

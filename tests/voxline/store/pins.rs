@@ -14,6 +14,13 @@ fn with_pin(name: &str, number: &DialedNumber, digits: &str) -> NewUser {
     }
 }
 
+/// Ana with the PIN 1111 and Bob with 2222.
+async fn ana_and_bob(house: &House, number: &DialedNumber) -> (User, User) {
+    let ana = house.store.add_user(with_pin("Ana", number, "1111")).await;
+    let bob = house.store.add_user(with_pin("Bob", number, "2222")).await;
+    (ana.unwrap(), bob.unwrap())
+}
+
 #[tokio::test]
 async fn a_pin_is_one_users_on_a_number_and_the_refusal_does_not_say_whose() {
     let house = House::new().await;
@@ -242,16 +249,7 @@ async fn a_pin_that_came_unseen_costs_a_hash_more_until_it_is_first_given() {
 async fn a_store_from_before_there_were_tags_finds_the_same_users_and_takes_no_pin_twice() {
     let house = House::new().await;
     let number = house.number(1).await;
-    let ana = house
-        .store
-        .add_user(with_pin("Ana", &number, "1111"))
-        .await
-        .unwrap();
-    let bob = house
-        .store
-        .add_user(with_pin("Bob", &number, "2222"))
-        .await
-        .unwrap();
+    let (ana, bob) = ana_and_bob(&house, &number).await;
     forget_tags(&house).await;
     let equal = house.store.add_user(with_pin("Carl", &number, "1111")).await;
     assert!(matches!(equal, Err(StoreError::PinTaken)), "{equal:?}");
@@ -349,16 +347,7 @@ async fn random_history(rule: PinRule) {
 async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
     let house = House::new().await;
     let number = house.number(1).await;
-    let ana = house
-        .store
-        .add_user(with_pin("Ana", &number, "1111"))
-        .await
-        .unwrap();
-    let bob = house
-        .store
-        .add_user(with_pin("Bob", &number, "2222"))
-        .await
-        .unwrap();
+    let (ana, bob) = ana_and_bob(&house, &number).await;
     let mut conn = beside(&house).await;
     let tags: Vec<(Vec<u8>,)> =
         sqlx::query_as("SELECT pin_tag FROM memberships WHERE pin_tag IS NOT NULL ORDER BY user_id")

@@ -15,6 +15,7 @@
 mod call;
 mod case;
 mod cases;
+mod changes;
 mod claims;
 mod enrol;
 mod enrol_live;
@@ -27,6 +28,8 @@ mod keypad;
 mod open;
 mod pin_answer;
 mod promises;
+mod record;
+mod recorder;
 mod serving;
 mod switch;
 mod vouch;

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
-use crate::measure::{Bench, Checked, Condition, Fitting, Practice, Protocol, calibrate, check};
+use crate::measure::{Bench, Checked, Condition, Fit, Fitting, Practice, Protocol, calibrate, check};
 use crate::voiceprint::ModelId;
 
 use super::bench::Bar;
@@ -132,6 +132,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         seed: args.seed,
         replicates: 0,
         leakage: false,
+        adapt: false,
         limits: config.limits,
         cache: args.cache.clone(),
     };
@@ -201,21 +202,26 @@ fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow
 
 fn text(checked: &Checked) -> String {
     let mut said = format!(
-        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}{:>10}",
-        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER", "centred"
+        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}",
+        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER"
     );
-    for (condition, fits) in &checked.by_condition {
+    let mut line = |name: &str, fit: &Fit| {
         let _ = write!(
             said,
-            "\n{condition:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%{:>9.2}%",
-            fits.cllr,
-            fits.min_cllr,
-            fits.loss,
-            fits.act_dcf,
-            fits.min_dcf,
-            100.0 * fits.eer,
-            100.0 * fits.eer_centred
+            "\n{name:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%",
+            fit.cllr,
+            fit.min_cllr,
+            fit.loss,
+            fit.act_dcf,
+            fit.min_dcf,
+            100.0 * fit.eer
         );
+    };
+    for (condition, fits) in &checked.by_condition {
+        line(condition, &fits.plain);
+        if let Some(adapted) = &fits.adapted {
+            line("  adapted to the line", adapted);
+        }
     }
     if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
         let _ = write!(

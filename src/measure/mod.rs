@@ -28,7 +28,7 @@ mod trials;
 mod wait;
 
 pub use bench::{
-    Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends,
+    Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends, Fit,
     Fits, Fitting, Identification, Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize,
     RunCard, Sequential, Spread, Waiting, calibrate, check, run, score_pairs,
 };

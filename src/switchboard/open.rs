@@ -10,14 +10,13 @@ use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Engine, Models, Permit};
 use crate::evidence::passport::TrustStore;
-use crate::store::{KeyedHash, Receipt, Store, User, UserPatch};
-use crate::units::{DialedNumber, EnrollmentId, Seconds, UserId};
+use crate::store::{KeyedHash, Store};
+use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Card, ModelId};
 
 use super::call::CallUpdate;
 use super::cases::Cases;
 use super::error::{BoardError, OpenError};
-use super::keeper::KeeperError;
 use super::promises::largest_roster;
 use super::serving::{Serving, model_in_use};
 use super::vouch::Vouching;
@@ -282,71 +281,6 @@ impl Switchboard {
         Ok(self.serving().engine.admit()?)
     }
 
-    /// Removes a user and erases their voiceprints everywhere: from the store before this returns, and
-    /// from the gallery too unless it is out of reach; then [`Switchboard::refresh`] erases it later.
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
-        let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_user(user).await?;
-        self.refresh_numbers(&numbers).await;
-        Ok(receipt)
-    }
-
-    /// Erases one enrolment of a user, as far and as soon as [`Switchboard::remove_user`] does.
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such user or enrolment, or the store fails.
-    pub async fn remove_enrollment(
-        &self,
-        user: UserId,
-        enrolment: EnrollmentId,
-    ) -> Result<Receipt, BoardError> {
-        let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_enrollment(user, enrolment).await?;
-        self.refresh_numbers(&numbers).await;
-        Ok(receipt)
-    }
-
-    /// Erases all enrolments of a user, as far and as soon as [`Switchboard::remove_user`] does. The
-    /// user stays on their numbers.
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
-        let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_enrollments(user).await?;
-        self.refresh_numbers(&numbers).await;
-        Ok(receipt)
-    }
-
-    /// Changes a user. From a number they are taken off, their voice goes as far and as soon as in
-    /// [`Switchboard::remove_user`].
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such user or number, a value is not acceptable, or the store fails.
-    pub async fn update_user(&self, user: UserId, patch: UserPatch) -> Result<User, BoardError> {
-        // The store says what is wrong with the patch first, then that nobody is there.
-        let before = self.store.user(user).await?;
-        let mut numbers = before.map_or_else(Vec::new, |known| known.numbers);
-        let changed = self.store.update_user(user, patch).await?;
-        let joined = changed.numbers.iter().filter(|now| !numbers.contains(now));
-        numbers.extend(joined.cloned().collect::<Vec<_>>());
-        self.refresh_numbers(&numbers).await;
-        Ok(changed)
-    }
-
-    /// Makes the gallery equal to the store, also for changes that another process made. A failure is
-    /// logged and made good by the next search or refresh.
-    pub async fn refresh(&self) {
-        warn_of(self.serving().keeper.refresh().await);
-    }
-
-    async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
-        warn_of(self.serving().keeper.refresh_numbers(numbers).await);
-    }
-
     /// What every call comes to, as it comes.
     pub fn updates(&self) -> broadcast::Receiver<CallUpdate> {
         self.updates.subscribe()
@@ -395,11 +329,5 @@ impl Switchboard {
             Some(known) => Ok(known.numbers),
             None => Err(BoardError::UnknownUser(user)),
         }
-    }
-}
-
-fn warn_of(outcome: Result<(), KeeperError>) {
-    if let Err(fault) = outcome {
-        tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
     }
 }

@@ -85,6 +85,10 @@ struct RunArgs {
     /// How often speakers are drawn for the intervals; fewer when there are very many trials
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     replicates: usize,
+    /// Adapt to the line, as decision.adapt does: the tests are calls of one number in an order of the dice, each judged
+    /// by the mean of those before it
+    #[arg(long)]
+    adapt: bool,
     /// Do not score the parts without speech
     #[arg(long)]
     no_leakage: bool,
@@ -274,6 +278,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         seed: args.seed,
         replicates: args.replicates,
         leakage: !args.no_leakage,
+        adapt: args.adapt,
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };

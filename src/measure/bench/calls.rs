@@ -2,10 +2,12 @@
 
 use uuid::Uuid;
 
-use super::hear::{Heard, Prints, View};
+use super::enrolled::Enrolled;
+use super::hear::{Heard, Prints};
 use super::score::Scorer;
 use crate::decision::{
-    Course, Evidence, Heard as Said, Outcome, Policy, Reason, VOICE_WINDOW, Voices, decide, recent,
+    Course, Evidence, Heard as Said, Outcome, Policy, Reason, VOICE_WINDOW, Voices, decide,
+    over_the_telephone, recent,
 };
 use crate::units::{Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding};
@@ -52,12 +54,13 @@ impl Followed {
     }
 }
 
-/// Follows a call to a roster of `models`.
+/// Follows a call to a roster of models. Its looks are as the gallery is searched with them, its windows as they
+/// were heard.
 pub(super) fn follow(
     scorer: &Scorer,
     policy: &Policy,
     roster: &[u32],
-    models: &[Vec<View>],
+    enrolled: &Enrolled,
     heard: &Heard,
 ) -> Result<Followed, NotFinite> {
     let mut course = Course::default();
@@ -68,7 +71,7 @@ pub(super) fn follow(
         let ears = Ears {
             scorer,
             roster,
-            models,
+            enrolled,
             heard,
         };
         words.push((look.net_s, ears.word(policy, look, &mut course, is_final)?));
@@ -87,14 +90,16 @@ pub(super) fn follow(
 struct Ears<'a> {
     scorer: &'a Scorer,
     roster: &'a [u32],
-    models: &'a [Vec<View>],
+    enrolled: &'a Enrolled,
     heard: &'a Heard,
 }
 
 impl Ears<'_> {
     fn ratios(&self, prints: &Prints) -> Result<Vec<(UserId, Llr)>, NotFinite> {
         let ratio = |model: &u32| {
-            let scored = self.scorer.score(&self.models[*model as usize], prints)?;
+            let scored = self
+                .scorer
+                .score(&self.enrolled.models[*model as usize], prints)?;
             Ok((user_id(*model), Llr::new(scored.score)?))
         };
         self.roster.iter().map(ratio).collect()
@@ -106,6 +111,15 @@ impl Ears<'_> {
         }
         let ratios = self.ratios(look)?;
         Ok(decide(&evidence(&ratios, look.net_s), policy)?.outcome)
+    }
+
+    /// The voice of some windows as the gallery is searched with it: moved if the call is. `None` if nothing is left.
+    fn searched_with(&self, voice: Option<Prints>, look: &Prints) -> Option<Prints> {
+        let mut prints = voice?;
+        if over_the_telephone(look.views.iter().map(|(bandwidth, _)| *bandwidth)) {
+            prints.views = self.enrolled.aligned(&prints.views).ok()?.into_owned();
+        }
+        Some(prints)
     }
 
     fn word(
@@ -125,13 +139,13 @@ impl Ears<'_> {
         let latest = match test.map(|test| test.hear(windows)) {
             Some(Voices::Several(split)) => {
                 let own: Vec<&Embedding> = split.latest().filter_map(|at| windows.get(at)).collect();
-                mean(&own)
+                self.searched_with(mean(&own), look)
             }
             _ => None,
         };
         let recent = test
             .and_then(|_| recent(windows))
-            .and_then(|last| mean(&last.iter().collect::<Vec<_>>()));
+            .and_then(|last| self.searched_with(mean(&last.iter().collect::<Vec<_>>()), look));
         let latest = latest
             .map(|prints| Ok::<_, NotFinite>((self.ratios(&prints)?, prints.net_s)))
             .transpose()?;

@@ -9,7 +9,7 @@ use super::super::error::MetricError;
 use super::super::lists::ListError;
 use super::super::logistic::FitError;
 use super::super::protocol::ProtocolError;
-use crate::decision::CalibrationError;
+use crate::decision::{BadLine, CalibrationError, NoLine};
 use crate::engine::EngineError;
 use crate::samples::LoadError;
 use crate::units::NotFinite;
@@ -105,6 +105,15 @@ pub enum BenchError {
         /// Why.
         cause: FitError,
     },
+    /// The line that was adapted to cannot be used.
+    #[error("the calls cannot be adapted to their line: {cause}")]
+    Line {
+        /// Why not.
+        cause: BadLine,
+    },
+    /// There is nothing to adapt to.
+    #[error(transparent)]
+    NoLine(#[from] NoLine),
     /// There is nothing to check.
     #[error("the model has no calibration that could be checked, or the practice is not the one it is for")]
     NoCalibration,

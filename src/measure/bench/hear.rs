@@ -7,6 +7,7 @@ use super::super::condition::Prepared;
 use super::cache::Cache;
 use super::error::BenchError;
 use crate::bytes::Limits;
+use crate::decision::{LEAST_SPEECH, over_the_telephone};
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
 use crate::speech::Span;
@@ -75,6 +76,20 @@ impl Heard {
     /// The voice of all of it; none when there was too little.
     pub fn views(&self) -> &[View] {
         self.whole().map_or(&[], |prints| &prints.views)
+    }
+
+    /// The voice of all of it, where it counts for the mean of its line: heard over a telephone, and enough.
+    pub fn of_line(&self) -> Option<&Embedding> {
+        let whole = self.whole().filter(|whole| whole.net_s >= LEAST_SPEECH.get())?;
+        match whole.views.as_slice() {
+            [(_, voice)] if over_the_telephone(self.bandwidths()) => Some(voice),
+            _ => None,
+        }
+    }
+
+    /// The bandwidths it was heard in.
+    pub fn bandwidths(&self) -> impl Iterator<Item = Bandwidth> {
+        self.views().iter().map(|(bandwidth, _)| *bandwidth)
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod curves;
 mod document;
 mod durations;
+mod enrolled;
 mod error;
 mod hear;
 mod heats;
@@ -40,7 +41,7 @@ use cache::Cache;
 use hear::{Ears, Heard, Item};
 
 pub use calibrate::{Fitting, calibrate};
-pub use check::{Checked, Fits, check};
+pub use check::{Checked, Fit, Fits, check};
 pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
@@ -75,6 +76,8 @@ pub struct Bench<'a> {
     pub replicates: usize,
     /// Whether the parts without speech are scored too.
     pub leakage: bool,
+    /// Whether the calls are adapted to their line, each by those before it.
+    pub adapt: bool,
     /// The bounds on recordings.
     pub limits: Limits,
     /// Where embeddings are kept between runs; none to keep nothing.

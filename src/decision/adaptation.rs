@@ -10,7 +10,7 @@
 //!
 //! Nobody's voice is kept for it. [`Batch`] holds one mean for each caller in memory; only when there are
 //! [`CALLERS_OF_A_BATCH`] is the mean of these folded into the number's, which is all that is ever stored. So one
-//! caller counts once however often they call, and what they call about for a day is a sixteenth of one step.
+//! caller counts once however often they call, and is a sixteenth of one step.
 
 use std::collections::BTreeMap;
 use std::fmt;

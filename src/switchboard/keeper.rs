@@ -205,8 +205,9 @@ impl Keeper {
     }
 
     /// Searches the up-to-date roster of `number` by each of `views`, the same voice in one bandwidth
-    /// or more, aligned as the roster in the gallery is. Everybody enrolled is found: a backend that has lost some of them (a server's collection
-    /// was deleted or replaced while we were serving) is filled again and searched once more.
+    /// or more, aligned as the roster in the gallery is. Everybody enrolled is found: a backend that has
+    /// lost some of them (a server's collection was deleted or replaced while we were serving) is filled
+    /// again and searched once more.
     ///
     /// # Errors
     /// [`KeeperError::Incomplete`] when somebody is not found even then; otherwise as

@@ -160,3 +160,107 @@ impl<'a> Adapting<'a> {
         Ok(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::decision::{CALLERS_OF_A_BATCH, MeanVoice};
+    use crate::measure::bench::hear::Prints;
+    use crate::voiceprint::{Embedding, ModelId};
+
+    fn heard(direction: [f32; 3], kinds: &[Bandwidth], net_s: f64) -> Heard {
+        let voice = Embedding::from_direction(direction.to_vec()).unwrap();
+        Heard {
+            looks: vec![Prints {
+                net_s,
+                views: kinds.iter().map(|kind| (*kind, voice.clone())).collect(),
+                windows: 0,
+            }],
+            windows: Vec::new(),
+            silence: Vec::new(),
+            audio_s: 3.0,
+            work_s: 0.1,
+        }
+    }
+
+    /// A protocol with a model by telephone, one wide-band, and a test of each of so many callers.
+    fn protocol(callers: usize) -> Protocol {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut trials, mut speakers) = (String::new(), String::new());
+        for caller in 0..callers {
+            let kind = if caller == 0 { "target" } else { "nontarget" };
+            writeln!(trials, "0\ttest-{caller}.wav\t{kind}").unwrap();
+            writeln!(speakers, "test-{caller}.wav\t{caller}").unwrap();
+        }
+        for (file, text) in [
+            ("protocol.toml", "name = \"p\"\naudio = \".\"\n"),
+            ("enroll.tsv", "0\tphone.wav\n1\tapp.wav\n"),
+            ("trials.tsv", &trials),
+            ("speakers.tsv", &speakers),
+        ] {
+            std::fs::write(folder.path().join(file), text).unwrap();
+        }
+        Protocol::read(folder.path()).unwrap()
+    }
+
+    fn calibration() -> Calibration {
+        let text = include_str!("../../../models/voxline-phone-1/calibration.toml");
+        let calibration: Calibration = toml::from_str(text).unwrap();
+        Calibration {
+            model: ModelId::new("m"),
+            ..calibration
+        }
+    }
+
+    fn adapt(tests: &[Heard]) -> (Vec<Heard>, Galleries) {
+        let (protocol, calibration) = (protocol(tests.len()), calibration());
+        let clips = [
+            vec![heard([1.0, 0.0, 0.0], &[Bandwidth::Narrow], 9.0)],
+            vec![heard([0.0, 1.0, 0.0], &[Bandwidth::Wide, Bandwidth::Narrow], 9.0)],
+        ];
+        let reference = LineReference {
+            calls: 1,
+            mean: MeanVoice::new(vec![0.0, 0.0, 0.5]).unwrap(),
+        };
+        let adapting = Adapting {
+            protocol: &protocol,
+            clips: &clips,
+            calibration: &calibration,
+            reference: &reference,
+            seed: 1,
+        };
+        adapting.adapt(tests).unwrap()
+    }
+
+    #[test]
+    fn a_call_meets_what_the_calls_before_it_made_of_the_line() {
+        let tests = vec![heard([0.8, 0.6, 0.1], &[Bandwidth::Narrow], 2.5); CALLERS_OF_A_BATCH + 4];
+        let (searched, galleries) = adapt(&tests);
+        let plain = |test: &usize| galleries.at(*test).alignment.is_none();
+        let before: Vec<usize> = (0..tests.len()).filter(plain).collect();
+        assert_eq!(before.len(), CALLERS_OF_A_BATCH);
+        for (test, (heard, searched)) in tests.iter().zip(&searched).enumerate() {
+            assert_eq!(heard == searched, before.contains(&test));
+            let models = &galleries.at(test).models;
+            let unmoved = Embedding::from_direction(vec![1.0, 0.0, 0.0]).unwrap();
+            // The telephone's model moves with the calls, the simulated telephone's stays.
+            assert_eq!(models[0][0].1 == unmoved, before.contains(&test));
+            assert_eq!(models[1][0].1.as_slice(), [0.0, 1.0, 0.0]);
+        }
+    }
+
+    #[test]
+    fn wide_band_and_short_calls_teach_nothing() {
+        for (kinds, net_s) in [
+            (&[Bandwidth::Wide, Bandwidth::Narrow][..], 2.5),
+            (&[Bandwidth::Narrow][..], 1.9),
+        ] {
+            let tests = vec![heard([0.8, 0.6, 0.1], kinds, net_s); 2 * CALLERS_OF_A_BATCH];
+            let (searched, galleries) = adapt(&tests);
+            assert_eq!(searched, tests);
+            assert!((0..tests.len()).all(|test| galleries.at(test).alignment.is_none()));
+        }
+    }
+}

@@ -73,8 +73,19 @@ fn the_lines_are_fitted_on_the_trials_of_every_protocol_and_the_rest_on_the_firs
     }
     assert_eq!(both["origin"]["protocol"].as_str(), Some("long + short"));
     assert_eq!(both["origin"]["callers"].as_integer(), Some(6));
+    // Where the telephone calls lie, of all protocols; a call of too little speech does not count.
+    let calls = |fitted: &toml::Table| fitted["line"]["calls"].as_integer().unwrap();
+    assert_eq!(calls(&both), calls(&one) + calls(&other));
+    assert_eq!(both["line"]["mean"].as_array().unwrap().len(), 256);
 
     let check = ["calibrate", "--check", "--protocol", long.to_str().unwrap()];
+    let found = site.run(&[&check[..], &["--json"]].concat()).document();
+    let of_phone = &found["by_condition"]["phone"];
+    for figure in ["loss", "act_dcf", "min_dcf", "eer"] {
+        // Six callers are too few to know a line by.
+        assert!(of_phone[figure].is_number(), "{found}");
+        assert_eq!(of_phone["adapted"][figure], of_phone[figure], "{figure}");
+    }
     let said = site.run(&[&check[..], &["--protocol", short.to_str().unwrap()]].concat());
     assert!(
         said.status == 1 && said.stderr.contains("--check takes one --protocol"),

@@ -73,6 +73,9 @@ impl Galleries {
     }
 }
 
+/// The tests of a condition as galleries are searched with them, and those galleries.
+pub(super) type Met<'a> = (Cow<'a, [Heard]>, Galleries);
+
 /// What is adapted, and to what.
 pub(super) struct Adapting<'a> {
     protocol: &'a Protocol,

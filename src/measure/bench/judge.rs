@@ -13,7 +13,7 @@ use super::super::wait::Wait;
 use super::curves::{Curves, curves};
 use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
-use super::enrolled::{Adapting, Galleries};
+use super::enrolled::{Adapting, Galleries, Met};
 use super::error::BenchError;
 use super::hear::{Heard, Practice, View};
 use super::heats::{
@@ -39,7 +39,7 @@ struct Judge<'a> {
     /// As they were enrolled, whatever line a call comes over.
     models: Vec<Vec<View>>,
     /// What each condition's calls were searched with, and where.
-    searched: Vec<(Cow<'a, [Heard]>, Galleries)>,
+    searched: Vec<Met<'a>>,
 }
 
 /// Scores and searches everything that was heard, and puts down what came of it.
@@ -86,7 +86,7 @@ fn searched<'a>(
     voices: &'a Voices,
     calibration: Option<&Calibration>,
     models: &[Vec<View>],
-) -> Result<Vec<(Cow<'a, [Heard]>, Galleries)>, BenchError> {
+) -> Result<Vec<Met<'a>>, BenchError> {
     if !bench.adapt {
         let plain = |tests: &'a Vec<Heard>| (Cow::from(tests), Galleries::plain(models.to_vec()));
         return Ok(voices.tests.iter().map(plain).collect());

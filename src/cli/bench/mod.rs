@@ -92,6 +92,10 @@ struct RunArgs {
     /// Do not score the parts without speech
     #[arg(long)]
     no_leakage: bool,
+    /// Compose calls of two voices too, so many of each kind: a phone handed on, short turns, two people at once; and
+    /// calls of one as long. In details.json and report.html
+    #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "200")]
+    handover: Option<usize>,
     /// Keep embeddings in this folder [default: bench-cache in the data folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
@@ -279,6 +283,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         replicates: args.replicates,
         leakage: !args.no_leakage,
         adapt: args.adapt,
+        handover: args.handover.unwrap_or(0),
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };

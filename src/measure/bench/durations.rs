@@ -120,7 +120,7 @@ mod tests {
         let look = |net_s: f64, heard: bool| Prints {
             net_s,
             views: if heard { voice.clone() } else { Vec::new() },
-            windows: 0,
+            ..Prints::default()
         };
         let heard = Heard {
             looks: vec![
@@ -132,6 +132,7 @@ mod tests {
             ],
             windows: Vec::new(),
             silence: Vec::new(),
+            spans: Vec::new(),
             audio_s: 60.0,
             work_s: 1.0,
         };

@@ -114,9 +114,16 @@ pub enum BenchError {
     /// There is nothing to adapt to.
     #[error(transparent)]
     NoLine(#[from] NoLine),
-    /// There is nothing to check.
-    #[error("the model has no calibration that could be checked, or the practice is not the one it is for")]
+    /// There is nothing to check or to decide by.
+    #[error(
+        "the model has no calibration to check or to decide by, or the practice is not the one it is for"
+    )]
     NoCalibration,
+    /// Nobody could hand a phone to anybody.
+    #[error(
+        "--handover needs tests of at least two enrolled people and a third person; this protocol has too few"
+    )]
+    NoCast,
     /// A thread died.
     #[error("a thread of the benchmark panicked. This is a bug")]
     Crashed,

@@ -193,6 +193,7 @@ impl Judge<'_> {
             search_intervals: search_intervals(self.bench, self.protocol, heats)?,
             by_duration: by_duration(self.protocol, &self.scorer, heats)?,
             waiting: waiting(heats),
+            handover: Vec::new(),
             extrapolated: by_size_extrapolated(judged),
             group_ratio: by_group
                 .iter()

@@ -144,7 +144,7 @@ pub fn score_pairs(
         .map(|(net, views)| Prints {
             net_s: net.get(),
             views: views.clone(),
-            windows: 0,
+            ..Prints::default()
         })
         .collect();
     on_all_processors(pairs, |(model, test)| {

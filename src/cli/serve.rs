@@ -25,6 +25,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let address = listener.local_addr()?;
     let board = Arc::new(Switchboard::open(config).await?);
     warn_without_keys(&board, args.insecure_dev).await?;
+    board.prepare().await;
 
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;

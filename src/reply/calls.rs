@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::store::CallRecord;
+use crate::store::{CallRecord, VerdictVersion};
 use crate::switchboard::Identification;
 use crate::units::{CallId, DialedNumber};
 use crate::verdict::Identity;
@@ -54,6 +54,33 @@ struct Said {
     identification: Identification,
     #[serde(flatten)]
     identity: Identity,
+}
+
+/// One version of what was said of a call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Version {
+    version: u64,
+    /// When it was reached.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    at: OffsetDateTime,
+    /// What was said, with the evidence that it rested on.
+    #[schema(value_type = Said)]
+    verdict: Value,
+}
+
+impl Version {
+    fn shown_to(visitor: &Visitor, version: VerdictVersion) -> Self {
+        let mut verdict = version.verdict;
+        if !visitor.sees_scores() {
+            hide_scores(&mut verdict);
+        }
+        Self {
+            version: version.version,
+            at: version.at,
+            verdict,
+        }
+    }
 }
 
 impl Call {
@@ -116,6 +143,8 @@ pub(super) struct Page {
 }
 
 /// Lists calls, newest first
+///
+/// As far as they are recorded: while the store cannot be written, a call that just began is shown by its id alone.
 #[utoipa::path(
     get, path = "/v1/calls", operation_id = "listCalls", tag = "calls", params(Page),
     responses((status = 200, description = "Calls with their latest verdicts", body = [Call])),
@@ -153,10 +182,36 @@ pub(super) async fn show(
     State(desk): State<Arc<Desk>>,
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Call>, Problem> {
-    let found = desk.board.store().call(&id).await?;
-    let call =
-        found.ok_or_else(|| Problem::new(Kind::UnknownCall, format!("nothing was said of a call {id}")))?;
+    let found = desk.board.call_record(&id).await?;
+    let call = found.ok_or_else(|| unknown(&id))?;
     Ok(axum::Json(Call::shown_to(&allowed.visitor, call)))
+}
+
+/// Shows what was said of a call, version by version
+///
+/// Each with the evidence that it rested on, oldest first: the latest 200 that said something new.
+#[utoipa::path(
+    get, path = "/v1/calls/{id}/verdicts", operation_id = "getVerdicts", tag = "calls",
+    params(("id" = String, Path, description = "The call, by its carrier's or Vapi's id")),
+    responses(
+        (status = 200, description = "Every version of the call's verdict", body = [Version]),
+        (status = 404, description = "Nothing was said of such a call"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(super) async fn verdicts(
+    allowed: Allowed<Identify>,
+    State(desk): State<Arc<Desk>>,
+    InPath(id): InPath<CallId>,
+) -> Result<axum::Json<Vec<Version>>, Problem> {
+    let found = desk.board.versions_of(&id).await?;
+    let versions = found.ok_or_else(|| unknown(&id))?.into_iter();
+    let shown = versions.map(|version| Version::shown_to(&allowed.visitor, version));
+    Ok(axum::Json(shown.collect()))
+}
+
+fn unknown(id: &CallId) -> Problem {
+    Problem::new(Kind::UnknownCall, format!("nothing was said of a call {id}"))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(identify::identify))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
+        .routes(routes!(calls::verdicts))
         .routes(routes!(events::stream))
         .routes(routes!(media::pcm::stream))
         .routes(routes!(media::stream::twilio))

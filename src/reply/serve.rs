@@ -217,4 +217,7 @@ async fn leave(desk: &Desk) {
             "{left} connections or calls did not end in time and are cut"
         );
     }
+    if timeout(desk.timeouts.grace, desk.board.recorded()).await.is_err() {
+        tracing::error!("the store cannot be written: what was said of calls last is not recorded");
+    }
 }

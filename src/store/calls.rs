@@ -1,17 +1,22 @@
-//! Calls and what was said of them. A verdict only moves forward.
+//! Calls and what was said of them, version by version. A verdict only moves forward.
 
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::open::Store;
-use super::values::{read, read_time, read_u64, time_text};
+use super::redaction::leave_out_the_removed;
+use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber};
 
 /// Most bytes of a verdict's JSON; one with ten candidates has some two kilobytes.
 const MAX_VERDICT_BYTES: usize = 256 * 1024;
 /// Most calls of one page.
 const MAX_PAGE: u32 = 500;
+/// Most versions that are kept of a call. A call has a handful: one for each word that is new.
+const MAX_VERSIONS: i64 = 200;
+/// After so long without news a call that never ended is lost.
+const LOST: Duration = Duration::days(1);
 
 /// The latest verdict of a call. Nothing biometric belongs in it: no audio, no embedding.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,6 +44,18 @@ pub struct CallRecord {
     pub evidence: Option<serde_json::Value>,
 }
 
+/// One version of a call's verdict, with the evidence that it rested on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerdictVersion {
+    /// Which.
+    pub version: u64,
+    /// When it was reached.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// What was said.
+    pub verdict: serde_json::Value,
+}
+
 type Row = (String, String, String, String, i64, bool, String);
 type WholeRow = (String, String, String, String, i64, bool, String, Option<String>);
 
@@ -59,14 +76,23 @@ fn read_call(row: Row) -> Result<CallRecord, StoreError> {
 impl Store {
     /// Stores a verdict unless one of the same or a higher version is there, or a final one. Says
     /// whether it was stored, so that putting one twice is harmless. The call keeps the number and the
-    /// beginning of its first verdict, and the evidence of its last one until that is final.
+    /// beginning of its first verdict, and the evidence of its last one until that is final; every version stays
+    /// to be read by [`Store::verdicts`].
+    ///
+    /// Who is no user (any more) is left out, as an erasure would have left them out: a verdict that was reached
+    /// before somebody was removed may be stored after.
     ///
     /// # Errors
     /// [`StoreError::VerdictTooLarge`], of the verdict or its evidence; [`StoreError::OutOfRange`].
     pub async fn put_verdict(&self, record: &CallRecord) -> Result<bool, StoreError> {
-        let verdict = record.verdict.to_string();
-        let evidence = record.evidence.as_ref().filter(|_| !record.is_final);
-        let evidence = evidence.map(serde_json::Value::to_string);
+        let version = i64::try_from(record.version).map_err(|_| StoreError::OutOfRange {
+            what: "verdict's version",
+        })?;
+        let mut verdict = record.verdict.clone();
+        let mut evidence = record.evidence.clone().filter(|_| !record.is_final);
+        let mut tx = self.write().await?;
+        leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
+        let (verdict, evidence) = (verdict.to_string(), evidence.map(|evidence| evidence.to_string()));
         let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
         if bytes > MAX_VERDICT_BYTES {
             return Err(StoreError::VerdictTooLarge {
@@ -75,9 +101,6 @@ impl Store {
                 max: MAX_VERDICT_BYTES,
             });
         }
-        let version = i64::try_from(record.version).map_err(|_| StoreError::OutOfRange {
-            what: "verdict's version",
-        })?;
         let done = sqlx::query(
             "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
@@ -92,11 +115,86 @@ impl Store {
         .bind(time_text(record.updated_at))
         .bind(version)
         .bind(record.is_final)
-        .bind(verdict)
+        .bind(&verdict)
         .bind(evidence)
-        .execute(self.pool())
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
+            .bind(record.call_id.as_str())
+            .bind(version)
+            .bind(time_text(record.updated_at))
+            .bind(&verdict)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "DELETE FROM verdicts WHERE call_id = $1 AND version < (SELECT MIN(version) FROM (SELECT version \
+             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2))",
+        )
+        .bind(record.call_id.as_str())
+        .bind(MAX_VERSIONS)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// `record` without who is no user (any more), as [`Store::put_verdict`] would store it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn as_stored(&self, mut record: CallRecord) -> Result<CallRecord, StoreError> {
+        let mut tx = self.read().await?;
+        leave_out_the_removed(&mut tx, &mut record.verdict, record.evidence.as_mut()).await?;
+        Ok(record)
+    }
+
+    /// Every version of what was said of a call, oldest first; the latest 200 of one that has more. None of a call
+    /// whose verdicts are older than this record of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn verdicts(&self, id: &CallId) -> Result<Vec<VerdictVersion>, StoreError> {
+        let rows: Vec<(i64, String, String)> =
+            sqlx::query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
+                .bind(id.as_str())
+                .fetch_all(self.pool())
+                .await?;
+        let read = |(version, at, verdict): (i64, String, String)| {
+            Ok(VerdictVersion {
+                version: read_u64(version, "verdict version")?,
+                at: read_time(&at)?,
+                verdict: serde_json::from_str(&verdict)
+                    .map_err(|_| StoreError::Unreadable { what: "verdict" })?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Forgets what calls rest on that went on when the service ended and of whose end no word came: nobody takes them
+    /// up any more after a day. What was said of them stays. Says of how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
+    pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
+        let before = time_text(now() - LOST);
+        let (lost,): (bool,) = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)",
+        )
+        .bind(&before)
+        .fetch_one(self.pool())
+        .await?;
+        if !lost {
+            return Ok(0);
+        }
+        let done =
+            sqlx::query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
+                .bind(&before)
+                .execute(self.writers())
+                .await?;
+        Ok(done.rows_affected())
     }
 
     /// A call's latest verdict; `None` when there is no such call.

@@ -127,7 +127,7 @@ impl Store {
     /// a failure here is told by the receipt and not as an error.
     async fn overwrite(&self) -> bool {
         let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(self.pool())
+            .fetch_one(self.writers())
             .await;
         match done {
             Ok((busy, _, _)) => busy == 0,

@@ -80,7 +80,7 @@ impl Store {
         .bind(&token.sha256()[..])
         .bind(&info.last4)
         .bind(time_text(info.created_at))
-        .execute(self.pool())
+        .execute(self.writers())
         .await?;
         Ok((token, info))
     }
@@ -118,7 +118,7 @@ impl Store {
         let done = sqlx::query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
             .bind(id.to_string())
             .bind(time_text(now()))
-            .execute(self.pool())
+            .execute(self.writers())
             .await?;
         if done.rows_affected() == 0 {
             Err(StoreError::UnknownKey(id))

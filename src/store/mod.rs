@@ -11,8 +11,8 @@
 //! * A number's roster version rises with every change of who can be found there, in the same
 //!   transaction, and with no other.
 //! * A verdict is never replaced by an older one.
-//! * What is erased is gone from the file's bytes, not only from its tables, and no verdict names a removed
-//!   user or holds their scores.
+//! * What is erased is gone from the file's bytes, not only from its tables, and no verdict, of whichever
+//!   version and stored before or after, names a removed user or holds their scores.
 //! * One model is in use; voiceprints of another can be there and are never found.
 //! * What is kept of a number's line is a mean of many callers and nobody's voice.
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
@@ -52,7 +52,7 @@ mod values;
 mod vault;
 mod webhooks;
 
-pub use calls::CallRecord;
+pub use calls::{CallRecord, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;

@@ -131,7 +131,7 @@ impl Store {
         .bind(&region)
         .bind(&name)
         .bind(time_text(created_at))
-        .execute(self.pool())
+        .execute(self.writers())
         .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NumberExists(number.clone()));

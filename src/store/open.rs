@@ -20,8 +20,11 @@ use super::{StoreError, files};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Connections of one handle: readers do not wait for the writer, and SQLite has one writer at a time.
-const CONNECTIONS: u32 = 4;
+/// Connections of one handle for reading.
+const READERS: u32 = 4;
+/// And for writing. SQLite has one writer at a time, and a connection that waits for its turn is of no use to anybody
+/// else: kept apart, writers that are stuck leave readers theirs.
+const WRITERS: u32 = 1;
 /// How long a writer waits for another process before it says [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(10);
 /// PIN hashings at a time: each takes 19 MiB and a core.
@@ -33,6 +36,7 @@ pub(super) type Tx = Transaction<'static, Sqlite>;
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
+    writers: SqlitePool,
     path: Arc<Path>,
     pub(super) pin_hashings: Arc<Semaphore>,
     pub(super) pin_hashes: Arc<AtomicU64>,
@@ -62,24 +66,28 @@ impl Store {
     /// [`StoreError::Busy`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = prepare_files(path.to_owned()).await?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE + Duration::from_secs(5))
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(PATIENCE + Duration::from_secs(5))
+        };
+        let writers = pool(WRITERS)
             .connect_with(settings(path))
             .await
             .map_err(|error| opening(error, path))?;
         MIGRATIONS
-            .run(&pool)
+            .run(&writers)
             .await
             .map_err(|error| migrating(error, path))?;
         // Finishes an erasure that a crash cut off between its commit and its checkpoint.
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&pool)
+            .execute(&writers)
             .await
             .map_err(|error| opening(error, path))?;
         drop(lock);
         let store = Self {
-            pool,
+            pool: pool(READERS).connect_lazy_with(settings(path)),
+            writers,
             path: path.into(),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
             pin_hashes: Arc::default(),
@@ -147,6 +155,7 @@ impl Store {
     /// log into it.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.writers.close().await;
     }
 
     /// The store's file.
@@ -154,8 +163,14 @@ impl Store {
         &self.path
     }
 
+    /// The connections for reading.
     pub(super) fn pool(&self) -> &SqlitePool {
         &self.pool
+    }
+
+    /// The connection for writing, for statements that are a transaction each.
+    pub(super) fn writers(&self) -> &SqlitePool {
+        &self.writers
     }
 
     /// A transaction that sees one state of the store from its first read to its end.
@@ -166,7 +181,7 @@ impl Store {
     /// A transaction that holds the write lock from the start, so that what it reads stays true until it
     /// writes, in this process and in others.
     pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(self.writers.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 

@@ -51,6 +51,9 @@ pub enum PepperFault {
 impl Store {
     /// The pepper for hashing a new PIN: made now when there is none and no PIN needs an older one.
     pub(super) async fn pepper_for_hashing(&self) -> Result<Pepper, StoreError> {
+        if let Some(pepper) = self.known_pepper().await? {
+            return Ok(pepper);
+        }
         let mut tx = self.write().await?;
         let file = self.pepper_file();
         let pins = count_pins(&mut tx).await?;
@@ -69,6 +72,14 @@ impl Store {
         }
         tx.commit().await?;
         Ok(pepper)
+    }
+
+    /// The pepper whose fingerprint the store has, without waiting for who writes; `None` when there is none, or the
+    /// file holds another.
+    async fn known_pepper(&self) -> Result<Option<Pepper>, StoreError> {
+        let known = read_fact(&mut *self.read().await?, FACT).await?;
+        let pepper = read_file(self.pepper_file()).await?;
+        Ok(pepper.filter(|pepper| known.as_deref() == Some(&sha256(pepper.as_bytes())[..])))
     }
 
     /// The pepper the stored PINs were hashed with; `None` when there is no PIN.

@@ -1,5 +1,7 @@
 //! Taking a user out of what was said of calls. That there was a call, and how it ended, stays.
 
+use std::collections::{BTreeSet, HashSet};
+
 use serde_json::Value;
 
 use super::StoreError;
@@ -15,7 +17,7 @@ const PAGE: usize = 32;
 /// [`StoreError::Unreadable`] when a verdict or evidence with the user's id is no JSON.
 pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
     let user = user.to_string();
-    let mut changed = 0;
+    let mut changed = redact_versions(conn, &user).await?;
     // Every call id sorts after the empty text.
     let mut seen = String::new();
     loop {
@@ -38,13 +40,98 @@ pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, S
                 .bind(evidence.map(|evidence| evidence.to_string()))
                 .execute(&mut *conn)
                 .await?;
-            changed += 1;
+            changed.insert(call.clone());
         }
         match page.into_iter().nth(PAGE - 1) {
             Some((last, _, _)) => seen = last,
+            None => return Ok(changed.len() as u64),
+        }
+    }
+}
+
+/// Takes `user` out of what was said of calls earlier; says of which.
+async fn redact_versions(conn: &mut Conn, user: &str) -> Result<HashSet<String>, StoreError> {
+    let mut changed = HashSet::new();
+    let mut seen = (String::new(), 0);
+    loop {
+        let page: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT call_id, version, verdict FROM verdicts WHERE (call_id, version) > ($1, $2) \
+             AND verdict LIKE '%' || $3 || '%' ORDER BY call_id, version LIMIT $4",
+        )
+        .bind(&seen.0)
+        .bind(seen.1)
+        .bind(user)
+        .bind(PAGE as i64)
+        .fetch_all(&mut *conn)
+        .await?;
+        for (call, version, verdict) in &page {
+            let mut verdict = parsed(verdict, "verdict")?;
+            if !redact(&mut verdict, user) {
+                continue;
+            }
+            sqlx::query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
+                .bind(call)
+                .bind(version)
+                .bind(verdict.to_string())
+                .execute(&mut *conn)
+                .await?;
+            changed.insert(call.clone());
+        }
+        match page.into_iter().nth(PAGE - 1) {
+            Some((call, version, _)) => seen = (call, version),
             None => return Ok(changed),
         }
     }
+}
+
+/// Takes whoever is no user (any more) out of a verdict, and the evidence it rests on, before they are stored or shown.
+pub(super) async fn leave_out_the_removed(
+    conn: &mut Conn,
+    verdict: &mut Value,
+    mut evidence: Option<&mut Value>,
+) -> Result<(), StoreError> {
+    let named = named_in(verdict, evidence.as_deref());
+    if named.is_empty() {
+        return Ok(());
+    }
+    let named = serde_json::to_string(&named).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
+    let removed: Vec<(String,)> =
+        sqlx::query_as("SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)")
+            .bind(named)
+            .fetch_all(conn)
+            .await?;
+    for (user,) in removed {
+        redact(verdict, &user);
+        if let Some(evidence) = &mut evidence {
+            redact_evidence(evidence, &user);
+        }
+    }
+    Ok(())
+}
+
+/// Everybody whom [`redact`] and [`redact_evidence`] could find.
+fn named_in(verdict: &Value, evidence: Option<&Value>) -> BTreeSet<String> {
+    let mut ids: Vec<Option<&Value>> = vec![verdict.get("user_id")];
+    for part in ["line_owner", "speaker"] {
+        ids.push(verdict.get(part).and_then(|said| said.get("user_id")));
+    }
+    for list in ["candidates", "evidence"] {
+        ids.extend(items(Some(verdict), list).map(|item| item.get("user_id")));
+    }
+    for claim in items(evidence, "claims") {
+        ids.extend(items(Some(claim), "users").map(Some));
+    }
+    let voice = evidence.and_then(|evidence| evidence.get("voice"));
+    ids.push(voice.and_then(|voice| voice.get("user_id")));
+    ids.extend(items(voice, "ratios").map(|ratio| ratio.get(0)));
+    let ids = ids.into_iter().flatten().filter_map(Value::as_str);
+    ids.map(str::to_owned).collect()
+}
+
+/// The items of a list, none where there is no such list.
+fn items<'a>(of: Option<&'a Value>, list: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let list = of.and_then(|of| of.get(list)).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 fn parsed(text: &str, what: &'static str) -> Result<Value, StoreError> {

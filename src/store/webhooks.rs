@@ -70,7 +70,7 @@ impl Store {
         sqlx::query("UPDATE webhooks SET answer = $2 WHERE fingerprint = $1")
             .bind(&fingerprint[..])
             .bind(kept)
-            .execute(self.pool())
+            .execute(self.writers())
             .await?;
         Ok(())
     }
@@ -119,6 +119,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be written or the system gives no randomness.
     pub async fn marker_key(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        // Read first: a service that starts again does not wait for who writes.
+        if let Some(key) = read_fact(&mut *self.read().await?, KEY_FACT).await? {
+            return Ok(Zeroizing::new(key));
+        }
         let mut tx = self.write().await?;
         if let Some(key) = read_fact(&mut tx, KEY_FACT).await? {
             return Ok(Zeroizing::new(key));

@@ -342,6 +342,17 @@ impl Case {
         number.map_or(Caller::Withheld, |number| Caller::Number(number.clone()))
     }
 
+    /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.
+    pub async fn pin_user(&self) -> Option<UserId> {
+        let state = self.state.lock().await;
+        let pins = state.claims.iter().rev().filter(|claim| claim.tier == Tier::T4);
+        let mut alone = pins.filter_map(|claim| match claim.users[..] {
+            [user] => Some(user),
+            _ => None,
+        });
+        alone.next()
+    }
+
     /// When something last happened.
     pub(super) fn touched(&self) -> Instant {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)

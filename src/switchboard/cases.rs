@@ -85,6 +85,17 @@ impl Switchboard {
         }
     }
 
+    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
+    /// forgets what lost calls rested on.
+    pub async fn prepare(&self) {
+        if let Err(fault) = self.store.forget_lost_calls().await {
+            tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
+        }
+        if let Err(fault) = self.keyed_hash().await {
+            tracing::warn!(%fault, "evidence is without hashes of telephone numbers, for now: {fault}");
+        }
+    }
+
     /// The keyed hash of this deployment's values.
     pub(super) async fn keyed_hash(&self) -> Result<KeyedHash, StoreError> {
         let hash = self.hash.get_or_try_init(|| self.store.keyed_hash()).await?;
@@ -93,7 +104,7 @@ impl Switchboard {
 
     async fn beginning(&self, call: &CallId, number: &DialedNumber) -> Result<Beginning, BoardError> {
         // Side by side: a store that hangs is waited for once.
-        let (known, before) = tokio::join!(self.store.number(number), self.store.call(call));
+        let (known, before) = tokio::join!(self.store.number(number), self.call_record(call));
         let stated = match &known {
             Ok(None) => return Err(BoardError::UnknownNumber(number.clone())),
             Ok(Some(known)) => known.region.clone(),

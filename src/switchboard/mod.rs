@@ -29,6 +29,8 @@ mod lines;
 mod open;
 mod pin_answer;
 mod promises;
+mod record;
+mod recorder;
 mod serving;
 mod switch;
 mod vouch;

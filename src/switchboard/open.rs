@@ -18,6 +18,7 @@ use super::call::CallUpdate;
 use super::cases::Cases;
 use super::error::{BoardError, OpenError};
 use super::promises::largest_roster;
+use super::recorder::Recorder;
 use super::serving::{Serving, model_in_use};
 use super::vouch::Vouching;
 
@@ -37,6 +38,7 @@ pub struct Switchboard {
     pub(super) enrolment_speech: Seconds,
     pub(super) updates: broadcast::Sender<CallUpdate>,
     pub(super) cases: Cases,
+    pub(super) recorder: Recorder,
     /// Made when it is first needed: that may make a file.
     pub(super) hash: OnceCell<KeyedHash>,
     pub(super) passport_roots: TrustStore,
@@ -222,6 +224,7 @@ impl Switchboard {
             .await
             .map_err(|fault| fault.of_stored(&model, &config.model))?;
         Ok(Self {
+            recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
             store,
             serving: RwLock::new(Arc::new(serving)),
             refused: tokio::sync::Mutex::default(),

@@ -57,7 +57,9 @@ impl Case {
         });
         if news || verdict.ended {
             self.log(&verdict);
-            self.record(&board, &verdict, state).await;
+            if let Some(record) = self.record(&board, &verdict, state).await {
+                board.recorder.record(record).await;
+            }
         }
         self.latest.send_replace(Arc::clone(&verdict));
         // Nobody watching is not a fault.
@@ -152,14 +154,14 @@ impl Case {
         );
     }
 
-    async fn record(&self, board: &Switchboard, verdict: &CallVerdict, state: &State) {
-        let Ok(document) = serde_json::to_value(Recorded {
+    /// What is kept of a version.
+    async fn record(&self, board: &Switchboard, verdict: &CallVerdict, state: &State) -> Option<CallRecord> {
+        let document = serde_json::to_value(Recorded {
             identification: &verdict.identification,
             identity: &verdict.identity,
-        }) else {
-            return;
-        };
-        let record = CallRecord {
+        })
+        .ok()?;
+        Some(CallRecord {
             call_id: self.id.clone(),
             number: self.number.clone(),
             started_at: self.started_at,
@@ -171,12 +173,7 @@ impl Case {
                 true => None,
                 false => self.kept(board, state).await,
             },
-        };
-        if let Err(fault) = board.store.put_verdict(&record).await {
-            // The caller is served all the same; the record of it is what is lost.
-            let id = &self.id;
-            tracing::error!(call.id = %id, %fault, "the verdict of call {id} was not recorded: {fault}");
-        }
+        })
     }
 
     /// What the call rests on, for whoever takes it up after a restart.

@@ -114,6 +114,9 @@ impl Vapi {
             Ok(Ok(case)) => {
                 // The end of the audio is not the end of the call: a message says that.
                 case.hold_open();
+                // Of a call that is taken up after a restart.
+                let known = case.pin_user().await;
+                line.state().pin_user = known;
                 return Ok(Arc::clone(line.set_case(case)));
             }
             Ok(Err(BoardError::UnknownNumber(number))) => {

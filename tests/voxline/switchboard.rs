@@ -6,6 +6,8 @@ mod cases;
 mod enrolling;
 mod identifying;
 mod keeping;
+mod recording;
+mod systems;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

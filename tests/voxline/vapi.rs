@@ -10,6 +10,7 @@ mod doors;
 mod harness;
 mod hostile;
 mod passports;
+mod pins;
 mod setup;
 
 /// Not a test: the peer's own process, which the others start from this same binary.

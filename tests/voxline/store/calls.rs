@@ -40,6 +40,33 @@ async fn nothing_follows_a_final_verdict() {
 }
 
 #[tokio::test]
+async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
+    let house = House::new().await;
+    let id: CallId = "CA1".parse().unwrap();
+    assert!(house.store.verdicts(&id).await.unwrap().is_empty());
+    for version in [1, 2, 5, 4, 5, 9] {
+        house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+    }
+    house.store.put_verdict(&call("CA2", 3, 10)).await.unwrap();
+    let kept = house.store.verdicts(&id).await.unwrap();
+    let versions: Vec<u64> = kept.iter().map(|kept| kept.version).collect();
+    assert_eq!(
+        versions,
+        [1, 2, 5, 9],
+        "one that came too late was never given out"
+    );
+    for kept in kept {
+        let record = call("CA1", kept.version, 10);
+        assert_eq!((kept.at, kept.verdict), (record.updated_at, record.verdict));
+    }
+    for version in 10..=220 {
+        house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+    }
+    let kept = house.store.verdicts(&id).await.unwrap();
+    assert_eq!((kept.len(), kept[0].version, kept[199].version), (200, 21, 220));
+}
+
+#[tokio::test]
 async fn pages_show_every_call_once_newest_first() {
     let house = House::new().await;
     for (id, began) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 20)] {
@@ -62,6 +89,35 @@ async fn pages_show_every_call_once_newest_first() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn what_a_call_rests_on_that_never_ended_is_forgotten_after_a_day_and_the_rest_stays() {
+    let house = House::new().await;
+    let rests = |id: &str, updated_at| CallRecord {
+        evidence: Some(json!({"claims": []})),
+        updated_at,
+        ..call(id, 1, 10)
+    };
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
+    let (lost, going_on) = (
+        rests("lost", now - Duration::hours(25)),
+        rests("on", now - Duration::hours(23)),
+    );
+    for record in [&lost, &going_on] {
+        house.store.put_verdict(record).await.unwrap();
+    }
+    assert_eq!(house.store.forget_lost_calls().await.unwrap(), 1);
+    assert_eq!(house.store.forget_lost_calls().await.unwrap(), 0);
+    let kept = house.store.call(&lost.call_id).await.unwrap().unwrap();
+    assert_eq!(
+        kept,
+        CallRecord {
+            evidence: None,
+            ..lost
+        }
+    );
+    assert_eq!(house.store.call(&going_on.call_id).await.unwrap(), Some(going_on));
 }
 
 #[tokio::test]

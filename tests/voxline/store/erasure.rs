@@ -246,6 +246,55 @@ async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_no
     assert_eq!(kept(&house, "his").await, None, "a call that is over keeps none");
 }
 
+#[tokio::test]
+async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_before() {
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let ana = house.user("Ana Unmistakable", &number).await;
+    let bob = house.user("Bob", &number).await.id;
+    let claim = |users: &[UserId]| json!({"kind": "pin", "users": users, "value_hash": "00ff"});
+    let record = |id: &str| CallRecord {
+        verdict: verdict(Some(&ana), &[ana.id, bob]),
+        evidence: Some(json!({
+            "claims": [claim(&[ana.id]), claim(&[bob])],
+            "voice": {"user_id": ana.id, "ratios": [[ana.id, 4.0], [bob, -4.0]]},
+            "caller": "abcd",
+        })),
+        ..call(id, 3, 10)
+    };
+    house.store.put_verdict(&record("before")).await.unwrap();
+    assert_eq!(house.store.as_stored(record("any")).await.unwrap(), record("any"));
+    house.store.remove_user(ana.id).await.unwrap();
+    house.store.put_verdict(&record("after")).await.unwrap();
+    let before = house
+        .store
+        .call(&"before".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let after = house
+        .store
+        .call(&"after".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (&before.verdict, &before.evidence),
+        (&after.verdict, &after.evidence)
+    );
+    assert_eq!(house.store.as_stored(record("after")).await.unwrap(), after);
+    for id in ["before", "after"] {
+        let versions = house.store.verdicts(&id.parse().unwrap()).await.unwrap();
+        assert_eq!((versions.len(), &versions[0].verdict), (1, &after.verdict));
+    }
+    let text = format!("{after:?}");
+    assert!(
+        !text.contains(&ana.id.to_string()) && !text.contains("Unmistakable"),
+        "{text}"
+    );
+    assert!(text.contains(&bob.to_string()));
+}
+
 async fn kept(house: &House, id: &str) -> Option<serde_json::Value> {
     house
         .store
@@ -295,6 +344,10 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
     assert_eq!((receipt.calls_redacted, receipt.overwritten), (100, true));
     for call in house.store.calls(500, None).await.unwrap() {
         let text = call.verdict.to_string();
+        assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
+        let versions = house.store.verdicts(&call.call_id).await.unwrap();
+        assert_eq!(versions.len(), 3);
+        let text = format!("{versions:?}");
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
     }
     let left = bytes_on_disk(&house.file());

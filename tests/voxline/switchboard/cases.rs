@@ -29,7 +29,7 @@ fn person(name: &str, number: &DialedNumber, line: usize, pin: Option<&str>) -> 
     }
 }
 
-fn forwarded_by(line: usize) -> CallFacts {
+pub fn forwarded_by(line: usize) -> CallFacts {
     let mut facts = CallFacts {
         source: Source::Telnyx,
         trusted: true,
@@ -42,7 +42,7 @@ fn forwarded_by(line: usize) -> CallFacts {
     facts
 }
 
-fn called_by(line: usize) -> CallFacts {
+pub fn called_by(line: usize) -> CallFacts {
     CallFacts {
         source: Source::Twilio,
         trusted: true,
@@ -51,11 +51,11 @@ fn called_by(line: usize) -> CallFacts {
     }
 }
 
-async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<Case> {
+pub async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<Case> {
     board.case(&CallId::fresh(), number).await.unwrap()
 }
 
-fn heard(number: &DialedNumber, outcome: OutcomeName, user: Option<UserId>, llr: f64) -> Identification {
+pub fn heard(number: &DialedNumber, outcome: OutcomeName, user: Option<UserId>, llr: f64) -> Identification {
     let mut said = Identification::inconclusive(
         number.clone(),
         ModelId::new("m"),
@@ -83,7 +83,7 @@ fn word(verdict: &CallVerdict) -> (OwnerStatus, Option<UserId>, SpeakerStatus, O
 }
 
 /// A house with Alice (phone 1, PIN 4821) and Bob (phone 2) on the first number, and Carl (phone 3) on the second.
-async fn three() -> (House, [UserId; 3]) {
+pub async fn three() -> (House, [UserId; 3]) {
     let house = House::empty().await;
     let store = house.board.store();
     let alice = store
@@ -337,6 +337,7 @@ async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_op
     );
     let verdict = held.finish().await;
     assert!(verdict.ended && held.finish().await.version == verdict.version);
+    house.board.recorded().await;
     let record = house.board.store().call(held.id()).await.unwrap().unwrap();
     assert!(record.is_final && record.version == verdict.version);
     assert_eq!(record.verdict["line_owner"]["user_id"], alice.to_string());
@@ -354,6 +355,7 @@ async fn a_call_goes_on_after_a_restart_with_higher_versions_and_an_ended_one_do
     let before = open_call.learn(&forwarded_by(1)).await.version;
     ended.learn(&forwarded_by(1)).await;
     ended.finish().await;
+    house.board.recorded().await;
     let board = open(&house.folder, &[]).await;
     let again = board.case(open_call.id(), &number(1)).await.unwrap();
     assert!(again.learn(&forwarded_by(1)).await.version > before);
@@ -393,6 +395,8 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     );
     let word_before = before.verdict();
     assert!(!word_before.identity.contradictions.is_empty());
+    assert_eq!(before.pin_user().await, Some(dora));
+    house.board.recorded().await;
     let folder = house.folder;
     house.board.store().close().await;
     let kept = {
@@ -417,6 +421,7 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     );
     assert_eq!(taken_up.identification.outcome, OutcomeName::Identified);
     assert_eq!(taken_up.identification.user_id, Some(bob));
+    assert_eq!(after.pin_user().await, Some(dora));
     // The same news again are none, and wrong PINs of the same caller go on being counted as theirs.
     assert_eq!(after.learn(&forwarded_by(1)).await.version, taken_up.version);
     assert_eq!(
@@ -438,6 +443,7 @@ async fn who_was_removed_between_two_starts_is_not_taken_up() {
     before
         .heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
         .await;
+    house.board.recorded().await;
     house.board.store().remove_user(alice).await.unwrap();
     let board = open(&house.folder, &[]).await;
     let after = board.case(before.id(), &number(1)).await.unwrap();
@@ -482,6 +488,7 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
         PinAnswer::Shared { user: Some(users[1]) }
     );
     assert_eq!(call.verdict().identity.line_owner.user_id, Some(users[1]));
+    assert_eq!(call.pin_user().await, None, "it proves nobody to be who they are");
     assert_eq!(
         case(&board, &number(1)).await.try_pin("1234", PinWay::Tool).await,
         PinAnswer::Accepted { user: users[2] }

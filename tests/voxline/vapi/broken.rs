@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, script};
+use super::harness::{ALICE, House, ROBERT, script};
 use crate::support;
 
 const STRANGER: &str = "+12025550199";
@@ -154,17 +154,96 @@ async fn a_database_that_fails_costs_the_identity_and_not_the_call() {
     all_is_well_again(&mut house, "c-failed").await;
 }
 
+/// Versions of a call's verdict: each with whom it takes for the line's owner, and its evidence's kinds.
+fn words(versions: &Value) -> Vec<(u64, Value, Vec<String>)> {
+    let word = |version: &Value| {
+        let verdict = &version["verdict"];
+        let kinds = verdict["evidence"].as_array().unwrap().iter();
+        (
+            version["version"].as_u64().unwrap(),
+            verdict["line_owner"]["user_id"].clone(),
+            kinds
+                .map(|item| item["kind"].as_str().unwrap().to_owned())
+                .collect(),
+        )
+    };
+    versions.as_array().unwrap().iter().map(word).collect()
+}
+
 #[tokio::test]
-async fn a_database_that_takes_no_writes_costs_the_identity_and_not_the_call() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "1")], false);
+async fn a_writer_that_is_stuck_costs_neither_the_call_nor_its_identity_nor_its_record() {
+    // SQLite would wait for ten seconds: longer than the budget, however slow the machine.
+    let settings = [
+        ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "7"),
+        ("VOXLINE_VAPI_TRUST_FORWARDED", "always"),
+    ];
+    let mut house = House::open_with(&settings, false);
     let path = house.data.path().join("voxline.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut lock = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::query("BEGIN EXCLUSIVE").execute(&mut lock).await.unwrap();
-    taken_by_the_fallback(&house.ring("c-unwritten", ALICE.0));
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    // More calls than the store has connections: none takes from another what it reads by.
+    let calls: Vec<String> = (0..6).map(|nth| format!("c-unwritten-{nth}")).collect();
+    for call in &calls {
+        let answer = house.ring(call, ALICE.0);
+        assert_eq!(answer["assistantId"], "a-1", "{answer}");
+        let variables = &answer["assistantOverrides"]["variableValues"];
+        assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
+    }
+    // Other news of the first: Robert's telephone forwarded it.
+    let forwarded = json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ROBERT.0)});
+    house.answer(
+        "c-unwritten-0",
+        json!({"script": script(&[("user", "silence 1")])}),
+        forwarded,
+    );
+    let mut meanwhile = json!([]);
+    for _ in 0..1_200 {
+        meanwhile = house.get("/v1/calls/c-unwritten-0/verdicts").await;
+        if words(&meanwhile)
+            .last()
+            .is_some_and(|(_, _, kinds)| kinds.iter().any(|kind| kind == "diversion"))
+        {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let said = words(&meanwhile);
+    assert!(said.len() >= 2 && said[0].1 == house.alice, "{meanwhile}");
+    let shown = house.call("c-unwritten-0").await;
+    assert_eq!(
+        shown["version"],
+        said.last().unwrap().0,
+        "nothing older is shown than was given out"
+    );
+    assert_eq!(
+        house.calls().await,
+        Vec::<Value>::new(),
+        "and nothing is recorded yet"
+    );
+
     sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
-    let answer = house.ring("c-written", ALICE.0);
-    assert_eq!(answer["assistantId"], "a-1", "{answer}");
+    for call in &calls {
+        house.end(call);
+    }
+    // Lists show what is recorded.
+    let is_over = |listed: &[Value]| listed.iter().filter(|call| call["final"] == true).count();
+    let mut listed = Vec::new();
+    for _ in 0..1_200 {
+        listed = house.calls().await;
+        if is_over(&listed) == calls.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(is_over(&listed), calls.len(), "{listed:?}");
+    let recorded = house.get("/v1/calls/c-unwritten-0/verdicts").await;
+    let recorded = words(&recorded);
+    assert_eq!(recorded[..said.len()], said[..], "complete, and in order");
+    assert!(
+        recorded.windows(2).all(|pair| pair[0].0 < pair[1].0),
+        "{recorded:?}"
+    );
 }
 
 /// A folder of models with `slow` in it: a graph with the ports of the shipped model whose run takes hours.

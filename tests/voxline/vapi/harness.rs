@@ -261,17 +261,19 @@ impl House {
 
     /// What the service says of a call now.
     pub async fn call(&self, call: &str) -> Value {
-        let request = support::http()
-            .get(format!("{}/v1/calls/{call}", self.base))
-            .bearer_auth(&self.key);
-        request.send().await.unwrap().json().await.unwrap()
+        self.get(&format!("/v1/calls/{call}")).await
     }
 
     /// Every call the service has recorded.
     pub async fn calls(&self) -> Vec<Value> {
-        let request = support::http()
-            .get(format!("{}/v1/calls?limit=500", self.base))
-            .bearer_auth(&self.key);
+        let calls = self.get("/v1/calls?limit=500").await;
+        calls.as_array().unwrap().clone()
+    }
+
+    /// What the service's API answers.
+    pub async fn get(&self, path: &str) -> Value {
+        let request = support::http().get(format!("{}{path}", self.base));
+        let request = request.bearer_auth(&self.key);
         request.send().await.unwrap().json().await.unwrap()
     }
 

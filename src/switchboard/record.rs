@@ -1,0 +1,63 @@
+//! What was said of calls, as it is shown: what is recorded, and what was given out and waits to be.
+
+use super::open::Switchboard;
+use crate::store::{CallRecord, StoreError, VerdictVersion};
+use crate::units::CallId;
+
+impl Switchboard {
+    /// A call's latest verdict, never an older one than was given out; `None` when there is no such call. Who is no
+    /// user (any more) is not in it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn call_record(&self, call: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        // First what waits: what waits no more by the time the store is asked is found there.
+        let waiting = self.recorder.latest(call);
+        let stored = self.store.call(call).await?;
+        match waiting {
+            Some(waiting) if stored.as_ref().is_none_or(|stored| succeeds(&waiting, stored)) => {
+                let waiting = CallRecord {
+                    // As in the store: a call keeps its beginning.
+                    started_at: stored.map_or(waiting.started_at, |stored| stored.started_at),
+                    ..(*waiting).clone()
+                };
+                Ok(Some(self.store.as_stored(waiting).await?))
+            }
+            _ => Ok(stored),
+        }
+    }
+
+    /// Every version of what was said of a call, with the evidence that each rested on, oldest first; `None` when
+    /// there is no such call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn versions_of(&self, call: &CallId) -> Result<Option<Vec<VerdictVersion>>, StoreError> {
+        let waiting = self.recorder.waiting_of(call);
+        let mut versions = self.store.verdicts(call).await?;
+        for record in waiting {
+            if versions.last().is_none_or(|last| last.version < record.version) {
+                let record = self.store.as_stored((*record).clone()).await?;
+                versions.push(VerdictVersion {
+                    version: record.version,
+                    at: record.updated_at,
+                    verdict: record.verdict,
+                });
+            }
+        }
+        if versions.is_empty() && self.store.call(call).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(versions))
+    }
+
+    /// Waits until every verdict that was given out is recorded.
+    pub async fn recorded(&self) {
+        self.recorder.caught_up().await;
+    }
+}
+
+/// Whether the store would take `waiting` over `stored`.
+fn succeeds(waiting: &CallRecord, stored: &CallRecord) -> bool {
+    waiting.version > stored.version && !stored.is_final
+}

@@ -1,0 +1,182 @@
+//! Every system of the problem statement, one by one: each alone finds the user it is for.
+
+use std::sync::Arc;
+
+use voxline::evidence::{CallFacts, CallerNumber, Headers, Source};
+use voxline::store::{NewUser, Pin};
+use voxline::switchboard::{Case, PinAnswer, PinWay, Switchboard};
+use voxline::units::{DialedNumber, UserId};
+use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
+
+use super::cases::{case, heard};
+use super::{House, number};
+
+const ALICE: &str = "+12025550143";
+
+/// What a call of Alice's brings.
+enum Brings {
+    /// Headers of the INVITE, by this carrier.
+    Headers(Source, &'static [(&'static str, &'static str)]),
+    /// Her own number as the caller's.
+    Caller,
+    Pin,
+    Voice,
+    /// Nothing: the number is hers alone.
+    Nothing,
+}
+
+/// The systems, with the tier of their evidence. The headers are as telephony.md 6 has them of each carrier.
+const SYSTEMS: &[(&str, Tier, Brings)] = &[
+    (
+        "Diversion, Twilio",
+        Tier::T1,
+        Brings::Headers(
+            Source::Twilio,
+            &[("Diversion", "<sip:+12025550143@twilio.com>;reason=unconditional")],
+        ),
+    ),
+    (
+        "Diversion, Vonage",
+        Tier::T1,
+        Brings::Headers(
+            Source::Vonage,
+            &[(
+                "diversion",
+                "<sip:12025550143@sip.nexmo.com>;reason=no-answer;counter=1",
+            )],
+        ),
+    ),
+    (
+        "Diversion, Bandwidth",
+        Tier::T1,
+        Brings::Headers(
+            Source::Bandwidth,
+            &[(
+                "Diversion",
+                "<sip:+12025550143@192.0.2.1;user=phone>;privacy=off;reason=unknown",
+            )],
+        ),
+    ),
+    (
+        "Diversion, Telnyx",
+        Tier::T1,
+        Brings::Headers(
+            Source::Telnyx,
+            &[(
+                "DIVERSION",
+                "\"Alice\" <tel:+1-202-555-0143>;reason=user-busy;screen=no",
+            )],
+        ),
+    ),
+    (
+        "History-Info",
+        Tier::T1,
+        Brings::Headers(
+            Source::Sip,
+            &[(
+                "History-Info",
+                "<sip:+12025550143@h>;index=1, <sip:+12025550101@h;cause=302>;index=1.1",
+            )],
+        ),
+    ),
+    ("caller's number", Tier::T2, Brings::Caller),
+    ("assigned number", Tier::T0, Brings::Nothing),
+    ("PIN", Tier::T4, Brings::Pin),
+    ("voice", Tier::T5, Brings::Voice),
+];
+
+/// Alice on a number, alone if it is assigned to her, else with Bob.
+async fn roster(board: &Switchboard, dialed: &DialedNumber, assigned: bool) -> UserId {
+    let person = |name: &str, phone: &str, pin: &str| NewUser {
+        name: name.to_owned(),
+        number: dialed.clone(),
+        phones: vec![phone.parse().unwrap()],
+        pin: Some(pin.parse::<Pin>().unwrap()),
+        exclusive: assigned,
+    };
+    let alice = board
+        .store()
+        .add_user(person("Alice", ALICE, "4821"))
+        .await
+        .unwrap()
+        .id;
+    if !assigned {
+        let bob = person("Bob", "+12025550144", "7305");
+        board.store().add_user(bob).await.unwrap();
+    }
+    alice
+}
+
+async fn bring(case: &Arc<Case>, brings: &Brings, alice: UserId) {
+    let mut facts = CallFacts {
+        trusted: true,
+        ..CallFacts::default()
+    };
+    match brings {
+        Brings::Headers(source, headers) => {
+            facts = CallFacts::from_sip(*source, &Headers::from_pairs(headers.iter().copied()), true);
+        }
+        Brings::Caller => facts.caller = Some(CallerNumber::Known(ALICE.parse().unwrap())),
+        Brings::Pin => {
+            let answer = case.try_pin("four eight two one", PinWay::Spoken).await;
+            assert_eq!(answer, PinAnswer::Accepted { user: alice });
+        }
+        Brings::Voice => {
+            case.heard(heard(case.number(), OutcomeName::Identified, Some(alice), 9.0))
+                .await;
+        }
+        Brings::Nothing => {}
+    }
+    case.learn(&facts).await;
+}
+
+#[tokio::test]
+async fn each_system_of_the_problem_finds_the_user_it_is_for_and_says_by_what() {
+    let house = House::empty().await;
+    let shared = roster(&house.board, &number(1), false).await;
+    let assigned = roster(&house.board, &number(2), true).await;
+    for (system, tier, brings) in SYSTEMS {
+        let (dialed, alice) = match tier {
+            Tier::T0 => (number(2), assigned),
+            _ => (number(1), shared),
+        };
+        let case = case(&house.board, &dialed).await;
+        bring(&case, brings, alice).await;
+        let identity = &case.verdict().identity;
+        assert_eq!(identity.line_owner.user_id, Some(alice), "{system}: {identity:?}");
+        assert_ne!(identity.line_owner.status, OwnerStatus::Unknown, "{system}");
+        // Headers and numbers name a line, and nobody who speaks on it as heard.
+        let spoke = identity.speaker.status == SpeakerStatus::Identified;
+        assert_eq!(spoke, matches!(brings, Brings::Voice), "{system}: {identity:?}");
+        let hers = identity
+            .evidence
+            .iter()
+            .filter(|item| item.user_id == Some(alice));
+        assert!(
+            hers.into_iter().all(|item| item.tier == *tier),
+            "{system}: {identity:?}"
+        );
+        assert!(
+            identity.evidence.iter().any(|item| item.tier == *tier),
+            "{system}: {identity:?}"
+        );
+        assert!(identity.contradictions.is_empty(), "{system}: {identity:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_forwarded_call_of_somebody_else_names_the_line_by_each_carriers_header_and_the_voice_nobody() {
+    let house = House::empty().await;
+    let alice = roster(&house.board, &number(1), false).await;
+    for (system, tier, brings) in SYSTEMS.iter().filter(|(_, tier, _)| *tier == Tier::T1) {
+        let case = case(&house.board, &number(1)).await;
+        bring(&case, brings, alice).await;
+        case.heard(heard(&number(1), OutcomeName::Unknown, None, 0.0))
+            .await;
+        let identity = &case.verdict().identity;
+        assert_eq!(identity.line_owner.user_id, Some(alice), "{system} {tier:?}");
+        assert_eq!(identity.speaker.user_id, None, "{system}: {identity:?}");
+        assert!(identity.contradictions.is_empty(), "{system}: {identity:?}");
+    }
+}

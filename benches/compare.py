@@ -28,6 +28,9 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+# Before either's ONNX Runtime is loaded: it would report on its use.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import kaldi_native_fbank
 import numpy as np
 import sherpa_onnx

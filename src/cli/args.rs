@@ -7,7 +7,6 @@ use std::str::FromStr;
 use clap::{Parser, Subcommand};
 
 use crate::evidence::Region;
-use crate::store::ShareChange;
 use crate::units::{DialedNumber, KeyId, PhoneNumber, UserId};
 
 /// What stands under `voxline --help`.
@@ -96,7 +95,7 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Dialed numbers: each has its own roster, and no search crosses it
     #[command(subcommand)]
-    Number(NumberCommand),
+    Number(super::number::NumberCommand),
     /// Users on the rosters
     #[command(subcommand)]
     User(UserCommand),
@@ -153,36 +152,6 @@ pub(super) struct ServeArgs {
     /// Ask nobody for a key. For development, on a loopback address only
     #[arg(long)]
     pub insecure_dev: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum NumberCommand {
-    /// Add a dialed number
-    Add {
-        /// In E.164, as in +12025550102
-        #[arg(value_name = "E164")]
-        number: DialedNumber,
-        /// Country whose local spellings its callers use, as in US
-        #[arg(long, value_name = "REGION")]
-        region: Option<String>,
-        /// A name for people
-        #[arg(long, value_name = "TEXT")]
-        name: Option<String>,
-    },
-    /// Say what is promised of a number's calls, in place of what the configuration says
-    Set {
-        /// In E.164, as in +12025550102
-        #[arg(value_name = "E164")]
-        number: DialedNumber,
-        /// Share of callers on no roster who may be given a name, as in 0.001, or `usual`
-        #[arg(long, value_name = "SHARE", value_parser = share)]
-        max_false_accept: Option<ShareChange>,
-        /// Share of callers on the roster who may be given another's name, or `usual`
-        #[arg(long, value_name = "SHARE", value_parser = share)]
-        max_wrong_name: Option<ShareChange>,
-    },
-    /// List the dialed numbers
-    List,
 }
 
 #[derive(Debug, Subcommand)]
@@ -403,17 +372,6 @@ impl Common {
             .filter_map(|(key, value)| Some((key, value.clone()?)))
             .collect()
     }
-}
-
-/// A share of calls; the store says which it takes.
-fn share(text: &str) -> Result<ShareChange, &'static str> {
-    if text == "usual" {
-        return Ok(ShareChange::Usual);
-    }
-    let share = text.parse();
-    share
-        .map(ShareChange::Set)
-        .map_err(|_| "not a share of calls, as in 0.001, nor `usual`")
 }
 
 /// An id as the program prints it; the UUID parser's own words would puzzle whoever mistyped one.

@@ -12,7 +12,9 @@ use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
-use crate::measure::{Bench, Checked, Condition, Fitting, Practice, Protocol, calibrate, check};
+use crate::measure::{
+    Bench, Checked, Condition, Fit, Fitting, Practice, Protocol, calibrate, check, write_trial_table,
+};
 use crate::voiceprint::ModelId;
 
 use super::bench::Bar;
@@ -43,10 +45,17 @@ pub(super) struct CalibrateArgs {
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present = "check",
+        required_unless_present_any = ["check", "trials"],
         conflicts_with = "check"
     )]
     out: Option<PathBuf>,
+    /// Fit nothing, and write every look at every trial as a line: cosine, speech, noise, codec and, with --cohort, how
+    /// like others both sides are. Similarities only, no voiceprints
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "out"])]
+    trials: Option<PathBuf>,
+    /// The protocol folder whose enrolments are those others
+    #[arg(long, value_name = "DIR", requires = "trials")]
+    cohort: Option<PathBuf>,
     /// Check the calibration in use
     #[arg(long)]
     check: bool,
@@ -132,6 +141,8 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         seed: args.seed,
         replicates: 0,
         leakage: false,
+        adapt: false,
+        handover: 0,
         limits: config.limits,
         cache: args.cache.clone(),
     };
@@ -139,6 +150,24 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         let checked = check(&bench, &protocol, &Bar::new(output))?;
         output.result(&checked, || text(&checked))?;
         return Ok(checked.fits);
+    }
+    if let Some(path) = &args.trials {
+        let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
+        let speakers = args.speakers.as_ref().map(names).transpose()?;
+        let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
+        let progress = Bar::new(output);
+        let lines = write_trial_table(
+            &bench,
+            &protocols,
+            cohort.as_ref(),
+            speakers.as_ref(),
+            path,
+            &progress,
+        )?;
+        output.result(&serde_json::json!({ "lines": lines }), || {
+            format!("{lines} lines in {}", path.display())
+        })?;
+        return Ok(true);
     }
     let (calibration, figures) = calibrate(
         &bench,
@@ -178,12 +207,14 @@ fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<C
     Ok(USUAL.iter().map(|one| one.parse()).collect::<Result<_, _>>()?)
 }
 
+/// Names of speakers, one a line.
+fn names(path: &PathBuf) -> anyhow::Result<BTreeSet<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
+}
+
 fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow::Result<Fitting> {
     let date = OffsetDateTime::now_utc().date().to_string();
-    let names = |path: &PathBuf| -> anyhow::Result<BTreeSet<String>> {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        Ok(text.split_whitespace().map(str::to_owned).collect())
-    };
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
     Ok(Fitting {
         id: args.id.clone().unwrap_or_else(|| format!("{model}-{date}")),
@@ -201,21 +232,26 @@ fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow
 
 fn text(checked: &Checked) -> String {
     let mut said = format!(
-        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}{:>10}",
-        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER", "centred"
+        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}",
+        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER"
     );
-    for (condition, fits) in &checked.by_condition {
+    let mut line = |name: &str, fit: &Fit| {
         let _ = write!(
             said,
-            "\n{condition:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%{:>9.2}%",
-            fits.cllr,
-            fits.min_cllr,
-            fits.loss,
-            fits.act_dcf,
-            fits.min_dcf,
-            100.0 * fits.eer,
-            100.0 * fits.eer_centred
+            "\n{name:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%",
+            fit.cllr,
+            fit.min_cllr,
+            fit.loss,
+            fit.act_dcf,
+            fit.min_dcf,
+            100.0 * fit.eer
         );
+    };
+    for (condition, fits) in &checked.by_condition {
+        line(condition, &fits.plain);
+        if let Some(adapted) = &fits.adapted {
+            line("  adapted to the line", adapted);
+        }
     }
     if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
         let _ = write!(

@@ -13,6 +13,7 @@ mod fault;
 mod importing;
 mod keys;
 mod models;
+mod number;
 mod output;
 mod rosters;
 mod serve;
@@ -66,9 +67,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(&config, &args).await,
-            Command::Number(command) => {
-                rosters::number(command, &store(&config).await?, &config, output).await
-            }
+            Command::Number(command) => number::run(command, &store(&config).await?, &config, output).await,
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,

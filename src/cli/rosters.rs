@@ -1,54 +1,12 @@
-//! `voxline number` and `voxline user`.
+//! `voxline user`.
 
 use crate::config::{Config, GalleryChoice};
-use crate::store::{NewUser, Number, NumberPatch, Pin, Store, User};
-use crate::switchboard::{BoardError, Keeper, check_promise, installed, model_in_use};
+use crate::store::{NewUser, Pin, Store, User};
+use crate::switchboard::{BoardError, Keeper, model_in_use};
 use crate::units::DialedNumber;
 
-use super::args::{NumberCommand, UserCommand};
+use super::args::UserCommand;
 use super::output::Output;
-
-pub(super) async fn number(
-    command: NumberCommand,
-    store: &Store,
-    config: &Config,
-    output: Output,
-) -> anyhow::Result<bool> {
-    match command {
-        NumberCommand::Add { number, region, name } => {
-            let added = store
-                .add_number(&number, region.as_deref(), name.as_deref())
-                .await?;
-            output.result(&added, || format!("added {}", number_line(&added)))?;
-        }
-        NumberCommand::Set {
-            number,
-            max_false_accept,
-            max_wrong_name,
-        } => {
-            let patch = NumberPatch {
-                max_false_accept: max_false_accept.unwrap_or_default(),
-                max_wrong_name: max_wrong_name.unwrap_or_default(),
-            };
-            let known = store.number(&number).await?;
-            let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
-            let card = installed(config)?.card(&model_in_use(store, config).await?)?;
-            check_promise(&card, &config.policy, &known, &patch)?;
-            let changed = store.update_number(&number, &patch).await?;
-            output.result(&changed, || number_line(&changed))?;
-        }
-        NumberCommand::List => {
-            let numbers = store.numbers().await?;
-            output.result(&numbers, || {
-                lines(
-                    numbers.iter().map(number_line),
-                    "no numbers yet; add one with `voxline number add`",
-                )
-            })?;
-        }
-    }
-    Ok(true)
-}
 
 pub(super) async fn user(
     command: UserCommand,
@@ -119,23 +77,6 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
     }
 }
 
-fn number_line(number: &Number) -> String {
-    let name = number.name.as_deref().unwrap_or("");
-    let users = number.users;
-    let promised = |what: &str, share: Option<f64>| {
-        share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
-    };
-    format!(
-        "{}  {users} user{}{}{}  {name}",
-        number.number.as_e164(),
-        plural(users),
-        promised("strangers named", number.max_false_accept),
-        promised("wrong names", number.max_wrong_name),
-    )
-    .trim_end()
-    .to_owned()
-}
-
 fn user_line(user: &User) -> String {
     let voice = if user.enrolled { "enrolled" } else { "not enrolled" };
     let alone = if user.exclusive {
@@ -146,7 +87,7 @@ fn user_line(user: &User) -> String {
     format!("{}  {}  {voice}{alone}", user.id, user.name)
 }
 
-fn lines(items: impl Iterator<Item = String>, none: &str) -> String {
+pub(super) fn lines(items: impl Iterator<Item = String>, none: &str) -> String {
     let all: Vec<String> = items.collect();
     if all.is_empty() {
         none.to_owned()
@@ -155,6 +96,6 @@ fn lines(items: impl Iterator<Item = String>, none: &str) -> String {
     }
 }
 
-fn plural(count: u64) -> &'static str {
+pub(super) fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }

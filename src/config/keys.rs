@@ -65,6 +65,10 @@ const KEYS: &[(&str, &str)] = &[
         "speech after which nothing more is waited for (default 6)",
     ),
     (
+        "decision.adapt",
+        "adapt calls to their number's line, by one mean of many callers: true or false (default)",
+    ),
+    (
         "enrollment.minimum_speech_seconds",
         "speech needed to enrol (default 6)",
     ),

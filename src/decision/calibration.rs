@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::units::{Cosine, Llr, NotFinite, Seconds};
 use crate::voiceprint::{Bandwidth, ModelId};
 
+use super::adaptation::{BadLine, LineReference, NoLine};
 use super::voices::VoiceTest;
 
 /// Why a calibration cannot be used. A decision without one is never made.
@@ -152,6 +153,9 @@ pub struct Calibration {
     /// When a call's speech is of several voices; without it, nothing is said of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voices: Option<VoiceTest>,
+    /// The narrow-band calls it was fitted on, as one mean; without it, there is no adapting to other lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineReference>,
     /// How calls end at several acceptances, rising.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operating_points: Vec<OperatingPoint>,
@@ -254,11 +258,26 @@ impl Calibration {
             (!sound).then(|| "[[operating_points]] need rising acceptances and shares from 0 to 1".to_owned())
         };
         let of_voices = || Some(format!("[voices] {}", self.voices?.fault()?));
+        let of_line = || {
+            let line = self.line.as_ref()?;
+            (!line.mean.is_one()).then(|| format!("[line] mean: {}", BadLine::NotAMean))
+        };
         curves
             .into_iter()
             .find_map(of_curve)
             .or_else(of_voices)
+            .or_else(of_line)
             .or_else(of_points)
+    }
+
+    /// Where the narrow-band calls lie that it was fitted on.
+    ///
+    /// # Errors
+    /// [`NoLine`] when it does not say.
+    pub fn line(&self) -> Result<&LineReference, NoLine> {
+        self.line.as_ref().ok_or_else(|| NoLine {
+            calibration: self.id.clone(),
+        })
     }
 
     /// The curve for trials of this bandwidth.

@@ -7,13 +7,19 @@
 //!
 //! A live call is decided again and again as speech accumulates: [`Course`] keeps what was said steady, and
 //! takes it back when somebody else speaks, which a [`VoiceTest`] tells from the windows of the speech.
+//! Where it is switched on, an [`Alignment`] takes out of every voice what all calls of its number have in common.
 
+mod adaptation;
 mod calibration;
 mod course;
 mod posterior;
 mod promise;
 mod voices;
 
+pub use adaptation::{
+    Alignment, BadLine, Batch, CALLERS_OF_A_BATCH, LEAST_SPEECH, LineMean, LineReference, MeanVoice, NoLine,
+    over_the_telephone,
+};
 pub use calibration::{Calibration, CalibrationError, Curve, OperatingPoint, Origin, Similarity};
 pub use course::{Course, Heard};
 pub use posterior::{Candidate, Decision, Evidence, Outcome, Policy, Reason, decide};

@@ -103,6 +103,7 @@ mod tests {
             narrow: curve(),
             wide: curve(),
             voices: None,
+            line: None,
             operating_points: vec![
                 point(0.9, 0.05, 0.01),
                 point(0.95, 0.02, 0.0),

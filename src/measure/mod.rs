@@ -28,9 +28,10 @@ mod trials;
 mod wait;
 
 pub use bench::{
-    Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details, Ends,
-    Fits, Fitting, Identification, Leakage, Listed, Metrics, Outcome, Practice, Progress, RosterSize,
-    RunCard, Sequential, Spread, Waiting, calibrate, check, run, score_pairs,
+    Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
+    Ends, Fit, Fits, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome,
+    Practice, Progress, RosterSize, RunCard, Sequential, Share, Spread, Stood, Waiting, calibrate, check,
+    run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};

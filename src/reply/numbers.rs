@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::store::{self, Number, ShareChange};
+use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 
 use super::auth::{Administer, Allowed, Enrol};
@@ -81,6 +82,44 @@ pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
 ) -> Result<axum::Json<Vec<Number>>, Problem> {
     Ok(axum::Json(desk.board.store().numbers().await?))
+}
+
+/// Shows a dialed number
+#[utoipa::path(
+    get, path = "/v1/numbers/{number}", operation_id = "showNumber", tag = "numbers",
+    params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
+    responses(
+        (status = 200, description = "The number", body = Number),
+        (status = 404, description = "There is no such number"),
+    ),
+    security(("bearer" = ["enroll"])),
+)]
+pub(super) async fn show(
+    _: Allowed<Enrol>,
+    State(desk): State<Arc<Desk>>,
+    InPath(number): InPath<DialedNumber>,
+) -> Result<axum::Json<Number>, Problem> {
+    let known = desk.board.store().number(&number).await?;
+    let known = known.ok_or(BoardError::UnknownNumber(number))?;
+    Ok(axum::Json(known))
+}
+
+/// Forgets what was learnt of a number's line
+#[utoipa::path(
+    delete, path = "/v1/numbers/{number}/line", operation_id = "forgetLine", tag = "numbers",
+    params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
+    responses(
+        (status = 200, description = "The number as it is now: its line begins anew", body = Number),
+        (status = 404, description = "There is no such number"),
+    ),
+    security(("bearer" = ["admin"])),
+)]
+pub(super) async fn forget_line(
+    _: Allowed<Administer>,
+    State(desk): State<Arc<Desk>>,
+    InPath(number): InPath<DialedNumber>,
+) -> Result<axum::Json<Number>, Problem> {
+    Ok(axum::Json(desk.board.forget_line(&number).await?))
 }
 
 /// Changes what is promised of a number's calls

@@ -14,6 +14,7 @@
 //! * What is erased is gone from the file's bytes, not only from its tables, and no verdict, of whichever
 //!   version and stored before or after, names a removed user or holds their scores.
 //! * One model is in use; voiceprints of another can be there and are never found.
+//! * What is kept of a number's line is a mean of many callers and nobody's voice.
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
@@ -30,6 +31,7 @@ mod files;
 mod import;
 mod keyed;
 mod keys;
+mod lines;
 mod members;
 mod models;
 mod numbers;
@@ -58,6 +60,7 @@ pub use error::{DatabaseFault, StoreError};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};
+pub use lines::{KeptLine, LineState};
 pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
 pub use numbers::{Number, NumberPatch, ShareChange};
@@ -67,7 +70,7 @@ pub use pepper::PepperFault;
 pub use pin::{InvalidPin, Pin, PinHash, PinRule};
 pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
 pub use recordings::Recording;
-pub use roster::RosterEntry;
+pub use roster::{RosterClip, RosterEntry};
 pub use token::{Scope, Token, UnknownScope};
 pub use users::{NewUser, PinChange, User, UserPatch};
 pub use vault::VaultFault;

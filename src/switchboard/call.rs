@@ -148,7 +148,16 @@ impl LiveCall {
         let serving = self.board.serving();
         let looks = self.listen(&serving, true).await;
         match looks.last() {
-            Some(look) => self.say(&serving, look, true).await,
+            Some(look) => {
+                let last = self.say(&serving, look, true).await;
+                if let Some(lines) = &serving.lines {
+                    let caller = self.case.caller(last.identification.user_id).await;
+                    lines
+                        .count(&self.board.store, look, &last.identification, caller)
+                        .await;
+                }
+                last
+            }
             None => self.unavailable(true).await,
         }
     }

@@ -17,7 +17,6 @@ use crate::voiceprint::{Card, ModelId};
 use super::call::CallUpdate;
 use super::cases::Cases;
 use super::error::{BoardError, OpenError};
-use super::keeper::KeeperError;
 use super::promises::largest_roster;
 use super::recorder::Recorder;
 use super::serving::{Serving, model_in_use};
@@ -285,12 +284,6 @@ impl Switchboard {
         Ok(self.serving().engine.admit()?)
     }
 
-    /// Makes the gallery equal to the store, also for changes that another process made. A failure is
-    /// logged and made good by the next search or refresh.
-    pub async fn refresh(&self) {
-        warn_of(self.serving().keeper.refresh().await);
-    }
-
     /// What every call comes to, as it comes.
     pub fn updates(&self) -> broadcast::Receiver<CallUpdate> {
         self.updates.subscribe()
@@ -339,11 +332,5 @@ impl Switchboard {
             Some(known) => Ok(known.numbers),
             None => Err(BoardError::UnknownUser(user)),
         }
-    }
-}
-
-pub(super) fn warn_of(outcome: Result<(), KeeperError>) {
-    if let Err(fault) = outcome {
-        tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
     }
 }

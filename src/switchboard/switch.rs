@@ -12,6 +12,7 @@ use crate::voiceprint::{ModelId, Voiceprint};
 
 use super::error::{BoardError, OpenError};
 use super::identify::hear_in_turns;
+use super::lines::lines;
 use super::open::{installed, usable_calibration};
 
 /// How often clips that came in meanwhile are heard before the switch is put off.
@@ -55,7 +56,7 @@ pub struct SwitchReport {
 ///
 /// # Errors
 /// [`OpenError`] when the model is not installed, not what its card says, or has no calibration: it could
-/// never name anybody.
+/// never name anybody; or calls are to be adapted to their line, and its calibration does not say to what.
 pub async fn switch_model(
     config: &Config,
     store: &Store,
@@ -66,6 +67,8 @@ pub async fn switch_model(
     let found = installed(config)?;
     let card = found.card(to)?;
     let calibration = usable_calibration(&card, &config.policy)?.calibration;
+    // A model that could not serve is not switched to.
+    lines(config.adapt, &card, &calibration)?;
     let models = found.models(&card)?;
     let from = store.hold_model().await?.unwrap_or_else(|| config.model.clone());
     store.pin_model(to, card.sha256()).await?;

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one file a topic.
 
+mod adaptation;
 mod audio;
 mod carriers;
 mod chain;

@@ -2,11 +2,14 @@
 
 use std::fs;
 
-use voxline::onnx::{Graph, OnnxError};
+use ndarray::ArrayD;
+use serde::Deserialize;
+use serde_json::from_slice;
+use voxline::onnx::{Graph, Input, OnnxError};
 use voxline::speech::{Vad, VadError};
 use voxline::voiceprint::{Card, CardError, ExtractError, Extractor};
 
-use crate::support::{altered_model, models, provisioned, runtime};
+use crate::support::{altered_model, models, project, provisioned, read, runtime};
 
 /// What is said when the model is loaded with these changes to its card.
 fn refusal(changes: &[(&str, &str)]) -> String {
@@ -147,6 +150,31 @@ fn a_graph_says_what_was_wrong_with_what_it_was_fed() {
         graph.run(&feed, &["embedding"]).is_ok(),
         "a fault leaves the graph usable"
     );
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    shape: [usize; 3],
+    heard: Vec<f32>,
+    said: Vec<f32>,
+}
+
+#[test]
+fn convolutions_rewritten_for_the_fast_kernels_say_what_onnxs_own_evaluator_says() {
+    let answered: Answered = from_slice(&read("tests/data/graphs/convolutions.json")).unwrap();
+    let mut graph = runtime()
+        .open(&project("tests/data/graphs/convolutions.onnx"))
+        .unwrap();
+    let [batch, ..] = answered.shape;
+    let heard =
+        ArrayD::from_shape_vec(vec![batch, 8, answered.heard.len() / 8 / batch], answered.heard).unwrap();
+    let said = graph
+        .run(&[("heard", Input::Floats(heard.view()))], &["said"])
+        .unwrap();
+    assert_eq!(said[0].shape(), answered.shape);
+    for (ours, theirs) in said[0].iter().zip(&answered.said) {
+        assert!((ours - theirs).abs() < 1e-5, "{ours} and {theirs}");
+    }
 }
 
 #[test]

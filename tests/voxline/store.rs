@@ -5,6 +5,7 @@ mod enrolments;
 mod erasure;
 mod file;
 mod keys;
+mod lines;
 mod models;
 mod numbers;
 mod pins;

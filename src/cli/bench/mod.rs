@@ -85,9 +85,17 @@ struct RunArgs {
     /// How often speakers are drawn for the intervals; fewer when there are very many trials
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     replicates: usize,
+    /// Adapt to the line, as decision.adapt does: the tests are calls of one number in an order of the dice, each judged
+    /// by the mean of those before it
+    #[arg(long)]
+    adapt: bool,
     /// Do not score the parts without speech
     #[arg(long)]
     no_leakage: bool,
+    /// Compose calls of two voices too, so many of each kind: a phone handed on, short turns, two people at once; and
+    /// calls of one as long. In details.json and report.html
+    #[arg(long, value_name = "CALLS", num_args = 0..=1, default_missing_value = "200")]
+    handover: Option<usize>,
     /// Keep embeddings in this folder [default: bench-cache in the data folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
@@ -274,6 +282,8 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         seed: args.seed,
         replicates: args.replicates,
         leakage: !args.no_leakage,
+        adapt: args.adapt,
+        handover: args.handover.unwrap_or(0),
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::measure::{Cost, Figures, Metrics, Outcome, Protocol};
+use crate::measure::{Cost, Figures, Handover, Metrics, Outcome, Protocol};
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
@@ -57,6 +57,7 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String
         conditions_text(&mut said, metrics);
     }
     searches_text(&mut said, outcome);
+    handover_text(&mut said, &details.handover);
     for (condition, leakage) in &details.leakage {
         let _ = match leakage {
             Some(found) => writeln!(
@@ -86,6 +87,24 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String
         out.display()
     );
     said
+}
+
+fn handover_text(said: &mut String, conditions: &[Handover]) {
+    for found in conditions {
+        for (handed, other) in found.handed.iter().zip(["a stranger", "another user"]) {
+            let after: Vec<String> = handed
+                .after
+                .iter()
+                .map(|(seconds, stood)| format!("{} after {seconds} s", percent(stood.first.value())))
+                .collect();
+            let _ = writeln!(
+                said,
+                "\nhanded to {other} ({}): the first one's name still stands in {}",
+                found.condition,
+                after.join(", ")
+            );
+        }
+    }
 }
 
 fn conditions_text(said: &mut String, metrics: &Metrics) {

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use super::error::BenchError;
 use super::hear::{Ears, Heard, Item, Prints, View};
 use crate::engine::Models;
+use crate::speech::Span;
 use crate::units::hex;
+use crate::verdict::Quality;
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
@@ -22,8 +24,8 @@ pub(super) struct Cache {
     common: Sha256,
 }
 
-/// A look: seconds of speech, the views as text, and how many windows there were.
-type KeptLook = (f64, Vec<(Bandwidth, String)>, usize);
+/// A look: seconds of speech, the views as text, how many windows there were, and how good the audio was.
+type KeptLook = (f64, Vec<(Bandwidth, String)>, usize, Option<Quality>);
 
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +33,7 @@ struct Kept {
     looks: Vec<KeptLook>,
     windows: Vec<String>,
     silence: Vec<(Bandwidth, String)>,
+    spans: Vec<(usize, usize)>,
     audio_s: f64,
     work_s: f64,
 }
@@ -122,10 +125,11 @@ impl Kept {
             looks: heard
                 .looks
                 .iter()
-                .map(|look| (look.net_s, views(&look.views), look.windows))
+                .map(|look| (look.net_s, views(&look.views), look.windows, look.quality))
                 .collect(),
             windows: heard.windows.iter().map(text).collect(),
             silence: views(&heard.silence),
+            spans: heard.spans.iter().map(|span| (span.start, span.end)).collect(),
             audio_s: heard.audio_s,
             work_s: heard.work_s,
         }
@@ -135,17 +139,20 @@ impl Kept {
         let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
         let view = |(bandwidth, text): (Bandwidth, String)| Some((bandwidth, embedding(text)?));
         let views = |views: Vec<_>| views.into_iter().map(view).collect::<Option<Vec<_>>>();
-        let look = |(net_s, kept, windows): KeptLook| {
+        let span = |(start, end)| Span { start, end };
+        let look = |(net_s, kept, windows, quality): KeptLook| {
             Some(Prints {
                 net_s,
                 views: views(kept)?,
                 windows,
+                quality,
             })
         };
         Some(Heard {
             looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
             windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
             silence: views(self.silence)?,
+            spans: self.spans.into_iter().map(span).collect(),
             audio_s: self.audio_s,
             work_s: self.work_s,
         })
@@ -194,18 +201,28 @@ mod tests {
             Prints {
                 net_s: 1.25,
                 views: views.clone(),
-                windows: 0,
+                ..Prints::default()
             },
             Prints {
                 net_s: 2.0,
                 views: Vec::new(),
                 windows: 1,
+                quality: Some(Quality {
+                    bandwidth: Bandwidth::Narrow,
+                    snr_db: Some(21.4),
+                    clipping: 0.0,
+                    overlap: None,
+                }),
             },
         ];
         let heard = Heard {
             looks,
             windows: vec![embedding],
             silence: views,
+            spans: vec![Span {
+                start: 512,
+                end: 1024,
+            }],
             audio_s: 3.0,
             work_s: 0.125,
         };

@@ -7,12 +7,15 @@ use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
 use super::calls::{follow, user_id};
 use super::check::{Checked, check_heard};
+use super::enrolled::Enrolled;
 use super::error::BenchError;
 use super::hear::{Heard, Practice, View};
 use super::score::{Scorer, enrol};
 use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_all};
-use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
+use crate::decision::{
+    Calibration, Curve, LineReference, MeanVoice, OperatingPoint, Origin, Outcome, Policy, Similarity,
+};
 use crate::verdict::MARKS;
 use crate::voiceprint::Bandwidth;
 
@@ -58,8 +61,11 @@ pub fn calibrate(
 ) -> Result<(Calibration, Checked), BenchError> {
     let (voices, models) = heard(bench, first, progress)?;
     let mut seen = observe(first, &voices, &models, fitting, 0)?;
+    let mut line = Line::default();
+    line.add(first, &voices, fitting);
     for (nth, protocol) in more.iter().enumerate() {
         let (voices, models) = heard(bench, protocol, progress)?;
+        line.add(protocol, &voices, fitting);
         let other = observe(protocol, &voices, &models, fitting, nth + 1)?;
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
@@ -73,9 +79,11 @@ pub fn calibrate(
         narrow: curve(fitting, &seen, Bandwidth::Narrow)?,
         wide: curve(fitting, &seen, Bandwidth::Wide)?,
         voices: voice_test(bench, first, &voices),
+        line: line.reference(),
         operating_points: Vec::new(),
     };
-    calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
+    let enrolled = Enrolled::plain(models);
+    calibration.operating_points = operating_points(bench, first, &voices, &enrolled, &calibration)?;
     let checked = check_heard(bench, first, &voices, &calibration)?;
     Ok((calibration, checked))
 }
@@ -179,6 +187,39 @@ fn observe<'a>(
     Ok(Seen { trials, known })
 }
 
+/// The calls that came over a telephone, for their mean: each by all of its speech, as a line's own are counted. Of
+/// the speakers that the lines are fitted on: those whom a model was trained on lie further apart, and so their mean
+/// nearer to nought.
+#[derive(Default)]
+struct Line {
+    sum: Vec<f64>,
+    calls: u64,
+}
+
+impl Line {
+    fn add(&mut self, protocol: &Protocol, voices: &Voices, fitting: &Fitting) {
+        let tables = &protocol.tables;
+        let counts = |speaker: u32| fitting.counts(&tables.speakers[speaker as usize].name);
+        for tests in &voices.tests {
+            let known = tests.iter().zip(&tables.test_speakers);
+            let known = known.filter(|(_, speaker)| counts(**speaker));
+            for view in known.filter_map(|(heard, _)| heard.of_line()) {
+                self.sum.resize(view.dim(), 0.0);
+                let sums = self.sum.iter_mut().zip(view.as_slice());
+                sums.for_each(|(sum, value)| *sum += f64::from(*value));
+                self.calls += 1;
+            }
+        }
+    }
+
+    fn reference(self) -> Option<LineReference> {
+        let calls = self.calls;
+        let mean = self.sum.iter().map(|sum| rounded(sum / calls as f64));
+        let mean = MeanVoice::new(mean.collect()).ok()?;
+        Some(LineReference { calls, mean })
+    }
+}
+
 fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Curve, BenchError> {
     let of_band = |one: &&Trial| one.bandwidth == bandwidth;
     let fitted: Vec<&Trial> = seen.trials.iter().filter(of_band).collect();
@@ -251,7 +292,7 @@ fn operating_points(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    models: &[Vec<View>],
+    enrolled: &Enrolled,
     calibration: &Calibration,
 ) -> Result<Vec<OperatingPoint>, BenchError> {
     let scorer = Scorer {
@@ -270,8 +311,8 @@ fn operating_points(
             wrong_name: 0.0,
             right_name: 1.0,
         };
-        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
-            let ends = rostered(bench, protocol, voices, models, &scorer, &policy, size)?;
+        for size in ROSTERS.into_iter().filter(|size| *size < enrolled.models.len()) {
+            let ends = rostered(bench, protocol, voices, enrolled, &scorer, &policy, size)?;
             let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
             worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
             worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
@@ -300,7 +341,7 @@ fn rostered(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    models: &[Vec<View>],
+    enrolled: &Enrolled,
     scorer: &Scorer,
     policy: &Policy,
     size: usize,
@@ -311,7 +352,8 @@ fn rostered(
         for (test, heard) in tests.iter().enumerate() {
             let speaker = tables.test_speakers[test];
             let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
-            let (own, mut others): (Vec<u32>, Vec<u32>) = (0..models.len() as u32).partition(of_speaker);
+            let (own, mut others): (Vec<u32>, Vec<u32>) =
+                (0..enrolled.models.len() as u32).partition(of_speaker);
             let mut dice = Dice::for_task(bench.seed, test as u64);
             for _ in 0..DRAWS {
                 for at in 0..size.min(others.len()) {
@@ -319,7 +361,7 @@ fn rostered(
                     others.swap(at, other);
                 }
                 let named = |roster: &[u32]| {
-                    let followed = follow(scorer, policy, roster, models, heard);
+                    let followed = follow(scorer, policy, roster, enrolled, heard);
                     followed
                         .map(|call| call.ended)
                         .map_err(|cause| BenchError::Score {

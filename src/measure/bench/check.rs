@@ -8,13 +8,13 @@ use super::super::cost::Cost;
 use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
+use super::enrolled::{Adapting, Galleries};
 use super::error::BenchError;
-use super::hear::{Heard, View};
+use super::hear::Heard;
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
 use super::{Bench, Progress, Voices, hear_all};
 use crate::decision::Calibration;
-use crate::voiceprint::{Bandwidth, Embedding};
 
 /// The most that a calibration may cost, in bits, over what the best one on the same trials would.
 const MOST_LOSS: f64 = 0.05;
@@ -22,6 +22,17 @@ const MOST_LOSS: f64 = 0.05;
 /// How a calibration fits the trials of one condition.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Fits {
+    /// As they are.
+    #[serde(flatten)]
+    pub plain: Fit,
+    /// Adapted to their line, each call by those before it, as `decision.adapt` does it; null where the calibration
+    /// does not know where its own calls lie.
+    pub adapted: Option<Fit>,
+}
+
+/// How a calibration fits some trials.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Fit {
     /// Cost of the ratios, bits.
     pub cllr: f64,
     /// What the best calibration on these very trials would leave of it.
@@ -32,10 +43,8 @@ pub struct Fits {
     pub act_dcf: f64,
     /// And at the best threshold on these very trials.
     pub min_dcf: f64,
-    /// Equal error rate of the cosines as they are.
+    /// Equal error rate of the cosines.
     pub eer: f64,
-    /// And of embeddings from which the mean of the calls' own is taken: whether centring would help.
-    pub eer_centred: f64,
 }
 
 /// What a check found.
@@ -72,28 +81,23 @@ pub(super) fn check_heard(
     voices: &Voices,
     calibration: &Calibration,
 ) -> Result<Checked, BenchError> {
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let models = Galleries::plain(enrol(protocol, &voices.clips, Heard::views)?);
+    let adapting = Adapting::new(bench, protocol, voices, calibration).ok();
     let scorer = Scorer {
         practice: bench.practice,
         calibration: Some(calibration.clone()),
     };
     let mut by_condition = BTreeMap::new();
     for (condition, tests) in bench.tests.iter().zip(&voices.tests) {
-        let ratios = scorer.trials(protocol, &models, tests)?;
-        let figures = figures(protocol, &ratios, |one| one.score, Kind::Ratios)?;
-        let plain = figures_of_cosines(protocol, &ratios)?;
-        let centred = centred(&scorer, protocol, &models, tests)?;
-        let (cllr, act_dcf) = (figures.cllr.unwrap_or(f64::INFINITY), figures.act_dcf);
+        let adapted = adapting.as_ref().map(|adapting| {
+            let (tests, galleries) = adapting.adapt(tests)?;
+            fit(&scorer, protocol, &galleries, &tests)
+        });
         by_condition.insert(
             condition.condition().to_string(),
             Fits {
-                cllr,
-                min_cllr: figures.min_cllr,
-                loss: cllr - figures.min_cllr,
-                act_dcf: act_dcf.unwrap_or(f64::INFINITY),
-                min_dcf: figures.min_dcf,
-                eer: plain.eer,
-                eer_centred: centred,
+                plain: fit(&scorer, protocol, &models, tests)?,
+                adapted: adapted.transpose()?,
             },
         );
     }
@@ -101,7 +105,9 @@ pub(super) fn check_heard(
     Ok(Checked {
         calibration: calibration.id.clone(),
         protocol: protocol.name.clone(),
-        fits: by_condition.values().all(|found: &Fits| found.loss <= MOST_LOSS),
+        fits: by_condition
+            .values()
+            .all(|found: &Fits| found.plain.loss <= MOST_LOSS),
         by_condition,
         voices_false_alarm: one,
         voices_miss: two,
@@ -130,54 +136,25 @@ fn figures(
     ))
 }
 
-fn figures_of_cosines(protocol: &Protocol, scores: &[Scored]) -> Result<Figures, BenchError> {
-    figures(protocol, scores, |one| one.cosine, Kind::Similarities)
-}
-
-/// The equal error rate when the mean of the tests' embeddings is taken from both sides, for each bandwidth.
-fn centred(
+/// How the calibration fits the calls to these galleries.
+fn fit(
     scorer: &Scorer,
     protocol: &Protocol,
-    models: &[Vec<View>],
+    galleries: &Galleries,
     tests: &[Heard],
-) -> Result<f64, BenchError> {
-    let mut means: BTreeMap<Bandwidth, Vec<f32>> = BTreeMap::new();
-    let mut counts: BTreeMap<Bandwidth, f32> = BTreeMap::new();
-    for (bandwidth, view) in tests.iter().flat_map(Heard::views) {
-        let mean = means.entry(*bandwidth).or_insert_with(|| vec![0.0; view.dim()]);
-        mean.iter_mut()
-            .zip(view.as_slice())
-            .for_each(|(sum, value)| *sum += value);
-        *counts.entry(*bandwidth).or_default() += 1.0;
-    }
-    let off = |views: &[View]| -> Vec<View> {
-        let centre = |(bandwidth, view): &View| {
-            let (mean, count) = (means.get(bandwidth)?, counts.get(bandwidth)?);
-            let values = view
-                .as_slice()
-                .iter()
-                .zip(mean)
-                .map(|(value, sum)| value - sum / count);
-            Some((*bandwidth, Embedding::from_direction(values.collect()).ok()?))
-        };
-        views.iter().filter_map(centre).collect()
-    };
-    let models: Vec<Vec<View>> = models.iter().map(|views| off(views)).collect();
-    let shifted = |heard: &Heard| {
-        let mut heard = heard.clone();
-        heard
-            .looks
-            .iter_mut()
-            .for_each(|look| look.views = off(&look.views));
-        heard
-    };
-    let tests: Vec<Heard> = tests.iter().map(shifted).collect();
-    let cosines = Scorer {
-        practice: scorer.practice,
-        calibration: None,
-    };
-    let scores = cosines.trials(protocol, &models, &tests)?;
-    Ok(figures_of_cosines(protocol, &scores)?.eer)
+) -> Result<Fit, BenchError> {
+    let scores = scorer.trials(protocol, galleries, tests)?;
+    let ratios = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;
+    let cosines = figures(protocol, &scores, |one| one.cosine, Kind::Similarities)?;
+    let cllr = ratios.cllr.unwrap_or(f64::INFINITY);
+    Ok(Fit {
+        cllr,
+        min_cllr: ratios.min_cllr,
+        loss: cllr - ratios.min_cllr,
+        act_dcf: ratios.act_dcf.unwrap_or(f64::INFINITY),
+        min_dcf: ratios.min_dcf,
+        eer: cosines.eer,
+    })
 }
 
 /// Shares of the recordings that the two-voices test gets wrong: single voices, and pairs in turn.

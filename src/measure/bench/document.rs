@@ -11,6 +11,7 @@ use super::super::identification::{AtThreshold, OpenSet};
 use super::super::search_bootstrap::SearchIntervals;
 use super::super::wait::Wait;
 use super::durations::Cell;
+use super::handover::Handover;
 use super::leakage::Leakage;
 use super::searches::{Decided, Sequential};
 use super::waiting::Waiting;
@@ -131,6 +132,8 @@ pub struct Details {
     pub sequential: Option<Sequential>,
     /// How many calls were decided within some net speech; null where none was.
     pub waiting: Option<Waiting>,
+    /// Calls composed of several voices, by condition; empty unless they were asked for.
+    pub handover: Vec<Handover>,
     /// Rates of rosters of each size, drawn at random among the protocol's models.
     pub by_roster_size: Vec<RosterSize>,
     /// What rosters of some sizes would do, by the scores of single comparisons; of sizes that were tried too, so that
@@ -163,6 +166,8 @@ pub struct RunCard {
     pub model_sha256: String,
     /// This program.
     pub voxline: &'static str,
+    /// Whether calls were adapted to their line.
+    pub adapted: bool,
     /// The seed of conditions, rosters and intervals.
     pub seed: u64,
     /// Seconds from start to end.

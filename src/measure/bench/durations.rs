@@ -7,7 +7,7 @@ use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::error::BenchError;
-use super::hear::{Heard, View};
+use super::hear::Heard;
 use super::heats::Heat;
 use super::score::Scorer;
 
@@ -39,7 +39,6 @@ pub struct Cell {
 pub(super) fn by_duration(
     protocol: &Protocol,
     scorer: &Scorer,
-    models: &[Vec<View>],
     heats: &[Heat<'_>],
 ) -> Result<Vec<Cell>, BenchError> {
     let kind = match scorer.calibration {
@@ -60,6 +59,7 @@ pub(super) fn by_duration(
                 let score = if look + 1 == heard.looks.len() {
                     whole.score
                 } else {
+                    let models = &heat.galleries.at(trial.test as usize).models;
                     let scored = scorer.score(&models[trial.model as usize], &heard.looks[look]);
                     let scored = scored.map_err(|cause| BenchError::Score {
                         model: tables.models[trial.model as usize].clone(),
@@ -120,7 +120,7 @@ mod tests {
         let look = |net_s: f64, heard: bool| Prints {
             net_s,
             views: if heard { voice.clone() } else { Vec::new() },
-            windows: 0,
+            ..Prints::default()
         };
         let heard = Heard {
             looks: vec![
@@ -132,6 +132,7 @@ mod tests {
             ],
             windows: Vec::new(),
             silence: Vec::new(),
+            spans: Vec::new(),
             audio_s: 60.0,
             work_s: 1.0,
         };

@@ -9,7 +9,7 @@ use super::super::error::MetricError;
 use super::super::lists::ListError;
 use super::super::logistic::FitError;
 use super::super::protocol::ProtocolError;
-use crate::decision::CalibrationError;
+use crate::decision::{BadLine, CalibrationError, NoLine};
 use crate::engine::EngineError;
 use crate::samples::LoadError;
 use crate::units::NotFinite;
@@ -105,9 +105,25 @@ pub enum BenchError {
         /// Why.
         cause: FitError,
     },
-    /// There is nothing to check.
-    #[error("the model has no calibration that could be checked, or the practice is not the one it is for")]
+    /// The line that was adapted to cannot be used.
+    #[error("the calls cannot be adapted to their line: {cause}")]
+    Line {
+        /// Why not.
+        cause: BadLine,
+    },
+    /// There is nothing to adapt to.
+    #[error(transparent)]
+    NoLine(#[from] NoLine),
+    /// There is nothing to check or to decide by.
+    #[error(
+        "the model has no calibration to check or to decide by, or the practice is not the one it is for"
+    )]
     NoCalibration,
+    /// Nobody could hand a phone to anybody.
+    #[error(
+        "--handover needs tests of at least two enrolled people and a third person; this protocol has too few"
+    )]
+    NoCast,
     /// A thread died.
     #[error("a thread of the benchmark panicked. This is a bug")]
     Crashed,

@@ -1,17 +1,18 @@
 //! What a benchmark hears in a recording, by the product's own ears.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::super::condition::Prepared;
 use super::cache::Cache;
 use super::error::BenchError;
 use crate::bytes::Limits;
+use crate::decision::{LEAST_SPEECH, over_the_telephone};
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
 use crate::speech::Span;
 use crate::units::Seconds;
-use crate::verdict::{Listener, MARKS, embed_views};
+use crate::verdict::{Listener, MARKS, Quality, embed_views};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
@@ -49,6 +50,8 @@ pub(super) struct Prints {
     pub views: Vec<View>,
     /// How many of the recording's windows had been heard.
     pub windows: usize,
+    /// How good it was; none when there was no speech.
+    pub quality: Option<Quality>,
 }
 
 /// What was heard in a recording.
@@ -60,6 +63,8 @@ pub(super) struct Heard {
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
     pub silence: Vec<View>,
+    /// Where in the recording the speech was, in 16 kHz samples; none without speech detection.
+    pub spans: Vec<Span>,
     /// How long the recording was.
     pub audio_s: f64,
     /// How long the product worked on it.
@@ -75,6 +80,20 @@ impl Heard {
     /// The voice of all of it; none when there was too little.
     pub fn views(&self) -> &[View] {
         self.whole().map_or(&[], |prints| &prints.views)
+    }
+
+    /// The voice of all of it, where it counts for the mean of its line: heard over a telephone, and enough.
+    pub fn of_line(&self) -> Option<&Embedding> {
+        let whole = self.whole().filter(|whole| whole.net_s >= LEAST_SPEECH.get())?;
+        match whole.views.as_slice() {
+            [(_, voice)] if over_the_telephone(self.bandwidths()) => Some(voice),
+            _ => None,
+        }
+    }
+
+    /// The bandwidths it was heard in.
+    pub fn bandwidths(&self) -> impl Iterator<Item = Bandwidth> {
+        self.views().iter().map(|(bandwidth, _)| *bandwidth)
     }
 }
 
@@ -107,16 +126,41 @@ impl Ears<'_> {
             cause,
         })?;
         let key = self.cache.map(|cache| cache.key(&bytes, item, self));
-        if let (Some(cache), Some(key)) = (self.cache, &key)
-            && let Some(heard) = cache.recall(key)?
-        {
-            return Ok(heard);
-        }
-        let heard = self.hear_afresh(analyst, item, bytes)?;
-        match (self.cache, &key) {
+        self.recalled_or(key.as_deref(), || {
+            let mut samples = loaded(bytes, &item.path, self.limits)?;
+            cut(&mut samples, item);
+            self.hear_afresh(analyst, item, &samples)
+        })
+    }
+
+    /// Hears samples (16 kHz) that lie in no file as they are, or recalls them; `item` says how.
+    pub fn hear_samples(
+        &self,
+        analyst: &mut Analyst,
+        item: &Item<'_>,
+        samples: &[f32],
+    ) -> Result<Heard, BenchError> {
+        let bytes = |cache: &Cache| {
+            let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+            cache.key(&bytes, item, self)
+        };
+        self.recalled_or(self.cache.map(bytes).as_deref(), || {
+            self.hear_afresh(analyst, item, samples)
+        })
+    }
+
+    fn recalled_or(
+        &self,
+        key: Option<&str>,
+        hear: impl FnOnce() -> Result<Heard, BenchError>,
+    ) -> Result<Heard, BenchError> {
+        let (Some(cache), Some(key)) = (self.cache, key) else {
+            return hear();
+        };
+        match cache.recall(key)? {
+            Some(heard) => Ok(heard),
             // What is kept is what is used, so that a run with and without a full cache gives the same figures.
-            (Some(cache), Some(key)) => cache.keep(key, heard),
-            _ => Ok(heard),
+            None => cache.keep(key, hear()?),
         }
     }
 
@@ -124,17 +168,9 @@ impl Ears<'_> {
         &self,
         analyst: &mut Analyst,
         item: &Item<'_>,
-        bytes: Vec<u8>,
+        samples: &[f32],
     ) -> Result<Heard, BenchError> {
-        let clip = load(bytes, None, self.limits);
-        let mut samples = clip
-            .map_err(|cause| BenchError::Load {
-                path: item.path.clone(),
-                cause,
-            })?
-            .samples;
-        cut(&mut samples, item);
-        let samples = item.condition.apply(&samples, item.seed)?;
+        let samples = item.condition.apply(samples, item.seed)?;
         let started = Instant::now();
         let audio_s = RATE.seconds(samples.len()).get();
         let extract = |cause| BenchError::Extract {
@@ -153,12 +189,13 @@ impl Ears<'_> {
             let looks = vec![Prints {
                 net_s: audio_s,
                 views,
-                windows: 0,
+                ..Prints::default()
             }];
             return Ok(Heard {
                 looks,
                 windows: Vec::new(),
                 silence: Vec::new(),
+                spans: Vec::new(),
                 audio_s,
                 work_s: started.elapsed().as_secs_f64(),
             });
@@ -189,12 +226,14 @@ impl Ears<'_> {
                 net_s: look.net_speech.get(),
                 windows: look.windows.len(),
                 views: self.kept(look.views),
+                quality: look.quality,
             })
             .collect();
         Ok(Heard {
             looks,
             windows,
             silence: self.kept(silence),
+            spans: listener.spans().to_vec(),
             audio_s,
             work_s,
         })
@@ -212,6 +251,15 @@ impl Ears<'_> {
             .map(|view| (view.bandwidth, view.embedding))
             .collect()
     }
+}
+
+/// The 16 kHz samples of a recording's bytes.
+pub(super) fn loaded(bytes: Vec<u8>, path: &Path, limits: &Limits) -> Result<Vec<f32>, BenchError> {
+    let clip = load(bytes, None, limits).map_err(|cause| BenchError::Load {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok(clip.samples)
 }
 
 fn cut(samples: &mut Vec<f32>, item: &Item<'_>) {

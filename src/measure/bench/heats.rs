@@ -12,8 +12,9 @@ use super::super::search_bootstrap::{Called, SearchIntervals, bootstrap_searches
 use super::super::trials::Trials;
 use super::Bench;
 use super::document::{Condition, FPIRS, Listed, RosterSize};
+use super::enrolled::Galleries;
 use super::error::BenchError;
-use super::hear::{Heard, Prints, View};
+use super::hear::{Heard, Prints};
 use super::score::{NOTHING_HEARD, Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
 
@@ -32,7 +33,9 @@ const LISTED: usize = 20;
 /// Everything that was heard under one condition, with its scores.
 pub(super) struct Heat<'a> {
     pub name: String,
+    /// As the galleries were searched with them.
     pub tests: &'a [Heard],
+    pub galleries: &'a Galleries,
     pub scores: Vec<Scored>,
     pub searched: Searched,
 }
@@ -173,7 +176,7 @@ pub(super) fn by_roster_size(
     bench: &Bench<'_>,
     protocol: &Protocol,
     scorer: &Scorer,
-    models: &[Vec<View>],
+    models: usize,
     heats: &[Heat<'_>],
 ) -> Result<Vec<RosterSize>, BenchError> {
     let tables = &protocol.tables;
@@ -181,17 +184,17 @@ pub(super) fn by_roster_size(
     let mates: Vec<Option<usize>> = tables.test_speakers.iter().map(own).collect();
     let nothing = Prints::default();
     let mut sizes = Vec::new();
-    for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models.len()) {
+    for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models) {
         let mut searches = Vec::new();
         for heat in heats {
             let score = |test: usize, model: usize| {
                 let prints = heat.tests[test].whole().unwrap_or(&nothing);
                 // Every pair was scored or could be: what cannot is as unlike as can be.
                 scorer
-                    .candidate(&models[model], prints)
+                    .candidate(&heat.galleries.at(test).models[model], prints)
                     .map_or(f64::NEG_INFINITY, |scored| scored.score)
             };
-            searches.extend(random_rosters(&mates, models.len(), size, bench.seed, score));
+            searches.extend(random_rosters(&mates, models, size, bench.seed, score));
         }
         let set = OpenSet::new(&searches)?;
         sizes.push(RosterSize {

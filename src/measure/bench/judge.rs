@@ -1,5 +1,6 @@
 //! Scores to documents.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use super::super::wait::Wait;
 use super::curves::{Curves, curves};
 use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
+use super::enrolled::{Adapting, Galleries, Met};
 use super::error::BenchError;
 use super::hear::{Heard, Practice, View};
 use super::heats::{
@@ -23,6 +25,7 @@ use super::score::{Scorer, enrol};
 use super::searches::search;
 use super::waiting::waiting;
 use super::{Bench, ConditionScores, Outcome, Voices};
+use crate::decision::Calibration;
 
 /// Trials times draws that intervals may cost: some seconds.
 const DRAWN_TRIALS: usize = 1_000_000_000;
@@ -33,7 +36,10 @@ struct Judge<'a> {
     protocol: &'a Protocol,
     voices: &'a Voices,
     scorer: Scorer,
+    /// As they were enrolled, whatever line a call comes over.
     models: Vec<Vec<View>>,
+    /// What each condition's calls were searched with, and where.
+    searched: Vec<Met<'a>>,
 }
 
 /// Scores and searches everything that was heard, and puts down what came of it.
@@ -44,15 +50,18 @@ pub(super) fn judge(
     started: Instant,
 ) -> Result<Outcome, BenchError> {
     let calibrated = bench.practice == Practice::Product;
+    let calibration = bench.calibration.clone().filter(|_| calibrated);
+    let models = enrol(protocol, &voices.clips, Heard::views)?;
     let judge = Judge {
         bench,
         protocol,
         voices,
+        searched: searched(bench, protocol, voices, calibration.as_ref(), &models)?,
         scorer: Scorer {
             practice: bench.practice,
-            calibration: bench.calibration.clone().filter(|_| calibrated),
+            calibration,
         },
-        models: enrol(protocol, &voices.clips, Heard::views)?,
+        models,
     };
     let heats = judge.heats()?;
     let judged: Vec<Judged<'_>> = heats.iter().flat_map(|heat| judged(protocol, heat)).collect();
@@ -70,6 +79,31 @@ pub(super) fn judge(
     })
 }
 
+/// The tests of each condition and the galleries they meet: as they are, or adapted to their line.
+fn searched<'a>(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &'a Voices,
+    calibration: Option<&Calibration>,
+    models: &[Vec<View>],
+) -> Result<Vec<Met<'a>>, BenchError> {
+    if !bench.adapt {
+        let plain = |tests: &'a Vec<Heard>| (Cow::from(tests), Galleries::plain(models.to_vec()));
+        return Ok(voices.tests.iter().map(plain).collect());
+    }
+    let adapting = Adapting::new(
+        bench,
+        protocol,
+        voices,
+        calibration.ok_or(BenchError::NoCalibration)?,
+    )?;
+    let adapted = voices.tests.iter().map(|tests| {
+        let (tests, galleries) = adapting.adapt(tests)?;
+        Ok((Cow::from(tests), galleries))
+    });
+    adapted.collect()
+}
+
 impl Judge<'_> {
     /// What the scores are.
     fn kind(&self) -> Kind {
@@ -81,18 +115,13 @@ impl Judge<'_> {
 
     fn heats(&self) -> Result<Vec<Heat<'_>>, BenchError> {
         let mut heats = Vec::with_capacity(self.voices.tests.len());
-        for (condition, tests) in self.bench.tests.iter().zip(&self.voices.tests) {
+        for (condition, (tests, galleries)) in self.bench.tests.iter().zip(&self.searched) {
             heats.push(Heat {
                 name: condition.condition().to_string(),
                 tests,
-                scores: self.scorer.trials(self.protocol, &self.models, tests)?,
-                searched: search(
-                    &self.scorer,
-                    &self.bench.policy,
-                    self.protocol,
-                    &self.models,
-                    tests,
-                )?,
+                galleries,
+                scores: self.scorer.trials(self.protocol, galleries, tests)?,
+                searched: search(&self.scorer, &self.bench.policy, self.protocol, galleries, tests)?,
             });
         }
         Ok(heats)
@@ -162,8 +191,9 @@ impl Judge<'_> {
             intervals: self.intervals(judged)?,
             strangers_searched: set.counts().1,
             search_intervals: search_intervals(self.bench, self.protocol, heats)?,
-            by_duration: by_duration(self.protocol, &self.scorer, &self.models, heats)?,
+            by_duration: by_duration(self.protocol, &self.scorer, heats)?,
             waiting: waiting(heats),
+            handover: Vec::new(),
             extrapolated: by_size_extrapolated(judged),
             group_ratio: by_group
                 .iter()
@@ -174,7 +204,13 @@ impl Judge<'_> {
             failure_to_enroll: unheard as f64 / self.models.len() as f64,
             decided: decided(heats),
             sequential: sequential(heats),
-            by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, &self.models, heats)?,
+            by_roster_size: by_roster_size(
+                self.bench,
+                self.protocol,
+                &self.scorer,
+                self.models.len(),
+                heats,
+            )?,
             operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
             most_alike: worst(self.protocol, judged, false),
             least_alike: worst(self.protocol, judged, true),
@@ -186,11 +222,12 @@ impl Judge<'_> {
         let mut found = BTreeMap::new();
         if self.bench.leakage {
             let silent_models = enrol(self.protocol, &self.voices.clips, |heard| &heard.silence)?;
-            for heat in heats {
+            // As they were heard: the line is part of what gives a recording away.
+            for (heat, tests) in heats.iter().zip(&self.voices.tests) {
                 let sides = Sides {
                     models: &self.models,
                     silent_models: &silent_models,
-                    tests: heat.tests,
+                    tests,
                 };
                 found.insert(heat.name.clone(), leakage(&self.scorer, self.protocol, &sides)?);
             }
@@ -261,6 +298,7 @@ fn run_card(bench: &Bench<'_>, protocol: &Protocol, started: Instant) -> RunCard
             .collect(),
         model_sha256: bench.models.card.sha256().to_owned(),
         voxline: env!("CARGO_PKG_VERSION"),
+        adapted: bench.adapt,
         seed: bench.seed,
         seconds: started.elapsed().as_secs_f64(),
     }

@@ -10,13 +10,16 @@ mod check;
 mod curves;
 mod document;
 mod durations;
+mod enrolled;
 mod error;
+mod handover;
 mod hear;
 mod heats;
 mod judge;
 mod leakage;
 mod score;
 mod searches;
+mod table;
 mod turns;
 mod waiting;
 mod work;
@@ -37,20 +40,23 @@ use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
 
 use cache::Cache;
+use enrolled::Enrolled;
 use hear::{Ears, Heard, Item};
 
 pub use calibrate::{Fitting, calibrate};
-pub use check::{Checked, Fits, check};
+pub use check::{Checked, Fit, Fits, check};
 pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
 };
 pub use durations::Cell;
 pub use error::BenchError;
+pub use handover::{Alone, Handed, Handover, Looking, Share, Stood};
 pub use hear::Practice;
 pub use leakage::Leakage;
 pub use score::score_pairs;
 pub use searches::{Decided, Ends, Sequential};
+pub use table::write_trial_table;
 pub use waiting::Waiting;
 
 /// How a benchmark is run.
@@ -75,6 +81,10 @@ pub struct Bench<'a> {
     pub replicates: usize,
     /// Whether the parts without speech are scored too.
     pub leakage: bool,
+    /// Whether the calls are adapted to their line, each by those before it.
+    pub adapt: bool,
+    /// How many calls of each kind are composed of several voices; 0 for none.
+    pub handover: usize,
     /// The bounds on recordings.
     pub limits: Limits,
     /// Where embeddings are kept between runs; none to keep nothing.
@@ -150,13 +160,30 @@ struct Voices {
 pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Outcome, BenchError> {
     let started = Instant::now();
     let voices = hear_all(bench, protocol, false, progress)?;
-    judge::judge(bench, protocol, &voices, started)
+    let mut outcome = judge::judge(bench, protocol, &voices, started)?;
+    if bench.handover > 0 {
+        let enrolled = Enrolled::plain(score::enrol(protocol, &voices.clips, Heard::views)?);
+        outcome.details.handover = handover::handover(bench, protocol, &enrolled, progress)?;
+        outcome.details.run.seconds = started.elapsed().as_secs_f64();
+    }
+    Ok(outcome)
 }
 
 /// Hears everything; `all_on_the_way` looks at every test on the way, and not only at those that are searched.
 fn hear_all(
     bench: &Bench<'_>,
     protocol: &Protocol,
+    all_on_the_way: bool,
+    progress: &dyn Progress,
+) -> Result<Voices, BenchError> {
+    hear_under(bench, protocol, &bench.tests, all_on_the_way, progress)
+}
+
+/// The same with tests under these conditions; under none, only the enrolments are heard.
+fn hear_under(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    conditions: &[Prepared],
     all_on_the_way: bool,
     progress: &dyn Progress,
 ) -> Result<Voices, BenchError> {
@@ -188,8 +215,8 @@ fn hear_all(
         .iter()
         .map(|search| search.test)
         .collect();
-    let mut tests = Vec::with_capacity(bench.tests.len());
-    for condition in &bench.tests {
+    let mut tests = Vec::with_capacity(conditions.len());
+    for condition in conditions {
         let item = |(at, path): (usize, &String)| Item {
             path: protocol.audio.join(path),
             seed: seed_of(bench.seed, path),

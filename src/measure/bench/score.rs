@@ -1,8 +1,10 @@
 //! Voiceprints to scores.
 
+use std::borrow::Borrow;
 use std::num::NonZero;
 
 use super::super::protocol::{Protocol, Trial};
+use super::enrolled::Galleries;
 use super::error::BenchError;
 use super::hear::{Heard, Practice, Prints, View};
 use crate::decision::Calibration;
@@ -76,14 +78,14 @@ impl Scorer {
     pub fn trials(
         &self,
         protocol: &Protocol,
-        models: &[Vec<View>],
+        galleries: &Galleries,
         tests: &[Heard],
     ) -> Result<Vec<Scored>, BenchError> {
         let nothing = Prints::default();
         let one = |trial: &Trial| {
             let (model, test) = (trial.model as usize, trial.test as usize);
             let prints = tests[test].whole().unwrap_or(&nothing);
-            self.score(&models[model], prints)
+            self.score(&galleries.at(test).models[model], prints)
                 .map_err(|cause| BenchError::Score {
                     model: protocol.tables.models[model].clone(),
                     test: protocol.tables.tests[test].clone(),
@@ -142,7 +144,7 @@ pub fn score_pairs(
         .map(|(net, views)| Prints {
             net_s: net.get(),
             views: views.clone(),
-            windows: 0,
+            ..Prints::default()
         })
         .collect();
     on_all_processors(pairs, |(model, test)| {
@@ -157,9 +159,21 @@ pub(super) fn enrol<'a>(
     clips: &'a [Vec<Heard>],
     pick: impl Fn(&'a Heard) -> &'a [View],
 ) -> Result<Vec<Vec<View>>, BenchError> {
+    let views: Vec<Vec<&[View]>> = clips
+        .iter()
+        .map(|heard| heard.iter().map(&pick).collect())
+        .collect();
+    means(protocol, &views)
+}
+
+/// The voice of each model, from the views of its clips.
+pub(super) fn means<V: Borrow<[View]>>(
+    protocol: &Protocol,
+    clips: &[Vec<V>],
+) -> Result<Vec<Vec<View>>, BenchError> {
     let mut models = Vec::with_capacity(clips.len());
     for (model, heard) in clips.iter().enumerate() {
-        let views: Vec<&View> = heard.iter().flat_map(&pick).collect();
+        let views: Vec<&View> = heard.iter().flat_map(Borrow::borrow).collect();
         let mut voice = Vec::new();
         for kind in [Bandwidth::Narrow, Bandwidth::Wide] {
             let parts: Vec<&Embedding> = views

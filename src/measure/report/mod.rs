@@ -12,6 +12,7 @@ mod open_set;
 mod picker;
 mod plot;
 mod tables;
+mod voices;
 
 use super::bench::Outcome;
 
@@ -22,7 +23,7 @@ pub use links::Place;
 const STYLE: &str = include_str!("style.css");
 
 /// The parts of the page: where they are, what they are called, and whether they take its whole width.
-const PARTS: [(&str, &str, bool); 17] = [
+const PARTS: [(&str, &str, bool); 18] = [
     ("goals", "Goals", true),
     ("points", "Operating points", true),
     ("verification", "Verification", false),
@@ -34,6 +35,7 @@ const PARTS: [(&str, &str, bool); 17] = [
     ("rosters", "Roster sizes", true),
     ("wait", "Waiting", false),
     ("says", "What the product says", false),
+    ("voices", "Several voices, and looking on the way", true),
     ("durations", "Codec and duration", true),
     ("conditions", "Conditions", true),
     ("groups", "Groups", true),
@@ -57,6 +59,7 @@ pub fn report(outcome: &Outcome, place: &Place<'_>) -> String {
         open_set::rosters(outcome),
         charts::waiting(outcome),
         tables::decided(outcome),
+        voices::voices(outcome),
         heat::durations(outcome),
         tables::conditions(outcome),
         tables::groups(outcome),

@@ -12,14 +12,21 @@ forgotten or a frame too many shows in the answer.
     waveform.onnx  waveform [batch, samples] -> embedding [batch, 2]: the mean and the mean square.
     slow.onnx      mel [batch, frames, 40] -> embedding [batch, 256], the ports of voxline-phone-1: a Loop of a
                    thousand million MatMuls, each a few microseconds. No test waits for its answer.
+    convolutions.onnx  heard [batch, 8, frames] -> said [batch, 16, frames]: convolutions over time of every make
+                   (pads on one side, strides, dilations, groups, one filter for two), with what stands between
+                   them. convolutions.json is an input with the answer of onnx's own reference evaluator, which is
+                   numpy and has nothing of ONNX Runtime's.
 
-Needs onnx==1.23.2. With `--check` it only says whether the committed graphs are what it would write.
+Needs onnx==1.23.2. With `--check` it only says whether the committed files are what it would write.
 """
 
+import json
 import sys
 from pathlib import Path
 
-from onnx import TensorProto, helper
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 HERE = Path(__file__).resolve().parent
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -27,8 +34,11 @@ FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 def main() -> int:
     wrong = 0
-    for name, model in (("mean", mean()), ("nemo", nemo()), ("waveform", waveform()), ("slow", slow())):
-        path, made = HERE / f"{name}.onnx", model.SerializeToString(deterministic=True)
+    graphs = {"mean": mean(), "nemo": nemo(), "waveform": waveform(), "slow": slow(), "convolutions": convolutions()}
+    files = {f"{name}.onnx": graph.SerializeToString(deterministic=True) for name, graph in graphs.items()}
+    files["convolutions.json"] = answered(graphs["convolutions"])
+    for name, made in files.items():
+        path = HERE / name
         if "--check" not in sys.argv[1:]:
             path.write_bytes(made)
         elif path.read_bytes() != made:
@@ -140,6 +150,61 @@ def slow():
             helper.make_tensor("step", FLOAT, [], [1.0]),
         ],
     )
+
+
+def convolutions():
+    dice = np.random.default_rng(7)
+
+    def filters(name, *shape):
+        numbers = dice.normal(0, 1 / np.sqrt(shape[1] * shape[2]), shape).astype(np.float32)
+        return numpy_helper.from_array(numbers, name)
+
+    nodes = [
+        helper.make_node("Conv", ["heard", "f1", "b1"], ["c1"], kernel_shape=[5], pads=[2, 2]),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "f2"], ["c2"], kernel_shape=[3], pads=[1, 3], dilations=[2]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("Add", ["r1", "r2"], ["sum"]),
+        helper.make_node("Conv", ["sum", "f2", "b1"], ["again"], pads=[2, 0], strides=[1]),
+        helper.make_node("Conv", ["again", "f3"], ["grouped"], group=4, strides=[2]),
+        helper.make_node("ReduceMean", ["grouped", "two"], ["pooled"], keepdims=1),
+        helper.make_node("Conv", ["pooled", "f4"], ["opinion"]),
+        helper.make_node("Sigmoid", ["opinion"], ["gate"]),
+        helper.make_node("Mul", ["grouped", "gate"], ["gated"]),
+        helper.make_node("Concat", ["gated", "grouped"], ["both"], axis=1),
+        helper.make_node("Conv", ["both", "f5"], ["joined"], auto_pad="SAME_UPPER", kernel_shape=[4]),
+        # A filter that is also something else has to stay what it is.
+        helper.make_node("Conv", ["joined", "f6"], ["last"]),
+        helper.make_node("ReduceMean", ["f6", "two"], ["mean_of_filter"], keepdims=1),
+        helper.make_node("ReduceSum", ["mean_of_filter"], ["offset"], keepdims=0),
+        helper.make_node("Add", ["last", "offset"], ["said"]),
+    ]
+    return model(
+        nodes,
+        inputs=[("heard", FLOAT, ["B", 8, "T"])],
+        outputs=[("said", FLOAT, ["B", 16, "S"])],
+        keys={},
+        constants=[
+            filters("f1", 16, 8, 5),
+            filters("f2", 16, 16, 3),
+            filters("f3", 16, 4, 3),
+            filters("f4", 16, 16, 1),
+            filters("f5", 16, 32, 4),
+            filters("f6", 16, 16, 1),
+            numpy_helper.from_array(dice.normal(0, 0.3, 16).astype(np.float32), "b1"),
+        ],
+    )
+
+
+def answered(graph) -> bytes:
+    heard = np.random.default_rng(8).normal(0, 1, (2, 8, 23)).round(6).astype(np.float32)
+    said = ReferenceEvaluator(graph).run(None, {"heard": heard})[0]
+    whole = {
+        "shape": said.shape,
+        "heard": [round(float(value), 6) for value in heard.flat],
+        "said": [round(float(value), 6) for value in said.flat],
+    }
+    return (json.dumps(whole) + "\n").encode()
 
 
 def model(nodes, inputs, outputs, keys, constants=()):

@@ -73,11 +73,57 @@ fn the_lines_are_fitted_on_the_trials_of_every_protocol_and_the_rest_on_the_firs
     }
     assert_eq!(both["origin"]["protocol"].as_str(), Some("long + short"));
     assert_eq!(both["origin"]["callers"].as_integer(), Some(6));
+    // Where the telephone calls lie, of all protocols; a call of too little speech does not count.
+    let calls = |fitted: &toml::Table| fitted["line"]["calls"].as_integer().unwrap();
+    assert_eq!(calls(&both), calls(&one) + calls(&other));
+    assert_eq!(both["line"]["mean"].as_array().unwrap().len(), 256);
 
     let check = ["calibrate", "--check", "--protocol", long.to_str().unwrap()];
+    let found = site.run(&[&check[..], &["--json"]].concat()).document();
+    let of_phone = &found["by_condition"]["phone"];
+    for figure in ["loss", "act_dcf", "min_dcf", "eer"] {
+        // Six callers are too few to know a line by.
+        assert!(of_phone[figure].is_number(), "{found}");
+        assert_eq!(of_phone["adapted"][figure], of_phone[figure], "{figure}");
+    }
     let said = site.run(&[&check[..], &["--protocol", short.to_str().unwrap()]].concat());
     assert!(
         said.status == 1 && said.stderr.contains("--check takes one --protocol"),
         "{said:?}"
     );
+}
+
+#[test]
+fn every_look_at_every_trial_is_a_line_of_a_table_without_anybodys_voice() {
+    let site = Site::new();
+    let folder = tempfile::tempdir().unwrap();
+    let long = protocol(folder.path(), "long", 4.0);
+    let (out, speakers) = (folder.path().join("trials.tsv"), folder.path().join("speakers"));
+    std::fs::write(&speakers, "alice\nrobert\n").unwrap();
+    let table = |more: &[&str]| -> Vec<Vec<String>> {
+        let mut args = vec!["calibrate", "--trials", out.to_str().unwrap(), "--threads", "1"];
+        args.extend(["--protocol", long.to_str().unwrap(), "--condition", "phone"]);
+        args.extend(more);
+        let said = site.run(&args);
+        assert_eq!(said.status, 0, "{said:?}");
+        let text = std::fs::read_to_string(&out).unwrap();
+        let split = |line: &str| line.split('\t').map(str::to_owned).collect();
+        text.lines().map(split).collect()
+    };
+    let lines = table(&["--speakers", speakers.to_str().unwrap()]);
+    assert!(lines.iter().all(|line| line.len() == lines[0].len()));
+    let column = |name: &str| lines[0].iter().position(|one| one == name).unwrap();
+    let (look, target, cosine) = (column("look"), column("target"), column("cosine"));
+    let ends: Vec<_> = lines[1..].iter().filter(|line| line[look] == "end").collect();
+    assert_eq!(ends.len(), 4, "two people against each other");
+    assert_eq!(ends.iter().filter(|line| line[target] == "1").count(), 2);
+    assert!(lines.len() > 1 + 2 * ends.len(), "looks on the way too");
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|line| line[cosine].parse::<f64>().unwrap().abs() <= 1.0)
+    );
+    // Six people are no cohort.
+    let with = table(&["--cohort", long.to_str().unwrap()]);
+    assert_eq!(with[1][column("call_mean")], "-");
 }

@@ -234,3 +234,38 @@ fn scores_of_any_system_are_judged_and_converted() {
         "{written}"
     );
 }
+
+#[test]
+fn calls_of_two_voices_are_composed_heard_and_judged_the_same_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, cache) = (folder.path().join("out"), folder.path().join("cache"));
+    let more = ["--handover", "2", "--no-leakage"];
+    let done = bench(&out, &cache, &more);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let found = json(&out.join("details.json"))["handover"].clone();
+    let [condition] = found.as_array().unwrap().as_slice() else {
+        panic!("{found}")
+    };
+    assert_eq!(condition["roster"], 5);
+    for handed in condition["handed"].as_array().unwrap() {
+        assert_eq!(handed["named"]["of"], 2);
+        // What stood is one thing or another, and only of calls in which the first voice had its name.
+        let after = handed["after"].as_array().unwrap();
+        assert_eq!(after.len(), 5);
+        for moment in after {
+            let stood = moment[1].as_object().unwrap();
+            let counts = stood.values().map(|share| share["count"].as_u64().unwrap());
+            assert_eq!(counts.sum::<u64>(), stood["first"]["of"].as_u64().unwrap());
+            assert!(stood["first"]["of"].as_u64() <= handed["named"]["count"].as_u64());
+        }
+    }
+    assert_eq!(condition["both"].as_array().unwrap().len(), 3);
+    assert_eq!(condition["looking"][0]["roster"], 5);
+    assert_eq!(condition["looking"][0]["stranger"]["of"], 8);
+    let report = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("<section id=\"voices\""));
+
+    let again = folder.path().join("again");
+    assert!(bench(&again, &cache, &more).status.success());
+    assert_eq!(json(&again.join("details.json"))["handover"], found);
+}

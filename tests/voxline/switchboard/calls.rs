@@ -10,7 +10,7 @@ use super::identifying::untimed;
 use super::{House, number};
 use crate::support::{Dice, read};
 
-fn start(number: DialedNumber) -> CallStart {
+pub fn start(number: DialedNumber) -> CallStart {
     CallStart {
         call_id: CallId::fresh(),
         number,
@@ -22,7 +22,7 @@ fn start(number: DialedNumber) -> CallStart {
 }
 
 /// The octets of a call's WAV file, behind its header.
-fn octets(file: &str) -> Vec<u8> {
+pub fn octets(file: &str) -> Vec<u8> {
     let bytes = read(&format!("enrollment_samples/{file}"));
     let data = bytes.windows(4).position(|four| four == b"data").unwrap();
     let size = u32::from_le_bytes(bytes[data + 4..data + 8].try_into().unwrap());

@@ -1,7 +1,8 @@
-//! Changes of who is on a number, and with which voice: in the store, and from there in the gallery.
+//! What changes or erases a user, and the gallery that is made equal to the store after it.
 
 use super::error::BoardError;
-use super::open::{Switchboard, warn_of};
+use super::keeper::KeeperError;
+use super::open::Switchboard;
 use crate::store::{Receipt, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, UserId};
 
@@ -14,6 +15,7 @@ impl Switchboard {
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let receipt = self.store.remove_user(user).await?;
+        self.uncount(user);
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -41,6 +43,7 @@ impl Switchboard {
     pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let receipt = self.store.remove_enrollments(user).await?;
+        self.uncount(user);
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -61,7 +64,19 @@ impl Switchboard {
         Ok(changed)
     }
 
+    /// Makes the gallery equal to the store, also for changes that another process made. A failure is
+    /// logged and made good by the next search or refresh.
+    pub async fn refresh(&self) {
+        warn_of(self.serving().keeper.refresh().await);
+    }
+
     async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
         warn_of(self.serving().keeper.refresh_numbers(numbers).await);
+    }
+}
+
+fn warn_of(outcome: Result<(), KeeperError>) {
+    if let Err(fault) = outcome {
+        tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
     }
 }

@@ -1,0 +1,139 @@
+//! `voxline number`.
+
+use clap::Subcommand;
+
+use crate::config::Config;
+use crate::store::{Number, NumberPatch, ShareChange, Store};
+use crate::switchboard::{BoardError, check_promise, installed, model_in_use};
+use crate::units::DialedNumber;
+
+use super::output::Output;
+use super::rosters::{lines, plural};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum NumberCommand {
+    /// Add a dialed number
+    Add {
+        /// In E.164, as in +12025550102
+        #[arg(value_name = "E164")]
+        number: DialedNumber,
+        /// Country whose local spellings its callers use, as in US
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+        /// A name for people
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+    },
+    /// Say what is promised of a number's calls, in place of what the configuration says, or forget its line
+    Set {
+        /// In E.164, as in +12025550102
+        #[arg(value_name = "E164")]
+        number: DialedNumber,
+        /// Share of callers on no roster who may be given a name, as in 0.001, or `usual`
+        #[arg(long, value_name = "SHARE", value_parser = share)]
+        max_false_accept: Option<ShareChange>,
+        /// Share of callers on the roster who may be given another's name, or `usual`
+        #[arg(long, value_name = "SHARE", value_parser = share)]
+        max_wrong_name: Option<ShareChange>,
+        /// Forget what was learnt of the number's line (decision.adapt); a running service still folds in the callers,
+        /// fifteen at most, whom it has counted and not yet kept
+        #[arg(long)]
+        forget_line: bool,
+    },
+    /// Show a dialed number: its users, what is promised of it, and what is known of its line
+    Show {
+        /// In E.164, as in +12025550102
+        #[arg(value_name = "E164")]
+        number: DialedNumber,
+    },
+    /// List the dialed numbers
+    List,
+}
+
+pub(super) async fn run(
+    command: NumberCommand,
+    store: &Store,
+    config: &Config,
+    output: Output,
+) -> anyhow::Result<bool> {
+    match command {
+        NumberCommand::Add { number, region, name } => {
+            let added = store
+                .add_number(&number, region.as_deref(), name.as_deref())
+                .await?;
+            output.result(&added, || format!("added {}", number_line(&added)))?;
+        }
+        NumberCommand::Set {
+            number,
+            max_false_accept,
+            max_wrong_name,
+            forget_line,
+        } => {
+            let patch = NumberPatch {
+                max_false_accept: max_false_accept.unwrap_or_default(),
+                max_wrong_name: max_wrong_name.unwrap_or_default(),
+            };
+            let known = store.number(&number).await?;
+            let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
+            let card = installed(config)?.card(&model_in_use(store, config).await?)?;
+            check_promise(&card, &config.policy, &known, &patch)?;
+            if forget_line {
+                store.forget_line(&number).await?;
+            }
+            let changed = store.update_number(&number, &patch).await?;
+            output.result(&changed, || number_line(&changed))?;
+        }
+        NumberCommand::Show { number } => {
+            let known = store.number(&number).await?;
+            let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
+            output.result(&known, || number_line(&known))?;
+        }
+        NumberCommand::List => {
+            let numbers = store.numbers().await?;
+            output.result(&numbers, || {
+                lines(
+                    numbers.iter().map(number_line),
+                    "no numbers yet; add one with `voxline number add`",
+                )
+            })?;
+        }
+    }
+    Ok(true)
+}
+
+fn number_line(number: &Number) -> String {
+    let name = number.name.as_deref().unwrap_or("");
+    let users = number.users;
+    let promised = |what: &str, share: Option<f64>| {
+        share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
+    };
+    let line = number.line.as_ref().map_or_else(String::new, |line| {
+        let day = |at: time::OffsetDateTime| at.date();
+        format!(
+            "  line: {} callers from {} to {}",
+            line.callers,
+            day(line.since),
+            day(line.updated_at)
+        )
+    });
+    format!(
+        "{}  {users} user{}{}{}{line}  {name}",
+        number.number.as_e164(),
+        plural(users),
+        promised("strangers named", number.max_false_accept),
+        promised("wrong names", number.max_wrong_name),
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// A share of calls; the store says which it takes.
+fn share(text: &str) -> Result<ShareChange, &'static str> {
+    if text == "usual" {
+        return Ok(ShareChange::Usual);
+    }
+    let share = text.parse();
+    share
+        .map(ShareChange::Set)
+        .map_err(|_| "not a share of calls, as in 0.001, nor `usual`")
+}

@@ -1,0 +1,251 @@
+//! Every look at every trial as a line, with all that might say how far its cosine is to be believed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
+
+use super::super::lists::write::to_file;
+use super::super::protocol::{Protocol, Trial};
+use super::error::BenchError;
+use super::hear::{Heard, Practice, Prints, View};
+use super::score::{Scorer, enrol};
+use super::{Bench, Progress, Voices, hear_all, hear_under};
+use crate::verdict::Quality;
+use crate::voiceprint::Bandwidth;
+
+/// How many of the cohort a side is normalised by: those that it is most like.
+const NEAREST: usize = 40;
+
+/// The columns.
+const HEADER: &str = "protocol\tcondition\tlook\tmodel\ttest\tmodel_speaker\ttest_speaker\ttarget\tbandwidth\tcosine\t\
+                      call_s\tenrolled_s\tclips\tsnr_db\tclipping\tenrolled_mean\tenrolled_sd\tcall_mean\tcall_sd";
+
+/// Mean and standard deviation of a side's cosines with the cohort's most similar.
+type Likeness = Option<(f64, f64)>;
+
+/// Writes a table of every look at every trial of some protocols, under each condition; `cohort` is a protocol whose
+/// enrolments are what both sides are held against (adaptive symmetric normalisation; Matejka et al. 2017). With
+/// `speakers`, trials among them alone, by name. A look's
+/// name is its number on the way, `end` for the last. Nobody's voice is in the table: similarities only. Gives the
+/// number of lines.
+///
+/// # Errors
+/// [`BenchError`]: what stopped the hearing or the writing.
+pub fn write_trial_table(
+    bench: &Bench<'_>,
+    protocols: &[Protocol],
+    cohort: Option<&Protocol>,
+    speakers: Option<&BTreeSet<String>>,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<usize, BenchError> {
+    let cohort = match cohort {
+        Some(cohort) => {
+            let heard = hear_under(bench, cohort, &[], false, progress)?;
+            enrol(cohort, &heard.clips, Heard::views)?
+        }
+        None => Vec::new(),
+    };
+    let mut tables = Vec::with_capacity(protocols.len());
+    for protocol in protocols {
+        tables.push(lines(bench, protocol, &cohort, speakers, progress)?);
+    }
+    to_file(path, |file| {
+        writeln!(file, "{HEADER}")?;
+        tables
+            .iter()
+            .flatten()
+            .try_for_each(|line| writeln!(file, "{line}"))
+    })?;
+    Ok(tables.iter().map(Vec::len).sum())
+}
+
+/// The lines of one protocol.
+fn lines(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    cohort: &[Vec<View>],
+    speakers: Option<&BTreeSet<String>>,
+    progress: &dyn Progress,
+) -> Result<Vec<String>, BenchError> {
+    let voices = hear_all(bench, protocol, true, progress)?;
+    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let mut table = Table {
+        protocol,
+        voices: &voices,
+        models: &models,
+        cohort,
+        scorer: Scorer {
+            practice: Practice::Product,
+            calibration: None,
+        },
+        enrolled: HashMap::new(),
+        lines: Vec::new(),
+    };
+    let name = |speaker: u32| &protocol.tables.speakers[speaker as usize].name;
+    let counts = |speaker: u32| speakers.is_none_or(|own| own.contains(name(speaker)));
+    for (at, condition) in bench.tests.iter().enumerate() {
+        let condition = condition.condition().to_string();
+        // The trials of a test together: what the cohort says of a look is asked once.
+        let mut by_test: Vec<Vec<&Trial>> = vec![Vec::new(); protocol.tables.tests.len()];
+        for trial in &protocol.tables.trials {
+            let both = [
+                protocol.tables.model_speakers[trial.model as usize],
+                protocol.tables.test_speakers[trial.test as usize],
+            ];
+            if both.into_iter().all(counts) {
+                by_test[trial.test as usize].push(trial);
+            }
+        }
+        for (test, trials) in by_test.iter().enumerate() {
+            table.test(&condition, &voices.tests[at][test], trials)?;
+        }
+    }
+    Ok(table.lines)
+}
+
+/// A protocol's lines in the making.
+struct Table<'a> {
+    protocol: &'a Protocol,
+    voices: &'a Voices,
+    models: &'a [Vec<View>],
+    cohort: &'a [Vec<View>],
+    scorer: Scorer,
+    /// What the cohort says of each model in a bandwidth.
+    enrolled: HashMap<(u32, Bandwidth), Likeness>,
+    lines: Vec<String>,
+}
+
+impl Table<'_> {
+    fn test(&mut self, condition: &str, heard: &Heard, trials: &[&Trial]) -> Result<(), BenchError> {
+        let last = heard.looks.len().saturating_sub(1);
+        for (at, look) in heard.looks.iter().enumerate() {
+            let name = if at == last {
+                "end".to_owned()
+            } else {
+                at.to_string()
+            };
+            let mut of_call: HashMap<Bandwidth, Likeness> = HashMap::new();
+            for trial in trials {
+                let line = self.line(condition, &name, look, trial, &mut of_call)?;
+                self.lines.extend(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` where one of the sides could not be heard.
+    fn line(
+        &mut self,
+        condition: &str,
+        name: &str,
+        look: &Prints,
+        trial: &Trial,
+        of_call: &mut HashMap<Bandwidth, Likeness>,
+    ) -> Result<Option<String>, BenchError> {
+        let (tables, model) = (&self.protocol.tables, trial.model as usize);
+        let test = trial.test as usize;
+        let fault = |cause| BenchError::Score {
+            model: tables.models[model].clone(),
+            test: tables.tests[test].clone(),
+            cause,
+        };
+        let found = self.scorer.cosine(&self.models[model], &look.views);
+        let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+            return Ok(None);
+        };
+        let likeness = |views: &[View]| likeness(&self.scorer, self.cohort, views, bandwidth);
+        let call = *of_call.entry(bandwidth).or_insert_with(|| likeness(&look.views));
+        let enrolled = self.enrolled.entry((trial.model, bandwidth));
+        let enrolled = *enrolled.or_insert_with(|| likeness(&self.models[model]));
+        let speaker = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
+        let clips = &self.voices.clips[model];
+        let enrolled_s: f64 = clips
+            .iter()
+            .filter_map(Heard::whole)
+            .map(|whole| whole.net_s)
+            .sum();
+        let quality = look.quality;
+        let line: [&dyn Display; 19] = [
+            &self.protocol.name,
+            &condition,
+            &name,
+            &tables.models[model],
+            &tables.tests[test],
+            &speaker(tables.model_speakers[model]),
+            &speaker(tables.test_speakers[test]),
+            &u8::from(trial.target),
+            &bandwidth,
+            &rounded(Some(cosine)),
+            &rounded(Some(look.net_s)),
+            &rounded(Some(enrolled_s)),
+            &clips.len(),
+            &rounded(quality.and_then(|quality| quality.snr_db)),
+            &rounded(quality.map(|Quality { clipping, .. }| clipping)),
+            &rounded(enrolled.map(|(mean, _)| mean)),
+            &rounded(enrolled.map(|(_, spread)| spread)),
+            &rounded(call.map(|(mean, _)| mean)),
+            &rounded(call.map(|(_, spread)| spread)),
+        ];
+        Ok(Some(line.map(ToString::to_string).join("\t")))
+    }
+}
+
+/// Six decimals, or a dash for what is not known.
+fn rounded(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.6}"))
+}
+
+/// How like the cohort a voice is, in one bandwidth; `None` where fewer of them were heard in it than are asked for.
+fn likeness(scorer: &Scorer, cohort: &[Vec<View>], views: &[View], bandwidth: Bandwidth) -> Likeness {
+    let own: Vec<View> = views.iter().filter(|view| view.0 == bandwidth).cloned().collect();
+    let cosine = |other: &Vec<View>| scorer.cosine(other, &own).ok().flatten();
+    let mut cosines: Vec<f64> = cohort
+        .iter()
+        .filter_map(cosine)
+        .map(|(cosine, _)| cosine)
+        .collect();
+    if cosines.len() < NEAREST {
+        return None;
+    }
+    cosines.sort_unstable_by(|a, b| b.total_cmp(a));
+    cosines.truncate(NEAREST);
+    let count = cosines.len() as f64;
+    let mean = cosines.iter().sum::<f64>() / count;
+    let variance = cosines.iter().map(|cosine| (cosine - mean).powi(2)).sum::<f64>() / count;
+    Some((mean, variance.sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voiceprint::Embedding;
+
+    #[test]
+    fn a_voice_is_held_against_those_of_the_cohort_that_it_is_most_like() {
+        let scorer = Scorer {
+            practice: Practice::Product,
+            calibration: None,
+        };
+        let at = |degrees: f64| {
+            let (across, along) = degrees.to_radians().sin_cos();
+            let voice = Embedding::from_direction(vec![along as f32, across as f32]).unwrap();
+            vec![(Bandwidth::Narrow, voice)]
+        };
+        // Half of the nearest at 0 and half at 60 degrees; those behind say nothing.
+        let mut cohort: Vec<_> = (0..NEAREST)
+            .map(|nth| at(if nth % 2 == 0 { 0.0 } else { 60.0 }))
+            .collect();
+        let near = |cohort: &[Vec<View>]| likeness(&scorer, cohort, &at(0.0), Bandwidth::Narrow);
+        let (mean, spread) = near(&cohort).unwrap();
+        assert!(
+            (mean - 0.75).abs() < 1e-6 && (spread - 0.25).abs() < 1e-6,
+            "{mean} {spread}"
+        );
+        cohort.extend((0..20).map(|_| at(180.0)));
+        assert_eq!(near(&cohort), Some((mean, spread)));
+        assert_eq!(near(&cohort[..NEAREST - 1]), None);
+        assert_eq!(likeness(&scorer, &cohort, &at(0.0), Bandwidth::Wide), None);
+    }
+}

@@ -7,6 +7,7 @@
 //! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
 
 mod plane;
+mod proto;
 mod telemetry;
 mod wire;
 

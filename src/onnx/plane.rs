@@ -11,34 +11,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use super::proto::{Node, Tensor, number, opset, port_name, with_height};
 use super::wire::{self, Field, Value};
-
-/// Numbers of the fields of ONNX's messages (onnx.proto, IR version 3 and later).
-mod number {
-    pub const MODEL_GRAPH: u64 = 7;
-    pub const MODEL_OPSETS: u64 = 8;
-    pub const OPSET_DOMAIN: u64 = 1;
-    pub const OPSET_VERSION: u64 = 2;
-    pub const GRAPH_NODES: u64 = 1;
-    pub const GRAPH_TENSORS: u64 = 5;
-    pub const GRAPH_INPUTS: u64 = 11;
-    pub const GRAPH_OUTPUTS: u64 = 12;
-    pub const PORT_NAME: u64 = 1;
-    pub const NODE_INPUTS: u64 = 1;
-    pub const NODE_OUTPUTS: u64 = 2;
-    pub const NODE_KIND: u64 = 4;
-    pub const NODE_ATTRIBUTES: u64 = 5;
-    pub const NODE_DOMAIN: u64 = 7;
-    pub const ATTRIBUTE_NAME: u64 = 1;
-    pub const ATTRIBUTE_GRAPH: u64 = 6;
-    pub const ATTRIBUTE_NUMBERS: u64 = 8;
-    pub const ATTRIBUTE_GRAPHS: u64 = 11;
-    pub const TENSOR_LENGTHS: u64 = 1;
-    pub const TENSOR_ELEMENT: u64 = 2;
-    pub const TENSOR_NUMBERS: u64 = 7;
-    pub const TENSOR_NAME: u64 = 8;
-    pub const TENSOR_PLACE: u64 = 14;
-}
 
 /// The first version of the operators whose `Squeeze` and `Unsqueeze` take the axes as an input.
 const FIRST_OPSET: u64 = 13;
@@ -61,20 +35,6 @@ pub(super) fn on_a_plane(model: &[u8]) -> Option<Vec<u8>> {
     };
     graph.value = Value::Bytes(Cow::Owned(rewritten(graph.as_bytes()?)?));
     Some(wire::message(&fields))
-}
-
-/// The version of ONNX's own operators that a model asks for.
-fn opset(model: &[Field<'_>]) -> Option<u64> {
-    let opsets = model.iter().filter(|field| field.number == number::MODEL_OPSETS);
-    for opset in opsets {
-        let fields = wire::fields(opset.as_bytes()?)?;
-        let domain = fields.iter().find(|field| field.number == number::OPSET_DOMAIN);
-        if domain.is_none_or(|domain| matches!(domain.as_bytes(), Some(b"" | b"ai.onnx"))) {
-            let version = fields.iter().find(|field| field.number == number::OPSET_VERSION);
-            return version?.as_number();
-        }
-    }
-    None
 }
 
 fn rewritten(graph: &[u8]) -> Option<Vec<u8>> {
@@ -121,12 +81,6 @@ fn rewritten(graph: &[u8]) -> Option<Vec<u8>> {
     Some(wire::message(&out))
 }
 
-fn port_name(port: &Field<'_>) -> Option<String> {
-    let fields = wire::fields(port.as_bytes()?)?;
-    let name = fields.iter().find(|field| field.number == number::PORT_NAME)?;
-    name.as_text().map(str::to_owned)
-}
-
 /// Names of the tensors that are filters over time, and nothing else to anybody.
 fn filters<'a>(nodes: &[Node<'_>], tensors: &[Tensor<'a>], ports: &HashSet<String>) -> HashSet<&'a str> {
     let mut used: HashMap<&str, bool> = HashMap::new();
@@ -144,148 +98,6 @@ fn filters<'a>(nodes: &[Node<'_>], tensors: &[Tensor<'a>], ports: &HashSet<Strin
         .filter(over_time)
         .map(|tensor| tensor.name)
         .collect()
-}
-
-/// A node of a graph.
-struct Node<'a> {
-    kind: &'a str,
-    inputs: Vec<&'a str>,
-    outputs: Vec<&'a str>,
-    attributes: Vec<&'a [u8]>,
-    has_graphs: bool,
-    bytes: &'a [u8],
-}
-
-impl<'a> Node<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut node = Self {
-            kind: "",
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            attributes: Vec::new(),
-            has_graphs: false,
-            bytes,
-        };
-        let mut is_onnx = true;
-        for Field { number, value } in wire::fields(bytes)? {
-            let Value::Bytes(Cow::Borrowed(bytes)) = value else {
-                continue;
-            };
-            match number {
-                number::NODE_INPUTS => node.inputs.push(std::str::from_utf8(bytes).ok()?),
-                number::NODE_OUTPUTS => node.outputs.push(std::str::from_utf8(bytes).ok()?),
-                number::NODE_KIND => node.kind = std::str::from_utf8(bytes).ok()?,
-                number::NODE_DOMAIN => is_onnx = matches!(bytes, b"" | b"ai.onnx"),
-                number::NODE_ATTRIBUTES => {
-                    node.has_graphs |= wire::fields(bytes)?.iter().any(|field| {
-                        matches!(field.number, number::ATTRIBUTE_GRAPH | number::ATTRIBUTE_GRAPHS)
-                    });
-                    node.attributes.push(bytes);
-                }
-                _ => {}
-            }
-        }
-        if !is_onnx {
-            node.kind = "";
-        }
-        Some(node)
-    }
-
-    /// Whether it is a convolution over one dimension, as far as it says itself.
-    fn convolves_over_time(&self) -> bool {
-        let fits = |attribute: &&[u8]| {
-            let (name, numbers) = numbers(attribute)?;
-            Some(match name.as_str() {
-                "kernel_shape" | "strides" | "dilations" => numbers.len() == 1,
-                "pads" => numbers.len() == 2,
-                "group" | "auto_pad" => true,
-                _ => false,
-            })
-        };
-        self.kind == "Conv"
-            && matches!(self.inputs.len(), 2 | 3)
-            && self.outputs.len() == 1
-            && self
-                .attributes
-                .iter()
-                .all(|attribute| fits(attribute) == Some(true))
-    }
-}
-
-/// An attribute's name and the whole numbers in a row that it holds, if any.
-fn numbers(attribute: &[u8]) -> Option<(String, Vec<u64>)> {
-    let fields = wire::fields(attribute)?;
-    let name = fields
-        .iter()
-        .find(|field| field.number == number::ATTRIBUTE_NAME)?;
-    Some((
-        name.as_text()?.to_owned(),
-        row(&fields, number::ATTRIBUTE_NUMBERS)?,
-    ))
-}
-
-/// A repeated field of whole numbers, written one by one or in a row.
-fn row(fields: &[Field<'_>], number: u64) -> Option<Vec<u64>> {
-    let mut found = Vec::new();
-    for field in fields.iter().filter(|field| field.number == number) {
-        match &field.value {
-            Value::Varint(value) => found.push(*value),
-            Value::Bytes(bytes) => found.extend(wire::varints(bytes)?),
-            Value::Eight(_) | Value::Four(_) => return None,
-        }
-    }
-    Some(found)
-}
-
-/// A convolution's attribute with a height of one before the time; `None` where it says nothing of lengths.
-fn with_height(attribute: &[u8]) -> Option<Vec<u8>> {
-    let (name, over_time) = numbers(attribute)?;
-    let numbers = match (name.as_str(), over_time.as_slice()) {
-        ("kernel_shape" | "strides" | "dilations", [time]) => vec![1, *time],
-        ("pads", [before, after]) => vec![0, *before, 0, *after],
-        _ => return None,
-    };
-    let mut fields = wire::fields(attribute)?;
-    fields.retain(|field| field.number != number::ATTRIBUTE_NUMBERS);
-    let numbers = numbers.into_iter();
-    fields.extend(numbers.map(|value| Field::number(number::ATTRIBUTE_NUMBERS, value)));
-    Some(wire::message(&fields))
-}
-
-/// A tensor of a graph.
-struct Tensor<'a> {
-    name: &'a str,
-    lengths: Vec<u64>,
-    /// Its numbers are in the model file and not in one beside it.
-    is_here: bool,
-    bytes: &'a [u8],
-}
-
-impl<'a> Tensor<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let fields = wire::fields(bytes)?;
-        let name = fields.iter().find_map(|field| match field.value {
-            Value::Bytes(Cow::Borrowed(name)) if field.number == number::TENSOR_NAME => Some(name),
-            _ => None,
-        })?;
-        let place = fields.iter().find(|field| field.number == number::TENSOR_PLACE);
-        Some(Self {
-            name: std::str::from_utf8(name).ok()?,
-            lengths: row(&fields, number::TENSOR_LENGTHS)?,
-            is_here: place.is_none_or(|place| place.as_number() == Some(0)),
-            bytes,
-        })
-    }
-
-    /// A filter over time as one over a plane: the same numbers, of one more axis.
-    fn with_height(&self) -> Vec<u8> {
-        let mut fields = wire::fields(self.bytes).unwrap_or_default();
-        fields.retain(|field| field.number != number::TENSOR_LENGTHS);
-        let (before, time) = self.lengths.split_at(self.lengths.len() - 1);
-        let lengths = before.iter().chain(&[1]).chain(time);
-        fields.extend(lengths.map(|length| Field::number(number::TENSOR_LENGTHS, *length)));
-        wire::message(&fields)
-    }
 }
 
 /// The tensor called [`HEIGHT`].

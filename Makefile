@@ -7,6 +7,7 @@
 #   make bench-vapi   how long Vapi waits for answers, against a stand-in for Vapi
 #   make bench-peers  speed beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
+#   make fuzz   every fuzz target for a minute; needs a nightly Rust and cargo-fuzz
 #
 # Needed beforehand: the Rust toolchain, a C compiler, make, Python 3.11 or later with pip.
 
@@ -17,7 +18,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint release provision provision-ge2e peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint fuzz release provision provision-ge2e peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -89,6 +90,12 @@ lint: provision
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences were not checked"; fi
+
+## Whatever strangers send, at random: `make fuzz FUZZ_SECONDS=600` for longer, FUZZ_TARGETS="diversion facts" for some.
+export FUZZ_SECONDS ?= 60
+export FUZZ_TARGETS ?=
+fuzz:
+	@$(PYTHON) scripts/fuzz.py
 
 clean:
 	rm -rf target demo-out bench-out runtime .venv-peers .venv-bench .venv-train models/*/weights

@@ -10,7 +10,7 @@ use super::kept::Before;
 use super::open::Switchboard;
 use crate::decision::Reason;
 use crate::engine::Busy;
-use crate::evidence::Region;
+use crate::evidence::{CallerNumber, Region};
 use crate::store::{KeyedHash, StoreError};
 use crate::units::{CallId, DialedNumber};
 use crate::verdict::Identification;
@@ -88,6 +88,8 @@ impl Switchboard {
     /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
     /// forgets what lost calls rested on.
     pub async fn prepare(&self) {
+        // The first telephone number that is read loads the tables of all countries.
+        let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
         if let Err(fault) = self.store.forget_lost_calls().await {
             tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
         }

@@ -89,7 +89,7 @@ mod tests {
     fn a_share_lies_in_its_interval_which_is_wider_where_few_people_made_the_calls() {
         let of = |people: u32| {
             let calls: Vec<Counted> = (0..200)
-                .map(|call| ([call % people, call % people], call % people % 4 == 0))
+                .map(|call| ([call % people, call % people], (call % people).is_multiple_of(4)))
                 .collect();
             let found = share(&calls, people as usize, DRAWS);
             let [low, high] = found.ci95.unwrap();

@@ -214,6 +214,7 @@ def main():
     parser.add_argument("--fit", type=Path, required=True)
     parser.add_argument("--judge", type=Path, nargs="+", required=True)
     parser.add_argument("--shipped", type=Path, help="a calibration.toml to hold the shipped terms' lines against")
+    parser.add_argument("--tests", default="", help="judge only calls whose path begins with this")
     parser.add_argument("--by-condition", action="store_true", help="the loss of each condition too")
     arguments = parser.parse_args()
     # The last look of a recording ends where it does and not at a mark: it is not fitted on, and alone judged.
@@ -223,6 +224,7 @@ def main():
     if arguments.shipped:
         compare(arguments.shipped, dict((terms.name, lines) for terms, lines in fitted)["duration (shipped)"])
     for name, table in judged:
+        table = pick(table, np.char.startswith(table["test"], arguments.tests))
         mates = np.unique(table["model_speaker"][table["target"] == 1])
         trials = pick(table, np.isin(table["model_speaker"], mates))
         target = trials["target"] == 1

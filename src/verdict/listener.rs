@@ -16,12 +16,13 @@ use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint}
 
 use super::identification::{Quality, TimingMs};
 
-/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, sparse
-/// later. Each look embeds all the speech so far, so overlapping windows are never counted as
-/// independent evidence; the marks bound what that costs. They end where speech is no longer kept.
+/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, then often enough that
+/// a phone that is handed on does not keep its first user's name for long. Each look embeds all the speech so far, so
+/// overlapping windows are never counted as independent evidence; the marks bound what that costs: of two minutes
+/// of speech all looks together embed 1002 s. They end where speech is no longer kept.
 pub const MARKS: &[f64] = &[
-    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 45.0, 60.0, 80.0, 100.0,
-    120.0,
+    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
+    55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
 ];
 
 /// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a

@@ -229,3 +229,15 @@ fn a_line_that_keeps_low_frequencies_carries_the_same_narrow_voice() {
     let cosine = cosine(&heard.embedding, &enrolled.embedding);
     assert!(cosine >= 0.97, "{cosine}");
 }
+
+#[test]
+fn a_call_is_looked_at_again_before_it_is_half_as_long_again_and_within_ten_seconds() {
+    let steps = MARKS.windows(2).map(|pair| (pair[0], pair[1]));
+    for (before, after) in steps {
+        assert!(
+            after > before && after - before <= 10.0 && after <= 1.5 * before,
+            "{before} and {after}"
+        );
+    }
+    assert_eq!(MARKS.last(), Some(&120.0));
+}

@@ -35,6 +35,21 @@ impl Dice {
         ((self.next() as u128 * sides as u128) >> 64) as usize
     }
 
+    /// Brings `count` of `items`, drawn without replacement, to the front (Fisher and Yates).
+    pub fn draw<T>(&mut self, items: &mut [T], count: usize) {
+        for at in 0..count.min(items.len()) {
+            let other = at + self.below(items.len() - at);
+            items.swap(at, other);
+        }
+    }
+
+    /// Puts `items` into any order, each as likely (Fisher and Yates, from the end).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.below(at + 1));
+        }
+    }
+
     /// A fraction, 0 to 1, without 1.
     pub const fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
@@ -69,6 +84,28 @@ mod tests {
             "{seen:?}"
         );
         assert_eq!(dice.below(0), 0);
+    }
+
+    #[test]
+    fn shuffled_and_drawn_items_are_all_still_there_and_each_comes_first_about_as_often() {
+        let mut dice = Dice::new(3);
+        let (mut shuffled_first, mut drawn_first) = ([0u32; 5], [0u32; 5]);
+        for _ in 0..50_000 {
+            let (mut shuffled, mut drawn) = ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]);
+            dice.shuffle(&mut shuffled);
+            dice.draw(&mut drawn, 1);
+            shuffled_first[shuffled[0]] += 1;
+            drawn_first[drawn[0]] += 1;
+            for mut items in [shuffled, drawn] {
+                items.sort_unstable();
+                assert_eq!(items, [0, 1, 2, 3, 4]);
+            }
+        }
+        let even = |seen: [u32; 5]| seen.iter().all(|count| (9_600..10_400).contains(count));
+        assert!(
+            even(shuffled_first) && even(drawn_first),
+            "{shuffled_first:?} {drawn_first:?}"
+        );
     }
 
     #[test]

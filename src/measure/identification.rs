@@ -165,7 +165,7 @@ pub fn random_rosters(
         others.clear();
         others.extend((0..models).filter(|model| Some(*model) != *mate));
         if others.len() >= size && size > 0 {
-            draw(&mut others, size, &mut dice);
+            dice.draw(&mut others, size);
             searches.push(Search::of(
                 others[..size].iter().map(|model| score(test, *model)),
                 None,
@@ -175,20 +175,12 @@ pub fn random_rosters(
             && size > 0
             && others.len() >= size - 1
         {
-            draw(&mut others, size - 1, &mut dice);
+            dice.draw(&mut others, size - 1);
             let roster = std::iter::once(*mate).chain(others[..size - 1].iter().copied());
             searches.push(Search::of(roster.map(|model| score(test, model)), Some(0)));
         }
     }
     searches
-}
-
-/// Brings `count` of `items`, drawn without replacement, to the front (Fisher and Yates).
-fn draw(items: &mut [usize], count: usize, dice: &mut Dice) {
-    for at in 0..count.min(items.len()) {
-        let other = at + dice.below(items.len() - at);
-        items.swap(at, other);
-    }
 }
 
 #[cfg(test)]

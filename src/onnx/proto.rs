@@ -44,6 +44,7 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// A `NodeProto`; `None` when the bytes are none.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut node = Self {
             kind: "",
@@ -149,6 +150,7 @@ pub(super) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
+    /// A `TensorProto`; `None` when the bytes are none, or it has no name.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let fields = wire::fields(bytes)?;
         let name = fields.iter().find_map(|field| match field.value {

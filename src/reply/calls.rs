@@ -71,24 +71,16 @@ pub(super) struct Version {
 
 impl Version {
     fn shown_to(visitor: &Visitor, version: VerdictVersion) -> Self {
-        let mut verdict = version.verdict;
-        if !visitor.sees_scores() {
-            hide_scores(&mut verdict);
-        }
         Self {
             version: version.version,
             at: version.at,
-            verdict,
+            verdict: seen_by(visitor, version.verdict),
         }
     }
 }
 
 impl Call {
     fn shown_to(visitor: &Visitor, record: CallRecord) -> Self {
-        let mut verdict = record.verdict;
-        if !visitor.sees_scores() {
-            hide_scores(&mut verdict);
-        }
         Self {
             call_id: record.call_id,
             number: record.number,
@@ -96,9 +88,17 @@ impl Call {
             updated_at: record.updated_at,
             version: record.version,
             is_final: record.is_final,
-            verdict,
+            verdict: seen_by(visitor, record.verdict),
         }
     }
+}
+
+/// A stored verdict as this visitor may see it.
+fn seen_by(visitor: &Visitor, mut verdict: Value) -> Value {
+    if !visitor.sees_scores() {
+        hide_scores(&mut verdict);
+    }
+    verdict
 }
 
 /// [`crate::switchboard::CallUpdate::without_scores`] for one that was stored.

@@ -94,7 +94,7 @@ impl Switchboard {
             tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
         }
         if let Err(fault) = self.keyed_hash().await {
-            tracing::warn!(%fault, "evidence is without hashes of telephone numbers, for now: {fault}");
+            tracing::warn!(%fault, "evidence is without hashes of telephone numbers until their key can be read: {fault}");
         }
     }
 

@@ -356,10 +356,7 @@ fn rostered(
                 (0..enrolled.models.len() as u32).partition(of_speaker);
             let mut dice = Dice::for_task(bench.seed, test as u64);
             for _ in 0..DRAWS {
-                for at in 0..size.min(others.len()) {
-                    let other = at + dice.below(others.len() - at);
-                    others.swap(at, other);
-                }
+                dice.draw(&mut others, size);
                 let named = |roster: &[u32]| {
                     let followed = follow(scorer, policy, roster, enrolled, heard);
                     followed

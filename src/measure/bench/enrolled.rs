@@ -135,10 +135,7 @@ impl<'a> Adapting<'a> {
 
     fn order(&self, tests: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..tests).collect();
-        let mut dice = Dice::new(self.seed);
-        for at in (1..tests).rev() {
-            order.swap(at, dice.below(at + 1));
-        }
+        Dice::new(self.seed).shuffle(&mut order);
         order
     }
 

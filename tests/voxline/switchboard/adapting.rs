@@ -8,15 +8,15 @@ use tempfile::TempDir;
 use voxline::decision::{CALLERS_OF_A_BATCH, Calibration};
 use voxline::evidence::{CallFacts, CallerNumber, Source};
 use voxline::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, Query};
-use voxline::store::{KeptLine, LineState, NewClip, NewEnrollment, NewUser, Store};
+use voxline::store::{KeptLine, LineState, Store};
 use voxline::switchboard::{Keeper, Lines, OpenError, Switchboard};
-use voxline::units::{DialedNumber, Seconds, UserId};
+use voxline::units::{DialedNumber, UserId};
 use voxline::voiceprint::{Bandwidth, Card, Embedding, Voiceprint};
 
 use super::calls::{octets, start};
 use super::identifying::untimed;
+use super::keeping::{BOTH, NARROW, resident};
 use super::{House, clips, number, open};
-use crate::gallery::laws::Dice;
 
 const ON: &[(&str, &str)] = &[("decision.adapt", "true")];
 
@@ -229,34 +229,9 @@ impl Gallery for Witness {
     }
 }
 
-const NARROW: &[Bandwidth] = &[Bandwidth::Narrow];
-const BOTH: &[Bandwidth] = &[Bandwidth::Wide, Bandwidth::Narrow];
-
 async fn enrolled(store: &Store, card: &Card, kinds: &[Bandwidth], seed: u64) -> (UserId, Vec<Voiceprint>) {
-    let mut dice = Dice::new(seed);
-    let new = NewUser {
-        name: format!("Resident {seed}"),
-        number: number(1),
-        phones: Vec::new(),
-        pin: None,
-        exclusive: false,
-    };
-    let user = store.add_user(new).await.unwrap().id;
-    let print = |kind: &Bandwidth| dice.print(user, card.id(), *kind, card.dimension()).print;
-    let prints: Vec<Voiceprint> = kinds.iter().map(print).collect();
-    let enrolment = NewEnrollment {
-        user,
-        consent: "I agree.".to_owned(),
-        clips: vec![NewClip {
-            content_sha256: [u8::try_from(seed).unwrap(); 32],
-            net_speech: Seconds::new(9.0),
-            snr_db: None,
-            source: "wav 8000 Hz".to_owned(),
-            prints: prints.clone(),
-        }],
-    };
-    store.add_enrollment(enrolment).await.unwrap();
-    (user, prints)
+    let (user, _) = resident(store, 1, seed, kinds).await;
+    (user, store.voiceprints_of(user, card.id()).await.unwrap())
 }
 
 fn is_moved(one: &Embedding, other: &Embedding) -> bool {

@@ -35,11 +35,11 @@ fn views(kinds: &[Bandwidth]) -> Vec<Voiceprint> {
     kinds.iter().map(view).collect()
 }
 
-const NARROW: &[Bandwidth] = &[Bandwidth::Narrow];
-const BOTH: &[Bandwidth] = &[Bandwidth::Wide, Bandwidth::Narrow];
+pub const NARROW: &[Bandwidth] = &[Bandwidth::Narrow];
+pub const BOTH: &[Bandwidth] = &[Bandwidth::Wide, Bandwidth::Narrow];
 
 /// Adds a user with one enrolment of one clip, heard in these bandwidths.
-async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) -> (UserId, EnrollmentId) {
+pub async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) -> (UserId, EnrollmentId) {
     let mut dice = Dice::new(seed);
     let new = NewUser {
         name: format!("Resident {seed}"),

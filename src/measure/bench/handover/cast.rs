@@ -114,7 +114,11 @@ impl<'a> Cast<'a> {
             Kind::Stranger => ([second, second], [None, None]),
             _ => ([first, second], [Some(own), others_model]),
         };
-        let recordings = people.map(|speaker| shuffled(&self.tests[&speaker], &mut dice));
+        let recordings = people.map(|speaker| {
+            let mut tests = self.tests[&speaker].clone();
+            dice.shuffle(&mut tests);
+            tests
+        });
         Script {
             kind,
             people,
@@ -152,14 +156,6 @@ fn turns(kind: Kind, dice: &mut Dice) -> Vec<(usize, f64)> {
         Kind::Turns => (0..10).map(|turn| (turn % 2, between(1.5, 3.0))).collect(),
         Kind::Both(_) => vec![(0, between(8.0, 16.0))],
     }
-}
-
-fn shuffled(items: &[u32], dice: &mut Dice) -> Vec<u32> {
-    let mut items = items.to_vec();
-    for at in (1..items.len()).rev() {
-        items.swap(at, dice.below(at + 1));
-    }
-    items
 }
 
 #[cfg(test)]

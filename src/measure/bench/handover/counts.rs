@@ -83,6 +83,7 @@ impl HandedCounts {
 }
 
 impl Counts {
+    /// Counts a call that was followed.
     pub(super) fn add(&mut self, script: &Script, played: &Played, call: &Followed) {
         let (people, users) = (script.people, users(script));
         let ended = (people, Word::of(call.ended, users));
@@ -110,6 +111,7 @@ impl Counts {
         }
     }
 
+    /// What was counted as shares, with intervals over the people.
     pub(super) fn into_figures(
         self,
         condition: &Prepared,
@@ -173,6 +175,7 @@ pub(super) struct Looks {
 }
 
 impl Looks {
+    /// Counts a call of one voice that was followed.
     pub(super) fn add(&mut self, script: &Script, call: &Followed) {
         let people = script.people;
         let Some(own) = users(script)[0] else {
@@ -191,6 +194,7 @@ impl Looks {
         }
     }
 
+    /// What was counted as shares, with intervals over the people.
     pub(super) fn into_figures(self, roster: usize, speakers: usize, draws: Draws) -> Looking {
         let share = |calls: &[Counted]| share(calls, speakers, draws);
         Looking {

@@ -73,5 +73,6 @@ pub fn listen(analyst: &mut Analyst, samples: &[f32], marks: &'static [f64]) -> 
     let mut listener = Listener::new(RATE, 1, None, marks)?;
     let mut looks = listener.push(analyst, samples)?;
     looks.push(listener.finish(analyst)?);
+    looks.retain(|look| !look.is_glance);
     Ok(looks)
 }

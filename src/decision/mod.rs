@@ -24,4 +24,4 @@ pub use calibration::{Calibration, CalibrationError, Curve, OperatingPoint, Orig
 pub use course::{Course, Heard};
 pub use posterior::{Candidate, Decision, Evidence, Outcome, Policy, Reason, decide};
 pub use promise::Promise;
-pub use voices::{Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};
+pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

@@ -11,6 +11,9 @@ use crate::voiceprint::Embedding;
 /// turn of a conversation.
 pub const VOICE_WINDOW: Seconds = Seconds::new(1.6);
 
+/// The most windows that are looked at together: two minutes.
+pub const MOST_WINDOWS: usize = 75;
+
 /// The fewest windows that count as another voice: 3.2 s. Of one window, what was said tells as much as who
 /// said it.
 const FEWEST: usize = 2;
@@ -96,7 +99,7 @@ impl VoiceTest {
 }
 
 /// The split that gains most, and its gain; `None` when there are too few windows for one, or their
-/// dimensions differ. Quadratic in the windows, which are 75 at most in the speech that a call keeps.
+/// dimensions differ. Quadratic in the windows, of which [`MOST_WINDOWS`] are kept.
 pub fn best_split(windows: &[Embedding]) -> Option<(f64, Range<usize>)> {
     let (count, dim) = (windows.len(), windows.first()?.dim());
     if count < 2 * FEWEST || windows.iter().any(|window| window.dim() != dim) {

@@ -1,5 +1,7 @@
 //! From probabilities to spans of speech: hysteresis, a shortest span, padding, and an end flush.
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 use crate::samples::RATE;
 use crate::units::Seconds;
 
@@ -22,6 +24,8 @@ pub struct SpeechSettings {
     pub padding: usize,
     /// How much speech is kept for the voiceprint; more is counted but not kept.
     pub keep: Seconds,
+    /// Whether what is not kept is to be had from [`SpeechFinder::handed_on`], which must then be asked.
+    pub hand_on: bool,
 }
 
 impl Default for SpeechSettings {
@@ -33,6 +37,7 @@ impl Default for SpeechSettings {
             shortest_silence: 3,
             padding: 1,
             keep: Seconds::new(120.0),
+            hand_on: false,
         }
     }
 }
@@ -84,6 +89,7 @@ pub struct SpeechFinder {
     heard: usize,
     phase: Phase,
     speech: Vec<f32>,
+    past: Vec<f32>,
     net_samples: usize,
     spans: Vec<Span>,
     speech_power: Mean,
@@ -101,6 +107,7 @@ impl SpeechFinder {
             heard: 0,
             phase: Phase::Silent { before: Vec::new() },
             speech: Vec::new(),
+            past: Vec::new(),
             net_samples: 0,
             spans: Vec::new(),
             speech_power: Mean::default(),
@@ -144,6 +151,12 @@ impl SpeechFinder {
     /// The speech found so far, spans joined, at most [`SpeechSettings::keep`] of it.
     pub fn speech(&self) -> &[f32] {
         &self.speech
+    }
+
+    /// The speech past what is kept that was found since this was asked last; none unless
+    /// [`SpeechSettings::hand_on`].
+    pub fn handed_on(&mut self) -> Zeroizing<Vec<f32>> {
+        Zeroizing::new(std::mem::take(&mut self.past))
     }
 
     /// Where the speech was.
@@ -280,7 +293,11 @@ impl SpeechFinder {
         for window in windows {
             let samples = &window.samples[..window.real];
             let wanted = samples.len().min(room.saturating_sub(self.speech.len()));
-            self.speech.extend_from_slice(&samples[..wanted]);
+            let (kept, past) = samples.split_at(wanted);
+            self.speech.extend_from_slice(kept);
+            if self.settings.hand_on {
+                self.past.extend_from_slice(past);
+            }
             self.net_samples += samples.len();
             if let Some(span) = self.spans.last_mut() {
                 span.end += samples.len();
@@ -291,7 +308,8 @@ impl SpeechFinder {
 
 impl Drop for SpeechFinder {
     fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.speech);
+        self.speech.zeroize();
+        self.past.zeroize();
     }
 }
 

@@ -134,7 +134,7 @@ impl LiveCall {
         let looks = self.listen(&serving, false).await;
         let mut updates = Vec::with_capacity(looks.len());
         for look in &looks {
-            updates.push(self.say(&serving, look, false).await);
+            updates.extend(self.say(&serving, look).await);
         }
         if heard_before && self.listener.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.
@@ -149,7 +149,8 @@ impl LiveCall {
         let looks = self.listen(&serving, true).await;
         match looks.last() {
             Some(look) => {
-                let last = self.say(&serving, look, true).await;
+                let last = self.answer(&serving, look, true).await;
+                let last = self.publish(last).await;
                 if let Some(lines) = &serving.lines {
                     let caller = self.case.caller(last.identification.user_id).await;
                     lines
@@ -189,10 +190,19 @@ impl LiveCall {
         Vec::new()
     }
 
-    async fn say(&mut self, serving: &Serving, look: &Look, is_final: bool) -> CallUpdate {
+    /// Says what a look came to; nothing after a glance that changes nothing.
+    async fn say(&mut self, serving: &Serving, look: &Look) -> Option<CallUpdate> {
+        let said = self.answer(serving, look, false).await;
+        let is_old = |before: &Identification| before.says_as_much_as(&said);
+        if look.is_glance && self.said.as_ref().is_some_and(is_old) {
+            return None;
+        }
+        Some(self.publish(said).await)
+    }
+
+    async fn answer(&mut self, serving: &Serving, look: &Look, is_final: bool) -> Identification {
         let said = serving.answer(&self.start.number, look, &mut self.course, is_final);
-        let said = said.await;
-        self.publish(said).await
+        said.await
     }
 
     /// Nobody listens any more: what was measured so far stays, the word on it does not.

@@ -18,7 +18,7 @@ use super::serving::Serving;
 
 impl Switchboard {
     /// Identifies the speaker of a recording among the users of `number`. With `stream`, also gives
-    /// what would have been said on a live call at each mark of net speech; the last one is final.
+    /// what would have been said on a live call as its speech came; the last one is final.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours or the recording cannot be heard. A part that fails
@@ -47,9 +47,12 @@ impl Switchboard {
         .await?;
         let last = heard.looks.len().saturating_sub(1);
         let mut course = Course::default();
-        let mut said = Vec::with_capacity(heard.looks.len());
+        let mut said: Vec<Identification> = Vec::with_capacity(heard.looks.len());
         for (at, look) in heard.looks.iter().enumerate() {
-            said.push(serving.answer(number, look, &mut course, at == last).await);
+            let next = serving.answer(number, look, &mut course, at == last).await;
+            if !(look.is_glance && said.last().is_some_and(|before| before.says_as_much_as(&next))) {
+                said.push(next);
+            }
         }
         Ok(said)
     }
@@ -104,9 +107,10 @@ impl Serving {
             said.reason = Some(Reason::EmptyRoster);
             return Ok(None);
         }
-        if look.views.is_empty() {
+        // Between two marks the voice is that of the first.
+        let Some(net_speech) = look.views.first().map(|view| view.net_speech) else {
             return Ok(None);
-        }
+        };
         let ratios = self.ratios(&probes, look, &found);
         said.timing_ms.search = started.elapsed().as_secs_f64() * 1e3;
         let Some(ratios) = ratios else {
@@ -122,7 +126,7 @@ impl Serving {
         };
         let latest = ratios.latest.as_ref();
         let heard = Heard {
-            whole: evidence(&ratios.whole, look.net_speech),
+            whole: evidence(&ratios.whole, net_speech),
             latest: latest.map(|(ratios, net)| evidence(ratios, *net)),
             recent: ratios.recent.as_deref(),
             is_final: said.is_final,
@@ -136,7 +140,7 @@ impl Serving {
             .clone()
             .decided(&decision, &found.roster.names, look.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
-        if look.net_speech >= policy.minimum_speech {
+        if net_speech >= policy.minimum_speech {
             // Those that were decided on: of several voices, the one that spoke last.
             decided.ratios = ratios.latest.map_or(ratios.whole, |(latest, _)| latest);
         }
@@ -194,7 +198,7 @@ impl Serving {
 
     /// The ratios of each user by each kind of probe. `None` when a score left the finite numbers.
     fn ratios(&self, probes: &Probes, look: &Look, found: &Found) -> Option<Ratios> {
-        let own = look.views.len();
+        let (own, own_net) = (look.views.len(), look.views.first()?.net_speech);
         let of = |at: Option<usize>| {
             let Some(at) = at else { return Some(None) };
             let net = probes.views[at].net_speech;
@@ -202,12 +206,7 @@ impl Serving {
             Some(Some((ratios, net)))
         };
         Some(Ratios {
-            whole: self.ratios_of(
-                &probes.views[..own],
-                found.hits.get(..own)?,
-                look.net_speech,
-                found,
-            )?,
+            whole: self.ratios_of(&probes.views[..own], found.hits.get(..own)?, own_net, found)?,
             latest: of(probes.latest)?,
             recent: of(probes.recent)?.map(|(ratios, _)| ratios),
         })

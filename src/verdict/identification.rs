@@ -93,7 +93,8 @@ pub struct Identification {
     /// The dialed number.
     #[schema(value_type = String)]
     pub number: DialedNumber,
-    /// Seconds of speech that were heard; the first two minutes of it are what is compared.
+    /// Seconds of speech that were heard; of a recording the first two minutes of it are what is compared, of a
+    /// live call the last two.
     pub net_speech_seconds: f64,
     /// How good the audio was; null when there was no speech to measure.
     pub quality: Option<Quality>,
@@ -170,6 +171,12 @@ impl Identification {
             Outcome::Inconclusive(_) => self.posterior = None,
         }
         self
+    }
+
+    /// Whether another word on the same call says nothing that this one does not, but for numbers.
+    pub fn says_as_much_as(&self, other: &Self) -> bool {
+        (self.outcome, self.user_id, self.reason) == (other.outcome, other.user_id, other.reason)
+            && self.is_final == other.is_final
     }
 
     /// The same without any score: for those who may know who it is but not how sure we are. Scores

@@ -5,21 +5,19 @@ use std::time::Instant;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
-use crate::samples::{
-    DigitalSilence, Intake, RATE, SamplesError, comes_again, quality, telephone, voice_band,
-};
+use crate::samples::{DigitalSilence, Intake, SamplesError, comes_again, quality, telephone, voice_band};
 use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
 use super::identification::{Quality, TimingMs};
+use super::windows::Windows;
 
-/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near, then often enough that
-/// a phone that is handed on does not keep its first user's name for long. Each look embeds all the speech so far, so
-/// overlapping windows are never counted as independent evidence; the marks bound what that costs: of two minutes
-/// of speech all looks together embed 1002 s. They end where speech is no longer kept.
+/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near. Each look embeds all the
+/// speech so far, so overlapping windows are never counted as independent evidence; the marks bound what that costs:
+/// of two minutes of speech all looks together embed 1002 s. They end where speech is no longer kept. Between them and
+/// after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is glanced at, which embeds nothing twice.
 pub const MARKS: &[f64] = &[
     1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
     55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
@@ -67,15 +65,36 @@ pub struct Look {
     /// How good it was; `None` when there was none.
     pub quality: Option<Quality>,
     /// The voice: in the call's own bandwidth first; a wide-band call is also heard through a simulated
-    /// telephone, for users who have only ever been heard on one. Empty when there was too little.
+    /// telephone, for users who have only ever been heard on one. Empty when there was too little. They know how
+    /// much speech they are of: a glance shows the voice as it was at the last mark. After two minutes of a live
+    /// call the narrow one is that of the last two, by its windows.
     pub views: Vec<Voiceprint>,
-    /// The voice of each whole [`VOICE_WINDOW`] of the speech, in order and as a telephone carries it: by
-    /// them one voice is told from several. They are of the same model as the views.
+    /// The voice of each whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of the last two minutes of speech, in
+    /// order and as a telephone carries it: by them one voice is told from several. They are of the same model as the
+    /// views.
     pub windows: Vec<Embedding>,
+    /// How many windows there were, with those before the last two minutes.
+    pub windows_heard: usize,
+    /// Whether only the windows are new since the look before: taken between marks.
+    pub is_glance: bool,
     /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
     pub traits: Option<Traits>,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
+}
+
+/// What the last look saw, for the glances after it.
+#[derive(Default, Clone)]
+struct Seen {
+    quality: Option<Quality>,
+    views: Vec<Voiceprint>,
+}
+
+impl Seen {
+    fn narrow_view(&mut self) -> Option<&mut Voiceprint> {
+        let mut views = self.views.iter_mut();
+        views.find(|view| view.bandwidth == Bandwidth::Narrow)
+    }
 }
 
 /// Follows one stream of audio.
@@ -85,7 +104,8 @@ pub struct Listener {
     fresh: Vec<f32>,
     marks: &'static [f64],
     narrow_source: bool,
-    windows: Option<(ModelId, Vec<Embedding>)>,
+    windows: Windows,
+    seen: Seen,
     silence: DigitalSilence,
     is_recording: bool,
     timing: TimingMs,
@@ -94,7 +114,8 @@ pub struct Listener {
 impl Listener {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
     /// `marks` ([`MARKS`], or none for a recording) are the amounts of net speech at which
-    /// [`Listener::push`] takes a look.
+    /// [`Listener::push`] takes a look; where there are marks there are glances too. Of a recording the first two
+    /// minutes of speech are heard, of a live call all, to know who spoke last.
     ///
     /// # Errors
     /// [`ListenError::Samples`] when the rate or the channels cannot be listened to.
@@ -104,20 +125,27 @@ impl Listener {
         channel: Option<u16>,
         marks: &'static [f64],
     ) -> Result<Self, ListenError> {
+        let (is_recording, narrow_source) = (marks.is_empty(), rate.0 <= 8_000);
+        let settings = SpeechSettings {
+            hand_on: !is_recording,
+            ..SpeechSettings::default()
+        };
         Ok(Self {
             intake: Intake::new(rate, channels, channel)?,
-            finder: SpeechFinder::new(SpeechSettings::default()),
+            finder: SpeechFinder::new(settings),
             fresh: Vec::new(),
             marks,
-            narrow_source: rate.0 <= 8_000,
-            windows: None,
+            narrow_source,
+            windows: Windows::new(narrow_source),
+            seen: Seen::default(),
             silence: DigitalSilence::default(),
-            is_recording: marks.is_empty(),
+            is_recording,
             timing: TimingMs::default(),
         })
     }
 
-    /// Takes the next interleaved samples and gives a look for each mark that was passed.
+    /// Takes the next interleaved samples and gives a look for each mark that was passed, and a glance for each
+    /// window of speech that was filled at no mark.
     ///
     /// # Errors
     /// [`ListenError`] when the audio or a model fails.
@@ -141,6 +169,7 @@ impl Listener {
         let started = Instant::now();
         self.finder.finish(&mut analyst.vad)?;
         let traits = self.is_recording.then(|| self.traits()).flatten();
+        self.windows.take(&self.finder.handed_on());
         self.timing.vad += milliseconds(started);
         let look = self.look(analyst)?;
         Ok(Look { traits, ..look })
@@ -194,9 +223,12 @@ impl Listener {
         for piece in fresh.chunks(WINDOW) {
             let started = Instant::now();
             self.finder.push(&mut analyst.vad, piece)?;
+            self.windows.take(&self.finder.handed_on());
             self.timing.vad += milliseconds(started);
             if self.passed_a_mark() {
                 looks.push(self.look(analyst)?);
+            } else if !self.seen.views.is_empty() && self.windows.are_due(self.finder.speech()) {
+                looks.push(self.glance(analyst)?);
             }
         }
         self.fresh = fresh;
@@ -213,45 +245,59 @@ impl Listener {
     fn look(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
         let started = Instant::now();
         let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
+        self.windows.hear(analyst, speech)?;
         let quality = self.quality_so_far();
-        let mut views = Vec::new();
-        if let Some(quality) = quality
-            && net_speech >= analyst.extractor.card().minimum_net_speech()
-        {
-            views = embed_views(analyst, speech, net_speech, quality.bandwidth)?;
-        }
-        let windows = self.embed_windows(analyst)?;
-        self.timing.embed += milliseconds(started);
-        Ok(Look {
-            net_speech,
-            quality,
-            views,
-            windows,
-            traits: None,
-            timing: self.timing,
-        })
-    }
-
-    /// The windows of the speech so far; only those that are new are embedded, unless the model is another
-    /// than at the last look.
-    fn embed_windows(&mut self, analyst: &mut Analyst) -> Result<Vec<Embedding>, ExtractError> {
-        let model = analyst.extractor.card().id().clone();
-        let mut known = match self.windows.take() {
-            Some((of, windows)) if of == model => windows,
+        let views = match quality {
+            // Nothing more was kept since then.
+            _ if self.windows.have_moved_on() && self.saw_by(analyst) => std::mem::take(&mut self.seen.views),
+            Some(quality) if net_speech >= analyst.extractor.card().minimum_net_speech() => {
+                embed_views(analyst, speech, net_speech, quality.bandwidth)?
+            }
             _ => Vec::new(),
         };
-        let window = RATE.samples(VOICE_WINDOW);
-        for piece in self.finder.speech().chunks_exact(window).skip(known.len()) {
-            let heard = if self.narrow_source {
-                Zeroizing::new(voice_band(piece))
-            } else {
-                Zeroizing::new(voice_band(&Zeroizing::new(telephone(piece))))
-            };
-            let levelled = Zeroizing::new(quality::levelled(&heard, SPEECH_LEVEL_DBFS));
-            known.push(analyst.extractor.embed(&levelled)?);
+        self.timing.embed += milliseconds(started);
+        self.seen = Seen { quality, views };
+        Ok(self.seen_now(false))
+    }
+
+    /// Hears the windows that are new, and nothing else.
+    fn glance(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+        if !self.saw_by(analyst) {
+            // The service has changed models: voices of two cannot be compared.
+            return self.look(analyst);
         }
-        self.windows = Some((model, known.clone()));
-        Ok(known)
+        let started = Instant::now();
+        self.windows.hear(analyst, self.finder.speech())?;
+        self.timing.embed += milliseconds(started);
+        Ok(self.seen_now(true))
+    }
+
+    /// Whether the last look was by this model, and saw a voice.
+    fn saw_by(&self, analyst: &Analyst) -> bool {
+        let mut views = self.seen.views.iter();
+        views
+            .next()
+            .is_some_and(|view| view.model == *analyst.extractor.card().id())
+    }
+
+    fn seen_now(&mut self, is_glance: bool) -> Look {
+        if self.windows.have_moved_on()
+            && let Some(voice) = self.windows.together()
+            && let Some(narrow) = self.seen.narrow_view()
+        {
+            *narrow = voice;
+        }
+        let Seen { quality, views } = self.seen.clone();
+        Look {
+            net_speech: self.finder.net_speech(),
+            quality,
+            views,
+            windows: self.windows.voices().to_vec(),
+            windows_heard: self.windows.heard(),
+            is_glance,
+            traits: None,
+            timing: self.timing,
+        }
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {
@@ -277,9 +323,8 @@ pub fn embed_views(
     bandwidth: Bandwidth,
 ) -> Result<Vec<Voiceprint>, ExtractError> {
     let mut print = |samples: Zeroizing<Vec<f32>>, bandwidth| -> Result<Voiceprint, ExtractError> {
-        let levelled = Zeroizing::new(quality::levelled(&samples, SPEECH_LEVEL_DBFS));
         Ok(Voiceprint {
-            embedding: analyst.extractor.embed(&levelled)?,
+            embedding: analyst.extractor.embed(&levelled(&samples))?,
             model: analyst.extractor.card().id().clone(),
             bandwidth,
             net_speech,
@@ -295,6 +340,11 @@ pub fn embed_views(
     let phoned = Zeroizing::new(telephone(speech));
     let narrow = print(Zeroizing::new(voice_band(&phoned)), Bandwidth::Narrow)?;
     Ok(vec![own, narrow])
+}
+
+/// Samples at the level that every voice is embedded at.
+pub(super) fn levelled(samples: &[f32]) -> Zeroizing<Vec<f32>> {
+    Zeroizing::new(quality::levelled(samples, SPEECH_LEVEL_DBFS))
 }
 
 /// Milliseconds that have passed since some moment.

@@ -1,9 +1,10 @@
 //! Laws of the ears: one stream, one result, whatever the pieces, the door and the coding it came by.
 
 use voxline::bytes::{Encoding, Limits, RawStream};
+use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;
 use voxline::samples::telephone;
-use voxline::units::Hertz;
+use voxline::units::{Hertz, Seconds};
 use voxline::verdict::{Listener, Look, MARKS, Recording, hear};
 use voxline::voiceprint::{Bandwidth, Embedding};
 
@@ -15,6 +16,7 @@ const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
 /// Everything of a look but how long it took.
 fn same(a: &Look, b: &Look) -> bool {
     (a.net_speech, a.quality, &a.views) == (b.net_speech, b.quality, &b.views)
+        && (&a.windows, a.windows_heard) == (&b.windows, b.windows_heard)
 }
 
 fn whole(analyst: &mut Analyst, bytes: Vec<u8>, marks: &'static [f64]) -> Recording {
@@ -66,7 +68,8 @@ fn looks_do_not_depend_on_the_pieces() {
         let looks = listen(analyst, 8_000, &pieces);
         assert_eq!(looks.len(), at_once.len(), "{} pieces", pieces.len());
         for (at, (a, b)) in looks.iter().zip(&at_once).enumerate() {
-            assert!(same(a, b), "look {at} of {} pieces", pieces.len());
+            let alike = same(a, b) && a.is_glance == b.is_glance;
+            assert!(alike, "look {at} of {} pieces", pieces.len());
         }
     }
 }
@@ -90,6 +93,52 @@ fn a_recording_heard_with_marks_ends_as_it_does_without_them() {
     assert!(same(last(&marked), last(&plain)));
     let rising = |pair: &[Look]| pair[0].net_speech <= pair[1].net_speech;
     assert!(marked.looks.windows(2).all(rising));
+}
+
+#[test]
+fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
+    let analyst = &mut analyst();
+    let looks = whole(analyst, read(CALL), MARKS).looks;
+    assert!(looks.iter().any(|look| look.is_glance));
+    for pair in looks.windows(2) {
+        let [before, after] = pair else { unreachable!() };
+        let samples = |seconds: Seconds| (seconds.get() * 16_000.0).round() as usize;
+        let filled = samples(after.net_speech) / samples(VOICE_WINDOW);
+        assert_eq!(after.windows_heard, filled);
+        assert!(after.windows_heard <= before.windows_heard + 1);
+        assert_eq!(after.windows[..before.windows.len()], before.windows);
+        if after.is_glance {
+            assert_eq!((&after.views, after.quality), (&before.views, before.quality));
+            assert!(
+                after.windows_heard > before.windows_heard && after.net_speech > after.views[0].net_speech
+            );
+        }
+    }
+}
+
+#[test]
+fn after_two_minutes_of_speech_a_call_is_the_voice_of_the_last_two() {
+    let analyst = &mut analyst();
+    let (first, second) = (clip(CALL), clip("enrollment_samples/calls/robert-1.wav"));
+    let mut call = Vec::new();
+    for clip in [&first, &second] {
+        let turns = (140.0 * 16_000.0 / clip.len() as f64).ceil() as usize * 3 / 2;
+        call.extend(std::iter::repeat_n(clip.as_slice(), turns).flatten());
+    }
+    let looks = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
+    let beyond = looks.iter().filter(|look| look.windows_heard > 75);
+    let last = looks.last().unwrap();
+    assert!(beyond.count() > 70 && last.windows.len() == 75 && last.windows_heard > 150);
+    assert_eq!((last.views.len(), last.views[0].net_speech.get()), (1, 120.0));
+    let robert = &whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]).looks[0].views[0];
+    let at_two_minutes = looks.iter().rfind(|look| look.windows_heard <= 75).unwrap();
+    let like = |look: &Look| cosine(&look.views[0].embedding, &robert.embedding);
+    assert!(
+        like(last) > 0.9 && like(at_two_minutes) < 0.7,
+        "{} {}",
+        like(last),
+        like(at_two_minutes)
+    );
 }
 
 #[test]

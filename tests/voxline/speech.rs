@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
+use voxline::units::Seconds;
 
 use crate::support::{Dice, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
 
@@ -96,6 +97,30 @@ proptest! {
         prop_assert_eq!(whole.net_speech(), pieced.net_speech());
         prop_assert_eq!(whole.heard(), pieced.heard());
     }
+}
+
+#[test]
+fn speech_that_is_kept_and_speech_that_is_handed_on_are_together_all_of_it() {
+    let vad = &mut analyst().vad;
+    let call = clip("enrollment_samples/calls/oleg-1.wav");
+    let whole = find(vad, &[&call]);
+    let settings = SpeechSettings {
+        // Not a whole number of windows, so that one is cut in two.
+        keep: Seconds::new(2.5),
+        hand_on: true,
+        ..SpeechSettings::default()
+    };
+    let (mut finder, mut past) = (SpeechFinder::new(settings), Vec::new());
+    for piece in call.chunks(5_000) {
+        finder.push(vad, piece).unwrap();
+        past.extend_from_slice(&finder.handed_on());
+    }
+    finder.finish(vad).unwrap();
+    past.extend_from_slice(&finder.handed_on());
+    assert_eq!(finder.speech().len(), at_16k(2.5));
+    assert!(past.len() > at_16k(2.0) && finder.handed_on().is_empty());
+    assert!([finder.speech(), past.as_slice()].concat() == whole.speech());
+    assert_eq!(finder.net_speech(), whole.net_speech());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::hear::{Ears, Heard, Item, Prints, View};
+use super::hear::{Ears, Glance, Heard, Item, Prints, View};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
@@ -31,6 +31,7 @@ type KeptLook = (f64, Vec<(Bandwidth, String)>, usize, Option<Quality>);
 #[derive(Serialize, Deserialize)]
 struct Kept {
     looks: Vec<KeptLook>,
+    glances: Vec<(usize, f64, KeptLook)>,
     windows: Vec<String>,
     silence: Vec<(Bandwidth, String)>,
     spans: Vec<(usize, usize)>,
@@ -121,11 +122,13 @@ impl Kept {
                 .map(|(bandwidth, view)| (*bandwidth, text(view)))
                 .collect()
         };
+        let look = |look: &Prints| (look.net_s, views(&look.views), look.windows, look.quality);
         Self {
-            looks: heard
-                .looks
+            looks: heard.looks.iter().map(look).collect(),
+            glances: heard
+                .glances
                 .iter()
-                .map(|look| (look.net_s, views(&look.views), look.windows, look.quality))
+                .map(|one| (one.after, one.at_s, look(&one.prints)))
                 .collect(),
             windows: heard.windows.iter().map(text).collect(),
             silence: views(&heard.silence),
@@ -148,7 +151,15 @@ impl Kept {
                 quality,
             })
         };
+        let glance = |(after, at_s, kept)| {
+            Some(Glance {
+                after,
+                at_s,
+                prints: look(kept)?,
+            })
+        };
         Some(Heard {
+            glances: self.glances.into_iter().map(glance).collect::<Option<_>>()?,
             looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
             windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
             silence: views(self.silence)?,
@@ -215,8 +226,14 @@ mod tests {
                 }),
             },
         ];
+        let glance = Glance {
+            after: 1,
+            at_s: 1.6,
+            prints: looks[0].clone(),
+        };
         let heard = Heard {
             looks,
+            glances: vec![glance],
             windows: vec![embedding],
             silence: views,
             spans: vec![Span {

@@ -6,7 +6,7 @@ use super::enrolled::Enrolled;
 use super::hear::{Heard, Prints};
 use super::score::Scorer;
 use crate::decision::{
-    Course, Evidence, Heard as Said, Outcome, Policy, Reason, VOICE_WINDOW, Voices, decide,
+    Course, Evidence, Heard as Said, MOST_WINDOWS, Outcome, Policy, Reason, VOICE_WINDOW, Voices, decide,
     over_the_telephone, recent,
 };
 use crate::units::{Llr, NotFinite, Seconds, UserId};
@@ -96,6 +96,12 @@ pub(super) fn follow(
         let (word, of_several) = ears.word(policy, look, &whole, &mut course, is_final)?;
         words.push((look.net_s, word));
         several |= of_several;
+        for glance in heard.glances.iter().filter(|glance| glance.after == at + 1) {
+            let whole = ears.ratios(&glance.prints)?;
+            let (word, of_several) = ears.word(policy, &glance.prints, &whole, &mut course, false)?;
+            words.push((glance.at_s, word));
+            several |= of_several;
+        }
     }
     let silent = Outcome::Inconclusive(Reason::TooLittleSpeech);
     Ok(Followed {
@@ -147,7 +153,8 @@ impl Ears<'_> {
             // Without a voice there is no evidence, neither for anybody nor against.
             return Ok((Outcome::Inconclusive(Reason::TooLittleSpeech), false));
         }
-        let windows = self.heard.windows.get(..look.windows).unwrap_or(&[]);
+        let first = look.windows.saturating_sub(MOST_WINDOWS);
+        let windows = self.heard.windows.get(first..look.windows).unwrap_or(&[]);
         let test = self.scorer.calibration.as_ref().and_then(|known| known.voices);
         let latest = match test.map(|test| test.hear(windows)) {
             Some(Voices::Several(split)) => {

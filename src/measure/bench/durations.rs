@@ -130,6 +130,7 @@ mod tests {
                 look(2.5, true),
                 look(40.0, true),
             ],
+            glances: Vec::new(),
             windows: Vec::new(),
             silence: Vec::new(),
             spans: Vec::new(),

@@ -115,7 +115,11 @@ impl<'a> Adapting<'a> {
         for test in self.order(tests.len()) {
             let now = states.len() - 1;
             of_test[test] = now;
-            for look in &mut searched[test].looks {
+            let Heard { looks, glances, .. } = &mut searched[test];
+            for look in looks
+                .iter_mut()
+                .chain(glances.iter_mut().map(|glance| &mut glance.prints))
+            {
                 if let Cow::Owned(aligned) = states[now].aligned(&look.views).map_err(fault)? {
                     look.views = aligned;
                 }
@@ -179,6 +183,7 @@ mod tests {
                 windows: 0,
                 quality: None,
             }],
+            glances: Vec::new(),
             windows: Vec::new(),
             spans: Vec::new(),
             silence: Vec::new(),

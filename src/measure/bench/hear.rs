@@ -12,7 +12,7 @@ use crate::engine::Analyst;
 use crate::samples::{RATE, load};
 use crate::speech::Span;
 use crate::units::Seconds;
-use crate::verdict::{Listener, MARKS, Quality, embed_views};
+use crate::verdict::{Listener, Look, MARKS, Quality, embed_views};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
@@ -54,11 +54,24 @@ pub(super) struct Prints {
     pub quality: Option<Quality>,
 }
 
+/// What was seen between two looks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Glance {
+    /// How many looks there were before it.
+    pub after: usize,
+    /// Seconds of speech there were.
+    pub at_s: f64,
+    /// The voice of the look before it, with the windows there were.
+    pub prints: Prints,
+}
+
 /// What was heard in a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Heard {
     /// At each mark that was asked for, and at the end.
     pub looks: Vec<Prints>,
+    /// What was glanced at between marks.
+    pub glances: Vec<Glance>,
     /// The voice of each window of the speech, in order; none without speech detection.
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
@@ -193,6 +206,7 @@ impl Ears<'_> {
             }];
             return Ok(Heard {
                 looks,
+                glances: Vec::new(),
                 windows: Vec::new(),
                 silence: Vec::new(),
                 spans: Vec::new(),
@@ -219,24 +233,40 @@ impl Ears<'_> {
             }
             _ => Vec::new(),
         };
-        let windows = looks.last().map_or_else(Vec::new, |look| look.windows.clone());
-        let looks = looks
-            .into_iter()
-            .map(|look| Prints {
-                net_s: look.net_speech.get(),
-                windows: look.windows.len(),
-                views: self.kept(look.views),
-                quality: look.quality,
-            })
-            .collect();
+        let (looks, glances, windows) = self.sorted(looks);
         Ok(Heard {
             looks,
+            glances,
             windows,
             silence: self.kept(silence),
             spans: listener.spans().to_vec(),
             audio_s,
             work_s,
         })
+    }
+
+    /// The looks, the glances between them, and all windows in order: a look carries the last of them alone.
+    fn sorted(&self, all: Vec<Look>) -> (Vec<Prints>, Vec<Glance>, Vec<Embedding>) {
+        let (mut looks, mut glances, mut windows) = (Vec::new(), Vec::new(), Vec::new());
+        for look in all {
+            let known = look.windows.len() - (look.windows_heard - windows.len()).min(look.windows.len());
+            windows.extend_from_slice(&look.windows[known..]);
+            let at_s = look.net_speech.get();
+            let viewed = look.views.first().filter(|_| look.is_glance);
+            let prints = Prints {
+                net_s: viewed.map_or(at_s, |view| view.net_speech.get()),
+                windows: look.windows_heard,
+                views: self.kept(look.views),
+                quality: look.quality,
+            };
+            if look.is_glance {
+                let after = looks.len();
+                glances.push(Glance { after, at_s, prints });
+            } else {
+                looks.push(prints);
+            }
+        }
+        (looks, glances, windows)
     }
 
     fn kept(&self, views: Vec<Voiceprint>) -> Vec<View> {

@@ -4,7 +4,7 @@ use voxline::bytes::Encoding;
 use voxline::decision::Reason;
 use voxline::switchboard::{BoardError, CallStart, CallUpdate};
 use voxline::units::{CallId, DialedNumber, Hertz};
-use voxline::verdict::OutcomeName;
+use voxline::verdict::{MARKS, OutcomeName};
 
 use super::identifying::untimed;
 use super::{House, number};
@@ -129,6 +129,52 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
             .skip_while(|user| **user == alice);
         assert!(!gone.cloned().any(|user| user == alice), "{second}: {named:?}");
     }
+}
+
+/// Everything that is said of a call that Alice begins, for so many rounds of two recordings, and that another
+/// may go on with.
+async fn long_call(house: &House, rounds: usize, then: &[&str]) -> Vec<CallUpdate> {
+    let mut call = house.board.open_call(start(number(1))).await.unwrap();
+    let mut updates = Vec::new();
+    let alice = ["calls/alice-1.wav", "calls/alice-2.wav"].repeat(rounds);
+    for file in alice.iter().chain(then) {
+        updates.extend(call.push(&octets(file)).await.unwrap());
+    }
+    updates.push(call.finish().await);
+    updates
+}
+
+#[tokio::test]
+async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_seven_seconds() {
+    let house = House::full().await;
+    let alice = Some(house.people["alice"]);
+    for rounds in [2, 12] {
+        let net = |update: &CallUpdate| update.identification.net_speech_seconds;
+        let alone = long_call(&house, rounds, &[]).await;
+        let handed_on = net(alone.last().unwrap());
+        let stranger = ["calls/stranger-man.wav"; 2];
+        let said = long_call(&house, rounds, &stranger).await;
+        let hers = |update: &&CallUpdate| update.identification.user_id == alice;
+        let still = said.iter().rposition(|update| hers(&update)).unwrap();
+        let fell = net(&said[still + 1]);
+        assert!(
+            handed_on < fell && fell <= handed_on + 7.0,
+            "{rounds} rounds: {handed_on}, {fell}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_says_nothing() {
+    let house = House::full().await;
+    let updates = long_call(&house, 16, &[]).await;
+    let alice = Some(house.people["alice"]);
+    let mut named = updates
+        .iter()
+        .skip_while(|update| update.identification.outcome != OutcomeName::Identified);
+    assert!(named.clone().count() > 10 && named.all(|update| update.identification.user_id == alice));
+    assert!(updates.last().unwrap().identification.net_speech_seconds > 150.0);
+    assert!(updates.len() <= MARKS.len() + 3, "{} words", updates.len());
 }
 
 #[tokio::test]

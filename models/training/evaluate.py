@@ -1,11 +1,20 @@
-"""How a network does on the dev protocols, and on finer trials over the same readers."""
+#!/usr/bin/env python3
+"""How a network does on the dev protocols, and on finer trials over the same readers.
 
+    evaluate.py SHARED FOLDER/student.pt [--blend 0 0.75] [--backend FOLDER/backend.npz]
+
+prints what train.py prints on its way and how clean cuts of readers no student heard do, for each share of the way from GE2E's published layers to the trained ones,
+with the back end or without.
+"""
+
+import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.signal import fftconvolve, firwin, resample_poly
 
+import batches
 import pool
 from audio import Protocol, at_level, eer, fnir, load, mel, windows
 
@@ -93,6 +102,7 @@ class Dev:
                     known.append(hits[model] if max(hits, key=hits.get) == model else -1)
             found[name] = (eer(scores[target], scores[~target]), fnir(known, unknown))
         for label, left, right in (
+            ("clean", "plain clean", "plain clean"),
             ("phone", "plain phone", "plain phone"),
             ("cross", "plain clean", "plain phone"),
             ("hard", "hard 0", "hard 1"),
@@ -110,3 +120,54 @@ class Dev:
 
 def line(found):
     return "; ".join(f"{name} " + "/".join(f"{value:.2f}" for value in values) for name, values in found.items())
+
+
+class Held:
+    """3-s cuts of the readers of train.txt whom no student heard, of one recording each."""
+
+    def __init__(self, shared):
+        paths = (shared / "audio/train.txt").read_text().split()
+        self.views = {}
+        for path in (path for number, path in enumerate(paths) if batches.held_out(number)):
+            samples = load(shared / "audio" / path)
+            for start in range(0, len(samples) - 48_000 + 1, 48_000):
+                self.views[path, start] = Views(samples[start : start + 48_000], 160, 160)
+
+    def figure(self, network):
+        """EER in % of cuts against each other."""
+        heard = embeddings(network, self.views)
+        reader, rows = np.array([path for path, _ in heard]), np.stack(list(heard.values()))
+        same = reader[:, None] == reader[None]
+        scores, apart = rows @ rows.T, ~np.eye(len(rows), dtype=bool)
+        return eer(scores[same & apart], scores[~same])
+
+
+class Through:
+    """A network with a back end behind it."""
+
+    def __init__(self, network, backend):
+        self.network, self.backend = network, {name: torch.from_numpy(backend[name]) for name in ("middle", "turn")}
+
+    def __call__(self, mel):
+        return (self.network(mel) - self.backend["middle"]) @ self.backend["turn"]
+
+
+def main():
+    from export import blended  # which needs this folder's other programs, as this one's users do not
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("student", type=Path)
+    parser.add_argument("--blend", type=float, nargs="+", default=[0.0, 0.2, 0.4, 0.55, 0.75, 1.0])
+    parser.add_argument("--backend", type=Path)
+    args = parser.parse_args()
+    trained, dev, held = torch.load(args.student, weights_only=True), Dev(args.shared, hop=160), Held(args.shared)
+    for share in args.blend:
+        network = blended(trained, share)
+        if args.backend:
+            network = Through(network, np.load(args.backend))
+        print(f"{share:.0%}: {line(dev.figures(network))}; held clean {held.figure(network):.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

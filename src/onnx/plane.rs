@@ -42,10 +42,6 @@ fn rewritten(graph: &[u8]) -> Option<Vec<u8>> {
     let of = |number| fields.iter().filter(move |field| field.number == number);
     let nodes = of(number::GRAPH_NODES).map(|node| Node::read(node.as_bytes()?));
     let nodes: Vec<Node<'_>> = nodes.collect::<Option<_>>()?;
-    // A graph within the graph may use any name of it.
-    if nodes.iter().any(|node| node.has_graphs) {
-        return None;
-    }
     let tensors = of(number::GRAPH_TENSORS).map(|tensor| Tensor::read(tensor.as_bytes()?));
     let tensors: Vec<Tensor<'_>> = tensors.collect::<Option<_>>()?;
     // Numbers in a file beside the model are found by the model's path, which one in memory has not.
@@ -89,6 +85,9 @@ fn filters<'a>(nodes: &[Node<'_>], tensors: &[Tensor<'a>], ports: &HashSet<Strin
         for (at, input) in node.inputs.iter().enumerate() {
             *used.entry(input).or_insert(true) &= convolves && at == 1;
         }
+        for name in &node.captured {
+            used.insert(name, false);
+        }
     }
     let over_time = |tensor: &&Tensor<'_>| {
         tensor.lengths.len() == 3 && !ports.contains(tensor.name) && used.get(tensor.name) == Some(&true)
@@ -130,8 +129,8 @@ impl<'a> Plane<'a> {
     fn new(nodes: &[Node<'a>], tensors: &[Tensor<'a>], ports: &HashSet<String>) -> Option<Self> {
         let values = nodes
             .iter()
-            .flat_map(|node| node.inputs.iter().chain(&node.outputs));
-        let mut names = values.copied().chain(tensors.iter().map(|tensor| tensor.name));
+            .flat_map(|node| node.uses().chain(node.outputs.iter().copied()));
+        let mut names = values.chain(tensors.iter().map(|tensor| tensor.name));
         let is_ours = |name: &str| name == HEIGHT || name.ends_with(TALL);
         if names.any(is_ours) || ports.iter().any(|port| is_ours(port)) {
             return None;
@@ -160,7 +159,7 @@ impl<'a> Plane<'a> {
                 self.make(node.kind, inputs, output, attributes.collect());
             }
             _ => self.nodes.push(Made {
-                inputs: node.inputs.iter().map(|input| Cow::Borrowed(*input)).collect(),
+                inputs: node.uses().map(Cow::Borrowed).collect(),
                 bytes: node.bytes.into(),
                 flat: None,
             }),
@@ -268,15 +267,15 @@ mod tests {
     }
 
     #[test]
-    fn convolutions_over_time_become_ones_over_a_plane_but_for_a_filter_that_is_also_something_else() {
+    fn convolutions_over_time_become_ones_over_a_plane_but_for_filters_that_are_also_something_else() {
         let plain = graph("convolutions");
         assert_eq!(kinds(&plain).1, [3; 7]);
         let (kinds, filters) = kinds(&on_a_plane(&plain).unwrap());
-        assert_eq!(filters, [4, 4, 4, 4, 4, 4, 3]);
+        assert_eq!(filters, [4, 4, 4, 4, 4, 3, 3]);
         let count = |kind: &str| kinds.iter().filter(|other| *other == kind).count();
-        // What is heard, what was pooled and what was joined goes onto the plane; what is pooled, what is joined and
-        // what the filter that stays is for comes down from it.
-        assert_eq!((count("Unsqueeze"), count("Squeeze")), (3, 3));
+        // What is heard and what was pooled goes onto the plane; what is pooled, the two that are joined and the two
+        // that a graph within the graph takes come down from it.
+        assert_eq!((count("Unsqueeze"), count("Squeeze")), (2, 4));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(super) mod number {
     pub const TENSOR_PLACE: u64 = 14;
 }
 
+/// How deep graphs may lie within each other to be looked into.
+const DEEPEST: usize = 4;
+
 /// A node of a graph.
 pub(super) struct Node<'a> {
     /// Its operator; empty for one that is not ONNX's own.
@@ -38,20 +41,24 @@ pub(super) struct Node<'a> {
     pub inputs: Vec<&'a str>,
     pub outputs: Vec<&'a str>,
     pub attributes: Vec<&'a [u8]>,
-    /// It has graphs of its own, as a loop has.
-    pub has_graphs: bool,
+    /// What graphs of its own, as a loop has, may take from the graph around them: any name they use.
+    pub captured: Vec<&'a str>,
     pub bytes: &'a [u8],
 }
 
 impl<'a> Node<'a> {
     /// A `NodeProto`; `None` when the bytes are none.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        Self::read_within(bytes, 0)
+    }
+
+    fn read_within(bytes: &'a [u8], depth: usize) -> Option<Self> {
         let mut node = Self {
             kind: "",
             inputs: Vec::new(),
             outputs: Vec::new(),
             attributes: Vec::new(),
-            has_graphs: false,
+            captured: Vec::new(),
             bytes,
         };
         let mut is_onnx = true;
@@ -65,9 +72,9 @@ impl<'a> Node<'a> {
                 number::NODE_KIND => node.kind = std::str::from_utf8(bytes).ok()?,
                 number::NODE_DOMAIN => is_onnx = matches!(bytes, b"" | b"ai.onnx"),
                 number::NODE_ATTRIBUTES => {
-                    node.has_graphs |= wire::fields(bytes)?.iter().any(|field| {
-                        matches!(field.number, number::ATTRIBUTE_GRAPH | number::ATTRIBUTE_GRAPHS)
-                    });
+                    for graph in graphs_of(bytes)? {
+                        node.captured.extend(names_used(graph, depth + 1)?);
+                    }
                     node.attributes.push(bytes);
                 }
                 _ => {}
@@ -77,6 +84,11 @@ impl<'a> Node<'a> {
             node.kind = "";
         }
         Some(node)
+    }
+
+    /// Every name that it uses, or may.
+    pub fn uses(&self) -> impl Iterator<Item = &'a str> {
+        self.inputs.iter().chain(&self.captured).copied()
     }
 
     /// Whether it is a convolution over one dimension, as far as it says itself.
@@ -175,6 +187,43 @@ impl<'a> Tensor<'a> {
         fields.extend(lengths.map(|length| Field::number(number::TENSOR_LENGTHS, *length)));
         wire::message(&fields)
     }
+}
+
+/// The graphs of an attribute.
+fn graphs_of(attribute: &[u8]) -> Option<Vec<&[u8]>> {
+    let of_graphs =
+        |field: &Field<'_>| matches!(field.number, number::ATTRIBUTE_GRAPH | number::ATTRIBUTE_GRAPHS);
+    let graphs = wire::fields(attribute)?.into_iter().filter(of_graphs);
+    graphs.map(|field| field.value.into_borrowed()).collect()
+}
+
+/// Every name that a graph within a graph uses, its own and the outer one's alike; `None` when it is no graph, lies
+/// too deep, or has numbers in a file beside the model.
+fn names_used(graph: &[u8], depth: usize) -> Option<Vec<&str>> {
+    if depth > DEEPEST {
+        return None;
+    }
+    let mut names = Vec::new();
+    for Field { number, value } in wire::fields(graph)? {
+        match number {
+            number::GRAPH_NODES => {
+                let node = Node::read_within(value.into_borrowed()?, depth)?;
+                names.extend(node.uses());
+            }
+            number::GRAPH_TENSORS => {
+                if !Tensor::read(value.into_borrowed()?)?.is_here {
+                    return None;
+                }
+            }
+            number::GRAPH_OUTPUTS => {
+                let port = wire::fields(value.into_borrowed()?)?;
+                let name = port.into_iter().find(|field| field.number == number::PORT_NAME)?;
+                names.push(std::str::from_utf8(name.value.into_borrowed()?).ok()?);
+            }
+            _ => {}
+        }
+    }
+    Some(names)
 }
 
 /// The version of ONNX's own operators that a model asks for.

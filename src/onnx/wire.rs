@@ -25,6 +25,16 @@ pub(super) enum Value<'a> {
     Four([u8; 4]),
 }
 
+impl<'a> Value<'a> {
+    /// The bytes in it, if it holds any that lie where they were read.
+    pub fn into_borrowed(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(Cow::Borrowed(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> Field<'a> {
     /// A field that holds a number.
     pub fn number(number: u64, value: u64) -> Self {

@@ -14,7 +14,7 @@ forgotten or a frame too many shows in the answer.
                    thousand million MatMuls, each a few microseconds. No test waits for its answer.
     convolutions.onnx  heard [batch, 8, frames] -> said [batch, 16, frames]: convolutions over time of every make
                    (pads on one side, strides, dilations, groups, one filter for two), with what stands between
-                   them. convolutions.json is an input with the answer of onnx's own reference evaluator, which is
+                   them, and graphs within the graph. convolutions.json is an input with the answer of onnx's own reference evaluator, which is
                    numpy and has nothing of ONNX Runtime's.
 
 Needs onnx==1.23.2. With `--check` it only says whether the committed files are what it would write.
@@ -177,7 +177,18 @@ def convolutions():
         helper.make_node("Conv", ["joined", "f6"], ["last"]),
         helper.make_node("ReduceMean", ["f6", "two"], ["mean_of_filter"], keepdims=1),
         helper.make_node("ReduceSum", ["mean_of_filter"], ["offset"], keepdims=0),
-        helper.make_node("Add", ["last", "offset"], ["said"]),
+        helper.make_node("Add", ["last", "offset"], ["moved"]),
+        # Graphs within the graph: they take a value and a filter of the outer one by their names alone.
+        helper.make_node("ReduceMax", ["heard"], ["peak"], keepdims=0),
+        helper.make_node("Greater", ["peak", "offset"], ["is_loud"]),
+        helper.make_node(
+            "If",
+            ["is_loud"],
+            ["aside"],
+            then_branch=aside("then", ("sum", "f5")),
+            else_branch=aside("else", ("again", "f5")),
+        ),
+        helper.make_node("Add", ["moved", "aside"], ["said"]),
     ]
     return model(
         nodes,
@@ -194,6 +205,17 @@ def convolutions():
             numpy_helper.from_array(dice.normal(0, 0.3, 16).astype(np.float32), "b1"),
         ],
     )
+
+
+def aside(name, of):
+    """The sum of the means over time, [batch, 16, 1], of a value and of a filter."""
+    nodes = [
+        helper.make_node("ReduceMean", [of[0], "two"], [f"{name}_mean"], keepdims=1),
+        helper.make_node("ReduceMean", [of[1]], [f"{name}_of_filter"], keepdims=0),
+        helper.make_node("Add", [f"{name}_mean", f"{name}_of_filter"], [f"{name}_aside"]),
+    ]
+    port = helper.make_tensor_value_info(f"{name}_aside", FLOAT, ["B", 16, 1])
+    return helper.make_graph(nodes, name, [], [port])
 
 
 def answered(graph) -> bytes:

@@ -36,7 +36,7 @@ impl Windows {
         }
     }
 
-    /// Takes speech past what is kept. To be called until no window is due, or it gathers.
+    /// Takes speech past what is kept; [`Windows::hear`] uses it up.
     pub fn take(&mut self, past: &[f32]) {
         self.past.extend_from_slice(past);
     }
@@ -54,6 +54,9 @@ impl Windows {
 
     /// Hears what is due. If the model is another than the last time, what is kept is heard again, and what is not
     /// is forgotten.
+    ///
+    /// # Errors
+    /// [`ExtractError`] when the speaker model fails.
     pub fn hear(&mut self, analyst: &mut Analyst, kept: &[f32]) -> Result<(), ExtractError> {
         let model = analyst.extractor.card().id();
         if self.model.as_ref() != Some(model) {

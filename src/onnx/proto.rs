@@ -211,9 +211,8 @@ fn names_used(graph: &[u8], depth: usize) -> Option<Vec<&str>> {
                 names.extend(node.uses());
             }
             number::GRAPH_TENSORS => {
-                if !Tensor::read(value.into_borrowed()?)?.is_here {
-                    return None;
-                }
+                let tensor = Tensor::read(value.into_borrowed()?)?;
+                tensor.is_here.then_some(())?;
             }
             number::GRAPH_OUTPUTS => {
                 let port = wire::fields(value.into_borrowed()?)?;

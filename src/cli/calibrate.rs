@@ -141,7 +141,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         seed: args.seed,
         replicates: 0,
         leakage: false,
-        adapt: false,
+        words: false,
         handover: 0,
         limits: config.limits,
         cache: args.cache.clone(),
@@ -185,12 +185,11 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         .with_context(|| format!("{} cannot be written", out.display()))?;
     let fitted = Fitted { calibration, figures };
     output.result(&fitted, || {
-        let Calibration { id, narrow, wide, .. } = &fitted.calibration;
+        let Calibration { id, curve, .. } = &fitted.calibration;
         format!(
-            "{id} in {}: {} and {} target trials, narrow and wide\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials\non the trials it was fitted on, and so too good:\n{}",
             out.display(),
-            narrow.target_trials,
-            wide.target_trials,
+            curve.target_trials,
             text(&fitted.figures)
         )
     })?;
@@ -248,10 +247,7 @@ fn text(checked: &Checked) -> String {
         );
     };
     for (condition, fits) in &checked.by_condition {
-        line(condition, &fits.plain);
-        if let Some(adapted) = &fits.adapted {
-            line("  adapted to the line", adapted);
-        }
+        line(condition, fits);
     }
     if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
         let _ = write!(

@@ -24,7 +24,7 @@ pub(super) enum NumberCommand {
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
-    /// Say what is promised of a number's calls, in place of what the configuration says, or forget its line
+    /// Say what is promised of a number's calls, in place of what the configuration says
     Set {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -35,12 +35,8 @@ pub(super) enum NumberCommand {
         /// Share of callers on the roster who may be given another's name, or `usual`
         #[arg(long, value_name = "SHARE", value_parser = share)]
         max_wrong_name: Option<ShareChange>,
-        /// Forget what was learnt of the number's line (decision.adapt); a running service still folds in the callers,
-        /// fifteen at most, whom it has counted and not yet kept
-        #[arg(long)]
-        forget_line: bool,
     },
-    /// Show a dialed number: its users, what is promised of it, and what is known of its line
+    /// Show a dialed number: its users and what is promised of it
     Show {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -67,7 +63,6 @@ pub(super) async fn run(
             number,
             max_false_accept,
             max_wrong_name,
-            forget_line,
         } => {
             let patch = NumberPatch {
                 max_false_accept: max_false_accept.unwrap_or_default(),
@@ -77,9 +72,6 @@ pub(super) async fn run(
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
             let card = installed(config)?.card(&model_in_use(store, config).await?)?;
             check_promise(&card, &config.policy, &known, &patch)?;
-            if forget_line {
-                store.forget_line(&number).await?;
-            }
             let changed = store.update_number(&number, &patch).await?;
             output.result(&changed, || number_line(&changed))?;
         }
@@ -107,17 +99,8 @@ fn number_line(number: &Number) -> String {
     let promised = |what: &str, share: Option<f64>| {
         share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
     };
-    let line = number.line.as_ref().map_or_else(String::new, |line| {
-        let day = |at: time::OffsetDateTime| at.date();
-        format!(
-            "  line: {} callers from {} to {}",
-            line.callers,
-            day(line.since),
-            day(line.updated_at)
-        )
-    });
     format!(
-        "{}  {users} user{}{}{}{line}  {name}",
+        "{}  {users} user{}{}{}  {name}",
         number.number.as_e164(),
         plural(users),
         promised("strangers named", number.max_false_accept),

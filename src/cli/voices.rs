@@ -124,7 +124,8 @@ fn embed_file(
 ) -> anyhow::Result<(Embedding, Seconds)> {
     let ClipBytes { name, bytes } = read(file, limits)?;
     if args.no_vad {
-        let clip = samples::load(bytes, args.channel, limits).context(name)?;
+        let mut clip = samples::load(bytes, args.channel, limits).context(name)?;
+        samples::HighPass::default().filter(&mut clip.samples);
         let embedding = analyst.extractor.embed(&clip.samples)?;
         return Ok((embedding, RATE.seconds(clip.samples.len())));
     }
@@ -135,9 +136,9 @@ fn embed_file(
         .context("a recording always ends in a look. This is a bug.")?;
     let net = look.net_speech;
     let needed = analyst.extractor.card().minimum_net_speech();
-    let view = look.views.into_iter().next();
-    let view = view.with_context(|| format!("{name}: {net} of speech, the model needs {needed}"))?;
-    Ok((view.embedding, net))
+    let print = look.print;
+    let print = print.with_context(|| format!("{name}: {net} of speech, the model needs {needed}"))?;
+    Ok((print.embedding, net))
 }
 
 /// Reads a recording; one larger than the limit is refused before it is in memory.

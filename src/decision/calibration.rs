@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::units::{Cosine, Llr, NotFinite, Seconds};
-use crate::voiceprint::{Bandwidth, ModelId};
+use crate::voiceprint::ModelId;
 
-use super::adaptation::{BadLine, LineReference, NoLine};
 use super::voices::VoiceTest;
 
 /// Why a calibration cannot be used. A decision without one is never made.
@@ -67,6 +66,19 @@ impl Similarity {
             Self::FisherZ => cosine.clamp(-MOST_COSINE, MOST_COSINE).atanh(),
         }
     }
+}
+
+/// What is known of a comparison of two voices beside their similarity.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TrialFacts {
+    /// How much speech the voice under test was made of.
+    pub net_speech: Seconds,
+    /// How far it stood above its background, in dB; `None` where that could not be measured.
+    pub snr_db: Option<f64>,
+    /// Share of its samples at full scale, 0 to 1.
+    pub clipping: f64,
+    /// How much speech the enrolled voice was made of.
+    pub enrolled_speech: Seconds,
 }
 
 /// Affine logistic calibration whose scale and offset move with the amount of speech:
@@ -131,7 +143,7 @@ pub struct Origin {
     pub callers: u64,
 }
 
-/// A fitted calibration, one curve for each bandwidth.
+/// A fitted calibration: one curve, whatever the audio came over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -146,28 +158,27 @@ pub struct Calibration {
     /// Where its numbers come from; not told of those that were fitted by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The curve of narrow-band trials.
-    pub narrow: Curve,
-    /// The curve of wide-band trials.
-    pub wide: Curve,
+    /// From a similarity to a ratio.
+    pub curve: Curve,
     /// When a call's speech is of several voices; without it, nothing is said of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voices: Option<VoiceTest>,
-    /// The narrow-band calls it was fitted on, as one mean; without it, there is no adapting to other lines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<LineReference>,
     /// How calls end at several acceptances, rising.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operating_points: Vec<OperatingPoint>,
 }
 
 impl Curve {
-    /// The log-likelihood ratio of a similarity seen with `net` seconds of speech.
+    /// The log-likelihood ratio of a similarity, given what else is known of the comparison.
     ///
     /// # Errors
     /// [`NotFinite`] when the arithmetic leaves the finite numbers.
-    pub fn llr(&self, cosine: Cosine, net: Seconds) -> Result<Llr, NotFinite> {
-        let quality = net.get().clamp(self.net_seconds[0], self.net_seconds[1]).ln();
+    pub fn llr(&self, cosine: Cosine, facts: &TrialFacts) -> Result<Llr, NotFinite> {
+        let quality = facts
+            .net_speech
+            .get()
+            .clamp(self.net_seconds[0], self.net_seconds[1])
+            .ln();
         let scale = self.scale + self.scale_per_log * quality;
         let offset = self.offset + self.offset_per_log * quality;
         let llr = scale * self.similarity.of(f64::from(cosine.get())) + offset;
@@ -245,8 +256,7 @@ impl Calibration {
 
     /// Says what is wrong with the numbers, if anything.
     pub fn fault(&self) -> Option<String> {
-        let curves = [("narrow", self.narrow), ("wide", self.wide)];
-        let of_curve = |(name, curve): (&str, Curve)| Some(format!("[{name}] {}", curve.fault()?));
+        let of_curve = || Some(format!("[curve] {}", self.curve.fault()?));
         let of_points = || {
             let share = |share: f64| (0.0..=1.0).contains(&share);
             let fits = |point: &OperatingPoint| {
@@ -258,34 +268,7 @@ impl Calibration {
             (!sound).then(|| "[[operating_points]] need rising acceptances and shares from 0 to 1".to_owned())
         };
         let of_voices = || Some(format!("[voices] {}", self.voices?.fault()?));
-        let of_line = || {
-            let line = self.line.as_ref()?;
-            (!line.mean.is_one()).then(|| format!("[line] mean: {}", BadLine::NotAMean))
-        };
-        curves
-            .into_iter()
-            .find_map(of_curve)
-            .or_else(of_voices)
-            .or_else(of_line)
-            .or_else(of_points)
-    }
-
-    /// Where the narrow-band calls lie that it was fitted on.
-    ///
-    /// # Errors
-    /// [`NoLine`] when it does not say.
-    pub fn line(&self) -> Result<&LineReference, NoLine> {
-        self.line.as_ref().ok_or_else(|| NoLine {
-            calibration: self.id.clone(),
-        })
-    }
-
-    /// The curve for trials of this bandwidth.
-    pub fn curve(&self, bandwidth: Bandwidth) -> &Curve {
-        match bandwidth {
-            Bandwidth::Narrow => &self.narrow,
-            Bandwidth::Wide => &self.wide,
-        }
+        of_curve().or_else(of_voices).or_else(of_points)
     }
 }
 
@@ -307,14 +290,17 @@ pub(super) mod tests {
         }
     }
 
+    fn after(net: f64) -> TrialFacts {
+        TrialFacts {
+            net_speech: Seconds::new(net),
+            ..TrialFacts::default()
+        }
+    }
+
     #[test]
     fn a_higher_cosine_never_gives_a_lower_ratio() {
         for net in [0.0, 0.5, 1.0, 3.0, 10.0, 1e6] {
-            let llr = |cosine| {
-                curve()
-                    .llr(Cosine::new(cosine).unwrap(), Seconds::new(net))
-                    .unwrap()
-            };
+            let llr = |cosine| curve().llr(Cosine::new(cosine).unwrap(), &after(net)).unwrap();
             assert!(llr(0.2) <= llr(0.5) && llr(0.5) <= llr(0.9), "net speech {net}");
         }
     }
@@ -323,7 +309,7 @@ pub(super) mod tests {
     fn ratios_stay_inside_what_the_trials_support() {
         let llr = |cosine| {
             curve()
-                .llr(Cosine::new(cosine).unwrap(), Seconds::new(3.0))
+                .llr(Cosine::new(cosine).unwrap(), &after(3.0))
                 .unwrap()
                 .get()
         };

@@ -23,6 +23,9 @@ pub struct Heard<'a> {
     pub latest: Option<Evidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
+    /// Whether the audio is of a kind that the calibration was fitted on. Where not, nobody is named and nobody
+    /// called unknown.
+    pub familiar: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -58,7 +61,12 @@ impl Course {
             policy.after(voice.net_speech)
         };
         let mut decision = decide(voice, &asked)?;
-        decision.outcome = self.weigh(heard, voice, &decision, policy);
+        decision.outcome = match self.weigh(heard, voice, &decision, policy) {
+            Outcome::Identified(_) | Outcome::Unknown if !heard.familiar => {
+                Outcome::Inconclusive(Reason::UnfamiliarLine)
+            }
+            outcome => outcome,
+        };
         self.standing = match decision.outcome {
             Outcome::Identified(user) => Some(Standing::Named(user)),
             Outcome::Unknown => Some(Standing::Unknown),
@@ -139,6 +147,7 @@ mod tests {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
+            familiar: true,
             is_final: false,
         }
     }
@@ -275,6 +284,31 @@ mod tests {
             ..look(&nobody, 9.0)
         };
         assert_eq!(said(&mut Course::default(), &heard), SEVERAL);
+    }
+
+    #[test]
+    fn an_unfamiliar_line_names_nobody_and_calls_nobody_unknown() {
+        let users = users();
+        let (sure, nobody) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-8.0, -8.0]));
+        let mut course = Course::default();
+        assert_eq!(
+            said(&mut course, &look(&sure, 6.0)),
+            Outcome::Identified(users[0])
+        );
+        for ratios in [&sure, &nobody] {
+            let strange = Heard {
+                familiar: false,
+                ..look(ratios, 12.0)
+            };
+            let unfamiliar = Outcome::Inconclusive(Reason::UnfamiliarLine);
+            assert_eq!(said(&mut course, &strange), unfamiliar);
+        }
+        // What stood is gone: less evidence than a name needs gives none afterwards.
+        let less = ratios(&users, &[2.5, -4.0]);
+        assert_ne!(
+            said(&mut course, &look(&less, 5.0)),
+            Outcome::Identified(users[0])
+        );
     }
 
     #[test]

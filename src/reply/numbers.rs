@@ -104,24 +104,6 @@ pub(super) async fn show(
     Ok(axum::Json(known))
 }
 
-/// Forgets what was learnt of a number's line
-#[utoipa::path(
-    delete, path = "/v1/numbers/{number}/line", operation_id = "forgetLine", tag = "numbers",
-    params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
-    responses(
-        (status = 200, description = "The number as it is now: its line begins anew", body = Number),
-        (status = 404, description = "There is no such number"),
-    ),
-    security(("bearer" = ["admin"])),
-)]
-pub(super) async fn forget_line(
-    _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
-    InPath(number): InPath<DialedNumber>,
-) -> Result<axum::Json<Number>, Problem> {
-    Ok(axum::Json(desk.board.forget_line(&number).await?))
-}
-
 /// Changes what is promised of a number's calls
 #[utoipa::path(
     patch, path = "/v1/numbers/{number}", operation_id = "updateNumber", tag = "numbers",

@@ -48,7 +48,7 @@ pub enum LoadError {
     Samples(#[from] SamplesError),
 }
 
-/// Decodes a whole file and brings the caller's `channel` to 16 kHz. The samples take at most
+/// Decodes a whole file and brings the caller's `channel` to 16 kHz, otherwise as it is. The samples take at most
 /// 64 kB a second of the duration limit, beside the input.
 ///
 /// # Errors
@@ -56,7 +56,8 @@ pub enum LoadError {
 pub fn load(bytes: Vec<u8>, channel: Option<u16>, limits: &Limits) -> Result<Clip, LoadError> {
     let mut decoder = Decoder::open(bytes, limits)?;
     let source = decoder.format();
-    let mut intake = Intake::new(source.rate, source.channels, channel)?;
+    // Whatever is heard of it goes through a listener's own intake.
+    let mut intake = Intake::new(source.rate, source.channels, channel)?.unfiltered();
     let mut samples = Vec::new();
     while let Some(block) = decoder.next_block()? {
         intake.push(block, &mut samples);

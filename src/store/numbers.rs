@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
-use super::lines::{LineRow, LineState};
 use super::open::{Conn, Store};
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
@@ -26,8 +25,6 @@ pub struct Number {
     pub max_wrong_name: Option<f64>,
     /// How many users are on it.
     pub users: u64,
-    /// What is known of its line, where calls are adapted to it; null where nothing is.
-    pub line: Option<LineState>,
     /// When it was added.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -82,15 +79,12 @@ struct Row {
     max_wrong_name: Option<f64>,
     users: i64,
     created_at: String,
-    #[sqlx(flatten)]
-    line: LineRow,
 }
 
 /// The number that is bound, or all.
 const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
-                       (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at, \
-                       l.model, l.callers, l.since, l.updated_at \
-                       FROM numbers n LEFT JOIN lines l ON l.number = n.number \
+                       (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at \
+                       FROM numbers n \
                        WHERE $1 IS NULL OR n.number = $1 ORDER BY n.number";
 
 fn read_number(row: Row) -> Result<Number, StoreError> {
@@ -101,7 +95,6 @@ fn read_number(row: Row) -> Result<Number, StoreError> {
         max_false_accept: row.max_false_accept,
         max_wrong_name: row.max_wrong_name,
         users: read_u64(row.users, "user count")?,
-        line: row.line.read()?,
         created_at: read_time(&row.created_at)?,
     })
 }
@@ -143,7 +136,6 @@ impl Store {
             max_false_accept: None,
             max_wrong_name: None,
             users: 0,
-            line: None,
             created_at,
         })
     }

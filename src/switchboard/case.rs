@@ -22,7 +22,6 @@ use super::call::CallUpdate;
 use super::claims;
 use super::kept::Before;
 use super::keypad::{Keypad, Typed};
-use super::lines::Caller;
 use super::open::Switchboard;
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::decision::{Promise, Reason};
@@ -329,17 +328,6 @@ impl Case {
         let mut said = self.verdict().identification.clone();
         said.is_final = true;
         self.next(&mut state, Some(said)).await
-    }
-
-    /// Who is counted for this call where callers are counted: the user whom the voice was found to be, or who
-    /// called.
-    pub(super) async fn caller(&self, user: Option<UserId>) -> Caller {
-        if let Some(user) = user {
-            return Caller::User(user);
-        }
-        let state = self.state.lock().await;
-        let number = state.caller.as_ref().and_then(CallerNumber::number);
-        number.map_or(Caller::Withheld, |number| Caller::Number(number.clone()))
     }
 
     /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
-use crate::verdict::{Look, Quality};
+use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 use super::error::BoardError;
@@ -88,7 +88,7 @@ pub(super) struct HeardClip {
     /// What it came as.
     pub source: String,
     /// What was heard in it.
-    pub look: Look,
+    pub look: Checkpoint,
     /// Whether its end is missing.
     pub truncated: bool,
     /// The recording itself, when it may be kept.
@@ -104,8 +104,8 @@ impl HeardClip {
         self.look.quality
     }
 
-    pub(super) fn views(&self) -> &[Voiceprint] {
-        &self.look.views
+    pub(super) fn print(&self) -> Option<&Voiceprint> {
+        self.look.print.as_ref()
     }
 }
 
@@ -199,9 +199,11 @@ impl Switchboard {
         heard: &[HeardClip],
     ) -> Result<Option<Issue>, BoardError> {
         let net = total_speech(heard);
-        let views = mean_views(serving, heard, net);
+        let Some(print) = mean_print(serving, heard, net) else {
+            return Ok(None);
+        };
         for number in self.numbers_of(user).await? {
-            if serving.names_another(&number, &views, net, user).await? {
+            if serving.names_another(&number, &print, user).await? {
                 return Ok(Some(duplicate_identity()));
             }
         }
@@ -244,24 +246,17 @@ impl Switchboard {
     }
 }
 
-/// The voice of all recordings together, in each bandwidth there is, the widest that all have first.
-fn mean_views(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Vec<Voiceprint> {
-    let of = |bandwidth: Bandwidth| {
-        let views = heard.iter().flat_map(HeardClip::views);
-        let own = views.filter(|view| view.bandwidth == bandwidth);
-        let embedding = Embedding::mean(own.map(|view| (&view.embedding, 1.0))).ok()?;
-        Some(Voiceprint {
-            embedding,
-            model: serving.card.id().clone(),
-            bandwidth,
-            net_speech,
-        })
-    };
-    let wide = heard
-        .iter()
-        .all(|clip| clip.views().iter().any(|view| view.bandwidth == Bandwidth::Wide));
-    let wide = if wide { of(Bandwidth::Wide) } else { None };
-    wide.into_iter().chain(of(Bandwidth::Narrow)).collect()
+/// The voice of all recordings together; `None` where there is none.
+fn mean_print(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Option<Voiceprint> {
+    let prints = || heard.iter().filter_map(HeardClip::print);
+    let embedding = Embedding::mean(prints().map(|print| (&print.embedding, 1.0))).ok()?;
+    let bandwidth = prints().next()?.bandwidth;
+    Some(Voiceprint {
+        embedding,
+        model: serving.card.id().clone(),
+        bandwidth,
+        net_speech,
+    })
 }
 
 fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport {
@@ -295,7 +290,7 @@ fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollm
         net_speech: clip.net_speech(),
         snr_db: clip.quality().and_then(|quality| quality.snr_db),
         source: clip.source.clone(),
-        prints: clip.views().to_vec(),
+        prints: clip.print().into_iter().cloned().collect(),
     });
     NewEnrollment {
         user,

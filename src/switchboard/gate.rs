@@ -4,8 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
-use crate::units::Seconds;
-use crate::verdict::Look;
+use crate::units::{Seconds, UserId};
+use crate::verdict::Checkpoint;
+use crate::verdict::scoring::{self, Likeness, Moment};
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;
@@ -100,7 +101,12 @@ pub(super) fn gate(
 
 /// What stands against one recording as an enrolment of its own, of somebody who is not enrolled; and whether
 /// it can be accepted all the same.
-pub fn gate_alone(name: &str, look: Look, calibration: &Calibration, needed: Seconds) -> (Vec<Issue>, bool) {
+pub fn gate_alone(
+    name: &str,
+    look: Checkpoint,
+    calibration: &Calibration,
+    needed: Seconds,
+) -> (Vec<Issue>, bool) {
     let clip = HeardClip {
         name: name.to_owned(),
         sha256: [0; 32],
@@ -164,7 +170,7 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
 fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let mut refusals = Vec::new();
-    if clip.views().is_empty() {
+    if clip.print().is_none() {
         let message = format!(
             "{name}: {} of speech is too little to know a voice by",
             clip.net_speech()
@@ -260,7 +266,7 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     for (at, clip) in heard.iter().enumerate() {
         let differs = heard[..at]
             .iter()
-            .find(|earlier| differ(clip.views(), earlier.views(), calibration));
+            .find(|earlier| differ(clip.print(), earlier.print().into_iter(), calibration));
         if let Some(earlier) = differs {
             let message = format!(
                 "{} and {} sound like two people: all recordings must be of the user alone",
@@ -275,7 +281,7 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     }
     let strange = heard
         .iter()
-        .find(|clip| !before.is_empty() && differ(clip.views(), before, calibration));
+        .find(|clip| differ(clip.print(), before.iter(), calibration));
     if let Some(clip) = strange {
         let message = format!(
             "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first",
@@ -289,24 +295,32 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     refusals
 }
 
-/// Whether every pair of one kind that can be compared speaks for two people.
-fn differ(clip: &[Voiceprint], others: &[Voiceprint], calibration: &Calibration) -> bool {
-    let pairs = clip
-        .iter()
-        .flat_map(|print| others.iter().map(move |other| (print, other)));
-    let comparable = pairs.filter(|(a, b)| a.bandwidth == b.bandwidth && a.model == b.model);
+/// Whether a clip was compared with other voices of the same model, and each comparison speaks for two people.
+fn differ<'a>(
+    clip: Option<&Voiceprint>,
+    others: impl Iterator<Item = &'a Voiceprint>,
+    calibration: &Calibration,
+) -> bool {
+    let Some(own) = clip else { return false };
     let mut compared = false;
-    for (a, b) in comparable {
-        let Ok(cosine) = a.embedding.cosine(&b.embedding) else {
+    for other in others.filter(|other| other.model == own.model) {
+        // The shorter one bounds what the two can tell.
+        let (shorter, longer) = if own.net_speech < other.net_speech {
+            (own, other)
+        } else {
+            (other, own)
+        };
+        let Ok(cosine) = shorter.embedding.cosine(&longer.embedding) else {
             continue;
         };
-        let shorter = if a.net_speech < b.net_speech {
-            a.net_speech
-        } else {
-            b.net_speech
+        let likeness = Likeness {
+            user: UserId::fresh(),
+            cosine,
+            enrolled_speech: longer.net_speech,
         };
-        match calibration.curve(a.bandwidth).llr(cosine, shorter) {
-            Ok(llr) if llr.get() >= 0.0 => return false,
+        let moment = Moment::of_print(Some(shorter));
+        match scoring::ratios(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
+            Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
             Err(_) => {}
         }

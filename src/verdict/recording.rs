@@ -8,7 +8,7 @@ use crate::bytes::{DecodeError, Decoder, Format, Limits};
 use crate::engine::Analyst;
 use crate::units::Seconds;
 
-use super::listener::{ListenError, Listener, Look, milliseconds};
+use super::listener::{Checkpoint, ListenError, Listener, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.
@@ -29,7 +29,7 @@ pub enum HearError {
 #[derive(Debug, Clone)]
 pub struct Recording {
     /// A look at each mark, when marks were asked for, and the last one at the end.
-    pub looks: Vec<Look>,
+    pub looks: Vec<Checkpoint>,
     /// What it was stored as.
     pub format: Format,
     /// Whether its end is missing.
@@ -40,7 +40,7 @@ pub struct Recording {
 pub struct Hearing {
     decoder: Decoder,
     listener: Listener,
-    looks: Vec<Look>,
+    looks: Vec<Checkpoint>,
 }
 
 impl Hearing {

@@ -5,7 +5,7 @@ use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;
 use voxline::samples::telephone;
 use voxline::units::{Hertz, Seconds};
-use voxline::verdict::{Listener, Look, MARKS, Recording, hear};
+use voxline::verdict::{CHECKPOINTS, Checkpoint, Listener, Recording, hear};
 use voxline::voiceprint::{Bandwidth, Embedding};
 
 use crate::support::{Dice, analyst, at_rate, clip, read, wav};
@@ -14,7 +14,7 @@ const CALL: &str = "enrollment_samples/calls/ivy-1.wav";
 const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
 
 /// Everything of a look but how long it took.
-fn same(a: &Look, b: &Look) -> bool {
+fn same(a: &Checkpoint, b: &Checkpoint) -> bool {
     (a.net_speech, a.quality, &a.views) == (b.net_speech, b.quality, &b.views)
         && (&a.windows, a.windows_heard) == (&b.windows, b.windows_heard)
 }
@@ -23,13 +23,13 @@ fn whole(analyst: &mut Analyst, bytes: Vec<u8>, marks: &'static [f64]) -> Record
     hear(analyst, bytes, None, &Limits::default(), marks).unwrap()
 }
 
-fn last(recording: &Recording) -> &Look {
+fn last(recording: &Recording) -> &Checkpoint {
     recording.looks.last().unwrap()
 }
 
 /// The looks at a mono stream that comes in these pieces.
-fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Look> {
-    let mut listener = Listener::new(Hertz(rate), 1, None, MARKS).unwrap();
+fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Checkpoint> {
+    let mut listener = Listener::new(Hertz(rate), 1, None, CHECKPOINTS).unwrap();
     let mut looks = Vec::new();
     for piece in pieces {
         looks.extend(listener.push(analyst, piece).unwrap());
@@ -68,7 +68,7 @@ fn looks_do_not_depend_on_the_pieces() {
         let looks = listen(analyst, 8_000, &pieces);
         assert_eq!(looks.len(), at_once.len(), "{} pieces", pieces.len());
         for (at, (a, b)) in looks.iter().zip(&at_once).enumerate() {
-            let alike = same(a, b) && a.is_glance == b.is_glance;
+            let alike = same(a, b) && a.is_window_check == b.is_window_check;
             assert!(alike, "look {at} of {} pieces", pieces.len());
         }
     }
@@ -87,19 +87,19 @@ fn a_live_call_comes_to_the_same_as_its_recording() {
 #[test]
 fn a_recording_heard_with_marks_ends_as_it_does_without_them() {
     let analyst = &mut analyst();
-    let marked = whole(analyst, read(CALL), MARKS);
+    let marked = whole(analyst, read(CALL), CHECKPOINTS);
     let plain = whole(analyst, read(CALL), &[]);
     assert!(marked.looks.len() > 8);
     assert!(same(last(&marked), last(&plain)));
-    let rising = |pair: &[Look]| pair[0].net_speech <= pair[1].net_speech;
+    let rising = |pair: &[Checkpoint]| pair[0].net_speech <= pair[1].net_speech;
     assert!(marked.looks.windows(2).all(rising));
 }
 
 #[test]
 fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
     let analyst = &mut analyst();
-    let looks = whole(analyst, read(CALL), MARKS).looks;
-    assert!(looks.iter().any(|look| look.is_glance));
+    let looks = whole(analyst, read(CALL), CHECKPOINTS).looks;
+    assert!(looks.iter().any(|look| look.is_window_check));
     for pair in looks.windows(2) {
         let [before, after] = pair else { unreachable!() };
         let samples = |seconds: Seconds| (seconds.get() * 16_000.0).round() as usize;
@@ -107,7 +107,7 @@ fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
         assert_eq!(after.windows_heard, filled);
         assert!(after.windows_heard <= before.windows_heard + 1);
         assert_eq!(after.windows[..before.windows.len()], before.windows);
-        if after.is_glance {
+        if after.is_window_check {
             assert_eq!((&after.views, after.quality), (&before.views, before.quality));
             assert!(
                 after.windows_heard > before.windows_heard && after.net_speech > after.views[0].net_speech
@@ -132,7 +132,7 @@ fn after_two_minutes_of_speech_a_call_is_the_voice_of_the_last_two() {
     assert_eq!((last.views.len(), last.views[0].net_speech.get()), (1, 120.0));
     let robert = &whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]).looks[0].views[0];
     let at_two_minutes = looks.iter().rfind(|look| look.windows_heard <= 75).unwrap();
-    let like = |look: &Look| cosine(&look.views[0].embedding, &robert.embedding);
+    let like = |look: &Checkpoint| cosine(&look.views[0].embedding, &robert.embedding);
     assert!(
         like(last) > 0.9 && like(at_two_minutes) < 0.7,
         "{} {}",
@@ -159,7 +159,8 @@ fn raw_octets_in_torn_pieces_are_the_wav_file_of_the_same_octets() {
 #[test]
 fn a_wide_recording_is_heard_twice_and_a_narrow_one_once() {
     let analyst = &mut analyst();
-    let kinds = |look: &Look| -> Vec<Bandwidth> { look.views.iter().map(|view| view.bandwidth).collect() };
+    let kinds =
+        |look: &Checkpoint| -> Vec<Bandwidth> { look.views.iter().map(|view| view.bandwidth).collect() };
     let wide = whole(analyst, read(SIGNUP), &[]);
     assert_eq!(kinds(last(&wide)), [Bandwidth::Wide, Bandwidth::Narrow]);
     let narrow = whole(analyst, read(CALL), &[]);
@@ -256,10 +257,14 @@ fn behind_a_telephone_a_voice_is_the_same_from_every_rate() {
 #[test]
 fn too_little_speech_gives_a_look_without_a_voice() {
     let analyst = &mut analyst();
-    let word = whole(analyst, read("enrollment_samples/calls/one-word.wav"), MARKS);
+    let word = whole(
+        analyst,
+        read("enrollment_samples/calls/one-word.wav"),
+        CHECKPOINTS,
+    );
     assert!(word.looks.len() == 1 && last(&word).views.is_empty());
     assert!(last(&word).net_speech.get() > 0.2 && last(&word).quality.is_some());
-    let nobody = whole(analyst, wav(8_000, 1, &[0.0; 40_000]), MARKS);
+    let nobody = whole(analyst, wav(8_000, 1, &[0.0; 40_000]), CHECKPOINTS);
     assert!(last(&nobody).views.is_empty() && last(&nobody).quality.is_none());
 }
 
@@ -281,12 +286,12 @@ fn a_line_that_keeps_low_frequencies_carries_the_same_narrow_voice() {
 
 #[test]
 fn a_call_is_looked_at_again_before_it_is_half_as_long_again_and_within_ten_seconds() {
-    let steps = MARKS.windows(2).map(|pair| (pair[0], pair[1]));
+    let steps = CHECKPOINTS.windows(2).map(|pair| (pair[0], pair[1]));
     for (before, after) in steps {
         assert!(
             after > before && after - before <= 10.0 && after <= 1.5 * before,
             "{before} and {after}"
         );
     }
-    assert_eq!(MARKS.last(), Some(&120.0));
+    assert_eq!(CHECKPOINTS.last(), Some(&120.0));
 }

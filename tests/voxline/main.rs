@@ -1,6 +1,5 @@
 //! The integration tests: one binary, one file a topic.
 
-mod adaptation;
 mod audio;
 mod carriers;
 mod chain;

@@ -85,10 +85,9 @@ struct RunArgs {
     /// How often speakers are drawn for the intervals; fewer when there are very many trials
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     replicates: usize,
-    /// Adapt to the line, as decision.adapt does: the tests are calls of one number in an order of the dice, each judged
-    /// by the mean of those before it
+    /// Write every word on every call as the service would have said it, with its ratios, into words.jsonl
     #[arg(long)]
-    adapt: bool,
+    words: bool,
     /// Do not score the parts without speech
     #[arg(long)]
     no_leakage: bool,
@@ -282,7 +281,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         seed: args.seed,
         replicates: args.replicates,
         leakage: !args.no_leakage,
-        adapt: args.adapt,
+        words: args.words,
         handover: args.handover.unwrap_or(0),
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
@@ -335,6 +334,13 @@ fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()
         protocol,
     };
     write("report.html", report(outcome, &place))?;
+    if !outcome.words.is_empty() {
+        let lines = outcome.words.iter().map(serde_json::to_string);
+        write(
+            "words.jsonl",
+            lines.collect::<Result<Vec<_>, _>>()?.join("\n") + "\n",
+        )?;
+    }
     outcome.write_scores(protocol, &out.join("scores.tsv"))?;
     Ok(())
 }

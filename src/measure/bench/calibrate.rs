@@ -5,19 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::dice::Dice;
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
-use super::calls::{follow, user_id};
+use super::calls::Follower;
 use super::check::{Checked, check_heard};
-use super::enrolled::Enrolled;
 use super::error::BenchError;
-use super::hear::{Heard, Practice, View};
-use super::score::{Scorer, enrol};
+use super::hear::{Heard, Print};
+use super::score::{cosine, enrol, user_id};
 use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_all};
-use crate::decision::{
-    Calibration, Curve, LineReference, MeanVoice, OperatingPoint, Origin, Outcome, Policy, Similarity,
-};
-use crate::verdict::MARKS;
-use crate::voiceprint::Bandwidth;
+use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
+use crate::verdict::CHECKPOINTS;
 
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
@@ -61,11 +57,8 @@ pub fn calibrate(
 ) -> Result<(Calibration, Checked), BenchError> {
     let (voices, models) = heard(bench, first, progress)?;
     let mut seen = observe(first, &voices, &models, fitting, 0)?;
-    let mut line = Line::default();
-    line.add(first, &voices, fitting);
     for (nth, protocol) in more.iter().enumerate() {
         let (voices, models) = heard(bench, protocol, progress)?;
-        line.add(protocol, &voices, fitting);
         let other = observe(protocol, &voices, &models, fitting, nth + 1)?;
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
@@ -76,14 +69,11 @@ pub fn calibrate(
         model_sha256: bench.models.card.sha256().to_owned(),
         fitted_on: fitting.fitted_on.clone(),
         origin: Some(origin(bench, first, more, fitting)),
-        narrow: curve(fitting, &seen, Bandwidth::Narrow)?,
-        wide: curve(fitting, &seen, Bandwidth::Wide)?,
+        curve: curve(fitting, &seen)?,
         voices: voice_test(bench, first, &voices),
-        line: line.reference(),
         operating_points: Vec::new(),
     };
-    let enrolled = Enrolled::plain(models);
-    calibration.operating_points = operating_points(bench, first, &voices, &enrolled, &calibration)?;
+    calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
     let checked = check_heard(bench, first, &voices, &calibration)?;
     Ok((calibration, checked))
 }
@@ -92,9 +82,9 @@ fn heard(
     bench: &Bench<'_>,
     protocol: &Protocol,
     progress: &dyn Progress,
-) -> Result<(Voices, Vec<Vec<View>>), BenchError> {
+) -> Result<(Voices, Vec<Option<Print>>), BenchError> {
     let voices = hear_all(bench, protocol, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let models = enrol(protocol, &voices.clips, Heard::print)?;
     Ok((voices, models))
 }
 
@@ -126,7 +116,6 @@ impl Fitting {
 
 /// A look at a test, against a model.
 struct Trial {
-    bandwidth: Bandwidth,
     /// The protocol, the mark and the condition: every such case counts the same.
     case: (usize, usize, usize),
     cosine: f64,
@@ -137,8 +126,8 @@ struct Trial {
 /// What the lines are fitted on.
 struct Seen<'a> {
     trials: Vec<Trial>,
-    /// Everybody who was heard in a bandwidth, whether or not the lines are fitted on them.
-    known: BTreeSet<(Bandwidth, &'a str)>,
+    /// Everybody who was heard, whether or not the line is fitted on them.
+    known: BTreeSet<&'a str>,
 }
 
 /// The trials at every look. The last look of a recording is left out: it ends where the recording does and not
@@ -146,15 +135,11 @@ struct Seen<'a> {
 fn observe<'a>(
     protocol: &'a Protocol,
     voices: &Voices,
-    models: &[Vec<View>],
+    models: &[Option<Print>],
     fitting: &Fitting,
     nth: usize,
 ) -> Result<Seen<'a>, BenchError> {
     let tables = &protocol.tables;
-    let scorer = Scorer {
-        practice: Practice::Product,
-        calibration: None,
-    };
     let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
     let (mut trials, mut known) = (Vec::new(), BTreeSet::new());
     for (condition, tests) in voices.tests.iter().enumerate() {
@@ -162,22 +147,21 @@ fn observe<'a>(
             let (model, test) = (trial.model as usize, trial.test as usize);
             let both = [tables.model_speakers[model], tables.test_speakers[test]].map(name);
             for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
-                let found = scorer.cosine(&models[model], &look.views);
+                let found = cosine(models[model].as_ref(), look.print.as_ref());
                 let fault = |cause| BenchError::Score {
                     model: tables.models[model].clone(),
                     test: tables.tests[test].clone(),
                     cause,
                 };
-                let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+                let (Some(cosine), Some(print)) = (found.map_err(fault)?, &look.print) else {
                     continue;
                 };
-                known.extend(both.map(|speaker| (bandwidth, speaker)));
+                known.extend(both);
                 if both.iter().all(|speaker| fitting.counts(speaker)) {
                     trials.push(Trial {
-                        bandwidth,
-                        case: (nth, nearest_mark(look.net_s), condition),
+                        case: (nth, nearest_mark(print.net_s), condition),
                         cosine,
-                        net_s: look.net_s,
+                        net_s: print.net_s,
                         target: trial.target,
                     });
                 }
@@ -187,56 +171,21 @@ fn observe<'a>(
     Ok(Seen { trials, known })
 }
 
-/// The calls that came over a telephone, for their mean: each by all of its speech, as a line's own are counted. Of
-/// the speakers that the lines are fitted on: those whom a model was trained on lie further apart, and so their mean
-/// nearer to nought.
-#[derive(Default)]
-struct Line {
-    sum: Vec<f64>,
-    calls: u64,
-}
-
-impl Line {
-    fn add(&mut self, protocol: &Protocol, voices: &Voices, fitting: &Fitting) {
-        let tables = &protocol.tables;
-        let counts = |speaker: u32| fitting.counts(&tables.speakers[speaker as usize].name);
-        for tests in &voices.tests {
-            let known = tests.iter().zip(&tables.test_speakers);
-            let known = known.filter(|(_, speaker)| counts(**speaker));
-            for view in known.filter_map(|(heard, _)| heard.of_line()) {
-                self.sum.resize(view.dim(), 0.0);
-                let sums = self.sum.iter_mut().zip(view.as_slice());
-                sums.for_each(|(sum, value)| *sum += f64::from(*value));
-                self.calls += 1;
-            }
-        }
-    }
-
-    fn reference(self) -> Option<LineReference> {
-        let calls = self.calls;
-        let mean = self.sum.iter().map(|sum| rounded(sum / calls as f64));
-        let mean = MeanVoice::new(mean.collect()).ok()?;
-        Some(LineReference { calls, mean })
-    }
-}
-
-fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Curve, BenchError> {
-    let of_band = |one: &&Trial| one.bandwidth == bandwidth;
-    let fitted: Vec<&Trial> = seen.trials.iter().filter(of_band).collect();
-    let known = seen.known.iter().filter(|(heard, _)| *heard == bandwidth);
+fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
+    let fitted = &seen.trials;
     let nets = || {
         fitted
             .iter()
             .filter(|one| one.target)
-            .map(|one| MARKS[one.case.1])
+            .map(|one| CHECKPOINTS[one.case.1])
     };
     let shortest = nets().fold(f64::INFINITY, f64::min);
     let longest = nets().fold(0.0, f64::max);
     let mut cases: BTreeMap<((usize, usize, usize), bool), f64> = BTreeMap::new();
-    for one in &fitted {
+    for one in fitted {
         *cases.entry((one.case, one.target)).or_default() += 1.0;
     }
-    let observation = |one: &&Trial| {
+    let observation = |one: &Trial| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
@@ -246,9 +195,8 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Cur
         }
     };
     let observations: Vec<Observation> = fitted.iter().map(observation).collect();
-    let beta =
-        logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { bandwidth, cause })?;
-    let bound = highest_ratio(known.count());
+    let beta = logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { cause })?;
+    let bound = highest_ratio(seen.known.len());
     let targets = fitted.iter().filter(|one| one.target).count();
     Ok(Curve {
         similarity: fitting.similarity,
@@ -279,7 +227,7 @@ pub(super) fn rounded(value: f64) -> f64 {
 
 fn nearest_mark(net_s: f64) -> usize {
     let distance = |mark: &f64| (net_s.ln() - mark.ln()).abs();
-    let nearest = MARKS
+    let nearest = CHECKPOINTS
         .iter()
         .enumerate()
         .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
@@ -292,13 +240,9 @@ fn operating_points(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    enrolled: &Enrolled,
+    models: &[Option<Print>],
     calibration: &Calibration,
 ) -> Result<Vec<OperatingPoint>, BenchError> {
-    let scorer = Scorer {
-        practice: bench.practice,
-        calibration: Some(calibration.clone()),
-    };
     let mut points = Vec::new();
     for accept in ACCEPTS {
         let policy = Policy {
@@ -311,8 +255,13 @@ fn operating_points(
             wrong_name: 0.0,
             right_name: 1.0,
         };
-        for size in ROSTERS.into_iter().filter(|size| *size < enrolled.models.len()) {
-            let ends = rostered(bench, protocol, voices, enrolled, &scorer, &policy, size)?;
+        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
+            let follower = Follower {
+                calibration,
+                policy: &policy,
+                models,
+            };
+            let ends = rostered(bench, protocol, voices, follower, size)?;
             let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
             worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
             worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
@@ -341,9 +290,7 @@ fn rostered(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    enrolled: &Enrolled,
-    scorer: &Scorer,
-    policy: &Policy,
+    follower: Follower<'_>,
     size: usize,
 ) -> Result<Ends, BenchError> {
     let tables = &protocol.tables;
@@ -353,12 +300,12 @@ fn rostered(
             let speaker = tables.test_speakers[test];
             let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
             let (own, mut others): (Vec<u32>, Vec<u32>) =
-                (0..enrolled.models.len() as u32).partition(of_speaker);
+                (0..follower.models.len() as u32).partition(of_speaker);
             let mut dice = Dice::for_task(bench.seed, test as u64);
             for _ in 0..DRAWS {
                 dice.draw(&mut others, size);
                 let named = |roster: &[u32]| {
-                    let followed = follow(scorer, policy, roster, enrolled, heard);
+                    let followed = follower.follow(roster, heard);
                     followed
                         .map(|call| call.ended)
                         .map_err(|cause| BenchError::Score {

@@ -174,7 +174,7 @@ impl Card {
         self.front_end
     }
 
-    /// How speech of any length is cut for the model; GE2E's front end has windows of its own.
+    /// How speech of any length is cut for the model.
     pub fn segment(&self) -> Segment {
         self.segment
     }
@@ -186,12 +186,6 @@ impl Card {
             layout: self.card.input.layout,
             length: self.card.input.length.as_ref().map(|port| port.name.as_str()),
             output: &self.card.output.name,
-            one_at_a_time: self
-                .card
-                .input
-                .shape
-                .first()
-                .is_some_and(|batch| batch.fixed().is_some()),
         }
     }
 
@@ -260,13 +254,8 @@ impl Card {
                 "it wants {wanted} values a frame, the front end gives {given}"
             ));
         }
-        let windows = self.front_end.window_frames();
-        let fits = match (axes.time.fixed(), windows) {
-            (None, _) => true,
-            (Some(time), Some(frames)) => time == frames as i64,
-            (Some(_), None) => false,
-        };
-        (!fits).then(|| "its input has a fixed length, which the front end does not keep".to_owned())
+        let is_fixed = axes.time.fixed().is_some();
+        is_fixed.then(|| "its input has a fixed length, which the front end does not keep".to_owned())
     }
 
     fn file_cards(&self) -> impl Iterator<Item = &FileCard> {
@@ -281,6 +270,4 @@ pub(super) struct Ports<'a> {
     /// The input for the number of frames, where the graph has one.
     pub(super) length: Option<&'a str>,
     pub(super) output: &'a str,
-    /// Whether the graph takes one piece a run.
-    pub(super) one_at_a_time: bool,
 }

@@ -11,7 +11,7 @@ const CONSENT: &str = "I agree that Voxline makes a voiceprint from this recordi
 fn decided_site() -> Site {
     let site = Site::with_number();
     let models = models_of_its_own(&site);
-    let card: toml::Table = std::fs::read_to_string(models.join("voxline-phone-1/card.toml"))
+    let card: toml::Table = std::fs::read_to_string(models.join("voxline-phone-2/card.toml"))
         .unwrap()
         .parse()
         .unwrap();
@@ -20,10 +20,10 @@ fn decided_site() -> Site {
                  net_seconds = [1.0, 10.0]\nllr_bounds = [-9.0, 9.0]\n\
                  target_trials = 1\nnontarget_trials = 1\n";
     let text = format!(
-        "id = \"stand-in\"\nmodel = \"voxline-phone-1\"\nmodel_sha256 = \"{sha256}\"\n\
-         fitted_on = \"nothing\"\n[narrow]\n{curve}[wide]\n{curve}"
+        "id = \"stand-in\"\nmodel = \"voxline-phone-2\"\nmodel_sha256 = \"{sha256}\"\n\
+         fitted_on = \"nothing\"\n[curve]\n{curve}"
     );
-    let calibration = models.join("voxline-phone-1/calibration.toml");
+    let calibration = models.join("voxline-phone-2/calibration.toml");
     std::fs::remove_file(&calibration).unwrap();
     std::fs::write(calibration, text).unwrap();
     site.file("voxline.toml", b"models_dir = \"models\"\n");
@@ -91,7 +91,7 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     assert!(report["net_speech_seconds"].as_f64().unwrap() > 6.0);
     assert_eq!(
         (&report["user_id"], &report["model"]),
-        (&json!(alice), &json!("voxline-phone-1"))
+        (&json!(alice), &json!("voxline-phone-2"))
     );
     assert_eq!(enrol(&site, &walter, "walter").1, 0);
 
@@ -229,7 +229,7 @@ fn embeddings_are_a_line_a_file_and_a_bad_file_spoils_only_its_own() {
         let embedding = vector(line);
         assert_eq!(
             (&line["file"], &line["model"]),
-            (&json!(file), &json!("voxline-phone-1"))
+            (&json!(file), &json!("voxline-phone-2"))
         );
         assert_eq!((line["dim"].as_u64(), embedding.len()), (Some(256), 256));
         let norm: f64 = embedding.iter().map(|x| x * x).sum();

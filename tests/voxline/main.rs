@@ -14,6 +14,7 @@ mod hostile;
 mod listener;
 mod measure;
 mod models;
+mod parity;
 mod process;
 mod public_models;
 mod serving;

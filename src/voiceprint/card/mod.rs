@@ -90,7 +90,8 @@ impl Card {
         let text = std::fs::read_to_string(&path).map_err(|cause| CardError::Unreadable {
             path: path.clone(),
             cause,
-            remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them",
+            remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them, and \
+                     `voxline models switch` takes a store from a model that is gone to one of them",
         })?;
         let malformed = |cause: String| CardError::Malformed {
             path: path.clone(),

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Put more people on a protocol's rosters: readers of a list are enrolled beside its models and never call.
+
+    crowd.py ../shared/protocols/dev-cross-10s ../shared/audio/train.txt --out crowd [--speakers FILE | --but FILE]
+
+Each reader's utterance is an enrolment, and every test is a trial against it; the protocol's own lists stay as they
+are. `voxline bench --handover` then has rosters of 20 and 100 to draw, and `voxline calibrate --trials` trials for
+them. The readers may be those that a model was trained on or a calibration fitted on: they only fill rosters.
+"""
+
+import argparse
+import tomllib
+from pathlib import Path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("protocol", type=Path, help="the protocol folder")
+    parser.add_argument("list", type=Path, help="recordings, one a line, in a file named SPEAKER-...")
+    parser.add_argument("--out", type=Path, required=True, help="the new protocol's folder")
+    parser.add_argument("--speakers", type=Path, help="only these readers, one a line")
+    parser.add_argument("--but", type=Path, help="all readers but these, one a line")
+    parser.add_argument("--max-seconds", type=float, default=0.0, help="seconds kept of each reader's utterance; 0 for all")
+    arguments = parser.parse_args()
+    settings = tomllib.loads((arguments.protocol / "protocol.toml").read_text())
+    names = lambda path: set(path.read_text().split())
+    paths = [line.strip() for line in arguments.list.read_text().splitlines() if line.strip()]
+    speaker = {path: Path(path).stem.split("-")[0] for path in paths}
+    if arguments.speakers:
+        paths = [path for path in paths if speaker[path] in names(arguments.speakers)]
+    if arguments.but:
+        paths = [path for path in paths if speaker[path] not in names(arguments.but)]
+
+    read = lambda name: (arguments.protocol / name).read_text().splitlines()
+    enrolments, trials = read("enroll.tsv"), read("trials.tsv")
+    known = {line.split("\t")[0] for line in enrolments}
+    paths = [path for path in paths if speaker[path] not in known]
+    tests = list(dict.fromkeys(line.split("\t")[1] for line in trials))
+    until = f"\t0\t{arguments.max_seconds:g}" if arguments.max_seconds else ""
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write = lambda name, lines: (arguments.out / name).write_text("".join(f"{line}\n" for line in lines))
+    audio = (arguments.protocol / settings["audio"]).resolve()
+    side = lambda name: [f"[{name}]", *(f"{key} = {value!r}" for key, value in settings.get(name, {}).items())]
+    write("protocol.toml", [
+        f"name = '{settings['name']} in a crowd'",
+        f"description = '{settings.get('description', '')}, and {len(paths)} readers of {arguments.list.name} on the rosters'",
+        f"audio = '{audio}'",
+        *side("enroll"),
+        *side("test"),
+    ])
+    write("enroll.tsv", enrolments + [f"{speaker[path]}\t{path}{until}" for path in paths])
+    write("trials.tsv", trials + [f"{speaker[path]}\t{test}\tnontarget" for test in tests for path in paths])
+    for name in ("search.tsv", "rosters.tsv", "speakers.tsv"):
+        if (arguments.protocol / name).exists():
+            write(name, read(name))
+    if not (arguments.protocol / "speakers.tsv").exists():
+        # Without it, callers who are nobody's model would count as one person.
+        write("speakers.tsv", [f"{test}\t{Path(test).stem.split('-')[0]}" for test in tests])
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ pub use clip::{Clip, LoadError, load};
 pub use high_pass::HighPass;
 pub use intake::{Intake, SamplesError};
 pub use resample::Resampler;
-pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network, voice_band};
+pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network};
 
 use crate::units::Hertz;
 

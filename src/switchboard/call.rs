@@ -185,7 +185,7 @@ impl LiveCall {
         Vec::new()
     }
 
-    /// Says what a look came to; nothing after a glance that changes nothing.
+    /// Says what a look came to; nothing after a window check that changes nothing.
     async fn say(&mut self, serving: &Serving, look: &Checkpoint) -> Option<CallUpdate> {
         let said = self.answer(serving, look, false).await;
         let is_old = |before: &Identification| before.says_as_much_as(&said);

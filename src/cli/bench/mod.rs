@@ -69,7 +69,7 @@ struct RunArgs {
     /// What happens to the enrolments instead of what the protocol says
     #[arg(long, value_name = "CONDITION")]
     enroll_condition: Option<Condition>,
-    /// What is done to recordings: product (speech alone; wide-band enrolments through a telephone too), vad
+    /// What is done to recordings: product (speech alone, windows too), vad
     /// (speech alone) or whole (nothing). Only product is calibrated
     #[arg(long, value_name = "PRACTICE", default_value = "product", value_parser = practice)]
     practice: Practice,

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{
-    Bench, Checked, Condition, Fit, Fitting, Practice, Protocol, calibrate, check, write_trial_table,
+    Bench, Checked, Condition, Fit, Fitting, Part, Practice, Protocol, calibrate, check, write_trial_table,
 };
 use crate::voiceprint::ModelId;
 
@@ -41,6 +41,9 @@ pub(super) struct CalibrateArgs {
     /// first's
     #[arg(long = "protocol", value_name = "DIR", required = true)]
     protocols: Vec<PathBuf>,
+    /// A protocol folder of real calls, heard as they were recorded; may be given several times
+    #[arg(long = "recorded", value_name = "DIR")]
+    recorded: Vec<PathBuf>,
     /// Where the calibration goes
     #[arg(
         long,
@@ -106,8 +109,21 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     );
     let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
     let protocol = protocols.next().context("--protocol is needed")??;
-    let more = protocols.collect::<Result<Vec<_>, _>>()?;
-    for other in &more {
+    let part = |protocol: Result<Protocol, _>, is_recorded| {
+        protocol.map(|protocol| Part {
+            protocol,
+            is_recorded,
+        })
+    };
+    let recorded = args
+        .recorded
+        .iter()
+        .map(|folder| part(Protocol::read(folder), true));
+    let more = protocols
+        .map(|read| part(read, false))
+        .chain(recorded)
+        .collect::<Result<Vec<_>, _>>()?;
+    for Part { protocol: other, .. } in &more {
         ensure!(!args.check, "--check takes one --protocol");
         ensure!(
             other.enroll.condition == protocol.enroll.condition,
@@ -154,6 +170,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     if let Some(path) = &args.trials {
         let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
         let speakers = args.speakers.as_ref().map(names).transpose()?;
+        let more = more.into_iter().map(|part| part.protocol);
         let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
         let progress = Bar::new(output);
         let lines = write_trial_table(

@@ -68,6 +68,9 @@ impl Similarity {
     }
 }
 
+/// A cosine that enrolment and call of one speaker seldom exceed.
+const VERY_LIKE: f32 = 0.9;
+
 /// What is known of a comparison of two voices beside their similarity.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct TrialFacts {
@@ -101,7 +104,7 @@ pub struct Curve {
     pub offset_per_log: f64,
     /// The range of net speech that was fitted, in seconds.
     pub net_seconds: [f64; 2],
-    /// The lowest and the highest ratio it gives.
+    /// The lowest and the highest ratio that its trials support; beyond them it grows by the logarithm alone.
     pub llr_bounds: [f64; 2],
     /// How many target trials it was fitted on.
     pub target_trials: u64,
@@ -182,17 +185,32 @@ impl Curve {
         let scale = self.scale + self.scale_per_log * quality;
         let offset = self.offset + self.offset_per_log * quality;
         let llr = scale * self.similarity.of(f64::from(cosine.get())) + offset;
-        // Beyond what the number of trials can support, a ratio is extrapolation, not evidence.
-        let supported = Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]);
-        Llr::new(supported)
+        Llr::new(self.supported(Llr::new(llr)?.get()))
     }
 
-    /// The highest ratio it can give: what its trials support.
+    /// Beyond what the number of trials can support, a ratio is extrapolation: it goes on by its logarithm there, so
+    /// that what is further out stays further out, and no two trials are tied.
+    fn supported(&self, llr: f64) -> f64 {
+        let [lowest, highest] = self.llr_bounds;
+        if llr > highest {
+            highest + (llr - highest).ln_1p()
+        } else if llr < lowest {
+            lowest - (lowest - llr).ln_1p()
+        } else {
+            llr
+        }
+    }
+
+    /// The ratio of a very good match: two voices at a cosine of 0.9, with as much speech as was fitted.
     ///
     /// # Errors
-    /// [`NotFinite`] never for a calibration that was loaded: its bounds were checked.
+    /// [`NotFinite`] never for a calibration that was loaded: its numbers were checked.
     pub fn highest(&self) -> Result<Llr, NotFinite> {
-        Llr::new(self.llr_bounds[1])
+        let facts = TrialFacts {
+            net_speech: Seconds::checked(self.net_seconds[1]).unwrap_or_default(),
+            ..TrialFacts::default()
+        };
+        self.llr(Cosine::new(VERY_LIKE)?, &facts)
     }
 
     /// Says what is wrong with the numbers, if anything.
@@ -306,15 +324,19 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn ratios_stay_inside_what_the_trials_support() {
+    fn beyond_what_the_trials_support_ratios_grow_slowly_and_stay_in_order() {
         let llr = |cosine| {
             curve()
                 .llr(Cosine::new(cosine).unwrap(), &after(3.0))
                 .unwrap()
                 .get()
         };
-        assert_eq!(llr(1.0), 7.0);
-        assert_eq!(llr(-1.0), -7.0);
+        let (scale, offset) = (20.0 + 5.0 * 3f64.ln(), -15.0 - 3.0 * 3f64.ln());
+        let unbounded = scale + offset;
+        assert!(unbounded > 7.0, "the case is beyond the bounds");
+        assert!((llr(1.0) - (7.0 + (unbounded - 7.0).ln_1p())).abs() < 1e-6);
+        assert!(llr(1.0) > llr(0.99) && llr(-0.99) > llr(-1.0), "no ties");
+        assert!(llr(-1.0) > -12.0, "nothing far out is evidence without measure");
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod wait;
 
 pub use bench::{
     Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
-    Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome,
+    Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
     Practice, Progress, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting, Words,
     calibrate, check, run, score_pairs, write_trial_table,
 };

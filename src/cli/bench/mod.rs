@@ -76,6 +76,9 @@ struct RunArgs {
     /// The speaker model [default: the configured one]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
+    /// The calibration to decide by, fitted for that model [default: the model's own]
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// Threads, each with its own models [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -257,10 +260,10 @@ pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::R
 fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let protocol = Protocol::read(&args.protocol)?;
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
-    let calibration = card
-        .calibration()
-        .exists()
-        .then(|| Calibration::load(&card.calibration(), card.id(), card.sha256()))
+    let own = card.calibration();
+    let chosen = args.calibration.clone().or_else(|| own.exists().then_some(own));
+    let calibration = chosen
+        .map(|file| Calibration::load(&file, card.id(), card.sha256()))
         .transpose()?;
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));

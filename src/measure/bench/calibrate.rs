@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::condition::{Condition, Prepared};
 use super::super::dice::Dice;
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
@@ -11,7 +12,7 @@ use super::error::BenchError;
 use super::hear::{Heard, Print};
 use super::score::{cosine, enrol, user_id};
 use super::turns::voice_test;
-use super::{Bench, Progress, Voices, hear_all};
+use super::{Bench, Progress, Voices, hear_under};
 use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
 use crate::verdict::CHECKPOINTS;
 
@@ -41,27 +42,46 @@ const DRAWS: usize = 4;
 /// The acceptances that are tried.
 const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
 
-/// Fits a calibration on the trials of protocols, each test looked at on its way as a call is; with it, how it fits
-/// the trials of `first`. The lines are fitted on all of them, so that they are right for calls and enrolments of
-/// several lengths (each look of each condition of each protocol counts the same); the voices and the operating
-/// points are `first`'s alone.
+/// A protocol to fit on.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its trials.
+    pub protocol: Protocol,
+    /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
+    /// the benchmark's: real calls have had their line.
+    pub is_recorded: bool,
+}
+
+/// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
+/// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
+/// checkpoint of each condition, and in that each speaker. The voices are `first`'s; the operating points are the
+/// worst of any protocol.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
 pub fn calibrate(
     bench: &Bench<'_>,
     first: &Protocol,
-    more: &[Protocol],
+    more: &[Part],
     fitting: &Fitting,
     progress: &dyn Progress,
 ) -> Result<(Calibration, Checked), BenchError> {
-    let (voices, models) = heard(bench, first, progress)?;
+    let (voices, models) = heard(bench, first, &bench.tests, progress)?;
     let mut seen = observe(first, &voices, &models, fitting, 0)?;
-    for (nth, protocol) in more.iter().enumerate() {
-        let (voices, models) = heard(bench, protocol, progress)?;
-        let other = observe(protocol, &voices, &models, fitting, nth + 1)?;
+    let mut others = Vec::with_capacity(more.len());
+    for (nth, part) in more.iter().enumerate() {
+        let own;
+        let conditions = if part.is_recorded {
+            own = [part.protocol.test.condition.parse::<Condition>()?.prepare()?];
+            &own[..]
+        } else {
+            &bench.tests
+        };
+        let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
+        let other = observe(&part.protocol, &voices, &models, fitting, nth + 1)?;
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
+        others.push((&part.protocol, voices, models));
     }
     let mut calibration = Calibration {
         id: fitting.id.clone(),
@@ -74,6 +94,14 @@ pub fn calibrate(
         operating_points: Vec::new(),
     };
     calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
+    for (protocol, voices, models) in &others {
+        let points = operating_points(bench, protocol, voices, models, &calibration)?;
+        for (worst, here) in calibration.operating_points.iter_mut().zip(points) {
+            worst.false_accept = worst.false_accept.max(here.false_accept);
+            worst.wrong_name = worst.wrong_name.max(here.wrong_name);
+            worst.right_name = worst.right_name.min(here.right_name);
+        }
+    }
     let checked = check_heard(bench, first, &voices, &calibration)?;
     Ok((calibration, checked))
 }
@@ -81,15 +109,16 @@ pub fn calibrate(
 fn heard(
     bench: &Bench<'_>,
     protocol: &Protocol,
+    conditions: &[Prepared],
     progress: &dyn Progress,
 ) -> Result<(Voices, Vec<Option<Print>>), BenchError> {
-    let voices = hear_all(bench, protocol, true, progress)?;
+    let voices = hear_under(bench, protocol, conditions, true, progress)?;
     let models = enrol(protocol, &voices.clips, Heard::print)?;
     Ok((voices, models))
 }
 
-fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Protocol], fitting: &Fitting) -> Origin {
-    let all = || std::iter::once(first).chain(more);
+fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Part], fitting: &Fitting) -> Origin {
+    let all = || std::iter::once(first).chain(more.iter().map(|part| &part.protocol));
     let joined = |part: fn(&Protocol) -> &str| all().map(part).collect::<Vec<_>>().join(" + ");
     let speakers: BTreeSet<&str> = all()
         .flat_map(|protocol| &protocol.tables.speakers)
@@ -114,10 +143,15 @@ impl Fitting {
     }
 }
 
-/// A look at a test, against a model.
+/// The protocol, the checkpoint and the condition of a trial.
+type Case = (usize, usize, usize);
+
+/// A checkpoint of a test, against a model.
 struct Trial {
-    /// The protocol, the mark and the condition: every such case counts the same.
-    case: (usize, usize, usize),
+    /// Where it was seen.
+    case: Case,
+    /// Who called: in a case each of them counts the same.
+    caller: u32,
     cosine: f64,
     net_s: f64,
     target: bool,
@@ -160,6 +194,7 @@ fn observe<'a>(
                 if both.iter().all(|speaker| fitting.counts(speaker)) {
                     trials.push(Trial {
                         case: (nth, nearest_mark(print.net_s), condition),
+                        caller: tables.test_speakers[test],
                         cosine,
                         net_s: print.net_s,
                         target: trial.target,
@@ -181,20 +216,17 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     };
     let shortest = nets().fold(f64::INFINITY, f64::min);
     let longest = nets().fold(0.0, f64::max);
-    let mut cases: BTreeMap<((usize, usize, usize), bool), f64> = BTreeMap::new();
-    for one in fitted {
-        *cases.entry((one.case, one.target)).or_default() += 1.0;
-    }
-    let observation = |one: &Trial| {
+    let weights = weights(fitted);
+    let observation = |(one, weight): (&Trial, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
             terms: vec![similarity, quality * similarity, 1.0, quality],
             target: one.target,
-            weight: 1.0 / cases[&(one.case, one.target)],
+            weight,
         }
     };
-    let observations: Vec<Observation> = fitted.iter().map(observation).collect();
+    let observations: Vec<Observation> = fitted.iter().zip(weights).map(observation).collect();
     let beta = logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { cause })?;
     let bound = highest_ratio(seen.known.len());
     let targets = fitted.iter().filter(|one| one.target).count();
@@ -209,6 +241,28 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         target_trials: targets as u64,
         nontarget_trials: (fitted.len() - targets) as u64,
     })
+}
+
+/// What each trial counts: protocols the same, in one the cases the same, in a case the callers, targets and the others
+/// apart. A caller who called thirty times is one caller.
+fn weights(trials: &[Trial]) -> Vec<f64> {
+    let mut of_caller: BTreeMap<(Case, bool, u32), f64> = BTreeMap::new();
+    for one in trials {
+        *of_caller.entry((one.case, one.target, one.caller)).or_default() += 1.0;
+    }
+    let mut callers: BTreeMap<(Case, bool), f64> = BTreeMap::new();
+    for (case, target, _) in of_caller.keys() {
+        *callers.entry((*case, *target)).or_default() += 1.0;
+    }
+    let mut cases: BTreeMap<(usize, bool), f64> = BTreeMap::new();
+    for (case, target) in callers.keys() {
+        *cases.entry((case.0, *target)).or_default() += 1.0;
+    }
+    let weight = |one: &Trial| {
+        let (case, target) = (one.case, one.target);
+        1.0 / (of_caller[&(case, target, one.caller)] * callers[&(case, target)] * cases[&(case.0, target)])
+    };
+    trials.iter().map(weight).collect()
 }
 
 /// What so many speakers can support, by the rule of three: with no error among n independent trials, an

@@ -42,7 +42,7 @@ use crate::engine::Models;
 use cache::Cache;
 use hear::{Ears, Heard, Item};
 
-pub use calibrate::{Fitting, calibrate};
+pub use calibrate::{Fitting, Part, calibrate};
 pub use check::{Checked, Fit, check};
 pub use curves::{Curves, Spread};
 pub use document::{

@@ -5,8 +5,8 @@
         [--clips 96]
 
 What the bytes stand for is found on clips of the recordings that may be learned from, through `channel.arrived`
-(`observe.py`). `--exact` also writes the same drawing in floats. That one is compared with PyTorch, so that the drawing is
-proved, before either is kept; what the bytes cost is then a matter of rounding, which `quantise_check.py` measures.
+(`observe.py`). `--exact` also writes the same drawing in floats. That one is compared with PyTorch, so that the drawing
+is proved, before either is kept; what the bytes cost is then a matter of rounding, which `quantise_check.py` measures.
 
 The bytes are for processors that multiply them without loss (AVX-512 VNNI, AVX-VNNI, ARM's dot products). On older x86
 processors, the runtime adds pairs of products in 16 bits, where large ones saturate: `--narrow` keeps weights to 7 bits

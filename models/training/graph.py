@@ -10,7 +10,9 @@ SHARE = 1.0  # of the values seen that a code reaches: real calls go beyond thos
 MARGIN = 1.25  # how far the state's codes go beyond the values seen
 BINS = 80
 HEAD = [f"head.layer{layer}.{place}" for layer in (1, 2) for place in (0, 1)]
-LAYERS = [f"xvector.block{block}.tdnnd{place + 1}" for block, (layers, _) in enumerate(BLOCKS, 1) for place in range(layers)]
+LAYERS = [
+    f"xvector.block{block}.tdnnd{place + 1}" for block, (layers, _) in enumerate(BLOCKS, 1) for place in range(layers)
+]
 TRANSITS = [f"xvector.transit{block}" for block in range(1, len(BLOCKS) + 1)]
 
 
@@ -215,12 +217,13 @@ class Campplus:
         d, state = self.d, self.net.state
         ratio = said.scale / signed(self.seen.tops(f"{name}.linear_local", SHARE), 1).scale
         first, second = (state[f"{name}.linear{number}.weight"][:, :, 0] for number in (1, 2))
+        biases = [d.floats(state[f"{name}.linear{number}.bias"], f"{name}.b{number}") for number in (1, 2)]
         floats = d.to_floats(heard, 0, f"{name}.floats")
         context = d.node("MatMul", ["means", floats], f"{name}.context")
         context = d.node("Reshape", [context, d.whole([-1, INNER], "context_shape")], f"{name}.contexts")
-        weights = [d.floats((first * code.scale).T, f"{name}.w1"), d.floats(state[f"{name}.linear1.bias"], f"{name}.b1")]
+        weights = [d.floats((first * code.scale).T, f"{name}.w1"), biases[0]]
         inner = d.node("Relu", [d.node("Gemm", [context, *weights], f"{name}.linear1")], f"{name}.inner")
-        weights = [d.floats(second.T, f"{name}.w2"), d.floats(state[f"{name}.linear2.bias"], f"{name}.b2")]
+        weights = [d.floats(second.T, f"{name}.w2"), biases[1]]
         mask = d.node("Sigmoid", [d.node("Gemm", [inner, *weights], f"{name}.linear2")], f"{name}.shares")
         mask = d.node("Mul", [mask, d.floats(1 / ratio, f"{name}.ratio")], f"{name}.scaled")
         return d.node("Gather", [mask, "segment_of"], f"{name}.mask", axis=0), ratio

@@ -77,8 +77,8 @@ def compare(heard, exact, bytes_, label):
     noise = [np.std(score(bytes_, pairs) - score(exact, pairs)) for pairs in (same, others)]
     rates = [eer(score(said, same), score(said, others)) for said in (exact, bytes_)]
     print(
-        f"{label}: {len(heard)} clips, cosine mean {cosine.mean():.5f} least {cosine.min():.5f}; pairs' cosines deviate by"
-        f" {noise[0]:.4f} (same), {noise[1]:.4f} (others); EER {rates[0]:.3f} -> {rates[1]:.3f} %"
+        f"{label}: {len(heard)} clips, cosine mean {cosine.mean():.5f} least {cosine.min():.5f}; pairs' cosines deviate"
+        f" by {noise[0]:.4f} (same), {noise[1]:.4f} (others); EER {rates[0]:.3f} -> {rates[1]:.3f} %"
         f" ({len(same)} and {len(others)} pairs)",
         flush=True,
     )

@@ -10,6 +10,9 @@ const B: [f64; 3] = [
 ];
 const A: [f64; 2] = [-1.961_129_530_052_878, 0.961_870_718_930_082_6];
 
+/// A state as small as this is none: 120 dB below what 16 bits can say.
+const STILL: f64 = 1e-11;
+
 /// A high-pass at 70 Hz over one stream of 16 kHz samples: 3 dB off at 70 Hz, 12 dB more an octave below, and
 /// nothing left of an offset.
 ///
@@ -33,6 +36,10 @@ impl HighPass {
             let y = B[0] * x + one;
             one = B[1] * x - A[0] * y + two;
             two = B[2] * x - A[1] * y;
+            // In silence the tail ends, before its numbers become too small to be quick.
+            if one.abs() + two.abs() < STILL {
+                (one, two) = (0.0, 0.0);
+            }
             *sample = y as f32;
         }
         self.state = Some([one, two]);
@@ -106,6 +113,13 @@ mod tests {
         0.53277457,
         -0.07741936,
     ];
+
+    #[test]
+    fn silence_after_a_sound_becomes_silence() {
+        let mut samples = tone(300.0);
+        samples.extend([0.0; 4_000]);
+        assert!(filtered(samples)[33_600..].iter().all(|y| *y == 0.0));
+    }
 
     #[test]
     fn pieces_change_nothing() {

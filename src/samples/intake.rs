@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{HighPass, Resampler};
+use super::{DigitalSilence, HighPass, Resampler};
 use crate::bytes::MOST_CHANNELS;
 use crate::units::Hertz;
 
@@ -42,6 +42,7 @@ pub struct Intake {
     resampler: Resampler,
     /// None where the sound is to stay as it is.
     high_pass: Option<HighPass>,
+    silence: DigitalSilence,
     channels: usize,
     channel: usize,
     /// Samples of the current frame that have passed.
@@ -71,6 +72,7 @@ impl Intake {
         Ok(Self {
             resampler: Resampler::new(rate)?,
             high_pass: Some(HighPass::default()),
+            silence: DigitalSilence::default(),
             channels: usize::from(channels),
             channel: usize::from(channel),
             phase: 0,
@@ -91,8 +93,18 @@ impl Intake {
     pub fn push(&mut self, interleaved: &[f32], out: &mut Vec<f32>) {
         let known = out.len();
         self.resample(interleaved, out);
+        self.filter(&mut out[known..]);
+    }
+
+    /// How much of what came was digital silence, 0 to 1: nothing is that any more once it was filtered.
+    pub fn digital_silence(&self) -> f64 {
+        self.silence.share()
+    }
+
+    fn filter(&mut self, samples: &mut [f32]) {
+        self.silence.push(samples);
         if let Some(high_pass) = &mut self.high_pass {
-            high_pass.filter(&mut out[known..]);
+            high_pass.filter(samples);
         }
     }
 
@@ -113,10 +125,8 @@ impl Intake {
         self.phase = 0;
         let known = out.len();
         self.resampler.finish(out);
-        if let Some(high_pass) = &mut self.high_pass {
-            high_pass.filter(&mut out[known..]);
-            *high_pass = HighPass::default();
-        }
+        self.filter(&mut out[known..]);
+        self.high_pass = self.high_pass.take().map(|_| HighPass::default());
     }
 }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
-use crate::samples::{DigitalSilence, Intake, SamplesError, comes_again, quality};
+use crate::samples::{Intake, SamplesError, comes_again, quality};
 use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
@@ -96,7 +96,6 @@ pub struct Listener {
     marks: &'static [f64],
     windows: Windows,
     seen: Seen,
-    silence: DigitalSilence,
     is_recording: bool,
     timing: TimingMs,
 }
@@ -127,7 +126,6 @@ impl Listener {
             marks,
             windows: Windows::new(),
             seen: Seen::default(),
-            silence: DigitalSilence::default(),
             is_recording,
             timing: TimingMs::default(),
         })
@@ -172,7 +170,7 @@ impl Listener {
         let speech = self.finder.speech();
         (!speech.is_empty()).then(|| Traits {
             level_dbfs: f64::from(quality::dbfs(quality::rms(speech))),
-            digital_silence: self.silence.share(),
+            digital_silence: self.intake.digital_silence(),
             comes_again: comes_again(speech),
         })
     }
@@ -210,7 +208,6 @@ impl Listener {
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
-        self.silence.push(&fresh);
         let mut looks = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
         for piece in fresh.chunks(WINDOW) {

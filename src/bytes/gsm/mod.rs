@@ -9,6 +9,7 @@ mod packing;
 mod pulses;
 mod shape;
 
+pub(super) use packing::SIGNATURE;
 pub use packing::{BYTES, PAIR_BYTES};
 
 use pulses::{PART, Past, Pulses};

@@ -115,8 +115,17 @@ mod tests {
         // HE-AAC that says so first: the core at 24 kHz, the whole at 48.
         assert_eq!(core(&[0x2B, 0x09, 0x88, 0x00]), Some((2, 24_000, 1)));
         assert!(open(&[0x12, 0x08]).is_ok());
-        assert_eq!(open(&[0x12]).err().as_deref(), Some("AAC whose configuration is cut short"));
-        assert_eq!(open(&[0x0A, 0x10]).err().as_deref(), Some("AAC of another profile than LC (Main)"));
-        assert_eq!(open(&[0x12, 0x30]).err().as_deref(), Some("AAC of channel configuration 6"));
+        assert_eq!(
+            open(&[0x12]).err().as_deref(),
+            Some("AAC whose configuration is cut short")
+        );
+        assert_eq!(
+            open(&[0x0A, 0x10]).err().as_deref(),
+            Some("AAC of another profile than LC (Main)")
+        );
+        assert_eq!(
+            open(&[0x12, 0x30]).err().as_deref(),
+            Some("AAC of channel configuration 6")
+        );
     }
 }

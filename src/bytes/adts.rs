@@ -104,7 +104,12 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, at: usize) -> Result<Opened, DecodeErro
     };
     let count = frames().count() as f64;
     Ok(Opened {
-        source: Source::Framed(Box::new(Framed::new(bytes, Box::new(frames()), aac.codec, format))),
+        source: Source::Framed(Box::new(Framed::new(
+            bytes,
+            Box::new(frames()),
+            aac.codec,
+            format,
+        ))),
         announced: Seconds::checked(count * f64::from(aac::FRAME) / f64::from(aac.rate)),
         slack: Seconds::ZERO,
         format,

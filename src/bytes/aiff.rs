@@ -1,6 +1,5 @@
 //! AIFF and AIFF-C (Apple, "Audio Interchange File Format", 1989 and 1991): chunks, the highest byte first.
 
-use super::codec::{APPLE_BYTES, AdpcmKind};
 use super::layout::{Coding, Layout};
 use super::pcm::Sample;
 use super::{Container, DecodeError, Encoding};
@@ -25,7 +24,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
             b"COMM" => common = Some(read_common(&bytes[body..end], body)?),
             b"SSND" => {
                 // Two words stand before the samples: how far they are from here, and a block size.
-                let offset = bytes.get(body..body + 8).map_or(0, |words| be(words, 0, 4) as usize);
+                let offset = bytes
+                    .get(body..body + 8)
+                    .map_or(0, |words| be(words, 0, 4) as usize);
                 let start = body.saturating_add(8).saturating_add(offset).min(end);
                 sound = Some((start..end, size > bytes.len() - body));
             }
@@ -59,7 +60,9 @@ fn read_common(body: &[u8], at: usize) -> Result<Common, DecodeError> {
         return Err(broken(at, "the header states 0 channels"));
     }
     let bits = be(body, 6, 2) as usize;
-    let coding = body.get(18..22).map_or(b"NONE", |kind| kind.first_chunk().unwrap_or(b"NONE"));
+    let coding = body
+        .get(18..22)
+        .map_or(b"NONE", |kind| kind.first_chunk().unwrap_or(b"NONE"));
     let integer = |width: usize, big| {
         Coding::Plain(Sample::Integer {
             width,
@@ -82,7 +85,7 @@ fn read_common(body: &[u8], at: usize) -> Result<Common, DecodeError> {
         b"fl64" | b"FL64" => Coding::Plain(Sample::Float { width: 8, big: true }),
         b"ulaw" | b"ULAW" => Coding::Plain(Sample::Companded(Encoding::Mulaw)),
         b"alaw" | b"ALAW" => Coding::Plain(Sample::Companded(Encoding::Alaw)),
-        b"ima4" => Coding::Adpcm(AdpcmKind::ImaQt, APPLE_BYTES * usize::from(channels)),
+        b"ima4" => Coding::Ima4,
         other => {
             return Err(DecodeError::Unsupported {
                 what: format!("an AIFF-C file of '{}' with {bits} bits", other.escape_ascii()),
@@ -105,7 +108,9 @@ fn extended(ten: &[u8]) -> u32 {
 }
 
 fn be(bytes: &[u8], at: usize, length: usize) -> u64 {
-    bytes[at..at + length].iter().fold(0, |value, &byte| value << 8 | u64::from(byte))
+    bytes[at..at + length]
+        .iter()
+        .fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 fn broken(at: usize, cause: &str) -> DecodeError {

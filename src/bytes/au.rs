@@ -9,11 +9,12 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
     let container = Container::Au;
     let word = |at: usize| {
         let four = bytes.get(at..at + 4).and_then(<[u8]>::first_chunk);
-        four.map(|four| u32::from_be_bytes(*four)).ok_or_else(|| DecodeError::Header {
-            container,
-            at: bytes.len() as u64,
-            cause: "the file ends inside its header of 24 bytes".into(),
-        })
+        four.map(|four| u32::from_be_bytes(*four))
+            .ok_or_else(|| DecodeError::Header {
+                container,
+                at: bytes.len() as u64,
+                cause: "the file ends inside its header of 24 bytes".into(),
+            })
     };
     let (start, size, number, rate, channels) = (word(4)?, word(8)?, word(12)?, word(16)?, word(20)?);
     let integer = |width| {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::codec::{APPLE_BYTES, AdpcmKind};
 use super::decoder::Opened;
 use super::layout::{Coding, Layout};
 use super::mp4::{self, Sound};
@@ -138,7 +137,7 @@ fn coding(about: &Description) -> Option<Coding> {
         }),
         b"ulaw" => Coding::Plain(Sample::Companded(Encoding::Mulaw)),
         b"alaw" => Coding::Plain(Sample::Companded(Encoding::Alaw)),
-        b"ima4" => Coding::Adpcm(AdpcmKind::ImaQt, APPLE_BYTES * usize::from(about.channels)),
+        b"ima4" => Coding::Ima4,
         _ => return None,
     })
 }
@@ -185,7 +184,9 @@ fn packets(about: &Description, table: &[u8], data: Range<usize>) -> (Vec<Range<
 }
 
 fn be(bytes: &[u8], at: usize, length: usize) -> u64 {
-    bytes[at..at + length].iter().fold(0, |value, &byte| value << 8 | u64::from(byte))
+    bytes[at..at + length]
+        .iter()
+        .fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 fn broken(at: usize, cause: &str) -> DecodeError {

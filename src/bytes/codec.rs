@@ -12,6 +12,7 @@ use symphonia::core::units::{Duration, Timestamp};
 use super::amr::{self, Amr};
 use super::g722::G722;
 use super::gsm;
+use super::ima4::Ima4;
 use super::opus::{self, OpusPackets};
 
 /// Where packets lie in the bytes of a file, one after the other.
@@ -33,6 +34,8 @@ pub(super) enum Codec {
     G722(Box<G722>),
     /// ADPCM in blocks.
     Adpcm(Adpcm),
+    /// ADPCM in Apple's packets.
+    Ima4(Ima4),
 }
 
 /// The frames a second and channels of what a packet gave.
@@ -66,6 +69,7 @@ impl Codec {
                 return Ok(shape);
             }
             Self::Adpcm(adpcm) => return adpcm.decode(packet.data, out),
+            Self::Ima4(ima) => return ima.decode(packet.data, out),
             Self::Amr(decoder) => decoder.decode(packet.data, out),
             Self::G722(decoder) => {
                 out.extend(decoder.push(packet.data).into_iter().map(scaled));
@@ -91,37 +95,31 @@ fn scaled(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
 
-/// The three kinds of ADPCM in blocks.
+/// The two kinds of ADPCM in blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AdpcmKind {
     /// Microsoft's.
     Ms,
     /// IMA's (also Intel's DVI) in blocks of a WAV file.
     ImaWav,
-    /// IMA's in the packets of Apple's containers.
-    ImaQt,
 }
-
-/// Bytes of a packet of one channel of Apple's IMA, and its samples.
-pub(super) const APPLE_BYTES: usize = 34;
-const APPLE_FRAMES: usize = 64;
 
 impl AdpcmKind {
     fn id(self) -> AudioCodecId {
         match self {
             Self::Ms => id::CODEC_ID_ADPCM_MS,
             Self::ImaWav => id::CODEC_ID_ADPCM_IMA_WAV,
-            Self::ImaQt => id::CODEC_ID_ADPCM_IMA_QT,
         }
     }
 
     /// How many frames so many bytes of a block hold.
     pub(super) fn frames(self, bytes: usize, channels: usize) -> usize {
         match self {
-            Self::Ms => (bytes.saturating_sub(7 * channels)) * 2 / channels + 2 * usize::from(bytes >= 7 * channels),
+            Self::Ms => {
+                (bytes.saturating_sub(7 * channels)) * 2 / channels + 2 * usize::from(bytes >= 7 * channels)
+            }
             Self::ImaWav if bytes < 4 * channels => 0,
             Self::ImaWav => (bytes - 4 * channels) / (4 * channels) * 8 + 1,
-            Self::ImaQt => bytes / (APPLE_BYTES * channels) * APPLE_FRAMES,
         }
     }
 }
@@ -175,7 +173,10 @@ impl Adpcm {
         whole.resize(self.block, 0);
         let frames = self.kind.frames(self.block, self.channels) as u64;
         let packet = PacketRef::new(0, Timestamp::ZERO, Duration::from(frames), &whole);
-        let decoded = self.decoder.decode_ref(&packet).map_err(|fault| fault.to_string())?;
+        let decoded = self
+            .decoder
+            .decode_ref(&packet)
+            .map_err(|fault| fault.to_string())?;
         decoded.copy_to_vec_interleaved(out);
         out.truncate(held * self.channels);
         Ok((self.rate, self.channels))
@@ -187,7 +188,9 @@ pub(super) fn of_size(size: usize, spans: Vec<Range<usize>>) -> Feed {
     let size = size.max(1);
     let cut = move |span: Range<usize>| {
         let end = span.end;
-        (span.start..end).step_by(size).map(move |at| at..(at + size).min(end))
+        (span.start..end)
+            .step_by(size)
+            .map(move |at| at..(at + size).min(end))
     };
     Box::new(spans.into_iter().flat_map(cut))
 }

@@ -10,7 +10,10 @@ const SHORTEST: u16 = 16;
 /// writer to a pipe leaves 0, and ffmpeg, sox and libsndfile pass over it.
 pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     let four = bytes.get(BLOCKS..BLOCKS + 4)?;
-    let (least, largest) = (u16::from_be_bytes([four[0], four[1]]), u16::from_be_bytes([four[2], four[3]]));
+    let (least, largest) = (
+        u16::from_be_bytes([four[0], four[1]]),
+        u16::from_be_bytes([four[2], four[3]]),
+    );
     if least >= SHORTEST && largest >= least {
         return None;
     }
@@ -21,7 +24,11 @@ pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     });
     let largest = if largest < SHORTEST { u16::MAX } else { largest };
-    let least = if fixed == Some(true) && largest < u16::MAX { largest } else { SHORTEST };
+    let least = if fixed == Some(true) && largest < u16::MAX {
+        largest
+    } else {
+        SHORTEST
+    };
     let mut mended = bytes.to_vec();
     mended[BLOCKS..BLOCKS + 2].copy_from_slice(&least.to_be_bytes());
     mended[BLOCKS + 2..BLOCKS + 4].copy_from_slice(&largest.to_be_bytes());

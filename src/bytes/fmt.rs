@@ -47,7 +47,10 @@ pub(super) fn read(bytes: &[u8], at: usize, size: u64, container: Container) -> 
     let end = (at as u64).saturating_add(size).min(bytes.len() as u64) as usize;
     let body = &bytes[at.min(end)..end];
     if body.len() < 16 {
-        return Err(broken(at, format!("the 'fmt ' chunk has {} bytes of at least 16", body.len())));
+        return Err(broken(
+            at,
+            format!("the 'fmt ' chunk has {} bytes of at least 16", body.len()),
+        ));
     }
     let (mut tag, channels, rate) = (le16(body, 0), le16(body, 2), le32(body, 4));
     let (block, bits) = (le16(body, 12), le16(body, 14));

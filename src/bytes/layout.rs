@@ -7,6 +7,7 @@ use super::codec::{Adpcm, AdpcmKind, Codec, of_size};
 use super::decoder::{Opened, Source, check_format};
 use super::framed::Framed;
 use super::g722::G722;
+use super::ima4::{self, Ima4};
 use super::pcm::{Pcm, Sample};
 use super::{Container, DecodeError, Format, Unheard, gsm, mpeg};
 use crate::units::{Hertz, Seconds};
@@ -18,6 +19,8 @@ pub(super) enum Coding {
     Plain(Sample),
     /// ADPCM in blocks of so many bytes.
     Adpcm(AdpcmKind, usize),
+    /// IMA ADPCM in Apple's packets.
+    Ima4,
     /// GSM full rate in frames of 33 bytes.
     Gsm,
     /// GSM full rate in pairs of 65 bytes.
@@ -62,7 +65,11 @@ impl Layout {
         }
         let format = Format {
             container: self.container,
-            rate: Hertz(if self.coding == Coding::G722 { 16_000 } else { self.rate }),
+            rate: Hertz(if self.coding == Coding::G722 {
+                16_000
+            } else {
+                self.rate
+            }),
             channels: self.channels,
         };
         check_format(format)?;
@@ -99,6 +106,7 @@ impl Layout {
                 let block = block.max(1);
                 bytes / block * kind.frames(block, channels) + kind.frames(bytes % block, channels)
             }
+            Coding::Ima4 => bytes / (ima4::BYTES * channels) * ima4::FRAMES,
             Coding::Gsm => bytes / gsm::BYTES * gsm::FRAME,
             Coding::GsmPairs => bytes / gsm::PAIR_BYTES * 2 * gsm::FRAME,
             Coding::G722 => 2 * bytes,
@@ -126,11 +134,18 @@ impl Layout {
                 })?);
                 (codec, of_size(block, self.spans.clone()))
             }
+            Coding::Ima4 => {
+                let codec = Codec::Ima4(Ima4::new(self.rate, self.channels));
+                (codec, whole(ima4::BYTES * usize::from(self.channels)))
+            }
             Coding::GsmPairs => (Codec::GsmPairs(Box::default()), whole(gsm::PAIR_BYTES)),
             Coding::Gsm => (Codec::Gsm(Box::default()), whole(gsm::BYTES)),
-            _ => (Codec::G722(Box::new(G722::new())), of_size(G722_BLOCK, self.spans.clone())),
+            _ => (
+                Codec::G722(Box::new(G722::new())),
+                of_size(G722_BLOCK, self.spans.clone()),
+            ),
         };
-        let one_voice = matches!(self.coding, Coding::Adpcm(..)) || self.channels == 1;
+        let one_voice = matches!(self.coding, Coding::Adpcm(..) | Coding::Ima4) || self.channels == 1;
         if !one_voice {
             return Err(DecodeError::Channels {
                 channels: u32::from(self.channels),

@@ -30,6 +30,7 @@ mod framed;
 pub mod g711;
 mod g722;
 pub mod gsm;
+mod ima4;
 mod layout;
 mod mp4;
 mod mpeg;

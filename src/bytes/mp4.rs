@@ -49,7 +49,9 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, D
         return Err(broken(span.end, cause));
     };
     let tracks = atoms(bytes, moov.clone()).filter(|atom| atom.kind == *b"trak");
-    let track = tracks.map(|atom| atom.body).find(|trak| is_sound(bytes, trak.clone()));
+    let track = tracks
+        .map(|atom| atom.body)
+        .find(|trak| is_sound(bytes, trak.clone()));
     let Some(trak) = track else {
         return Err(broken(moov.start, "it has no track of audio"));
     };
@@ -117,7 +119,9 @@ fn descriptor<'a>(mut bytes: &'a [u8], path: &[u8]) -> Option<&'a [u8]> {
     loop {
         let (&found, rest) = bytes.split_first()?;
         let length_bytes = rest.iter().take(4).position(|byte| byte & 0x80 == 0)? + 1;
-        let length = rest[..length_bytes].iter().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7F));
+        let length = rest[..length_bytes]
+            .iter()
+            .fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7F));
         let rest = &rest[length_bytes..];
         let body = &rest[..length.min(rest.len())];
         if found == tag {
@@ -188,7 +192,8 @@ impl Sound {
         framed.truncated = self.truncated;
         Ok(Opened {
             source: Source::Framed(Box::new(framed)),
-            announced: announced.and_then(|frames| Seconds::checked(frames as f64 / f64::from(decoding.rate))),
+            announced: announced
+                .and_then(|frames| Seconds::checked(frames as f64 / f64::from(decoding.rate))),
             slack: Seconds::ZERO,
             format,
             unheard: None,
@@ -238,8 +243,11 @@ impl Sound {
             return Err("ALAC whose configuration is cut short".into());
         };
         let mut params = AudioCodecParameters::new();
-        params.for_codec(CODEC_ID_ALAC).with_extra_data(Box::from(&self.config[..]));
-        let word = |at: usize| u32::from_be_bytes([config[at], config[at + 1], config[at + 2], config[at + 3]]);
+        params
+            .for_codec(CODEC_ID_ALAC)
+            .with_extra_data(Box::from(&self.config[..]));
+        let word =
+            |at: usize| u32::from_be_bytes([config[at], config[at + 1], config[at + 2], config[at + 3]]);
         Ok(Decoding {
             codec: Codec::symphonia(&params)?,
             rate: word(20),

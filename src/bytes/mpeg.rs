@@ -120,7 +120,9 @@ impl Frames {
             self.at += tag.max(1);
             if tag == 0 {
                 let rest = self.rest(self.at);
-                let junk = rest.iter().position(|&byte| matches!(byte, 0xFF | b'I' | b'T' | b'A'));
+                let junk = rest
+                    .iter()
+                    .position(|&byte| matches!(byte, 0xFF | b'I' | b'T' | b'A'));
                 self.at += junk.unwrap_or(rest.len());
             }
         }
@@ -147,8 +149,13 @@ fn tag_length(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"TAG") {
         return 128;
     }
-    let ape = bytes.strip_prefix(b"APETAGEX").and_then(|rest| rest.get(4..8)?.first_chunk());
-    ape.map_or_else(|| id3_length(bytes), |size| 32 + u32::from_le_bytes(*size) as usize)
+    let ape = bytes
+        .strip_prefix(b"APETAGEX")
+        .and_then(|rest| rest.get(4..8)?.first_chunk());
+    ape.map_or_else(
+        || id3_length(bytes),
+        |size| 32 + u32::from_le_bytes(*size) as usize,
+    )
 }
 
 /// The frame that counts the others.
@@ -164,27 +171,38 @@ const DECODER_DELAY: u64 = 529;
 impl Info {
     fn read(head: &Head, frame: &[u8]) -> Option<Self> {
         if frame.get(36..40) == Some(b"VBRI") {
-            return Some(Self { frames: None, delays: None });
+            return Some(Self {
+                frames: None,
+                delays: None,
+            });
         }
         // The checksum is no part of what stands before the tag, for the writers of most files.
-        let tag = [head.side, head.side & !2, head.side + 2].into_iter().find_map(|side| {
-            let tag = frame.get(4 + side..)?;
-            (tag.starts_with(b"Xing") || tag.starts_with(b"Info")).then_some(tag)
-        })?;
+        let tag = [head.side, head.side & !2, head.side + 2]
+            .into_iter()
+            .find_map(|side| {
+                let tag = frame.get(4 + side..)?;
+                (tag.starts_with(b"Xing") || tag.starts_with(b"Info")).then_some(tag)
+            })?;
         let flags = *tag.get(7)?;
         let mut at = 8;
         let mut frames = None;
         for (flag, size) in [(1, 4), (2, 4), (4, 100), (8, 4)] {
             if flags & flag != 0 {
                 if flag == 1 {
-                    frames = tag.get(at..at + 4)?.first_chunk().map(|four| u32::from_be_bytes(*four));
+                    frames = tag
+                        .get(at..at + 4)?
+                        .first_chunk()
+                        .map(|four| u32::from_be_bytes(*four));
                 }
                 at += size;
             }
         }
         let delays = tag.get(at..at + 24).filter(|lame| lame[0] != 0).map(|lame| {
             let both = u64::from(lame[21]) << 16 | u64::from(lame[22]) << 8 | u64::from(lame[23]);
-            ((both >> 12) + DECODER_DELAY, (both & 0xFFF).saturating_sub(DECODER_DELAY))
+            (
+                (both >> 12) + DECODER_DELAY,
+                (both & 0xFFF).saturating_sub(DECODER_DELAY),
+            )
         });
         Some(Self { frames, delays })
     }
@@ -239,7 +257,11 @@ fn count(bytes: &Arc<Vec<u8>>, span: &Range<usize>) -> Option<Count> {
 ///
 /// # Errors
 /// [`DecodeError`]: there are no frames, or they are of a rate that is not accepted.
-pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>, container: Container) -> Result<Opened, DecodeError> {
+pub(super) fn open(
+    bytes: &Arc<Vec<u8>>,
+    span: Range<usize>,
+    container: Container,
+) -> Result<Opened, DecodeError> {
     let unreadable = |cause: String| DecodeError::Unreadable {
         container,
         within: span.end as u64,
@@ -263,7 +285,9 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>, container: Containe
     if let Some((delay, padding)) = count.info.as_ref().and_then(|info| info.delays) {
         framed.skip = delay;
         // Padding stands where the writer thought the end was.
-        let true_count = count.info.is_some_and(|info| info.frames.map(u64::from) == Some(count.frames));
+        let true_count = count
+            .info
+            .is_some_and(|info| info.frames.map(u64::from) == Some(count.frames));
         let padding = if true_count { padding } else { 0 };
         framed.keep = count.samples.saturating_sub(delay + padding);
     }

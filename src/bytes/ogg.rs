@@ -72,7 +72,13 @@ mod tests {
 
     #[test]
     fn a_stream_that_begins_behind_audio_is_the_next_recording_of_a_chain() {
-        let one = [page_of(2, b"head"), page_of(2, b"other head"), page_of(0, b"audio"), page_of(4, b"")].concat();
+        let one = [
+            page_of(2, b"head"),
+            page_of(2, b"other head"),
+            page_of(0, b"audio"),
+            page_of(4, b""),
+        ]
+        .concat();
         assert_eq!(split(&one), vec![0..one.len()]);
         let two = [one.clone(), one.clone()].concat();
         assert_eq!(split(&two), vec![0..one.len(), one.len()..2 * one.len()]);

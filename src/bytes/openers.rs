@@ -16,7 +16,11 @@ use crate::units::{Hertz, Seconds};
 ///
 /// # Errors
 /// [`DecodeError`] when it is none that can be read.
-pub(super) fn open(container: Container, bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, DecodeError> {
+pub(super) fn open(
+    container: Container,
+    bytes: &Arc<Vec<u8>>,
+    span: Range<usize>,
+) -> Result<Opened, DecodeError> {
     match container {
         Container::Wav => riff::walk(bytes, span)?.open(bytes),
         Container::W64 => riff::walk_wide(bytes)?.open(bytes),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
@@ -19,9 +19,9 @@ use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, MkvReader, OggReader};
 
 use super::codec::Codec;
-use super::{ebml, ogg};
 use super::opus::{self, OpusPackets};
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
+use super::{ebml, ogg};
 use crate::units::{Hertz, Seconds};
 
 /// A file of packets, decoded one packet at a time.
@@ -69,7 +69,10 @@ impl PacketSource {
             within: span.start as u64 + looked.load(Ordering::Relaxed),
             cause,
         };
-        if let Some(what) = (container == Container::Ogg).then(|| ogg::foreign(bytes)).flatten() {
+        if let Some(what) = (container == Container::Ogg)
+            .then(|| ogg::foreign(bytes))
+            .flatten()
+        {
             return Err(DecodeError::Unsupported {
                 what: format!("the codec of this Ogg file ({what})"),
                 at: named_at,

@@ -26,18 +26,28 @@ pub(super) fn split(container: Container, bytes: &[u8], tag: usize) -> Vec<Range
     let mut starts: Vec<usize> = starts.into_iter().filter(|&at| at > tag).take(MOST - 1).collect();
     starts.insert(0, tag);
     let ends: Vec<usize> = starts[1..].iter().copied().chain([bytes.len()]).collect();
-    starts.into_iter().zip(ends).map(|(start, end)| start..end).collect()
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|(start, end)| start..end)
+        .collect()
 }
 
 fn starts(bytes: &[u8], magic: &[u8; 4], is_header: &dyn Fn(&[u8]) -> bool) -> Vec<usize> {
     let found = bytes.windows(4).enumerate().filter(|(_, four)| four == magic);
-    found.map(|(at, _)| at).filter(|&at| is_header(&bytes[at..])).collect()
+    found
+        .map(|(at, _)| at)
+        .filter(|&at| is_header(&bytes[at..]))
+        .collect()
 }
 
 /// A RIFF header and the first chunk of one of the names that writers begin with.
 fn is_wave(bytes: &[u8]) -> bool {
     const FIRST: [&[u8; 4]; 7] = [b"fmt ", b"JUNK", b"junk", b"bext", b"LIST", b"ds64", b"fact"];
-    bytes.get(8..12) == Some(b"WAVE") && bytes.get(12..16).is_some_and(|id| FIRST.iter().any(|first| id == *first))
+    bytes.get(8..12) == Some(b"WAVE")
+        && bytes
+            .get(12..16)
+            .is_some_and(|id| FIRST.iter().any(|first| id == *first))
 }
 
 /// An EBML header with its document type in it.

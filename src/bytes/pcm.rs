@@ -104,7 +104,8 @@ impl Pcm {
                 continue;
             }
             let end = span.start + frames * self.frame;
-            self.sample.decode(self.bytes.get(span.start..end).unwrap_or_default(), out);
+            self.sample
+                .decode(self.bytes.get(span.start..end).unwrap_or_default(), out);
             span.start = end;
             return true;
         }
@@ -138,11 +139,20 @@ mod tests {
         assert_eq!(integer(2, false, &[0, 0x80, 0, 0x40, 0, 0]), expected);
         assert_eq!(integer(2, true, &[0x80, 0, 0x40, 0, 0, 0]), expected);
         assert_eq!(integer(3, false, &[0, 0, 0x80, 0, 0, 0x40, 0, 0, 0]), expected);
-        assert_eq!(integer(4, true, &[0x80, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0]), expected);
+        assert_eq!(
+            integer(4, true, &[0x80, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0]),
+            expected
+        );
         let floats: Vec<u8> = expected.iter().flat_map(|x: &f32| x.to_le_bytes()).collect();
         assert_eq!(read(Sample::Float { width: 4, big: false }, &floats), expected);
-        let doubles: Vec<u8> = expected.iter().flat_map(|&x: &f32| f64::from(x).to_be_bytes()).collect();
+        let doubles: Vec<u8> = expected
+            .iter()
+            .flat_map(|&x: &f32| f64::from(x).to_be_bytes())
+            .collect();
         assert_eq!(read(Sample::Float { width: 8, big: true }, &doubles), expected);
-        assert_eq!(read(Sample::Companded(Encoding::Mulaw), &[0xFF, 0x7F]), [0.0, 0.0]);
+        assert_eq!(
+            read(Sample::Companded(Encoding::Mulaw), &[0xFF, 0x7F]),
+            [0.0, 0.0]
+        );
     }
 }

@@ -177,7 +177,9 @@ fn chunk_header(bytes: &[u8], at: usize) -> Option<([u8; 4], u32)> {
 }
 
 fn le64(bytes: &[u8], at: usize) -> u64 {
-    (0..8).rev().fold(0, |value, byte| value << 8 | u64::from(bytes[at + byte]))
+    (0..8)
+        .rev()
+        .fold(0, |value, byte| value << 8 | u64::from(bytes[at + byte]))
 }
 
 fn broken(at: usize, cause: impl Into<String>) -> DecodeError {

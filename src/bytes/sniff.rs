@@ -17,10 +17,24 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
         // An ID3 tag is found on nothing else that is read here; the MP3 reader finds its way past
         // padding behind the tag, or says that it did not.
         _ if tag > 0 => Ok((Container::Mp3, tag.min(bytes.len()))),
-        [b'R', b'I', b'F', b'F' , _, _, _, _, b'W', b'A', b'V', b'E', ..]
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
         | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..]
         | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok((Container::Wav, 0)),
-        [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Ok((Container::Aiff, 0)),
+        [
+            b'F',
+            b'O',
+            b'R',
+            b'M',
+            _,
+            _,
+            _,
+            _,
+            b'A',
+            b'I',
+            b'F',
+            b'F' | b'C',
+            ..,
+        ] => Ok((Container::Aiff, 0)),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] | [_, _, _, _, b'm', b'o', b'o', b'v', ..] => {
             Ok((Container::Mp4, 0))
         }
@@ -83,7 +97,11 @@ const REFUSED: [(&[u8], usize, &str); 26] = [
     (b"#!SILK", 0, "a SILK file"),
     (b"\x02#!SILK", 0, "a SILK file"),
     (b"RIFF", 0, "a RIFF file other than WAVE"),
-    (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", 0, "a Windows Media file (WMA, ASF)"),
+    (
+        b"\x30\x26\xB2\x75\x8E\x66\xCF\x11",
+        0,
+        "a Windows Media file (WMA, ASF)",
+    ),
     (b"Creative Voice File", 0, "a Creative VOC file"),
     (b"MAC ", 0, "a Monkey's Audio file"),
     (b"wvpk", 0, "a WavPack file"),

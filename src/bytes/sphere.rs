@@ -20,7 +20,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
     let length = bytes.get(8..16).and_then(|line| std::str::from_utf8(line).ok());
     let length: Option<usize> = length.and_then(|line| line.trim().parse().ok());
     let length = length.filter(|&length| (16..=LONGEST_HEADER.min(bytes.len())).contains(&length));
-    let length = length.ok_or_else(|| broken(8, "no length of the header is stated that the file has".into()))?;
+    let length =
+        length.ok_or_else(|| broken(8, "no length of the header is stated that the file has".into()))?;
     let header = String::from_utf8_lossy(&bytes[16..length]);
     let field = |name: &str| {
         let mut lines = header.lines().map(str::split_whitespace);
@@ -43,7 +44,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
         },
         ("ulaw" | "mu-law", _) => Sample::Companded(Encoding::Mulaw),
         ("alaw", _) => Sample::Companded(Encoding::Alaw),
-        (coding, _) if coding.contains("shorten") => return Err(named("a SPHERE file compressed with Shorten")),
+        (coding, _) if coding.contains("shorten") => {
+            return Err(named("a SPHERE file compressed with Shorten"));
+        }
         (coding, _) if coding.contains(',') => return Err(named("a compressed SPHERE file")),
         _ => return Err(named("a SPHERE file of a coding not known here")),
     };

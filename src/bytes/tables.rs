@@ -17,7 +17,12 @@ pub(super) struct Table {
 }
 
 /// Reads the tables of the track in `trak` of a file in `span`; `None` when they are not all there.
-pub(super) fn read(bytes: &[u8], span: &Range<usize>, moov: Range<usize>, trak: Range<usize>) -> Option<Table> {
+pub(super) fn read(
+    bytes: &[u8],
+    span: &Range<usize>,
+    moov: Range<usize>,
+    trak: Range<usize>,
+) -> Option<Table> {
     let mdia = child(bytes, trak.clone(), b"mdia")?;
     let timescale = clock(bytes, child(bytes, mdia.clone(), b"mdhd")?)?;
     let minf = child(bytes, mdia, b"minf")?;
@@ -26,7 +31,11 @@ pub(super) fn read(bytes: &[u8], span: &Range<usize>, moov: Range<usize>, trak: 
     let entry = atoms(bytes, (stsd.start + 8).min(stsd.end)..stsd.end).next()?;
     let mut places = whole(bytes, span, stbl).unwrap_or_default();
     let tkhd = child(bytes, trak.clone(), b"tkhd")?;
-    let number = be(bytes, tkhd.start + if bytes.get(tkhd.start) == Some(&1) { 20 } else { 12 }, 4);
+    let number = be(
+        bytes,
+        tkhd.start + if bytes.get(tkhd.start) == Some(&1) { 20 } else { 12 },
+        4,
+    );
     let cut = fragments(bytes, span, &moov, number, &mut places);
     let (skip, keep) = edits(bytes, &moov, trak, timescale);
     // Packets past the end were cut away.
@@ -45,7 +54,9 @@ pub(super) fn read(bytes: &[u8], span: &Range<usize>, moov: Range<usize>, trak: 
 /// The timescale of a header whose version decides where it stands.
 fn clock(bytes: &[u8], head: Range<usize>) -> Option<u32> {
     let at = if *bytes.get(head.start)? == 1 { 20 } else { 12 };
-    u32::try_from(be(bytes, head.start + at, 4)).ok().filter(|&scale| scale > 0)
+    u32::try_from(be(bytes, head.start + at, 4))
+        .ok()
+        .filter(|&scale| scale > 0)
 }
 
 /// The packets of the tables: sizes, how many to a chunk, and where chunks lie.
@@ -59,7 +70,11 @@ fn whole(bytes: &[u8], span: &Range<usize>, stbl: Range<usize>) -> Option<Vec<Ra
     let (same, count) = (be(sizes, 4, 4) as usize, be(sizes, 8, 4) as usize);
     let listed = sizes.get(12..).unwrap_or_default();
     // No table is believed to be longer than it is, and no packets to fill more than the file.
-    let room = if same > 0 { span.len() / same + 1 } else { listed.len() / 4 };
+    let room = if same > 0 {
+        span.len() / same + 1
+    } else {
+        listed.len() / 4
+    };
     let count = count.min(room).min(most_packets(span));
     let mut places = Vec::with_capacity(count);
     let mut runs = runs.as_chunks::<12>().0.iter().peekable();
@@ -70,7 +85,11 @@ fn whole(bytes: &[u8], span: &Range<usize>, stbl: Range<usize>) -> Option<Vec<Ra
         }
         let mut at = span.start.saturating_add(be(offset, 0, width) as usize);
         for _ in 0..each.min(count - places.len()) {
-            let size = if same > 0 { same } else { be(listed, 4 * places.len(), 4) as usize };
+            let size = if same > 0 {
+                same
+            } else {
+                be(listed, 4 * places.len(), 4) as usize
+            };
             places.push(at..at.saturating_add(size));
             at = at.saturating_add(size);
         }
@@ -110,7 +129,14 @@ fn fragments(
         if atom.kind == *b"moof" {
             let tracks = atoms(bytes, atom.body.clone()).filter(|inner| inner.kind == *b"traf");
             for traf in tracks {
-                fragment(bytes, span, atom.at, traf.body, (number, defaults.unwrap_or_default()), places);
+                fragment(
+                    bytes,
+                    span,
+                    atom.at,
+                    traf.body,
+                    (number, defaults.unwrap_or_default()),
+                    places,
+                );
             }
         }
     }

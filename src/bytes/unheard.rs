@@ -51,8 +51,14 @@ mod tests {
             length: Some(Seconds::new(1.0)),
             why: "so",
         };
-        assert_eq!(unheard.to_string(), "0:00:01 of audio from byte 44 on were not heard: so");
+        assert_eq!(
+            unheard.to_string(),
+            "0:00:01 of audio from byte 44 on were not heard: so"
+        );
         unheard.length = None;
-        assert_eq!(unheard.to_string(), "16000 bytes from byte 44 on were not heard: so");
+        assert_eq!(
+            unheard.to_string(),
+            "16000 bytes from byte 44 on were not heard: so"
+        );
     }
 }

@@ -34,7 +34,9 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         keep_audio: args.keep_audio,
         allow_duplicate: args.allow_duplicate,
     };
-    let report = board.enrol_channel(&admitted, args.user, agreement, clips, args.channel).await;
+    let report = board
+        .enrol_channel(&admitted, args.user, agreement, clips, args.channel)
+        .await;
     spinner.finish_and_clear();
     let report = report?;
     output.result(&report, || enrolment_text(&report, output))?;

@@ -7,7 +7,9 @@ use voxline::bytes::{DecodeError, Decoder, Format, Limits, Unheard};
 use voxline::units::Hertz;
 
 fn file(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/audio").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/audio")
+        .join(name);
     std::fs::read(path).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 
@@ -38,9 +40,32 @@ fn heard(bytes: Vec<u8>) -> Heard {
 
 /// Codings of which every decoder must make the same numbers; the rest has the freedom of its arithmetic.
 const EXACT: [&str; 26] = [
-    "alac.m4a", "alac.caf", "amr.amr", "amr.3gp", "amr-pauses.amr", "g722.wav", "ima.wav", "ima-stereo.wav", "ms.wav",
-    "ms-stereo.wav", "double.wav", "rf64.wav", "pcm.w64", "mulaw.au", "pcm.au", "pcm.aiff", "sowt.aifc", "pcm.caf",
-    "float.caf", "mulaw.caf", "flac.ogg", "pcm.mka", "gsm49.wav", "gsm.gsm", "mulaw.sph", "pcm.sph",
+    "alac.m4a",
+    "alac.caf",
+    "amr.amr",
+    "amr.3gp",
+    "amr-pauses.amr",
+    "g722.wav",
+    "ima.wav",
+    "ima-stereo.wav",
+    "ms.wav",
+    "ms-stereo.wav",
+    "double.wav",
+    "rf64.wav",
+    "pcm.w64",
+    "mulaw.au",
+    "pcm.au",
+    "pcm.aiff",
+    "sowt.aifc",
+    "pcm.caf",
+    "float.caf",
+    "mulaw.caf",
+    "flac.ogg",
+    "pcm.mka",
+    "gsm49.wav",
+    "gsm.gsm",
+    "mulaw.sph",
+    "pcm.sph",
 ];
 
 #[test]
@@ -53,12 +78,23 @@ fn every_kind_decodes_to_what_another_decoder_hears_in_it() {
         let (rate, channels): (u32, u16) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
         let frames: usize = fields[3].parse().unwrap();
         let heard = heard(file(&format!("kinds/{name}")));
-        assert_eq!((heard.format.rate, heard.format.channels, heard.truncated), (Hertz(rate), channels, false), "{name}");
+        assert_eq!(
+            (heard.format.rate, heard.format.channels, heard.truncated),
+            (Hertz(rate), channels, false),
+            "{name}"
+        );
         assert_eq!(heard.unheard, None, "{name}");
         // ffmpeg 5 passes over the end that an edit list states.
         let got = heard.samples.len() / usize::from(channels);
-        let padding = if name.contains(".m4a") || name.contains(".mp4") { 1_024 } else { 0 };
-        assert!((frames - padding..=frames).contains(&got), "{name}: {got} of {frames}");
+        let padding = if name.contains(".m4a") || name.contains(".mp4") {
+            1_024
+        } else {
+            0
+        };
+        assert!(
+            (frames - padding..=frames).contains(&got),
+            "{name}: {got} of {frames}"
+        );
         let golden: Vec<f32> = file(&format!("kinds/{name}.golden.s16"))
             .chunks_exact(2)
             .map(|two| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0)
@@ -112,7 +148,12 @@ fn the_frame_size_of_a_wav_follows_from_codec_and_channels() {
     }
     for (block, bits) in [(1, 8), (2, 8), (1, 16), (0, 0)] {
         for tag in [6, 7] {
-            assert_eq!(heard(wav(tag, (1, 8_000), (block, bits), &[&audio])).samples.len(), 1_600);
+            assert_eq!(
+                heard(wav(tag, (1, 8_000), (block, bits), &[&audio]))
+                    .samples
+                    .len(),
+                1_600
+            );
         }
     }
 }
@@ -123,7 +164,10 @@ fn a_second_data_chunk_is_read_on() {
     let whole = heard(wav(1, (1, 8_000), (2, 16), &[&audio]));
     let (head, tail) = audio.split_at(600);
     let two = heard(wav(1, (1, 8_000), (2, 16), &[head, tail]));
-    assert_eq!((two.samples, two.unheard, two.truncated), (whole.samples, None, false));
+    assert_eq!(
+        (two.samples, two.unheard, two.truncated),
+        (whole.samples, None, false)
+    );
 }
 
 #[test]
@@ -133,31 +177,57 @@ fn what_a_header_leaves_out_is_said_in_seconds() {
     let heard = heard(bytes);
     assert_eq!(heard.samples.len(), 4_000);
     let said = heard.unheard.unwrap().to_string();
-    assert!(said.starts_with("0:00:01.500 of audio from byte 8044 on were not heard"), "{said}");
+    assert!(
+        said.starts_with("0:00:01.500 of audio from byte 8044 on were not heard"),
+        "{said}"
+    );
 }
 
 #[test]
 fn recordings_that_were_joined_are_heard_one_after_the_other() {
-    for name in ["wav-pcm16.wav", "flac.flac", "webm-opus.webm", "webm-opus-live.webm", "ogg-opus-silk-6k.ogg", "ogg-vorbis.ogg",
-                 "kinds/amr.amr", "kinds/aac.aac", "kinds/aac-fragments.mp4", "kinds/aac.m4a", "kinds/flac.ogg"] {
+    for name in [
+        "wav-pcm16.wav",
+        "flac.flac",
+        "webm-opus.webm",
+        "webm-opus-live.webm",
+        "ogg-opus-silk-6k.ogg",
+        "ogg-vorbis.ogg",
+        "kinds/amr.amr",
+        "kinds/aac.aac",
+        "kinds/aac-fragments.mp4",
+        "kinds/aac.m4a",
+        "kinds/flac.ogg",
+    ] {
         let one = heard(file(name));
         let two = heard([file(name), file(name)].concat());
         let (once, twice) = (one.samples.len(), two.samples.len());
         // A stream of frames has no second start to settle at.
-        assert!((2 * once - 4_096..=2 * once + 4_096).contains(&twice), "{name}: {twice} of twice {once}");
+        assert!(
+            (2 * once - 4_096..=2 * once + 4_096).contains(&twice),
+            "{name}: {twice} of twice {once}"
+        );
         assert_eq!((two.truncated, two.unheard), (false, None), "{name}");
-        assert!(two.samples.starts_with(&one.samples[..once - once / 50]), "{name}");
+        assert!(
+            two.samples.starts_with(&one.samples[..once - once / 50]),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn a_joined_recording_at_another_rate_is_named_with_its_length() {
-    let (eight, sixteen) = (wav(1, (1, 8_000), (2, 16), &[&tone(800)]), wav(1, (1, 16_000), (2, 16), &[&tone(8_000)]));
+    let (eight, sixteen) = (
+        wav(1, (1, 8_000), (2, 16), &[&tone(800)]),
+        wav(1, (1, 16_000), (2, 16), &[&tone(8_000)]),
+    );
     let at = eight.len();
     let heard = heard([eight, sixteen].concat());
     assert_eq!(heard.samples.len(), 800);
     let said = heard.unheard.unwrap().to_string();
-    assert!(said.starts_with(&format!("0:00:00.500 of audio from byte {at} on")), "{said}");
+    assert!(
+        said.starts_with(&format!("0:00:00.500 of audio from byte {at} on")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -172,7 +242,10 @@ fn a_mono_part_beside_a_stereo_one_is_in_both_channels() {
 /// The frames of an MP3 file, its counting frame first.
 fn mp3_with_count(count: Option<u32>) -> Vec<u8> {
     let mut bytes = file("mp3.mp3");
-    let at = bytes.windows(4).position(|four| four == b"Xing" || four == b"Info").unwrap();
+    let at = bytes
+        .windows(4)
+        .position(|four| four == b"Xing" || four == b"Info")
+        .unwrap();
     if let Some(count) = count {
         bytes[at + 8..at + 12].copy_from_slice(&count.to_be_bytes());
     }
@@ -196,7 +269,9 @@ fn the_frames_of_an_mp3_are_believed_and_not_their_count() {
 fn equal_channels_count_as_one_and_different_ones_as_two() {
     let left = tone(8_000);
     let stereo = |right: &dyn Fn(&[u8]) -> [u8; 2]| -> Vec<u8> {
-        left.chunks(2).flat_map(|two| [[two[0], two[1]], right(two)].concat()).collect()
+        left.chunks(2)
+            .flat_map(|two| [[two[0], two[1]], right(two)].concat())
+            .collect()
     };
     let channels = |data: Vec<u8>, channel| {
         let bytes = wav(1, (2, 8_000), (4, 16), &[&data]);
@@ -220,16 +295,23 @@ fn a_flac_whose_least_block_is_nought_is_read() {
 #[test]
 fn what_is_not_read_is_named_for_what_it_is() {
     let page = |body: &[u8]| [b"OggS\0\x02".as_slice(), &[0; 20], &[1, body.len() as u8], body].concat();
-    let mut shorten = b"NIST_1A\n   1024\nsample_rate -i 8000\nsample_coding -s26 pcm,embedded-shorten-v2.00\n".to_vec();
+    let mut shorten =
+        b"NIST_1A\n   1024\nsample_rate -i 8000\nsample_coding -s26 pcm,embedded-shorten-v2.00\n".to_vec();
     shorten.resize(2_000, b' ');
     for (bytes, name) in [
         (page(b"Speex   1.2.0 and so on"), "Speex"),
-        (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\0\xAA".to_vec(), "Windows Media"),
+        (
+            b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\0\xAA".to_vec(),
+            "Windows Media",
+        ),
         (b"Creative Voice File\x1A\x1A\0".to_vec(), "Creative VOC"),
         (b"#!AMR-WB\n\0\0\0\0".to_vec(), "AMR-WB"),
         (shorten, "compressed with Shorten"),
     ] {
         let said = Decoder::open(bytes, &Limits::default()).unwrap_err().to_string();
-        assert!(said.contains(name) && said.contains("is not supported"), "{name}: {said}");
+        assert!(
+            said.contains(name) && said.contains("is not supported"),
+            "{name}: {said}"
+        );
     }
 }

@@ -215,7 +215,11 @@ mod tests {
     fn a_streaming_writers_stand_in_for_the_size_means_until_the_end() {
         for claimed in [0, 0xFFFF_FFFF, 0x7FFF_F000] {
             let wave = whole(&wav(1, claimed, &[1; 11])).unwrap();
-            assert_eq!((wave.spans, wave.truncated), (vec![44..55], false), "{claimed:#x}");
+            assert_eq!(
+                (wave.spans, wave.truncated),
+                (vec![44..55], false),
+                "{claimed:#x}"
+            );
         }
     }
 
@@ -228,7 +232,10 @@ mod tests {
     #[test]
     fn a_size_that_promises_less_is_believed_and_what_it_leaves_out_is_noted() {
         let wave = whole(&wav(1, 4, &[1; 10])).unwrap();
-        assert_eq!((wave.spans, wave.truncated, wave.beyond), (vec![44..48], false, Some(48..54)));
+        assert_eq!(
+            (wave.spans, wave.truncated, wave.beyond),
+            (vec![44..48], false, Some(48..54))
+        );
         // Chunks behind the audio are no audio.
         let tagged = whole(&wav(1, 4, b"\x01\0\x01\0LIST\x04\0\0\0INFO")).unwrap();
         assert_eq!((tagged.spans, tagged.beyond), (vec![44..48], None));
@@ -236,7 +243,10 @@ mod tests {
 
     #[test]
     fn chunks_behind_an_empty_data_chunk_are_not_taken_for_audio() {
-        assert_eq!(whole(&wav(1, 0, b"LIST\x04\0\0\0INFO")).unwrap().spans, Vec::new());
+        assert_eq!(
+            whole(&wav(1, 0, b"LIST\x04\0\0\0INFO")).unwrap().spans,
+            Vec::new()
+        );
         assert_eq!(whole(&wav(1, 0, b"")).unwrap().spans, Vec::new());
     }
 

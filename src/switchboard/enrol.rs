@@ -4,6 +4,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::bytes::Unheard;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
@@ -91,6 +92,8 @@ pub(super) struct HeardClip {
     pub look: Checkpoint,
     /// Whether its end is missing.
     pub truncated: bool,
+    /// What of it was not heard.
+    pub unheard: Option<Unheard>,
     /// The recording itself, when it may be kept.
     pub recording: Option<Recording>,
 }
@@ -122,6 +125,21 @@ impl Switchboard {
         agreement: impl Into<Agreement>,
         clips: Vec<ClipBytes>,
     ) -> Result<EnrolmentReport, BoardError> {
+        self.enrol_channel(admitted, user, agreement, clips, None).await
+    }
+
+    /// As [`Switchboard::enrol`], from one `channel` of recordings that have two.
+    ///
+    /// # Errors
+    /// As [`Switchboard::enrol`]; also a channel that a recording does not have.
+    pub async fn enrol_channel(
+        &self,
+        admitted: &Permit,
+        user: UserId,
+        agreement: impl Into<Agreement>,
+        clips: Vec<ClipBytes>,
+        channel: Option<u16>,
+    ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
         self.known_user(user).await?;
         if agreement.text.trim().is_empty() {
@@ -140,7 +158,7 @@ impl Switchboard {
         let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());
         for clip in clips {
-            heard.push(self.hear_clip(&serving, admitted, clip, keep).await?);
+            heard.push(self.hear_clip(&serving, admitted, clip, channel, keep).await?);
         }
         self.enrol_heard(&serving, user, &agreement, heard).await
     }
@@ -220,6 +238,7 @@ impl Switchboard {
         serving: &Serving,
         admitted: &Permit,
         clip: ClipBytes,
+        channel: Option<u16>,
         keep: bool,
     ) -> Result<HeardClip, BoardError> {
         let ClipBytes { name, bytes } = clip;
@@ -227,18 +246,27 @@ impl Switchboard {
         let hashed = serving.engine.run(admitted, move |_| {
             let kept = keep.then(|| Recording {
                 bytes: bytes.clone().into(),
-                channel: None,
+                channel,
             });
             (Sha256::digest(&bytes).into(), kept, bytes)
         });
         let (sha256, kept, bytes) = hashed.await?;
-        let heard = hear_in_turns(&serving.engine, &self.limits, admitted, &name, bytes, None, &[]);
+        let heard = hear_in_turns(
+            &serving.engine,
+            &self.limits,
+            admitted,
+            &name,
+            bytes,
+            channel,
+            &[],
+        );
         let mut recording = heard.await?;
         let look = recording.looks.pop();
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),
             look: look.ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
             truncated: recording.truncated,
+            unheard: recording.unheard,
             name,
             sha256,
             recording: kept,

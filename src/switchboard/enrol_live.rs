@@ -155,6 +155,7 @@ impl LiveEnrolment {
             source: format!("live {:?} {}", start.encoding, start.rate),
             look,
             truncated: false,
+            unheard: None,
             recording,
         };
         board

@@ -61,6 +61,8 @@ pub enum IssueCode {
     DuplicateClip,
     /// The recording's end is missing.
     Truncated,
+    /// A part of the file was not heard.
+    PartUnheard,
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.
@@ -113,6 +115,7 @@ pub fn gate_alone(
         source: String::new(),
         look,
         truncated: false,
+        unheard: None,
         recording: None,
     };
     gate(&[clip], &[], calibration, needed)
@@ -144,6 +147,10 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
             clip.name
         ),
     });
+    let unheard = clip.unheard.map(|unheard| Issue {
+        code: IssueCode::PartUnheard,
+        message: format!("{}: {unheard}; what came before it was used", clip.name),
+    });
     let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
     let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
@@ -160,6 +167,7 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
     });
     truncated
         .into_iter()
+        .chain(unheard)
         .chain(noisy)
         .chain(quiet)
         .chain(silent)

@@ -45,6 +45,9 @@ impl Switchboard {
             marks,
         )
         .await?;
+        if let Some(unheard) = heard.unheard {
+            tracing::warn!(%unheard, "a part of the recording was not heard");
+        }
         let last = heard.looks.len().saturating_sub(1);
         let mut course = Course::default();
         let mut said: Vec<Identification> = Vec::with_capacity(heard.looks.len());

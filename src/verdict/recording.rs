@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::bytes::{DecodeError, Decoder, Format, Limits};
+use crate::bytes::{DecodeError, Decoder, Format, Limits, Unheard};
 use crate::engine::Analyst;
 use crate::units::Seconds;
 
@@ -34,6 +34,8 @@ pub struct Recording {
     pub format: Format,
     /// Whether its end is missing.
     pub truncated: bool,
+    /// What of it was not heard.
+    pub unheard: Option<Unheard>,
 }
 
 /// A recording that is being heard, block by block: memory is bounded whatever its length.
@@ -55,7 +57,7 @@ impl Hearing {
         marks: &'static [f64],
     ) -> Result<Self, HearError> {
         let started = Instant::now();
-        let decoder = Decoder::open(bytes, limits)?;
+        let decoder = Decoder::for_channel(bytes, channel, limits)?;
         let Format { rate, channels, .. } = decoder.format();
         let mut listener = Listener::new(rate, channels, channel, marks)?;
         listener.spent_decoding(milliseconds(started));
@@ -90,6 +92,7 @@ impl Hearing {
             looks: self.looks,
             format: self.decoder.format(),
             truncated: self.decoder.truncated(),
+            unheard: self.decoder.unheard(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod front_ends;
 mod gallery;
 mod goldens;
 mod hostile;
+mod kinds;
 mod listener;
 mod measure;
 mod models;

@@ -1,23 +1,11 @@
 //! GSM full rate and back, as a call of the second generation's network does it.
 //!
-//! A codec after ETSI EN 300 961 (GSM 06.10, 13 kbit/s, regular pulse excitation with long-term prediction): the
-//! encoder's and the decoder's arithmetic in whole numbers as the standard has it, and so bit for bit what
-//! libgsm makes of the same samples (`tests/data/audio/gsm.golden.s16`, with its generator). Parameters go from
-//! one to the other without being packed into frames of 33 bytes: nothing is lost in them.
+//! The codec is [`crate::bytes::gsm`]'s, bit for bit what libgsm makes of the same samples
+//! (`tests/data/audio/gsm.golden.s16`, with its generator). Parameters go from the encoder to the decoder
+//! without being packed into frames of 33 bytes: nothing is lost in them.
 
-mod arithmetic;
-mod pulses;
-mod shape;
-
-use pulses::{PART, Past};
-use shape::{Lift, Lower, Residual, Voice, analysed};
-
+use crate::bytes::gsm::{Decoder, Encoder, FRAME};
 use crate::samples::{from_the_network, to_the_network};
-
-/// Samples of a frame, 20 ms at 8 kHz.
-const FRAME: usize = 160;
-
-type Frame = [i16; FRAME];
 
 /// 16 kHz samples through a mobile telephone of the second generation: the voice band, GSM full rate there and
 /// back, at the same times.
@@ -36,21 +24,12 @@ pub(super) fn coded(samples: &[f32]) -> Vec<f32> {
 
 /// 8 kHz samples as a GSM decoder gives them back.
 fn there_and_back(samples: &[i16]) -> Vec<i16> {
-    let (mut lift, mut residual, mut sent) = (Lift::default(), Residual::default(), Past::default());
-    let (mut lower, mut voice, mut received) = (Lower::default(), Voice::default(), Past::default());
+    let (mut encoder, mut decoder) = (Encoder::default(), Decoder::default());
     let mut heard = Vec::with_capacity(samples.len() + FRAME);
     for part in samples.chunks(FRAME) {
         let mut frame = [0; FRAME];
         frame[..part.len()].copy_from_slice(part);
-        lift.lift(&mut frame);
-        let ratios = analysed(&mut frame);
-        residual.take(&ratios, &mut frame);
-        for part in frame.as_chunks_mut::<PART>().0 {
-            *part = received.excited(&sent.coded(part));
-        }
-        voice.give(&ratios, &mut frame);
-        lower.lower(&mut frame);
-        heard.extend_from_slice(&frame);
+        heard.extend_from_slice(&decoder.decode(&encoder.encode(&frame)));
     }
     heard.truncate(samples.len());
     heard

@@ -10,7 +10,7 @@ pub(super) const PART: usize = 40;
 const FARTHEST: usize = 120;
 
 /// Pulses of a sub-frame.
-const PULSES: usize = 13;
+pub(super) const PULSES: usize = 13;
 
 /// Where one gain of the pitch ends and the next begins (table 5.3a), and the gains (table 5.3b).
 const GAIN_EDGES: [i16; 3] = [6_554, 16_384, 26_214];
@@ -26,33 +26,39 @@ const MANTISSAS: [i16; 8] = [18_431, 20_479, 22_527, 24_575, 26_623, 28_671, 30_
 type Part = [i16; PART];
 
 /// What the bit stream says of a sub-frame.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pulses {
     /// Samples from a sub-frame back to what it resembles.
-    lag: usize,
+    pub(super) lag: usize,
     /// Which of [`GAINS`].
-    gain: usize,
+    pub(super) gain: usize,
     /// Where the first pulse stands, 0 to 3; the others follow in every third place.
-    grid: usize,
+    pub(super) grid: usize,
     /// The loudest pulse, in steps of a logarithmic kind.
-    peak: i16,
+    pub(super) peak: i16,
     /// Each pulse in three bits.
-    pulses: [i16; PULSES],
+    pub(super) pulses: [i16; PULSES],
 }
 
 /// The excitation of the past 15 ms, as a decoder knows it: both sides keep the same.
-pub(super) struct Past([i16; FARTHEST]);
+pub(super) struct Past {
+    samples: [i16; FARTHEST],
+    lag: usize,
+}
 
 impl Default for Past {
     fn default() -> Self {
-        Self([0; FARTHEST])
+        Self {
+            samples: [0; FARTHEST],
+            lag: PART,
+        }
     }
 }
 
 impl Past {
     /// The sub-frame so many samples ago; a lag is at least as long as a sub-frame.
     fn ago(&self, lag: usize) -> &[i16] {
-        &self.0[FARTHEST - lag..][..PART]
+        &self.samples[FARTHEST - lag..][..PART]
     }
 
     /// Puts a residual into pulses, and remembers what a decoder will make of them.
@@ -80,7 +86,11 @@ impl Past {
 
     /// The excitation that some pulses stand for.
     pub(super) fn excited(&mut self, coded: &Pulses) -> Part {
-        let mut excitation = self.echo(coded.lag, coded.gain);
+        // A lag that no encoder sends was damaged on its way: the last one stands (section 5.3.2).
+        if (PART..=FARTHEST).contains(&coded.lag) {
+            self.lag = coded.lag;
+        }
+        let mut excitation = self.echo(self.lag, coded.gain);
         let (exponent, mantissa) = floating(coded.peak);
         let shift = 6 - exponent;
         let half = if shift > 0 { 1 << (shift - 1) } else { 0 };
@@ -89,8 +99,8 @@ impl Past {
             let place = &mut excitation[coded.grid + 3 * at];
             *place = place.saturating_add(level);
         }
-        self.0.copy_within(PART.., 0);
-        self.0[FARTHEST - PART..].copy_from_slice(&excitation);
+        self.samples.copy_within(PART.., 0);
+        self.samples[FARTHEST - PART..].copy_from_slice(&excitation);
         excitation
     }
 

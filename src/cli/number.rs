@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::store::{Number, NumberPatch, ShareChange, Store};
+use crate::store::{CallerIsForwarder, Number, NumberPatch, ShareChange, Store};
 use crate::switchboard::{BoardError, check_promise, installed, model_in_use};
 use crate::units::DialedNumber;
 
@@ -24,7 +24,8 @@ pub(super) enum NumberCommand {
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
-    /// Say what is promised of a number's calls, in place of what the configuration says, or forget its line
+    /// Say what is promised of a number's calls in place of what the configuration says, whose number their caller's
+    /// is, or forget its line
     Set {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -35,6 +36,10 @@ pub(super) enum NumberCommand {
         /// Share of callers on the roster who may be given another's name, or `usual`
         #[arg(long, value_name = "SHARE", value_parser = share)]
         max_wrong_name: Option<ShareChange>,
+        /// Whether the caller's number is the forwarder's, and says nothing of who speaks: `never`, `always`, or `auto`,
+        /// where the call's forwarding evidence names the same number
+        #[arg(long, value_name = "RULE")]
+        caller_is_forwarder: Option<CallerIsForwarder>,
         /// Forget what was learnt of the number's line (decision.adapt); a running service still folds in the callers,
         /// fifteen at most, whom it has counted and not yet kept
         #[arg(long)]
@@ -67,11 +72,13 @@ pub(super) async fn run(
             number,
             max_false_accept,
             max_wrong_name,
+            caller_is_forwarder,
             forget_line,
         } => {
             let patch = NumberPatch {
                 max_false_accept: max_false_accept.unwrap_or_default(),
                 max_wrong_name: max_wrong_name.unwrap_or_default(),
+                caller_is_forwarder,
             };
             let known = store.number(&number).await?;
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
@@ -116,8 +123,13 @@ fn number_line(number: &Number) -> String {
             day(line.updated_at)
         )
     });
+    let rule = match number.caller_is_forwarder {
+        CallerIsForwarder::Auto => "",
+        CallerIsForwarder::Always => "  callers' numbers are forwarders'",
+        CallerIsForwarder::Never => "  callers' numbers are never forwarders'",
+    };
     format!(
-        "{}  {users} user{}{}{}{line}  {name}",
+        "{}  {users} user{}{}{}{rule}{line}  {name}",
         number.number.as_e164(),
         plural(users),
         promised("strangers named", number.max_false_accept),

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::store::{Number, NumberPatch, ShareChange, Store};
+use crate::store::{CallerIsForwarder, Number, NumberPatch, ShareChange, Store};
 use crate::switchboard::{BoardError, check_promise, installed, model_in_use};
 use crate::units::DialedNumber;
 
@@ -24,7 +24,8 @@ pub(super) enum NumberCommand {
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
-    /// Say what is promised of a number's calls, in place of what the configuration says
+    /// Say what is promised of a number's calls in place of what the configuration says, and whose number their
+    /// caller's is
     Set {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -35,6 +36,10 @@ pub(super) enum NumberCommand {
         /// Share of callers on the roster who may be given another's name, or `usual`
         #[arg(long, value_name = "SHARE", value_parser = share)]
         max_wrong_name: Option<ShareChange>,
+        /// Whether the caller's number is the forwarder's, and says nothing of who speaks: `never`, `always`, or `auto`,
+        /// where the call's forwarding evidence names the same number
+        #[arg(long, value_name = "RULE")]
+        caller_is_forwarder: Option<CallerIsForwarder>,
     },
     /// Show a dialed number: its users and what is promised of it
     Show {
@@ -63,10 +68,12 @@ pub(super) async fn run(
             number,
             max_false_accept,
             max_wrong_name,
+            caller_is_forwarder,
         } => {
             let patch = NumberPatch {
                 max_false_accept: max_false_accept.unwrap_or_default(),
                 max_wrong_name: max_wrong_name.unwrap_or_default(),
+                caller_is_forwarder,
             };
             let known = store.number(&number).await?;
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
@@ -99,8 +106,13 @@ fn number_line(number: &Number) -> String {
     let promised = |what: &str, share: Option<f64>| {
         share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
     };
+    let rule = match number.caller_is_forwarder {
+        CallerIsForwarder::Auto => "",
+        CallerIsForwarder::Always => "  callers' numbers are forwarders'",
+        CallerIsForwarder::Never => "  callers' numbers are never forwarders'",
+    };
     format!(
-        "{}  {users} user{}{}{}  {name}",
+        "{}  {users} user{}{}{}{rule}  {name}",
         number.number.as_e164(),
         plural(users),
         promised("strangers named", number.max_false_accept),

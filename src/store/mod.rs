@@ -21,6 +21,7 @@
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
+mod caller_rule;
 mod calls;
 mod consents;
 mod enrolments;
@@ -51,6 +52,7 @@ mod values;
 mod vault;
 mod webhooks;
 
+pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};

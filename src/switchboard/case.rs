@@ -26,7 +26,7 @@ use super::open::Switchboard;
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::decision::{Promise, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
-use crate::store::{KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
+use crate::store::{CallerIsForwarder, KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::Identification;
 use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known};
@@ -93,13 +93,15 @@ pub(super) struct Known {
     pub members: Vec<Member>,
     /// What is promised of its calls.
     pub promise: Promise,
+    /// Whether the caller's number is the forwarder's.
+    pub caller_is_forwarder: CallerIsForwarder,
 }
 
 impl State {
     /// What stands for the caller's number; `None` while there is none.
     pub(super) fn caller_hash(&self, hash: &KeyedHash) -> Option<String> {
         let number = self.caller.as_ref().and_then(CallerNumber::number);
-        let now = number.map(|number| hash.of("caller", number.as_e164()));
+        let now = number.map(|number| hash.of("caller", &number.line_key()));
         now.or_else(|| self.caller_before.clone())
     }
 }

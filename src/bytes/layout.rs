@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::codec::{Adpcm, AdpcmKind, Codec, of_size};
 use super::decoder::check_format;
 use super::framed::Framed;
-use super::g722::G722;
 use super::ima4::{self, Ima4};
 use super::pcm::{Pcm, Sample};
 use super::source::{Opened, Source};
@@ -142,7 +141,7 @@ impl Layout {
             Coding::GsmPairs => (Codec::GsmPairs(Box::default()), whole(gsm::PAIR_BYTES)),
             Coding::Gsm => (Codec::Gsm(Box::default()), whole(gsm::BYTES)),
             _ => (
-                Codec::G722(Box::new(G722::new())),
+                Codec::G722(Box::default()),
                 of_size(G722_BLOCK, self.spans.clone()),
             ),
         };

@@ -64,7 +64,7 @@ fn gsm(span: Range<usize>) -> Layout {
         rate: 8_000,
         channels: 1,
         coding: Coding::Gsm,
-        truncated: span.len() % super::gsm::BYTES != 0,
+        truncated: !span.len().is_multiple_of(super::gsm::BYTES),
         spans: vec![span],
         beyond: None,
     }

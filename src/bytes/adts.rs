@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::decoder::{Opened, Source, check_format};
+use super::decoder::check_format;
 use super::framed::Framed;
+use super::source::{Opened, Source};
 use super::{Container, DecodeError, Format, aac};
 use crate::units::{Hertz, Seconds};
 

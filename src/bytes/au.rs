@@ -66,8 +66,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
         rate,
         channels,
         coding,
-        spans: vec![start..end],
+        spans: std::iter::once(start..end).collect(),
         truncated: stated > available,
-        beyond: (end < bytes.len()).then(|| end..bytes.len()),
+        beyond: (end < bytes.len()).then_some(end..bytes.len()),
     })
 }

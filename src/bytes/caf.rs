@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::decoder::Opened;
 use super::layout::{Coding, Layout};
 use super::mp4::{self, Sound};
 use super::pcm::Sample;
+use super::source::Opened;
 use super::tables::most_packets;
 use super::{Container, DecodeError, Encoding};
 

@@ -7,34 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::framed::Framed;
-use super::packets::PacketSource;
-use super::pcm::Pcm;
 use super::sniff::sniff;
+use super::source::Source;
 use super::{
-    Container, DecodeError, HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, Unheard, alike, openers, parts,
+    Container, DecodeError, HIGHEST_RATE, LOWEST_RATE, Limits, MOST_CHANNELS, Unheard, alike, openers, parts,
 };
 use crate::units::{Hertz, Seconds};
-
-/// What a file may cost: both are checked before decoding where the header tells, and while decoding
-/// where it does not (or lies).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// The largest input, in bytes.
-    pub max_bytes: u64,
-    /// The longest audio.
-    pub max_duration: Seconds,
-}
-
-impl Default for Limits {
-    /// 64 MiB and half an hour.
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_duration: Seconds::new(1_800.0),
-        }
-    }
-}
 
 /// What a recording is, as far as its frames go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,45 +56,6 @@ pub struct Decoder {
     ended: bool,
     truncated: bool,
     unheard: Option<Unheard>,
-}
-
-/// Whatever gives interleaved samples.
-pub(super) enum Source {
-    /// Samples in the open.
-    Pcm(Pcm),
-    /// Packets that we found.
-    Framed(Box<Framed>),
-    /// Packets that Symphonia found.
-    Packets(Box<PacketSource>),
-}
-
-/// A recording whose header was read.
-pub(super) struct Opened {
-    pub(super) source: Source,
-    pub(super) format: Format,
-    /// How long it is, as far as the header or a walk over the packets tells.
-    pub(super) announced: Option<Seconds>,
-    /// How far that may be out.
-    pub(super) slack: Seconds,
-    pub(super) unheard: Option<Unheard>,
-}
-
-impl Source {
-    fn fill(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
-        match self {
-            Self::Pcm(pcm) => Ok(pcm.fill(out)),
-            Self::Framed(framed) => framed.fill(out),
-            Self::Packets(packets) => packets.fill(out),
-        }
-    }
-
-    fn truncated(&self) -> bool {
-        match self {
-            Self::Pcm(pcm) => pcm.truncated,
-            Self::Framed(framed) => framed.truncated,
-            Self::Packets(packets) => packets.truncated(),
-        }
-    }
 }
 
 impl Decoder {
@@ -272,13 +211,13 @@ impl Decoder {
             self.part_channels = next.format.channels;
             self.source = next.source;
         }
-        self.to_channels();
+        self.match_channels();
         self.check_block()?;
         Ok(true)
     }
 
     /// One channel twice where another part has two; one of two where both are the same.
-    fn to_channels(&mut self) {
+    fn match_channels(&mut self) {
         let stored = if self.folded { 2 } else { self.format.channels };
         if self.folded && self.part_channels == 2 {
             self.block = self.block.iter().copied().step_by(2).collect();

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::codec::{Adpcm, AdpcmKind, Codec, of_size};
-use super::decoder::{Opened, Source, check_format};
+use super::decoder::check_format;
 use super::framed::Framed;
-use super::g722::G722;
 use super::ima4::{self, Ima4};
 use super::pcm::{Pcm, Sample};
+use super::source::{Opened, Source};
 use super::{Container, DecodeError, Format, Unheard, gsm, mpeg};
 use crate::units::{Hertz, Seconds};
 
@@ -141,7 +141,7 @@ impl Layout {
             Coding::GsmPairs => (Codec::GsmPairs(Box::default()), whole(gsm::PAIR_BYTES)),
             Coding::Gsm => (Codec::Gsm(Box::default()), whole(gsm::BYTES)),
             _ => (
-                Codec::G722(Box::new(G722::new())),
+                Codec::G722(Box::default()),
                 of_size(G722_BLOCK, self.spans.clone()),
             ),
         };

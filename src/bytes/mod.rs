@@ -32,6 +32,7 @@ mod g722;
 pub mod gsm;
 mod ima4;
 mod layout;
+mod limits;
 mod mp4;
 mod mpeg;
 mod ogg;
@@ -43,14 +44,16 @@ mod pcm;
 mod raw;
 mod riff;
 mod sniff;
+mod source;
 mod sphere;
 mod tables;
 mod unheard;
 
 pub use container::Container;
-pub use decoder::{Decoder, Format, Limits};
+pub use decoder::{Decoder, Format};
 pub use error::DecodeError;
 pub use g722::G722;
+pub use limits::Limits;
 pub use raw::{Encoding, RawStream};
 pub use unheard::Unheard;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::amr::Amr;
 use super::codec::{Codec, of_amr};
-use super::decoder::{HEADER_SLACK, Opened, Source, check_format};
+use super::decoder::{HEADER_SLACK, check_format};
 use super::framed::Framed;
 use super::layout::{Coding, Layout};
 use super::packets::PacketSource;
+use super::source::{Opened, Source};
 use super::{Container, DecodeError, Format, adts, aiff, amr, au, caf, flac, mp4, mpeg, riff, sphere};
 use crate::units::{Hertz, Seconds};
 
@@ -63,7 +64,7 @@ fn gsm(span: Range<usize>) -> Layout {
         rate: 8_000,
         channels: 1,
         coding: Coding::Gsm,
-        truncated: span.len() % super::gsm::BYTES != 0,
+        truncated: !span.len().is_multiple_of(super::gsm::BYTES),
         spans: vec![span],
         beyond: None,
     }

@@ -191,6 +191,7 @@ fn broken(at: usize, cause: impl Into<String>) -> DecodeError {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one stretch is what is meant")]
 mod tests {
     use super::*;
 
@@ -217,7 +218,7 @@ mod tests {
             let wave = whole(&wav(1, claimed, &[1; 11])).unwrap();
             assert_eq!(
                 (wave.spans, wave.truncated),
-                (vec![44..55], false),
+                (Vec::from([44..55]), false),
                 "{claimed:#x}"
             );
         }
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn a_size_that_promises_too_much_keeps_what_is_there_and_says_so() {
         let wave = whole(&wav(2, 4_000, &[1; 10])).unwrap();
-        assert_eq!((wave.spans, wave.truncated), (vec![44..54], true));
+        assert_eq!((wave.spans, wave.truncated), (Vec::from([44..54]), true));
     }
 
     #[test]
@@ -234,20 +235,18 @@ mod tests {
         let wave = whole(&wav(1, 4, &[1; 10])).unwrap();
         assert_eq!(
             (wave.spans, wave.truncated, wave.beyond),
-            (vec![44..48], false, Some(48..54))
+            (Vec::from([44..48]), false, Some(48..54))
         );
         // Chunks behind the audio are no audio.
         let tagged = whole(&wav(1, 4, b"\x01\0\x01\0LIST\x04\0\0\0INFO")).unwrap();
-        assert_eq!((tagged.spans, tagged.beyond), (vec![44..48], None));
+        assert_eq!((tagged.spans, tagged.beyond), (Vec::from([44..48]), None));
     }
 
     #[test]
     fn chunks_behind_an_empty_data_chunk_are_not_taken_for_audio() {
-        assert_eq!(
-            whole(&wav(1, 0, b"LIST\x04\0\0\0INFO")).unwrap().spans,
-            Vec::new()
-        );
-        assert_eq!(whole(&wav(1, 0, b"")).unwrap().spans, Vec::new());
+        for behind in [b"LIST\x04\0\0\0INFO".as_slice(), b""] {
+            assert!(whole(&wav(1, 0, behind)).unwrap().spans.is_empty());
+        }
     }
 
     #[test]

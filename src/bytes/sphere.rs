@@ -59,9 +59,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
         rate,
         channels,
         coding: Coding::Plain(sample),
-        spans: vec![length..end],
+        spans: std::iter::once(length..end).collect(),
         truncated: stated > available,
-        beyond: (bytes.len() - end >= frame).then(|| end..bytes.len()),
+        beyond: (bytes.len() - end >= frame).then_some(end..bytes.len()),
     })
 }
 

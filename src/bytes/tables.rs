@@ -70,11 +70,10 @@ fn whole(bytes: &[u8], span: &Range<usize>, stbl: Range<usize>) -> Option<Vec<Ra
     let (same, count) = (be(sizes, 4, 4) as usize, be(sizes, 8, 4) as usize);
     let listed = sizes.get(12..).unwrap_or_default();
     // No table is believed to be longer than it is, and no packets to fill more than the file.
-    let room = if same > 0 {
-        span.len() / same + 1
-    } else {
-        listed.len() / 4
-    };
+    let room = span
+        .len()
+        .checked_div(same)
+        .map_or(listed.len() / 4, |most| most + 1);
     let count = count.min(room).min(most_packets(span));
     let mut places = Vec::with_capacity(count);
     let mut runs = runs.as_chunks::<12>().0.iter().peekable();

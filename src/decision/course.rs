@@ -5,7 +5,7 @@ use crate::units::{Llr, NotFinite, UserId};
 
 use super::posterior::{Decision, Evidence, Outcome, Policy, Reason, decide};
 
-/// The posterior below which a name that stands is taken back, unless naming itself needs less. Far below
+/// The posterior below which a word that stands is taken back, a name or *unknown*, unless naming itself needs less. Far below
 /// what a name needs: evidence that wavers around one line must not make the word waver.
 const RELEASE: f64 = 0.8;
 
@@ -23,9 +23,6 @@ pub struct Heard<'a> {
     pub latest: Option<Evidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
-    /// Whether the audio is of a kind that the calibration was fitted on. Where not, nobody is named and nobody
-    /// called unknown.
-    pub familiar: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -61,12 +58,7 @@ impl Course {
             policy.after(voice.net_speech)
         };
         let mut decision = decide(voice, &asked)?;
-        decision.outcome = match self.weigh(heard, voice, &decision, policy) {
-            Outcome::Identified(_) | Outcome::Unknown if !heard.familiar => {
-                Outcome::Inconclusive(Reason::UnfamiliarLine)
-            }
-            outcome => outcome,
-        };
+        decision.outcome = self.weigh(heard, voice, &decision, policy);
         self.standing = match decision.outcome {
             Outcome::Identified(user) => Some(Standing::Named(user)),
             Outcome::Unknown => Some(Standing::Unknown),
@@ -95,7 +87,7 @@ impl Course {
             }
             _ if heard.latest.is_some() => several,
             (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), Some(Standing::Unknown))
-                if decision.nobody.get() >= 0.5 =>
+                if decision.nobody.get() >= RELEASE =>
             {
                 Outcome::Unknown
             }
@@ -147,7 +139,6 @@ mod tests {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
-            familiar: true,
             is_final: false,
         }
     }
@@ -284,31 +275,6 @@ mod tests {
             ..look(&nobody, 9.0)
         };
         assert_eq!(said(&mut Course::default(), &heard), SEVERAL);
-    }
-
-    #[test]
-    fn an_unfamiliar_line_names_nobody_and_calls_nobody_unknown() {
-        let users = users();
-        let (sure, nobody) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-8.0, -8.0]));
-        let mut course = Course::default();
-        assert_eq!(
-            said(&mut course, &look(&sure, 6.0)),
-            Outcome::Identified(users[0])
-        );
-        for ratios in [&sure, &nobody] {
-            let strange = Heard {
-                familiar: false,
-                ..look(ratios, 12.0)
-            };
-            let unfamiliar = Outcome::Inconclusive(Reason::UnfamiliarLine);
-            assert_eq!(said(&mut course, &strange), unfamiliar);
-        }
-        // What stood is gone: less evidence than a name needs gives none afterwards.
-        let less = ratios(&users, &[2.5, -4.0]);
-        assert_ne!(
-            said(&mut course, &look(&less, 5.0)),
-            Outcome::Identified(users[0])
-        );
     }
 
     #[test]

@@ -94,8 +94,6 @@ pub enum Reason {
     /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
     /// well enough.
     Ambiguous,
-    /// The audio is of a kind the calibration was never fitted on: what it says of it cannot be relied on.
-    UnfamiliarLine,
     /// Nobody on the dialed number is enrolled.
     EmptyRoster,
     /// A part needed for the decision did not answer.
@@ -110,7 +108,6 @@ impl Reason {
             Self::PoorAudio => "poor_audio",
             Self::SeveralVoices => "several_voices",
             Self::Ambiguous => "ambiguous",
-            Self::UnfamiliarLine => "unfamiliar_line",
             Self::EmptyRoster => "empty_roster",
             Self::Unavailable => "unavailable",
         }

@@ -22,8 +22,6 @@ pub struct Moment<'a> {
     pub windows: &'a [Embedding],
     /// How good the audio was; `None` where that is not known.
     pub quality: Option<Quality>,
-    /// Whether the audio is of a kind that the calibration was fitted on.
-    pub familiar: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -45,7 +43,6 @@ impl<'a> Moment<'a> {
             print: print.map(|print| (&print.embedding, print.net_speech)),
             windows: &[],
             quality: None,
-            familiar: true,
             is_final: true,
         }
     }
@@ -184,7 +181,6 @@ pub fn judge(
         whole: evidence(&whole, net_speech),
         latest: latest.as_ref().map(|(ratios, net)| evidence(ratios, *net)),
         recent: recent.as_ref().map(|(ratios, _)| ratios.as_slice()),
-        familiar: moment.familiar,
         is_final: moment.is_final,
     };
     let decision = course.hear(&heard, policy)?;
@@ -315,23 +311,6 @@ mod tests {
         let judged = judged(&moment, &roster, &mut Course::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
         assert!(judged.ratios[1].1 > judged.ratios[0].1 && judged.enough_speech);
-    }
-
-    #[test]
-    fn an_unfamiliar_line_is_never_a_name() {
-        let (own, roster) = (voice(0.0), roster());
-        let moment = Moment {
-            print: Some((&own, Seconds::new(9.6))),
-            ..Moment::of_print(None)
-        };
-        let said = |moment: &Moment<'_>| judged(moment, &roster, &mut Course::default()).unwrap();
-        assert_eq!(said(&moment).decision.outcome, Outcome::Identified(roster[0].0));
-        let strange = Moment {
-            familiar: false,
-            ..moment
-        };
-        let unfamiliar = Outcome::Inconclusive(Reason::UnfamiliarLine);
-        assert_eq!(said(&strange).decision.outcome, unfamiliar);
     }
 
     #[test]

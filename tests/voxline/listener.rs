@@ -226,23 +226,28 @@ fn a_voice_is_the_same_however_loud_it_was_recorded() {
     }
 }
 
-/// Converters and cheap microphones add an offset. From a 16-bit file, so that only what fits into one is heard.
+/// Converters and cheap microphones add an offset. (Not from 16-bit files of upsampled telephone audio: above 4 kHz
+/// those hold nothing but their own rounding, which an offset changes and the model hears.)
 #[test]
 fn an_offset_changes_neither_the_voice_nor_what_is_said_of_its_noise() {
     let analyst = &mut analyst();
-    let call = clip(CALL);
-    let mut heard = |offset: f32| {
-        let moved: Vec<f32> = call.iter().map(|sample| 0.9 * sample + offset).collect();
-        last(&whole(analyst, wav(16_000, 1, &moved), &[])).clone()
-    };
-    let without = heard(0.0);
-    for offset in [0.005, -0.005, 0.0075] {
-        let with = heard(offset);
-        let cosine = cosine(&print(&with).embedding, &print(&without).embedding);
-        assert!(1.0 - cosine < 1e-3, "an offset of {offset}: {cosine}");
-        let snr = |look: &Checkpoint| look.quality.and_then(|quality| quality.snr_db).unwrap();
-        let apart = (snr(&with) - snr(&without)).abs();
-        assert!(apart < 1.0, "an offset of {offset}: {apart} dB");
+    for (path, rate) in [(CALL, 8_000), (SIGNUP, 16_000)] {
+        let speech = at_rate(&clip(path), rate);
+        let mut heard = |offset: f32| {
+            let moved: Vec<f32> = speech.iter().map(|sample| 0.9 * sample + offset).collect();
+            let mut listener = Listener::new(Hertz(rate), 1, None, &[]).unwrap();
+            listener.push(analyst, &moved).unwrap();
+            listener.finish(analyst).unwrap()
+        };
+        let without = heard(0.0);
+        for offset in [0.005, 0.0075, -0.0075] {
+            let with = heard(offset);
+            let cosine = cosine(&print(&with).embedding, &print(&without).embedding);
+            assert!(1.0 - cosine < 1e-3, "{path}, an offset of {offset}: {cosine}");
+            let snr = |look: &Checkpoint| look.quality.and_then(|quality| quality.snr_db).unwrap();
+            let apart = (snr(&with) - snr(&without)).abs();
+            assert!(apart < 1.0, "{path}, an offset of {offset}: {apart} dB");
+        }
     }
 }
 

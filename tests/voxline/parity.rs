@@ -103,7 +103,8 @@ fn benched(folder: &Path) -> Vec<Vec<Word>> {
         .arg(&out)
         .output()
         .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{}: {said}", done.status);
     let word = |said: &Value| {
         let pair = |one: &Value| (text(&one[0]).unwrap(), one[1].as_f64().unwrap());
         let candidates = said["candidates"].as_array().unwrap().iter().map(pair);

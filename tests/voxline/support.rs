@@ -242,7 +242,9 @@ pub fn over_mulaw(narrow: &[f32]) -> Vec<f32> {
         .iter()
         .map(|sample| f32::from(mulaw_decode(mulaw_encode((sample * 32_767.0) as i16))) / 32_768.0)
         .collect();
-    let mut intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
+    // Whoever hears it takes out the rumble.
+    let intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
+    let mut intake = intake.unfiltered();
     let mut out = Vec::new();
     intake.push(&heard, &mut out);
     intake.finish(&mut out);

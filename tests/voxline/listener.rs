@@ -210,6 +210,35 @@ fn a_voice_is_the_same_at_every_rate_that_carries_it() {
     }
 }
 
+/// As old tools bring eight kilohertz to sixteen: what lies above four kilohertz is then an image of what is below.
+#[test]
+fn a_cheaply_upsampled_telephone_call_keeps_its_voice() {
+    let analyst = &mut analyst();
+    let narrow = decoded(octets(&read(CALL)));
+    let mut voice = |rate, samples: &[f32]| {
+        print(last(&whole(analyst, wav(rate, 1, samples), &[])))
+            .embedding
+            .clone()
+    };
+    let (own, another) = (voice(8_000, &narrow), voice(16_000, &clip(SIGNUP)));
+    let next = narrow.iter().skip(1).chain(narrow.last());
+    let linear: Vec<f32> = narrow
+        .iter()
+        .zip(next)
+        .flat_map(|(here, next)| [*here, (here + next) / 2.0])
+        .collect();
+    let repeated: Vec<f32> = narrow.iter().flat_map(|sample| [*sample; 2]).collect();
+    let coarse: Vec<f32> = linear
+        .iter()
+        .map(|sample| (sample * 127.0).round() / 127.0)
+        .collect();
+    for (way, samples) in [("linear", linear), ("repeated", repeated), ("eight bits", coarse)] {
+        let heard = voice(16_000, &samples);
+        let (kept, other) = (cosine(&own, &heard), cosine(&another, &heard));
+        assert!(kept > 0.8 && kept > other + 0.4, "{way}: {kept} to itself, {other} to another");
+    }
+}
+
 #[test]
 fn a_voice_is_the_same_however_loud_it_was_recorded() {
     let analyst = &mut analyst();

@@ -82,11 +82,15 @@ pub struct TrialFacts {
     pub clipping: f64,
     /// How much speech the enrolled voice was made of.
     pub enrolled_speech: Seconds,
+    /// Whether a call over a telephone meets a voice that was enrolled in wide band, as by a web page. Two lines have less
+    /// in common than two calls: users and strangers alike are further apart.
+    pub is_signup_to_call: bool,
 }
 
 /// Affine logistic calibration whose scale and offset move with the amount of speech:
 /// `llr = (scale + scale_per_log · q) · s + offset + offset_per_log · q` with `s` the similarity and
-/// `q = ln(net)`, the net speech of the call in seconds, held inside the range that was fitted (Brümmer and
+/// `q = ln(net)`, the net speech of the call in seconds, held inside the range that was fitted; both move once more where a
+/// telephone call meets a wide-band enrolment (Brümmer and
 /// du Preez 2006 for the logistic fit; duration as a quality measure after Mandasari et al. 2013).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +106,12 @@ pub struct Curve {
     pub offset: f64,
     /// What is added to the offset for each unit of `q`.
     pub offset_per_log: f64,
+    /// What is added to the scale where a telephone call meets a wide-band enrolment.
+    #[serde(default)]
+    pub signup_scale: f64,
+    /// What is added to the offset there.
+    #[serde(default)]
+    pub signup_offset: f64,
     /// The range of net speech that was fitted, in seconds.
     pub net_seconds: [f64; 2],
     /// The lowest and the highest ratio that its trials support; beyond them it grows by the logarithm alone.
@@ -182,8 +192,9 @@ impl Curve {
             .get()
             .clamp(self.net_seconds[0], self.net_seconds[1])
             .ln();
-        let scale = self.scale + self.scale_per_log * quality;
-        let offset = self.offset + self.offset_per_log * quality;
+        let signup = f64::from(u8::from(facts.is_signup_to_call));
+        let scale = self.scale + self.scale_per_log * quality + self.signup_scale * signup;
+        let offset = self.offset + self.offset_per_log * quality + self.signup_offset * signup;
         let llr = scale * self.similarity.of(f64::from(cosine.get())) + offset;
         Llr::new(self.supported(Llr::new(llr)?.get()))
     }
@@ -215,7 +226,14 @@ impl Curve {
 
     /// Says what is wrong with the numbers, if anything.
     fn fault(&self) -> Option<String> {
-        let numbers = [self.scale, self.scale_per_log, self.offset, self.offset_per_log];
+        let numbers = [
+            self.scale,
+            self.scale_per_log,
+            self.offset,
+            self.offset_per_log,
+            self.signup_scale,
+            self.signup_offset,
+        ];
         if numbers
             .iter()
             .chain(&self.net_seconds)
@@ -239,7 +257,7 @@ impl Curve {
         // Linear in ln(net): positive at both ends is positive between them.
         let rising = [shortest, longest]
             .iter()
-            .all(|net| self.scale + self.scale_per_log * net.ln() > 0.0);
+            .all(|net| self.scale + self.scale_per_log * net.ln() + self.signup_scale.min(0.0) > 0.0);
         (!rising).then(|| "a higher cosine would give a lower ratio: the scale is not positive".to_owned())
     }
 }
@@ -301,6 +319,8 @@ pub(super) mod tests {
             scale_per_log: 5.0,
             offset: -15.0,
             offset_per_log: -3.0,
+            signup_scale: 0.0,
+            signup_offset: 2.0,
             net_seconds: [1.0, 10.0],
             llr_bounds: [-7.0, 7.0],
             target_trials: 1,
@@ -321,6 +341,18 @@ pub(super) mod tests {
             let llr = |cosine| curve().llr(Cosine::new(cosine).unwrap(), &after(net)).unwrap();
             assert!(llr(0.2) <= llr(0.5) && llr(0.5) <= llr(0.9), "net speech {net}");
         }
+    }
+
+    #[test]
+    fn a_call_that_meets_a_web_signup_is_judged_by_an_offset_of_its_own() {
+        let llr = |is_signup_to_call| {
+            let facts = TrialFacts {
+                is_signup_to_call,
+                ..after(3.0)
+            };
+            curve().llr(Cosine::new(0.6).unwrap(), &facts).unwrap().get()
+        };
+        assert!((llr(true) - llr(false) - 2.0).abs() < 1e-9);
     }
 
     #[test]

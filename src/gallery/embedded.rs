@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use super::{Gallery, GalleryError, GalleryPrint, Hit, Query, check_dim, check_roster, rank};
 use crate::units::{Cosine, DialedNumber, Seconds, UserId};
-use crate::voiceprint::{ModelId, cosine_of};
+use crate::voiceprint::{Bandwidth, ModelId, cosine_of};
 
 /// Voiceprints in memory, for rosters of up to thousands.
 ///
@@ -46,6 +46,7 @@ struct Panel {
 struct Person {
     user: UserId,
     net_speech: Seconds,
+    bandwidth: Bandwidth,
     clips: u32,
 }
 
@@ -132,6 +133,7 @@ impl Panel {
         let people = prints.iter().map(|print| Person {
             user: print.user,
             net_speech: print.print.net_speech,
+            bandwidth: print.print.bandwidth,
             clips: print.clips,
         });
         Self {
@@ -161,6 +163,7 @@ impl Person {
             user: self.user,
             cosine,
             net_speech: self.net_speech,
+            bandwidth: self.bandwidth,
             clips: self.clips,
         })
     }
@@ -186,6 +189,7 @@ mod tests {
             people: vec![Person {
                 user,
                 net_speech: Seconds::ZERO,
+                bandwidth: Bandwidth::Narrow,
                 clips: 1,
             }],
             matrix: Array2::from_elem((1, 2), f32::NAN),

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, HashSet};
 use async_trait::async_trait;
 
 use crate::units::{Cosine, DialedNumber, Seconds, UserId};
-use crate::voiceprint::{Embedding, ModelId, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 /// The most prints a number's roster may have. It bounds what one search can allocate; a number with
 /// this many callers would need another design (verification of a claimed identity, not a search).
@@ -66,6 +66,8 @@ pub struct Hit {
     pub cosine: Cosine,
     /// How much speech the user's print was made of.
     pub net_speech: Seconds,
+    /// What that speech was heard over.
+    pub bandwidth: Bandwidth,
     /// How many clips the user's print is the mean of.
     pub clips: u32,
 }

@@ -325,6 +325,7 @@ fn differ<'a>(
             user: UserId::fresh(),
             cosine,
             enrolled_speech: longer.net_speech,
+            enrolled_over: longer.bandwidth,
         };
         let moment = Moment::of_print(Some(shorter));
         match scoring::ratios(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {

@@ -164,6 +164,7 @@ fn likenesses(found: &Found) -> Vec<Vec<Likeness>> {
         user: hit.user,
         cosine: hit.cosine,
         enrolled_speech: hit.net_speech,
+        enrolled_over: hit.bandwidth,
     };
     let known = |hit: &&Hit| found.roster.names.contains_key(&hit.user);
     let of_probe = |hits: &Vec<Hit>| hits.iter().filter(known).map(of).collect();

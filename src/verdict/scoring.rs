@@ -8,7 +8,7 @@ use crate::decision::{
     Voices, decide, recent,
 };
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
-use crate::voiceprint::{Embedding, Voiceprint};
+use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::identification::Quality;
 use super::listener::Checkpoint;
@@ -58,6 +58,10 @@ impl<'a> Moment<'a> {
             snr_db: self.quality.and_then(|quality| quality.snr_db),
             clipping: self.quality.map_or(0.0, |quality| quality.clipping),
             enrolled_speech: likeness.enrolled_speech,
+            is_signup_to_call: likeness.enrolled_over == Bandwidth::Wide
+                && self
+                    .quality
+                    .is_some_and(|quality| quality.bandwidth == Bandwidth::Narrow),
         }
     }
 }
@@ -107,6 +111,8 @@ pub struct Likeness {
     pub cosine: Cosine,
     /// How much speech the user's voiceprint was made of.
     pub enrolled_speech: Seconds,
+    /// What that speech was heard over.
+    pub enrolled_over: Bandwidth,
 }
 
 /// What a checkpoint came to.
@@ -232,7 +238,7 @@ pub fn ratios(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Reason, Similarity};
+    use crate::decision::Similarity;
 
     fn calibration() -> Calibration {
         Calibration {
@@ -247,6 +253,8 @@ mod tests {
                 scale_per_log: 0.0,
                 offset: -9.0,
                 offset_per_log: 0.0,
+                signup_scale: 0.0,
+                signup_offset: 0.0,
                 net_seconds: [1.2, 6.0],
                 llr_bounds: [-9.0, 9.0],
                 target_trials: 1,
@@ -273,6 +281,7 @@ mod tests {
                 user: *user,
                 cosine: print.cosine(&probe.voice).unwrap(),
                 enrolled_speech: Seconds::new(9.0),
+                enrolled_over: Bandwidth::Narrow,
             };
             roster.iter().map(of).collect()
         };

@@ -8,7 +8,8 @@ use thiserror::Error;
 
 use crate::units::{Cosine, NotFinite, Seconds};
 
-/// Which telephone or wide-band world a voice was heard in. It is measured and told, and nothing depends on it.
+/// Which telephone or wide-band world a voice was heard in. It is measured and told, and a
+/// calibration has an offset of its own for telephone calls that meet wide-band enrolments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bandwidth {

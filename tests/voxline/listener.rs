@@ -235,7 +235,10 @@ fn a_cheaply_upsampled_telephone_call_keeps_its_voice() {
     for (way, samples) in [("linear", linear), ("repeated", repeated), ("eight bits", coarse)] {
         let heard = voice(16_000, &samples);
         let (kept, other) = (cosine(&own, &heard), cosine(&another, &heard));
-        assert!(kept > 0.8 && kept > other + 0.4, "{way}: {kept} to itself, {other} to another");
+        assert!(
+            kept > 0.8 && kept > other + 0.4,
+            "{way}: {kept} to itself, {other} to another"
+        );
     }
 }
 

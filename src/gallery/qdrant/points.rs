@@ -12,7 +12,7 @@ use crate::voiceprint::ModelId;
 pub(super) const NUMBER: &str = "vapi_number";
 /// The payload field with the model's id.
 pub(super) const MODEL: &str = "model";
-/// The payload field with the bandwidth, for people who look.
+/// The payload field with the bandwidth that the print was heard in.
 const BANDWIDTH: &str = "bandwidth";
 const USER: &str = "user";
 const NET_SPEECH: &str = "net_speech";
@@ -117,6 +117,9 @@ pub(super) fn hit(query: &Query, point: &ScoredPoint) -> Result<Hit, NoHit> {
         net_speech: net_speech
             .and_then(Seconds::checked)
             .ok_or(NoHit::Field(NET_SPEECH))?,
+        bandwidth: text(point, BANDWIDTH)?
+            .parse()
+            .map_err(|_| NoHit::Field(BANDWIDTH))?,
         clips: clips
             .and_then(|clips| clips.try_into().ok())
             .ok_or(NoHit::Field(CLIPS))?,

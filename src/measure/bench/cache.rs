@@ -14,7 +14,7 @@ use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
 use crate::verdict::Quality;
-use crate::voiceprint::Embedding;
+use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
 /// models, the condition, the practice, and this very build.
@@ -25,7 +25,7 @@ pub(super) struct Cache {
 }
 
 /// A voice: as text, and the seconds of speech it is of.
-type KeptPrint = Option<(String, f64)>;
+type KeptPrint = Option<(String, f64, Bandwidth)>;
 
 /// A checkpoint: seconds of speech, the voice, how many windows there were, and how good the audio was.
 type KeptLook = (f64, KeptPrint, usize, Option<Quality>);
@@ -121,7 +121,7 @@ impl Kept {
         let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
         let print = |print: &Option<Print>| {
             let print = print.as_ref()?;
-            Some((text(&print.voice), print.net_s))
+            Some((text(&print.voice), print.net_s, print.over))
         };
         let look = |look: &Prints| (look.at_s, print(&look.print), look.windows, look.quality);
         Self {
@@ -143,10 +143,11 @@ impl Kept {
         let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
         // Twice `Option`: a print that cannot be read spoils the file, none at all does not.
         let print = |kept: KeptPrint| {
-            let read = |(text, net_s)| {
+            let read = |(text, net_s, over)| {
                 Some(Print {
                     voice: embedding(text)?,
                     net_s,
+                    over,
                 })
             };
             kept.map_or(Some(None), |kept| read(kept).map(Some))
@@ -211,7 +212,6 @@ fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::voiceprint::Bandwidth;
 
     #[test]
     fn what_is_recalled_once_is_recalled_the_same_ever_after() {
@@ -219,6 +219,7 @@ mod tests {
         let print = Some(Print {
             voice: embedding.clone(),
             net_s: 1.25,
+            over: Bandwidth::Wide,
         });
         let looks = vec![
             Prints {

@@ -15,6 +15,7 @@ use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_under};
 use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
 use crate::verdict::CHECKPOINTS;
+use crate::voiceprint::Bandwidth;
 
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
@@ -154,6 +155,8 @@ struct Trial {
     caller: u32,
     cosine: f64,
     net_s: f64,
+    /// Whether a telephone call met a wide-band enrolment.
+    is_signup_to_call: bool,
     target: bool,
 }
 
@@ -197,6 +200,10 @@ fn observe<'a>(
                         caller: tables.test_speakers[test],
                         cosine,
                         net_s: print.net_s,
+                        is_signup_to_call: print.over == Bandwidth::Narrow
+                            && models[model]
+                                .as_ref()
+                                .is_some_and(|model| model.over == Bandwidth::Wide),
                         target: trial.target,
                     });
                 }
@@ -217,11 +224,12 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     let shortest = nets().fold(f64::INFINITY, f64::min);
     let longest = nets().fold(0.0, f64::max);
     let weights = weights(fitted);
+    let has_signups = fitted.iter().any(|one| one.is_signup_to_call);
     let observation = |(one, weight): (&Trial, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
-            terms: vec![similarity, quality * similarity, 1.0, quality],
+            terms: terms(one, similarity, quality, has_signups),
             target: one.target,
             weight,
         }
@@ -236,11 +244,23 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         scale_per_log: rounded(beta[1]),
         offset: rounded(beta[2]),
         offset_per_log: rounded(beta[3]),
+        signup_scale: beta.get(4).copied().map_or(0.0, rounded),
+        signup_offset: beta.get(5).copied().map_or(0.0, rounded),
         net_seconds: [shortest, longest],
         llr_bounds: [-rounded(bound), rounded(bound)],
         target_trials: targets as u64,
         nontarget_trials: (fitted.len() - targets) as u64,
     })
+}
+
+/// What the regression is told of a trial; nothing of signups where none was met, or they would have no one answer.
+fn terms(one: &Trial, similarity: f64, quality: f64, has_signups: bool) -> Vec<f64> {
+    let signup = f64::from(u8::from(one.is_signup_to_call));
+    let mut terms = vec![similarity, quality * similarity, 1.0, quality];
+    if has_signups {
+        terms.extend([signup * similarity, signup]);
+    }
+    terms
 }
 
 /// What each trial counts: protocols the same, in one the cases the same, in a case the callers, targets and the others

@@ -109,13 +109,14 @@ fn looks_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
 mod tests {
     use super::super::hear::{Print, Prints};
     use super::*;
-    use crate::voiceprint::Embedding;
+    use crate::voiceprint::{Bandwidth, Embedding};
 
     #[test]
     fn a_test_counts_once_a_span_by_its_last_look_with_a_voice() {
         let print = Print {
             voice: Embedding::from_direction(vec![1.0, 0.0]).unwrap(),
             net_s: 1.0,
+            over: Bandwidth::Wide,
         };
         let look = |at_s: f64, heard: bool| Prints {
             at_s,

@@ -45,6 +45,8 @@ pub(super) struct Print {
     pub voice: Embedding,
     /// Seconds of speech it was made of.
     pub net_s: f64,
+    /// What that speech was heard over.
+    pub over: Bandwidth,
 }
 
 impl Print {
@@ -52,6 +54,7 @@ impl Print {
         Self {
             voice: print.embedding,
             net_s: print.net_speech.get(),
+            over: print.bandwidth,
         }
     }
 }
@@ -210,6 +213,7 @@ impl Ears<'_> {
                 Some(Print {
                     voice: analyst.extractor.embed(&samples).map_err(extract)?,
                     net_s: audio_s,
+                    over: Bandwidth::Wide,
                 })
             };
             let looks = vec![Prints {

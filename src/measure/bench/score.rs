@@ -10,7 +10,7 @@ use super::hear::{Heard, Print, Prints};
 use crate::decision::Calibration;
 use crate::units::{Cosine, NotFinite, Seconds, UserId};
 use crate::verdict::scoring::{self, Likeness};
-use crate::voiceprint::Embedding;
+use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A trial's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +46,7 @@ pub(super) fn likeness(user: UserId, model: &Print, voice: &Embedding) -> Result
         user,
         cosine: model.voice.cosine(voice)?,
         enrolled_speech: seconds(model.net_s),
+        enrolled_over: model.over,
     })
 }
 
@@ -161,6 +162,7 @@ pub fn score_pairs(
     let scorer = Scorer { calibration };
     let print = |(net, voice): &(Seconds, Embedding)| Print {
         net_s: net.get(),
+        over: Bandwidth::Wide,
         voice: voice.clone(),
     };
     let models: Vec<Print> = models.iter().map(print).collect();
@@ -197,6 +199,11 @@ pub(super) fn enrol<'a>(
                 cause,
             })?,
             net_s: prints.iter().map(|print| print.net_s).sum(),
+            over: if prints.iter().all(|print| print.over == Bandwidth::Wide) {
+                Bandwidth::Wide
+            } else {
+                Bandwidth::Narrow
+            },
         }));
     }
     Ok(models)

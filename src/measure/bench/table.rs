@@ -212,6 +212,7 @@ mod tests {
             Some(Print {
                 voice: Embedding::from_direction(vec![along as f32, across as f32]).unwrap(),
                 net_s: 3.0,
+                over: crate::voiceprint::Bandwidth::Wide,
             })
         };
         // Half of the nearest at 0 and half at 60 degrees; those behind say nothing.

@@ -110,7 +110,7 @@ async fn board(config: &Config) -> Result<Switchboard, OpenError> {
 /// The log that was asked for, less what the borrowed decoders say of every byte that they pass over: an upload
 /// of 8 MB would write 192 MB. What becomes of a recording is in the answer.
 fn bounded(asked: &str) -> String {
-    format!("{asked},symphonia=off,codec_core=off")
+    format!("{asked},symphonia=off,codec_core=off,ort=warn")
 }
 
 /// Starts the log on stderr: `RUST_LOG` says how much of it, and is a setting like any other.

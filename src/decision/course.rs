@@ -171,7 +171,7 @@ mod tests {
         let (sure, less, gone) = (
             ratios(&users, &[8.0, -4.0]),
             ratios(&users, &[2.5, -4.0]),
-            ratios(&users, &[-1.0, -4.0]),
+            ratios(&users, &[-5.0, -4.0]),
         );
         let mut course = Course::default();
         for (at, heard) in [&sure, &less, &sure, &less].into_iter().enumerate() {
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_stays_until_somebody_is_likelier_than_nobody() {
+    fn unknown_stays_while_the_evidence_only_wavers() {
         let users = users();
         let mut course = Course::default();
         assert_eq!(
             said(&mut course, &look(&ratios(&users, &[-6.0, -6.0]), 2.0)),
             Outcome::Unknown
         );
-        let doubt = ratios(&users, &[0.2, -6.0]);
+        let doubt = ratios(&users, &[-0.8, -6.0]);
         assert_eq!(said(&mut course, &look(&doubt, 2.5)), Outcome::Unknown);
         let turned = ratios(&users, &[3.0, -6.0]);
         assert_eq!(

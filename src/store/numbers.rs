@@ -89,6 +89,7 @@ struct Row {
 
 /// The number that is bound, or all.
 const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
+                       n.caller_is_forwarder, \
                        (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at \
                        FROM numbers n \
                        WHERE $1 IS NULL OR n.number = $1 ORDER BY n.number";

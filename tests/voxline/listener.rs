@@ -187,9 +187,15 @@ fn the_chosen_channel_of_two_is_heard_and_nothing_of_the_other() {
 
 #[test]
 fn two_channels_without_a_choice_are_refused() {
+    let (left, right) = (tones(&[440.0], 0.3, 8_000), tones(&[1_000.0], 0.3, 8_000));
+    let two_voices: Vec<f32> = left
+        .iter()
+        .zip(&right)
+        .flat_map(|(left, right)| [*left, *right])
+        .collect();
     let fault = hear(
         &mut analyst(),
-        wav(16_000, 2, &[0.0; 3_200]),
+        wav(16_000, 2, &two_voices),
         None,
         &Limits::default(),
         &[],

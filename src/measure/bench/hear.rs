@@ -308,7 +308,7 @@ fn cut(samples: &mut Vec<f32>, item: &Item<'_>) {
 
 /// The parts between the speech, put through the product's own path as if they were a voice. What they tell of
 /// a speaker, the channel and the room tell, not the voice. A window (32 ms) at each edge of the speech is left
-/// out, and less than 0.3 s in all says nothing.
+/// out, and less than 0.5 s in all is less than a model takes.
 fn non_speech(
     analyst: &mut Analyst,
     samples: &[f32],
@@ -316,7 +316,7 @@ fn non_speech(
     bandwidth: Bandwidth,
 ) -> Result<Option<Print>, ExtractError> {
     const EDGE: usize = 512;
-    const LEAST: usize = 4_800;
+    const LEAST: usize = 8_000;
     let mut between = Vec::new();
     let mut from = 0;
     let ends = speech

@@ -81,7 +81,6 @@ impl Prints {
             windows,
             quality: self.quality,
             is_final,
-            ..Moment::of_print(None)
         }
     }
 }

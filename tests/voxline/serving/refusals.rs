@@ -331,7 +331,7 @@ fn mono_wav(rate: u32, samples: &[i16]) -> Vec<u8> {
 fn stereo_wav() -> Vec<u8> {
     // Nothing on the left, a buzz on the right.
     let buzz = |at: usize| {
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             0
         } else {
             [8_000, -8_000][at / 40 % 2]

@@ -107,8 +107,8 @@ async fn board(config: &Config) -> Result<Switchboard, OpenError> {
     Switchboard::open(config).await
 }
 
-/// The log that was asked for, less what the borrowed decoders say of every byte that they pass over: an upload
-/// of 8 MB would write 192 MB. What becomes of a recording is in the answer.
+/// The log that was asked for, less what the borrowed decoders say of every byte that they pass over, as an upload
+/// of 8 MB would write 192 MB, and the runtime of every node of a graph. What becomes of a recording is in the answer.
 fn bounded(asked: &str) -> String {
     format!("{asked},symphonia=off,codec_core=off,ort=warn")
 }

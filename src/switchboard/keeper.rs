@@ -272,14 +272,13 @@ fn mean_print(entry: &RosterEntry, model: &ModelId) -> Result<Option<GalleryPrin
     if clips.is_empty() {
         return Ok(None);
     }
-    let wide = clips.iter().all(|clip| clip.bandwidth == Bandwidth::Wide);
     Ok(Some(GalleryPrint {
         user: entry.user,
         clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
         print: Voiceprint {
             embedding: Embedding::mean(clips.iter().map(|clip| (&clip.embedding, 1.0)))?,
             model: model.clone(),
-            bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
+            bandwidth: Bandwidth::of_all(clips.iter().map(|clip| clip.bandwidth)),
             net_speech: clips
                 .iter()
                 .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech)),

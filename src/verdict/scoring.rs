@@ -58,10 +58,9 @@ impl<'a> Moment<'a> {
             snr_db: self.quality.and_then(|quality| quality.snr_db),
             clipping: self.quality.map_or(0.0, |quality| quality.clipping),
             enrolled_speech: likeness.enrolled_speech,
-            is_signup_to_call: likeness.enrolled_over == Bandwidth::Wide
-                && self
-                    .quality
-                    .is_some_and(|quality| quality.bandwidth == Bandwidth::Narrow),
+            is_signup_to_call: self
+                .quality
+                .is_some_and(|quality| quality.bandwidth.is_call_to_signup(likeness.enrolled_over)),
         }
     }
 }

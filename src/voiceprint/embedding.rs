@@ -27,6 +27,17 @@ impl Bandwidth {
             Self::Wide => "wide",
         }
     }
+
+    /// The bandwidth that recordings have together: wide when every one is.
+    pub fn of_all(recordings: impl IntoIterator<Item = Self>) -> Self {
+        let all_wide = recordings.into_iter().all(|one| one == Self::Wide);
+        if all_wide { Self::Wide } else { Self::Narrow }
+    }
+
+    /// Whether a call in this bandwidth came over a telephone and meets a voice that was enrolled in wide band.
+    pub fn is_call_to_signup(self, enrolled: Self) -> bool {
+        self == Self::Narrow && enrolled == Self::Wide
+    }
 }
 
 impl fmt::Display for Bandwidth {

@@ -15,7 +15,6 @@ use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_under};
 use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
 use crate::verdict::CHECKPOINTS;
-use crate::voiceprint::Bandwidth;
 
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
@@ -200,10 +199,9 @@ fn observe<'a>(
                         caller: tables.test_speakers[test],
                         cosine,
                         net_s: print.net_s,
-                        is_signup_to_call: print.over == Bandwidth::Narrow
-                            && models[model]
-                                .as_ref()
-                                .is_some_and(|model| model.over == Bandwidth::Wide),
+                        is_signup_to_call: models[model]
+                            .as_ref()
+                            .is_some_and(|model| print.over.is_call_to_signup(model.over)),
                         target: trial.target,
                     });
                 }

@@ -199,11 +199,7 @@ pub(super) fn enrol<'a>(
                 cause,
             })?,
             net_s: prints.iter().map(|print| print.net_s).sum(),
-            over: if prints.iter().all(|print| print.over == Bandwidth::Wide) {
-                Bandwidth::Wide
-            } else {
-                Bandwidth::Narrow
-            },
+            over: Bandwidth::of_all(prints.iter().map(|print| print.over)),
         }));
     }
     Ok(models)

@@ -167,6 +167,7 @@ fn decision(criterion: &mut Criterion) {
             ratios: &ratios,
             net_speech: Seconds::new(5.0),
             poor_audio: false,
+            unfamiliar: false,
         };
         group.bench_with_input(
             BenchmarkId::from_parameter(people),

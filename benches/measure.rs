@@ -107,9 +107,12 @@ fn scoring(criterion: &mut Criterion) {
 fn searches(criterion: &mut Criterion) {
     let speakers = 1_000;
     let mates: Vec<Option<usize>> = (0..5_000).map(|at| Some(at % speakers)).collect();
-    let score = |test: usize, model: usize| {
-        let own = if test % speakers == model { 4.0 } else { 0.0 };
-        own + Dice::for_task(test as u64, model as u64).normal()
+    let score = |test: usize, roster: &[usize]| {
+        let of = |model: &usize| {
+            let own = if test % speakers == *model { 4.0 } else { 0.0 };
+            own + Dice::for_task(test as u64, *model as u64).normal()
+        };
+        roster.iter().map(of).collect::<Vec<f64>>()
     };
     let found: Vec<Search> = random_rosters(&mates, speakers, 10, 1, score);
     let called: Vec<Called> = found

@@ -4,11 +4,22 @@
     protocol.py ../shared/audio/train.txt --audio ../shared/audio --out calibration-train [--call-seconds 8] [--clips 3]
 
 Each recording's first seconds are a call, what comes after them the enrolment; the two share no sample. All
-speakers against all. `voxline calibrate --protocol calibration-train` does the rest.
+speakers against all, on numbers of 6, 12, 24 and more users in turn, so that a call is held against few others and many.
+`voxline calibrate --protocol calibration-train` does the rest.
 """
 
 import argparse
+from itertools import islice
 from pathlib import Path
+
+SIZES = (6, 12, 24)  # users of a number; the last one has whoever is left
+
+
+def rosters(users):
+    """Numbers, and who is on each."""
+    left = iter(users)
+    groups = [list(islice(left, size)) for size in SIZES] + [list(left)]
+    return {f"+1202555{number:04}": group for number, group in enumerate(groups, 100) if group}
 
 
 def main():
@@ -37,6 +48,10 @@ def main():
     spans = [f"{start:g}\t{end:g}" for start, end in zip(cuts, cuts[1:])]
     write("enroll.tsv", [f"{speaker[path]}\t{path}\t{span}" for path in paths for span in spans])
     write("speakers.tsv", [f"{path}\t{speaker[path]}" for path in paths])
+    numbers = rosters(dict.fromkeys(speaker.values()))
+    write("rosters.tsv", [f"{number}\t{user}" for number, users in numbers.items() for user in users])
+    of_user = {user: number for number, users in numbers.items() for user in users}
+    write("search.tsv", [f"{path}\t{speaker[path]}\t{of_user[speaker[path]]}" for path in paths])
     write("trials.tsv", [
         f"{speaker[model]}\t{test}\t{'target' if speaker[model] == speaker[test] else 'nontarget'}"
         for test in paths

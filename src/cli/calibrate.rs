@@ -44,6 +44,10 @@ pub(super) struct CalibrateArgs {
     /// A protocol folder of real calls, heard as they were recorded; may be given several times
     #[arg(long = "recorded", value_name = "DIR")]
     recorded: Vec<PathBuf>,
+    /// As --recorded, for a protocol whose enrolments are of the very calls that are its tests: its target trials are not
+    /// fitted on, since nobody is as like themselves on another day; may be given several times
+    #[arg(long = "same-call", value_name = "DIR")]
+    same_call: Vec<PathBuf>,
     /// Where the calibration goes
     #[arg(
         long,
@@ -109,19 +113,18 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     );
     let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
     let protocol = protocols.next().context("--protocol is needed")??;
-    let part = |protocol: Result<Protocol, _>, is_recorded| {
+    let part = |protocol: Result<Protocol, _>, is_recorded, is_same_call| {
         protocol.map(|protocol| Part {
             protocol,
             is_recorded,
+            is_same_call,
         })
     };
-    let recorded = args
-        .recorded
-        .iter()
-        .map(|folder| part(Protocol::read(folder), true));
+    let recorded = args.recorded.iter().map(|folder| (folder, false));
+    let recorded = recorded.chain(args.same_call.iter().map(|folder| (folder, true)));
     let more = protocols
-        .map(|read| part(read, false))
-        .chain(recorded)
+        .map(|read| part(read, false, false))
+        .chain(recorded.map(|(folder, is_same_call)| part(Protocol::read(folder), true, is_same_call)))
         .collect::<Result<Vec<_>, _>>()?;
     for Part { protocol: other, .. } in &more {
         ensure!(!args.check, "--check takes one --protocol");

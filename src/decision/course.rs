@@ -80,7 +80,7 @@ impl Course {
         match (decision.outcome, self.standing) {
             (Outcome::Identified(user), _) if contrary(user) => several,
             (Outcome::Identified(user), _) => Outcome::Identified(user),
-            (Outcome::Inconclusive(Reason::EmptyRoster), _) => decision.outcome,
+            (Outcome::Inconclusive(Reason::EmptyRoster | Reason::UnfamiliarLine), _) => decision.outcome,
             (_, Some(Standing::Named(user))) if contrary(user) => several,
             (_, Some(Standing::Named(user))) if still_fits(decision, user, policy) => {
                 Outcome::Identified(user)
@@ -131,6 +131,7 @@ mod tests {
             ratios,
             net_speech: Seconds::new(net),
             poor_audio: false,
+            unfamiliar: false,
         }
     }
 

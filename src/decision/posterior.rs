@@ -79,6 +79,8 @@ pub struct Evidence<'a> {
     pub net_speech: Seconds,
     /// Whether the audio is too bad for a mismatch to mean anything.
     pub poor_audio: bool,
+    /// Whether the call is like the roster, or unlike it, as no call was that ratios were fitted on.
+    pub unfamiliar: bool,
 }
 
 /// Why nothing could be decided.
@@ -89,6 +91,9 @@ pub enum Reason {
     TooLittleSpeech,
     /// Too noisy, clipped or broken to judge.
     PoorAudio,
+    /// All of the roster is more like the call, or less, than on any call that the calibration was fitted on: what a ratio
+    /// would mean here is not known.
+    UnfamiliarLine,
     /// More than one person speaks, and the last of them is nobody who could be named.
     SeveralVoices,
     /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
@@ -106,6 +111,7 @@ impl Reason {
         match self {
             Self::TooLittleSpeech => "too_little_speech",
             Self::PoorAudio => "poor_audio",
+            Self::UnfamiliarLine => "unfamiliar_line",
             Self::SeveralVoices => "several_voices",
             Self::Ambiguous => "ambiguous",
             Self::EmptyRoster => "empty_roster",
@@ -158,6 +164,8 @@ pub struct Decision {
 pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
     let (candidates, nobody) = posteriors(evidence.ratios, policy.unknown_share)?;
     let outcome = match judge(&candidates, nobody, evidence.net_speech, policy) {
+        outcome @ Outcome::Inconclusive(Reason::EmptyRoster | Reason::TooLittleSpeech) => outcome,
+        _ if evidence.unfamiliar => Outcome::Inconclusive(Reason::UnfamiliarLine),
         // Noise makes every voice unlike its print: it can hide a user, it cannot make one.
         Outcome::Unknown if evidence.poor_audio => Outcome::Inconclusive(Reason::PoorAudio),
         outcome => outcome,
@@ -236,6 +244,7 @@ mod tests {
             ratios,
             net_speech: Seconds::new(net),
             poor_audio: false,
+            unfamiliar: false,
         };
         decide(&evidence, &Policy::default()).unwrap()
     }
@@ -244,6 +253,20 @@ mod tests {
     fn strong_evidence_for_one_user_identifies_that_user() {
         let roster = roster(&[-4.0, 6.9, -5.0]);
         assert_eq!(decided(&roster, 3.0).outcome, Outcome::Identified(roster[1].0));
+    }
+
+    #[test]
+    fn a_line_unlike_all_that_was_fitted_gives_neither_a_name_nor_unknown() {
+        for ratios in [[9.0, -5.0], [-9.0, -9.0]] {
+            let evidence = Evidence {
+                ratios: &roster(&ratios),
+                net_speech: Seconds::new(20.0),
+                poor_audio: false,
+                unfamiliar: true,
+            };
+            let outcome = decide(&evidence, &Policy::default()).unwrap().outcome;
+            assert_eq!(outcome, Outcome::Inconclusive(Reason::UnfamiliarLine));
+        }
     }
 
     #[test]
@@ -313,6 +336,7 @@ mod tests {
                 ratios,
                 net_speech: Seconds::new(6.0),
                 poor_audio: true,
+                unfamiliar: false,
             };
             decide(&evidence, &Policy::default()).unwrap().outcome
         };

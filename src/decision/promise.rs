@@ -80,7 +80,7 @@ impl Calibration {
 #[cfg(test)]
 mod tests {
     use super::super::calibration::Origin;
-    use super::super::calibration::tests::curve;
+    use super::super::curve::tests::curve;
     use super::*;
     use crate::voiceprint::ModelId;
 

@@ -170,12 +170,12 @@ mod tests {
         let (targets, nontargets) = scores();
         let tail = Tail::of(nontargets.clone()).unwrap();
         let mates: Vec<Option<usize>> = (0..400).map(Some).collect();
-        let score = |test: usize, model: usize| {
-            if model == test {
-                targets[test]
-            } else {
-                nontargets[(test * 401 + model) % nontargets.len()]
-            }
+        let score = |test: usize, roster: &[usize]| {
+            let of = |model: &usize| match *model == test {
+                true => targets[test],
+                false => nontargets[(test * 401 + model) % nontargets.len()],
+            };
+            roster.iter().map(of).collect::<Vec<f64>>()
         };
         let searches = random_rosters(&mates, 400, 50, 1, score);
         let tried = OpenSet::new(&searches).unwrap().at_fpir(0.1).unwrap();

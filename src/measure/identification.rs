@@ -149,14 +149,14 @@ impl OpenSet {
 }
 
 /// Searches of rosters of one size drawn at random: each test is looked for once among `size` models that
-/// hold its speaker and once among as many that do not, when there are enough. `score` gives the score of a
-/// test and a model, `mates` the model of each test's speaker (none for those never enrolled).
+/// hold its speaker and once among as many that do not, when there are enough. `score` gives the score of each model of
+/// a roster for a test, `mates` the model of each test's speaker (none for those never enrolled).
 pub fn random_rosters(
     mates: &[Option<usize>],
     models: usize,
     size: usize,
     seed: u64,
-    score: impl Fn(usize, usize) -> f64,
+    score: impl Fn(usize, &[usize]) -> Vec<f64>,
 ) -> Vec<Search> {
     let mut searches = Vec::new();
     let mut others: Vec<usize> = Vec::with_capacity(models);
@@ -166,18 +166,17 @@ pub fn random_rosters(
         others.extend((0..models).filter(|model| Some(*model) != *mate));
         if others.len() >= size && size > 0 {
             dice.draw(&mut others, size);
-            searches.push(Search::of(
-                others[..size].iter().map(|model| score(test, *model)),
-                None,
-            ));
+            searches.push(Search::of(score(test, &others[..size]), None));
         }
         if let Some(mate) = mate
             && size > 0
             && others.len() >= size - 1
         {
             dice.draw(&mut others, size - 1);
-            let roster = std::iter::once(*mate).chain(others[..size - 1].iter().copied());
-            searches.push(Search::of(roster.map(|model| score(test, model)), Some(0)));
+            let roster: Vec<usize> = std::iter::once(*mate)
+                .chain(others[..size - 1].iter().copied())
+                .collect();
+            searches.push(Search::of(score(test, &roster), Some(0)));
         }
     }
     searches
@@ -258,12 +257,15 @@ mod tests {
     #[test]
     fn random_rosters_hold_the_caller_once_or_not_at_all() {
         let mates = [Some(2), None, Some(0)];
-        let score = |test: usize, model: usize| {
-            if mates[test] == Some(model) {
-                9.0
-            } else {
-                model as f64
-            }
+        let score = |test: usize, roster: &[usize]| {
+            let of = |model: &usize| {
+                if mates[test] == Some(*model) {
+                    9.0
+                } else {
+                    *model as f64
+                }
+            };
+            roster.iter().map(of).collect::<Vec<f64>>()
         };
         let searches = random_rosters(&mates, 5, 4, 7, score);
         let own: Vec<_> = searches.iter().filter_map(|search| search.mate).collect();

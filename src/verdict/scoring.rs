@@ -4,8 +4,8 @@
 //! them back to [`judge`].
 
 use crate::decision::{
-    Calibration, Course, Decision, Evidence, Heard, Outcome, Policy, TrialFacts, VOICE_WINDOW, VoiceTest,
-    Voices, decide, recent,
+    Calibration, Cohort, Course, Decision, Evidence, Heard, Outcome, Policy, TrialFacts, VOICE_WINDOW,
+    VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
@@ -52,7 +52,7 @@ impl<'a> Moment<'a> {
     }
 
     /// What is known of a comparison with one user's voice beside its cosine.
-    fn facts(&self, net_speech: Seconds, likeness: &Likeness) -> TrialFacts {
+    fn facts(&self, net_speech: Seconds, likeness: &Likeness, cohort: Cohort) -> TrialFacts {
         TrialFacts {
             net_speech,
             snr_db: self.quality.and_then(|quality| quality.snr_db),
@@ -61,6 +61,7 @@ impl<'a> Moment<'a> {
             is_signup_to_call: self
                 .quality
                 .is_some_and(|quality| quality.bandwidth.is_call_to_signup(likeness.enrolled_over)),
+            cohort,
         }
     }
 }
@@ -170,29 +171,21 @@ pub fn judge(
     if probes.voices.is_empty() || found.len() != probes.voices.len() {
         return Ok(None);
     }
-    let of = |at: usize| {
-        let net_speech = probes.voices[at].net_speech;
-        Ok::<_, NotFinite>((ratios(moment, net_speech, &found[at], calibration)?, net_speech))
-    };
-    let (whole, net_speech) = of(0)?;
+    let of = |at: usize| Compared::of(moment, probes.voices[at].net_speech, &found[at], calibration);
+    let whole = of(0)?;
     let latest = probes.latest.map(of).transpose()?;
     let recent = probes.recent.map(of).transpose()?;
-    let evidence = |ratios, net_speech| Evidence {
-        ratios,
-        net_speech,
-        poor_audio: moment.is_poor(),
-    };
     let heard = Heard {
-        whole: evidence(&whole, net_speech),
-        latest: latest.as_ref().map(|(ratios, net)| evidence(ratios, *net)),
-        recent: recent.as_ref().map(|(ratios, _)| ratios.as_slice()),
+        whole: whole.evidence(moment),
+        latest: latest.as_ref().map(|latest| latest.evidence(moment)),
+        recent: recent.as_ref().map(|recent| recent.ratios.as_slice()),
         is_final: moment.is_final,
     };
     let decision = course.hear(&heard, policy)?;
     Ok(Some(Judged {
         decision,
-        ratios: latest.map_or(whole, |(latest, _)| latest),
-        enough_speech: net_speech >= policy.minimum_speech,
+        enough_speech: whole.net_speech >= policy.minimum_speech,
+        ratios: latest.unwrap_or(whole).ratios,
     }))
 }
 
@@ -209,15 +202,56 @@ pub fn judge_once(
     let Some((_, net_speech)) = moment.print else {
         return Ok(None);
     };
-    let evidence = Evidence {
-        ratios: &ratios(moment, net_speech, found, calibration)?,
-        net_speech,
-        poor_audio: moment.is_poor(),
-    };
-    Ok(Some(decide(&evidence, policy)?.outcome))
+    let compared = Compared::of(moment, net_speech, found, calibration)?;
+    Ok(Some(decide(&compared.evidence(moment), policy)?.outcome))
 }
 
-/// The ratio of each user by a probe of so much speech.
+/// A probe and all of a roster.
+struct Compared {
+    ratios: Vec<(UserId, Llr)>,
+    net_speech: Seconds,
+    unfamiliar: bool,
+}
+
+impl Compared {
+    /// Each user is held against how like the probe is to the others.
+    fn of(
+        moment: &Moment<'_>,
+        net_speech: Seconds,
+        found: &[Likeness],
+        calibration: &Calibration,
+    ) -> Result<Self, NotFinite> {
+        let curve = &calibration.curve;
+        let similarity = |likeness: &Likeness| curve.similarity.of(f64::from(likeness.cosine.get()));
+        let similarities: Vec<f64> = found.iter().map(similarity).collect();
+        let mut ratios = Vec::with_capacity(found.len());
+        let mut best: Option<(Llr, Cohort)> = None;
+        for (likeness, cohort) in found.iter().zip(Cohort::each_of(&similarities)) {
+            let facts = moment.facts(net_speech, likeness, cohort);
+            let llr = curve.llr(likeness.cosine, &facts)?;
+            if best.is_none_or(|(highest, _)| llr > highest) {
+                best = Some((llr, cohort));
+            }
+            ratios.push((likeness.user, llr));
+        }
+        Ok(Self {
+            ratios,
+            net_speech,
+            unfamiliar: best.is_some_and(|(_, cohort)| curve.is_unfamiliar(&cohort)),
+        })
+    }
+
+    fn evidence(&self, moment: &Moment<'_>) -> Evidence<'_> {
+        Evidence {
+            ratios: &self.ratios,
+            net_speech: self.net_speech,
+            poor_audio: moment.is_poor(),
+            unfamiliar: self.unfamiliar,
+        }
+    }
+}
+
+/// The ratio of each user by a probe of so much speech, `found` being all of their roster.
 ///
 /// # Errors
 /// [`NotFinite`] when a score leaves the finite numbers.
@@ -227,11 +261,7 @@ pub fn ratios(
     found: &[Likeness],
     calibration: &Calibration,
 ) -> Result<Vec<(UserId, Llr)>, NotFinite> {
-    let ratio = |likeness: &Likeness| {
-        let facts = moment.facts(net_speech, likeness);
-        Ok((likeness.user, calibration.curve.llr(likeness.cosine, &facts)?))
-    };
-    found.iter().map(ratio).collect()
+    Ok(Compared::of(moment, net_speech, found, calibration)?.ratios)
 }
 
 #[cfg(test)]
@@ -254,6 +284,9 @@ mod tests {
                 offset_per_log: 0.0,
                 signup_scale: 0.0,
                 signup_offset: 0.0,
+                cohort_scale: 0.0,
+                cohort_mean: 0.0,
+                cohort_range: None,
                 net_seconds: [1.2, 6.0],
                 llr_bounds: [-9.0, 9.0],
                 target_trials: 1,

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::condition::{Condition, Prepared};
-use super::super::dice::Dice;
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
-use super::calls::Follower;
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
 use super::hear::{Heard, Print};
-use super::score::{cosine, enrol, user_id};
+use super::observe::{Case, Observed, Seen, observe};
+use super::operating_points::operating_points;
+use super::score::enrol;
 use super::turns::voice_test;
 use super::{Bench, Progress, Voices, hear_under};
-use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
+use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
 
 /// How a calibration is fitted.
@@ -33,15 +33,6 @@ pub struct Fitting {
     pub similarity: Similarity,
 }
 
-/// The sizes of roster that operating points are measured on.
-const ROSTERS: [usize; 3] = [5, 20, 50];
-
-/// Rosters of each size that each caller meets.
-const DRAWS: usize = 4;
-
-/// The acceptances that are tried.
-const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
-
 /// A protocol to fit on.
 #[derive(Debug, Clone)]
 pub struct Part {
@@ -50,6 +41,9 @@ pub struct Part {
     /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
     /// the benchmark's: real calls have had their line.
     pub is_recorded: bool,
+    /// Whether its enrolments are of the very calls that are its tests. Such target trials are not fitted on: people are
+    /// more like themselves in one call than they ever are from day to day.
+    pub is_same_call: bool,
 }
 
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
@@ -67,7 +61,10 @@ pub fn calibrate(
     progress: &dyn Progress,
 ) -> Result<(Calibration, Checked), BenchError> {
     let (voices, models) = heard(bench, first, &bench.tests, progress)?;
+    let is_simulated = more.iter().any(|part| part.is_recorded && !part.is_same_call);
+    let simulated = if is_simulated { SIMULATED_TARGETS } else { 1.0 };
     let mut seen = observe(first, &voices, &models, fitting, 0)?;
+    seen.weigh(simulated);
     let mut others = Vec::with_capacity(more.len());
     for (nth, part) in more.iter().enumerate() {
         let own;
@@ -78,7 +75,16 @@ pub fn calibrate(
             &bench.tests
         };
         let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
-        let other = observe(&part.protocol, &voices, &models, fitting, nth + 1)?;
+        let mut other = observe(&part.protocol, &voices, &models, fitting, nth + 1)?;
+        other.weigh(match part {
+            Part {
+                is_same_call: true, ..
+            } => 0.0,
+            Part {
+                is_recorded: true, ..
+            } => 1.0,
+            _ => simulated,
+        });
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
         others.push((&part.protocol, voices, models));
@@ -137,78 +143,14 @@ fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Part], fitting: &Fitting)
     }
 }
 
+/// What a target trial of a simulated call counts beside one of a real call of another day, when there are such: its
+/// enrolment and its call are of one sitting, and only the line between them is another.
+const SIMULATED_TARGETS: f64 = 0.25;
+
 impl Fitting {
-    fn counts(&self, speaker: &str) -> bool {
+    pub(super) fn counts(&self, speaker: &str) -> bool {
         self.speakers.as_ref().is_none_or(|own| own.contains(speaker))
     }
-}
-
-/// The protocol, the checkpoint and the condition of a trial.
-type Case = (usize, usize, usize);
-
-/// A checkpoint of a test, against a model.
-struct Trial {
-    /// Where it was seen.
-    case: Case,
-    /// Who called: in a case each of them counts the same.
-    caller: u32,
-    cosine: f64,
-    net_s: f64,
-    /// Whether a telephone call met a wide-band enrolment.
-    is_signup_to_call: bool,
-    target: bool,
-}
-
-/// What the lines are fitted on.
-struct Seen<'a> {
-    trials: Vec<Trial>,
-    /// Everybody who was heard, whether or not the line is fitted on them.
-    known: BTreeSet<&'a str>,
-}
-
-/// The trials at every look. The last look of a recording is left out: it ends where the recording does and not
-/// at a mark.
-fn observe<'a>(
-    protocol: &'a Protocol,
-    voices: &Voices,
-    models: &[Option<Print>],
-    fitting: &Fitting,
-    nth: usize,
-) -> Result<Seen<'a>, BenchError> {
-    let tables = &protocol.tables;
-    let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
-    let (mut trials, mut known) = (Vec::new(), BTreeSet::new());
-    for (condition, tests) in voices.tests.iter().enumerate() {
-        for trial in &tables.trials {
-            let (model, test) = (trial.model as usize, trial.test as usize);
-            let both = [tables.model_speakers[model], tables.test_speakers[test]].map(name);
-            for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
-                let found = cosine(models[model].as_ref(), look.print.as_ref());
-                let fault = |cause| BenchError::Score {
-                    model: tables.models[model].clone(),
-                    test: tables.tests[test].clone(),
-                    cause,
-                };
-                let (Some(cosine), Some(print)) = (found.map_err(fault)?, &look.print) else {
-                    continue;
-                };
-                known.extend(both);
-                if both.iter().all(|speaker| fitting.counts(speaker)) {
-                    trials.push(Trial {
-                        case: (nth, nearest_mark(print.net_s), condition),
-                        caller: tables.test_speakers[test],
-                        cosine,
-                        net_s: print.net_s,
-                        is_signup_to_call: models[model]
-                            .as_ref()
-                            .is_some_and(|model| print.over.is_call_to_signup(model.over)),
-                        target: trial.target,
-                    });
-                }
-            }
-        }
-    }
-    Ok(Seen { trials, known })
 }
 
 fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
@@ -223,16 +165,18 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     let longest = nets().fold(0.0, f64::max);
     let weights = weights(fitted);
     let has_signups = fitted.iter().any(|one| one.is_signup_to_call);
-    let observation = |(one, weight): (&Trial, f64)| {
+    let usual = usual(fitted, &weights, fitting.similarity);
+    let observation = |(one, weight): (&Observed, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
-            terms: terms(one, similarity, quality, has_signups),
+            terms: terms(one, similarity, quality, has_signups, usual),
             target: one.target,
             weight,
         }
     };
     let observations: Vec<Observation> = fitted.iter().zip(weights).map(observation).collect();
+    let signup_at = if usual.is_some() { 5 } else { 4 };
     let beta = logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { cause })?;
     let bound = highest_ratio(seen.known.len());
     let targets = fitted.iter().filter(|one| one.target).count();
@@ -242,8 +186,11 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         scale_per_log: rounded(beta[1]),
         offset: rounded(beta[2]),
         offset_per_log: rounded(beta[3]),
-        signup_scale: beta.get(4).copied().map_or(0.0, rounded),
-        signup_offset: beta.get(5).copied().map_or(0.0, rounded),
+        signup_scale: beta.get(signup_at).copied().map_or(0.0, rounded),
+        signup_offset: beta.get(signup_at + 1).copied().map_or(0.0, rounded),
+        cohort_scale: usual.map_or(0.0, |_| rounded(beta[4])),
+        cohort_mean: usual.map_or(0.0, rounded),
+        cohort_range: usual.map(|usual| range(fitted, usual)),
         net_seconds: [shortest, longest],
         llr_bounds: [-rounded(bound), rounded(bound)],
         target_trials: targets as u64,
@@ -251,10 +198,30 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     })
 }
 
-/// What the regression is told of a trial; nothing of signups where none was met, or they would have no one answer.
-fn terms(one: &Trial, similarity: f64, quality: f64, has_signups: bool) -> Vec<f64> {
+/// The mean similarity of calls and models of somebody else, as trials weigh; none where no trial had others beside it.
+fn usual(trials: &[Observed], weights: &[f64], similarity: Similarity) -> Option<f64> {
+    let others = || trials.iter().zip(weights).filter(|(one, _)| !one.target);
+    let (sum, weight) = others().fold((0.0, 0.0), |(sum, total), (one, weight)| {
+        (sum + weight * similarity.of(one.cosine), total + weight)
+    });
+    let has_cohorts = trials.iter().any(|one| one.cohort.size > 0);
+    (has_cohorts && weight > 0.0).then(|| rounded(sum / weight))
+}
+
+/// The least and the largest excess of any trial over the usual, and nought.
+fn range(trials: &[Observed], usual: f64) -> [f64; 2] {
+    let excesses = trials.iter().map(|one| one.cohort.excess(usual));
+    excesses.fold([0.0, 0.0], |[least, largest], excess| {
+        [rounded(excess).min(least), rounded(excess).max(largest)]
+    })
+}
+
+/// What the regression is told of a trial; nothing of cohorts and signups where none was met, or they would have no one
+/// answer.
+fn terms(one: &Observed, similarity: f64, quality: f64, has_signups: bool, usual: Option<f64>) -> Vec<f64> {
     let signup = f64::from(u8::from(one.is_signup_to_call));
     let mut terms = vec![similarity, quality * similarity, 1.0, quality];
+    terms.extend(usual.map(|usual| one.cohort.excess(usual)));
     if has_signups {
         terms.extend([signup * similarity, signup]);
     }
@@ -263,7 +230,7 @@ fn terms(one: &Trial, similarity: f64, quality: f64, has_signups: bool) -> Vec<f
 
 /// What each trial counts: protocols the same, in one the cases the same, in a case the callers, targets and the others
 /// apart. A caller who called thirty times is one caller.
-fn weights(trials: &[Trial]) -> Vec<f64> {
+fn weights(trials: &[Observed]) -> Vec<f64> {
     let mut of_caller: BTreeMap<(Case, bool, u32), f64> = BTreeMap::new();
     for one in trials {
         *of_caller.entry((one.case, one.target, one.caller)).or_default() += 1.0;
@@ -276,9 +243,10 @@ fn weights(trials: &[Trial]) -> Vec<f64> {
     for (case, target) in callers.keys() {
         *cases.entry((case.0, *target)).or_default() += 1.0;
     }
-    let weight = |one: &Trial| {
+    let weight = |one: &Observed| {
         let (case, target) = (one.case, one.target);
-        1.0 / (of_caller[&(case, target, one.caller)] * callers[&(case, target)] * cases[&(case.0, target)])
+        one.counts
+            / (of_caller[&(case, target, one.caller)] * callers[&(case, target)] * cases[&(case.0, target)])
     };
     trials.iter().map(weight).collect()
 }
@@ -295,111 +263,4 @@ fn highest_ratio(speakers: usize) -> f64 {
 /// Six decimals: a file that people read, and far below what any fit is worth.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
-}
-
-fn nearest_mark(net_s: f64) -> usize {
-    let distance = |mark: &f64| (net_s.ln() - mark.ln()).abs();
-    let nearest = CHECKPOINTS
-        .iter()
-        .enumerate()
-        .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
-    nearest.map_or(0, |(at, _)| at)
-}
-
-/// How calls end at each acceptance, on rosters drawn at random: each caller with their own enrolment among
-/// others', and on a roster without it.
-fn operating_points(
-    bench: &Bench<'_>,
-    protocol: &Protocol,
-    voices: &Voices,
-    models: &[Option<Print>],
-    calibration: &Calibration,
-) -> Result<Vec<OperatingPoint>, BenchError> {
-    let mut points = Vec::new();
-    for accept in ACCEPTS {
-        let policy = Policy {
-            accept,
-            ..bench.policy
-        };
-        let mut worst = OperatingPoint {
-            accept,
-            false_accept: 0.0,
-            wrong_name: 0.0,
-            right_name: 1.0,
-        };
-        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
-            let follower = Follower {
-                calibration,
-                policy: &policy,
-                models,
-            };
-            let ends = rostered(bench, protocol, voices, follower, size)?;
-            let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
-            worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
-            worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
-            worst.right_name = worst.right_name.min(share(ends.right, ends.enrolled));
-        }
-        points.push(OperatingPoint {
-            accept,
-            false_accept: rounded(worst.false_accept),
-            wrong_name: rounded(worst.wrong_name),
-            right_name: rounded(worst.right_name),
-        });
-    }
-    Ok(points)
-}
-
-#[derive(Default)]
-struct Ends {
-    strangers: usize,
-    stranger_named: usize,
-    enrolled: usize,
-    right: usize,
-    wrong: usize,
-}
-
-fn rostered(
-    bench: &Bench<'_>,
-    protocol: &Protocol,
-    voices: &Voices,
-    follower: Follower<'_>,
-    size: usize,
-) -> Result<Ends, BenchError> {
-    let tables = &protocol.tables;
-    let mut ends = Ends::default();
-    for tests in &voices.tests {
-        for (test, heard) in tests.iter().enumerate() {
-            let speaker = tables.test_speakers[test];
-            let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
-            let (own, mut others): (Vec<u32>, Vec<u32>) =
-                (0..follower.models.len() as u32).partition(of_speaker);
-            let mut dice = Dice::for_task(bench.seed, test as u64);
-            for _ in 0..DRAWS {
-                dice.draw(&mut others, size);
-                let named = |roster: &[u32]| {
-                    let followed = follower.follow(roster, heard);
-                    followed
-                        .map(|call| call.ended)
-                        .map_err(|cause| BenchError::Score {
-                            model: "a roster drawn at random".to_owned(),
-                            test: tables.tests[test].clone(),
-                            cause,
-                        })
-                };
-                let roster = &mut others[..size];
-                ends.strangers += 1;
-                ends.stranger_named += usize::from(matches!(named(roster)?, Outcome::Identified(_)));
-                if let Some(own) = own.first() {
-                    let kept = std::mem::replace(&mut roster[0], *own);
-                    let ended = named(roster)?;
-                    roster[0] = kept;
-                    ends.enrolled += 1;
-                    ends.right += usize::from(ended == Outcome::Identified(user_id(*own)));
-                    ends.wrong +=
-                        usize::from(matches!(ended, Outcome::Identified(user) if user != user_id(*own)));
-                }
-            }
-        }
-    }
-    Ok(ends)
 }

@@ -51,27 +51,14 @@ pub(super) fn by_duration(
         let spans: Vec<[Option<usize>; EDGES.len()]> = heat.tests.iter().map(looks_by_span).collect();
         for (span, from_s) in EDGES.into_iter().enumerate() {
             let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
-            for (trial, whole) in tables.trials.iter().zip(&heat.scores) {
-                let heard = &heat.tests[trial.test as usize];
-                let Some(look) = spans[trial.test as usize][span] else {
-                    continue;
-                };
-                let score = if look + 1 == heard.looks.len() {
-                    whole.score
-                } else {
-                    let model = heat.models[trial.model as usize].as_ref();
-                    let scored = scorer.score(model, &heard.looks[look]);
-                    let scored = scored.map_err(|cause| BenchError::Score {
-                        model: tables.models[trial.model as usize].clone(),
-                        test: tables.tests[trial.test as usize].clone(),
-                        cause,
-                    })?;
-                    scored.score
-                };
+            let look = |test: usize| Some(&heat.tests[test].looks[spans[test][span]?]);
+            let scores = scorer.trials_of(protocol, heat.models, look)?;
+            for (trial, scored) in tables.trials.iter().zip(scores) {
+                let Some(scored) = scored else { continue };
                 if trial.target {
-                    targets.push(score);
+                    targets.push(scored.score);
                 } else {
-                    nontargets.push(score);
+                    nontargets.push(scored.score);
                 }
             }
             // A span that holds only one kind of trial has no rates.

@@ -186,12 +186,15 @@ pub(super) fn by_roster_size(
     for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models) {
         let mut searches = Vec::new();
         for heat in heats {
-            let score = |test: usize, model: usize| {
+            let score = |test: usize, roster: &[usize]| {
                 let prints = heat.tests[test].whole().unwrap_or(&nothing);
+                let roster: Vec<u32> = roster.iter().map(|model| *model as u32).collect();
                 // Every pair was scored or could be: what cannot is as unlike as can be.
-                scorer
-                    .candidate(heat.models[model].as_ref(), prints)
-                    .map_or(f64::NEG_INFINITY, |scored| scored.score)
+                let scores = scorer.candidates(&roster, heat.models, prints);
+                scores.map_or_else(
+                    |_| vec![f64::NEG_INFINITY; roster.len()],
+                    |scores| scores.into_iter().map(|scored| scored.score).collect(),
+                )
             };
             searches.extend(random_rosters(&mates, models, size, bench.seed, score));
         }

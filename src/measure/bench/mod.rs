@@ -16,6 +16,8 @@ mod hear;
 mod heats;
 mod judge;
 mod leakage;
+mod observe;
+mod operating_points;
 mod score;
 mod searches;
 mod table;

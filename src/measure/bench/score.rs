@@ -1,10 +1,12 @@
 //! Voiceprints to scores, by the product's own core.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::num::NonZero;
 
 use uuid::Uuid;
 
-use super::super::protocol::{Protocol, Trial};
+use super::super::protocol::Protocol;
 use super::error::BenchError;
 use super::hear::{Heard, Print, Prints};
 use crate::decision::Calibration;
@@ -62,43 +64,79 @@ pub(super) fn seconds(net_s: f64) -> Seconds {
     Seconds::checked(net_s).unwrap_or_default()
 }
 
+/// A side of which nothing was heard.
+const UNHEARD: Scored = Scored {
+    score: 0.0,
+    cosine: NOTHING_HEARD,
+};
+
 impl Scorer {
-    /// The score of a model and what was heard of a test. No trial is left out: a side of which nothing was
-    /// heard gives the lowest cosine there is, and a ratio of one (0), since nothing heard is evidence for
-    /// nothing. That is a miss wherever a name needs any evidence at all.
-    pub fn score(&self, model: Option<&Print>, test: &Prints) -> Result<Scored, NotFinite> {
-        let (Some(model), Some(print)) = (model, &test.print) else {
-            let nothing = self.calibration.as_ref().map_or(NOTHING_HEARD, |_| 0.0);
-            return Ok(Scored {
-                score: nothing,
-                cosine: NOTHING_HEARD,
-            });
+    /// The score of each model of a roster and what was heard of a test, as the service holds them against each other.
+    /// Nobody is left out: a side of which nothing was heard gives the lowest cosine there is, and a ratio of one (0),
+    /// since nothing heard is evidence for nothing. That is a miss wherever a name needs any evidence at all.
+    pub fn on_roster(
+        &self,
+        roster: &[u32],
+        models: &[Option<Print>],
+        test: &Prints,
+    ) -> Result<Vec<Scored>, NotFinite> {
+        let Some(print) = &test.print else {
+            return Ok(vec![self.unheard(); roster.len()]);
         };
-        let likeness = likeness(user_id(0), model, &print.voice)?;
-        let cosine = f64::from(Cosine::get(likeness.cosine));
+        let known = roster
+            .iter()
+            .filter_map(|model| Some((*model, models[*model as usize].as_ref()?)));
+        let found: Vec<Likeness> = known
+            .map(|(model, enrolled)| likeness(user_id(model), enrolled, &print.voice))
+            .collect::<Result<_, _>>()?;
+        let mut scores = self.scores(print, test, &found)?.into_iter();
+        let scored = |model: &u32| match models[*model as usize] {
+            Some(_) => scores.next().unwrap_or(UNHEARD),
+            None => self.unheard(),
+        };
+        Ok(roster.iter().map(scored).collect())
+    }
+
+    fn scores(&self, print: &Print, test: &Prints, found: &[Likeness]) -> Result<Vec<Scored>, NotFinite> {
+        let cosine = |likeness: &Likeness| f64::from(Cosine::get(likeness.cosine));
         let Some(calibration) = &self.calibration else {
-            return Ok(Scored {
-                score: cosine,
-                cosine,
-            });
+            let plain = |likeness: &Likeness| Scored {
+                score: cosine(likeness),
+                cosine: cosine(likeness),
+            };
+            return Ok(found.iter().map(plain).collect());
         };
-        let moment = test.moment(&[], true);
-        let ratios = scoring::ratios(&moment, seconds(print.net_s), &[likeness], calibration)?;
-        let score = ratios.first().map_or(0.0, |(_, llr)| llr.get());
-        Ok(Scored { score, cosine })
+        let ratios = scoring::ratios(&test.moment(&[], true), seconds(print.net_s), found, calibration)?;
+        let both = found.iter().zip(ratios).map(|(likeness, (_, llr))| Scored {
+            score: llr.get(),
+            cosine: cosine(likeness),
+        });
+        Ok(both.collect())
     }
 
-    /// The score of a model in a search of a roster. Where nothing was heard there is no candidate: the lowest
-    /// score of all, so that nobody is ever named for it. A caller on the roster is missed, not misnamed.
-    pub fn candidate(&self, model: Option<&Print>, test: &Prints) -> Result<Scored, NotFinite> {
-        let mut scored = self.score(model, test)?;
-        if model.is_none() || test.print.is_none() {
-            scored.score = f64::NEG_INFINITY;
+    fn unheard(&self) -> Scored {
+        let score = self.calibration.as_ref().map_or(NOTHING_HEARD, |_| 0.0);
+        Scored { score, ..UNHEARD }
+    }
+
+    /// The scores of a search of a roster. Where nothing was heard there is no candidate: the lowest score of all, so that
+    /// nobody is ever named for it. A caller on the roster is missed, not misnamed.
+    pub fn candidates(
+        &self,
+        roster: &[u32],
+        models: &[Option<Print>],
+        test: &Prints,
+    ) -> Result<Vec<Scored>, NotFinite> {
+        let mut scores = self.on_roster(roster, models, test)?;
+        for (scored, model) in scores.iter_mut().zip(roster) {
+            if test.print.is_none() || models[*model as usize].is_none() {
+                scored.score = f64::NEG_INFINITY;
+            }
         }
-        Ok(scored)
+        Ok(scores)
     }
 
-    /// The score of each trial, in order, on all processors.
+    /// The score of each trial, in order.
     pub fn trials(
         &self,
         protocol: &Protocol,
@@ -106,17 +144,97 @@ impl Scorer {
         tests: &[Heard],
     ) -> Result<Vec<Scored>, BenchError> {
         let nothing = Prints::default();
-        let one = |trial: &Trial| {
-            let (model, test) = (trial.model as usize, trial.test as usize);
-            let prints = tests[test].whole().unwrap_or(&nothing);
-            self.score(models[model].as_ref(), prints)
-                .map_err(|cause| BenchError::Score {
-                    model: protocol.tables.models[model].clone(),
-                    test: protocol.tables.tests[test].clone(),
+        let whole = |test: usize| Some(tests[test].whole().unwrap_or(&nothing));
+        Ok(self
+            .trials_of(protocol, models, whole)?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+
+    /// The score of each trial by what was `heard` of its test, in order, on all processors; none where there is nothing to
+    /// score. Each is judged as on the first roster that has its model, since a ratio says how much more a call is like one
+    /// user than like the others there.
+    pub fn trials_of<'a>(
+        &self,
+        protocol: &Protocol,
+        models: &[Option<Print>],
+        heard: impl Fn(usize) -> Option<&'a Prints> + Sync,
+    ) -> Result<Vec<Option<Scored>>, BenchError> {
+        let tables = &protocol.tables;
+        let homes = Homes::of(protocol);
+        let mut of_test: Vec<Vec<usize>> = vec![Vec::new(); tables.tests.len()];
+        for (at, trial) in tables.trials.iter().enumerate() {
+            of_test[trial.test as usize].push(at);
+        }
+        let tests: Vec<(usize, Vec<usize>)> = of_test.into_iter().enumerate().collect();
+        let one = |(test, trials): &(usize, Vec<usize>)| {
+            let Some(prints) = heard(*test) else {
+                return Ok(Vec::new());
+            };
+            let mut on_home: HashMap<usize, Vec<Scored>> = HashMap::new();
+            let mut scores = Vec::with_capacity(trials.len());
+            for at in trials {
+                let model = tables.trials[*at].model;
+                let scored = self.at_home(&homes, model, models, prints, &mut on_home);
+                let scored = scored.map_err(|cause| BenchError::Score {
+                    model: tables.models[model as usize].clone(),
+                    test: tables.tests[*test].clone(),
                     cause,
-                })
+                })?;
+                scores.push((*at, scored));
+            }
+            Ok(scores)
         };
-        on_all_processors(&protocol.tables.trials, one).unwrap_or(Err(BenchError::Crashed))
+        let found = on_all_processors(&tests, one).unwrap_or(Err(BenchError::Crashed))?;
+        let mut scores = vec![None; tables.trials.len()];
+        for (at, scored) in found.into_iter().flatten() {
+            scores[at] = scored;
+        }
+        Ok(scores)
+    }
+
+    /// The score of a model among those of its roster; `scored` are the rosters that the test was already held against.
+    fn at_home(
+        &self,
+        homes: &Homes<'_>,
+        model: u32,
+        models: &[Option<Print>],
+        prints: &Prints,
+        scored: &mut HashMap<usize, Vec<Scored>>,
+    ) -> Result<Option<Scored>, NotFinite> {
+        let Some((roster, place)) = homes.of[model as usize] else {
+            return Ok(self.on_roster(&[model], models, prints)?.pop());
+        };
+        let scores = match scored.entry(roster) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(missing) => {
+                missing.insert(self.on_roster(&homes.rosters[roster].1, models, prints)?)
+            }
+        };
+        Ok(scores.get(place).copied())
+    }
+}
+
+/// Whom a trial is judged among.
+pub(super) struct Homes<'a> {
+    /// The protocol's rosters.
+    pub rosters: &'a [(String, Vec<u32>)],
+    /// The first roster of each model, and the model's place there; none for a model that is on none.
+    pub of: Vec<Option<(usize, usize)>>,
+}
+
+impl<'a> Homes<'a> {
+    /// The rosters of a protocol's models.
+    pub fn of(protocol: &'a Protocol) -> Self {
+        let rosters = &protocol.tables.rosters;
+        let mut of = vec![None; protocol.tables.models.len()];
+        for (roster, (_, models)) in rosters.iter().enumerate() {
+            for (place, model) in models.iter().enumerate() {
+                of[*model as usize].get_or_insert((roster, place));
+            }
+        }
+        Self { rosters, of }
     }
 }
 
@@ -144,9 +262,9 @@ fn on_all_processors<T: Sync, R: Send, E: Send>(
     Some(Ok(done))
 }
 
-/// The scores of pairs of a model and a test, by their places, as a benchmark scores its trials: log-likelihood
-/// ratios by the calibration, or cosines without one. Each side is its net speech and its voice. `None` when a
-/// thread died.
+/// The scores of pairs of a model and a test, by their places, as a benchmark scores trials outside of any roster:
+/// log-likelihood ratios by the calibration, or cosines without one. Each side is its net speech and its voice. `None`
+/// when a thread died.
 ///
 /// # Errors
 /// [`NotFinite`] when a score leaves the finite numbers.
@@ -165,7 +283,7 @@ pub fn score_pairs(
         over: Bandwidth::Wide,
         voice: voice.clone(),
     };
-    let models: Vec<Print> = models.iter().map(print).collect();
+    let models: Vec<Option<Print>> = models.iter().map(|side| Some(print(side))).collect();
     let whole = |side: &(Seconds, Embedding)| Prints {
         at_s: side.0.get(),
         print: Some(print(side)),
@@ -173,8 +291,8 @@ pub fn score_pairs(
     };
     let tests: Vec<Prints> = tests.iter().map(whole).collect();
     on_all_processors(pairs, |(model, test)| {
-        let scored = scorer.score(models.get(*model as usize), &tests[*test as usize])?;
-        Ok(scored.score)
+        let scored = scorer.on_roster(&[*model], &models, &tests[*test as usize])?;
+        Ok(scored.first().map_or(0.0, |scored| scored.score))
     })
 }
 

@@ -10,7 +10,7 @@ use super::error::BenchError;
 use super::hear::{Heard, Print, Prints};
 use super::score::{Scored, Scorer, user_id};
 use crate::decision::{Outcome, Policy};
-use crate::units::{NotFinite, UserId};
+use crate::units::UserId;
 
 /// How calls ended under the product's policy, as counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -155,7 +155,8 @@ pub(super) fn search(
             test: tables.tests[search.test as usize].clone(),
             cause,
         };
-        let scores = on_roster(scorer, roster, models, heard.whole().unwrap_or(&nothing)).map_err(fault)?;
+        let scores = scorer.candidates(roster, models, heard.whole().unwrap_or(&nothing));
+        let scores = scores.map_err(fault)?;
         let mate = search
             .caller
             .and_then(|caller| roster.iter().position(|model| *model == caller));
@@ -174,18 +175,6 @@ pub(super) fn search(
         }
     }
     Ok(all)
-}
-
-fn on_roster(
-    scorer: &Scorer,
-    roster: &[u32],
-    models: &[Option<Print>],
-    prints: &Prints,
-) -> Result<Vec<Scored>, NotFinite> {
-    roster
-        .iter()
-        .map(|model| scorer.candidate(models[*model as usize].as_ref(), prints))
-        .collect()
 }
 
 /// A search from its scores. Ratios end at what their calibration supports; where two are equal there, the

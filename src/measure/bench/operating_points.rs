@@ -1,0 +1,118 @@
+//! How calls end at several acceptances, on rosters drawn at random.
+
+use super::super::dice::Dice;
+use super::super::protocol::Protocol;
+use super::calibrate::rounded;
+use super::calls::Follower;
+use super::error::BenchError;
+use super::hear::Print;
+use super::score::user_id;
+use super::{Bench, Voices};
+use crate::decision::{Calibration, OperatingPoint, Outcome, Policy};
+
+/// The sizes of roster that operating points are measured on.
+const ROSTERS: [usize; 3] = [5, 20, 50];
+
+/// Rosters of each size that each caller meets.
+const DRAWS: usize = 4;
+
+/// The acceptances that are tried.
+const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
+
+/// How calls end at each acceptance, on rosters drawn at random: each caller with their own enrolment among
+/// others', and on a roster without it.
+pub(super) fn operating_points(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    models: &[Option<Print>],
+    calibration: &Calibration,
+) -> Result<Vec<OperatingPoint>, BenchError> {
+    let mut points = Vec::new();
+    for accept in ACCEPTS {
+        let policy = Policy {
+            accept,
+            ..bench.policy
+        };
+        let mut worst = OperatingPoint {
+            accept,
+            false_accept: 0.0,
+            wrong_name: 0.0,
+            right_name: 1.0,
+        };
+        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
+            let follower = Follower {
+                calibration,
+                policy: &policy,
+                models,
+            };
+            let ends = rostered(bench, protocol, voices, follower, size)?;
+            let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
+            worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
+            worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
+            worst.right_name = worst.right_name.min(share(ends.right, ends.enrolled));
+        }
+        points.push(OperatingPoint {
+            accept,
+            false_accept: rounded(worst.false_accept),
+            wrong_name: rounded(worst.wrong_name),
+            right_name: rounded(worst.right_name),
+        });
+    }
+    Ok(points)
+}
+
+#[derive(Default)]
+struct Ends {
+    strangers: usize,
+    stranger_named: usize,
+    enrolled: usize,
+    right: usize,
+    wrong: usize,
+}
+
+fn rostered(
+    bench: &Bench<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+    follower: Follower<'_>,
+    size: usize,
+) -> Result<Ends, BenchError> {
+    let tables = &protocol.tables;
+    let mut ends = Ends::default();
+    for tests in &voices.tests {
+        for (test, heard) in tests.iter().enumerate() {
+            let speaker = tables.test_speakers[test];
+            let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
+            let (own, mut others): (Vec<u32>, Vec<u32>) =
+                (0..follower.models.len() as u32).partition(of_speaker);
+            let mut dice = Dice::for_task(bench.seed, test as u64);
+            for _ in 0..DRAWS {
+                dice.draw(&mut others, size);
+                let named = |roster: &[u32]| {
+                    let followed = follower.follow(roster, heard);
+                    followed
+                        .map(|call| call.ended)
+                        .map_err(|cause| BenchError::Score {
+                            model: "a roster drawn at random".to_owned(),
+                            test: tables.tests[test].clone(),
+                            cause,
+                        })
+                };
+                let roster = &mut others[..size];
+                ends.strangers += 1;
+                ends.stranger_named += usize::from(matches!(named(roster)?, Outcome::Identified(_)));
+                if let Some(own) = own.first() {
+                    let kept = std::mem::replace(&mut roster[0], *own);
+                    let ended = named(roster)?;
+                    roster[0] = kept;
+                    ends.enrolled += 1;
+                    ends.right += usize::from(ended == Outcome::Identified(user_id(*own)));
+                    ends.wrong +=
+                        usize::from(matches!(ended, Outcome::Identified(user) if user != user_id(*own)));
+                }
+            }
+        }
+    }
+    Ok(ends)
+}

@@ -2,9 +2,10 @@
 """Put more people on a protocol's rosters: readers of a list are enrolled beside its models and never call.
 
     crowd.py ../shared/protocols/dev-cross-10s ../shared/audio/train.txt --out crowd [--speakers FILE | --but FILE]
+    crowd.py ../shared/protocols/real-us-dev-full LIST.txt --audio ../shared/audio --on-rosters --out crowd
 
 Each reader's utterance is an enrolment, and every test is a trial against it; the protocol's own lists stay as they
-are. `voxline bench --handover` then has rosters of 20 and 100 to draw, and `voxline calibrate --trials` trials for
+are, but that --on-rosters puts the readers on every number, so that searches are of large rosters. `voxline bench --handover` then has rosters of 20 and 100 to draw, and `voxline calibrate --trials` trials for
 them. The readers may be those that a model was trained on or a calibration fitted on: they only fill rosters.
 """
 
@@ -20,6 +21,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="the new protocol's folder")
     parser.add_argument("--speakers", type=Path, help="only these readers, one a line")
     parser.add_argument("--but", type=Path, help="all readers but these, one a line")
+    parser.add_argument("--audio", type=Path, help="the folder that the list's paths start from, if not the protocol's own")
+    parser.add_argument("--on-rosters", action="store_true", help="put the readers on every number")
     parser.add_argument("--max-seconds", type=float, default=0.0, help="seconds kept of each reader's utterance; 0 for all")
     arguments = parser.parse_args()
     settings = tomllib.loads((arguments.protocol / "protocol.toml").read_text())
@@ -30,6 +33,10 @@ def main():
         paths = [path for path in paths if speaker[path] in names(arguments.speakers)]
     if arguments.but:
         paths = [path for path in paths if speaker[path] not in names(arguments.but)]
+
+    if arguments.audio:
+        speaker = {str((arguments.audio / path).resolve()): speaker[path] for path in paths}
+        paths = list(speaker)
 
     read = lambda name: (arguments.protocol / name).read_text().splitlines()
     enrolments, trials = read("enroll.tsv"), read("trials.tsv")
@@ -54,6 +61,10 @@ def main():
     for name in ("search.tsv", "rosters.tsv", "speakers.tsv"):
         if (arguments.protocol / name).exists():
             write(name, read(name))
+    if arguments.on_rosters:
+        rosters = read("rosters.tsv")
+        numbers = dict.fromkeys(line.split("\t")[0] for line in rosters)
+        write("rosters.tsv", rosters + [f"{number}\t{speaker[path]}" for number in numbers for path in paths])
     if not (arguments.protocol / "speakers.tsv").exists():
         # Without it, callers who are nobody's model would count as one person.
         write("speakers.tsv", [f"{test}\t{Path(test).stem.split('-')[0]}" for test in tests])

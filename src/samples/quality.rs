@@ -5,6 +5,7 @@
 use std::f32::consts::TAU;
 
 use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
 
 use super::RATE;
 
@@ -53,21 +54,32 @@ pub fn clipping(samples: &[f32]) -> f32 {
     clipped as f32 / samples.len() as f32
 }
 
-/// The share of the energy that lies above 4 kHz, 0 to 1: what tells a wide-band recording from a
-/// telephone call, whose share is nought but for leakage (under 1e-5). Silence has 0.
-///
-/// By the periodogram of 32-ms Hann windows, half overlapped, summed over the recording; fewer
-/// samples than one window have 0.
-pub fn high_band_share(samples: &[f32]) -> f32 {
+/// What lies above 4 kHz: what tells a wide-band recording from a telephone call, however that was brought to 16 kHz.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HighBand {
+    /// Its share of the energy, 0 to 1. What a good resampler leaves there of a telephone call is under 1e-5. Silence
+    /// has 0.
+    pub share: f32,
+    /// How much of it is a mirror image of what lies below, 0 to 1: the magnitude-squared coherence of each frequency f
+    /// and 8 kHz - f, weighed by the energy above. Interpolating by straight lines or repeating samples leaves such
+    /// an image, of 0.3 with noise or 8 bits on top and of 1 without; 176 wide-band readers have at most 0.07.
+    pub mirrored: f32,
+}
+
+/// What lies above 4 kHz in a recording, by 32-ms Hann windows, half overlapped; fewer samples than one window have
+/// nothing.
+pub fn high_band(samples: &[f32]) -> HighBand {
     const WINDOW: usize = 512;
+    const MIDDLE: usize = WINDOW * 4_000 / RATE.0 as usize;
     // Two bins of a Hann window's main lobe belong to the band below.
-    const FIRST_HIGH: usize = WINDOW * 4_000 / RATE.0 as usize + 2;
+    const FIRST_HIGH: usize = MIDDLE + 2;
     let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
     let hann: Vec<f32> = (0..WINDOW)
         .map(|n| 0.5 - 0.5 * (TAU * n as f32 / WINDOW as f32).cos())
         .collect();
     let (mut frame, mut spectrum) = (transform.make_input_vec(), transform.make_output_vec());
-    let (mut high, mut whole) = (0.0f64, 0.0f64);
+    let mut whole = 0.0f64;
+    let mut pairs = vec![MirrorPair::default(); WINDOW / 2 - FIRST_HIGH];
     for window in samples.windows(WINDOW).step_by(WINDOW / 2) {
         for ((value, sample), weight) in frame.iter_mut().zip(window).zip(&hann) {
             *value = sample * weight;
@@ -75,13 +87,48 @@ pub fn high_band_share(samples: &[f32]) -> f32 {
         if transform.process(&mut frame, &mut spectrum).is_err() {
             continue;
         }
-        let power = |bins: &[realfft::num_complex::Complex<f32>]| {
-            bins.iter().map(|bin| f64::from(bin.norm_sqr())).sum::<f64>()
-        };
-        high += power(&spectrum[FIRST_HIGH..]);
-        whole += power(&spectrum);
+        whole += spectrum.iter().map(|bin| f64::from(bin.norm_sqr())).sum::<f64>();
+        let below = spectrum[..2 * MIDDLE - FIRST_HIGH + 1].iter().rev();
+        for ((pair, above), below) in pairs.iter_mut().zip(&spectrum[FIRST_HIGH..]).zip(below) {
+            pair.add(*above, *below);
+        }
     }
-    if whole > 0.0 { (high / whole) as f32 } else { 0.0 }
+    let high: f64 = pairs.iter().map(|pair| pair.above).sum();
+    if whole <= 0.0 || high <= 0.0 {
+        return HighBand::default();
+    }
+    let mirrored: f64 = pairs.iter().map(|pair| pair.above * pair.coherence()).sum();
+    HighBand {
+        share: (high / whole) as f32,
+        mirrored: (mirrored / high) as f32,
+    }
+}
+
+/// A frequency above 4 kHz and its mirror below, over a recording.
+#[derive(Debug, Clone, Copy, Default)]
+struct MirrorPair {
+    above: f64,
+    below: f64,
+    cross: Complex<f64>,
+}
+
+impl MirrorPair {
+    /// An image by repetition has the conjugate phase of what it mirrors, so the plain product of the two keeps still.
+    fn add(&mut self, above: Complex<f32>, below: Complex<f32>) {
+        self.above += f64::from(above.norm_sqr());
+        self.below += f64::from(below.norm_sqr());
+        let product = above * below;
+        self.cross += Complex::new(f64::from(product.re), f64::from(product.im));
+    }
+
+    fn coherence(&self) -> f64 {
+        let both = self.above * self.below;
+        if both > 0.0 {
+            self.cross.norm_sqr() / both
+        } else {
+            0.0
+        }
+    }
 }
 
 #[cfg(test)]
@@ -117,15 +164,37 @@ mod tests {
 
     #[test]
     fn the_high_band_share_splits_at_four_kilohertz() {
-        assert!(high_band_share(&tone(3_300.0, 0.5)) < 1e-6);
-        assert!(high_band_share(&tone(5_000.0, 0.5)) > 0.999);
+        assert!(high_band(&tone(3_300.0, 0.5)).share < 1e-6);
+        assert!(high_band(&tone(5_000.0, 0.5)).share > 0.999);
         let both: Vec<f32> = tone(1_000.0, 0.5)
             .iter()
             .zip(tone(6_000.0, 0.5))
             .map(|(a, b)| a + b)
             .collect();
-        assert!((high_band_share(&both) - 0.5).abs() < 0.01);
-        assert_eq!(high_band_share(&[0.0; 4_000]), 0.0);
-        assert_eq!(high_band_share(&[0.3; 10]), 0.0);
+        assert!((high_band(&both).share - 0.5).abs() < 0.01);
+        assert_eq!(high_band(&[0.0; 4_000]), HighBand::default());
+        assert_eq!(high_band(&[0.3; 10]), HighBand::default());
+    }
+
+    #[test]
+    fn what_cheap_upsampling_leaves_above_is_known_for_a_mirror_image() {
+        // A generator of noise without a seed to agree on: Numerical Recipes' linear congruence.
+        let mut state = 1u32;
+        let mut noise = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let line: Vec<f32> = (0..8_000).map(|_| 0.3 * noise()).collect();
+        let repeated: Vec<f32> = line.iter().flat_map(|sample| [*sample, *sample]).collect();
+        let straight: Vec<f32> = line
+            .windows(2)
+            .flat_map(|pair| [pair[0], (pair[0] + pair[1]) / 2.0])
+            .collect();
+        for upsampled in [repeated, straight] {
+            let band = high_band(&upsampled);
+            assert!(band.share > 1e-2 && band.mirrored > 0.99, "{band:?}");
+        }
+        let wide: Vec<f32> = (0..16_000).map(|_| 0.3 * noise()).collect();
+        assert!(high_band(&wide).mirrored < 0.05);
     }
 }

@@ -128,7 +128,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
-    use crate::samples::quality::{high_band_share, rms};
+    use crate::samples::quality::{high_band, rms};
 
     fn tone(hertz: f64, level: f64, samples: usize) -> Vec<f32> {
         (0..samples)
@@ -176,7 +176,7 @@ mod tests {
         for samples in [0, 1, 2, 3, 999, 16_001] {
             assert_eq!(telephone(&tone(700.0, 0.3, samples)).len(), samples);
         }
-        assert!(high_band_share(&telephone(&tone(3_300.0, 0.9, 16_000))) < 1e-4);
+        assert!(high_band(&telephone(&tone(3_300.0, 0.9, 16_000))).share < 1e-4);
     }
 
     #[test]

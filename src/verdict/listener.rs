@@ -24,8 +24,12 @@ pub const CHECKPOINTS: &[f64] = &[
 ];
 
 /// Share of speech energy above 4 kHz from which a recording is called wide-band: -40 dB. What a
-/// telephone leaves up there, after resampling, lies below -60 dB. A label and no more: nothing is decided by it.
+/// telephone leaves up there, after resampling, lies below -60 dB.
 const WIDE_SHARE: f32 = 1e-4;
+
+/// Share of what lies above 4 kHz that may mirror what lies below: more, and it is a telephone call brought to 16 kHz by
+/// straight lines or repeated samples, whatever noise came on top.
+const MOST_MIRRORED: f32 = 0.2;
 
 /// Active speech level (ITU-T P.56: the level of the speech alone, pauses left out) that every voice is
 /// brought to before it is embedded. How loud somebody was recorded says nothing about who they are, but
@@ -289,7 +293,8 @@ impl Listener {
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {
-        let wide = quality::high_band_share(speech) >= WIDE_SHARE;
+        let above = quality::high_band(speech);
+        let wide = above.share >= WIDE_SHARE && above.mirrored < MOST_MIRRORED;
         Quality {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),

@@ -2,7 +2,7 @@
 """Our speed beside that of others, on this machine, in turns.
 
     make bench-peers          or, once that was run:
-    .venv-bench/bin/python benches/compare.py [--rounds 40] [--seconds 5] [GRAPH.onnx...]
+    .venv-bench/bin/python benches/compare.py [--rounds 40] [--seconds 5] [--beside GRAPH.onnx] [GRAPH.onnx...]
 
 Measured, one thread each, each kept loaded, samples of the same speech in memory; from the others' times is
 taken what their Python bindings spend on turning a list into floats, which is no part of their work:
@@ -10,7 +10,7 @@ taken what their Python bindings spend on turning a list into floats, which is n
   * the filter bank: ours and kaldi-native-fbank's C++ (sherpa-onnx uses the same library), 10 s
   * samples to embedding: ours and sherpa-onnx on the same graphs, whose answers must agree; its own wheel's
     ONNX Runtime is the one it uses
-  * the default model, in ms for a second of speech
+  * the default model, in ms for a second of speech; with --beside, in turns with sherpa-onnx on that graph
 
 Others at work on the machine slow everybody: the competitors take turns within each round, and what is
 reported is the median and the median of the rounds' ratios. Graphs: those given, else those of
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("graphs", nargs="*", type=Path, help="WeSpeaker-like ONNX files with sherpa-onnx's keys")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=5.0, help="of speech, for the embeddings")
+    parser.add_argument("--beside", type=Path, help="the published network in fp32 with sherpa-onnx's keys")
     asked = parser.parse_args()
     found = sorted((SHARED / "models/random_weights").glob("*.onnx"))
     graphs = asked.graphs or found
@@ -61,6 +62,10 @@ def main() -> None:
         assert alike > 0.9999, f"{graph.name}: the embeddings do not agree: cosine {alike}"
         name = f"{graph.stem}, {asked.seconds:g} s (cosine {alike:.6f})"
         compare(name, "ours", ours.timer("embed"), "sherpa-onnx", theirs.time, asked.rounds)
+    if asked.beside:
+        theirs = Sherpa(asked.beside, asked.seconds)
+        name = f"samples to embedding, {asked.seconds:g} s"
+        compare(name, "default model", default.timer("embed"), f"sherpa-onnx on {asked.beside.stem}", theirs.time, asked.rounds)
     spent = [default.timer("embed")() for _ in range(asked.rounds)]
     print(f"default model, {asked.seconds:g} s: {statistics.median(spent) / asked.seconds:.2f} ms for each second of speech")
     print(f"default model, front end alone: {median(default.timer('front'), asked.rounds) / asked.seconds:.3f} ms")

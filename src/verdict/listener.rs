@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
 use crate::samples::{DigitalSilence, Intake, SamplesError, comes_again, quality, telephone, voice_band};
-use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
+use crate::speech::{HOP, Span, SpeechFinder, SpeechSettings, VadError};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
@@ -219,8 +219,8 @@ impl Listener {
         let fresh = std::mem::take(&mut self.fresh);
         self.silence.push(&fresh);
         let mut looks = Vec::new();
-        // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
-        for piece in fresh.chunks(WINDOW) {
+        // One hop at a time, so that a mark is noticed at the same sample whatever the pieces were.
+        for piece in fresh.chunks(HOP) {
             let started = Instant::now();
             self.finder.push(&mut analyst.vad, piece)?;
             self.windows.take(&self.finder.handed_on());
@@ -306,7 +306,7 @@ impl Listener {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),
             clipping: f64::from(quality::clipping(speech)),
-            overlap: None,
+            overlap: Some(self.finder.is_overlapped()),
         }
     }
 }

@@ -92,7 +92,7 @@ fn weights_that_were_not_fetched_are_named_with_what_to_do() {
     assert_eq!(card.files()[1], (weights.clone(), None));
     let message = card.check_files().unwrap_err().to_string();
     assert!(
-        message.contains("make provision") && message.contains(weights.to_str().unwrap()),
+        message.contains("as released") && message.contains(weights.to_str().unwrap()),
         "{message}"
     );
     let Err(fault) = Extractor::load(&runtime(), &card) else {
@@ -127,10 +127,10 @@ fn another_models_graph_is_not_taken_for_the_speech_detector() {
     let Err(fault) = Vad::load(&runtime(), &speaker) else {
         panic!("a speaker model was taken for the speech detector")
     };
-    assert!(matches!(fault, VadError::NotSilero { .. }));
+    assert!(matches!(fault, VadError::NotSegmentation { .. }));
     let message = fault.to_string();
     assert!(
-        message.contains("mel") && message.contains("make provision"),
+        message.contains("mel") && message.contains("as released"),
         "{message}"
     );
 }

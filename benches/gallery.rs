@@ -46,7 +46,6 @@ fn search(criterion: &mut Criterion) {
         let query = Query {
             number: number.clone(),
             model: ModelId::new("bench"),
-            bandwidth: Bandwidth::Narrow,
             probe: voice(people),
         };
         group.throughput(Throughput::Elements(people as u64));

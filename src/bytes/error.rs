@@ -15,13 +15,13 @@ pub enum DecodeError {
     #[error("empty input: there is not a single byte to decode; check that the recording was saved")]
     Empty,
     /// The first bytes are not those of any audio file.
-    #[error("not audio: byte 0 begins {looks_like}; give a WAV, FLAC, MP3, Ogg/Opus or WebM/Opus file")]
+    #[error("not audio: byte 0 begins {looks_like}; give a WAV, FLAC, MP3, M4A, AAC, Ogg, WebM or AMR file")]
     NotAudio {
         /// What the bytes look like, with its article.
         looks_like: &'static str,
     },
     /// An audio file, but of a kind that is not read here.
-    #[error("{what} is not supported (byte {at}); convert it to WAV, FLAC, MP3, Ogg/Opus or WebM/Opus")]
+    #[error("{what} is not supported (byte {at}); convert it to WAV, FLAC, MP3, M4A, Ogg or WebM")]
     Unsupported {
         /// The container or codec, by name.
         what: String,
@@ -122,7 +122,7 @@ pub enum DecodeError {
 }
 
 /// A span of time as a person writes it: `1:02:03`, with a fraction only when there is one.
-struct Clock(Seconds);
+pub(super) struct Clock(pub(super) Seconds);
 
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

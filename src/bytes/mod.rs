@@ -4,26 +4,58 @@
 //! alone. [`Decoder`] gives its frames block by block, as finite numbers between -1 and 1, in bounded
 //! memory. Live call audio has no container: [`RawStream`] decodes it from pieces of any size.
 //!
-//! What can be read: WAV (PCM 8, 16, 24 and 32 bit, 32-bit float, mu-law, A-law), FLAC, MP3, Ogg/Opus
-//! and WebM/Opus, one or two channels, 8 to 48 kHz. Everything else is refused with the reason.
+//! What can be read is one table, `docs/formats.md`: WAV and its relatives, FLAC, MP3, AAC, MP4, Ogg, WebM, AMR,
+//! GSM, AU, AIFF, CAF and SPHERE, one or two channels, 8 to 48 kHz. Everything else is refused by its name.
+//! Headers are believed only where the audio bears them out.
 //!
 //! Architecture invariant: no byte sequence makes this room panic, loop for ever or take memory
 //! beyond a small multiple of its input; the codecs it borrows are held to that at [`Decoder`].
 
+mod aac;
+mod adts;
+mod aiff;
+mod alike;
+mod amr;
+mod au;
+mod boxes;
+mod caf;
+mod codec;
+mod container;
 mod decoder;
 mod ebml;
 mod error;
+mod flac;
+mod fmt;
+mod framed;
 pub mod g711;
+mod g722;
+pub mod gsm;
+mod ima4;
+mod layout;
+mod limits;
+mod mp4;
+mod mpeg;
+mod ogg;
+mod openers;
 mod opus;
 mod packets;
+mod parts;
+mod pcm;
 mod raw;
 mod riff;
 mod sniff;
-mod wav;
+mod source;
+mod sphere;
+mod tables;
+mod unheard;
 
-pub use decoder::{Container, Decoder, Format, Limits};
+pub use container::Container;
+pub use decoder::{Decoder, Format};
 pub use error::DecodeError;
+pub use g722::G722;
+pub use limits::Limits;
 pub use raw::{Encoding, RawStream};
+pub use unheard::Unheard;
 
 use crate::units::Hertz;
 

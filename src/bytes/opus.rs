@@ -47,6 +47,20 @@ impl Head {
     }
 }
 
+impl Head {
+    /// Reads the same out of MP4's `dOps` box ("Encapsulation of Opus in ISO Base Media File Format", 4.3.2),
+    /// where numbers have their highest byte first.
+    pub(super) fn read_box(bytes: &[u8]) -> Result<Self, String> {
+        let Some((head, mapping)) = bytes.split_at_checked(11) else {
+            return Err(format!("an Opus box of {} bytes of at least 11", bytes.len()));
+        };
+        let mut own = b"OpusHead\x01".to_vec();
+        own.extend([head[1], head[3], head[2], 0, 0, 0, 0, head[9], head[8], head[10]]);
+        own.extend(mapping);
+        Self::read(&own)
+    }
+}
+
 /// A decoder that drops the pre-skip and applies the gain.
 pub(super) struct OpusPackets {
     decoder: Decoder,
@@ -74,6 +88,11 @@ impl OpusPackets {
             to_skip: usize::from(head.pre_skip),
             packet: vec![0.0; LONGEST_PACKET * channels],
         })
+    }
+
+    /// Output channels.
+    pub(super) fn channels(&self) -> usize {
+        self.channels
     }
 
     /// Appends the interleaved samples of one packet to `out`, less `trim_end` frames at its end.

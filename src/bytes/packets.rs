@@ -1,25 +1,27 @@
-//! FLAC, MP3, Ogg and WebM: containers and codecs borrowed from Symphonia, Opus from ropus.
+//! FLAC, Ogg and WebM: containers borrowed from Symphonia.
 //!
 //! Neither crate promises never to panic on hostile bytes, so every call into them is contained: a
 //! panic becomes a [`DecodeError`] and the borrowed decoder is not called again.
 
-use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::packet::Packet;
-use symphonia::default::formats::{FlacReader, MkvReader, MpaReader, OggReader};
+use symphonia::default::formats::{FlacReader, MkvReader, OggReader};
 
-use super::ebml;
+use super::codec::Codec;
 use super::opus::{self, OpusPackets};
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
+use super::{ebml, ogg};
 use crate::units::{Hertz, Seconds};
 
 /// A file of packets, decoded one packet at a time.
@@ -37,11 +39,6 @@ pub(super) struct PacketSource {
     truncated: bool,
 }
 
-enum Codec {
-    Symphonia(Box<dyn AudioDecoder>),
-    Opus(Box<OpusPackets>),
-}
-
 /// What came of asking the container for a packet.
 enum Next {
     Packet(Packet),
@@ -51,21 +48,36 @@ enum Next {
 }
 
 impl PacketSource {
-    /// Reads the header of `bytes`, which begin as `container` behind `tag` bytes that were dropped.
-    pub(super) fn open(container: Container, bytes: Vec<u8>, tag: usize) -> Result<Self, DecodeError> {
-        let counted = states_its_length(container, &bytes);
-        let whole = container == Container::WebM && ebml::ends_whole(&bytes);
-        let named_at = (tag + codec_at(container, &bytes)) as u64;
+    /// Reads the header of the `container` that lies in a stretch of the file.
+    pub(super) fn open(
+        container: Container,
+        all: &Arc<Vec<u8>>,
+        span: Range<usize>,
+    ) -> Result<Self, DecodeError> {
+        let bytes = &all[span.clone()];
+        let whole = container == Container::WebM && ebml::ends_whole(bytes);
+        let named_at = (span.start + codec_at(container, bytes)) as u64;
         let looked = Arc::new(AtomicU64::new(0));
         let source = Watched {
-            bytes: Cursor::new(bytes),
+            bytes: Arc::clone(all),
+            span: span.clone(),
+            at: 0,
             looked: Arc::clone(&looked),
         };
         let unreadable = |cause: String| DecodeError::Unreadable {
             container,
-            within: tag as u64 + looked.load(Ordering::Relaxed),
+            within: span.start as u64 + looked.load(Ordering::Relaxed),
             cause,
         };
+        if let Some(what) = (container == Container::Ogg)
+            .then(|| ogg::foreign(bytes))
+            .flatten()
+        {
+            return Err(DecodeError::Unsupported {
+                what: format!("the codec of this Ogg file ({what})"),
+                at: named_at,
+            });
+        }
         let reader = contained(|| read_header(container, source)).map_err(unreadable)?;
         let unsupported = |codec: &str| DecodeError::Unsupported {
             what: format!("the codec of this {container} file ({codec})"),
@@ -80,9 +92,9 @@ impl PacketSource {
             Refusal::Channels(channels) => DecodeError::Channels { channels },
             Refusal::Header(cause) => unreadable(cause),
         })?;
-        let counts_frames = counted && matches!(container, Container::Flac | Container::Mp3);
+        let counts_frames = container == Container::Flac;
         let exact_frames = counts_frames.then(|| frames_of(reader.as_ref(), track)).flatten();
-        let announced = counted.then(|| length_of(reader.as_ref(), track)).flatten();
+        let announced = length_of(reader.as_ref(), track);
         Ok(Self {
             container,
             reader,
@@ -164,18 +176,11 @@ impl PacketSource {
     }
 
     fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<(), String> {
-        match &mut self.codec {
-            Codec::Opus(opus) => opus.decode(&packet.data, packet.trim_end.get() as usize, out),
-            Codec::Symphonia(decoder) => {
-                let decoded = decoder.decode(packet).map_err(|fault| fault.to_string())?;
-                let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
-                if rate != self.format.rate.0 || channels != usize::from(self.format.channels) {
-                    return Err(format!("the stream changes to {rate} Hz, {channels} channel(s)"));
-                }
-                decoded.copy_to_vec_interleaved(out);
-                Ok(())
-            }
+        let (rate, channels) = self.codec.decode(&packet.as_packet_ref(), out)?;
+        if rate != self.format.rate.0 || channels != usize::from(self.format.channels) {
+            return Err(format!("the stream changes to {rate} Hz, {channels} channel(s)"));
         }
+        Ok(())
     }
 
     fn damaged(&self, cause: String) -> DecodeError {
@@ -210,21 +215,32 @@ enum Refusal {
 
 /// The bytes of a file, with a note of how far they were looked at: Symphonia's errors have no place.
 struct Watched {
-    bytes: Cursor<Vec<u8>>,
+    bytes: Arc<Vec<u8>>,
+    span: Range<usize>,
+    at: usize,
     looked: Arc<AtomicU64>,
 }
 
 impl Read for Watched {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(into)?;
-        self.looked.fetch_max(self.bytes.position(), Ordering::Relaxed);
+        let from = self.span.start + self.at;
+        let mut rest = self.bytes.get(from..self.span.end).unwrap_or_default();
+        let read = rest.read(into)?;
+        self.at += read;
+        self.looked.fetch_max(self.at as u64, Ordering::Relaxed);
         Ok(read)
     }
 }
 
 impl Seek for Watched {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.bytes.seek(to)
+        let target = match to {
+            SeekFrom::Start(at) => usize::try_from(at).ok(),
+            SeekFrom::End(by) => self.span.len().checked_add_signed(by as isize),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by as isize),
+        };
+        self.at = target.ok_or(ErrorKind::InvalidInput)?.min(self.span.len());
+        Ok(self.at as u64)
     }
 }
 
@@ -234,7 +250,7 @@ impl MediaSource for Watched {
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.bytes.get_ref().len() as u64)
+        Some(self.span.len() as u64)
     }
 }
 
@@ -243,10 +259,9 @@ fn read_header(container: Container, source: Watched) -> Result<Box<dyn FormatRe
     let options = FormatOptions::default();
     Ok(match container {
         Container::Flac => Box::new(FlacReader::try_new(source, options)?),
-        Container::Mp3 => Box::new(MpaReader::try_new(source, options)?),
         Container::Ogg => Box::new(OggReader::try_new(source, options)?),
         Container::WebM => Box::new(MkvReader::try_new(source, options)?),
-        Container::Wav => return Err(Error::Unsupported("a reader of its own")),
+        _ => return Err(Error::Unsupported("a reader of its own")),
     })
 }
 
@@ -274,9 +289,6 @@ fn open_codec(container: Container, params: &AudioCodecParameters) -> Result<(Co
         };
         return Ok((Codec::Opus(Box::new(opus)), format));
     }
-    if !matches!(container, Container::Flac | Container::Mp3) {
-        return Err(Refusal::Codec);
-    }
     let missing = |what: &str| Refusal::Header(format!("it does not state the {what}"));
     let rate = params.sample_rate.ok_or_else(|| missing("sampling rate"))?;
     let channels = params
@@ -288,11 +300,9 @@ fn open_codec(container: Container, params: &AudioCodecParameters) -> Result<(Co
         Ok(channels) if (1..=MOST_CHANNELS).contains(&channels) => channels,
         _ => return Err(Refusal::Channels(channels as u32)),
     };
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|_| Refusal::Codec)?;
+    let codec = Codec::symphonia(params).map_err(|_| Refusal::Codec)?;
     Ok((
-        Codec::Symphonia(decoder),
+        codec,
         Format {
             container,
             rate: Hertz(rate),
@@ -316,16 +326,6 @@ fn length_of(reader: &dyn FormatReader, track: u32) -> Option<Seconds> {
     Seconds::checked(duration.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()))
 }
 
-/// Whether an MP3 begins with a frame that counts the others (Xing, LAME or VBRI); without one,
-/// Symphonia's length is a guess from the bit rate of the first frame.
-fn states_its_length(container: Container, bytes: &[u8]) -> bool {
-    let start = &bytes[..bytes.len().min(256)];
-    container != Container::Mp3
-        || start
-            .windows(4)
-            .any(|four| [b"Xing", b"Info", b"VBRI"].iter().any(|tag| four == *tag))
-}
-
 /// Where a container names its codec: behind the header of the first Ogg page (27 bytes and one
 /// segment), or in the `CodecID` of Matroska, which begins `A_` for every audio codec.
 fn codec_at(container: Container, bytes: &[u8]) -> usize {
@@ -336,7 +336,7 @@ fn codec_at(container: Container, bytes: &[u8]) -> usize {
             .take(4_096)
             .position(|two| two == b"A_")
             .unwrap_or(0),
-        Container::Wav | Container::Flac | Container::Mp3 => 0,
+        _ => 0,
     }
 }
 

@@ -1,121 +1,117 @@
 //! WAV: our own walk over the RIFF chunks, because headers lie and a message must say where.
 //!
-//! Layout: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (1991),
-//! chapter 3, and `WAVEFORMATEXTENSIBLE` of the Windows SDK.
+//! Layout: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (1991), chapter 3;
+//! `WAVEFORMATEXTENSIBLE` of the Windows SDK; RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088) for more than 4 GiB;
+//! the 64-bit chunks of Sony's Wave64.
 
 use std::ops::Range;
 
-use super::{Container, DecodeError, Encoding};
-
-/// What a WAV header says, checked.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wave {
-    /// Samples per second; not yet checked against the accepted range.
-    pub rate: u32,
-    /// Interleaved channels, at least one.
-    pub channels: u16,
-    /// How a sample is stored.
-    pub coding: Coding,
-    /// Where the audio lies in the file: whole frames only.
-    pub data: Range<usize>,
-    /// Whether the header promised more audio than there is.
-    pub truncated: bool,
-}
-
-/// How one sample is stored, always little-endian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
-    /// Integers of 8 (unsigned, 128 is silence), 16, 24 or 32 bits.
-    Integer {
-        /// Bits of a sample.
-        bits: u16,
-    },
-    /// IEEE 754 single precision, full scale is 1.
-    Float,
-    /// G.711.
-    Companded(Encoding),
-}
-
-impl Coding {
-    /// Bytes of one sample of one channel.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Self::Integer { bits } => usize::from(bits / 8),
-            Self::Float => 4,
-            Self::Companded(law) => law.bytes_per_sample(),
-        }
-    }
-}
+use super::fmt::{self, Fmt};
+use super::layout::Layout;
+use super::{Container, DecodeError};
 
 /// Sizes from here on are the stand-in of a writer that could not know the length when it began:
 /// `0xFFFFFFFF` (ffmpeg to a pipe) or a little under 2 GiB (sox to a pipe).
 const UNKNOWN_SIZE: u32 = 0x7FFF_0000;
 
-/// Walks the chunks of a WAV file to its audio.
-pub(super) fn walk(bytes: &[u8]) -> Result<Wave, DecodeError> {
-    let mut fmt = None;
-    let mut at = 12;
+/// A chunk's name, where its body begins, and the size that it claims.
+type Chunk = ([u8; 4], usize, u64);
+
+/// What was met on the walk.
+#[derive(Default)]
+struct Found {
+    fmt: Option<Fmt>,
+    spans: Vec<Range<usize>>,
+    truncated: bool,
+    beyond: Option<Range<usize>>,
+    /// The size of `data` that RF64 states apart.
+    wide: Option<u64>,
+}
+
+/// Walks the chunks of the WAV file in `span` to its audio; more than one `data` chunk is one recording.
+pub(super) fn walk(bytes: &[u8], span: Range<usize>) -> Result<Layout, DecodeError> {
+    let bytes = &bytes[..span.end];
+    let mut found = Found::default();
+    let mut at = span.start + 12;
     while let Some((id, size)) = chunk_header(bytes, at) {
         let body = at + 8;
-        match (&id, fmt) {
-            (b"fmt ", _) => fmt = Some(read_fmt(bytes, body, size)?),
-            (b"data", Some(fmt)) => return wave(bytes, fmt, body, size),
-            (b"data", None) => return Err(broken(at, "audio data come before the 'fmt ' chunk")),
+        let mut size = u64::from(size);
+        match &id {
+            b"fmt " => found.fmt = Some(fmt::read(bytes, body, size, Container::Wav)?),
+            b"ds64" => found.wide = bytes.get(body + 8..body + 16).map(|size| le64(size, 0)),
+            b"data" if found.fmt.is_none() => {
+                return Err(broken(at, "audio data come before the 'fmt ' chunk"));
+            }
+            b"data" => {
+                if let (0xFFFF_FFFF, Some(wide)) = (size, found.wide) {
+                    size = wide;
+                }
+                if !data(bytes, body, size, &mut found) {
+                    break;
+                }
+            }
             _ => {}
         }
         // Chunks are padded to an even length.
-        let next = body as u64 + u64::from(size) + u64::from(size & 1);
+        let next = (body as u64).saturating_add(size).saturating_add(size & 1);
         if next > bytes.len() as u64 {
+            // Behind the audio nothing matters any more.
+            if !found.spans.is_empty() {
+                break;
+            }
+            let left = bytes.len() - body;
             let cause = format!(
-                "chunk '{}' claims {size} bytes and {} follow",
-                id.escape_ascii(),
-                bytes.len() - body
+                "chunk '{}' claims {size} bytes and {left} follow",
+                id.escape_ascii()
             );
             return Err(broken(at, cause));
         }
         at = next as usize;
     }
-    let missing = if fmt.is_some() {
-        "no 'data' chunk"
-    } else {
-        "no 'fmt ' chunk"
-    };
-    Err(broken(
-        bytes.len(),
-        format!("the file ends and there was {missing}"),
-    ))
+    layout(bytes, found)
 }
 
-#[derive(Clone, Copy)]
-struct Fmt {
-    rate: u32,
-    channels: u16,
-    coding: Coding,
-}
-
-fn wave(bytes: &[u8], fmt: Fmt, start: usize, size: u32) -> Result<Wave, DecodeError> {
+/// Takes in a `data` chunk; `false` when there is no walking on behind it.
+fn data(bytes: &[u8], start: usize, size: u64, found: &mut Found) -> bool {
     let available = bytes.len() - start;
-    let streamed = size >= UNKNOWN_SIZE || (size == 0 && !is_chunk_list(bytes, start));
-    let stated = if streamed { available } else { size as usize };
-    let frame = fmt.coding.width() * usize::from(fmt.channels);
-    let frames = stated.min(available) / frame;
-    if frames == 0 {
-        return Err(DecodeError::NoAudio {
-            container: Container::Wav,
-            at: bytes.len() as u64,
-        });
+    let streamed = (found.wide.is_none() && size >= u64::from(UNKNOWN_SIZE))
+        || (size == 0 && !is_chunk_list(bytes, start));
+    if streamed {
+        found.spans.push(start..bytes.len());
+        return false;
     }
-    Ok(Wave {
-        rate: fmt.rate,
-        channels: fmt.channels,
-        coding: fmt.coding,
-        data: start..start + frames * frame,
-        truncated: stated > available,
-    })
+    let stated = usize::try_from(size).unwrap_or(usize::MAX);
+    found.truncated |= stated > available;
+    if stated > 0 {
+        found.spans.push(start..start + stated.min(available));
+    }
+    if stated >= available {
+        return false;
+    }
+    let behind = (start + stated + (stated & 1)).min(bytes.len());
+    if !is_chunk_list(bytes, behind) && !bytes[behind..].iter().all(|&byte| byte == 0) {
+        found.beyond = Some(behind..bytes.len());
+        return false;
+    }
+    true
 }
 
-/// Whether well-formed chunks, or nothing, run from `at` to the end of the file: then a `data` size
-/// of 0 means what it says, and what follows is not audio.
+fn layout(bytes: &[u8], found: Found) -> Result<Layout, DecodeError> {
+    let Some(fmt) = found.fmt else {
+        return Err(broken(bytes.len(), "the file ends and there was no 'fmt ' chunk"));
+    };
+    if found.spans.is_empty() && !has_data(bytes) {
+        return Err(broken(bytes.len(), "the file ends and there was no 'data' chunk"));
+    }
+    Ok(fmt.layout(Container::Wav, found.spans, found.truncated, found.beyond))
+}
+
+fn has_data(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|four| four == b"data")
+}
+
+/// Whether well-formed chunks, or nothing, run from `at` to the end of the file: then what is there is not
+/// audio.
 fn is_chunk_list(bytes: &[u8], mut at: usize) -> bool {
     while at < bytes.len() {
         let Some((id, size)) = chunk_header(bytes, at) else {
@@ -123,93 +119,67 @@ fn is_chunk_list(bytes: &[u8], mut at: usize) -> bool {
         };
         let next = at as u64 + 8 + u64::from(size) + u64::from(size & 1);
         if !id.iter().all(|byte| (b' '..=b'~').contains(byte)) || next > bytes.len() as u64 + 1 {
-            return false;
+            return id == *b"data";
         }
         at = next as usize;
     }
     true
 }
 
-fn read_fmt(bytes: &[u8], at: usize, size: u32) -> Result<Fmt, DecodeError> {
-    let end = at.saturating_add(size as usize).min(bytes.len());
-    let body = &bytes[at..end];
-    if body.len() < 16 {
-        return Err(broken(
-            at,
-            format!("the 'fmt ' chunk has {} bytes of at least 16", body.len()),
-        ));
-    }
-    let (mut tag, channels, rate) = (le16(body, 0), le16(body, 2), le32(body, 4));
-    let (block, bits) = (le16(body, 12), le16(body, 14));
-    if channels == 0 {
-        return Err(broken(at + 2, "the header states 0 channels"));
-    }
-    if tag == 0xFFFE {
-        tag = extensible(body, at)?;
-    }
-    let coding = match (tag, bits) {
-        (1, 8 | 16 | 24 | 32) => Coding::Integer { bits },
-        (3, 32) => Coding::Float,
-        (6, 8) => Coding::Companded(Encoding::Alaw),
-        (7, 8) => Coding::Companded(Encoding::Mulaw),
-        _ => {
-            let what = format!("WAV format {tag} ({}) with {bits} bits a sample", codec_name(tag));
-            return Err(DecodeError::Unsupported { what, at: at as u64 });
-        }
+/// The last twelve bytes of every identifier of Wave64; the first four are those of RIFF.
+const WIDE_TAIL: [u8; 12] = [
+    0xF3, 0xAC, 0xD3, 0x11, 0x8C, 0xD1, 0x00, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A,
+];
+
+/// Walks the chunks of a Wave64 file: sizes count their header of 24 bytes, and chunks begin at every eighth.
+pub(super) fn walk_wide(bytes: &[u8]) -> Result<Layout, DecodeError> {
+    let mut at = 40;
+    let mut fmt = None;
+    let fault = |at: usize, cause: &str| DecodeError::Header {
+        container: Container::W64,
+        at: at as u64,
+        cause: cause.into(),
     };
-    if usize::from(block) != coding.width() * usize::from(channels) {
-        let cause = format!("frames of {block} bytes cannot hold {channels} channel(s) of {bits} bits");
-        return Err(broken(at + 12, cause));
+    while let Some((id, body, size)) = wide_chunk(bytes, at) {
+        match &id {
+            b"fmt " => fmt = Some(fmt::read(bytes, body, size, Container::W64)?),
+            b"data" => {
+                let fmt: Fmt = fmt.ok_or_else(|| fault(at, "audio data come before the 'fmt ' chunk"))?;
+                let available = (bytes.len() - body) as u64;
+                let streamed = size == 0 || size > i64::MAX as u64;
+                let stated = if streamed { available } else { size };
+                let span = body..body + stated.min(available) as usize;
+                return Ok(fmt.layout(Container::W64, vec![span], stated > available, None));
+            }
+            _ => {}
+        }
+        let next = (body as u64).saturating_add(size).checked_next_multiple_of(8);
+        at = match next.map(usize::try_from) {
+            Some(Ok(next)) if next <= bytes.len() => next,
+            _ => return Err(fault(at, "a chunk runs past the end of the file")),
+        };
     }
-    Ok(Fmt {
-        rate,
-        channels,
-        coding,
-    })
+    Err(fault(bytes.len(), "the file ends and there was no 'data' chunk"))
 }
 
-/// The format tag inside a `WAVEFORMATEXTENSIBLE`: the first two bytes of a GUID that ends in
-/// -0000-0010-8000-00AA00389B71.
-fn extensible(body: &[u8], at: usize) -> Result<u16, DecodeError> {
-    const GUID_TAIL: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
-    match body.get(24..40) {
-        Some(guid) if guid[2..] == GUID_TAIL => Ok(le16(guid, 0)),
-        Some(_) => Err(DecodeError::Unsupported {
-            what: "a WAV sub-format with a GUID of its own".into(),
-            at: at as u64 + 24,
-        }),
-        None => Err(broken(
-            at,
-            format!("the extensible 'fmt ' chunk has {} bytes of 40", body.len()),
-        )),
-    }
-}
-
-/// The registered name of a WAVE format tag that people meet (RFC 2361).
-fn codec_name(tag: u16) -> &'static str {
-    match tag {
-        1 => "PCM",
-        2 | 0x11 => "ADPCM",
-        3 => "float",
-        6 => "A-law",
-        7 => "mu-law",
-        0x31 => "GSM 6.10",
-        0x55 => "MP3",
-        _ => "a codec not known here",
-    }
+fn wide_chunk(bytes: &[u8], at: usize) -> Option<Chunk> {
+    let header = bytes.get(at..at.checked_add(24)?)?;
+    let id: [u8; 4] = header.first_chunk().copied()?;
+    let known = header[4..16] == WIDE_TAIL;
+    let name = if known { id } else { *b"    " };
+    Some((name, at + 24, le64(header, 16).saturating_sub(24)))
 }
 
 fn chunk_header(bytes: &[u8], at: usize) -> Option<([u8; 4], u32)> {
     let header = bytes.get(at..at.checked_add(8)?)?;
-    Some(([header[0], header[1], header[2], header[3]], le32(header, 4)))
+    let size = header.last_chunk().map(|four| u32::from_le_bytes(*four))?;
+    Some((header.first_chunk().copied()?, size))
 }
 
-fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+fn le64(bytes: &[u8], at: usize) -> u64 {
+    (0..8)
+        .rev()
+        .fold(0, |value, byte| value << 8 | u64::from(bytes[at + byte]))
 }
 
 fn broken(at: usize, cause: impl Into<String>) -> DecodeError {
@@ -221,6 +191,7 @@ fn broken(at: usize, cause: impl Into<String>) -> DecodeError {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one stretch is what is meant")]
 mod tests {
     use super::*;
 
@@ -237,40 +208,45 @@ mod tests {
         bytes
     }
 
+    fn whole(bytes: &[u8]) -> Result<Layout, DecodeError> {
+        walk(bytes, 0..bytes.len())
+    }
+
     #[test]
     fn a_streaming_writers_stand_in_for_the_size_means_until_the_end() {
         for claimed in [0, 0xFFFF_FFFF, 0x7FFF_F000] {
-            let wave = walk(&wav(1, claimed, &[1; 11])).unwrap();
-            assert_eq!((wave.data, wave.truncated), (44..54, false), "{claimed:#x}");
+            let wave = whole(&wav(1, claimed, &[1; 11])).unwrap();
+            assert_eq!(
+                (wave.spans, wave.truncated),
+                (Vec::from([44..55]), false),
+                "{claimed:#x}"
+            );
         }
     }
 
     #[test]
     fn a_size_that_promises_too_much_keeps_what_is_there_and_says_so() {
-        let wave = walk(&wav(2, 4_000, &[1; 10])).unwrap();
-        assert_eq!((wave.data, wave.truncated), (44..52, true));
+        let wave = whole(&wav(2, 4_000, &[1; 10])).unwrap();
+        assert_eq!((wave.spans, wave.truncated), (Vec::from([44..54]), true));
     }
 
     #[test]
-    fn a_size_that_promises_less_is_believed() {
-        let wave = walk(&wav(1, 4, &[1; 10])).unwrap();
-        assert_eq!((wave.data, wave.truncated), (44..48, false));
+    fn a_size_that_promises_less_is_believed_and_what_it_leaves_out_is_noted() {
+        let wave = whole(&wav(1, 4, &[1; 10])).unwrap();
+        assert_eq!(
+            (wave.spans, wave.truncated, wave.beyond),
+            (Vec::from([44..48]), false, Some(48..54))
+        );
+        // Chunks behind the audio are no audio.
+        let tagged = whole(&wav(1, 4, b"\x01\0\x01\0LIST\x04\0\0\0INFO")).unwrap();
+        assert_eq!((tagged.spans, tagged.beyond), (Vec::from([44..48]), None));
     }
 
     #[test]
     fn chunks_behind_an_empty_data_chunk_are_not_taken_for_audio() {
-        let empty = walk(&wav(1, 0, b"LIST\x04\0\0\0INFO"));
-        assert_eq!(
-            empty,
-            Err(DecodeError::NoAudio {
-                container: Container::Wav,
-                at: 56
-            })
-        );
-        assert!(matches!(
-            walk(&wav(1, 0, b"")),
-            Err(DecodeError::NoAudio { at: 44, .. })
-        ));
+        for behind in [b"LIST\x04\0\0\0INFO".as_slice(), b""] {
+            assert!(whole(&wav(1, 0, behind)).unwrap().spans.is_empty());
+        }
     }
 
     #[test]
@@ -278,7 +254,7 @@ mod tests {
         let mut bytes = b"RIFF\0\0\0\0WAVEjunk".to_vec();
         bytes.extend(900u32.to_le_bytes());
         bytes.extend([0; 20]);
-        let said = walk(&bytes).unwrap_err().to_string();
+        let said = whole(&bytes).unwrap_err().to_string();
         assert!(
             said.contains("broken at byte 12: chunk 'junk' claims 900 bytes and 20 follow"),
             "{said}"
@@ -286,23 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_size_that_contradicts_the_channels_is_refused() {
-        let mut bytes = wav(1, 4, &[0; 4]);
-        bytes[32] = 6;
-        let said = walk(&bytes).unwrap_err().to_string();
-        assert!(
-            said.contains("byte 32: frames of 6 bytes cannot hold 1 channel(s) of 16 bits"),
-            "{said}"
-        );
-    }
-
-    #[test]
     fn a_codec_that_is_not_read_is_named() {
         let mut bytes = wav(1, 4, &[0; 4]);
-        bytes[20] = 0x31;
-        let said = walk(&bytes).unwrap_err().to_string();
+        bytes[20] = 0x83;
+        let said = whole(&bytes).unwrap_err().to_string();
         assert!(
-            said.starts_with("WAV format 49 (GSM 6.10) with 16 bits a sample is not supported"),
+            said.starts_with("WAV format 131 (G.729) with 16 bits a sample is not supported"),
             "{said}"
         );
     }

@@ -1,6 +1,7 @@
 //! What a file is, from its first bytes and never from its name.
 
-use super::{Container, DecodeError};
+use super::gsm::BYTES as GSM_FRAME;
+use super::{Container, DecodeError, adts, amr, gsm, sphere};
 
 /// The container that `bytes` begin with, and how many bytes of tag stand before it.
 pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
@@ -12,10 +13,37 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
     match body {
         [b'f', b'L', b'a', b'C', ..] => Ok((Container::Flac, tag)),
         _ if is_layer_three(body) => Ok((Container::Mp3, tag)),
+        _ if adts::begins(body) => Ok((Container::Adts, tag)),
         // An ID3 tag is found on nothing else that is read here; the MP3 reader finds its way past
         // padding behind the tag, or says that it did not.
         _ if tag > 0 => Ok((Container::Mp3, tag.min(bytes.len()))),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok((Container::Wav, 0)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+        | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+        | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Ok((Container::Wav, 0)),
+        [
+            b'F',
+            b'O',
+            b'R',
+            b'M',
+            _,
+            _,
+            _,
+            _,
+            b'A',
+            b'I',
+            b'F',
+            b'F' | b'C',
+            ..,
+        ] => Ok((Container::Aiff, 0)),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] | [_, _, _, _, b'm', b'o', b'o', b'v', ..] => {
+            Ok((Container::Mp4, 0))
+        }
+        [b'c', b'a', b'f', b'f', ..] => Ok((Container::Caf, 0)),
+        [b'.', b's', b'n', b'd', ..] => Ok((Container::Au, 0)),
+        _ if body.starts_with(amr::MAGIC) => Ok((Container::Amr, 0)),
+        _ if body.starts_with(sphere::MAGIC) => Ok((Container::Sphere, 0)),
+        _ if body.starts_with(b"riff") && body.get(24..28) == Some(b"wave") => Ok((Container::W64, 0)),
+        _ if is_gsm(body) => Ok((Container::Gsm, 0)),
         [b'O', b'g', b'g', b'S', ..] => Ok((Container::Ogg, 0)),
         [0x1A, 0x45, 0xDF, 0xA3, ..] => Ok((Container::WebM, 0)),
         // Cut inside the twelve bytes that would say so.
@@ -30,7 +58,7 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
 
 /// The whole length of an ID3v2 tag at the start (ID3v2.4 section 3.1: a 10-byte header with the
 /// size in four bytes of 7 bits), or 0.
-fn id3_length(bytes: &[u8]) -> usize {
+pub(super) fn id3_length(bytes: &[u8]) -> usize {
     let [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] = *bytes else {
         return 0;
     };
@@ -50,17 +78,46 @@ fn is_layer_three(bytes: &[u8]) -> bool {
     sync == 0xE0 && version != 1 && layer == 1 && third >> 4 != 15 && third >> 2 & 3 != 3
 }
 
+/// Whether bytes without a header are GSM full rate: every one of the first frames of 33 bytes has its signature
+/// of four bits, and there are eight of them at least, or the file ends with one.
+fn is_gsm(bytes: &[u8]) -> bool {
+    let frames = bytes.chunks_exact(GSM_FRAME);
+    let (count, whole) = (frames.len(), frames.remainder().is_empty());
+    (count >= 8 || (whole && count >= 2)) && frames.take(64).all(|frame| frame[0] >> 4 == gsm::SIGNATURE)
+}
+
 /// The audio containers that are recognised in order to be refused by name: magic, offset, name.
-const REFUSED: [(&[u8], usize, &str); 9] = [
-    (b"ftyp", 4, "an MPEG-4 file (M4A, MP4, AAC)"),
-    (b"RF64", 0, "RF64, the 64-bit WAV,"),
-    (b"BW64", 0, "BW64, the 64-bit WAV,"),
+const REFUSED: [(&[u8], usize, &str); 26] = [
     (b"RIFX", 0, "RIFX, the big-endian WAV,"),
-    (b"FORM", 0, "an AIFF file"),
-    (b"caff", 0, "a Core Audio file"),
-    (b"#!AMR", 0, "an AMR file"),
-    (b".snd", 0, "a Sun audio file"),
+    (b"FORM", 0, "an IFF file other than AIFF"),
+    (b"#!AMR-WB", 0, "an AMR-WB file"),
+    (b"#!AMR", 0, "an AMR file of several channels"),
+    (b"#!iLBC", 0, "an iLBC file"),
+    (b"#!EVRC", 0, "an EVRC file"),
+    (b"#!SILK", 0, "a SILK file"),
+    (b"\x02#!SILK", 0, "a SILK file"),
     (b"RIFF", 0, "a RIFF file other than WAVE"),
+    (
+        b"\x30\x26\xB2\x75\x8E\x66\xCF\x11",
+        0,
+        "a Windows Media file (WMA, ASF)",
+    ),
+    (b"Creative Voice File", 0, "a Creative VOC file"),
+    (b"MAC ", 0, "a Monkey's Audio file"),
+    (b"wvpk", 0, "a WavPack file"),
+    (b"TTA1", 0, "a True Audio file"),
+    (b"MPCK", 0, "a Musepack file"),
+    (b"MP+", 0, "a Musepack file"),
+    (b".RMF", 0, "a RealMedia file"),
+    (b".ra\xFD", 0, "a RealAudio file"),
+    (b"ajkg", 0, "a Shorten file"),
+    (b"DSD ", 0, "a DSD file"),
+    (b"MThd", 0, "a MIDI file"),
+    (b"FLV\x01", 0, "a Flash video file"),
+    (b"\x0B\x77", 0, "an AC-3 stream"),
+    (b"\x00\x00\x01\xBA", 0, "an MPEG programme stream"),
+    (b"2BIT", 0, "an AVR file"),
+    (b"\x64\xA3", 0, "an IRCAM file"),
 ];
 
 fn refusal(bytes: &[u8]) -> DecodeError {
@@ -75,7 +132,7 @@ fn refusal(bytes: &[u8]) -> DecodeError {
     }
     if matches!(bytes, [0xFF, second, ..] if second & 0xF6 == 0xF0) {
         return DecodeError::Unsupported {
-            what: "an AAC stream".into(),
+            what: "an AAC stream of which no second frame follows".into(),
             at: 0,
         };
     }
@@ -133,10 +190,8 @@ mod tests {
         assert!(said(b"").starts_with("empty input"));
         assert!(said(b"Dear sir, please find attached").starts_with("not audio: byte 0 begins like text"));
         assert!(said("čau, světe".as_bytes()).contains("like text"));
-        assert!(
-            said(b"\0\0\0\x20ftypM4A ")
-                .starts_with("an MPEG-4 file (M4A, MP4, AAC) is not supported (byte 4)")
-        );
+        assert!(said(b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6").starts_with("a Windows Media file (WMA, ASF)"));
+        assert!(said(b"Creative Voice File\x1A").starts_with("a Creative VOC file is not supported"));
         assert!(said(b"RIFF\x24\0\0\0AVI LIST").starts_with("a RIFF file other than WAVE"));
         assert!(said(b"\x89PNG\r\n\x1a\n").contains("a picture"));
         assert!(said(&[0xFF, 0xF1, 0x50]).starts_with("an AAC stream"));

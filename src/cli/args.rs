@@ -220,7 +220,10 @@ pub(super) struct EnrollArgs {
     /// The voice may be that of another user of the same number: one person with two users
     #[arg(long)]
     pub allow_duplicate: bool,
-    /// Recordings of the user alone, in one channel: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
+    /// Which channel of a stereo recording holds the user
+    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
+    pub channel: Option<u16>,
+    /// Recordings of the user alone: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -230,7 +233,7 @@ pub(super) struct IdentifyArgs {
     /// The dialed number
     #[arg(long, value_name = "E164")]
     pub number: DialedNumber,
-    /// A recording of the call: WAV, FLAC, MP3, Ogg/Opus or WebM/Opus
+    /// A recording of the call: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
     pub file: PathBuf,
     /// Which channel of a stereo recording holds the caller
     #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]

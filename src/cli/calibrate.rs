@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{
-    Bench, Checked, Condition, Fit, Fitting, Practice, Protocol, calibrate, check, write_trial_table,
+    Bench, Checked, Condition, Fit, Fitting, Part, Practice, Protocol, calibrate, check, write_trial_table,
 };
 use crate::voiceprint::ModelId;
 
@@ -41,6 +41,9 @@ pub(super) struct CalibrateArgs {
     /// first's
     #[arg(long = "protocol", value_name = "DIR", required = true)]
     protocols: Vec<PathBuf>,
+    /// A protocol folder of real calls, heard as they were recorded; may be given several times
+    #[arg(long = "recorded", value_name = "DIR")]
+    recorded: Vec<PathBuf>,
     /// Where the calibration goes
     #[arg(
         long,
@@ -106,8 +109,21 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     );
     let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
     let protocol = protocols.next().context("--protocol is needed")??;
-    let more = protocols.collect::<Result<Vec<_>, _>>()?;
-    for other in &more {
+    let part = |protocol: Result<Protocol, _>, is_recorded| {
+        protocol.map(|protocol| Part {
+            protocol,
+            is_recorded,
+        })
+    };
+    let recorded = args
+        .recorded
+        .iter()
+        .map(|folder| part(Protocol::read(folder), true));
+    let more = protocols
+        .map(|read| part(read, false))
+        .chain(recorded)
+        .collect::<Result<Vec<_>, _>>()?;
+    for Part { protocol: other, .. } in &more {
         ensure!(!args.check, "--check takes one --protocol");
         ensure!(
             other.enroll.condition == protocol.enroll.condition,
@@ -141,7 +157,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         seed: args.seed,
         replicates: 0,
         leakage: false,
-        adapt: false,
+        words: false,
         handover: 0,
         limits: config.limits,
         cache: args.cache.clone(),
@@ -154,6 +170,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     if let Some(path) = &args.trials {
         let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
         let speakers = args.speakers.as_ref().map(names).transpose()?;
+        let more = more.into_iter().map(|part| part.protocol);
         let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
         let progress = Bar::new(output);
         let lines = write_trial_table(
@@ -185,12 +202,11 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         .with_context(|| format!("{} cannot be written", out.display()))?;
     let fitted = Fitted { calibration, figures };
     output.result(&fitted, || {
-        let Calibration { id, narrow, wide, .. } = &fitted.calibration;
+        let Calibration { id, curve, .. } = &fitted.calibration;
         format!(
-            "{id} in {}: {} and {} target trials, narrow and wide\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials\non the trials it was fitted on, and so too good:\n{}",
             out.display(),
-            narrow.target_trials,
-            wide.target_trials,
+            curve.target_trials,
             text(&fitted.figures)
         )
     })?;
@@ -248,10 +264,7 @@ fn text(checked: &Checked) -> String {
         );
     };
     for (condition, fits) in &checked.by_condition {
-        line(condition, &fits.plain);
-        if let Some(adapted) = &fits.adapted {
-            line("  adapted to the line", adapted);
-        }
+        line(condition, fits);
     }
     if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
         let _ = write!(

@@ -47,10 +47,10 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
     let CarrierCommand::Check(args) = command;
     let known = Known::of(config, &args).await?;
     let whose = |dialed: &DialedNumber, phone: &PhoneNumber| {
-        let key = (dialed.as_e164().to_owned(), phone.as_e164().to_owned());
+        let key = (dialed.line_key(), phone.line_key());
         known.phones.get(&key).cloned()
     };
-    let own = |number: &PhoneNumber| known.own.contains(number.as_e164());
+    let own = |number: &PhoneNumber| known.own.contains(&number.line_key());
     let bench = Bench {
         dialed: args.number.clone(),
         region: args.region,
@@ -92,11 +92,7 @@ impl Known {
     /// Looks into the store, without making one where there is none.
     async fn of(config: &Config, args: &CheckArgs) -> anyhow::Result<Self> {
         let mut known = Self {
-            own: args
-                .own
-                .iter()
-                .map(|number| number.as_e164().to_owned())
-                .collect(),
+            own: args.own.iter().map(PhoneNumber::line_key).collect(),
             ..Self::default()
         };
         if !config.data_dir.join("voxline.db").exists() {
@@ -105,10 +101,10 @@ impl Known {
         known.store = true;
         let store = super::store(config).await?;
         for number in store.dialed_numbers().await? {
-            known.own.insert(number.as_e164().to_owned());
+            known.own.insert(number.line_key());
             for user in store.users_of(&number).await? {
                 for phone in &user.phones {
-                    let key = (number.as_e164().to_owned(), phone.as_e164().to_owned());
+                    let key = (number.line_key(), phone.line_key());
                     known.phones.insert(key, user.name.clone());
                 }
             }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::config::{Config, GalleryChoice};
-use crate::decision::{CALLERS_OF_A_BATCH, Calibration, Policy};
+use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::store::Store;
-use crate::switchboard::{Installed, Lines, Usable, library, models_dir, usable_calibration};
+use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
@@ -116,7 +116,6 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
                 runtime,
                 model(found.as_ref(), &card),
                 calibration(&card, &config.policy),
-                adaptation(&card, config),
             ]
         }
         Err(fault) => vec![runtime, wrong("speaker model", fault)],
@@ -158,28 +157,6 @@ fn calibration(card: &Card, policy: &Policy) -> Finding {
     let what = "calibration";
     match usable_calibration(card, policy) {
         Ok(usable) => ok(what, comes_to(&usable)),
-        Err(fault) => wrong(what, fault),
-    }
-}
-
-/// Whether calls are adapted to their line, and whether they can be.
-fn adaptation(card: &Card, config: &Config) -> Finding {
-    let what = "adaptation";
-    if !config.adapt {
-        return ok(
-            what,
-            "off: calls are taken as they come (decision.adapt)".to_owned(),
-        );
-    }
-    let usable = usable_calibration(card, &config.policy);
-    let lines = usable.and_then(|usable| Lines::open(card, &usable.calibration));
-    match lines {
-        Ok(_) => ok(
-            what,
-            format!(
-                "on: once {CALLERS_OF_A_BATCH} callers were heard, narrow-band calls are aligned to their number's line"
-            ),
-        ),
         Err(fault) => wrong(what, fault),
     }
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::store::{Number, NumberPatch, ShareChange, Store};
+use crate::store::{CallerIsForwarder, Number, NumberPatch, ShareChange, Store};
 use crate::switchboard::{BoardError, check_promise, installed, model_in_use};
 use crate::units::DialedNumber;
 
@@ -24,7 +24,8 @@ pub(super) enum NumberCommand {
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
-    /// Say what is promised of a number's calls, in place of what the configuration says, or forget its line
+    /// Say what is promised of a number's calls in place of what the configuration says, and whose number their
+    /// caller's is
     Set {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -35,12 +36,12 @@ pub(super) enum NumberCommand {
         /// Share of callers on the roster who may be given another's name, or `usual`
         #[arg(long, value_name = "SHARE", value_parser = share)]
         max_wrong_name: Option<ShareChange>,
-        /// Forget what was learnt of the number's line (decision.adapt); a running service still folds in the callers,
-        /// fifteen at most, whom it has counted and not yet kept
-        #[arg(long)]
-        forget_line: bool,
+        /// Whether the caller's number is the forwarder's, and says nothing of who speaks: `never`, `always`, or `auto`,
+        /// where the call's forwarding evidence names the same number
+        #[arg(long, value_name = "RULE")]
+        caller_is_forwarder: Option<CallerIsForwarder>,
     },
-    /// Show a dialed number: its users, what is promised of it, and what is known of its line
+    /// Show a dialed number: its users and what is promised of it
     Show {
         /// In E.164, as in +12025550102
         #[arg(value_name = "E164")]
@@ -67,19 +68,17 @@ pub(super) async fn run(
             number,
             max_false_accept,
             max_wrong_name,
-            forget_line,
+            caller_is_forwarder,
         } => {
             let patch = NumberPatch {
                 max_false_accept: max_false_accept.unwrap_or_default(),
                 max_wrong_name: max_wrong_name.unwrap_or_default(),
+                caller_is_forwarder,
             };
             let known = store.number(&number).await?;
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
             let card = installed(config)?.card(&model_in_use(store, config).await?)?;
             check_promise(&card, &config.policy, &known, &patch)?;
-            if forget_line {
-                store.forget_line(&number).await?;
-            }
             let changed = store.update_number(&number, &patch).await?;
             output.result(&changed, || number_line(&changed))?;
         }
@@ -107,17 +106,13 @@ fn number_line(number: &Number) -> String {
     let promised = |what: &str, share: Option<f64>| {
         share.map_or_else(String::new, |share| format!("  {what} at most {share}"))
     };
-    let line = number.line.as_ref().map_or_else(String::new, |line| {
-        let day = |at: time::OffsetDateTime| at.date();
-        format!(
-            "  line: {} callers from {} to {}",
-            line.callers,
-            day(line.since),
-            day(line.updated_at)
-        )
-    });
+    let rule = match number.caller_is_forwarder {
+        CallerIsForwarder::Auto => "",
+        CallerIsForwarder::Always => "  callers' numbers are forwarders'",
+        CallerIsForwarder::Never => "  callers' numbers are never forwarders'",
+    };
     format!(
-        "{}  {users} user{}{}{}{line}  {name}",
+        "{}  {users} user{}{}{}{rule}  {name}",
         number.number.as_e164(),
         plural(users),
         promised("strangers named", number.max_false_accept),

@@ -10,8 +10,8 @@ use crate::bytes::Limits;
 use crate::config::Config;
 use crate::engine::Analyst;
 use crate::onnx::Runtime;
-use crate::samples::{self, RATE, SamplesError};
-use crate::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, Identification, Switchboard};
+use crate::samples::{self, RATE};
+use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, Identification, Switchboard};
 use crate::units::Seconds;
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
@@ -34,9 +34,11 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         keep_audio: args.keep_audio,
         allow_duplicate: args.allow_duplicate,
     };
-    let report = board.enrol(&admitted, args.user, agreement, clips).await;
+    let report = board
+        .enrol_channel(&admitted, args.user, agreement, clips, args.channel)
+        .await;
     spinner.finish_and_clear();
-    let report = report.map_err(without_channel)?;
+    let report = report?;
     output.result(&report, || enrolment_text(&report, output))?;
     Ok(report.accepted)
 }
@@ -59,20 +61,6 @@ pub(super) async fn identify(
         output.result(last, || identification_text(last, output))?;
     }
     Ok(true)
-}
-
-/// An enrolment has no `--channel`: what it is told must not send anybody looking for one.
-fn without_channel(fault: BoardError) -> anyhow::Error {
-    match fault {
-        BoardError::Shape {
-            name,
-            cause: SamplesError::ChannelNeeded,
-        } => anyhow::anyhow!(
-            "{name}: two channels: an enrolment takes recordings of the user alone, in one channel; \
-             extract the user's channel to a file of its own"
-        ),
-        other => other.into(),
-    }
 }
 
 /// One line of `voxline embed`.
@@ -124,7 +112,8 @@ fn embed_file(
 ) -> anyhow::Result<(Embedding, Seconds)> {
     let ClipBytes { name, bytes } = read(file, limits)?;
     if args.no_vad {
-        let clip = samples::load(bytes, args.channel, limits).context(name)?;
+        let mut clip = samples::load(bytes, args.channel, limits).context(name)?;
+        samples::HighPass::default().filter(&mut clip.samples);
         let embedding = analyst.extractor.embed(&clip.samples)?;
         return Ok((embedding, RATE.seconds(clip.samples.len())));
     }
@@ -135,9 +124,9 @@ fn embed_file(
         .context("a recording always ends in a look. This is a bug.")?;
     let net = look.net_speech;
     let needed = analyst.extractor.card().minimum_net_speech();
-    let view = look.views.into_iter().next();
-    let view = view.with_context(|| format!("{name}: {net} of speech, the model needs {needed}"))?;
-    Ok((view.embedding, net))
+    let print = look.print;
+    let print = print.with_context(|| format!("{name}: {net} of speech, the model needs {needed}"))?;
+    Ok((print.embedding, net))
 }
 
 /// Reads a recording; one larger than the limit is refused before it is in memory.

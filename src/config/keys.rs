@@ -16,7 +16,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "model",
-        "the speaker model of a new store (default voxline-phone-1)",
+        "the speaker model of a new store (default voxline-phone-2)",
     ),
     ("listen", "address and port to serve on (default 127.0.0.1:8080)"),
     (
@@ -63,10 +63,6 @@ const KEYS: &[(&str, &str)] = &[
     (
         "decision.enough_speech_seconds",
         "speech after which nothing more is waited for (default 6)",
-    ),
-    (
-        "decision.adapt",
-        "adapt calls to their number's line, by one mean of many callers: true or false (default)",
     ),
     (
         "enrollment.minimum_speech_seconds",

@@ -34,7 +34,7 @@ use crate::voiceprint::ModelId;
 use sources::Reader;
 
 /// The speaker model that comes with Voxline (models/training).
-pub const DEFAULT_MODEL: &str = "voxline-phone-1";
+pub const DEFAULT_MODEL: &str = "voxline-phone-2";
 
 /// Where voiceprints are searched.
 #[derive(Debug, Clone)]
@@ -72,8 +72,6 @@ pub struct Config {
     pub longest_call: Seconds,
     /// What a decision needs.
     pub policy: Policy,
-    /// Whether calls are adapted to their line.
-    pub adapt: bool,
     /// Speech needed to enrol.
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
@@ -117,7 +115,6 @@ impl Config {
             },
             longest_call: minutes(read.number("limits.call_minutes", 0.1..=1440.0, 240.0)),
             policy: policy::read(&mut read),
-            adapt: read.parsed("decision.adapt", "true or false", false),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             identity: IdentitySettings::read(&mut read),

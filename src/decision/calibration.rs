@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::units::{Cosine, Llr, NotFinite, Seconds};
-use crate::voiceprint::{Bandwidth, ModelId};
+use crate::voiceprint::ModelId;
 
-use super::adaptation::{BadLine, LineReference, NoLine};
 use super::voices::VoiceTest;
 
 /// Why a calibration cannot be used. A decision without one is never made.
@@ -69,9 +68,29 @@ impl Similarity {
     }
 }
 
+/// A cosine that enrolment and call of one speaker seldom exceed.
+const VERY_LIKE: f32 = 0.9;
+
+/// What is known of a comparison of two voices beside their similarity.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TrialFacts {
+    /// How much speech the voice under test was made of.
+    pub net_speech: Seconds,
+    /// How far it stood above its background, in dB; `None` where that could not be measured.
+    pub snr_db: Option<f64>,
+    /// Share of its samples at full scale, 0 to 1.
+    pub clipping: f64,
+    /// How much speech the enrolled voice was made of.
+    pub enrolled_speech: Seconds,
+    /// Whether a call over a telephone meets a voice that was enrolled in wide band, as by a web page. Two lines have less
+    /// in common than two calls: users and strangers alike are further apart.
+    pub is_signup_to_call: bool,
+}
+
 /// Affine logistic calibration whose scale and offset move with the amount of speech:
 /// `llr = (scale + scale_per_log · q) · s + offset + offset_per_log · q` with `s` the similarity and
-/// `q = ln(net)`, the net speech of the call in seconds, held inside the range that was fitted (Brümmer and
+/// `q = ln(net)`, the net speech of the call in seconds, held inside the range that was fitted; both move once more where a
+/// telephone call meets a wide-band enrolment (Brümmer and
 /// du Preez 2006 for the logistic fit; duration as a quality measure after Mandasari et al. 2013).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,9 +106,15 @@ pub struct Curve {
     pub offset: f64,
     /// What is added to the offset for each unit of `q`.
     pub offset_per_log: f64,
+    /// What is added to the scale where a telephone call meets a wide-band enrolment.
+    #[serde(default)]
+    pub signup_scale: f64,
+    /// What is added to the offset there.
+    #[serde(default)]
+    pub signup_offset: f64,
     /// The range of net speech that was fitted, in seconds.
     pub net_seconds: [f64; 2],
-    /// The lowest and the highest ratio it gives.
+    /// The lowest and the highest ratio that its trials support; beyond them it grows by the logarithm alone.
     pub llr_bounds: [f64; 2],
     /// How many target trials it was fitted on.
     pub target_trials: u64,
@@ -131,7 +156,7 @@ pub struct Origin {
     pub callers: u64,
 }
 
-/// A fitted calibration, one curve for each bandwidth.
+/// A fitted calibration: one curve, whatever the audio came over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -146,47 +171,69 @@ pub struct Calibration {
     /// Where its numbers come from; not told of those that were fitted by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The curve of narrow-band trials.
-    pub narrow: Curve,
-    /// The curve of wide-band trials.
-    pub wide: Curve,
+    /// From a similarity to a ratio.
+    pub curve: Curve,
     /// When a call's speech is of several voices; without it, nothing is said of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voices: Option<VoiceTest>,
-    /// The narrow-band calls it was fitted on, as one mean; without it, there is no adapting to other lines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<LineReference>,
     /// How calls end at several acceptances, rising.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operating_points: Vec<OperatingPoint>,
 }
 
 impl Curve {
-    /// The log-likelihood ratio of a similarity seen with `net` seconds of speech.
+    /// The log-likelihood ratio of a similarity, given what else is known of the comparison.
     ///
     /// # Errors
     /// [`NotFinite`] when the arithmetic leaves the finite numbers.
-    pub fn llr(&self, cosine: Cosine, net: Seconds) -> Result<Llr, NotFinite> {
-        let quality = net.get().clamp(self.net_seconds[0], self.net_seconds[1]).ln();
-        let scale = self.scale + self.scale_per_log * quality;
-        let offset = self.offset + self.offset_per_log * quality;
+    pub fn llr(&self, cosine: Cosine, facts: &TrialFacts) -> Result<Llr, NotFinite> {
+        let quality = facts
+            .net_speech
+            .get()
+            .clamp(self.net_seconds[0], self.net_seconds[1])
+            .ln();
+        let signup = f64::from(u8::from(facts.is_signup_to_call));
+        let scale = self.scale + self.scale_per_log * quality + self.signup_scale * signup;
+        let offset = self.offset + self.offset_per_log * quality + self.signup_offset * signup;
         let llr = scale * self.similarity.of(f64::from(cosine.get())) + offset;
-        // Beyond what the number of trials can support, a ratio is extrapolation, not evidence.
-        let supported = Llr::new(llr)?.get().clamp(self.llr_bounds[0], self.llr_bounds[1]);
-        Llr::new(supported)
+        Llr::new(self.supported(Llr::new(llr)?.get()))
     }
 
-    /// The highest ratio it can give: what its trials support.
+    /// Beyond what the number of trials can support, a ratio is extrapolation: it goes on by its logarithm there, so
+    /// that what is further out stays further out, and no two trials are tied.
+    fn supported(&self, llr: f64) -> f64 {
+        let [lowest, highest] = self.llr_bounds;
+        if llr > highest {
+            highest + (llr - highest).ln_1p()
+        } else if llr < lowest {
+            lowest - (lowest - llr).ln_1p()
+        } else {
+            llr
+        }
+    }
+
+    /// The ratio of a very good match: two voices at a cosine of 0.9, with as much speech as was fitted.
     ///
     /// # Errors
-    /// [`NotFinite`] never for a calibration that was loaded: its bounds were checked.
+    /// [`NotFinite`] never for a calibration that was loaded: its numbers were checked.
     pub fn highest(&self) -> Result<Llr, NotFinite> {
-        Llr::new(self.llr_bounds[1])
+        let facts = TrialFacts {
+            net_speech: Seconds::checked(self.net_seconds[1]).unwrap_or_default(),
+            ..TrialFacts::default()
+        };
+        self.llr(Cosine::new(VERY_LIKE)?, &facts)
     }
 
     /// Says what is wrong with the numbers, if anything.
     fn fault(&self) -> Option<String> {
-        let numbers = [self.scale, self.scale_per_log, self.offset, self.offset_per_log];
+        let numbers = [
+            self.scale,
+            self.scale_per_log,
+            self.offset,
+            self.offset_per_log,
+            self.signup_scale,
+            self.signup_offset,
+        ];
         if numbers
             .iter()
             .chain(&self.net_seconds)
@@ -210,7 +257,7 @@ impl Curve {
         // Linear in ln(net): positive at both ends is positive between them.
         let rising = [shortest, longest]
             .iter()
-            .all(|net| self.scale + self.scale_per_log * net.ln() > 0.0);
+            .all(|net| self.scale + self.scale_per_log * net.ln() + self.signup_scale.min(0.0) > 0.0);
         (!rising).then(|| "a higher cosine would give a lower ratio: the scale is not positive".to_owned())
     }
 }
@@ -245,8 +292,7 @@ impl Calibration {
 
     /// Says what is wrong with the numbers, if anything.
     pub fn fault(&self) -> Option<String> {
-        let curves = [("narrow", self.narrow), ("wide", self.wide)];
-        let of_curve = |(name, curve): (&str, Curve)| Some(format!("[{name}] {}", curve.fault()?));
+        let of_curve = || Some(format!("[curve] {}", self.curve.fault()?));
         let of_points = || {
             let share = |share: f64| (0.0..=1.0).contains(&share);
             let fits = |point: &OperatingPoint| {
@@ -258,34 +304,7 @@ impl Calibration {
             (!sound).then(|| "[[operating_points]] need rising acceptances and shares from 0 to 1".to_owned())
         };
         let of_voices = || Some(format!("[voices] {}", self.voices?.fault()?));
-        let of_line = || {
-            let line = self.line.as_ref()?;
-            (!line.mean.is_one()).then(|| format!("[line] mean: {}", BadLine::NotAMean))
-        };
-        curves
-            .into_iter()
-            .find_map(of_curve)
-            .or_else(of_voices)
-            .or_else(of_line)
-            .or_else(of_points)
-    }
-
-    /// Where the narrow-band calls lie that it was fitted on.
-    ///
-    /// # Errors
-    /// [`NoLine`] when it does not say.
-    pub fn line(&self) -> Result<&LineReference, NoLine> {
-        self.line.as_ref().ok_or_else(|| NoLine {
-            calibration: self.id.clone(),
-        })
-    }
-
-    /// The curve for trials of this bandwidth.
-    pub fn curve(&self, bandwidth: Bandwidth) -> &Curve {
-        match bandwidth {
-            Bandwidth::Narrow => &self.narrow,
-            Bandwidth::Wide => &self.wide,
-        }
+        of_curve().or_else(of_voices).or_else(of_points)
     }
 }
 
@@ -300,6 +319,8 @@ pub(super) mod tests {
             scale_per_log: 5.0,
             offset: -15.0,
             offset_per_log: -3.0,
+            signup_scale: 0.0,
+            signup_offset: 2.0,
             net_seconds: [1.0, 10.0],
             llr_bounds: [-7.0, 7.0],
             target_trials: 1,
@@ -307,28 +328,47 @@ pub(super) mod tests {
         }
     }
 
+    fn after(net: f64) -> TrialFacts {
+        TrialFacts {
+            net_speech: Seconds::new(net),
+            ..TrialFacts::default()
+        }
+    }
+
     #[test]
     fn a_higher_cosine_never_gives_a_lower_ratio() {
         for net in [0.0, 0.5, 1.0, 3.0, 10.0, 1e6] {
-            let llr = |cosine| {
-                curve()
-                    .llr(Cosine::new(cosine).unwrap(), Seconds::new(net))
-                    .unwrap()
-            };
+            let llr = |cosine| curve().llr(Cosine::new(cosine).unwrap(), &after(net)).unwrap();
             assert!(llr(0.2) <= llr(0.5) && llr(0.5) <= llr(0.9), "net speech {net}");
         }
     }
 
     #[test]
-    fn ratios_stay_inside_what_the_trials_support() {
+    fn a_call_that_meets_a_web_signup_is_judged_by_an_offset_of_its_own() {
+        let llr = |is_signup_to_call| {
+            let facts = TrialFacts {
+                is_signup_to_call,
+                ..after(3.0)
+            };
+            curve().llr(Cosine::new(0.6).unwrap(), &facts).unwrap().get()
+        };
+        assert!((llr(true) - llr(false) - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn beyond_what_the_trials_support_ratios_grow_slowly_and_stay_in_order() {
         let llr = |cosine| {
             curve()
-                .llr(Cosine::new(cosine).unwrap(), Seconds::new(3.0))
+                .llr(Cosine::new(cosine).unwrap(), &after(3.0))
                 .unwrap()
                 .get()
         };
-        assert_eq!(llr(1.0), 7.0);
-        assert_eq!(llr(-1.0), -7.0);
+        let (scale, offset) = (20.0 + 5.0 * 3f64.ln(), -15.0 - 3.0 * 3f64.ln());
+        let unbounded = scale + offset;
+        assert!(unbounded > 7.0, "the case is beyond the bounds");
+        assert!((llr(1.0) - (7.0 + (unbounded - 7.0).ln_1p())).abs() < 1e-6);
+        assert!(llr(1.0) > llr(0.99) && llr(-0.99) > llr(-1.0), "no ties");
+        assert!(llr(-1.0) > -12.0, "nothing far out is evidence without measure");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::units::{Llr, NotFinite, UserId};
 
 use super::posterior::{Decision, Evidence, Outcome, Policy, Reason, decide};
 
-/// The posterior below which a name that stands is taken back, unless naming itself needs less. Far below
+/// The posterior below which a word that stands is taken back, a name or *unknown*, unless naming itself needs less. Far below
 /// what a name needs: evidence that wavers around one line must not make the word waver.
 const RELEASE: f64 = 0.8;
 
@@ -23,6 +23,8 @@ pub struct Heard<'a> {
     pub latest: Option<Evidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
+    /// Whether two people spoke at once: the voice of both is nobody's, and proves no stranger.
+    pub at_once: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -58,7 +60,10 @@ impl Course {
             policy.after(voice.net_speech)
         };
         let mut decision = decide(voice, &asked)?;
-        decision.outcome = self.weigh(heard, voice, &decision, policy);
+        decision.outcome = match self.weigh(heard, voice, &decision, policy) {
+            Outcome::Unknown if heard.at_once => Outcome::Inconclusive(Reason::SeveralVoices),
+            outcome => outcome,
+        };
         self.standing = match decision.outcome {
             Outcome::Identified(user) => Some(Standing::Named(user)),
             Outcome::Unknown => Some(Standing::Unknown),
@@ -87,7 +92,7 @@ impl Course {
             }
             _ if heard.latest.is_some() => several,
             (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), Some(Standing::Unknown))
-                if decision.nobody.get() >= 0.5 =>
+                if decision.nobody.get() >= RELEASE =>
             {
                 Outcome::Unknown
             }
@@ -139,6 +144,7 @@ mod tests {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
+            at_once: false,
             is_final: false,
         }
     }
@@ -171,7 +177,7 @@ mod tests {
         let (sure, less, gone) = (
             ratios(&users, &[8.0, -4.0]),
             ratios(&users, &[2.5, -4.0]),
-            ratios(&users, &[-1.0, -4.0]),
+            ratios(&users, &[-5.0, -4.0]),
         );
         let mut course = Course::default();
         for (at, heard) in [&sure, &less, &sure, &less].into_iter().enumerate() {
@@ -190,14 +196,27 @@ mod tests {
     }
 
     #[test]
-    fn unknown_stays_until_somebody_is_likelier_than_nobody() {
+    fn two_at_once_are_several_voices_and_never_unknown() {
+        let users = users();
+        let (gone, fits) = (ratios(&users, &[-6.0, -6.0]), ratios(&users, &[8.0, -6.0]));
+        let both = |whole| Heard {
+            at_once: true,
+            ..look(whole, 8.0)
+        };
+        assert_eq!(said(&mut Course::default(), &both(&gone)), SEVERAL);
+        let named = said(&mut Course::default(), &both(&fits));
+        assert_eq!(named, Outcome::Identified(users[0]));
+    }
+
+    #[test]
+    fn unknown_stays_while_the_evidence_only_wavers() {
         let users = users();
         let mut course = Course::default();
         assert_eq!(
             said(&mut course, &look(&ratios(&users, &[-6.0, -6.0]), 2.0)),
             Outcome::Unknown
         );
-        let doubt = ratios(&users, &[0.2, -6.0]);
+        let doubt = ratios(&users, &[-0.8, -6.0]);
         assert_eq!(said(&mut course, &look(&doubt, 2.5)), Outcome::Unknown);
         let turned = ratios(&users, &[3.0, -6.0]);
         assert_eq!(

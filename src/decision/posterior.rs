@@ -18,12 +18,11 @@ pub struct Policy {
     pub accept: f64,
     /// The errors that are promised not to be exceeded.
     pub promise: Promise,
-    /// Posterior of "nobody" at which a caller is *unknown* however little was said.
+    /// Posterior of "nobody" that a caller needs to be *unknown*, however much or little was said.
     pub reject: f64,
     /// Less speech than this decides nothing.
     pub minimum_speech: Seconds,
-    /// With this much speech nothing more is waited for: a caller who is likelier nobody than somebody is
-    /// *unknown*, one who fits without being named is *ambiguous*.
+    /// With this much speech nothing more is waited for: a caller who is neither named nor *unknown* is *ambiguous*.
     pub enough_speech: Seconds,
 }
 
@@ -213,13 +212,8 @@ fn judge(candidates: &[Candidate], nobody: Posterior, net: Seconds, policy: &Pol
         return Outcome::Unknown;
     }
     if net >= policy.enough_speech {
-        // A user who fits, only not well enough for a name, is not called a stranger.
-        let likelier_nobody = nobody.get() >= 0.5;
-        return if likelier_nobody {
-            Outcome::Unknown
-        } else {
-            Outcome::Inconclusive(Reason::Ambiguous)
-        };
+        // Neither surely somebody nor surely nobody: a user on a bad day is not called a stranger.
+        return Outcome::Inconclusive(Reason::Ambiguous);
     }
     Outcome::Inconclusive(Reason::TooLittleSpeech)
 }
@@ -255,7 +249,10 @@ mod tests {
     #[test]
     fn the_nearest_name_is_not_given_when_nobody_fits() {
         let roster = roster(&[-0.5, -3.0, -6.0]);
-        assert_eq!(decided(&roster, 6.0).outcome, Outcome::Unknown);
+        assert_eq!(
+            decided(&roster, 6.0).outcome,
+            Outcome::Inconclusive(Reason::Ambiguous)
+        );
         let far = self::roster(&[-6.0, -7.0]);
         assert_eq!(decided(&far, 1.5).outcome, Outcome::Unknown);
     }
@@ -263,14 +260,13 @@ mod tests {
     #[test]
     fn middling_evidence_waits_for_more_speech_and_then_gives_no_name() {
         let waiting = Outcome::Inconclusive(Reason::TooLittleSpeech);
-        let (likely, unlikely) = (roster(&[1.0, -3.0]), roster(&[-0.5, -3.0]));
-        assert_eq!(decided(&likely, 5.9).outcome, waiting);
-        assert_eq!(
-            decided(&likely, 6.0).outcome,
-            Outcome::Inconclusive(Reason::Ambiguous)
-        );
-        assert_eq!(decided(&unlikely, 5.9).outcome, waiting);
-        assert_eq!(decided(&unlikely, 6.0).outcome, Outcome::Unknown);
+        for middling in [roster(&[1.0, -3.0]), roster(&[-0.5, -3.0])] {
+            assert_eq!(decided(&middling, 5.9).outcome, waiting);
+            assert_eq!(
+                decided(&middling, 6.0).outcome,
+                Outcome::Inconclusive(Reason::Ambiguous)
+            );
+        }
     }
 
     #[test]

@@ -100,10 +100,8 @@ mod tests {
                 callers,
                 ..Origin::default()
             }),
-            narrow: curve(),
-            wide: curve(),
+            curve: curve(),
             voices: None,
-            line: None,
             operating_points: vec![
                 point(0.9, 0.05, 0.01),
                 point(0.95, 0.02, 0.0),

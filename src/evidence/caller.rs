@@ -2,7 +2,7 @@
 
 use super::number::normalise;
 use super::region::Region;
-use super::scan::user_part;
+use super::scan::user_part_or_bare;
 use crate::units::PhoneNumber;
 
 /// The caller's number as a carrier gave it.
@@ -38,8 +38,7 @@ impl CallerNumber {
     /// Reads what a carrier gave as the caller: a number, an address of one, or one of the spellings of a
     /// withheld number.
     pub fn read(text: &str, region: Region) -> Self {
-        let text = text.trim();
-        let user = user_part(text).map_or_else(|| text.to_owned(), |part| part.text);
+        let user = user_part_or_bare(text.trim()).map_or_else(|| text.to_owned(), |part| part.text);
         let word = user.split('@').next().unwrap_or_default().trim().to_lowercase();
         let digits = word.strip_prefix('+').unwrap_or(&word);
         if WORDS.contains(&word.as_str()) || KEYPAD.contains(&digits) || text.contains("anonymous.invalid") {

@@ -1,15 +1,13 @@
 //! What the facts of a call come to: who forwarded it, who called.
 
-use std::fmt;
-
 use super::caller::CallerNumber;
+use super::chain::read_passports;
 use super::diversion::{self, Diversion};
 use super::facts::{Attestation, CallFacts, Forwarding, Place};
 use super::history_info;
-use super::number::normalise;
-use super::passport::{self, Passport};
+use super::note::Note;
 use super::region::Region;
-use super::scan::{Address, Malformed, entries};
+use super::scan::{Address, Malformed};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Somebody who may have forwarded the call.
@@ -27,47 +25,6 @@ pub struct Forwarder {
     pub verified: bool,
     /// Whether this place says something else than a better one: then it counts as a hint.
     pub outdone: bool,
-}
-
-/// Something about the evidence that an operator may want to know. It names no number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
-    /// A header that could not be read, and so was not used.
-    Malformed(Place, Malformed),
-    /// Only numbers of this deployment: the echo that Twilio and others add, and no forwarder.
-    OwnNumbersOnly(Place),
-    /// The forwarder is there, without a number.
-    NoNumber(Place),
-    /// This place names another number than the one before it in order of preference.
-    Disagrees(Place),
-    /// The caller was withheld and is known from P-Asserted-Identity.
-    CallerAsserted,
-    /// A PASSporT was signed for another caller than this call's: it is not used.
-    OtherCaller,
-    /// A verified PASSporT's chain does not lead to the dialed number: it counts as a hint.
-    BrokenChain,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(place, why) => write!(f, "{} was not used: {why}", place.name()),
-            Self::OwnNumbersOnly(place) => {
-                write!(f, "{} holds only numbers of this deployment", place.name())
-            }
-            Self::NoNumber(place) => write!(f, "{} names no number: withheld, or an extension", place.name()),
-            Self::Disagrees(place) => {
-                write!(
-                    f,
-                    "{} names another number than a better place does",
-                    place.name()
-                )
-            }
-            Self::CallerAsserted => f.write_str("the caller is withheld and known from p_asserted_identity"),
-            Self::OtherCaller => f.write_str("a PASSporT is of another caller and was not used"),
-            Self::BrokenChain => f.write_str("a PASSporT does not lead to the dialed number"),
-        }
-    }
 }
 
 /// What facts came to.
@@ -106,7 +63,8 @@ pub fn read_facts(
     region: Region,
 ) -> Found {
     let mut found = Found::default();
-    let is_own = |number: &PhoneNumber| number.as_e164() == dialed.as_e164() || own(number);
+    let dialed_line = dialed.line_key();
+    let is_own = |number: &PhoneNumber| number.line_key() == dialed_line || own(number);
     let reader = Reader {
         is_own: &is_own,
         region,
@@ -117,18 +75,32 @@ pub fn read_facts(
     places.sort_by_key(|found| found.place);
     for place in places {
         match reader.forwarder(place, from.as_ref()) {
-            Ok(Some(forwarder)) => found.add(forwarder),
+            Ok(Some((forwarder, note))) => {
+                found.add(forwarder);
+                note.into_iter().for_each(|note| found.note(note));
+            }
             Ok(None) => {}
             Err(note) => found.note(note),
         }
     }
     found.attestation = facts.attestation;
     read_passports(facts, &is_own, from.as_ref(), &mut found);
+    if found.caller_forwarded() {
+        found.note(Note::CallerIsForwarder);
+    }
     found
 }
 
 impl Found {
-    fn note(&mut self, note: Note) {
+    /// Whether the caller's number is one that forwarded the call, as some carriers and PBXs send it: then the caller
+    /// is not known, whatever stands in From.
+    pub fn caller_forwarded(&self) -> bool {
+        let caller = self.caller.as_ref().and_then(CallerNumber::number);
+        let mut forwarders = self.forwarders.iter().chain(&self.passports);
+        caller.is_some_and(|caller| forwarders.any(|one| one.number.is_line_of(caller)))
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
@@ -136,7 +108,7 @@ impl Found {
 
     fn add(&mut self, mut forwarder: Forwarder) {
         if let Some(best) = self.forwarders.first() {
-            forwarder.outdone = best.number != forwarder.number;
+            forwarder.outdone = !best.number.is_line_of(&forwarder.number);
         }
         if forwarder.outdone {
             self.note(Note::Disagrees(forwarder.place));
@@ -154,32 +126,44 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The forwarder of one place; a note when there is none for a reason worth telling.
-    fn forwarder(&self, found: &Forwarding, caller: Option<&PhoneNumber>) -> Result<Option<Forwarder>, Note> {
+    /// The forwarder of one place, with what there is to say of it; a note when there is none for a reason worth
+    /// telling.
+    fn forwarder(
+        &self,
+        found: &Forwarding,
+        caller: Option<&PhoneNumber>,
+    ) -> Result<Option<(Forwarder, Option<Note>)>, Note> {
         let place = found.place;
         let parties = self.parties(found).map_err(|why| Note::Malformed(place, why))?;
         if parties.is_empty() {
             return Ok(None);
         }
         let echoed = |party: &Diversion| party.number.as_ref().is_some_and(self.is_own);
-        let Some(party) = parties.into_iter().find(|party| !echoed(party)) else {
+        let mut others = parties.into_iter().filter(|party| !echoed(party)).peekable();
+        if others.peek().is_none() {
             return Err(Note::OwnNumbersOnly(place));
+        }
+        // An extension is nobody's line; the number that the network forwarded from stands behind it.
+        let behind = others.peek().is_some_and(|party| party.local);
+        let Some(party) = others.find(|party| !party.local) else {
+            return Err(Note::NoNumber(place));
         };
         let Some(number) = party.number else {
             return Err(Note::NoNumber(place));
         };
         // An asserted identity is the caller's, unless it is somebody else's.
-        if place == Place::PAssertedIdentity && caller.is_none_or(|caller| *caller == number) {
+        if place == Place::PAssertedIdentity && caller.is_none_or(|caller| caller.is_line_of(&number)) {
             return Ok(None);
         }
-        Ok(Some(Forwarder {
+        let forwarder = Forwarder {
             number,
             place,
             reason: party.reason,
             private: party.private,
             verified: false,
             outdone: false,
-        }))
+        };
+        Ok(Some((forwarder, behind.then_some(Note::BehindExtension(place)))))
     }
 
     /// The diverting parties of a place, most recent first.
@@ -191,27 +175,16 @@ impl Reader<'_> {
                 Ok(parties
                     .map(|entry| Diversion {
                         number: entry.number.clone(),
+                        local: entry.local,
                         reason: entry.left_because.map(|cause| format!("cause {cause}")),
                         private: entry.private,
                     })
                     .collect())
             }
             Place::Diversion => diversion::parse(&found.text, self.region),
-            _ if found.text.contains('<') => diversion::parse(&found.text, self.region),
-            _ => Ok(self.plain(entries(&found.text)?)),
+            // A carrier's plain field, with or without brackets.
+            _ => diversion::parse(&found.text, self.region),
         }
-    }
-
-    /// The numbers of a carrier's plain field.
-    fn plain(&self, texts: Vec<&str>) -> Vec<Diversion> {
-        let texts = texts.into_iter();
-        texts
-            .map(|text| Diversion {
-                number: normalise(text, self.region),
-                reason: None,
-                private: false,
-            })
-            .collect()
     }
 }
 
@@ -238,80 +211,6 @@ fn caller(facts: &CallFacts, region: Region, notes: &mut Vec<Note>) -> Option<Ca
         }
         None => said,
     }
-}
-
-/// Reads the PASSporTs: who diverted the call, or for whom it was meant.
-fn read_passports(
-    facts: &CallFacts,
-    is_own: &dyn Fn(&PhoneNumber) -> bool,
-    caller: Option<&PhoneNumber>,
-    found: &mut Found,
-) {
-    let Some(text) = &facts.identity else { return };
-    let all = match passport::read_header(text) {
-        Ok(all) => all,
-        Err(why) => return found.note(Note::Malformed(Place::PassportDest, why)),
-    };
-    for (at, passport) in all.iter().enumerate() {
-        // A token lifted from another call has another caller.
-        if matches!((&passport.caller, caller), (Some(signed), Some(caller)) if signed != caller) {
-            found.note(Note::OtherCaller);
-            continue;
-        }
-        let signed = facts.verified_passports.contains(&at);
-        if let Some(level) = passport.attestation
-            && found.attestation.is_none()
-        {
-            found.attestation = Some(Attestation {
-                level,
-                verified: signed,
-            });
-        }
-        let (number, place) = match &passport.diverted_by {
-            Some(number) => (Some(number), Place::PassportDiv),
-            None => (meant_for(passport, is_own), Place::PassportDest),
-        };
-        let Some(number) = number.filter(|number| !is_own(number)) else {
-            continue;
-        };
-        let verified = signed && leads_here(passport, &all, is_own);
-        if signed && !verified {
-            found.note(Note::BrokenChain);
-        }
-        let forwarder = Forwarder {
-            number: number.clone(),
-            place,
-            reason: None,
-            private: false,
-            verified,
-            outdone: false,
-        };
-        if !found.passports.contains(&forwarder) {
-            found.passports.push(forwarder);
-        }
-    }
-}
-
-/// The number a call was meant for, when it was not one of ours.
-fn meant_for<'a>(passport: &'a Passport, is_own: &dyn Fn(&PhoneNumber) -> bool) -> Option<&'a PhoneNumber> {
-    if passport.destinations.iter().any(is_own) {
-        return None;
-    }
-    passport.destinations.first()
-}
-
-/// Whether a `div` was made for a call that came here: its destination is ours, or the next in the chain
-/// diverted it on (RFC 8946 section 4.1). A `shaken` one is the chain's first link and always fits.
-fn leads_here(passport: &Passport, all: &[Passport], is_own: &dyn Fn(&PhoneNumber) -> bool) -> bool {
-    if passport.diverted_by.is_none() {
-        return true;
-    }
-    passport.destinations.iter().any(|destination| {
-        is_own(destination)
-            || all
-                .iter()
-                .any(|next| next.diverted_by.as_ref() == Some(destination))
-    })
 }
 
 #[cfg(test)]
@@ -384,6 +283,58 @@ mod tests {
             "+12025550103"
         );
         assert_eq!(withheld.notes, [Note::CallerAsserted]);
+    }
+
+    #[test]
+    fn the_number_behind_an_extension_forwarded_the_call_and_a_note_says_so() {
+        let chain = "<sip:101@pbx.example>;reason=unconditional, <sip:+12025550103@h>;reason=no-answer";
+        for (text, number) in [
+            (chain, Some("+12025550103")),
+            (
+                "<101@pbx>, <sip:reception@pbx>, <12025550103@h>",
+                Some("+12025550103"),
+            ),
+            (
+                "<101@pbx>, <sip:+12025550102@twilio.com>, <12025550103@h>",
+                Some("+12025550103"),
+            ),
+            (
+                "<101@pbx>, <sip:anonymous@anonymous.invalid>, <12025550103@h>",
+                None,
+            ),
+            ("<101@pbx>, <sip:+12025550102@twilio.com>", None),
+            ("<101@pbx>", None),
+        ] {
+            let found = found(&[("Diversion", text)]);
+            let got = found.forwarder().map(|one| one.number.as_e164());
+            assert_eq!(got, number, "{text}");
+            let note = match number {
+                Some(_) => Note::BehindExtension(Place::Diversion),
+                None => Note::NoNumber(Place::Diversion),
+            };
+            assert_eq!(found.notes, [note], "{text}");
+        }
+        let field = found(&[("X-Forwarded-From", "101, 12025550103")]);
+        assert_eq!(field.forwarder().unwrap().number.as_e164(), "+12025550103");
+        let history = "<sip:+12025550104@h>;index=1, <sip:101@pbx;cause=302>;index=1.1;mp=1, \
+                       <sip:+12025550102@h;cause=302>;index=1.1.1;mp=1.1";
+        assert_eq!(
+            forwarder(&[("History-Info", history)]).as_deref(),
+            Some("+12025550104")
+        );
+    }
+
+    #[test]
+    fn a_caller_who_is_the_forwarder_is_said_to_be_it_in_any_spelling() {
+        for (from, diversion, same) in [
+            ("<sip:+12025550103@h>", "<12025550103@pbx>", true),
+            ("<sip:+5215512345678@h>", "<sip:+525512345678@h>", true),
+            ("<sip:+12025550101@h>", "<12025550103@pbx>", false),
+        ] {
+            let found = found(&[("From", from), ("Diversion", diversion)]);
+            assert_eq!(found.caller_forwarded(), same, "{from}");
+            assert_eq!(found.notes.contains(&Note::CallerIsForwarder), same);
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The History-Info header (RFC 7044, and RFC 4244 before it): every target a call had, oldest first.
 
+use super::diversion::is_local;
 use super::number::of_user_part;
 use super::region::Region;
-use super::scan::{Address, Malformed, entries, percent_decoded, user_part};
+use super::scan::{Address, Malformed, entries, percent_decoded, user_part_or_bare};
 use crate::units::PhoneNumber;
 
 /// One target of the call.
@@ -10,12 +11,20 @@ use crate::units::PhoneNumber;
 pub struct Entry {
     /// Its number; `None` when it is no number.
     pub number: Option<PhoneNumber>,
+    /// Whether it is an extension or a name instead, as [`super::diversion::Diversion::local`].
+    pub local: bool,
     /// Its place in the history, as in `1.2.1`; older is smaller. Empty when it was not given.
     pub index: Vec<u32>,
     /// Why the call came *to* this target (RFC 4458, as in 302, 486): the entry is the result of it.
     pub cause: Option<u16>,
     /// Why the call went *away* from this target (RFC 4244's `?Reason=SIP%3Bcause%3D302`).
     pub left_because: Option<u16>,
+    /// The entry that a user behind it was called for when the call came to this target: who diverted it (RFC 7044
+    /// section 5, `mp`).
+    pub mapped_from: Option<Vec<u32>>,
+    /// The entry of which this target is a contact, or which was passed on unchanged (`rc` and `np` there): both are
+    /// one party.
+    pub contact_of: Option<Vec<u32>>,
     /// Whether it asked not to be shown (`?Privacy=history`).
     pub private: bool,
 }
@@ -37,19 +46,47 @@ pub fn parse(text: &str, region: Region) -> Result<Vec<Entry>, Malformed> {
 /// The parties who diverted the call, most recent first, as [`super::diversion::parse`] gives them: of each
 /// redirection the target that was left.
 ///
-/// RFC 7044 marks the target the call was redirected to with a `cause`, so the one before it diverted; RFC
-/// 4244 marked the diverting target itself with a `Reason`.
+/// RFC 7044 marks the target the call was redirected to with a `cause` and with `mp`, the index of the target it was
+/// redirected from; where there is no `mp`, the one before it diverted. RFC 4244 marked the diverting target itself
+/// with a `Reason`. A registered contact diverts for the party it was registered by (`rc`), as a telephone does that
+/// answers 302.
 pub fn diverting(history: &[Entry]) -> Vec<&Entry> {
-    let mut parties = Vec::new();
+    let mut parties: Vec<&Entry> = Vec::new();
     for (at, entry) in history.iter().enumerate() {
-        let next = history.get(at + 1);
-        let left = next.is_some_and(|next| next.cause.is_some_and(redirects));
-        if left || entry.left_because.is_some_and(redirects) {
-            parties.push(entry);
+        let came = entry
+            .cause
+            .map_or(entry.mapped_from.is_some(), redirects)
+            .then(|| named(history, entry.mapped_from.as_ref()).or(history[..at].last()));
+        let left = entry.left_because.is_some_and(redirects).then_some(entry);
+        // An entry was come to before it was left.
+        for party in [came.flatten(), left].into_iter().flatten() {
+            let party = owner(history, party);
+            if !parties.last().is_some_and(|last| std::ptr::eq(*last, party)) {
+                parties.push(party);
+            }
         }
     }
     parties.reverse();
     parties
+}
+
+/// The entry of an index.
+fn named<'a>(history: &'a [Entry], index: Option<&Vec<u32>>) -> Option<&'a Entry> {
+    let index = index.filter(|index| !index.is_empty())?;
+    history.iter().find(|entry| entry.index == *index)
+}
+
+/// The party whose contact an entry is: itself, where it is nobody's. At most as many steps as there are entries,
+/// for indexes of strangers may go in circles.
+fn owner<'a>(history: &'a [Entry], entry: &'a Entry) -> &'a Entry {
+    let mut party = entry;
+    for _ in history {
+        match named(history, party.contact_of.as_ref()) {
+            Some(of) => party = of,
+            None => break,
+        }
+    }
+    party
 }
 
 /// Whether a cause says that a call was diverted (RFC 4458 section 2 and the deflections of RFC 7544).
@@ -60,21 +97,29 @@ fn redirects(cause: u16) -> bool {
 fn read(entry: &str, region: Region) -> Result<Entry, Malformed> {
     let address = Address::read(entry)?;
     let (uri, headers) = address.uri.split_once('?').unwrap_or((address.uri, ""));
-    let user = user_part(uri);
+    let user = user_part_or_bare(uri);
     let headers = uri_headers(headers);
     let header = |name: &str| {
         let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.to_ascii_lowercase())
     };
+    // Without brackets the URI's parameters are the header's.
+    let cause = uri_parameter(uri, "cause").or_else(|| address.parameter("cause"));
+    let indexed = |name| address.parameter(name).map(index);
+    let private = header("privacy").is_some_and(|privacy| {
+        let mut wishes = privacy.split([';', ',']);
+        wishes.any(|wish| matches!(wish.trim(), "history" | "id" | "header" | "user"))
+    });
+    let number = user.as_ref().and_then(|part| of_user_part(part, region));
     Ok(Entry {
-        number: user.and_then(|part| of_user_part(&part, region)),
-        index: address.parameter("index").map(index).unwrap_or_default(),
-        cause: uri_parameter(uri, "cause").and_then(|cause| cause.parse().ok()),
+        local: number.is_none() && !private && is_local(uri, user.map(|part| part.text).as_deref(), region),
+        number,
+        index: indexed("index").unwrap_or_default(),
+        cause: cause.and_then(|cause| cause.parse().ok()),
         left_because: header("reason").as_deref().and_then(reason_cause),
-        private: header("privacy").is_some_and(|privacy| {
-            let mut wishes = privacy.split([';', ',']);
-            wishes.any(|wish| matches!(wish.trim(), "history" | "id" | "header" | "user"))
-        }),
+        mapped_from: indexed("mp"),
+        contact_of: indexed("rc").or_else(|| indexed("np")),
+        private,
     })
 }
 
@@ -157,5 +202,73 @@ mod tests {
         let other_cause = "<sip:+12025550103@h>;index=1, <sip:+12025550102@h;cause=200>;index=1.1";
         assert!(diverted_by(other_cause).is_empty());
         assert!(diverted_by("").is_empty());
+    }
+
+    #[test]
+    fn mp_names_the_party_who_diverted_and_a_contact_diverts_for_who_registered_it() {
+        for (text, parties) in [
+            // The call rang at a contact, then went on for the party whose contact that was.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:+12025550109@h>;index=1.1;rc=1, \
+                 <sip:+12025550102@h;cause=408>;index=1.2;mp=1",
+                &["+12025550103"][..],
+            ),
+            // The telephone itself answered 302.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:u7@192.0.2.4?Reason=SIP%3Bcause%3D302>;index=1.1;rc=1, \
+                 <sip:+12025550102@h;cause=302>;index=1.2;mp=1",
+                &["+12025550103"],
+            ),
+            // `mp` names the contact.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:u7@192.0.2.4>;index=1.1;rc=1, \
+                 <sip:+12025550102@h;cause=302>;index=1.1.1;mp=1.1",
+                &["+12025550103"],
+            ),
+            // Passed on unchanged by a proxy in between.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:+12025550103@proxy>;index=1.1;np=1, \
+                 <sip:+12025550102@h;cause=486>;index=1.1.1;mp=1.1",
+                &["+12025550103"],
+            ),
+            // Two, of whom the second diverted last; sent in the wrong order and without schemes.
+            (
+                "<12025550102@h;cause=302>;index=1.1.1;mp=1.1, <12025550104@h>;index=1, \
+                 <12025550103@h;cause=486>;index=1.1;mp=1",
+                &["+12025550103", "+12025550104"],
+            ),
+            // Mapped, and nothing says why.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:+12025550102@h>;index=1.1;mp=1",
+                &["+12025550103"],
+            ),
+            // A service number's translation (RFC 8119) is no diversion.
+            (
+                "<sip:+18005550103@h>;index=1, <sip:+12025550102@h;cause=380>;index=1.1;mp=1",
+                &[],
+            ),
+            // Without `mp` the one before, for whom it was registered.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:u7@192.0.2.4>;index=1.1;rc=1, \
+                 <sip:+12025550102@h;cause=302>;index=1.2",
+                &["+12025550103"],
+            ),
+            // No brackets: the cause is the header's parameter.
+            (
+                "12025550103;index=1, 12025550102;cause=302;index=1.1;mp=1",
+                &["+12025550103"],
+            ),
+            // An index that is not there, and a circle.
+            (
+                "<sip:+12025550103@h>;index=1, <sip:+12025550102@h;cause=302>;index=1.1;mp=7",
+                &["+12025550103"],
+            ),
+            (
+                "<sip:+12025550103@h>;index=1;rc=1.1, <sip:+12025550102@h;cause=302>;index=1.1;rc=1;mp=1",
+                &["+12025550103"],
+            ),
+        ] {
+            assert_eq!(diverted_by(text), parties, "{text}");
+        }
     }
 }

@@ -9,11 +9,13 @@
 //! ([`Malformed`]) and never guessed at, and only numbers that a numbering plan has become numbers.
 
 mod caller;
+mod chain;
 pub mod diversion;
 mod facts;
 mod found;
 mod headers;
 pub mod history_info;
+mod note;
 mod number;
 pub mod passport;
 mod region;
@@ -22,8 +24,9 @@ pub mod spoken;
 
 pub use caller::CallerNumber;
 pub use facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place, Source};
-pub use found::{Forwarder, Found, Note, read_facts};
+pub use found::{Forwarder, Found, read_facts};
 pub use headers::Headers;
-pub use number::normalise;
+pub use note::Note;
+pub use number::{dialed, normalise, normalise_international};
 pub use region::Region;
 pub use scan::{MAX_ENTRIES, MAX_HEADER_BYTES, Malformed};

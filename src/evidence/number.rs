@@ -1,10 +1,8 @@
 //! Text that should be a telephone number to one in E.164.
 
-use phonenumber::Mode;
-
 use super::region::Region;
-use super::scan::{UserPart, percent_decoded, user_part};
-use crate::units::PhoneNumber;
+use super::scan::{Address, UserPart, user_part_or_bare};
+use crate::units::{DialedNumber, InvalidPhone, PhoneNumber, plan};
 
 /// Most bytes of what can be a number: E.164 has 15 digits, and what is around them is not much.
 const MAX_TEXT: usize = 64;
@@ -12,22 +10,55 @@ const MAX_TEXT: usize = 64;
 /// The number that `text` spells, read as in `region` when it has no country code; `None` when no numbering
 /// plan has it.
 ///
-/// Takes a plain number, or a `tel:`, `sip:` or `sips:` address of one. Digits without `+` that are no number
-/// of the region are tried as international ones. Letters are never read as on a keypad, for a display name is
+/// Takes a plain number, or an address of one with or without its scheme (`tel:`, `sip:`, `sips:`) and brackets.
+/// Digits without `+` that are no number of the region are tried as international ones; where a form's decoding has
+/// made a blank of the plus, they are nothing else. Letters are never read as on a keypad, for a display name is
 /// not a number.
 pub fn normalise(text: &str, region: Region) -> Option<PhoneNumber> {
-    let text = text.trim();
     if text.len() > MAX_TEXT * 4 {
         return None;
     }
-    if text.contains(':') && !text.starts_with(|first: char| first.is_ascii_digit() || first == '+') {
-        return of_user_part(&user_part(text)?, region);
+    if let Some(digits) = without_its_plus(text) {
+        return plain(&format!("+{digits}"), region);
     }
-    // As some carriers write it: the address without its scheme.
-    let user = text.split('@').next().unwrap_or(text);
-    let user = user.split([';', ':']).next().unwrap_or(user);
-    let decoded = percent_decoded(user)?;
-    plain(&decoded, region)
+    let text = text.trim();
+    let uri = if text.contains('<') {
+        Address::read(text).ok()?.uri
+    } else {
+        text
+    };
+    of_user_part(&user_part_or_bare(uri)?, region)
+}
+
+/// A number as carriers that write no plus give it: digits that are an international number are that, and not one
+/// of the region. All else as [`normalise`].
+pub fn normalise_international(text: &str, region: Region) -> Option<PhoneNumber> {
+    let digits = text.trim();
+    let bare = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = bare
+        .then(|| plain(&format!("+{digits}"), Region::UNKNOWN))
+        .flatten();
+    whole.or_else(|| normalise(text, region))
+}
+
+/// A dialed number however it is written: in E.164, without its plus or with a blank for it, or as an address.
+///
+/// # Errors
+/// [`InvalidPhone`] when it spells no number in any of these ways.
+pub fn dialed(text: &str) -> Result<DialedNumber, InvalidPhone> {
+    let read = normalise_international(text, Region::UNKNOWN);
+    match read {
+        Some(number) => number.as_e164().parse(),
+        // Who left out the country code is told so.
+        None => text.parse(),
+    }
+}
+
+/// The digits behind a blank that was a plus before a form was decoded.
+fn without_its_plus(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix(' ')?;
+    let plain = |sign: char| sign.is_ascii_digit() || " -.()".contains(sign);
+    (digits.starts_with(|first: char| first.is_ascii_digit()) && digits.chars().all(plain)).then_some(digits)
 }
 
 /// The number of a URI's user part.
@@ -45,21 +76,10 @@ fn plain(text: &str, region: Region) -> Option<PhoneNumber> {
     }
     let bare: String = text.chars().filter(|sign| !" -.()".contains(*sign)).collect();
     let digits = bare.strip_prefix('+').unwrap_or(&bare);
-    if !(3..=18).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !(3..=18).contains(&digits.len()) {
         return None;
     }
-    valid(&bare, region).or_else(|| {
-        let international = (!bare.starts_with('+')).then(|| format!("+{bare}"));
-        international.and_then(|text| valid(&text, Region::UNKNOWN))
-    })
-}
-
-fn valid(text: &str, region: Region) -> Option<PhoneNumber> {
-    let number = phonenumber::parse(region.id(), text).ok()?;
-    if !phonenumber::is_valid(&number) {
-        return None;
-    }
-    number.format().mode(Mode::E164).to_string().parse().ok()
+    plan::read(&bare, region.id())?.parse().ok()
 }
 
 #[cfg(test)]
@@ -89,6 +109,12 @@ mod tests {
             ("00447400123456", "GB", "+447400123456"),
             ("447400123456", "GB", "+447400123456"),
             ("0612345678", "IT", "+390612345678"),
+            (" 12025550103", "DE", "+12025550103"),
+            ("<12025550103@pbx.example>", "US", "+12025550103"),
+            ("\"Alice\" <+12025550103>;tag=1", "US", "+12025550103"),
+            ("<sip:+12025550103>", "US", "+12025550103"),
+            ("8 (846) 212-34-56", "RU", "+78462123456"),
+            ("+7 846 212-34-56", "US", "+78462123456"),
         ] {
             assert_eq!(read(text, region).as_deref(), Some(number), "{text} in {region}");
         }
@@ -109,6 +135,8 @@ mod tests {
             "+12025550101p1234",
             "Restricted",
             "sip:+12025550199@a@b",
+            "sip:192.0.2.4",
+            "pbx@12025550199",
             "http://+12025550199",
             "+１２０２５５５０１０３",
         ] {
@@ -119,5 +147,46 @@ mod tests {
             normalise("2025550103", Region::UNKNOWN).map(|n| n.as_e164().len()),
             None
         );
+    }
+
+    #[test]
+    fn a_dialed_number_is_read_however_a_stream_or_a_webhook_writes_it() {
+        for text in [
+            "+12025550102",
+            "12025550102",
+            " 12025550102",
+            "+1 (202) 555-0102",
+            "0012025550102",
+            "sip:+12025550102@h;user=phone",
+            "sip:12025550102@h",
+            "sip:+12025550102",
+            "<sip:+12025550102@h>;tag=1",
+            "tel:+1-202-555-0102",
+            "tel:12025550102",
+            "12025550102@h:5060",
+            "%2B12025550102",
+        ] {
+            let read = dialed(text).map(|number| number.as_e164().to_owned());
+            assert_eq!(read.as_deref(), Ok("+12025550102"), "{text}");
+        }
+        for (text, why) in [
+            ("", InvalidPhone::NotInternational),
+            ("2025550102", InvalidPhone::NotInternational),
+            ("support", InvalidPhone::NotInternational),
+            ("sip:support@h", InvalidPhone::NotInternational),
+            ("+1202555", InvalidPhone::NoSuchNumber),
+        ] {
+            assert_eq!(dialed(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_carrier_that_writes_no_plus_means_an_international_number() {
+        let germany = "DE".parse().unwrap();
+        let read = |text| normalise_international(text, germany).map(|number| number.as_e164().to_owned());
+        assert_eq!(read("12025550103").as_deref(), Some("+12025550103"));
+        assert_eq!(read("4915112345678").as_deref(), Some("+4915112345678"));
+        assert_eq!(read("030 123456").as_deref(), Some("+4930123456"));
+        assert_eq!(read("anonymous"), None);
     }
 }

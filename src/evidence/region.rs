@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use phonenumber::country;
 
-use crate::units::DialedNumber;
+use crate::units::{DialedNumber, plan};
 
 /// An ISO 3166-1 region, or none: then only numbers with their country code can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,10 +18,7 @@ impl Region {
     /// its country code. Codes that several countries share give the plan's main one.
     pub fn of(dialed: &DialedNumber, stated: Option<&str>) -> Self {
         let stated = stated.and_then(|letters| letters.parse().ok());
-        stated.unwrap_or_else(|| {
-            let parsed = phonenumber::parse(None, dialed.as_e164()).ok();
-            Self(parsed.and_then(|number| number.country().id()))
-        })
+        stated.unwrap_or_else(|| Self(plan::region_of(dialed.as_e164())))
     }
 
     pub(super) fn id(self) -> Option<country::Id> {
@@ -54,6 +51,8 @@ mod tests {
         assert_eq!(Region::of(&number, None), "US".parse().unwrap());
         assert_eq!(Region::of(&number, Some("CA")), "ca".parse().unwrap());
         assert_eq!(Region::of(&number, Some("??")), "US".parse().unwrap());
+        let samara: DialedNumber = "+78462123456".parse().unwrap();
+        assert_eq!(Region::of(&samara, None), "RU".parse().unwrap());
         let paris: DialedNumber = "+33612345678".parse().unwrap();
         assert_eq!(Region::of(&paris, None), "FR".parse().unwrap());
     }

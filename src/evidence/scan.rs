@@ -213,13 +213,53 @@ pub(super) fn user_part(uri: &str) -> Option<UserPart> {
     let (scheme, rest) = uri.split_once(':')?;
     let whole = match scheme.trim().to_ascii_lowercase().as_str() {
         "tel" => rest,
-        // A second `@` would leave open which of two users is meant.
-        "sip" | "sips" => match rest.split_once('@') {
-            Some((user, host)) if !host.contains('@') => user,
-            _ => return None,
+        "sip" | "sips" => match user_of(rest)? {
+            Some(user) => user,
+            // The number where the host should be, and no host.
+            None if is_digits(rest) => rest,
+            None => return None,
         },
         _ => return None,
     };
+    read_user(whole)
+}
+
+/// The same, and the user part of an address whose scheme was left out, as `12025550103@pbx.example` or a bare
+/// `12025550103`: some PBXs write no more.
+pub(super) fn user_part_or_bare(uri: &str) -> Option<UserPart> {
+    let before = uri.split_once(':').map(|(before, _)| before.trim());
+    let is_scheme = before.is_some_and(|before| {
+        let of_a_scheme = |sign: char| sign.is_ascii_alphanumeric() || "+-.".contains(sign);
+        before.starts_with(|first: char| first.is_ascii_alphabetic()) && before.chars().all(of_a_scheme)
+    });
+    if is_scheme {
+        return user_part(uri);
+    }
+    read_user(user_of(uri)?.unwrap_or(uri))
+}
+
+/// What stands before the `@`, inside if there is one; `None` where a second one leaves open which of two users is
+/// meant.
+fn user_of(rest: &str) -> Option<Option<&str>> {
+    match rest.split_once('@') {
+        Some((_, host)) if host.contains('@') => None,
+        Some((user, _)) => Some(Some(user)),
+        None => Some(None),
+    }
+}
+
+/// Whether a host is none: digits alone, with a plus or parameters, as no address of IP has them.
+fn is_digits(host: &str) -> bool {
+    let bare = host.split(';').next().unwrap_or("").trim();
+    let bare = bare
+        .strip_prefix('+')
+        .or_else(|| bare.strip_prefix("%2B"))
+        .or_else(|| bare.strip_prefix("%2b"))
+        .unwrap_or(bare);
+    bare.len() >= 7 && bare.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+fn read_user(whole: &str) -> Option<UserPart> {
     let without_password = whole.split(':').next().unwrap_or(whole);
     let without_headers = without_password.split('?').next().unwrap_or(without_password);
     let mut parts = without_headers.split(';');
@@ -302,6 +342,27 @@ mod tests {
             "sip:%FF@h",
         ] {
             assert_eq!(text(none), None, "{none}");
+        }
+        let bare = |uri| user_part_or_bare(uri).map(|part| part.text);
+        for (uri, user) in [
+            ("12025550103@pbx.example", "12025550103"),
+            ("+1-202-555-0103@h:5060;user=phone", "+1-202-555-0103"),
+            ("12025550103", "12025550103"),
+            ("101@pbx", "101"),
+            ("sip:a@h", "a"),
+            ("sip:+12025550103", "+12025550103"),
+        ] {
+            assert_eq!(bare(uri).as_deref(), Some(user), "{uri}");
+        }
+        for none in [
+            "mailto:1@h",
+            "",
+            "@h",
+            "1@2@3",
+            "sip:192.0.2.4",
+            "sip:h;user=phone",
+        ] {
+            assert_eq!(bare(none), None, "{none}");
         }
         let part = user_part("sip:202;phone-context=%2B1@h").unwrap();
         assert_eq!(part.prefix.as_deref(), Some("+1"));

@@ -1,4 +1,4 @@
-//! The gallery inside this process: exact search by one matrix-vector product.
+//! The gallery inside this process: exact search over one matrix a number and model.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use super::{Gallery, GalleryError, GalleryPrint, Hit, Query, check_dim, check_roster, rank};
 use crate::units::{Cosine, DialedNumber, Seconds, UserId};
-use crate::voiceprint::{Bandwidth, ModelId};
+use crate::voiceprint::{Bandwidth, ModelId, cosine_of};
 
 /// Voiceprints in memory, for rosters of up to thousands.
 ///
@@ -34,7 +34,7 @@ struct State {
 }
 
 /// One number's prints, apart by what may be compared.
-type Roster = HashMap<(ModelId, Bandwidth), Panel>;
+type Roster = HashMap<ModelId, Panel>;
 
 /// Prints that may be compared with one another: row `i` of `matrix` is the voice of `people[i]`.
 struct Panel {
@@ -46,6 +46,7 @@ struct Panel {
 struct Person {
     user: UserId,
     net_speech: Seconds,
+    bandwidth: Bandwidth,
     clips: u32,
 }
 
@@ -94,8 +95,7 @@ impl Gallery for EmbeddedGallery {
             }
             state.rosters.get(&query.number).map(Arc::clone)
         };
-        let key = (query.model.clone(), query.bandwidth);
-        match roster.as_ref().and_then(|roster| roster.get(&key)) {
+        match roster.as_ref().and_then(|roster| roster.get(&query.model)) {
             Some(panel) => panel.search(query.probe.as_slice()),
             None => Ok(Vec::new()),
         }
@@ -112,10 +112,9 @@ impl Gallery for EmbeddedGallery {
 
 /// Sorts checked prints into panels, each with its matrix.
 fn roster(prints: &[GalleryPrint]) -> Roster {
-    let mut groups: HashMap<(ModelId, Bandwidth), Vec<&GalleryPrint>> = HashMap::new();
+    let mut groups: HashMap<ModelId, Vec<&GalleryPrint>> = HashMap::new();
     for print in prints {
-        let key = (print.print.model.clone(), print.print.bandwidth);
-        groups.entry(key).or_default().push(print);
+        groups.entry(print.print.model.clone()).or_default().push(print);
     }
     groups
         .into_iter()
@@ -134,6 +133,7 @@ impl Panel {
         let people = prints.iter().map(|print| Person {
             user: print.user,
             net_speech: print.print.net_speech,
+            bandwidth: print.print.bandwidth,
             clips: print.clips,
         });
         Self {
@@ -144,26 +144,26 @@ impl Panel {
 
     /// Everybody in the panel, best first. `probe` has the panel's dimension.
     fn search(&self, probe: &[f32]) -> Result<Vec<Hit>, GalleryError> {
-        // Rows and probe have unit length, so the product is the cosine.
-        let cosines = self.matrix.dot(&ArrayView1::from(probe));
-        let mut hits = self
-            .people
-            .iter()
-            .zip(&cosines)
-            .map(|(person, cosine)| person.hit(*cosine))
-            .collect::<Result<Vec<_>, _>>()?;
+        let rows = self.matrix.outer_iter();
+        let hit = |(person, row): (&Person, ArrayView1<'_, f32>)| {
+            let cosine = row.to_slice().and_then(|row| cosine_of(row, probe).ok());
+            person.hit(cosine)
+        };
+        let pairs = self.people.iter().zip(rows);
+        let mut hits = pairs.map(hit).collect::<Result<Vec<_>, _>>()?;
         rank(&mut hits);
         Ok(hits)
     }
 }
 
 impl Person {
-    fn hit(&self, cosine: f32) -> Result<Hit, GalleryError> {
-        let cosine = Cosine::new(cosine).map_err(|_| GalleryError::NotFinite { user: self.user })?;
+    fn hit(&self, cosine: Option<Cosine>) -> Result<Hit, GalleryError> {
+        let cosine = cosine.ok_or(GalleryError::NotFinite { user: self.user })?;
         Ok(Hit {
             user: self.user,
             cosine,
             net_speech: self.net_speech,
+            bandwidth: self.bandwidth,
             clips: self.clips,
         })
     }
@@ -189,6 +189,7 @@ mod tests {
             people: vec![Person {
                 user,
                 net_speech: Seconds::ZERO,
+                bandwidth: Bandwidth::Narrow,
                 clips: 1,
             }],
             matrix: Array2::from_elem((1, 2), f32::NAN),

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::MAX_PRINTS;
 use crate::units::UserId;
-use crate::voiceprint::{Bandwidth, ModelId};
+use crate::voiceprint::ModelId;
 
 /// A gallery could not keep a roster or answer a search. No variant carries a voiceprint, a whole
 /// telephone number or a key, so each may be logged as it is.
@@ -29,15 +29,13 @@ pub enum GalleryError {
         /// Whose print gave the score.
         user: UserId,
     },
-    /// A roster names one user, model and bandwidth twice.
-    #[error("the roster has two prints of user {user}, model `{model}`, {bandwidth} band: it may have one")]
+    /// A roster names one user and model twice.
+    #[error("the roster has two prints of user {user}, model `{model}`: it may have one")]
     Duplicate {
         /// The user.
         user: UserId,
         /// The model.
         model: ModelId,
-        /// The bandwidth.
-        bandwidth: Bandwidth,
     },
     /// A roster is larger than [`MAX_PRINTS`].
     #[error("a number's roster may have {MAX_PRINTS} prints, this one has {count}")]

@@ -3,7 +3,7 @@
 //! A gallery answers one question: how alike is this probe to every voiceprint registered for *this*
 //! dialed number? The number is the unit of isolation, so it is part of every write and of every
 //! [`Query`], and no call exists that searches without one. A print is compared only with prints of
-//! its own model and [`Bandwidth`]; the others are not worse matches, they are not comparable.
+//! its own model; the others are not worse matches, they are not comparable.
 //!
 //! The gallery holds a copy. What it holds is decided by the system of record, which hands over a
 //! number's whole roster by [`Gallery::replace`] whenever it has changed, so a backend can be thrown
@@ -13,8 +13,7 @@
 //! scored, none is skipped by an approximate index) and return every matching user: the decision
 //! needs the whole field, not only its head.
 //!
-//! - [`EmbeddedGallery`] keeps the prints in this process: one matrix for each number, model and
-//!   bandwidth.
+//! - [`EmbeddedGallery`] keeps the prints in this process: one matrix for each number and model.
 //! - [`QdrantGallery`] keeps them in a Qdrant server, reached over gRPC.
 
 mod embedded;
@@ -36,7 +35,7 @@ use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 /// this many callers would need another design (verification of a claimed identity, not a search).
 pub const MAX_PRINTS: usize = 65_536;
 
-/// One point of a gallery: a user's voice in one model and one bandwidth.
+/// One point of a gallery: a user's voice in one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GalleryPrint {
     /// Whose voice it is.
@@ -54,8 +53,6 @@ pub struct Query {
     pub number: DialedNumber,
     /// The model that made the probe.
     pub model: ModelId,
-    /// The bandwidth the probe was heard in.
-    pub bandwidth: Bandwidth,
     /// The voice on the line.
     pub probe: Embedding,
 }
@@ -69,6 +66,8 @@ pub struct Hit {
     pub cosine: Cosine,
     /// How much speech the user's print was made of.
     pub net_speech: Seconds,
+    /// What that speech was heard over.
+    pub bandwidth: Bandwidth,
     /// How many clips the user's print is the mean of.
     pub clips: u32,
 }
@@ -89,7 +88,7 @@ pub trait Gallery: Send + Sync {
     /// the roster cannot be kept (nothing is changed then); otherwise what the backend says.
     async fn replace(&self, number: &DialedNumber, prints: Vec<GalleryPrint>) -> Result<(), GalleryError>;
 
-    /// Every user of the query's number with a print of its model and bandwidth, best first, ties by
+    /// Every user of the query's number with a print of its model, best first, ties by
     /// user id. A number that was never put has none: the result is empty, not an error.
     ///
     /// # Errors
@@ -115,11 +114,10 @@ fn check_roster(prints: &[GalleryPrint]) -> Result<BTreeMap<&ModelId, usize>, Ga
     let mut dims = BTreeMap::new();
     let mut seen = HashSet::with_capacity(prints.len());
     for GalleryPrint { user, print, .. } in prints {
-        if !seen.insert((user, &print.model, print.bandwidth)) {
+        if !seen.insert((user, &print.model)) {
             return Err(GalleryError::Duplicate {
                 user: *user,
                 model: print.model.clone(),
-                bandwidth: print.bandwidth,
             });
         }
         let dim = *dims.entry(&print.model).or_insert(print.embedding.dim());

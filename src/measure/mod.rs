@@ -29,9 +29,9 @@ mod wait;
 
 pub use bench::{
     Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
-    Ends, Fit, Fits, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome,
-    Practice, Progress, RosterSize, RunCard, Sequential, Share, Spread, Stood, Waiting, calibrate, check,
-    run, score_pairs, write_trial_table,
+    Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
+    Practice, Progress, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting, Words,
+    calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};

@@ -168,11 +168,8 @@ async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, Boar
     let numbers = desk.board.store().numbers().await?;
     let stated = numbers.iter().find(|known| known.number == ring.dialed);
     let region = Region::of(&ring.dialed, stated.and_then(|number| number.region.as_deref()));
-    let own = |number: &PhoneNumber| {
-        numbers
-            .iter()
-            .any(|known| known.number.as_e164() == number.as_e164())
-    };
+    let ours: Vec<String> = numbers.iter().map(|known| known.number.line_key()).collect();
+    let own = |number: &PhoneNumber| ours.contains(&number.line_key());
     let found = read_facts(&ring.facts, &ring.dialed, &own, region);
     let forwarded = found.forwarder().map(|best| best.number.clone());
     let case = desk.board.case(&ring.call, &ring.dialed).await?;
@@ -188,9 +185,9 @@ async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, Boar
         desk.tasks
             .spawn(async move { board.vouch(&case, &facts, now).await });
     }
-    // One stream for each call, told to come when the call is first heard of.
+    // One stream for each call. Telnyx's is told to come when the call is answered.
     let token = match ring.manner {
-        Manner::CommandsAtAnswer => None,
+        Manner::CommandsAtRinging => None,
         _ => desk.tokens.issue(carrier, &ring.call, &ring.dialed),
     };
     Ok(Known { forwarded, token })
@@ -202,18 +199,24 @@ fn command(desk: &Arc<Desk>, call: &CallId, commands: Vec<Command>) {
         tracing::error!(call.id = %call, "call {call} waits for commands: set telnyx.api_key, or use TeXML");
         return;
     };
-    let call = call.clone();
+    let (call, patience) = (call.clone(), desk.carriers.budget);
     desk.tasks.spawn(async move {
         for command in commands {
-            let Err(fault) = commander.send(&call, &command).await else {
-                continue;
+            let sent = commander.send(&call, &command);
+            // A fork must not keep the caller from being put through.
+            let sent = match command.optional {
+                true => timeout(patience, sent).await,
+                false => Ok(sent.await),
             };
-            tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
-            // A fork that Telnyx does not like must not keep the caller from being put through.
-            if let Some(plain) = command.without_stream()
-                && let Err(fault) = commander.send(&call, &plain).await
-            {
-                tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+            match sent {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => {
+                    tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+                }
+                Err(_) => {
+                    let name = command.name;
+                    tracing::error!(call.id = %call, "`{name}` of call {call} took too long, and is not waited for");
+                }
             }
         }
     });

@@ -29,17 +29,21 @@ pub(super) struct EnrolmentForm {
     /// `true` when the voice may be that of another user of the same number: one person with two users.
     /// Without it such an enrolment is refused (`duplicate_identity`).
     allow_duplicate: Option<bool>,
+    /// Which of two channels holds the user, in recordings whose channels differ.
+    #[schema(minimum = 0, maximum = 1)]
+    channel: Option<u16>,
 }
 
 impl EnrolmentForm {
     async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
         let mut filled = form
-            .read(desk, &["consent", "keep_audio", "allow_duplicate"])
+            .read(desk, &["consent", "keep_audio", "allow_duplicate", "channel"])
             .await?;
         Ok(Self {
             consent: filled.needed("consent")?,
             keep_audio: filled.yes_or_no("keep_audio")?,
             allow_duplicate: filled.yes_or_no("allow_duplicate")?,
+            channel: filled.channel()?,
             audio: filled.audio,
         })
     }
@@ -74,7 +78,11 @@ pub(super) async fn add(
         keep_audio: form.keep_audio.unwrap_or(false),
         allow_duplicate: form.allow_duplicate.unwrap_or(false),
     };
-    let report = desk.board.enrol(&admitted, user, agreement, form.audio).await?;
+    let clips = form.audio;
+    let report = desk
+        .board
+        .enrol_channel(&admitted, user, agreement, clips, form.channel)
+        .await?;
     accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))
 }
 

@@ -33,11 +33,7 @@ impl IdentifyForm {
         let mut filled = form.read(desk, &["number", "channel"]).await?;
         let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
         let number = filled.needed("number")?.parse();
-        let channel = filled.text("channel").map(|text| match text.trim() {
-            "0" => Ok(0),
-            "1" => Ok(1),
-            other => Err(refuse(format!("`channel` is 0 or 1, not {other:?}"))),
-        });
+        let channel = filled.channel()?;
         let mut audio = filled.audio.into_iter();
         let (Some(recording), None) = (audio.next(), audio.next()) else {
             return Err(refuse("the form needs exactly one part `audio`".to_owned()));
@@ -45,7 +41,7 @@ impl IdentifyForm {
         Ok(Self {
             audio: recording,
             number: number.map_err(|fault| Problem::new(Kind::Invalid, format!("`number`: {fault}")))?,
-            channel: channel.transpose()?,
+            channel,
         })
     }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use crate::store::{self, Number, ShareChange};
+use crate::store::{self, CallerIsForwarder, Number, ShareChange};
 use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 
@@ -42,6 +42,9 @@ pub(super) struct NumberPatch {
     #[serde(default, deserialize_with = "read_share")]
     #[schema(value_type = Option<f64>, example = 0.001)]
     max_wrong_name: ShareChange,
+    /// Whether the caller's number of its calls is the forwarder's (`never`, `always`, or `auto`: where the call's
+    /// forwarding evidence names the same): such a number says whose line it is, and nothing of who speaks.
+    caller_is_forwarder: Option<CallerIsForwarder>,
 }
 
 fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Error> {
@@ -104,25 +107,7 @@ pub(super) async fn show(
     Ok(axum::Json(known))
 }
 
-/// Forgets what was learnt of a number's line
-#[utoipa::path(
-    delete, path = "/v1/numbers/{number}/line", operation_id = "forgetLine", tag = "numbers",
-    params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
-    responses(
-        (status = 200, description = "The number as it is now: its line begins anew", body = Number),
-        (status = 404, description = "There is no such number"),
-    ),
-    security(("bearer" = ["admin"])),
-)]
-pub(super) async fn forget_line(
-    _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
-    InPath(number): InPath<DialedNumber>,
-) -> Result<axum::Json<Number>, Problem> {
-    Ok(axum::Json(desk.board.forget_line(&number).await?))
-}
-
-/// Changes what is promised of a number's calls
+/// Changes what is promised of a number's calls, and whose number their caller's is
 #[utoipa::path(
     patch, path = "/v1/numbers/{number}", operation_id = "updateNumber", tag = "numbers",
     params(("number" = String, Path, description = "The dialed number, its + written as %2B")),
@@ -143,6 +128,7 @@ pub(super) async fn update(
     let patch = store::NumberPatch {
         max_false_accept: patch.max_false_accept,
         max_wrong_name: patch.max_wrong_name,
+        caller_is_forwarder: patch.caller_is_forwarder,
     };
     Ok(axum::Json(desk.board.update_number(&number, &patch).await?))
 }

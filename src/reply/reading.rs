@@ -170,6 +170,19 @@ impl Filled {
         })
     }
 
+    /// The part `channel`, if it came: which of two channels to hear.
+    pub(super) fn channel(&mut self) -> Result<Option<u16>, Problem> {
+        let channel = self.text("channel").map(|text| match text.trim() {
+            "0" => Ok(0),
+            "1" => Ok(1),
+            other => {
+                let detail = format!("`channel` is 0 or 1, not {other:?}");
+                Err(Problem::new(Kind::BadRequest, detail))
+            }
+        });
+        channel.transpose()
+    }
+
     /// The text part called `name`.
     pub(super) fn needed(&mut self, name: &str) -> Result<String, Problem> {
         self.text(name)

@@ -25,7 +25,6 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::with_openapi(document)
         .routes(routes!(numbers::add, numbers::list))
         .routes(routes!(numbers::show, numbers::update))
-        .routes(routes!(numbers::forget_line))
         .routes(routes!(users::add, users::list))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))

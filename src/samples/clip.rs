@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::{Intake, RATE, SamplesError};
-use crate::bytes::{DecodeError, Decoder, Format, Limits};
+use crate::bytes::{DecodeError, Decoder, Format, Limits, Unheard};
 use crate::units::Seconds;
 
 /// A recording, decoded and brought to 16 kHz mono.
@@ -17,6 +17,8 @@ pub struct Clip {
     pub source: Format,
     /// Whether the file was cut; what is here is good.
     pub truncated: bool,
+    /// What of the file was not heard.
+    pub unheard: Option<Unheard>,
 }
 
 impl Clip {
@@ -48,15 +50,17 @@ pub enum LoadError {
     Samples(#[from] SamplesError),
 }
 
-/// Decodes a whole file and brings the caller's `channel` to 16 kHz. The samples take at most
+/// Decodes a whole file and brings the caller's `channel` to 16 kHz, otherwise as it is. Two channels that are the same
+/// count as one. The samples take at most
 /// 64 kB a second of the duration limit, beside the input.
 ///
 /// # Errors
 /// [`LoadError`]: the file is not accepted or damaged, or the channel is missing or not there.
 pub fn load(bytes: Vec<u8>, channel: Option<u16>, limits: &Limits) -> Result<Clip, LoadError> {
-    let mut decoder = Decoder::open(bytes, limits)?;
+    let mut decoder = Decoder::for_channel(bytes, channel, limits)?;
     let source = decoder.format();
-    let mut intake = Intake::new(source.rate, source.channels, channel)?;
+    // Whatever is heard of it goes through a listener's own intake.
+    let mut intake = Intake::new(source.rate, source.channels, channel)?.unfiltered();
     let mut samples = Vec::new();
     while let Some(block) = decoder.next_block()? {
         intake.push(block, &mut samples);
@@ -66,5 +70,6 @@ pub fn load(bytes: Vec<u8>, channel: Option<u16>, limits: &Limits) -> Result<Cli
         samples,
         source,
         truncated: decoder.truncated(),
+        unheard: decoder.unheard(),
     })
 }

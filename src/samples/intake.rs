@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Resampler;
+use super::{DigitalSilence, HighPass, Resampler};
 use crate::bytes::MOST_CHANNELS;
 use crate::units::Hertz;
 
@@ -34,12 +34,15 @@ pub enum SamplesError {
     },
 }
 
-/// Picks one channel and resamples it, whatever the pieces.
+/// Picks one channel, resamples it and takes out what lies below 70 Hz, whatever the pieces.
 ///
 /// The laws of [`Resampler`] hold; pieces may end inside a frame.
 #[derive(Debug)]
 pub struct Intake {
     resampler: Resampler,
+    /// None where the sound is to stay as it is.
+    high_pass: Option<HighPass>,
+    silence: DigitalSilence,
     channels: usize,
     channel: usize,
     /// Samples of the current frame that have passed.
@@ -68,6 +71,8 @@ impl Intake {
         };
         Ok(Self {
             resampler: Resampler::new(rate)?,
+            high_pass: Some(HighPass::default()),
+            silence: DigitalSilence::default(),
             channels: usize::from(channels),
             channel: usize::from(channel),
             phase: 0,
@@ -75,8 +80,35 @@ impl Intake {
         })
     }
 
+    /// The same without the high-pass: for sound that goes through another intake before it is heard.
+    #[must_use]
+    pub fn unfiltered(self) -> Self {
+        Self {
+            high_pass: None,
+            ..self
+        }
+    }
+
     /// Takes interleaved samples and appends 16 kHz mono samples to `out`.
     pub fn push(&mut self, interleaved: &[f32], out: &mut Vec<f32>) {
+        let known = out.len();
+        self.resample(interleaved, out);
+        self.filter(&mut out[known..]);
+    }
+
+    /// How much of what came was digital silence, 0 to 1: nothing is that any more once it was filtered.
+    pub fn digital_silence(&self) -> f64 {
+        self.silence.share()
+    }
+
+    fn filter(&mut self, samples: &mut [f32]) {
+        self.silence.push(samples);
+        if let Some(high_pass) = &mut self.high_pass {
+            high_pass.filter(samples);
+        }
+    }
+
+    fn resample(&mut self, interleaved: &[f32], out: &mut Vec<f32>) {
         if self.channels == 1 {
             return self.resampler.push(interleaved, out);
         }
@@ -91,7 +123,10 @@ impl Intake {
     /// Appends the rest, as if silence followed. A push after it begins a new stream.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         self.phase = 0;
+        let known = out.len();
         self.resampler.finish(out);
+        self.filter(&mut out[known..]);
+        self.high_pass = self.high_pass.take().map(|_| HighPass::default());
     }
 }
 
@@ -146,7 +181,7 @@ mod tests {
         ) {
             let interleaved: Vec<f32> = pairs.iter().flat_map(|&(left, right)| [left, right]).collect();
             let wanted: Vec<f32> = pairs.iter().map(|&(left, right)| [left, right][usize::from(channel)]).collect();
-            let mut intake = Intake::new(Hertz(16_000), 2, Some(channel)).unwrap();
+            let mut intake = Intake::new(Hertz(16_000), 2, Some(channel)).unwrap().unfiltered();
             let (mut out, mut rest) = (Vec::new(), interleaved.as_slice());
             for cut in cuts {
                 let (head, tail) = rest.split_at(cut.min(rest.len()));

@@ -1,15 +1,16 @@
 //! PCM frames to 16 kHz mono samples: the second room of a call's journey.
 //!
 //! Every model hears 16 kHz mono. [`Intake`] makes that of any accepted rate and of the one channel
-//! that holds the caller; [`load`] does it for a whole file. [`telephone()`] puts a wide-band recording
-//! through a simulated telephone, so that a voice enrolled in a browser can be compared with a call,
-//! and the measures of [`quality`] say whether a recording is worth comparing at all.
+//! that holds the caller, without rumble and offset ([`HighPass`]); [`load`] decodes a whole file as it is. The
+//! measures of [`quality`] say whether a recording is worth comparing at all. [`telephone()`] simulates a
+//! telephone, for measurements.
 //!
 //! Architecture invariant: what comes out depends on the samples alone, never on the sizes of the
 //! pieces they came in; sample `n` of the output is the sound at `n / 16000` seconds of the input.
 
 mod artefacts;
 mod clip;
+mod high_pass;
 mod intake;
 pub mod quality;
 mod resample;
@@ -17,9 +18,10 @@ mod telephone;
 
 pub use artefacts::{DigitalSilence, comes_again};
 pub use clip::{Clip, LoadError, load};
+pub use high_pass::HighPass;
 pub use intake::{Intake, SamplesError};
 pub use resample::Resampler;
-pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network, voice_band};
+pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network};
 
 use crate::units::Hertz;
 

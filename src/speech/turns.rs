@@ -79,13 +79,12 @@ mod tests {
 
     #[test]
     fn one_voice_with_pauses_takes_over_from_nobody() {
-        assert_eq!(places(&[(1, 40), (0, 30), (1, 40)]), []);
-        assert_eq!(places(&[(0, 100)]), []);
-        assert_eq!(places(&[]), []);
+        assert!(places(&[(1, 40), (0, 30), (1, 40)]).is_empty());
+        assert!(places(&[(0, 100)]).is_empty() && places(&[]).is_empty());
     }
 
     #[test]
     fn a_short_interjection_is_no_turn() {
-        assert_eq!(places(&[(1, 40), (2, SHORTEST_TURN - 1), (1, 40)]), []);
+        assert!(places(&[(1, 40), (2, SHORTEST_TURN - 1), (1, 40)]).is_empty());
     }
 }

@@ -13,7 +13,7 @@ use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
-use crate::units::{DialedNumber, UserId};
+use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 /// A user to take over, and where they stood in the operator's file.
 #[derive(Debug, Clone)]
@@ -215,12 +215,12 @@ async fn take_over(
 
 /// Whether one of the user's phones is on their number already.
 async fn is_here(conn: &mut Conn, user: &NewUser) -> Result<bool, StoreError> {
-    for phone in &user.phones {
+    for phone in user.phones.iter().flat_map(PhoneNumber::spellings) {
         let row: Option<(i64,)> = sqlx::query_as(
             "SELECT 1 FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
              WHERE p.phone = $1 AND m.number = $2 AND u.name = $3",
         )
-        .bind(phone.as_e164())
+        .bind(phone)
         .bind(user.number.as_e164())
         .bind(user.name.trim())
         .fetch_optional(&mut *conn)

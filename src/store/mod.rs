@@ -21,6 +21,7 @@
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
 //! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
 
+mod caller_rule;
 mod calls;
 mod consents;
 mod enrolments;
@@ -31,7 +32,6 @@ mod files;
 mod import;
 mod keyed;
 mod keys;
-mod lines;
 mod members;
 mod models;
 mod numbers;
@@ -52,6 +52,7 @@ mod values;
 mod vault;
 mod webhooks;
 
+pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
@@ -60,7 +61,6 @@ pub use error::{DatabaseFault, StoreError};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};
-pub use lines::{KeptLine, LineState};
 pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
 pub use numbers::{Number, NumberPatch, ShareChange};
@@ -70,7 +70,7 @@ pub use pepper::PepperFault;
 pub use pin::{InvalidPin, Pin, PinHash, PinRule};
 pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
 pub use recordings::Recording;
-pub use roster::{RosterClip, RosterEntry};
+pub use roster::RosterEntry;
 pub use token::{Scope, Token, UnknownScope};
 pub use users::{NewUser, PinChange, User, UserPatch};
 pub use vault::VaultFault;

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
-use super::lines::{LineRow, LineState};
+use super::caller_rule::CallerIsForwarder;
 use super::open::{Conn, Store};
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
@@ -24,10 +24,10 @@ pub struct Number {
     pub max_false_accept: Option<f64>,
     /// The largest share of callers on the roster who may be given another's name; null likewise.
     pub max_wrong_name: Option<f64>,
+    /// Whether the caller's number of its calls is the forwarder's.
+    pub caller_is_forwarder: CallerIsForwarder,
     /// How many users are on it.
     pub users: u64,
-    /// What is known of its line, where calls are adapted to it; null where nothing is.
-    pub line: Option<LineState>,
     /// When it was added.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -53,6 +53,8 @@ pub struct NumberPatch {
     pub max_false_accept: ShareChange,
     /// The largest share of callers on the roster who may be given another's name.
     pub max_wrong_name: ShareChange,
+    /// Whether the caller's number of its calls is the forwarder's; none keeps what it is.
+    pub caller_is_forwarder: Option<CallerIsForwarder>,
 }
 
 impl ShareChange {
@@ -80,17 +82,16 @@ struct Row {
     name: Option<String>,
     max_false_accept: Option<f64>,
     max_wrong_name: Option<f64>,
+    caller_is_forwarder: String,
     users: i64,
     created_at: String,
-    #[sqlx(flatten)]
-    line: LineRow,
 }
 
 /// The number that is bound, or all.
 const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
-                       (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at, \
-                       l.model, l.callers, l.since, l.updated_at \
-                       FROM numbers n LEFT JOIN lines l ON l.number = n.number \
+                       n.caller_is_forwarder, \
+                       (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at \
+                       FROM numbers n \
                        WHERE $1 IS NULL OR n.number = $1 ORDER BY n.number";
 
 fn read_number(row: Row) -> Result<Number, StoreError> {
@@ -100,8 +101,8 @@ fn read_number(row: Row) -> Result<Number, StoreError> {
         name: row.name,
         max_false_accept: row.max_false_accept,
         max_wrong_name: row.max_wrong_name,
+        caller_is_forwarder: read(&row.caller_is_forwarder, "caller_is_forwarder")?,
         users: read_u64(row.users, "user count")?,
-        line: row.line.read()?,
         created_at: read_time(&row.created_at)?,
     })
 }
@@ -142,8 +143,8 @@ impl Store {
             name,
             max_false_accept: None,
             max_wrong_name: None,
+            caller_is_forwarder: CallerIsForwarder::default(),
             users: 0,
-            line: None,
             created_at,
         })
     }
@@ -172,7 +173,7 @@ impl Store {
         row.map(read_number).transpose()
     }
 
-    /// Changes what is promised of a number. Whatever was kept of its roster is then read anew.
+    /// Changes what is promised of a number, and whose number its callers' is. Whatever was kept of its roster is then read anew.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumber`]; [`StoreError::BadText`] for a share that cannot be promised.
@@ -186,13 +187,15 @@ impl Store {
         let mut tx = self.write().await?;
         sqlx::query(
             "UPDATE numbers SET max_false_accept = CASE WHEN $2 THEN $3 ELSE max_false_accept END, \
-             max_wrong_name = CASE WHEN $4 THEN $5 ELSE max_wrong_name END WHERE number = $1",
+             max_wrong_name = CASE WHEN $4 THEN $5 ELSE max_wrong_name END, \
+             caller_is_forwarder = COALESCE($6, caller_is_forwarder) WHERE number = $1",
         )
         .bind(number.as_e164())
         .bind(strangers.0)
         .bind(strangers.1)
         .bind(others.0)
         .bind(others.1)
+        .bind(patch.caller_is_forwarder.map(CallerIsForwarder::name))
         .execute(&mut *tx)
         .await?;
         touch_number(&mut tx, number).await?;

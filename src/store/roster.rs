@@ -15,18 +15,9 @@ pub struct RosterEntry {
     pub user: UserId,
     /// The name to show.
     pub name: String,
-    /// The user's stored voiceprints, oldest first, one for each clip and bandwidth. Empty for a user
-    /// who is on the roster and not enrolled with this model.
-    pub clips: Vec<RosterClip>,
-}
-
-/// A voiceprint of a clip.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RosterClip {
-    /// The voiceprint.
-    pub print: Voiceprint,
-    /// Whether the clip has no wide-band voiceprint: it was itself recorded over a telephone.
-    pub over_the_telephone: bool,
+    /// The user's stored voiceprints, oldest first, one for each clip. Empty for a user who is on the roster
+    /// and not enrolled with this model.
+    pub clips: Vec<Voiceprint>,
 }
 
 impl Store {
@@ -39,13 +30,11 @@ impl Store {
         number: &DialedNumber,
         model: &ModelId,
     ) -> Result<Vec<RosterEntry>, StoreError> {
-        type Row = (String, String, Option<String>, Option<f64>, Option<Vec<u8>>, bool);
+        type Row = (String, String, Option<String>, Option<f64>, Option<Vec<u8>>);
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT u.id, u.name, p.bandwidth, p.net_speech_s, p.embedding, \
-             NOT EXISTS (SELECT 1 FROM prints w WHERE w.clip_id = p.clip_id AND w.model = p.model \
-             AND w.bandwidth = 'wide') \
+            "SELECT u.id, u.name, p.bandwidth, p.net_speech_s, p.embedding \
              FROM memberships m JOIN users u ON u.id = m.user_id \
              LEFT JOIN prints p ON p.user_id = u.id AND p.model = $2 \
              WHERE m.number = $1 ORDER BY u.id, p.id",
@@ -56,7 +45,7 @@ impl Store {
         .await?;
 
         let mut roster: Vec<RosterEntry> = Vec::new();
-        for (id, name, bandwidth, net_speech, embedding, over_the_telephone) in rows {
+        for (id, name, bandwidth, net_speech, embedding) in rows {
             let user: UserId = read(&id, "user id")?;
             if roster.last().is_none_or(|entry| entry.user != user) {
                 roster.push(RosterEntry {
@@ -70,15 +59,14 @@ impl Store {
             else {
                 continue;
             };
-            entry.clips.push(RosterClip {
-                print: voiceprint(model, &bandwidth, net_speech, &bytes)?,
-                over_the_telephone,
-            });
+            entry
+                .clips
+                .push(voiceprint(model, &bandwidth, net_speech, &bytes)?);
         }
         Ok(roster)
     }
 
-    /// One user's stored voiceprints of `model`, oldest first, one for each clip and bandwidth.
+    /// One user's stored voiceprints of `model`, oldest first, one for each clip.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`] when a stored voiceprint is damaged.

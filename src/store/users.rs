@@ -125,7 +125,8 @@ impl Store {
         load_one(&mut *self.read().await?, id).await
     }
 
-    /// The user of `number` to whom `phone` belongs.
+    /// The user of `number` to whom `phone` belongs, in whatever spelling of the line it is stored: the one who has it
+    /// as it is given, before another spelling's.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -134,15 +135,21 @@ impl Store {
         number: &DialedNumber,
         phone: &PhoneNumber,
     ) -> Result<Option<UserId>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as(
-            "SELECT p.user_id FROM phones p JOIN memberships m ON m.user_id = p.user_id \
-             WHERE p.phone = $1 AND m.number = $2",
-        )
-        .bind(phone.as_e164())
-        .bind(number.as_e164())
-        .fetch_optional(self.pool())
-        .await?;
-        row.map(|(id,)| read(&id, "user id")).transpose()
+        let mut conn = self.read().await?;
+        for spelling in phone.spellings() {
+            let row: Option<(String,)> = sqlx::query_as(
+                "SELECT p.user_id FROM phones p JOIN memberships m ON m.user_id = p.user_id \
+                 WHERE p.phone = $1 AND m.number = $2",
+            )
+            .bind(spelling)
+            .bind(number.as_e164())
+            .fetch_optional(&mut *conn)
+            .await?;
+            if let Some((id,)) = row {
+                return read(&id, "user id").map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Changes a user, all of the patch or nothing.
@@ -349,23 +356,31 @@ async fn move_to(
     Ok(())
 }
 
-/// Refuses the change under way when a phone of `id` would point to two users of one number.
+/// Refuses the change under way when a phone of `id`, in any spelling of its line, would point to two users of one
+/// number.
 async fn refuse_shared_phones(conn: &mut Conn, id: UserId) -> Result<(), StoreError> {
-    let clash: Option<(String, String)> = sqlx::query_as(
-        "SELECT mine.phone, m.number FROM phones mine \
-         JOIN memberships m ON m.user_id = mine.user_id \
-         JOIN memberships other ON other.number = m.number AND other.user_id <> m.user_id \
-         JOIN phones theirs ON theirs.user_id = other.user_id AND theirs.phone = mine.phone \
-         WHERE mine.user_id = $1 LIMIT 1",
-    )
-    .bind(id.to_string())
-    .fetch_optional(conn)
-    .await?;
-    match clash {
-        None => Ok(()),
-        Some((phone, number)) => Err(StoreError::PhoneTaken {
-            phone: read(&phone, "phone")?,
-            number: read(&number, "number")?,
-        }),
+    let mine: Vec<(String,)> = sqlx::query_as("SELECT phone FROM phones WHERE user_id = $1")
+        .bind(id.to_string())
+        .fetch_all(&mut *conn)
+        .await?;
+    for (phone,) in mine {
+        let phone: PhoneNumber = read(&phone, "phone")?;
+        for spelling in phone.spellings() {
+            let clash: Option<(String,)> = sqlx::query_as(
+                "SELECT m.number FROM memberships m \
+                 JOIN memberships other ON other.number = m.number AND other.user_id <> m.user_id \
+                 JOIN phones theirs ON theirs.user_id = other.user_id AND theirs.phone = $2 \
+                 WHERE m.user_id = $1 LIMIT 1",
+            )
+            .bind(id.to_string())
+            .bind(spelling)
+            .fetch_optional(&mut *conn)
+            .await?;
+            if let Some((number,)) = clash {
+                let number = read(&number, "number")?;
+                return Err(StoreError::PhoneTaken { phone, number });
+            }
+        }
     }
+    Ok(())
 }

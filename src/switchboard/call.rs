@@ -9,7 +9,7 @@ use crate::bytes::{Encoding, RawStream};
 use crate::decision::{Course, Reason};
 use crate::engine::Permit;
 use crate::units::{CallId, DialedNumber, Hertz};
-use crate::verdict::{Identification, Identity, Listener, Look, MARKS};
+use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, Listener};
 
 use super::case::Case;
 use super::error::BoardError;
@@ -77,7 +77,7 @@ impl Switchboard {
     pub async fn open_call(self: &Arc<Self>, start: CallStart) -> Result<LiveCall, BoardError> {
         let admitted = self.admit()?;
         self.known_number(&start.number).await?;
-        let listener = Listener::new(start.rate, start.channels, start.caller_channel, MARKS)
+        let listener = Listener::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
             .map_err(|fault| BoardError::listening("the stream", fault))?;
         let case = self.case(&start.call_id, &start.number).await?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
@@ -147,24 +147,19 @@ impl LiveCall {
     pub async fn finish(mut self) -> CallUpdate {
         let serving = self.board.serving();
         let looks = self.listen(&serving, true).await;
-        match looks.last() {
-            Some(look) => {
-                let last = self.answer(&serving, look, true).await;
-                let last = self.publish(last).await;
-                if let Some(lines) = &serving.lines {
-                    let caller = self.case.caller(last.identification.user_id).await;
-                    lines
-                        .count(&self.board.store, look, &last.identification, caller)
-                        .await;
-                }
-                last
-            }
-            None => self.unavailable(true).await,
+        let Some((last, before)) = looks.split_last() else {
+            return self.unavailable(true).await;
+        };
+        // What was passed on the last stretch counts as on any other.
+        for look in before {
+            self.say(&serving, look).await;
         }
+        let last = self.answer(&serving, last, true).await;
+        self.publish(last).await
     }
 
     /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
-    async fn listen(&mut self, serving: &Serving, end: bool) -> Vec<Look> {
+    async fn listen(&mut self, serving: &Serving, end: bool) -> Vec<Checkpoint> {
         let samples = std::mem::take(&mut self.waiting);
         let Some(mut listener) = self.listener.take() else {
             return Vec::new();
@@ -190,17 +185,17 @@ impl LiveCall {
         Vec::new()
     }
 
-    /// Says what a look came to; nothing after a glance that changes nothing.
-    async fn say(&mut self, serving: &Serving, look: &Look) -> Option<CallUpdate> {
+    /// Says what a look came to; nothing after a window check that changes nothing.
+    async fn say(&mut self, serving: &Serving, look: &Checkpoint) -> Option<CallUpdate> {
         let said = self.answer(serving, look, false).await;
         let is_old = |before: &Identification| before.says_as_much_as(&said);
-        if look.is_glance && self.said.as_ref().is_some_and(is_old) {
+        if look.is_window_check && self.said.as_ref().is_some_and(is_old) {
             return None;
         }
         Some(self.publish(said).await)
     }
 
-    async fn answer(&mut self, serving: &Serving, look: &Look, is_final: bool) -> Identification {
+    async fn answer(&mut self, serving: &Serving, look: &Checkpoint, is_final: bool) -> Identification {
         let said = serving.answer(&self.start.number, look, &mut self.course, is_final);
         said.await
     }

@@ -22,12 +22,11 @@ use super::call::CallUpdate;
 use super::claims;
 use super::kept::Before;
 use super::keypad::{Keypad, Typed};
-use super::lines::Caller;
 use super::open::Switchboard;
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::decision::{Promise, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
-use crate::store::{KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
+use crate::store::{CallerIsForwarder, KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::Identification;
 use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known};
@@ -94,13 +93,15 @@ pub(super) struct Known {
     pub members: Vec<Member>,
     /// What is promised of its calls.
     pub promise: Promise,
+    /// Whether the caller's number is the forwarder's.
+    pub caller_is_forwarder: CallerIsForwarder,
 }
 
 impl State {
     /// What stands for the caller's number; `None` while there is none.
     pub(super) fn caller_hash(&self, hash: &KeyedHash) -> Option<String> {
         let number = self.caller.as_ref().and_then(CallerNumber::number);
-        let now = number.map(|number| hash.of("caller", number.as_e164()));
+        let now = number.map(|number| hash.of("caller", &number.line_key()));
         now.or_else(|| self.caller_before.clone())
     }
 }
@@ -329,17 +330,6 @@ impl Case {
         let mut said = self.verdict().identification.clone();
         said.is_final = true;
         self.next(&mut state, Some(said)).await
-    }
-
-    /// Who is counted for this call where callers are counted: the user whom the voice was found to be, or who
-    /// called.
-    pub(super) async fn caller(&self, user: Option<UserId>) -> Caller {
-        if let Some(user) = user {
-            return Caller::User(user);
-        }
-        let state = self.state.lock().await;
-        let number = state.caller.as_ref().and_then(CallerNumber::number);
-        number.map_or(Caller::Withheld, |number| Caller::Number(number.clone()))
     }
 
     /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place, Source};
-use crate::store::{KeyedHash, Store, StoreError};
+use crate::store::{CallerIsForwarder, KeyedHash, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Beliefs, Claim, Member, Tier};
 
@@ -20,7 +20,8 @@ pub(super) struct Claimer<'a> {
 }
 
 impl Claimer<'_> {
-    /// The claims in what was found. Numbers are looked up on the dialed number's roster alone, each exactly.
+    /// The claims in what was found. Numbers are looked up on the dialed number's roster alone, each
+    /// whole, in any spelling of its line.
     ///
     /// # Errors
     /// [`StoreError`] when the roster cannot be read: the facts are kept and tried again.
@@ -74,7 +75,7 @@ impl Claimer<'_> {
         Ok(Claim {
             users: user.into_iter().collect(),
             owner,
-            value_hash: self.hashed(forwarder.number.as_e164()),
+            value_hash: self.hashed(&forwarder.number.line_key()),
             note: (!note.is_empty()).then(|| note.join("; ")),
             ..self.blank(tier, forwarder.place.name(), facts.source)
         })
@@ -119,7 +120,7 @@ impl Claimer<'_> {
             owner,
             speaker: Some(self.beliefs.caller_speaks.min(owner)),
             failed,
-            value_hash: self.hashed(number.as_e164()),
+            value_hash: self.hashed(&number.line_key()),
             note: Some(attested.to_owned()),
             ..blank
         })
@@ -188,6 +189,114 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
             old.failed = failed;
         } else if known.len() < MAX_CLAIMS {
             known.push(claim);
+        }
+    }
+}
+
+/// Lets a caller's number that is the forwarder's speak for the line only: by `rule` always or never, or where the
+/// call's forwarding evidence, whenever it came, is of the same number.
+pub(super) fn take_forwarders_out(claims: &mut [Claim], rule: CallerIsForwarder) {
+    let forwarded = |tier| matches!(tier, Tier::T1 | Tier::T3);
+    let by: Vec<(Vec<UserId>, Option<String>)> = claims
+        .iter()
+        .filter(|claim| forwarded(claim.tier) && (!claim.users.is_empty() || claim.value_hash.is_some()))
+        .map(|claim| (claim.users.clone(), claim.value_hash.clone()))
+        .collect();
+    // Where a number was not hashed its user stands for it.
+    let is_same = |claim: &Claim| {
+        by.iter().any(|(users, hash)| match (hash, &claim.value_hash) {
+            (Some(one), Some(other)) => one == other,
+            _ => !users.is_empty() && *users == claim.users,
+        })
+    };
+    let callers = claims.iter().map(|claim| {
+        claim.tier == Tier::T2
+            && claim.speaker.is_some()
+            && match rule {
+                CallerIsForwarder::Never => false,
+                CallerIsForwarder::Always => true,
+                CallerIsForwarder::Auto => is_same(claim),
+            }
+    });
+    let callers: Vec<bool> = callers.collect();
+    for (claim, _) in claims.iter_mut().zip(callers).filter(|(_, is)| *is) {
+        claim.speaker = None;
+        let said = "the forwarder's number: it says nothing of who speaks";
+        claim.note = Some(match claim.note.take() {
+            Some(note) => format!("{note}; {said}"),
+            None => said.to_owned(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Claim {
+        Claim {
+            tier,
+            kind: "a claim",
+            users: user.into_iter().collect(),
+            owner: 0.9,
+            speaker: (tier == Tier::T2).then_some(0.8),
+            failed: false,
+            source: "sip",
+            at: OffsetDateTime::UNIX_EPOCH,
+            value_hash: hash.map(str::to_owned),
+            note: None,
+        }
+    }
+
+    #[test]
+    fn the_forwarders_number_speaks_for_the_line_alone() {
+        use CallerIsForwarder::{Always, Auto, Never};
+        let (alice, bob) = (Some(UserId::fresh()), Some(UserId::fresh()));
+        let diverted = |user, hash| vec![claim(Tier::T1, user, hash)];
+        for (what, evidence, speaks) in [
+            // never, always, auto
+            (
+                "the same number",
+                diverted(alice, Some("a")),
+                [true, false, false],
+            ),
+            (
+                "another number of the user's",
+                diverted(alice, Some("b")),
+                [true, false, true],
+            ),
+            (
+                "another user's number",
+                diverted(bob, Some("b")),
+                [true, false, true],
+            ),
+            ("nobody's number", diverted(None, Some("c")), [true, false, true]),
+            (
+                "a number that was not hashed",
+                diverted(alice, None),
+                [true, false, false],
+            ),
+            ("nothing usable", diverted(None, None), [true, false, true]),
+            ("no forwarder", Vec::new(), [true, false, true]),
+            (
+                "a PASSporT",
+                vec![claim(Tier::T3, alice, Some("a"))],
+                [true, false, false],
+            ),
+            ("a PIN", vec![claim(Tier::T4, alice, None)], [true, false, true]),
+        ] {
+            for (rule, speaks) in [Never, Always, Auto].into_iter().zip(speaks) {
+                // Evidence counts whenever it came.
+                let mut claims = vec![claim(Tier::T2, alice, Some("a"))];
+                claims.extend(evidence.clone());
+                take_forwarders_out(&mut claims, rule);
+                assert_eq!(claims[0].speaker.is_some(), speaks, "{what} by {rule}");
+                assert_eq!(claims[0].note.is_none(), speaks, "{what} by {rule}");
+                assert!(
+                    (claims[0].owner - 0.9).abs() < f64::EPSILON,
+                    "{what}: the line stays"
+                );
+            }
         }
     }
 }

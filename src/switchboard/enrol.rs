@@ -4,10 +4,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::bytes::Unheard;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, Seconds, UserId};
-use crate::verdict::{Look, Quality};
+use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 use super::error::BoardError;
@@ -88,9 +89,11 @@ pub(super) struct HeardClip {
     /// What it came as.
     pub source: String,
     /// What was heard in it.
-    pub look: Look,
+    pub look: Checkpoint,
     /// Whether its end is missing.
     pub truncated: bool,
+    /// What of it was not heard.
+    pub unheard: Option<Unheard>,
     /// The recording itself, when it may be kept.
     pub recording: Option<Recording>,
 }
@@ -104,8 +107,8 @@ impl HeardClip {
         self.look.quality
     }
 
-    pub(super) fn views(&self) -> &[Voiceprint] {
-        &self.look.views
+    pub(super) fn print(&self) -> Option<&Voiceprint> {
+        self.look.print.as_ref()
     }
 }
 
@@ -121,6 +124,21 @@ impl Switchboard {
         user: UserId,
         agreement: impl Into<Agreement>,
         clips: Vec<ClipBytes>,
+    ) -> Result<EnrolmentReport, BoardError> {
+        self.enrol_channel(admitted, user, agreement, clips, None).await
+    }
+
+    /// As [`Switchboard::enrol`], from one `channel` of recordings that have two.
+    ///
+    /// # Errors
+    /// As [`Switchboard::enrol`]; also a channel that a recording does not have.
+    pub async fn enrol_channel(
+        &self,
+        admitted: &Permit,
+        user: UserId,
+        agreement: impl Into<Agreement>,
+        clips: Vec<ClipBytes>,
+        channel: Option<u16>,
     ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
         self.known_user(user).await?;
@@ -140,7 +158,7 @@ impl Switchboard {
         let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());
         for clip in clips {
-            heard.push(self.hear_clip(&serving, admitted, clip, keep).await?);
+            heard.push(self.hear_clip(&serving, admitted, clip, channel, keep).await?);
         }
         self.enrol_heard(&serving, user, &agreement, heard).await
     }
@@ -199,9 +217,11 @@ impl Switchboard {
         heard: &[HeardClip],
     ) -> Result<Option<Issue>, BoardError> {
         let net = total_speech(heard);
-        let views = mean_views(serving, heard, net);
+        let Some(print) = mean_print(serving, heard, net) else {
+            return Ok(None);
+        };
         for number in self.numbers_of(user).await? {
-            if serving.names_another(&number, &views, net, user).await? {
+            if serving.names_another(&number, &print, user).await? {
                 return Ok(Some(duplicate_identity()));
             }
         }
@@ -218,6 +238,7 @@ impl Switchboard {
         serving: &Serving,
         admitted: &Permit,
         clip: ClipBytes,
+        channel: Option<u16>,
         keep: bool,
     ) -> Result<HeardClip, BoardError> {
         let ClipBytes { name, bytes } = clip;
@@ -225,18 +246,27 @@ impl Switchboard {
         let hashed = serving.engine.run(admitted, move |_| {
             let kept = keep.then(|| Recording {
                 bytes: bytes.clone().into(),
-                channel: None,
+                channel,
             });
             (Sha256::digest(&bytes).into(), kept, bytes)
         });
         let (sha256, kept, bytes) = hashed.await?;
-        let heard = hear_in_turns(&serving.engine, &self.limits, admitted, &name, bytes, None, &[]);
+        let heard = hear_in_turns(
+            &serving.engine,
+            &self.limits,
+            admitted,
+            &name,
+            bytes,
+            channel,
+            &[],
+        );
         let mut recording = heard.await?;
         let look = recording.looks.pop();
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),
             look: look.ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
             truncated: recording.truncated,
+            unheard: recording.unheard,
             name,
             sha256,
             recording: kept,
@@ -244,24 +274,17 @@ impl Switchboard {
     }
 }
 
-/// The voice of all recordings together, in each bandwidth there is, the widest that all have first.
-fn mean_views(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Vec<Voiceprint> {
-    let of = |bandwidth: Bandwidth| {
-        let views = heard.iter().flat_map(HeardClip::views);
-        let own = views.filter(|view| view.bandwidth == bandwidth);
-        let embedding = Embedding::mean(own.map(|view| (&view.embedding, 1.0))).ok()?;
-        Some(Voiceprint {
-            embedding,
-            model: serving.card.id().clone(),
-            bandwidth,
-            net_speech,
-        })
-    };
-    let wide = heard
-        .iter()
-        .all(|clip| clip.views().iter().any(|view| view.bandwidth == Bandwidth::Wide));
-    let wide = if wide { of(Bandwidth::Wide) } else { None };
-    wide.into_iter().chain(of(Bandwidth::Narrow)).collect()
+/// The voice of all recordings together; `None` where there is none.
+fn mean_print(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Option<Voiceprint> {
+    let prints = || heard.iter().filter_map(HeardClip::print);
+    let embedding = Embedding::mean(prints().map(|print| (&print.embedding, 1.0))).ok()?;
+    let bandwidth = prints().next()?.bandwidth;
+    Some(Voiceprint {
+        embedding,
+        model: serving.card.id().clone(),
+        bandwidth,
+        net_speech,
+    })
 }
 
 fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport {
@@ -295,7 +318,7 @@ fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollm
         net_speech: clip.net_speech(),
         snr_db: clip.quality().and_then(|quality| quality.snr_db),
         source: clip.source.clone(),
-        prints: clip.views().to_vec(),
+        prints: clip.print().into_iter().cloned().collect(),
     });
     NewEnrollment {
         user,

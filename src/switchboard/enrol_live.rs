@@ -11,7 +11,7 @@ use crate::bytes::{Encoding, RawStream};
 use crate::engine::Permit;
 use crate::store::{Recording, StoreError};
 use crate::units::{Hertz, Seconds, UserId};
-use crate::verdict::{ListenError, Listener, Look, Quality};
+use crate::verdict::{Checkpoint, ListenError, Listener, Quality};
 
 use super::enrol::{Agreement, EnrolmentReport, HeardClip};
 use super::error::BoardError;
@@ -155,6 +155,7 @@ impl LiveEnrolment {
             source: format!("live {:?} {}", start.encoding, start.rate),
             look,
             truncated: false,
+            unheard: None,
             recording,
         };
         board
@@ -178,7 +179,7 @@ impl LiveEnrolment {
         Ok(quality)
     }
 
-    async fn last_look(&mut self, serving: &Serving) -> Result<Look, BoardError> {
+    async fn last_look(&mut self, serving: &Serving) -> Result<Checkpoint, BoardError> {
         let mut listener = self.take_listener()?;
         let look = serving
             .engine

@@ -15,7 +15,6 @@ impl Switchboard {
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let receipt = self.store.remove_user(user).await?;
-        self.uncount(user);
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -43,7 +42,6 @@ impl Switchboard {
     pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let receipt = self.store.remove_enrollments(user).await?;
-        self.uncount(user);
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }

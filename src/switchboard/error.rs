@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::bytes::DecodeError;
-use crate::decision::{BadLine, CalibrationError, NoLine};
+use crate::decision::CalibrationError;
 use crate::engine::{Busy, EngineError};
 use crate::gallery::GalleryError;
 use crate::outward::Unfetched;
@@ -60,12 +60,6 @@ pub enum OpenError {
     /// The calibration is missing or fitted for another model.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
-    /// Calls are to be adapted to their line, and the calibration does not know where its own lie.
-    #[error(transparent)]
-    NoLine(#[from] NoLine),
-    /// Or it knows it of another model's voiceprints.
-    #[error("the calibration's [line] mean cannot be used: {0}")]
-    Line(#[from] BadLine),
     /// The policy asks for more certainty than the calibration can give.
     #[error(
         "decision.accept = {accept:.6}, as set or as decision.max_false_accept and decision.max_wrong_name need it, can \

@@ -4,8 +4,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
-use crate::units::Seconds;
-use crate::verdict::Look;
+use crate::units::{Seconds, UserId};
+use crate::verdict::Checkpoint;
+use crate::verdict::scoring::{self, Likeness, Moment};
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;
@@ -60,6 +61,8 @@ pub enum IssueCode {
     DuplicateClip,
     /// The recording's end is missing.
     Truncated,
+    /// A part of the file was not heard.
+    PartUnheard,
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.
@@ -100,13 +103,19 @@ pub(super) fn gate(
 
 /// What stands against one recording as an enrolment of its own, of somebody who is not enrolled; and whether
 /// it can be accepted all the same.
-pub fn gate_alone(name: &str, look: Look, calibration: &Calibration, needed: Seconds) -> (Vec<Issue>, bool) {
+pub fn gate_alone(
+    name: &str,
+    look: Checkpoint,
+    calibration: &Calibration,
+    needed: Seconds,
+) -> (Vec<Issue>, bool) {
     let clip = HeardClip {
         name: name.to_owned(),
         sha256: [0; 32],
         source: String::new(),
         look,
         truncated: false,
+        unheard: None,
         recording: None,
     };
     gate(&[clip], &[], calibration, needed)
@@ -138,6 +147,10 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
             clip.name
         ),
     });
+    let unheard = clip.unheard.map(|unheard| Issue {
+        code: IssueCode::PartUnheard,
+        message: format!("{}: {unheard}; what came before it was used", clip.name),
+    });
     let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
     let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
@@ -154,6 +167,7 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
     });
     truncated
         .into_iter()
+        .chain(unheard)
         .chain(noisy)
         .chain(quiet)
         .chain(silent)
@@ -164,7 +178,7 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
 fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let mut refusals = Vec::new();
-    if clip.views().is_empty() {
+    if clip.print().is_none() {
         let message = format!(
             "{name}: {} of speech is too little to know a voice by",
             clip.net_speech()
@@ -196,7 +210,9 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let test = calibration.voices.map(|test| test.hear(&clip.look.windows));
-    let several = matches!(test, Some(Voices::Several(_))).then(|| Issue {
+    let in_turns = matches!(test, Some(Voices::Several(_)));
+    let at_once = clip.look.quality.is_some_and(|quality| quality.overlap == Some(true));
+    let several = (in_turns || at_once).then(|| Issue {
         code: IssueCode::SeveralVoices,
         message: format!("{name}: more than one person seems to speak: record the user alone"),
     });
@@ -260,7 +276,7 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     for (at, clip) in heard.iter().enumerate() {
         let differs = heard[..at]
             .iter()
-            .find(|earlier| differ(clip.views(), earlier.views(), calibration));
+            .find(|earlier| differ(clip.print(), earlier.print().into_iter(), calibration));
         if let Some(earlier) = differs {
             let message = format!(
                 "{} and {} sound like two people: all recordings must be of the user alone",
@@ -275,7 +291,7 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     }
     let strange = heard
         .iter()
-        .find(|clip| !before.is_empty() && differ(clip.views(), before, calibration));
+        .find(|clip| differ(clip.print(), before.iter(), calibration));
     if let Some(clip) = strange {
         let message = format!(
             "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first",
@@ -289,24 +305,33 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
     refusals
 }
 
-/// Whether every pair of one kind that can be compared speaks for two people.
-fn differ(clip: &[Voiceprint], others: &[Voiceprint], calibration: &Calibration) -> bool {
-    let pairs = clip
-        .iter()
-        .flat_map(|print| others.iter().map(move |other| (print, other)));
-    let comparable = pairs.filter(|(a, b)| a.bandwidth == b.bandwidth && a.model == b.model);
+/// Whether a clip was compared with other voices of the same model, and each comparison speaks for two people.
+fn differ<'a>(
+    clip: Option<&Voiceprint>,
+    others: impl Iterator<Item = &'a Voiceprint>,
+    calibration: &Calibration,
+) -> bool {
+    let Some(own) = clip else { return false };
     let mut compared = false;
-    for (a, b) in comparable {
-        let Ok(cosine) = a.embedding.cosine(&b.embedding) else {
+    for other in others.filter(|other| other.model == own.model) {
+        // The shorter one bounds what the two can tell.
+        let (shorter, longer) = if own.net_speech < other.net_speech {
+            (own, other)
+        } else {
+            (other, own)
+        };
+        let Ok(cosine) = shorter.embedding.cosine(&longer.embedding) else {
             continue;
         };
-        let shorter = if a.net_speech < b.net_speech {
-            a.net_speech
-        } else {
-            b.net_speech
+        let likeness = Likeness {
+            user: UserId::fresh(),
+            cosine,
+            enrolled_speech: longer.net_speech,
+            enrolled_over: longer.bandwidth,
         };
-        match calibration.curve(a.bandwidth).llr(cosine, shorter) {
-            Ok(llr) if llr.get() >= 0.0 => return false,
+        let moment = Moment::of_print(Some(shorter));
+        match scoring::ratios(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
+            Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
             Err(_) => {}
         }

@@ -1,15 +1,13 @@
 //! Keeps the gallery equal to the store: whatever changes there is seen by the next search.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::lines::Lines;
 use super::promises::promise_of;
 use crate::config::GalleryChoice;
-use crate::decision::{Alignment, BadLine, Promise, over_the_telephone};
+use crate::decision::Promise;
 use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
@@ -30,9 +28,6 @@ pub enum KeeperError {
     /// A stored voiceprint is broken.
     #[error("a stored voiceprint cannot be used: {0}")]
     Embedding(#[from] BadEmbedding),
-    /// Nothing is left of a voiceprint that was aligned to its line, or it is of another model than the line.
-    #[error("a voiceprint cannot be aligned to its line: {0}")]
-    Line(#[from] BadLine),
     /// The roster never stood still while the gallery was made equal to it.
     #[error("the roster of {0:?} changed each of the {TRIES} times it was brought in; ask again in a moment")]
     Restless(DialedNumber),
@@ -44,7 +39,7 @@ pub enum KeeperError {
     Incomplete {
         /// Whose roster.
         number: DialedNumber,
-        /// How many users were not found, or not by every print they have.
+        /// How many users were not found, or not by every voice that was searched for.
         missing: usize,
         /// How many should have been.
         enrolled: usize,
@@ -58,27 +53,17 @@ pub struct Roster {
     pub names: HashMap<UserId, String>,
     /// What is promised of this number's calls in place of the usual.
     pub promise: Promise,
-    /// How what comes over the telephone is moved, on both sides of a comparison.
-    alignment: Option<Alignment>,
-    /// The prints the gallery was given of them.
-    prints: HashSet<(UserId, Bandwidth)>,
 }
 
 impl Roster {
-    /// How many users were not found as they must be: by each view of a bandwidth they have a print
-    /// in, and by one view at least.
-    fn missing(&self, views: &[Voiceprint], hits: &[Vec<Hit>]) -> usize {
+    /// How many users were not found by each of the probes.
+    fn missing(&self, hits: &[Vec<Hit>]) -> usize {
         let found: Vec<HashSet<UserId>> = hits
             .iter()
             .map(|hits| hits.iter().map(|hit| hit.user).collect())
             .collect();
-        let is_missing = |user: &UserId| {
-            let lost = |(view, found): (&Voiceprint, &HashSet<UserId>)| {
-                !found.contains(user) && self.prints.contains(&(*user, view.bandwidth))
-            };
-            views.iter().zip(&found).any(lost) || !found.iter().any(|found| found.contains(user))
-        };
-        self.names.keys().filter(|user| is_missing(user)).count()
+        let is_missing = |user: &&UserId| found.iter().any(|found| !found.contains(user));
+        self.names.keys().filter(is_missing).count()
     }
 }
 
@@ -87,7 +72,7 @@ impl Roster {
 pub struct Found {
     /// The users that could have been found.
     pub roster: Arc<Roster>,
-    /// The hits of each view, in the order of the views; none at all when the roster is empty. A hit may
+    /// The hits of each probe, in the order of the probes; none at all when the roster is empty. A hit may
     /// be of somebody who is not on `roster`: then it is a change in between and must not count.
     pub hits: Vec<Vec<Hit>>,
 }
@@ -105,8 +90,6 @@ pub struct Keeper {
     store: Store,
     gallery: Arc<dyn Gallery>,
     model: ModelId,
-    /// Where calls are adapted to their line.
-    lines: Option<Arc<Lines>>,
     /// A lock for each number: a roster that takes long keeps nobody else's calls waiting.
     slots: Mutex<HashMap<DialedNumber, Slot>>,
 }
@@ -118,15 +101,8 @@ impl Keeper {
             store,
             gallery,
             model,
-            lines: None,
             slots: Mutex::default(),
         }
-    }
-
-    /// The same, adapting calls and rosters to their lines.
-    #[must_use]
-    pub fn along(self, lines: Option<Arc<Lines>>) -> Self {
-        Self { lines, ..self }
     }
 
     /// A keeper of the gallery that was configured. Nothing is sent to a server yet.
@@ -204,29 +180,21 @@ impl Keeper {
         outcome
     }
 
-    /// Searches the up-to-date roster of `number` by each of `views`, the same voice in one bandwidth
-    /// or more, aligned as the roster in the gallery is. Everybody enrolled is found: a backend that has
+    /// Searches the up-to-date roster of `number` by each of `probes`, voices of the keeper's model. Everybody enrolled is found: a backend that has
     /// lost some of them (a server's collection was deleted or replaced while we were serving) is filled
     /// again and searched once more.
     ///
     /// # Errors
     /// [`KeeperError::Incomplete`] when somebody is not found even then; otherwise as
     /// [`Keeper::roster`], or what the backend says.
-    pub async fn search(&self, number: &DialedNumber, views: &[Voiceprint]) -> Result<Found, KeeperError> {
-        let (mut found, mut missing) = self.search_once(number, views).await?;
-        for _ in 1..TRIES {
-            if self.stands(number, &found.roster).await {
-                break;
-            }
-            // The line moved while it was searched: question and roster would not be aligned alike.
-            (found, missing) = self.search_once(number, views).await?;
-        }
+    pub async fn search(&self, number: &DialedNumber, probes: &[&Embedding]) -> Result<Found, KeeperError> {
+        let (found, missing) = self.search_once(number, probes).await?;
         if missing == 0 {
             return Ok(found);
         }
         tracing::warn!(number = ?number, missing, "the gallery has lost voiceprints: filling it again");
         self.forget(number, &found.roster).await;
-        let (found, missing) = self.search_once(number, views).await?;
+        let (found, missing) = self.search_once(number, probes).await?;
         if missing == 0 {
             return Ok(found);
         }
@@ -239,67 +207,41 @@ impl Keeper {
         })
     }
 
-    /// Whether the gallery still holds this roster, or one that is aligned alike.
-    async fn stands(&self, number: &DialedNumber, roster: &Arc<Roster>) -> bool {
-        if self.lines.is_none() {
-            return true;
-        }
-        let slot = self.slot(number);
-        let held = slot.lock().await;
-        held.as_ref()
-            .is_none_or(|held| held.roster.alignment == roster.alignment)
-    }
-
     /// A search, and how many users it should have found and did not.
     async fn search_once(
         &self,
         number: &DialedNumber,
-        views: &[Voiceprint],
+        probes: &[&Embedding],
     ) -> Result<(Found, usize), KeeperError> {
         let roster = self.roster(number).await?;
-        let mut hits = Vec::with_capacity(views.len());
-        if roster.names.is_empty() || views.is_empty() {
+        let mut hits = Vec::with_capacity(probes.len());
+        if roster.names.is_empty() || probes.is_empty() {
             return Ok((Found { roster, hits }, 0));
         }
-        let telephone = over_the_telephone(views.iter().map(|view| view.bandwidth));
-        let alignment = roster.alignment.as_ref().filter(|_| telephone);
-        for view in views {
+        for probe in probes {
             let query = Query {
                 number: number.clone(),
-                model: view.model.clone(),
-                bandwidth: view.bandwidth,
-                probe: match alignment {
-                    Some(alignment) => alignment.align(&view.embedding)?,
-                    None => view.embedding.clone(),
-                },
+                model: self.model.clone(),
+                probe: (*probe).clone(),
             };
             hits.push(self.gallery.search(&query).await?);
         }
-        let missing = roster.missing(views, &hits);
+        let missing = roster.missing(&hits);
         Ok((Found { roster, hits }, missing))
     }
 
     /// Makes the gallery's copy of a number's roster equal to the store's.
     async fn put(&self, number: &DialedNumber) -> Result<Arc<Roster>, KeeperError> {
         let entries = self.store.roster(number, &self.model).await?;
-        let alignment = match &self.lines {
-            Some(lines) => lines.alignment(&self.store, number).await?,
-            None => None,
-        };
         let mut prints = Vec::new();
         for entry in &entries {
-            prints.extend(mean_prints(entry, &self.model, alignment.as_ref())?);
+            prints.extend(mean_print(entry, &self.model)?);
         }
         let promise = self.store.number(number).await?.as_ref().map(promise_of);
         let enrolled = entries.into_iter().filter(|entry| !entry.clips.is_empty());
         let roster = Arc::new(Roster {
             names: enrolled.map(|entry| (entry.user, entry.name)).collect(),
             promise: promise.unwrap_or_default(),
-            alignment,
-            prints: prints
-                .iter()
-                .map(|print| (print.user, print.print.bandwidth))
-                .collect(),
         });
         self.gallery.replace(number, prints).await?;
         Ok(roster)
@@ -323,39 +265,23 @@ impl Keeper {
     }
 }
 
-/// One print for each bandwidth a user was enrolled in: the mean of the clips, which stay in the store. Clips that
-/// were recorded over a telephone have the line in them that calls have, and are aligned as calls are; the simulated
-/// telephone of wide-band clips has not.
-fn mean_prints(
-    entry: &RosterEntry,
-    model: &ModelId,
-    alignment: Option<&Alignment>,
-) -> Result<Vec<GalleryPrint>, KeeperError> {
-    let mut kinds: BTreeMap<Bandwidth, Vec<(Cow<'_, Embedding>, Seconds)>> = BTreeMap::new();
-    for clip in &entry.clips {
-        let print = &clip.print;
-        let embedding = match alignment.filter(|_| clip.over_the_telephone) {
-            Some(alignment) => Cow::Owned(alignment.align(&print.embedding)?),
-            None => Cow::Borrowed(&print.embedding),
-        };
-        let of_kind = kinds.entry(print.bandwidth).or_default();
-        of_kind.push((embedding, print.net_speech));
+/// A user's print: the mean of the clips, which stay in the store; none for a user without any. It counts as
+/// wide-band when every clip was.
+fn mean_print(entry: &RosterEntry, model: &ModelId) -> Result<Option<GalleryPrint>, KeeperError> {
+    let clips = &entry.clips;
+    if clips.is_empty() {
+        return Ok(None);
     }
-    kinds
-        .into_iter()
-        .map(|(bandwidth, clips)| {
-            let embedding = Embedding::mean(clips.iter().map(|(clip, _)| (clip.as_ref(), 1.0)))?;
-            let net_speech = clips.iter().fold(Seconds::ZERO, |sum, (_, net)| sum.plus(*net));
-            Ok(GalleryPrint {
-                user: entry.user,
-                clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
-                print: Voiceprint {
-                    embedding,
-                    model: model.clone(),
-                    bandwidth,
-                    net_speech,
-                },
-            })
-        })
-        .collect()
+    Ok(Some(GalleryPrint {
+        user: entry.user,
+        clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
+        print: Voiceprint {
+            embedding: Embedding::mean(clips.iter().map(|clip| (&clip.embedding, 1.0)))?,
+            model: model.clone(),
+            bandwidth: Bandwidth::of_all(clips.iter().map(|clip| clip.bandwidth)),
+            net_speech: clips
+                .iter()
+                .fold(Seconds::ZERO, |sum, clip| sum.plus(clip.net_speech)),
+        },
+    }))
 }

@@ -3,7 +3,7 @@
 use crate::decision::{Calibration, Policy, Promise};
 use crate::store::{Number, NumberPatch, ShareChange};
 use crate::units::DialedNumber;
-use crate::voiceprint::{Bandwidth, Card};
+use crate::voiceprint::Card;
 
 use super::error::{BoardError, OpenError};
 use super::open::{Switchboard, usable_calibration};
@@ -40,8 +40,7 @@ impl Serving {
 
 /// The size of the largest roster on which somebody can be named.
 pub(super) fn largest_roster(policy: &Policy, calibration: &Calibration) -> usize {
-    // Calls decide what is promised, and most calls are narrow-band.
-    let highest = calibration.curve(Bandwidth::Narrow).highest();
+    let highest = calibration.curve.highest();
     highest.map_or(0, |highest| policy.largest_roster(highest))
 }
 

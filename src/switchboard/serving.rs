@@ -10,7 +10,6 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::error::OpenError;
 use super::keeper::Keeper;
-use super::lines::{Lines, lines};
 use super::open::{Installed, Switchboard, Usable, usable_calibration};
 
 /// A model at work. Whoever takes it for a question keeps it to the answer: probe, voiceprints and
@@ -21,8 +20,6 @@ pub(super) struct Serving {
     pub card: Card,
     pub calibration: Calibration,
     pub policy: Policy,
-    /// Where calls are adapted to their line.
-    pub lines: Option<Arc<Lines>>,
 }
 
 impl Serving {
@@ -39,7 +36,6 @@ impl Serving {
         let Usable {
             calibration, policy, ..
         } = usable_calibration(&card, &config.policy)?;
-        let lines = lines(config.adapt, &card, &calibration)?;
         store.pin_model(model, card.sha256()).await?;
         let (found, loaded, before) = (found.clone(), card.clone(), before.cloned());
         let (threads, capacity) = (config.threads, config.capacity);
@@ -52,14 +48,13 @@ impl Serving {
             })
         });
         let engine = engine.await.map_err(|_| EngineError::Stopped)??;
-        let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?.along(lines.clone());
+        let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?;
         Ok(Self {
             engine,
             keeper,
             card,
             calibration,
             policy,
-            lines,
         })
     }
 }

@@ -12,7 +12,6 @@ use crate::voiceprint::{ModelId, Voiceprint};
 
 use super::error::{BoardError, OpenError};
 use super::identify::hear_in_turns;
-use super::lines::lines;
 use super::open::{installed, usable_calibration};
 
 /// How often clips that came in meanwhile are heard before the switch is put off.
@@ -56,7 +55,7 @@ pub struct SwitchReport {
 ///
 /// # Errors
 /// [`OpenError`] when the model is not installed, not what its card says, or has no calibration: it could
-/// never name anybody; or calls are to be adapted to their line, and its calibration does not say to what.
+/// never name anybody.
 pub async fn switch_model(
     config: &Config,
     store: &Store,
@@ -67,8 +66,6 @@ pub async fn switch_model(
     let found = installed(config)?;
     let card = found.card(to)?;
     let calibration = usable_calibration(&card, &config.policy)?.calibration;
-    // A model that could not serve is not switched to.
-    lines(config.adapt, &card, &calibration)?;
     let models = found.models(&card)?;
     let from = store.hold_model().await?.unwrap_or_else(|| config.model.clone());
     store.pin_model(to, card.sha256()).await?;
@@ -167,11 +164,9 @@ impl Round<'_> {
             &[],
         );
         let mut heard = heard.await.map_err(|fault: BoardError| fault.to_string())?;
-        let views = heard.looks.pop().map(|look| look.views).unwrap_or_default();
-        if views.is_empty() {
-            return Err("their kept recording has too little speech for this model".to_owned());
-        }
-        Ok(views)
+        let print = heard.looks.pop().and_then(|look| look.print);
+        let print = print.ok_or("their kept recording has too little speech for this model")?;
+        Ok(vec![print])
     }
 
     async fn left_behind(&self, to: &ModelId) -> Result<Vec<LeftBehind>, OpenError> {

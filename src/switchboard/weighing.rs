@@ -17,7 +17,7 @@ use super::promises::promise_of;
 use crate::decision::Reason;
 use crate::evidence::{CallerNumber, read_facts};
 use crate::store::{CallRecord, StoreError};
-use crate::units::{PhoneNumber, UserId};
+use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
 use crate::verdict::{Identification, OutcomeName};
 
@@ -83,6 +83,9 @@ impl Case {
                 version,
                 members: members.collect(),
                 promise: number.as_ref().map(promise_of).unwrap_or_default(),
+                caller_is_forwarder: number
+                    .map(|number| number.caller_is_forwarder)
+                    .unwrap_or_default(),
             });
         }
         if state.waiting.is_empty() {
@@ -92,8 +95,8 @@ impl Case {
             .store
             .dialed_numbers()
             .await?
-            .into_iter()
-            .map(String::from)
+            .iter()
+            .map(DialedNumber::line_key)
             .collect();
         let hash = board.keyed_hash().await.ok();
         let claimer = Claimer {
@@ -101,7 +104,7 @@ impl Case {
             ..self.claimer(board)
         };
         while let Some(facts) = state.waiting.first() {
-            let is_own = |number: &PhoneNumber| own.contains(number.as_e164());
+            let is_own = |number: &PhoneNumber| own.contains(&number.line_key());
             let found = read_facts(facts, &self.number, &is_own, self.region);
             let new = claimer.claims(facts, &found).await?;
             claims::add(&mut state.claims, new);
@@ -122,6 +125,8 @@ impl Case {
         let known = state.roster.as_ref();
         let roster = known.map_or(&[][..], |known| &known.members);
         let mut claims = state.claims.clone();
+        let rule = known.map(|known| known.caller_is_forwarder).unwrap_or_default();
+        claims::take_forwarders_out(&mut claims, rule);
         let mut assigned = self.claimer(board).assigned(roster);
         if let Some(claim) = &mut assigned {
             claim.at = self.started_at;

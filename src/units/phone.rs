@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{plan, spelling};
+
 /// Text that is not a telephone number somebody could be assigned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidPhone {
@@ -28,6 +30,22 @@ macro_rules! phone_type {
             /// The whole number in E.164, as in `+12025550102`. Never write it to a log.
             pub fn as_e164(&self) -> &str {
                 &self.0
+            }
+
+            /// What it is compared by: equal for the spellings of one line that carriers and address books disagree
+            /// on, as Mexico's with and without the 1 behind `+52`.
+            pub fn line_key(&self) -> String {
+                spelling::key(&self.0)
+            }
+
+            /// All spellings of this line, this one first.
+            pub fn spellings(&self) -> Vec<String> {
+                spelling::all(&self.0)
+            }
+
+            /// Whether both are one line, in whatever spelling.
+            pub fn is_line_of(&self, other: &Self) -> bool {
+                self == other || self.line_key() == other.line_key()
             }
 
             /// The number with its middle hidden, as in `+1202***0102`: enough to tell two numbers
@@ -85,24 +103,21 @@ fn mask(e164: &str) -> String {
     format!("{}***{}", &e164[..5], &e164[digits - 4..])
 }
 
-/// Checks `text` against the numbering plans (libphonenumber's rules, by the `phonenumber` crate) and
-/// gives it in E.164. Spaces, dots, dashes and brackets are allowed, a missing country code is not.
+/// Checks `text` against the numbering plans and gives it in E.164. Spaces, dots, dashes and brackets are allowed, a
+/// missing country code is not.
 fn to_e164(text: &str) -> Result<String, InvalidPhone> {
     let text = text.trim();
-    // The bound keeps a megabyte of digits away from the parser; E.164 allows 15.
+    // The bound keeps a megabyte of digits away from the plans; E.164 allows 15.
     if !text.starts_with('+') || text.len() > 40 {
         return Err(InvalidPhone::NotInternational);
     }
-    // The parser would read letters as on a keypad; a number with letters in it is a typing error here.
+    // Letters are no digits here, as on a keypad: a number with letters in it is a typing error.
     let written = |sign: char| sign.is_ascii_digit() || "+ .-()/".contains(sign);
-    if !text.chars().all(written) {
+    if !text.chars().all(written) || text[1..].contains('+') {
         return Err(InvalidPhone::NoSuchNumber);
     }
-    let number = phonenumber::parse(None, text).map_err(|_| InvalidPhone::NoSuchNumber)?;
-    if !phonenumber::is_valid(&number) {
-        return Err(InvalidPhone::NoSuchNumber);
-    }
-    Ok(number.format().mode(phonenumber::Mode::E164).to_string())
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    plan::read(&format!("+{digits}"), None).ok_or(InvalidPhone::NoSuchNumber)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::config::ForwardTrust;
-use crate::evidence::{CallFacts, Headers, Place, Source, spoken};
+use crate::evidence::{CallFacts, Headers, Place, Source, dialed, spoken};
 use crate::switchboard::{BoardError, Case, PinWay};
 use crate::units::DialedNumber;
 
@@ -91,7 +91,7 @@ impl Vapi {
             .dialed
             .split_first()
             .map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
-        if let Some(number) = first.and_then(|text| text.parse().ok()) {
+        if let Some(number) = first.and_then(|text| dialed(text).ok()) {
             return Some(number);
         }
         if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
@@ -99,7 +99,7 @@ impl Vapi {
         {
             return Some(number);
         }
-        rest.iter().find_map(|text| text.parse().ok())
+        rest.iter().find_map(|text| dialed(text).ok())
     }
 
     /// The case of a call, made when there is none.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::evidence::dialed;
 use crate::units::DialedNumber;
 
 use super::api::Api;
@@ -58,7 +59,7 @@ fn read(list: &Value) -> HashMap<String, DialedNumber> {
         let id = entry.get("id")?.as_str()?.to_owned();
         let number = ["number", "twilioPhoneNumber"]
             .iter()
-            .find_map(|key| entry.get(key)?.as_str()?.parse().ok())?;
+            .find_map(|key| dialed(entry.get(key)?.as_str()?).ok())?;
         Some((id, number))
     });
     numbers.collect()

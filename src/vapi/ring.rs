@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use crate::evidence::dialed;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCase;
@@ -32,11 +33,7 @@ impl Vapi {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
-        let said = message
-            .call
-            .dialed
-            .iter()
-            .find_map(|text| text.parse::<DialedNumber>().ok());
+        let said = message.call.dialed.iter().find_map(|text| dialed(text).ok());
         let house = Arc::clone(self);
         let work = self.tasks.spawn(async move { house.find_out(&message).await });
         let found = match timeout(self.config.answer_budget, work).await {

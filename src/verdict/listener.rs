@@ -1,4 +1,4 @@
-//! One call's ears: decoded audio in, looks out, the same whatever the pieces it came in.
+//! One call's ears: decoded audio in, checkpoints out, the same whatever the pieces it came in.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
-use crate::samples::{DigitalSilence, Intake, SamplesError, comes_again, quality, telephone, voice_band};
+use crate::samples::{Intake, SamplesError, comes_again, quality};
 use crate::speech::{HOP, Span, SpeechFinder, SpeechSettings, VadError};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
@@ -14,22 +14,22 @@ use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 use super::identification::{Quality, TimingMs};
 use super::windows::Windows;
 
-/// Net speech, in seconds, at which a live call is looked at: dense where a decision is near. Each look embeds all the
-/// speech so far, so overlapping windows are never counted as independent evidence; the marks bound what that costs:
-/// of two minutes of speech all looks together embed 1002 s. They end where speech is no longer kept. Between them and
-/// after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is glanced at, which embeds nothing twice.
-pub const MARKS: &[f64] = &[
+/// Net speech, in seconds, at which a live call is judged: dense where a decision is near. Each checkpoint embeds all the
+/// speech so far, so overlapping windows are never counted as independent evidence; their spacing bounds what that costs:
+/// of two minutes of speech all of them together embed 1002 s. They end where speech is no longer kept. Between them and
+/// after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is checked, which embeds nothing twice.
+pub const CHECKPOINTS: &[f64] = &[
     1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
     55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
 ];
 
-/// Share of speech energy above 4 kHz from which a recording counts as wide-band: -40 dB. What a
-/// telephone leaves up there, after resampling, lies below -60 dB.
+/// Share of speech energy above 4 kHz from which a recording is called wide-band: -40 dB. What a
+/// telephone leaves up there, after resampling, lies below -60 dB. A label and no more: nothing is decided by it.
 const WIDE_SHARE: f32 = 1e-4;
 
 /// Active speech level (ITU-T P.56: the level of the speech alone, pauses left out) that every voice is
 /// brought to before it is embedded. How loud somebody was recorded says nothing about who they are, but
-/// a model over linear mel power hears it: one clip at two levels 10 dB apart has a cosine of 0.84.
+/// features with a floor under their logarithm, and raw waveforms, change with it.
 const SPEECH_LEVEL_DBFS: f32 = -30.0;
 
 /// Why a stream could not be followed.
@@ -57,44 +57,35 @@ pub struct Traits {
     pub comes_again: bool,
 }
 
-/// What was heard up to some moment.
+/// What was heard up to some moment: at a checkpoint, or at a window's end between two of them.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct Checkpoint {
     /// How much speech there was.
     pub net_speech: Seconds,
     /// How good it was; `None` when there was none.
     pub quality: Option<Quality>,
-    /// The voice: in the call's own bandwidth first; a wide-band call is also heard through a simulated
-    /// telephone, for users who have only ever been heard on one. Empty when there was too little. They know how
-    /// much speech they are of: a glance shows the voice as it was at the last mark. After two minutes of a live
-    /// call the narrow one is that of the last two, by its windows.
-    pub views: Vec<Voiceprint>,
+    /// The voice; `None` when there was too little. It knows how much speech it is of: between checkpoints it is
+    /// the voice as it was at the last one. After two minutes of a live call it is that of the last two, by its
+    /// windows.
+    pub print: Option<Voiceprint>,
     /// The voice of each whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of the last two minutes of speech, in
-    /// order and as a telephone carries it: by them one voice is told from several. They are of the same model as the
-    /// views.
+    /// order: by them one voice is told from several. They are of the same model as the print.
     pub windows: Vec<Embedding>,
     /// How many windows there were, with those before the last two minutes.
     pub windows_heard: usize,
-    /// Whether only the windows are new since the look before: taken between marks.
-    pub is_glance: bool,
+    /// Whether only the windows are new since the checkpoint before.
+    pub is_window_check: bool,
     /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
     pub traits: Option<Traits>,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
 }
 
-/// What the last look saw, for the glances after it.
+/// What the last checkpoint saw, for the window checks after it.
 #[derive(Default, Clone)]
 struct Seen {
     quality: Option<Quality>,
-    views: Vec<Voiceprint>,
-}
-
-impl Seen {
-    fn narrow_view(&mut self) -> Option<&mut Voiceprint> {
-        let mut views = self.views.iter_mut();
-        views.find(|view| view.bandwidth == Bandwidth::Narrow)
-    }
+    print: Option<Voiceprint>,
 }
 
 /// Follows one stream of audio.
@@ -103,18 +94,16 @@ pub struct Listener {
     finder: SpeechFinder,
     fresh: Vec<f32>,
     marks: &'static [f64],
-    narrow_source: bool,
     windows: Windows,
     seen: Seen,
-    silence: DigitalSilence,
     is_recording: bool,
     timing: TimingMs,
 }
 
 impl Listener {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
-    /// `marks` ([`MARKS`], or none for a recording) are the amounts of net speech at which
-    /// [`Listener::push`] takes a look; where there are marks there are glances too. Of a recording the first two
+    /// `marks` ([`CHECKPOINTS`], or none for a recording) are the amounts of net speech at which
+    /// [`Listener::push`] gives one; where there are any, windows are checked too. Of a recording the first two
     /// minutes of speech are heard, of a live call all, to know who spoke last.
     ///
     /// # Errors
@@ -125,7 +114,7 @@ impl Listener {
         channel: Option<u16>,
         marks: &'static [f64],
     ) -> Result<Self, ListenError> {
-        let (is_recording, narrow_source) = (marks.is_empty(), rate.0 <= 8_000);
+        let is_recording = marks.is_empty();
         let settings = SpeechSettings {
             hand_on: !is_recording,
             ..SpeechSettings::default()
@@ -135,21 +124,23 @@ impl Listener {
             finder: SpeechFinder::new(settings),
             fresh: Vec::new(),
             marks,
-            narrow_source,
-            windows: Windows::new(narrow_source),
+            windows: Windows::new(),
             seen: Seen::default(),
-            silence: DigitalSilence::default(),
             is_recording,
             timing: TimingMs::default(),
         })
     }
 
-    /// Takes the next interleaved samples and gives a look for each mark that was passed, and a glance for each
-    /// window of speech that was filled at no mark.
+    /// Takes the next interleaved samples and gives a checkpoint for each mark that was passed, and a window check for
+    /// each window of speech that was filled at no mark.
     ///
     /// # Errors
     /// [`ListenError`] when the audio or a model fails.
-    pub fn push(&mut self, analyst: &mut Analyst, interleaved: &[f32]) -> Result<Vec<Look>, ListenError> {
+    pub fn push(
+        &mut self,
+        analyst: &mut Analyst,
+        interleaved: &[f32],
+    ) -> Result<Vec<Checkpoint>, ListenError> {
         let started = Instant::now();
         self.fresh.clear();
         self.intake.push(interleaved, &mut self.fresh);
@@ -157,11 +148,11 @@ impl Listener {
         self.hear(analyst)
     }
 
-    /// Ends the stream and takes the last look.
+    /// Ends the stream and takes the last checkpoint.
     ///
     /// # Errors
     /// [`ListenError`] when a model fails.
-    pub fn finish(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+    pub fn finish(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         self.fresh.clear();
         self.intake.finish(&mut self.fresh);
         self.marks = &[];
@@ -172,14 +163,14 @@ impl Listener {
         self.windows.take(&self.finder.handed_on());
         self.timing.vad += milliseconds(started);
         let look = self.look(analyst)?;
-        Ok(Look { traits, ..look })
+        Ok(Checkpoint { traits, ..look })
     }
 
     fn traits(&self) -> Option<Traits> {
         let speech = self.finder.speech();
         (!speech.is_empty()).then(|| Traits {
             level_dbfs: f64::from(quality::dbfs(quality::rms(speech))),
-            digital_silence: self.silence.share(),
+            digital_silence: self.intake.digital_silence(),
             comes_again: comes_again(speech),
         })
     }
@@ -215,9 +206,8 @@ impl Listener {
         self.finder.spans()
     }
 
-    fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Look>, ListenError> {
+    fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
-        self.silence.push(&fresh);
         let mut looks = Vec::new();
         // One hop at a time, so that a mark is noticed at the same sample whatever the pieces were.
         for piece in fresh.chunks(HOP) {
@@ -227,8 +217,8 @@ impl Listener {
             self.timing.vad += milliseconds(started);
             if self.passed_a_mark() {
                 looks.push(self.look(analyst)?);
-            } else if !self.seen.views.is_empty() && self.windows.are_due(self.finder.speech()) {
-                looks.push(self.glance(analyst)?);
+            } else if self.seen.print.is_some() && self.windows.are_due(self.finder.speech()) {
+                looks.push(self.check_windows(analyst)?);
             }
         }
         self.fresh = fresh;
@@ -242,26 +232,26 @@ impl Listener {
         passed > 0
     }
 
-    fn look(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+    fn look(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         let started = Instant::now();
         let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
         self.windows.hear(analyst, speech)?;
         let quality = self.quality_so_far();
-        let views = match quality {
+        let print = match quality {
             // Nothing more was kept since then.
-            _ if self.windows.have_moved_on() && self.saw_by(analyst) => std::mem::take(&mut self.seen.views),
+            _ if self.windows.have_moved_on() && self.saw_by(analyst) => self.seen.print.take(),
             Some(quality) if net_speech >= analyst.extractor.card().minimum_net_speech() => {
-                embed_views(analyst, speech, net_speech, quality.bandwidth)?
+                Some(embed_speech(analyst, speech, net_speech, quality.bandwidth)?)
             }
-            _ => Vec::new(),
+            _ => None,
         };
         self.timing.embed += milliseconds(started);
-        self.seen = Seen { quality, views };
+        self.seen = Seen { quality, print };
         Ok(self.seen_now(false))
     }
 
     /// Hears the windows that are new, and nothing else.
-    fn glance(&mut self, analyst: &mut Analyst) -> Result<Look, ListenError> {
+    fn check_windows(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         if !self.saw_by(analyst) {
             // The service has changed models: voices of two cannot be compared.
             return self.look(analyst);
@@ -274,72 +264,57 @@ impl Listener {
 
     /// Whether the last look was by this model, and saw a voice.
     fn saw_by(&self, analyst: &Analyst) -> bool {
-        let mut views = self.seen.views.iter();
-        views
-            .next()
-            .is_some_and(|view| view.model == *analyst.extractor.card().id())
+        let mut print = self.seen.print.iter();
+        print.any(|print| print.model == *analyst.extractor.card().id())
     }
 
-    fn seen_now(&mut self, is_glance: bool) -> Look {
+    fn seen_now(&mut self, is_window_check: bool) -> Checkpoint {
         if self.windows.have_moved_on()
-            && let Some(voice) = self.windows.together()
-            && let Some(narrow) = self.seen.narrow_view()
+            && let Some(print) = &mut self.seen.print
+            && let Some(voice) = self.windows.together(print.bandwidth)
         {
-            *narrow = voice;
+            *print = voice;
         }
-        let Seen { quality, views } = self.seen.clone();
-        Look {
+        let Seen { quality, print } = self.seen.clone();
+        Checkpoint {
             net_speech: self.finder.net_speech(),
             quality,
-            views,
+            print,
             windows: self.windows.voices().to_vec(),
             windows_heard: self.windows.heard(),
-            is_glance,
+            is_window_check,
             traits: None,
             timing: self.timing,
         }
     }
 
     fn quality(&self, speech: &[f32]) -> Quality {
-        let wide = !self.narrow_source && quality::high_band_share(speech) >= WIDE_SHARE;
+        let wide = quality::high_band_share(speech) >= WIDE_SHARE;
         Quality {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),
             clipping: f64::from(quality::clipping(speech)),
-            overlap: Some(self.finder.is_overlapped()),
+            overlap: self.finder.is_overlapped().then_some(true),
         }
     }
 }
 
-/// The voiceprint of some speech (16 kHz) in its own bandwidth and, when that is wide, through a simulated
-/// telephone as well. Narrow prints are made of the voice band alone, whatever else the line let through.
+/// The voiceprint of some speech (16 kHz), whatever it came over; `bandwidth` is its label.
 ///
 /// # Errors
 /// [`ExtractError`] when the speaker model fails.
-pub fn embed_views(
+pub fn embed_speech(
     analyst: &mut Analyst,
     speech: &[f32],
     net_speech: Seconds,
     bandwidth: Bandwidth,
-) -> Result<Vec<Voiceprint>, ExtractError> {
-    let mut print = |samples: Zeroizing<Vec<f32>>, bandwidth| -> Result<Voiceprint, ExtractError> {
-        Ok(Voiceprint {
-            embedding: analyst.extractor.embed(&levelled(&samples))?,
-            model: analyst.extractor.card().id().clone(),
-            bandwidth,
-            net_speech,
-        })
-    };
-    if bandwidth == Bandwidth::Narrow {
-        return Ok(vec![print(
-            Zeroizing::new(voice_band(speech)),
-            Bandwidth::Narrow,
-        )?]);
-    }
-    let own = print(Zeroizing::new(speech.to_vec()), Bandwidth::Wide)?;
-    let phoned = Zeroizing::new(telephone(speech));
-    let narrow = print(Zeroizing::new(voice_band(&phoned)), Bandwidth::Narrow)?;
-    Ok(vec![own, narrow])
+) -> Result<Voiceprint, ExtractError> {
+    Ok(Voiceprint {
+        embedding: analyst.extractor.embed(&levelled(speech))?,
+        model: analyst.extractor.card().id().clone(),
+        bandwidth,
+        net_speech,
+    })
 }
 
 /// Samples at the level that every voice is embedded at.

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::bytes::{DecodeError, Decoder, Format, Limits};
+use crate::bytes::{DecodeError, Decoder, Format, Limits, Unheard};
 use crate::engine::Analyst;
 use crate::units::Seconds;
 
-use super::listener::{ListenError, Listener, Look, milliseconds};
+use super::listener::{Checkpoint, ListenError, Listener, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.
@@ -29,18 +29,20 @@ pub enum HearError {
 #[derive(Debug, Clone)]
 pub struct Recording {
     /// A look at each mark, when marks were asked for, and the last one at the end.
-    pub looks: Vec<Look>,
+    pub looks: Vec<Checkpoint>,
     /// What it was stored as.
     pub format: Format,
     /// Whether its end is missing.
     pub truncated: bool,
+    /// What of it was not heard.
+    pub unheard: Option<Unheard>,
 }
 
 /// A recording that is being heard, block by block: memory is bounded whatever its length.
 pub struct Hearing {
     decoder: Decoder,
     listener: Listener,
-    looks: Vec<Look>,
+    looks: Vec<Checkpoint>,
 }
 
 impl Hearing {
@@ -55,7 +57,7 @@ impl Hearing {
         marks: &'static [f64],
     ) -> Result<Self, HearError> {
         let started = Instant::now();
-        let decoder = Decoder::open(bytes, limits)?;
+        let decoder = Decoder::for_channel(bytes, channel, limits)?;
         let Format { rate, channels, .. } = decoder.format();
         let mut listener = Listener::new(rate, channels, channel, marks)?;
         listener.spent_decoding(milliseconds(started));
@@ -90,6 +92,7 @@ impl Hearing {
             looks: self.looks,
             format: self.decoder.format(),
             truncated: self.decoder.truncated(),
+            unheard: self.decoder.unheard(),
         }
     }
 }

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::decision::{MOST_WINDOWS, VOICE_WINDOW};
 use crate::engine::Analyst;
-use crate::samples::{RATE, telephone, voice_band};
+use crate::samples::RATE;
 use crate::units::Seconds;
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
@@ -13,7 +13,6 @@ use super::listener::levelled;
 
 /// The windows of one stream.
 pub(super) struct Windows {
-    narrow_source: bool,
     /// Of which model the voices are.
     model: Option<ModelId>,
     /// The last [`MOST_WINDOWS`].
@@ -25,10 +24,9 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// No windows yet; `narrow_source` says that all there will be came over a telephone.
-    pub fn new(narrow_source: bool) -> Self {
+    /// No windows yet.
+    pub fn new() -> Self {
         Self {
-            narrow_source,
             model: None,
             voices: Vec::new(),
             dropped: 0,
@@ -66,13 +64,11 @@ impl Windows {
         }
         let window = RATE.samples(VOICE_WINDOW);
         for piece in kept.chunks_exact(window).skip(self.dropped + self.voices.len()) {
-            let voice = self.voice(analyst, piece)?;
-            self.add(voice);
+            self.add(analyst.extractor.embed(&levelled(piece))?);
         }
         while self.past.len() >= window {
             let piece: Zeroizing<Vec<f32>> = Zeroizing::new(self.past.drain(..window).collect());
-            let voice = self.voice(analyst, &piece)?;
-            self.add(voice);
+            self.add(analyst.extractor.embed(&levelled(&piece))?);
         }
         Ok(())
     }
@@ -87,24 +83,15 @@ impl Windows {
         self.dropped + self.voices.len()
     }
 
-    /// The voice of all of them, as a telephone carries it; `None` where they cancel out.
-    pub fn together(&self) -> Option<Voiceprint> {
+    /// The voice of all of them, heard in this bandwidth; `None` where they cancel out.
+    pub fn together(&self, bandwidth: Bandwidth) -> Option<Voiceprint> {
         let voices = self.voices.iter().map(|voice| (voice, 1.0));
         Some(Voiceprint {
             embedding: Embedding::mean(voices).ok()?,
             model: self.model.clone()?,
-            bandwidth: Bandwidth::Narrow,
+            bandwidth,
             net_speech: Seconds::checked(VOICE_WINDOW.get() * self.voices.len() as f64)?,
         })
-    }
-
-    fn voice(&self, analyst: &mut Analyst, piece: &[f32]) -> Result<Embedding, ExtractError> {
-        let heard = if self.narrow_source {
-            Zeroizing::new(voice_band(piece))
-        } else {
-            Zeroizing::new(voice_band(&Zeroizing::new(telephone(piece))))
-        };
-        analyst.extractor.embed(&levelled(&heard))
     }
 
     fn add(&mut self, voice: Embedding) {

@@ -11,10 +11,6 @@ use super::card::{Card, CardError, Layout};
 use super::embedding::{BadEmbedding, Embedding};
 use super::front_end::FrontEnd;
 
-/// GE2E's windows in one run of the graph: a recurrent network is twice as fast on batches as on single
-/// windows, and a bound on them is a bound on memory.
-const WINDOWS: usize = 16;
-
 /// Segments in one run: a network of convolutions over seconds of speech gains nothing from a second one
 /// (models/README.md, Speed) and takes as much memory again for it.
 const SEGMENTS: usize = 1;
@@ -80,10 +76,8 @@ impl Extractor {
 
     /// The embedding of some speech (16 kHz, silence removed), of unit length.
     ///
-    /// GE2E's windows: the mean of their embeddings; speech shorter than a window is filled up with
-    /// silence, and whether that little may be judged is the caller's to decide. Every other model hears
-    /// the speech in one piece, or, beyond its card's bound, in equal overlapping segments, of which the
-    /// mean direction is taken.
+    /// The model hears the speech in one piece, or, beyond its card's bound, in equal overlapping segments,
+    /// of which the mean direction is taken.
     ///
     /// # Errors
     /// [`ExtractError::TooShort`] when there is less speech than the card's `segment.min_seconds`; others
@@ -94,18 +88,12 @@ impl Extractor {
             got: RATE.seconds(speech.len()),
             needed: segment.shortest,
         };
-        let whole = matches!(self.front_end, FrontEnd::Whole(_));
-        if whole && speech.len() < RATE.samples(segment.shortest) {
+        if speech.len() < RATE.samples(segment.shortest) {
             return Err(too_short());
         }
         let pieces = self.front_end.pieces(speech, segment).ok_or_else(too_short)?;
-        let at_once = match (whole, self.card.ports().one_at_a_time) {
-            (false, false) => WINDOWS,
-            (true, false) => SEGMENTS,
-            (_, true) => 1,
-        };
         let mut sum = vec![0.0f32; self.card.dimension()];
-        for batch in pieces.axis_chunks_iter(Axis(0), at_once) {
+        for batch in pieces.axis_chunks_iter(Axis(0), SEGMENTS) {
             let answers = self.run(batch)?;
             for row in answers.outer_iter() {
                 if row.len() != sum.len() {
@@ -114,8 +102,8 @@ impl Extractor {
                         actual: row.len(),
                     });
                 }
-                // A window's embedding is added as it comes; a segment's length says nothing and is taken out.
-                let scale = if whole { 1.0 / length(&row) } else { 1.0 };
+                // A segment's length says nothing and is taken out.
+                let scale = 1.0 / length(&row);
                 for (total, value) in sum.iter_mut().zip(row.iter()) {
                     *total += value * scale;
                 }

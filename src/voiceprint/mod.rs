@@ -2,7 +2,7 @@
 //!
 //! [`Card`] says what a model expects; [`Extractor`] is a loaded model and its one public arrow,
 //! [`Extractor::embed`], takes speech and gives an [`Embedding`]. A [`Voiceprint`] is an embedding
-//! stamped with model, bandwidth and net speech: only like is ever compared with like.
+//! stamped with model, bandwidth and net speech: only voiceprints of one model are ever compared.
 
 mod card;
 mod embedding;
@@ -11,11 +11,10 @@ mod front_end;
 mod segment;
 
 pub use card::{Card, CardDraft, CardError, DraftError, Layout, Recipe, check_sha256, draft_card};
-pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint};
+pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint, cosine_of};
 pub use extractor::{ExtractError, Extractor};
 pub use front_end::{
-    FrontEndSettings, Ge2eMel, KaldiFbank, KaldiSettings, KaldiWindow, LastWindow, MeanNormalisation,
-    MelSettings, NemoMel, NemoNormalisation, NemoSettings, NemoWindow, RawSettings, Slaney, SpeechbrainFbank,
-    SpeechbrainSettings, SpeechbrainWindow,
+    FrontEndSettings, KaldiFbank, KaldiSettings, KaldiWindow, MeanNormalisation, NemoMel, NemoNormalisation,
+    NemoSettings, NemoWindow, RawSettings, Slaney, SpeechbrainFbank, SpeechbrainSettings, SpeechbrainWindow,
 };
 pub use segment::Segment;

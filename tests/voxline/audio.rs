@@ -153,17 +153,6 @@ fn a_recording_that_was_cut_keeps_what_was_decoded_and_says_so() {
 }
 
 #[test]
-fn a_codec_outside_the_contract_is_named_in_the_refusal() {
-    let fault = decode(fixture("ogg-vorbis.ogg"), &Limits::default())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        fault.starts_with("the codec of this Ogg file (Vorbis) is not supported"),
-        "{fault}"
-    );
-}
-
-#[test]
 fn limits_hold_for_every_container_whether_or_not_its_header_tells() {
     let limits = Limits {
         max_duration: Seconds::new(0.5),

@@ -38,7 +38,7 @@ async fn a_job_has_the_models_and_its_answer_comes_back() {
         (embedding.dim(), speech.unwrap())
     });
     let (dimension, speech) = answer.await.unwrap();
-    assert!(dimension == 256 && speech < 0.1);
+    assert!(dimension == 192 && speech < 0.1);
 }
 
 #[tokio::test]

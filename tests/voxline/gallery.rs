@@ -9,7 +9,7 @@ use std::time::Duration;
 use qdrant_client::qdrant::payload_index_params::IndexParams;
 use secrecy::SecretString;
 use voxline::gallery::{EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGallery, QdrantSettings};
-use voxline::voiceprint::{Bandwidth, ModelId};
+use voxline::voiceprint::ModelId;
 
 use self::laws::{Dice, number};
 use self::peer::{Peer, Weather, Wire};
@@ -53,7 +53,7 @@ laws_of_a_gallery! {
     equal_voices_are_ranked_by_user_id,
     nothing_of_one_number_is_ever_found_under_another,
     replacing_twice_is_replacing_once_and_what_is_gone_is_gone_at_once,
-    models_and_bandwidths_never_mix,
+    models_never_mix_and_bandwidths_are_one,
     a_number_never_put_and_an_empty_roster_have_nobody,
     a_vector_of_another_length_is_an_error_and_changes_nothing,
     a_roster_with_a_print_twice_or_too_many_is_refused_whole,
@@ -88,7 +88,7 @@ fn assert_unavailable<T: std::fmt::Debug>(outcome: Result<T, GalleryError>, addr
 /// Every operation of the gallery fails with `Unavailable`, and none hangs.
 async fn assert_all_unavailable(gallery: &QdrantGallery, address: &str) {
     let mut dice = Dice::new(5);
-    let query = dice.query(&number(0), &model(), Bandwidth::Narrow, 8);
+    let query = dice.query(&number(0), &model(), 8);
     assert_unavailable(in_time(gallery.search(&query)).await, address);
     assert_unavailable(in_time(gallery.ready()).await, address);
     let roster = dice.roster(2, &model(), 8);
@@ -109,7 +109,7 @@ async fn both_backends_give_the_same_hits() {
                 let roster = dice.roster(people, &model(), dim);
                 embedded.replace(&number(1), roster.clone()).await.unwrap();
                 qdrant.replace(&number(1), roster).await.unwrap();
-                let query = dice.query(&number(1), &model(), Bandwidth::Narrow, dim);
+                let query = dice.query(&number(1), &model(), dim);
                 let here = embedded.search(&query).await.unwrap();
                 let there = qdrant.search(&query).await.unwrap();
                 assert_eq!(order(&here), order(&there), "seed {seed}");
@@ -158,10 +158,7 @@ async fn a_collection_is_made_for_tenants_and_under_a_plain_name() {
         Some(IndexParams::KeywordIndexParams(params)) => params.is_tenant.unwrap_or(false),
         other => panic!("{field} has another index: {other:?}"),
     };
-    assert_eq!(
-        ["vapi_number", "model", "bandwidth"].map(tenant),
-        [true, false, false]
-    );
+    assert_eq!(["vapi_number", "model"].map(tenant), [true, false]);
     client.delete_collection(name).await.unwrap();
 }
 
@@ -182,7 +179,7 @@ async fn two_deployments_on_one_server_do_not_touch_each_other() {
         .unwrap();
     connect(&ours).replace(&number(0), Vec::new()).await.unwrap();
 
-    let query = dice.query(&number(0), &model(), Bandwidth::Narrow, 8);
+    let query = dice.query(&number(0), &model(), 8);
     assert_eq!(connect(&ours).search(&query).await.unwrap(), Vec::new());
     let hits = connect(&theirs).search(&query).await.unwrap();
     laws::assert_equals_brute_force(&hits, &query, &roster);
@@ -206,7 +203,7 @@ async fn a_server_that_is_killed_is_unavailable_and_not_a_hang() {
         .replace(&number(0), dice.roster(4, &model(), 8))
         .await
         .unwrap();
-    let query = dice.query(&number(0), &model(), Bandwidth::Narrow, 8);
+    let query = dice.query(&number(0), &model(), 8);
     assert_eq!(gallery.search(&query).await.unwrap().len(), 4);
 
     server.kill();
@@ -225,7 +222,7 @@ async fn a_gallery_outlives_a_server_that_goes_silent_or_away_and_comes_back() {
     let mut dice = Dice::new(5);
     let roster = dice.roster(4, &model(), 8);
     in_time(persist(&gallery, &roster)).await;
-    let query = dice.query(&number(0), &model(), Bandwidth::Narrow, 8);
+    let query = dice.query(&number(0), &model(), 8);
 
     for weather in [Weather::Silent, Weather::Cut] {
         wire.turn(weather);

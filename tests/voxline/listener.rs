@@ -3,19 +3,18 @@
 use voxline::bytes::{Encoding, Limits, RawStream};
 use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;
-use voxline::samples::telephone;
 use voxline::units::{Hertz, Seconds};
-use voxline::verdict::{Listener, Look, MARKS, Recording, hear};
-use voxline::voiceprint::{Bandwidth, Embedding};
+use voxline::verdict::{CHECKPOINTS, Checkpoint, Listener, Recording, hear};
+use voxline::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
-use crate::support::{Dice, analyst, at_rate, clip, read, wav};
+use crate::support::{Dice, analyst, at_rate, clip, mix, read, tones, wav};
 
 const CALL: &str = "enrollment_samples/calls/ivy-1.wav";
 const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
 
 /// Everything of a look but how long it took.
-fn same(a: &Look, b: &Look) -> bool {
-    (a.net_speech, a.quality, &a.views) == (b.net_speech, b.quality, &b.views)
+fn same(a: &Checkpoint, b: &Checkpoint) -> bool {
+    (a.net_speech, a.quality, &a.print) == (b.net_speech, b.quality, &b.print)
         && (&a.windows, a.windows_heard) == (&b.windows, b.windows_heard)
 }
 
@@ -23,13 +22,17 @@ fn whole(analyst: &mut Analyst, bytes: Vec<u8>, marks: &'static [f64]) -> Record
     hear(analyst, bytes, None, &Limits::default(), marks).unwrap()
 }
 
-fn last(recording: &Recording) -> &Look {
+fn last(recording: &Recording) -> &Checkpoint {
     recording.looks.last().unwrap()
 }
 
+fn print(look: &Checkpoint) -> &Voiceprint {
+    look.print.as_ref().unwrap()
+}
+
 /// The looks at a mono stream that comes in these pieces.
-fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Look> {
-    let mut listener = Listener::new(Hertz(rate), 1, None, MARKS).unwrap();
+fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Checkpoint> {
+    let mut listener = Listener::new(Hertz(rate), 1, None, CHECKPOINTS).unwrap();
     let mut looks = Vec::new();
     for piece in pieces {
         looks.extend(listener.push(analyst, piece).unwrap());
@@ -68,7 +71,7 @@ fn looks_do_not_depend_on_the_pieces() {
         let looks = listen(analyst, 8_000, &pieces);
         assert_eq!(looks.len(), at_once.len(), "{} pieces", pieces.len());
         for (at, (a, b)) in looks.iter().zip(&at_once).enumerate() {
-            let alike = same(a, b) && a.is_glance == b.is_glance;
+            let alike = same(a, b) && a.is_window_check == b.is_window_check;
             assert!(alike, "look {at} of {} pieces", pieces.len());
         }
     }
@@ -87,19 +90,19 @@ fn a_live_call_comes_to_the_same_as_its_recording() {
 #[test]
 fn a_recording_heard_with_marks_ends_as_it_does_without_them() {
     let analyst = &mut analyst();
-    let marked = whole(analyst, read(CALL), MARKS);
+    let marked = whole(analyst, read(CALL), CHECKPOINTS);
     let plain = whole(analyst, read(CALL), &[]);
     assert!(marked.looks.len() > 8);
     assert!(same(last(&marked), last(&plain)));
-    let rising = |pair: &[Look]| pair[0].net_speech <= pair[1].net_speech;
+    let rising = |pair: &[Checkpoint]| pair[0].net_speech <= pair[1].net_speech;
     assert!(marked.looks.windows(2).all(rising));
 }
 
 #[test]
 fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
     let analyst = &mut analyst();
-    let looks = whole(analyst, read(CALL), MARKS).looks;
-    assert!(looks.iter().any(|look| look.is_glance));
+    let looks = whole(analyst, read(CALL), CHECKPOINTS).looks;
+    assert!(looks.iter().any(|look| look.is_window_check));
     for pair in looks.windows(2) {
         let [before, after] = pair else { unreachable!() };
         let samples = |seconds: Seconds| (seconds.get() * 16_000.0).round() as usize;
@@ -107,11 +110,9 @@ fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
         assert_eq!(after.windows_heard, filled);
         assert!(after.windows_heard <= before.windows_heard + 1);
         assert_eq!(after.windows[..before.windows.len()], before.windows);
-        if after.is_glance {
-            assert_eq!((&after.views, after.quality), (&before.views, before.quality));
-            assert!(
-                after.windows_heard > before.windows_heard && after.net_speech > after.views[0].net_speech
-            );
+        if after.is_window_check {
+            assert_eq!((&after.print, after.quality), (&before.print, before.quality));
+            assert!(after.windows_heard > before.windows_heard && after.net_speech > print(after).net_speech);
         }
     }
 }
@@ -129,10 +130,11 @@ fn after_two_minutes_of_speech_a_call_is_the_voice_of_the_last_two() {
     let beyond = looks.iter().filter(|look| look.windows_heard > 75);
     let last = looks.last().unwrap();
     assert!(beyond.count() > 70 && last.windows.len() == 75 && last.windows_heard > 150);
-    assert_eq!((last.views.len(), last.views[0].net_speech.get()), (1, 120.0));
-    let robert = &whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]).looks[0].views[0];
+    assert_eq!(print(last).net_speech.get(), 120.0);
+    let robert = whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]);
+    let robert = print(&robert.looks[0]);
     let at_two_minutes = looks.iter().rfind(|look| look.windows_heard <= 75).unwrap();
-    let like = |look: &Look| cosine(&look.views[0].embedding, &robert.embedding);
+    let like = |look: &Checkpoint| cosine(&print(look).embedding, &robert.embedding);
     assert!(
         like(last) > 0.9 && like(at_two_minutes) < 0.7,
         "{} {}",
@@ -157,17 +159,14 @@ fn raw_octets_in_torn_pieces_are_the_wav_file_of_the_same_octets() {
 }
 
 #[test]
-fn a_wide_recording_is_heard_twice_and_a_narrow_one_once() {
+fn a_recording_is_called_wide_by_what_is_above_four_kilohertz_and_not_by_its_rate() {
     let analyst = &mut analyst();
-    let kinds = |look: &Look| -> Vec<Bandwidth> { look.views.iter().map(|view| view.bandwidth).collect() };
-    let wide = whole(analyst, read(SIGNUP), &[]);
-    assert_eq!(kinds(last(&wide)), [Bandwidth::Wide, Bandwidth::Narrow]);
-    let narrow = whole(analyst, read(CALL), &[]);
-    assert_eq!(kinds(last(&narrow)), [Bandwidth::Narrow]);
+    let kind = |recording: &Recording| print(last(recording)).bandwidth;
+    assert_eq!(kind(&whole(analyst, read(SIGNUP), &[])), Bandwidth::Wide);
+    assert_eq!(kind(&whole(analyst, read(CALL), &[])), Bandwidth::Narrow);
     // A telephone call in a file of a high rate is still a telephone call.
     let dressed_up = wav(16_000, 1, &clip(CALL));
-    let still_narrow = whole(analyst, dressed_up, &[]);
-    assert_eq!(kinds(last(&still_narrow)), [Bandwidth::Narrow]);
+    assert_eq!(kind(&whole(analyst, dressed_up, &[])), Bandwidth::Narrow);
 }
 
 #[test]
@@ -181,16 +180,22 @@ fn the_chosen_channel_of_two_is_heard_and_nothing_of_the_other() {
         let stereo = wav(16_000, 2, &both);
         let chosen = hear(analyst, stereo, Some(channel), &Limits::default(), &[]).unwrap();
         let alone = whole(analyst, wav(16_000, 1, &voice[..length]), &[]);
-        assert!(!last(&alone).views.is_empty());
+        assert!(last(&alone).print.is_some());
         assert!(same(last(&chosen), last(&alone)), "channel {channel}");
     }
 }
 
 #[test]
 fn two_channels_without_a_choice_are_refused() {
+    let (left, right) = (tones(&[440.0], 0.3, 8_000), tones(&[1_000.0], 0.3, 8_000));
+    let two_voices: Vec<f32> = left
+        .iter()
+        .zip(&right)
+        .flat_map(|(left, right)| [*left, *right])
+        .collect();
     let fault = hear(
         &mut analyst(),
-        wav(16_000, 2, &[0.0; 3_200]),
+        wav(16_000, 2, &two_voices),
         None,
         &Limits::default(),
         &[],
@@ -203,90 +208,121 @@ fn two_channels_without_a_choice_are_refused() {
 fn a_voice_is_the_same_at_every_rate_that_carries_it() {
     let analyst = &mut analyst();
     let speech = clip(SIGNUP);
-    let hear = |analyst: &mut Analyst, rate: u32| {
-        let recording = whole(analyst, wav(rate, 1, &at_rate(&speech, rate)), &[]);
-        last(&recording).views.clone()
-    };
     let reference = whole(analyst, wav(16_000, 1, &speech), &[]);
-    let reference = &last(&reference).views;
-    assert_eq!(reference.len(), 2);
     for rate in [22_050, 44_100, 48_000] {
-        let views = hear(analyst, rate);
-        assert_eq!(views.len(), 2, "{rate} Hz");
-        for (view, expected) in views.iter().zip(reference) {
-            let cosine = cosine(&view.embedding, &expected.embedding);
-            assert!(cosine >= 0.99, "{rate} Hz, {}: {cosine}", view.bandwidth);
-        }
+        let heard = whole(analyst, wav(rate, 1, &at_rate(&speech, rate)), &[]);
+        let cosine = cosine(&print(last(&heard)).embedding, &print(last(&reference)).embedding);
+        assert!(cosine >= 0.99, "{rate} Hz: {cosine}");
     }
 }
 
-/// The model hears levels (10 dB is a cosine of 0.84 to it); the ears see to it that it need not.
+/// As old tools bring eight kilohertz to sixteen: what lies above four kilohertz is then an image of what is below.
+#[test]
+fn a_cheaply_upsampled_telephone_call_keeps_its_voice() {
+    let analyst = &mut analyst();
+    let narrow = decoded(octets(&read(CALL)));
+    let mut voice = |rate, samples: &[f32]| {
+        print(last(&whole(analyst, wav(rate, 1, samples), &[])))
+            .embedding
+            .clone()
+    };
+    let (own, another) = (voice(8_000, &narrow), voice(16_000, &clip(SIGNUP)));
+    let next = narrow.iter().skip(1).chain(narrow.last());
+    let linear: Vec<f32> = narrow
+        .iter()
+        .zip(next)
+        .flat_map(|(here, next)| [*here, (here + next) / 2.0])
+        .collect();
+    let repeated: Vec<f32> = narrow.iter().flat_map(|sample| [*sample; 2]).collect();
+    let coarse: Vec<f32> = linear
+        .iter()
+        .map(|sample| (sample * 127.0).round() / 127.0)
+        .collect();
+    for (way, samples) in [("linear", linear), ("repeated", repeated), ("eight bits", coarse)] {
+        let heard = voice(16_000, &samples);
+        let (kept, other) = (cosine(&own, &heard), cosine(&another, &heard));
+        assert!(
+            kept > 0.8 && kept > other + 0.4,
+            "{way}: {kept} to itself, {other} to another"
+        );
+    }
+}
+
 #[test]
 fn a_voice_is_the_same_however_loud_it_was_recorded() {
     let analyst = &mut analyst();
     let speech = clip(SIGNUP);
-    let views = |analyst: &mut Analyst, gain: f32| {
+    let mut heard = |gain: f32| {
         let quieter: Vec<f32> = speech.iter().map(|sample| sample * gain).collect();
-        last(&whole(analyst, wav(16_000, 1, &quieter), &[])).views.clone()
+        whole(analyst, wav(16_000, 1, &quieter), &[])
     };
-    let reference = views(analyst, 1.0);
+    let reference = heard(1.0);
     for gain in [0.5, 0.2] {
-        for (view, expected) in views(analyst, gain).iter().zip(&reference) {
-            let cosine = cosine(&view.embedding, &expected.embedding);
-            assert!(cosine >= 0.99, "at {gain}, {}: {cosine}", view.bandwidth);
+        let heard = heard(gain);
+        let cosine = cosine(&print(last(&heard)).embedding, &print(last(&reference)).embedding);
+        assert!(cosine >= 0.99, "at {gain}: {cosine}");
+    }
+}
+
+/// Converters and cheap microphones add an offset. (Not from 16-bit files of upsampled telephone audio: above 4 kHz
+/// those hold nothing but their own rounding, which an offset changes and the model hears.)
+#[test]
+fn an_offset_changes_neither_the_voice_nor_what_is_said_of_its_noise() {
+    let analyst = &mut analyst();
+    for (path, rate) in [(CALL, 8_000), (SIGNUP, 16_000)] {
+        let speech = at_rate(&clip(path), rate);
+        let mut heard = |offset: f32| {
+            let moved: Vec<f32> = speech.iter().map(|sample| 0.9 * sample + offset).collect();
+            let mut listener = Listener::new(Hertz(rate), 1, None, &[]).unwrap();
+            listener.push(analyst, &moved).unwrap();
+            listener.finish(analyst).unwrap()
+        };
+        let without = heard(0.0);
+        for offset in [0.005, 0.0075, -0.0075] {
+            let with = heard(offset);
+            let cosine = cosine(&print(&with).embedding, &print(&without).embedding);
+            assert!(1.0 - cosine < 1e-3, "{path}, an offset of {offset}: {cosine}");
+            let snr = |look: &Checkpoint| look.quality.and_then(|quality| quality.snr_db).unwrap();
+            let apart = (snr(&with) - snr(&without)).abs();
+            assert!(apart < 1.0, "{path}, an offset of {offset}: {apart} dB");
         }
     }
 }
 
-/// 8 and 11.025 kHz carry the whole telephone band: behind a telephone they are the same voice.
+/// Hum and the rumble of a road lie below what a voice has.
 #[test]
-fn behind_a_telephone_a_voice_is_the_same_from_every_rate() {
+fn rumble_leaves_the_voice_where_it_was() {
     let analyst = &mut analyst();
-    let speech = clip(SIGNUP);
-    let mut phoned = |samples: &[f32]| analyst.extractor.embed(&telephone(samples)).unwrap();
-    let reference = phoned(&speech);
-    for rate in [8_000, 11_025, 16_000, 22_050, 44_100, 48_000] {
-        let file = wav(rate, 1, &at_rate(&speech, rate));
-        let back = voxline::samples::load(file, None, &Limits::default()).unwrap();
-        let cosine = cosine(&phoned(&back.samples), &reference);
-        assert!(cosine >= 0.99, "{rate} Hz: {cosine}");
-    }
+    let call = clip(CALL);
+    let rumble = tones(&[20.0], 0.05, call.len());
+    let quiet = whole(analyst, wav(16_000, 1, &call), &[]);
+    let loud = whole(analyst, wav(16_000, 1, &mix(&call, &rumble)), &[]);
+    let cosine = cosine(&print(last(&quiet)).embedding, &print(last(&loud)).embedding);
+    assert!(cosine >= 0.98, "{cosine}");
 }
 
 #[test]
 fn too_little_speech_gives_a_look_without_a_voice() {
     let analyst = &mut analyst();
-    let word = whole(analyst, read("enrollment_samples/calls/one-word.wav"), MARKS);
-    assert!(word.looks.len() == 1 && last(&word).views.is_empty());
+    let word = whole(
+        analyst,
+        read("enrollment_samples/calls/one-word.wav"),
+        CHECKPOINTS,
+    );
+    assert!(word.looks.len() == 1 && last(&word).print.is_none());
     assert!(last(&word).net_speech.get() > 0.2 && last(&word).quality.is_some());
-    let nobody = whole(analyst, wav(8_000, 1, &[0.0; 40_000]), MARKS);
-    assert!(last(&nobody).views.is_empty() && last(&nobody).quality.is_none());
-}
-
-/// Internet calls keep what is below 300 Hz, a simulated telephone does not: a signup must be found on both.
-/// Before there was a common voice band, such a call of an enrolled user was called unknown.
-#[test]
-fn a_line_that_keeps_low_frequencies_carries_the_same_narrow_voice() {
-    let analyst = &mut analyst();
-    let speech = clip(SIGNUP);
-    let signup = whole(analyst, wav(16_000, 1, &speech), &[]);
-    let enrolled = &last(&signup).views[1];
-    assert_eq!(enrolled.bandwidth, Bandwidth::Narrow);
-    let call = whole(analyst, wav(8_000, 1, &at_rate(&speech, 8_000)), &[]);
-    let heard = &last(&call).views[0];
-    assert_eq!(heard.bandwidth, Bandwidth::Narrow);
-    let cosine = cosine(&heard.embedding, &enrolled.embedding);
-    assert!(cosine >= 0.97, "{cosine}");
+    let nobody = whole(analyst, wav(8_000, 1, &[0.0; 40_000]), CHECKPOINTS);
+    assert!(last(&nobody).print.is_none() && last(&nobody).quality.is_none());
 }
 
 #[test]
 fn a_call_is_looked_at_again_before_it_is_half_as_long_again_and_within_ten_seconds() {
-    let steps = MARKS.windows(2).map(|pair| (pair[0], pair[1]));
+    let steps = CHECKPOINTS.windows(2).map(|pair| (pair[0], pair[1]));
     for (before, after) in steps {
         assert!(
             after > before && after - before <= 10.0 && after <= 1.5 * before,
             "{before} and {after}"
         );
     }
-    assert_eq!(MARKS.last(), Some(&120.0));
+    assert_eq!(CHECKPOINTS.last(), Some(&120.0));
 }

@@ -1,6 +1,5 @@
 //! The integration tests: one binary, one file a topic.
 
-mod adaptation;
 mod audio;
 mod carriers;
 mod chain;
@@ -12,9 +11,11 @@ mod front_ends;
 mod gallery;
 mod goldens;
 mod hostile;
+mod kinds;
 mod listener;
 mod measure;
 mod models;
+mod parity;
 mod process;
 mod public_models;
 mod serving;

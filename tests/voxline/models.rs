@@ -32,36 +32,37 @@ fn the_provisioned_model_is_what_its_card_says() {
 fn a_graph_that_differs_from_its_card_is_refused_with_the_difference() {
     for (from, to, said) in [
         (
-            "name = \"mel\"",
+            "name = \"feats\"",
             "name = \"melody\"",
-            "calls `mel` what the card calls `melody`",
+            "calls `feats` what the card calls `melody`",
         ),
-        ("name = \"embedding\"", "name = \"dvector\"", "`dvector`"),
+        ("name = \"embs\"", "name = \"dvector\"", "`dvector`"),
         (
-            "shape = [\"batch\", 160, 40]",
-            "shape = [\"batch\", 160, 80]",
+            "shape = [\"batch\", \"frames\", 80]",
+            "shape = [\"batch\", \"frames\", 40]",
             "the card says",
         ),
         (
-            "shape = [\"batch\", 160, 40]",
-            "shape = [\"batch\", 40]",
+            "shape = [\"batch\", \"frames\", 80]",
+            "shape = [\"batch\", 80]",
             "the card says",
         ),
         (
-            "shape = [\"batch\", 160, 40]",
-            "shape = [1, 160, 40]",
+            "shape = [\"batch\", \"frames\", 80]",
+            "shape = [1, \"frames\", 80]",
             "-1 is free",
         ),
         (
-            "shape = [\"batch\", 256]",
             "shape = [\"batch\", 192]",
-            "`embedding` has shape",
+            "shape = [\"batch\", 256]",
+            "`embs` has shape",
         ),
-        ("dimension = 256", "dimension = 192", "the dimension 192"),
+        ("dimension = 192", "dimension = 256", "the dimension 256"),
+        ("n_mels = 80", "n_mels = 40", "the front end gives 40"),
     ] {
         let message = refusal(&[(from, to)]);
         assert!(
-            message.contains(said) && message.contains("ge2e.onnx"),
+            message.contains(said) && message.contains("voxline-phone-2.onnx"),
             "{to}: {message}"
         );
     }
@@ -71,13 +72,13 @@ fn a_graph_that_differs_from_its_card_is_refused_with_the_difference() {
 fn a_file_other_than_the_cards_is_refused_by_its_hash() {
     let (folder, card) = altered_model(&[]);
     assert!(card.check_files().is_ok());
-    let weights = folder.path().join("weights/pretrained.pt");
+    let weights = folder.path().join("voxline-phone-2.onnx");
     let mut bytes = fs::read(&weights).unwrap();
     bytes[1_000_000] ^= 1;
     fs::write(&weights, bytes).unwrap();
     let fault = card.check_files().unwrap_err();
     assert!(matches!(&fault, CardError::WrongFile { path, .. } if *path == weights));
-    assert!(fault.to_string().contains("make provision"), "{fault}");
+    assert!(fault.to_string().contains("as released"), "{fault}");
     // The installed files are found by the same check before the engine loads anything.
     let mut installed = provisioned();
     installed.models_dir = folder.path().to_owned();
@@ -87,9 +88,9 @@ fn a_file_other_than_the_cards_is_refused_by_its_hash() {
 #[test]
 fn weights_that_were_not_fetched_are_named_with_what_to_do() {
     let (folder, card) = altered_model(&[]);
-    let weights = folder.path().join("weights/pretrained.pt");
+    let weights = folder.path().join("voxline-phone-2.onnx");
     fs::remove_file(&weights).unwrap();
-    assert_eq!(card.files()[1], (weights.clone(), None));
+    assert_eq!(card.files(), [(weights.clone(), None)]);
     let message = card.check_files().unwrap_err().to_string();
     assert!(
         message.contains("as released") && message.contains(weights.to_str().unwrap()),
@@ -102,14 +103,14 @@ fn weights_that_were_not_fetched_are_named_with_what_to_do() {
         matches!(fault, ExtractError::Onnx(OnnxError::Graph { .. })),
         "{fault}"
     );
-    assert!(fault.to_string().contains("ge2e.onnx"), "{fault}");
+    assert!(fault.to_string().contains("voxline-phone-2.onnx"), "{fault}");
 }
 
 #[test]
 fn what_is_no_graph_is_refused_by_name() {
     let (folder, card) = altered_model(&[]);
     for garbage in [&b""[..], b"not a graph at all", &[0xFF; 4096]] {
-        fs::write(folder.path().join("ge2e.onnx"), garbage).unwrap();
+        fs::write(folder.path().join("voxline-phone-2.onnx"), garbage).unwrap();
         let Err(fault) = Extractor::load(&runtime(), &card) else {
             panic!("garbage was loaded")
         };
@@ -117,7 +118,7 @@ fn what_is_no_graph_is_refused_by_name() {
             matches!(fault, ExtractError::Onnx(OnnxError::Graph { .. })),
             "{fault}"
         );
-        assert!(fault.to_string().contains("ge2e.onnx"), "{fault}");
+        assert!(fault.to_string().contains("voxline-phone-2.onnx"), "{fault}");
     }
 }
 
@@ -130,7 +131,7 @@ fn another_models_graph_is_not_taken_for_the_speech_detector() {
     assert!(matches!(fault, VadError::NotSegmentation { .. }));
     let message = fault.to_string();
     assert!(
-        message.contains("mel") && message.contains("as released"),
+        message.contains("feats") && message.contains("as released"),
         "{message}"
     );
 }
@@ -138,16 +139,16 @@ fn another_models_graph_is_not_taken_for_the_speech_detector() {
 #[test]
 fn a_graph_says_what_was_wrong_with_what_it_was_fed() {
     let mut graph: Graph = runtime().open(&models().card.graph()).unwrap();
-    let wrong = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 39]);
-    let feed = [("mel", voxline::onnx::Input::Floats(wrong.view()))];
-    let fault = graph.run(&feed, &["embedding"]).unwrap_err();
-    assert!(matches!(&fault, OnnxError::Run { path, .. } if path.ends_with("voxline-phone-1.onnx")));
-    let right = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 40]);
-    let feed = [("mel", voxline::onnx::Input::Floats(right.view()))];
+    let wrong = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 79]);
+    let feed = [("feats", voxline::onnx::Input::Floats(wrong.view()))];
+    let fault = graph.run(&feed, &["embs"]).unwrap_err();
+    assert!(matches!(&fault, OnnxError::Run { path, .. } if path.ends_with("voxline-phone-2.onnx")));
+    let right = ndarray::ArrayD::<f32>::zeros(vec![1, 160, 80]);
+    let feed = [("feats", voxline::onnx::Input::Floats(right.view()))];
     let fault = graph.run(&feed, &["nothing"]).unwrap_err();
     assert!(fault.to_string().contains("no output called `nothing`"));
     assert!(
-        graph.run(&feed, &["embedding"]).is_ok(),
+        graph.run(&feed, &["embs"]).is_ok(),
         "a fault leaves the graph usable"
     );
 }
@@ -183,19 +184,14 @@ fn a_card_that_asks_for_the_impossible_or_says_too_little_is_refused() {
     let path = folder.path().join("card.toml");
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, said) in [
-        ("mel_scale = \"slaney\"", "mel_scale = \"htk\"", "mel_scale"),
-        ("power = 2.0", "power = 1.0", "power 2"),
+        ("window = \"povey\"", "window = \"kaiser\"", "kaiser"),
+        ("preemphasis = 0.97", "preemphasis = 1.5", "preemphasis"),
+        ("sample_scale = 32768.0", "sample_scale = 0.0", "sample_scale"),
         ("sample_rate = 16000", "sample_rate = 8000", "sample rate"),
-        ("f_max = 8000.0", "f_max = 9000.0", "f_max"),
-        ("hop_length = 160", "hop_length = 0", "size"),
-        ("n_mels = 40", "bands = 40", "n_mels"),
-        ("min_frames = 20", "min_coverage = 0.75", "last_window"),
-        (
-            "last_window = \"align_end\"",
-            "last_window = \"drop\"",
-            "last_window",
-        ),
-        ("kind = \"ge2e_mel\"", "kind = \"fbank\"", "fbank"),
+        ("f_max = 0.0", "f_max = 9000.0", "f_max"),
+        ("hop_length = 160", "hop_length = 0", "hop_length"),
+        ("n_mels = 80", "bands = 80", "bands"),
+        ("kind = \"kaldi_fbank\"", "kind = \"fbank\"", "fbank"),
     ] {
         assert!(text.contains(from), "the card no longer says `{from}`");
         fs::write(&path, text.replace(from, to)).unwrap();

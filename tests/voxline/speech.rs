@@ -296,7 +296,7 @@ fn most_of_a_signup_recording_is_speech_well_above_the_background() {
             whole += found.heard().get();
             assert!(found.snr_db().is_some_and(|snr| snr > 15.0), "{user} {take}");
         }
-        // What enrollment_samples/check.py finds: 16.4 to 21.9 s a user.
+        // Found once by another implementation around Silero: 16.4 to 21.9 s a user.
         assert!((15.5..=22.5).contains(&net), "{user}: {net} s of speech");
         assert!(net < whole, "{user}");
     }

@@ -5,7 +5,6 @@ mod enrolments;
 mod erasure;
 mod file;
 mod keys;
-mod lines;
 mod models;
 mod numbers;
 mod pins;

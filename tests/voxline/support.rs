@@ -99,15 +99,13 @@ pub fn analyst() -> Analyst {
     Analyst::load(&runtime(), &models()).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }
 
-/// The folder of `ge2e`, copied, with every `from` in its card written as `to`.
+/// The folder of the usual model, copied, with every `from` in its card written as `to`.
 pub fn altered_model(changes: &[(&str, &str)]) -> (tempfile::TempDir, Card) {
     let folder = tempfile::tempdir().unwrap();
-    let source = provisioned().models_dir.join("ge2e");
-    std::fs::create_dir(folder.path().join("weights")).unwrap();
-    for file in ["ge2e.onnx", "weights/pretrained.pt"] {
-        std::fs::copy(source.join(file), folder.path().join(file))
-            .unwrap_or_else(|fault| panic!("{file}: {fault}; run `make provision`"));
-    }
+    let source = provisioned().models_dir.join(DEFAULT_MODEL);
+    let file = format!("{DEFAULT_MODEL}.onnx");
+    std::fs::copy(source.join(&file), folder.path().join(&file))
+        .unwrap_or_else(|fault| panic!("{file}: {fault}; run `make provision`"));
     let mut text = std::fs::read_to_string(source.join("card.toml")).unwrap();
     for (from, to) in changes {
         assert!(text.contains(from), "the card no longer says `{from}`");
@@ -244,7 +242,9 @@ pub fn over_mulaw(narrow: &[f32]) -> Vec<f32> {
         .iter()
         .map(|sample| f32::from(mulaw_decode(mulaw_encode((sample * 32_767.0) as i16))) / 32_768.0)
         .collect();
-    let mut intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
+    // Whoever hears it takes out the rumble.
+    let intake = voxline::samples::Intake::new(Hertz(8_000), 1, None).unwrap();
+    let mut intake = intake.unfiltered();
     let mut out = Vec::new();
     intake.push(&heard, &mut out);
     intake.finish(&mut out);

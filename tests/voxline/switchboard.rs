@@ -1,6 +1,5 @@
 //! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
 
-mod adapting;
 mod calls;
 mod cases;
 mod enrolling;

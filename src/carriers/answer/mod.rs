@@ -32,7 +32,7 @@ pub struct Plan<'a> {
     pub leg: Leg<'a>,
     /// The token of its stream; `None` for the plain forward document.
     pub token: Option<&'a str>,
-    /// The caller in digits, where the carrier told it; Vonage's leg to Vapi is from them.
+    /// The caller, as far as the carrier told it; Vonage's and Telnyx's leg to Vapi is from them.
     pub caller: Option<&'a str>,
 }
 
@@ -55,12 +55,12 @@ impl Plan<'_> {
         }
     }
 
-    /// What Telnyx's Call Control is commanded while the call rings: answer, and fork.
+    /// What Telnyx's Call Control is commanded while the call rings: answer.
     pub fn commands_at_ringing(&self) -> Vec<Command> {
         telnyx::at_ringing(self)
     }
 
-    /// What Telnyx's Call Control is commanded when the call is answered: hand it on.
+    /// What Telnyx's Call Control is commanded when the call is answered: fork, and hand it on.
     pub fn commands_at_answer(&self) -> Vec<Command> {
         telnyx::at_answer(self)
     }
@@ -117,6 +117,20 @@ pub(super) mod tests {
 
     /// What `check` says of the plan of such a call.
     pub fn with_plan<T>(call: &str, token: Option<&str>, check: impl FnOnce(&Plan) -> T) -> T {
+        planned(call, token, Some("+12025550101"), check)
+    }
+
+    /// The same of a call from `caller`.
+    pub fn with_caller<T>(caller: Option<&str>, check: impl FnOnce(&Plan) -> T) -> T {
+        planned("c-1", Some("tok"), caller, check)
+    }
+
+    fn planned<T>(
+        call: &str,
+        token: Option<&str>,
+        caller: Option<&str>,
+        check: impl FnOnce(&Plan) -> T,
+    ) -> T {
         let mut settings = CarrierSettings {
             vonage_screening: Some(VonageScreening {
                 prompt: "Who is <calling> & why?".to_owned(),
@@ -138,7 +152,7 @@ pub(super) mod tests {
                 now: 1_760_000_000,
             },
             token,
-            caller: Some("12025550101"),
+            caller,
         })
     }
 

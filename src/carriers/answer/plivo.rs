@@ -8,7 +8,8 @@ pub(super) fn document(plan: &Plan) -> Document {
     let mut response = Element::new("Response");
     if let Some(stream) = plan.stream(Carrier::Plivo) {
         // Not bidirectional and not kept alive: what follows is done while it streams.
-        let parameters = format!("call_token={}", stream.token);
+        // Names and values of letters and digits alone.
+        let parameters = format!("calltoken={}", stream.token);
         response = response.child(
             Element::new("Stream")
                 .attribute("bidirectional", "false")
@@ -35,7 +36,7 @@ mod tests {
     #[test]
     fn the_token_and_the_forwarding_number_go_along() {
         let shown = document(Carrier::Plivo, "c-1", Some("tok"));
-        assert!(shown.contains("extraHeaders=\"call_token=tok\""), "{shown}");
+        assert!(shown.contains("extraHeaders=\"calltoken=tok\""), "{shown}");
         assert!(
             shown.contains("sipHeaders=\"Forwardedfrom=12025550103,Fwdcall=c1\""),
             "{shown}"

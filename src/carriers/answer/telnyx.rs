@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use crate::carriers::Carrier;
+use crate::evidence::{Region, normalise};
 
 /// A command to a call: `POST /calls/{call_control_id}/actions/{name}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,38 +14,46 @@ pub struct Command {
     pub name: &'static str,
     /// How.
     pub body: Value,
+    /// Whether the caller is put through without it: it may not keep them waiting.
+    pub optional: bool,
 }
 
-impl Command {
-    /// The same without the fork; `None` when it had none.
-    pub fn without_stream(&self) -> Option<Self> {
-        let Self { name, mut body } = self.clone();
-        let fields = body.as_object_mut()?;
-        fields.remove("stream_url")?;
-        for field in ["stream_track", "stream_codec", "custom_parameters"] {
-            fields.remove(field);
-        }
-        Some(Self { name, body })
-    }
-}
-
-/// Answers the call, with the fork if there is one; nothing else can be commanded before.
+/// Answers the call; nothing else can be commanded before. `answer` would fork too, but takes neither our parameters
+/// nor a token.
 pub(super) fn at_ringing(plan: &Plan) -> Vec<Command> {
-    let mut body = json!({ "command_id": format!("{}-answer", plan.leg.call.as_str()) });
-    if let Some(stream) = plan.stream(Carrier::Telnyx) {
-        body["stream_url"] = stream.url.into();
-        body["stream_track"] = "inbound_track".into();
-        body["stream_codec"] = "PCMU".into();
-        body["custom_parameters"] = json!([
-            {"name": "call_token", "value": stream.token},
-            {"name": "number", "value": plan.leg.dialed.as_e164()},
-        ]);
-    }
-    vec![Command { name: "answer", body }]
+    vec![Command {
+        name: "answer",
+        body: json!({ "command_id": format!("{}-answer", plan.leg.call.as_str()) }),
+        optional: false,
+    }]
 }
 
-/// Hands the answered call on. The command's id keeps a webhook that comes twice from doing it twice.
+/// Forks the answered call, if there is a stream, and hands it on. The commands' ids keep a webhook that comes twice
+/// from doing it twice.
 pub(super) fn at_answer(plan: &Plan) -> Vec<Command> {
+    fork(plan).into_iter().chain([transfer(plan)]).collect()
+}
+
+fn fork(plan: &Plan) -> Option<Command> {
+    let stream = plan.stream(Carrier::Telnyx)?;
+    Some(Command {
+        name: "streaming_start",
+        body: json!({
+            "command_id": format!("{}-stream", plan.leg.call.as_str()),
+            "stream_url": stream.url,
+            "stream_track": "inbound_track",
+            // A call in HD would come as G.722, which Telnyx makes PCMU of where it can.
+            "stream_codec": "PCMU",
+            "custom_parameters": [
+                {"name": "call_token", "value": stream.token},
+                {"name": "number", "value": plan.leg.dialed.as_e164()},
+            ],
+        }),
+        optional: true,
+    })
+}
+
+fn transfer(plan: &Plan) -> Command {
     let headers = plan.forward().headers(&plan.leg).into_iter();
     let headers: Vec<Value> = headers
         .map(|(name, value)| json!({"name": name, "value": value}))
@@ -54,35 +63,73 @@ pub(super) fn at_answer(plan: &Plan) -> Vec<Command> {
         "to": plan.forward().address(plan.leg.dialed),
         "custom_headers": headers,
     });
+    // Left out, it is the number that was dialed: the business would seem to call itself.
+    match plan.caller.and_then(|text| normalise(text, Region::UNKNOWN)) {
+        Some(caller) => body["from"] = caller.as_e164().into(),
+        None => body["privacy"] = "id".into(),
+    }
     if let Some((name, password)) = &plan.forward().login {
         body["sip_auth_username"] = name.as_str().into();
         body["sip_auth_password"] = password.expose_secret().into();
     }
-    vec![Command {
+    Command {
         name: "transfer",
         body,
-    }]
+        optional: false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::with_plan;
+    use serde_json::json;
+
+    use super::super::tests::{with_caller, with_plan};
 
     #[test]
-    fn a_call_is_answered_with_the_fork_and_transferred_with_the_header() {
+    fn a_call_is_answered_then_forked_and_transferred_with_the_header_and_its_caller() {
         let (ringing, answered) = with_plan("v2:c", Some("tok"), |plan| {
             (plan.commands_at_ringing(), plan.commands_at_answer())
         });
-        assert_eq!((ringing[0].name, answered[0].name), ("answer", "transfer"));
-        assert_eq!(ringing[0].body["stream_url"], "wss://id.example.com/media/telnyx");
-        assert_eq!(ringing[0].body["custom_parameters"][0]["value"], "tok");
-        let headers = &answered[0].body["custom_headers"];
+        assert_eq!(ringing[0].name, "answer");
+        // Telnyx's `answer` takes no parameters of ours, so a token there would be lost.
+        assert_eq!(ringing[0].body, json!({"command_id": "v2:c-answer"}));
+        let names: Vec<_> = answered
+            .iter()
+            .map(|command| (command.name, command.optional))
+            .collect();
+        assert_eq!(names, [("streaming_start", true), ("transfer", false)]);
+        let (fork, transfer) = (&answered[0].body, &answered[1].body);
+        assert_eq!(fork["stream_url"], "wss://id.example.com/media/telnyx");
+        assert_eq!(fork["stream_codec"], "PCMU");
         assert_eq!(
-            headers[0],
-            serde_json::json!({"name": "X-Forwarded-From", "value": "+12025550103"})
+            fork["custom_parameters"][0],
+            json!({"name": "call_token", "value": "tok"})
         );
-        let plain = with_plan("v2:c", None, |plan| plan.commands_at_ringing());
-        assert_eq!(ringing[0].without_stream().as_ref(), Some(&plain[0]));
-        assert_eq!(plain[0].without_stream(), None);
+        let header = json!({"name": "X-Forwarded-From", "value": "+12025550103"});
+        assert_eq!(transfer["custom_headers"][0], header);
+        assert_eq!(
+            (&transfer["from"], &transfer["privacy"]),
+            (&json!("+12025550101"), &json!(null))
+        );
+        let plain = with_plan("v2:c", None, |plan| plan.commands_at_answer());
+        assert_eq!(plain, [answered[1].clone()]);
+    }
+
+    #[test]
+    fn a_withheld_caller_stays_withheld_and_never_becomes_the_dialed_number() {
+        for caller in [
+            None,
+            Some("anonymous"),
+            Some("+266696687"),
+            Some("sip:restricted@h"),
+        ] {
+            let commands = with_caller(caller, |plan| plan.commands_at_answer());
+            let transfer = &commands.last().unwrap().body;
+            assert_eq!(
+                (&transfer["from"], &transfer["privacy"]),
+                (&json!(null), &json!("id")),
+                "{caller:?}"
+            );
+        }
     }
 }

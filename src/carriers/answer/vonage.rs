@@ -13,7 +13,7 @@ pub(super) fn document(plan: &Plan) -> Document {
         if !screening.prompt.is_empty() {
             actions.push(json!({"action": "talk", "text": screening.prompt}));
         }
-        actions.push(json!({
+        let mut websocket = json!({
             "action": "connect",
             "from": digits(plan.leg.dialed.as_e164()),
             "endpoint": [{
@@ -27,7 +27,12 @@ pub(super) fn document(plan: &Plan) -> Document {
                     "number": plan.leg.dialed.as_e164(),
                 },
             }],
-        }));
+        });
+        if plan.settings.proofs.vonage.is_some() {
+            // Then the handshake is signed as webhooks are.
+            websocket["endpoint"][0]["authorization"] = json!({"type": "vonage"});
+        }
+        actions.push(websocket);
     }
     // Vonage puts `X-` before the names.
     let headers = plan.forward().headers(&plan.leg).into_iter();
@@ -55,8 +60,27 @@ fn digits(number: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::document;
+    use super::super::tests::{document, with_plan};
     use super::*;
+
+    #[test]
+    fn the_handshake_is_signed_where_it_can_be_verified() {
+        let authorization = |secret: Option<&str>| {
+            with_plan("u-1", Some("tok"), |plan| {
+                let mut settings = plan.settings.clone();
+                settings.proofs.vonage = secret.map(Into::into);
+                let plan = Plan {
+                    settings: &settings,
+                    leg: plan.leg.clone(),
+                    ..*plan
+                };
+                let actions: Value = serde_json::from_str(&super::document(&plan).text).unwrap();
+                actions[1]["endpoint"][0]["authorization"].clone()
+            })
+        };
+        assert_eq!(authorization(Some("secret")), json!({"type": "vonage"}));
+        assert_eq!(authorization(None), Value::Null);
+    }
 
     #[test]
     fn the_caller_is_heard_first_and_then_handed_on() {

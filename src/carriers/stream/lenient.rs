@@ -49,7 +49,8 @@ impl Ours {
     pub(super) fn take(mut given: HashMap<String, String>) -> Self {
         Self {
             number: given.remove("number"),
-            token: given.remove("call_token"),
+            // Plivo allows letters and digits alone in names.
+            token: given.remove("call_token").or_else(|| given.remove("calltoken")),
             updates: given.get("updates").is_some_and(|wish| wish == "true"),
         }
     }

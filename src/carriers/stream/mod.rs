@@ -117,6 +117,11 @@ impl Reader {
         Self { carrier }
     }
 
+    /// Whose frames it reads.
+    pub const fn carrier(self) -> Carrier {
+        self.carrier
+    }
+
     /// Reads a text frame.
     ///
     /// # Errors

@@ -113,6 +113,8 @@ mod tests {
             "call_token=abc;k2=v2",
             "k2=v2,call_token=abc",
             "X-PH-call_token=abc",
+            "calltoken=abc",
+            "X-PH-calltoken=abc;k2=v2",
             "{call_token=abc}",
         ] {
             let start = start(format, extra);

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::{Carrier, form};
-use crate::evidence::{CallFacts, Headers};
+use crate::evidence::{self, CallFacts, Headers};
 use crate::units::{CallId, DialedNumber};
 
 /// What a webhook is about.
@@ -118,6 +118,13 @@ impl Fields {
     fn of(received: Received) -> Self {
         let mut fields = form::pairs(received.body);
         fields.extend(form::pairs(received.query.as_bytes()));
+        for (_, value) in &mut fields {
+            // A plus that was not escaped, as decoding a form leaves it.
+            let digit = value.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+            if digit && value.starts_with(' ') {
+                value.replace_range(..1, "+");
+            }
+        }
         Self(fields)
     }
 
@@ -151,20 +158,18 @@ fn call(text: Option<&str>, name: &'static str) -> Result<CallId, WebhookFault> 
     text.parse().map_err(|_| WebhookFault::NotACall(name))
 }
 
-/// A dialed number: in E.164, without its plus as some carriers have it, or as the user of a SIP address.
+/// A dialed number, however it is written.
 fn dialed(text: Option<&str>, name: &'static str) -> Result<DialedNumber, WebhookFault> {
     let text = text.ok_or(WebhookFault::Missing(name))?;
-    let bare = text
-        .strip_prefix("sip:")
-        .or_else(|| text.strip_prefix("tel:"))
-        .unwrap_or(text);
-    let user = bare.split(['@', ';']).next().unwrap_or("").trim();
-    let spelt = if user.starts_with('+') {
-        user.to_owned()
-    } else {
-        format!("+{user}")
-    };
-    spelt.parse().map_err(|_| WebhookFault::NotANumber(name))
+    evidence::dialed(text).map_err(|_| WebhookFault::NotANumber(name))
+}
+
+/// A number as carriers give it that write no plus: with its plus, where it is an international one; all else as it
+/// came.
+fn with_plus(text: &str) -> String {
+    let bare = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = bare.then(|| evidence::dialed(text).ok()).flatten();
+    number.map_or_else(|| text.to_owned(), |number| number.as_e164().to_owned())
 }
 
 fn json<T: DeserializeOwned>(carrier: Carrier, body: &[u8]) -> Result<T, WebhookFault> {
@@ -228,6 +233,7 @@ pub(super) mod tests {
         for text in [
             "+12025550102",
             "12025550102",
+            " 12025550102",
             "sip:+12025550102@h;user=phone",
             "tel:+12025550102",
         ] {

@@ -1,6 +1,6 @@
 //! Plivo's answer and hangup webhooks: a form, or a query where they are fetched with GET.
 
-use super::{Event, Fields, Manner, Ring, WebhookFault, is_over};
+use super::{Event, Fields, Manner, Ring, WebhookFault, is_over, with_plus};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
 
 pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
@@ -17,16 +17,16 @@ pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
         .is_some_and(|said| said.eq_ignore_ascii_case("verified"));
     let mut facts = CallFacts {
         source: Source::Plivo,
-        caller_text: fields.get("From").map(str::to_owned),
+        caller_text: fields.get("From").map(with_plus),
         attestation: level.map(|level| Attestation { level, verified }),
         ..CallFacts::default()
     };
-    // Where the carrier before Plivo gives it; nothing in what was readable promises it.
+    // Documented, where the carrier before Plivo gives it.
     if let Some(forwarded) = fields.get("ForwardedFrom") {
-        facts.add_forwarding(Place::ForwardedFrom, forwarded);
+        facts.add_forwarding(Place::ForwardedFrom, with_plus(forwarded));
     }
     if let Some(forwarded) = fields.get("X-PH-Forwardedfrom") {
-        facts.add_forwarding(Place::XForwardedFrom, forwarded);
+        facts.add_forwarding(Place::XForwardedFrom, with_plus(forwarded));
     }
     Ok(Event::Ringing(Box::new(Ring {
         call,

@@ -67,6 +67,18 @@ mod tests {
     }
 
     #[test]
+    fn a_plus_that_was_not_escaped_is_one_all_the_same() {
+        let form = "CallSid=CA1&From=+12025550101&To=+12025550102&ForwardedFrom=+12025550103";
+        let ring = ring(Carrier::Twilio, "", form);
+        assert_eq!(ring.dialed.as_e164(), "+12025550102");
+        assert_eq!(ring.facts.caller_text.as_deref(), Some("+12025550101"));
+        assert_eq!(
+            forwarder(&ring),
+            Some(("+12025550103".to_owned(), "forwarded_from"))
+        );
+    }
+
+    #[test]
     fn headers_of_a_sip_call_come_as_fields() {
         let form = "CallSid=CA1&From=sip:a%40h&To=sip:%2B12025550102%40h\
                     &SipHeader_X-Forwarded-From=%2B12025550103";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Event, Fields, Manner, Received, Ring, WebhookFault, is_over, json, texts};
+use super::{Event, Fields, Manner, Received, Ring, WebhookFault, is_over, json, texts, with_plus};
 use crate::carriers::Carrier;
 use crate::evidence::{CallFacts, Source};
 
@@ -24,7 +24,7 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
     // Nothing documented says who forwarded a call; headers of a SIP call do.
     let mut facts = CallFacts {
         source: Source::Vonage,
-        caller_text: fields.get("from").map(str::to_owned),
+        caller_text: fields.get("from").map(with_plus),
         ..CallFacts::default()
     };
     facts.add_sip(&fields.headers("SipHeader_"));
@@ -56,7 +56,7 @@ mod tests {
                 forwarder(&ring),
                 Some(("+12025550103".to_owned(), "x_forwarded_from"))
             );
-            assert_eq!(ring.facts.caller_text.as_deref(), Some("12025550101"));
+            assert_eq!(ring.facts.caller_text.as_deref(), Some("+12025550101"));
         }
     }
 

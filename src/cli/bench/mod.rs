@@ -69,13 +69,16 @@ struct RunArgs {
     /// What happens to the enrolments instead of what the protocol says
     #[arg(long, value_name = "CONDITION")]
     enroll_condition: Option<Condition>,
-    /// What is done to recordings: product (speech alone; wide-band enrolments through a telephone too), vad
+    /// What is done to recordings: product (speech alone, windows too), vad
     /// (speech alone) or whole (nothing). Only product is calibrated
     #[arg(long, value_name = "PRACTICE", default_value = "product", value_parser = practice)]
     practice: Practice,
     /// The speaker model [default: the configured one]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
+    /// The calibration to decide by, fitted for that model [default: the model's own]
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// Threads, each with its own models [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -85,10 +88,9 @@ struct RunArgs {
     /// How often speakers are drawn for the intervals; fewer when there are very many trials
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     replicates: usize,
-    /// Adapt to the line, as decision.adapt does: the tests are calls of one number in an order of the dice, each judged
-    /// by the mean of those before it
+    /// Write every word on every call as the service would have said it, with its ratios, into words.jsonl
     #[arg(long)]
-    adapt: bool,
+    words: bool,
     /// Do not score the parts without speech
     #[arg(long)]
     no_leakage: bool,
@@ -258,10 +260,10 @@ pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::R
 fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let protocol = Protocol::read(&args.protocol)?;
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
-    let calibration = card
-        .calibration()
-        .exists()
-        .then(|| Calibration::load(&card.calibration(), card.id(), card.sha256()))
+    let own = card.calibration();
+    let chosen = args.calibration.clone().or_else(|| own.exists().then_some(own));
+    let calibration = chosen
+        .map(|file| Calibration::load(&file, card.id(), card.sha256()))
         .transpose()?;
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
@@ -282,7 +284,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         seed: args.seed,
         replicates: args.replicates,
         leakage: !args.no_leakage,
-        adapt: args.adapt,
+        words: args.words,
         handover: args.handover.unwrap_or(0),
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
@@ -335,6 +337,13 @@ fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()
         protocol,
     };
     write("report.html", report(outcome, &place))?;
+    if !outcome.words.is_empty() {
+        let lines = outcome.words.iter().map(serde_json::to_string);
+        write(
+            "words.jsonl",
+            lines.collect::<Result<Vec<_>, _>>()?.join("\n") + "\n",
+        )?;
+    }
     outcome.write_scores(protocol, &out.join("scores.tsv"))?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         ModelsCommand::List => {
             let (models, faults) = list(&models_dir(config)?, &super::active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
-                [] => "no models; `make provision` in the project fetches them".to_owned(),
+                [] => "no models; put the folder `models` back as released".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
             })?;
             faults

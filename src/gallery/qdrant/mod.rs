@@ -33,8 +33,8 @@ const PAGE: usize = 1024;
 ///
 /// One collection for each model (`<prefix>.<model>-<digits>`), made when the first print of the
 /// model is put: cosine distance, no global graph (`m = 0`, links only within a number's points), and
-/// keyword indexes on the number, which is the tenant, the model and the bandwidth. Every search
-/// filters by all three and asks for exact scoring. A point's id is computed from what it stands
+/// keyword indexes on the number, which is the tenant, and the model. Every search
+/// filters by both and asks for exact scoring. A point's id is computed from what it stands
 /// for, so repeating any request changes nothing.
 ///
 /// Writing is meant for one process, the owner of the system of record: within it, replacements
@@ -279,11 +279,7 @@ impl QdrantGallery {
 
     /// Makes the payload indexes; the server leaves those alone that are there already.
     async fn create_indexes(&self, collection: &str) -> Result<(), GalleryError> {
-        for (field, is_tenant) in [
-            (points::NUMBER, true),
-            (points::MODEL, false),
-            (points::BANDWIDTH, false),
-        ] {
+        for (field, is_tenant) in [(points::NUMBER, true), (points::MODEL, false)] {
             let request = CreateFieldIndexCollectionBuilder::new(collection, field, FieldType::Keyword)
                 .field_index_params(KeywordIndexParamsBuilder::default().is_tenant(is_tenant))
                 .wait(true)

@@ -6,14 +6,14 @@ use uuid::{Uuid, uuid};
 
 use crate::gallery::{GalleryPrint, Hit, Query};
 use crate::units::{Cosine, DialedNumber, NotFinite, Seconds, UserId};
-use crate::voiceprint::{Bandwidth, ModelId};
+use crate::voiceprint::ModelId;
 
 /// The payload field with the dialed number: the tenant.
 pub(super) const NUMBER: &str = "vapi_number";
 /// The payload field with the model's id.
 pub(super) const MODEL: &str = "model";
-/// The payload field with the bandwidth.
-pub(super) const BANDWIDTH: &str = "bandwidth";
+/// The payload field with the bandwidth that the print was heard in.
+const BANDWIDTH: &str = "bandwidth";
 const USER: &str = "user";
 const NET_SPEECH: &str = "net_speech";
 const CLIPS: &str = "clips";
@@ -51,14 +51,9 @@ pub(super) fn name_start(prefix: &str) -> String {
 }
 
 /// The id of a print's point, the same whenever it is computed: putting a print again overwrites it.
-pub(super) fn point_id(
-    number: &DialedNumber,
-    user: UserId,
-    model: &ModelId,
-    bandwidth: Bandwidth,
-) -> PointId {
-    // Unambiguous although a model's id may hold a bar: the other three cannot.
-    let name = format!("{}|{user}|{model}|{bandwidth}", number.as_e164());
+pub(super) fn point_id(number: &DialedNumber, user: UserId, model: &ModelId) -> PointId {
+    // Unambiguous although a model's id may hold a bar: the other two cannot.
+    let name = format!("{}|{user}|{model}", number.as_e164());
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string().into()
 }
 
@@ -73,18 +68,17 @@ pub(super) fn point(number: &DialedNumber, print: &GalleryPrint) -> PointStruct 
     payload.insert(NET_SPEECH, voice.net_speech.get());
     payload.insert(CLIPS, i64::from(print.clips));
     PointStruct::new(
-        point_id(number, print.user, &voice.model, voice.bandwidth),
+        point_id(number, print.user, &voice.model),
         voice.embedding.as_slice().to_vec(),
         payload,
     )
 }
 
-/// The points that a query may be compared with: of its number AND its model AND its bandwidth.
+/// The points that a query may be compared with: of its number AND its model.
 pub(super) fn comparable(query: &Query) -> Filter {
     Filter::must([
         Condition::matches(NUMBER, query.number.as_e164().to_owned()),
         Condition::matches(MODEL, query.model.as_str().to_owned()),
-        Condition::matches(BANDWIDTH, query.bandwidth.as_str().to_owned()),
     ])
 }
 
@@ -109,11 +103,7 @@ pub(super) enum NoHit {
 /// Reads a returned point. The server has filtered already; its answer is checked all the same,
 /// because a print of another number must not become a hit whatever goes wrong over there.
 pub(super) fn hit(query: &Query, point: &ScoredPoint) -> Result<Hit, NoHit> {
-    for (field, expected) in [
-        (NUMBER, query.number.as_e164()),
-        (MODEL, query.model.as_str()),
-        (BANDWIDTH, query.bandwidth.as_str()),
-    ] {
+    for (field, expected) in [(NUMBER, query.number.as_e164()), (MODEL, query.model.as_str())] {
         if text(point, field)? != expected {
             return Err(NoHit::Field(field));
         }
@@ -127,6 +117,9 @@ pub(super) fn hit(query: &Query, point: &ScoredPoint) -> Result<Hit, NoHit> {
         net_speech: net_speech
             .and_then(Seconds::checked)
             .ok_or(NoHit::Field(NET_SPEECH))?,
+        bandwidth: text(point, BANDWIDTH)?
+            .parse()
+            .map_err(|_| NoHit::Field(BANDWIDTH))?,
         clips: clips
             .and_then(|clips| clips.try_into().ok())
             .ok_or(NoHit::Field(CLIPS))?,
@@ -141,7 +134,7 @@ fn text<'a>(point: &'a ScoredPoint, field: &'static str) -> Result<&'a str, NoHi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::voiceprint::{Embedding, Voiceprint};
+    use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
     fn query_and_answer() -> (Query, ScoredPoint) {
         let number: DialedNumber = "+12025550102".parse().unwrap();
@@ -164,7 +157,6 @@ mod tests {
         let query = Query {
             number,
             model: voice.model,
-            bandwidth: voice.bandwidth,
             probe: voice.embedding,
         };
         (query, answer)
@@ -192,7 +184,7 @@ mod tests {
     #[test]
     fn a_server_that_forgets_its_filter_gives_nobody_away() {
         let (query, answer) = query_and_answer();
-        for field in [NUMBER, MODEL, BANDWIDTH, USER, NET_SPEECH, CLIPS] {
+        for field in [NUMBER, MODEL, USER, NET_SPEECH, CLIPS] {
             let mut missing = answer.clone();
             missing.payload.remove(field);
             assert_eq!(hit(&query, &missing), Err(NoHit::Field(field)));
@@ -208,9 +200,9 @@ mod tests {
         let user = UserId::fresh();
         let (a, b) = (ModelId::new("m/1"), ModelId::new("m:1"));
         assert_ne!(collection_name("voxline", &a), collection_name("voxline", &b));
-        let id = |model, band| point_id(&number, user, model, band);
-        assert_eq!(id(&a, Bandwidth::Wide), id(&a, Bandwidth::Wide));
-        assert_ne!(id(&a, Bandwidth::Wide), id(&a, Bandwidth::Narrow));
-        assert_ne!(id(&a, Bandwidth::Wide), id(&b, Bandwidth::Wide));
+        let id = |model, user| point_id(&number, user, model);
+        assert_eq!(id(&a, user), id(&a, user));
+        assert_ne!(id(&a, user), id(&a, UserId::fresh()));
+        assert_ne!(id(&a, user), id(&b, user));
     }
 }

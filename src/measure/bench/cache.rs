@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::hear::{Ears, Glance, Heard, Item, Prints, View};
+use super::hear::{Ears, Heard, Item, Print, Prints, WindowCheck};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
@@ -24,16 +24,19 @@ pub(super) struct Cache {
     common: Sha256,
 }
 
-/// A look: seconds of speech, the views as text, how many windows there were, and how good the audio was.
-type KeptLook = (f64, Vec<(Bandwidth, String)>, usize, Option<Quality>);
+/// A voice: as text, and the seconds of speech it is of.
+type KeptPrint = Option<(String, f64, Bandwidth)>;
+
+/// A checkpoint: seconds of speech, the voice, how many windows there were, and how good the audio was.
+type KeptLook = (f64, KeptPrint, usize, Option<Quality>);
 
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     looks: Vec<KeptLook>,
-    glances: Vec<(usize, f64, KeptLook)>,
+    checks: Vec<(usize, KeptLook)>,
     windows: Vec<String>,
-    silence: Vec<(Bandwidth, String)>,
+    silence: KeptPrint,
     spans: Vec<(usize, usize)>,
     audio_s: f64,
     work_s: f64,
@@ -116,22 +119,20 @@ impl Cache {
 impl Kept {
     fn of(heard: &Heard) -> Self {
         let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
-        let views = |views: &[View]| {
-            views
-                .iter()
-                .map(|(bandwidth, view)| (*bandwidth, text(view)))
-                .collect()
+        let print = |print: &Option<Print>| {
+            let print = print.as_ref()?;
+            Some((text(&print.voice), print.net_s, print.over))
         };
-        let look = |look: &Prints| (look.net_s, views(&look.views), look.windows, look.quality);
+        let look = |look: &Prints| (look.at_s, print(&look.print), look.windows, look.quality);
         Self {
             looks: heard.looks.iter().map(look).collect(),
-            glances: heard
-                .glances
+            checks: heard
+                .checks
                 .iter()
-                .map(|one| (one.after, one.at_s, look(&one.prints)))
+                .map(|one| (one.after, look(&one.prints)))
                 .collect(),
             windows: heard.windows.iter().map(text).collect(),
-            silence: views(&heard.silence),
+            silence: print(&heard.silence),
             spans: heard.spans.iter().map(|span| (span.start, span.end)).collect(),
             audio_s: heard.audio_s,
             work_s: heard.work_s,
@@ -140,29 +141,37 @@ impl Kept {
 
     fn heard(self) -> Option<Heard> {
         let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
-        let view = |(bandwidth, text): (Bandwidth, String)| Some((bandwidth, embedding(text)?));
-        let views = |views: Vec<_>| views.into_iter().map(view).collect::<Option<Vec<_>>>();
+        // Twice `Option`: a print that cannot be read spoils the file, none at all does not.
+        let print = |kept: KeptPrint| {
+            let read = |(text, net_s, over)| {
+                Some(Print {
+                    voice: embedding(text)?,
+                    net_s,
+                    over,
+                })
+            };
+            kept.map_or(Some(None), |kept| read(kept).map(Some))
+        };
         let span = |(start, end)| Span { start, end };
-        let look = |(net_s, kept, windows, quality): KeptLook| {
+        let look = |(at_s, kept, windows, quality): KeptLook| {
             Some(Prints {
-                net_s,
-                views: views(kept)?,
+                at_s,
+                print: print(kept)?,
                 windows,
                 quality,
             })
         };
-        let glance = |(after, at_s, kept)| {
-            Some(Glance {
+        let check = |(after, kept)| {
+            Some(WindowCheck {
                 after,
-                at_s,
                 prints: look(kept)?,
             })
         };
         Some(Heard {
-            glances: self.glances.into_iter().map(glance).collect::<Option<_>>()?,
+            checks: self.checks.into_iter().map(check).collect::<Option<_>>()?,
             looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
             windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
-            silence: views(self.silence)?,
+            silence: print(self.silence)?,
             spans: self.spans.into_iter().map(span).collect(),
             audio_s: self.audio_s,
             work_s: self.work_s,
@@ -207,16 +216,20 @@ mod tests {
     #[test]
     fn what_is_recalled_once_is_recalled_the_same_ever_after() {
         let embedding = Embedding::from_direction(vec![0.3, -0.1, 0.77]).unwrap();
-        let views = vec![(Bandwidth::Narrow, embedding.clone())];
+        let print = Some(Print {
+            voice: embedding.clone(),
+            net_s: 1.25,
+            over: Bandwidth::Wide,
+        });
         let looks = vec![
             Prints {
-                net_s: 1.25,
-                views: views.clone(),
+                at_s: 1.25,
+                print: print.clone(),
                 ..Prints::default()
             },
             Prints {
-                net_s: 2.0,
-                views: Vec::new(),
+                at_s: 2.0,
+                print: None,
                 windows: 1,
                 quality: Some(Quality {
                     bandwidth: Bandwidth::Narrow,
@@ -226,16 +239,15 @@ mod tests {
                 }),
             },
         ];
-        let glance = Glance {
+        let check = WindowCheck {
             after: 1,
-            at_s: 1.6,
             prints: looks[0].clone(),
         };
         let heard = Heard {
             looks,
-            glances: vec![glance],
+            checks: vec![check],
             windows: vec![embedding],
-            silence: views,
+            silence: print,
             spans: vec![Span {
                 start: 512,
                 end: 1024,
@@ -246,6 +258,9 @@ mod tests {
         let once = Kept::of(&heard).heard().unwrap();
         let twice = Kept::of(&heard).heard().unwrap();
         assert_eq!(once, twice);
-        assert_eq!((once.looks.len(), once.audio_s, once.silence.len()), (2, 3.0, 1));
+        assert_eq!(
+            (once.looks.len(), once.audio_s, once.silence.is_some()),
+            (2, 3.0, true)
+        );
     }
 }

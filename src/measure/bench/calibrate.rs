@@ -2,22 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::condition::{Condition, Prepared};
 use super::super::dice::Dice;
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
-use super::calls::{follow, user_id};
+use super::calls::Follower;
 use super::check::{Checked, check_heard};
-use super::enrolled::Enrolled;
 use super::error::BenchError;
-use super::hear::{Heard, Practice, View};
-use super::score::{Scorer, enrol};
+use super::hear::{Heard, Print};
+use super::score::{cosine, enrol, user_id};
 use super::turns::voice_test;
-use super::{Bench, Progress, Voices, hear_all};
-use crate::decision::{
-    Calibration, Curve, LineReference, MeanVoice, OperatingPoint, Origin, Outcome, Policy, Similarity,
-};
-use crate::verdict::MARKS;
-use crate::voiceprint::Bandwidth;
+use super::{Bench, Progress, Voices, hear_under};
+use crate::decision::{Calibration, Curve, OperatingPoint, Origin, Outcome, Policy, Similarity};
+use crate::verdict::CHECKPOINTS;
 
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
@@ -45,30 +42,46 @@ const DRAWS: usize = 4;
 /// The acceptances that are tried.
 const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
 
-/// Fits a calibration on the trials of protocols, each test looked at on its way as a call is; with it, how it fits
-/// the trials of `first`. The lines are fitted on all of them, so that they are right for calls and enrolments of
-/// several lengths (each look of each condition of each protocol counts the same); the voices and the operating
-/// points are `first`'s alone.
+/// A protocol to fit on.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its trials.
+    pub protocol: Protocol,
+    /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
+    /// the benchmark's: real calls have had their line.
+    pub is_recorded: bool,
+}
+
+/// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
+/// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
+/// checkpoint of each condition, and in that each speaker. The voices are `first`'s; the operating points are the
+/// worst of any protocol.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
 pub fn calibrate(
     bench: &Bench<'_>,
     first: &Protocol,
-    more: &[Protocol],
+    more: &[Part],
     fitting: &Fitting,
     progress: &dyn Progress,
 ) -> Result<(Calibration, Checked), BenchError> {
-    let (voices, models) = heard(bench, first, progress)?;
+    let (voices, models) = heard(bench, first, &bench.tests, progress)?;
     let mut seen = observe(first, &voices, &models, fitting, 0)?;
-    let mut line = Line::default();
-    line.add(first, &voices, fitting);
-    for (nth, protocol) in more.iter().enumerate() {
-        let (voices, models) = heard(bench, protocol, progress)?;
-        line.add(protocol, &voices, fitting);
-        let other = observe(protocol, &voices, &models, fitting, nth + 1)?;
+    let mut others = Vec::with_capacity(more.len());
+    for (nth, part) in more.iter().enumerate() {
+        let own;
+        let conditions = if part.is_recorded {
+            own = [part.protocol.test.condition.parse::<Condition>()?.prepare()?];
+            &own[..]
+        } else {
+            &bench.tests
+        };
+        let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
+        let other = observe(&part.protocol, &voices, &models, fitting, nth + 1)?;
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
+        others.push((&part.protocol, voices, models));
     }
     let mut calibration = Calibration {
         id: fitting.id.clone(),
@@ -76,14 +89,19 @@ pub fn calibrate(
         model_sha256: bench.models.card.sha256().to_owned(),
         fitted_on: fitting.fitted_on.clone(),
         origin: Some(origin(bench, first, more, fitting)),
-        narrow: curve(fitting, &seen, Bandwidth::Narrow)?,
-        wide: curve(fitting, &seen, Bandwidth::Wide)?,
+        curve: curve(fitting, &seen)?,
         voices: voice_test(bench, first, &voices),
-        line: line.reference(),
         operating_points: Vec::new(),
     };
-    let enrolled = Enrolled::plain(models);
-    calibration.operating_points = operating_points(bench, first, &voices, &enrolled, &calibration)?;
+    calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
+    for (protocol, voices, models) in &others {
+        let points = operating_points(bench, protocol, voices, models, &calibration)?;
+        for (worst, here) in calibration.operating_points.iter_mut().zip(points) {
+            worst.false_accept = worst.false_accept.max(here.false_accept);
+            worst.wrong_name = worst.wrong_name.max(here.wrong_name);
+            worst.right_name = worst.right_name.min(here.right_name);
+        }
+    }
     let checked = check_heard(bench, first, &voices, &calibration)?;
     Ok((calibration, checked))
 }
@@ -91,15 +109,16 @@ pub fn calibrate(
 fn heard(
     bench: &Bench<'_>,
     protocol: &Protocol,
+    conditions: &[Prepared],
     progress: &dyn Progress,
-) -> Result<(Voices, Vec<Vec<View>>), BenchError> {
-    let voices = hear_all(bench, protocol, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
+) -> Result<(Voices, Vec<Option<Print>>), BenchError> {
+    let voices = hear_under(bench, protocol, conditions, true, progress)?;
+    let models = enrol(protocol, &voices.clips, Heard::print)?;
     Ok((voices, models))
 }
 
-fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Protocol], fitting: &Fitting) -> Origin {
-    let all = || std::iter::once(first).chain(more);
+fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Part], fitting: &Fitting) -> Origin {
+    let all = || std::iter::once(first).chain(more.iter().map(|part| &part.protocol));
     let joined = |part: fn(&Protocol) -> &str| all().map(part).collect::<Vec<_>>().join(" + ");
     let speakers: BTreeSet<&str> = all()
         .flat_map(|protocol| &protocol.tables.speakers)
@@ -124,21 +143,27 @@ impl Fitting {
     }
 }
 
-/// A look at a test, against a model.
+/// The protocol, the checkpoint and the condition of a trial.
+type Case = (usize, usize, usize);
+
+/// A checkpoint of a test, against a model.
 struct Trial {
-    bandwidth: Bandwidth,
-    /// The protocol, the mark and the condition: every such case counts the same.
-    case: (usize, usize, usize),
+    /// Where it was seen.
+    case: Case,
+    /// Who called: in a case each of them counts the same.
+    caller: u32,
     cosine: f64,
     net_s: f64,
+    /// Whether a telephone call met a wide-band enrolment.
+    is_signup_to_call: bool,
     target: bool,
 }
 
 /// What the lines are fitted on.
 struct Seen<'a> {
     trials: Vec<Trial>,
-    /// Everybody who was heard in a bandwidth, whether or not the lines are fitted on them.
-    known: BTreeSet<(Bandwidth, &'a str)>,
+    /// Everybody who was heard, whether or not the line is fitted on them.
+    known: BTreeSet<&'a str>,
 }
 
 /// The trials at every look. The last look of a recording is left out: it ends where the recording does and not
@@ -146,15 +171,11 @@ struct Seen<'a> {
 fn observe<'a>(
     protocol: &'a Protocol,
     voices: &Voices,
-    models: &[Vec<View>],
+    models: &[Option<Print>],
     fitting: &Fitting,
     nth: usize,
 ) -> Result<Seen<'a>, BenchError> {
     let tables = &protocol.tables;
-    let scorer = Scorer {
-        practice: Practice::Product,
-        calibration: None,
-    };
     let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
     let (mut trials, mut known) = (Vec::new(), BTreeSet::new());
     for (condition, tests) in voices.tests.iter().enumerate() {
@@ -162,22 +183,25 @@ fn observe<'a>(
             let (model, test) = (trial.model as usize, trial.test as usize);
             let both = [tables.model_speakers[model], tables.test_speakers[test]].map(name);
             for look in tests[test].looks.split_last().map_or(&[][..], |(_, rest)| rest) {
-                let found = scorer.cosine(&models[model], &look.views);
+                let found = cosine(models[model].as_ref(), look.print.as_ref());
                 let fault = |cause| BenchError::Score {
                     model: tables.models[model].clone(),
                     test: tables.tests[test].clone(),
                     cause,
                 };
-                let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+                let (Some(cosine), Some(print)) = (found.map_err(fault)?, &look.print) else {
                     continue;
                 };
-                known.extend(both.map(|speaker| (bandwidth, speaker)));
+                known.extend(both);
                 if both.iter().all(|speaker| fitting.counts(speaker)) {
                     trials.push(Trial {
-                        bandwidth,
-                        case: (nth, nearest_mark(look.net_s), condition),
+                        case: (nth, nearest_mark(print.net_s), condition),
+                        caller: tables.test_speakers[test],
                         cosine,
-                        net_s: look.net_s,
+                        net_s: print.net_s,
+                        is_signup_to_call: models[model]
+                            .as_ref()
+                            .is_some_and(|model| print.over.is_call_to_signup(model.over)),
                         target: trial.target,
                     });
                 }
@@ -187,68 +211,30 @@ fn observe<'a>(
     Ok(Seen { trials, known })
 }
 
-/// The calls that came over a telephone, for their mean: each by all of its speech, as a line's own are counted. Of
-/// the speakers that the lines are fitted on: those whom a model was trained on lie further apart, and so their mean
-/// nearer to nought.
-#[derive(Default)]
-struct Line {
-    sum: Vec<f64>,
-    calls: u64,
-}
-
-impl Line {
-    fn add(&mut self, protocol: &Protocol, voices: &Voices, fitting: &Fitting) {
-        let tables = &protocol.tables;
-        let counts = |speaker: u32| fitting.counts(&tables.speakers[speaker as usize].name);
-        for tests in &voices.tests {
-            let known = tests.iter().zip(&tables.test_speakers);
-            let known = known.filter(|(_, speaker)| counts(**speaker));
-            for view in known.filter_map(|(heard, _)| heard.of_line()) {
-                self.sum.resize(view.dim(), 0.0);
-                let sums = self.sum.iter_mut().zip(view.as_slice());
-                sums.for_each(|(sum, value)| *sum += f64::from(*value));
-                self.calls += 1;
-            }
-        }
-    }
-
-    fn reference(self) -> Option<LineReference> {
-        let calls = self.calls;
-        let mean = self.sum.iter().map(|sum| rounded(sum / calls as f64));
-        let mean = MeanVoice::new(mean.collect()).ok()?;
-        Some(LineReference { calls, mean })
-    }
-}
-
-fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Curve, BenchError> {
-    let of_band = |one: &&Trial| one.bandwidth == bandwidth;
-    let fitted: Vec<&Trial> = seen.trials.iter().filter(of_band).collect();
-    let known = seen.known.iter().filter(|(heard, _)| *heard == bandwidth);
+fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
+    let fitted = &seen.trials;
     let nets = || {
         fitted
             .iter()
             .filter(|one| one.target)
-            .map(|one| MARKS[one.case.1])
+            .map(|one| CHECKPOINTS[one.case.1])
     };
     let shortest = nets().fold(f64::INFINITY, f64::min);
     let longest = nets().fold(0.0, f64::max);
-    let mut cases: BTreeMap<((usize, usize, usize), bool), f64> = BTreeMap::new();
-    for one in &fitted {
-        *cases.entry((one.case, one.target)).or_default() += 1.0;
-    }
-    let observation = |one: &&Trial| {
+    let weights = weights(fitted);
+    let has_signups = fitted.iter().any(|one| one.is_signup_to_call);
+    let observation = |(one, weight): (&Trial, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
-            terms: vec![similarity, quality * similarity, 1.0, quality],
+            terms: terms(one, similarity, quality, has_signups),
             target: one.target,
-            weight: 1.0 / cases[&(one.case, one.target)],
+            weight,
         }
     };
-    let observations: Vec<Observation> = fitted.iter().map(observation).collect();
-    let beta =
-        logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { bandwidth, cause })?;
-    let bound = highest_ratio(known.count());
+    let observations: Vec<Observation> = fitted.iter().zip(weights).map(observation).collect();
+    let beta = logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { cause })?;
+    let bound = highest_ratio(seen.known.len());
     let targets = fitted.iter().filter(|one| one.target).count();
     Ok(Curve {
         similarity: fitting.similarity,
@@ -256,11 +242,45 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>, bandwidth: Bandwidth) -> Result<Cur
         scale_per_log: rounded(beta[1]),
         offset: rounded(beta[2]),
         offset_per_log: rounded(beta[3]),
+        signup_scale: beta.get(4).copied().map_or(0.0, rounded),
+        signup_offset: beta.get(5).copied().map_or(0.0, rounded),
         net_seconds: [shortest, longest],
         llr_bounds: [-rounded(bound), rounded(bound)],
         target_trials: targets as u64,
         nontarget_trials: (fitted.len() - targets) as u64,
     })
+}
+
+/// What the regression is told of a trial; nothing of signups where none was met, or they would have no one answer.
+fn terms(one: &Trial, similarity: f64, quality: f64, has_signups: bool) -> Vec<f64> {
+    let signup = f64::from(u8::from(one.is_signup_to_call));
+    let mut terms = vec![similarity, quality * similarity, 1.0, quality];
+    if has_signups {
+        terms.extend([signup * similarity, signup]);
+    }
+    terms
+}
+
+/// What each trial counts: protocols the same, in one the cases the same, in a case the callers, targets and the others
+/// apart. A caller who called thirty times is one caller.
+fn weights(trials: &[Trial]) -> Vec<f64> {
+    let mut of_caller: BTreeMap<(Case, bool, u32), f64> = BTreeMap::new();
+    for one in trials {
+        *of_caller.entry((one.case, one.target, one.caller)).or_default() += 1.0;
+    }
+    let mut callers: BTreeMap<(Case, bool), f64> = BTreeMap::new();
+    for (case, target, _) in of_caller.keys() {
+        *callers.entry((*case, *target)).or_default() += 1.0;
+    }
+    let mut cases: BTreeMap<(usize, bool), f64> = BTreeMap::new();
+    for (case, target) in callers.keys() {
+        *cases.entry((case.0, *target)).or_default() += 1.0;
+    }
+    let weight = |one: &Trial| {
+        let (case, target) = (one.case, one.target);
+        1.0 / (of_caller[&(case, target, one.caller)] * callers[&(case, target)] * cases[&(case.0, target)])
+    };
+    trials.iter().map(weight).collect()
 }
 
 /// What so many speakers can support, by the rule of three: with no error among n independent trials, an
@@ -279,7 +299,7 @@ pub(super) fn rounded(value: f64) -> f64 {
 
 fn nearest_mark(net_s: f64) -> usize {
     let distance = |mark: &f64| (net_s.ln() - mark.ln()).abs();
-    let nearest = MARKS
+    let nearest = CHECKPOINTS
         .iter()
         .enumerate()
         .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)));
@@ -292,13 +312,9 @@ fn operating_points(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    enrolled: &Enrolled,
+    models: &[Option<Print>],
     calibration: &Calibration,
 ) -> Result<Vec<OperatingPoint>, BenchError> {
-    let scorer = Scorer {
-        practice: bench.practice,
-        calibration: Some(calibration.clone()),
-    };
     let mut points = Vec::new();
     for accept in ACCEPTS {
         let policy = Policy {
@@ -311,8 +327,13 @@ fn operating_points(
             wrong_name: 0.0,
             right_name: 1.0,
         };
-        for size in ROSTERS.into_iter().filter(|size| *size < enrolled.models.len()) {
-            let ends = rostered(bench, protocol, voices, enrolled, &scorer, &policy, size)?;
+        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
+            let follower = Follower {
+                calibration,
+                policy: &policy,
+                models,
+            };
+            let ends = rostered(bench, protocol, voices, follower, size)?;
             let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
             worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
             worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
@@ -341,9 +362,7 @@ fn rostered(
     bench: &Bench<'_>,
     protocol: &Protocol,
     voices: &Voices,
-    enrolled: &Enrolled,
-    scorer: &Scorer,
-    policy: &Policy,
+    follower: Follower<'_>,
     size: usize,
 ) -> Result<Ends, BenchError> {
     let tables = &protocol.tables;
@@ -353,12 +372,12 @@ fn rostered(
             let speaker = tables.test_speakers[test];
             let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
             let (own, mut others): (Vec<u32>, Vec<u32>) =
-                (0..enrolled.models.len() as u32).partition(of_speaker);
+                (0..follower.models.len() as u32).partition(of_speaker);
             let mut dice = Dice::for_task(bench.seed, test as u64);
             for _ in 0..DRAWS {
                 dice.draw(&mut others, size);
                 let named = |roster: &[u32]| {
-                    let followed = follow(scorer, policy, roster, enrolled, heard);
+                    let followed = follower.follow(roster, heard);
                     followed
                         .map(|call| call.ended)
                         .map_err(|cause| BenchError::Score {

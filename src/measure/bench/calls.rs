@@ -1,16 +1,11 @@
-//! A call as the product follows it: look after look, on one roster.
+//! A call as the product follows it: checkpoint after checkpoint, on one roster, by the product's own core.
 
-use uuid::Uuid;
-
-use super::enrolled::Enrolled;
-use super::hear::{Heard, Prints};
-use super::score::Scorer;
-use crate::decision::{
-    Course, Evidence, Heard as Said, MOST_WINDOWS, Outcome, Policy, Reason, VOICE_WINDOW, Voices, decide,
-    over_the_telephone, recent,
-};
-use crate::units::{Llr, NotFinite, Seconds, UserId};
-use crate::voiceprint::{Bandwidth, Embedding};
+use super::hear::{Heard, Print, Prints};
+use super::score::{likeness, user_id};
+use crate::decision::{Calibration, Course, MOST_WINDOWS, Outcome, Policy, Reason};
+use crate::units::{NotFinite, UserId};
+use crate::verdict::scoring::{self, Judged, Likeness, Moment};
+use crate::voiceprint::Embedding;
 
 /// Speech (s) after which a decision that looks once is taken, for comparison.
 const ONCE: f64 = 10.0;
@@ -35,7 +30,7 @@ impl Followed {
     pub fn standing(&self, net_s: f64) -> Outcome {
         let said = self.words.partition_point(|(net, _)| *net <= net_s);
         let last = said.checked_sub(1).map(|at| self.words[at].1);
-        last.unwrap_or(Outcome::Inconclusive(Reason::TooLittleSpeech))
+        last.unwrap_or(SILENT)
     }
 
     /// Net speech at the first word that is one.
@@ -65,156 +60,129 @@ impl Followed {
     }
 }
 
-/// Follows a call to a roster of models. Its looks are as the gallery is searched with them, its windows as they
-/// were heard.
-pub(super) fn follow(
-    scorer: &Scorer,
-    policy: &Policy,
-    roster: &[u32],
-    enrolled: &Enrolled,
-    heard: &Heard,
-) -> Result<Followed, NotFinite> {
-    let mut course = Course::default();
-    let mut words = Vec::with_capacity(heard.looks.len());
-    let (mut once, mut flat, mut several) = (None, None, false);
-    for (at, look) in heard.looks.iter().enumerate() {
-        let is_final = at + 1 == heard.looks.len();
-        let ears = Ears {
-            scorer,
-            roster,
-            enrolled,
-            heard,
-        };
-        let whole = ears.ratios(look)?;
-        let single = single(policy, look, &whole)?;
-        if let (None, Outcome::Identified(user)) = (flat, single) {
-            flat = Some(user);
-        }
-        if once.is_none() && (look.net_s >= ONCE || is_final) {
-            once = Some(single);
-        }
-        let (word, of_several) = ears.word(policy, look, &whole, &mut course, is_final)?;
-        words.push((look.net_s, word));
-        several |= of_several;
-        for glance in heard.glances.iter().filter(|glance| glance.after == at + 1) {
-            let whole = ears.ratios(&glance.prints)?;
-            let (word, of_several) = ears.word(policy, &glance.prints, &whole, &mut course, false)?;
-            words.push((glance.at_s, word));
-            several |= of_several;
-        }
-    }
-    let silent = Outcome::Inconclusive(Reason::TooLittleSpeech);
-    Ok(Followed {
-        ended: words.last().map_or(silent, |(_, word)| *word),
-        once: once.unwrap_or(silent),
-        flat,
-        words,
-        several,
-    })
+const SILENT: Outcome = Outcome::Inconclusive(Reason::TooLittleSpeech);
+
+/// A word on a call, with what it rests on.
+pub(super) struct Word<'a> {
+    /// What was heard.
+    pub prints: &'a Prints,
+    /// Whether only the windows were new.
+    pub is_window_check: bool,
+    /// Whether nothing more came.
+    pub is_final: bool,
+    /// What is said; `None` without a voice.
+    pub judged: Option<Judged>,
+    /// Whether several voices spoke.
+    pub several: bool,
+    /// How like everybody on the roster the voice is.
+    found: Vec<Likeness>,
 }
 
-struct Ears<'a> {
-    scorer: &'a Scorer,
-    roster: &'a [u32],
-    enrolled: &'a Enrolled,
-    heard: &'a Heard,
+impl Word<'_> {
+    pub fn outcome(&self) -> Outcome {
+        self.judged
+            .as_ref()
+            .map_or(SILENT, |judged| judged.decision.outcome)
+    }
 }
 
-impl Ears<'_> {
-    fn ratios(&self, prints: &Prints) -> Result<Vec<(UserId, Llr)>, NotFinite> {
-        let ratio = |model: &u32| {
-            let scored = self
-                .scorer
-                .score(&self.enrolled.models[*model as usize], prints)?;
-            Ok((user_id(*model), Llr::new(scored.score)?))
-        };
-        self.roster.iter().map(ratio).collect()
-    }
+/// What calls are followed by.
+#[derive(Clone, Copy)]
+pub(super) struct Follower<'a> {
+    pub calibration: &'a Calibration,
+    pub policy: &'a Policy,
+    /// Everybody who is enrolled.
+    pub models: &'a [Option<Print>],
+}
 
-    /// The voice of some windows as the gallery is searched with it: moved if the call is. `None` if nothing is left.
-    fn searched_with(&self, voice: Option<Prints>, look: &Prints) -> Option<Prints> {
-        let mut prints = voice?;
-        if over_the_telephone(look.views.iter().map(|(bandwidth, _)| *bandwidth)) {
-            prints.views = self.enrolled.aligned(&prints.views).ok()?.into_owned();
-        }
-        Some(prints)
-    }
-
-    /// What is said after a look at which everybody's ratio is `whole`, and whether it was of several voices.
-    fn word(
+impl Follower<'_> {
+    /// Says every word on a call to a roster of models, in order.
+    pub fn each_word(
         &self,
-        policy: &Policy,
-        look: &Prints,
-        whole: &[(UserId, Llr)],
-        course: &mut Course,
-        is_final: bool,
-    ) -> Result<(Outcome, bool), NotFinite> {
-        if look.views.is_empty() {
-            // Without a voice there is no evidence, neither for anybody nor against.
-            return Ok((Outcome::Inconclusive(Reason::TooLittleSpeech), false));
-        }
-        let first = look.windows.saturating_sub(MOST_WINDOWS);
-        let windows = self.heard.windows.get(first..look.windows).unwrap_or(&[]);
-        let test = self.scorer.calibration.as_ref().and_then(|known| known.voices);
-        let latest = match test.map(|test| test.hear(windows)) {
-            Some(Voices::Several(split)) => {
-                let own: Vec<&Embedding> = split.latest().filter_map(|at| windows.get(at)).collect();
-                self.searched_with(mean(&own), look)
+        roster: &[u32],
+        heard: &Heard,
+        mut say: impl FnMut(&Word<'_>) -> Result<(), NotFinite>,
+    ) -> Result<(), NotFinite> {
+        let mut course = Course::default();
+        for (at, prints) in heard.looks.iter().enumerate() {
+            let is_final = at + 1 == heard.looks.len();
+            say(&self.word(roster, heard, prints, is_final, &mut course)?)?;
+            for check in heard.checks.iter().filter(|check| check.after == at + 1) {
+                let word = self.word(roster, heard, &check.prints, false, &mut course)?;
+                say(&Word {
+                    is_window_check: true,
+                    ..word
+                })?;
             }
-            _ => None,
-        };
-        let recent = test
-            .and_then(|_| recent(windows))
-            .and_then(|last| self.searched_with(mean(&last.iter().collect::<Vec<_>>()), look));
-        let latest = latest
-            .map(|prints| Ok::<_, NotFinite>((self.ratios(&prints)?, prints.net_s)))
-            .transpose()?;
-        let recent = recent.map(|prints| self.ratios(&prints)).transpose()?;
-        let poor_audio = is_poor(look);
-        let said = Said {
-            whole: evidence(whole, look.net_s, poor_audio),
-            latest: latest
-                .as_ref()
-                .map(|(ratios, net)| evidence(ratios, *net, poor_audio)),
-            recent: recent.as_deref(),
+        }
+        Ok(())
+    }
+
+    /// Follows a call to a roster of models.
+    pub fn follow(&self, roster: &[u32], heard: &Heard) -> Result<Followed, NotFinite> {
+        let mut words = Vec::with_capacity(heard.looks.len());
+        let (mut once, mut flat, mut several) = (None, None, false);
+        self.each_word(roster, heard, |word| {
+            words.push((word.prints.at_s, word.outcome()));
+            several |= word.several;
+            if word.is_window_check {
+                return Ok(());
+            }
+            let moment = word.prints.moment(&[], true);
+            let single = scoring::judge_once(&moment, &word.found, self.calibration, self.policy)?;
+            let single = single.unwrap_or(SILENT);
+            if let (None, Outcome::Identified(user)) = (flat, single) {
+                flat = Some(user);
+            }
+            if once.is_none() && (word.prints.at_s >= ONCE || word.is_final) {
+                once = Some(single);
+            }
+            Ok(())
+        })?;
+        Ok(Followed {
+            ended: words.last().map_or(SILENT, |(_, word)| *word),
+            once: once.unwrap_or(SILENT),
+            flat,
+            words,
+            several,
+        })
+    }
+
+    fn word<'p>(
+        &self,
+        roster: &[u32],
+        heard: &Heard,
+        prints: &'p Prints,
+        is_final: bool,
+        course: &mut Course,
+    ) -> Result<Word<'p>, NotFinite> {
+        let first = prints.windows.saturating_sub(MOST_WINDOWS);
+        let windows = heard.windows.get(first..prints.windows).unwrap_or(&[]);
+        let moment: Moment<'_> = prints.moment(windows, is_final);
+        let probes = scoring::probes(&moment, self.calibration.voices);
+        let voices = probes.voices().iter();
+        let found: Vec<Vec<Likeness>> = voices
+            .map(|probe| self.likenesses(roster, &probe.voice))
+            .collect::<Result<_, _>>()?;
+        let judged = scoring::judge(&moment, &probes, &found, self.calibration, self.policy, course)?;
+        Ok(Word {
+            prints,
+            is_window_check: false,
             is_final,
-        };
-        Ok((course.hear(&said, policy)?.outcome, latest.is_some()))
+            judged,
+            several: probes.several == Some(true),
+            found: found.into_iter().next().unwrap_or_default(),
+        })
     }
-}
 
-/// What a decision says that looks at this one moment alone.
-fn single(policy: &Policy, look: &Prints, ratios: &[(UserId, Llr)]) -> Result<Outcome, NotFinite> {
-    if look.views.is_empty() {
-        return Ok(Outcome::Inconclusive(Reason::TooLittleSpeech));
+    /// Somebody of whom nothing was heard is not enrolled, and so on no roster.
+    fn likenesses(&self, roster: &[u32], voice: &Embedding) -> Result<Vec<Likeness>, NotFinite> {
+        let enrolled = roster.iter().filter_map(|model| {
+            let print = self.models[*model as usize].as_ref()?;
+            Some((user_id(*model), print))
+        });
+        enrolled
+            .map(|(user, print)| likeness(user, print, voice))
+            .collect()
     }
-    Ok(decide(&evidence(ratios, look.net_s, is_poor(look)), policy)?.outcome)
-}
-
-fn is_poor(look: &Prints) -> bool {
-    look.quality.is_some_and(|quality| quality.is_poor())
-}
-
-/// The voice of some windows.
-fn mean(windows: &[&Embedding]) -> Option<Prints> {
-    let embedding = Embedding::mean(windows.iter().map(|window| (*window, 1.0))).ok()?;
-    Some(Prints {
-        net_s: VOICE_WINDOW.get() * windows.len() as f64,
-        views: vec![(Bandwidth::Narrow, embedding)],
-        windows: windows.len(),
-        quality: None,
-    })
-}
-
-fn evidence(ratios: &[(UserId, Llr)], net: f64, poor_audio: bool) -> Evidence<'_> {
-    Evidence {
-        ratios,
-        net_speech: Seconds::checked(net).unwrap_or_default(),
-        poor_audio,
-    }
-}
-
-/// The user that a model stands for.
-pub(super) fn user_id(model: u32) -> UserId {
-    UserId::from_uuid(Uuid::from_u128(u128::from(model)))
 }

@@ -8,9 +8,8 @@ use super::super::cost::Cost;
 use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
-use super::enrolled::{Adapting, Galleries};
 use super::error::BenchError;
-use super::hear::Heard;
+use super::hear::{Heard, Print};
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
 use super::{Bench, Progress, Voices, hear_all};
@@ -20,17 +19,6 @@ use crate::decision::Calibration;
 const MOST_LOSS: f64 = 0.05;
 
 /// How a calibration fits the trials of one condition.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Fits {
-    /// As they are.
-    #[serde(flatten)]
-    pub plain: Fit,
-    /// Adapted to their line, each call by those before it, as `decision.adapt` does it; null where the calibration
-    /// does not know where its own calls lie.
-    pub adapted: Option<Fit>,
-}
-
-/// How a calibration fits some trials.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Fit {
     /// Cost of the ratios, bits.
@@ -57,7 +45,7 @@ pub struct Checked {
     /// Whether it fits under every condition.
     pub fits: bool,
     /// How it fits each.
-    pub by_condition: BTreeMap<String, Fits>,
+    pub by_condition: BTreeMap<String, Fit>,
     /// Share of single voices taken for several; null where nothing was long enough.
     pub voices_false_alarm: Option<f64>,
     /// Share of pairs of voices, in turn, taken for one.
@@ -81,33 +69,20 @@ pub(super) fn check_heard(
     voices: &Voices,
     calibration: &Calibration,
 ) -> Result<Checked, BenchError> {
-    let models = Galleries::plain(enrol(protocol, &voices.clips, Heard::views)?);
-    let adapting = Adapting::new(bench, protocol, voices, calibration).ok();
+    let models = enrol(protocol, &voices.clips, Heard::print)?;
     let scorer = Scorer {
-        practice: bench.practice,
         calibration: Some(calibration.clone()),
     };
     let mut by_condition = BTreeMap::new();
     for (condition, tests) in bench.tests.iter().zip(&voices.tests) {
-        let adapted = adapting.as_ref().map(|adapting| {
-            let (tests, galleries) = adapting.adapt(tests)?;
-            fit(&scorer, protocol, &galleries, &tests)
-        });
-        by_condition.insert(
-            condition.condition().to_string(),
-            Fits {
-                plain: fit(&scorer, protocol, &models, tests)?,
-                adapted: adapted.transpose()?,
-            },
-        );
+        let fit = fit(&scorer, protocol, &models, tests)?;
+        by_condition.insert(condition.condition().to_string(), fit);
     }
     let (one, two) = voices_by(calibration, bench, protocol, voices);
     Ok(Checked {
         calibration: calibration.id.clone(),
         protocol: protocol.name.clone(),
-        fits: by_condition
-            .values()
-            .all(|found: &Fits| found.plain.loss <= MOST_LOSS),
+        fits: by_condition.values().all(|found: &Fit| found.loss <= MOST_LOSS),
         by_condition,
         voices_false_alarm: one,
         voices_miss: two,
@@ -136,14 +111,14 @@ fn figures(
     ))
 }
 
-/// How the calibration fits the calls to these galleries.
+/// How the calibration fits the calls to these models.
 fn fit(
     scorer: &Scorer,
     protocol: &Protocol,
-    galleries: &Galleries,
+    models: &[Option<Print>],
     tests: &[Heard],
 ) -> Result<Fit, BenchError> {
-    let scores = scorer.trials(protocol, galleries, tests)?;
+    let scores = scorer.trials(protocol, models, tests)?;
     let ratios = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;
     let cosines = figures(protocol, &scores, |one| one.cosine, Kind::Similarities)?;
     let cllr = ratios.cllr.unwrap_or(f64::INFINITY);

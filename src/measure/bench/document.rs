@@ -166,8 +166,6 @@ pub struct RunCard {
     pub model_sha256: String,
     /// This program.
     pub voxline: &'static str,
-    /// Whether calls were adapted to their line.
-    pub adapted: bool,
     /// The seed of conditions, rosters and intervals.
     pub seed: u64,
     /// Seconds from start to end.

@@ -59,8 +59,8 @@ pub(super) fn by_duration(
                 let score = if look + 1 == heard.looks.len() {
                     whole.score
                 } else {
-                    let models = &heat.galleries.at(trial.test as usize).models;
-                    let scored = scorer.score(&models[trial.model as usize], &heard.looks[look]);
+                    let model = heat.models[trial.model as usize].as_ref();
+                    let scored = scorer.score(model, &heard.looks[look]);
                     let scored = scored.map_err(|cause| BenchError::Score {
                         model: tables.models[trial.model as usize].clone(),
                         test: tables.tests[trial.test as usize].clone(),
@@ -97,8 +97,8 @@ pub(super) fn by_duration(
 fn looks_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
     let mut spans = [None; EDGES.len()];
     for (at, look) in heard.looks.iter().enumerate() {
-        let span = EDGES.partition_point(|edge| *edge <= look.net_s);
-        if let (false, Some(span)) = (look.views.is_empty(), span.checked_sub(1)) {
+        let span = EDGES.partition_point(|edge| *edge <= look.at_s);
+        if let (true, Some(span)) = (look.print.is_some(), span.checked_sub(1)) {
             spans[span] = Some(at);
         }
     }
@@ -107,19 +107,20 @@ fn looks_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hear::Prints;
+    use super::super::hear::{Print, Prints};
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 
     #[test]
     fn a_test_counts_once_a_span_by_its_last_look_with_a_voice() {
-        let voice = vec![(
-            Bandwidth::Narrow,
-            Embedding::from_direction(vec![1.0, 0.0]).unwrap(),
-        )];
-        let look = |net_s: f64, heard: bool| Prints {
-            net_s,
-            views: if heard { voice.clone() } else { Vec::new() },
+        let print = Print {
+            voice: Embedding::from_direction(vec![1.0, 0.0]).unwrap(),
+            net_s: 1.0,
+            over: Bandwidth::Wide,
+        };
+        let look = |at_s: f64, heard: bool| Prints {
+            at_s,
+            print: heard.then(|| print.clone()),
             ..Prints::default()
         };
         let heard = Heard {
@@ -130,9 +131,9 @@ mod tests {
                 look(2.5, true),
                 look(40.0, true),
             ],
-            glances: Vec::new(),
+            checks: Vec::new(),
             windows: Vec::new(),
-            silence: Vec::new(),
+            silence: None,
             spans: Vec::new(),
             audio_s: 60.0,
             work_s: 1.0,

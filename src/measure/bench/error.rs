@@ -9,12 +9,12 @@ use super::super::error::MetricError;
 use super::super::lists::ListError;
 use super::super::logistic::FitError;
 use super::super::protocol::ProtocolError;
-use crate::decision::{BadLine, CalibrationError, NoLine};
+use crate::decision::CalibrationError;
 use crate::engine::EngineError;
 use crate::samples::LoadError;
 use crate::units::NotFinite;
 use crate::verdict::ListenError;
-use crate::voiceprint::{BadEmbedding, Bandwidth, ExtractError};
+use crate::voiceprint::{BadEmbedding, ExtractError};
 
 /// Why a benchmark stopped.
 #[derive(Debug, Error)]
@@ -95,25 +95,12 @@ pub enum BenchError {
         /// The system's own words.
         cause: std::io::Error,
     },
-    /// The trials of one bandwidth give no calibration.
-    #[error(
-        "no calibration for {bandwidth}-band calls: {cause}; give conditions of both kinds, as in --condition clean --condition phone, and calls of two seconds and more"
-    )]
+    /// The trials give no calibration.
+    #[error("no calibration comes of these calls: {cause}; give calls of two seconds and more")]
     Fit {
-        /// Which.
-        bandwidth: Bandwidth,
         /// Why.
         cause: FitError,
     },
-    /// The line that was adapted to cannot be used.
-    #[error("the calls cannot be adapted to their line: {cause}")]
-    Line {
-        /// Why not.
-        cause: BadLine,
-    },
-    /// There is nothing to adapt to.
-    #[error(transparent)]
-    NoLine(#[from] NoLine),
     /// There is nothing to check or to decide by.
     #[error(
         "the model has no calibration to check or to decide by, or the practice is not the one it is for"

@@ -6,20 +6,20 @@ use std::time::Instant;
 use super::super::condition::Prepared;
 use super::cache::Cache;
 use super::error::BenchError;
+use super::score::seconds;
 use crate::bytes::Limits;
-use crate::decision::{LEAST_SPEECH, over_the_telephone};
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
 use crate::speech::Span;
 use crate::units::Seconds;
-use crate::verdict::{Listener, Look, MARKS, Quality, embed_views};
+use crate::verdict::scoring::Moment;
+use crate::verdict::{CHECKPOINTS, Checkpoint, Listener, Quality, embed_speech};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Practice {
-    /// What the product does: only the speech, and wide-band recordings are stored through a simulated
-    /// telephone too, so that a call meets a print of its own kind. The only one that is calibrated.
+    /// What the product does: only the speech, and its windows too. The only one that is calibrated.
     Product,
     /// Only the speech in it.
     Vad,
@@ -38,44 +38,73 @@ impl Practice {
     }
 }
 
-/// A voice, in one of its bandwidths.
-pub(super) type View = (Bandwidth, Embedding);
+/// A voice, and how much speech it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Print {
+    /// The voice.
+    pub voice: Embedding,
+    /// Seconds of speech it was made of.
+    pub net_s: f64,
+    /// What that speech was heard over.
+    pub over: Bandwidth,
+}
+
+impl Print {
+    fn of(print: Voiceprint) -> Self {
+        Self {
+            voice: print.embedding,
+            net_s: print.net_speech.get(),
+            over: print.bandwidth,
+        }
+    }
+}
 
 /// What was heard up to some moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Prints {
-    /// Seconds of speech.
-    pub net_s: f64,
+    /// Seconds of speech so far.
+    pub at_s: f64,
     /// The voice; none when there was too little.
-    pub views: Vec<View>,
+    pub print: Option<Print>,
     /// How many of the recording's windows had been heard.
     pub windows: usize,
     /// How good it was; none when there was no speech.
     pub quality: Option<Quality>,
 }
 
-/// What was seen between two looks.
+impl Prints {
+    /// What the product's core is told of it.
+    pub fn moment<'a>(&'a self, windows: &'a [Embedding], is_final: bool) -> Moment<'a> {
+        let print = self.print.as_ref();
+        Moment {
+            print: print.map(|print| (&print.voice, seconds(print.net_s))),
+            windows,
+            quality: self.quality,
+            is_final,
+        }
+    }
+}
+
+/// The windows between two checkpoints.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Glance {
-    /// How many looks there were before it.
+pub(super) struct WindowCheck {
+    /// How many checkpoints there were before it.
     pub after: usize,
-    /// Seconds of speech there were.
-    pub at_s: f64,
-    /// The voice of the look before it, with the windows there were.
+    /// The voice of the checkpoint before it, with the windows there were.
     pub prints: Prints,
 }
 
 /// What was heard in a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Heard {
-    /// At each mark that was asked for, and at the end.
+    /// At each checkpoint that was asked for, and at the end.
     pub looks: Vec<Prints>,
-    /// What was glanced at between marks.
-    pub glances: Vec<Glance>,
+    /// The windows that were checked between them.
+    pub checks: Vec<WindowCheck>,
     /// The voice of each window of the speech, in order; none without speech detection.
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
-    pub silence: Vec<View>,
+    pub silence: Option<Print>,
     /// Where in the recording the speech was, in 16 kHz samples; none without speech detection.
     pub spans: Vec<Span>,
     /// How long the recording was.
@@ -91,22 +120,8 @@ impl Heard {
     }
 
     /// The voice of all of it; none when there was too little.
-    pub fn views(&self) -> &[View] {
-        self.whole().map_or(&[], |prints| &prints.views)
-    }
-
-    /// The voice of all of it, where it counts for the mean of its line: heard over a telephone, and enough.
-    pub fn of_line(&self) -> Option<&Embedding> {
-        let whole = self.whole().filter(|whole| whole.net_s >= LEAST_SPEECH.get())?;
-        match whole.views.as_slice() {
-            [(_, voice)] if over_the_telephone(self.bandwidths()) => Some(voice),
-            _ => None,
-        }
-    }
-
-    /// The bandwidths it was heard in.
-    pub fn bandwidths(&self) -> impl Iterator<Item = Bandwidth> {
-        self.views().iter().map(|(bandwidth, _)| *bandwidth)
+    pub fn print(&self) -> Option<&Print> {
+        self.whole()?.print.as_ref()
     }
 }
 
@@ -191,24 +206,25 @@ impl Ears<'_> {
             cause,
         };
         if self.practice == Practice::Whole {
-            let views = if samples.is_empty() {
-                Vec::new()
+            let print = if samples.is_empty() {
+                None
             } else {
-                vec![(
-                    Bandwidth::Wide,
-                    analyst.extractor.embed(&samples).map_err(extract)?,
-                )]
+                Some(Print {
+                    voice: analyst.extractor.embed(&samples).map_err(extract)?,
+                    net_s: audio_s,
+                    over: Bandwidth::Wide,
+                })
             };
             let looks = vec![Prints {
-                net_s: audio_s,
-                views,
+                at_s: audio_s,
+                print,
                 ..Prints::default()
             }];
             return Ok(Heard {
                 looks,
-                glances: Vec::new(),
+                checks: Vec::new(),
                 windows: Vec::new(),
-                silence: Vec::new(),
+                silence: None,
                 spans: Vec::new(),
                 audio_s,
                 work_s: started.elapsed().as_secs_f64(),
@@ -218,7 +234,7 @@ impl Ears<'_> {
             path: item.path.clone(),
             cause,
         };
-        let marks = if item.on_the_way { MARKS } else { &[] };
+        let marks = if item.on_the_way { CHECKPOINTS } else { &[] };
         let mut listener = Listener::new(RATE, 1, None, marks).map_err(listen)?;
         let mut looks = listener.push(analyst, &samples).map_err(listen)?;
         looks.push(listener.finish(analyst).map_err(listen)?);
@@ -231,56 +247,42 @@ impl Ears<'_> {
             Some(bandwidth) if self.silence => {
                 non_speech(analyst, &samples, listener.spans(), bandwidth).map_err(extract)?
             }
-            _ => Vec::new(),
+            _ => None,
         };
-        let (looks, glances, windows) = self.sorted(looks);
+        let (looks, checks, windows) = sorted(looks);
         Ok(Heard {
             looks,
-            glances,
+            checks,
             windows,
-            silence: self.kept(silence),
+            silence,
             spans: listener.spans().to_vec(),
             audio_s,
             work_s,
         })
     }
+}
 
-    /// The looks, the glances between them, and all windows in order: a look carries the last of them alone.
-    fn sorted(&self, all: Vec<Look>) -> (Vec<Prints>, Vec<Glance>, Vec<Embedding>) {
-        let (mut looks, mut glances, mut windows) = (Vec::new(), Vec::new(), Vec::new());
-        for look in all {
-            let known = look.windows.len() - (look.windows_heard - windows.len()).min(look.windows.len());
-            windows.extend_from_slice(&look.windows[known..]);
-            let at_s = look.net_speech.get();
-            let viewed = look.views.first().filter(|_| look.is_glance);
-            let prints = Prints {
-                net_s: viewed.map_or(at_s, |view| view.net_speech.get()),
-                windows: look.windows_heard,
-                views: self.kept(look.views),
-                quality: look.quality,
-            };
-            if look.is_glance {
-                let after = looks.len();
-                glances.push(Glance { after, at_s, prints });
-            } else {
-                looks.push(prints);
-            }
-        }
-        (looks, glances, windows)
-    }
-
-    fn kept(&self, views: Vec<Voiceprint>) -> Vec<View> {
-        let most = if self.practice == Practice::Product {
-            views.len()
-        } else {
-            1
+/// The checkpoints, the windows checked between them, and all windows in order: a checkpoint carries the last of them
+/// alone.
+fn sorted(all: Vec<Checkpoint>) -> (Vec<Prints>, Vec<WindowCheck>, Vec<Embedding>) {
+    let (mut looks, mut checks, mut windows) = (Vec::new(), Vec::new(), Vec::new());
+    for look in all {
+        let known = look.windows.len() - (look.windows_heard - windows.len()).min(look.windows.len());
+        windows.extend_from_slice(&look.windows[known..]);
+        let prints = Prints {
+            at_s: look.net_speech.get(),
+            windows: look.windows_heard,
+            print: look.print.map(Print::of),
+            quality: look.quality,
         };
-        views
-            .into_iter()
-            .take(most)
-            .map(|view| (view.bandwidth, view.embedding))
-            .collect()
+        if look.is_window_check {
+            let after = looks.len();
+            checks.push(WindowCheck { after, prints });
+        } else {
+            looks.push(prints);
+        }
     }
+    (looks, checks, windows)
 }
 
 /// The 16 kHz samples of a recording's bytes.
@@ -305,15 +307,15 @@ fn cut(samples: &mut Vec<f32>, item: &Item<'_>) {
 
 /// The parts between the speech, put through the product's own path as if they were a voice. What they tell of
 /// a speaker, the channel and the room tell, not the voice. A window (32 ms) at each edge of the speech is left
-/// out, and less than 0.3 s in all says nothing.
+/// out, and less than 0.5 s in all is less than a model takes.
 fn non_speech(
     analyst: &mut Analyst,
     samples: &[f32],
     speech: &[Span],
     bandwidth: Bandwidth,
-) -> Result<Vec<Voiceprint>, ExtractError> {
+) -> Result<Option<Print>, ExtractError> {
     const EDGE: usize = 512;
-    const LEAST: usize = 4_800;
+    const LEAST: usize = 8_000;
     let mut between = Vec::new();
     let mut from = 0;
     let ends = speech
@@ -326,8 +328,9 @@ fn non_speech(
         from = from.max(end.min(samples.len()));
     }
     if between.len() < LEAST {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let length = RATE.seconds(between.len());
-    embed_views(analyst, &between, length, bandwidth)
+    let print = embed_speech(analyst, &between, length, bandwidth)?;
+    Ok(Some(Print::of(print)))
 }

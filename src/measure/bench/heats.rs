@@ -12,9 +12,8 @@ use super::super::search_bootstrap::{Called, SearchIntervals, bootstrap_searches
 use super::super::trials::Trials;
 use super::Bench;
 use super::document::{Condition, FPIRS, Listed, RosterSize};
-use super::enrolled::Galleries;
 use super::error::BenchError;
-use super::hear::{Heard, Prints};
+use super::hear::{Heard, Print, Prints};
 use super::score::{NOTHING_HEARD, Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
 
@@ -33,9 +32,9 @@ const LISTED: usize = 20;
 /// Everything that was heard under one condition, with its scores.
 pub(super) struct Heat<'a> {
     pub name: String,
-    /// As the galleries were searched with them.
     pub tests: &'a [Heard],
-    pub galleries: &'a Galleries,
+    /// Everybody who is enrolled.
+    pub models: &'a [Option<Print>],
     pub scores: Vec<Scored>,
     pub searched: Searched,
 }
@@ -43,7 +42,7 @@ pub(super) struct Heat<'a> {
 impl Heat<'_> {
     /// How many tests gave no voiceprint.
     pub fn missing(&self) -> usize {
-        self.tests.iter().filter(|heard| heard.views().is_empty()).count()
+        self.tests.iter().filter(|heard| heard.print().is_none()).count()
     }
 }
 
@@ -176,13 +175,13 @@ pub(super) fn by_roster_size(
     bench: &Bench<'_>,
     protocol: &Protocol,
     scorer: &Scorer,
-    models: usize,
     heats: &[Heat<'_>],
 ) -> Result<Vec<RosterSize>, BenchError> {
     let tables = &protocol.tables;
     let own = |speaker: &u32| tables.model_speakers.iter().position(|other| other == speaker);
     let mates: Vec<Option<usize>> = tables.test_speakers.iter().map(own).collect();
     let nothing = Prints::default();
+    let models = tables.models.len();
     let mut sizes = Vec::new();
     for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models) {
         let mut searches = Vec::new();
@@ -191,7 +190,7 @@ pub(super) fn by_roster_size(
                 let prints = heat.tests[test].whole().unwrap_or(&nothing);
                 // Every pair was scored or could be: what cannot is as unlike as can be.
                 scorer
-                    .candidate(&heat.galleries.at(test).models[model], prints)
+                    .candidate(heat.models[model].as_ref(), prints)
                     .map_or(f64::NEG_INFINITY, |scored| scored.score)
             };
             searches.extend(random_rosters(&mates, models, size, bench.seed, score));

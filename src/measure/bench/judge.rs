@@ -1,6 +1,5 @@
 //! Scores to documents.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -10,12 +9,12 @@ use super::super::figures::{Figures, Kind};
 use super::super::identification::OpenSet;
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
+use super::calls::Follower;
 use super::curves::{Curves, curves};
 use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
-use super::enrolled::{Adapting, Galleries, Met};
 use super::error::BenchError;
-use super::hear::{Heard, Practice, View};
+use super::hear::{Heard, Practice, Print};
 use super::heats::{
     Heat, Judged, by_condition, by_group, by_roster_size, by_size_extrapolated, decided, judged, ratio,
     search_intervals, sequential, trials, worst,
@@ -24,8 +23,8 @@ use super::leakage::{Leakage, Sides, leakage};
 use super::score::{Scorer, enrol};
 use super::searches::search;
 use super::waiting::waiting;
+use super::words::{Words, words};
 use super::{Bench, ConditionScores, Outcome, Voices};
-use crate::decision::Calibration;
 
 /// Trials times draws that intervals may cost: some seconds.
 const DRAWN_TRIALS: usize = 1_000_000_000;
@@ -36,10 +35,7 @@ struct Judge<'a> {
     protocol: &'a Protocol,
     voices: &'a Voices,
     scorer: Scorer,
-    /// As they were enrolled, whatever line a call comes over.
-    models: Vec<Vec<View>>,
-    /// What each condition's calls were searched with, and where.
-    searched: Vec<Met<'a>>,
+    models: Vec<Option<Print>>,
 }
 
 /// Scores and searches everything that was heard, and puts down what came of it.
@@ -51,16 +47,12 @@ pub(super) fn judge(
 ) -> Result<Outcome, BenchError> {
     let calibrated = bench.practice == Practice::Product;
     let calibration = bench.calibration.clone().filter(|_| calibrated);
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let models = enrol(protocol, &voices.clips, Heard::print)?;
     let judge = Judge {
         bench,
         protocol,
         voices,
-        searched: searched(bench, protocol, voices, calibration.as_ref(), &models)?,
-        scorer: Scorer {
-            practice: bench.practice,
-            calibration,
-        },
+        scorer: Scorer { calibration },
         models,
     };
     let heats = judge.heats()?;
@@ -76,32 +68,8 @@ pub(super) fn judge(
         details,
         curves: judge.curves(&judged, &set)?,
         scores: heats.iter().map(|heat| judge.scores(heat)).collect(),
+        words: judge.words(&heats)?,
     })
-}
-
-/// The tests of each condition and the galleries they meet: as they are, or adapted to their line.
-fn searched<'a>(
-    bench: &Bench<'_>,
-    protocol: &Protocol,
-    voices: &'a Voices,
-    calibration: Option<&Calibration>,
-    models: &[Vec<View>],
-) -> Result<Vec<Met<'a>>, BenchError> {
-    if !bench.adapt {
-        let plain = |tests: &'a Vec<Heard>| (Cow::from(tests), Galleries::plain(models.to_vec()));
-        return Ok(voices.tests.iter().map(plain).collect());
-    }
-    let adapting = Adapting::new(
-        bench,
-        protocol,
-        voices,
-        calibration.ok_or(BenchError::NoCalibration)?,
-    )?;
-    let adapted = voices.tests.iter().map(|tests| {
-        let (tests, galleries) = adapting.adapt(tests)?;
-        Ok((Cow::from(tests), galleries))
-    });
-    adapted.collect()
 }
 
 impl Judge<'_> {
@@ -115,13 +83,14 @@ impl Judge<'_> {
 
     fn heats(&self) -> Result<Vec<Heat<'_>>, BenchError> {
         let mut heats = Vec::with_capacity(self.voices.tests.len());
-        for (condition, (tests, galleries)) in self.bench.tests.iter().zip(&self.searched) {
+        let models = self.models.as_slice();
+        for (condition, tests) in self.bench.tests.iter().zip(&self.voices.tests) {
             heats.push(Heat {
                 name: condition.condition().to_string(),
                 tests,
-                galleries,
-                scores: self.scorer.trials(self.protocol, galleries, tests)?,
-                searched: search(&self.scorer, &self.bench.policy, self.protocol, galleries, tests)?,
+                models,
+                scores: self.scorer.trials(self.protocol, models, tests)?,
+                searched: search(&self.scorer, &self.bench.policy, self.protocol, models, tests)?,
             });
         }
         Ok(heats)
@@ -184,7 +153,7 @@ impl Judge<'_> {
         let decided_on = trials(judged.iter(), |scored| scored.score)?;
         let cosines = trials(judged.iter(), |scored| scored.cosine)?;
         let by_group = by_group(self.protocol, judged, self.kind());
-        let unheard = self.models.iter().filter(|model| model.is_empty()).count();
+        let unheard = self.models.iter().filter(|model| model.is_none()).count();
         Ok(Details {
             figures: Figures::of(&decided_on, self.kind(), &Cost::USUAL),
             cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
@@ -204,13 +173,7 @@ impl Judge<'_> {
             failure_to_enroll: unheard as f64 / self.models.len() as f64,
             decided: decided(heats),
             sequential: sequential(heats),
-            by_roster_size: by_roster_size(
-                self.bench,
-                self.protocol,
-                &self.scorer,
-                self.models.len(),
-                heats,
-            )?,
+            by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, heats)?,
             operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
             most_alike: worst(self.protocol, judged, false),
             least_alike: worst(self.protocol, judged, true),
@@ -221,18 +184,34 @@ impl Judge<'_> {
     fn leakage(&self, heats: &[Heat<'_>]) -> Result<BTreeMap<String, Option<Leakage>>, BenchError> {
         let mut found = BTreeMap::new();
         if self.bench.leakage {
-            let silent_models = enrol(self.protocol, &self.voices.clips, |heard| &heard.silence)?;
-            // As they were heard: the line is part of what gives a recording away.
+            let silent_models = enrol(self.protocol, &self.voices.clips, |heard| heard.silence.as_ref())?;
             for (heat, tests) in heats.iter().zip(&self.voices.tests) {
                 let sides = Sides {
                     models: &self.models,
                     silent_models: &silent_models,
                     tests,
                 };
-                found.insert(heat.name.clone(), leakage(&self.scorer, self.protocol, &sides)?);
+                found.insert(heat.name.clone(), leakage(self.protocol, &sides)?);
             }
         }
         Ok(found)
+    }
+
+    fn words(&self, heats: &[Heat<'_>]) -> Result<Vec<Words>, BenchError> {
+        let calibration = self.scorer.calibration.as_ref();
+        let Some(calibration) = calibration.filter(|_| self.bench.words) else {
+            return Ok(Vec::new());
+        };
+        let follower = Follower {
+            calibration,
+            policy: &self.bench.policy,
+            models: &self.models,
+        };
+        let mut all = Vec::new();
+        for heat in heats {
+            all.extend(words(follower, self.protocol, &heat.name, heat.tests)?);
+        }
+        Ok(all)
     }
 
     fn scores(&self, heat: &Heat<'_>) -> ConditionScores {
@@ -298,7 +277,6 @@ fn run_card(bench: &Bench<'_>, protocol: &Protocol, started: Instant) -> RunCard
             .collect(),
         model_sha256: bench.models.card.sha256().to_owned(),
         voxline: env!("CARGO_PKG_VERSION"),
-        adapted: bench.adapt,
         seed: bench.seed,
         seconds: started.elapsed().as_secs_f64(),
     }

@@ -7,8 +7,8 @@ use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::error::BenchError;
-use super::hear::{Heard, View};
-use super::score::Scorer;
+use super::hear::{Heard, Print};
+use super::score::cosine;
 use crate::units::NotFinite;
 
 /// The same trials by what is not speech, beside those by speech. A figure near chance says that the recordings
@@ -34,17 +34,13 @@ pub struct Leakage {
 
 /// A side's voices and what is not its voice.
 pub(super) struct Sides<'a> {
-    pub models: &'a [Vec<View>],
-    pub silent_models: &'a [Vec<View>],
+    pub models: &'a [Option<Print>],
+    pub silent_models: &'a [Option<Print>],
     pub tests: &'a [Heard],
 }
 
 /// Scores the trials both ways by cosines; `None` when too few trials have enough that is not speech.
-pub(super) fn leakage(
-    scorer: &Scorer,
-    protocol: &Protocol,
-    sides: &Sides<'_>,
-) -> Result<Option<Leakage>, BenchError> {
+pub(super) fn leakage(protocol: &Protocol, sides: &Sides<'_>) -> Result<Option<Leakage>, BenchError> {
     let tables = &protocol.tables;
     let (mut spoken, mut silent) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for trial in &tables.trials {
@@ -55,13 +51,9 @@ pub(super) fn leakage(
             test: tables.tests[test].clone(),
             cause,
         };
-        let without = scorer
-            .cosine(&sides.silent_models[model], &heard.silence)
-            .map_err(fault)?;
-        let with = scorer
-            .cosine(&sides.models[model], heard.views())
-            .map_err(fault)?;
-        if let (Some((without, _)), Some((with, _))) = (without, with) {
+        let without = cosine(sides.silent_models[model].as_ref(), heard.silence.as_ref()).map_err(fault)?;
+        let with = cosine(sides.models[model].as_ref(), heard.print()).map_err(fault)?;
+        if let (Some(without), Some(with)) = (without, with) {
             silent[usize::from(trial.target)].push(without);
             spoken[usize::from(trial.target)].push(with);
         }
@@ -74,7 +66,7 @@ pub(super) fn leakage(
     let (Some(without), Some(with)) = (eer(silent), eer(spoken)) else {
         return Ok(None);
     };
-    let named = named(scorer, protocol, sides).map_err(|cause| BenchError::Score {
+    let named = named(protocol, sides).map_err(|cause| BenchError::Score {
         model: "all models".to_owned(),
         test: "a test".to_owned(),
         cause,
@@ -98,17 +90,17 @@ struct Named {
 }
 
 /// How many tests find their own speaker first among all models, both ways.
-fn named(scorer: &Scorer, protocol: &Protocol, sides: &Sides<'_>) -> Result<Named, NotFinite> {
+fn named(protocol: &Protocol, sides: &Sides<'_>) -> Result<Named, NotFinite> {
     let tables = &protocol.tables;
     let mut named = Named {
         tests: 0,
         silent: 0,
         spoken: 0,
     };
-    let first = |models: &[Vec<View>], views: &[View]| -> Result<Option<usize>, NotFinite> {
+    let first = |models: &[Option<Print>], print: Option<&Print>| -> Result<Option<usize>, NotFinite> {
         let mut best: Option<(f64, usize)> = None;
         for (at, model) in models.iter().enumerate() {
-            if let Some((cosine, _)) = scorer.cosine(model, views)?
+            if let Some(cosine) = cosine(model.as_ref(), print)?
                 && best.is_none_or(|(highest, _)| cosine > highest)
             {
                 best = Some((cosine, at));
@@ -118,13 +110,13 @@ fn named(scorer: &Scorer, protocol: &Protocol, sides: &Sides<'_>) -> Result<Name
     };
     for (test, heard) in sides.tests.iter().enumerate() {
         let speaker = tables.test_speakers[test];
-        if heard.silence.is_empty() || !tables.model_speakers.contains(&speaker) {
+        if heard.silence.is_none() || !tables.model_speakers.contains(&speaker) {
             continue;
         }
         let is_own = |found: Option<usize>| found.is_some_and(|at| tables.model_speakers[at] == speaker);
         named.tests += 1;
-        named.silent += usize::from(is_own(first(sides.silent_models, &heard.silence)?));
-        named.spoken += usize::from(is_own(first(sides.models, heard.views())?));
+        named.silent += usize::from(is_own(first(sides.silent_models, heard.silence.as_ref())?));
+        named.spoken += usize::from(is_own(first(sides.models, heard.print())?));
     }
     Ok(named)
 }

@@ -10,7 +10,6 @@ mod check;
 mod curves;
 mod document;
 mod durations;
-mod enrolled;
 mod error;
 mod handover;
 mod hear;
@@ -22,6 +21,7 @@ mod searches;
 mod table;
 mod turns;
 mod waiting;
+mod words;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,11 +40,10 @@ use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
 
 use cache::Cache;
-use enrolled::Enrolled;
 use hear::{Ears, Heard, Item};
 
-pub use calibrate::{Fitting, calibrate};
-pub use check::{Checked, Fit, Fits, check};
+pub use calibrate::{Fitting, Part, calibrate};
+pub use check::{Checked, Fit, check};
 pub use curves::{Curves, Spread};
 pub use document::{
     Condition as ConditionFigures, Details, Identification, Listed, Metrics, RosterSize, RunCard,
@@ -58,6 +57,7 @@ pub use score::score_pairs;
 pub use searches::{Decided, Ends, Sequential};
 pub use table::write_trial_table;
 pub use waiting::Waiting;
+pub use words::{Said, Words};
 
 /// How a benchmark is run.
 pub struct Bench<'a> {
@@ -81,8 +81,8 @@ pub struct Bench<'a> {
     pub replicates: usize,
     /// Whether the parts without speech are scored too.
     pub leakage: bool,
-    /// Whether the calls are adapted to their line, each by those before it.
-    pub adapt: bool,
+    /// Whether every word on every call is put down.
+    pub words: bool,
     /// How many calls of each kind are composed of several voices; 0 for none.
     pub handover: usize,
     /// The bounds on recordings.
@@ -109,6 +109,8 @@ pub struct Outcome {
     pub curves: Curves,
     /// The scores of each condition, in the order of the trials.
     pub scores: Vec<ConditionScores>,
+    /// Every word on every call, where they were to be put down.
+    pub words: Vec<Words>,
 }
 
 /// The scores of one condition.
@@ -162,8 +164,8 @@ pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> R
     let voices = hear_all(bench, protocol, false, progress)?;
     let mut outcome = judge::judge(bench, protocol, &voices, started)?;
     if bench.handover > 0 {
-        let enrolled = Enrolled::plain(score::enrol(protocol, &voices.clips, Heard::views)?);
-        outcome.details.handover = handover::handover(bench, protocol, &enrolled, progress)?;
+        let models = score::enrol(protocol, &voices.clips, Heard::print)?;
+        outcome.details.handover = handover::handover(bench, protocol, &models, progress)?;
         outcome.details.run.seconds = started.elapsed().as_secs_f64();
     }
     Ok(outcome)

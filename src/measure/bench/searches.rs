@@ -5,11 +5,10 @@ use serde::Serialize;
 use super::super::identification::{Mate, Search};
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
-use super::calls::{Followed, follow, user_id};
-use super::enrolled::{Enrolled, Galleries};
+use super::calls::{Followed, Follower};
 use super::error::BenchError;
-use super::hear::{Heard, Prints};
-use super::score::{Scored, Scorer};
+use super::hear::{Heard, Print, Prints};
+use super::score::{Scored, Scorer, user_id};
 use crate::decision::{Outcome, Policy};
 use crate::units::{NotFinite, UserId};
 
@@ -137,7 +136,7 @@ pub(super) fn search(
     scorer: &Scorer,
     policy: &Policy,
     protocol: &Protocol,
-    galleries: &Galleries,
+    models: &[Option<Print>],
     tests: &[Heard],
 ) -> Result<Searched, BenchError> {
     let tables = &protocol.tables;
@@ -151,20 +150,24 @@ pub(super) fn search(
     for search in &tables.searches {
         let roster = &tables.rosters[search.roster as usize].1;
         let heard = &tests[search.test as usize];
-        let enrolled = galleries.at(search.test as usize);
         let fault = |cause| BenchError::Score {
             model: format!("the roster of {}", tables.rosters[search.roster as usize].0),
             test: tables.tests[search.test as usize].clone(),
             cause,
         };
-        let scores = on_roster(scorer, roster, enrolled, heard.whole().unwrap_or(&nothing)).map_err(fault)?;
+        let scores = on_roster(scorer, roster, models, heard.whole().unwrap_or(&nothing)).map_err(fault)?;
         let mate = search
             .caller
             .and_then(|caller| roster.iter().position(|model| *model == caller));
         all.searches.push(ranked(&scores, mate));
-        if let Some(decided) = &mut all.decided {
+        if let (Some(decided), Some(calibration)) = (&mut all.decided, &scorer.calibration) {
             let own = mate.and(search.caller).map(user_id);
-            let call = follow(scorer, policy, roster, enrolled, heard).map_err(fault)?;
+            let follower = Follower {
+                calibration,
+                policy,
+                models,
+            };
+            let call = follower.follow(roster, heard).map_err(fault)?;
             all.waits.push(call.first_word());
             decided.count(call.ended, own);
             all.sequential.count(&call, own);
@@ -176,12 +179,12 @@ pub(super) fn search(
 fn on_roster(
     scorer: &Scorer,
     roster: &[u32],
-    enrolled: &Enrolled,
+    models: &[Option<Print>],
     prints: &Prints,
 ) -> Result<Vec<Scored>, NotFinite> {
     roster
         .iter()
-        .map(|model| scorer.candidate(&enrolled.models[*model as usize], prints))
+        .map(|model| scorer.candidate(models[*model as usize].as_ref(), prints))
         .collect()
 }
 

@@ -8,11 +8,10 @@ use std::path::Path;
 use super::super::lists::write::to_file;
 use super::super::protocol::{Protocol, Trial};
 use super::error::BenchError;
-use super::hear::{Heard, Practice, Prints, View};
-use super::score::{Scorer, enrol};
+use super::hear::{Heard, Print, Prints};
+use super::score::{cosine, enrol};
 use super::{Bench, Progress, Voices, hear_all, hear_under};
 use crate::verdict::Quality;
-use crate::voiceprint::Bandwidth;
 
 /// How many of the cohort a side is normalised by: those that it is most like.
 const NEAREST: usize = 40;
@@ -43,7 +42,7 @@ pub fn write_trial_table(
     let cohort = match cohort {
         Some(cohort) => {
             let heard = hear_under(bench, cohort, &[], false, progress)?;
-            enrol(cohort, &heard.clips, Heard::views)?
+            enrol(cohort, &heard.clips, Heard::print)?
         }
         None => Vec::new(),
     };
@@ -65,21 +64,17 @@ pub fn write_trial_table(
 fn lines(
     bench: &Bench<'_>,
     protocol: &Protocol,
-    cohort: &[Vec<View>],
+    cohort: &[Option<Print>],
     speakers: Option<&BTreeSet<String>>,
     progress: &dyn Progress,
 ) -> Result<Vec<String>, BenchError> {
     let voices = hear_all(bench, protocol, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::views)?;
+    let models = enrol(protocol, &voices.clips, Heard::print)?;
     let mut table = Table {
         protocol,
         voices: &voices,
         models: &models,
         cohort,
-        scorer: Scorer {
-            practice: Practice::Product,
-            calibration: None,
-        },
         enrolled: HashMap::new(),
         lines: Vec::new(),
     };
@@ -109,11 +104,10 @@ fn lines(
 struct Table<'a> {
     protocol: &'a Protocol,
     voices: &'a Voices,
-    models: &'a [Vec<View>],
-    cohort: &'a [Vec<View>],
-    scorer: Scorer,
-    /// What the cohort says of each model in a bandwidth.
-    enrolled: HashMap<(u32, Bandwidth), Likeness>,
+    models: &'a [Option<Print>],
+    cohort: &'a [Option<Print>],
+    /// What the cohort says of each model.
+    enrolled: HashMap<u32, Likeness>,
     lines: Vec<String>,
 }
 
@@ -126,9 +120,9 @@ impl Table<'_> {
             } else {
                 at.to_string()
             };
-            let mut of_call: HashMap<Bandwidth, Likeness> = HashMap::new();
+            let of_call = likeness(self.cohort, look.print.as_ref());
             for trial in trials {
-                let line = self.line(condition, &name, look, trial, &mut of_call)?;
+                let line = self.line(condition, &name, look, trial, of_call)?;
                 self.lines.extend(line);
             }
         }
@@ -142,7 +136,7 @@ impl Table<'_> {
         name: &str,
         look: &Prints,
         trial: &Trial,
-        of_call: &mut HashMap<Bandwidth, Likeness>,
+        call: Likeness,
     ) -> Result<Option<String>, BenchError> {
         let (tables, model) = (&self.protocol.tables, trial.model as usize);
         let test = trial.test as usize;
@@ -151,21 +145,15 @@ impl Table<'_> {
             test: tables.tests[test].clone(),
             cause,
         };
-        let found = self.scorer.cosine(&self.models[model], &look.views);
-        let Some((cosine, bandwidth)) = found.map_err(fault)? else {
+        let (enrolled, print) = (self.models[model].as_ref(), look.print.as_ref());
+        let Some(cosine) = cosine(enrolled, print).map_err(fault)? else {
             return Ok(None);
         };
-        let likeness = |views: &[View]| likeness(&self.scorer, self.cohort, views, bandwidth);
-        let call = *of_call.entry(bandwidth).or_insert_with(|| likeness(&look.views));
-        let enrolled = self.enrolled.entry((trial.model, bandwidth));
-        let enrolled = *enrolled.or_insert_with(|| likeness(&self.models[model]));
+        let (net_s, enrolled_s) = (print.map(|print| print.net_s), enrolled.map(|print| print.net_s));
+        let of_model = self.enrolled.entry(trial.model);
+        let enrolled = *of_model.or_insert_with(|| likeness(self.cohort, self.models[model].as_ref()));
         let speaker = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
         let clips = &self.voices.clips[model];
-        let enrolled_s: f64 = clips
-            .iter()
-            .filter_map(Heard::whole)
-            .map(|whole| whole.net_s)
-            .sum();
         let quality = look.quality;
         let line: [&dyn Display; 19] = [
             &self.protocol.name,
@@ -176,10 +164,10 @@ impl Table<'_> {
             &speaker(tables.model_speakers[model]),
             &speaker(tables.test_speakers[test]),
             &u8::from(trial.target),
-            &bandwidth,
+            &quality.map_or("-", |quality| quality.bandwidth.as_str()),
             &rounded(Some(cosine)),
-            &rounded(Some(look.net_s)),
-            &rounded(Some(enrolled_s)),
+            &rounded(net_s),
+            &rounded(enrolled_s),
             &clips.len(),
             &rounded(quality.and_then(|quality| quality.snr_db)),
             &rounded(quality.map(|Quality { clipping, .. }| clipping)),
@@ -197,15 +185,10 @@ fn rounded(figure: Option<f64>) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.6}"))
 }
 
-/// How like the cohort a voice is, in one bandwidth; `None` where fewer of them were heard in it than are asked for.
-fn likeness(scorer: &Scorer, cohort: &[Vec<View>], views: &[View], bandwidth: Bandwidth) -> Likeness {
-    let own: Vec<View> = views.iter().filter(|view| view.0 == bandwidth).cloned().collect();
-    let cosine = |other: &Vec<View>| scorer.cosine(other, &own).ok().flatten();
-    let mut cosines: Vec<f64> = cohort
-        .iter()
-        .filter_map(cosine)
-        .map(|(cosine, _)| cosine)
-        .collect();
+/// How like the cohort a voice is; `None` where fewer of them were heard than are asked for.
+fn likeness(cohort: &[Option<Print>], print: Option<&Print>) -> Likeness {
+    let cosine = |other: &Option<Print>| cosine(other.as_ref(), print).ok().flatten();
+    let mut cosines: Vec<f64> = cohort.iter().filter_map(cosine).collect();
     if cosines.len() < NEAREST {
         return None;
     }
@@ -224,20 +207,19 @@ mod tests {
 
     #[test]
     fn a_voice_is_held_against_those_of_the_cohort_that_it_is_most_like() {
-        let scorer = Scorer {
-            practice: Practice::Product,
-            calibration: None,
-        };
         let at = |degrees: f64| {
             let (across, along) = degrees.to_radians().sin_cos();
-            let voice = Embedding::from_direction(vec![along as f32, across as f32]).unwrap();
-            vec![(Bandwidth::Narrow, voice)]
+            Some(Print {
+                voice: Embedding::from_direction(vec![along as f32, across as f32]).unwrap(),
+                net_s: 3.0,
+                over: crate::voiceprint::Bandwidth::Wide,
+            })
         };
         // Half of the nearest at 0 and half at 60 degrees; those behind say nothing.
         let mut cohort: Vec<_> = (0..NEAREST)
             .map(|nth| at(if nth % 2 == 0 { 0.0 } else { 60.0 }))
             .collect();
-        let near = |cohort: &[Vec<View>]| likeness(&scorer, cohort, &at(0.0), Bandwidth::Narrow);
+        let near = |cohort: &[Option<Print>]| likeness(cohort, at(0.0).as_ref());
         let (mean, spread) = near(&cohort).unwrap();
         assert!(
             (mean - 0.75).abs() < 1e-6 && (spread - 0.25).abs() < 1e-6,
@@ -246,6 +228,6 @@ mod tests {
         cohort.extend((0..20).map(|_| at(180.0)));
         assert_eq!(near(&cohort), Some((mean, spread)));
         assert_eq!(near(&cohort[..NEAREST - 1]), None);
-        assert_eq!(likeness(&scorer, &cohort, &at(0.0), Bandwidth::Wide), None);
+        assert_eq!(likeness(&cohort, None), None);
     }
 }

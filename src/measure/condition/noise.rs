@@ -111,7 +111,8 @@ fn vorbis(bytes: Vec<u8>) -> Result<Vec<f32>, Error> {
             none => {
                 let channels = u16::try_from(channels).unwrap_or(u16::MAX);
                 let made = Intake::new(Hertz(rate), channels, Some(0));
-                none.insert(made.map_err(|_| Error::Unsupported("its rate or its channels"))?)
+                let made = made.map_err(|_| Error::Unsupported("its rate or its channels"))?;
+                none.insert(made.unfiltered())
             }
         };
         intake.push(&block, &mut samples);

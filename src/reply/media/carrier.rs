@@ -16,6 +16,7 @@ use crate::carriers::signature::Signed;
 use crate::carriers::stream::{
     Message, Numbered, Order, Reader, SoundName, Start, Straightener, StreamFault,
 };
+use crate::evidence::dialed;
 use crate::store::Scope;
 use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber};
@@ -207,9 +208,7 @@ fn whose(carrier: Carrier, entry: &Entry, desk: &Desk, start: &Start) -> Result<
             .map_err(|fault| invalid(format!("the call's id: {fault}")))?,
         None => CallId::fresh(),
     };
-    let number = number
-        .parse()
-        .map_err(|fault| invalid(format!("the parameter `number`: {fault}")))?;
+    let number = dialed(number).map_err(|fault| invalid(format!("the parameter `number`: {fault}")))?;
     Ok(Claim {
         call,
         number,
@@ -235,7 +234,12 @@ impl Ear {
                 Ok(numbered) => numbered,
                 Err(ending) => break ending,
             };
-            let heard = self.take_all(order.push(numbered), wire).await;
+            let before = order.restarts();
+            let messages = order.push(numbered);
+            if order.restarts() > before {
+                restarted(self.reader.carrier(), before == 0);
+            }
+            let heard = self.take_all(messages, wire).await;
             if let Err(ending) = heard {
                 break ending;
             }
@@ -283,6 +287,17 @@ impl Ear {
             }
         }
         Ok(())
+    }
+}
+
+/// Counts a stream whose numbers began anew, and says so the first time.
+fn restarted(carrier: Carrier, first: bool) {
+    metrics::counter!("voxline_stream_restarts_total", "carrier" => carrier.name()).increment(1);
+    if first {
+        tracing::warn!(
+            %carrier,
+            "the numbers of a stream of {carrier} fell back or stand still: its audio is taken in the order it comes"
+        );
     }
 }
 

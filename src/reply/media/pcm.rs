@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::bytes::Encoding;
+use crate::evidence::dialed;
 use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber, Hertz};
 
@@ -29,12 +30,17 @@ enum Frame {
 #[serde(deny_unknown_fields)]
 struct Start {
     call_id: Option<CallId>,
+    #[serde(deserialize_with = "of_any_spelling")]
     number: DialedNumber,
     encoding: Encoding,
     sample_rate: Hertz,
     #[serde(default = "one")]
     channels: u16,
     caller_channel: Option<u16>,
+}
+
+fn of_any_spelling<'de, D: Deserializer<'de>>(from: D) -> Result<DialedNumber, D::Error> {
+    dialed(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 const fn one() -> u16 {
@@ -142,6 +148,23 @@ mod tests {
             ("c-1", Hertz(8_000), 1)
         );
         assert!(matches!(read(r#"{"event":"stop"}"#), Ok(Frame::Stop {})));
+    }
+
+    #[test]
+    fn a_number_is_read_however_it_is_written() {
+        for number in [
+            "12025550102",
+            " 12025550102",
+            "sip:+12025550102@h",
+            "tel:+1-202-555-0102",
+        ] {
+            let start =
+                format!(r#"{{"event":"start","number":"{number}","encoding":"mulaw","sample_rate":8000}}"#);
+            let Ok(Frame::Start(start)) = read(&start) else {
+                panic!("{number} was refused")
+            };
+            assert_eq!(start.number.as_e164(), "+12025550102");
+        }
     }
 
     #[test]

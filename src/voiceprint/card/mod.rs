@@ -51,7 +51,7 @@ pub enum CardError {
     },
     /// A file is not the one the card describes.
     #[error(
-        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`"
+        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; put it back as released"
     )]
     WrongFile {
         /// The file.
@@ -90,7 +90,8 @@ impl Card {
         let text = std::fs::read_to_string(&path).map_err(|cause| CardError::Unreadable {
             path: path.clone(),
             cause,
-            remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them",
+            remedy: "a model is a folder in `models/` with a card.toml; `voxline models list` shows them, and \
+                     `voxline models switch` takes a store from a model that is gone to one of them",
         })?;
         let malformed = |cause: String| CardError::Malformed {
             path: path.clone(),
@@ -174,7 +175,7 @@ impl Card {
         self.front_end
     }
 
-    /// How speech of any length is cut for the model; GE2E's front end has windows of its own.
+    /// How speech of any length is cut for the model.
     pub fn segment(&self) -> Segment {
         self.segment
     }
@@ -186,12 +187,6 @@ impl Card {
             layout: self.card.input.layout,
             length: self.card.input.length.as_ref().map(|port| port.name.as_str()),
             output: &self.card.output.name,
-            one_at_a_time: self
-                .card
-                .input
-                .shape
-                .first()
-                .is_some_and(|batch| batch.fixed().is_some()),
         }
     }
 
@@ -260,13 +255,8 @@ impl Card {
                 "it wants {wanted} values a frame, the front end gives {given}"
             ));
         }
-        let windows = self.front_end.window_frames();
-        let fits = match (axes.time.fixed(), windows) {
-            (None, _) => true,
-            (Some(time), Some(frames)) => time == frames as i64,
-            (Some(_), None) => false,
-        };
-        (!fits).then(|| "its input has a fixed length, which the front end does not keep".to_owned())
+        let is_fixed = axes.time.fixed().is_some();
+        is_fixed.then(|| "its input has a fixed length, which the front end does not keep".to_owned())
     }
 
     fn file_cards(&self) -> impl Iterator<Item = &FileCard> {
@@ -281,6 +271,4 @@ pub(super) struct Ports<'a> {
     /// The input for the number of frames, where the graph has one.
     pub(super) length: Option<&'a str>,
     pub(super) output: &'a str,
-    /// Whether the graph takes one piece a run.
-    pub(super) one_at_a_time: bool,
 }

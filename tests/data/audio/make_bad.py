@@ -62,8 +62,7 @@ def main():
         "too-slow.wav": (wav(rate=4000), "a sampling rate of 4000 Hz"),
         "too-fast.wav": (wav(rate=96000), "a sampling rate of 96000 Hz"),
         "no-rate.wav": (wav(rate=0), "a sampling rate of 0 Hz"),
-        "gsm.wav": (wav(tag=0x31), "WAV format 49 (GSM 6.10)"),
-        "double.wav": (wav(tag=3, bits=64, data=bytes(800)), "WAV format 3 (float) with 64 bits"),
+        "g729.wav": (wav(tag=0x83), "WAV format 131 (G.729)"),
         "nan.wav": (wav(tag=3, bits=32, data=struct.pack("<3f", 0, 0.5, float("nan"))), "sample 2 is not a finite"),
         "infinite.wav": (wav(tag=3, bits=32, data=struct.pack("<2f", 0, float("inf"))), "sample 1 is not a finite"),
         "off-scale.wav": (wav(tag=3, bits=32, data=struct.pack("<2f", 0, 30000)), "full scale is 1"),
@@ -77,7 +76,7 @@ def main():
         "surround.ogg": (surround, "6 channels: one or two are accepted"),
         "garbage.webm": (b"\x1a\x45\xdf\xa3" + noise(4000), "WebM header is broken within"),
         "header-only.webm": (webm[:200], "WebM header is broken within its first 200 bytes: "),
-        "movie.m4a": (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom\0\0\0\0", "an MPEG-4 file"),
+        "movie.m4a": (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom\0\0\0\0", "ends before its index (moov)"),
         "picture.wav": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
     }
     BAD.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ forgotten or a frame too many shows in the answer.
                    embs [batch, 80]: the sum over the frames divided by the *given* length. Carries
                    sherpa-onnx's keys as NeMo's exports do.
     waveform.onnx  waveform [batch, samples] -> embedding [batch, 2]: the mean and the mean square.
-    slow.onnx      mel [batch, frames, 40] -> embedding [batch, 256], the ports of voxline-phone-1: a Loop of a
+    slow.onnx      feats [batch, frames, 80] -> embs [batch, 192], the ports of voxline-phone-2: a Loop of a
                    thousand million MatMuls, each a few microseconds. No test waits for its answer.
     convolutions.onnx  heard [batch, 8, frames] -> said [batch, 16, frames]: convolutions over time of every make
                    (pads on one side, strides, dilations, groups, one filter for two), with what stands between
@@ -117,16 +117,16 @@ def slow():
         inputs=[
             helper.make_tensor_value_info("nth", INT64, []),
             helper.make_tensor_value_info("goes_on", BOOL, []),
-            helper.make_tensor_value_info("before", FLOAT, ["B", 256]),
+            helper.make_tensor_value_info("before", FLOAT, ["B", 192]),
         ],
         outputs=[
             helper.make_tensor_value_info("goes_on_still", BOOL, []),
-            helper.make_tensor_value_info("after", FLOAT, ["B", 256]),
+            helper.make_tensor_value_info("after", FLOAT, ["B", 192]),
         ],
     )
     nodes = [
-        helper.make_node("ReduceMean", ["mel", "one"], ["mean"], keepdims=0),
-        helper.make_node("Tile", ["mean", "sevenfold"], ["wide"]),
+        helper.make_node("ReduceMean", ["feats", "one"], ["mean"], keepdims=0),
+        helper.make_node("Tile", ["mean", "threefold"], ["wide"]),
         helper.make_node("Slice", ["wide", "zero", "width", "one"], ["start"]),
         # Weights that need no room in the file: cos(i j).
         helper.make_node("Range", ["from", "until", "step"], ["line"]),
@@ -134,19 +134,19 @@ def slow():
         helper.make_node("Unsqueeze", ["line", "zero"], ["row"]),
         helper.make_node("MatMul", ["column", "row"], ["outer"]),
         helper.make_node("Cos", ["outer"], ["weights"]),
-        helper.make_node("Loop", ["turns", "", "start"], ["embedding"], body=turn),
+        helper.make_node("Loop", ["turns", "", "start"], ["embs"], body=turn),
     ]
     return model(
         nodes,
-        inputs=[("mel", FLOAT, ["B", "T", 40])],
-        outputs=[("embedding", FLOAT, ["B", 256])],
+        inputs=[("feats", FLOAT, ["B", "T", 80])],
+        outputs=[("embs", FLOAT, ["B", 192])],
         keys={},
         constants=[
-            helper.make_tensor("sevenfold", INT64, [2], [1, 7]),
-            helper.make_tensor("width", INT64, [1], [256]),
+            helper.make_tensor("threefold", INT64, [2], [1, 3]),
+            helper.make_tensor("width", INT64, [1], [192]),
             helper.make_tensor("turns", INT64, [], [1_000_000_000]),
             helper.make_tensor("from", FLOAT, [], [0.0]),
-            helper.make_tensor("until", FLOAT, [], [256.0]),
+            helper.make_tensor("until", FLOAT, [], [192.0]),
             helper.make_tensor("step", FLOAT, [], [1.0]),
         ],
     )

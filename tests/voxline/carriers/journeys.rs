@@ -124,12 +124,13 @@ async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
 
     let call = Call { id: "v2:c", ..call };
     deployment.ring(Carrier::Telnyx, &call).await;
-    let (path, answer) = deployment.commanded().await;
-    assert_eq!(path, "v2:c/answer");
-    assert_eq!(answer["stream_url"], "wss://id.example.com/media/telnyx");
+    assert_eq!(deployment.commanded().await.0, "v2:c/answer");
     deployment
         .send(Carrier::Telnyx, &call.telnyx("call.answered"))
         .await;
+    let (path, fork) = deployment.commanded().await;
+    assert_eq!(path, "v2:c/streaming_start");
+    assert_eq!(fork["stream_url"], "wss://id.example.com/media/telnyx");
     let (path, transfer) = deployment.commanded().await;
     assert_eq!(path, "v2:c/transfer");
     let first = json!({"name": "X-Forwarded-From", "value": ALICE});

@@ -170,7 +170,14 @@ impl Deployment {
         let (status, answer) = self.ring(carrier, call).await;
         assert_eq!(status, 200, "{answer}");
         let answer = match carrier {
-            Carrier::Telnyx => self.commanded().await.1.to_string(),
+            Carrier::Telnyx => {
+                assert_eq!(self.commanded().await.0, format!("{}/answer", call.id));
+                self.send(Carrier::Telnyx, &call.telnyx("call.answered")).await;
+                let (path, fork) = self.commanded().await;
+                assert_eq!(path, format!("{}/streaming_start", call.id));
+                assert_eq!(self.commanded().await.0, format!("{}/transfer", call.id));
+                fork.to_string()
+            }
             _ => answer,
         };
         token_in(carrier, &answer)
@@ -183,7 +190,7 @@ pub fn token_in(carrier: Carrier, answer: &str) -> String {
         Carrier::Twilio | Carrier::Bandwidth => "name=\"call_token\" value=\"",
         Carrier::Telnyx => "\"name\":\"call_token\",\"value\":\"",
         Carrier::Vonage => "\"call_token\":\"",
-        Carrier::Plivo => "call_token=",
+        Carrier::Plivo => "calltoken=",
     };
     let (_, rest) = answer
         .split_once(before)

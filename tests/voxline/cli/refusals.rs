@@ -37,6 +37,7 @@ fn what_is_no_recording_is_refused_with_the_reason() {
         .flat_map(|s| s.to_le_bytes())
         .collect();
     let pcm = |rate, channels| wav(1, 16, rate, channels, &[1; 4_200], 4_200);
+    let two: Vec<u8> = (0..4_200u16).map(|at| (at % 4) as u8 * 40).collect();
     let cut = &wav(1, 16, 8_000, 1, &[], 0)[..30];
     let half = wav(1, 16, 8_000, 1, &[], 16_000);
     let cases: [(&str, &[u8], &str); 9] = [
@@ -57,7 +58,7 @@ fn what_is_no_recording_is_refused_with_the_reason() {
         ("seven.wav", &pcm(8_000, 7), "7 channels: one or two are accepted"),
         (
             "stereo.wav",
-            &pcm(8_000, 2),
+            &wav(1, 16, 8_000, 2, &two, 4_200),
             "two channels: say which one holds the caller with --channel 0",
         ),
         (
@@ -279,11 +280,36 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
 }
 
 #[test]
-fn an_enrolment_of_two_channels_is_not_sent_looking_for_a_flag_it_has_not() {
+fn an_enrolment_of_two_different_channels_is_told_of_the_flag_that_chooses_one() {
     let site = Site::with_number();
     let user = site.user("Alice", NUMBER);
-    let file = site.file("stereo.wav", &silence(2, 8));
+    let tone = |hertz| crate::support::tones(&[hertz], 0.3, 16_000);
+    let (left, right) = (tone(440.0), tone(1_000.0));
+    let both: Vec<f32> = left
+        .iter()
+        .zip(&right)
+        .flat_map(|(left, right)| [*left, *right])
+        .collect();
+    let file = site.file("stereo.wav", &crate::support::wav(16_000, 2, &both));
     let args = ["enroll", "--user", &user, "--consent", "yes", &file];
-    refused(&site, &args, 1, "recordings of the user alone, in one channel");
-    assert!(!site.run(&args).stderr.contains("--channel"));
+    refused(&site, &args, 1, "--channel 0");
+}
+
+#[test]
+fn a_borrowed_decoder_fills_no_log() {
+    let site = Site::with_number();
+    // Frames that begin everywhere and are none: their reader has a line to say about each.
+    let flac = crate::support::read("tests/data/audio/flac.flac");
+    let mut hostile = flac[..flac.len() / 2].to_vec();
+    hostile.extend([0xFF, 0xF8, 0x64, 0x08, 0x00, 0x11].repeat(200_000));
+    let file = site.file("hostile.flac", &hostile);
+    let mut command = site.command(&["identify", "--number", NUMBER, &file]);
+    command.env("RUST_LOG", "trace");
+    let said = said(command);
+    assert!(said.stderr.len() < 100_000, "{} bytes of log", said.stderr.len());
+    assert!(
+        !said.stderr.contains("symphonia"),
+        "{}",
+        &said.stderr[..2_000.min(said.stderr.len())]
+    );
 }

@@ -50,7 +50,7 @@ fn a_configuration_that_is_named_and_not_there_is_refused_together_with_what_els
 #[test]
 fn a_configuration_that_is_no_toml_says_the_line() {
     let site = Site::new();
-    let file = site.file("broken.toml", b"model = \"voxline-phone-1\"\n[decision\n");
+    let file = site.file("broken.toml", b"model = \"voxline-phone-2\"\n[decision\n");
     refusal(
         &site.run(&["--config", &file, "number", "list"]),
         2,
@@ -120,14 +120,14 @@ fn weights_other_than_the_cards_are_never_run() {
     let run = |args: &[&str]| site.run(&[&["--models-dir", &models_dir], args].concat());
     assert_eq!(run(&["models", "check"]).status, 0);
 
-    let weights = models.join("voxline-phone-1/voxline-phone-1.onnx");
+    let weights = models.join("voxline-phone-2/voxline-phone-2.onnx");
     std::fs::remove_file(&weights).unwrap();
     let listed = run(&["models", "list", "--json"]).document();
     assert_eq!(listed[0]["state"], "missing");
     refusal(
         &run(&["models", "check"]),
         1,
-        &["voxline-phone-1.onnx cannot be read", "make provision"],
+        &["voxline-phone-2.onnx cannot be read", "as released"],
     );
 
     std::fs::write(&weights, b"other weights").unwrap();
@@ -151,7 +151,7 @@ fn weights_other_than_the_cards_are_never_run() {
 fn nobody_is_identified_without_a_calibration() {
     let site = Site::with_number();
     let models = models_of_its_own(&site);
-    std::fs::remove_file(models.join("voxline-phone-1/calibration.toml")).unwrap();
+    std::fs::remove_file(models.join("voxline-phone-2/calibration.toml")).unwrap();
     let models_dir = models.display().to_string();
     let call = sample("calls/alice-1.wav");
     let said = site.run(&["--models-dir", &models_dir, "identify", "--number", NUMBER, &call]);

@@ -195,6 +195,23 @@ fn a_model_that_could_not_name_anybody_is_not_switched_to() {
 }
 
 #[test]
+fn a_store_whose_model_is_gone_says_how_to_take_up_another_and_kept_recordings_follow() {
+    let site = two_models();
+    let (alice, _) = enrol(&site, "alice", true);
+    site.json(&["models", "switch", OTHER]);
+    std::fs::remove_dir_all(site.path().join("models").join(OTHER)).unwrap();
+    let said = site.run(&["identify", "--number", NUMBER, &sample("calls/alice-2.wav")]);
+    assert_eq!((said.status, said.stdout.as_str()), (1, ""), "{said:?}");
+    assert!(
+        said.stderr.contains(OTHER) && said.stderr.contains("models switch"),
+        "{said:?}"
+    );
+    let answer = site.json(&["models", "switch", &usual()]);
+    assert_eq!(answer["switched"], json!(true), "{answer}");
+    assert_eq!(identify(&site, "calls/alice-2.wav")["user_id"], json!(alice));
+}
+
+#[test]
 fn voiceprints_of_another_model_are_never_compared() {
     let site = two_models();
     enrol(&site, "alice", false);

@@ -6,24 +6,24 @@ use super::*;
 
 const CONSENT: &str = "I agree that Voxline makes a voiceprint from this recording.";
 
-/// A site whose calibration is steep and wants a cosine of 0.75, whatever the shipped one says: these
+/// A site whose calibration is steep and wants a cosine of 0.65, whatever the shipped one says: these
 /// tests are of the way through the program. How well callers are told apart is measured elsewhere.
 fn decided_site() -> Site {
     let site = Site::with_number();
     let models = models_of_its_own(&site);
-    let card: toml::Table = std::fs::read_to_string(models.join("voxline-phone-1/card.toml"))
+    let card: toml::Table = std::fs::read_to_string(models.join("voxline-phone-2/card.toml"))
         .unwrap()
         .parse()
         .unwrap();
     let sha256 = card["graph"]["sha256"].as_str().unwrap();
-    let curve = "scale = 60.0\nscale_per_log = 0.0\noffset = -45.0\noffset_per_log = 0.0\n\
+    let curve = "scale = 60.0\nscale_per_log = 0.0\noffset = -39.0\noffset_per_log = 0.0\n\
                  net_seconds = [1.0, 10.0]\nllr_bounds = [-9.0, 9.0]\n\
                  target_trials = 1\nnontarget_trials = 1\n";
     let text = format!(
-        "id = \"stand-in\"\nmodel = \"voxline-phone-1\"\nmodel_sha256 = \"{sha256}\"\n\
-         fitted_on = \"nothing\"\n[narrow]\n{curve}[wide]\n{curve}"
+        "id = \"stand-in\"\nmodel = \"voxline-phone-2\"\nmodel_sha256 = \"{sha256}\"\n\
+         fitted_on = \"nothing\"\n[curve]\n{curve}"
     );
-    let calibration = models.join("voxline-phone-1/calibration.toml");
+    let calibration = models.join("voxline-phone-2/calibration.toml");
     std::fs::remove_file(&calibration).unwrap();
     std::fs::write(calibration, text).unwrap();
     site.file("voxline.toml", b"models_dir = \"models\"\n");
@@ -91,7 +91,7 @@ fn an_enrolled_caller_is_named_on_their_number_until_they_are_removed() {
     assert!(report["net_speech_seconds"].as_f64().unwrap() > 6.0);
     assert_eq!(
         (&report["user_id"], &report["model"]),
-        (&json!(alice), &json!("voxline-phone-1"))
+        (&json!(alice), &json!("voxline-phone-2"))
     );
     assert_eq!(enrol(&site, &walter, "walter").1, 0);
 
@@ -229,9 +229,9 @@ fn embeddings_are_a_line_a_file_and_a_bad_file_spoils_only_its_own() {
         let embedding = vector(line);
         assert_eq!(
             (&line["file"], &line["model"]),
-            (&json!(file), &json!("voxline-phone-1"))
+            (&json!(file), &json!("voxline-phone-2"))
         );
-        assert_eq!((line["dim"].as_u64(), embedding.len()), (Some(256), 256));
+        assert_eq!((line["dim"].as_u64(), embedding.len()), (Some(192), 192));
         let norm: f64 = embedding.iter().map(|x| x * x).sum();
         assert!((norm - 1.0).abs() < 1e-5, "{norm}");
     }
@@ -252,7 +252,8 @@ fn the_log_of_an_identification_holds_no_number_even_when_it_says_everything() {
         "--json",
         &sample("calls/alice-1.wav"),
     ]);
-    command.env("RUST_LOG", "trace");
+    // The runtime's own account of every node is not everything's business; of its loading there are two lines.
+    command.env("RUST_LOG", "trace,ort::load_dynamic=trace");
     let said = said(command);
     assert_eq!(said.status, 0);
     assert!(!said.stderr.is_empty() && !said.stderr.contains("2025550102"));

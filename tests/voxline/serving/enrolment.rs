@@ -96,18 +96,9 @@ async fn a_user_is_added_changed_listed_and_removed_with_a_receipt() {
 
     let shown = send(&service, key, "GET", &path_of_number, None).await;
     assert_eq!(body(shown, 200).await, usual);
-    let forgotten = send(&service, key, "DELETE", &format!("{path_of_number}/line"), None).await;
-    assert_eq!(body(forgotten, 200).await["line"], json!(null));
     let elsewhere = "/v1/numbers/%2B12025550198";
     problem(
         send(&service, key, "GET", elsewhere, None).await,
-        404,
-        "unknown_number",
-    )
-    .await;
-    let elsewhere = format!("{elsewhere}/line");
-    problem(
-        send(&service, key, "DELETE", &elsewhere, None).await,
         404,
         "unknown_number",
     )

@@ -29,7 +29,7 @@ async fn a_service_in_order_is_alive_and_ready() {
     let ready = body(service.get("/readyz").send().await.unwrap(), 200).await;
     assert_eq!(
         (&ready["ready"], &ready["model"]),
-        (&json!(true), &json!("voxline-phone-1"))
+        (&json!(true), &json!("voxline-phone-2"))
     );
 }
 

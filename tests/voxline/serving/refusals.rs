@@ -329,7 +329,15 @@ fn mono_wav(rate: u32, samples: &[i16]) -> Vec<u8> {
 }
 
 fn stereo_wav() -> Vec<u8> {
-    wav(8_000, 2, &[0; 1_600])
+    // Nothing on the left, a buzz on the right.
+    let buzz = |at: usize| {
+        if at.is_multiple_of(2) {
+            0
+        } else {
+            [8_000, -8_000][at / 40 % 2]
+        }
+    };
+    wav(8_000, 2, &(0..6_400).map(buzz).collect::<Vec<i16>>())
 }
 
 fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {

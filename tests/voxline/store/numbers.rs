@@ -50,6 +50,7 @@ async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_ane
     let mut patch = NumberPatch {
         max_false_accept: ShareChange::Set(0.001),
         max_wrong_name: ShareChange::Set(0.01),
+        ..NumberPatch::default()
     };
     let changed = house.store.update_number(&number, &patch).await.unwrap();
     assert_eq!(promised(&changed), (Some(0.001), Some(0.01)));
@@ -57,6 +58,7 @@ async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_ane
     patch = NumberPatch {
         max_false_accept: ShareChange::Keep,
         max_wrong_name: ShareChange::Usual,
+        ..NumberPatch::default()
     };
     house.store.update_number(&number, &patch).await.unwrap();
     let known = house.store.numbers().await.unwrap().remove(0);
@@ -71,4 +73,34 @@ async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_ane
         .update_number(&super::number(7), &NumberPatch::default())
         .await;
     assert!(matches!(nobodys, Err(StoreError::UnknownNumber(_))));
+}
+
+#[tokio::test]
+async fn whose_number_callers_have_is_kept_until_it_is_changed() {
+    use voxline::store::CallerIsForwarder;
+
+    let house = House::new().await;
+    let number = house.number(1).await;
+    let known = house.store.number(&number).await.unwrap().unwrap();
+    assert_eq!(known.caller_is_forwarder, CallerIsForwarder::Auto);
+    for rule in [
+        CallerIsForwarder::Always,
+        CallerIsForwarder::Never,
+        CallerIsForwarder::Auto,
+    ] {
+        let patch = NumberPatch {
+            caller_is_forwarder: Some(rule),
+            ..NumberPatch::default()
+        };
+        let version = house.store.roster_version(&number).await.unwrap();
+        house.store.update_number(&number, &patch).await.unwrap();
+        assert!(house.store.roster_version(&number).await.unwrap() > version);
+        // A patch of something else leaves it.
+        let changed = house
+            .store
+            .update_number(&number, &NumberPatch::default())
+            .await
+            .unwrap();
+        assert_eq!(changed.caller_is_forwarder, rule);
+    }
 }

@@ -112,7 +112,7 @@ proptest! {
                     assert_eq!(entry.clips.len() as u64, clips * 2);
                     for (clip, prints) in (0..).zip(entry.clips.chunks(2)) {
                         let own = voiceprint(index * 10 + clip, Bandwidth::Narrow);
-                        assert!(prints[0].print.embedding.cosine(&own.embedding).unwrap().get() > 0.999_999);
+                        assert!(prints[0].embedding.cosine(&own.embedding).unwrap().get() > 0.999_999);
                     }
                 }
             }

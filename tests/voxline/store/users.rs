@@ -129,3 +129,38 @@ async fn names_phones_and_numbers_have_bounds() {
         .await;
     assert!(matches!(nobody, Err(StoreError::UnknownUser(_))));
 }
+
+#[tokio::test]
+async fn a_phone_is_found_in_whatever_spelling_it_was_stored_and_is_one_users_alone() {
+    for (stored, calls) in [
+        ("+525512345678", "+5215512345678"),
+        ("+5491123456789", "+541123456789"),
+        ("+541123456789", "+5491123456789"),
+        ("+390612345678", "+39612345678"),
+        ("+5511981234567", "+551181234567"),
+        ("+551171234567", "+5511971234567"),
+        ("+2250707123456", "+22507123456"),
+        ("+78121234567", "+78121234567"),
+    ] {
+        let house = House::new().await;
+        let number = house.number(1).await;
+        let new = NewUser {
+            phones: vec![stored.parse().unwrap()],
+            ..new_user("Ana", &number)
+        };
+        let ana = house.store.add_user(new).await.unwrap();
+        // As it was given.
+        assert_eq!(ana.phones[0].as_e164(), stored);
+        let found = house.store.user_by_phone(&number, &calls.parse().unwrap()).await;
+        assert_eq!(found.unwrap(), Some(ana.id), "{calls} of {stored}");
+        let twin = NewUser {
+            phones: vec![calls.parse().unwrap()],
+            ..new_user("Bob", &number)
+        };
+        let refused = house.store.add_user(twin).await;
+        assert!(
+            matches!(refused, Err(StoreError::PhoneTaken { .. })),
+            "{calls} of {stored}"
+        );
+    }
+}

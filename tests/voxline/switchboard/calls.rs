@@ -4,7 +4,7 @@ use voxline::bytes::Encoding;
 use voxline::decision::Reason;
 use voxline::switchboard::{BoardError, CallStart, CallUpdate};
 use voxline::units::{CallId, DialedNumber, Hertz};
-use voxline::verdict::{MARKS, OutcomeName};
+use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
 use super::identifying::untimed;
 use super::{House, number};
@@ -174,7 +174,7 @@ async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_
         .skip_while(|update| update.identification.outcome != OutcomeName::Identified);
     assert!(named.clone().count() > 10 && named.all(|update| update.identification.user_id == alice));
     assert!(updates.last().unwrap().identification.net_speech_seconds > 150.0);
-    assert!(updates.len() <= MARKS.len() + 3, "{} words", updates.len());
+    assert!(updates.len() <= CHECKPOINTS.len() + 3, "{} words", updates.len());
 }
 
 #[tokio::test]

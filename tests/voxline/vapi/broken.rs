@@ -254,13 +254,13 @@ fn slow_model() -> tempfile::TempDir {
     std::fs::create_dir(&slow).unwrap();
     let graph = support::read("tests/data/graphs/slow.onnx");
     std::fs::write(slow.join("slow.onnx"), &graph).unwrap();
-    let theirs = support::read("models/voxline-phone-1/voxline-phone-1.onnx");
+    let theirs = support::read("models/voxline-phone-2/voxline-phone-2.onnx");
     for name in ["card.toml", "calibration.toml"] {
-        let text = std::fs::read_to_string(support::project("models/voxline-phone-1").join(name)).unwrap();
+        let text = std::fs::read_to_string(support::project("models/voxline-phone-2").join(name)).unwrap();
         let text = text
             .replace(&support::sha256(&theirs), &support::sha256(&graph))
-            .replace("\"voxline-phone-1\"", "\"slow\"")
-            .replace("voxline-phone-1.onnx", "slow.onnx");
+            .replace("\"voxline-phone-2\"", "\"slow\"")
+            .replace("voxline-phone-2.onnx", "slow.onnx");
         std::fs::write(slow.join(name), text).unwrap();
     }
     folder

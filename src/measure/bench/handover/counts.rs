@@ -3,7 +3,8 @@
 use super::super::super::bootstrap::Draws;
 use super::super::super::condition::Prepared;
 use super::super::super::wait::Wait;
-use super::super::calls::{Followed, user_id};
+use super::super::calls::Followed;
+use super::super::score::user_id;
 use super::cast::{Kind, Script, UNDER};
 use super::shares::{Counted, share};
 use super::{Alone, Handed, Handover, Looking, Played, Stood};

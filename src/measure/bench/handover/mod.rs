@@ -16,11 +16,9 @@ use super::super::dice::Dice;
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
 use super::cache::Cache;
-use super::calls::{Followed, follow};
-use super::enrolled::Enrolled;
+use super::calls::{Followed, Follower};
 use super::error::BenchError;
-use super::hear::{Ears, Heard, Item, Practice, loaded};
-use super::score::Scorer;
+use super::hear::{Ears, Heard, Item, Practice, Print, loaded};
 use super::{Bench, Progress, work};
 use crate::samples::RATE;
 
@@ -123,8 +121,7 @@ struct Played {
     before_s: Option<f64>,
 }
 
-/// Composes, hears and judges `bench.handover` calls of each kind under each condition, as they are: they are not
-/// adapted to a line.
+/// Composes, hears and judges `bench.handover` calls of each kind under each condition.
 ///
 /// # Errors
 /// [`BenchError::NoCalibration`] where nothing can be decided, [`BenchError::NoCast`] where the protocol has too few
@@ -132,17 +129,12 @@ struct Played {
 pub(super) fn handover(
     bench: &Bench<'_>,
     protocol: &Protocol,
-    enrolled: &Enrolled,
+    models: &[Option<Print>],
     progress: &dyn Progress,
 ) -> Result<Vec<Handover>, BenchError> {
-    let calibration = bench.calibration.clone();
-    if calibration.is_none() || bench.practice != Practice::Product {
-        return Err(BenchError::NoCalibration);
-    }
-    let scorer = Scorer {
-        practice: bench.practice,
-        calibration,
-    };
+    let calibration = bench.calibration.as_ref();
+    let calibration = calibration.filter(|_| bench.practice == Practice::Product);
+    let calibration = calibration.ok_or(BenchError::NoCalibration)?;
     let cast = Cast::of(&protocol.tables).ok_or(BenchError::NoCast)?;
     let scripts = cast.scripts(bench.handover, bench.seed);
     let mut found = Vec::with_capacity(bench.tests.len());
@@ -151,8 +143,11 @@ pub(super) fn handover(
         let judge = Judge {
             bench,
             protocol,
-            scorer: &scorer,
-            enrolled,
+            follower: Follower {
+                calibration,
+                policy: &bench.policy,
+                models,
+            },
             cast: &cast,
         };
         found.push(judge.judged(condition, &scripts, &played)?);
@@ -219,8 +214,7 @@ fn play(
 struct Judge<'a> {
     bench: &'a Bench<'a>,
     protocol: &'a Protocol,
-    scorer: &'a Scorer,
-    enrolled: &'a Enrolled,
+    follower: Follower<'a>,
     cast: &'a Cast<'a>,
 }
 
@@ -269,13 +263,7 @@ impl Judge<'_> {
         dice: &mut Dice,
     ) -> Result<Followed, BenchError> {
         let roster = self.cast.roster(script, size, dice);
-        let followed = follow(
-            self.scorer,
-            &self.bench.policy,
-            &roster,
-            self.enrolled,
-            &call.heard,
-        );
+        let followed = self.follower.follow(&roster, &call.heard);
         followed.map_err(|cause| BenchError::Score {
             model: "a roster drawn at random".to_owned(),
             test: "a composed call".to_owned(),

@@ -1,0 +1,158 @@
+//! What a container whose audio lies in the open says of it: one shape for WAV, W64, AU, AIFF, CAF and SPHERE.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::codec::{Adpcm, AdpcmKind, Codec, of_size};
+use super::decoder::check_format;
+use super::framed::Framed;
+use super::ima4::{self, Ima4};
+use super::pcm::{Pcm, Sample};
+use super::source::{Opened, Source};
+use super::{Container, DecodeError, Format, Unheard, gsm, mpeg};
+use crate::units::{Hertz, Seconds};
+
+/// How the audio is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Sample by sample.
+    Plain(Sample),
+    /// ADPCM in blocks of so many bytes.
+    Adpcm(AdpcmKind, usize),
+    /// IMA ADPCM in Apple's packets.
+    Ima4,
+    /// GSM full rate in frames of 33 bytes.
+    Gsm,
+    /// GSM full rate in pairs of 65 bytes.
+    GsmPairs,
+    /// G.722 at 64 kbit/s.
+    G722,
+    /// A stream of MP3.
+    Mp3,
+}
+
+/// A header, checked.
+#[derive(Debug, PartialEq)]
+pub(super) struct Layout {
+    /// The kind of file.
+    pub(super) container: Container,
+    /// Samples per second as the header says; not yet checked against the accepted range.
+    pub(super) rate: u32,
+    /// Interleaved channels, at least one.
+    pub(super) channels: u16,
+    /// How the audio is stored.
+    pub(super) coding: Coding,
+    /// Where it lies.
+    pub(super) spans: Vec<Range<usize>>,
+    /// Whether the header promised more than there is.
+    pub(super) truncated: bool,
+    /// Bytes behind the audio that look like more of it.
+    pub(super) beyond: Option<Range<usize>>,
+}
+
+/// Octets of G.722 that are decoded at once.
+const G722_BLOCK: usize = 4_096;
+
+impl Layout {
+    /// Opens the audio.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: no audio, a rate or number of channels that is not accepted, a codec that refuses.
+    pub(super) fn open(self, bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
+        if self.coding == Coding::Mp3 {
+            let span = self.spans.first().cloned().unwrap_or_default();
+            return mpeg::open(bytes, span, self.container);
+        }
+        let format = Format {
+            container: self.container,
+            rate: Hertz(if self.coding == Coding::G722 {
+                16_000
+            } else {
+                self.rate
+            }),
+            channels: self.channels,
+        };
+        check_format(format)?;
+        let frames: usize = self.spans.iter().map(|span| self.frames(span.len())).sum();
+        if frames == 0 {
+            return Err(DecodeError::NoAudio {
+                container: self.container,
+                at: bytes.len() as u64,
+            });
+        }
+        let beyond = self.beyond.clone().map(|beyond| Unheard {
+            at: beyond.start as u64,
+            bytes: beyond.len() as u64,
+            length: Some(format.rate.seconds(self.frames(beyond.len()))),
+            why: "the header says that the audio ends before it",
+        });
+        let announced = Some(format.rate.seconds(frames));
+        let source = self.source(bytes, format)?;
+        Ok(Opened {
+            source,
+            format,
+            announced,
+            slack: Seconds::ZERO,
+            unheard: beyond,
+        })
+    }
+
+    /// How many frames a stretch of so many bytes holds.
+    fn frames(&self, bytes: usize) -> usize {
+        let channels = usize::from(self.channels);
+        match self.coding {
+            Coding::Plain(sample) => bytes / (sample.width() * channels),
+            Coding::Adpcm(kind, block) => {
+                let block = block.max(1);
+                bytes / block * kind.frames(block, channels) + kind.frames(bytes % block, channels)
+            }
+            Coding::Ima4 => bytes / (ima4::BYTES * channels) * ima4::FRAMES,
+            Coding::Gsm => bytes / gsm::BYTES * gsm::FRAME,
+            Coding::GsmPairs => bytes / gsm::PAIR_BYTES * 2 * gsm::FRAME,
+            Coding::G722 => 2 * bytes,
+            Coding::Mp3 => 0,
+        }
+    }
+
+    fn source(self, bytes: &Arc<Vec<u8>>, format: Format) -> Result<Source, DecodeError> {
+        let whole = |size: usize| {
+            let cut = |span: &Range<usize>| span.start..span.end - span.len() % size;
+            of_size(size, self.spans.iter().map(cut).collect())
+        };
+        let (codec, feed) = match self.coding {
+            Coding::Plain(sample) => {
+                let mut pcm = Pcm::new(bytes, sample, self.channels, self.spans);
+                pcm.truncated = self.truncated;
+                return Ok(Source::Pcm(pcm));
+            }
+            Coding::Adpcm(kind, block) => {
+                let adpcm = Adpcm::new(kind, block, self.rate, self.channels);
+                let codec = Codec::Adpcm(adpcm.map_err(|cause| DecodeError::Header {
+                    container: self.container,
+                    at: 0,
+                    cause,
+                })?);
+                (codec, of_size(block, self.spans.clone()))
+            }
+            Coding::Ima4 => {
+                let codec = Codec::Ima4(Ima4::new(self.rate, self.channels));
+                (codec, whole(ima4::BYTES * usize::from(self.channels)))
+            }
+            Coding::GsmPairs => (Codec::GsmPairs(Box::default()), whole(gsm::PAIR_BYTES)),
+            Coding::Gsm => (Codec::Gsm(Box::default()), whole(gsm::BYTES)),
+            _ => (
+                Codec::G722(Box::default()),
+                of_size(G722_BLOCK, self.spans.clone()),
+            ),
+        };
+        let one_voice = matches!(self.coding, Coding::Adpcm(..) | Coding::Ima4) || self.channels == 1;
+        if !one_voice {
+            return Err(DecodeError::Channels {
+                channels: u32::from(self.channels),
+            });
+        }
+        let mut framed = Framed::new(bytes, feed, codec, format);
+        framed.truncated = self.truncated;
+        Ok(Source::Framed(Box::new(framed)))
+    }
+}

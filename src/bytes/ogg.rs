@@ -1,0 +1,92 @@
+//! The pages of Ogg (RFC 3533): where one recording ends and the next begins, and what the first page holds.
+
+use std::ops::Range;
+
+/// A header without its table of segments.
+const HEADER: usize = 27;
+
+/// Where the page at a place ends, and its flags.
+fn page(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
+    let header = bytes.get(at..at + HEADER)?;
+    if !header.starts_with(b"OggS") {
+        return None;
+    }
+    let table = bytes.get(at + HEADER..at + HEADER + usize::from(header[26]))?;
+    let body: usize = table.iter().map(|&size| usize::from(size)).sum();
+    Some((at + HEADER + table.len() + body, header[5]))
+}
+
+/// The recordings of a chain (section 4): a stream that begins behind the audio of another begins the next.
+pub(super) fn split(bytes: &[u8]) -> Vec<Range<usize>> {
+    const BEGINS: u8 = 2;
+    let (mut at, mut start, mut audio) = (0, 0, false);
+    let mut parts = Vec::new();
+    while at < bytes.len() {
+        let Some((end, flags)) = page(bytes, at) else {
+            let rest = &bytes[at + 1..];
+            let next = rest.windows(4).position(|four| four == b"OggS");
+            at += 1 + next.unwrap_or(rest.len());
+            continue;
+        };
+        let begins = flags & BEGINS != 0;
+        if begins && audio {
+            parts.push(start..at);
+            (start, audio) = (at, false);
+        }
+        audio |= !begins;
+        at = end;
+    }
+    parts.push(start..bytes.len());
+    parts
+}
+
+/// The codec of the first page, when it is one that is known and not read.
+pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    const NAMES: [(&[u8], &str); 7] = [
+        (b"Speex   ", "Speex"),
+        (b"\x80theora", "Theora"),
+        (b"BBCD\0", "Dirac"),
+        (b"CELT    ", "CELT"),
+        (b"PCM     ", "PCM"),
+        (b"OVP80", "VP8"),
+        (b"\x80kate", "Kate"),
+    ];
+    let body = bytes.get(HEADER + usize::from(*bytes.get(26)?)..)?;
+    let known = NAMES.iter().find(|(magic, _)| body.starts_with(magic));
+    known.map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page_of(flags: u8, body: &[u8]) -> Vec<u8> {
+        let mut page = b"OggS\0".to_vec();
+        page.push(flags);
+        page.extend([0; 20]);
+        page.push(1);
+        page.push(body.len() as u8);
+        page.extend(body);
+        page
+    }
+
+    #[test]
+    fn a_stream_that_begins_behind_audio_is_the_next_recording_of_a_chain() {
+        let one = [
+            page_of(2, b"head"),
+            page_of(2, b"other head"),
+            page_of(0, b"audio"),
+            page_of(4, b""),
+        ]
+        .concat();
+        assert_eq!(split(&one), vec![0..one.len()]);
+        let two = [one.clone(), one.clone()].concat();
+        assert_eq!(split(&two), vec![0..one.len(), one.len()..2 * one.len()]);
+    }
+
+    #[test]
+    fn speex_is_named() {
+        assert_eq!(foreign(&page_of(2, b"Speex   1.2")), Some("Speex"));
+        assert_eq!(foreign(&page_of(2, b"OpusHead")), None);
+    }
+}

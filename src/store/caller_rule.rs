@@ -1,0 +1,54 @@
+//! Whose number the caller's number is, where carriers rewrite it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Whether the caller's number of a number's calls is the forwarder's: some carriers and PBXs put that into From when
+/// they forward a call. Such a number says whose line it is, and nothing of who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CallerIsForwarder {
+    /// Never: it is always the caller's own.
+    Never,
+    /// Always, whether or not anything says that the call was forwarded.
+    Always,
+    /// Where forwarding headers, carriers' fields or PASSporTs of the call name the same number.
+    #[default]
+    Auto,
+}
+
+impl CallerIsForwarder {
+    /// The name it has in the store, in JSON and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Always => "always",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl fmt::Display for CallerIsForwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that is none of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is never, always or auto")]
+pub struct UnknownRule;
+
+impl FromStr for CallerIsForwarder {
+    type Err = UnknownRule;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRule> {
+        let all = [Self::Never, Self::Always, Self::Auto];
+        all.into_iter()
+            .find(|rule| rule.name() == text)
+            .ok_or(UnknownRule)
+    }
+}

@@ -1,0 +1,344 @@
+//! From what was heard to ratios and a decision: the one way, for calls, recordings, enrolments and measurements.
+//!
+//! It is pure: whoever asks finds the cosines of the [`Probes`] on the roster, in a gallery or in memory, and brings
+//! them back to [`judge`].
+
+use crate::decision::{
+    Calibration, Course, Decision, Evidence, Heard, Outcome, Policy, TrialFacts, VOICE_WINDOW, VoiceTest,
+    Voices, decide, recent,
+};
+use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
+use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
+
+use super::identification::Quality;
+use super::listener::Checkpoint;
+
+/// What a checkpoint says of the voice, and of how far it can be relied on.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The voice so far and how much speech it is of; `None` when there was too little.
+    pub print: Option<(&'a Embedding, Seconds)>,
+    /// The voice of each window of the speech, in order; at most [`MOST_WINDOWS`](crate::decision::MOST_WINDOWS).
+    pub windows: &'a [Embedding],
+    /// How good the audio was; `None` where that is not known.
+    pub quality: Option<Quality>,
+    /// Whether nothing more will come.
+    pub is_final: bool,
+}
+
+impl<'a> Moment<'a> {
+    /// What a checkpoint says.
+    pub fn of(checkpoint: &'a Checkpoint, is_final: bool) -> Self {
+        Self {
+            windows: &checkpoint.windows,
+            quality: checkpoint.quality,
+            is_final,
+            ..Self::of_print(checkpoint.print.as_ref())
+        }
+    }
+
+    /// A voice by itself, of which nothing else is known.
+    pub fn of_print(print: Option<&'a Voiceprint>) -> Self {
+        Self {
+            print: print.map(|print| (&print.embedding, print.net_speech)),
+            windows: &[],
+            quality: None,
+            is_final: true,
+        }
+    }
+
+    fn is_poor(&self) -> bool {
+        self.quality.is_some_and(|quality| quality.is_poor())
+    }
+
+    /// What is known of a comparison with one user's voice beside its cosine.
+    fn facts(&self, net_speech: Seconds, likeness: &Likeness) -> TrialFacts {
+        TrialFacts {
+            net_speech,
+            snr_db: self.quality.and_then(|quality| quality.snr_db),
+            clipping: self.quality.map_or(0.0, |quality| quality.clipping),
+            enrolled_speech: likeness.enrolled_speech,
+            is_signup_to_call: self
+                .quality
+                .is_some_and(|quality| quality.bandwidth.is_call_to_signup(likeness.enrolled_over)),
+        }
+    }
+}
+
+/// A voice that a roster is searched by.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The voice.
+    pub voice: Embedding,
+    /// How much speech it is of.
+    pub net_speech: Seconds,
+}
+
+/// The voices that a roster is searched by after a checkpoint.
+#[derive(Debug, Clone, Default)]
+pub struct Probes {
+    voices: Vec<Probe>,
+    /// Where among them the voice is that spoke last, when there are several.
+    latest: Option<usize>,
+    /// Where the last seconds are.
+    recent: Option<usize>,
+    /// Whether several voices spoke; `None` where that could not be told.
+    pub several: Option<bool>,
+}
+
+impl Probes {
+    /// Each of them, in the order in which [`judge`] wants what was found.
+    pub fn voices(&self) -> &[Probe] {
+        &self.voices
+    }
+
+    /// Adds the voice of some windows and says where it is; `None` when they cancel out.
+    fn add<'a>(&mut self, windows: impl ExactSizeIterator<Item = &'a Embedding>) -> Option<usize> {
+        let net_speech = Seconds::checked(VOICE_WINDOW.get() * windows.len() as f64)?;
+        let voice = Embedding::mean(windows.map(|window| (window, 1.0))).ok()?;
+        self.voices.push(Probe { voice, net_speech });
+        Some(self.voices.len() - 1)
+    }
+}
+
+/// How like one user a probe is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Likeness {
+    /// The user.
+    pub user: UserId,
+    /// The cosine of the probe and the user's voiceprint.
+    pub cosine: Cosine,
+    /// How much speech the user's voiceprint was made of.
+    pub enrolled_speech: Seconds,
+    /// What that speech was heard over.
+    pub enrolled_over: Bandwidth,
+}
+
+/// What a checkpoint came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// What is said.
+    pub decision: Decision,
+    /// The ratio of each user that it was decided on: of several voices, by the one that spoke last.
+    pub ratios: Vec<(UserId, Llr)>,
+    /// Whether there was as much speech as decides anything.
+    pub enough_speech: bool,
+}
+
+/// What a roster has to be searched by after a checkpoint; nothing when there was too little speech.
+pub fn probes(moment: &Moment<'_>, test: Option<VoiceTest>) -> Probes {
+    let mut probes = Probes::default();
+    let Some((print, net_speech)) = moment.print else {
+        return probes;
+    };
+    probes.voices.push(Probe {
+        voice: print.clone(),
+        net_speech,
+    });
+    let Some(test) = test else { return probes };
+    let windows = moment.windows;
+    if let Some(last) = recent(windows) {
+        probes.recent = probes.add(last.iter());
+    }
+    probes.several = match test.hear(windows) {
+        Voices::TooFew => None,
+        Voices::One => Some(false),
+        Voices::Several(split) => {
+            let latest: Vec<&Embedding> = split.latest().filter_map(|at| windows.get(at)).collect();
+            probes.latest = probes.add(latest.into_iter());
+            Some(true)
+        }
+    };
+    probes
+}
+
+/// Decides after a checkpoint, in the course of what was said before. `found` is how like everybody on the roster
+/// each of the probes is, in their order; a roster without anybody has nothing to decide.
+///
+/// `None` when there was no voice, or not every probe was looked for.
+///
+/// # Errors
+/// [`NotFinite`] when a score leaves the finite numbers. What stood before still stands then.
+pub fn judge(
+    moment: &Moment<'_>,
+    probes: &Probes,
+    found: &[Vec<Likeness>],
+    calibration: &Calibration,
+    policy: &Policy,
+    course: &mut Course,
+) -> Result<Option<Judged>, NotFinite> {
+    if probes.voices.is_empty() || found.len() != probes.voices.len() {
+        return Ok(None);
+    }
+    let of = |at: usize| {
+        let net_speech = probes.voices[at].net_speech;
+        Ok::<_, NotFinite>((ratios(moment, net_speech, &found[at], calibration)?, net_speech))
+    };
+    let (whole, net_speech) = of(0)?;
+    let latest = probes.latest.map(of).transpose()?;
+    let recent = probes.recent.map(of).transpose()?;
+    let evidence = |ratios, net_speech| Evidence {
+        ratios,
+        net_speech,
+        poor_audio: moment.is_poor(),
+    };
+    let heard = Heard {
+        whole: evidence(&whole, net_speech),
+        latest: latest.as_ref().map(|(ratios, net)| evidence(ratios, *net)),
+        recent: recent.as_ref().map(|(ratios, _)| ratios.as_slice()),
+        at_once: moment.quality.is_some_and(|quality| quality.overlap == Some(true)),
+        is_final: moment.is_final,
+    };
+    let decision = course.hear(&heard, policy)?;
+    Ok(Some(Judged {
+        decision,
+        ratios: latest.map_or(whole, |(latest, _)| latest),
+        enough_speech: net_speech >= policy.minimum_speech,
+    }))
+}
+
+/// What a decision says that looks at this one moment alone, and asks no more of it than of the last.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_once(
+    moment: &Moment<'_>,
+    found: &[Likeness],
+    calibration: &Calibration,
+    policy: &Policy,
+) -> Result<Option<Outcome>, NotFinite> {
+    let Some((_, net_speech)) = moment.print else {
+        return Ok(None);
+    };
+    let evidence = Evidence {
+        ratios: &ratios(moment, net_speech, found, calibration)?,
+        net_speech,
+        poor_audio: moment.is_poor(),
+    };
+    Ok(Some(decide(&evidence, policy)?.outcome))
+}
+
+/// The ratio of each user by a probe of so much speech.
+///
+/// # Errors
+/// [`NotFinite`] when a score leaves the finite numbers.
+pub fn ratios(
+    moment: &Moment<'_>,
+    net_speech: Seconds,
+    found: &[Likeness],
+    calibration: &Calibration,
+) -> Result<Vec<(UserId, Llr)>, NotFinite> {
+    let ratio = |likeness: &Likeness| {
+        let facts = moment.facts(net_speech, likeness);
+        Ok((likeness.user, calibration.curve.llr(likeness.cosine, &facts)?))
+    };
+    found.iter().map(ratio).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Similarity;
+
+    fn calibration() -> Calibration {
+        Calibration {
+            id: "c".to_owned(),
+            model: crate::voiceprint::ModelId::new("m"),
+            model_sha256: String::new(),
+            fitted_on: String::new(),
+            origin: None,
+            curve: crate::decision::Curve {
+                similarity: Similarity::Cosine,
+                scale: 25.0,
+                scale_per_log: 0.0,
+                offset: -9.0,
+                offset_per_log: 0.0,
+                signup_scale: 0.0,
+                signup_offset: 0.0,
+                net_seconds: [1.2, 6.0],
+                llr_bounds: [-9.0, 9.0],
+                target_trials: 1,
+                nontarget_trials: 1,
+            },
+            voices: Some(VoiceTest {
+                gain: 0.28,
+                gain_per_log: 0.07,
+                false_alarm: 0.01,
+                miss: 0.05,
+            }),
+            operating_points: Vec::new(),
+        }
+    }
+
+    fn voice(degrees: f32) -> Embedding {
+        let (across, along) = degrees.to_radians().sin_cos();
+        Embedding::from_direction(vec![along, across]).unwrap()
+    }
+
+    fn found(probes: &Probes, roster: &[(UserId, Embedding)]) -> Vec<Vec<Likeness>> {
+        let like = |probe: &Probe| {
+            let of = |(user, print): &(UserId, Embedding)| Likeness {
+                user: *user,
+                cosine: print.cosine(&probe.voice).unwrap(),
+                enrolled_speech: Seconds::new(9.0),
+                enrolled_over: Bandwidth::Narrow,
+            };
+            roster.iter().map(of).collect()
+        };
+        probes.voices().iter().map(like).collect()
+    }
+
+    fn judged(moment: &Moment<'_>, roster: &[(UserId, Embedding)], course: &mut Course) -> Option<Judged> {
+        let calibration = calibration();
+        let probes = probes(moment, calibration.voices);
+        let found = found(&probes, roster);
+        judge(moment, &probes, &found, &calibration, &Policy::default(), course).unwrap()
+    }
+
+    fn roster() -> [(UserId, Embedding); 2] {
+        [(UserId::fresh(), voice(0.0)), (UserId::fresh(), voice(90.0))]
+    }
+
+    #[test]
+    fn without_a_voice_there_is_nothing_to_search_by_and_nothing_to_say() {
+        let moment = Moment::of_print(None);
+        assert!(probes(&moment, calibration().voices).voices().is_empty());
+        assert_eq!(judged(&moment, &roster(), &mut Course::default()), None);
+        let once = judge_once(&moment, &[], &calibration(), &Policy::default());
+        assert_eq!(once, Ok(None));
+    }
+
+    #[test]
+    fn the_voice_that_spoke_last_is_decided_on_when_there_are_several() {
+        let roster = roster();
+        let (own, windows) = (voice(30.0), [0.0, 2.0, 0.0, 90.0, 88.0, 90.0].map(voice));
+        let moment = Moment {
+            print: Some((&own, Seconds::new(9.6))),
+            windows: &windows,
+            ..Moment::of_print(None)
+        };
+        let judged = judged(&moment, &roster, &mut Course::default()).unwrap();
+        assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
+        assert!(judged.ratios[1].1 > judged.ratios[0].1 && judged.enough_speech);
+    }
+
+    #[test]
+    fn what_was_not_looked_for_is_not_judged() {
+        let own = voice(0.0);
+        let moment = Moment {
+            print: Some((&own, Seconds::new(9.6))),
+            ..Moment::of_print(None)
+        };
+        let probes = probes(&moment, None);
+        let (calibration, policy) = (calibration(), Policy::default());
+        let judged = judge(
+            &moment,
+            &probes,
+            &[],
+            &calibration,
+            &policy,
+            &mut Course::default(),
+        );
+        assert_eq!(judged, Ok(None));
+    }
+}

@@ -1,0 +1,223 @@
+//! What the benchmark measures is what the service does: the same calls, by the program's benchmark and over a real
+//! socket to the program's service.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+
+use crate::process::{Service, program};
+use crate::support::{Dice, project, read};
+
+const NUMBER: &str = "+12025550101";
+const PEOPLE: [&str; 3] = ["alice", "robert", "nuria"];
+
+/// Calls of people on the roster, of somebody of another one, of strangers, and one that is hardly a word.
+const CALLS: [&str; 6] = [
+    "alice-1",
+    "robert-2",
+    "nuria-1",
+    "ivy-to-the-other-number",
+    "stranger-man",
+    "one-word",
+];
+
+/// A protocol of these calls to one roster.
+fn protocol(folder: &Path) -> PathBuf {
+    let (mut enrol, mut rosters) = (String::new(), String::new());
+    for who in PEOPLE {
+        for clip in 1..=3 {
+            writeln!(enrol, "{who}\tsignup/{who}/{clip}.flac").unwrap();
+        }
+        writeln!(rosters, "{NUMBER}\t{who}").unwrap();
+    }
+    let (mut search, mut trials, mut speakers) = (String::new(), String::new(), String::new());
+    for call in CALLS {
+        let own = PEOPLE
+            .iter()
+            .find(|who| call.starts_with(**who) && !call.contains("other"));
+        let (file, caller) = (format!("calls/{call}.wav"), own.copied());
+        writeln!(search, "{file}\t{}\t{NUMBER}", caller.unwrap_or("-")).unwrap();
+        writeln!(speakers, "{file}\t{}", caller.unwrap_or(call)).unwrap();
+        for who in PEOPLE {
+            let kind = if caller == Some(who) {
+                "target"
+            } else {
+                "nontarget"
+            };
+            writeln!(trials, "{who}\t{file}\t{kind}").unwrap();
+        }
+    }
+    let head = format!(
+        "name = \"parity\"\naudio = \"{}\"\n[enroll]\ncondition = \"clean\"\n[test]\ncondition = \"clean\"\n",
+        project("enrollment_samples").display()
+    );
+    let made = folder.join("protocol");
+    std::fs::create_dir(&made).unwrap();
+    for (file, text) in [
+        ("protocol.toml", &head),
+        ("enroll.tsv", &enrol),
+        ("rosters.tsv", &rosters),
+        ("search.tsv", &search),
+        ("speakers.tsv", &speakers),
+        ("trials.tsv", &trials),
+    ] {
+        std::fs::write(made.join(file), text).unwrap();
+    }
+    made
+}
+
+/// A word: version, outcome, whose name, reason, candidates with ratios, and whether it is the last.
+type Word = (
+    u64,
+    String,
+    Option<String>,
+    Option<String>,
+    Vec<(String, f64)>,
+    bool,
+);
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// What the benchmark writes of each call, in the order of [`CALLS`].
+fn benched(folder: &Path) -> Vec<Vec<Word>> {
+    let out = folder.join("out");
+    let done = program(&folder.join("data"))
+        .current_dir(project(""))
+        .args([
+            "bench",
+            "--words",
+            "--no-cache",
+            "--no-leakage",
+            "--threads",
+            "1",
+            "--protocol",
+        ])
+        .arg(protocol(folder))
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{}: {said}", done.status);
+    let word = |said: &Value| {
+        let pair = |one: &Value| (text(&one[0]).unwrap(), one[1].as_f64().unwrap());
+        let candidates = said["candidates"].as_array().unwrap().iter().map(pair);
+        (
+            said["version"].as_u64().unwrap(),
+            text(&said["outcome"]).unwrap(),
+            text(&said["model"]),
+            text(&said["reason"]),
+            candidates.collect(),
+            said["final"].as_bool().unwrap(),
+        )
+    };
+    let lines = std::fs::read_to_string(out.join("words.jsonl")).unwrap();
+    let of_call = |line: &str| {
+        let call: Value = serde_json::from_str(line).unwrap();
+        call["words"].as_array().unwrap().iter().map(word).collect()
+    };
+    lines.lines().map(of_call).collect()
+}
+
+/// Adds the number and everybody on it; gives their ids in the order of [`PEOPLE`].
+async fn enrol(service: &Service) -> Vec<String> {
+    service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
+    let mut ids = Vec::new();
+    for who in PEOPLE {
+        let user = service
+            .post("/v1/users", &json!({ "name": who, "number": NUMBER }))
+            .await;
+        let id = text(&user["id"]).unwrap();
+        let mut form = Form::new().text("consent", "I agree.");
+        for clip in 1..=3 {
+            let bytes = read(&format!("enrollment_samples/signup/{who}/{clip}.flac"));
+            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
+        }
+        let (status, report) = service.upload(&format!("/v1/users/{id}/enrollments"), form).await;
+        assert_eq!((status, &report["accepted"]), (201, &json!(true)), "{report}");
+        ids.push(id);
+    }
+    ids
+}
+
+/// What a socket is told of a call whose mu-law octets come in pieces of any size.
+async fn streamed(service: &Service, call: &str, ids: &[String]) -> Vec<Word> {
+    let url = format!("{}/media/pcm", service.base.replacen("http", "ws", 1));
+    let mut request = url.into_client_request().unwrap();
+    let bearer = format!("Bearer {}", service.key).parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let start = json!({
+        "event": "start", "call_id": call, "number": NUMBER, "encoding": "mulaw", "sample_rate": 8_000,
+    });
+    socket.send(Message::text(start.to_string())).await.unwrap();
+    let file = read(&format!("enrollment_samples/calls/{call}.wav"));
+    let data = file.windows(4).position(|four| four == b"data").unwrap();
+    let size = u32::from_le_bytes(file[data + 4..data + 8].try_into().unwrap()) as usize;
+    for piece in Dice::new(size as u64).cut(&file[data + 8..][..size], 900) {
+        socket.send(Message::binary(piece.to_vec())).await.unwrap();
+    }
+    socket
+        .send(Message::text(json!({ "event": "stop" }).to_string()))
+        .await
+        .unwrap();
+    let name = |id: &Value| {
+        let at = ids.iter().position(|known| Some(known.as_str()) == id.as_str());
+        at.map(|at| PEOPLE[at].to_owned())
+    };
+    let mut words = Vec::new();
+    while let Some(Ok(message)) = socket.next().await {
+        let Message::Text(frame) = message else { continue };
+        let said: Value = serde_json::from_str(&frame).unwrap();
+        let pair = |one: &Value| (name(&one["user_id"]).unwrap(), one["llr"].as_f64().unwrap());
+        let candidates = said["candidates"].as_array().unwrap_or_else(|| panic!("{said}"));
+        words.push((
+            said["version"].as_u64().unwrap(),
+            text(&said["outcome"]).unwrap(),
+            name(&said["user_id"]),
+            text(&said["reason"]),
+            candidates.iter().map(pair).collect(),
+            said["final"].as_bool().unwrap(),
+        ));
+    }
+    words
+}
+
+#[tokio::test]
+async fn the_benchmark_says_on_every_call_what_the_service_says_over_a_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let benched = benched(folder.path());
+    assert_eq!(benched.len(), CALLS.len());
+    let data = folder.path().join("served");
+    let service = Service::start_with(&data, &[]);
+    let ids = enrol(&service).await;
+    for (call, benched) in CALLS.iter().zip(benched) {
+        let streamed = streamed(&service, call, &ids).await;
+        let plain = |words: &[Word]| -> Vec<_> {
+            let of = |(version, outcome, name, reason, _, last): &Word| {
+                (*version, outcome.clone(), name.clone(), reason.clone(), *last)
+            };
+            words.iter().map(of).collect()
+        };
+        assert_eq!(plain(&streamed), plain(&benched), "{call}");
+        for (streamed, benched) in streamed.iter().zip(&benched) {
+            assert_eq!(
+                streamed.4.len(),
+                benched.4.len(),
+                "{call}, version {}",
+                streamed.0
+            );
+            for ((who, ratio), (model, expected)) in streamed.4.iter().zip(&benched.4) {
+                assert_eq!(who, model, "{call}, version {}", streamed.0);
+                let apart = (ratio - expected).abs();
+                assert!(apart <= 1e-6, "{call}, version {}, {who}: {apart}", streamed.0);
+            }
+        }
+    }
+}

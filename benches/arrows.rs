@@ -16,7 +16,7 @@ use voxline::config::{Config, Sources};
 use voxline::decision::{Evidence, Policy, decide};
 use voxline::engine::Analyst;
 use voxline::samples::{Intake, RATE, load, telephone};
-use voxline::speech::{SpeechFinder, SpeechSettings};
+use voxline::speech::{SpeechFinder, SpeechSettings, VadState, WINDOW};
 use voxline::store::NewUser;
 use voxline::switchboard::{ClipBytes, Switchboard, installed};
 use voxline::units::{DialedNumber, Hertz, Llr, Seconds, UserId};
@@ -111,11 +111,13 @@ fn intake(criterion: &mut Criterion) {
 
 fn find_speech(criterion: &mut Criterion) {
     let vad = &mut analyst().vad;
-    let (audio, window) = (speech(10.0), speech(2.0));
-    criterion.bench_function("segmentation-3.0, one window of 2 s", |bencher| {
-        bencher.iter(|| vad.frames(black_box(&window)));
+    let audio = speech(1.0);
+    let mut state = VadState::default();
+    let window: &[f32; WINDOW] = audio[..WINDOW].try_into().expect("a window");
+    criterion.bench_function("Silero, one window of 32 ms", |bencher| {
+        bencher.iter(|| vad.probability(black_box(window), &mut state));
     });
-    criterion.bench_function("speech finder, 10 s", |bencher| {
+    criterion.bench_function("speech finder, 1 s", |bencher| {
         bencher.iter(|| {
             let mut finder = SpeechFinder::new(SpeechSettings::default());
             finder.push(vad, black_box(&audio)).expect("the model answers");

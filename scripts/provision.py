@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch what Voxline needs and does not ship: ONNX Runtime.
+"""Fetch what Voxline needs and does not ship: ONNX Runtime and the Silero VAD.
 
 Every package is pinned by version and SHA-256 (scripts/provision.requirements.txt), fetched by pip as a
 wheel, never installed; every file taken out of it is checked against a SHA-256 of its own before it is
@@ -123,7 +123,7 @@ def packages() -> tuple[Package, ...]:
             "143764b952fdb1a7c69ce653bfba74a7744d6a8a573bfb73e235fba356c83de3",
         ),
     )
-    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)),)
+    return (Package("onnxruntime", "ONNX Runtime 1.31.1, about 24 MB", (runtime, *notices)), SILERO)
 
 
 RUNTIME_LIBRARY = {
@@ -147,6 +147,24 @@ RUNTIME_LIBRARY = {
     ),
 }
 
+SILERO = Package(
+    "silero-vad",
+    "the Silero voice activity detector 6.2.3, about 11 MB",
+    (
+        File(
+            "silero_vad/data/silero_vad.onnx",
+            "models/silero_vad/weights/silero_vad.onnx",
+            2_327_524,
+            "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+        ),
+        File(
+            "silero_vad-6.2.3.dist-info/licenses/LICENSE",
+            "models/silero_vad/weights/LICENSE",
+            1_075,
+            "2e63e9a38b6e8fc0c7bc37ce174caca1862870856c6daf5697cfb785e925520b",
+        ),
+    ),
+)
 
 def wheel_platform() -> str:
     """The platform tag of this machine's ONNX Runtime wheel, or why there is none."""

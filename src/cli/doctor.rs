@@ -147,7 +147,7 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
     match models::check(found, card) {
         Ok(()) => ok(
             what,
-            format!("{} ({}), with segmentation-3.0", card.id(), card.source()),
+            format!("{} ({}), with Silero VAD", card.id(), card.source()),
         ),
         Err(fault) => wrong(what, fault),
     }

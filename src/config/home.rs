@@ -19,7 +19,7 @@ impl Home {
         let models = match &config.models_dir {
             Some(named) => first(vec![named.clone()], |folder| folder.is_dir()),
             None => first(bases.iter().map(|base| base.join("models")).collect(), |folder| {
-                folder.join("segmentation").join("card.toml").is_file()
+                folder.join("silero_vad").join("card.toml").is_file()
             }),
         };
         let library = match &config.ort_lib {

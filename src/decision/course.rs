@@ -23,8 +23,6 @@ pub struct Heard<'a> {
     pub latest: Option<Evidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
-    /// Whether two people spoke at once: the voice of both is nobody's, and proves no stranger.
-    pub at_once: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -60,10 +58,7 @@ impl Course {
             policy.after(voice.net_speech)
         };
         let mut decision = decide(voice, &asked)?;
-        decision.outcome = match self.weigh(heard, voice, &decision, policy) {
-            Outcome::Unknown if heard.at_once => Outcome::Inconclusive(Reason::SeveralVoices),
-            outcome => outcome,
-        };
+        decision.outcome = self.weigh(heard, voice, &decision, policy);
         self.standing = match decision.outcome {
             Outcome::Identified(user) => Some(Standing::Named(user)),
             Outcome::Unknown => Some(Standing::Unknown),
@@ -144,7 +139,6 @@ mod tests {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
-            at_once: false,
             is_final: false,
         }
     }
@@ -193,19 +187,6 @@ mod tests {
             said(&mut Course::default(), &look(&less, 4.0)),
             Outcome::Identified(users[0])
         );
-    }
-
-    #[test]
-    fn two_at_once_are_several_voices_and_never_unknown() {
-        let users = users();
-        let (gone, fits) = (ratios(&users, &[-6.0, -6.0]), ratios(&users, &[8.0, -6.0]));
-        let both = |whole| Heard {
-            at_once: true,
-            ..look(whole, 8.0)
-        };
-        assert_eq!(said(&mut Course::default(), &both(&gone)), SEVERAL);
-        let named = said(&mut Course::default(), &both(&fits));
-        assert_eq!(named, Outcome::Identified(users[0]));
     }
 
     #[test]

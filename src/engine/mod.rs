@@ -41,7 +41,7 @@ impl Analyst {
 pub struct Models {
     /// ONNX Runtime's shared library.
     pub library: PathBuf,
-    /// The graph of pyannote's segmentation-3.0.
+    /// Silero VAD's graph.
     pub vad_graph: PathBuf,
     /// The speaker model.
     pub card: Card,

@@ -5,31 +5,23 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::samples::RATE;
 use crate::units::Seconds;
 
-use super::hops::{Hops, Judged};
-use super::vad::{Vad, VadError};
+use super::feed::WINDOW;
+use super::tones::ToneGate;
+use super::vad::{Vad, VadError, VadState};
 
-/// When speech begins and ends, in frames of 16.875 ms ([`FRAME`](super::FRAME)).
-///
-/// The model takes rain, a chain saw or a barking dog for speech now and then, but hardly ever surely or for
-/// long; of callers it is sure within seconds. So the first speech must be sure (0.98 somewhere, half a second), and what
-/// comes within 5 s of speech only likely (0.5, a quarter of a second).
+/// When speech begins and ends. The defaults are Silero's own (threshold 0.5, exit 0.15 lower, shortest
+/// speech 250 ms, shortest silence 100 ms, padding 30 ms), in whole windows.
 #[derive(Debug, Clone, Copy)]
 pub struct SpeechSettings {
-    /// Probability at which speech begins that comes after none.
-    pub first: f32,
-    /// Probability at which speech begins that comes soon after other speech.
+    /// Probability at which speech begins.
     pub enter: f32,
     /// Probability below which it may end.
     pub exit: f32,
-    /// How many frames after speech are soon after it.
-    pub soon: usize,
-    /// Fewer frames in a row than this are no speech that comes after none.
-    pub shortest_first: usize,
-    /// Fewer frames in a row than this are a click or a cough, not speech.
+    /// Fewer windows in a row than this are a click or a cough, not speech.
     pub shortest_speech: usize,
-    /// A gap of fewer frames than this belongs to the speech around it.
+    /// A gap of fewer windows than this belongs to the speech around it.
     pub shortest_silence: usize,
-    /// Frames kept before and after a span, so that soft onsets and endings are not cut.
+    /// Windows kept before and after a span, so that soft onsets and endings are not cut.
     pub padding: usize,
     /// How much speech is kept for the voiceprint; more is counted but not kept.
     pub keep: Seconds,
@@ -40,14 +32,11 @@ pub struct SpeechSettings {
 impl Default for SpeechSettings {
     fn default() -> Self {
         Self {
-            first: 0.98,
             enter: 0.5,
             exit: 0.35,
-            soon: 300,
-            shortest_first: 30,
-            shortest_speech: 15,
-            shortest_silence: 6,
-            padding: 2,
+            shortest_speech: 8,
+            shortest_silence: 3,
+            padding: 1,
             keep: Seconds::new(120.0),
             hand_on: false,
         }
@@ -63,51 +52,47 @@ pub struct Span {
     pub end: usize,
 }
 
-/// The longest stretch of tones that is held in doubt (frames; 2 s): the bound on its memory.
-const LONGEST_DOUBT: usize = 120;
+/// The longest stretch of tones that is held in doubt (windows; 2 s): the bound on its memory.
+const LONGEST_DOUBT: usize = 64;
 
-/// From this probability on a frame counts as speech when its level is measured.
-const SURELY_SPEECH: f32 = 0.9;
-
-/// Below this probability a frame counts as background when the noise level is measured.
+/// Below this probability a window counts as background when the noise level is measured.
 const SURELY_BACKGROUND: f32 = 0.1;
 
-/// From this probability on a frame is two people speaking at once.
-const TWO_AT_ONCE: f32 = 0.5;
-
-/// From this share of overlapped speech on, two people do speak at once.
-const OVERLAPPED: f64 = 0.1;
+/// A window and what the model said of it.
+struct Heard {
+    samples: [f32; WINDOW],
+    /// How many of them came from the stream: fewer than all only in the flush at its end.
+    real: usize,
+    /// Whether it was nothing but one or two sinusoids.
+    tonal: bool,
+}
 
 enum Phase {
-    /// Nobody speaks; the last frames wait as padding.
-    Silent { before: Vec<Judged> },
-    /// Somebody may be speaking: not yet long enough to be sure. `gap` frames of silence came last.
+    /// Nobody speaks; the last windows wait as padding.
+    Silent { before: Vec<Heard> },
+    /// Somebody may be speaking: not yet long enough to be sure. `gap` windows of silence came last.
     Perhaps {
-        held: Vec<Judged>,
+        held: Vec<Heard>,
         voiced: usize,
         gap: usize,
-        shortest: usize,
     },
-    /// Somebody speaks; frames of a gap are held until it proves to be a pause or the end.
-    Speaking { gap: Vec<Judged> },
+    /// Somebody speaks; windows of a gap are held until it proves to be a pause or the end.
+    Speaking { gap: Vec<Heard> },
 }
 
 /// Finds the speech in one stream of 16 kHz samples. The result depends on the samples only, never on
 /// how they were cut into pieces.
 pub struct SpeechFinder {
     settings: SpeechSettings,
-    hops: Hops,
-    /// Samples that were judged.
-    judged: usize,
-    /// Frames since the last speech; `None` before any.
-    since_speech: Option<usize>,
+    state: VadState,
+    tones: ToneGate,
+    partial: Vec<f32>,
+    heard: usize,
     phase: Phase,
     speech: Vec<f32>,
     past: Vec<f32>,
     net_samples: usize,
     spans: Vec<Span>,
-    overlaps: Vec<usize>,
-    turns: Vec<usize>,
     speech_power: Mean,
     background_power: Mean,
 }
@@ -117,16 +102,15 @@ impl SpeechFinder {
     pub fn new(settings: SpeechSettings) -> Self {
         Self {
             settings,
-            hops: Hops::new(settings.exit),
-            judged: 0,
-            since_speech: None,
+            state: VadState::default(),
+            tones: ToneGate::new(),
+            partial: Vec::with_capacity(WINDOW),
+            heard: 0,
             phase: Phase::Silent { before: Vec::new() },
             speech: Vec::new(),
             past: Vec::new(),
             net_samples: 0,
             spans: Vec::new(),
-            overlaps: Vec::new(),
-            turns: Vec::new(),
             speech_power: Mean::default(),
             background_power: Mean::default(),
         }
@@ -138,20 +122,26 @@ impl SpeechFinder {
     /// [`VadError`] when the model fails.
     pub fn push(&mut self, vad: &mut Vad, mut samples: &[f32]) -> Result<(), VadError> {
         while !samples.is_empty() {
-            let (hop, later) = self.hops.push(vad, samples)?;
-            samples = later;
-            self.hear(hop);
+            let wanted = (WINDOW - self.partial.len()).min(samples.len());
+            self.partial.extend_from_slice(&samples[..wanted]);
+            samples = &samples[wanted..];
+            if self.partial.len() == WINDOW {
+                self.window(vad, WINDOW)?;
+            }
         }
         Ok(())
     }
 
-    /// Ends the stream: judges what is left of it and closes a span that is still open.
+    /// Ends the stream: judges what is left of the last window and closes a span that is still open.
     ///
     /// # Errors
     /// [`VadError`] when the model fails.
     pub fn finish(&mut self, vad: &mut Vad) -> Result<(), VadError> {
-        let rest = self.hops.finish(vad)?;
-        self.hear(rest);
+        let real = self.partial.len();
+        if real > 0 {
+            self.partial.resize(WINDOW, 0.0);
+            self.window(vad, real)?;
+        }
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         if let Phase::Speaking { gap } = phase {
             self.keep_padding(gap);
@@ -175,28 +165,6 @@ impl SpeechFinder {
         &self.spans
     }
 
-    /// How much of each of the [`spans`](Self::spans) is two people speaking at once, in samples.
-    pub fn overlaps(&self) -> &[usize] {
-        &self.overlaps
-    }
-
-    /// The share of all the speech in which two people speak at once, 0 to 1; 0 where there is none.
-    pub fn overlap_share(&self) -> f64 {
-        let both: usize = self.overlaps.iter().sum();
-        both as f64 / self.net_samples.max(1) as f64
-    }
-
-    /// Whether two people speak at once in more of the speech than one voice is ever taken for two.
-    pub fn is_overlapped(&self) -> bool {
-        self.overlap_share() >= OVERLAPPED
-    }
-
-    /// Where somebody else took over, as positions in all the speech (spans joined, also beyond what is kept), in
-    /// samples. People are told apart within some two seconds only: who comes back is not known.
-    pub fn turns(&self) -> &[usize] {
-        &self.turns
-    }
-
     /// How much speech there was, also beyond what is kept.
     pub fn net_speech(&self) -> Seconds {
         RATE.seconds(self.net_samples)
@@ -204,10 +172,10 @@ impl SpeechFinder {
 
     /// How much audio was pushed, speech or not.
     pub fn heard(&self) -> Seconds {
-        RATE.seconds(self.hops.heard())
+        RATE.seconds(self.heard + self.partial.len())
     }
 
-    /// Signal-to-noise ratio in dB: power of frames of speech, less that of the background, over that of
+    /// Signal-to-noise ratio in dB: power of speech windows, less that of the background, over that of
     /// the background; -10 to 60. `None` until there was both speech and background to compare.
     pub fn snr_db(&self) -> Option<f64> {
         let (speech, background) = (self.speech_power.value()?, self.background_power.value()?);
@@ -215,13 +183,17 @@ impl SpeechFinder {
         Some((10.0 * ratio.max(1e-3).log10()).clamp(-10.0, 60.0))
     }
 
-    fn hear(&mut self, frames: Vec<Judged>) {
-        for frame in frames {
-            let probability = frame.frame.speech();
-            self.judged += frame.real;
-            self.measure(&frame.samples[..frame.real], probability);
-            self.advance(frame, probability);
-        }
+    fn window(&mut self, vad: &mut Vad, real: usize) -> Result<(), VadError> {
+        let mut samples = [0.0; WINDOW];
+        samples.copy_from_slice(&self.partial);
+        self.partial.clear();
+        let probability = vad.probability(&samples, &mut self.state)?;
+        self.heard += real;
+        self.measure(&samples[..real], probability);
+        // Only what may be taken for speech is worth the look at its spectrum.
+        let tonal = probability >= self.settings.exit && self.tones.is_tonal(&samples);
+        self.advance(Heard { samples, real, tonal }, probability);
+        Ok(())
     }
 
     fn measure(&mut self, samples: &[f32], probability: f32) {
@@ -230,57 +202,48 @@ impl SpeechFinder {
             .map(|sample| f64::from(*sample).powi(2))
             .sum::<f64>()
             / samples.len() as f64;
-        if probability >= SURELY_SPEECH {
+        if probability >= self.settings.enter {
             self.speech_power.add(power);
         } else if probability < SURELY_BACKGROUND {
             self.background_power.add(power);
         }
     }
 
-    fn advance(&mut self, frame: Judged, probability: f32) {
+    fn advance(&mut self, window: Heard, probability: f32) {
+        let (enter, exit) = (self.settings.enter, self.settings.exit);
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
-        let on = probability >= self.settings.exit;
-        self.since_speech = self.since_speech.map(|frames| frames + 1);
-        let soon = self.since_speech.is_some_and(|frames| frames <= self.settings.soon);
-        let (enter, shortest) = if soon {
-            (self.settings.enter, self.settings.shortest_speech)
-        } else {
-            (self.settings.first, self.settings.shortest_first)
-        };
         self.phase = match phase {
-            Phase::Silent { before } if probability >= enter => {
-                let held = before.into_iter().chain([frame]).collect();
-                Phase::Perhaps {
-                    held,
-                    voiced: 1,
-                    gap: 0,
-                    shortest,
-                }
+            Phase::Silent { before } if probability >= enter => self.begin(before, window),
+            Phase::Silent { before } => self.stay_silent(before, window),
+            Phase::Perhaps { held, voiced, gap } => {
+                self.weigh(held, voiced, gap, window, probability >= exit)
             }
-            Phase::Silent { before } => self.stay_silent(before, frame),
-            Phase::Perhaps {
-                held,
-                voiced,
-                gap,
-                shortest,
-            } => self.weigh((held, voiced, gap, shortest), frame, on),
-            Phase::Speaking { gap } => self.speak_on(gap, frame, on),
+            Phase::Speaking { gap } => self.speak_on(gap, window, probability >= exit),
         };
     }
 
-    fn stay_silent(&self, mut before: Vec<Judged>, frame: Judged) -> Phase {
-        before.push(frame);
+    fn begin(&mut self, before: Vec<Heard>, window: Heard) -> Phase {
+        let mut held = before;
+        held.push(window);
+        Phase::Perhaps {
+            held,
+            voiced: 1,
+            gap: 0,
+        }
+    }
+
+    fn stay_silent(&self, mut before: Vec<Heard>, window: Heard) -> Phase {
+        before.push(window);
         let surplus = before.len().saturating_sub(self.settings.padding);
         before.drain(..surplus);
         Phase::Silent { before }
     }
 
-    fn weigh(&mut self, doubt: (Vec<Judged>, usize, usize, usize), frame: Judged, on: bool) -> Phase {
-        let (mut held, voiced, gap, shortest) = doubt;
+    fn weigh(&mut self, mut held: Vec<Heard>, voiced: usize, gap: usize, window: Heard, on: bool) -> Phase {
         if held.len() >= LONGEST_DOUBT {
             held.remove(0);
         }
-        held.push(frame);
+        held.push(window);
         let (voiced, gap) = if on {
             (voiced + gap + 1, 0)
         } else {
@@ -293,25 +256,19 @@ impl SpeechFinder {
             return Phase::Silent { before: held };
         }
         // A stretch of tones stays in doubt until a voice joins it or it ends.
-        let tonal = held.iter().filter(|frame| frame.tonal).count();
-        if voiced < shortest || tonal * 2 > voiced {
-            return Phase::Perhaps {
-                held,
-                voiced,
-                gap,
-                shortest,
-            };
+        let tonal = held.iter().filter(|heard| heard.tonal).count();
+        if voiced < self.settings.shortest_speech || tonal * 2 > voiced {
+            return Phase::Perhaps { held, voiced, gap };
         }
-        let length: usize = held.iter().map(|frame| frame.real).sum();
-        let start = self.judged - length;
+        let length: usize = held.iter().map(|heard| heard.real).sum();
+        let start = self.heard - length;
         self.spans.push(Span { start, end: start });
-        self.overlaps.push(0);
         self.keep(held);
         Phase::Speaking { gap: Vec::new() }
     }
 
-    fn speak_on(&mut self, mut gap: Vec<Judged>, frame: Judged, on: bool) -> Phase {
-        gap.push(frame);
+    fn speak_on(&mut self, mut gap: Vec<Heard>, window: Heard, on: bool) -> Phase {
+        gap.push(window);
         if on {
             self.keep(gap);
             return Phase::Speaking { gap: Vec::new() };
@@ -323,8 +280,8 @@ impl SpeechFinder {
         Phase::Silent { before }
     }
 
-    /// Keeps the padding after a span and gives back the frames that belong to the silence.
-    fn keep_padding(&mut self, mut gap: Vec<Judged>) -> Vec<Judged> {
+    /// Keeps the padding after a span and gives back the windows that belong to the silence.
+    fn keep_padding(&mut self, mut gap: Vec<Heard>) -> Vec<Heard> {
         let mut silence = gap.split_off(self.settings.padding.min(gap.len()));
         self.keep(gap);
         let surplus = silence.len().saturating_sub(self.settings.padding);
@@ -332,24 +289,15 @@ impl SpeechFinder {
         silence
     }
 
-    fn keep(&mut self, frames: Vec<Judged>) {
-        self.since_speech = Some(0);
+    fn keep(&mut self, windows: Vec<Heard>) {
         let room = RATE.samples(self.settings.keep);
-        for frame in frames {
-            let samples = &frame.samples[..frame.real];
+        for window in windows {
+            let samples = &window.samples[..window.real];
             let wanted = samples.len().min(room.saturating_sub(self.speech.len()));
             let (kept, past) = samples.split_at(wanted);
             self.speech.extend_from_slice(kept);
             if self.settings.hand_on {
                 self.past.extend_from_slice(past);
-            }
-            if frame.turn {
-                self.turns.push(self.net_samples);
-            }
-            if let Some(overlap) = self.overlaps.last_mut()
-                && frame.frame.overlap() >= TWO_AT_ONCE
-            {
-                *overlap += samples.len();
             }
             self.net_samples += samples.len();
             if let Some(span) = self.spans.last_mut() {

@@ -210,9 +210,7 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let test = calibration.voices.map(|test| test.hear(&clip.look.windows));
-    let in_turns = matches!(test, Some(Voices::Several(_)));
-    let at_once = clip.look.quality.is_some_and(|quality| quality.overlap == Some(true));
-    let several = (in_turns || at_once).then(|| Issue {
+    let several = matches!(test, Some(Voices::Several(_))).then(|| Issue {
         code: IssueCode::SeveralVoices,
         message: format!("{name}: more than one person seems to speak: record the user alone"),
     });

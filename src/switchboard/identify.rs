@@ -104,10 +104,7 @@ impl Serving {
         let moment = Moment::of(look, said.is_final);
         let probes = scoring::probes(&moment, self.calibration.voices);
         let found = self.find(number, &probes).await?;
-        // The ears have heard two at once, or the windows are of several in turns.
-        if let Some(quality) = &mut said.quality
-            && quality.overlap != Some(true)
-        {
+        if let Some(quality) = &mut said.quality {
             quality.overlap = probes.several;
         }
         let roster = &found.roster;

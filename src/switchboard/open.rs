@@ -118,7 +118,7 @@ impl Installed {
     /// [`OpenError::Card`] when a file is missing or another than its card describes.
     pub fn models(&self, card: &Card) -> Result<Models, OpenError> {
         card.check_files()?;
-        let vad_graph = vad_graph(&self.models_dir.join("segmentation"))?;
+        let vad_graph = vad_graph(&self.models_dir.join("silero_vad"))?;
         Ok(Models {
             library: self.library.clone(),
             vad_graph,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
 use crate::samples::{Intake, SamplesError, comes_again, quality};
-use crate::speech::{HOP, Span, SpeechFinder, SpeechSettings, VadError};
+use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
@@ -209,8 +209,8 @@ impl Listener {
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
         let mut looks = Vec::new();
-        // One hop at a time, so that a mark is noticed at the same sample whatever the pieces were.
-        for piece in fresh.chunks(HOP) {
+        // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
+        for piece in fresh.chunks(WINDOW) {
             let started = Instant::now();
             self.finder.push(&mut analyst.vad, piece)?;
             self.windows.take(&self.finder.handed_on());
@@ -294,7 +294,7 @@ impl Listener {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),
             clipping: f64::from(quality::clipping(speech)),
-            overlap: self.finder.is_overlapped().then_some(true),
+            overlap: None,
         }
     }
 }

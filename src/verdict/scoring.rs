@@ -186,7 +186,6 @@ pub fn judge(
         whole: evidence(&whole, net_speech),
         latest: latest.as_ref().map(|(ratios, net)| evidence(ratios, *net)),
         recent: recent.as_ref().map(|(ratios, _)| ratios.as_slice()),
-        at_once: moment.quality.is_some_and(|quality| quality.overlap == Some(true)),
         is_final: moment.is_final,
     };
     let decision = course.hear(&heard, policy)?;

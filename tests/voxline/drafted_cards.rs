@@ -188,10 +188,10 @@ fn a_graph_that_says_nothing_of_its_features_gets_no_card() {
     let slow = project("tests/data/graphs/slow.onnx");
     let fault = drafted(&slow, Recipe::Metadata).unwrap_err();
     assert!(matches!(fault, DraftError::NoFramework), "{fault}");
-    // The speech detector takes samples, no an utterance's features.
+    // The speech detector takes three inputs, none of them an utterance's features.
     let vad = provisioned()
         .models_dir
-        .join("segmentation/segmentation.onnx");
+        .join("silero_vad/weights/silero_vad.onnx");
     let fault = drafted(&vad, Recipe::WeSpeaker).unwrap_err();
     assert!(matches!(fault, DraftError::Shape(_)), "{fault}");
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use futures_util::FutureExt;
 use voxline::engine::{Busy, Engine, EngineError};
+use voxline::speech::{VadState, WINDOW};
 
 use crate::support::models;
 
@@ -34,7 +35,7 @@ async fn a_job_has_the_models_and_its_answer_comes_back() {
     let permit = engine.admit().unwrap();
     let answer = engine.run(&permit, |analyst| {
         let embedding = analyst.extractor.embed(&[0.1; 32_000]).unwrap();
-        let speech = analyst.vad.frames(&[0.0; 16_000]).map(|frames| frames[0].speech());
+        let speech = analyst.vad.probability(&[0.0; WINDOW], &mut VadState::default());
         (embedding.dim(), speech.unwrap())
     });
     let (dimension, speech) = answer.await.unwrap();
@@ -80,9 +81,9 @@ async fn a_job_whose_asker_left_before_its_turn_is_not_run() {
 #[test]
 fn an_engine_without_its_files_does_not_start_and_names_them() {
     let mut absent = models();
-    absent.vad_graph = "nowhere/segmentation.onnx".into();
+    absent.vad_graph = "nowhere/silero.onnx".into();
     let Err(fault) = Engine::start(&absent, 1, 1) else {
         panic!("an engine without a speech detector started")
     };
-    assert!(fault.to_string().contains("nowhere/segmentation.onnx"), "{fault}");
+    assert!(fault.to_string().contains("nowhere/silero.onnx"), "{fault}");
 }

@@ -78,7 +78,7 @@ fn a_file_other_than_the_cards_is_refused_by_its_hash() {
     fs::write(&weights, bytes).unwrap();
     let fault = card.check_files().unwrap_err();
     assert!(matches!(&fault, CardError::WrongFile { path, .. } if *path == weights));
-    assert!(fault.to_string().contains("as released"), "{fault}");
+    assert!(fault.to_string().contains("make provision"), "{fault}");
     // The installed files are found by the same check before the engine loads anything.
     let mut installed = provisioned();
     installed.models_dir = folder.path().to_owned();
@@ -93,7 +93,7 @@ fn weights_that_were_not_fetched_are_named_with_what_to_do() {
     assert_eq!(card.files(), [(weights.clone(), None)]);
     let message = card.check_files().unwrap_err().to_string();
     assert!(
-        message.contains("as released") && message.contains(weights.to_str().unwrap()),
+        message.contains("make provision") && message.contains(weights.to_str().unwrap()),
         "{message}"
     );
     let Err(fault) = Extractor::load(&runtime(), &card) else {
@@ -128,10 +128,10 @@ fn another_models_graph_is_not_taken_for_the_speech_detector() {
     let Err(fault) = Vad::load(&runtime(), &speaker) else {
         panic!("a speaker model was taken for the speech detector")
     };
-    assert!(matches!(fault, VadError::NotSegmentation { .. }));
+    assert!(matches!(fault, VadError::NotSilero { .. }));
     let message = fault.to_string();
     assert!(
-        message.contains("feats") && message.contains("as released"),
+        message.contains("feats") && message.contains("make provision"),
         "{message}"
     );
 }

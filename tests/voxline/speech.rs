@@ -1,7 +1,8 @@
 //! Laws of finding speech: the same whatever the pieces, all of a voice, and nothing of a machine.
 
 use proptest::prelude::*;
-use voxline::speech::{FRAME, HOP, Span, SpeechFinder, SpeechSettings, Vad};
+use voxline::samples::quality;
+use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
 use voxline::units::Seconds;
 
 use crate::support::{Dice, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
@@ -96,8 +97,6 @@ proptest! {
         prop_assert_eq!(whole.snr_db(), pieced.snr_db());
         prop_assert_eq!(whole.net_speech(), pieced.net_speech());
         prop_assert_eq!(whole.heard(), pieced.heard());
-        prop_assert_eq!(whole.overlaps(), pieced.overlaps());
-        prop_assert_eq!(whole.turns(), pieced.turns());
     }
 }
 
@@ -205,8 +204,8 @@ fn speech_that_touches_the_end_of_the_file_is_kept_to_the_last_sample() {
     let sentence = sentence();
     let spoken = find(vad, &[&sentence]).spans().to_vec();
     let last = spoken.last().unwrap();
-    // In the middle of a word, at a whole frame, and with a frame begun.
-    for end in [last.end - 8 * FRAME, last.end - 8 * FRAME + 1, last.end - 7 * FRAME - 1] {
+    // In the middle of a word, at a whole window, and with a window begun.
+    for end in [last.end - 4 * 512, last.end - 4 * 512 + 1, last.end - 3 * 512 - 1] {
         let found = find(vad, &[&sentence[..end]]);
         let reached = found.spans().last().unwrap().end;
         assert_eq!(reached, end, "cut at {end}");
@@ -223,7 +222,7 @@ fn a_pause_divides_speech_and_is_no_part_of_it() {
         start: at_16k(3.0),
         end: at_16k(4.5),
     };
-    let soft = 6 * FRAME;
+    let soft = 3 * 512;
     let inside = |span: &&Span| {
         span.start < pause.end - soft && span.end > pause.start + soft && span.end <= both.len()
     };
@@ -302,72 +301,21 @@ fn most_of_a_signup_recording_is_speech_well_above_the_background() {
     }
 }
 
-/// The samples at this level, dB re full scale.
-fn at_level(samples: &[f32], dbfs: f32) -> Vec<f32> {
-    voxline::samples::quality::levelled(samples, dbfs)
-}
-
 #[test]
 fn somebody_soft_who_takes_over_from_somebody_loud_is_heard() {
     let vad = &mut analyst().vad;
-    let loud = at_level(&clip("enrollment_samples/signup/robert/1.flac"), -20.0);
+    let loud = quality::levelled(&clip("enrollment_samples/signup/robert/1.flac"), -20.0);
     let soft = clip("enrollment_samples/signup/nuria/1.flac");
-    let alone = net_speech(vad, &at_level(&soft, -20.0));
-    let mut line = [loud.clone(), silence(0.5), at_level(&soft, -65.0)].concat();
-    line = mix(&line, &Dice::new(5).noise(-90.0, line.len()));
-    let found = find(vad, &[&line]);
-    let in_soft: usize = found
-        .spans()
-        .iter()
-        .map(|span| span.end.saturating_sub(span.start.max(loud.len())))
-        .sum();
-    let kept = in_soft as f64 / 16_000.0;
-    assert!(kept > alone - 1.5, "{kept} s of {alone} s");
-}
-
-#[test]
-fn speech_is_decided_within_a_hop_and_a_quarter_of_a_second() {
-    let vad = &mut analyst().vad;
-    let call = clip("enrollment_samples/calls/alice-1.wav");
-    let mut finder = SpeechFinder::new(SpeechSettings::default());
-    for piece in call.chunks(1_600) {
-        finder.push(vad, piece).unwrap();
+    let alone = net_speech(vad, &quality::levelled(&soft, -20.0));
+    for dbfs in [-45.0, -55.0, -65.0] {
+        let line = [loud.clone(), silence(0.5), quality::levelled(&soft, dbfs)].concat();
+        let line = mix(&line, &Dice::new(5).noise(-85.0, line.len()));
+        let found = find(vad, &[&line]);
+        let after = found
+            .spans()
+            .iter()
+            .map(|span| span.end.saturating_sub(span.start.max(loud.len())));
+        let kept = after.sum::<usize>() as f64 / 16_000.0;
+        assert!(kept > 0.7 * alone, "at {dbfs} dBFS: {kept} s of {alone} s");
     }
-    let sooner = finder.spans().last().unwrap().end;
-    finder.finish(vad).unwrap();
-    let end = finder.spans().last().unwrap().end;
-    assert!(end - sooner <= HOP + 21 * FRAME, "{sooner} of {end}");
-}
-
-#[test]
-fn two_voices_at_once_are_overlapped_and_one_is_not() {
-    let vad = &mut analyst().vad;
-    let users = ["alice", "robert", "walter", "nuria", "helmi", "oleg"];
-    let clips = users.map(|user| at_level(&clip(&format!("enrollment_samples/signup/{user}/2.flac")), -26.0));
-    for (user, clip) in users.iter().zip(&clips) {
-        let alone = find(vad, &[clip]);
-        assert!(!alone.is_overlapped(), "{user}: {:.3}", alone.overlap_share());
-    }
-    for at in [0, 2, 4] {
-        let length = clips[at].len().min(clips[at + 1].len());
-        let both = find(vad, &[&mix(&clips[at][..length], &clips[at + 1][..length])]);
-        let named = [users[at], users[at + 1]];
-        assert!(both.is_overlapped(), "{named:?}: {:.3}", both.overlap_share());
-        assert_eq!(both.overlaps().len(), both.spans().len());
-    }
-}
-
-#[test]
-fn a_change_of_speakers_is_a_turn_and_one_voice_takes_none() {
-    let vad = &mut analyst().vad;
-    let cut = |user: &str| clip(&format!("enrollment_samples/signup/{user}/1.flac"))[..at_16k(3.0)].to_vec();
-    let (first, second) = (at_level(&cut("robert"), -26.0), at_level(&cut("nuria"), -26.0));
-    let before = find(vad, &[&first]).net_speech().get();
-    let both = find(vad, &[&[first.clone(), second].concat()]);
-    let turns: Vec<f64> = both.turns().iter().map(|at| *at as f64 / 16_000.0).collect();
-    assert!(
-        turns.iter().any(|at| (at - before).abs() < 0.5),
-        "after {before} s: {turns:?}"
-    );
-    assert!(find(vad, &[&first]).turns().is_empty());
 }

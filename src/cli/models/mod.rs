@@ -49,7 +49,7 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         ModelsCommand::List => {
             let (models, faults) = list(&models_dir(config)?, &super::active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
-                [] => "no models; put the folder `models` back as released".to_owned(),
+                [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
             })?;
             faults
@@ -92,7 +92,7 @@ fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)> {
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
     // The speech detector has a card of its own kind.
-    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("segmentation"));
+    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
     let (mut cards, mut faults) = (Vec::new(), Vec::new());
     for path in folders {
         match Card::read(&path) {

@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 use super::CardError;
 use crate::units::hex;
 
-/// Every model that Voxline ships lies in its repository.
-const RESTORE: &str = "put it back as released";
+const PROVISION: &str = "run `make provision` to fetch the models";
 
 /// Checks a file's SHA-256, reading it in pieces.
 ///
@@ -20,7 +19,7 @@ pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
     let unreadable = |cause| CardError::Unreadable {
         path: path.to_owned(),
         cause,
-        remedy: RESTORE,
+        remedy: PROVISION,
     };
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hash = Sha256::new();

@@ -51,7 +51,7 @@ pub enum CardError {
     },
     /// A file is not the one the card describes.
     #[error(
-        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; put it back as released"
+        "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`"
     )]
     WrongFile {
         /// The file.

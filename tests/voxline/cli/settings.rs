@@ -127,7 +127,7 @@ fn weights_other_than_the_cards_are_never_run() {
     refusal(
         &run(&["models", "check"]),
         1,
-        &["voxline-phone-2.onnx cannot be read", "as released"],
+        &["voxline-phone-2.onnx cannot be read", "make provision"],
     );
 
     std::fs::write(&weights, b"other weights").unwrap();

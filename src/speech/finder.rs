@@ -5,8 +5,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::samples::RATE;
 use crate::units::Seconds;
 
+use super::feed::WINDOW;
 use super::tones::ToneGate;
-use super::vad::{Vad, VadError, VadState, WINDOW};
+use super::vad::{Vad, VadError, VadState};
 
 /// When speech begins and ends. The defaults are Silero's own (threshold 0.5, exit 0.15 lower, shortest
 /// speech 250 ms, shortest silence 100 ms, padding 30 ms), in whole windows.

@@ -4,9 +4,11 @@
 //! 16 kHz samples in pieces of any size and collects the speech. Digital silence, comfort noise, DTMF,
 //! ring-back and other call-progress tones are not speech; a test plays each of them.
 
+mod feed;
 mod finder;
 mod tones;
 mod vad;
 
+pub use feed::WINDOW;
 pub use finder::{Span, SpeechFinder, SpeechSettings};
-pub use vad::{Vad, VadError, VadState, WINDOW};
+pub use vad::{Vad, VadError, VadState};

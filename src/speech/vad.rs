@@ -1,17 +1,18 @@
 //! Silero VAD: one probability of speech for every 32 ms, with state carried from window to window.
+//!
+//! Of the two networks in the file it is the one for 8 kHz that is asked: on telephones it hears callers whom the
+//! other is deaf to (models/README.md), and a window costs it less.
 
 use std::path::Path;
 
 use ndarray::{Array2, Array3, Axis, concatenate};
 use thiserror::Error;
 
+use super::feed::{FED, Feed, WINDOW};
 use crate::onnx::{Graph, Input, OnnxError, Runtime};
 
-/// Samples in one window at 16 kHz (32 ms), the size Silero was trained with.
-pub const WINDOW: usize = 512;
-
 /// Samples of the window before that the model sees again.
-const CONTEXT: usize = 64;
+const CONTEXT: usize = 32;
 const STATE: usize = 128;
 
 /// Why speech could not be looked for.
@@ -42,6 +43,7 @@ pub struct Vad {
 /// What the model remembers of one stream.
 #[derive(Clone)]
 pub struct VadState {
+    feed: Feed,
     state: Array3<f32>,
     context: [f32; CONTEXT],
 }
@@ -49,6 +51,7 @@ pub struct VadState {
 impl Default for VadState {
     fn default() -> Self {
         Self {
+            feed: Feed::new(),
             state: Array3::zeros((2, 1, STATE)),
             context: [0.0; CONTEXT],
         }
@@ -78,13 +81,14 @@ impl Vad {
     /// [`VadError`] when the runtime fails or the model gives no probability.
     pub fn probability(&mut self, window: &[f32; WINDOW], carried: &mut VadState) -> Result<f32, VadError> {
         let context = Array2::from_shape_fn((1, CONTEXT), |(_, at)| carried.context[at]);
-        let fresh = Array2::from_shape_fn((1, WINDOW), |(_, at)| window[at]);
+        let heard = carried.feed.next(window);
+        let fresh = Array2::from_shape_fn((1, FED), |(_, at)| heard[at]);
         let input = concatenate![Axis(1), context, fresh].into_dyn();
         let state = carried.state.view().into_dyn();
         let feeds = [
             ("input", Input::Floats(input.view())),
             ("state", Input::Floats(state)),
-            ("sr", Input::Integer(16_000)),
+            ("sr", Input::Integer(8_000)),
         ];
         let outputs = self.graph.run(&feeds, &["output", "stateN"])?;
         let probability = outputs[0].first().copied().unwrap_or(f32::NAN);
@@ -94,7 +98,7 @@ impl Vad {
         for (kept, value) in carried.state.iter_mut().zip(outputs[1].iter()) {
             *kept = *value;
         }
-        carried.context.copy_from_slice(&window[WINDOW - CONTEXT..]);
+        carried.context.copy_from_slice(&heard[FED - CONTEXT..]);
         Ok(probability)
     }
 }

@@ -1,6 +1,7 @@
 //! Laws of finding speech: the same whatever the pieces, all of a voice, and nothing of a machine.
 
 use proptest::prelude::*;
+use voxline::samples::quality;
 use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
 use voxline::units::Seconds;
 
@@ -297,5 +298,24 @@ fn most_of_a_signup_recording_is_speech_well_above_the_background() {
         // Found once by another implementation around Silero: 16.4 to 21.9 s a user.
         assert!((15.5..=22.5).contains(&net), "{user}: {net} s of speech");
         assert!(net < whole, "{user}");
+    }
+}
+
+#[test]
+fn somebody_soft_who_takes_over_from_somebody_loud_is_heard() {
+    let vad = &mut analyst().vad;
+    let loud = quality::levelled(&clip("enrollment_samples/signup/robert/1.flac"), -20.0);
+    let soft = clip("enrollment_samples/signup/nuria/1.flac");
+    let alone = net_speech(vad, &quality::levelled(&soft, -20.0));
+    for dbfs in [-45.0, -55.0, -65.0] {
+        let line = [loud.clone(), silence(0.5), quality::levelled(&soft, dbfs)].concat();
+        let line = mix(&line, &Dice::new(5).noise(-85.0, line.len()));
+        let found = find(vad, &[&line]);
+        let after = found
+            .spans()
+            .iter()
+            .map(|span| span.end.saturating_sub(span.start.max(loud.len())));
+        let kept = after.sum::<usize>() as f64 / 16_000.0;
+        assert!(kept > 0.7 * alone, "at {dbfs} dBFS: {kept} s of {alone} s");
     }
 }

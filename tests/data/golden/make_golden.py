@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write the golden values that the Rust voice detector is tested against: those of Silero's TorchScript model, seen to
-agree with its ONNX graph. Run from anywhere, after scripts/provision.py:
+"""Write the golden values that the Rust voice detector is tested against: those of Silero's TorchScript model for 8 kHz,
+seen to agree with its ONNX graph, of a signal filtered by scipy. Run from anywhere, after scripts/provision.py:
 
     python3.11 -m venv /tmp/golden && . /tmp/golden/bin/activate
-    pip install torch==2.15.0 numpy==2.4.6 soundfile==0.14.0 onnxruntime==1.31.1
+    pip install torch==2.15.0 numpy==2.4.6 scipy==1.17.1 soundfile==0.14.0 onnxruntime==1.31.1
     pip install --no-deps silero-vad==6.2.3
     python tests/data/golden/make_golden.py
 
@@ -23,12 +23,14 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before it is loaded, or it reports on its use
 
 import onnxruntime
+import scipy.signal
 import soundfile
 import torch
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent.parent
 RATE = 16_000
+FED = 8_000
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def silero(speech: np.ndarray) -> dict:
     """Speech probabilities with a second of silence before the sentence and a second and a half after."""
     before, after = RATE, RATE * 3 // 2
     wave = np.concatenate([np.zeros(before, np.float32), speech, np.zeros(after, np.float32)])
-    steps = wave[: len(wave) // 512 * 512].reshape(-1, 512)
+    steps = fed(wave[: len(wave) // 512 * 512].reshape(-1, 512))
     original = silero_original(steps)
     graph = silero_graph(steps)
     apart = float(np.abs(original - graph).max())
@@ -55,23 +57,36 @@ def silero(speech: np.ndarray) -> dict:
     }
 
 
+def fed(windows: np.ndarray) -> np.ndarray:
+    """Windows of 512 samples as the model hears them: 256 at 8 kHz, the loudest of late raised to -20 dBFS RMS."""
+    taps = scipy.signal.firwin(41, 0.5, window="hann")
+    narrow = scipy.signal.lfilter(taps, 1.0, windows.reshape(-1).astype(np.float64))[::2].reshape(-1, 256)
+    loudest, gains = -20.0, []
+    for window in windows.astype(np.float64):
+        level = 10 * np.log10(max(np.mean(window**2), 1e-20))
+        # It falls by 10 dB a second, and 36 dB are the most that is given.
+        loudest = max(level, loudest - 10 * 512 / RATE, -56.0)
+        gains.append(10 ** (max(-20.0 - loudest, 0.0) / 20))
+    return (narrow * np.array(gains)[:, None]).astype(np.float32)
+
+
 def silero_original(steps: np.ndarray) -> np.ndarray:
     """By the TorchScript model, which keeps context and state itself."""
     package = Path(importlib.util.find_spec("silero_vad").origin).parent
     model = torch.jit.load(package / "data" / "silero_vad.jit")
     model.reset_states()
     with torch.no_grad():
-        return np.array([model(torch.from_numpy(step)[None], RATE).item() for step in steps])
+        return np.array([model(torch.from_numpy(step)[None], FED).item() for step in steps])
 
 
 def silero_graph(steps: np.ndarray) -> np.ndarray:
-    """By the provisioned ONNX graph, with the 64 samples of context and the state carried by hand."""
+    """By the provisioned ONNX graph, with the 32 samples of context and the state carried by hand."""
     session = onnxruntime.InferenceSession(PROJECT / "models/silero_vad/weights/silero_vad.onnx")
-    state, context, found = np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32), []
+    state, context, found = np.zeros((2, 1, 128), np.float32), np.zeros(32, np.float32), []
     for step in steps:
         heard = np.concatenate([context, step])[None]
-        output, state = session.run(None, {"input": heard, "state": state, "sr": np.array(RATE, np.int64)})
-        context = step[-64:]
+        output, state = session.run(None, {"input": heard, "state": state, "sr": np.array(FED, np.int64)})
+        context = step[-32:]
         found.append(output[0, 0])
     return np.array(found)
 

@@ -52,7 +52,8 @@ def main():
     parser.add_argument("--call-seconds", type=float, default=7.0)
     arguments = parser.parse_args()
     paths = [line.strip() for line in arguments.list.read_text().splitlines() if line.strip()]
-    paths = paths[: arguments.users + arguments.users // 4]
+    long_enough = lambda path: soundfile.info(arguments.audio / path).duration >= arguments.call_seconds + 3
+    paths = list(filter(long_enough, paths))[: arguments.users + arguments.users // 4]
     speaker = {path: Path(path).stem.split("-")[0] for path in paths}
     users, number = paths[: arguments.users], "+12025550100"
     for way, (rate, upsample) in WAYS.items():

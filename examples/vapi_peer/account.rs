@@ -21,6 +21,9 @@ use super::{PRIVATE_KEY, Shared, let_in};
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
+/// Whether a moment lies within a bound.
+type Holds = fn(&str, &str) -> bool;
+
 /// What becomes of a change where an account has versions.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum Versions {
@@ -42,6 +45,8 @@ pub(super) struct Account {
     versions: Versions,
     /// Requests that are still turned away with 429.
     busy: usize,
+    /// What cannot be written at the moment.
+    broken: Option<String>,
     clock: u64,
 }
 
@@ -116,6 +121,10 @@ impl Account {
                 self.busy = line["times"].as_u64()? as usize;
                 json!({"ok": true})
             }
+            "break" => {
+                self.broken = line["path"].as_str().map(ToOwned::to_owned);
+                json!({"ok": true})
+            }
             "first" => json!({ "url": self.first_url(line) }),
             _ => return None,
         })
@@ -140,7 +149,7 @@ impl Account {
         let limit = query.get("limit").and_then(|limit| limit.parse().ok());
         let limit: usize = limit.unwrap_or(PAGE).min(LARGEST_PAGE);
         let made = |entry: &Value| entry["createdAt"].as_str().unwrap_or_default().to_owned();
-        let bounds: [(&str, fn(&str, &str) -> bool); 4] = [
+        let bounds: [(&str, Holds); 4] = [
             ("createdAtLt", |made, bound| made < bound),
             ("createdAtLe", |made, bound| made <= bound),
             ("createdAtGt", |made, bound| made > bound),
@@ -255,6 +264,10 @@ pub(super) async fn entry(
 
 /// Does what a request asks to be written, and keeps a record of it.
 fn wrote(account: &mut Account, method: &Method, shelf: &str, id: Option<&str>, body: &Bytes) -> Response {
+    let path = id.map_or_else(|| format!("/{shelf}"), |id| format!("/{shelf}/{id}"));
+    if account.broken.as_ref() == Some(&path) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let kept = id.and_then(|id| account.find(shelf, id)).cloned();
     let (status, answer) = match (method.as_str(), id) {
@@ -278,7 +291,6 @@ fn wrote(account: &mut Account, method: &Method, shelf: &str, id: Option<&str>, 
             },
         },
     };
-    let path = id.map_or_else(|| format!("/{shelf}"), |id| format!("/{shelf}/{id}"));
     account
         .writes
         .push(json!({"method": method.as_str(), "path": path, "body": asked, "status": status}));

@@ -19,6 +19,7 @@
 //! | `{"do":"versions","mode":"draft"}` | changes wait in drafts; `published`: each makes a version; `none` |
 //! | `{"do":"publish","shelf":…,"id":…}` | publishes a thing's draft |
 //! | `{"do":"busy","times":2}` | so many requests are turned away with 429 |
+//! | `{"do":"break","path":"/tool/t-1"}` | what lies there cannot be written (500) until `path` is another |
 //! | `{"do":"first","tool":…,"assistant":…,"phone-number":…}` | the one address that a message of these goes to |
 
 use std::collections::HashMap;

@@ -218,12 +218,7 @@ fn sip_address(read: &mut Reader, region: VapiRegion) -> String {
     let Some(text) = read.text("carriers.forward_to") else {
         return usual;
     };
-    let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
-    let plain = |sign: char| sign.is_ascii_alphanumeric() || "+-_.:;=@{}".contains(sign);
-    let fits = rest.is_some_and(|rest| {
-        let parts = rest.split_once('@');
-        parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && rest.chars().all(plain)
-    });
+    let fits = is_sip_address(&text);
     if fits && VapiRegion::of_address(&text).is_some_and(|named| named != region) {
         let why =
             "is of another region of Vapi's than vapi.region says: an account is known in its own alone";
@@ -235,6 +230,16 @@ fn sip_address(read: &mut Reader, region: VapiRegion) -> String {
     let why = "is not a SIP address, as in sip:{number}@sip.vapi.ai ({number} stands for the dialed number)";
     read.fault("carriers.forward_to", why.to_owned());
     usual
+}
+
+/// Whether a text is a SIP address of a user at a host that can stand in a carrier's document as it is.
+pub(super) fn is_sip_address(text: &str) -> bool {
+    let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || "+-_.:;=@{}".contains(sign);
+    rest.is_some_and(|rest| {
+        let parts = rest.split_once('@');
+        parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && rest.chars().all(plain)
+    })
 }
 
 fn public_key(read: &mut Reader) -> Option<[u8; 32]> {
@@ -312,6 +317,14 @@ mod tests {
             ),
             (
                 "[vapi]\nregion = \"eu\"\napi_url = \"https://api.vapi.ai\"",
+                "is of another region",
+            ),
+            (
+                "[vapi]\nsip_numbers = \"+12025550102=sip:a@b</Sip>\"",
+                "is not a SIP address",
+            ),
+            (
+                "[vapi]\nsip_numbers = \"+12025550102=sip:a@sip.eu.vapi.ai\"",
                 "is of another region",
             ),
             ("[telnyx]\npublic_key = \"AAAA\"", "is not the 32 bytes"),

@@ -135,7 +135,7 @@ pub struct VapiConfig {
     pub mode: VapiMode,
     /// In which region the account is.
     pub region: VapiRegion,
-    /// SIP addresses of numbers on Vapi's side by the dialed number they stand for.
+    /// SIP addresses of numbers on Vapi's side by the dialed number they stand for, where they cannot be told from it.
     pub sip_numbers: BTreeMap<DialedNumber, String>,
     /// Vapi's API, without a slash at its end.
     pub api_url: String,
@@ -182,7 +182,7 @@ impl VapiConfig {
             tool_patience: span(read.number("vapi.tool_seconds", 0.0..=300.0, 8.0)),
             mode: account::mode(read),
             region,
-            sip_numbers: account::by_number(read, "vapi.sip_numbers", "sip:office@sip.vapi.ai"),
+            sip_numbers: account::sip_numbers(read, region),
             api_url,
             api_key: read.text("vapi.api_key").map(SecretString::from),
             public_key: read.text("vapi.public_key").map(SecretString::from),

@@ -102,7 +102,7 @@ impl Api {
         self
     }
 
-    /// All entries of a list, of whatever length. Vapi's pages hold [`PAGE`] entries; the next begins where the last
+    /// All entries of a list, of whatever length. Vapi's pages hold a hundred entries; the next begins where the last
     /// one ended, by the moments the entries were made at, and entries of one moment are told apart by their ids.
     ///
     /// # Errors
@@ -294,10 +294,14 @@ fn next_page(page: &[Value]) -> Option<(&'static str, String)> {
     ))
 }
 
-/// An id as part of a path: Vapi's are UUIDs, and nothing else is put into an address.
+/// The id of a thing, as it may stand in a path.
 pub(super) fn id(entry: &Value) -> String {
-    let text = entry["id"].as_str().unwrap_or_default();
-    text.chars()
+    path_part(entry["id"].as_str().unwrap_or_default())
+}
+
+/// An id as part of a path: Vapi's are UUIDs, and nothing else is put into an address.
+pub(super) fn path_part(id: &str) -> String {
+    id.chars()
         .filter(|sign| sign.is_ascii_alphanumeric() || "-_".contains(*sign))
         .collect()
 }

@@ -10,17 +10,19 @@ use tokio::time::Instant;
 use crate::evidence::dialed;
 use crate::units::DialedNumber;
 
-use super::api::Api;
+use super::api::{Api, path_part};
 
-/// How long the list is good.
+/// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(600);
-/// How soon it is asked for again for an id that is not in it.
+/// How soon it is asked again for an id that Vapi did not know.
 const AGAIN: Duration = Duration::from_secs(30);
+/// Ids that are remembered.
+const MOST: usize = 10_000;
 
 /// The numbers of Vapi's side, by their ids.
 #[derive(Default)]
 pub(super) struct Inventory {
-    known: Mutex<Option<(Instant, HashMap<String, DialedNumber>)>>,
+    known: Mutex<HashMap<String, (Instant, Option<DialedNumber>)>>,
 }
 
 impl Inventory {
@@ -33,30 +35,28 @@ impl Inventory {
         sip: &BTreeMap<DialedNumber, String>,
         id: &str,
     ) -> Option<DialedNumber> {
-        // Held while the list is fetched: many calls at once ask once.
+        // Held while Vapi is asked: many calls at once ask once.
         let mut known = self.known.lock().await;
-        if let Some((at, numbers)) = known.as_ref() {
-            let found = numbers.get(id).cloned();
-            if at.elapsed() < if found.is_some() { GOOD } else { AGAIN } {
-                return found;
-            }
+        let before = known.get(id).cloned();
+        if let Some((at, number)) = &before
+            && at.elapsed() < if number.is_some() { GOOD } else { AGAIN }
+        {
+            return number.clone();
         }
-        match api.list("/phone-number").await {
-            Ok(list) => {
-                let numbers = read(&list, sip);
-                let found = numbers.get(id).cloned();
-                *known = Some((Instant::now(), numbers));
-                found
-            }
+        let number = match api.get(&format!("/phone-number/{}", path_part(id))).await {
+            Ok(entry) => dialed_of(&entry, sip),
+            Err(fault) if fault.is_missing() => None,
             Err(fault) => {
-                tracing::warn!(%fault, "Vapi's numbers cannot be read: {fault}");
-                let numbers = known.take().map(|(_, numbers)| numbers).unwrap_or_default();
-                let found = numbers.get(id).cloned();
+                tracing::warn!(%fault, "a number of Vapi's cannot be read: {fault}");
                 // What is known stays in use, and the next question comes later.
-                *known = Some((Instant::now(), numbers));
-                found
+                before.and_then(|(_, number)| number)
             }
+        };
+        if known.len() >= MOST {
+            known.clear();
         }
+        known.insert(id.to_owned(), (Instant::now(), number.clone()));
+        number
     }
 }
 
@@ -84,14 +84,6 @@ pub(super) fn is_same_address(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-fn read(list: &[Value], sip: &BTreeMap<DialedNumber, String>) -> HashMap<String, DialedNumber> {
-    let numbers = list.iter().filter_map(|entry| {
-        let id = entry.get("id")?.as_str()?.to_owned();
-        Some((id, dialed_of(entry, sip)?))
-    });
-    numbers.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -99,33 +91,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_by_their_ids_and_by_their_addresses() {
-        let list = json!([
-            {"id": "pn-1", "number": "+12025550102"},
-            {"id": "pn-2", "twilioPhoneNumber": "+12025550103"},
-            {"id": "pn-3", "sipUri": "sip:a@sip.vapi.ai"},
-            {"id": "pn-4", "provider": "byo-phone-number", "number": "12025550105"},
-            {"id": "pn-5", "sipUri": "sip:+12025550106@sip.vapi.ai"},
-            {"id": "pn-6", "sipUri": "sip:Office@sip.vapi.ai"},
-            {"number": "+12025550104"}, 5
-        ]);
+    fn a_number_is_read_however_it_is_written_and_by_its_address() {
         let office = (
             "+12025550107".parse().unwrap(),
             "sip:office@sip.vapi.ai".to_owned(),
         );
-        let numbers = read(list.as_array().unwrap(), &BTreeMap::from([office]));
-        let mut found: Vec<(&str, &str)> = numbers
-            .iter()
-            .map(|(id, number)| (id.as_str(), number.as_e164()))
-            .collect();
-        found.sort_unstable();
-        let expected = [
-            ("pn-1", "+12025550102"),
-            ("pn-2", "+12025550103"),
-            ("pn-4", "+12025550105"),
-            ("pn-5", "+12025550106"),
-            ("pn-6", "+12025550107"),
-        ];
-        assert_eq!(found, expected);
+        let sip = BTreeMap::from([office]);
+        for (entry, number) in [
+            (json!({"number": "+12025550102"}), Some("+12025550102")),
+            (json!({"twilioPhoneNumber": "+12025550103"}), Some("+12025550103")),
+            (
+                json!({"provider": "byo-phone-number", "number": "12025550105"}),
+                Some("+12025550105"),
+            ),
+            (
+                json!({"sipUri": "sip:+12025550106@sip.vapi.ai"}),
+                Some("+12025550106"),
+            ),
+            (
+                json!({"sipUri": "sip:Office@sip.vapi.ai;transport=tls"}),
+                Some("+12025550107"),
+            ),
+            (json!({"sipUri": "sip:a@sip.vapi.ai"}), None),
+            (json!({}), None),
+            (json!(5), None),
+        ] {
+            let read = dialed_of(&entry, &sip);
+            assert_eq!(read.as_ref().map(DialedNumber::as_e164), number, "{entry}");
+        }
     }
 }

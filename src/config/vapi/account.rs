@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::units::DialedNumber;
 
+use super::super::carriers::is_sip_address;
 use super::super::sources::Reader;
 
 /// Where Vapi's messages are meant to come to Voxline.
@@ -103,6 +104,22 @@ pub(super) fn by_number(
                 key,
                 format!("`{entry}` is not a number and what belongs to it, as in +12025550102={example}"),
             ),
+        }
+    }
+    found
+}
+
+/// The SIP addresses of dialed numbers.
+pub(super) fn sip_numbers(read: &mut Reader, region: VapiRegion) -> BTreeMap<DialedNumber, String> {
+    let key = "vapi.sip_numbers";
+    let found = by_number(read, key, "sip:office@sip.vapi.ai");
+    for address in found.values() {
+        if !is_sip_address(address) {
+            let why = format!("`{address}` is not a SIP address, as in sip:office@sip.vapi.ai");
+            read.fault(key, why);
+        } else if VapiRegion::of_address(address).is_some_and(|named| named != region) {
+            let why = format!("`{address}` is of another region of Vapi's than vapi.region says");
+            read.fault(key, why);
         }
     }
     found

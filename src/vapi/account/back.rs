@@ -67,7 +67,8 @@ pub fn parts(before: &Value, after: &Map<String, Value>) -> (Map<String, Value>,
     (was, is)
 }
 
-fn names<'a>(
+/// The names that either has.
+pub fn names<'a>(
     before: &'a Map<String, Value>,
     after: &'a Map<String, Value>,
 ) -> impl Iterator<Item = &'a String> {

@@ -61,21 +61,22 @@ impl Walk<'_> {
 
     /// How calls reach each number over SIP, and whether the carriers are told so.
     pub(super) fn ways_in(&mut self) {
-        let told = has_carriers(self.config).then(|| self.config.carriers.forward_to.clone());
-        let told = told.filter(|address| VapiRegion::of_address(address).is_some());
+        let forward_to = &self.config.carriers.forward_to;
         for (what, number) in self.known_numbers() {
             let address = sip_address(&number, self.config.vapi.region);
             let dialed = dialed_of(&number, &self.config.vapi.sip_numbers);
-            let given = told
-                .as_ref()
-                .zip(dialed)
-                .map(|(told, dialed)| told.replace("{number}", dialed.as_e164()));
+            let given = dialed.filter(|_| has_carriers(self.config)).map(|dialed| {
+                let own = self.config.vapi.sip_numbers.get(&dialed).cloned();
+                own.unwrap_or_else(|| forward_to.replace("{number}", dialed.as_e164()))
+            });
+            // A switch of one's own that calls are handed on to may know the way from there.
+            let given = given.filter(|address| VapiRegion::of_address(address).is_some());
             let step = match (address, given) {
                 (None, None) => continue,
                 (Some(address), Some(given)) if !is_same_address(&address, &given) => {
                     let remedy = format!(
                         "carriers hand its calls on to {given}, and Vapi knows it as {address}: set carriers.forward_to \
-                         ({{number}} stands for the dialed number)"
+                         ({{number}} stands for the dialed number), or vapi.sip_numbers for this one"
                     );
                     Step::new(format!("SIP address of {what}"), State::Differs).with_remedy(remedy)
                 }

@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::store::{lock, write_private};
 
-use super::back::{back, parts};
+use super::back::{back, names, parts};
+use super::seal::Seal;
 
 /// The file's name in the data folder.
 pub const FILE: &str = "vapi-undo.json";
@@ -87,43 +87,6 @@ pub struct Entry {
     /// Stands for a secret that was written and cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
-}
-
-/// Tells whether a secret is the one that was written last, and what Vapi's side was like then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seal {
-    salt: String,
-    sha256: String,
-    updated_at: Option<String>,
-}
-
-impl Seal {
-    /// Seals a document; `held` is what Vapi answered when it was written. `None` when the system gives no randomness:
-    /// then it is written again the next time.
-    pub fn of(document: &Value, held: &Value) -> Option<Self> {
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).ok()?;
-        let salt = hex(&salt);
-        Some(Self {
-            sha256: digest(&salt, document),
-            salt,
-            updated_at: held["updatedAt"].as_str().map(ToOwned::to_owned),
-        })
-    }
-
-    /// Whether this document was written last, and nobody has touched what Vapi holds since.
-    pub fn holds(&self, document: &Value, held: &Value) -> bool {
-        self.sha256 == digest(&self.salt, document)
-            && self.updated_at.as_deref() == held["updatedAt"].as_str()
-    }
-}
-
-fn digest(salt: &str, document: &Value) -> String {
-    hex(&Sha256::digest(format!("{salt}{document}")))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,29 +165,36 @@ impl Journal {
         self.save()
     }
 
-    /// Notes that `found` is being changed to `fields`, or was: what it was before any change of ours stays known,
-    /// together with what others changed of it since.
+    /// A thing as undoing would leave it now: as it was before any change of ours, with what others changed of it since;
+    /// where they changed the same, theirs counts.
+    pub fn original(&self, shelf: &str, found: &Value) -> Value {
+        let mut original = found.clone();
+        let known = self.entry(shelf, found["id"].as_str().unwrap_or_default());
+        if let Some(known) = known.filter(|known| !known.made) {
+            for (name, value) in back(&known.before, &known.after, found, false).fields {
+                put(&mut original, &name, value);
+            }
+        }
+        original
+    }
+
+    /// Notes that `found` is being changed to `fields`, or was. `original` is what [`Journal::original`] said before.
     ///
     /// # Errors
     /// [`JournalFault`] when it cannot be written.
     pub fn changed(
         &mut self,
         (shelf, what): (&str, &str),
+        original: &Value,
         found: &Value,
         fields: &Map<String, Value>,
     ) -> Result<(), JournalFault> {
         let id = found["id"].as_str().unwrap_or_default();
         let known = self.entry(shelf, id).cloned();
-        let mut original = found.clone();
         let mut all = fields.clone();
-        if let Some(known) = known.as_ref().filter(|known| !known.made) {
-            // As undoing would leave it now; where others changed the same, theirs counts.
-            let undone = back(&known.before, &known.after, found, false).fields;
-            for (name, value) in undone {
-                let now = found.get(&name).cloned().unwrap_or_default();
-                all.entry(name.clone()).or_insert(now);
-                put(&mut original, &name, value);
-            }
+        for name in known.iter().flat_map(|known| names(&known.before, &known.after)) {
+            let now = || found.get(name).cloned().unwrap_or_default();
+            all.entry(name.clone()).or_insert_with(now);
         }
         let mut entry = known.unwrap_or_else(|| Entry {
             shelf: shelf.to_owned(),
@@ -239,7 +209,7 @@ impl Journal {
         if entry.made {
             entry.after.extend(fields.clone());
         } else {
-            (entry.before, entry.after) = parts(&original, &all);
+            (entry.before, entry.after) = parts(original, &all);
         }
         match self
             .entries
@@ -350,36 +320,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), "api").unwrap();
         let fields = |value: Value| value.as_object().unwrap().clone();
-        let first = json!({"id": "a", "server": {"url": "theirs"}});
-        let change = fields(json!({"server": {"url": "ours"}}));
-        journal
-            .changed(("assistant", "assistant a"), &first, &change)
-            .unwrap();
-        // Somebody adds a header, then we change the patience.
-        let second = json!({"id": "a", "server": {"url": "ours", "headers": {"x": "1"}}});
-        let change = fields(json!({"server": {"url": "ours", "headers": {"x": "1"}, "timeoutSeconds": 30}}));
-        journal
-            .changed(("assistant", "assistant a"), &second, &change)
-            .unwrap();
+        let what = ("assistant", "assistant a");
+        let mut change = |found: Value, change: Value| {
+            let original = journal.original("assistant", &found);
+            let fields = fields(change);
+            // Before it is sent, and when it is answered.
+            for _ in 0..2 {
+                journal.changed(what, &original, &found, &fields).unwrap();
+            }
+        };
+        change(
+            json!({"id": "a", "server": {"url": "theirs"}}),
+            json!({"server": {"url": "ours"}}),
+        );
+        // Somebody adds a header, then we change the address and the patience.
+        change(
+            json!({"id": "a", "server": {"url": "ours", "headers": {"x": "1"}}}),
+            json!({"server": {"url": "new", "headers": {"x": "1"}, "timeoutSeconds": 30}}),
+        );
         drop(journal);
         let journal = Journal::read(folder.path(), "api").unwrap();
         let entry = journal.entry("assistant", "a").unwrap();
-        let now = json!({"id": "a", "server": {"url": "ours", "headers": {"x": "1"}, "timeoutSeconds": 30}});
+        let now = json!({"id": "a", "server": {"url": "new", "headers": {"x": "1"}, "timeoutSeconds": 30}});
         let found = back(&entry.before, &entry.after, &now, false);
         assert!(found.conflicts.is_empty());
         let expected = json!({"server": {"url": "theirs", "headers": {"x": "1"}}});
         assert_eq!(json!(found.fields), expected);
         let other = Journal::read(folder.path(), "another");
         assert!(matches!(other.err(), Some(JournalFault::Elsewhere { .. })));
-    }
-
-    #[test]
-    fn a_seal_knows_its_document_and_says_nothing_of_it() {
-        let (document, held) = (json!({"token": "hunter2"}), json!({"updatedAt": "t"}));
-        let seal = Seal::of(&document, &held).unwrap();
-        assert!(seal.holds(&document, &held));
-        assert!(!seal.holds(&json!({"token": "hunter3"}), &held));
-        assert!(!seal.holds(&document, &json!({"updatedAt": "u"})));
-        assert!(!serde_json::to_string(&seal).unwrap().contains("hunter2"));
     }
 }

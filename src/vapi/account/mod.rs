@@ -12,6 +12,7 @@ mod merge;
 mod obstacles;
 mod owner;
 mod read;
+mod seal;
 mod settle;
 mod step;
 mod undo;

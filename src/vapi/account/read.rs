@@ -75,14 +75,15 @@ impl Account {
         members.filter_map(|member| text(member, "assistantId")).collect()
     }
 
-    /// The assistants that use a tool.
-    pub fn users_of<'a>(&'a self, tool: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.assistants.iter().filter(move |assistant| {
-            let model = &assistant["model"];
+    /// What uses a tool or a credential.
+    pub fn users_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Value> {
+        let all = self.assistants.iter().chain(&self.numbers).chain(&self.tools);
+        all.filter(move |user| {
+            let model = &user["model"];
             let named = model["toolIds"]
                 .as_array()
-                .is_some_and(|ids| ids.iter().any(|id| id == tool));
-            named || super::merge::pinned(model, tool).is_some()
+                .is_some_and(|ids| ids.iter().any(|tool| tool == id));
+            named || super::merge::pinned(model, id).is_some() || user["server"]["credentialId"] == id
         })
     }
 }

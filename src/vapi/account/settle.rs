@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::vapi::wanted::CREDENTIAL_NAME;
 
-use super::journal::{Entry, Seal};
+use super::journal::Entry;
 use super::read::text;
+use super::seal::Seal;
 use super::step::{State, Step};
 use super::walk::Walk;
 use super::{AccountFault, id, merge, owner};
@@ -74,7 +75,8 @@ impl Walk<'_> {
                 .push(step.with_remedy("`voxline vapi apply` puts it right"));
             return Ok(());
         }
-        self.journal.changed((shelf, what), found, &fields)?;
+        let original = self.journal.original(shelf, found);
+        self.journal.changed((shelf, what), &original, found, &fields)?;
         let answer = self
             .api
             .patch(&path(shelf, found), &body(shelf, found, &fields))
@@ -83,7 +85,8 @@ impl Walk<'_> {
         let held = fields
             .keys()
             .map(|name| (name.clone(), answer.get(name).cloned().unwrap_or_default()));
-        self.journal.changed((shelf, what), found, &held.collect())?;
+        self.journal
+            .changed((shelf, what), &original, found, &held.collect())?;
         let draft = waiting(found, &answer);
         self.journal
             .note(shelf, &id(found), |entry| entry.draft.clone_from(&draft))?;
@@ -130,7 +133,8 @@ impl Walk<'_> {
         if self.write && !(as_wanted && sealed) {
             let mut fields = Map::new();
             fields.insert("authenticationPlan".to_owned(), merge::without_secrets(&plan));
-            self.journal.changed((shelf, &what), &ours, &fields)?;
+            let original = self.journal.original(shelf, &ours);
+            self.journal.changed((shelf, &what), &original, &ours, &fields)?;
             let change = json!({"provider": ours["provider"], "authenticationPlan": plan});
             let answer = self.api.patch(&path(shelf, &ours), &change).await?;
             let held = answer.get("authenticationPlan").map(merge::without_secrets);

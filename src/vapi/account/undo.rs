@@ -14,6 +14,9 @@ use super::settle::{bare, body, path, waiting};
 use super::step::{State, Step};
 use super::{AccountFault, id};
 
+/// In which order things are put back.
+const ORDER: &[&str] = &["phone-number", "assistant", "tool", "credential"];
+
 /// What is to be done with one thing.
 enum Way {
     /// Its fields are set to what they were.
@@ -39,19 +42,15 @@ pub async fn undo(folder: &Path, api_url: &str, api: &Api, force: bool) -> Resul
         return Ok(vec![Step::new("nothing to undo", State::Ok).with_remedy(remedy)]);
     }
     let account = Account::read(api).await?;
-    // The other way round: numbers first, so that no call comes here any more.
-    let entries: Vec<Entry> = journal.entries().iter().rev().cloned().collect();
+    // Numbers first, so that no call comes here any more, then whatever nothing that is left refers to.
+    let mut entries: Vec<Entry> = journal.entries().iter().rev().cloned().collect();
+    entries.sort_by_key(|entry| ORDER.iter().position(|shelf| *shelf == entry.shelf));
+    let ours: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
     let mut conflicts = Vec::new();
     let mut ways = Vec::new();
-    for entry in entries {
-        let found = find(&account, &entry);
-        let others: Vec<&str> = journal
-            .entries()
-            .iter()
-            .filter(|other| other.shelf == "assistant")
-            .map(|other| other.id.as_str())
-            .collect();
-        match way(&account, &entry, found, &others, force) {
+    for entry in &entries {
+        let found = find(&account, entry);
+        match way(&account, entry, found, &ours, force) {
             Ok(way) => ways.push((entry, found, way)),
             Err(step) => conflicts.push(step),
         }
@@ -61,7 +60,7 @@ pub async fn undo(folder: &Path, api_url: &str, api: &Api, force: bool) -> Resul
     }
     let mut steps = Vec::new();
     for (entry, found, way) in ways {
-        steps.extend(go(api, &entry, found, way).await?);
+        steps.extend(go(api, entry, found, way).await?);
         journal.undone(&entry.shelf, &entry.id)?;
     }
     Ok(steps)
@@ -77,7 +76,7 @@ fn find<'a>(account: &'a Account, entry: &Entry) -> Option<&'a Value> {
     shelf.iter().find(|found| id(found) == entry.id)
 }
 
-/// What is to be done with a thing, or why nothing may be. `ours` are the assistants that are put back too.
+/// What is to be done with a thing, or why nothing may be. `ours` are the things that are put back too.
 fn way(
     account: &Account,
     entry: &Entry,
@@ -94,11 +93,11 @@ fn way(
         let used: Vec<String> = account
             .users_of(&entry.id)
             .map(id)
-            .filter(|user| entry.shelf == "tool" && !ours.contains(&user.as_str()))
+            .filter(|user| !ours.contains(&user.as_str()))
             .collect();
         if !used.is_empty() && !force {
             let remedy = format!(
-                "assistants use it that Voxline never changed ({}): take it off there, or --force",
+                "it is used where Voxline never changed anything ({}): take it off there, or --force",
                 used.join(", ")
             );
             return Err(step(State::Changed).with_remedy(remedy));

@@ -170,13 +170,18 @@ impl<'a> Walk<'a> {
 
     /// In the mode of numbers an assistant's server is not ours to set.
     fn left_to_its_owner(&mut self, what: &str, found: &Value) {
-        if self.config.vapi.mode == VapiMode::Number
-            && let Some(url) = self.owners.foreign(found)
-        {
-            let remedy = format!("vapi.mode is number: it stays {}", shown_url(url));
-            let step = Step::new(format!("server of {what}"), State::Kept);
-            self.steps.push(step.with_id(id(found)).with_remedy(remedy));
-        }
+        let (VapiMode::Number, Some(url)) = (self.config.vapi.mode, url_of(found)) else {
+            return;
+        };
+        let what = format!("server of {what}");
+        let step = match self.owners.is_ours(url) {
+            false => Step::new(what, State::Kept)
+                .with_remedy(format!("vapi.mode is number: it stays {}", shown_url(url))),
+            true => Step::new(what, State::Differs).with_remedy(
+                "vapi.mode is number, and it was set to Voxline before: `voxline vapi undo`, then `apply` again",
+            ),
+        };
+        self.steps.push(step.with_id(id(found)));
     }
 
     /// A tool of ours that an assistant holds at an older version is not the one that is wanted.

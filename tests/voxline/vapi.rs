@@ -8,6 +8,7 @@ mod afterwards;
 mod broken;
 mod calls;
 mod doors;
+mod finding;
 mod harness;
 mod hostile;
 mod passports;

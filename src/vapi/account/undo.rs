@@ -90,26 +90,10 @@ fn way(
         return Ok(Way::Nothing(step(state).with_remedy("it is there no more")));
     };
     if entry.made {
-        let used: Vec<String> = account
-            .users_of(&entry.id)
-            .map(id)
-            .filter(|user| !ours.contains(&user.as_str()))
-            .collect();
-        if !used.is_empty() && !force {
-            let remedy = format!(
-                "it is used where Voxline never changed anything ({}): take it off there, or --force",
-                used.join(", ")
-            );
-            return Err(step(State::Changed).with_remedy(remedy));
-        }
-        if bare(found) != entry.after && !force {
-            let remedy = format!(
-                "it was changed since it was made ({}): --force takes it away all the same",
-                names_of_difference(&entry.after, &bare(found))
-            );
-            return Err(step(State::Changed).with_remedy(remedy));
-        }
-        return Ok(Way::Remove);
+        return match in_the_way(account, entry, found, ours) {
+            Some(remedy) if !force => Err(step(State::Changed).with_remedy(remedy)),
+            _ => Ok(Way::Remove),
+        };
     }
     if entry.shelf == "credential" {
         // What it signed with before cannot be read, and a credential cannot be changed without it.
@@ -136,6 +120,28 @@ fn way(
         ));
     }
     Ok(Way::Restore(found.fields))
+}
+
+/// Why something that was made should not be taken away.
+fn in_the_way(account: &Account, entry: &Entry, found: &Value, ours: &[&str]) -> Option<String> {
+    let used: Vec<String> = account
+        .users_of(&entry.id)
+        .map(id)
+        .filter(|user| !ours.contains(&user.as_str()))
+        .collect();
+    if !used.is_empty() {
+        return Some(format!(
+            "it is used where Voxline never changed anything ({}): take it off there, or --force",
+            used.join(", ")
+        ));
+    }
+    let now = bare(found);
+    (now != entry.after).then(|| {
+        format!(
+            "it was changed since it was made ({}): --force takes it away all the same",
+            names_of_difference(&entry.after, &now)
+        )
+    })
 }
 
 async fn go(api: &Api, entry: &Entry, found: Option<&Value>, way: Way) -> Result<Vec<Step>, AccountFault> {

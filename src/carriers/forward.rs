@@ -4,6 +4,8 @@
 //! hexadecimal HMAC-SHA256 of `forwarded|dialed|call|time`, where `X-Fwd-Call` and `X-Fwd-Time` (seconds since
 //! 1970) say the last two. On Vapi they arrive as `variableValues["forwarded-from"]` and so on.
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +22,8 @@ const HEADER_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remo
 pub struct Forward {
     /// A SIP address in which `{number}` stands for the dialed number, as in `sip:{number}@sip.vapi.ai`.
     pub address: String,
+    /// The addresses of numbers that have one of their own.
+    pub own: BTreeMap<DialedNumber, String>,
     /// The name and password that the address asks for (digest).
     pub login: Option<(String, SecretString)>,
     /// The key of `X-Fwd-Sig`.
@@ -42,7 +46,10 @@ pub struct Leg<'a> {
 impl Forward {
     /// The SIP address of a call, without headers.
     pub fn address(&self, dialed: &DialedNumber) -> String {
-        self.address.replace("{number}", dialed.as_e164())
+        match self.own.get(dialed) {
+            Some(own) => own.clone(),
+            None => self.address.replace("{number}", dialed.as_e164()),
+        }
     }
 
     /// The headers of a call, by name.
@@ -136,6 +143,7 @@ mod tests {
     fn forward(secret: bool) -> Forward {
         Forward {
             address: "sip:{number}@sip.vapi.ai".to_owned(),
+            own: BTreeMap::new(),
             login: None,
             secret: secret.then(|| SECRET.into()),
         }

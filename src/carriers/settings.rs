@@ -1,5 +1,6 @@
 //! How carriers are dealt with, checked by the configuration.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -72,6 +73,7 @@ impl From<&Config> for CarrierSettings {
             },
             forward: Forward {
                 address: carriers.forward_to.clone(),
+                own: config.vapi.sip_numbers.clone(),
                 login: carriers.sip_login.clone(),
                 secret: carriers.forward_secret.clone(),
             },
@@ -95,6 +97,7 @@ impl Default for CarrierSettings {
             proofs: Proofs::default(),
             forward: Forward {
                 address: "sip:{number}@sip.vapi.ai".to_owned(),
+                own: BTreeMap::new(),
                 login: None,
                 secret: None,
             },

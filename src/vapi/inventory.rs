@@ -1,6 +1,6 @@
 //! Which number a `phoneNumberId` is, where a message does not say: from Vapi's API, remembered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,59 +10,78 @@ use tokio::time::Instant;
 use crate::evidence::dialed;
 use crate::units::DialedNumber;
 
-use super::api::Api;
+use super::api::{Api, path_part};
 
-/// How long the list is good.
+/// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(600);
-/// How soon it is asked for again for an id that is not in it.
+/// How soon it is asked again for an id that Vapi did not know.
 const AGAIN: Duration = Duration::from_secs(30);
+/// Ids that are remembered.
+const MOST: usize = 10_000;
 
 /// The numbers of Vapi's side, by their ids.
 #[derive(Default)]
 pub(super) struct Inventory {
-    known: Mutex<Option<(Instant, HashMap<String, DialedNumber>)>>,
+    known: Mutex<HashMap<String, (Instant, Option<DialedNumber>)>>,
 }
 
 impl Inventory {
     /// The number called `id`; `None` when Vapi has no such number or does not answer.
-    pub(super) async fn number(&self, api: &Api, id: &str) -> Option<DialedNumber> {
-        // Held while the list is fetched: many calls at once ask once.
+    ///
+    /// `sip` are the SIP addresses of dialed numbers that do not stand in them.
+    pub(super) async fn number(
+        &self,
+        api: &Api,
+        sip: &BTreeMap<DialedNumber, String>,
+        id: &str,
+    ) -> Option<DialedNumber> {
+        // Held while Vapi is asked: many calls at once ask once.
         let mut known = self.known.lock().await;
-        if let Some((at, numbers)) = known.as_ref() {
-            let found = numbers.get(id).cloned();
-            if at.elapsed() < if found.is_some() { GOOD } else { AGAIN } {
-                return found;
-            }
+        let before = known.get(id).cloned();
+        if let Some((at, number)) = &before
+            && at.elapsed() < if number.is_some() { GOOD } else { AGAIN }
+        {
+            return number.clone();
         }
-        match api.get("/phone-number").await {
-            Ok(list) => {
-                let numbers = read(&list);
-                let found = numbers.get(id).cloned();
-                *known = Some((Instant::now(), numbers));
-                found
-            }
+        let number = match api.get(&format!("/phone-number/{}", path_part(id))).await {
+            Ok(entry) => dialed_of(&entry, sip),
+            Err(fault) if fault.is_missing() => None,
             Err(fault) => {
-                tracing::warn!(%fault, "Vapi's numbers cannot be read: {fault}");
-                let numbers = known.take().map(|(_, numbers)| numbers).unwrap_or_default();
-                let found = numbers.get(id).cloned();
+                tracing::warn!(%fault, "a number of Vapi's cannot be read: {fault}");
                 // What is known stays in use, and the next question comes later.
-                *known = Some((Instant::now(), numbers));
-                found
+                before.and_then(|(_, number)| number)
             }
+        };
+        if known.len() >= MOST {
+            known.clear();
         }
+        known.insert(id.to_owned(), (Instant::now(), number.clone()));
+        number
     }
 }
 
-fn read(list: &Value) -> HashMap<String, DialedNumber> {
-    let entries = list.as_array().into_iter().flatten();
-    let numbers = entries.filter_map(|entry| {
-        let id = entry.get("id")?.as_str()?.to_owned();
-        let number = ["number", "twilioPhoneNumber"]
-            .iter()
-            .find_map(|key| dialed(entry.get(key)?.as_str()?).ok())?;
-        Some((id, number))
+/// The dialed number of one of Vapi's numbers: its own, however it is written, or that of its SIP address.
+pub(super) fn dialed_of(entry: &Value, sip: &BTreeMap<DialedNumber, String>) -> Option<DialedNumber> {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+    let address = text("sipUri");
+    let named = address.and_then(|address| {
+        let mut known = sip.iter();
+        known.find(|(_, known)| is_same_address(known, address))
     });
-    numbers.collect()
+    named.map(|(number, _)| number.clone()).or_else(|| {
+        let spelled = [text("number"), text("twilioPhoneNumber"), address];
+        spelled.into_iter().flatten().find_map(|text| dialed(text).ok())
+    })
+}
+
+/// Whether two SIP addresses are one, apart from case, scheme and parameters.
+pub(super) fn is_same_address(one: &str, other: &str) -> bool {
+    let bare = |address: &str| {
+        let address = address.trim().to_ascii_lowercase();
+        let address = address.trim_start_matches("sips:").trim_start_matches("sip:");
+        address.split([';', '?']).next().unwrap_or_default().to_owned()
+    };
+    bare(one) == bare(other)
 }
 
 #[cfg(test)]
@@ -72,14 +91,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_by_their_ids_and_addresses_are_none() {
-        let numbers = read(&json!([
-            {"id": "pn-1", "number": "+12025550102"},
-            {"id": "pn-2", "twilioPhoneNumber": "+12025550103"},
-            {"id": "pn-3", "sipUri": "sip:a@sip.vapi.ai"},
-            {"number": "+12025550104"}, 5
-        ]));
-        assert_eq!(numbers.len(), 2);
-        assert_eq!(numbers["pn-2"].as_e164(), "+12025550103");
+    fn a_number_is_read_however_it_is_written_and_by_its_address() {
+        let office = (
+            "+12025550107".parse().unwrap(),
+            "sip:office@sip.vapi.ai".to_owned(),
+        );
+        let sip = BTreeMap::from([office]);
+        for (entry, number) in [
+            (json!({"number": "+12025550102"}), Some("+12025550102")),
+            (json!({"twilioPhoneNumber": "+12025550103"}), Some("+12025550103")),
+            (
+                json!({"provider": "byo-phone-number", "number": "12025550105"}),
+                Some("+12025550105"),
+            ),
+            (
+                json!({"sipUri": "sip:+12025550106@sip.vapi.ai"}),
+                Some("+12025550106"),
+            ),
+            (
+                json!({"sipUri": "sip:Office@sip.vapi.ai;transport=tls"}),
+                Some("+12025550107"),
+            ),
+            (json!({"sipUri": "sip:a@sip.vapi.ai"}), None),
+            (json!({}), None),
+            (json!(5), None),
+        ] {
+            let read = dialed_of(&entry, &sip);
+            assert_eq!(read.as_ref().map(DialedNumber::as_e164), number, "{entry}");
+        }
     }
 }

@@ -126,7 +126,7 @@ impl Vapi {
             overrides[name] = plan;
         }
         if let Some(url) = &self.events_url {
-            overrides["server"] = server(&self.config, url, self.config.credential.as_deref(), true);
+            overrides["server"] = server(&self.config, url, self.config.credential.as_deref());
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });

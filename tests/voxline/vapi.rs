@@ -3,15 +3,19 @@
 #[path = "../../examples/vapi_peer/peer.rs"]
 mod peer;
 
+mod account;
 mod afterwards;
 mod broken;
 mod calls;
 mod doors;
+mod finding;
 mod harness;
 mod hostile;
 mod passports;
 mod pins;
 mod setup;
+mod taking_over;
+mod undoing;
 
 /// Not a test: the peer's own process, which the others start from this same binary.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,7 +76,20 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
         "vapi.tool_seconds",
         "how long identify_caller waits for a decision (default 8)",
     ),
-    ("vapi.api_url", "Vapi's API (default https://api.vapi.ai)"),
+    (
+        "vapi.mode",
+        "whose server is set to Voxline: that of numbers, assistants and tools (assistant, the default), or of numbers \
+         and tools alone (number)",
+    ),
+    (
+        "vapi.region",
+        "where the account is, us (default) or eu: settles Vapi's API and its SIP host",
+    ),
+    (
+        "vapi.sip_numbers",
+        "SIP addresses on Vapi's side by dialed number, as in +12025550102=sip:office@sip.vapi.ai",
+    ),
+    ("vapi.api_url", "Vapi's API (default: the region's)"),
     ("vapi.api_key", "Vapi's private key, for the API"),
     (
         "vapi.public_key",

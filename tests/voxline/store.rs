@@ -134,6 +134,8 @@ fn enrolment(user: UserId, seed: u64) -> NewEnrollment {
     NewEnrollment {
         user,
         consent: "I agree that my voice is stored".into(),
+        consent_version: None,
+        invite: None,
         clips: vec![clip(seed)],
     }
 }

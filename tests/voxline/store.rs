@@ -4,6 +4,7 @@ mod calls;
 mod enrolments;
 mod erasure;
 mod file;
+mod invites;
 mod keys;
 mod models;
 mod numbers;

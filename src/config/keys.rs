@@ -84,10 +84,7 @@ const KEYS: &[(&str, &str)] = &[
         "signup.embed_from",
         "origins of the pages that may show the signup page in a frame, as in https://app.example.com (default none)",
     ),
-    (
-        "signup.link_days",
-        "days a signup link is good for (default 7)",
-    ),
+    ("signup.link_days", "days a signup link is good for (default 7)"),
     (
         "identity.accept",
         "posterior at which the line owner is identified (default 0.95)",

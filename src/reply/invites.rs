@@ -71,9 +71,7 @@ pub(super) async fn add(
         user,
         number: new.number,
         language: new.language,
-        lifetime: new
-            .hours
-            .map_or(usual, |hours| Duration::hours(i64::from(hours))),
+        lifetime: new.hours.map_or(usual, |hours| Duration::hours(i64::from(hours))),
     };
     let (token, invite) = desk.board.store().create_invite(new).await?;
     let url = enrolment_url(&desk.signup.address, &token);

@@ -47,5 +47,5 @@ pub use document::openapi;
 pub use invites::enrolment_url;
 pub use problem::ProblemDocument;
 pub use router::router;
-pub use signup::{SignupFault, SignupSettings};
 pub use serve::{ServeError, ServeSettings, Timeouts, serve};
+pub use signup::{SignupFault, SignupSettings};

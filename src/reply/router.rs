@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
-    calls, carriers, enrol_stream, enrolments, events, identify, invites, journal, media, numbers, operations,
-    signup, users, vapi,
+    calls, carriers, enrol_stream, enrolments, events, identify, invites, journal, media, numbers,
+    operations, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.

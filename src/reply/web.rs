@@ -134,11 +134,11 @@ pub(super) fn page(status: StatusCode, html: String, frames: &[String], sockets:
             HeaderName::from_static("permissions-policy"),
             "microphone=(self), camera=(), geolocation=()",
         ),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
         (
-            HeaderName::from_static("x-robots-tag"),
-            "noindex, nofollow",
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
         ),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -172,7 +172,12 @@ mod tests {
         assert!(policy.contains("script-src 'self';") && policy.contains("style-src 'self';"));
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
         let framed = ["https://app.example.com".to_owned()];
-        let response = page(StatusCode::OK, String::new(), &framed, Some("wss://id.example.com"));
+        let response = page(
+            StatusCode::OK,
+            String::new(),
+            &framed,
+            Some("wss://id.example.com"),
+        );
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
             .to_str()
             .unwrap();

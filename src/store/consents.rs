@@ -39,7 +39,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn consents_of(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
-        type Row = (String, Option<String>, Option<String>, Vec<u8>, bool, String, Option<String>);
+        type Row = (
+            String,
+            Option<String>,
+            Option<String>,
+            Vec<u8>,
+            bool,
+            String,
+            Option<String>,
+        );
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, text, version, sha256, keep_audio, given_at, erased_at FROM consents WHERE user_id = $1 \
              ORDER BY given_at, id",

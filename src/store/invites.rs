@@ -290,10 +290,7 @@ fn read_row(row: Row) -> Result<Invite, StoreError> {
         id: read(&id, "invite id")?,
         user_id: read(&user, "user id")?,
         number: read(&number, "number")?,
-        language: language
-            .as_deref()
-            .map(|tag| read(tag, "language"))
-            .transpose()?,
+        language: language.as_deref().map(|tag| read(tag, "language")).transpose()?,
         state,
         created_at: read_time(&created)?,
         expires_at,

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
 use crate::units::{Seconds, UserId};
-use crate::verdict::{Checkpoint, Quality};
 use crate::verdict::scoring::{self, Likeness, Moment};
+use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;

@@ -50,11 +50,12 @@ page.agree.disabled = false;
 // The microphone.
 
 async function open(device) {
+  if (view.isBusy(page.open)) return;
   microphone?.close();
   microphone = null;
   problem(page.problem, null);
   hint(words.script.opening);
-  page.open.disabled = true;
+  view.busy(page.open, true);
   try {
     microphone = await Microphone.open(signup.dataset.capture, device);
     microphone.onblock = hear;
@@ -71,7 +72,7 @@ async function open(device) {
     page.desk.hidden = true;
     view.offer("open");
   } finally {
-    page.open.disabled = false;
+    view.busy(page.open, false);
   }
 }
 
@@ -122,6 +123,7 @@ page.start.addEventListener("click", () => {
   hint(words.script.listening);
   view.offer("stop");
   signup.dataset.recording = "true";
+  view.bring("record");
   if (microphone.rate === null) {
     session = { recording: new FileRecording(microphone.stream), check: null };
     return;
@@ -168,12 +170,12 @@ async function stop() {
   const ended = session;
   if (!ended) return;
   session = null;
-  page.stop.disabled = true;
+  view.busy(page.stop, true);
   hint(words.script.checking);
   const file = await ended.recording.end();
   const cutBefore = ended.check?.isCut ?? true;
   const report = ended.check && !cutBefore ? await ended.check.end() : null;
-  page.stop.disabled = false;
+  view.busy(page.stop, false);
   microphone?.close();
   microphone = null;
   rest();
@@ -236,6 +238,7 @@ page.audio.addEventListener("error", () => {
 });
 
 page.again.addEventListener("click", () => {
+  if (view.isBusy(page.again)) return;
   page.audio.pause();
   problem(page.problem, null);
   page.file.value = "";
@@ -250,10 +253,11 @@ page.again.addEventListener("click", () => {
 });
 
 page.use.addEventListener("click", async () => {
+  if (view.isBusy(page.use)) return;
   page.audio.pause();
   problem(page["review-problem"], null);
-  page.use.disabled = true;
-  page.again.disabled = true;
+  view.busy(page.use, true);
+  view.busy(page.again, true);
   page.sending.hidden = false;
   try {
     await enrol(result.file, consent);
@@ -261,22 +265,30 @@ page.use.addEventListener("click", async () => {
   } catch (fault) {
     failed(fault instanceof ServiceError ? fault : new ServiceError("other"));
   } finally {
-    page.use.disabled = false;
-    page.again.disabled = false;
+    view.busy(page.use, false);
+    view.busy(page.again, false);
     page.sending.hidden = true;
   }
 });
+
+/** Problems of the recording itself, which sending it again would not mend. */
+const OF_THE_RECORDING = ["bad_audio", "unsupported_media", "too_large"];
 
 function failed(fault) {
   if (fault.report) {
     view.say(page.verdict, words.script.refused);
     view.list(said(fault.report));
-    page.use.hidden = true;
-    page.again.classList.add("primary");
-    page.again.focus();
-    return;
+  } else {
+    problem(page["review-problem"], fault.code);
   }
-  problem(page["review-problem"], fault.code);
+  if (fault.report || OF_THE_RECORDING.includes(fault.code)) offerAnother();
+}
+
+/** Nothing is left to do with this recording but to make another. */
+function offerAnother() {
+  page.use.hidden = true;
+  page.again.classList.add("primary");
+  page.again.focus();
 }
 
 function finished() {

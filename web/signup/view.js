@@ -21,13 +21,31 @@ export function show(stage) {
   for (const section of elements.signup.querySelectorAll(":scope > section")) section.hidden = section.id !== stage;
   const heading = by(`${stage}-heading`);
   heading.focus({ preventScroll: true });
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  window.scrollTo({ top: 0, behavior: calm ? "instant" : "smooth" });
+  window.scrollTo({ top: 0, behavior: motion() });
+}
+
+/** Brings a stage to the top of the window: what is to be read, and below it what is to be pressed. */
+export function bring(stage) {
+  by(stage).scrollIntoView({ block: "start", behavior: motion() });
+}
+
+function motion() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
 }
 
 /** Says something, once: a live region that is given the same words again reads them again. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** Whether a button waits for something. It is not disabled then: it would lose the focus. */
+export function busy(button, is) {
+  if (is) button.setAttribute("aria-disabled", "true");
+  else button.removeAttribute("aria-disabled");
+}
+
+export function isBusy(button) {
+  return button.getAttribute("aria-disabled") === "true";
 }
 
 /** Which of the recorder's buttons is there. */

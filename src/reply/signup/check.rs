@@ -45,7 +45,9 @@ pub(super) async fn stream(
 async fn listen(desk: &Arc<Desk>, wire: &mut Wire, guest: &Guest) -> Result<EnrolmentReport, Ending> {
     let start: Start = started(wire).await?;
     let language = language(&start.language).map_err(problem)?;
-    let consent = guest.agreed(desk, language, &start.consent_sha256).map_err(problem)?;
+    let consent = guest
+        .agreed(desk, language, &start.consent_sha256)
+        .map_err(problem)?;
     let start = EnrolmentStart {
         user: guest.invite.user_id,
         agreement: Agreement {

@@ -46,10 +46,7 @@ impl Guest {
     pub async fn of(desk: &Desk, token: &str) -> Result<Self, Closed> {
         let trouble = |fault: crate::store::StoreError| Closed::Trouble(fault.into());
         let store = desk.board.store();
-        let found = store
-            .invite_for(&Token::received(token))
-            .await
-            .map_err(trouble)?;
+        let found = store.invite_for(&Token::received(token)).await.map_err(trouble)?;
         let invite = found.ok_or(Closed::Unknown)?;
         if invite.state != InviteState::Open {
             return Err(Closed::Spent);
@@ -79,7 +76,8 @@ impl Guest {
         if consent.sha256() == sha256.trim() {
             return Ok(consent);
         }
-        let detail = "the consent that was shown is not the one asked for now: load the page again and read it";
+        let detail =
+            "the consent that was shown is not the one asked for now: load the page again and read it";
         Err(Problem::new(Kind::ConsentChanged, detail))
     }
 }

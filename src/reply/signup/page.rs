@@ -93,7 +93,11 @@ pub(super) async fn show(
 fn open(desk: &Desk, guest: &Guest, wanted: Language) -> Response {
     let languages = desk.signup.languages();
     let first = languages.first().copied().unwrap_or_default();
-    let language = if languages.contains(&wanted) { wanted } else { first };
+    let language = if languages.contains(&wanted) {
+        wanted
+    } else {
+        first
+    };
     let offered = languages.into_iter().map(|known| Offered {
         tag: known.tag(),
         name: known.own_name(),

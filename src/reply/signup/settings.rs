@@ -74,12 +74,7 @@ impl ConsentText {
     /// The words that are kept with the enrolment.
     pub fn agreed(&self, keep_audio: bool) -> String {
         let keep = keep_audio.then_some(&self.keep);
-        let all: Vec<&str> = self
-            .paragraphs
-            .iter()
-            .chain(keep)
-            .map(String::as_str)
-            .collect();
+        let all: Vec<&str> = self.paragraphs.iter().chain(keep).map(String::as_str).collect();
         all.join("\n\n")
     }
 
@@ -100,11 +95,7 @@ impl SignupSettings {
             let secure = address
                 .strip_prefix("https://")
                 .map(|host| format!("wss://{host}"));
-            let plain = || {
-                address
-                    .strip_prefix("http://")
-                    .map(|host| format!("ws://{host}"))
-            };
+            let plain = || address.strip_prefix("http://").map(|host| format!("ws://{host}"));
             secure.or_else(plain)
         };
         Ok(Self {
@@ -136,10 +127,7 @@ impl SignupSettings {
         let (version, paragraphs) = match &self.own {
             None => (BUILT_IN, words.consent.clone()),
             Some(own) => {
-                let text = own
-                    .text
-                    .get(&language)
-                    .or_else(|| own.text.values().next());
+                let text = own.text.get(&language).or_else(|| own.text.values().next());
                 let paragraphs = text.map_or("", String::as_str).trim().split("\n\n");
                 (
                     own.version.as_str(),

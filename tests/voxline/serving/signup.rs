@@ -16,7 +16,9 @@ use crate::support;
 /// Makes a link by the API; gives its path.
 async fn link(service: &Service, user: UserId, asked: Value) -> String {
     let key = service.key(&[Scope::Enroll]).await;
-    let request = service.post(&format!("/v1/users/{user}/invites")).bearer_auth(key);
+    let request = service
+        .post(&format!("/v1/users/{user}/invites"))
+        .bearer_auth(key);
     let made = body(request.json(&asked).send().await.unwrap(), 201).await;
     let url = made["url"].as_str().unwrap();
     url[url.find("/enroll/").unwrap()..].to_owned()
@@ -117,7 +119,10 @@ async fn the_page_lets_nothing_foreign_in_and_tells_its_address_to_nobody() {
     for (name, value) in [
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
-        ("permissions-policy", "microphone=(self), camera=(), geolocation=()"),
+        (
+            "permissions-policy",
+            "microphone=(self), camera=(), geolocation=()",
+        ),
         ("x-content-type-options", "nosniff"),
     ] {
         assert_eq!(headers[name], value, "{name}");
@@ -136,7 +141,9 @@ async fn the_page_lets_nothing_foreign_in_and_tells_its_address_to_nobody() {
 async fn every_link_that_is_not_good_is_answered_in_the_same_words() {
     let (service, alice, path) = invited("Alice").await;
     let key = service.key(&[Scope::Enroll]).await;
-    let listed = service.get(&format!("/v1/users/{alice}/invites")).bearer_auth(&key);
+    let listed = service
+        .get(&format!("/v1/users/{alice}/invites"))
+        .bearer_auth(&key);
     let listed = body(listed.send().await.unwrap(), 200).await;
     assert_eq!(listed[0]["state"], "open");
     assert!(!listed.to_string().contains(path.rsplit('/').next().unwrap()));
@@ -170,7 +177,12 @@ async fn words_that_were_not_shown_are_no_consent() {
     let (service, alice, path) = invited("Alice").await;
     let agreed = consent(&service, &path).await;
     let other = agreed.replace(|sign: char| sign.is_ascii_digit(), "a");
-    problem(send(&service, &path, "alice", &other).await, 409, "consent_changed").await;
+    problem(
+        send(&service, &path, "alice", &other).await,
+        409,
+        "consent_changed",
+    )
+    .await;
     // The digest of the English words is none of the German ones.
     let texts = [("language", "de"), ("consent_sha256", agreed.as_str())];
     let sent = service.post(&path).multipart(form(signup("alice"), &texts));
@@ -179,15 +191,7 @@ async fn words_that_were_not_shown_are_no_consent() {
         .post(&path)
         .multipart(form(signup("alice"), &[("language", "en")]));
     problem(sent.send().await.unwrap(), 400, "bad_request").await;
-    assert!(
-        service
-            .board
-            .store()
-            .consents_of(alice)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(service.board.store().consents_of(alice).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -241,10 +245,7 @@ async fn what_pages_are_made_of_is_kept_by_browsers_and_comes_compressed() {
         problem(response, 404, "unknown_route").await;
     }
     let packed = service.get(&path).header("accept-encoding", "gzip");
-    assert_eq!(
-        packed.send().await.unwrap().headers()["content-encoding"],
-        "gzip"
-    );
+    assert_eq!(packed.send().await.unwrap().headers()["content-encoding"], "gzip");
 }
 
 #[tokio::test]
@@ -294,10 +295,15 @@ async fn a_soft_voice_is_told_so_while_it_speaks() {
     let frames = socket.rest().await;
     let told = |frame: &Value| {
         let issues = frame["issues"].as_array().unwrap().iter();
-        issues.map(|issue| issue["code"].clone()).any(|code| code == "too_quiet")
+        issues
+            .map(|issue| issue["code"].clone())
+            .any(|code| code == "too_quiet")
     };
     assert!(
-        frames.iter().filter(|frame| frame["event"] == "progress").any(told),
+        frames
+            .iter()
+            .filter(|frame| frame["event"] == "progress")
+            .any(told),
         "{frames:?}"
     );
 }
@@ -306,10 +312,14 @@ async fn a_soft_voice_is_told_so_while_it_speaks() {
 async fn a_link_is_not_tried_endlessly() {
     let (service, _, path) = invited("Alice").await;
     for _ in 0..30 {
-        let sent = service.post(&path).multipart(form(Vec::new(), &[("language", "en")]));
+        let sent = service
+            .post(&path)
+            .multipart(form(Vec::new(), &[("language", "en")]));
         problem(sent.send().await.unwrap(), 400, "bad_request").await;
     }
-    let sent = service.post(&path).multipart(form(Vec::new(), &[("language", "en")]));
+    let sent = service
+        .post(&path)
+        .multipart(form(Vec::new(), &[("language", "en")]));
     let refused = sent.send().await.unwrap();
     assert!(refused.headers().contains_key("retry-after"));
     problem(refused, 429, "too_many_tries").await;
@@ -343,6 +353,9 @@ async fn only_pages_that_were_named_may_show_it_in_a_frame() {
         policy.ends_with("frame-ancestors https://app.example.com https://b.example"),
         "{policy}"
     );
-    assert!(policy.contains("connect-src 'self' wss://id.example.com;"), "{policy}");
+    assert!(
+        policy.contains("connect-src 'self' wss://id.example.com;"),
+        "{policy}"
+    );
     assert!(html.contains("Garten &#38; Söhne"));
 }

@@ -68,7 +68,9 @@ async fn an_invite_lets_one_enrolment_in_however_many_try_at_a_time() {
     let tries = (1..=5).map(|seed| house.enrol_by(&made, seed));
     let tried = futures_util::future::join_all(tries).await;
     assert_eq!(tried.iter().filter(|tried| tried.is_ok()).count(), 1);
-    let refused = tried.iter().filter(|tried| matches!(tried, Err(StoreError::InviteSpent)));
+    let refused = tried
+        .iter()
+        .filter(|tried| matches!(tried, Err(StoreError::InviteSpent)));
     assert_eq!(refused.count(), 4);
     assert_eq!(house.state(&token).await, Some(InviteState::Used));
     assert_eq!(house.store.enrollments_of(ana).await.unwrap().len(), 1);

@@ -191,6 +191,7 @@ async fn a_second_voice_is_heard_while_it_speaks_and_a_file_will_do_instead() {
             ("--expect", Path::new("several_voices")),
         ],
     );
+    browser.course("samples", &link, &[]);
     let recording = house.microphone("file", &alice);
     let bad = project("Cargo.toml");
     browser.course("upload", &link, &[("--file", &recording), ("--bad", &bad)]);

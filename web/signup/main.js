@@ -128,16 +128,19 @@ page.start.addEventListener("click", () => {
     session = { recording: new FileRecording(microphone.stream), check: null };
     return;
   }
-  session = { recording: new Recording(microphone.rate), goal: GOAL, spoken: 0, hintedAt: 0, milestone: 0 };
-  session.check = new Check(microphone.rate, consent);
-  session.check.onprogress = (told) => progress(session, told);
-  session.check.onproblem = (code) => (session ? (session.problem = code) : null);
-  session.recording.onpcm = (pcm) => session?.check.send(pcm);
+  const begun = { recording: new Recording(microphone.rate), goal: GOAL, spoken: 0, hintedAt: 0, milestone: 0 };
+  begun.check = new Check(microphone.rate, consent);
+  begun.check.onprogress = (told) => progress(begun, told);
+  begun.check.onproblem = (code) => (begun.problem = code);
+  begun.recording.onpcm = (pcm) => begun.check.send(pcm);
+  session = begun;
   page.progress.hidden = false;
   view.speech(words.script, 0, GOAL);
 });
 
 function progress(now, told) {
+  // Its last words come when the recording is over.
+  if (now !== session) return;
   now.goal = Math.max(GOAL, Math.ceil(told.needed_seconds));
   now.spoken = told.net_speech_seconds;
   view.speech(words.script, now.spoken, now.goal);

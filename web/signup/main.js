@@ -123,7 +123,7 @@ page.start.addEventListener("click", () => {
   hint(words.script.listening);
   view.offer("stop");
   signup.dataset.recording = "true";
-  view.bring("record");
+  requestAnimationFrame(() => view.bring("record"));
   if (microphone.rate === null) {
     session = { recording: new FileRecording(microphone.stream), check: null };
     return;

@@ -63,6 +63,7 @@ async function open(device) {
     chosen = device;
     view.choose(await microphones(), microphone.device);
     page.desk.hidden = false;
+    page.level.parentElement.hidden = microphone.rate === null;
     heardAt = performance.now();
     hint(words.script.ready);
     view.offer("start");
@@ -182,7 +183,8 @@ async function stop() {
   microphone?.close();
   microphone = null;
   rest();
-  review({ file, report, problem: ended.problem, isFile: false });
+  const wasCut = Boolean(ended.check) && !report;
+  review({ file, report, wasCut, problem: ended.problem, isFile: false });
 }
 
 /** The recorder as it was before the microphone was opened. */
@@ -222,7 +224,7 @@ function review(given) {
   view.show("review");
   if (refused) view.say(page.verdict, words.script.refused);
   else if (given.report) view.say(page.verdict, good(given.report));
-  else view.say(page.verdict, given.isFile ? words.script.uploaded : words.script.unchecked);
+  else view.say(page.verdict, given.wasCut ? words.script.unchecked : words.script.uploaded);
 }
 
 function good(report) {

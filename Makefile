@@ -24,9 +24,10 @@ export ORT_DISABLE_TELEMETRY := 1
 provision:
 	@$(PYTHON) scripts/provision.py
 
-## The Qdrant peer of the tests, in .venv-peers. A second run does nothing.
+## The Qdrant peer of the tests, in .venv-peers, and what drives a browser, in .venv-browser. A second run does nothing.
 peers:
 	@$(PYTHON) scripts/provision_peers.py
+	@$(PYTHON) scripts/provision_peers.py browser
 
 # One build for both: cargo would build shared dependencies twice for two sets of features.
 release: provision
@@ -98,4 +99,4 @@ fuzz:
 	@$(PYTHON) scripts/fuzz.py
 
 clean:
-	rm -rf target demo-out bench-out runtime .venv-peers .venv-bench .venv-train models/*/weights
+	rm -rf target demo-out bench-out runtime .venv-peers .venv-browser .venv-bench .venv-train models/*/weights

@@ -2,6 +2,7 @@
 """Makes the Python environments of what is not part of the product.
 
     python3 scripts/provision_peers.py          .venv-peers, the servers that the tests talk to
+    python3 scripts/provision_peers.py browser  .venv-browser, what drives a browser in the tests, where there is one
     python3 scripts/provision_peers.py bench    .venv-bench, what the benchmarks measure ours against
 
 Each installs a requirements file where every package is pinned to a version and to the hashes of its
@@ -10,6 +11,7 @@ after a change starts over.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,12 @@ ENVIRONMENTS = {
         "the servers that the tests talk to",
         "run the tests with VOXLINE_SKIP_PEERS=1",
     ),
+    "browser": (
+        ROOT / "tests" / "browser" / "requirements.txt",
+        ROOT / ".venv-browser",
+        "what drives a browser in the tests",
+        "run the tests without a Chromium on the search path",
+    ),
     "bench": (
         ROOT / "benches" / "requirements.txt",
         ROOT / ".venv-bench",
@@ -31,6 +39,13 @@ ENVIRONMENTS = {
         "leave benches/compare.py out",
     ),
 }
+# As tests/voxline/browser.rs looks for it.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def has_browser():
+    """Whether this machine has a browser that the tests would drive."""
+    return "VOXLINE_TEST_BROWSER" in os.environ or any(shutil.which(name) for name in BROWSERS)
 
 
 def wanted(requirements):
@@ -43,6 +58,9 @@ def main():
     name = sys.argv[1] if len(sys.argv) > 1 else "tests"
     if name not in ENVIRONMENTS:
         sys.exit(f"`{name}` is none of {', '.join(ENVIRONMENTS)}")
+    if name == "browser" and not has_browser():
+        print("no Chromium on the search path: the tests of the signup page will be skipped", flush=True)
+        return
     requirements, venv, purpose, otherwise = ENVIRONMENTS[name]
     stamp = venv / "provisioned"
     if sys.version_info < (3, 11):

@@ -7,13 +7,15 @@
 
 mod hex;
 mod ids;
+mod language;
 mod phone;
 pub(crate) mod plan;
 mod scores;
 mod spelling;
 
 pub use hex::hex;
-pub use ids::{CallId, EnrollmentId, InvalidCallId, KeyId, PrintId, UserId};
+pub use ids::{CallId, EnrollmentId, InvalidCallId, InviteId, KeyId, PrintId, UserId};
+pub use language::{Language, UnknownLanguage};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
 

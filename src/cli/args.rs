@@ -32,6 +32,11 @@ again: whoever is there already stays as they are. migrations/operator/ has what
 const AFTER_ENROLL: &str = "\
 Exit status 1 also when the enrolment is refused: the answer says why, and nothing of it is kept.";
 
+/// What stands under `voxline invite --help`.
+const AFTER_INVITE: &str = "\
+A link is good for one enrolment, until its time is over or it is revoked, and begins with public_url. Whoever has it can
+enrol in its user's name: send it as you would send a password.";
+
 /// What stands under `voxline identify --help`.
 const AFTER_IDENTIFY: &str = "\
 Exit status 0 whatever the outcome is: identified, unknown or inconclusive.";
@@ -99,6 +104,9 @@ pub(super) enum Command {
     /// Users on the rosters
     #[command(subcommand)]
     User(UserCommand),
+    /// Links by which users enrol in a browser
+    #[command(subcommand, after_help = AFTER_INVITE)]
+    Invite(super::invites::InviteCommand),
     /// Enrol a user's voice from recordings
     #[command(after_help = AFTER_ENROLL)]
     Enroll(EnrollArgs),
@@ -361,7 +369,7 @@ impl Common {
 }
 
 /// An id as the program prints it; the UUID parser's own words would puzzle whoever mistyped one.
-fn id<Id: FromStr>(text: &str) -> Result<Id, &'static str> {
+pub(super) fn id<Id: FromStr>(text: &str) -> Result<Id, &'static str> {
     text.parse()
         .map_err(|_| "not an id, as in 0199aaaa-0000-7000-8000-000000000000: copy it from `list`")
 }

@@ -11,6 +11,7 @@ mod chosen;
 mod doctor;
 mod fault;
 mod importing;
+mod invites;
 mod keys;
 mod models;
 mod number;
@@ -71,6 +72,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
+            Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
             Command::Embed(args) => voices::embed(&args, &config, output),

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
-use crate::reply::{ServeSettings, serve};
+use crate::reply::{ServeSettings, SignupSettings, serve};
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
@@ -18,6 +18,7 @@ use super::args::ServeArgs;
 
 pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<bool> {
     refuse_insecurity_abroad(config.listen, args.insecure_dev)?;
+    let signup = SignupSettings::of_config(config)?;
     // The port first: whoever finds it taken need not wait for the models.
     let listener = TcpListener::bind(config.listen)
         .await
@@ -30,6 +31,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let mut settings = ServeSettings::new(listener);
     settings.insecure_dev = args.insecure_dev;
     settings.carriers = CarrierSettings::from(config);
+    settings.signup = signup;
     settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));

@@ -33,6 +33,8 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         text: args.consent,
         keep_audio: args.keep_audio,
         allow_duplicate: args.allow_duplicate,
+        version: None,
+        invite: None,
     };
     let report = board
         .enrol_channel(&admitted, args.user, agreement, clips, args.channel)

@@ -73,6 +73,19 @@ const KEYS: &[(&str, &str)] = &[
         "keep the recordings of enrolments whose consent allows it, sealed: true or false (default)",
     ),
     (
+        "signup.organisation",
+        "who asks on the signup page (default: the number's name)",
+    ),
+    (
+        "signup.consent_file",
+        "a file with consent texts of your own for the signup page",
+    ),
+    (
+        "signup.embed_from",
+        "origins of the pages that may show the signup page in a frame, as in https://app.example.com (default none)",
+    ),
+    ("signup.link_days", "days a signup link is good for (default 7)"),
+    (
         "identity.accept",
         "posterior at which the line owner is identified (default 0.95)",
     ),

@@ -9,6 +9,7 @@ mod home;
 mod identity;
 mod keys;
 mod policy;
+mod signup;
 mod sources;
 mod vapi;
 
@@ -16,6 +17,7 @@ pub use carriers::{ByteOrder, CarrierConfig};
 pub use home::Home;
 pub use identity::IdentitySettings;
 pub use keys::keys;
+pub use signup::SignupConfig;
 pub use sources::{Fault, Faults, Sources};
 pub use vapi::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig, VapiMode, VapiRegion,
@@ -78,6 +80,8 @@ pub struct Config {
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
     pub retain_audio: bool,
+    /// How users are asked for their voice in a browser.
+    pub signup: SignupConfig,
     /// What is believed of the evidence of whose line and whose voice it is.
     pub identity: IdentitySettings,
     /// Where voiceprints are searched.
@@ -89,6 +93,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The address by which people reach this service: the public one, or the one it listens on.
+    pub fn address(&self) -> String {
+        let own = || format!("http://{}", self.listen);
+        self.public_url.clone().unwrap_or_else(own)
+    }
+
     /// Reads and checks the configuration.
     ///
     /// # Errors
@@ -119,6 +129,7 @@ impl Config {
             policy: policy::read(&mut read),
             enrolment_speech: seconds(read.number("enrollment.minimum_speech_seconds", 2.0..=600.0, 6.0)),
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
+            signup: SignupConfig::read(&mut read),
             identity: IdentitySettings::read(&mut read),
             gallery: gallery(&mut read),
             carriers: carriers::read(&mut read, public_url.as_deref(), vapi.region),
@@ -272,6 +283,9 @@ mod tests {
 
     const WITHOUT_DEFAULT: &[&str] = &[
         "passport_roots",
+        "organisation",
+        "consent_file",
+        "embed_from",
         "passport_hosts",
         "passport_private_hosts",
         "models_dir",

@@ -37,6 +37,8 @@ impl From<StoreError> for Problem {
                 return Self::new(Kind::UnknownUser, format!("there is no user {user}"));
             }
             StoreError::UnknownEnrollment { .. } => Kind::UnknownEnrolment,
+            StoreError::UnknownInvite(_) => Kind::UnknownInvite,
+            StoreError::InviteSpent => Kind::InviteSpent,
             StoreError::NumberExists(_) => Kind::NumberExists,
             StoreError::NumberIsExclusive(_) | StoreError::NumberHasUsers(_) => Kind::NumberInUse,
             StoreError::PhoneTaken { .. } => Kind::PhoneTaken,
@@ -51,6 +53,8 @@ impl From<StoreError> for Problem {
             | StoreError::BadClip { .. }
             | StoreError::NoScope
             | StoreError::UnknownKey(_)
+            | StoreError::NotOnNumber { .. }
+            | StoreError::NumberNeeded(_)
             | StoreError::OutOfRange { .. } => Kind::Invalid,
             StoreError::Busy | StoreError::Interrupted => {
                 return Self::new(Kind::Unavailable, fault.to_string()).retry_after(1);

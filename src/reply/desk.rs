@@ -17,6 +17,7 @@ use crate::vapi::Vapi;
 
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
+use super::signup::{SignupSettings, Tries};
 use super::telemetry;
 
 /// The service as its handlers see it.
@@ -27,6 +28,9 @@ pub struct Desk {
     /// What carriers' streams bring that were told to come.
     pub(super) tokens: CallTokens,
     pub(super) vapi: Option<Arc<Vapi>>,
+    pub(super) signup: SignupSettings,
+    /// How often links were tried lately.
+    pub(super) tries: Tries,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -47,6 +51,8 @@ pub struct DeskSettings {
     pub carriers: CarrierSettings,
     /// The side that deals with Vapi.
     pub vapi: Option<Arc<Vapi>>,
+    /// How users are asked for their voice in a browser.
+    pub signup: SignupSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -67,6 +73,8 @@ impl Desk {
             tokens: CallTokens::new(settings.carriers.token_lifetime),
             carriers: settings.carriers,
             vapi: settings.vapi,
+            signup: settings.signup,
+            tries: Tries::default(),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),

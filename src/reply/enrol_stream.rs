@@ -4,26 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::bytes::Encoding;
-use crate::switchboard::{Agreement, EnrolmentProgress, EnrolmentReport, EnrolmentStart, LiveEnrolment};
+use crate::switchboard::{Agreement, EnrolmentReport, EnrolmentStart};
 use crate::units::{Hertz, UserId};
 
 use super::auth::{Allowed, Enrol};
 use super::desk::Desk;
 use super::enrolments::accepted;
-use super::problem::{Kind, Problem};
-use super::reading::{InPath, of_json};
-use super::wire::{Ending, Handshake, Incoming, Wire};
-
-/// What a client says in text frames.
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Frame {
-    Start(Start),
-    Stop {},
-}
+use super::reading::InPath;
+use super::recording::{concluded, heard_out, problem, started};
+use super::wire::{Ending, Handshake, Wire};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,20 +36,13 @@ const fn one() -> u16 {
     1
 }
 
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Told {
-    Progress(EnrolmentProgress),
-    Report(EnrolmentReport),
-}
-
 /// Enrols a user's voice while they speak
 ///
 /// First a text frame `{"event":"start","consent":"…","encoding":"pcm_s16le|mulaw|alaw",
 /// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's; `"keep_audio":true` when the consent allows keeping the recording,
 /// `"allow_duplicate":true` when the voice may be another user's of the same number), then binary audio in
 /// frames of any size up to 1 MiB, at most three minutes of it, then `{"event":"stop"}`. Down come
-/// `{"event":"progress","net_speech_seconds","needed_seconds","quality"}` about twice a second of audio and,
+/// `{"event":"progress","net_speech_seconds","needed_seconds","quality","issues"}` about twice a second of audio and,
 /// at the end, the report with `"event":"report"` for an accepted enrolment; or
 /// `{"event":"error","problem":{…}}`, which for a refused one has the report in it. A connection that
 /// is cut before `stop` leaves nothing behind.
@@ -80,73 +65,28 @@ pub(super) async fn stream(
 }
 
 async fn follow(desk: Arc<Desk>, mut wire: Wire, user: UserId) {
-    let ending = match record(&desk, &mut wire, user).await {
-        Ok(report) => {
-            wire.say(&Told::Report(report)).await;
-            Ending::Stopped
-        }
-        Err(ending) => ending,
-    };
-    wire.close(ending).await;
+    let report = record(&desk, &mut wire, user).await;
+    concluded(wire, report).await;
 }
 
 /// The whole conversation: an accepted enrolment's report, or how else it ended.
 async fn record(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<EnrolmentReport, Ending> {
-    let mut enrolment = open(desk, wire, user).await?;
-    loop {
-        match wire.next().await {
-            Incoming::Audio(bytes) => {
-                let progress = enrolment.push(&bytes).await.map_err(problem)?;
-                if let Some(progress) = progress
-                    && !wire.say(&Told::Progress(progress)).await
-                {
-                    return Err(Ending::Gone);
-                }
-            }
-            Incoming::Text(text) => {
-                let Frame::Stop {} = read(&text)? else {
-                    return Err(misplaced("a second frame `start` came"));
-                };
-                let report = enrolment.finish().await.map_err(problem)?;
-                return accepted(report).map_err(Ending::Problem);
-            }
-            Incoming::End(ending) => return Err(ending),
-        }
-    }
-}
-
-async fn open(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<LiveEnrolment, Ending> {
-    let start = match wire.next().await {
-        Incoming::Text(text) => match read(&text)? {
-            Frame::Start(start) => start,
-            Frame::Stop {} => return Err(Ending::Stopped),
-        },
-        Incoming::Audio(_) => return Err(misplaced("audio came before the frame `start`")),
-        Incoming::End(ending) => return Err(ending),
-    };
+    let start: Start = started(wire).await?;
     let start = EnrolmentStart {
         user,
         agreement: Agreement {
             text: start.consent,
             keep_audio: start.keep_audio,
             allow_duplicate: start.allow_duplicate,
+            version: None,
+            invite: None,
         },
         encoding: start.encoding,
         rate: start.sample_rate,
         channels: start.channels,
         channel: start.channel,
     };
-    desk.board.open_enrolment(start).await.map_err(problem)
-}
-
-fn read(text: &str) -> Result<Frame, Ending> {
-    serde_json::from_str(text).map_err(|fault| Ending::Problem(of_json(&fault)))
-}
-
-fn problem(fault: impl Into<Problem>) -> Ending {
-    Ending::Problem(fault.into())
-}
-
-fn misplaced(detail: &str) -> Ending {
-    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+    let enrolment = desk.board.open_enrolment(start).await.map_err(problem)?;
+    let report = heard_out::<Start>(wire, enrolment).await?.finish().await;
+    accepted(report.map_err(problem)?).map_err(Ending::Problem)
 }

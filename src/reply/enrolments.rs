@@ -77,6 +77,8 @@ pub(super) async fn add(
         text: form.consent,
         keep_audio: form.keep_audio.unwrap_or(false),
         allow_duplicate: form.allow_duplicate.unwrap_or(false),
+        version: None,
+        invite: None,
     };
     let clips = form.audio;
     let report = desk

@@ -7,8 +7,8 @@
 //! Architecture invariants:
 //!
 //! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
-//!   proof, `carriers` and `media`), and the handlers without one are the four of `operations` and those of
-//!   `vapi`, which know Vapi by other means;
+//!   proof, `carriers` and `media`; for who enrols in a browser their link, `signup`), and the handlers without one are
+//!   the four of `operations`, those of `vapi`, which know Vapi by other means, and what pages are made of (`web`);
 //! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
 //!   once (`journal`);
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
@@ -24,6 +24,7 @@ mod enrol_stream;
 mod enrolments;
 mod events;
 mod identify;
+mod invites;
 mod journal;
 mod linger;
 mod media;
@@ -31,15 +32,20 @@ mod numbers;
 mod operations;
 mod problem;
 mod reading;
+mod recording;
 mod router;
 mod serve;
+mod signup;
 mod telemetry;
 mod users;
 mod vapi;
+mod web;
 mod wire;
 
 pub use desk::{Desk, DeskSettings};
 pub use document::openapi;
+pub use invites::enrolment_url;
 pub use problem::ProblemDocument;
 pub use router::router;
 pub use serve::{ServeError, ServeSettings, Timeouts, serve};
+pub use signup::{SignupFault, SignupSettings};

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
-    calls, carriers, enrol_stream, enrolments, events, identify, journal, media, numbers, operations, users,
-    vapi,
+    calls, carriers, enrol_stream, enrolments, events, identify, invites, journal, media, numbers,
+    operations, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
@@ -30,6 +30,8 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))
         .routes(routes!(enrolments::remove))
         .routes(routes!(enrol_stream::stream))
+        .routes(routes!(invites::add, invites::list))
+        .routes(routes!(invites::revoke))
         .routes(routes!(identify::identify))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
@@ -55,6 +57,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
     let (routes, _) = table(OpenApi::default()).split_for_parts();
     let largest = usize::try_from(desk.largest_upload()).unwrap_or(usize::MAX);
     routes
+        .merge(signup::routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(largest))

@@ -22,6 +22,7 @@ use crate::vapi::Vapi;
 
 use super::desk::{Desk, DeskSettings};
 use super::router::router;
+use super::signup::SignupSettings;
 
 /// How often histograms are put together when nobody fetches the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -69,6 +70,8 @@ pub struct ServeSettings {
     pub carriers: CarrierSettings,
     /// The side that deals with Vapi.
     pub vapi: Option<Arc<Vapi>>,
+    /// How users are asked for their voice in a browser.
+    pub signup: SignupSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -83,6 +86,7 @@ impl ServeSettings {
             insecure_dev: false,
             carriers: CarrierSettings::default(),
             vapi: None,
+            signup: SignupSettings::default(),
             timeouts: Timeouts::default(),
             connections: 2048,
         }
@@ -132,6 +136,7 @@ pub async fn serve(
             insecure_dev: settings.insecure_dev,
             carriers: settings.carriers,
             vapi: settings.vapi,
+            signup: settings.signup,
             timeouts: settings.timeouts,
         },
     )?;

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 use super::open::{Conn, Store};
-use super::values::{now, read_time, sha256, time_text};
+use super::values::{label, now, read_time, sha256, time_text};
 use crate::units::{UserId, hex};
 
 /// Most characters of a consent: a page or two of text.
@@ -19,6 +19,8 @@ pub struct Consent {
     pub id: String,
     /// The words; `None` once erased.
     pub text: Option<String>,
+    /// Which version of the words, where they have one.
+    pub version: Option<String>,
     /// SHA-256 of the words in UTF-8, as hexadecimal.
     pub sha256: String,
     /// Whether it also allows keeping the recordings.
@@ -37,19 +39,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn consents_of(&self, user: UserId) -> Result<Vec<Consent>, StoreError> {
-        type Row = (String, Option<String>, Vec<u8>, bool, String, Option<String>);
+        type Row = (
+            String,
+            Option<String>,
+            Option<String>,
+            Vec<u8>,
+            bool,
+            String,
+            Option<String>,
+        );
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, text, sha256, keep_audio, given_at, erased_at FROM consents WHERE user_id = $1 \
+            "SELECT id, text, version, sha256, keep_audio, given_at, erased_at FROM consents WHERE user_id = $1 \
              ORDER BY given_at, id",
         )
         .bind(user.to_string())
         .fetch_all(self.pool())
         .await?;
         rows.into_iter()
-            .map(|(id, text, sum, keep_audio, given_at, erased_at)| {
+            .map(|(id, text, version, sum, keep_audio, given_at, erased_at)| {
                 Ok(Consent {
                     id,
                     text,
+                    version,
                     sha256: hex(&sum),
                     keep_audio,
                     given_at: read_time(&given_at)?,
@@ -60,8 +71,17 @@ impl Store {
     }
 }
 
-/// The words of a consent, when there are any and they are not endless.
-pub(super) fn read_consent(text: &str) -> Result<&str, StoreError> {
+/// What was agreed to, checked.
+pub(super) struct Words<'a> {
+    text: &'a str,
+    version: Option<&'a str>,
+}
+
+/// The words of a consent, when there are any and they are not endless, and their version.
+pub(super) fn read_consent<'a>(text: &'a str, version: Option<&'a str>) -> Result<Words<'a>, StoreError> {
+    if let Some(version) = version {
+        label(version, "consent's version", 100, "1 to 100 visible characters")?;
+    }
     let text = text.trim();
     if text.is_empty() {
         return Err(StoreError::NoConsent);
@@ -72,25 +92,26 @@ pub(super) fn read_consent(text: &str) -> Result<&str, StoreError> {
             allowed: "at most 20 000 characters",
         });
     }
-    Ok(text)
+    Ok(Words { text, version })
 }
 
 /// Writes a consent down; gives its id.
 pub(super) async fn record(
     conn: &mut Conn,
     user: UserId,
-    text: &str,
+    words: &Words<'_>,
     keep_audio: bool,
     given_at: OffsetDateTime,
 ) -> Result<String, StoreError> {
     let id = uuid::Uuid::now_v7().to_string();
-    let statement = "INSERT INTO consents (id, user_id, text, sha256, keep_audio, given_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6)";
+    let statement = "INSERT INTO consents (id, user_id, text, version, sha256, keep_audio, given_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
     sqlx::query(statement)
         .bind(&id)
         .bind(user.to_string())
-        .bind(text)
-        .bind(&sha256(text.as_bytes())[..])
+        .bind(words.text)
+        .bind(words.version)
+        .bind(&sha256(words.text.as_bytes())[..])
         .bind(keep_audio)
         .bind(time_text(given_at))
         .execute(conn)

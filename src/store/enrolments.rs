@@ -8,13 +8,14 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::consents::{read_consent, record};
+use super::invites::redeem;
 use super::models::{insert_prints, refuse_old_model};
 use super::numbers::touch_numbers_of;
 use super::open::{Conn, Store};
 use super::recordings::Recording;
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
-use crate::units::{EnrollmentId, Seconds, UserId};
+use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
 /// Most clips of one enrolment.
@@ -29,6 +30,10 @@ pub struct NewEnrollment {
     pub user: UserId,
     /// The words the user agreed to. Never empty.
     pub consent: String,
+    /// Which version of those words, where they have one.
+    pub consent_version: Option<String>,
+    /// The invite that lets the user in and is used up by it, where it was one.
+    pub invite: Option<InviteId>,
     /// 1 to 64 clips.
     pub clips: Vec<NewClip>,
 }
@@ -83,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownUser`], [`StoreError::NoConsent`], [`StoreError::NothingToEnroll`],
     /// [`StoreError::DuplicateClip`], [`StoreError::RepeatedClip`], [`StoreError::BadClip`],
-    /// [`StoreError::TooMany`], [`StoreError::BadText`].
+    /// [`StoreError::TooMany`], [`StoreError::BadText`], [`StoreError::InviteSpent`].
     pub async fn add_enrollment(&self, new: NewEnrollment) -> Result<EnrollmentId, StoreError> {
         self.add_enrollment_keeping(new, Vec::new()).await
     }
@@ -99,7 +104,7 @@ impl Store {
         new: NewEnrollment,
         recordings: Vec<Recording>,
     ) -> Result<EnrollmentId, StoreError> {
-        let consent = read_consent(&new.consent)?;
+        let consent = read_consent(&new.consent, new.consent_version.as_deref())?;
         check_clips(&new.clips)?;
         let id = EnrollmentId::fresh();
         let at = now();
@@ -109,7 +114,10 @@ impl Store {
         for (index, clip) in (1..).zip(&new.clips) {
             refuse_enrolled(&mut tx, new.user, index, clip).await?;
         }
-        let consent_id = record(&mut tx, new.user, consent, !recordings.is_empty(), at).await?;
+        if let Some(invite) = new.invite {
+            redeem(&mut tx, invite, new.user, at).await?;
+        }
+        let consent_id = record(&mut tx, new.user, &consent, !recordings.is_empty(), at).await?;
         sqlx::query("INSERT INTO enrollments (id, user_id, consent_id, created_at) VALUES ($1, $2, $3, $4)")
             .bind(id.to_string())
             .bind(new.user.to_string())

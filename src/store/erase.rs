@@ -38,7 +38,7 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Removes a user from every number and erases voiceprints, enrolments, phones and PIN, and their
+    /// Removes a user from every number and erases voiceprints, enrolments, phones, PIN and invites, and their
     /// id, name and scores in the verdicts of calls. Of the consents the sums and times stay, as proof
     /// that they were given.
     ///
@@ -52,6 +52,7 @@ impl Store {
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
         erased.calls = redact_calls(&mut tx, user).await?;
         for statement in [
+            "DELETE FROM invites WHERE user_id = $1",
             "DELETE FROM phones WHERE user_id = $1",
             "DELETE FROM memberships WHERE user_id = $1",
             "DELETE FROM pin_locks WHERE scope = 'user' AND subject = $1",

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::pepper::PepperFault;
 use super::vault::VaultFault;
-use crate::units::{CallId, DialedNumber, EnrollmentId, KeyId, PhoneNumber, UserId};
+use crate::units::{CallId, DialedNumber, EnrollmentId, InviteId, KeyId, PhoneNumber, UserId};
 use crate::voiceprint::ModelId;
 
 /// Why the store did not do what it was asked. Numbers and phones are shown masked; no message holds
@@ -177,6 +177,23 @@ pub enum StoreError {
     /// No such API key.
     #[error("there is no key {0}: list them with `voxline keys list`")]
     UnknownKey(KeyId),
+    /// No such invite.
+    #[error("there is no link {0}: list them with `voxline invite list`")]
+    UnknownInvite(InviteId),
+    /// An invite that was used, taken back, or whose time is over.
+    #[error("this link was used already or its time is over: ask for a new one")]
+    InviteSpent,
+    /// A user is not on the number that was named for them.
+    #[error("user {user} is not on the number {number:?}: put them on it first, or name one of theirs")]
+    NotOnNumber {
+        /// The user.
+        user: UserId,
+        /// The number.
+        number: DialedNumber,
+    },
+    /// A user of several numbers, of which none was named.
+    #[error("user {0} is on several numbers: name the one that is meant")]
+    NumberNeeded(UserId),
     /// A verdict larger than any the service makes.
     #[error("the verdict of call {call} has {bytes} bytes; at most {max} are kept")]
     VerdictTooLarge {

@@ -19,7 +19,8 @@
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
-//! * PINs are kept as peppered Argon2id hashes, API keys as SHA-256; neither can be read back.
+//! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
+//! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
 mod caller_rule;
 mod calls;
@@ -30,6 +31,7 @@ mod error;
 mod facts;
 mod files;
 mod import;
+mod invites;
 mod keyed;
 mod keys;
 mod members;
@@ -60,6 +62,7 @@ pub use erase::Receipt;
 pub use error::{DatabaseFault, StoreError};
 pub(crate) use files::{lock, write_private};
 pub use import::{ImportReport, ImportRow, RowFault};
+pub use invites::{Invite, InviteState, NewInvite};
 pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};
 pub use members::NumberMember;

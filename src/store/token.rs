@@ -13,21 +13,32 @@ use super::values::sha256;
 
 /// What a token begins with, so that secret scanners and people recognise one.
 const PREFIX: &str = "vx_";
+/// What the token of an enrolment link begins with.
+const LINK_PREFIX: &str = "ve_";
 /// Random bytes of a token: 256 bits, far from any guessing, so one fast hash keeps it.
 const RANDOM_BYTES: usize = 32;
 
-/// An API key as it is sent: `vx_` and 32 random bytes in base64url (RFC 4648 section 5, no padding).
-/// Shown once when made. Its `Debug` shows nothing, and its memory is cleared.
+/// An API key as it is sent: `vx_` and 32 random bytes in base64url (RFC 4648 section 5, no padding); or the
+/// token of an enrolment link, which begins with `ve_`. Shown once when made. Its `Debug` shows nothing, and its memory is cleared.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
 impl Token {
-    /// A new token. `None` when the system gives no randomness.
+    /// A new API key. `None` when the system gives no randomness.
     pub(super) fn fresh() -> Option<Self> {
+        Self::of_kind(PREFIX)
+    }
+
+    /// A new token of an enrolment link. `None` when the system gives no randomness.
+    pub(super) fn fresh_link() -> Option<Self> {
+        Self::of_kind(LINK_PREFIX)
+    }
+
+    fn of_kind(prefix: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0_u8; RANDOM_BYTES]);
         getrandom::fill(&mut *bytes).ok()?;
         let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
-        Some(Self(Zeroizing::new(format!("{PREFIX}{}", *encoded))))
+        Some(Self(Zeroizing::new(format!("{prefix}{}", *encoded))))
     }
 
     /// The token that a request brought. Any text: whether it is a key's is for the store to say.
@@ -51,7 +62,7 @@ impl Token {
         sha256(self.0.as_bytes())
     }
 
-    /// Whether it has a token's form; what has not is nobody's.
+    /// Whether it has an API key's form; what has not is nobody's.
     pub(super) fn is_well_formed(&self) -> bool {
         // Every 3 bytes are 4 characters, rounded up.
         let length = PREFIX.len() + (RANDOM_BYTES * 4).div_ceil(3);
@@ -128,6 +139,13 @@ mod tests {
         assert_ne!(one.reveal(), two.reveal());
         assert_ne!(one.sha256(), two.sha256());
         assert!(one.reveal().ends_with(&one.last4()) && one.last4().len() == 4);
+    }
+
+    #[test]
+    fn the_token_of_a_link_is_no_api_key() {
+        let token = Token::fresh_link().unwrap();
+        assert!(token.reveal().starts_with("ve_") && token.reveal().len() == 46);
+        assert!(!token.is_well_formed());
     }
 
     #[test]

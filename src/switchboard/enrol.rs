@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::bytes::Unheard;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
-use crate::units::{EnrollmentId, Seconds, UserId};
+use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
@@ -67,6 +67,10 @@ pub struct Agreement {
     pub keep_audio: bool,
     /// Whether the voice may be that of another user of the same number: one person with two users.
     pub allow_duplicate: bool,
+    /// Which version of the words, where they have one.
+    pub version: Option<String>,
+    /// The invite that lets the user in, where it was one. It is used up when the enrolment is accepted.
+    pub invite: Option<InviteId>,
 }
 
 /// Words that allow a voiceprint and nothing more.
@@ -76,6 +80,8 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
             text: text.as_ref().to_owned(),
             keep_audio: false,
             allow_duplicate: false,
+            version: None,
+            invite: None,
         }
     }
 }
@@ -171,14 +177,8 @@ impl Switchboard {
         agreement: &Agreement,
         mut heard: Vec<HeardClip>,
     ) -> Result<EnrolmentReport, BoardError> {
-        let before = self.store.voiceprints_of(user, serving.card.id()).await?;
-        let (mut issues, mut acceptable) = gate(&heard, &before, &serving.calibration, self.enrolment_speech);
-        if acceptable && !agreement.allow_duplicate {
-            let twin = self.another_user(serving, user, &heard).await?;
-            acceptable = twin.is_none();
-            issues.extend(twin);
-        }
-        let mut report = report(serving.card.id(), user, &heard);
+        let mut report = self.judge_heard(serving, user, agreement, &heard).await?;
+        let acceptable = std::mem::take(&mut report.accepted);
         report.audio_kept = agreement.keep_audio.then_some(false);
         if acceptable {
             let recordings: Vec<Recording> = heard
@@ -186,14 +186,14 @@ impl Switchboard {
                 .filter_map(|clip| clip.recording.take())
                 .collect();
             let kept = !recordings.is_empty();
-            let new = new_enrolment(user, &agreement.text, &heard);
+            let new = new_enrolment(user, agreement, &heard);
             match self.store.add_enrollment_keeping(new, recordings).await {
                 Ok(id) => {
                     report.audio_kept = report.audio_kept.map(|_| kept);
                     (report.accepted, report.enrollment_id) = (true, Some(id));
                 }
                 Err(fault @ StoreError::DuplicateClip { .. }) => {
-                    issues.push(Issue {
+                    report.issues.push(Issue {
                         code: IssueCode::DuplicateClip,
                         message: fault.to_string(),
                     });
@@ -201,11 +201,29 @@ impl Switchboard {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        report.issues = issues;
         tracing::info!(
             user.id = %user, accepted = report.accepted, net_speech_s = report.net_speech_seconds,
             "enrolment of user {user}: {}", if report.accepted { "accepted" } else { "refused" },
         );
+        Ok(report)
+    }
+
+    /// What the gate says of recordings that were heard: `accepted` when they can be enrolled. Nothing is kept.
+    pub(super) async fn judge_heard(
+        &self,
+        serving: &Serving,
+        user: UserId,
+        agreement: &Agreement,
+        heard: &[HeardClip],
+    ) -> Result<EnrolmentReport, BoardError> {
+        let before = self.store.voiceprints_of(user, serving.card.id()).await?;
+        let mut report = report(serving.card.id(), user, heard);
+        (report.issues, report.accepted) = gate(heard, &before, &serving.calibration, self.enrolment_speech);
+        if report.accepted && !agreement.allow_duplicate {
+            let twin = self.another_user(serving, user, heard).await?;
+            report.accepted = twin.is_none();
+            report.issues.extend(twin);
+        }
         Ok(report)
     }
 
@@ -312,7 +330,7 @@ fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport
     }
 }
 
-fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollment {
+fn new_enrolment(user: UserId, agreement: &Agreement, heard: &[HeardClip]) -> NewEnrollment {
     let clips = heard.iter().map(|clip| NewClip {
         content_sha256: clip.sha256,
         net_speech: clip.net_speech(),
@@ -322,7 +340,9 @@ fn new_enrolment(user: UserId, consent: &str, heard: &[HeardClip]) -> NewEnrollm
     });
     NewEnrollment {
         user,
-        consent: consent.trim().to_owned(),
+        consent: agreement.text.trim().to_owned(),
+        consent_version: agreement.version.clone(),
+        invite: agreement.invite,
         clips: clips.collect(),
     }
 }

@@ -15,6 +15,7 @@ use crate::verdict::{Checkpoint, ListenError, Listener, Quality};
 
 use super::enrol::{Agreement, EnrolmentReport, HeardClip};
 use super::error::BoardError;
+use super::gate::{Issue, hints};
 use super::open::Switchboard;
 use super::serving::Serving;
 
@@ -45,7 +46,7 @@ pub struct EnrolmentStart {
 }
 
 /// How far an enrolment has come.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EnrolmentProgress {
     /// Seconds of speech so far.
     pub net_speech_seconds: f64,
@@ -53,6 +54,8 @@ pub struct EnrolmentProgress {
     pub needed_seconds: f64,
     /// How good the audio was so far; null before any speech.
     pub quality: Option<Quality>,
+    /// What would be better, by the measures of the gate at the end.
+    pub issues: Vec<Issue>,
 }
 
 /// An enrolment being recorded. It holds its permit until it ends; dropped, it leaves nothing behind.
@@ -115,7 +118,7 @@ impl LiveEnrolment {
         if self.waiting.len() < self.piece {
             return Ok(None);
         }
-        let quality = self.listen().await?;
+        let so_far = self.listen().await?;
         let Some(listener) = &self.listener else {
             return Ok(None);
         };
@@ -126,7 +129,8 @@ impl LiveEnrolment {
         Ok(Some(EnrolmentProgress {
             net_speech_seconds: listener.net_speech().get(),
             needed_seconds: self.board.enrolment_speech.get(),
-            quality,
+            quality: so_far.quality,
+            issues: hints(NAME, so_far, &self.board.serving().calibration),
         }))
     }
 
@@ -135,9 +139,29 @@ impl LiveEnrolment {
     /// # Errors
     /// [`BoardError`] when the analysis or the store fails; nothing is kept then.
     pub async fn finish(mut self) -> Result<EnrolmentReport, BoardError> {
-        self.listen().await?;
         let serving = self.board.serving();
         let look = self.last_look(&serving).await?;
+        let (board, start, heard) = self.heard(look);
+        board
+            .enrol_heard(&serving, start.user, &start.agreement, vec![heard])
+            .await
+    }
+
+    /// Ends the recording and says what that gate would say of it: `accepted` when it could be enrolled. Nothing
+    /// is kept.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the analysis or the store fails.
+    pub async fn judge(mut self) -> Result<EnrolmentReport, BoardError> {
+        let serving = self.board.serving();
+        let look = self.last_look(&serving).await?;
+        let (board, start, heard) = self.heard(look);
+        board
+            .judge_heard(&serving, start.user, &start.agreement, &[heard])
+            .await
+    }
+
+    fn heard(self, look: Checkpoint) -> (Arc<Switchboard>, EnrolmentStart, HeardClip) {
         let Self {
             board,
             start,
@@ -158,28 +182,26 @@ impl LiveEnrolment {
             unheard: None,
             recording,
         };
-        board
-            .enrol_heard(&serving, start.user, &start.agreement, vec![heard])
-            .await
+        (board, start, heard)
     }
 
-    /// Runs the waiting samples through the listener, which is lost when that fails; gives the quality of
-    /// what was heard so far.
-    async fn listen(&mut self) -> Result<Option<Quality>, BoardError> {
+    /// Runs the waiting samples through the listener, which is lost when that fails; gives what was heard so far.
+    async fn listen(&mut self) -> Result<Checkpoint, BoardError> {
         let samples = std::mem::take(&mut self.waiting);
         let mut listener = self.take_listener()?;
         let serving = self.board.serving();
         let heard = serving.engine.run(&self.admitted, move |analyst| {
             listener.push(analyst, &samples)?;
-            let quality = listener.quality_so_far();
-            Ok::<_, ListenError>((listener, quality))
+            let so_far = listener.so_far(analyst)?;
+            Ok::<_, ListenError>((listener, so_far))
         });
-        let (listener, quality) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
+        let (listener, so_far) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
         self.listener = Some(listener);
-        Ok(quality)
+        Ok(so_far)
     }
 
     async fn last_look(&mut self, serving: &Serving) -> Result<Checkpoint, BoardError> {
+        self.listen().await?;
         let mut listener = self.take_listener()?;
         let look = serving
             .engine

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
 use crate::units::{Seconds, UserId};
-use crate::verdict::Checkpoint;
 use crate::verdict::scoring::{self, Likeness, Moment};
+use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;
@@ -30,6 +30,9 @@ const ADVISED_LEVEL: f64 = -45.0;
 /// Above this share of digital silence a recording was gated or made by a machine: some of the voice may be
 /// missing too. Two of 251 recordings of LibriSpeech are above it.
 const MUCH_SILENCE: f64 = 0.1;
+
+/// The speech from which something can be said of a recording that goes on.
+const SPEECH_FOR_HINTS: Seconds = Seconds::new(1.0);
 
 /// What stands against an enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -63,6 +66,26 @@ pub enum IssueCode {
     Truncated,
     /// A part of the file was not heard.
     PartUnheard,
+}
+
+impl IssueCode {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::TooLittleSpeech,
+        Self::ClipTooShort,
+        Self::TooNoisy,
+        Self::Clipped,
+        Self::TooQuiet,
+        Self::SeveralVoices,
+        Self::Repeated,
+        Self::SyntheticSilence,
+        Self::DuplicateIdentity,
+        Self::DifferentVoices,
+        Self::NotTheVoiceBefore,
+        Self::DuplicateClip,
+        Self::Truncated,
+        Self::PartUnheard,
+    ];
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.
@@ -109,7 +132,28 @@ pub fn gate_alone(
     calibration: &Calibration,
     needed: Seconds,
 ) -> (Vec<Issue>, bool) {
-    let clip = HeardClip {
+    gate(&[alone(name, look)], &[], calibration, needed)
+}
+
+/// What would be better while somebody still speaks. Little speech is no fault yet, and of less than a second
+/// nothing can be said.
+pub(super) fn hints(name: &str, so_far: Checkpoint, calibration: &Calibration) -> Vec<Issue> {
+    if so_far.net_speech < SPEECH_FOR_HINTS {
+        return Vec::new();
+    }
+    let clip = alone(name, so_far);
+    let clipped = clip.quality().and_then(|quality| too_loud(name, quality));
+    too_quiet(&clip, ADVISED_LEVEL)
+        .into_iter()
+        .chain(too_noisy(&clip, ADVISED_SNR_DB))
+        .chain(clipped)
+        .chain(made_of_others(&clip, calibration))
+        .collect()
+}
+
+/// A recording of which only what was heard is known.
+fn alone(name: &str, look: Checkpoint) -> HeardClip {
+    HeardClip {
         name: name.to_owned(),
         sha256: [0; 32],
         source: String::new(),
@@ -117,8 +161,7 @@ pub fn gate_alone(
         truncated: false,
         unheard: None,
         recording: None,
-    };
-    gate(&[clip], &[], calibration, needed)
+    }
 }
 
 /// The voice is already another user's of the number. Who that is, is not for whoever enrols to learn.
@@ -192,15 +235,7 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
         return refusals;
     };
     refusals.extend(too_noisy(clip, LOWEST_SNR_DB));
-    if quality.clipping > MOST_CLIPPING {
-        let share = quality.clipping * 100.0;
-        let message =
-            format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level");
-        refusals.push(Issue {
-            code: IssueCode::Clipped,
-            message,
-        });
-    }
+    refusals.extend(too_loud(name, quality));
     refusals.extend(too_quiet(clip, LOWEST_LEVEL));
     refusals.extend(made_of_others(clip, calibration));
     refusals
@@ -222,6 +257,15 @@ fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
         ),
     });
     several.into_iter().chain(repeated).collect()
+}
+
+/// A recording whose speech is cut off at the end of the scale.
+fn too_loud(name: &str, quality: Quality) -> Option<Issue> {
+    let share = quality.clipping * 100.0;
+    (quality.clipping > MOST_CLIPPING).then(|| Issue {
+        code: IssueCode::Clipped,
+        message: format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level"),
+    })
 }
 
 /// A recording whose speech is below a level.

@@ -63,6 +63,10 @@ uuid_id! {
     /// An API key, by which it is listed and revoked; never the key itself.
     KeyId
 }
+uuid_id! {
+    /// A link by which a user enrols, by which it is listed and revoked; never its token.
+    InviteId
+}
 
 /// A call's id as its carrier or Vapi gave it: 1 to 128 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

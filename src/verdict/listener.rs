@@ -171,11 +171,41 @@ impl Listener {
     }
 
     fn traits(&self) -> Option<Traits> {
+        let so_far = self.traits_so_far()?;
+        Some(Traits {
+            comes_again: comes_again(self.finder.speech()),
+            ..so_far
+        })
+    }
+
+    /// Without whether anything comes again, which is looked for once, at the end.
+    fn traits_so_far(&self) -> Option<Traits> {
         let speech = self.finder.speech();
         (!speech.is_empty()).then(|| Traits {
             level_dbfs: f64::from(quality::dbfs(quality::rms(speech))),
             digital_silence: self.intake.digital_silence(),
-            comes_again: comes_again(speech),
+            comes_again: false,
+        })
+    }
+
+    /// What was heard of a recording so far, for somebody who still speaks: all that is said at its end but its
+    /// voiceprint and whether it comes again.
+    ///
+    /// # Errors
+    /// [`ListenError`] when the speaker model fails.
+    pub fn so_far(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
+        let started = Instant::now();
+        self.windows.hear(analyst, self.finder.speech())?;
+        self.timing.embed += milliseconds(started);
+        Ok(Checkpoint {
+            net_speech: self.finder.net_speech(),
+            quality: self.quality_so_far(),
+            print: None,
+            windows: self.windows.voices().to_vec(),
+            windows_heard: self.windows.heard(),
+            is_window_check: true,
+            traits: self.traits_so_far(),
+            timing: self.timing,
         })
     }
 

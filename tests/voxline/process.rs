@@ -243,3 +243,52 @@ async fn a_service_told_to_end_finishes_its_live_calls_and_records_them() {
     assert_eq!((status, &call["final"]), (200, &json!(true)), "{call}");
     assert_eq!(call["verdict"]["outcome"], "identified", "{call}");
 }
+
+#[tokio::test]
+async fn the_token_of_a_link_is_in_no_log_however_much_is_logged() {
+    let data = tempfile::tempdir().unwrap();
+    let said = |args: &[&str]| -> Value {
+        let output = program(data.path()).args(args).arg("--json").output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    said(&["number", "add", NUMBER]);
+    let alice = said(&["user", "add", "--name", "Alice", "--number", NUMBER]);
+    let made = said(&["invite", "create", "--user", alice["id"].as_str().unwrap()]);
+    let (_, token) = made["url"].as_str().unwrap().rsplit_once('/').unwrap();
+    let log = data.path().join("log");
+    let mut child = program(data.path())
+        .env("RUST_LOG", "trace")
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let written = || std::fs::read_to_string(&log).unwrap_or_default();
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    let base = loop {
+        let found = written().lines().find_map(|line| {
+            let (_, address) = line.split_once("listening on ")?;
+            Some(address.trim().to_owned())
+        });
+        match found {
+            Some(base) => break base,
+            None => assert!(std::time::Instant::now() < patience, "{}", written()),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let http = support::http();
+    let path = format!("{base}/enroll/{token}");
+    let page = http.get(&path).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let sent = http.post(&path).multipart(Form::new().text("language", "en"));
+    assert_eq!(sent.send().await.unwrap().status(), 400);
+    let address = format!("{}/check", path.replacen("http", "ws", 1));
+    let (mut socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+    socket.send(Message::text("{\"event\":\"start\"}")).await.unwrap();
+    while let Some(Ok(_)) = socket.next().await {}
+    let _ = http.get(format!("{path}/nothing")).send().await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = written();
+    assert!(log.contains("/enroll/{token}"), "the requests are in the log");
+    assert!(!log.contains(token), "the token is in the log");
+}

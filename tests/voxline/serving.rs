@@ -9,5 +9,6 @@ mod harness;
 mod life;
 mod live_enrolment;
 mod refusals;
+mod signup;
 mod sockets;
 mod twilio;

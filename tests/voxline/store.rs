@@ -4,6 +4,7 @@ mod calls;
 mod enrolments;
 mod erasure;
 mod file;
+mod invites;
 mod keys;
 mod models;
 mod numbers;
@@ -134,6 +135,8 @@ fn enrolment(user: UserId, seed: u64) -> NewEnrollment {
     NewEnrollment {
         user,
         consent: "I agree that my voice is stored".into(),
+        consent_version: None,
+        invite: None,
         clips: vec![clip(seed)],
     }
 }

@@ -31,6 +31,7 @@ pub fn filled(path: &str) -> String {
     const ID: &str = "01990000-0000-7000-8000-000000000000";
     path.replace("{id}", ID)
         .replace("{enrollment_id}", ID)
+        .replace("{invite_id}", ID)
         .replace("{carrier}", "twilio")
 }
 

@@ -10,7 +10,7 @@ use super::harness::{CONSENT, Service, call_form, json as body, signup};
 use super::sockets::Socket;
 
 /// A synthetic caller's recordings one after the other, as 16-bit PCM at 16 kHz.
-fn spoken(who: &str) -> Vec<u8> {
+pub fn spoken(who: &str) -> Vec<u8> {
     let samples = signup(who).into_iter().flat_map(|(_, bytes)| {
         let clip = load(bytes, None, &Limits::default()).unwrap();
         clip.samples

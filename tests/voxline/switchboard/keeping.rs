@@ -52,6 +52,8 @@ pub async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) 
     let enrolment = NewEnrollment {
         user,
         consent: "I agree.".to_owned(),
+        consent_version: None,
+        invite: None,
         clips: vec![NewClip {
             content_sha256: [u8::try_from(seed).unwrap(); 32],
             net_speech: Seconds::new(9.0),

@@ -1,0 +1,89 @@
+//! Recordings that are listened to while somebody speaks: the conversation on a WebSocket that enrolment by an API key
+//! and the signup page have in common.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::switchboard::{EnrolmentProgress, EnrolmentReport, LiveEnrolment};
+
+use super::problem::{Kind, Problem};
+use super::reading::of_json;
+use super::wire::{Ending, Incoming, Wire};
+
+/// What a client says in text frames.
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Frame<S> {
+    Start(S),
+    Stop {},
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Told {
+    Progress(EnrolmentProgress),
+    Report(EnrolmentReport),
+}
+
+/// The frame `start` with which a conversation begins.
+pub(super) async fn started<S: DeserializeOwned>(wire: &mut Wire) -> Result<S, Ending> {
+    match wire.next().await {
+        Incoming::Text(text) => match read(&text)? {
+            Frame::Start(start) => Ok(start),
+            Frame::Stop {} => Err(Ending::Stopped),
+        },
+        Incoming::Audio(_) => Err(misplaced("audio came before the frame `start`")),
+        Incoming::End(ending) => Err(ending),
+    }
+}
+
+/// Listens until the frame `stop`, telling the client how far it is; `S` is what the frame `start` held.
+pub(super) async fn heard_out<S: DeserializeOwned>(
+    wire: &mut Wire,
+    mut recording: LiveEnrolment,
+) -> Result<LiveEnrolment, Ending> {
+    loop {
+        match wire.next().await {
+            Incoming::Audio(bytes) => {
+                let progress = recording.push(&bytes).await.map_err(problem)?;
+                if let Some(progress) = progress
+                    && !wire.say(&Told::Progress(progress)).await
+                {
+                    return Err(Ending::Gone);
+                }
+            }
+            Incoming::Text(text) => {
+                let Frame::Stop {} = read::<S>(&text)? else {
+                    return Err(misplaced("a second frame `start` came"));
+                };
+                return Ok(recording);
+            }
+            Incoming::End(ending) => return Err(ending),
+        }
+    }
+}
+
+/// Ends a conversation with a report, or however else it ended.
+pub(super) async fn concluded(mut wire: Wire, report: Result<EnrolmentReport, Ending>) {
+    let ending = match report {
+        Ok(report) => {
+            wire.say(&Told::Report(report)).await;
+            Ending::Stopped
+        }
+        Err(ending) => ending,
+    };
+    wire.close(ending).await;
+}
+
+/// A fault as the end of a conversation.
+pub(super) fn problem(fault: impl Into<Problem>) -> Ending {
+    Ending::Problem(fault.into())
+}
+
+fn read<S: DeserializeOwned>(text: &str) -> Result<Frame<S>, Ending> {
+    serde_json::from_str(text).map_err(|fault| Ending::Problem(of_json(&fault)))
+}
+
+fn misplaced(detail: &str) -> Ending {
+    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+}

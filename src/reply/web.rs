@@ -1,0 +1,187 @@
+//! What pages are made of: files that are part of the program, and the headers that every page has.
+//!
+//! The address of an asset holds the digest of all of them, so a browser keeps each for as long as it likes and
+//! never mixes the files of two releases.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use crate::units::hex;
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const JSON: &str = "application/json";
+const SVG: &str = "image/svg+xml";
+
+/// A file, by the path it is asked for.
+struct Asset {
+    path: &'static str,
+    media_type: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! assets {
+    ($($path:literal $media_type:expr,)*) => {
+        &[$(Asset {
+            path: $path,
+            media_type: $media_type,
+            bytes: include_bytes!(concat!("../../web/", $path)),
+        },)*]
+    };
+}
+
+const ASSETS: &[Asset] = assets![
+    "icon.svg" SVG,
+    "base.css" STYLE,
+    "signup/signup.css" STYLE,
+    "signup/main.js" SCRIPT,
+    "signup/view.js" SCRIPT,
+    "signup/microphone.js" SCRIPT,
+    "signup/capture.js" SCRIPT,
+    "signup/recording.js" SCRIPT,
+    "signup/service.js" SCRIPT,
+    "signup/languages/en.json" JSON,
+    "signup/languages/es.json" JSON,
+    "signup/languages/fr.json" JSON,
+    "signup/languages/de.json" JSON,
+    "signup/languages/hi.json" JSON,
+];
+
+/// Of all assets, their names and their bytes.
+static DIGEST: LazyLock<String> = LazyLock::new(|| {
+    let mut sum = Sha256::new();
+    for asset in ASSETS {
+        sum.update(asset.path.as_bytes());
+        sum.update((asset.bytes.len() as u64).to_le_bytes());
+        sum.update(asset.bytes);
+    }
+    hex(&sum.finalize()[..8])
+});
+
+/// Where the assets of this release are asked for, without a slash at its end.
+pub(super) fn assets() -> String {
+    format!("/assets/{}", *DIGEST)
+}
+
+/// The file called `path` as text, for those that the program reads too.
+pub(super) fn text_of(path: &str) -> Option<&'static str> {
+    let asset = ASSETS.iter().find(|asset| asset.path == path)?;
+    std::str::from_utf8(asset.bytes).ok()
+}
+
+/// The routes of the assets.
+pub(super) fn routes() -> Router<Arc<Desk>> {
+    Router::new().route("/assets/{digest}/{*path}", get(serve))
+}
+
+async fn serve(Path((digest, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    let known = ASSETS.iter().find(|asset| asset.path == path);
+    let Some(asset) = known.filter(|_| digest == *DIGEST) else {
+        let detail = "there is no such file in this release: load the page again";
+        return Problem::new(Kind::UnknownRoute, detail).into_response();
+    };
+    // Weak: what is compressed on the way has other bytes.
+    let tag = format!("W/\"{}\"", *DIGEST);
+    let cached = [
+        (header::ETAG, tag.clone()),
+        (
+            header::CACHE_CONTROL,
+            "public, max-age=31536000, immutable".to_owned(),
+        ),
+    ];
+    let has = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(tag.as_str()));
+    if headers.get_all(header::IF_NONE_MATCH).iter().any(has) {
+        return (StatusCode::NOT_MODIFIED, cached).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, asset.media_type)];
+    (cached, kind, asset.bytes).into_response()
+}
+
+/// A page: its HTML under a policy that lets nothing in but our own assets, kept by no cache, telling no other site its
+/// address. `frames` are origins that may show it in a frame; `sockets` are addresses beside its own that it may open
+/// WebSockets to.
+pub(super) fn page(status: StatusCode, html: String, frames: &[String], sockets: Option<&str>) -> Response {
+    let frames = if frames.is_empty() {
+        "'none'".to_owned()
+    } else {
+        frames.join(" ")
+    };
+    // WebKit's 'self' matched no WebSocket until 2022, so the address is named too where it is known.
+    let sockets = sockets.map_or_else(String::new, |address| format!(" {address}"));
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'{sockets}; media-src blob:; form-action 'none'; base-uri 'none'; \
+         frame-ancestors {frames}"
+    );
+    let mut response = (status, Html(html)).into_response();
+    let headers = response.headers_mut();
+    // Origins and addresses were checked when the configuration was read; a header that is none at all would be
+    // the open policy, so what cannot be written closes the page.
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in [
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "microphone=(self), camera=(), geolocation=()",
+        ),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_asset_asks_for_anything_of_another_host() {
+        for asset in ASSETS {
+            let text = std::str::from_utf8(asset.bytes).unwrap();
+            let foreign = ["http://", "https://", "url(//", "@import"];
+            let namespaces = text.replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                foreign.iter().all(|sign| !namespaces.contains(sign)),
+                "{} reaches outside",
+                asset.path
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_lets_in_its_own_scripts_and_styles_alone() {
+        let response = page(StatusCode::OK, String::new(), &[], None);
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(policy.contains("script-src 'self';") && policy.contains("style-src 'self';"));
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
+        let framed = ["https://app.example.com".to_owned()];
+        let response = page(
+            StatusCode::OK,
+            String::new(),
+            &framed,
+            Some("wss://id.example.com"),
+        );
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(policy.ends_with("frame-ancestors https://app.example.com"));
+        assert!(policy.contains("connect-src 'self' wss://id.example.com;"));
+    }
+}

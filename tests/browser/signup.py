@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Goes through the signup page in a browser, as a person would, and checks what they would notice.
+
+    signup.py COURSE --link URL --browser PROGRAM [--microphone FILE.wav] [--file RECORDING] [--shots DIR]
+
+Courses:
+    sign-up     with the mouse, on a phone: consent, recording, listening back, sent
+    keyboard    the same with the keyboard alone
+    hints       what the service says while noise or a second voice is recorded (--expect CODE)
+    upload      a recording of one's own, and what is said of one that is no good (--bad FILE)
+    closed      a link that is not good
+    samples     what becomes of the microphone's channels
+    shots       pictures of every stage, phone and desktop, light and dark
+
+The microphone is Chromium's own stand-in, which plays a file. Prints one JSON object with what was measured; exits 1,
+with a line on stderr, at the first thing that is not as it should be.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import Error, expect, sync_playwright
+
+from visit import DESKTOP, PHONE, READING, Visit, check, first_view, press_to, until
+
+
+def net_speech(page):
+    return float(page.locator("#speech").evaluate("meter => meter.value"))
+
+
+def sign_up(playwright, arguments):
+    visit = Visit(playwright, arguments)
+    page = visit.page
+    measured = {} if arguments.assets else first_view(visit)
+    check(visit.open().status == 200, "the page did not come")
+    visit.stage("consent")
+    check("version" in visit.text("#consent").lower(), "the consent has no version")
+    visit.sound("consent")
+    page.click("#agree")
+    visit.stage("record")
+    visit.sound("record, closed microphone")
+    sentences = visit.text("#sentences")
+    page.click("#other-sentences")
+    check(visit.text("#sentences") != sentences, "there are no other sentences")
+    page.click("#open")
+    expect(page.locator("#start")).to_be_visible()
+    check(page.locator("#device option").count() >= 1, "no microphone can be chosen")
+    untouched = page.evaluate(
+        """async () => {
+            const stream = await navigator.mediaDevices.getUserMedia(
+                { audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+            const { noiseSuppression, echoCancellation, autoGainControl } = stream.getAudioTracks()[0].getSettings();
+            stream.getTracks().forEach((track) => track.stop());
+            return !(noiseSuppression || echoCancellation || autoGainControl);
+        }"""
+    )
+    check(untouched, "the browser works on the sound although it was asked not to")
+    until(page, "Number(document.querySelector('#level').ariaValueNow) > 20")
+    visit.sound("record, open microphone")
+    page.click("#start")
+    began = time.monotonic()
+    until(page, "document.querySelector('#speech').value > 0.5")
+    measured["first_progress_s"] = round(time.monotonic() - began, 1)
+    halfway = net_speech(page)
+    visit.sound("record, recording")
+    until(page, f"document.querySelector('#speech').value > {halfway + 2}")
+    # It ends by itself when there is enough.
+    visit.stage("review")
+    measured["recording_s"] = round(time.monotonic() - began, 1)
+    measured["verdict"] = visit.text("#verdict")
+    check("good recording" in measured["verdict"], f"the service said: {measured['verdict']} {visit.text('#review')}")
+    visit.sound("review")
+    length = page.evaluate(
+        """async () => {
+            const audio = document.querySelector("#audio");
+            if (audio.readyState < 1) await new Promise((done) => audio.addEventListener("loadedmetadata", done));
+            await audio.play();
+            return audio.duration;
+        }"""
+    )
+    check(length > 11, f"what is played back has {length} s")
+    page.click("#use")
+    visit.stage("done")
+    visit.sound("done")
+    check(page.reload().status == 410, "the link is still good")
+    visit.sound("closed")
+    visit.leave(may_fail=("410",))
+    return measured
+
+
+def keyboard(playwright, arguments):
+    visit = Visit(playwright, arguments, viewport=DESKTOP)
+    page = visit.page
+    visit.open()
+    press_to(page, "#agree")
+    page.keyboard.press("Enter")
+    visit.stage("record")
+    focus = page.evaluate("document.activeElement.id")
+    check(focus == "record-heading", f"the focus is at {focus!r} after the consent")
+    press_to(page, "#open")
+    page.keyboard.press("Space")
+    expect(page.locator("#start")).to_be_visible()
+    check(page.evaluate("document.activeElement.id") == "start", "the focus was lost when the microphone was opened")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stop")).to_be_focused()
+    until(page, "document.querySelector('#speech').value >= 9")
+    check(visit.text("#hint") != "", "nothing is said to whoever listens to the page")
+    page.keyboard.press("Space")
+    visit.stage("review")
+    check(page.evaluate("document.activeElement.id") == "review-heading", "the focus is not at the review")
+    press_to(page, "#again")
+    page.keyboard.press("Enter")
+    visit.stage("record")
+    press_to(page, "#start")
+    page.keyboard.press("Enter")
+    visit.stage("review")
+    verdict = visit.text("#verdict")
+    check("good recording" in verdict, f"the service said: {verdict} {visit.text('#review')}")
+    press_to(page, "#use")
+    page.keyboard.press("Enter")
+    visit.stage("done")
+    check(page.evaluate("document.activeElement.id") == "done-heading", "the focus is not at the end")
+    visit.leave()
+    return {"verdict": verdict}
+
+
+def hints(playwright, arguments):
+    visit = Visit(playwright, arguments)
+    page = visit.page
+    visit.open()
+    words = page.evaluate("async () => (await fetch(document.querySelector('#signup').dataset.file)).json()")
+    page.click("#agree")
+    page.click("#open")
+    page.click("#start")
+    began = time.monotonic()
+    expect(page.locator("#hint")).to_have_text(words["hints"][arguments.expect], timeout=READING)
+    after = round(time.monotonic() - began, 1)
+    visit.stage("review")
+    said = visit.text("#issues")
+    check(words["issues"][arguments.expect] in said, f"the verdict was {visit.text('#verdict')}: {said}")
+    check(not page.locator("#use").is_visible(), "a refused recording can be sent")
+    visit.sound("review, refused")
+    visit.leave()
+    return {"hint_after_s": after}
+
+
+def upload(playwright, arguments):
+    visit = Visit(playwright, arguments)
+    page = visit.page
+    visit.open()
+    words = page.evaluate("async () => (await fetch(document.querySelector('#signup').dataset.file)).json()")
+    page.click("#agree")
+    page.set_input_files("#file", arguments.bad)
+    visit.stage("review")
+    page.click("#use")
+    expect(page.locator("#review-problem")).to_have_text(words["problems"]["unsupported_media"])
+    with page.expect_file_chooser() as chooser:
+        page.click("#again")
+    chooser.value.set_files(arguments.file)
+    visit.stage("review")
+    page.click("#use")
+    visit.stage("done")
+    visit.leave(may_fail=("415", "ERR_FILE", "media"))
+    return {}
+
+
+def closed(playwright, arguments):
+    visit = Visit(playwright, arguments, locale="es-MX")
+    answer = visit.open()
+    check(answer.status in (404, 410), f"the page came with {answer.status}")
+    check(visit.page.locator("html").get_attribute("lang") == "es", "the page is not in the browser's language")
+    visit.sound("closed")
+    visit.leave(may_fail=("404", "410"))
+    return {"status": answer.status}
+
+
+def samples(playwright, arguments):
+    """Of the channels of one microphone one is heard, as it is; a channel that holds next to nothing is none."""
+    visit = Visit(playwright, arguments)
+    visit.open()
+    for left, right, heard in ((0.5, 0.5, 0.5), (0.5, 0.0, 0.5), (0.001, 0.5, 0.5), (0.4, 0.5, 0.4)):
+        read = visit.page.evaluate(
+            """async ([left, right]) => {
+                const main = document.querySelector("script[type=module]").src;
+                const { Recording } = await import(main.replace("main.js", "recording.js"));
+                const recording = new Recording(44100);
+                for (let block = 0; block < 20; block += 1)
+                    recording.push([new Float32Array(2048).fill(left), new Float32Array(2048).fill(right)]);
+                const bytes = await recording.end().arrayBuffer();
+                const view = new DataView(bytes);
+                return {
+                    bytes: bytes.byteLength, channels: view.getUint16(22, true), rate: view.getUint32(24, true),
+                    length: view.getUint32(40, true), first: view.getInt16(44, true),
+                    last: view.getInt16(bytes.byteLength - 2, true),
+                };
+            }""",
+            [left, right],
+        )
+        whole = 20 * 2048 * 2
+        wanted = {"bytes": whole + 44, "channels": 1, "rate": 44100, "length": whole}
+        wanted |= {"first": round(heard * 32767), "last": round(heard * 32767)}
+        check(
+            all(abs(read[name] - value) <= 1 for name, value in wanted.items()),
+            f"of {left} and {right} came {read}, not {wanted}",
+        )
+    visit.leave()
+    return {}
+
+
+def shots(playwright, arguments):
+    folder = Path(arguments.shots)
+    folder.mkdir(parents=True, exist_ok=True)
+    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
+        for scheme in ("light", "dark"):
+            visit = Visit(playwright, arguments, viewport, scheme)
+            page = visit.page
+            visit.open()
+
+            def take(stage):
+                page.wait_for_timeout(300)
+                page.screenshot(path=folder / f"signup-{stage}-{device}-{scheme}.png")
+
+            take("consent")
+            page.click("#agree")
+            page.click("#open")
+            page.wait_for_timeout(1500)
+            take("ready")
+            page.click("#start")
+            until(page, "document.querySelector('#speech').value > 7")
+            take("recording")
+            visit.stage("review")
+            page.evaluate("document.activeElement.blur()")
+            take("review")
+            page.evaluate(
+                "import(document.querySelector('script[type=module]').src.replace('main.js', 'view.js'))"
+                ".then((view) => view.show('done'))"
+            )
+            take("done")
+            visit.leave()
+    return {}
+
+
+COURSES = {
+    "sign-up": sign_up,
+    "keyboard": keyboard,
+    "hints": hints,
+    "upload": upload,
+    "closed": closed,
+    "samples": samples,
+    "shots": shots,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("course", choices=COURSES)
+    parser.add_argument("--link", required=True)
+    parser.add_argument("--browser", required=True)
+    parser.add_argument("--microphone", help="a WAV file that the stand-in for a microphone plays")
+    parser.add_argument("--file", help="a recording to send")
+    parser.add_argument("--bad", help="a file that is no recording")
+    parser.add_argument("--expect", help="the code of the hint that is to come")
+    parser.add_argument("--shots", help="a folder for pictures")
+    parser.add_argument("--assets", help="take assets from this folder, while the page is worked on")
+    arguments = parser.parse_args()
+    with sync_playwright() as playwright:
+        try:
+            measured = COURSES[arguments.course](playwright, arguments)
+        except (AssertionError, Error) as fault:
+            sys.exit(f"{arguments.course}: {fault}")
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()

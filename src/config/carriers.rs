@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
 use super::sources::Reader;
+use super::vapi::VapiRegion;
 
 /// The carriers' keys.
 pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "carriers.forward_to",
-        "SIP address that calls are handed on to (default sip:{number}@sip.vapi.ai)",
+        "SIP address that calls are handed on to (default sip:{number}@sip.vapi.ai, or sip.eu.vapi.ai by vapi.region)",
     ),
     ("carriers.sip_user", "the name that address asks for"),
     ("carriers.sip_password", "the password that address asks for"),
@@ -137,9 +138,9 @@ pub struct CarrierConfig {
 }
 
 /// Reads the carriers' settings.
-pub(super) fn read(read: &mut Reader, public_url: Option<&str>) -> CarrierConfig {
+pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegion) -> CarrierConfig {
     let config = CarrierConfig {
-        forward_to: sip_address(read),
+        forward_to: sip_address(read, region),
         sip_login: login(read, "carriers.sip_user", "carriers.sip_password"),
         forward_secret: secret(read, "vapi.forward_secret"),
         answer: time(read, "carriers.answer_seconds", 0.2..=10.0, 2.5),
@@ -212,8 +213,8 @@ fn login(read: &mut Reader, name: &'static str, password: &'static str) -> Optio
 }
 
 /// A SIP address of a user at a host, without headers or anything else that could not stand in one.
-fn sip_address(read: &mut Reader) -> String {
-    let usual = "sip:{number}@sip.vapi.ai".to_owned();
+fn sip_address(read: &mut Reader, region: VapiRegion) -> String {
+    let usual = format!("sip:{{number}}@{}", region.sip_host());
     let Some(text) = read.text("carriers.forward_to") else {
         return usual;
     };
@@ -223,6 +224,11 @@ fn sip_address(read: &mut Reader) -> String {
         let parts = rest.split_once('@');
         parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && rest.chars().all(plain)
     });
+    if fits && VapiRegion::of_address(&text).is_some_and(|named| named != region) {
+        let why =
+            "is of another region of Vapi's than vapi.region says: an account is known in its own alone";
+        read.fault("carriers.forward_to", why.to_owned());
+    }
     if fits {
         return text;
     }
@@ -264,6 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn a_region_settles_the_api_and_the_sip_host_together() {
+        for file in [
+            "[vapi]\nregion = \"eu\"",
+            "[vapi]\napi_url = \"https://api.eu.vapi.ai\"",
+        ] {
+            let sources = Sources {
+                file: Some(("voxline.toml".into(), file.to_owned())),
+                ..Sources::default()
+            };
+            let config = Config::load(&sources).unwrap();
+            assert_eq!(config.vapi.api_url, "https://api.eu.vapi.ai");
+            assert_eq!(config.carriers.forward_to, "sip:{number}@sip.eu.vapi.ai");
+        }
+    }
+
+    #[test]
     fn halves_and_misspellings_are_named() {
         for (file, said) in [
             (
@@ -283,6 +305,14 @@ mod tests {
             (
                 "[carriers]\nforward_to = \"sip:a@b</Sip>\"",
                 "is not a SIP address",
+            ),
+            (
+                "[carriers]\nforward_to = \"sip:{number}@c-1.sip.eu.vapi.ai\"",
+                "is of another region",
+            ),
+            (
+                "[vapi]\nregion = \"eu\"\napi_url = \"https://api.vapi.ai\"",
+                "is of another region",
             ),
             ("[telnyx]\npublic_key = \"AAAA\"", "is not the 32 bytes"),
             ("[plivo]\nl16_order = \"middle\"", "auto, little, big"),

@@ -17,7 +17,9 @@ pub use home::Home;
 pub use identity::IdentitySettings;
 pub use keys::keys;
 pub use sources::{Fault, Faults, Sources};
-pub use vapi::{ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig};
+pub use vapi::{
+    ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig, VapiMode, VapiRegion,
+};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -95,6 +97,7 @@ impl Config {
         let mut read = Reader::open(sources);
         let model = read.text("model");
         let public_url = read.url("public_url");
+        let vapi = VapiConfig::read(&mut read, public_url.as_deref());
         let config = Self {
             data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
             models_dir: read.text("models_dir").map(PathBuf::from),
@@ -106,7 +109,6 @@ impl Config {
                 "an address with a port, as in 127.0.0.1:8080",
                 default_listen(),
             ),
-            vapi: VapiConfig::read(&mut read, public_url.as_deref()),
             threads: read.count("inference.threads", 1..=256, cores()),
             capacity: read.count("inference.capacity", 1..=100_000, 64),
             limits: Limits {
@@ -119,7 +121,8 @@ impl Config {
             retain_audio: read.parsed("enrollment.retain_audio", "true or false", false),
             identity: IdentitySettings::read(&mut read),
             gallery: gallery(&mut read),
-            carriers: carriers::read(&mut read, public_url.as_deref()),
+            carriers: carriers::read(&mut read, public_url.as_deref(), vapi.region),
+            vapi,
             public_url,
         };
         read.finish(config)

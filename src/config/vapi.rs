@@ -3,6 +3,7 @@
 //!
 //! Whatever Vapi leaves undocumented is a setting here, at the default that the evidence favours.
 
+mod account;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::units::{DialedNumber, Hertz};
 
 use super::sources::Reader;
 
+pub use account::{VapiMode, VapiRegion};
 pub(super) use keys::{KEYS, SECRETS};
 
 /// How a webhook is known to be Vapi's.
@@ -129,6 +131,10 @@ pub struct VapiConfig {
     pub answer_budget: Duration,
     /// How long `identify_caller` waits for a decision.
     pub tool_patience: Duration,
+    /// Where Vapi's messages are meant to come here.
+    pub mode: VapiMode,
+    /// In which region the account is.
+    pub region: VapiRegion,
     /// Vapi's API, without a slash at its end.
     pub api_url: String,
     /// Vapi's private key.
@@ -160,6 +166,7 @@ pub struct VapiConfig {
 impl VapiConfig {
     pub(super) fn read(read: &mut Reader, public_url: Option<&str>) -> Self {
         let assistant = read.text("vapi.assistant_id");
+        let (region, api_url) = account::region(read);
         Self {
             auth: auth(read, public_url),
             largest_event: read.count("vapi.largest_event_mb", 1..=64, 8) * 1024 * 1024,
@@ -171,9 +178,9 @@ impl VapiConfig {
             refusal: read.text("vapi.refusal").unwrap_or_else(|| REFUSAL.to_owned()),
             answer_budget: span(read.number("vapi.answer_budget_seconds", 0.1..=7.0, 2.5)),
             tool_patience: span(read.number("vapi.tool_seconds", 0.0..=300.0, 8.0)),
-            api_url: read
-                .url("vapi.api_url")
-                .unwrap_or_else(|| "https://api.vapi.ai".to_owned()),
+            mode: account::mode(read),
+            region,
+            api_url,
             api_key: read.text("vapi.api_key").map(SecretString::from),
             public_key: read.text("vapi.public_key").map(SecretString::from),
             credential: read.text("vapi.credential_id"),

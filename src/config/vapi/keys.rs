@@ -76,7 +76,16 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
         "vapi.tool_seconds",
         "how long identify_caller waits for a decision (default 8)",
     ),
-    ("vapi.api_url", "Vapi's API (default https://api.vapi.ai)"),
+    (
+        "vapi.mode",
+        "whose server is set to Voxline: that of numbers, assistants and tools (assistant, the default), or of numbers \
+         and tools alone (number)",
+    ),
+    (
+        "vapi.region",
+        "where the account is, us (default) or eu: settles Vapi's API and its SIP host",
+    ),
+    ("vapi.api_url", "Vapi's API (default: the region's)"),
     ("vapi.api_key", "Vapi's private key, for the API"),
     (
         "vapi.public_key",

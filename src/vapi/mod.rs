@@ -10,6 +10,8 @@
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
 //! - it ends: the last word is recorded, and the audio is gone.
 //!
+//! Where the customer has a backend of their own, every message goes there too, and answers are of both (`relay`).
+//!
 //! [`plan()`] says what Vapi's side must look like, [`walk`] brings it there.
 //!
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
@@ -36,6 +38,7 @@ mod marker;
 mod message;
 mod once;
 mod redaction;
+mod relay;
 mod ring;
 mod service;
 mod shape;
@@ -57,6 +60,7 @@ pub use listen::{Piece, Reader};
 pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
 pub use redaction::redacted;
+pub use relay::{Answer, Original};
 pub use service::{Overloaded, Vapi, VapiError};
 pub use shape::Shape;
 pub use sides::Sides;

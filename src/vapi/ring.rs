@@ -9,15 +9,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use crate::config::VapiMode;
 use crate::evidence::dialed;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCase;
 use super::line::Line;
 use super::message::Message;
+use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
-use super::wanted::{call_plans, server};
+use super::wanted::{call_plans, server, tools};
 
 /// What was found out about a ringing call.
 struct Known {
@@ -27,9 +29,23 @@ struct Known {
     told: Option<(Arc<Line>, String)>,
 }
 
+/// What we would answer a ringing call.
+pub(super) struct Rung {
+    /// The assistant that takes it, where one is configured.
+    assistant: Option<String>,
+    /// What is different about whoever takes it, on this call.
+    overrides: Value,
+}
+
 impl Vapi {
-    /// Answers `assistant-request`.
+    /// Answers `assistant-request` where nobody else has a say in it.
     pub(super) async fn ring(self: &Arc<Self>, message: Message) -> Value {
+        let rung = self.rung(message).await;
+        self.alone(&rung)
+    }
+
+    /// Finds out what is ours to answer.
+    pub(super) async fn rung(self: &Arc<Self>, message: Message) -> Rung {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
@@ -66,8 +82,17 @@ impl Vapi {
                 (fallback.map(String::as_str), unknown(&marker))
             }
         };
-        match assistant.or(self.config.fallback.as_deref()) {
-            Some(assistant) => self.answer(assistant, &variables, id.as_ref()),
+        let assistant = assistant.or(self.config.fallback.as_deref());
+        Rung {
+            assistant: assistant.map(str::to_owned),
+            overrides: self.overrides(&variables, id.as_ref()),
+        }
+    }
+
+    /// The answer that is ours alone.
+    pub(super) fn alone(&self, rung: &Rung) -> Value {
+        match &rung.assistant {
+            Some(assistant) => json!({"assistantId": assistant, "assistantOverrides": rung.overrides}),
             None => {
                 tracing::error!(
                     "a call was refused: set vapi.assistant_id to the assistant that takes calls"
@@ -75,6 +100,29 @@ impl Vapi {
                 json!({ "error": self.config.refusal })
             }
         }
+    }
+
+    /// The answer of the customer's backend with ours added.
+    pub(super) fn merged(&self, relay: &Relay, theirs: Value, rung: &Rung) -> Option<Merged> {
+        let config = &self.config;
+        let equipped: Vec<&str> = [&config.assistant, &config.fallback]
+            .into_iter()
+            .flatten()
+            .chain(config.assistants.values())
+            .map(String::as_str)
+            .collect();
+        let tools = match &self.events_url {
+            Some(url) => tools(config, &server(config, url, config.credential.as_deref(), true)),
+            None => Vec::new(),
+        };
+        let ours = Ours {
+            assistant: rung.assistant.as_deref(),
+            overrides: &rung.overrides,
+            tools: &tools,
+            equipped: &equipped,
+            is_relayed: &|url| self.events_url.as_deref() == Some(url) || relay.knows(url),
+        };
+        merge(theirs, &ours)
     }
 
     /// Everything that can be known before the answer. `None` when the call's roster could not be asked.
@@ -119,19 +167,20 @@ impl Vapi {
         })
     }
 
-    /// The answer itself: an assistant that exists, and what is different about it on this call.
-    fn answer(&self, assistant: &str, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
+    /// What is different about the assistant on this call.
+    fn overrides(&self, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
         let mut overrides = json!({ "variableValues": variables });
         for (name, plan) in call_plans() {
             overrides[name] = plan;
         }
-        if let Some(url) = &self.events_url {
+        // In the other mode the assistants keep their own.
+        if let (Some(url), VapiMode::Assistant) = (&self.events_url, self.config.mode) {
             overrides["server"] = server(&self.config, url, self.config.credential.as_deref(), true);
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });
         }
-        json!({ "assistantId": assistant, "assistantOverrides": overrides })
+        overrides
     }
 
     /// The line of a call.

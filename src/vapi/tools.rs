@@ -20,7 +20,7 @@ use super::line::Line;
 use super::message::{Message, News};
 use super::service::Vapi;
 use super::telling::{is_named, plain, sentence};
-use super::tool_call::ToolCall;
+use super::tool_call::{OUR_TOOLS, ToolCall};
 
 /// How long a PIN may be checked, and a case be made. Vapi waits for 20 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -273,6 +273,6 @@ fn fingerprint(call: &CallId, tool: &ToolCall) -> [u8; 32] {
 }
 
 fn known_tool(name: &str) -> &'static str {
-    let known = ["identify_caller", "verify_pin", "enroll_voice"];
-    known.into_iter().find(|known| *known == name).unwrap_or("other")
+    let known = OUR_TOOLS.iter().find(|known| **known == name);
+    known.copied().unwrap_or("other")
 }

@@ -193,7 +193,8 @@ pub fn first_assistant(settings: &Value) -> Value {
     assistant
 }
 
-fn tools(vapi: &VapiConfig, server: &Value) -> Vec<Value> {
+/// Our tools, as Vapi takes them; each has its own server, which comes before the assistant's.
+pub(super) fn tools(vapi: &VapiConfig, server: &Value) -> Vec<Value> {
     let tool = |name: &str, description: &str, properties: Value, required: &[&str]| {
         json!({
             "type": "function",

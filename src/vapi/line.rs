@@ -55,6 +55,8 @@ pub(super) struct State {
     pub upstream: Option<Arc<Upstream>>,
     /// Whether its audio is being listened to, or was.
     pub listening: bool,
+    /// Whether its course is being asked of Vapi's API.
+    pub followed: bool,
     /// Whether verdicts are being told, or were.
     pub telling: bool,
     /// What the model was told last.

@@ -19,7 +19,9 @@ use super::message::Message;
 use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
-use super::wanted::{call_plans, server, tools};
+use super::tool_plan::tools;
+use super::view::CallView;
+use super::wanted::{call_plans, server};
 
 /// What was found out about a ringing call.
 struct Known {
@@ -129,7 +131,8 @@ impl Vapi {
     async fn find_out(self: &Arc<Self>, message: &Message) -> Option<Known> {
         let id = message.call.id.clone()?;
         let line = self.line(&id);
-        let number = self.dialed(&message.call).await;
+        let view = self.with_the_api(&message.call).await;
+        let number = self.dialed(&view).await;
         let Some(number) = number else {
             // A web call, or a number that is nobody's: there is no roster, and nothing is searched.
             return Some(Known {
@@ -149,14 +152,17 @@ impl Vapi {
             }
             Err(NoCase::Never) => return None,
             Err(NoCase::Failed) => {
-                self.fall_behind(&line, &number, &message.call);
+                self.fall_behind(&line, &number, &view);
                 return None;
             }
         };
-        self.learn(&line, &case, &message.call, &number).await;
+        self.learn(&line, &case, &view, &number).await;
         if case.is_in_the_dark() {
-            self.fall_behind(&line, &number, &message.call);
+            self.fall_behind(&line, &number, &view);
             return None;
+        }
+        if self.config.mode == VapiMode::Number {
+            self.follow(&line, &case, &number);
         }
         let identity = &case.verdict().identity;
         let told = sentence(identity, &line.marker);
@@ -165,6 +171,19 @@ impl Vapi {
             variables: variables(identity, &line.marker),
             told: Some((line, told)),
         })
+    }
+
+    /// What a ring says of its call; where it leaves out who calls or whom, as rings of SIP calls do, with what Vapi's
+    /// API says. The rest of the budget is for what is made of it.
+    async fn with_the_api(&self, view: &CallView) -> CallView {
+        let lacking = view.caller.is_empty() || (view.dialed.is_empty() && view.phone_number_id.is_none());
+        let (true, Some(api), Some(id)) = (lacking, &self.api, &view.id) else {
+            return view.clone();
+        };
+        match timeout(self.config.answer_budget / 2, self.asked(api, id)).await {
+            Ok(Some(call)) => view.with(call),
+            Ok(None) | Err(_) => view.clone(),
+        }
     }
 
     /// What is different about the assistant on this call.

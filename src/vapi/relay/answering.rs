@@ -45,15 +45,20 @@ impl Vapi {
         view: &CallView,
         ringing: bool,
     ) -> Option<Arc<Upstream>> {
-        if !ringing && let Some(id) = &view.id {
-            let own = self.line(id).state().upstream.clone();
-            if own.is_some() {
-                return own;
-            }
+        let line = view.id.as_ref().filter(|_| !ringing).map(|id| self.line(id));
+        let own = line.as_ref().and_then(|line| line.state().upstream.clone());
+        if own.is_some() {
+            return own;
         }
         let assistant = view.assistant_id.as_deref().filter(|_| !ringing);
         if relay.upstreams.of(assistant, None).is_none() || relay.upstreams.differ_by_number() {
-            let number = self.dialed(view).await;
+            let known = line
+                .as_ref()
+                .and_then(|line| line.case().map(|case| case.number().clone()));
+            let number = match known {
+                Some(number) => Some(number),
+                None => self.dialed(view).await,
+            };
             return relay.upstreams.of(assistant, number.as_ref()).cloned();
         }
         relay.upstreams.of(assistant, None).cloned()

@@ -12,7 +12,14 @@
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
 //! | `{"do":"record","call":…,"audio":"f.wav"}` | keeps a recording of the person on the line: `{"url"}`; there is none otherwise |
 //! | `{"do":"fetched","call":…}` | how often that recording was fetched: `{"times"}` |
-//! | `{"do":"shelf"}` | what the API holds |
+//! | `{"do":"shelve","shelf":"tool","entry":{…}}`, or `"entries":[…]` | puts things into the account |
+//! | `{"do":"shelf"}` | what the account holds |
+//! | `{"do":"edit","shelf":…,"id":…,"at":"/server/url","to":…}` | changes a thing as in the dashboard |
+//! | `{"do":"writes"}` | every request that was to write something: `{"writes":[{"method","path","body","status"}…]}` |
+//! | `{"do":"versions","mode":"draft"}` | changes wait in drafts; `published`: each makes a version; `none` |
+//! | `{"do":"publish","shelf":…,"id":…}` | publishes a thing's draft |
+//! | `{"do":"busy","times":2}` | so many requests are turned away with 429 |
+//! | `{"do":"first","tool":…,"assistant":…,"phone-number":…}` | the one address that a message of these goes to |
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -29,12 +36,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+#[path = "account.rs"]
+mod account;
 #[path = "api.rs"]
 mod api;
+#[path = "known.rs"]
+mod known;
 #[path = "play.rs"]
 mod play;
 
-use api::{entry, recording, recording_of, shelf};
+use account::{Account, entry, shelf};
+use api::{recording, recording_of};
 use play::{Play, play_of, stream};
 
 /// Vapi's private key, as this peer knows it.
@@ -49,8 +61,7 @@ struct World {
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
     recordings: HashMap<String, Recording>,
-    shelves: HashMap<String, Vec<Value>>,
-    made: usize,
+    account: Account,
 }
 
 /// A recording of the person on the line, and how often it was fetched.
@@ -92,17 +103,6 @@ impl Peer {
             world,
             http: reqwest::Client::new(),
         }
-    }
-
-    /// Puts something on a shelf of the API, as a number that was bought.
-    pub fn shelve(&self, shelf: &str, entry: Value) {
-        self.world
-            .lock()
-            .unwrap()
-            .shelves
-            .entry(shelf.to_owned())
-            .or_default()
-            .push(entry);
     }
 
     /// Says where webhooks go.
@@ -213,12 +213,10 @@ impl Peer {
                 let world = self.world.lock().unwrap();
                 json!({"times": world.recordings.get(call).map_or(0, |recording| recording.fetched)})
             }
-            "shelve" => {
-                self.shelve(line["shelf"].as_str().unwrap(), line["entry"].clone());
-                json!({"ok": true})
+            other => {
+                let done = self.world.lock().unwrap().account.act(line);
+                done.unwrap_or_else(|| json!({"fault": format!("no such command: {other}")}))
             }
-            "shelf" => json!(self.world.lock().unwrap().shelves),
-            other => json!({"fault": format!("no such command: {other}")}),
         }
     }
 }

@@ -54,8 +54,8 @@ Exit status 0 whatever the verdicts are; 1 when a file cannot be read.";
 
 /// What stands under `voxline vapi --help`.
 const AFTER_VAPI: &str = "\
-Needs public_url, vapi.auth and vapi.secret; `apply` and `check` also Vapi's private key, best in VOXLINE_VAPI_API_KEY.
-Exit status 1 also when something is left to do: the answer says what.";
+Needs public_url, vapi.auth and vapi.secret; all but `plan` also Vapi's private key, best in VOXLINE_VAPI_API_KEY.
+Exit status 1 also when something is left to do or was refused: the answer says what.";
 
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
@@ -118,30 +118,13 @@ pub(super) enum Command {
     Carrier(CarrierCommand),
     /// Vapi's side: what it must look like, and bringing it there
     #[command(subcommand, after_help = AFTER_VAPI)]
-    Vapi(VapiCommand),
+    Vapi(super::vapi::VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Bench(Box<super::bench::BenchArgs>),
     /// Fit the calibration that turns a likeness into a probability, or check the one in use
     Calibrate(Box<super::calibrate::CalibrateArgs>),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum VapiCommand {
-    /// Print the exact assistant, tool and number settings of this deployment; secrets are hidden
-    Plan,
-    /// Make and change what is not as planned; what is stays untouched
-    Apply(VapiSide),
-    /// Say what is not as planned, and how to put it right; nothing is written
-    Check(VapiSide),
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct VapiSide {
-    /// Vapi's API, api.eu.vapi.ai with https:// in front for accounts in Europe [default: vapi.api_url]
-    #[arg(long, value_name = "URL")]
-    pub base_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

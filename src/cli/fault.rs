@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::config::Faults;
 use crate::store::{InvalidPin, StoreError};
 use crate::switchboard::{BoardError, OpenError};
-use crate::vapi::NotReady;
+use crate::vapi::{AccountFault, NotReady};
 
 use super::output::Output;
 
@@ -45,7 +45,13 @@ fn is_usage(fault: &anyhow::Error) -> bool {
         Some(StoreError::BadText { .. } | StoreError::TooMany { .. } | StoreError::NoConsent)
     );
     let too_many = matches!(fault.downcast_ref(), Some(BoardError::TooManyClips { .. }));
-    malformed || too_many || fault.is::<InvalidPin>() || fault.is::<Faults>() || fault.is::<NotReady>()
+    let not_ready = matches!(fault.downcast_ref(), Some(AccountFault::NotReady(_)));
+    malformed
+        || too_many
+        || not_ready
+        || fault.is::<InvalidPin>()
+        || fault.is::<Faults>()
+        || fault.is::<NotReady>()
 }
 
 /// The store's fault behind a fault, however it came here.

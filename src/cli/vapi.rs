@@ -1,14 +1,46 @@
-//! `voxline vapi`: what Vapi's side must look like, and bringing it there.
+//! `voxline vapi`: what Vapi's side must look like, bringing it there, and putting it back.
 
 use std::fmt::Write;
 
-use crate::config::Config;
+use clap::Subcommand;
+
+use crate::config::{Config, VapiRegion};
 use crate::store::Store;
 use crate::units::DialedNumber;
-use crate::vapi::{Api, Plan, State, Step, plan, walk};
+use crate::vapi::{Api, Plan, State, Step, apply, check, plan, undo};
 
-use super::args::VapiCommand;
 use super::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VapiCommand {
+    /// Print the exact assistant, tool and number settings of this deployment; secrets are hidden
+    Plan,
+    /// Make and change what is not as planned; what is stays untouched
+    Apply {
+        #[command(flatten)]
+        side: VapiSide,
+        /// Take numbers and assistants from the backend that has them now; what was there is kept for `undo`
+        #[arg(long)]
+        take_over: bool,
+    },
+    /// Say what is not as planned, who gets messages first, and how to put it right; nothing is written
+    Check(VapiSide),
+    /// Put everything back as it was before `apply`
+    Undo {
+        #[command(flatten)]
+        side: VapiSide,
+        /// Put back also what somebody changed since
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct VapiSide {
+    /// Vapi's API [default: vapi.api_url, or the one of vapi.region]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+}
 
 pub(super) async fn run(
     command: VapiCommand,
@@ -16,30 +48,38 @@ pub(super) async fn run(
     store: &Store,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let numbers: Vec<DialedNumber> = store
-        .numbers()
-        .await?
-        .into_iter()
-        .map(|known| known.number)
-        .collect();
-    let (base_url, write) = match command {
+    let known = store.numbers().await?;
+    let numbers: Vec<DialedNumber> = known.into_iter().map(|known| known.number).collect();
+    let steps = match command {
         VapiCommand::Plan => {
             let plan = plan(&config, &numbers, None, false)?;
             output.result(&plan, || in_words(&plan))?;
             return Ok(true);
         }
-        VapiCommand::Apply(side) => (side.base_url, true),
-        VapiCommand::Check(side) => (side.base_url, false),
+        VapiCommand::Apply { side, take_over } => {
+            let api = open(&side, &mut config)?;
+            apply(&config, &api, &numbers, take_over).await?
+        }
+        VapiCommand::Check(side) => {
+            let api = open(&side, &mut config)?;
+            check(&config, &api, &numbers).await?
+        }
+        VapiCommand::Undo { side, force } => {
+            let api = open(&side, &mut config)?;
+            undo(&config.data_dir, &config.vapi.api_url, &api, force).await?
+        }
     };
-    if let Some(url) = base_url {
-        config.vapi.api_url = url.trim_end_matches('/').to_owned();
-    }
-    let api = Api::open(&config.vapi)?;
-    let steps = walk(&config, &api, &numbers, write).await??;
     output.result(&steps, || steps_in_words(&steps))?;
-    Ok(steps
-        .iter()
-        .all(|step| !matches!(step.state, State::Differs | State::Missing)))
+    Ok(steps.iter().all(|step| step.state.is_settled()))
+}
+
+/// The API that is asked.
+fn open(side: &VapiSide, config: &mut Config) -> anyhow::Result<Api> {
+    if let Some(url) = &side.base_url {
+        config.vapi.api_url = url.trim_end_matches('/').to_owned();
+        config.vapi.region = VapiRegion::of_address(url).unwrap_or(config.vapi.region);
+    }
+    Ok(Api::open(&config.vapi)?.patient())
 }
 
 /// The plan for a person: what to set where, and the prompt.
@@ -86,13 +126,22 @@ fn steps_in_words(steps: &[Step]) -> String {
             State::Updated => "updated",
             State::Differs => "differs",
             State::Missing => "missing",
+            State::Restored => "restored",
+            State::Removed => "removed",
+            State::Kept => "kept",
+            State::Foreign => "foreign",
+            State::Changed => "changed",
         };
         let id = step.id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
         let remedy = step
             .remedy
             .as_ref()
             .map_or_else(String::new, |remedy| format!("\n         {remedy}"));
-        format!("{state:<8} {}{id}{remedy}", step.what)
+        let was = step
+            .was
+            .as_ref()
+            .map_or_else(String::new, |was| format!("\n         was: {was}"));
+        format!("{state:<8} {}{id}{remedy}{was}", step.what)
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -297,6 +297,7 @@ mod tests {
         "hmac_id_header",
         "assistant_id",
         "assistants",
+        "sip_numbers",
         "fallback_assistant_id",
         "credential_id",
         "plain_hosts",

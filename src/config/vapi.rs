@@ -140,6 +140,8 @@ pub struct VapiConfig {
     pub mode: VapiMode,
     /// In which region the account is.
     pub region: VapiRegion,
+    /// SIP addresses of numbers on Vapi's side by the dialed number they stand for.
+    pub sip_numbers: BTreeMap<DialedNumber, String>,
     /// Vapi's API, without a slash at its end.
     pub api_url: String,
     /// Vapi's private key.
@@ -180,7 +182,7 @@ impl VapiConfig {
         Self {
             auth,
             largest_event: read.count("vapi.largest_event_mb", 1..=64, 8) * 1024 * 1024,
-            assistants: assistants(read),
+            assistants: account::by_number(read, "vapi.assistants", "a-1"),
             fallback: read
                 .text("vapi.fallback_assistant_id")
                 .or_else(|| assistant.clone()),
@@ -190,6 +192,7 @@ impl VapiConfig {
             tool_patience: span(read.number("vapi.tool_seconds", 0.0..=300.0, 8.0)),
             mode: account::mode(read),
             region,
+            sip_numbers: account::by_number(read, "vapi.sip_numbers", "sip:office@sip.vapi.ai"),
             api_url,
             api_key: read.text("vapi.api_key").map(SecretString::from),
             public_key: read.text("vapi.public_key").map(SecretString::from),
@@ -303,27 +306,6 @@ fn hmac_plan(read: &mut Reader, secret: SecretString, used: bool, public_url: Op
         wrong("contains {svix-id}, but vapi.hmac_id_header is not set");
     }
     plan
-}
-
-fn assistants(read: &mut Reader) -> BTreeMap<DialedNumber, String> {
-    let key = "vapi.assistants";
-    let mut found = BTreeMap::new();
-    for entry in read.list(key, "") {
-        let pair = entry.split_once('=').and_then(|(number, assistant)| {
-            let assistant = assistant.trim();
-            Some((number.trim().parse().ok()?, assistant.to_owned())).filter(|_| !assistant.is_empty())
-        });
-        match pair {
-            Some((number, assistant)) => {
-                found.insert(number, assistant);
-            }
-            None => read.fault(
-                key,
-                format!("`{entry}` is not a number and an assistant, as in +12025550102=a-1"),
-            ),
-        }
-    }
-    found
 }
 
 fn plain_hosts(read: &mut Reader) -> Vec<String> {

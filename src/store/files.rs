@@ -76,7 +76,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 
 /// Waits until this process alone works on the tables' layout or on the key file of `store`; the lock
 /// goes with the returned file, also when the process is killed.
-pub(super) fn lock(store: &Path) -> io::Result<File> {
+pub(crate) fn lock(store: &Path) -> io::Result<File> {
     let mut name = store.as_os_str().to_owned();
     name.push(".lock");
     let file = open_private(Path::new(&name))?;
@@ -86,7 +86,7 @@ pub(super) fn lock(store: &Path) -> io::Result<File> {
 
 /// Writes `bytes` to a new private file at `path` so that after a crash either all of it is there or
 /// nothing: written beside, synced, then renamed. The caller holds [`lock`].
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);

@@ -59,6 +59,7 @@ pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
 pub use error::{DatabaseFault, StoreError};
+pub(crate) use files::{lock, write_private};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use keyed::KeyedHash;
 pub use keys::{KeyGrant, KeyInfo};

@@ -96,7 +96,7 @@ impl Vapi {
             return Some(number);
         }
         if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
-            && let Some(number) = self.inventory.number(api, id).await
+            && let Some(number) = self.inventory.number(api, &self.config.sip_numbers, id).await
         {
             return Some(number);
         }

@@ -12,13 +12,13 @@
 //!
 //! Where the customer has a backend of their own, every message goes there too, and answers are of both (`relay`).
 //!
-//! [`plan()`] says what Vapi's side must look like, [`walk`] brings it there.
+//! [`plan()`] says what Vapi's side must look like, [`apply`] brings it there, and [`undo`] puts back what was.
 //!
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
 //! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
 
+mod account;
 mod api;
-mod apply;
 mod attend;
 mod authentic;
 mod backfill;
@@ -54,8 +54,8 @@ mod tools;
 mod view;
 mod wanted;
 
+pub use account::{AccountFault, JournalFault, State, Step, apply, check, undo};
 pub use api::{Api, ApiFault};
-pub use apply::{State, Step, walk};
 pub use authentic::{Arrived, NotVapi};
 pub use gate::{AssistantSpeech, Gate};
 pub use listen::{Piece, Reader};

@@ -114,7 +114,7 @@ impl Vapi {
             .map(String::as_str)
             .collect();
         let tools = match &self.events_url {
-            Some(url) => tools(config, &server(config, url, config.credential.as_deref(), true)),
+            Some(url) => tools(config, &server(config, url, config.credential.as_deref())),
             None => Vec::new(),
         };
         let ours = Ours {
@@ -194,7 +194,7 @@ impl Vapi {
         }
         // In the other mode the assistants keep their own.
         if let (Some(url), VapiMode::Assistant) = (&self.events_url, self.config.mode) {
-            overrides["server"] = server(&self.config, url, self.config.credential.as_deref(), true);
+            overrides["server"] = server(&self.config, url, self.config.credential.as_deref());
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::config::{Config, HmacAlgorithm, HmacPlan, VapiAuth, VapiConfig};
+use crate::config::{Config, HmacAlgorithm, HmacPlan, VapiAuth, VapiConfig, VapiMode};
 use crate::units::DialedNumber;
 
 use super::marker::GUIDANCE;
@@ -17,11 +17,25 @@ pub const EVENTS_PATH: &str = "/vapi/events";
 pub const TOKEN_PATH: &str = "/vapi/oauth/token";
 /// What our credential is called on Vapi's side, by which it is found again.
 pub const CREDENTIAL_NAME: &str = "voxline";
+/// The header of `vapi.auth = "secret"`.
+pub const SECRET_HEADER: &str = "X-Vapi-Secret";
 /// What the assistant we make is called.
 pub const ASSISTANT_NAME: &str = "voxline";
 
-/// Fields whose values Vapi takes and does not give back.
-pub const SECRET_FIELDS: &[&str] = &["secret", "secretKey", "token", "clientSecret"];
+/// Messages that an assistant sends which names none: Vapi's default. Naming some leaves the others out.
+pub const USUAL_MESSAGES: &[&str] = &[
+    "conversation-update",
+    "end-of-call-report",
+    "function-call",
+    "hang",
+    "speech-update",
+    "status-update",
+    "tool-calls",
+    "transfer-destination-request",
+    "handoff-destination-request",
+    "user-interrupted",
+    "assistant.started",
+];
 
 /// Messages that the assistant must send: the defaults that are needed, and those that are not among them.
 pub const SERVER_MESSAGES: &[&str] = &[
@@ -101,7 +115,7 @@ pub fn plan(
     }
     let events_url = format!("{public_url}{EVENTS_PATH}");
     let credential_id = vapi.credential.as_deref().or(credential);
-    let server = server(vapi, &events_url, credential_id, secrets);
+    let server = server(vapi, &events_url, credential_id);
     let mut ids: Vec<Option<String>> = [&vapi.assistant, &vapi.fallback]
         .into_iter()
         .flatten()
@@ -114,7 +128,8 @@ pub fn plan(
     if ids.is_empty() {
         ids.push(None);
     }
-    let number_settings = json!({"assistantId": null, "squadId": null, "workflowId": null, "server": server});
+    // A number that names nobody who takes its calls has Vapi ask; squads stay as they are.
+    let number_settings = json!({"assistantId": null, "server": server});
     Ok(Plan {
         credential: credential_document(vapi, public_url, secrets).filter(|_| vapi.credential.is_none()),
         tools: tools(vapi, &server),
@@ -122,7 +137,10 @@ pub fn plan(
             .into_iter()
             .map(|id| WantedAssistant {
                 id,
-                settings: assistant(&server),
+                settings: match vapi.mode {
+                    VapiMode::Assistant => assistant(&server),
+                    VapiMode::Number => json!({}),
+                },
             })
             .collect(),
         numbers: numbers
@@ -138,7 +156,7 @@ pub fn plan(
 }
 
 /// The `server` object of assistants, tools and numbers.
-pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>, secrets: bool) -> Value {
+pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>) -> Value {
     let longest = vapi.tool_patience.max(vapi.upstream.request_budget);
     let seconds = (longest.as_secs() + 5).max(20);
     let mut server = json!({
@@ -146,9 +164,6 @@ pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>, sec
         "timeoutSeconds": seconds,
         "backoffPlan": {"type": "exponential", "maxRetries": 3, "baseDelaySeconds": 1, "excludedStatusCodes": [400, 401, 403, 413]},
     });
-    if let VapiAuth::Secret(secret) = &vapi.auth {
-        server["secret"] = json!(shown(secret.expose_secret(), secrets));
-    }
     if let Some(credential) = credential {
         server["credentialId"] = json!(credential);
     }
@@ -195,11 +210,15 @@ pub fn first_assistant(settings: &Value) -> Value {
     assistant
 }
 
-/// Vapi's webhook credential (`CreateWebhookCredentialDTO`) for the configured mode; the old inline secret needs
-/// none.
+/// Vapi's credential (`CreateCustomCredentialDTO`) for the configured mode. What was the inline secret of a server until
+/// May 2025 is a bearer token with a header of its own.
 fn credential_document(vapi: &VapiConfig, public_url: &str, secrets: bool) -> Option<Value> {
     let plan = match &vapi.auth {
-        VapiAuth::Refuse | VapiAuth::Secret(_) => return None,
+        VapiAuth::Refuse => return None,
+        VapiAuth::Secret(secret) => json!({
+            "type": "bearer", "token": shown(secret.expose_secret(), secrets),
+            "headerName": SECRET_HEADER, "bearerPrefixEnabled": false,
+        }),
         VapiAuth::Bearer {
             header,
             prefix,
@@ -218,7 +237,7 @@ fn credential_document(vapi: &VapiConfig, public_url: &str, secrets: bool) -> Op
             "clientId": client_id, "clientSecret": shown(client_secret.expose_secret(), secrets),
         }),
     };
-    Some(json!({"provider": "webhook", "name": CREDENTIAL_NAME, "authenticationPlan": plan}))
+    Some(json!({"provider": "custom-credential", "name": CREDENTIAL_NAME, "authenticationPlan": plan}))
 }
 
 fn hmac_document(plan: &HmacPlan, secrets: bool) -> Value {
@@ -254,20 +273,6 @@ fn shown(secret: &str, secrets: bool) -> String {
         secret.to_owned()
     } else {
         "***".to_owned()
-    }
-}
-
-/// Whether `actual` says everything that `wanted` says; what it says besides does not matter. A null that is
-/// wanted may also be missing; secrets, which Vapi does not give back, are not compared.
-pub fn covers(actual: Option<&Value>, wanted: &Value) -> bool {
-    match (actual, wanted) {
-        (None | Some(Value::Null), Value::Null) => true,
-        (Some(Value::Object(actual)), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(name, value)| SECRET_FIELDS.contains(&name.as_str()) || covers(actual.get(name), value)),
-        (Some(Value::Number(actual)), Value::Number(wanted)) => actual.as_f64() == wanted.as_f64(),
-        (Some(actual), wanted) => actual == wanted,
-        (None, _) => false,
     }
 }
 
@@ -320,23 +325,5 @@ mod tests {
             assert!(!shown(false).contains("hunter2"), "{mode}");
             assert!(shown(true).contains("hunter2"), "{mode}");
         }
-    }
-
-    #[test]
-    fn what_is_there_besides_does_not_matter_and_secrets_cannot_be_compared() {
-        let wanted = json!({"a": null, "server": {"url": "u", "secret": "s", "timeoutSeconds": 20}});
-        assert!(covers(
-            Some(&json!({"server": {"url": "u", "timeoutSeconds": 20.0, "x": 1}, "y": 2})),
-            &wanted
-        ));
-        assert!(!covers(
-            Some(&json!({"a": "set", "server": {"url": "u", "timeoutSeconds": 20}})),
-            &wanted
-        ));
-        assert!(!covers(
-            Some(&json!({"server": {"url": "v", "timeoutSeconds": 20}})),
-            &wanted
-        ));
-        assert!(!covers(None, &wanted));
     }
 }

@@ -1,5 +1,9 @@
 //! Which account on Vapi's side, and how much of it is Voxline's: `vapi.region`, `vapi.api_url`, `vapi.mode`.
 
+use std::collections::BTreeMap;
+
+use crate::units::DialedNumber;
+
 use super::super::sources::Reader;
 
 /// Where Vapi's messages are meant to come to Voxline.
@@ -77,6 +81,31 @@ pub(super) fn region(read: &mut Reader) -> (VapiRegion, String) {
     }
     let url = url.unwrap_or_else(|| region.api_url().to_owned());
     (region, url)
+}
+
+/// A list of dialed numbers, each with something behind a `=`; `example` is one of the latter.
+pub(super) fn by_number(
+    read: &mut Reader,
+    key: &'static str,
+    example: &str,
+) -> BTreeMap<DialedNumber, String> {
+    let mut found = BTreeMap::new();
+    for entry in read.list(key, "") {
+        let pair = entry.split_once('=').and_then(|(number, other)| {
+            let other = other.trim();
+            Some((number.trim().parse().ok()?, other.to_owned())).filter(|_| !other.is_empty())
+        });
+        match pair {
+            Some((number, other)) => {
+                found.insert(number, other);
+            }
+            None => read.fault(
+                key,
+                format!("`{entry}` is not a number and what belongs to it, as in +12025550102={example}"),
+            ),
+        }
+    }
+    found
 }
 
 #[cfg(test)]

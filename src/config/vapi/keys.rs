@@ -89,6 +89,10 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
         "vapi.region",
         "where the account is, us (default) or eu: settles Vapi's API and its SIP host",
     ),
+    (
+        "vapi.sip_numbers",
+        "SIP addresses on Vapi's side by dialed number, as in +12025550102=sip:office@sip.vapi.ai",
+    ),
     ("vapi.api_url", "Vapi's API (default: the region's)"),
     ("vapi.api_key", "Vapi's private key, for the API"),
     (

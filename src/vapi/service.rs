@@ -95,7 +95,7 @@ impl Vapi {
         for (sha256, expires_at) in board.store().good_tokens().await? {
             tokens.remember(sha256, expires_at, now);
         }
-        let relay = Relay::open(board.store(), &vapi, &Saved::default()).await?;
+        let relay = Relay::open(board.store(), &vapi, &saved(config)).await?;
         let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
         let house = Arc::new(Self {
             api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
@@ -238,6 +238,15 @@ impl Vapi {
             }
         }
     }
+}
+
+/// The servers that were there before. Without them calls are answered all the same.
+fn saved(config: &Config) -> Saved {
+    let read = Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream);
+    read.unwrap_or_else(|fault| {
+        tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
+        Saved::default()
+    })
 }
 
 /// A message's type as a label: what a client makes up would fill the memory of the metrics.

@@ -3,14 +3,20 @@
 #[path = "../../examples/vapi_peer/peer.rs"]
 mod peer;
 
+#[path = "../../examples/vapi_peer/backend.rs"]
+mod backend;
+
 mod afterwards;
 mod broken;
 mod calls;
 mod doors;
 mod harness;
 mod hostile;
+mod office;
 mod passports;
 mod pins;
+mod relay;
+mod relay_faults;
 mod setup;
 
 /// Not a test: the peer's own process, which the others start from this same binary.
@@ -19,5 +25,15 @@ mod setup;
 async fn peer_process() {
     if std::env::var_os("VOXLINE_TEST_VAPI_PEER").is_some() {
         peer::follow_stdin().await;
+    }
+}
+
+/// Not a test: the process of a customer's backend, likewise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the backend of the other tests, started by them"]
+async fn backend_process() {
+    let set = |name| std::env::var(name).ok();
+    if let (Some(port), Some(secret)) = (set("VOXLINE_TEST_VAPI_BACKEND"), set("VOXLINE_TEST_VAPI_SECRET")) {
+        backend::follow_stdin(port.parse().unwrap(), &secret).await;
     }
 }

@@ -26,6 +26,10 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
         "another backend by assistant, as in a-1=https://b.example/vapi",
     ),
     (
+        "vapi.upstream.saved",
+        "whether messages go to the servers that `vapi apply --take-over` found, too: true (default) or false",
+    ),
+    (
         "vapi.upstream.headers",
         "headers added for all backends, as in x-vapi-secret=s, or for one host, as in a.example x-key=k",
     ),
@@ -91,6 +95,10 @@ pub struct UpstreamConfig {
     pub numbers: BTreeMap<DialedNumber, Url>,
     /// Backends by Vapi's id of the assistant.
     pub assistants: BTreeMap<String, Url>,
+    /// Whether servers that were there before Voxline's are backends too.
+    pub saved: bool,
+    /// Hosts besides this machine that are asked without TLS.
+    pub plain_hosts: BTreeSet<String>,
     /// Headers that are added, or stand in place of what came.
     pub headers: Vec<UpstreamHeader>,
     /// By what relayed messages are signed anew.
@@ -129,6 +137,8 @@ impl UpstreamConfig {
             assistants: addresses(read, "vapi.upstream.assistants", &plain, |name| {
                 (!name.is_empty()).then(|| name.to_owned())
             }),
+            saved: read.parsed("vapi.upstream.saved", "true or false", true),
+            plain_hosts: plain,
             headers,
             signing: read.text("vapi.upstream.hmac_secret").map(|key| HmacPlan {
                 secret: SecretString::from(key),
@@ -143,9 +153,9 @@ impl UpstreamConfig {
         }
     }
 
-    /// Whether there is any backend.
-    pub fn is_empty(&self) -> bool {
-        self.default.is_none() && self.numbers.is_empty() && self.assistants.is_empty()
+    /// Whether an address may be asked, which the configuration did not name itself.
+    pub fn may_be_asked(&self, url: &Url) -> bool {
+        refusal(url, &self.plain_hosts).is_none()
     }
 }
 
@@ -182,25 +192,34 @@ fn address(read: &mut Reader, key: &'static str, text: &str, plain: &BTreeSet<St
         );
         return None;
     };
+    if let Some(why) = refusal(&url, plain) {
+        read.fault(key, why);
+        return None;
+    }
+    Some(url)
+}
+
+/// Why an address may not be asked.
+fn refusal(url: &Url, plain: &BTreeSet<String>) -> Option<String> {
     let host = url.host_str().unwrap_or_default().to_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let own = bare
         .parse::<std::net::IpAddr>()
         .map_or(bare == "localhost", |address| address.is_loopback());
-    let why = match url.scheme() {
-        _ if !url.username().is_empty() || url.password().is_some() => {
-            format!("the address at {host} carries a name or password: send them by vapi.upstream.headers")
-        }
-        "https" => return Some(url),
-        "http" if own || plain.contains(bare) => return Some(url),
-        "http" => format!(
+    match url.scheme() {
+        _ if !url.username().is_empty() || url.password().is_some() => Some(format!(
+            "the address at {host} carries a name or password: send them by vapi.upstream.headers"
+        )),
+        "https" => None,
+        "http" if own || plain.contains(bare) => None,
+        "http" => Some(format!(
             "{host} would be asked without TLS, and messages hold people's words: give an https:// address, or name the \
              host in vapi.upstream.plain_hosts"
-        ),
-        other => format!("the address at {host} begins with {other}://, not with https://"),
-    };
-    read.fault(key, why);
-    None
+        )),
+        other => Some(format!(
+            "the address at {host} begins with {other}://, not with https://"
+        )),
+    }
 }
 
 fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
@@ -238,7 +257,6 @@ fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
 #[cfg(test)]
 mod tests {
     use super::super::super::{Config, Sources};
-    use super::*;
     use secrecy::ExposeSecret;
 
     fn load(file: &str) -> Result<Config, String> {

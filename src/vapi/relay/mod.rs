@@ -15,6 +15,7 @@ mod answering;
 mod headers;
 mod merge;
 mod outbox;
+mod saved;
 mod split;
 mod upstream;
 
@@ -36,8 +37,9 @@ use super::message::{Message, News};
 use headers::{HeaderRules, Outgoing};
 pub(super) use merge::{Merged, Ours, merge};
 use outbox::Outbox;
+pub(super) use saved::Saved;
+pub(super) use upstream::Upstream;
 use upstream::{RelayFault, Reply, Upstreams};
-pub(super) use upstream::{Saved, Upstream};
 
 /// A request as it came.
 pub struct Original {

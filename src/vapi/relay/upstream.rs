@@ -14,6 +14,7 @@ use crate::outward::{Unfetched, body, causes};
 use crate::units::DialedNumber;
 
 use super::headers::Headers;
+use super::saved::Saved;
 
 /// The most bytes of an answer.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -151,15 +152,6 @@ pub struct Upstreams {
     numbers: BTreeMap<DialedNumber, Arc<Upstream>>,
     assistants: BTreeMap<String, Arc<Upstream>>,
     all: Vec<Arc<Upstream>>,
-}
-
-/// Server URLs that stood on Vapi's side before Voxline's did, where they are known.
-#[derive(Debug, Default, Clone)]
-pub struct Saved {
-    /// Of numbers.
-    pub numbers: BTreeMap<DialedNumber, Url>,
-    /// Of assistants.
-    pub assistants: BTreeMap<String, Url>,
 }
 
 impl Upstreams {

@@ -207,7 +207,7 @@ impl VapiConfig {
             backfill: read.parsed("vapi.backfill", "true or false", false),
             capture_dir: read.text("vapi.capture_dir").map(PathBuf::from),
             tool_message: ToolMessage::read(read),
-            upstream: UpstreamConfig::read(read, &signing),
+            upstream: UpstreamConfig::read(read, &signing, public_url),
         }
     }
 

@@ -118,8 +118,9 @@ pub struct UpstreamConfig {
 }
 
 impl UpstreamConfig {
-    /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced.
-    pub(super) fn read(read: &mut Reader, signing: &HmacPlan) -> Self {
+    /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced; `public_url` is where this service
+    /// is reached, and no backend.
+    pub(super) fn read(read: &mut Reader, signing: &HmacPlan, public_url: Option<&str>) -> Self {
         let plain: BTreeSet<String> = read.words("vapi.upstream.plain_hosts", "").into_iter().collect();
         let mut headers = headers(read);
         if let Some(token) = read.text("vapi.upstream.bearer") {
@@ -129,7 +130,7 @@ impl UpstreamConfig {
                 value: SecretString::from(format!("Bearer {token}")),
             });
         }
-        Self {
+        let config = Self {
             default: read
                 .text("vapi.upstream.url")
                 .and_then(|text| address(read, "vapi.upstream.url", &text, &plain)),
@@ -150,7 +151,17 @@ impl UpstreamConfig {
             queue_messages: read.count("vapi.upstream.queue_messages", 1..=1_000_000, 10_000),
             queue_bytes: read.count("vapi.upstream.queue_mb", 1..=4096, 256) * 1024 * 1024,
             keep: span(read.number("vapi.upstream.keep_hours", 0.01..=168.0, 24.0) * 3600.0),
+        };
+        let own = public_url.and_then(|url| Url::parse(&format!("{url}/vapi/events")).ok());
+        let all = config.default.iter();
+        let mut all = all
+            .chain(config.numbers.values())
+            .chain(config.assistants.values());
+        if own.is_some_and(|own| all.any(|url| *url == own)) {
+            let why = "one of the backends is this service itself, which would relay to itself".to_owned();
+            read.fault("vapi.upstream.url", why);
         }
+        config
     }
 
     /// Whether an address may be asked, which the configuration did not name itself.

@@ -9,6 +9,7 @@ use super::super::message::{Message, News};
 use super::super::service::{Overloaded, Vapi};
 use super::super::tool_call::{ToolCall, is_ours};
 use super::super::view::CallView;
+use super::headers::DELIVERY_HEADER;
 use super::split::{Answered, NO_ANSWER, Theirs, without_ours};
 use super::upstream::Upstream;
 use super::{Answer, Original, Relay, Way, way_of};
@@ -27,6 +28,11 @@ impl Vapi {
             return self.receive(message).await.map(Answer::Json);
         };
         let original = original();
+        if original.headers.iter().any(|(name, _)| name == DELIVERY_HEADER) {
+            // It was relayed already: a backend's address leads back here.
+            tracing::error!("a relayed message came back: vapi.upstream leads to this service itself");
+            return self.receive(message).await.map(Answer::Json);
+        }
         match way_of(&message) {
             Way::Ring => Ok(self.ring_with(&relay, message, original).await),
             Way::Tools => self.tools_with(&relay, message, original).await,

@@ -23,7 +23,9 @@ const WARM_UP: usize = 100;
 /// Measures with so many calls in each of `rounds` rounds of both deployments.
 pub async fn run(calls: usize, rounds: usize) {
     let (mut backend, url) = backend();
-    println!("{calls} calls in each of {rounds} rounds, 50 a second; all processes on this machine; times in ms");
+    println!(
+        "{calls} calls in each of {rounds} rounds, 50 a second; all processes on this machine; times in ms"
+    );
     let settings = [("VOXLINE_VAPI_UPSTREAM_URL", url.as_str())];
     let (mut without, mut with) = (Times::default(), Times::default());
     for _ in 0..rounds {
@@ -168,8 +170,14 @@ async fn call(peer: &Peer, id: &str, relayed: bool) -> Times {
     }
     for at in 1..=NEWS {
         tokio::time::sleep(PAUSE).await;
-        let kind = if at % 2 == 0 { "status-update" } else { "transcript" };
-        times.news.extend(send(&message(kind, at)).await.map(|(_, took)| took));
+        let kind = if at % 2 == 0 {
+            "status-update"
+        } else {
+            "transcript"
+        };
+        times
+            .news
+            .extend(send(&message(kind, at)).await.map(|(_, took)| took));
     }
     if relayed {
         let asked = send(&message("transfer-destination-request", 8)).await;

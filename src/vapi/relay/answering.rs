@@ -45,12 +45,7 @@ impl Vapi {
     }
 
     /// The backend a message goes to: that of this call's answer, of its assistant, of its number, or of all.
-    async fn upstream_of<'a>(
-        &self,
-        relay: &'a Relay,
-        view: &CallView,
-        ringing: bool,
-    ) -> Option<Arc<Upstream>> {
+    async fn upstream_of(&self, relay: &Relay, view: &CallView, ringing: bool) -> Option<Arc<Upstream>> {
         let line = view.id.as_ref().filter(|_| !ringing).map(|id| self.line(id));
         let own = line.as_ref().and_then(|line| line.state().upstream.clone());
         if own.is_some() {

@@ -28,7 +28,7 @@ impl Theirs {
             .map(|call| (call.id.clone(), call.name.clone()))
             .collect();
         // A message without any call that could be read is theirs too.
-        (!theirs.is_empty() || calls.is_empty()).then(|| Self {
+        (!theirs.is_empty() || calls.is_empty()).then_some(Self {
             mixed: theirs.len() < calls.len(),
             calls: theirs,
         })

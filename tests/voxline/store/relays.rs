@@ -71,17 +71,9 @@ async fn a_message_that_failed_waits_its_time_and_counts_its_attempts() {
             RelayOutcome::Later(OffsetDateTime::now_utc() + Duration::seconds(seconds)),
         )]
     };
-    house
-        .store
-        .write_relays(&[], &later(3600), BOUNDS)
-        .await
-        .unwrap();
+    house.store.write_relays(&[], &later(3600), BOUNDS).await.unwrap();
     assert!(due(&house).await.is_empty());
-    house
-        .store
-        .write_relays(&[], &later(-1), BOUNDS)
-        .await
-        .unwrap();
+    house.store.write_relays(&[], &later(-1), BOUNDS).await.unwrap();
     let found = house.store.due_relays(THERE, 9).await.unwrap();
     assert_eq!((found.len(), found[0].attempts), (1, 2));
 }
@@ -89,10 +81,11 @@ async fn a_message_that_failed_waits_its_time_and_counts_its_attempts() {
 #[tokio::test]
 async fn too_many_messages_or_bytes_cost_the_oldest_and_are_counted() {
     let house = House::new().await;
-    let few = RelayBounds { messages: 3, ..BOUNDS };
-    let relays: Vec<NewRelay> = (0..5)
-        .map(|nth| relay(&format!("m-{nth}"), "c-1", "x"))
-        .collect();
+    let few = RelayBounds {
+        messages: 3,
+        ..BOUNDS
+    };
+    let relays: Vec<NewRelay> = (0..5).map(|nth| relay(&format!("m-{nth}"), "c-1", "x")).collect();
     assert_eq!(put(&house, &relays, few).await.crowded_out, 2);
     assert_eq!(ids(&house).await, ["m-2", "m-3", "m-4"]);
     let small = RelayBounds { bytes: 250, ..BOUNDS };

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::harness::{ALICE, House, NUMBER};
 use super::office::{Office, message, relaying};
 
-/// The usual budgets, in which a caller must be served whatever the machine does: Vapi waits for 7.5 s.
+/// The usual budget of a backend for rings (3 s). Ours is as long as a busy machine may need; Vapi waits for 7.5 s.
 const USUAL: &[(&str, &str)] = &[
-    ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", ""),
+    ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "6"),
     ("VOXLINE_VAPI_TOOL_SECONDS", "0"),
     ("VOXLINE_VAPI_UPSTREAM_REQUEST_SECONDS", "2"),
 ];
@@ -33,14 +33,14 @@ fn served(house: &mut House, call: &str) {
     let began = Instant::now();
     let answer = house.ring(call, ALICE.0);
     let took = began.elapsed().as_secs_f64();
-    assert!(took < 5.0, "a ringing call waited {took:.1} s");
+    assert!(took < 7.0, "a ringing call waited {took:.1} s");
     assert_eq!(answer["assistantId"], "a-1", "{answer}");
     let variables = &answer["assistantOverrides"]["variableValues"];
     assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
     let began = Instant::now();
     let answer = house.send(mixed(call));
     let took = began.elapsed().as_secs_f64();
-    assert!(took < 5.0, "a tool call waited {took:.1} s");
+    assert!(took < 7.0, "a tool call waited {took:.1} s");
     let results = answer["results"].as_array().unwrap();
     assert_eq!(results.len(), 2, "{answer}");
     assert!(

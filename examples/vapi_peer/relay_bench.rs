@@ -140,8 +140,7 @@ async fn measure(calls: usize, settings: &[(&str, &str)]) -> Times {
     let _ = service.kill();
     let _ = service.wait();
     let _ = std::fs::remove_dir_all(&data);
-    let times = times.lock().expect("whole times").clone();
-    times
+    times.lock().expect("whole times").clone()
 }
 
 /// One call from its ring to its end.

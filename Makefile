@@ -5,6 +5,7 @@
 #   make run    the service, until Ctrl-C
 #   make bench  error rates on the shipped samples, then the speed of each arrow of the journey
 #   make bench-vapi   how long Vapi waits for answers, against a stand-in for Vapi
+#   make bench-relay  what the relay to a customer's own backend adds
 #   make bench-peers  speed beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
 #   make fuzz   every fuzz target for a minute; needs a nightly Rust and cargo-fuzz
@@ -18,7 +19,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-peers train lint fuzz release provision peers clean
+.PHONY: demo test run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -65,6 +66,12 @@ ROUNDS ?= 4
 bench-vapi: provision
 	$(CARGO) build --locked --release --bin voxline --example vapi_peer
 	target/release/examples/vapi_peer bench $(CALLS) $(LIVE) $(ROUNDS)
+
+## What the relay to a customer's own backend costs: calls, fifty a second, and rounds of them.
+RELAYED ?= 1000
+bench-relay: provision
+	$(CARGO) build --locked --release --bin voxline --example vapi_peer
+	target/release/examples/vapi_peer bench-relay $(RELAYED) $(ROUNDS)
 
 # Where the shared graphs are not there, the filter bank and the default model are still measured.
 bench-peers: provision

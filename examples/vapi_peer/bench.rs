@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::peer::{PRIVATE_KEY, PUBLIC_KEY, Peer};
 
-const NUMBER: &str = "+12025550102";
-const ALICE: &str = "+12025550103";
-const SECRET: &str = "bench";
+pub const NUMBER: &str = "+12025550102";
+pub const ALICE: &str = "+12025550103";
+pub const SECRET: &str = "bench";
 
 /// The pause between the beginnings of two live calls: calls do not begin together.
 const APART: Duration = Duration::from_millis(170);
@@ -30,7 +30,7 @@ const ASKED: usize = 10;
 pub async fn run(calls: usize, live: usize, rounds: usize) {
     let peer = Peer::start().await;
     let data = std::env::temp_dir().join(format!("voxline-bench-vapi-{}", std::process::id()));
-    let (mut service, base) = deploy(&data, &peer.address);
+    let (mut service, base) = deploy(&data, &peer.address, &[], true);
     peer.send_to(&format!("{base}/vapi/events"), SECRET);
     println!("a stand-in for Vapi on this machine, which works too; 2 enrolled users; times in ms");
     let mut quiet = Vec::new();
@@ -172,9 +172,10 @@ fn times(what: &str, mut took: Vec<f64>) {
     );
 }
 
-fn deploy(data: &Path, peer: &str) -> (Child, String) {
+/// A deployment with two users, enrolled or not, and these settings besides: the service and its address.
+pub fn deploy(data: &Path, peer: &str, settings: &[(&str, &str)], enrolled: bool) -> (Child, String) {
     let run = |words: &[&str]| -> Value {
-        let done = program(data, peer)
+        let done = program(data, peer, settings)
             .args(words)
             .arg("--json")
             .output()
@@ -187,6 +188,9 @@ fn deploy(data: &Path, peer: &str) -> (Child, String) {
         let added = run(&[
             "user", "add", "--name", name, "--number", NUMBER, "--phone", phone,
         ]);
+        if !enrolled {
+            continue;
+        }
         let id = added["id"].as_str().expect("an id").to_owned();
         let clips: Vec<String> = (1..=3)
             .map(|clip| {
@@ -201,7 +205,7 @@ fn deploy(data: &Path, peer: &str) -> (Child, String) {
         words.extend(clips.iter().map(String::as_str));
         run(&words);
     }
-    let mut child = program(data, peer)
+    let mut child = program(data, peer, settings)
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())
         .spawn()
@@ -222,7 +226,7 @@ fn deploy(data: &Path, peer: &str) -> (Child, String) {
 }
 
 /// The program beside this one: `target/release/voxline` for `target/release/examples/vapi_peer`.
-fn program(data: &Path, peer: &str) -> Command {
+fn program(data: &Path, peer: &str, settings: &[(&str, &str)]) -> Command {
     let own = std::env::current_exe().expect("this program's path");
     let folder = own.parent().and_then(Path::parent).expect("a folder above");
     let mut command = Command::new(folder.join("voxline"));
@@ -239,7 +243,8 @@ fn program(data: &Path, peer: &str) -> Command {
             ("VOXLINE_VAPI_API_KEY", PRIVATE_KEY),
             ("VOXLINE_VAPI_PUBLIC_KEY", PUBLIC_KEY),
             ("VOXLINE_VAPI_API_URL", peer),
-        ]);
+        ])
+        .envs(settings.iter().copied());
     command
 }
 

@@ -199,11 +199,13 @@ const SECRETS: &[&str] = &["gallery.qdrant_api_key"];
 
 /// Every key there is, those of a whole section included.
 pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    KEYS.iter().chain(carriers::KEYS).chain(vapi::KEYS)
+    let vapi = vapi::KEYS.iter().chain(vapi::UPSTREAM_KEYS);
+    KEYS.iter().chain(carriers::KEYS).chain(vapi)
 }
 
 /// Whether the value of a key is never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    let mut secrets = SECRETS.iter().chain(carriers::SECRETS).chain(vapi::SECRETS);
+    let vapi = vapi::SECRETS.iter().chain(vapi::UPSTREAM_SECRETS);
+    let mut secrets = SECRETS.iter().chain(carriers::SECRETS).chain(vapi);
     secrets.any(|secret| *secret == key)
 }

@@ -22,6 +22,7 @@ pub use sources::{Fault, Faults, Sources};
 pub use vapi::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, VapiAuth, VapiConfig, VapiMode, VapiRegion,
 };
+pub use vapi::{ToolMessage, UpstreamConfig, UpstreamHeader};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -315,6 +316,11 @@ mod tests {
         "credential_id",
         "plain_hosts",
         "capture_dir",
+        "url",
+        "numbers",
+        "headers",
+        "bearer",
+        "hmac_secret",
     ];
 
     #[test]

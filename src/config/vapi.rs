@@ -5,6 +5,8 @@
 
 mod account;
 mod keys;
+mod tool_message;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +21,9 @@ use super::sources::Reader;
 
 pub use account::{VapiMode, VapiRegion};
 pub(super) use keys::{KEYS, SECRETS};
+pub use tool_message::ToolMessage;
+pub(super) use upstream::{KEYS as UPSTREAM_KEYS, SECRETS as UPSTREAM_SECRETS};
+pub use upstream::{UpstreamConfig, UpstreamHeader};
 
 /// How a webhook is known to be Vapi's.
 #[derive(Debug, Clone)]
@@ -163,14 +168,19 @@ pub struct VapiConfig {
     pub backfill: bool,
     /// Where redacted webhooks are kept.
     pub capture_dir: Option<PathBuf>,
+    /// What the caller hears when one of our tools is called.
+    pub tool_message: ToolMessage,
+    /// The customer's own backend.
+    pub upstream: UpstreamConfig,
 }
 
 impl VapiConfig {
     pub(super) fn read(read: &mut Reader, public_url: Option<&str>) -> Self {
         let assistant = read.text("vapi.assistant_id");
         let (region, api_url) = account::region(read);
+        let (auth, signing) = auth(read, public_url);
         Self {
-            auth: auth(read, public_url),
+            auth,
             largest_event: read.count("vapi.largest_event_mb", 1..=64, 8) * 1024 * 1024,
             assistants: account::by_number(read, "vapi.assistants", "a-1"),
             fallback: read
@@ -196,6 +206,8 @@ impl VapiConfig {
             consent_words: read.words("vapi.consent_words", CONSENT),
             backfill: read.parsed("vapi.backfill", "true or false", false),
             capture_dir: read.text("vapi.capture_dir").map(PathBuf::from),
+            tool_message: ToolMessage::read(read),
+            upstream: UpstreamConfig::read(read, &signing, public_url),
         }
     }
 
@@ -212,7 +224,8 @@ const REFUSAL: &str = "Sorry, this line cannot take your call at the moment.";
 /// What counts as consent, in English.
 const CONSENT: &str = "yes, agree, agreed, okay, ok, sure, certainly";
 
-fn auth(read: &mut Reader, public_url: Option<&str>) -> VapiAuth {
+/// How webhooks are known, and the settings of signatures, which relayed messages may use too.
+fn auth(read: &mut Reader, public_url: Option<&str>) -> (VapiAuth, HmacPlan) {
     let modes = &["none", "secret", "bearer", "hmac", "oauth2"];
     let mode = read.one_of("vapi.auth", modes, "none");
     let secret = read.text("vapi.secret").map(SecretString::from);
@@ -235,23 +248,24 @@ fn auth(read: &mut Reader, public_url: Option<&str>) -> VapiAuth {
                 format!("vapi.auth is {mode}, but no secret is given"),
             );
         }
-        return VapiAuth::Refuse;
+        return (VapiAuth::Refuse, plan);
     };
-    match mode {
+    let auth = match mode {
         "secret" => VapiAuth::Secret(secret),
         "bearer" => VapiAuth::Bearer {
             header,
             prefix,
             token: secret,
         },
-        "hmac" => VapiAuth::Hmac(plan),
+        "hmac" => VapiAuth::Hmac(plan.clone()),
         "oauth2" => VapiAuth::OAuth2 {
             client_id,
             client_secret: secret,
             lifetime: span(minutes * 60.0),
         },
         _ => VapiAuth::Refuse,
-    }
+    };
+    (auth, plan)
 }
 
 fn hmac_plan(read: &mut Reader, secret: SecretString, used: bool, public_url: Option<&str>) -> HmacPlan {

@@ -32,6 +32,15 @@ pub fn client(patience: Duration) -> Result<Client, Unfetched> {
     built(builder(patience))
 }
 
+/// The same for servers that are asked again and again: a connection is kept for less than the five seconds after which
+/// common servers close theirs, or a request would now and then meet one that is just being closed.
+///
+/// # Errors
+/// [`Unfetched::Client`] when the system gives none.
+pub fn steady_client(patience: Duration) -> Result<Client, Unfetched> {
+    built(builder(patience).pool_idle_timeout(Duration::from_secs(4)))
+}
+
 /// The same for addresses that strangers name: TLS alone, no proxy (which would look names up itself), and no host
 /// with a private address unless it is one of `private`.
 ///

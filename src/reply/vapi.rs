@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::vapi::{Arrived, Message, NoMessage, NotVapi, Vapi};
+use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, Vapi};
 
 use super::auth::refuse_other_sites;
 use super::desk::Desk;
@@ -44,26 +44,57 @@ const TELLING_HEADERS: &[&str] = &[
     post, path = "/vapi/events", operation_id = "takeVapiEvent", tag = "vapi",
     request_body(content = Object, description = "A server message of Vapi", content_type = "application/json"),
     responses(
-        (status = 200, description = "What Vapi is to do, or `{}`", body = Object),
+        (status = 200, description = "What Vapi is to do, or `{}`; where messages are relayed, what the backend answered", body = Object),
         (status = 400, description = "It is no server message"),
         (status = 401, description = "It is not known to be Vapi's"),
         (status = 413, description = "It is too large"),
         (status = 503, description = "Too much is going on, or the service has no Vapi side"),
     ),
 )]
-pub(super) async fn events(
-    State(desk): State<Arc<Desk>>,
-    request: Request,
-) -> Result<axum::Json<Value>, Problem> {
+pub(super) async fn events(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
     let vapi = side(&desk)?;
     let headers = request.headers().clone();
     let body = whole_body(&desk, request, vapi.largest_event()).await?;
     admit(&desk, vapi, &headers, &body)?;
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;
-    let answer = vapi.receive(message).await;
+    let answer = vapi.take(message, || original(&headers, &body)).await;
     let answer = answer.map_err(|full| Problem::new(Kind::Busy, full.to_string()).retry_after(1))?;
-    Ok(axum::Json(answer))
+    answered(answer)
+}
+
+/// A request as it is relayed; headers that are no text are left out.
+fn original(headers: &HeaderMap, body: &Bytes) -> Original {
+    let texts = headers.iter();
+    let texts =
+        texts.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    Original {
+        headers: texts.collect(),
+        body: body.to_vec(),
+    }
+}
+
+fn answered(answer: Answer) -> Result<Response, Problem> {
+    match answer {
+        Answer::Json(answer) => Ok(axum::Json(answer).into_response()),
+        Answer::Theirs {
+            status,
+            content_type,
+            body,
+        } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let mut response = (status, body).into_response();
+            let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
+            if let Ok(value) = header::HeaderValue::from_str(&content_type) {
+                response.headers_mut().insert(header::CONTENT_TYPE, value);
+            }
+            Ok(response)
+        }
+        Answer::Failed => {
+            let detail = "the backend whose answer this needs gave none: see the log, and vapi.upstream.*";
+            Err(Problem::new(Kind::Unavailable, detail))
+        }
+    }
 }
 
 /// Gives a token for the events

@@ -9,6 +9,7 @@ use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
 use super::open::{Conn, Store};
 use super::redaction::redact_calls;
+use super::relays::erase_relays;
 use super::users::require_user;
 use super::values::now;
 use crate::units::{EnrollmentId, UserId};
@@ -50,6 +51,7 @@ impl Store {
         require_user(&mut tx, user).await?;
         touch_numbers_of(&mut tx, user).await?;
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
+        erase_relays(&mut tx, user).await?;
         erased.calls = redact_calls(&mut tx, user).await?;
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",

@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use crate::config::ForwardTrust;
 use crate::evidence::{CallFacts, Headers, Place, Source, dialed, spoken};
 use crate::switchboard::{BoardError, Case, PinWay};
-use crate::units::DialedNumber;
+use crate::units::{CallId, DialedNumber};
 
+use super::api::Api;
 use super::forwarded::believed;
 use super::line::Line;
 use super::message::{Ending, Message, News, Role, Utterance};
@@ -200,19 +201,24 @@ impl Vapi {
         let (true, true, Some(api), Some(id)) = (answered, lacking, &self.api, &view.id) else {
             return view.clone();
         };
+        match self.asked(api, id).await {
+            Some(call) => view.with(call),
+            None => view.clone(),
+        }
+    }
+
+    /// What Vapi's API says of a call.
+    pub(super) async fn asked(&self, api: &Api, id: &CallId) -> Option<CallView> {
         // An id is one of Vapi's own, or no address is made of it.
-        if !id
-            .as_str()
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
-            return view.clone();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !id.as_str().bytes().all(plain) {
+            return None;
         }
         match api.get(&format!("/call/{id}")).await {
-            Ok(call) => view.with(CallView::read(&json!({ "call": call }))),
+            Ok(call) => Some(CallView::read(&json!({ "call": call }))),
             Err(fault) => {
                 tracing::debug!(call.id = %id, %fault, "the API knows nothing more of call {id}: {fault}");
-                view.clone()
+                None
             }
         }
     }
@@ -274,7 +280,7 @@ impl Vapi {
     }
 
     /// The call is over: what was heard is finished, then the case; audio is wiped.
-    async fn end(&self, line: &Line, report: Option<&Ending>) {
+    pub(super) async fn end(&self, line: &Line, report: Option<&Ending>) {
         line.ended.cancel();
         if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
             tracing::info!(call.id = %line.id, reason, "call {} ended", line.id);
@@ -313,7 +319,7 @@ fn speech(line: &Line, role: Role, started: bool) {
     }
 }
 
-fn note_addresses(line: &Line, view: &CallView) {
+pub(super) fn note_addresses(line: &Line, view: &CallView) {
     let mut state = line.state();
     if let Some(url) = &view.listen_url {
         state.listen_url = Some(url.clone());

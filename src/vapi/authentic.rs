@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::carriers::signature::same;
 use crate::config::{HmacAlgorithm, HmacPlan, VapiAuth};
+use crate::units::hex;
 
 use super::tokens::Tokens;
 
@@ -125,14 +126,7 @@ fn signed(plan: &HmacPlan, arrived: &Arrived<'_>) -> Result<(), NotVapi> {
     let id = plan.id_header.as_deref();
     let id = id.map(|header| sent(arrived, header)).transpose()?;
     let wrong = || NotVapi::Wrong(plan.signature_header.clone());
-    let secret = plan.secret.expose_secret();
-    let key = if plan.secret_is_base64 {
-        // Svix writes its keys with this in front.
-        let bare = secret.strip_prefix("whsec_").unwrap_or(secret);
-        Zeroizing::new(decode_base64(bare).ok_or_else(wrong)?)
-    } else {
-        Zeroizing::new(secret.as_bytes().to_vec())
-    };
+    let key = key_of(plan).ok_or_else(wrong)?;
     let values = [
         ("{body}", arrived.body),
         ("{timestamp}", timestamp.map_or("", |(_, value)| value).as_bytes()),
@@ -194,6 +188,37 @@ fn verified(algorithm: HmacAlgorithm, key: &[u8], parts: &[&[u8]], claimed: &[u8
         HmacAlgorithm::Sha512 => check::<Hmac<Sha512>>(key, parts, claimed),
         HmacAlgorithm::Sha1 => check::<Hmac<Sha1>>(key, parts, claimed),
     }
+}
+
+/// The signature over a body, as `plan` has it: what stands in its header.
+pub(super) fn signature(plan: &HmacPlan, values: &[(&str, &[u8])]) -> Option<String> {
+    fn tag<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+        Some(keyed::<M>(key, parts)?.finalize().into_bytes().to_vec())
+    }
+    let key = key_of(plan)?;
+    let parts = signed_parts(&plan.payload, values);
+    let tag = match plan.algorithm {
+        HmacAlgorithm::Sha256 => tag::<Hmac<Sha256>>(&key, &parts),
+        HmacAlgorithm::Sha512 => tag::<Hmac<Sha512>>(&key, &parts),
+        HmacAlgorithm::Sha1 => tag::<Hmac<Sha1>>(&key, &parts),
+    }?;
+    let written = if plan.base64 {
+        STANDARD.encode(tag)
+    } else {
+        hex(&tag)
+    };
+    Some(format!("{}{written}", plan.prefix.as_deref().unwrap_or_default()))
+}
+
+/// The key's bytes.
+fn key_of(plan: &HmacPlan) -> Option<Zeroizing<Vec<u8>>> {
+    let secret = plan.secret.expose_secret();
+    if !plan.secret_is_base64 {
+        return Some(Zeroizing::new(secret.as_bytes().to_vec()));
+    }
+    // Svix writes its keys with this in front.
+    let bare = secret.strip_prefix("whsec_").unwrap_or(secret);
+    decode_base64(bare).map(Zeroizing::new)
 }
 
 fn keyed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<M> {

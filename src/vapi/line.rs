@@ -13,6 +13,7 @@ use crate::units::{CallId, UserId};
 
 use super::consent::Consent;
 use super::gate::AssistantSpeech;
+use super::relay::Upstream;
 use super::shape::Shape;
 use super::view::CallView;
 
@@ -50,8 +51,12 @@ pub(super) struct State {
     pub listen_url: Option<String>,
     /// Where it can be spoken to.
     pub control_url: Option<String>,
+    /// The customer's backend that this call's messages are relayed to, where their answer named it.
+    pub upstream: Option<Arc<Upstream>>,
     /// Whether its audio is being listened to, or was.
     pub listening: bool,
+    /// Whether its course is being asked of Vapi's API.
+    pub followed: bool,
     /// Whether verdicts are being told, or were.
     pub telling: bool,
     /// What the model was told last.

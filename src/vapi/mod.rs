@@ -10,6 +10,8 @@
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
 //! - it ends: the last word is recorded, and the audio is gone.
 //!
+//! Where the customer has a backend of their own, every message goes there too, and answers are of both (`relay`).
+//!
 //! [`plan()`] says what Vapi's side must look like, [`apply`] brings it there, and [`undo`] puts back what was.
 //!
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
@@ -26,6 +28,7 @@ mod consent;
 mod control;
 mod ears;
 mod enrol;
+mod follow;
 mod forwarded;
 mod gate;
 mod inventory;
@@ -36,6 +39,7 @@ mod marker;
 mod message;
 mod once;
 mod redaction;
+mod relay;
 mod ring;
 mod service;
 mod shape;
@@ -45,6 +49,7 @@ mod tell;
 mod telling;
 mod tokens;
 mod tool_call;
+mod tool_plan;
 mod tools;
 mod view;
 mod wanted;
@@ -57,6 +62,7 @@ pub use listen::{Piece, Reader};
 pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
 pub use redaction::redacted;
+pub use relay::{Answer, Original};
 pub use service::{Overloaded, Vapi, VapiError};
 pub use shape::Shape;
 pub use sides::Sides;

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
+use crate::config::VapiMode;
 use crate::evidence::dialed;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCase;
 use super::line::Line;
 use super::message::Message;
+use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
+use super::tool_plan::tools;
+use super::view::CallView;
 use super::wanted::{call_plans, server};
 
 /// What was found out about a ringing call.
@@ -27,9 +31,23 @@ struct Known {
     told: Option<(Arc<Line>, String)>,
 }
 
+/// What we would answer a ringing call.
+pub(super) struct Rung {
+    /// The assistant that takes it, where one is configured.
+    assistant: Option<String>,
+    /// What is different about whoever takes it, on this call.
+    overrides: Value,
+}
+
 impl Vapi {
-    /// Answers `assistant-request`.
+    /// Answers `assistant-request` where nobody else has a say in it.
     pub(super) async fn ring(self: &Arc<Self>, message: Message) -> Value {
+        let rung = self.rung(message).await;
+        self.alone(&rung)
+    }
+
+    /// Finds out what is ours to answer.
+    pub(super) async fn rung(self: &Arc<Self>, message: Message) -> Rung {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
@@ -66,8 +84,17 @@ impl Vapi {
                 (fallback.map(String::as_str), unknown(&marker))
             }
         };
-        match assistant.or(self.config.fallback.as_deref()) {
-            Some(assistant) => self.answer(assistant, &variables, id.as_ref()),
+        let assistant = assistant.or(self.config.fallback.as_deref());
+        Rung {
+            assistant: assistant.map(str::to_owned),
+            overrides: self.overrides(&variables, id.as_ref()),
+        }
+    }
+
+    /// The answer that is ours alone.
+    pub(super) fn alone(&self, rung: &Rung) -> Value {
+        match &rung.assistant {
+            Some(assistant) => json!({"assistantId": assistant, "assistantOverrides": rung.overrides}),
             None => {
                 tracing::error!(
                     "a call was refused: set vapi.assistant_id to the assistant that takes calls"
@@ -77,11 +104,35 @@ impl Vapi {
         }
     }
 
+    /// The answer of the customer's backend with ours added.
+    pub(super) fn merged(&self, relay: &Relay, theirs: Value, rung: &Rung) -> Option<Merged> {
+        let config = &self.config;
+        let equipped: Vec<&str> = [&config.assistant, &config.fallback]
+            .into_iter()
+            .flatten()
+            .chain(config.assistants.values())
+            .map(String::as_str)
+            .collect();
+        let tools = match &self.events_url {
+            Some(url) => tools(config, &server(config, url, config.credential.as_deref())),
+            None => Vec::new(),
+        };
+        let ours = Ours {
+            assistant: rung.assistant.as_deref(),
+            overrides: &rung.overrides,
+            tools: &tools,
+            equipped: &equipped,
+            is_relayed: &|url| self.events_url.as_deref() == Some(url) || relay.knows(url),
+        };
+        merge(theirs, &ours)
+    }
+
     /// Everything that can be known before the answer. `None` when the call's roster could not be asked.
     async fn find_out(self: &Arc<Self>, message: &Message) -> Option<Known> {
         let id = message.call.id.clone()?;
         let line = self.line(&id);
-        let number = self.dialed(&message.call).await;
+        let view = self.with_the_api(&message.call).await;
+        let number = self.dialed(&view).await;
         let Some(number) = number else {
             // A web call, or a number that is nobody's: there is no roster, and nothing is searched.
             return Some(Known {
@@ -101,14 +152,17 @@ impl Vapi {
             }
             Err(NoCase::Never) => return None,
             Err(NoCase::Failed) => {
-                self.fall_behind(&line, &number, &message.call);
+                self.fall_behind(&line, &number, &view);
                 return None;
             }
         };
-        self.learn(&line, &case, &message.call, &number).await;
+        self.learn(&line, &case, &view, &number).await;
         if case.is_in_the_dark() {
-            self.fall_behind(&line, &number, &message.call);
+            self.fall_behind(&line, &number, &view);
             return None;
+        }
+        if self.config.mode == VapiMode::Number {
+            self.follow(&line, &case, &number);
         }
         let identity = &case.verdict().identity;
         let told = sentence(identity, &line.marker);
@@ -119,19 +173,33 @@ impl Vapi {
         })
     }
 
-    /// The answer itself: an assistant that exists, and what is different about it on this call.
-    fn answer(&self, assistant: &str, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
+    /// What a ring says of its call; where it leaves out who calls or whom, as rings of SIP calls do, with what Vapi's
+    /// API says. The rest of the budget is for what is made of it.
+    async fn with_the_api(&self, view: &CallView) -> CallView {
+        let lacking = view.caller.is_empty() || (view.dialed.is_empty() && view.phone_number_id.is_none());
+        let (true, Some(api), Some(id)) = (lacking, &self.api, &view.id) else {
+            return view.clone();
+        };
+        match timeout(self.config.answer_budget / 2, self.asked(api, id)).await {
+            Ok(Some(call)) => view.with(call),
+            Ok(None) | Err(_) => view.clone(),
+        }
+    }
+
+    /// What is different about the assistant on this call.
+    fn overrides(&self, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
         let mut overrides = json!({ "variableValues": variables });
         for (name, plan) in call_plans() {
             overrides[name] = plan;
         }
-        if let Some(url) = &self.events_url {
+        // In the other mode the assistants keep their own.
+        if let (Some(url), VapiMode::Assistant) = (&self.events_url, self.config.mode) {
             overrides["server"] = server(&self.config, url, self.config.credential.as_deref());
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });
         }
-        json!({ "assistantId": assistant, "assistantOverrides": overrides })
+        overrides
     }
 
     /// The line of a call.

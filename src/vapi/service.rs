@@ -25,6 +25,7 @@ use super::lines::Lines;
 use super::marker::Markers;
 use super::message::{Message, News};
 use super::once::Once;
+use super::relay::{Relay, Saved};
 use super::tokens::{Issued, Tokens};
 use super::wanted::EVENTS_PATH;
 use crate::outward::{Allowed, Unfetched, client};
@@ -73,6 +74,7 @@ pub struct Vapi {
     pub(super) lines: Lines,
     pub(super) inventory: Inventory,
     pub(super) capture: Option<Capture>,
+    pub(super) relay: Option<Arc<Relay>>,
     pub(super) tasks: TaskTracker,
     /// Cancelled when the service begins to shut down.
     pub(super) leaving: CancellationToken,
@@ -93,10 +95,12 @@ impl Vapi {
         for (sha256, expires_at) in board.store().good_tokens().await? {
             tokens.remember(sha256, expires_at, now);
         }
+        let relay = Relay::open(board.store(), &vapi, &saved(config)).await?;
         let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
         let house = Arc::new(Self {
             api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
             capture: capture.map_err(VapiError::Capture)?,
+            relay: relay.map(Arc::new),
             events_url: config
                 .public_url
                 .as_ref()
@@ -213,6 +217,9 @@ impl Vapi {
         for line in self.lines.all() {
             self.finish(&line).await;
         }
+        if let Some(relay) = &self.relay {
+            relay.close().await;
+        }
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -231,6 +238,15 @@ impl Vapi {
             }
         }
     }
+}
+
+/// The servers that were there before. Without them calls are answered all the same.
+fn saved(config: &Config) -> Saved {
+    let read = Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream);
+    read.unwrap_or_else(|fault| {
+        tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
+        Saved::default()
+    })
 }
 
 /// A message's type as a label: what a client makes up would fill the memory of the metrics.

@@ -19,6 +19,14 @@ pub struct ToolCall {
     pub arguments: Value,
 }
 
+/// The tools that are answered here; every other is somebody else's.
+pub(super) const OUR_TOOLS: &[&str] = &["identify_caller", "verify_pin", "enroll_voice"];
+
+/// Whether a tool is one of ours.
+pub(super) fn is_ours(name: &str) -> bool {
+    OUR_TOOLS.contains(&name)
+}
+
 /// Without the arguments, which may hold a PIN.
 impl fmt::Debug for ToolCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

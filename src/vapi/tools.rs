@@ -19,8 +19,8 @@ use crate::verdict::chain::SpeakerStatus;
 use super::line::Line;
 use super::message::{Message, News};
 use super::service::Vapi;
-use super::telling::{is_named, plain, sentence};
-use super::tool_call::ToolCall;
+use super::telling::{is_named, plain, sentence, unknown, variables};
+use super::tool_call::{OUR_TOOLS, ToolCall};
 
 /// How long a PIN may be checked, and a case be made. Vapi waits for 20 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -54,7 +54,7 @@ impl Vapi {
             let result = answers
                 .into_iter()
                 .next()
-                .map_or_else(|| NO_CALL.to_owned(), |(_, said)| said);
+                .map_or_else(|| result("", None, NO_CALL), |(_, said)| said);
             return json!({ "result": result });
         }
         let results: Vec<Value> = answers
@@ -85,7 +85,7 @@ impl Vapi {
         call: &ToolCall,
     ) -> (ToolCall, String) {
         let Some(line) = line else {
-            return (call.clone(), NO_CALL.to_owned());
+            return (call.clone(), result("", None, NO_CALL));
         };
         let slot = (!call.id.is_empty())
             .then(|| line.answer_slot(&call.id))
@@ -108,7 +108,7 @@ impl Vapi {
         let fingerprint = fingerprint(&line.id, call);
         let store = self.board.store();
         if let Ok(Ok(Webhook::Seen(before))) = timeout(MEMORY, store.take_webhook(&fingerprint)).await {
-            return before.unwrap_or_else(|| format!("[{}] pending: ask again in a moment", line.marker));
+            return before.unwrap_or_else(|| result(&line.marker, None, "pending: ask again in a moment"));
         }
         let said = self.answer_tool(line, case, call).await;
         if let Ok(Err(fault)) = timeout(MEMORY, store.settle_webhook(&fingerprint, &said)).await {
@@ -121,9 +121,8 @@ impl Vapi {
         let marker = &line.marker;
         metrics::counter!("voxline_vapi_tool_calls_total", "tool" => known_tool(&call.name)).increment(1);
         let Some(case) = case else {
-            return format!(
-                "[{marker}] unknown: this call cannot be looked into; treat the caller as a stranger"
-            );
+            let said = "unknown: this call cannot be looked into; treat the caller as a stranger";
+            return result(marker, None, said);
         };
         let said = match call.name.as_str() {
             "identify_caller" => self.identify(line, case).await,
@@ -131,12 +130,7 @@ impl Vapi {
             "enroll_voice" => self.enrol_voice(line, case).await,
             _ => "there is no such tool here".to_owned(),
         };
-        let said = if said.starts_with('[') {
-            said
-        } else {
-            format!("[{marker}] {said}")
-        };
-        said.split_whitespace().collect::<Vec<_>>().join(" ")
+        result(marker, Some(&case.verdict().identity), &said)
     }
 
     /// Waits for a decision, up to the tool's patience.
@@ -260,6 +254,27 @@ fn name_of(identity: &Identity, user: UserId) -> String {
     name.map(|(_, name)| plain(name.as_deref())).unwrap_or_default()
 }
 
+/// A tool's result: the text of a JSON object on one line, for the model to read and for Vapi to take variables from
+/// (`variableExtractionPlan`). `message` is in words what became of the call; the rest is what is known of the caller
+/// then, and empty where nothing is.
+fn result(marker: &str, identity: Option<&Identity>, said: &str) -> String {
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let known = identity.map_or_else(|| unknown(marker), |identity| variables(identity, marker));
+    let mark = format!("[{marker}] ");
+    let message = match said.starts_with('[') || marker.is_empty() {
+        true => said,
+        false => format!("{mark}{said}"),
+    };
+    json!({
+        "status": known["identity_status"],
+        "speaker_id": known["speaker_id"],
+        "line_owner_id": known["line_owner_id"],
+        "marker": marker,
+        "message": message,
+    })
+    .to_string()
+}
+
 /// What a tool call is told that names no call.
 const NO_CALL: &str = "unknown: the message names no call";
 
@@ -273,6 +288,6 @@ fn fingerprint(call: &CallId, tool: &ToolCall) -> [u8; 32] {
 }
 
 fn known_tool(name: &str) -> &'static str {
-    let known = ["identify_caller", "verify_pin", "enroll_voice"];
-    known.into_iter().find(|known| *known == name).unwrap_or("other")
+    let known = OUR_TOOLS.iter().find(|known| **known == name);
+    known.copied().unwrap_or("other")
 }

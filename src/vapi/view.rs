@@ -26,6 +26,8 @@ pub struct CallView {
     pub dialed: Vec<String>,
     /// Vapi's id of the dialed number.
     pub phone_number_id: Option<String>,
+    /// Vapi's id of the assistant that speaks.
+    pub assistant_id: Option<String>,
     /// Where the number of the person on the line is said, best first.
     pub caller: Vec<String>,
     /// Who carries it: `twilio`, `telnyx`, `vonage`, `vapi`, …
@@ -65,6 +67,7 @@ impl CallView {
             status: first(&["/call/status"]),
             dialed: dialed(message),
             phone_number_id: first(&["/call/phoneNumberId", "/phoneNumber/id", "/call/phoneNumber/id"]),
+            assistant_id: first(&["/assistant/id", "/call/assistantId", "/call/assistant/id"]),
             caller: caller(message),
             provider: first(&["/call/phoneCallProvider", "/phoneNumber/provider"]),
             forwarded_from: transport

@@ -9,6 +9,7 @@ use crate::config::{Config, HmacAlgorithm, HmacPlan, VapiAuth, VapiConfig, VapiM
 use crate::units::DialedNumber;
 
 use super::marker::GUIDANCE;
+use super::tool_plan::tools;
 
 /// The path of the webhooks.
 pub const EVENTS_PATH: &str = "/vapi/events";
@@ -156,7 +157,8 @@ pub fn plan(
 
 /// The `server` object of assistants, tools and numbers.
 pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>) -> Value {
-    let seconds = (vapi.tool_patience.as_secs() + 5).max(20);
+    let longest = vapi.tool_patience.max(vapi.upstream.request_budget);
+    let seconds = (longest.as_secs() + 5).max(20);
     let mut server = json!({
         "url": events_url,
         "timeoutSeconds": seconds,
@@ -206,47 +208,6 @@ pub fn first_assistant(settings: &Value) -> Value {
         }],
     });
     assistant
-}
-
-fn tools(vapi: &VapiConfig, server: &Value) -> Vec<Value> {
-    let tool = |name: &str, description: &str, properties: Value, required: &[&str]| {
-        json!({
-            "type": "function",
-            "async": false,
-            "server": server,
-            "function": {
-                "name": name,
-                "description": description,
-                "parameters": {"type": "object", "properties": properties, "required": required},
-            },
-        })
-    };
-    let mut tools = vec![
-        tool(
-            "identify_caller",
-            "Says who is speaking and whose line this is, as far as that is known from the voice and the call. \
-             Takes no arguments. Call it before you use anybody's name.",
-            json!({}),
-            &[],
-        ),
-        tool(
-            "verify_pin",
-            "Checks the PIN that the caller has just said or typed. Ask for it only when identify_caller does not \
-             know who is speaking. Never repeat the PIN aloud.",
-            json!({"pin": {"type": "string", "description": "The digits, as the caller gave them"}}),
-            &["pin"],
-        ),
-    ];
-    if vapi.enrol_by_phone {
-        tools.push(tool(
-            "enroll_voice",
-            "Teaches the service the voice of a caller who has proved who they are. Do what its answer says, step by \
-             step, and call it again.",
-            json!({}),
-            &[],
-        ));
-    }
-    tools
 }
 
 /// Vapi's credential (`CreateCustomCredentialDTO`) for the configured mode. What was the inline secret of a server until

@@ -9,6 +9,7 @@ mod keys;
 mod models;
 mod numbers;
 mod pins;
+mod relays;
 mod rosters;
 mod users;
 

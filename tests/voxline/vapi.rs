@@ -3,6 +3,9 @@
 #[path = "../../examples/vapi_peer/peer.rs"]
 mod peer;
 
+#[path = "../../examples/vapi_peer/backend.rs"]
+mod backend;
+
 mod account;
 mod afterwards;
 mod broken;
@@ -11,8 +14,11 @@ mod doors;
 mod finding;
 mod harness;
 mod hostile;
+mod office;
 mod passports;
 mod pins;
+mod relay;
+mod relay_faults;
 mod setup;
 mod taking_over;
 mod undoing;
@@ -23,5 +29,15 @@ mod undoing;
 async fn peer_process() {
     if std::env::var_os("VOXLINE_TEST_VAPI_PEER").is_some() {
         peer::follow_stdin().await;
+    }
+}
+
+/// Not a test: the process of a customer's backend, likewise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the backend of the other tests, started by them"]
+async fn backend_process() {
+    let set = |name| std::env::var(name).ok();
+    if let (Some(port), Some(secret)) = (set("VOXLINE_TEST_VAPI_BACKEND"), set("VOXLINE_TEST_VAPI_SECRET")) {
+        backend::follow_stdin(port.parse().unwrap(), &secret).await;
     }
 }

@@ -77,6 +77,10 @@ pub(in crate::config) const KEYS: &[(&str, &str)] = &[
         "how long identify_caller waits for a decision (default 8)",
     ),
     (
+        "vapi.tool_message",
+        "what the caller hears when a tool of ours is called: silent (default), filler, or words of yours",
+    ),
+    (
         "vapi.mode",
         "whose server is set to Voxline: that of numbers, assistants and tools (assistant, the default), or of numbers \
          and tools alone (number)",

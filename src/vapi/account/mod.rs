@@ -19,6 +19,7 @@ mod undo;
 mod walk;
 
 pub use journal::JournalFault;
+pub(super) use journal::{Entry, Journal};
 pub use step::{State, Step};
 pub use undo::undo;
 pub use walk::{apply, check};

@@ -31,9 +31,17 @@ pub struct PeerProcess {
 
 impl PeerProcess {
     pub fn start() -> Self {
+        Self::start_as(
+            "vapi::peer_process",
+            &[("VOXLINE_TEST_VAPI_PEER", "1".to_owned())],
+        )
+    }
+
+    /// A test of this binary as a process of its own, told by these variables that it is meant.
+    pub fn start_as(test: &str, environment: &[(&str, String)]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["vapi::peer_process", "--exact", "--ignored", "--nocapture"])
-            .env("VOXLINE_TEST_VAPI_PEER", "1")
+            .args([test, "--exact", "--ignored", "--nocapture"])
+            .envs(environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,323 @@
+//! The settings of `vapi.upstream.*`: the customer's own backend, to which Vapi's messages are relayed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use crate::units::DialedNumber;
+
+use super::super::sources::Reader;
+use super::{HmacPlan, span};
+
+/// The keys of `vapi.upstream.*`.
+pub(in crate::config) const KEYS: &[(&str, &str)] = &[
+    (
+        "vapi.upstream.url",
+        "your own backend, to which Vapi's messages are relayed (default: none, and nothing is)",
+    ),
+    (
+        "vapi.upstream.numbers",
+        "another backend by dialed number, as in +12025550102=https://a.example/vapi",
+    ),
+    (
+        "vapi.upstream.assistants",
+        "another backend by assistant, as in a-1=https://b.example/vapi",
+    ),
+    (
+        "vapi.upstream.saved",
+        "whether messages go to the servers that `vapi apply --take-over` found, too: true (default) or false",
+    ),
+    (
+        "vapi.upstream.headers",
+        "headers added for all backends, as in x-vapi-secret=s, or for one host, as in a.example x-key=k",
+    ),
+    (
+        "vapi.upstream.bearer",
+        "bearer token sent to the backends in place of the Authorization that came",
+    ),
+    (
+        "vapi.upstream.hmac_secret",
+        "key by which relayed messages are signed anew, as vapi.hmac_* say (default: signatures go on as they came)",
+    ),
+    (
+        "vapi.upstream.plain_hosts",
+        "hosts besides this machine that are asked without TLS",
+    ),
+    (
+        "vapi.upstream.seconds",
+        "how long a ringing call waits for the backend (default 3)",
+    ),
+    (
+        "vapi.upstream.request_seconds",
+        "how long tools and other questions of a call wait for the backend (default 12)",
+    ),
+    (
+        "vapi.upstream.concurrency",
+        "requests to one backend at a time (default 64)",
+    ),
+    (
+        "vapi.upstream.queue_messages",
+        "messages kept for a backend that does not take them (default 10000)",
+    ),
+    ("vapi.upstream.queue_mb", "their megabytes (default 256)"),
+    (
+        "vapi.upstream.keep_hours",
+        "how long they are kept at most (default 24)",
+    ),
+];
+
+/// Those of them whose values are never shown.
+pub(in crate::config) const SECRETS: &[&str] = &[
+    "vapi.upstream.headers",
+    "vapi.upstream.bearer",
+    "vapi.upstream.hmac_secret",
+];
+
+/// A header that every message to a backend gets.
+#[derive(Debug, Clone)]
+pub struct UpstreamHeader {
+    /// The host it is for, in lower case; all where there is none.
+    pub host: Option<String>,
+    /// Its name, in lower case.
+    pub name: String,
+    /// Its value.
+    pub value: SecretString,
+}
+
+/// The checked settings of `vapi.upstream.*`.
+#[derive(Debug, Clone)]
+pub struct UpstreamConfig {
+    /// The backend of whatever has none of its own.
+    pub default: Option<Url>,
+    /// Backends by dialed number.
+    pub numbers: BTreeMap<DialedNumber, Url>,
+    /// Backends by Vapi's id of the assistant.
+    pub assistants: BTreeMap<String, Url>,
+    /// Whether servers that were there before Voxline's are backends too.
+    pub saved: bool,
+    /// Hosts besides this machine that are asked without TLS.
+    pub plain_hosts: BTreeSet<String>,
+    /// Headers that are added, or stand in place of what came.
+    pub headers: Vec<UpstreamHeader>,
+    /// By what relayed messages are signed anew.
+    pub signing: Option<HmacPlan>,
+    /// How long a ringing call waits.
+    pub ring_budget: Duration,
+    /// How long anything else that is waited for may take.
+    pub request_budget: Duration,
+    /// Requests to one backend at a time.
+    pub concurrency: usize,
+    /// Messages that are kept until they are delivered.
+    pub queue_messages: usize,
+    /// Their bytes.
+    pub queue_bytes: usize,
+    /// How long they are kept.
+    pub keep: Duration,
+}
+
+impl UpstreamConfig {
+    /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced; `public_url` is where this service
+    /// is reached, and no backend.
+    pub(super) fn read(read: &mut Reader, signing: &HmacPlan, public_url: Option<&str>) -> Self {
+        let plain: BTreeSet<String> = read.words("vapi.upstream.plain_hosts", "").into_iter().collect();
+        let mut headers = headers(read);
+        if let Some(token) = read.text("vapi.upstream.bearer") {
+            headers.push(UpstreamHeader {
+                host: None,
+                name: "authorization".to_owned(),
+                value: SecretString::from(format!("Bearer {token}")),
+            });
+        }
+        let config = Self {
+            default: read
+                .text("vapi.upstream.url")
+                .and_then(|text| address(read, "vapi.upstream.url", &text, &plain)),
+            numbers: addresses(read, "vapi.upstream.numbers", &plain, |name| name.parse().ok()),
+            assistants: addresses(read, "vapi.upstream.assistants", &plain, |name| {
+                (!name.is_empty()).then(|| name.to_owned())
+            }),
+            saved: read.parsed("vapi.upstream.saved", "true or false", true),
+            plain_hosts: plain,
+            headers,
+            signing: read.text("vapi.upstream.hmac_secret").map(|key| HmacPlan {
+                secret: SecretString::from(key),
+                ..signing.clone()
+            }),
+            ring_budget: span(read.number("vapi.upstream.seconds", 0.1..=7.0, 3.0)),
+            request_budget: span(read.number("vapi.upstream.request_seconds", 0.1..=290.0, 12.0)),
+            concurrency: read.count("vapi.upstream.concurrency", 1..=1024, 64),
+            queue_messages: read.count("vapi.upstream.queue_messages", 1..=1_000_000, 10_000),
+            queue_bytes: read.count("vapi.upstream.queue_mb", 1..=4096, 256) * 1024 * 1024,
+            keep: span(read.number("vapi.upstream.keep_hours", 0.01..=168.0, 24.0) * 3600.0),
+        };
+        let own = public_url.and_then(|url| Url::parse(&format!("{url}/vapi/events")).ok());
+        let all = config.default.iter();
+        let mut all = all
+            .chain(config.numbers.values())
+            .chain(config.assistants.values());
+        if own.is_some_and(|own| all.any(|url| *url == own)) {
+            let why = "one of the backends is this service itself, which would relay to itself".to_owned();
+            read.fault("vapi.upstream.url", why);
+        }
+        config
+    }
+
+    /// Whether an address may be asked, which the configuration did not name itself.
+    pub fn may_be_asked(&self, url: &Url) -> bool {
+        refusal(url, &self.plain_hosts).is_none()
+    }
+}
+
+/// The entries of a list of names and addresses.
+fn addresses<K: Ord>(
+    read: &mut Reader,
+    key: &'static str,
+    plain: &BTreeSet<String>,
+    name: impl Fn(&str) -> Option<K>,
+) -> BTreeMap<K, Url> {
+    let mut found = BTreeMap::new();
+    for entry in read.list(key, "") {
+        let pair = entry.split_once('=');
+        let named = pair.and_then(|(named, text)| Some((name(named.trim())?, text.trim())));
+        let Some((named, text)) = named else {
+            let why = "an entry is not a name and an address, as in +12025550102=https://a.example/vapi or a-1=https://b.example/vapi";
+            read.fault(key, why.to_owned());
+            continue;
+        };
+        if let Some(url) = address(read, key, text, plain) {
+            found.insert(named, url);
+        }
+    }
+    found
+}
+
+/// An address that may be asked: over TLS, or on this machine, or where that was said to be all right. Never shown
+/// whole, since a token may stand in it.
+fn address(read: &mut Reader, key: &'static str, text: &str, plain: &BTreeSet<String>) -> Option<Url> {
+    let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
+        read.fault(
+            key,
+            "is not an address, as in https://backend.example.com/vapi".to_owned(),
+        );
+        return None;
+    };
+    if let Some(why) = refusal(&url, plain) {
+        read.fault(key, why);
+        return None;
+    }
+    Some(url)
+}
+
+/// Why an address may not be asked.
+fn refusal(url: &Url, plain: &BTreeSet<String>) -> Option<String> {
+    let host = url.host_str().unwrap_or_default().to_lowercase();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let own = bare
+        .parse::<std::net::IpAddr>()
+        .map_or(bare == "localhost", |address| address.is_loopback());
+    match url.scheme() {
+        _ if !url.username().is_empty() || url.password().is_some() => Some(format!(
+            "the address at {host} carries a name or password: send them by vapi.upstream.headers"
+        )),
+        "https" => None,
+        "http" if own || plain.contains(bare) => None,
+        "http" => Some(format!(
+            "{host} would be asked without TLS, and messages hold people's words: give an https:// address, or name the \
+             host in vapi.upstream.plain_hosts"
+        )),
+        other => Some(format!(
+            "the address at {host} begins with {other}://, not with https://"
+        )),
+    }
+}
+
+fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
+    let key = "vapi.upstream.headers";
+    let mut found = Vec::new();
+    for entry in read.list(key, "") {
+        let pair = entry.split_once('=').map(|(name, value)| {
+            let (host, name) = match name.trim().rsplit_once(' ') {
+                Some((host, name)) => (Some(host.trim().to_lowercase()), name),
+                None => (None, name.trim()),
+            };
+            (host, name.to_lowercase(), value.trim())
+        });
+        let is_token = |name: &str| {
+            let sign = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
+            !name.is_empty() && name.chars().all(sign)
+        };
+        let is_value = |value: &str| value.chars().all(|sign| matches!(sign, ' '..='~'));
+        match pair {
+            Some((host, name, value)) if is_token(&name) && is_value(value) => found.push(UpstreamHeader {
+                host,
+                name,
+                value: SecretString::from(value.to_owned()),
+            }),
+            _ => read.fault(
+                key,
+                "an entry is not a header's name and its value, as in x-vapi-secret=s, or a.example x-key=k for one host"
+                    .to_owned(),
+            ),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Config, Sources};
+    use secrecy::ExposeSecret;
+
+    fn load(file: &str) -> Result<Config, String> {
+        let sources = Sources {
+            file: Some(("voxline.toml".into(), format!("[vapi.upstream]\n{file}"))),
+            ..Sources::default()
+        };
+        Config::load(&sources).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn a_backend_for_all_and_others_by_number_and_assistant_are_read() {
+        let file = "url = \"https://a.example/vapi/?k=1\"\nnumbers = \"+12025550102=http://127.0.0.1:9/\"\n\
+                    assistants = \"a-1=http://backend.internal/x\"\nplain_hosts = \"backend.internal\"\n\
+                    headers = \"X-Vapi-Secret=s=t, a.example x-key=k\"\nbearer = \"b\"";
+        let upstream = load(file).unwrap().vapi.upstream;
+        assert_eq!(upstream.default.unwrap().as_str(), "https://a.example/vapi/?k=1");
+        assert_eq!(upstream.numbers.len() + upstream.assistants.len(), 2);
+        let headers: Vec<_> = upstream
+            .headers
+            .iter()
+            .map(|one| (one.host.as_deref(), one.name.as_str(), one.value.expose_secret()))
+            .collect();
+        assert_eq!(
+            headers,
+            [
+                (None, "x-vapi-secret", "s=t"),
+                (Some("a.example"), "x-key", "k"),
+                (None, "authorization", "Bearer b"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_asked_or_would_come_too_late_is_refused_and_no_secret_is_shown() {
+        for (file, said) in [
+            ("url = \"http://a.example/x\"", "without TLS"),
+            ("url = \"https://me:hush@a.example/x\"", "name or password"),
+            ("url = \"ftp://a.example\"", "begins with ftp://"),
+            ("url = \"backend\"", "is not an address"),
+            ("numbers = \"12=https://a.example\"", "not a name and an address"),
+            ("assistants = \"a-1\"", "not a name and an address"),
+            ("headers = \"hush\"", "not a header's name"),
+            ("headers = \"x y z=hush\\n\"", "not a header's name"),
+            ("seconds = 7.5", "from 0.1 to 7"),
+            ("concurrency = 0", "from 1 to 1024"),
+        ] {
+            let faults = load(file).map(|_| String::new()).unwrap_or_else(|faults| faults);
+            assert!(faults.contains(said), "{faults} does not say {said}");
+            assert!(!faults.contains("hush"), "{faults}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A call whose messages go elsewhere (`vapi.mode = "number"`): what becomes of it is asked of Vapi's API.
+//!
+//! Its ring came here, and our tools' calls will; that it was answered, where it can be listened to, and that it ended is
+//! told to the assistant's own server alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::switchboard::Case;
+use crate::units::DialedNumber;
+
+use super::api::Api;
+use super::attend::note_addresses;
+use super::line::Line;
+use super::service::Vapi;
+
+/// The pause between two questions while the call rings.
+const RINGING: Duration = Duration::from_secs(1);
+/// How long a call may ring.
+const LONGEST_RING: Duration = Duration::from_secs(120);
+/// The pause between two questions once it was answered.
+const ANSWERED: Duration = Duration::from_secs(15);
+
+impl Vapi {
+    /// Follows a call to its end, once however often it rings. Without a key for the API nobody can be asked.
+    pub(super) fn follow(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
+        if self.api.is_none() || std::mem::replace(&mut line.state().followed, true) {
+            return;
+        }
+        let (house, line, case, number) = (
+            Arc::clone(self),
+            Arc::clone(line),
+            Arc::clone(case),
+            number.clone(),
+        );
+        self.tasks.spawn(async move {
+            if let Some(api) = &house.api {
+                house.follow_by(api, &line, &case, &number).await;
+            }
+        });
+    }
+
+    async fn follow_by(
+        self: &Arc<Self>,
+        api: &Api,
+        line: &Arc<Line>,
+        case: &Arc<Case>,
+        number: &DialedNumber,
+    ) {
+        let began = Instant::now();
+        let (mut listened, mut over) = (false, false);
+        loop {
+            let pause = if listened { ANSWERED } else { RINGING };
+            tokio::select! {
+                () = sleep(pause) => {}
+                // Nobody is heard any more: it may have ended.
+                () = line.heard_out.cancelled(), if listened && !over => {
+                    over = true;
+                    sleep(RINGING).await;
+                }
+                () = line.ended.cancelled() => return,
+                () = self.leaving.cancelled() => return,
+            }
+            let Some(view) = self.asked(api, &line.id).await else {
+                if !listened && began.elapsed() > LONGEST_RING {
+                    return;
+                }
+                continue;
+            };
+            note_addresses(line, &view);
+            self.learn(line, case, &view, number).await;
+            match view.status.as_deref() {
+                Some("ended") => return self.end(line, None).await,
+                Some("in-progress" | "forwarding") if view.listen_url.is_some() => {
+                    self.go_on(line, case, number);
+                    listened = true;
+                }
+                _ if !listened && began.elapsed() > LONGEST_RING => return,
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Laws of the answer of two.
+
+use serde_json::{Value, json};
+
+use super::{Merged, Ours, merge};
+
+const OURS: &str = "https://id.example.com/vapi/events";
+const THEIRS: &str = "https://backend.example/vapi";
+
+fn overrides() -> Value {
+    json!({
+        "variableValues": {"speaker_id": "u-1", "identity_status": "claimed", "identity_marker": "vx-1"},
+        "monitorPlan": {"listenEnabled": true, "controlEnabled": true, "listenAuthenticationEnabled": true},
+        "keypadInputPlan": {"enabled": true, "timeoutSeconds": 3, "delimiters": "#"},
+        "metadata": {"voxline_call": "c-1"},
+        "server": {"url": OURS, "timeoutSeconds": 20, "credentialId": "cr-1"},
+    })
+}
+
+fn tool(name: &str) -> Value {
+    json!({"type": "function", "function": {"name": name}})
+}
+
+fn merged(theirs: Value, assistant: Option<&str>) -> Option<Merged> {
+    let ours = Ours {
+        assistant,
+        overrides: &overrides(),
+        tools: &[tool("identify_caller"), tool("verify_pin")],
+        equipped: &["a-1"],
+        is_relayed: &|url| [OURS, THEIRS].contains(&url),
+    };
+    merge(theirs, &ours)
+}
+
+fn answer(theirs: Value) -> Value {
+    merged(theirs, Some("a-1")).unwrap().answer
+}
+
+#[test]
+fn everything_theirs_stays_and_ours_stands_beside_it() {
+    let theirs = json!({
+        "assistantId": "a-1", "surprise": [1],
+        "assistantOverrides": {
+            "firstMessage": "Hello", "variableValues": {"tier": "gold", "speaker_id": "forged"},
+            "metadata": {"order": 7}, "monitorPlan": {"monitorIds": ["m"], "listenEnabled": false},
+            "keypadInputPlan": {"delimiters": "*"},
+        },
+    });
+    let answer = answer(theirs);
+    assert_eq!(answer["assistantId"], "a-1");
+    assert_eq!(answer["surprise"], json!([1]));
+    let overrides = &answer["assistantOverrides"];
+    assert_eq!(overrides["firstMessage"], "Hello");
+    assert_eq!(
+        overrides["variableValues"],
+        json!({"tier": "gold", "speaker_id": "u-1", "identity_status": "claimed", "identity_marker": "vx-1"})
+    );
+    assert_eq!(overrides["metadata"], json!({"order": 7, "voxline_call": "c-1"}));
+    assert_eq!(
+        overrides["monitorPlan"],
+        json!({"monitorIds": ["m"], "listenEnabled": true, "controlEnabled": true, "listenAuthenticationEnabled": true})
+    );
+    assert_eq!(
+        overrides["keypadInputPlan"],
+        json!({"delimiters": "*", "enabled": true, "timeoutSeconds": 3})
+    );
+    assert_eq!(overrides["server"]["url"], OURS);
+    assert_eq!(overrides["tools:append"], Value::Null, "a-1 has our tools");
+}
+
+#[test]
+fn an_error_or_a_destination_goes_on_as_it_is() {
+    for theirs in [
+        json!({"error": "We are closed."}),
+        json!({"destination": {"type": "number", "number": "+12025550177"}, "assistantId": "a-1"}),
+        json!({"messageResponse": {"error": "We are closed."}}),
+    ] {
+        assert_eq!(answer(theirs.clone()), theirs);
+    }
+}
+
+#[test]
+fn a_squad_is_told_by_its_own_overrides_and_a_workflow_by_variables_alone() {
+    for squad in [
+        json!({"squadId": "s-1"}),
+        json!({"squad": {"members": [{"assistantId": "a-9"}]}}),
+        json!({"messageResponse": {"squadId": "s-1"}}),
+    ] {
+        let answer = answer(squad);
+        let answer = answer.get("messageResponse").unwrap_or(&answer);
+        assert_eq!(answer["squadOverrides"]["variableValues"]["speaker_id"], "u-1");
+        assert_eq!(answer["squadOverrides"]["monitorPlan"]["listenEnabled"], true);
+        assert_eq!(
+            (&answer["assistantOverrides"], &answer["assistantId"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+    let workflow = answer(json!({"workflowId": "w-1", "workflowOverrides": {"variableValues": {"a": "b"}}}));
+    assert_eq!(workflow["workflowOverrides"]["variableValues"]["a"], "b");
+    assert_eq!(workflow["workflowOverrides"].as_object().unwrap().len(), 1);
+    assert_eq!(workflow["assistantOverrides"], Value::Null);
+}
+
+#[test]
+fn whoever_may_be_without_our_tools_gets_them_and_nobody_gets_one_twice() {
+    let names = |theirs: Value, place: &str| -> Vec<String> {
+        let answer = answer(theirs);
+        let tools = answer[place]["tools:append"].as_array().cloned();
+        let names = tools.into_iter().flatten();
+        names
+            .map(|tool| tool["function"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let transient = json!({"assistant": {"model": {"tools": [tool("verify_pin")]}},
+        "assistantOverrides": {"tools:append": [tool("book")]}});
+    assert_eq!(
+        names(transient, "assistantOverrides"),
+        ["book", "identify_caller"]
+    );
+    let both = ["identify_caller", "verify_pin"];
+    assert_eq!(names(json!({"assistantId": "a-9"}), "assistantOverrides"), both);
+    let squad = |member: &str| json!({"squad": {"members": [{"assistantId": member}]}});
+    assert_eq!(names(squad("a-9"), "squadOverrides"), both);
+    assert!(names(squad("a-1"), "squadOverrides").is_empty());
+    assert!(names(json!({"squadId": "s-1"}), "squadOverrides").is_empty());
+}
+
+#[test]
+fn a_server_that_is_relayed_to_is_ours_on_the_way_and_any_other_stays() {
+    let described = |server: Value| json!({"assistant": {"server": server, "name": "x"}});
+    let known = merged(
+        described(json!({"url": THEIRS, "headers": {"x-tenant": "7"}})),
+        None,
+    )
+    .unwrap();
+    let server = &known.answer["assistantOverrides"]["server"];
+    assert_eq!((&server["url"], known.leaves), (&json!(OURS), false));
+    assert_eq!(server["headers"], json!({"x-tenant": "7"}));
+    assert_eq!(known.server.as_deref(), Some(THEIRS));
+    let other = merged(described(json!({"url": "https://elsewhere.example/x"})), None).unwrap();
+    assert!(other.leaves);
+    assert_eq!(other.answer["assistantOverrides"]["server"], Value::Null);
+    let old = merged(
+        json!({"assistant": {"serverUrl": "https://elsewhere.example/x"}}),
+        None,
+    )
+    .unwrap();
+    assert!(old.leaves);
+}
+
+#[test]
+fn plans_of_an_assistant_that_is_described_are_kept_in_the_overrides() {
+    let answer = answer(json!({"assistant": {"monitorPlan": {"monitorIds": ["m"]}}}));
+    assert_eq!(
+        answer["assistantOverrides"]["monitorPlan"]["monitorIds"],
+        json!(["m"])
+    );
+}
+
+#[test]
+fn what_names_nobody_leaves_the_choice_to_us_and_what_is_no_answer_is_none() {
+    assert_eq!(answer(json!({}))["assistantId"], "a-1");
+    assert_eq!(merged(json!({}), None), None);
+    for garbage in [json!(null), json!("<html>"), json!([]), json!(5)] {
+        assert_eq!(merged(garbage, Some("a-1")), None);
+    }
+}

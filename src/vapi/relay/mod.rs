@@ -1,0 +1,311 @@
+//! The relay: Vapi has one server for its messages, and the customer's own backend was it. What comes is handed on to
+//! that backend, byte by byte, and what it answers is Vapi's answer, with ours added.
+//!
+//! | message | what becomes of it |
+//! |---|---|
+//! | `assistant-request` | their answer, within its budget, with what is known of the caller ([`merge`]) |
+//! | `tool-calls` | each owner is asked for their own, the results are joined ([`split`]) |
+//! | any other question | their answer, status and body |
+//! | the rest | kept in the store until they have taken it ([`Outbox`]) |
+//!
+//! Architecture invariants: a backend that is dead, slow or answers nonsense costs its own answers and never ours; no
+//! answer waits longer than its budget; nothing is sent to an address that a message brought.
+
+mod answering;
+mod headers;
+mod merge;
+mod outbox;
+mod saved;
+mod split;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::config::{UpstreamConfig, VapiConfig};
+use crate::outward::{Unfetched, steady_client};
+use crate::store::{NewRelay, RelayBounds, Store};
+
+use super::message::{Message, News};
+
+use headers::{HeaderRules, Outgoing};
+pub(super) use merge::{Merged, Ours, merge};
+use outbox::Outbox;
+pub(super) use saved::Saved;
+pub(super) use upstream::Upstream;
+use upstream::{RelayFault, Reply, Upstreams};
+
+/// A request as it came.
+pub struct Original {
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Its body, byte by byte.
+    pub body: Vec<u8>,
+}
+
+/// What Vapi is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// This, as JSON.
+    Json(Value),
+    /// What the customer's backend answered, as it answered it.
+    Theirs {
+        /// The HTTP status.
+        status: u16,
+        /// What the body is.
+        content_type: Option<String>,
+        /// The body, byte by byte.
+        body: Vec<u8>,
+    },
+    /// Nothing that could be answered for the customer's backend, which gave none.
+    Failed,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Theirs {
+            status: reply.status,
+            content_type: reply.content_type,
+            body: reply.body,
+        }
+    }
+}
+
+/// The customer's backends and what is on its way to them.
+pub(super) struct Relay {
+    upstreams: Upstreams,
+    http: Client,
+    rules: Arc<HeaderRules>,
+    outbox: Arc<Outbox>,
+    ring_budget: Duration,
+    request_budget: Duration,
+}
+
+/// How a message is relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Ring,
+    Tools,
+    /// An answer is waited for.
+    Question,
+    /// Nobody waits.
+    News,
+}
+
+/// Messages that nobody answers (Vapi's schema of server messages). Whatever is not among them may be a question.
+const NEWS: &[&str] = &[
+    "assistant.started",
+    "assistant.speechStarted",
+    "call.artifact.upload",
+    "call.delete.failed",
+    "call.deleted",
+    "chat.created",
+    "chat.deleted",
+    "conversation-update",
+    "end-of-call-report",
+    "hang",
+    "language-change-detected",
+    "language-changed",
+    "model-output",
+    "phone-call-control",
+    "session.created",
+    "session.deleted",
+    "session.updated",
+    "speech-update",
+    "status-update",
+    "transcript",
+    "transfer-update",
+    "user-interrupted",
+    "voice-input",
+];
+
+fn way_of(message: &Message) -> Way {
+    let bare = message.kind.split('[').next().unwrap_or_default();
+    match &message.news {
+        News::AssistantRequest => Way::Ring,
+        News::ToolCalls { .. } => Way::Tools,
+        _ if NEWS.contains(&bare) => Way::News,
+        _ => Way::Question,
+    }
+}
+
+impl Relay {
+    /// Opens the relay; `None` when there is no backend. What waits for backends that are none any more is removed.
+    pub(super) async fn open(
+        store: &Store,
+        config: &VapiConfig,
+        saved: &Saved,
+    ) -> Result<Option<Self>, Unfetched> {
+        let settings: &UpstreamConfig = &config.upstream;
+        let upstreams = Upstreams::new(settings, saved);
+        let addresses = upstreams.all().iter().map(|one| one.url().to_string());
+        match store.drop_other_relays(&addresses.collect::<Vec<_>>()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(
+                count,
+                "{count} messages were dropped that waited for a backend which is configured no more"
+            ),
+            Err(fault) => {
+                tracing::warn!(%fault, "messages of earlier backends could not be removed: {fault}")
+            }
+        }
+        if upstreams.all().is_empty() {
+            return Ok(None);
+        }
+        if config.assistant.is_none() && config.fallback.is_none() {
+            tracing::warn!(
+                "a backend is configured and no vapi.fallback_assistant_id: calls are refused while the backend fails"
+            );
+        }
+        let http = steady_client(settings.ring_budget.max(settings.request_budget) + Duration::from_secs(1))?;
+        let rules = HeaderRules::new(&config.auth, &settings.headers, settings.signing.as_ref());
+        let rules = Arc::new(rules);
+        let bounds = RelayBounds {
+            messages: settings.queue_messages,
+            bytes: settings.queue_bytes,
+            keep: settings.keep,
+        };
+        Ok(Some(Self {
+            outbox: Outbox::open(store, &http, &rules, bounds, upstreams.all()),
+            upstreams,
+            http,
+            rules,
+            ring_budget: settings.ring_budget,
+            request_budget: settings.request_budget,
+        }))
+    }
+
+    /// Whether messages that go to a server at `url` are relayed there.
+    pub(super) fn knows(&self, url: &str) -> bool {
+        self.upstreams.at(url).is_some()
+    }
+
+    /// Ends: what waits stays in the store.
+    pub(super) async fn close(&self) {
+        self.outbox.close().await;
+    }
+
+    /// Sends a backend a message and waits for its answer.
+    async fn ask(
+        &self,
+        upstream: &Upstream,
+        original: &Original,
+        changed: Option<Vec<u8>>,
+        budget: Duration,
+        what: &str,
+    ) -> Option<Reply> {
+        let is_changed = changed.is_some();
+        let body = changed.unwrap_or_else(|| original.body.clone());
+        let outgoing = Outgoing {
+            url: upstream.url(),
+            body: &body,
+            id: &Uuid::now_v7().to_string(),
+            changed: is_changed,
+        };
+        let kept = self.rules.to_keep(&original.headers);
+        let headers = self.rules.to_send(&kept, &outgoing, OffsetDateTime::now_utc());
+        let asked = upstream.ask(&self.http, headers, body, budget).await;
+        let outcome = match &asked {
+            Ok(reply) if reply.is_success() => "answered",
+            Ok(_) => "refused",
+            Err(RelayFault::Late(_)) => "late",
+            Err(_) => "failed",
+        };
+        metrics::counter!("voxline_vapi_relay_asked_total", "outcome" => outcome).increment(1);
+        match asked {
+            Ok(reply) => {
+                if !reply.is_success() {
+                    upstream.complain(what, &format_args!("it answered with {}", reply.status));
+                }
+                Some(reply)
+            }
+            Err(fault) => {
+                upstream.complain(what, &fault);
+                None
+            }
+        }
+    }
+
+    /// Takes a message that nobody waits for.
+    async fn hand_on(&self, upstream: &Upstream, message: &Message, original: Original) {
+        let kept = self.rules.to_keep(&original.headers);
+        let Ok(headers) = serde_json::to_string(&kept) else {
+            return;
+        };
+        let relay = NewRelay {
+            id: delivery_id(message, &original.body),
+            upstream: upstream.url().to_string(),
+            call: message.call.id.as_ref().map(|id| id.as_str().to_owned()),
+            headers,
+            body: original.body,
+        };
+        self.outbox.put(relay).await;
+    }
+}
+
+/// By which a delivery is known: the same where Vapi sends the same message again, another for every message that
+/// cannot be told from others.
+fn delivery_id(message: &Message, body: &[u8]) -> String {
+    let Some(fingerprint) = message.fingerprint() else {
+        return Uuid::now_v7().to_string();
+    };
+    let mut hash = Sha256::new();
+    hash.update(fingerprint.as_bytes());
+    if matches!(message.news, News::Other) {
+        // Nothing in its fingerprint tells two of one moment apart.
+        hash.update(body);
+    }
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &hash.finalize()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(message: Value) -> Message {
+        Message::read(json!({ "message": message }).to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_known_to_need_no_answer_is_not_waited_for() {
+        for (kind, way) in [
+            ("assistant-request", Way::Ring),
+            ("tool-calls", Way::Tools),
+            ("function-call", Way::Tools),
+            ("transfer-destination-request", Way::Question),
+            ("handoff-destination-request", Way::Question),
+            ("call.endpointing.request", Way::Question),
+            ("of-next-year", Way::Question),
+            ("status-update", Way::News),
+            ("transcript[transcriptType=\"final\"]", Way::News),
+            ("end-of-call-report", Way::News),
+        ] {
+            assert_eq!(way_of(&read(json!({"type": kind}))), way, "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_same_message_is_one_delivery_and_what_cannot_be_told_apart_is_many() {
+        let id = |message: Value| {
+            let body = message.to_string();
+            delivery_id(&read(message), body.as_bytes())
+        };
+        let status = |at: i64| json!({"type": "status-update", "status": "ended", "timestamp": at, "call": {"id": "c"}});
+        assert_eq!(id(status(1)), id(status(1)));
+        assert_ne!(id(status(1)), id(status(2)));
+        let partial =
+            |text: &str| json!({"type": "model-output", "output": text, "timestamp": 1, "call": {"id": "c"}});
+        assert_eq!(id(partial("a")), id(partial("a")));
+        assert_ne!(id(partial("a")), id(partial("b")));
+        let bare = || json!({"type": "hang"});
+        assert_ne!(id(bare()), id(bare()));
+    }
+}

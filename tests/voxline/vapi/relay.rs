@@ -1,0 +1,260 @@
+//! The customer's own backend beside Voxline, three processes and real sockets: what it decides stays, and ours is added.
+
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, NUMBER, SECRET};
+use super::office::{Office, message, relaying};
+use crate::support;
+
+fn tool_calls(call: &str, calls: &[(&str, &str)]) -> Value {
+    let list: Vec<Value> = calls
+        .iter()
+        .map(|(id, name)| json!({"id": id, "type": "function", "function": {"name": name, "arguments": {}}}))
+        .collect();
+    json!({
+        "type": "tool-calls", "timestamp": 3, "phoneNumber": {"number": NUMBER}, "call": {"id": call},
+        "toolCallList": list,
+    })
+}
+
+fn news(call: &str, kind: &str, at: i64) -> Value {
+    json!({
+        "type": kind, "timestamp": at, "status": "in-progress", "role": "user", "transcript": "hello",
+        "phoneNumber": {"number": NUMBER}, "call": {"id": call},
+    })
+}
+
+#[tokio::test]
+async fn what_their_backend_answers_to_a_ring_is_kept_and_says_who_calls() {
+    let mut office = Office::open();
+    let secrets = "x-vapi-secret=theirs";
+    let mut house = relaying(&office.url(), &[("VOXLINE_VAPI_UPSTREAM_HEADERS", secrets)]);
+    let theirs = json!({
+        "assistantId": "a-theirs", "surprise": 1,
+        "assistantOverrides": {"firstMessage": "Hello!", "variableValues": {"tier": "gold", "speaker_name": "forged"}},
+    });
+    office.answers("assistant-request", json!({ "body": theirs }));
+    let answer = house.ring("c-1", ALICE.0);
+    assert_eq!(
+        (&answer["assistantId"], &answer["surprise"]),
+        (&json!("a-theirs"), &json!(1))
+    );
+    let overrides = &answer["assistantOverrides"];
+    assert_eq!(overrides["firstMessage"], "Hello!");
+    let variables = &overrides["variableValues"];
+    assert_eq!(variables["tier"], "gold");
+    assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
+    assert_ne!(variables["speaker_name"], "forged");
+    assert_eq!(overrides["monitorPlan"]["listenEnabled"], true);
+    assert_eq!(
+        overrides["tools:append"][0]["function"]["name"],
+        "identify_caller"
+    );
+    // Byte by byte as Vapi sent it: its signature is good where it arrives.
+    let got = office.got("assistant-request", 1);
+    assert_eq!(got[0]["signed"], true, "{got:?}");
+    assert_eq!(got[0]["headers"]["x-vapi-secret"], "theirs");
+    assert_eq!(message(&got[0])["customer"]["number"], ALICE.0);
+
+    office.answers("assistant-request", json!({"body": {"squadId": "s-1"}}));
+    let squad = house.ring("c-2", ALICE.0);
+    assert_eq!(squad["squadId"], "s-1");
+    assert_eq!(
+        squad["squadOverrides"]["variableValues"]["line_owner_name"], "Alice",
+        "{squad}"
+    );
+    let closed = json!({"error": "We are closed."});
+    office.answers("assistant-request", json!({ "body": closed }));
+    assert_eq!(house.ring("c-3", ALICE.0), closed);
+    let elsewhere = json!({"destination": {"type": "number", "number": "+12025550177"}});
+    office.answers("assistant-request", json!({ "body": elsewhere }));
+    assert_eq!(house.ring("c-4", ALICE.0), elsewhere);
+}
+
+#[tokio::test]
+async fn transfers_and_every_other_question_are_theirs_to_answer() {
+    let mut office = Office::open();
+    let mut house = relaying(&office.url(), &[]);
+    house.ring("c-1", ALICE.0);
+    let destination = json!({"destination": {"type": "number", "number": "+12025550177", "callerId": "{{customer.number}}"}});
+    for kind in [
+        "transfer-destination-request",
+        "handoff-destination-request",
+        "knowledge-base-request",
+        "call.endpointing.request",
+        "of-next-year",
+    ] {
+        office.answers(kind, json!({ "body": destination }));
+        assert_eq!(house.send(news("c-1", kind, 5)), destination, "{kind}");
+        assert_eq!(office.got(kind, 1)[0]["signed"], true);
+    }
+    // Their status and their words, whatever they are.
+    let refused = json!({"status": 422, "text": "not now"});
+    office.answers("transfer-destination-request", refused);
+    let sent = house
+        .peer
+        .ask(&json!({"do": "post", "message": news("c-1", "transfer-destination-request", 6)}));
+    assert_eq!(sent["status"], 422, "{sent}");
+}
+
+#[tokio::test]
+async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
+    let mut office = Office::open();
+    let settings = [("VOXLINE_VAPI_TOOL_SECONDS", "0")];
+    let mut house = relaying(&office.url(), &settings);
+    house.ring("c-1", ALICE.0);
+    let asked = [
+        ("t-1", "book_table"),
+        ("t-2", "identify_caller"),
+        ("t-3", "order"),
+    ];
+    let answer = house.send(tool_calls("c-1", &asked));
+    let results = answer["results"].as_array().unwrap();
+    let ids: Vec<&str> = results
+        .iter()
+        .map(|result| result["toolCallId"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["t-1", "t-2", "t-3"]);
+    assert_eq!(results[0]["result"], "theirs of \"t-1\"");
+    assert_eq!(results[2]["result"], "theirs of \"t-3\"");
+    let ours: Value = serde_json::from_str(results[1]["result"].as_str().unwrap()).unwrap();
+    assert_eq!(ours["line_owner_id"], house.alice, "{ours}");
+    assert!(ours["marker"].as_str().unwrap().starts_with("vx-"));
+    assert!(ours["message"].as_str().unwrap().contains("that of Alice"));
+    // They see their own calls alone, under a signature that is good.
+    let got = office.got("tool-calls", 1);
+    assert_eq!(got[0]["signed"], true, "{got:?}");
+    assert!(!got[0]["body"].as_str().unwrap().contains("identify_caller"));
+    // What is theirs alone goes there as it came, and what is ours alone does not go.
+    let alone = house.send(tool_calls("c-1", &asked[..1]));
+    assert_eq!(alone["results"][0]["result"], "theirs of \"t-1\"");
+    house.tool("c-1", "t-9", "identify_caller", json!({}));
+    assert_eq!(office.got_so_far("tool-calls").len(), 2);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_passed_on_once_in_its_order_and_does_its_work_here_too() {
+    let mut office = Office::open();
+    let mut house = relaying(&office.url(), &[]);
+    house.ring("c-1", ALICE.0);
+    for at in 0..20 {
+        assert_eq!(house.send(news("c-1", "transcript", at)), json!({}));
+    }
+    // Vapi sends one again that it believes lost.
+    house.send(news("c-1", "transcript", 7));
+    house.end("c-1");
+    office.got("end-of-call-report", 1);
+    let got = office.got("transcript", 20);
+    let order: Vec<i64> = got
+        .iter()
+        .map(|one| message(one)["timestamp"].as_i64().unwrap())
+        .collect();
+    assert_eq!(order, (0..20).collect::<Vec<_>>());
+    assert!(got.iter().all(|one| one["signed"] == true), "{got:?}");
+    let mut ids: Vec<&str> = got
+        .iter()
+        .map(|one| one["headers"]["x-voxline-delivery"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 20);
+    house.last_word("c-1").await;
+}
+
+#[tokio::test]
+async fn a_backend_of_its_own_takes_the_messages_of_its_number_and_of_its_assistant() {
+    let (mut all, mut number, mut assistant) = (Office::open(), Office::open(), Office::open());
+    let numbers = format!("{NUMBER}={}", number.url());
+    let assistants = format!("a-7={}", assistant.url());
+    let settings = [
+        ("VOXLINE_VAPI_UPSTREAM_NUMBERS", numbers.as_str()),
+        ("VOXLINE_VAPI_UPSTREAM_ASSISTANTS", assistants.as_str()),
+    ];
+    let mut house = relaying(&all.url(), &settings);
+    house.ring("c-1", ALICE.0);
+    assert_eq!(number.got("assistant-request", 1).len(), 1);
+    let mut of_assistant = news("c-1", "status-update", 5);
+    of_assistant["assistant"] = json!({"id": "a-7"});
+    house.send(of_assistant);
+    assistant.got("status-update", 1);
+    house.send(
+        json!({"type": "status-update", "status": "queued", "timestamp": 6, "call": {"id": "c-other"}}),
+    );
+    all.got("status-update", 1);
+    let rings = all.got_so_far("assistant-request").len() + assistant.got_so_far("assistant-request").len();
+    assert_eq!(rings + number.got_so_far("status-update").len(), 0);
+}
+
+#[tokio::test]
+async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
+    let mut office = Office::open();
+    let mut house = relaying(&office.url(), &[]);
+    house.peer.ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+        "id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "customer": {"number": ALICE.0},
+        "phoneNumber": {"number": NUMBER},
+    }}));
+    let answer = house.send(json!({
+        "type": "assistant-request", "timestamp": 1,
+        "call": {"id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "transport": {"provider": "vapi.sip"}},
+    }));
+    let variables = &answer["assistantOverrides"]["variableValues"];
+    assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
+    assert_eq!(office.got("assistant-request", 1).len(), 1);
+}
+
+#[tokio::test]
+async fn in_number_mode_assistants_keep_their_server_and_the_call_is_followed_by_the_api() {
+    let mut house = super::harness::House::open_with(&[("VOXLINE_VAPI_MODE", "number")], true);
+    let play = json!({
+        "do": "play", "call": "c-1", "speed": 3.0, "script": super::harness::script(&[("user", "alice-1")]),
+    });
+    let played = house.peer.ask(&play);
+    house.peer.ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+        "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
+    }}));
+    let answer = house.ring("c-1", ALICE.0);
+    assert_eq!(answer["assistantOverrides"]["server"], Value::Null, "{answer}");
+    assert_eq!(answer["assistantOverrides"]["monitorPlan"]["listenEnabled"], true);
+    let told = house.told("c-1", "] identified: ");
+    assert!(told.last().unwrap().contains("Alice"), "{told:?}");
+    house
+        .peer
+        .ask(&json!({"do": "edit", "shelf": "call", "id": "c-1", "at": "/status", "to": "ended"}));
+    let last = house.last_word("c-1").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+}
+
+#[tokio::test]
+async fn a_person_who_is_erased_is_erased_from_what_waits_too() {
+    let office = Office::open();
+    let url = office.url();
+    office.close();
+    let mut house = relaying(&url, &[]);
+    house.ring("c-1", ALICE.0);
+    let mut said = news("c-1", "transcript", 5);
+    said["transcript"] = json!("an unmistakable sentence of hers");
+    house.send(said);
+    let holds = |house: &super::harness::House| {
+        let files = ["voxline.db", "voxline.db-wal"].map(|name| house.data.path().join(name));
+        let bytes = files.map(|path| std::fs::read(path).unwrap_or_default()).concat();
+        let wanted = b"an unmistakable sentence of hers";
+        bytes.windows(wanted.len()).any(|piece| piece == wanted)
+    };
+    assert!(holds(&house), "it waits for the backend");
+    let alice = house.alice.clone();
+    house.run(&["user", "remove", &alice]);
+    if holds(&house) {
+        // Somebody read meanwhile, and the log could not be emptied: it is with the next erasure.
+        let robert = house.robert.clone();
+        house.run(&["user", "remove", &robert]);
+    }
+    assert!(!holds(&house));
+    let metrics = support::http()
+        .get(format!("{}/metrics", house.base))
+        .send()
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("voxline_vapi_relay_waiting"), "{metrics}");
+    assert!(!metrics.contains(SECRET));
+}

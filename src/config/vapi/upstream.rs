@@ -250,11 +250,15 @@ fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
         };
         let is_value = |value: &str| value.chars().all(|sign| matches!(sign, ' '..='~'));
         match pair {
-            Some((host, name, value)) if is_token(&name) && is_value(value) => found.push(UpstreamHeader {
-                host,
-                name,
-                value: SecretString::from(value.to_owned()),
-            }),
+            Some((host, name, value))
+                if host.as_deref().is_none_or(is_token) && is_token(&name) && is_value(value) =>
+            {
+                found.push(UpstreamHeader {
+                    host,
+                    name,
+                    value: SecretString::from(value.to_owned()),
+                });
+            }
             _ => read.fault(
                 key,
                 "an entry is not a header's name and its value, as in x-vapi-secret=s, or a.example x-key=k for one host"

@@ -50,8 +50,9 @@ impl Browser {
         Some(Self { program, python })
     }
 
-    /// Goes a course of `tests/browser/signup.py`; gives what it measured.
-    fn course(&self, course: &str, link: &str, more: &[(&str, &Path)]) -> Value {
+    /// Goes a course of `tests/browser/signup.py`; gives what it measured. Meanwhile others go on, such as an HTTP
+    /// client that learns that its connection has been closed.
+    async fn course(&self, course: &str, link: &str, more: &[(&str, &Path)]) -> Value {
         let mut command = Command::new(&self.python);
         command
             .arg(project("tests/browser/signup.py"))
@@ -60,7 +61,10 @@ impl Browser {
         for (flag, value) in more {
             command.arg(flag).arg(value);
         }
-        let output = command.output().unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let measured = serde_json::from_slice(&output.stdout).unwrap();
@@ -154,7 +158,9 @@ async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call(
     let house = House::build().await;
     let (alice, link) = house.invite("Alice").await;
     let microphone = house.microphone("alice", &voice("alice"));
-    browser.course("sign-up", &link, &[("--microphone", &microphone)]);
+    browser
+        .course("sign-up", &link, &[("--microphone", &microphone)])
+        .await;
 
     let (_, user) = house.service.get(&format!("/v1/users/{alice}")).await;
     assert_eq!(user["enrolled"], true, "{user}");
@@ -172,7 +178,9 @@ async fn the_page_is_gone_through_by_the_keyboard_alone() {
     let house = House::build().await;
     let (_, link) = house.invite("Robert").await;
     let microphone = house.microphone("robert", &voice("robert"));
-    browser.course("keyboard", &link, &[("--microphone", &microphone)]);
+    browser
+        .course("keyboard", &link, &[("--microphone", &microphone)])
+        .await;
 }
 
 #[tokio::test]
@@ -183,18 +191,22 @@ async fn a_second_voice_is_heard_while_it_speaks_and_a_file_will_do_instead() {
     let (alice, walter) = (voice("alice"), voice("walter"));
     let both = [&alice[..at_16k(8.0)], &walter[..at_16k(10.0)]].concat();
     let microphone = house.microphone("both", &both);
-    browser.course(
-        "hints",
-        &link,
-        &[
-            ("--microphone", &microphone),
-            ("--expect", Path::new("several_voices")),
-        ],
-    );
-    browser.course("samples", &link, &[]);
+    browser
+        .course(
+            "hints",
+            &link,
+            &[
+                ("--microphone", &microphone),
+                ("--expect", Path::new("several_voices")),
+            ],
+        )
+        .await;
+    browser.course("samples", &link, &[]).await;
     let recording = house.microphone("file", &alice);
     let bad = project("Cargo.toml");
-    browser.course("upload", &link, &[("--file", &recording), ("--bad", &bad)]);
+    browser
+        .course("upload", &link, &[("--file", &recording), ("--bad", &bad)])
+        .await;
     let none = format!("{}/enroll/ve_none", house.service.base);
-    browser.course("closed", &none, &[]);
+    browser.course("closed", &none, &[]).await;
 }

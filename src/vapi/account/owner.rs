@@ -55,8 +55,8 @@ impl Owners {
         let remedy = format!(
             "its server is {}, and Vapi sends each message to one address only: that backend would get nothing any \
              more, no transfers, no tool calls, no reports. Nothing was changed. Either `voxline vapi apply --take-over`, \
-             with vapi.upstream set to that address, so that Voxline passes everything on to it; or vapi.mode = \
-             \"number\", which leaves the server of assistants as it is",
+             which notes that address, and Voxline passes everything on to it from its next start on (or wherever \
+             vapi.upstream says); or vapi.mode = \"number\", which leaves the server of assistants as it is",
             shown_url(url)
         );
         Step::new(what, State::Foreign)

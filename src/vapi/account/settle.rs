@@ -93,8 +93,8 @@ impl Walk<'_> {
         let mut step = Step::new(what, State::Updated).with_id(id(found));
         if fields.contains_key("server") && self.owners.foreign(found).is_some() {
             step = step.with_was(owner::shown(found)).with_remedy(
-                "its backend gets nothing from now on but what vapi.upstream has Voxline pass on to it; `voxline vapi \
-                 undo` puts it back",
+                "its backend gets nothing from now on but what Voxline passes on to it: start `voxline serve` anew, and \
+                 it passes on everything; `voxline vapi undo` puts it back",
             );
         }
         self.steps.push(step);

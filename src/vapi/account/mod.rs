@@ -1,5 +1,5 @@
 //! Vapi's side of a deployment: read, brought to what is wanted ([`apply`]), compared with it ([`check`]), and put back
-//! as it was ([`undo`]).
+//! as it was ([`mod@undo`]).
 //!
 //! A field is written as it was found with ours over it, for Vapi replaces it as a whole (`merge`). Whatever belongs to
 //! somebody else's backend is not taken from it unasked (`owner`), and what was there before a change is noted before

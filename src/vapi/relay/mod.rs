@@ -3,7 +3,7 @@
 //!
 //! | message | what becomes of it |
 //! |---|---|
-//! | `assistant-request` | their answer, within its budget, with what is known of the caller ([`merge`]) |
+//! | `assistant-request` | their answer, within its budget, with what is known of the caller ([`mod@merge`]) |
 //! | `tool-calls` | each owner is asked for their own, the results are joined ([`split`]) |
 //! | any other question | their answer, status and body |
 //! | the rest | kept in the store until they have taken it ([`Outbox`]) |

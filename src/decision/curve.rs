@@ -65,7 +65,7 @@ impl Cohort {
 }
 
 /// As many others say as much as is known of a call without any. Chosen: from 1 to 16 real calls to rosters of 9 to 28 come
-/// out alike (Cllr within 0.002 where fitted on). Within one line the variance of one other's similarity is 16 to 26
+/// out alike (Cllr within 0.004 where fitted on). Within one line the variance of one other's similarity is 16 to 26
 /// times that of calls' means; more than 4 would give small rosters less say.
 const COHORT_OF_PRIOR: f64 = 4.0;
 

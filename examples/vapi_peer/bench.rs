@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 
 use crate::peer::{PRIVATE_KEY, PUBLIC_KEY, Peer};
 
+/// The number on Vapi that is called.
 pub const NUMBER: &str = "+12025550102";
+/// The telephone of the user who calls.
 pub const ALICE: &str = "+12025550103";
+/// What requests are authenticated by, as `vapi.secret`.
 pub const SECRET: &str = "bench";
 
 /// The pause between the beginnings of two live calls: calls do not begin together.

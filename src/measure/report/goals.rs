@@ -3,7 +3,7 @@
 use super::super::bench::Outcome;
 use super::{note, percent, table_of_html};
 
-/// The aims of the decision (`README.md`).
+/// The aims of the decision (`docs/accuracy.md`).
 const CALIBRATION_LOSS: f64 = 0.02;
 const CELL_LOSS: f64 = 0.05;
 const COST_RATIO: f64 = 1.1;

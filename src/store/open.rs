@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -11,8 +11,8 @@ use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Transaction};
-use tokio::sync::Semaphore;
+use sqlx::{ConnectOptions, Connection, Transaction};
+use tokio::sync::{Mutex, Semaphore};
 
 use super::error::{means_damage, means_unwritable};
 use super::pin::PinRule;
@@ -27,6 +27,8 @@ const READERS: u32 = 4;
 const WRITERS: u32 = 1;
 /// How long a writer waits for another process before it says [`StoreError::Busy`].
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a store that could be written counts as one that can be.
+const PROBED_FOR: Duration = Duration::from_secs(5);
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
 
@@ -38,6 +40,8 @@ pub struct Store {
     pool: SqlitePool,
     writers: SqlitePool,
     path: Arc<Path>,
+    /// When a probe last wrote.
+    written: Arc<Mutex<Option<Instant>>>,
     pub(super) pin_hashings: Arc<Semaphore>,
     pub(super) pin_hashes: Arc<AtomicU64>,
     pub(super) pin_rule: PinRule,
@@ -70,6 +74,7 @@ impl Store {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(PATIENCE + Duration::from_secs(5))
+                .after_release(|connection, _| Box::pin(is_usable(connection)))
         };
         let writers = pool(WRITERS)
             .connect_with(settings(path))
@@ -89,6 +94,7 @@ impl Store {
             pool: pool(READERS).connect_lazy_with(settings(path)),
             writers,
             path: path.into(),
+            written: Arc::default(),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
@@ -130,6 +136,42 @@ impl Store {
             migrations: super::values::read_u64(migrations, "migration count")?,
             folder_private,
         })
+    }
+
+    /// Whether something can be written now, by writing something: a full disk and one that has become read-only
+    /// still read well. Whoever asks often is answered by a write of less than [`PROBED_FOR`] ago; a store that
+    /// another process is writing to can be written.
+    ///
+    /// # Errors
+    /// The [`StoreError`] that stands in the way.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut written = self.written.lock().await;
+        if written.is_some_and(|at| at.elapsed() < PROBED_FOR) {
+            return Ok(());
+        }
+        *written = None;
+        match self.probe().await {
+            Ok(()) | Err(StoreError::Busy) => {
+                *written = Some(Instant::now());
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Writes the one number of the file that nothing of ours reads.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let (number,): (i64,) = sqlx::query_as("PRAGMA user_version")
+            .fetch_one(&mut *tx)
+            .await?;
+        let other = if number == 0 {
+            "PRAGMA user_version = 1"
+        } else {
+            "PRAGMA user_version = 0"
+        };
+        sqlx::query(other).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Reads every page of the file and checks that tables and indexes agree. For `doctor`.
@@ -194,6 +236,16 @@ impl std::fmt::Debug for Store {
 
 pub(super) type Conn = SqliteConnection;
 
+/// Whether a connection that comes back to its pool may serve again. SQLite rolls a transaction back by itself
+/// when the disk is full or fails (lang_transaction.html, section 3); the rollback that follows then fails, and
+/// sqlx 0.9.0 takes the connection as in a transaction for good: every `BEGIN IMMEDIATE` on it is refused. Such
+/// a connection is closed, and the next writer gets a new one.
+async fn is_usable(connection: &mut Conn) -> Result<bool, sqlx::Error> {
+    // Rollbacks of transactions that were dropped are done in the background, in turn with this.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 fn settings(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -244,5 +296,26 @@ fn migrating(error: MigrateError, path: &Path) -> StoreError {
         _ => StoreError::Damaged {
             path: path.to_owned(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_itself_rolled_back_leaves_writers_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        // No page more than there are: to the writer, a full disk.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.unwrap();
+        let big = sqlx::query("CREATE TABLE big AS SELECT zeroblob(1000000)");
+        let full = StoreError::from(big.execute(&mut *tx).await.unwrap_err());
+        assert!(matches!(full, StoreError::DiskFull), "{full:?}");
+        drop(tx);
+
+        store.write().await.unwrap().rollback().await.unwrap();
+        store.check_writable().await.unwrap();
     }
 }

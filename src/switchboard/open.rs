@@ -304,7 +304,11 @@ impl Switchboard {
     /// in order: without them nothing opens.
     pub async fn out_of_order(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
-        if let Err(fault) = self.store.check().await {
+        let store = match self.store.check().await {
+            Ok(_) => self.store.check_writable().await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = store {
             faults.push(("the store", fault.to_string()));
         }
         if let Err(fault) = self.serving().keeper.gallery().ready().await {

@@ -345,7 +345,7 @@ pub(super) enum KeysCommand {
     },
     /// List the keys; never the keys themselves
     List,
-    /// Revoke a key: no new request is let in with it, streams that are open run on to their end
+    /// Revoke a key: no new request is let in with it, and the streams it opened end
     Revoke {
         /// The key's id
         #[arg(value_parser = id::<KeyId>)]

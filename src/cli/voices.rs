@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bytes::Limits;
 use crate::config::Config;
-use crate::engine::Analyst;
+use crate::engine::{Analyst, Asker};
 use crate::onnx::Runtime;
 use crate::samples::{self, RATE};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, Identification, Switchboard};
@@ -27,7 +27,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         .iter()
         .map(|file| read(file, board.limits()))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let admitted = board.admit()?;
+    let admitted = board.admit(Asker::recording(None))?;
     let spinner = output.spinner("listening to the recordings");
     let agreement = Agreement {
         text: args.consent,
@@ -51,7 +51,7 @@ pub(super) async fn identify(
     output: Output,
 ) -> anyhow::Result<bool> {
     let recording = read(&args.file, board.limits())?;
-    let admitted = board.admit()?;
+    let admitted = board.admit(Asker::recording(None))?;
     let said = board
         .identify(&admitted, &args.number, recording, args.channel, args.stream)
         .await?;

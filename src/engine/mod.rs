@@ -2,15 +2,23 @@
 //!
 //! Nothing here blocks the async runtime, and nothing can be asked of a model without a [`Permit`]:
 //! overload is a refusal at the door, never a growing queue. Each thread owns its models, so none waits
-//! for another's lock. Work whose asker has gone is dropped before it costs anything.
+//! for another's lock. Whoever is on the line comes before any recording, and no API key takes every place.
+//! Work whose asker has gone is dropped before it costs anything.
+
+mod door;
+mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
+
+pub use door::{Asker, Busy, Permit, Urgency};
+
+use door::Door;
+use queue::{Job, Queue, Shared};
 
 use crate::onnx::{OnnxError, Runtime};
 use crate::speech::{Vad, VadError};
@@ -70,28 +78,11 @@ pub enum EngineError {
     Stopped,
 }
 
-/// All permits are taken. Ask again after [`Busy::retry_after`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("as much is being analysed as this machine can bear; ask again in {} s", retry_after.as_secs())]
-pub struct Busy {
-    /// A polite time to wait.
-    pub retry_after: Duration,
-}
-
-/// Proof of having been admitted. Work is accepted only together with one; dropping it lets the next in.
-#[derive(Debug)]
-pub struct Permit {
-    _slot: OwnedSemaphorePermit,
-}
-
-type Job = Box<dyn FnOnce(&mut Analyst) + Send>;
-
 /// The running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    jobs: mpsc::Sender<Job>,
-    slots: Arc<Semaphore>,
-    capacity: usize,
+    queue: Arc<Queue>,
+    door: Arc<Door>,
 }
 
 impl Engine {
@@ -101,7 +92,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when a model cannot be loaded or a thread cannot be started.
     pub fn start(models: &Models, threads: usize, capacity: usize) -> Result<Self, EngineError> {
-        Self::start_behind(models, threads, Arc::new(Semaphore::new(capacity)), capacity)
+        Self::start_behind(models, threads, Arc::new(Door::new(capacity)))
     }
 
     /// Starts an engine of other models behind the same door: its permits and this one's are the same,
@@ -110,58 +101,45 @@ impl Engine {
     /// # Errors
     /// As [`Engine::start`].
     pub fn successor(&self, models: &Models, threads: usize) -> Result<Self, EngineError> {
-        Self::start_behind(models, threads, Arc::clone(&self.slots), self.capacity)
+        Self::start_behind(models, threads, Arc::clone(&self.door))
     }
 
-    fn start_behind(
-        models: &Models,
-        threads: usize,
-        slots: Arc<Semaphore>,
-        capacity: usize,
-    ) -> Result<Self, EngineError> {
+    fn start_behind(models: &Models, threads: usize, door: Arc<Door>) -> Result<Self, EngineError> {
         let runtime = Runtime::load(&models.library)?;
-        // A permit holder has at most one job waiting, so the queue can never be longer than this.
-        let (jobs, inbox) = mpsc::channel::<Job>(capacity.max(1));
-        let inbox = Arc::new(Mutex::new(inbox));
+        let queue = Queue::default();
         for at in 0..threads.max(1) {
             let mut analyst = Analyst::load(&runtime, models)?;
-            let inbox = Arc::clone(&inbox);
+            let jobs = queue.shared();
             std::thread::Builder::new()
                 .name(format!("inference-{at}"))
-                .spawn(move || work(&inbox, &mut analyst))
+                .spawn(move || work(&jobs, &mut analyst))
                 .map_err(EngineError::Thread)?;
         }
         Ok(Self {
-            jobs,
-            slots,
-            capacity,
+            queue: Arc::new(queue),
+            door,
         })
     }
 
     /// Asks to be admitted, without waiting.
     ///
     /// # Errors
-    /// [`Busy`] when all permits are taken.
-    pub fn admit(&self) -> Result<Permit, Busy> {
-        match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(slot) => Ok(Permit { _slot: slot }),
-            Err(_) => Err(Busy {
-                retry_after: Duration::from_secs(2),
-            }),
-        }
+    /// [`Busy`] when all permits are taken, or as many as one key may take.
+    pub fn admit(&self, asker: Asker) -> Result<Permit, Busy> {
+        Door::admit(&self.door, asker)
     }
 
     /// How many askers are admitted now, and how many could be.
     pub fn load(&self) -> (usize, usize) {
-        (self.capacity - self.slots.available_permits(), self.capacity)
+        self.door.load()
     }
 
-    /// Runs `job` on an inference thread and gives its answer. A job whose asker is gone before its turn
-    /// is not run.
+    /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those
+    /// of recordings. A job whose asker is gone before its turn is not run.
     ///
     /// # Errors
-    /// [`EngineError::Crashed`] when the job died, [`EngineError::Stopped`] when the engine has ended.
-    pub async fn run<T, F>(&self, _admitted: &Permit, job: F) -> Result<T, EngineError>
+    /// [`EngineError::Crashed`] when the job died.
+    pub async fn run<T, F>(&self, admitted: &Permit, job: F) -> Result<T, EngineError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Analyst) -> T + Send + 'static,
@@ -174,20 +152,15 @@ impl Engine {
             // An asker who left in the meantime needs no answer.
             let _ = reply.send(job(analyst));
         });
-        self.jobs.send(boxed).await.map_err(|_| EngineError::Stopped)?;
+        // A permit holder has at most one job waiting, so the queue is never longer than there are permits.
+        self.queue.push(admitted.urgency(), boxed);
         answer.await.map_err(|_| EngineError::Crashed)
     }
 }
 
 /// One inference thread: takes job after job until every [`Engine`] is dropped.
-fn work(inbox: &Mutex<mpsc::Receiver<Job>>, analyst: &mut Analyst) {
-    loop {
-        // Waiting under the lock is how the threads take turns: whoever holds it takes the next job.
-        let job = inbox
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .blocking_recv();
-        let Some(job) = job else { return };
+fn work(jobs: &Shared, analyst: &mut Analyst) {
+    while let Some(job) = jobs.next() {
         // A job that panics drops its reply, which its asker sees as `Crashed`; the models hold no
         // state between jobs, so the thread can go on.
         if catch_unwind(AssertUnwindSafe(|| job(analyst))).is_err() {

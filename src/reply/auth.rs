@@ -25,6 +25,7 @@ const BEARER_PROTOCOL: &str = "bearer.";
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     grant: KeyGrant,
+    has_key: bool,
 }
 
 impl Visitor {
@@ -35,7 +36,13 @@ impl Visitor {
                 id: KeyId::fresh(),
                 scopes: BTreeSet::from([scope]),
             },
+            has_key: false,
         }
+    }
+
+    /// The key they came with; `None` for who needs none.
+    pub(super) fn key(&self) -> Option<KeyId> {
+        self.has_key.then_some(self.grant.id)
     }
 
     /// Whether scores are shown to them; to everybody else outcomes only (oracle attacks).
@@ -103,7 +110,8 @@ pub(super) async fn admit(headers: &HeaderMap, desk: &Desk, scope: Scope) -> Res
         let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
         return Err(Problem::new(Kind::Forbidden, detail));
     }
-    Ok(Visitor { grant })
+    let has_key = true;
+    Ok(Visitor { grant, has_key })
 }
 
 /// Whether a request brings an API key at all.

@@ -43,6 +43,7 @@ impl From<StoreError> for Problem {
             StoreError::NumberIsExclusive(_) | StoreError::NumberHasUsers(_) => Kind::NumberInUse,
             StoreError::PhoneTaken { .. } => Kind::PhoneTaken,
             StoreError::PinTaken => Kind::PinTaken,
+            StoreError::PinsLocked { .. } => Kind::TooManyTries,
             StoreError::PinNeeded => Kind::PinNeeded,
             StoreError::DuplicateClip { .. } | StoreError::RepeatedClip { .. } => Kind::DuplicateRecording,
             StoreError::NoNumber
@@ -149,6 +150,7 @@ mod tests {
     fn overload_becomes_a_time_to_come_again() {
         let busy = Busy {
             retry_after: std::time::Duration::from_secs(2),
+            of_the_key: false,
         };
         let response = Problem::from(BoardError::Busy(busy)).answer(None);
         assert_eq!(response.headers()["retry-after"], "2");

@@ -15,7 +15,9 @@ use crate::switchboard::Switchboard;
 use crate::units::CallId;
 use crate::vapi::Vapi;
 
+use super::auth::Visitor;
 use super::problem::{Kind, Problem};
+use super::revocation::{KeysInUse, Watched};
 use super::serve::{ServeError, Timeouts};
 use super::signup::{SignupSettings, Tries};
 use super::telemetry;
@@ -39,6 +41,8 @@ pub struct Desk {
     pub(super) tasks: TaskTracker,
     /// Commands Telnyx's calls, where there is a key for it.
     pub(super) commander: Option<Arc<Commander>>,
+    /// Keys with open streams.
+    pub(super) keys_in_use: Arc<KeysInUse>,
     on_the_line: Mutex<HashSet<CallId>>,
 }
 
@@ -79,6 +83,7 @@ impl Desk {
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            keys_in_use: Arc::default(),
             on_the_line: Mutex::default(),
         }))
     }
@@ -117,6 +122,11 @@ impl Desk {
             Some(record) if record.is_final => Err(taken()),
             _ => Ok(seat),
         }
+    }
+
+    /// Watches the key that a stream was opened with, if it was with one.
+    pub(super) fn watch(&self, visitor: &Visitor) -> Option<Watched> {
+        visitor.key().map(|key| self.keys_in_use.watch(key))
     }
 
     /// Whether a call's audio is being listened to.

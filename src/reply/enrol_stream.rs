@@ -10,7 +10,7 @@ use crate::bytes::Encoding;
 use crate::switchboard::{Agreement, EnrolmentReport, EnrolmentStart};
 use crate::units::{Hertz, UserId};
 
-use super::auth::{Allowed, Enrol};
+use super::auth::{Allowed, Enrol, Visitor};
 use super::desk::Desk;
 use super::enrolments::accepted;
 use super::reading::InPath;
@@ -56,21 +56,27 @@ const fn one() -> u16 {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn stream(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(desk): State<Arc<Desk>>,
     InPath(user): InPath<UserId>,
     handshake: Handshake,
 ) -> Response {
-    handshake.serve(desk, move |desk, wire| follow(desk, wire, user))
+    handshake.serve(desk, move |desk, wire| follow(desk, wire, user, allowed.visitor))
 }
 
-async fn follow(desk: Arc<Desk>, mut wire: Wire, user: UserId) {
-    let report = record(&desk, &mut wire, user).await;
+async fn follow(desk: Arc<Desk>, mut wire: Wire, user: UserId, visitor: Visitor) {
+    wire.ends_with(desk.watch(&visitor));
+    let report = record(&desk, &mut wire, user, &visitor).await;
     concluded(wire, report).await;
 }
 
 /// The whole conversation: an accepted enrolment's report, or how else it ended.
-async fn record(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<EnrolmentReport, Ending> {
+async fn record(
+    desk: &Arc<Desk>,
+    wire: &mut Wire,
+    user: UserId,
+    visitor: &Visitor,
+) -> Result<EnrolmentReport, Ending> {
     let start: Start = started(wire).await?;
     let start = EnrolmentStart {
         user,
@@ -86,7 +92,11 @@ async fn record(desk: &Arc<Desk>, wire: &mut Wire, user: UserId) -> Result<Enrol
         channels: start.channels,
         channel: start.channel,
     };
-    let enrolment = desk.board.open_enrolment(start).await.map_err(problem)?;
+    let enrolment = desk
+        .board
+        .open_enrolment(start, visitor.key())
+        .await
+        .map_err(problem)?;
     let report = heard_out::<Start>(wire, enrolment).await?.finish().await;
     accepted(report.map_err(problem)?).map_err(Ending::Problem)
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
+use crate::engine::Asker;
 use crate::store::{Enrollment, Receipt};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, IssueCode};
 use crate::units::{EnrollmentId, UserId};
@@ -66,12 +67,12 @@ impl EnrolmentForm {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn add(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(desk): State<Arc<Desk>>,
     InPath(user): InPath<UserId>,
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
-    let admitted = desk.board.admit()?;
+    let admitted = desk.board.admit(Asker::recording(allowed.visitor.key()))?;
     let form = EnrolmentForm::read(form, &desk).await?;
     let agreement = Agreement {
         text: form.consent,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use utoipa::ToSchema;
 
+use crate::engine::Asker;
 use crate::switchboard::{ClipBytes, Identification};
 use crate::units::DialedNumber;
 
@@ -66,7 +67,7 @@ pub(super) async fn identify(
     State(desk): State<Arc<Desk>>,
     form: Form,
 ) -> Result<axum::Json<Identification>, Problem> {
-    let admitted = desk.board.admit()?;
+    let admitted = desk.board.admit(Asker::recording(allowed.visitor.key()))?;
     let IdentifyForm {
         audio,
         number,

@@ -33,6 +33,7 @@ mod operations;
 mod problem;
 mod reading;
 mod recording;
+mod revocation;
 mod router;
 mod serve;
 mod signup;

@@ -61,7 +61,7 @@ kinds! {
     BadAudio            422 "bad_audio"            "The audio cannot be used"
     EnrolmentRefused    422 "enrollment_refused"   "The recordings cannot be enrolled"
     UpgradeNeeded       426 "upgrade_needed"       "This path speaks WebSocket"
-    TooManyTries        429 "too_many_tries"       "The link was tried too often"
+    TooManyTries        429 "too_many_tries"       "It was tried too often"
     Internal            500 "internal"             "Something failed here"
     Busy                503 "busy"                 "As much is going on as this service can bear"
     Unavailable         503 "unavailable"          "A part of this service is out of order"

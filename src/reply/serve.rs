@@ -145,6 +145,7 @@ pub async fn serve(
     tokio::select! {
         () = accept(&settings.listener, &desk, &app, settings.connections) => {}
         () = keep_up(&desk) => {}
+        () = desk.keys_in_use.end_revoked(desk.board.store()) => {}
         () = shutdown => {}
     }
     drop(settings.listener);

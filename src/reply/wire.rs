@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::desk::{Desk, in_words};
 use super::journal::write_down;
 use super::problem::{Kind, Problem, ProblemDocument};
+use super::revocation::Watched;
 
 /// The most bytes of a frame: half a minute of 16 kHz PCM.
 pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
@@ -23,6 +24,9 @@ pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
 /// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who
 /// sends a little too much is told, and who sends far too much is cut off.
 const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
+
+/// The fewest bytes that a stream brings in [`super::serve::Timeouts::idle`] to go on: half a second of mu-law.
+const LEAST: usize = 4_000;
 
 /// How long a client has to say goodbye in turn.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -68,7 +72,10 @@ impl Handshake {
             let wire = Wire {
                 socket,
                 leaving: desk.leaving.clone(),
+                watched: None,
                 idle: desk.timeouts.idle,
+                brought_at: Instant::now(),
+                brought: 0,
                 send: desk.timeouts.send,
                 ends_at: Instant::now() + desk.longest_stream(),
                 speaks: true,
@@ -104,7 +111,11 @@ pub(super) enum Ending {
 pub(super) struct Wire {
     socket: WebSocket,
     leaving: CancellationToken,
+    watched: Option<Watched>,
     idle: Duration,
+    /// When the last [`LEAST`] bytes were complete, and what came since.
+    brought_at: Instant,
+    brought: usize,
     send: Duration,
     ends_at: Instant,
     speaks: bool,
@@ -122,14 +133,20 @@ impl Wire {
         self.speaks = speaks;
     }
 
+    /// Ends when the key is revoked that it was opened with, where it was with one.
+    pub(super) fn ends_with(&mut self, watched: Option<Watched>) {
+        self.watched = watched;
+    }
+
     /// The next frame. Nothing further is read from the network until this is asked again.
     pub(super) async fn next(&mut self) -> Incoming {
-        let silent_at = Instant::now() + self.idle;
-        let until = silent_at.min(self.ends_at);
+        let until = (self.brought_at + self.idle).min(self.ends_at);
+        let revoked = self.watched.as_ref().map(|watched| watched.revoked.clone());
         loop {
             let received = tokio::select! {
                 biased;
                 () = self.leaving.cancelled() => return Incoming::End(Ending::Leaving),
+                () = cancelled(revoked.as_ref()) => return Incoming::End(Ending::Problem(of_revoked_key())),
                 received = timeout_at(until, self.socket.recv()) => received,
             };
             let message = match received {
@@ -137,6 +154,7 @@ impl Wire {
                 Ok(Some(Err(_)) | None) => return Incoming::End(Ending::Gone),
                 Err(_) => return Incoming::End(Ending::Problem(self.overdue())),
             };
+            self.bring(&message);
             match message {
                 Message::Text(text) if text.len() <= LARGEST_FRAME => return Incoming::Text(text),
                 Message::Binary(bytes) if bytes.len() <= LARGEST_FRAME => return Incoming::Audio(bytes),
@@ -150,12 +168,25 @@ impl Wire {
         }
     }
 
+    /// Counts what came: a stream that brings a byte now and then takes a place as one that brings nothing.
+    fn bring(&mut self, message: &Message) {
+        self.brought += match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        if self.brought >= LEAST {
+            self.brought = 0;
+            self.brought_at = Instant::now();
+        }
+    }
+
     fn overdue(&self) -> Problem {
         let detail = if Instant::now() >= self.ends_at {
             "the stream has lasted as long as any may".to_owned()
         } else {
             format!(
-                "nothing came for {}: a stream without audio is ended",
+                "not even {LEAST} bytes came in {}: a stream without audio is ended",
                 in_words(self.idle)
             )
         };
@@ -214,6 +245,21 @@ fn close_code_of(problem: &Problem) -> u16 {
         Kind::TooLarge => close_code::SIZE,
         _ => close_code::POLICY,
     }
+}
+
+/// Waits for `token`; without one, for ever.
+async fn cancelled(token: Option<&CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn of_revoked_key() -> Problem {
+    Problem::new(
+        Kind::Unauthorized,
+        "the API key that opened this stream was revoked",
+    )
 }
 
 fn frame_too_large() -> Problem {

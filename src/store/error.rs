@@ -102,6 +102,12 @@ pub enum StoreError {
     /// The PIN is in use on one of the user's numbers. It does not say by whom.
     #[error("this PIN cannot be used here: choose another one")]
     PinTaken,
+    /// Too many PINs that are somebody's were to be set on a number.
+    #[error("too many PINs that are in use were tried on this number: none can be set there until {until}")]
+    PinsLocked {
+        /// When PINs can be set again.
+        until: OffsetDateTime,
+    },
     /// Uniqueness of a kept PIN on a new number cannot be checked from its hash.
     #[error(
         "this user has a PIN: give the PIN again (or a new one, or none) when adding a number, so that it can be checked against the others there"

@@ -127,6 +127,17 @@ impl Store {
         }
     }
 
+    /// The keys that were revoked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
+        let ids: Vec<(String,)> = sqlx::query_as("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
+            .fetch_all(self.pool())
+            .await?;
+        ids.into_iter().map(|(id,)| read(&id, "key id")).collect()
+    }
+
     /// What the holder of `token` may do; `None` when it is no key's, or a revoked one's.
     ///
     /// The token is looked up by its SHA-256: how long the search takes tells nothing about a secret of

@@ -162,9 +162,7 @@ impl Store {
     /// Writes the one number of the file that nothing of ours reads.
     async fn probe(&self) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let (number,): (i64,) = sqlx::query_as("PRAGMA user_version")
-            .fetch_one(&mut *tx)
-            .await?;
+        let (number,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(&mut *tx).await?;
         let other = if number == 0 {
             "PRAGMA user_version = 1"
         } else {
@@ -309,7 +307,10 @@ mod tests {
         let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
         let mut tx = store.write().await.unwrap();
         // No page more than there are: to the writer, a full disk.
-        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 1")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         let big = sqlx::query("CREATE TABLE big AS SELECT zeroblob(1000000)");
         let full = StoreError::from(big.execute(&mut *tx).await.unwrap_err());
         assert!(matches!(full, StoreError::DiskFull), "{full:?}");

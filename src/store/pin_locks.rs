@@ -184,6 +184,52 @@ impl Store {
     }
 }
 
+/// How many PINs that are somebody's may be set on a number before none is looked at for [`TAKEN_LOCKOUT`]: who may set
+/// PINs learns by the refusals which ones are in use.
+const TAKEN_LIMIT: u32 = 10;
+/// How long that lasts, and how long such a PIN is remembered.
+const TAKEN_LOCKOUT: Duration = Duration::minutes(15);
+
+impl Store {
+    /// An error while too many PINs that are somebody's were set on one of `numbers`.
+    pub(super) async fn may_set_pin(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
+        for number in numbers {
+            if let Some(until) = self.locked(&taken_scope(number)).await? {
+                return Err(StoreError::PinsLocked { until });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a PIN that was to be set on `numbers` and is somebody's.
+    pub(super) async fn pin_was_taken(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let now = now();
+        for number in numbers {
+            let scope = taken_scope(number);
+            let before = read_count(&mut tx, &scope).await?;
+            let fresh =
+                before.filter(|count| count.locked_until.is_none() && count.since + TAKEN_LOCKOUT > now);
+            let failures = fresh.as_ref().map_or(0, |count| count.failures).saturating_add(1);
+            let count = Count {
+                failures,
+                since: fresh.map_or(now, |count| count.since),
+                locked_until: (failures >= scope.limit).then(|| now + TAKEN_LOCKOUT),
+            };
+            write_count(&mut tx, &scope, &count).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn taken_scope(number: &DialedNumber) -> Scope {
+    Scope {
+        name: "taken",
+        subject: number.as_e164().to_owned(),
+        limit: TAKEN_LIMIT,
+    }
+}
+
 fn scopes(attempt: &PinTry, limits: &PinLimits) -> Vec<Scope> {
     let number = attempt.number.as_e164();
     let mut scopes = vec![Scope {

@@ -98,15 +98,26 @@ impl Store {
         .await
     }
 
-    /// A write transaction in which a new PIN is known to be nobody else's on its numbers, where it has to be.
-    ///
-    /// Among tags that is an equality. Whose PIN was not seen on a number is checked by hashing, which is slow, and
-    /// so done before the write lock is taken; who came meanwhile is checked in another round.
+    /// As [`Store::write_with_unused_pin`]; who meets too many PINs that are taken is told of no more of them for a while.
     pub(super) async fn write_with_free_pin(
         &self,
         new: &NewPin,
         but: Option<UserId>,
     ) -> Result<Tx, StoreError> {
+        let numbers: Vec<&DialedNumber> = new.tags.iter().map(|(number, _)| number).collect();
+        self.may_set_pin(&numbers).await?;
+        let written = self.write_with_unused_pin(new, but).await;
+        if matches!(written, Err(StoreError::PinTaken)) {
+            self.pin_was_taken(&numbers).await?;
+        }
+        written
+    }
+
+    /// A write transaction in which a new PIN is known to be nobody else's on its numbers, where it has to be.
+    ///
+    /// Among tags that is an equality. Whose PIN was not seen on a number is checked by hashing, which is slow, and
+    /// so done before the write lock is taken; who came meanwhile is checked in another round.
+    async fn write_with_unused_pin(&self, new: &NewPin, but: Option<UserId>) -> Result<Tx, StoreError> {
         let mut cleared: HashSet<PinHash> = HashSet::new();
         loop {
             let mut tx = self.write().await?;

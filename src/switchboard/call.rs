@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::{Course, Reason};
-use crate::engine::Permit;
-use crate::units::{CallId, DialedNumber, Hertz};
+use crate::engine::{Asker, Permit};
+use crate::units::{CallId, DialedNumber, Hertz, KeyId};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, Listener};
 
 use super::case::Case;
@@ -69,13 +69,17 @@ pub struct LiveCall {
 
 impl Switchboard {
     /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`Case`].
+    /// [`Case`]. `key` is whose stream it is, where a key opened it.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours, the call is over or was to another one, the audio has a shape that cannot be listened to, or
     /// no permit is free.
-    pub async fn open_call(self: &Arc<Self>, start: CallStart) -> Result<LiveCall, BoardError> {
-        let admitted = self.admit()?;
+    pub async fn open_call(
+        self: &Arc<Self>,
+        start: CallStart,
+        key: Option<KeyId>,
+    ) -> Result<LiveCall, BoardError> {
+        let admitted = self.admit(Asker::live(key))?;
         self.known_number(&start.number).await?;
         let listener = Listener::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
             .map_err(|fault| BoardError::listening("the stream", fault))?;

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::bytes::{Encoding, RawStream};
-use crate::engine::Permit;
+use crate::engine::{Asker, Permit};
 use crate::store::{Recording, StoreError};
-use crate::units::{Hertz, Seconds, UserId};
+use crate::units::{Hertz, KeyId, Seconds, UserId};
 use crate::verdict::{Checkpoint, ListenError, Listener, Quality};
 
 use super::enrol::{Agreement, EnrolmentReport, HeardClip};
@@ -73,7 +73,7 @@ pub struct LiveEnrolment {
 }
 
 impl Switchboard {
-    /// Begins to listen to a user who enrols.
+    /// Begins to listen to a user who enrols. `key` is whose stream it is, where a key opened it.
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user, no consent, the audio has a shape that cannot be
@@ -81,8 +81,9 @@ impl Switchboard {
     pub async fn open_enrolment(
         self: &Arc<Self>,
         start: EnrolmentStart,
+        key: Option<KeyId>,
     ) -> Result<LiveEnrolment, BoardError> {
-        let admitted = self.admit()?;
+        let admitted = self.admit(Asker::live(key))?;
         self.known_user(start.user).await?;
         if start.agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());

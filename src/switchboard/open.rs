@@ -8,7 +8,7 @@ use tokio::sync::{OnceCell, broadcast};
 use crate::bytes::Limits;
 use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
-use crate::engine::{Engine, Models, Permit};
+use crate::engine::{Asker, Engine, Models, Permit};
 use crate::evidence::passport::TrustStore;
 use crate::store::{KeyedHash, Store};
 use crate::units::{DialedNumber, Seconds, UserId};
@@ -280,8 +280,8 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
-    pub fn admit(&self) -> Result<Permit, BoardError> {
-        Ok(self.serving().engine.admit()?)
+    pub fn admit(&self, asker: Asker) -> Result<Permit, BoardError> {
+        Ok(self.serving().engine.admit(asker)?)
     }
 
     /// What every call comes to, as it comes.

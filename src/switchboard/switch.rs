@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::engine::{Engine, Permit};
+use crate::engine::{Asker, Engine, Permit};
 use crate::store::{Store, UnheardClip};
 use crate::units::{DialedNumber, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
@@ -151,7 +151,10 @@ impl Round<'_> {
         let Some(kept) = kept.map_err(|fault| fault.to_string())? else {
             return Err("the recording is gone".to_owned());
         };
-        let admitted: Permit = self.engine.admit().map_err(|busy| busy.to_string())?;
+        let admitted: Permit = self
+            .engine
+            .admit(Asker::recording(None))
+            .map_err(|busy| busy.to_string())?;
         let limits = self.config.limits;
         let bytes = kept.bytes.to_vec();
         let heard = hear_in_turns(

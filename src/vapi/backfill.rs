@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::time::timeout;
 
+use crate::engine::Asker;
 use crate::switchboard::ClipBytes;
 
 use super::line::Line;
@@ -27,7 +28,10 @@ impl Vapi {
         };
         let heard = timeout(PATIENCE, async {
             let bytes = self.recording(line, report).await?;
-            let admitted = self.board.admit().map_err(|fault| fault.to_string())?;
+            let admitted = self
+                .board
+                .admit(Asker::recording(None))
+                .map_err(|fault| fault.to_string())?;
             let clip = ClipBytes {
                 name: "the recording".to_owned(),
                 bytes,

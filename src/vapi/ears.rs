@@ -146,7 +146,7 @@ impl Ears {
             channels: 1,
             caller_channel: None,
         };
-        match self.house.board.open_call(start).await {
+        match self.house.board.open_call(start, None).await {
             Ok(call) => self.call = Some(call),
             Err(fault) => {
                 let id = &self.line.id;

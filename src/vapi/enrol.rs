@@ -122,7 +122,7 @@ impl Vapi {
         };
         let mut enrolment = self
             .board
-            .open_enrolment(start)
+            .open_enrolment(start, None)
             .await
             .map_err(|fault| fault.to_string())?;
         for piece in held.bytes.chunks(PIECE) {

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use futures_util::FutureExt;
-use voxline::engine::{Busy, Engine, EngineError};
+use voxline::engine::{Asker, Busy, Engine, EngineError};
 use voxline::speech::{VadState, WINDOW};
+use voxline::units::KeyId;
 
 use crate::support::models;
+
+const LIVE: Asker = Asker::live(None);
 
 fn engine(threads: usize, capacity: usize) -> Engine {
     Engine::start(&models(), threads, capacity).unwrap_or_else(|fault| panic!("{fault}"))
@@ -18,21 +21,21 @@ fn engine(threads: usize, capacity: usize) -> Engine {
 async fn whoever_comes_when_all_permits_are_taken_is_refused_at_once() {
     let engine = engine(1, 1);
     assert_eq!(engine.load(), (0, 1));
-    let first = engine.admit().unwrap();
+    let first = engine.admit(LIVE).unwrap();
     assert_eq!(engine.load(), (1, 1));
-    let Busy { retry_after } = engine.admit().unwrap_err();
+    let Busy { retry_after, .. } = engine.admit(LIVE).unwrap_err();
     assert!(retry_after.as_secs() > 0);
     // A clone is the same engine.
-    assert!(engine.clone().admit().is_err());
+    assert!(engine.clone().admit(LIVE).is_err());
     drop(first);
     assert_eq!(engine.load(), (0, 1));
-    assert!(engine.admit().is_ok());
+    assert!(engine.admit(LIVE).is_ok());
 }
 
 #[tokio::test]
 async fn a_job_has_the_models_and_its_answer_comes_back() {
     let engine = engine(2, 4);
-    let permit = engine.admit().unwrap();
+    let permit = engine.admit(LIVE).unwrap();
     let answer = engine.run(&permit, |analyst| {
         let embedding = analyst.extractor.embed(&[0.1; 32_000]).unwrap();
         let speech = analyst.vad.probability(&[0.0; WINDOW], &mut VadState::default());
@@ -45,7 +48,7 @@ async fn a_job_has_the_models_and_its_answer_comes_back() {
 #[tokio::test]
 async fn a_job_that_panics_answers_crashed_and_the_engine_goes_on() {
     let engine = engine(1, 2);
-    let permit = engine.admit().unwrap();
+    let permit = engine.admit(LIVE).unwrap();
     for _ in 0..3 {
         let died: Result<(), _> = engine.run(&permit, |_| panic!("as the test wants it")).await;
         assert!(matches!(died, Err(EngineError::Crashed)));
@@ -58,7 +61,7 @@ async fn a_job_that_panics_answers_crashed_and_the_engine_goes_on() {
 #[tokio::test]
 async fn a_job_whose_asker_left_before_its_turn_is_not_run() {
     let engine = engine(1, 3);
-    let (first, second) = (engine.admit().unwrap(), engine.admit().unwrap());
+    let (first, second) = (engine.admit(LIVE).unwrap(), engine.admit(LIVE).unwrap());
     // The only thread is held until the test lets it go.
     let (release, held) = mpsc::channel::<()>();
     let holding = engine.run(&first, move |_| held.recv().is_ok());
@@ -76,6 +79,59 @@ async fn a_job_whose_asker_left_before_its_turn_is_not_run() {
     // One thread takes jobs in turn: when this one is answered, the one before has had its turn.
     engine.run(&second, |_| ()).await.unwrap();
     assert!(!ran.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn whoever_is_on_the_line_comes_before_recordings_that_wait() {
+    let engine = engine(1, 4);
+    let busy = engine.admit(LIVE).unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    let holding = engine.run(&busy, move |_| held.recv().is_ok());
+    tokio::pin!(holding);
+    assert!(holding.as_mut().now_or_never().is_none());
+
+    let (tell, turns) = mpsc::channel();
+    let mut waiting = Vec::new();
+    for (name, asker) in [
+        ("first recording", Asker::recording(None)),
+        ("second recording", Asker::recording(None)),
+        ("call", LIVE),
+    ] {
+        let (engine, tell) = (engine.clone(), tell.clone());
+        let permit = engine.admit(asker).unwrap();
+        let mut run = Box::pin(async move { engine.run(&permit, move |_| tell.send(name).unwrap()).await });
+        // Polled once, the job is queued.
+        assert!(run.as_mut().now_or_never().is_none());
+        waiting.push(run);
+    }
+    release.send(()).unwrap();
+    for run in waiting {
+        run.await.unwrap();
+    }
+    let turns: Vec<&str> = turns.try_iter().collect();
+    assert_eq!(turns, ["call", "first recording", "second recording"]);
+}
+
+#[tokio::test]
+async fn one_key_never_takes_every_place_and_gives_its_own_back() {
+    let engine = engine(1, 16);
+    let (greedy, other) = (
+        Asker::live(Some(KeyId::fresh())),
+        Asker::live(Some(KeyId::fresh())),
+    );
+    let mut held = Vec::new();
+    let refused = loop {
+        match engine.admit(greedy) {
+            Ok(permit) => held.push(permit),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(refused.of_the_key && held.len() == 14, "{} places", held.len());
+    let others = (engine.admit(other).unwrap(), engine.admit(LIVE).unwrap());
+    assert!(!engine.admit(LIVE).unwrap_err().of_the_key, "full is full");
+    drop(others);
+    held.pop();
+    assert!(engine.admit(greedy).is_ok());
 }
 
 #[test]

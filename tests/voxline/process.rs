@@ -156,7 +156,10 @@ async fn a_store_without_room_is_written_again_once_there_is_some() {
     let mut serve = Command::new("sh");
     serve
         .env_clear()
-        .args(["-c", "trap '' XFSZ; exec \"$0\" --data-dir \"$1\" serve --listen 127.0.0.1:0"])
+        .args([
+            "-c",
+            "trap '' XFSZ; exec \"$0\" --data-dir \"$1\" serve --listen 127.0.0.1:0",
+        ])
         .arg(env!("CARGO_BIN_EXE_voxline"))
         .arg(data.path());
     let service = Service::listening(serve, &key);
@@ -166,7 +169,10 @@ async fn a_store_without_room_is_written_again_once_there_is_some() {
     leave_room(&service, "4096");
     let user = json!({ "name": "Alice", "number": NUMBER });
     for _ in 0..2 {
-        let request = service.http.post(format!("{}/v1/users", service.base)).json(&user);
+        let request = service
+            .http
+            .post(format!("{}/v1/users", service.base))
+            .json(&user);
         let refused = request.bearer_auth(&service.key).send().await.unwrap();
         assert!(refused.status().is_server_error(), "{}", refused.status());
     }

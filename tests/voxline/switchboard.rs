@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use tempfile::TempDir;
+use voxline::engine::Asker;
 use voxline::store::NewUser;
 use voxline::switchboard::{ClipBytes, EnrolmentReport, Identification, Switchboard};
 use voxline::units::{DialedNumber, UserId};
@@ -117,7 +118,7 @@ impl House {
     }
 
     async fn enrol(&self, user: UserId, files: &[&str]) -> EnrolmentReport {
-        let permit = self.board.admit().unwrap();
+        let permit = self.board.admit(Asker::recording(None)).unwrap();
         let report = self.board.enrol(&permit, user, "I agree.", clips(files)).await;
         report.unwrap_or_else(|fault| panic!("{fault}"))
     }
@@ -127,7 +128,7 @@ impl House {
         let user = self.add(key).await;
         let manifest = Manifest::read();
         let person = manifest.person(key);
-        let permit = self.board.admit().unwrap();
+        let permit = self.board.admit(Asker::recording(None)).unwrap();
         let files: Vec<&str> = person.signup.iter().map(String::as_str).collect();
         let report = self
             .board
@@ -140,7 +141,7 @@ impl House {
 
     /// The final word on a call of enrollment_samples.
     async fn identify(&self, number: &DialedNumber, file: &str) -> Identification {
-        let permit = self.board.admit().unwrap();
+        let permit = self.board.admit(Asker::recording(None)).unwrap();
         let said = self
             .board
             .identify(&permit, number, clips(&[file]).remove(0), None, false)

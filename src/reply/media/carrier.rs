@@ -109,6 +109,9 @@ pub(super) fn serve(carrier: Carrier, entry: Entry, desk: Arc<Desk>, handshake: 
 
 async fn follow(carrier: Carrier, entry: Entry, desk: Arc<Desk>, mut wire: Wire) {
     wire.speaks(false);
+    if let Entry::Known(visitor) = &entry {
+        wire.ends_with(desk.watch(visitor));
+    }
     let patience = desk.timeouts.idle;
     let opened = timeout(patience, open(carrier, &entry, &desk, &mut wire)).await;
     let opened = opened.unwrap_or_else(|_| {

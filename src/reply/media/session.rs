@@ -24,7 +24,7 @@ impl Session {
     pub(super) async fn open(desk: &Arc<Desk>, start: CallStart, visitor: &Visitor) -> Result<Self, Problem> {
         let seat = desk.seat(&start.call_id).await?;
         Ok(Self {
-            call: desk.board.open_call(start).await?,
+            call: desk.board.open_call(start, visitor.key()).await?,
             scores: visitor.sees_scores(),
             named: false,
             _seat: seat,

@@ -60,7 +60,7 @@ async fn listen(desk: &Arc<Desk>, wire: &mut Wire, guest: &Guest) -> Result<Enro
         channels: 1,
         channel: None,
     };
-    let recording = desk.board.open_enrolment(start).await.map_err(problem)?;
+    let recording = desk.board.open_enrolment(start, None).await.map_err(problem)?;
     let recording = heard_out::<Start>(wire, recording).await?;
     recording.judge().await.map_err(problem)
 }

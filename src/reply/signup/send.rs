@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::engine::Asker;
 use crate::switchboard::{Agreement, EnrolmentReport};
 use crate::units::Language;
 
@@ -24,7 +25,7 @@ pub(super) async fn send(
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
     let _try = Try::begin(&desk, guest.invite.id)?;
-    let admitted = desk.board.admit()?;
+    let admitted = desk.board.admit(Asker::recording(None))?;
     let mut form = form.read(&desk, PARTS).await?;
     let language = language(&form.needed("language")?)?;
     let consent = guest.agreed(&desk, language, &form.needed("consent_sha256")?)?;

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use voxline::config::{Config, Sources};
+use voxline::engine::Asker;
 use voxline::reply::{ServeError, ServeSettings, serve};
 use voxline::store::{NewUser, Scope};
 use voxline::switchboard::{ClipBytes, Switchboard};
@@ -132,7 +133,7 @@ impl Service {
             let clips = signup(folder)
                 .into_iter()
                 .map(|(name, bytes)| ClipBytes { name, bytes });
-            let admitted = self.board.admit().unwrap();
+            let admitted = self.board.admit(Asker::recording(None)).unwrap();
             let report = self
                 .board
                 .enrol(&admitted, user, CONSENT, clips.collect())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use voxline::store::Scope;
+use voxline::store::{Scope, Token};
 
 use super::harness::{NUMBER, Service, Unlike, call_form, json as body, problem};
 use super::sockets::Socket;
@@ -136,6 +136,53 @@ async fn a_stream_without_audio_is_ended_with_a_final_verdict() {
         .unwrap()
         .unwrap();
     assert!(kept.is_final);
+}
+
+#[tokio::test]
+async fn a_stream_that_trickles_is_ended_as_one_without_audio() {
+    let service = impatient().await;
+    service.number().await;
+    let key = service.key(&[Scope::Identify]).await;
+    let mut trickle = Socket::open(&service, "/media/pcm", &key).await;
+    trickle.start_call("trickle", NUMBER).await;
+    let ended = async {
+        loop {
+            if let Some(frame) = trickle.try_send(&[0xff; 2]).await {
+                return frame;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let frame = tokio::time::timeout(Duration::from_secs(20), ended)
+        .await
+        .expect("a byte now and then keeps a place for ever");
+    assert_eq!(frame["final"], true, "{frame}");
+    assert_eq!(trickle.rest().await[0]["problem"]["code"], "too_slow");
+}
+
+#[tokio::test]
+async fn revoking_a_key_ends_the_streams_it_opened_and_no_others() {
+    let service = Service::start().await;
+    service.number().await;
+    let (revoked, good) = (
+        service.key(&[Scope::Identify]).await,
+        service.key(&[Scope::Identify]).await,
+    );
+    let mut ended = Socket::open(&service, "/media/pcm", &revoked).await;
+    ended.start_call("ended", NUMBER).await;
+    let mut goes_on = Socket::open(&service, "/media/pcm", &good).await;
+    goes_on.start_call("goes-on", NUMBER).await;
+
+    let store = service.board.store();
+    let grant = store.key_for(&Token::received(&revoked)).await.unwrap().unwrap();
+    store.revoke_key(grant.id).await.unwrap();
+    let frames = ended.rest().await;
+    assert_eq!(frames[0]["final"], true, "{frames:?}");
+    assert_eq!(frames[1]["problem"]["code"], "unauthorized");
+    assert_eq!(ended.close_code().await, 1008);
+
+    goes_on.say(&json!({ "event": "stop" })).await;
+    assert_eq!(goes_on.rest().await[0]["final"], true);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A WebSocket client for the tests.
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -66,6 +66,12 @@ impl Socket {
 
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.send(Message::binary(bytes.to_vec())).await.unwrap();
+    }
+
+    /// Sends bytes to a service that may be closing, and gives the text frame that has come, if one has.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> Option<Value> {
+        let _ = self.stream.send(Message::binary(bytes.to_vec())).await;
+        self.next_json().now_or_never().flatten()
     }
 
     /// Begins a mu-law call at 8 kHz.

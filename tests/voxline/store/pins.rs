@@ -64,6 +64,39 @@ async fn a_pin_is_one_users_on_a_number_and_the_refusal_does_not_say_whose() {
 }
 
 #[tokio::test]
+async fn whoever_meets_ten_taken_pins_on_a_number_learns_of_no_more_there_for_a_while() {
+    let house = House::new().await;
+    let (one, two) = (house.number(1).await, house.number(2).await);
+    house.store.add_user(with_pin("Ana", &one, "4821")).await.unwrap();
+    for _ in 0..10 {
+        let refusal = house.store.add_user(with_pin("Bob", &one, "4821")).await;
+        assert!(matches!(refusal, Err(StoreError::PinTaken)), "{refusal:?}");
+    }
+    for digits in ["4821", "4822"] {
+        let refusal = house.store.add_user(with_pin("Bob", &one, digits)).await;
+        assert!(
+            matches!(refusal, Err(StoreError::PinsLocked { .. })),
+            "taken or not, nothing is said of it: {refusal:?}"
+        );
+    }
+    house.store.add_user(new_user("Bob", &one)).await.unwrap();
+    house
+        .store
+        .add_user(with_pin("Carl", &two, "4821"))
+        .await
+        .unwrap();
+
+    let mut conn = beside(&house).await;
+    let statement = "UPDATE pin_locks SET locked_until = '2026-01-01T00:00:00Z' WHERE scope = 'taken'";
+    sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    house
+        .store
+        .add_user(with_pin("Dora", &one, "4822"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_pin_stays_unique_when_users_change_and_move() {
     let house = House::new().await;
     let (one, two) = (house.number(1).await, house.number(2).await);
@@ -330,7 +363,7 @@ async fn random_history(rule: PinRule) {
         };
         match changed {
             Ok(added) => users.extend(added),
-            Err(StoreError::PinTaken | StoreError::PinNeeded) if !shares => {}
+            Err(StoreError::PinTaken | StoreError::PinNeeded | StoreError::PinsLocked { .. }) if !shares => {}
             Err(fault) => panic!("seed {seed}, step {step}: {fault}"),
         }
         let digits = pin(pins[dice.throw(4)]);

@@ -37,7 +37,7 @@ async fn live(
     dice: &mut Dice,
     longest: usize,
 ) -> Vec<CallUpdate> {
-    let mut call = house.board.open_call(start(number)).await.unwrap();
+    let mut call = house.board.open_call(start(number), None).await.unwrap();
     let mut updates = Vec::new();
     for piece in dice.cut(&octets(file), longest) {
         updates.extend(call.push(piece).await.unwrap());
@@ -104,7 +104,7 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
             "robert" => ["calls/robert-1.wav", "calls/robert-2.wav"],
             _ => ["calls/stranger-man.wav"; 2],
         };
-        let mut call = house.board.open_call(start(number(1))).await.unwrap();
+        let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
         let mut updates = Vec::new();
         for file in files.iter().chain(&after) {
             updates.extend(call.push(&octets(file)).await.unwrap());
@@ -134,7 +134,7 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
 /// Everything that is said of a call that Alice begins, for so many rounds of two recordings, and that another
 /// may go on with.
 async fn long_call(house: &House, rounds: usize, then: &[&str]) -> Vec<CallUpdate> {
-    let mut call = house.board.open_call(start(number(1))).await.unwrap();
+    let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
     let mut updates = Vec::new();
     let alice = ["calls/alice-1.wav", "calls/alice-2.wav"].repeat(rounds);
     for file in alice.iter().chain(then) {
@@ -180,36 +180,36 @@ async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_
 #[tokio::test]
 async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
     let house = House::full_with(&[("inference.capacity", "1")]).await;
-    let open = house.board.open_call(start(number(1))).await.unwrap();
-    let refused = house.board.open_call(start(number(1))).await;
+    let open = house.board.open_call(start(number(1)), None).await.unwrap();
+    let refused = house.board.open_call(start(number(1)), None).await;
     let Err(fault @ BoardError::Busy(_)) = refused else {
         panic!("a call beyond the capacity was opened")
     };
     assert!(fault.retry_after().is_some());
     let said = open.finish().await;
     assert_eq!(said.identification.reason, Some(Reason::TooLittleSpeech));
-    let open = house.board.open_call(start(number(1))).await.unwrap();
+    let open = house.board.open_call(start(number(1)), None).await.unwrap();
     drop(open);
-    assert!(house.board.open_call(start(number(1))).await.is_ok());
+    assert!(house.board.open_call(start(number(1)), None).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_call_to_no_number_of_ours_or_in_no_shape_is_not_opened() {
     let house = House::full().await;
-    let nowhere = house.board.open_call(start(number(9))).await;
+    let nowhere = house.board.open_call(start(number(9)), None).await;
     assert!(matches!(nowhere, Err(BoardError::UnknownNumber(_))));
     let stereo = CallStart {
         channels: 2,
         ..start(number(1))
     };
-    let unsaid = house.board.open_call(stereo).await;
+    let unsaid = house.board.open_call(stereo, None).await;
     assert!(matches!(unsaid, Err(BoardError::Shape { .. })));
     let slow = CallStart {
         rate: Hertz(4_000),
         ..start(number(1))
     };
     assert!(matches!(
-        house.board.open_call(slow).await,
+        house.board.open_call(slow, None).await,
         Err(BoardError::Shape { .. })
     ));
     assert_eq!(house.board.engine().load().0, 0, "a refused call keeps no permit");
@@ -218,7 +218,7 @@ async fn a_call_to_no_number_of_ours_or_in_no_shape_is_not_opened() {
 #[tokio::test]
 async fn a_call_that_outlasts_the_limit_is_ended_with_the_limit_named() {
     let house = House::full_with(&[("limits.call_minutes", "0.1")]).await;
-    let mut call = house.board.open_call(start(number(1))).await.unwrap();
+    let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
     let second = [0xFF; 8_000];
     let mut fault = None;
     for _ in 0..10 {

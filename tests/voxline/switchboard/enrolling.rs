@@ -1,5 +1,6 @@
 //! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
 
+use voxline::engine::Asker;
 use voxline::store::StoreError;
 use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
@@ -51,7 +52,7 @@ async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
 async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() {
     let mut house = House::empty().await;
     let alice = house.add("alice").await;
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let nobody = UserId::fresh();
     let fault = house.board.enrol(&permit, nobody, "Yes.", clips(&ALICE)).await;
     assert!(matches!(fault, Err(BoardError::UnknownUser(user)) if user == nobody));
@@ -118,7 +119,7 @@ async fn enrol_samples(house: &House, user: UserId, samples: &[f32]) -> Enrolmen
         name: "made.wav".to_owned(),
         bytes: wav(16_000, 1, samples),
     };
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let report = house.board.enrol(&permit, user, "Yes.", vec![recording]).await;
     report.unwrap_or_else(|fault| panic!("{fault}"))
 }
@@ -181,7 +182,7 @@ async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant(
         allow_duplicate: true,
         ..Agreement::from("Yes.")
     };
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let report = house
         .board
         .enrol(&permit, robert, meant, vec![recording])
@@ -212,7 +213,7 @@ async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
         1,
         &clip("enrollment_samples/signup/alice/1.flac")[..48_000],
     );
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let short = ClipBytes {
         name: "short.wav".to_owned(),
         bytes: three,
@@ -254,7 +255,7 @@ async fn noise_and_clipping_are_refused_by_name() {
             name: name.to_owned(),
             bytes: wav(16_000, 1, samples),
         });
-        let permit = house.board.admit().unwrap();
+        let permit = house.board.admit(Asker::recording(None)).unwrap();
         let report = house
             .board
             .enrol(&permit, alice, "Yes.", recordings)

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use voxline::decision::Reason;
+use voxline::engine::Asker;
 use voxline::store::{NumberPatch, ShareChange, Store, UserPatch};
 use voxline::switchboard::BoardError;
 use voxline::verdict::OutcomeName;
@@ -174,7 +175,7 @@ async fn a_number_with_nobody_enrolled_says_so() {
 #[tokio::test]
 async fn a_number_that_is_not_ours_is_refused_by_name() {
     let house = House::full().await;
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let call = clips(&["calls/alice-1.wav"]).remove(0);
     let said = house.board.identify(&permit, &number(9), call, None, false).await;
     let fault = said.unwrap_err();
@@ -185,7 +186,7 @@ async fn a_number_that_is_not_ours_is_refused_by_name() {
 #[tokio::test]
 async fn what_cannot_be_decoded_is_an_error_that_names_the_recording() {
     let house = House::full().await;
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let mut call = clips(&["README.md"]).remove(0);
     call.name = "holiday.wav".to_owned();
     let said = house.board.identify(&permit, &number(1), call, None, false).await;
@@ -198,7 +199,7 @@ async fn what_cannot_be_decoded_is_an_error_that_names_the_recording() {
 async fn a_stream_of_identifications_ends_in_the_one_without_a_stream() {
     let house = House::full().await;
     let file = "calls/ivy-1.wav";
-    let permit = house.board.admit().unwrap();
+    let permit = house.board.admit(Asker::recording(None)).unwrap();
     let call = clips(&[file]).remove(0);
     let stream = house.board.identify(&permit, &number(2), call, None, true).await;
     let stream = stream.unwrap();

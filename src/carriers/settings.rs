@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::forward::Forward;
 use super::signature::BasicLogin;
 use super::signature::Proofs;
-use crate::config::{ByteOrder, Config};
+use crate::config::{ByteOrder, Config, PinPrompt};
 
 /// Everything that carriers' webhooks and streams depend on.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub struct CarrierSettings {
     pub vonage_screening: Option<VonageScreening>,
     /// Whether Bandwidth's SIP addresses carry our headers.
     pub bandwidth_uri_headers: bool,
+    /// How Twilio's callers are asked for a PIN before they are handed on.
+    pub twilio_pin: Option<PinPrompt>,
+    /// Digits after which a PIN is complete.
+    pub pin_length: usize,
 }
 
 /// Telnyx's Call Control API.
@@ -87,6 +91,8 @@ impl From<&Config> for CarrierSettings {
             }),
             vonage_screening: (!screening.listen.is_zero()).then_some(screening),
             bandwidth_uri_headers: carriers.bandwidth_uri_headers,
+            twilio_pin: carriers.twilio_pin.clone(),
+            pin_length: config.identity.pin_length,
         }
     }
 }
@@ -108,6 +114,8 @@ impl Default for CarrierSettings {
             telnyx_api: None,
             vonage_screening: None,
             bandwidth_uri_headers: false,
+            twilio_pin: None,
+            pin_length: 4,
         }
     }
 }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
+use super::pin_prompt::PinPrompt;
 use super::sources::Reader;
 use super::vapi::VapiRegion;
 
@@ -28,6 +29,22 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "twilio.auth_token",
         "checks the signatures of Twilio's webhooks and streams",
+    ),
+    (
+        "twilio.pin_prompt",
+        "what Twilio's callers hear before they may type a PIN and are handed on (default: none is asked for)",
+    ),
+    (
+        "twilio.pin_language",
+        "the language that is spoken in, as in en-GB (default Twilio's: en-US)",
+    ),
+    (
+        "twilio.pin_seconds",
+        "how long the first key, and each one after it, is waited for (default 5)",
+    ),
+    (
+        "twilio.pin_numbers",
+        "the dialed numbers whose callers are asked (default: all)",
     ),
     ("telnyx.public_key", "checks the signatures of Telnyx's webhooks"),
     (
@@ -113,6 +130,8 @@ pub struct CarrierConfig {
     pub token: Duration,
     /// Twilio's auth token.
     pub twilio_auth_token: Option<SecretString>,
+    /// How Twilio's callers are asked for a PIN before they are handed on.
+    pub twilio_pin: Option<PinPrompt>,
     /// Telnyx's public key.
     pub telnyx_public_key: Option<[u8; 32]>,
     /// Telnyx's API key.
@@ -146,6 +165,7 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         answer: time(read, "carriers.answer_seconds", 0.2..=10.0, 2.5),
         token: time(read, "carriers.token_seconds", 5.0..=3600.0, 120.0),
         twilio_auth_token: secret(read, "twilio.auth_token"),
+        twilio_pin: PinPrompt::read(read),
         telnyx_public_key: public_key(read),
         telnyx_api_key: secret(read, "telnyx.api_key"),
         telnyx_api_url: read

@@ -278,6 +278,11 @@ impl Case {
         Some(Typed::new(digits, self.trying.token()))
     }
 
+    /// A PIN that was typed as a whole and collected elsewhere, for [`Case::try_typed`].
+    pub fn typed(&self, digits: &str) -> Typed {
+        Typed::new(digits.to_owned(), self.trying.token())
+    }
+
     /// Tries a PIN that was typed, as [`Case::try_pin`] does.
     pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
         self.try_pin(typed.digits(), PinWay::Keypad).await

@@ -3,6 +3,8 @@
 
 mod check;
 mod frames;
+mod gather;
+mod hd;
 mod hostile;
 mod journeys;
 mod peer;

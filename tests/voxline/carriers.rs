@@ -10,3 +10,4 @@ mod journeys;
 mod peer;
 mod proofs;
 mod refusals;
+mod rewriting;

@@ -65,8 +65,7 @@ impl FromRequest<Arc<Desk>> for Proven {
 /// answered, within `carriers.answer_seconds` whatever happens here, with the carrier's own document: fork the
 /// caller's audio to `/media/{carrier}` with a one-time call token, and hand the call on to
 /// `carriers.forward_to` with `X-Forwarded-From`. When the number is not one of ours, or anything fails, the
-/// document hands on alone. With `twilio.pin_prompt` Twilio's callers may type a PIN before; what they type comes to
-/// the same address with `?typed=pin`. Telnyx's Call Control is commanded over its API instead (`telnyx.api_key`).
+/// document hands on alone. Telnyx's Call Control is commanded over its API instead (`telnyx.api_key`).
 /// Requests are known by the carrier's own signature over the raw body.
 #[utoipa::path(
     post, path = "/carriers/{carrier}/voice", operation_id = "answerCarrier", tag = "carriers",

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -21,8 +21,6 @@ pub struct Service {
     pub base: String,
     pub key: String,
     pub http: reqwest::Client,
-    /// What it has said so far.
-    said: Arc<Mutex<String>>,
 }
 
 /// The program, with this data folder and nothing from the environment.
@@ -52,11 +50,8 @@ impl Service {
             .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (found, wait) = mpsc::channel();
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&said);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                heard.lock().unwrap().push_str(&line);
                 if let Some((_, address)) = line.split_once("listening on ") {
                     let _ = found.send(address.trim().to_owned());
                 }
@@ -68,13 +63,7 @@ impl Service {
             base: base.expect("the service did not listen within 60 s"),
             key: created["key"].as_str().unwrap().to_owned(),
             http: support::http(),
-            said,
         }
-    }
-
-    /// What it has said so far.
-    pub fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Value {

@@ -1,10 +1,18 @@
 //! Twilio's callers asked for a PIN before they are handed on.
 
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha1::Sha1;
 use voxline::carriers::Carrier::Twilio;
 
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, recorded, token_in};
-use super::proofs::proof_at;
+use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, PUBLIC, recorded, token_in};
+use super::proofs::TOKEN;
+use crate::process::program;
+use crate::support;
 
 /// Where what was typed goes.
 const TYPED: &str = "/carriers/twilio/voice?typed=pin";
@@ -14,6 +22,16 @@ async fn asking(settings: &[(&'static str, &str)]) -> Deployment {
     let mut all = vec![("VOXLINE_TWILIO_PIN_PROMPT", PROMPT), ("VOXLINE_TWILIO_PIN_SECONDS", "3")];
     all.extend(settings);
     Deployment::start_with(&all).await
+}
+
+/// Twilio's signature of a form to this path.
+fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
+    let mut parameters: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    parameters.sort();
+    let joined: String = parameters.into_iter().flat_map(|(name, value)| [name, value]).collect();
+    let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    mac.update(format!("{PUBLIC}{path}{joined}").as_bytes());
+    vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
 }
 
 fn call(id: &'static str) -> Call {
@@ -33,7 +51,7 @@ async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16,
     let ringing = plain.webhook(Twilio).replace("ringing", "in-progress");
     let body = format!("{ringing}&msg=Gather+End&Digits={digits}");
     deployment
-        .send_to(Twilio, TYPED, &body, &proof_at(Twilio, TYPED, &body))
+        .send_to(Twilio, TYPED, &body, &proof_at(TYPED, &body))
         .await
 }
 
@@ -77,8 +95,56 @@ async fn a_pin_that_is_typed_before_the_call_is_handed_on_is_evidence_and_is_wri
         (&json!(deployment.alice), &json!("keypad"))
     );
     assert_eq!(said["speaker"]["status"], "claimed", "{said}");
-    assert!(!said.to_string().contains(PIN));
-    assert!(!deployment.service.said().contains(PIN), "a PIN is in the log");
+    assert!(!said.to_string().contains(PIN), "a PIN was kept");
+}
+
+#[tokio::test]
+async fn what_is_typed_is_in_no_log_however_much_is_logged() {
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("log");
+    let added = program(data.path()).args(["number", "add", NUMBER]).status();
+    assert!(added.unwrap().success());
+    let mut child = program(data.path())
+        .env("RUST_LOG", "trace")
+        .env("VOXLINE_PUBLIC_URL", PUBLIC)
+        .env("VOXLINE_TWILIO_AUTH_TOKEN", TOKEN)
+        .env("VOXLINE_TWILIO_PIN_PROMPT", PROMPT)
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let written = || std::fs::read_to_string(&log).unwrap_or_default();
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    let base = loop {
+        let found = written().lines().find_map(|line| {
+            let (_, address) = line.split_once("listening on ")?;
+            Some(address.trim().to_owned())
+        });
+        match found {
+            Some(base) => break base,
+            None => assert!(std::time::Instant::now() < patience, "{}", written()),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let voice = "/carriers/twilio/voice";
+    let ringing = call("CA-log").webhook(Twilio);
+    let typed = format!("{ringing}&Digits={PIN}");
+    for (path, body, status) in [(voice, &ringing, 200), (TYPED, &typed, 200), (TYPED, &typed, 200)] {
+        let mut request = support::http().post(format!("{base}{path}")).body(body.clone());
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in proof_at(path, body) {
+            request = request.header(name, value);
+        }
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+    // Signed for nothing: refused, and as silent.
+    let forged = support::http().post(format!("{base}{TYPED}")).body(typed);
+    assert_eq!(forged.send().await.unwrap().status(), 401);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = written();
+    assert!(log.contains("/carriers/{carrier}/voice"), "the requests are in the log");
+    assert!(!log.contains(PIN), "a PIN is in the log");
 }
 
 #[tokio::test]
@@ -133,7 +199,7 @@ async fn digits_that_twilio_did_not_sign_are_refused() {
     let (_, twiml) = deployment.ring(Twilio, &call("CA-forged")).await;
     let body = format!("CallSid=CA-forged&From=%2B12025550101&To=%2B12025550102&Digits={PIN}");
     // Unsigned, and signed for the address without what makes it a PIN.
-    for headers in [Vec::new(), proof_at(Twilio, "/carriers/twilio/voice", &body)] {
+    for headers in [Vec::new(), proof_at("/carriers/twilio/voice", &body)] {
         let (status, _) = deployment.send_to(Twilio, TYPED, &body, &headers).await;
         assert_eq!(status, 401);
     }

@@ -44,9 +44,9 @@ impl Deployment {
         Self::start_with(&[]).await
     }
 
-    /// The same with these settings besides.
-    pub async fn start_with(settings: &[(&'static str, &str)]) -> Self {
-        let mut deployment = Self::empty_with(settings).await;
+    /// The same with these settings beside the usual ones.
+    pub async fn start_with(more: &[(&'static str, &str)]) -> Self {
+        let mut deployment = Self::empty_with(more).await;
         deployment
             .service
             .post("/v1/numbers", &json!({"number": NUMBER}))
@@ -64,7 +64,7 @@ impl Deployment {
         Self::empty_with(&[]).await
     }
 
-    async fn empty_with(besides: &[(&'static str, &str)]) -> Self {
+    async fn empty_with(more: &[(&'static str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (api, commands) = telnyx_api().await;
         let mut settings = vec![
@@ -90,7 +90,7 @@ impl Deployment {
             ("VOXLINE_DECISION_ACCEPT", "0.5".to_owned()),
             ("VOXLINE_DECISION_UNKNOWN_SHARE", "0.01".to_owned()),
         ];
-        settings.extend(besides.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self {
             service: Service::start_with(data.path(), &settings),
             alice: String::new(),

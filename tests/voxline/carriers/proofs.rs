@@ -29,12 +29,7 @@ pub fn media_type(carrier: Carrier) -> &'static str {
 
 /// The headers that prove a webhook.
 pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
-    proof_at(carrier, &path(carrier), body)
-}
-
-/// The same of a webhook to this path.
-pub fn proof_at(carrier: Carrier, path: &str, body: &str) -> Vec<(&'static str, String)> {
-    let url = format!("{PUBLIC}{path}");
+    let url = format!("{PUBLIC}{}", path(carrier));
     let mut parameters: Vec<(String, String)> =
         form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     parameters.sort();

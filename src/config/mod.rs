@@ -323,6 +323,9 @@ mod tests {
         "headers",
         "bearer",
         "hmac_secret",
+        "pin_prompt",
+        "pin_language",
+        "pin_numbers",
     ];
 
     #[test]

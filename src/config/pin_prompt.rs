@@ -89,7 +89,10 @@ mod tests {
     fn nobody_is_asked_unless_there_is_a_prompt() {
         assert_eq!(loaded("pin_seconds = 3"), Ok(None));
         let asked = loaded("pin_prompt = \"Your PIN?\"").unwrap().unwrap();
-        assert_eq!((asked.text.as_str(), asked.wait), ("Your PIN?", Duration::from_secs(5)));
+        assert_eq!(
+            (asked.text.as_str(), asked.wait),
+            ("Your PIN?", Duration::from_secs(5))
+        );
         let number: DialedNumber = "+12025550102".parse().unwrap();
         assert!(asked.asks(&number));
         let others = loaded("pin_prompt = \"Your PIN?\"\npin_numbers = \"+12025550109\"");
@@ -100,7 +103,10 @@ mod tests {
     fn what_cannot_be_said_or_dialed_is_named() {
         for (file, said) in [
             (format!("pin_prompt = \"{}\"", "a".repeat(501)), "500 characters"),
-            ("pin_prompt = \"a\"\npin_language = \"en GB\"".to_owned(), "as in en-GB"),
+            (
+                "pin_prompt = \"a\"\npin_language = \"en GB\"".to_owned(),
+                "as in en-GB",
+            ),
             ("pin_numbers = \"12\"".to_owned(), "is not a number"),
             ("pin_prompt = \"a\"\npin_seconds = 0".to_owned(), "1 to 60"),
         ] {

@@ -186,7 +186,12 @@ mod tests {
         let forwarded = json!([{"tier": "T1", "user_id": alice}, {"tier": "T2", "user_id": alice}]);
         let calls = [
             verdict(forwarded, "unknown", None, "third_party"),
-            verdict(json!([{"tier": "T2", "user_id": null}]), "unknown", None, "third_party"),
+            verdict(
+                json!([{"tier": "T2", "user_id": null}]),
+                "unknown",
+                None,
+                "third_party",
+            ),
             verdict(from(alice), "inconclusive", None, "claimed"),
             // She never enrolled: no voice can be hers.
             verdict(from(alice), "unknown", None, "claimed"),
@@ -196,7 +201,8 @@ mod tests {
         ];
         assert_eq!(CallerHistory::read(&calls), CallerHistory::default());
         // Evidence that names nobody and no number is none of a forwarding.
-        let note = json!([{"tier": "T1", "user_id": null, "value_hash": null}, {"tier": "T2", "user_id": bob}]);
+        let note =
+            json!([{"tier": "T1", "user_id": null, "value_hash": null}, {"tier": "T2", "user_id": bob}]);
         let calls = [verdict(note, "unknown", None, "third_party")];
         assert_ne!(CallerHistory::read(&calls), CallerHistory::default());
     }

@@ -277,7 +277,11 @@ mod tests {
         use serde_json::json;
         let alice = UserId::fresh();
         let call = |own: bool| {
-            let (outcome, speaker) = if own { ("identified", "identified") } else { ("unknown", "third_party") };
+            let (outcome, speaker) = if own {
+                ("identified", "identified")
+            } else {
+                ("unknown", "third_party")
+            };
             json!({"outcome": outcome, "user_id": own.then_some(alice), "speaker": {"status": speaker},
                 "evidence": [{"tier": "T2", "user_id": alice}]})
         };
@@ -289,7 +293,10 @@ mod tests {
             (vec![false, false, true], None),
         ] {
             let verdicts: Vec<_> = calls.iter().map(|own| call(*own)).collect();
-            let mut claims = vec![claim(Tier::T2, Some(alice), Some("a")), claim(Tier::T4, Some(alice), None)];
+            let mut claims = vec![
+                claim(Tier::T2, Some(alice), Some("a")),
+                claim(Tier::T4, Some(alice), None),
+            ];
             doubt_callers(&mut claims, &CallerHistory::read(&verdicts));
             let same = match (claims[0].speaker, speaks) {
                 (Some(got), Some(wanted)) => (got - wanted).abs() < 1e-9,
@@ -298,7 +305,11 @@ mod tests {
             assert!(same, "{calls:?}: {:?}", claims[0].speaker);
             assert_eq!(claims[0].note.is_some(), speaks.is_none());
             assert!((claims[0].owner - 0.9).abs() < f64::EPSILON, "the line stays");
-            assert_eq!(claims[1], claim(Tier::T4, Some(alice), None), "a PIN is not doubted");
+            assert_eq!(
+                claims[1],
+                claim(Tier::T4, Some(alice), None),
+                "a PIN is not doubted"
+            );
         }
     }
 

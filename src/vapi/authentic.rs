@@ -54,7 +54,7 @@ pub enum NotVapi {
     #[error("the header `{0}` does not hold what Vapi would send: check the credential on both sides")]
     Wrong(String),
     /// It is known by the pass of a call, and is not a message that this is a proof of.
-    #[error("the header `x-voxline-call` is not a proof of this message: it is of another call, or of one that rings")]
+    #[error("the header `x-voxline-call` is of another call, or of one that rings: it proves nothing here")]
     OtherCall,
     /// The timestamp is too far from now.
     #[error(

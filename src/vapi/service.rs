@@ -16,8 +16,8 @@ use crate::config::{Config, VapiAuth, VapiConfig};
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 
-use super::api::{Api, ApiFault};
 use super::account::Journal;
+use super::api::{Api, ApiFault};
 use super::authentic::{Arrived, NotVapi, authenticate};
 use super::capture::Capture;
 use super::inventory::Inventory;

@@ -179,7 +179,12 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
             .iter()
             .map(|member| (member.user, if member.user == alice { ratio } else { -5.0 }))
             .collect();
-        voice(OutcomeName::Inconclusive, None, Some(Reason::TooLittleSpeech), &ratios)
+        voice(
+            OutcomeName::Inconclusive,
+            None,
+            Some(Reason::TooLittleSpeech),
+            &ratios,
+        )
     };
     for (voice, named) in [
         (None, true),
@@ -189,7 +194,11 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
         (Some(heard(-5.0)), false),
     ] {
         let identity = said(&roster, &phone, voice.as_ref());
-        assert_eq!(identity.speaker.user_id.is_some(), named, "{voice:?}: {identity:?}");
+        assert_eq!(
+            identity.speaker.user_id.is_some(),
+            named,
+            "{voice:?}: {identity:?}"
+        );
         assert_eq!(identity.line_owner.user_id, Some(alice), "the line stays");
     }
     // Of somebody who never enrolled no voice says anything.

@@ -119,10 +119,20 @@ fn every_test_that_a_document_names_is_there() {
     let tests = all_tests();
     assert!(tests.len() > 500, "{}", tests.len());
     let mut named = 0;
-    for document_name in ["telephony.md", "formats.md", "carriers.md", "vapi.md", "testing.md"] {
+    for document_name in [
+        "telephony.md",
+        "formats.md",
+        "carriers.md",
+        "vapi.md",
+        "testing.md",
+    ] {
         for (row, cell) in rows_with_tests(&document(document_name)) {
             for name in quoted(&cell).filter(|text| is_sentence(text)) {
-                assert!(tests.contains(name), "docs/{document_name}, {}: there is no test {name}", row[0]);
+                assert!(
+                    tests.contains(name),
+                    "docs/{document_name}, {}: there is no test {name}",
+                    row[0]
+                );
                 named += 1;
             }
         }
@@ -136,10 +146,17 @@ fn every_point_of_telephony_has_a_test_or_says_what_is_open() {
     let rows = rows_with_tests(&text);
     let mut points = BTreeSet::new();
     for (row, cell) in &rows {
-        let point = row[0].split('.').next().and_then(|number| number.parse::<u32>().ok());
+        let point = row[0]
+            .split('.')
+            .next()
+            .and_then(|number| number.parse::<u32>().ok());
         points.extend(point);
         let open = row[1].starts_with("open");
-        assert!(open || !cell.is_empty(), "{} names no test, and not how it is settled", row[0]);
+        assert!(
+            open || !cell.is_empty(),
+            "{} names no test, and not how it is settled",
+            row[0]
+        );
     }
     assert!((1..=POINTS).all(|point| points.contains(&point)), "{points:?}");
 }
@@ -148,7 +165,11 @@ fn every_point_of_telephony_has_a_test_or_says_what_is_open() {
 fn every_place_that_testing_names_is_there() {
     for row in tables(&document("testing.md"))[0].iter().skip(1) {
         for place in quoted(&row[1]) {
-            assert!(is_there(place), "docs/testing.md, {}: there is no {place}", row[0]);
+            assert!(
+                is_there(place),
+                "docs/testing.md, {}: there is no {place}",
+                row[0]
+            );
         }
     }
 }
@@ -191,7 +212,11 @@ fn files_that_documents_name_are_there() {
             let plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
             ours.iter().any(|folder| place.starts_with(folder)) && place.chars().all(plain)
         }) {
-            assert!(support::project(place).exists(), "{}: there is no {place}", path.display());
+            assert!(
+                support::project(place).exists(),
+                "{}: there is no {place}",
+                path.display()
+            );
         }
     }
 }

@@ -84,7 +84,10 @@ mod tests {
                 text: "Your PIN, <please>?".to_owned(),
                 language: Some("en-GB".to_owned()),
                 wait: Duration::from_secs(7),
-                numbers: numbers.iter().map(|number| number.parse().unwrap()).collect::<BTreeSet<_>>(),
+                numbers: numbers
+                    .iter()
+                    .map(|number| number.parse().unwrap())
+                    .collect::<BTreeSet<_>>(),
             });
             let plan = Plan {
                 settings: &settings,
@@ -113,7 +116,10 @@ mod tests {
             (Carrier::Telnyx, Some("tok"), &[]),
         ] {
             let shown = asked(carrier, token, numbers);
-            assert!(!shown.contains("Gather") && shown.contains("<Dial"), "{carrier}: {shown}");
+            assert!(
+                !shown.contains("Gather") && shown.contains("<Dial"),
+                "{carrier}: {shown}"
+            );
         }
     }
 }

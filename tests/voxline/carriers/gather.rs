@@ -19,16 +19,23 @@ const TYPED: &str = "/carriers/twilio/voice?typed=pin";
 const PROMPT: &str = "Please type your PIN, or wait.";
 
 async fn asking(settings: &[(&'static str, &str)]) -> Deployment {
-    let mut all = vec![("VOXLINE_TWILIO_PIN_PROMPT", PROMPT), ("VOXLINE_TWILIO_PIN_SECONDS", "3")];
+    let mut all = vec![
+        ("VOXLINE_TWILIO_PIN_PROMPT", PROMPT),
+        ("VOXLINE_TWILIO_PIN_SECONDS", "3"),
+    ];
     all.extend(settings);
     Deployment::start_with(&all).await
 }
 
 /// Twilio's signature of a form to this path.
 fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
-    let mut parameters: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let mut parameters: Vec<(String, String)> =
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     parameters.sort();
-    let joined: String = parameters.into_iter().flat_map(|(name, value)| [name, value]).collect();
+    let joined: String = parameters
+        .into_iter()
+        .flat_map(|(name, value)| [name, value])
+        .collect();
     let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
     mac.update(format!("{PUBLIC}{path}{joined}").as_bytes());
     vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
@@ -58,7 +65,9 @@ async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16,
 /// Plays the call's fork to its end, without a voice; the verdict.
 async fn verdict(deployment: &Deployment, id: &str, token: &str) -> Value {
     let mut stream = deployment.open(Twilio, &[]).await.unwrap();
-    stream.play(Twilio, id, token, &recorded("comfort-noise"), "").await;
+    stream
+        .play(Twilio, id, token, &recorded("comfort-noise"), "")
+        .await;
     stream.close_code().await;
     deployment.verdict(id).await
 }
@@ -82,10 +91,15 @@ async fn a_pin_that_is_typed_before_the_call_is_handed_on_is_evidence_and_is_wri
     assert_eq!(status, 200, "{after}");
     // Handed on, with the forwarder that the first webhook named, and neither forked nor asked again.
     assert!(
-        after.contains(&format!("sip:{NUMBER}@sip.vapi.ai?X-Forwarded-From=%2B12025550103")),
+        after.contains(&format!(
+            "sip:{NUMBER}@sip.vapi.ai?X-Forwarded-From=%2B12025550103"
+        )),
         "{after}"
     );
-    assert!(!after.contains("<Stream") && !after.contains("<Gather"), "{after}");
+    assert!(
+        !after.contains("<Stream") && !after.contains("<Gather"),
+        "{after}"
+    );
 
     let said = verdict(&deployment, "CA-typed", &token_in(Twilio, &twiml)).await;
     let found = pins(&said);
@@ -143,7 +157,10 @@ async fn what_is_typed_is_in_no_log_however_much_is_logged() {
     child.kill().unwrap();
     child.wait().unwrap();
     let log = written();
-    assert!(log.contains("/carriers/{carrier}/voice"), "the requests are in the log");
+    assert!(
+        log.contains("/carriers/{carrier}/voice"),
+        "the requests are in the log"
+    );
     assert!(!log.contains(PIN), "a PIN is in the log");
 }
 
@@ -153,11 +170,24 @@ async fn whoever_types_nothing_or_nonsense_is_handed_on_all_the_same() {
     let (_, twiml) = deployment.ring(Twilio, &call("CA-nothing")).await;
     // Nothing typed: Twilio goes on in the document, where the call is handed on.
     let (_, rest) = twiml.split_once("</Gather>").unwrap();
-    assert!(rest.contains("<Dial") && rest.contains("X-Forwarded-From=%2B12025550103"), "{twiml}");
-    for digits in ["", "%23", "12", "00000000", "%2A%2A%2A", "999999999999999999999999999999999999"] {
+    assert!(
+        rest.contains("<Dial") && rest.contains("X-Forwarded-From=%2B12025550103"),
+        "{twiml}"
+    );
+    for digits in [
+        "",
+        "%23",
+        "12",
+        "00000000",
+        "%2A%2A%2A",
+        "999999999999999999999999999999999999",
+    ] {
         let (status, after) = types(&deployment, "CA-nothing", digits).await;
         assert_eq!(status, 200, "{digits}: {after}");
-        assert!(after.contains("<Dial") && !after.contains("<Gather"), "{digits}: {after}");
+        assert!(
+            after.contains("<Dial") && !after.contains("<Gather"),
+            "{digits}: {after}"
+        );
     }
     let said = verdict(&deployment, "CA-nothing", &token_in(Twilio, &twiml)).await;
     assert!(pins(&said).is_empty(), "{said}");

@@ -63,7 +63,13 @@ async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
     for (id, rate, loses) in cases {
         let format = json!({"encoding": "G722", "sample_rate": rate, "channels": 1});
         let said = played(&mut deployment, id, &format, &wide, loses).await;
-        for part in ["/outcome", "/speaker/status", "/speaker/user_id", "/line_owner/user_id", "/quality/bandwidth"] {
+        for part in [
+            "/outcome",
+            "/speaker/status",
+            "/speaker/user_id",
+            "/line_owner/user_id",
+            "/quality/bandwidth",
+        ] {
             assert_eq!(said.pointer(part), narrow.pointer(part), "{id} {part}: {said}");
         }
     }

@@ -62,9 +62,21 @@ async fn a_number_that_was_said_to_be_rewritten_or_not_is_not_found_out_about() 
     let (token, _) = ring(&deployment, "c-1").await;
     hear(&deployment, "c-1", &token, "fergus-1").await;
     for (rule, named) in [("never", true), ("always", false)] {
-        let url = format!("{}/v1/numbers/{}", deployment.service.base, NUMBER.replace('+', "%2B"));
-        let patch = deployment.service.http.patch(url).bearer_auth(&deployment.service.key);
-        let changed = patch.json(&json!({"caller_is_forwarder": rule})).send().await.unwrap();
+        let url = format!(
+            "{}/v1/numbers/{}",
+            deployment.service.base,
+            NUMBER.replace('+', "%2B")
+        );
+        let patch = deployment
+            .service
+            .http
+            .patch(url)
+            .bearer_auth(&deployment.service.key);
+        let changed = patch
+            .json(&json!({"caller_is_forwarder": rule}))
+            .send()
+            .await
+            .unwrap();
         assert!(changed.status().is_success(), "{}", changed.status());
         let (_, said) = ring(&deployment, if named { "c-never" } else { "c-always" }).await;
         assert_eq!(said["speaker"]["user_id"].is_string(), named, "{rule}: {said}");

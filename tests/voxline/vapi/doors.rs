@@ -50,7 +50,7 @@ async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_an
     };
     let header = "x-voxline-call";
     assert_eq!(
-        send((header, &pass), message("status-update", "c-pass")).await,
+        send((header, pass.as_str()), message("status-update", "c-pass")).await,
         StatusCode::OK
     );
     let forged = pass.replace("c-pass", "c-other");

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, Proof, Vapi};
+use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, PASS_HEADER, Proof, Vapi};
 
 use super::auth::refuse_other_sites;
 use super::desk::Desk;
@@ -61,7 +61,8 @@ pub(super) async fn events(State(desk): State<Arc<Desk>>, request: Request) -> R
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;
     if !proof.covers(&message) {
-        return Err(refuse(&NotVapi::OtherCall));
+        // A pass of another call.
+        return Err(refuse(&NotVapi::Wrong(PASS_HEADER.to_owned())));
     }
     let answer = vapi.take(message, || original(&headers, &body)).await;
     let answer = answer.map_err(|full| Problem::new(Kind::Busy, full.to_string()).retry_after(1))?;

@@ -74,7 +74,7 @@ impl CallerHistory {
 /// where nobody was heard, somebody never enrolled, or a header said that the call was forwarded.
 fn heard_with(verdict: &Value) -> Option<(UserId, bool)> {
     let evidence = verdict["evidence"].as_array()?;
-    let of_tier = |tiers: &'static [&str]| {
+    let of_tier = |tiers: &'static [&'static str]| {
         let items = evidence.iter();
         items.filter(move |item| tiers.contains(&item["tier"].as_str().unwrap_or_default()))
     };
@@ -87,7 +87,7 @@ fn heard_with(verdict: &Value) -> Option<(UserId, bool)> {
     if callers.next().is_some() {
         return None;
     }
-    let named = verdict["user_id"].as_str().and_then(|user| user.parse().ok());
+    let named: Option<UserId> = verdict["user_id"].as_str().and_then(|user| user.parse().ok());
     match (verdict["outcome"].as_str()?, named) {
         ("identified", Some(user)) => Some((caller, caller == user)),
         // Nobody's voice, and everybody it could be is enrolled.

@@ -53,9 +53,6 @@ pub enum NotVapi {
     /// The secret, token or signature is another.
     #[error("the header `{0}` does not hold what Vapi would send: check the credential on both sides")]
     Wrong(String),
-    /// It is known by the pass of a call, and is not a message that this is a proof of.
-    #[error("the header `x-voxline-call` is of another call, or of one that rings: it proves nothing here")]
-    OtherCall,
     /// The timestamp is too far from now.
     #[error(
         "the webhook is dated {seconds} s from now, more than vapi.replay_seconds allows: check both clocks"

@@ -6,10 +6,9 @@
 //! may come unsigned. But the headers that are named with a server are sent to it, and so ours brings a token that is
 //! good for that call's messages alone.
 
-use subtle::ConstantTimeEq;
-
 use super::marker::Markers;
 use super::message::{Message, News};
+use crate::carriers::signature::same;
 use crate::units::{CallId, hex};
 
 /// The header of a pass, in lower case.
@@ -46,8 +45,7 @@ pub(super) fn pass(markers: &Markers, call: &CallId) -> String {
 pub(super) fn read(markers: &Markers, pass: &str) -> Option<CallId> {
     let (call, claimed) = pass.trim().rsplit_once('.')?;
     let call: CallId = call.parse().ok()?;
-    let same: bool = tag(markers, &call).as_bytes().ct_eq(claimed.as_bytes()).into();
-    same.then_some(call)
+    same(tag(markers, &call).as_bytes(), claimed.as_bytes()).then_some(call)
 }
 
 fn tag(markers: &Markers, call: &CallId) -> String {

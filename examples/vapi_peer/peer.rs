@@ -6,7 +6,7 @@
 //! | line | does |
 //! |---|---|
 //! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
-//! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}` |
+//! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}`. On a call whose server the answer to its ring named it is not signed, and brings that server's headers |
 //! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
@@ -62,6 +62,8 @@ struct World {
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
     recordings: HashMap<String, Recording>,
+    /// Headers of the servers that were named for a call alone: those are called without a credential.
+    named: HashMap<String, Value>,
     account: Account,
 }
 
@@ -266,9 +268,12 @@ async fn send(
     message: &Value,
     sign: bool,
 ) -> Result<(u16, Value, f64), String> {
-    let (url, secret) = {
+    let call = message["call"]["id"].as_str().unwrap_or_default().to_owned();
+    let rings = message["type"] == "assistant-request";
+    let (url, secret, named) = {
         let world = world.lock().unwrap();
-        (world.events.clone(), world.secret.clone())
+        let named = world.named.get(&call).filter(|_| !rings).cloned();
+        (world.events.clone(), world.secret.clone(), named)
     };
     let body = json!({ "message": message }).to_string();
     let timestamp = now_ms().to_string();
@@ -281,11 +286,15 @@ async fn send(
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let mut request = http.post(url).header("content-type", "application/json");
-    if sign {
-        request = request
+    request = match named.as_ref().and_then(Value::as_object) {
+        _ if !sign => request,
+        Some(headers) => headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value.as_str().unwrap_or_default())
+        }),
+        None => request
             .header("x-timestamp", timestamp)
-            .header("x-signature", signature);
-    }
+            .header("x-signature", signature),
+    };
     let began = Instant::now();
     let answer = request
         .body(body)
@@ -294,8 +303,16 @@ async fn send(
         .map_err(|fault| fault.to_string())?;
     let status = answer.status().as_u16();
     let bytes = answer.bytes().await.map_err(|fault| fault.to_string())?;
-    let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Ok((status, answer, began.elapsed().as_secs_f64() * 1e3))
+    let took = began.elapsed().as_secs_f64() * 1e3;
+    let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let server = ["/assistantOverrides/server", "/squadOverrides/server"]
+        .iter()
+        .find_map(|place| answer.pointer(place));
+    if let Some(server) = server.filter(|_| rings) {
+        let headers = server.get("headers").cloned().unwrap_or_else(|| json!({}));
+        world.lock().unwrap().named.insert(call, headers);
+    }
+    Ok((status, answer, took))
 }
 
 fn now_ms() -> u128 {

@@ -2,12 +2,13 @@
 //!
 //! A call's way through this room: its webhook is proven ([`signature`]) and read ([`webhook`]), a token is made
 //! for its stream ([`token`]), and it is answered with fork and forward ([`answer`], [`forward`]); then its
-//! stream is read ([`stream`]). [`check`] does the reading half for test calls. The endpoints are `reply`'s.
+//! stream is read ([`stream`]). Where a PIN is asked for first ([`asked`]) there is a second webhook between the two. [`check`] does the reading half for test calls. The endpoints are `reply`'s.
 //!
 //! Architecture invariants: nothing here knows axum; nothing is read of a webhook before it is proven; one
 //! request leaves this room, [`command`]'s to Telnyx.
 
 pub mod answer;
+pub mod asked;
 pub mod check;
 pub mod command;
 pub mod form;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::forward::Forward;
 use super::signature::BasicLogin;
 use super::signature::Proofs;
-use crate::config::{ByteOrder, Config};
+use crate::config::{ByteOrder, Config, PinPrompt};
 
 /// Everything that carriers' webhooks and streams depend on.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct CarrierSettings {
     pub budget: Duration,
     /// How long a call token waits for its stream.
     pub token_lifetime: Duration,
+    /// How Twilio's callers are asked for a PIN before they are handed on.
+    pub twilio_pin: Option<PinPrompt>,
+    /// Digits after which a PIN is complete.
+    pub pin_length: usize,
     /// The byte order of Telnyx's L16.
     pub telnyx_l16: ByteOrder,
     /// The byte order of Plivo's L16.
@@ -79,6 +83,8 @@ impl From<&Config> for CarrierSettings {
             },
             budget: carriers.answer,
             token_lifetime: carriers.token,
+            twilio_pin: carriers.twilio_pin.clone(),
+            pin_length: config.identity.pin_length,
             telnyx_l16: carriers.telnyx_l16,
             plivo_l16: carriers.plivo_l16,
             telnyx_api: carriers.telnyx_api_key.clone().map(|key| TelnyxApi {
@@ -103,6 +109,8 @@ impl Default for CarrierSettings {
             },
             budget: Duration::from_millis(2_500),
             token_lifetime: Duration::from_secs(120),
+            twilio_pin: None,
+            pin_length: 4,
             telnyx_l16: ByteOrder::Auto,
             plivo_l16: ByteOrder::Auto,
             telnyx_api: None,

@@ -324,6 +324,9 @@ pub(super) struct CheckArgs {
     /// Take this for the dialed number, whatever the calls say
     #[arg(long, value_name = "E164")]
     pub number: Option<DialedNumber>,
+    /// The telephone that the test calls are made from
+    #[arg(long, value_name = "E164")]
+    pub from: Option<PhoneNumber>,
     /// Read local spellings by this country, as in US [default: the dialed number's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<Region>,

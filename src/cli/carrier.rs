@@ -54,6 +54,7 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
     let bench = Bench {
         dialed: args.number.clone(),
         region: args.region,
+        from: args.from.clone(),
         own: &own,
         whose: known.store.then_some(&whose as &WhoseLine),
     };

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
+use super::pin_prompt::PinPrompt;
 use super::sources::Reader;
 use super::vapi::VapiRegion;
 
@@ -74,6 +75,22 @@ pub(super) const KEYS: &[(&str, &str)] = &[
         "plivo.l16_order",
         "byte order of L16: auto (default), little or big",
     ),
+    (
+        "twilio.pin_prompt",
+        "what Twilio's callers hear before they may type a PIN and are handed on (default: none is asked for)",
+    ),
+    (
+        "twilio.pin_language",
+        "the language that is spoken in, as in en-GB (default Twilio's: en-US)",
+    ),
+    (
+        "twilio.pin_seconds",
+        "how long the first key, and each one after it, is waited for (default 5)",
+    ),
+    (
+        "twilio.pin_numbers",
+        "the dialed numbers whose callers are asked (default: all)",
+    ),
 ];
 
 /// Those of them whose values are never shown.
@@ -111,6 +128,8 @@ pub struct CarrierConfig {
     pub answer: Duration,
     /// How long a call token waits for its stream.
     pub token: Duration,
+    /// How Twilio's callers are asked for a PIN before they are handed on.
+    pub twilio_pin: Option<PinPrompt>,
     /// Twilio's auth token.
     pub twilio_auth_token: Option<SecretString>,
     /// Telnyx's public key.
@@ -145,6 +164,7 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         forward_secret: secret(read, "vapi.forward_secret"),
         answer: time(read, "carriers.answer_seconds", 0.2..=10.0, 2.5),
         token: time(read, "carriers.token_seconds", 5.0..=3600.0, 120.0),
+        twilio_pin: PinPrompt::read(read),
         twilio_auth_token: secret(read, "twilio.auth_token"),
         telnyx_public_key: public_key(read),
         telnyx_api_key: secret(read, "telnyx.api_key"),

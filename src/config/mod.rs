@@ -8,6 +8,7 @@ mod carriers;
 mod home;
 mod identity;
 mod keys;
+mod pin_prompt;
 mod policy;
 mod signup;
 mod sources;
@@ -17,6 +18,7 @@ pub use carriers::{ByteOrder, CarrierConfig};
 pub use home::Home;
 pub use identity::IdentitySettings;
 pub use keys::keys;
+pub use pin_prompt::PinPrompt;
 pub use signup::SignupConfig;
 pub use sources::{Fault, Faults, Sources};
 pub use vapi::{
@@ -321,6 +323,9 @@ mod tests {
         "headers",
         "bearer",
         "hmac_secret",
+        "pin_prompt",
+        "pin_language",
+        "pin_numbers",
     ];
 
     #[test]

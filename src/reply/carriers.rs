@@ -13,7 +13,7 @@ use crate::carriers::Carrier;
 use crate::carriers::answer::{Command, Document, Plan};
 use crate::carriers::forward::Leg;
 use crate::carriers::signature::Signed;
-use crate::carriers::webhook::{self, Event, Manner, Received, Ring};
+use crate::carriers::webhook::{self, Digits, Event, Manner, Received, Ring};
 use crate::evidence::{Region, read_facts};
 use crate::switchboard::BoardError;
 use crate::units::{CallId, PhoneNumber};
@@ -106,7 +106,8 @@ async fn answer(desk: &Arc<Desk>, proven: Proven) -> Result<Response, Problem> {
     let event = webhook::read(proven.carrier, received)
         .map_err(|fault| Problem::new(Kind::Invalid, fault.to_string()))?;
     let document = match event {
-        Event::Ringing(ring) => ringing(desk, proven.carrier, *ring).await,
+        Event::Ringing(ring) => ringing(desk, proven.carrier, *ring, None).await,
+        Event::Typed { ring, digits } => typed(desk, proven.carrier, *ring, &digits).await,
         Event::Digit { call, key } => {
             pressed(desk, &call, key);
             Document::nothing(proven.carrier)
@@ -128,8 +129,14 @@ struct Known {
     token: Option<String>,
 }
 
-/// Learns what it can within the budget, and answers with as much as that came to.
-async fn ringing(desk: &Arc<Desk>, carrier: Carrier, ring: Ring) -> Document {
+/// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
+/// earlier webhook of the call named.
+async fn ringing(
+    desk: &Arc<Desk>,
+    carrier: Carrier,
+    ring: Ring,
+    remembered: Option<PhoneNumber>,
+) -> Document {
     let known = timeout(desk.carriers.budget, learn(desk, carrier, &ring)).await;
     let known = match known {
         Ok(Ok(known)) => known,
@@ -148,14 +155,14 @@ async fn ringing(desk: &Arc<Desk>, carrier: Carrier, ring: Ring) -> Document {
         leg: Leg {
             call: &ring.call,
             dialed: &ring.dialed,
-            forwarded: known.forwarded.as_ref(),
+            forwarded: known.forwarded.as_ref().or(remembered.as_ref()),
             now,
         },
         token: known.token.as_deref(),
         caller: ring.facts.caller_text.as_deref(),
     };
     match ring.manner {
-        Manner::Document => return plan.document(carrier),
+        Manner::Document | Manner::DocumentAlone => return plan.document(carrier),
         Manner::CommandsAtRinging => command(desk, &ring.call, plan.commands_at_ringing()),
         Manner::CommandsAtAnswer => command(desk, &ring.call, plan.commands_at_answer()),
     }
@@ -187,10 +194,26 @@ async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, Boar
     }
     // One stream for each call. Telnyx's is told to come when the call is answered.
     let token = match ring.manner {
-        Manner::CommandsAtRinging => None,
+        Manner::CommandsAtRinging | Manner::DocumentAlone => None,
         _ => desk.tokens.issue(carrier, &ring.call, &ring.dialed),
     };
+    if token.is_some() && desk.carriers.twilio_pin.is_some() && carrier == Carrier::Twilio {
+        desk.asked.ask(&ring.call, forwarded.as_ref());
+    }
     Ok(Known { forwarded, token })
+}
+
+/// Takes what a caller typed who was asked for a PIN, and hands them on whatever it was. It is tried meanwhile: what it
+/// comes to is said by the call's verdict, and never to the caller.
+async fn typed(desk: &Arc<Desk>, carrier: Carrier, ring: Ring, digits: &Digits) -> Document {
+    let answered = desk.asked.answer(&ring.call);
+    let call = ring.call.clone();
+    let document = ringing(desk, carrier, ring, answered.forwarded).await;
+    if let Some(case) = desk.board.find_case(&call).filter(|_| answered.first) {
+        let typed = case.typed(digits.as_str());
+        desk.tasks.spawn(async move { case.try_typed(typed).await });
+    }
+    document
 }
 
 /// Commands the call, after the webhook was answered: Telnyx takes commands as soon as it has been.

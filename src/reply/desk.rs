@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::carriers::CarrierSettings;
+use crate::carriers::asked::Asked;
 use crate::carriers::command::Commander;
 use crate::carriers::token::CallTokens;
 use crate::switchboard::Switchboard;
@@ -29,6 +30,8 @@ pub struct Desk {
     pub(super) carriers: CarrierSettings,
     /// What carriers' streams bring that were told to come.
     pub(super) tokens: CallTokens,
+    /// Calls whose callers were asked for a PIN.
+    pub(super) asked: Asked,
     pub(super) vapi: Option<Arc<Vapi>>,
     pub(super) signup: SignupSettings,
     /// How often links were tried lately.
@@ -75,6 +78,7 @@ impl Desk {
             commander: commander.map(Arc::new),
             insecure_dev: settings.insecure_dev,
             tokens: CallTokens::new(settings.carriers.token_lifetime),
+            asked: Asked::default(),
             carriers: settings.carriers,
             vapi: settings.vapi,
             signup: settings.signup,

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, Vapi};
+use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, PASS_HEADER, Proof, Vapi};
 
 use super::auth::refuse_other_sites;
 use super::desk::Desk;
@@ -31,6 +31,7 @@ const TELLING_HEADERS: &[&str] = &[
     "authorization",
     "secret",
     "svix",
+    "x-voxline-call",
     "content-type",
 ];
 
@@ -38,7 +39,8 @@ const TELLING_HEADERS: &[&str] = &[
 ///
 /// The server URL of a deployment's numbers, assistants and tools. Requests are known by the configured
 /// authentication (`vapi.auth`: `X-Vapi-Secret`, a bearer token, an HMAC signature over the raw body, or a token of
-/// `/vapi/oauth/token`), not by an API key. `assistant-request` is answered with an assistant within
+/// `/vapi/oauth/token`), not by an API key; what Vapi sends without a credential, by the header `X-Voxline-Call` that the
+/// answer to its ring named. `assistant-request` is answered with an assistant within
 /// `vapi.answer_budget_seconds`, `tool-calls` with results, everything else with `{}`.
 #[utoipa::path(
     post, path = "/vapi/events", operation_id = "takeVapiEvent", tag = "vapi",
@@ -55,9 +57,13 @@ pub(super) async fn events(State(desk): State<Arc<Desk>>, request: Request) -> R
     let vapi = side(&desk)?;
     let headers = request.headers().clone();
     let body = whole_body(&desk, request, vapi.largest_event()).await?;
-    admit(&desk, vapi, &headers, &body)?;
+    let proof = admit(&desk, vapi, &headers, &body)?;
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;
+    if !proof.covers(&message) {
+        // A pass of another call.
+        return Err(refuse(&NotVapi::Wrong(PASS_HEADER.to_owned())));
+    }
     let answer = vapi.take(message, || original(&headers, &body)).await;
     let answer = answer.map_err(|full| Problem::new(Kind::Busy, full.to_string()).retry_after(1))?;
     answered(answer)
@@ -146,7 +152,7 @@ fn side(desk: &Desk) -> Result<&Arc<Vapi>, Problem> {
 
 /// An error unless the request is Vapi's. With `--insecure-dev` a service without any configured authentication
 /// takes it from this machine's own programs.
-fn admit(desk: &Desk, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
+fn admit(desk: &Desk, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<Proof, Problem> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let arrived = Arrived {
         header: &header,
@@ -155,14 +161,18 @@ fn admit(desk: &Desk, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<
         now: OffsetDateTime::now_utc(),
     };
     match vapi.authenticate(&arrived) {
-        Ok(()) => Ok(()),
-        Err(NotVapi::NoAuthentication) if desk.insecure_dev => refuse_other_sites(headers),
-        Err(why) => {
-            metrics::counter!("voxline_vapi_refused_total").increment(1);
-            tracing::warn!(%why, "a request to /vapi/events was refused: {why}");
-            Err(Problem::new(Kind::NotVapi, why.to_string()))
+        Ok(proof) => Ok(proof),
+        Err(NotVapi::NoAuthentication) if desk.insecure_dev => {
+            refuse_other_sites(headers).map(|()| Proof::Configured)
         }
+        Err(why) => Err(refuse(&why)),
     }
+}
+
+fn refuse(why: &NotVapi) -> Problem {
+    metrics::counter!("voxline_vapi_refused_total").increment(1);
+    tracing::warn!(%why, "a request to /vapi/events was refused: {why}");
+    Problem::new(Kind::NotVapi, why.to_string())
 }
 
 fn of_no_message(fault: NoMessage) -> Problem {

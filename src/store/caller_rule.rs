@@ -15,7 +15,8 @@ pub enum CallerIsForwarder {
     Never,
     /// Always, whether or not anything says that the call was forwarded.
     Always,
-    /// Where forwarding headers, carriers' fields or PASSporTs of the call name the same number.
+    /// Where forwarding headers, carriers' fields or PASSporTs of the call name the same number, and where earlier calls
+    /// from it were heard with other voices than its user's.
     #[default]
     Auto,
 }

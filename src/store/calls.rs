@@ -221,6 +221,28 @@ impl Store {
         }))
     }
 
+    /// The last words on the latest calls to `number` that are over, newest first, at most `limit` (and 500).
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn last_words(
+        &self,
+        number: &DialedNumber,
+        limit: u32,
+    ) -> Result<Vec<serde_json::Value>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT verdict FROM calls WHERE number = $1 AND final ORDER BY started_at DESC LIMIT $2",
+        )
+        .bind(number.as_e164())
+        .bind(i64::from(limit.min(MAX_PAGE)))
+        .fetch_all(self.pool())
+        .await?;
+        let read = |(verdict,): (String,)| {
+            serde_json::from_str(&verdict).map_err(|_| StoreError::Unreadable { what: "verdict" })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// The latest calls, newest first, at most `limit` (and 500): those that began before the call
     /// `before`, which is the last one of the page already seen. After an unknown call there is nothing.
     ///

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 
 use super::call::CallUpdate;
+use super::callers::CallerHistory;
 use super::claims;
 use super::kept::Before;
 use super::keypad::{Keypad, Typed};
@@ -95,6 +96,8 @@ pub(super) struct Known {
     pub promise: Promise,
     /// Whether the caller's number is the forwarder's.
     pub caller_is_forwarder: CallerIsForwarder,
+    /// What calls before this one say of that.
+    pub callers: Arc<CallerHistory>,
 }
 
 impl State {
@@ -276,6 +279,11 @@ impl Case {
             identity.keypad_timeout,
         )?;
         Some(Typed::new(digits, self.trying.token()))
+    }
+
+    /// A PIN that was typed as a whole and collected elsewhere, for [`Case::try_typed`].
+    pub fn typed(&self, digits: &str) -> Typed {
+        Typed::new(digits.to_owned(), self.trying.token())
     }
 
     /// Tries a PIN that was typed, as [`Case::try_pin`] does.

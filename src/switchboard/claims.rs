@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::callers::CallerHistory;
 use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place, Source};
 use crate::store::{CallerIsForwarder, KeyedHash, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -221,12 +222,35 @@ pub(super) fn take_forwarders_out(claims: &mut [Claim], rule: CallerIsForwarder)
     let callers: Vec<bool> = callers.collect();
     for (claim, _) in claims.iter_mut().zip(callers).filter(|(_, is)| *is) {
         claim.speaker = None;
-        let said = "the forwarder's number: it says nothing of who speaks";
-        claim.note = Some(match claim.note.take() {
-            Some(note) => format!("{note}; {said}"),
-            None => said.to_owned(),
-        });
+        note(claim, "the forwarder's number: it says nothing of who speaks");
     }
+}
+
+/// Lets a caller's number speak for its user as far as it did in earlier calls, and not at all where mostly others were
+/// heard with it: a carrier that rewrites From leaves no other trace.
+pub(super) fn doubt_callers(claims: &mut [Claim], history: &CallerHistory) {
+    for claim in claims.iter_mut().filter(|claim| claim.tier == Tier::T2) {
+        let (Some(speaks), [user]) = (claim.speaker, claim.users.as_slice()) else {
+            continue;
+        };
+        let share = history.share(*user);
+        if share > 0.5 {
+            claim.speaker = Some(speaks.min(share));
+            continue;
+        }
+        claim.speaker = None;
+        note(
+            claim,
+            "heard with other voices before: it says nothing of who speaks",
+        );
+    }
+}
+
+fn note(claim: &mut Claim, said: &str) {
+    claim.note = Some(match claim.note.take() {
+        Some(note) => format!("{note}; {said}"),
+        None => said.to_owned(),
+    });
 }
 
 #[cfg(test)]
@@ -245,6 +269,47 @@ mod tests {
             at: OffsetDateTime::UNIX_EPOCH,
             value_hash: hash.map(str::to_owned),
             note: None,
+        }
+    }
+
+    #[test]
+    fn a_number_that_was_heard_with_other_voices_speaks_for_the_line_alone() {
+        use serde_json::json;
+        let alice = UserId::fresh();
+        let call = |own: bool| {
+            let (outcome, speaker) = if own {
+                ("identified", "identified")
+            } else {
+                ("unknown", "third_party")
+            };
+            json!({"outcome": outcome, "user_id": own.then_some(alice), "speaker": {"status": speaker},
+                "evidence": [{"tier": "T2", "user_id": alice}]})
+        };
+        for (calls, speaks) in [
+            (vec![], Some(0.8)),
+            (vec![true; 30], Some(0.8)),
+            (vec![false], None),
+            (vec![false, true], Some(2.0 / 3.0)),
+            (vec![false, false, true], None),
+        ] {
+            let verdicts: Vec<_> = calls.iter().map(|own| call(*own)).collect();
+            let mut claims = vec![
+                claim(Tier::T2, Some(alice), Some("a")),
+                claim(Tier::T4, Some(alice), None),
+            ];
+            doubt_callers(&mut claims, &CallerHistory::read(&verdicts));
+            let same = match (claims[0].speaker, speaks) {
+                (Some(got), Some(wanted)) => (got - wanted).abs() < 1e-9,
+                (got, wanted) => got == wanted,
+            };
+            assert!(same, "{calls:?}: {:?}", claims[0].speaker);
+            assert_eq!(claims[0].note.is_some(), speaks.is_none());
+            assert!((claims[0].owner - 0.9).abs() < f64::EPSILON, "the line stays");
+            assert_eq!(
+                claims[1],
+                claim(Tier::T4, Some(alice), None),
+                "a PIN is not doubted"
+            );
         }
     }
 

@@ -13,6 +13,7 @@
 //! answer are taken from one snapshot of what serves, which is only ever exchanged as a whole.
 
 mod call;
+mod callers;
 mod case;
 mod cases;
 mod claims;

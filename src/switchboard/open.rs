@@ -15,6 +15,7 @@ use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Card, ModelId};
 
 use super::call::CallUpdate;
+use super::callers::Callers;
 use super::cases::Cases;
 use super::error::{BoardError, OpenError};
 use super::promises::largest_roster;
@@ -38,6 +39,8 @@ pub struct Switchboard {
     pub(super) enrolment_speech: Seconds,
     pub(super) updates: broadcast::Sender<CallUpdate>,
     pub(super) cases: Cases,
+    /// Whose numbers callers' numbers were heard to be.
+    pub(super) callers: Callers,
     pub(super) recorder: Recorder,
     /// Made when it is first needed: that may make a file.
     pub(super) hash: OnceCell<KeyedHash>,
@@ -235,6 +238,7 @@ impl Switchboard {
             enrolment_speech: config.enrolment_speech,
             updates: broadcast::channel(UPDATE_BACKLOG).0,
             cases: Cases::default(),
+            callers: Callers::default(),
             hash: OnceCell::new(),
             passport_roots,
             vouching,

@@ -16,7 +16,7 @@ use super::open::Switchboard;
 use super::promises::promise_of;
 use crate::decision::Reason;
 use crate::evidence::{CallerNumber, read_facts};
-use crate::store::{CallRecord, StoreError};
+use crate::store::{CallRecord, CallerIsForwarder, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
 use crate::verdict::{Identification, OutcomeName};
@@ -58,6 +58,9 @@ impl Case {
         if news || verdict.ended {
             self.log(&verdict);
             if let Some(record) = self.record(&board, &verdict, state).await {
+                if verdict.ended {
+                    board.callers.add(&self.number, &record.verdict);
+                }
                 board.recorder.record(record).await;
             }
         }
@@ -79,13 +82,20 @@ impl Case {
                 enrolled: member.enrolled,
             });
             let number = board.store.number(&self.number).await?;
+            let rule = number
+                .as_ref()
+                .map(|number| number.caller_is_forwarder)
+                .unwrap_or_default();
+            let callers = match rule {
+                CallerIsForwarder::Auto => board.caller_history(&self.number).await,
+                CallerIsForwarder::Never | CallerIsForwarder::Always => Arc::default(),
+            };
             state.roster = Some(Known {
                 version,
                 members: members.collect(),
                 promise: number.as_ref().map(promise_of).unwrap_or_default(),
-                caller_is_forwarder: number
-                    .map(|number| number.caller_is_forwarder)
-                    .unwrap_or_default(),
+                caller_is_forwarder: rule,
+                callers,
             });
         }
         if state.waiting.is_empty() {
@@ -127,6 +137,10 @@ impl Case {
         let mut claims = state.claims.clone();
         let rule = known.map(|known| known.caller_is_forwarder).unwrap_or_default();
         claims::take_forwarders_out(&mut claims, rule);
+        if let Some(known) = known {
+            // Empty unless the rule is to find out.
+            claims::doubt_callers(&mut claims, &known.callers);
+        }
         let mut assigned = self.claimer(board).assigned(roster);
         if let Some(claim) = &mut assigned {
             claim.at = self.started_at;

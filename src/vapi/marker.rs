@@ -47,7 +47,7 @@ impl Markers {
         self.tag(call.as_str().as_bytes(), digits.as_bytes())
     }
 
-    fn tag(&self, purpose: &[u8], text: &[u8]) -> [u8; 32] {
+    pub(super) fn tag(&self, purpose: &[u8], text: &[u8]) -> [u8; 32] {
         // HMAC takes a key of any length (RFC 2104 section 2).
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             return [0; 32];

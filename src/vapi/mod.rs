@@ -1,6 +1,6 @@
 //! Vapi: its webhooks read, its calls listened to, and what is known of a call told to its model.
 //!
-//! [`Vapi::authenticate`] says whether a request is Vapi's, [`Message::read`] reads it, [`Vapi::receive`] does what it
+//! [`Vapi::authenticate`] says whether a request is Vapi's and by what [`Proof`], [`Message::read`] reads it, [`Vapi::receive`] does what it
 //! asks and gives the answer. A call's way through this room:
 //!
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
@@ -38,6 +38,7 @@ mod listen;
 mod marker;
 mod message;
 mod once;
+mod pass;
 mod redaction;
 mod relay;
 mod ring;
@@ -61,6 +62,7 @@ pub use gate::{AssistantSpeech, Gate};
 pub use listen::{Piece, Reader};
 pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
+pub use pass::{PASS_HEADER, Proof};
 pub use redaction::redacted;
 pub use relay::{Answer, Original};
 pub use service::{Overloaded, Vapi, VapiError};

@@ -16,6 +16,7 @@ use crate::units::{CallId, DialedNumber};
 use super::attend::NoCase;
 use super::line::Line;
 use super::message::Message;
+use super::pass::{PASS_HEADER, pass};
 use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
 use super::telling::{sentence, unknown, variables};
@@ -37,6 +38,8 @@ pub(super) struct Rung {
     assistant: Option<String>,
     /// What is different about whoever takes it, on this call.
     overrides: Value,
+    /// Our server, for this call.
+    server: Option<Value>,
 }
 
 impl Vapi {
@@ -85,9 +88,11 @@ impl Vapi {
             }
         };
         let assistant = assistant.or(self.config.fallback.as_deref());
+        let server = self.server_of(id.as_ref());
         Rung {
             assistant: assistant.map(str::to_owned),
-            overrides: self.overrides(&variables, id.as_ref()),
+            overrides: self.overrides(&variables, id.as_ref(), server.as_ref()),
+            server,
         }
     }
 
@@ -113,8 +118,8 @@ impl Vapi {
             .chain(config.assistants.values())
             .map(String::as_str)
             .collect();
-        let tools = match &self.events_url {
-            Some(url) => tools(config, &server(config, url, config.credential.as_deref())),
+        let tools = match &rung.server {
+            Some(server) => tools(config, server),
             None => Vec::new(),
         };
         let ours = Ours {
@@ -186,15 +191,31 @@ impl Vapi {
         }
     }
 
+    /// Our server for one call. Vapi may call it without the credential, as any that is named for a call alone, so it
+    /// names the call's pass as a header.
+    fn server_of(&self, call: Option<&CallId>) -> Option<Value> {
+        let url = self.events_url.as_ref()?;
+        let mut server = server(&self.config, url, self.credential.as_deref());
+        if let Some(call) = call {
+            server["headers"] = json!({ PASS_HEADER: pass(&self.markers, call) });
+        }
+        Some(server)
+    }
+
     /// What is different about the assistant on this call.
-    fn overrides(&self, variables: &Map<String, Value>, call: Option<&CallId>) -> Value {
+    fn overrides(
+        &self,
+        variables: &Map<String, Value>,
+        call: Option<&CallId>,
+        server: Option<&Value>,
+    ) -> Value {
         let mut overrides = json!({ "variableValues": variables });
         for (name, plan) in call_plans() {
             overrides[name] = plan;
         }
         // In the other mode the assistants keep their own.
-        if let (Some(url), VapiMode::Assistant) = (&self.events_url, self.config.mode) {
-            overrides["server"] = server(&self.config, url, self.config.credential.as_deref());
+        if let (Some(server), VapiMode::Assistant) = (server, self.config.mode) {
+            overrides["server"] = server.clone();
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });

@@ -16,6 +16,7 @@ use crate::config::{Config, VapiAuth, VapiConfig};
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 
+use super::account::Journal;
 use super::api::{Api, ApiFault};
 use super::authentic::{Arrived, NotVapi, authenticate};
 use super::capture::Capture;
@@ -25,6 +26,7 @@ use super::lines::Lines;
 use super::marker::Markers;
 use super::message::{Message, News};
 use super::once::Once;
+use super::pass::{self, PASS_HEADER, Proof};
 use super::relay::{Relay, Saved};
 use super::tokens::{Issued, Tokens};
 use super::wanted::EVENTS_PATH;
@@ -66,6 +68,8 @@ pub struct Vapi {
     pub(super) board: Arc<Switchboard>,
     pub(super) config: VapiConfig,
     pub(super) events_url: Option<String>,
+    /// Vapi's credential that signs the webhooks: the configured one, or the one that was applied.
+    pub(super) credential: Option<String>,
     pub(super) allowed: Allowed,
     pub(super) http: Client,
     pub(super) api: Option<Api>,
@@ -105,6 +109,7 @@ impl Vapi {
                 .public_url
                 .as_ref()
                 .map(|url| format!("{url}{EVENTS_PATH}")),
+            credential: vapi.credential.clone().or_else(|| applied_credential(config)),
             allowed: Allowed::new(&vapi.hosts, &vapi.plain_hosts),
             http: client(PATIENCE)?,
             board,
@@ -132,12 +137,20 @@ impl Vapi {
         self.events_url.as_deref()
     }
 
-    /// Checks that a request is Vapi's.
+    /// Checks that a request is Vapi's: by what is configured or, where Vapi sent nothing of that, by the pass of a
+    /// call. Which messages the proof is one of, [`Proof::covers`] says.
     ///
     /// # Errors
     /// [`NotVapi`].
-    pub fn authenticate(&self, arrived: &Arrived<'_>) -> Result<(), NotVapi> {
-        authenticate(&self.config.auth, &self.tokens, arrived)
+    pub fn authenticate(&self, arrived: &Arrived<'_>) -> Result<Proof, NotVapi> {
+        match authenticate(&self.config.auth, &self.tokens, arrived) {
+            Ok(()) => Ok(Proof::Configured),
+            Err(NotVapi::Missing(header)) => {
+                let pass = (arrived.header)(PASS_HEADER).and_then(|text| pass::read(&self.markers, text));
+                pass.map(Proof::Pass).ok_or(NotVapi::Missing(header))
+            }
+            Err(why) => Err(why),
+        }
     }
 
     /// Keeps a redacted copy of a message, where captures are asked for.
@@ -247,6 +260,14 @@ fn saved(config: &Config) -> Saved {
         tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
         Saved::default()
     })
+}
+
+/// The credential that `voxline vapi apply` made, as it noted.
+fn applied_credential(config: &Config) -> Option<String> {
+    let journal = Journal::read(&config.data_dir, &config.vapi.api_url).ok()?;
+    let mut entries = journal.entries().iter().rev();
+    let made = entries.find(|entry| entry.shelf == "credential")?;
+    Some(made.id.clone())
 }
 
 /// A message's type as a label: what a client makes up would fill the memory of the metrics.

@@ -3,8 +3,11 @@
 
 mod check;
 mod frames;
+mod gather;
+mod hd;
 mod hostile;
 mod journeys;
 mod peer;
 mod proofs;
 mod refusals;
+mod rewriting;

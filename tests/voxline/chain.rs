@@ -170,6 +170,45 @@ fn a_claim_moves_the_prior_so_that_less_voice_is_needed_for_that_user_and_none_o
 }
 
 #[test]
+fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
+    let roster = roster(20);
+    let alice = roster[3].user;
+    let phone = [claim(Tier::T2, Some(alice))];
+    let heard = |ratio: f64| {
+        let ratios: Vec<_> = roster
+            .iter()
+            .map(|member| (member.user, if member.user == alice { ratio } else { -5.0 }))
+            .collect();
+        voice(
+            OutcomeName::Inconclusive,
+            None,
+            Some(Reason::TooLittleSpeech),
+            &ratios,
+        )
+    };
+    for (voice, named) in [
+        (None, true),
+        (Some(heard(0.0)), true),
+        (Some(heard(1.0)), true),
+        (Some(heard(-2.0)), false),
+        (Some(heard(-5.0)), false),
+    ] {
+        let identity = said(&roster, &phone, voice.as_ref());
+        assert_eq!(
+            identity.speaker.user_id.is_some(),
+            named,
+            "{voice:?}: {identity:?}"
+        );
+        assert_eq!(identity.line_owner.user_id, Some(alice), "the line stays");
+    }
+    // Of somebody who never enrolled no voice says anything.
+    let mut unheard = roster.clone();
+    unheard[3].enrolled = false;
+    let identity = said(&unheard, &phone, Some(&heard(0.0)));
+    assert_eq!(identity.speaker.status, SpeakerStatus::Claimed);
+}
+
+#[test]
 fn a_pin_before_the_voice_is_a_claim_and_against_the_voice_a_contradiction() {
     let roster = roster(20);
     let alice = roster[3].user;

@@ -5,6 +5,7 @@ mod browser;
 mod carriers;
 mod chain;
 mod cli;
+mod documented;
 mod drafted_cards;
 mod engine;
 mod evidence;

@@ -1,17 +1,17 @@
 //! What a test call says about its carrier.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::inputs::TestCall;
-use crate::evidence::{Found, Note, Place, Region, read_facts};
+use crate::evidence::{CallerNumber, Found, Note, Place, Region, read_facts};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Whether a carrier tells who forwarded a call. Better ones are later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CarrierVerdict {
+    /// The number that forwarded the call, in the place of the caller's, and nothing that says so.
+    Rewrites,
     /// Nothing that names the forwarder.
     None,
     /// Only the dialed number itself, or another one of this deployment.
@@ -64,21 +64,6 @@ pub struct CallReport {
     pub verdict: CarrierVerdict,
 }
 
-/// What the calls of one carrier come to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CarrierReport {
-    /// The carrier.
-    pub carrier: String,
-    /// How many calls came by it.
-    pub calls: usize,
-    /// How many of them named the forwarder.
-    pub forwarded: usize,
-    /// The best that any of them says.
-    pub verdict: CarrierVerdict,
-    /// What that means.
-    pub advice: String,
-}
-
 /// Who has a phone on a number: asked with the dialed number and the forwarder.
 pub type WhoseLine<'a> = dyn Fn(&DialedNumber, &PhoneNumber) -> Option<String> + 'a;
 
@@ -88,6 +73,8 @@ pub struct Bench<'a> {
     pub dialed: Option<DialedNumber>,
     /// Instead of the region of the dialed number.
     pub region: Option<Region>,
+    /// The telephone that test calls are made from.
+    pub from: Option<PhoneNumber>,
     /// Numbers of this deployment.
     pub own: &'a dyn Fn(&PhoneNumber) -> bool,
     /// Users' phones; `None` where there is no store to ask.
@@ -103,7 +90,18 @@ impl Bench<'_> {
             read_facts(&call.facts, dialed, self.own, region)
         });
         let found = found.unwrap_or_default();
-        let verdict = verdict(&found);
+        let caller = found.caller.as_ref().and_then(CallerNumber::number);
+        let phone_of = dialed
+            .zip(caller)
+            .and_then(|(dialed, caller)| self.whose.and_then(|whose| whose(dialed, caller)));
+        let verdict = match verdict(&found) {
+            CarrierVerdict::None | CarrierVerdict::EchoOnly
+                if self.is_rewritten(caller, phone_of.as_deref()) =>
+            {
+                CarrierVerdict::Rewrites
+            }
+            verdict => verdict,
+        };
         let forwarder = best(&found).cloned();
         let user = match (self.whose, dialed, &forwarder) {
             (Some(whose), Some(dialed), Some(number)) => whose(dialed, number),
@@ -122,10 +120,23 @@ impl Bench<'_> {
             attestation: found.attestation.map(|found| format!("{:?}", found.level)),
             evidence: evidence(&found),
             notes: found.notes.iter().map(ToString::to_string).collect(),
-            voxline: self.outcome(dialed.is_some(), verdict, user.as_deref()),
+            voxline: match verdict {
+                CarrierVerdict::Rewrites => self.outcome(true, verdict, phone_of.as_deref()),
+                _ => self.outcome(dialed.is_some(), verdict, user.as_deref()),
+            },
             forwarder: forwarder.map(|number| number.as_e164().to_owned()),
             user,
             verdict,
+        }
+    }
+
+    /// Whether the caller's number is not that of the telephone the test call was made from. Where that is not said, a
+    /// user's phone is none: test calls are made from another.
+    fn is_rewritten(&self, caller: Option<&PhoneNumber>, phone_of: Option<&str>) -> bool {
+        match (&self.from, caller) {
+            (Some(from), Some(caller)) => !from.is_line_of(caller),
+            (None, Some(_)) => phone_of.is_some(),
+            (_, None) => false,
         }
     }
 
@@ -141,6 +152,12 @@ impl Bench<'_> {
         match verdict {
             CarrierVerdict::Forwards => owner,
             CarrierVerdict::PassportOnly => format!("{owner}, as a hint, or for certain once it is verified"),
+            CarrierVerdict::Rewrites => match user {
+                Some(user) => format!(
+                    "takes {user} to be calling, until it is told that the number is the forwarder's or has heard it"
+                ),
+                None => "takes the forwarder to be calling, whose phone this is".to_owned(),
+            },
             CarrierVerdict::EchoOnly | CarrierVerdict::None => {
                 "is told by an assigned number, the caller's own phone, a PIN or the voice alone".to_owned()
             }
@@ -197,56 +214,9 @@ fn evidence(found: &Found) -> Vec<EvidenceReport> {
     named.chain(unnamed).collect()
 }
 
-/// What the calls of each carrier come to.
-pub fn by_carrier(calls: &[CallReport]) -> Vec<CarrierReport> {
-    let mut carriers: BTreeMap<&str, Vec<&CallReport>> = BTreeMap::new();
-    for call in calls {
-        carriers.entry(&call.carrier).or_default().push(call);
-    }
-    let report = |(carrier, calls): (&str, Vec<&CallReport>)| {
-        let verdict = calls
-            .iter()
-            .map(|call| call.verdict)
-            .max()
-            .unwrap_or(CarrierVerdict::None);
-        let forwarded = calls
-            .iter()
-            .filter(|call| call.verdict == CarrierVerdict::Forwards)
-            .count();
-        CarrierReport {
-            carrier: carrier.to_owned(),
-            calls: calls.len(),
-            forwarded,
-            verdict,
-            advice: advice(verdict, forwarded, calls.len()),
-        }
-    };
-    carriers.into_iter().map(report).collect()
-}
-
-fn advice(verdict: CarrierVerdict, forwarded: usize, calls: usize) -> String {
-    match verdict {
-        CarrierVerdict::Forwards if forwarded < calls => format!(
-            "{forwarded} of {calls} calls named the forwarder: it depends on the route, so give users a PIN too"
-        ),
-        CarrierVerdict::Forwards => "the forwarder arrives: users can share its numbers".to_owned(),
-        CarrierVerdict::PassportOnly => {
-            "only the signed PASSporT names the line: set identity.passport_roots and identity.passport_hosts to have it verified"
-                .to_owned()
-        }
-        CarrierVerdict::EchoOnly => {
-            "only the dialed number comes back: the carrier before it does not pass the forwarder on"
-                .to_owned()
-        }
-        CarrierVerdict::None => {
-            "no forwarder arrives: try another carrier, give each user a number, or use PIN and voice"
-                .to_owned()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::advice::by_carrier;
     use super::super::inputs::of_invite;
     use super::super::sip::SipMessage;
     use super::*;
@@ -257,10 +227,16 @@ mod tests {
     }
 
     fn judged(headers: &str) -> CallReport {
+        judged_from(None, headers)
+    }
+
+    /// The report on a test call that was made from this telephone.
+    fn judged_from(from: Option<&str>, headers: &str) -> CallReport {
         let whose: &WhoseLine = &|_, number| (number.as_e164() == "+12025550103").then(|| "Alice".to_owned());
         let bench = Bench {
             dialed: None,
             region: None,
+            from: from.map(|number| number.parse().unwrap()),
             own: &|number| number.as_e164() == "+12025550199",
             whose: Some(whose),
         };
@@ -287,6 +263,39 @@ mod tests {
             CarrierVerdict::None,
             "who is asserted has not forwarded"
         );
+    }
+
+    #[test]
+    fn a_carrier_rewrites_where_the_caller_is_not_the_telephone_that_called() {
+        use CarrierVerdict::{Forwards, None as Nothing, PassportOnly, Rewrites};
+        assert!(Rewrites < Nothing && PassportOnly < Forwards);
+        let (tester, alice) = ("+12025550101", "+12025550103");
+        let plain = |number: &str| format!("From: <sip:{number}@h>");
+        let echo = format!("{}\nDiversion: <sip:+12025550102@twilio.com>", plain(alice));
+        let diverted = format!("{}\nDiversion: <sip:{alice}@h>", plain(alice));
+        for (from, headers, verdict) in [
+            // Without being told, a user's phone is not the one that calls.
+            (None, plain(tester), Nothing),
+            (None, plain(alice), Rewrites),
+            (None, echo.clone(), Rewrites),
+            (Some(tester), plain(tester), Nothing),
+            (Some(tester), plain("12025550101"), Nothing),
+            (Some(tester), plain(alice), Rewrites),
+            (Some(tester), plain("+12025550177"), Rewrites),
+            (Some(tester), plain("anonymous"), Nothing),
+            // Her own phone, and she calls.
+            (Some(alice), plain(alice), Nothing),
+            // A header says so too: then it is known from each call.
+            (Some(tester), diverted, Forwards),
+        ] {
+            let said = judged_from(from, &headers);
+            assert_eq!(said.verdict, verdict, "{from:?} {headers}");
+        }
+        let calls = [judged("Diversion: <sip:+12025550103@h>"), judged(&plain(alice))];
+        let report = by_carrier(&calls);
+        assert_eq!(report[0].verdict, Rewrites);
+        assert!(report[0].advice.contains("--caller-is-forwarder always"));
+        assert!(calls[1].voxline.contains("Alice"), "{}", calls[1].voxline);
     }
 
     #[test]

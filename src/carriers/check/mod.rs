@@ -3,6 +3,7 @@
 //! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`Bench::judge`]) by
 //! the same evidence that live calls are.
 
+mod advice;
 mod inputs;
 mod judge;
 mod listen;
@@ -10,8 +11,9 @@ mod packets;
 mod pcap;
 mod sip;
 
+pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
-pub use judge::{Bench, CallReport, CarrierReport, CarrierVerdict, EvidenceReport, WhoseLine, by_carrier};
+pub use judge::{Bench, CallReport, CarrierVerdict, EvidenceReport, WhoseLine};
 pub use listen::{Heard, Refusal, SipListener};
 pub use packets::{Losses, Sent};
 pub use pcap::{Capture, Captured, PcapFault};

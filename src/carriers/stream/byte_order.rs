@@ -17,7 +17,7 @@ const MOST_HELD: usize = 64_000;
 /// so the reading whose samples jump less, measured by what they amount to, is the right one. Until that is
 /// clear nothing is given.
 #[derive(Debug)]
-pub struct Straightener {
+pub(super) struct Straightener {
     order: ByteOrder,
     held: Vec<u8>,
     torn: Option<u8>,
@@ -31,11 +31,6 @@ impl Straightener {
             held: Vec::new(),
             torn: None,
         }
-    }
-
-    /// The order that is known by now.
-    pub const fn order(&self) -> ByteOrder {
-        self.order
     }
 
     /// Takes audio in pieces of any size and gives what can be read of it so far.
@@ -160,9 +155,9 @@ mod tests {
     fn silence_is_passed_on_and_decides_nothing() {
         let mut straight = Straightener::new(ByteOrder::Auto);
         let given: usize = (0..500).map(|_| straight.push(vec![0; 640]).len()).sum();
-        assert_eq!(straight.order(), ByteOrder::Auto);
+        assert_eq!(straight.order, ByteOrder::Auto);
         assert!(given + MOST_HELD >= 500 * 640 && straight.held.len() <= MOST_HELD);
         straight.push(turned(&speech()));
-        assert_eq!(straight.order(), ByteOrder::Big);
+        assert_eq!(straight.order, ByteOrder::Big);
     }
 }

@@ -1,7 +1,8 @@
 //! Carriers' audio streams: a reader for each carrier's messages, one vocabulary for what they say.
 //!
 //! A [`Reader`] takes a stream's frames as they come and gives [`Message`]s; [`Order`] brings those back into
-//! the order they were sent in. What is done with a call's audio and digits is for whoever reads.
+//! the order they were sent in, and a [`Transcoder`] their audio into what calls are opened with. What is done with a
+//! call's audio and digits is for whoever reads.
 
 mod bandwidth;
 mod byte_order;
@@ -11,6 +12,7 @@ mod reorder;
 mod sound;
 mod telnyx;
 mod track;
+mod transcoder;
 mod twilio;
 mod vonage;
 
@@ -18,9 +20,9 @@ use thiserror::Error;
 
 use super::Carrier;
 
-pub use byte_order::Straightener;
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
+pub use transcoder::Transcoder;
 
 /// A message, as far as it matters here.
 #[derive(Debug, Clone, PartialEq)]

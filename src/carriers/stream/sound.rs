@@ -15,6 +15,8 @@ pub enum SoundName {
     /// Signed 16-bit PCM, of a byte order that has to be found out: RTP's L16 is big-endian (RFC 3551
     /// section 4.5.11), and not every carrier that says L16 means that.
     L16,
+    /// G.722 at 64 kbit/s.
+    G722,
 }
 
 /// A stream's audio: one channel.
@@ -22,7 +24,7 @@ pub enum SoundName {
 pub struct Sound {
     /// How samples are written.
     pub name: SoundName,
-    /// Samples a second.
+    /// Samples a second, decoded.
     pub rate: Hertz,
 }
 
@@ -49,12 +51,19 @@ impl Sound {
             "x-mulaw" | "pcmu" | "mulaw" => Some(SoundName::Mulaw),
             "x-alaw" | "pcma" | "alaw" => Some(SoundName::Alaw),
             "x-l16" | "l16" => Some(SoundName::L16),
+            "x-g722" | "g722" => Some(SoundName::G722),
             _ => None,
         };
         let fits = matches!(
             (name, rate),
-            (Some(SoundName::L16), 8_000 | 16_000) | (Some(_), 8_000)
+            (Some(SoundName::L16 | SoundName::G722), 8_000 | 16_000) | (Some(_), 8_000)
         );
+        // RTP's clock of G.722 says 8000, and its samples are twice as many (RFC 3551 section 4.5.2).
+        let rate = if name == Some(SoundName::G722) && fits {
+            16_000
+        } else {
+            rate
+        };
         match (name, u32::try_from(rate)) {
             (Some(name), Ok(rate)) if fits && channels == 1 => Ok(Self {
                 name,
@@ -83,8 +92,13 @@ mod tests {
         let linear = read("audio/x-l16", 16_000, 1).unwrap();
         assert_eq!((linear.name, linear.rate), (SoundName::L16, Hertz(16_000)));
         assert_eq!(read("PCMA", 8_000, 1).unwrap().name, SoundName::Alaw);
+        for rate in [8_000, 16_000] {
+            let wide = read("G722", rate, 1).unwrap();
+            assert_eq!((wide.name, wide.rate), (SoundName::G722, Hertz(16_000)));
+        }
         for (encoding, rate, channels) in [
-            ("G722", 16_000, 1),
+            ("G722", 48_000, 1),
+            ("G722", 16_000, 2),
             ("OPUS", 48_000, 1),
             ("AMR-WB", 16_000, 1),
             ("PCMU", 16_000, 1),

@@ -9,7 +9,7 @@ use super::lenient::{Ours, number, number_if_any, parameters};
 use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, key, parsed};
 use crate::carriers::Carrier;
 
-const REMEDY: &str = "ask Telnyx for stream_codec PCMU, PCMA or L16";
+const REMEDY: &str = "ask Telnyx for stream_codec PCMU, PCMA, G722 or L16";
 
 #[derive(Deserialize)]
 struct Frame {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn codecs_are_read_by_name_and_compressed_ones_are_refused() {
+    fn codecs_are_read_by_name_and_others_are_refused_by_it() {
         for (format, name) in [
             (
                 r#"{"encoding":"audio/x-mulaw","sample_rate":"8000"}"#,
@@ -133,6 +133,10 @@ mod tests {
             (
                 r#"{"encoding":"L16","sample_rate":16000,"channels":1}"#,
                 SoundName::L16,
+            ),
+            (
+                r#"{"encoding":"G722","sample_rate":8000,"channels":1}"#,
+                SoundName::G722,
             ),
         ] {
             let Ok(Numbered {

@@ -1,6 +1,7 @@
 //! Carriers' webhooks: what each says of a call, read from bodies that were checked before.
 
 mod bandwidth;
+mod digits;
 mod plivo;
 mod telnyx;
 mod twilio;
@@ -15,6 +16,11 @@ use super::{Carrier, form};
 use crate::evidence::{self, CallFacts, Headers};
 use crate::units::{CallId, DialedNumber};
 
+pub use digits::Digits;
+
+/// The parameter of our own address by which the answer to a `<Gather>` is known.
+pub(super) const TYPED: &str = "typed";
+
 /// What a webhook is about.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -26,6 +32,13 @@ pub enum Event {
         call: CallId,
         /// The key.
         key: char,
+    },
+    /// A caller was asked for a PIN, and typed something; the call waits to be handed on.
+    Typed {
+        /// The call, as when it came in.
+        ring: Box<Ring>,
+        /// What was typed.
+        digits: Digits,
     },
     /// A call is over.
     Ended {
@@ -54,6 +67,8 @@ pub struct Ring {
 pub enum Manner {
     /// With a document.
     Document,
+    /// With a document that only hands on: its stream began before.
+    DocumentAlone,
     /// By commands, the call not being answered yet (Telnyx Call Control).
     CommandsAtRinging,
     /// By commands, the call being answered (Telnyx Call Control).
@@ -105,7 +120,7 @@ pub fn read(carrier: Carrier, received: Received) -> Result<Event, WebhookFault>
         Carrier::Bandwidth => bandwidth::read(received.body)?,
         Carrier::Plivo => plivo::read(Fields::of(received))?,
     };
-    if let Event::Ringing(ring) = &mut event {
+    if let Event::Ringing(ring) | Event::Typed { ring, .. } = &mut event {
         ring.facts.trusted = received.trusted;
     }
     Ok(event)

@@ -1,6 +1,6 @@
 //! Twilio's voice webhook, and Telnyx's TeXML, which has the same fields.
 
-use super::{Event, Fields, Manner, Ring, WebhookFault, is_over};
+use super::{Digits, Event, Fields, Manner, Ring, TYPED, WebhookFault, is_over};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
 
 pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
@@ -32,12 +32,20 @@ pub(super) fn read_as(source: Source, fields: &Fields) -> Result<Event, WebhookF
     } else {
         "Called"
     };
-    Ok(Event::Ringing(Box::new(Ring {
+    let mut ring = Box::new(Ring {
         call,
         dialed: fields.dialed(name)?,
         facts,
         manner: Manner::Document,
-    })))
+    });
+    // Told by our own address and not by `Digits`, which is empty for who presses `#` alone: a second `<Gather>` would be
+    // the first again.
+    if fields.get(TYPED).is_some() {
+        ring.manner = Manner::DocumentAlone;
+        let digits = Digits::read(fields.get("Digits").unwrap_or_default());
+        return Ok(Event::Typed { ring, digits });
+    }
+    Ok(Event::Ringing(ring))
 }
 
 #[cfg(test)]
@@ -86,6 +94,33 @@ mod tests {
             forwarder(&ring(Carrier::Twilio, "", form)),
             Some(("+12025550103".to_owned(), "x_forwarded_from"))
         );
+    }
+
+    #[test]
+    fn what_was_typed_is_known_by_our_address_and_never_shown() {
+        let typed = |query, digits: &str| {
+            let body = format!("{RING}&CallStatus=in-progress&Digits={digits}");
+            let received = Received {
+                query,
+                body: body.as_bytes(),
+                trusted: true,
+            };
+            read(Carrier::Twilio, received).unwrap()
+        };
+        for (digits, expected) in [("482173", "482173"), ("", "")] {
+            let event = typed("typed=pin", digits);
+            assert!(!format!("{event:?}").contains("482173"));
+            let Event::Typed { ring, digits } = event else {
+                panic!("{event:?}")
+            };
+            assert_eq!((digits.as_str(), ring.manner), (expected, Manner::DocumentAlone));
+            assert!(ring.facts.trusted);
+            assert_eq!(
+                forwarder(&ring),
+                Some(("+12025550103".to_owned(), "forwarded_from"))
+            );
+        }
+        assert!(matches!(typed("", "482173"), Event::Ringing(_)));
     }
 
     #[test]

@@ -10,12 +10,9 @@ use axum::response::Response;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use crate::bytes::Encoding;
 use crate::carriers::Carrier;
 use crate::carriers::signature::Signed;
-use crate::carriers::stream::{
-    Message, Numbered, Order, Reader, SoundName, Start, Straightener, StreamFault,
-};
+use crate::carriers::stream::{Message, Numbered, Order, Reader, Start, StreamFault, Transcoder};
 use crate::evidence::dialed;
 use crate::store::Scope;
 use crate::switchboard::CallStart;
@@ -143,22 +140,17 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
         Carrier::Plivo => desk.carriers.plivo_l16,
         _ => desk.carriers.telnyx_l16,
     };
-    let (encoding, straight) = match start.sound.name {
-        SoundName::Mulaw => (Encoding::Mulaw, None),
-        SoundName::Alaw => (Encoding::Alaw, None),
-        SoundName::PcmS16le => (Encoding::PcmS16le, None),
-        SoundName::L16 => (Encoding::PcmS16le, Some(Straightener::new(l16))),
-    };
+    let transcoder = Transcoder::new(start.sound, l16);
     // A Vonage caller whom we were told to screen waits for us: heard long enough, they are handed on.
     let screening = desk.carriers.vonage_screening.as_ref();
     let screening = screening.filter(|_| carrier == Carrier::Vonage && claim.by_token);
-    let per_second = u64::from(start.sound.rate.0) * encoding.bytes_per_sample() as u64;
+    let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
     let patience = screening.map(|screening| (screening.listen.as_secs_f64() * per_second as f64) as u64);
     let start = CallStart {
         call_id: claim.call,
         number: claim.number,
-        encoding,
-        rate: start.sound.rate,
+        encoding: transcoder.encoding(),
+        rate: transcoder.rate(),
         channels: 1,
         caller_channel: None,
     };
@@ -172,7 +164,7 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
     Ok(Ear {
         session,
         reader,
-        straight,
+        transcoder,
         patience,
     })
 }
@@ -223,7 +215,7 @@ fn whose(carrier: Carrier, entry: &Entry, desk: &Desk, start: &Start) -> Result<
 struct Ear {
     session: Session,
     reader: Reader,
-    straight: Option<Straightener>,
+    transcoder: Transcoder,
     /// Bytes that are still to be heard before the caller is handed on.
     patience: Option<u64>,
 }
@@ -247,17 +239,17 @@ impl Ear {
                 break ending;
             }
         };
-        let mut late = order.finish();
-        late.extend(
-            self.straight
-                .as_mut()
-                .map(|straight| Message::Audio(straight.finish())),
-        );
-        self.straight = None;
-        match self.take_all(late, wire).await {
-            Ok(()) => ending,
-            Err(worse) => worse,
+        let mut heard = self.take_all(order.finish(), wire).await;
+        if heard.is_ok() {
+            let rest = self.transcoder.finish();
+            heard = self.hear(&rest, wire).await;
         }
+        heard.err().unwrap_or(ending)
+    }
+
+    async fn hear(&mut self, audio: &[u8], wire: &mut Wire) -> Result<(), Ending> {
+        self.session.hear(audio, wire).await?;
+        self.hand_on(audio.len())
     }
 
     /// Ends the stream of a caller who waits for us, once they were named or heard long enough.
@@ -275,13 +267,9 @@ impl Ear {
     async fn take_all(&mut self, messages: Vec<Message>, wire: &mut Wire) -> Result<(), Ending> {
         for message in messages {
             match message {
-                Message::Audio(audio) => {
-                    let audio = match &mut self.straight {
-                        Some(straight) => straight.push(audio),
-                        None => audio,
-                    };
-                    self.session.hear(&audio, wire).await?;
-                    self.hand_on(audio.len())?;
+                Message::Audio(payload) => {
+                    let audio = self.transcoder.push(payload);
+                    self.hear(&audio, wire).await?;
                 }
                 Message::Digit(key) => self.session.press(key).await,
                 Message::Stop => return Err(Ending::Stopped),

@@ -39,7 +39,7 @@ pub(in super::super) async fn twilio(
 
 /// Listens to a call that Telnyx forks
 ///
-/// Telnyx media streaming: the inbound track as PCMU, PCMA or L16 (its byte order is found out, or said by
+/// Telnyx media streaming: the inbound track as PCMU, PCMA, G722 or L16 (its byte order is found out, or said by
 /// `telnyx.l16_order`), put back into order by `chunk`, and the keys pressed. Let in by the call token in
 /// `custom_parameters`, or by an API key; then the dialed number is the parameter `number`, or the call's `to`.
 #[utoipa::path(

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use crate::config::{HmacPlan, UpstreamHeader, VapiAuth};
 
 use super::super::authentic::signature;
+use super::super::pass::PASS_HEADER;
 
 /// By this a backend knows a message that comes again.
 pub const DELIVERY_HEADER: &str = "x-voxline-delivery";
@@ -82,6 +83,8 @@ impl HeaderRules {
             .collect();
         let goes_on = |name: &str| {
             name != own
+                // Good here alone, too.
+                && name != PASS_HEADER
                 && !OF_THE_CONNECTION.contains(&name)
                 && !named.iter().any(|one| one.eq_ignore_ascii_case(name))
         };
@@ -110,9 +113,13 @@ impl HeaderRules {
             }
             VapiAuth::Hmac(_) | VapiAuth::OAuth2 { .. } | VapiAuth::Refuse => {}
         }
+        // Vapi may have sent it without a signature, as what comes to a server that is named for a call alone.
+        let unsigned = |plan: &HmacPlan| !kept.iter().any(|(name, _)| *name == plan.signature_header);
         match (&self.signing, &self.auth) {
             (Some(plan), _) => sign(&mut headers, plan, outgoing, now),
-            (None, VapiAuth::Hmac(plan)) if outgoing.changed => sign(&mut headers, plan, outgoing, now),
+            (None, VapiAuth::Hmac(plan)) if outgoing.changed || unsigned(plan) => {
+                sign(&mut headers, plan, outgoing, now);
+            }
             _ => {}
         }
         let host = outgoing.url.host_str().unwrap_or_default();
@@ -269,6 +276,31 @@ mod tests {
             let known = authenticate(&VapiAuth::Hmac(plan), &Tokens::default(), &arrived);
             assert_eq!(known, Ok(()));
         }
+    }
+
+    #[test]
+    fn what_came_without_a_signature_is_signed_and_the_calls_pass_stays_here() {
+        let config = config(&[("vapi.auth", "hmac"), ("vapi.secret", "k")]);
+        let came: Headers = [("content-type", "application/json"), (PASS_HEADER, "c-1.00")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        let rules = rules(&config);
+        let outgoing = Outgoing {
+            url: &Url::parse("https://a.example/v").unwrap(),
+            body: b"the body",
+            id: "d-1",
+            changed: false,
+        };
+        let headers = rules.to_send(&rules.to_keep(&came), &outgoing, OffsetDateTime::now_utc());
+        assert_eq!(value(&headers, PASS_HEADER), None);
+        let arrived = Arrived {
+            header: &|name| value(&headers, name),
+            body: b"the body",
+            url: None,
+            now: OffsetDateTime::now_utc(),
+        };
+        let known = authenticate(&config.vapi.auth, &Tokens::default(), &arrived);
+        assert_eq!(known, Ok(()));
     }
 
     #[test]

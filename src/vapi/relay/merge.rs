@@ -182,7 +182,15 @@ fn set_server(
         return (named, true);
     }
     for (key, value) in wanted {
-        server.insert(key.clone(), value.clone());
+        match (server.get_mut(key), value) {
+            // Their headers are for their backend, which gets them through us.
+            (Some(Value::Object(theirs)), Value::Object(ours)) if key == "headers" => {
+                theirs.extend(ours.clone());
+            }
+            _ => {
+                server.insert(key.clone(), value.clone());
+            }
+        }
     }
     overrides.insert("server".to_owned(), Value::Object(server));
     (named, false)

@@ -13,7 +13,7 @@ fn overrides() -> Value {
         "monitorPlan": {"listenEnabled": true, "controlEnabled": true, "listenAuthenticationEnabled": true},
         "keypadInputPlan": {"enabled": true, "timeoutSeconds": 3, "delimiters": "#"},
         "metadata": {"voxline_call": "c-1"},
-        "server": {"url": OURS, "timeoutSeconds": 20, "credentialId": "cr-1"},
+        "server": {"url": OURS, "timeoutSeconds": 20, "credentialId": "cr-1", "headers": {"x-voxline-call": "p"}},
     })
 }
 
@@ -135,7 +135,7 @@ fn a_server_that_is_relayed_to_is_ours_on_the_way_and_any_other_stays() {
     .unwrap();
     let server = &known.answer["assistantOverrides"]["server"];
     assert_eq!((&server["url"], known.leaves), (&json!(OURS), false));
-    assert_eq!(server["headers"], json!({"x-tenant": "7"}));
+    assert_eq!(server["headers"], json!({"x-tenant": "7", "x-voxline-call": "p"}));
     assert_eq!(known.server.as_deref(), Some(THEIRS));
     let other = merged(described(json!({"url": "https://elsewhere.example/x"})), None).unwrap();
     assert!(other.leaves);

@@ -191,7 +191,7 @@ impl Weighed<'_> {
     }
 
     /// Who says to be speaking: by a PIN of their own, by one that others have too where the rest leaves them alone,
-    /// or else by the phone, unless a shared PIN says that it is somebody else.
+    /// or else by the phone, unless a shared PIN says that it is somebody else or the voice makes it more likely than not.
     fn claimed(&self) -> Option<usize> {
         let own = |tier| {
             let claims = self
@@ -207,7 +207,9 @@ impl Weighed<'_> {
             .sharers()
             .filter(|place| !self.left_open(*place, &self.joint.speaker));
         let among: HashSet<usize> = self.sharers().collect();
-        let phones = own(Tier::T2).filter(|place| among.is_empty() || among.contains(place));
+        let phones = own(Tier::T2)
+            .filter(|place| among.is_empty() || among.contains(place))
+            .filter(|place| self.voice_allows(*place));
         let likeliest = |places: &mut dyn Iterator<Item = usize>| {
             places.max_by(|a, b| {
                 let likelier = self.joint.speaker[*a].total_cmp(&self.joint.speaker[*b]);
@@ -217,6 +219,12 @@ impl Weighed<'_> {
         likeliest(&mut own(Tier::T4))
             .or_else(|| likeliest(&mut { shared }))
             .or_else(|| likeliest(&mut { phones }))
+    }
+
+    /// Whether the voice, as far as it was heard, leaves it likelier than not that this user speaks. A phone is passed on,
+    /// and its number forged or written by a forwarder: it greets nobody against what is heard.
+    fn voice_allows(&self, place: usize) -> bool {
+        self.voice.is_empty() || !self.roster[place].enrolled || self.joint.speaker[place] > 0.5
     }
 
     fn third_party(&self) -> Speaker {

@@ -41,7 +41,12 @@ pub struct Deployment {
 
 impl Deployment {
     pub async fn start() -> Self {
-        let mut deployment = Self::empty().await;
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these settings beside the usual ones.
+    pub async fn start_with(more: &[(&'static str, &str)]) -> Self {
+        let mut deployment = Self::empty_with(more).await;
         deployment
             .service
             .post("/v1/numbers", &json!({"number": NUMBER}))
@@ -56,9 +61,13 @@ impl Deployment {
 
     /// The same with nobody and no number.
     pub async fn empty() -> Self {
+        Self::empty_with(&[]).await
+    }
+
+    async fn empty_with(more: &[(&'static str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (api, commands) = telnyx_api().await;
-        let settings = [
+        let mut settings = vec![
             ("VOXLINE_PUBLIC_URL", PUBLIC.to_owned()),
             ("VOXLINE_TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
             (
@@ -81,6 +90,7 @@ impl Deployment {
             ("VOXLINE_DECISION_ACCEPT", "0.5".to_owned()),
             ("VOXLINE_DECISION_UNKNOWN_SHARE", "0.01".to_owned()),
         ];
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         Self {
             service: Service::start_with(data.path(), &settings),
             alice: String::new(),
@@ -141,7 +151,18 @@ impl Deployment {
         body: &str,
         headers: &[(&'static str, String)],
     ) -> (u16, String) {
-        let url = format!("{}{}", self.service.base, path(carrier));
+        self.send_to(carrier, &path(carrier), body, headers).await
+    }
+
+    /// The same to this path.
+    pub async fn send_to(
+        &self,
+        carrier: Carrier,
+        path: &str,
+        body: &str,
+        headers: &[(&'static str, String)],
+    ) -> (u16, String) {
+        let url = format!("{}{path}", self.service.base);
         let mut request = self.service.http.post(url).body(body.to_owned());
         request = request.header("content-type", media_type(carrier));
         for (name, value) in headers {

@@ -34,6 +34,52 @@ async fn an_unsigned_event_is_refused_and_does_nothing() {
 }
 
 #[tokio::test]
+async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_answered_with() {
+    let mut house = House::open_with(&[], false);
+    let answer = house.ring("c-pass", ALICE.0);
+    let pass = &answer["assistantOverrides"]["server"]["headers"]["x-voxline-call"];
+    let pass = pass.as_str().unwrap().to_owned();
+    let message = |kind: &str, call: &str| {
+        json!({"message": {"type": kind, "status": "in-progress", "timestamp": 2,
+            "phoneNumber": {"number": NUMBER}, "customer": {"number": ALICE.0}, "call": {"id": call}}})
+    };
+    let url = format!("{}/vapi/events", house.base);
+    let send = async |header: (&'static str, &str), message: Value| {
+        let request = support::http().post(&url).header(header.0, header.1);
+        request.body(message.to_string()).send().await.unwrap().status()
+    };
+    let header = "x-voxline-call";
+    assert_eq!(
+        send((header, pass.as_str()), message("status-update", "c-pass")).await,
+        StatusCode::OK
+    );
+    let forged = pass.replace("c-pass", "c-other");
+    for (value, message) in [
+        (pass.as_str(), message("status-update", "c-other")),
+        (pass.as_str(), message("assistant-request", "c-pass")),
+        (forged.as_str(), message("status-update", "c-other")),
+        ("c-pass.", message("status-update", "c-pass")),
+    ] {
+        let status = send((header, value), message.clone()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{message}");
+    }
+    // A signature that is there has to be good, whatever else is.
+    let both = support::http()
+        .post(&url)
+        .header(header, &pass)
+        .header("x-signature", "00")
+        .header("x-timestamp", "1760000000")
+        .body(message("status-update", "c-pass").to_string());
+    assert_eq!(both.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    // The key is the store's: a restart in the middle of the call changes nothing.
+    house.restart();
+    let url = format!("{}/vapi/events", house.base);
+    let again = support::http().post(url).header(header, &pass);
+    let again = again.body(message("status-update", "c-pass").to_string());
+    assert_eq!(again.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn without_any_authentication_nothing_is_taken() {
     let house = House::open_with(&[("VOXLINE_VAPI_AUTH", ""), ("VOXLINE_VAPI_SECRET", "")], false);
     let url = format!("{}/vapi/events", house.base);

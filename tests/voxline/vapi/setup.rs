@@ -84,6 +84,21 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
 }
 
 #[tokio::test]
+async fn the_credential_that_was_applied_is_named_in_answers_from_the_next_start_on() {
+    let mut house = House::open_with(&[], false);
+    let server = |answer: &Value| answer["assistantOverrides"]["server"].clone();
+    let before = server(&house.ring("c-before", "+12025550199"));
+    assert_eq!(before["credentialId"], Value::Null, "{before}");
+    house.run(&["vapi", "apply"]);
+    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    let made = shelves["credential"][0]["id"].clone();
+    assert!(made.is_string(), "{shelves}");
+    house.restart();
+    let after = server(&house.ring("c-after", "+12025550199"));
+    assert_eq!(after["credentialId"], made, "{after}");
+}
+
+#[tokio::test]
 async fn a_deployment_without_an_assistant_is_given_one() {
     let none = [
         ("VOXLINE_VAPI_ASSISTANT_ID", ""),

@@ -1,0 +1,117 @@
+//! `twilio.pin_*`: asking callers for a PIN before they are handed on, where the carrier's streams bring no keys.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::units::DialedNumber;
+
+use super::sources::Reader;
+
+/// The most characters of a prompt: half a minute of speech.
+const LONGEST: usize = 500;
+
+/// How callers are asked for a PIN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinPrompt {
+    /// What is said to them.
+    pub text: String,
+    /// In which language (BCP 47); the carrier's own choice without.
+    pub language: Option<String>,
+    /// How long a key is waited for.
+    pub wait: Duration,
+    /// The dialed numbers whose callers are asked; all when empty.
+    pub numbers: BTreeSet<DialedNumber>,
+}
+
+impl PinPrompt {
+    pub(super) fn read(read: &mut Reader) -> Option<Self> {
+        let text = read.text("twilio.pin_prompt");
+        let language = read.text("twilio.pin_language");
+        let wait = Duration::from_secs(read.count("twilio.pin_seconds", 1..=60, 5) as u64);
+        let mut numbers = BTreeSet::new();
+        for entry in read.list("twilio.pin_numbers", "") {
+            match entry.parse() {
+                Ok(number) => {
+                    numbers.insert(number);
+                }
+                Err(_) => read.fault(
+                    "twilio.pin_numbers",
+                    format!("`{entry}` is not a number, as in +12025550102"),
+                ),
+            }
+        }
+        let tag = |text: &String| {
+            let parts = text.split('-');
+            text.len() <= 35
+                && parts
+                    .into_iter()
+                    .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        };
+        if language.as_ref().is_some_and(|language| !tag(language)) {
+            read.fault("twilio.pin_language", "is not a language, as in en-GB".to_owned());
+        }
+        let text = text?;
+        if text.chars().count() > LONGEST {
+            read.fault(
+                "twilio.pin_prompt",
+                format!("has more than {LONGEST} characters: callers wait while it is spoken"),
+            );
+        }
+        Some(Self {
+            text,
+            language,
+            wait,
+            numbers,
+        })
+    }
+
+    /// Whether callers of `dialed` are asked.
+    pub fn asks(&self, dialed: &DialedNumber) -> bool {
+        self.numbers.is_empty() || self.numbers.contains(dialed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Sources};
+    use super::*;
+
+    fn loaded(file: &str) -> Result<Option<PinPrompt>, String> {
+        let sources = Sources {
+            file: Some(("voxline.toml".into(), format!("[twilio]\n{file}"))),
+            ..Sources::default()
+        };
+        let config = Config::load(&sources).map_err(|faults| faults.to_string())?;
+        Ok(config.carriers.twilio_pin)
+    }
+
+    #[test]
+    fn nobody_is_asked_unless_there_is_a_prompt() {
+        assert_eq!(loaded("pin_seconds = 3"), Ok(None));
+        let asked = loaded("pin_prompt = \"Your PIN?\"").unwrap().unwrap();
+        assert_eq!(
+            (asked.text.as_str(), asked.wait),
+            ("Your PIN?", Duration::from_secs(5))
+        );
+        let number: DialedNumber = "+12025550102".parse().unwrap();
+        assert!(asked.asks(&number));
+        let others = loaded("pin_prompt = \"Your PIN?\"\npin_numbers = \"+12025550109\"");
+        assert!(!others.unwrap().unwrap().asks(&number));
+    }
+
+    #[test]
+    fn what_cannot_be_said_or_dialed_is_named() {
+        for (file, said) in [
+            (format!("pin_prompt = \"{}\"", "a".repeat(501)), "500 characters"),
+            (
+                "pin_prompt = \"a\"\npin_language = \"en GB\"".to_owned(),
+                "as in en-GB",
+            ),
+            ("pin_numbers = \"12\"".to_owned(), "is not a number"),
+            ("pin_prompt = \"a\"\npin_seconds = 0".to_owned(), "1 to 60"),
+        ] {
+            let faults = loaded(&file).unwrap_err();
+            assert!(faults.contains(said), "{faults} does not say {said}");
+        }
+    }
+}

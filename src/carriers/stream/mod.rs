@@ -3,8 +3,11 @@
 //! A [`Reader`] takes a stream's frames as they come and gives [`Message`]s; [`Order`] brings those back into
 //! the order they were sent in. What is done with a call's audio and digits is for whoever reads.
 
+mod asterisk;
+pub mod audiosocket;
 mod bandwidth;
 mod byte_order;
+mod jambonz;
 mod lenient;
 mod plivo;
 mod reorder;
@@ -17,8 +20,10 @@ mod vonage;
 use thiserror::Error;
 
 use super::Carrier;
+use crate::evidence::CallFacts;
 
 pub use byte_order::Straightener;
+pub(super) use jambonz::headers as sip_headers;
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
 
@@ -59,6 +64,34 @@ pub struct Start {
     pub sound: Sound,
     /// Whether updates are wanted down the stream, for tests and demonstrations.
     pub updates: bool,
+    /// How many there are; of two the first is the caller's.
+    pub channels: u16,
+    /// What the message says of caller and forwarder, where streams do: believed of a known peer only.
+    pub facts: Option<Box<CallFacts>>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            ids: Vec::new(),
+            number: None,
+            token: None,
+            sound: Sound::TELEPHONE,
+            updates: false,
+            channels: 1,
+            facts: None,
+        }
+    }
+}
+
+impl Start {
+    /// The same with what the WebSocket's query says, which for Asterisk's is all that some versions can say.
+    pub fn with_query(self, carrier: Carrier, query: &str) -> Self {
+        match carrier {
+            Carrier::Asterisk => asterisk::with_query(self, query),
+            _ => self,
+        }
+    }
 }
 
 /// Why a frame cannot be understood.
@@ -133,16 +166,20 @@ impl Reader {
             Carrier::Vonage => vonage::read(text),
             Carrier::Bandwidth => bandwidth::read(text),
             Carrier::Plivo => plivo::read(text),
+            Carrier::Asterisk => asterisk::read(text),
+            Carrier::Jambonz => jambonz::read(text),
         }
     }
 
-    /// Reads a binary frame: Vonage's audio.
+    /// Reads a binary frame: the audio of Vonage, Asterisk and jambonz.
     ///
     /// # Errors
     /// [`StreamFault::Binary`] from every other carrier.
     pub fn binary(self, bytes: &[u8]) -> Result<Numbered, StreamFault> {
         match self.carrier {
-            Carrier::Vonage => Ok(Message::Audio(bytes.to_vec()).at(None)),
+            Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz => {
+                Ok(Message::Audio(bytes.to_vec()).at(None))
+            }
             other => Err(StreamFault::Binary(other)),
         }
     }
@@ -212,10 +249,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_vonage_sends_binary_frames() {
+    fn binary_frames_are_the_audio_of_those_who_send_any() {
         for carrier in Carrier::ALL {
             let read = Reader::of(carrier).binary(&[1, 2]);
-            assert_eq!(read.is_ok(), carrier == Carrier::Vonage, "{carrier}");
+            let sends = matches!(carrier, Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz);
+            assert_eq!(read.is_ok(), sends, "{carrier}");
         }
     }
 }

@@ -1,17 +1,19 @@
 //! What an Asterisk's dialplan is told: a form, which `CURL()` with `hashcompat=yes` lays into a `HASH`. The dialplan
 //! does the rest: it streams with `token`, and calls `forward_to` with the headers.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Document, Plan};
+
+/// What a value keeps as it is; a blank goes as %20, which both of Asterisk's readings take.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 pub(super) fn document(plan: &Plan) -> Document {
     let mut fields = vec![("forward_to", plan.forward().address(plan.leg.dialed))];
     fields.extend(plan.token.map(|token| ("token", token.to_owned())));
     fields.extend(plan.forward().headers(&plan.leg));
     let pair = |(name, value): (&str, String)| {
-        // Nothing but letters and digits goes as it is: a blank as %20, which both of Asterisk's readings take.
-        let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
+        let value = utf8_percent_encode(&value, VALUE);
         format!("{name}={value}")
     };
     let text: Vec<String> = fields.into_iter().map(pair).collect();

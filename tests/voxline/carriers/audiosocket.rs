@@ -157,11 +157,11 @@ async fn a_caller_who_is_screened_is_handed_back_by_either_door() {
     let mut deployment = Deployment::start_with(&listen).await;
     let token = deployment.token(Carrier::Asterisk, &call("4.1")).await;
     let mut socket = connect(&deployment).await;
-    // Four seconds and no more: nobody is in them who could be named.
+    // Nobody is in it who could be named sooner.
     let noise = audio("comfort-noise");
-    let four_seconds = 4 * 50 * (3 + 320);
+    let five_seconds = 5 * 50 * (3 + 320);
     let mut sent = uuid(&token);
-    sent.extend(noise.iter().cycle().take(four_seconds));
+    sent.extend(noise.iter().cycle().take(five_seconds));
     socket.write_all(&sent).await.unwrap();
     assert_eq!(rest(socket).await, HANG_UP);
     deployment.verdict("4.1").await;

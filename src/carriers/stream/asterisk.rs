@@ -54,7 +54,7 @@ fn words(text: &str) -> Result<Frame, StreamFault> {
         });
     }
     let mut named: HashMap<&str, &str> = words.filter_map(|word| word.split_once(':')).collect();
-    let mut take = |name| named.remove(name).map(str::to_owned);
+    let mut take = |name: &str| named.remove(name).map(str::to_owned);
     Ok(Frame {
         event: event.to_owned(),
         channel_id: take("channel_id"),

@@ -250,12 +250,12 @@ mod tests {
 
     fn frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
         prop_oneof![
-            any::<[u8; 16]>().prop_map(|id| (0x01, id.to_vec())),
-            any::<u8>().prop_map(|key| (0x03, vec![key])),
+            any::<[u8; 16]>().prop_map(|id| (0x01_u8, id.to_vec())),
+            any::<u8>().prop_map(|key| (0x03_u8, vec![key])),
             (0x10_u8..=0x16, vec(any::<[u8; 2]>(), 0..400))
                 .prop_map(|(kind, samples)| (kind, samples.concat())),
-            Just((0x00, Vec::new())),
-            Just((0xff, vec![1])),
+            Just((0x00_u8, Vec::new())),
+            Just((0xff_u8, vec![1])),
         ]
     }
 

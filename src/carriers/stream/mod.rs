@@ -231,6 +231,8 @@ fn parsed<'de, T: serde::Deserialize<'de>>(carrier: Carrier, text: &'de str) -> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -245,6 +247,22 @@ mod tests {
             ("\u{664}", Message::Other),
         ] {
             assert_eq!(key(text), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_message_or_a_fault_and_a_key_is_one_of_sixteen(
+            begun in "(MEDIA_START|DTMF_END|\\{\"event\":\"(MEDIA_START|dtmf|start)\",|\\{\"callSid\":\"c\",)?",
+            rest in "( format:[a-z0-9]{0,6}| digit:.|\"(digit|dtmf|format|mixType)\":\"?.\"?[,}]|[ -~]{0,40})*",
+        ) {
+            let text = begun + &rest;
+            for carrier in Carrier::ALL {
+                let Ok(numbered) = Reader::of(carrier).text(&text) else { continue };
+                if let Message::Digit(key) = numbered.message {
+                    prop_assert!("0123456789*#ABCD".contains(key));
+                }
+            }
         }
     }
 

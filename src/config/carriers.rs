@@ -184,7 +184,10 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         ),
         ("bandwidth.username", config.bandwidth_login.is_some()),
         ("plivo.auth_token", config.plivo_auth_token.is_some()),
-        ("jambonz.webhook_secret", config.exchanges.jambonz_secret.is_some()),
+        (
+            "jambonz.webhook_secret",
+            config.exchanges.jambonz_secret.is_some(),
+        ),
         ("jambonz.username", config.exchanges.jambonz_login.is_some()),
     ];
     for (key, _) in proofs.into_iter().filter(|(_, set)| *set && public_url.is_none()) {
@@ -199,7 +202,12 @@ pub(super) fn secret(read: &mut Reader, key: &'static str) -> Option<SecretStrin
     read.text(key).map(SecretString::from)
 }
 
-pub(super) fn time(read: &mut Reader, key: &'static str, range: std::ops::RangeInclusive<f64>, usual: f64) -> Duration {
+pub(super) fn time(
+    read: &mut Reader,
+    key: &'static str,
+    range: std::ops::RangeInclusive<f64>,
+    usual: f64,
+) -> Duration {
     Duration::from_secs_f64(read.number(key, range, usual))
 }
 

@@ -50,11 +50,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 /// Those of them whose values are never shown.
-pub(super) const SECRETS: &[&str] = &[
-    "asterisk.password",
-    "jambonz.webhook_secret",
-    "jambonz.password",
-];
+pub(super) const SECRETS: &[&str] = &["asterisk.password", "jambonz.webhook_secret", "jambonz.password"];
 
 /// How the customer's own exchanges are dealt with.
 #[derive(Debug, Clone)]

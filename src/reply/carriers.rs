@@ -39,7 +39,8 @@ impl FromRequest<Arc<Desk>> for Proven {
         let (mut parts, body) = request.into_parts();
         let carrier = Path::<Carrier>::from_request_parts(&mut parts, desk).await;
         let Path(carrier) = carrier.map_err(|_| {
-            let detail = "there is no such carrier: twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz";
+            let detail =
+                "there is no such carrier: twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz";
             Problem::new(Kind::UnknownRoute, detail)
         })?;
         let body = raw_body(desk, &parts.headers, body, LARGEST).await?;

@@ -168,10 +168,7 @@ fn describe() {
         REFUSED,
         "Requests and calls refused because every permit was taken."
     );
-    describe_counter!(
-        AUDIOSOCKETS,
-        "AudioSocket connections by what became of them."
-    );
+    describe_counter!(AUDIOSOCKETS, "AudioSocket connections by what became of them.");
     describe_counter!(FAULTS, "Identifications that a failing part made unavailable.");
     // So that the gauge is there before the first call.
     gauge!(LIVE_CALLS).set(0.0);

@@ -54,7 +54,10 @@ mod tests {
             listen["metadata"],
             json!({"call_token": "tok", "number": "+12025550102"})
         );
-        assert_eq!((&listen["mixType"], &listen["passDtmf"]), (&json!("mono"), &json!(true)));
+        assert_eq!(
+            (&listen["mixType"], &listen["passDtmf"]),
+            (&json!("mono"), &json!(true))
+        );
         let dial = &verbs[1];
         assert_eq!(dial["target"][0]["sipUri"], "sip:+12025550102@sip.vapi.ai");
         assert_eq!(

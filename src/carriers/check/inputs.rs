@@ -308,7 +308,10 @@ mod tests {
         for (body, carrier) in [
             ("CallSid=CA1&From=%2B12025550101&To=%2B12025550102", "twilio"),
             ("CallUUID=c&From=12025550101&To=12025550102", "plivo"),
-            ("call=1796000000.5&dialed=%2B12025550102&caller=%2B12025550101", "asterisk"),
+            (
+                "call=1796000000.5&dialed=%2B12025550102&caller=%2B12025550101",
+                "asterisk",
+            ),
             (
                 r#"{"call_sid":"c","direction":"inbound","from":"12025550101","to":"12025550102"}"#,
                 "jambonz",
@@ -350,7 +353,10 @@ mod tests {
         assert_eq!(of(&[("Contact", "<sip:1@sip.nexmo.com>")]), "vonage");
         assert_eq!(of(&[("From", "<sip:twilio@h>")]), "unknown");
         assert_eq!(of(&[("User-Agent", "Asterisk PBX 22.8.0")]), "asterisk");
-        let handed_on = [("User-Agent", "Asterisk PBX"), ("Record-Route", "<sip:sip.telnyx.com;lr>")];
+        let handed_on = [
+            ("User-Agent", "Asterisk PBX"),
+            ("Record-Route", "<sip:sip.telnyx.com;lr>"),
+        ];
         assert_eq!(of(&handed_on), "telnyx");
     }
 }

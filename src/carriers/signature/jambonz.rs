@@ -33,7 +33,10 @@ pub(super) fn check(secret: &SecretString, request: &Signed) -> Result<(), Refus
         .ok_or(WRONG)?;
     // HMAC takes keys of any length.
     let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).map_err(|_| WRONG)?;
-    let mac = mac.chain_update(time).chain_update(b".").chain_update(request.body);
+    let mac = mac
+        .chain_update(time)
+        .chain_update(b".")
+        .chain_update(request.body);
     let expected = hex(&mac.finalize().into_bytes());
     let signatures = parts().filter(|(name, _)| *name == "v1").take(MOST);
     let mut fits = false;
@@ -71,7 +74,10 @@ mod tests {
         assert_eq!(said(&header, BODY, 1_760_000_000), Ok(()));
         let several = format!("t=1760000000,v1={},v1={GOOD}", "0".repeat(64));
         assert_eq!(said(&several, BODY, 1_760_000_300), Ok(()));
-        assert_eq!(said(&header, &BODY.replace("0101", "0109"), 1_760_000_000), Err(WRONG));
+        assert_eq!(
+            said(&header, &BODY.replace("0101", "0109"), 1_760_000_000),
+            Err(WRONG)
+        );
         let later = header.replace("t=1760000000", "t=1760000001");
         assert_eq!(said(&later, BODY, 1_760_000_000), Err(WRONG));
         let stale = Refusal::Stale { carrier: "jambonz" };
@@ -80,7 +86,15 @@ mod tests {
 
     #[test]
     fn what_is_no_signature_is_refused() {
-        for header in ["", "t=", "v1=", "t=1760000000", "t=1760000000,v1=", "t=now,v1=00", ","] {
+        for header in [
+            "",
+            "t=",
+            "v1=",
+            "t=1760000000",
+            "t=1760000000,v1=",
+            "t=now,v1=00",
+            ",",
+        ] {
             assert_eq!(said(header, BODY, 1_760_000_000), Err(WRONG), "{header}");
         }
         let other_scheme = format!("t=1760000000,v0={GOOD}");

@@ -161,7 +161,10 @@ mod tests {
         let start = start(JSON);
         assert_eq!(start.ids, ["1796000000.5", "1796000000.7"]);
         assert_eq!(start.number.as_deref(), Some("+12025550102"));
-        assert_eq!((start.sound.name, start.sound.rate), (SoundName::PcmS16le, Hertz(16_000)));
+        assert_eq!(
+            (start.sound.name, start.sound.rate),
+            (SoundName::PcmS16le, Hertz(16_000))
+        );
         let facts = start.facts.unwrap();
         assert_eq!((facts.source, facts.forwarding.len()), (Source::Asterisk, 1));
         assert_eq!(facts.caller_text.as_deref(), Some("+12025550101"));
@@ -192,11 +195,17 @@ mod tests {
     #[test]
     fn keys_are_digits_and_the_other_messages_are_nothing() {
         for (text, message) in [
-            (r#"{"event":"DTMF_END","channel_id":"1.7","digit":"5"}"#, Message::Digit('5')),
+            (
+                r#"{"event":"DTMF_END","channel_id":"1.7","digit":"5"}"#,
+                Message::Digit('5'),
+            ),
             ("DTMF_END digit:# channel_id:1.7", Message::Digit('#')),
             ("DTMF_END digit:# channel_id:1.7\n", Message::Digit('#')),
             ("MEDIA_XOFF", Message::Other),
-            ("STATUS channel_id:1.7 queue_length:0 queue_full:false", Message::Other),
+            (
+                "STATUS channel_id:1.7 queue_length:0 queue_full:false",
+                Message::Other,
+            ),
             (r#"{"event":"QUEUE_DRAINED","channel_id":"1.7"}"#, Message::Other),
         ] {
             assert_eq!(read(text), Ok(message.at(None)), "{text}");

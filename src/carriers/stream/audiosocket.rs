@@ -244,7 +244,10 @@ mod tests {
         ] {
             let (frames, fault) = all([&head[..]]);
             let fault = fault.map(|fault| fault.to_string()).unwrap_or_default();
-            assert!(frames.is_empty() && fault.contains(said), "{fault:?} does not say {said}");
+            assert!(
+                frames.is_empty() && fault.contains(said),
+                "{fault:?} does not say {said}"
+            );
         }
     }
 

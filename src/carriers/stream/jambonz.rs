@@ -14,7 +14,8 @@ use crate::carriers::attributes::Attributes;
 use crate::evidence::{CallFacts, Headers, Source};
 use crate::units::Hertz;
 
-const REMEDY: &str = "set the listen verb's `mixType` to mono or stereo and `sampleRate` to 8000, 16000, 24000 or 48000";
+const REMEDY: &str =
+    "set the listen verb's `mixType` to mono or stereo and `sampleRate` to 8000, 16000, 24000 or 48000";
 
 #[derive(Deserialize)]
 struct Frame {
@@ -140,7 +141,10 @@ mod tests {
             (start.number.as_deref(), start.token.as_deref(), start.channels),
             (Some("+12025550102"), Some("t"), 1)
         );
-        assert_eq!((start.sound.name, start.sound.rate), (SoundName::PcmS16le, Hertz(8_000)));
+        assert_eq!(
+            (start.sound.name, start.sound.rate),
+            (SoundName::PcmS16le, Hertz(8_000))
+        );
         let facts = start.facts.unwrap();
         assert_eq!((facts.source, facts.forwarding.len()), (Source::Jambonz, 1));
         assert_eq!(facts.caller_text.as_deref(), Some("+12025550101"));
@@ -162,8 +166,14 @@ mod tests {
     #[test]
     fn keys_are_digits_and_the_other_messages_are_nothing() {
         for (text, message) in [
-            (r#"{"event":"dtmf","dtmf":"5","duration":"1600"}"#, Message::Digit('5')),
-            (r#"{"event":"dtmf","dtmf":5,"duration":1600}"#, Message::Digit('5')),
+            (
+                r#"{"event":"dtmf","dtmf":"5","duration":"1600"}"#,
+                Message::Digit('5'),
+            ),
+            (
+                r#"{"event":"dtmf","dtmf":5,"duration":1600}"#,
+                Message::Digit('5'),
+            ),
             (r#"{"event":"dtmf","dtmf":[]}"#, Message::Other),
             (r#"{"type":"playDone","data":{"id":"1"}}"#, Message::Other),
             (r#"{}"#, Message::Other),
@@ -178,7 +188,10 @@ mod tests {
             ("[]", "not a message of jambonz's streams"),
             (r#"{"event":"dtmf"}"#, "without its content"),
             (r#"{"callSid":"c","mixType":"mixed"}"#, "\"L16 mixed\" at 8000 Hz"),
-            (r#"{"callSid":"c","sampleRate":64000}"#, "`mixType` to mono or stereo"),
+            (
+                r#"{"callSid":"c","sampleRate":64000}"#,
+                "`mixType` to mono or stereo",
+            ),
         ] {
             let fault = read(text).unwrap_err().to_string();
             assert!(fault.contains(said), "{fault} does not say {said}");

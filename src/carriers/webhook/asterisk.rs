@@ -35,7 +35,10 @@ mod tests {
     fn a_dialplans_form_names_call_number_caller_and_forwarder() {
         let form = "call=1796000000.5&dialed=%2B12025550102&caller=%2B12025550101\
             &diversion=%3Csip%3A%2B12025550103%40pbx.example%3E%3Breason%3Dno-answer&history_info=";
-        for ring in [ring(Carrier::Asterisk, "", form), ring(Carrier::Asterisk, form, "")] {
+        for ring in [
+            ring(Carrier::Asterisk, "", form),
+            ring(Carrier::Asterisk, form, ""),
+        ] {
             assert_eq!(
                 (ring.call.as_str(), ring.dialed.as_e164()),
                 ("1796000000.5", "+12025550102")
@@ -47,7 +50,12 @@ mod tests {
 
     #[test]
     fn a_call_without_an_id_gets_one_and_without_a_number_there_is_none() {
-        assert!(!ring(Carrier::Asterisk, "", "dialed=12025550102").call.as_str().is_empty());
+        assert!(
+            !ring(Carrier::Asterisk, "", "dialed=12025550102")
+                .call
+                .as_str()
+                .is_empty()
+        );
         let read = |form: &str| {
             let received = Received {
                 query: "",
@@ -59,7 +67,13 @@ mod tests {
         let said = read("call=1.5&caller=%2B12025550101");
         assert!(matches!(said, Err(WebhookFault::Missing("dialed"))), "{said:?}");
         let said = read("dialed=reception");
-        assert!(matches!(said, Err(WebhookFault::NotANumber("dialed"))), "{said:?}");
-        assert!(matches!(read("call=1.5&status=completed"), Ok(Event::Ended { .. })));
+        assert!(
+            matches!(said, Err(WebhookFault::NotANumber("dialed"))),
+            "{said:?}"
+        );
+        assert!(matches!(
+            read("call=1.5&status=completed"),
+            Ok(Event::Ended { .. })
+        ));
     }
 }

@@ -89,6 +89,9 @@ mod tests {
         assert!(matches!(read("trying", "in-progress"), Ok(Event::Other)));
         assert!(matches!(read("inbound", "outbound"), Ok(Event::Other)));
         assert!(matches!(read("trying", "completed"), Ok(Event::Ended { .. })));
-        assert!(matches!(read("call_sid", "sid"), Err(WebhookFault::Missing("call_sid"))));
+        assert!(matches!(
+            read("call_sid", "sid"),
+            Err(WebhookFault::Missing("call_sid"))
+        ));
     }
 }

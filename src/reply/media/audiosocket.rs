@@ -234,9 +234,10 @@ impl Line {
         let until = (Instant::now() + self.idle).min(self.ends_at);
         let mut piece = [0; PIECE];
         loop {
-            let frame = self.frames.next_frame().map_err(|fault| {
-                Ending::Problem(Problem::new(Kind::BadRequest, fault.to_string()))
-            })?;
+            let frame = self
+                .frames
+                .next_frame()
+                .map_err(|fault| Ending::Problem(Problem::new(Kind::BadRequest, fault.to_string())))?;
             if let Some(frame) = frame {
                 return Ok(frame);
             }

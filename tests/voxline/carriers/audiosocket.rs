@@ -76,7 +76,10 @@ async fn an_announced_call_is_heard_however_its_bytes_are_cut_and_its_keys_are_a
     assert_eq!(said["speaker"]["user_id"], alice, "{said}");
     let evidence = said["evidence"].as_array().unwrap();
     for tier in ["T1", "T4"] {
-        assert!(evidence.iter().any(|found| found["tier"] == tier), "{tier}: {said}");
+        assert!(
+            evidence.iter().any(|found| found["tier"] == tier),
+            "{tier}: {said}"
+        );
     }
 }
 
@@ -104,7 +107,12 @@ async fn whoever_is_not_announced_or_sends_no_frames_is_hung_up_on_and_nobody_el
     ] {
         let mut socket = connect(&deployment).await;
         let _ = socket.write_all(&opening).await;
-        assert_eq!(rest(socket).await, HANG_UP, "{:?}", &opening[..8.min(opening.len())]);
+        assert_eq!(
+            rest(socket).await,
+            HANG_UP,
+            "{:?}",
+            &opening[..8.min(opening.len())]
+        );
     }
     for (nth, wrong) in [
         frame(0x42, b"x"),

@@ -131,7 +131,10 @@ async fn jambonzs_first_frame_names_the_line_and_the_first_of_two_channels_the_v
         "headers": {"Diversion": format!("<sip:{ALICE}@h>;reason=no-answer")}});
     stream.send(Message::text(start.to_string())).await;
     for (caller, agent) in linear("alice-1").iter().zip(linear("robert-1").iter().cycle()) {
-        let both = caller.chunks(2).zip(agent.chunks(2)).flat_map(|(a, b)| [a, b].concat());
+        let both = caller
+            .chunks(2)
+            .zip(agent.chunks(2))
+            .flat_map(|(a, b)| [a, b].concat());
         stream.send(Message::binary(both.collect::<Vec<u8>>())).await;
     }
     stream.close().await;
@@ -142,7 +145,8 @@ async fn jambonzs_first_frame_names_the_line_and_the_first_of_two_channels_the_v
 async fn jambonzs_mix_of_everybody_is_refused_with_its_remedy() {
     let deployment = Deployment::empty().await;
     let mut stream = deployment.open(Carrier::Jambonz, &login()).await.unwrap();
-    let start = json!({"sampleRate": 8000, "mixType": "mixed", "callSid": "7a0b", "from": CALLER, "to": NUMBER});
+    let start =
+        json!({"sampleRate": 8000, "mixType": "mixed", "callSid": "7a0b", "from": CALLER, "to": NUMBER});
     stream.send(Message::text(start.to_string())).await;
     assert_eq!(stream.close_code().await, Some(1003));
 }
@@ -157,10 +161,14 @@ async fn signalwire_comes_in_by_twilios_door_with_its_own_signature_and_its_keys
     };
     let body = call.webhook(Carrier::Twilio);
     let signed = |key: &str| [("x-signalwire-signature", twilio_signature(key, &body))];
-    let forged = deployment.send_with(Carrier::Twilio, &body, &signed("tok-test")).await;
+    let forged = deployment
+        .send_with(Carrier::Twilio, &body, &signed("tok-test"))
+        .await;
     assert_eq!(forged.0, 401, "{}", forged.1);
     assert!(forged.1.contains("signalwire.signing_key"), "{}", forged.1);
-    let (status, answer) = deployment.send_with(Carrier::Twilio, &body, &signed(SIGNING_KEY)).await;
+    let (status, answer) = deployment
+        .send_with(Carrier::Twilio, &body, &signed(SIGNING_KEY))
+        .await;
     assert_eq!(status, 200, "{answer}");
     let token = token_in(Carrier::Twilio, &answer);
 
@@ -204,7 +212,10 @@ async fn a_dialplan_is_answered_with_the_token_and_everything_the_call_is_handed
     let fields: Vec<(String, String)> = form_urlencoded::parse(answer.as_bytes()).into_owned().collect();
     let value = |name: &str| {
         let found = fields.iter().find(|(known, _)| known == name);
-        found.unwrap_or_else(|| panic!("no {name} in {answer}")).1.as_str()
+        found
+            .unwrap_or_else(|| panic!("no {name} in {answer}"))
+            .1
+            .as_str()
     };
     assert_eq!(value("forward_to"), format!("sip:{NUMBER}@sip.vapi.ai"));
     assert_eq!((value("X-Forwarded-From"), value("X-Fwd-Call")), (ALICE, CALL));

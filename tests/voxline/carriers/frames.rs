@@ -29,11 +29,15 @@ pub fn start(carrier: Carrier, call: &str, token: &str) -> Message {
         Carrier::Plivo => json!({"event": "start", "sequenceNumber": 1, "start": {"callId": call,
             "mediaFormat": {"encoding": "audio/x-l16", "sampleRate": 8000}},
             "extra_headers": format!("call_token={token}")}),
-        Carrier::Asterisk => json!({"event": "MEDIA_START", "connection_id": "voxline", "channel": "WebSocket/voxline/0x1",
+        Carrier::Asterisk => {
+            json!({"event": "MEDIA_START", "connection_id": "voxline", "channel": "WebSocket/voxline/0x1",
             "channel_id": "1796000000.99", "format": "ulaw", "optimal_frame_size": 160, "ptime": 20,
-            "channel_variables": {"MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "160", "CALL_TOKEN": token}}),
-        Carrier::Jambonz => json!({"sampleRate": 8000, "mixType": "mono", "callSid": call, "direction": "inbound",
-            "from": "+12025550101", "to": NUMBER, "callStatus": "in-progress", "call_token": token}),
+            "channel_variables": {"MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "160", "CALL_TOKEN": token}})
+        }
+        Carrier::Jambonz => {
+            json!({"sampleRate": 8000, "mixType": "mono", "callSid": call, "direction": "inbound",
+            "from": "+12025550101", "to": NUMBER, "callStatus": "in-progress", "call_token": token})
+        }
     };
     Message::text(text.to_string())
 }

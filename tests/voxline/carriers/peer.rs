@@ -274,7 +274,8 @@ impl Call {
                 format!("CallUUID={id}&Event=StartApp&From={from}&To={to}{forwarded}")
             }
             Carrier::Asterisk => {
-                let diversion = forwarded.map_or_else(String::new, |n| format!("<sip:{n}@pbx>;reason=no-answer"));
+                let diversion =
+                    forwarded.map_or_else(String::new, |n| format!("<sip:{n}@pbx>;reason=no-answer"));
                 let (from, to, diversion) = (percent(from), percent(NUMBER), percent(&diversion));
                 format!("call={id}&dialed={to}&caller={from}&diversion={diversion}&history_info=")
             }

@@ -65,7 +65,11 @@ async fn silence_and_bytes_that_drip_are_hung_up_on_and_make_room_for_the_next()
         rest(dripping).await
     };
     assert_eq!(drip.await, HANG_UP);
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]

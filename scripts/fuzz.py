@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
+# In the order of `Carrier::ALL`.
+CARRIERS = ("twilio", "telnyx", "vonage", "bandwidth", "plivo", "asterisk", "jambonz")
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
 # Seconds that one input may take, and megabytes that the process may: what is beyond is a fault. The first telephone
 # number takes seconds by itself, for the tables of all countries are read then: under a sanitizer, beside other work, ten.
@@ -46,12 +48,15 @@ def seeds() -> None:
     sow("facts", [b"".join(name + header + b"\r\n" for name in names) + b"\x01" for header in headers])
     frames = encoded(words("tests/voxline/carriers/frames.rs") + words("tests/voxline/carriers/hostile.rs"))
     media = b'{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","payload":"//7+"}}'
-    for carrier in ("twilio", "telnyx", "vonage", "bandwidth", "plivo"):
+    for carrier in CARRIERS:
         own = encoded(re.findall(r'r#"(.*?)"#', (ROOT / f"src/carriers/stream/{carrier}.rs").read_text(), re.DOTALL))
         flat = [seed.replace(b"\n", b" ") for seed in own + frames]
         sow(f"stream_{carrier}", flat + [b"\n".join(flat), media, b"\0" + bytes(640)])
+    call = b"\x01\0\x10" + bytes(range(16))
+    frames = [b"\x03\0\x014", b"\x10\x01\x40" + bytes(320), b"\x16\0\x02ab", b"\xff\0\x01\x02", b"\0\0\0"]
+    sow("stream_audiosocket", [b"\x06" + call + b"".join(frames), *[b"\0" + frame for frame in [call, *frames]]])
     hooks = []
-    for nth, carrier in enumerate(("twilio", "telnyx", "vonage", "bandwidth", "plivo")):
+    for nth, carrier in enumerate(CARRIERS):
         texts = words(f"src/carriers/webhook/{carrier}.rs", 20)
         hooks += [bytes([nth]) + text.encode() for text in texts]
         hooks += [bytes([nth]) + b"\0" + text.encode() for text in texts]

@@ -1,4 +1,4 @@
-//! What the five stream targets share.
+//! What the stream targets share.
 
 use voxline::carriers::Carrier;
 use voxline::carriers::stream::{Message, Order, Reader, SoundName, Straightener};

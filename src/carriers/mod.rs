@@ -2,13 +2,16 @@
 //!
 //! A call's way through this room: its webhook is proven ([`signature`]) and read ([`webhook`]), a token is made
 //! for its stream ([`token`]), and it is answered with fork and forward ([`answer`], [`forward`]); then its
-//! stream is read ([`stream`]). Where a PIN is asked for first ([`asked`]) there is a second webhook between the two. [`check`] does the reading half for test calls. The endpoints are `reply`'s.
+//! stream is read ([`stream`]). Where a PIN is asked for first ([`asked`]) there is a second webhook between the two.
+//! [`check`] does the reading half for test calls. The endpoints are `reply`'s. Asterisk and jambonz are no carriers but
+//! the customer's own exchanges; they come the same way.
 //!
 //! Architecture invariants: nothing here knows axum; nothing is read of a webhook before it is proven; one
 //! request leaves this room, [`command`]'s to Telnyx.
 
 pub mod answer;
 pub mod asked;
+mod attributes;
 pub mod check;
 pub mod command;
 pub mod form;
@@ -39,16 +42,22 @@ pub enum Carrier {
     Bandwidth,
     /// Plivo Voice.
     Plivo,
+    /// An Asterisk of the customer's own: `chan_websocket` and AudioSocket.
+    Asterisk,
+    /// A jambonz, hosted or of the customer's own.
+    Jambonz,
 }
 
 impl Carrier {
     /// Every carrier.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Twilio,
         Self::Telnyx,
         Self::Vonage,
         Self::Bandwidth,
         Self::Plivo,
+        Self::Asterisk,
+        Self::Jambonz,
     ];
 
     /// The carrier in an address, in lower case.
@@ -59,6 +68,8 @@ impl Carrier {
             Self::Vonage => "vonage",
             Self::Bandwidth => "bandwidth",
             Self::Plivo => "plivo",
+            Self::Asterisk => "asterisk",
+            Self::Jambonz => "jambonz",
         }
     }
 }

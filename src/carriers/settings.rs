@@ -35,6 +35,8 @@ pub struct CarrierSettings {
     pub vonage_screening: Option<VonageScreening>,
     /// Whether Bandwidth's SIP addresses carry our headers.
     pub bandwidth_uri_headers: bool,
+    /// How long an Asterisk's caller is heard before its dialplan goes on; `None` for to the call's end.
+    pub asterisk_listen: Option<Duration>,
 }
 
 /// Telnyx's Call Control API.
@@ -69,11 +71,12 @@ impl From<&Config> for CarrierSettings {
                 twilio: carriers.twilio_auth_token.clone(),
                 telnyx: carriers.telnyx_public_key,
                 vonage: carriers.vonage_signature_secret.clone(),
-                bandwidth: carriers
-                    .bandwidth_login
-                    .clone()
-                    .map(|(name, password)| BasicLogin::new(name, password)),
+                bandwidth: login(&carriers.bandwidth_login),
                 plivo: carriers.plivo_auth_token.clone(),
+                signalwire: carriers.signalwire_signing_key.clone(),
+                asterisk: login(&carriers.exchanges.asterisk_login),
+                jambonz: carriers.exchanges.jambonz_secret.clone(),
+                jambonz_login: login(&carriers.exchanges.jambonz_login),
             },
             forward: Forward {
                 address: carriers.forward_to.clone(),
@@ -93,8 +96,14 @@ impl From<&Config> for CarrierSettings {
             }),
             vonage_screening: (!screening.listen.is_zero()).then_some(screening),
             bandwidth_uri_headers: carriers.bandwidth_uri_headers,
+            asterisk_listen: carriers.exchanges.asterisk_listen,
         }
     }
+}
+
+fn login(given: &Option<(String, SecretString)>) -> Option<BasicLogin> {
+    let (name, password) = given.clone()?;
+    Some(BasicLogin::new(name, password))
 }
 
 impl Default for CarrierSettings {
@@ -116,6 +125,7 @@ impl Default for CarrierSettings {
             telnyx_api: None,
             vonage_screening: None,
             bandwidth_uri_headers: false,
+            asterisk_listen: None,
         }
     }
 }

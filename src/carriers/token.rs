@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use uuid::Builder;
 
 use super::Carrier;
 use crate::units::{CallId, DialedNumber, hex};
@@ -41,12 +42,19 @@ impl CallTokens {
         }
     }
 
-    /// A token for the stream of `call`: letters and digits alone, so that it fits any carrier's document.
+    /// A token for the stream of `call`: letters and digits alone, so that it fits any carrier's document; a UUID for
+    /// Asterisk, whose AudioSocket brings nothing else.
     /// `None` when the system has no random numbers; then there is no token, never a weak one.
     pub fn issue(&self, carrier: Carrier, call: &CallId, number: &DialedNumber) -> Option<String> {
         let mut random = [0; BYTES];
         getrandom::fill(&mut random).ok()?;
-        let token = hex(&random);
+        let token = match carrier {
+            Carrier::Asterisk => {
+                let (id, _) = random.split_first_chunk()?;
+                Builder::from_random_bytes(*id).into_uuid().to_string()
+            }
+            _ => hex(&random),
+        };
         let now = Instant::now();
         let mut waiting = self.waiting();
         if waiting.len() >= MOST {
@@ -68,12 +76,14 @@ impl CallTokens {
     }
 
     /// The call and number that `token` was made for, if it waits for a stream of `carrier` that calls its
-    /// call by one of `ids`. Whatever comes of it, the token is used.
+    /// call by one of `ids`. Asterisk's streams call by their own channel's id, so there the token stands alone. Whatever
+    /// comes of it, the token is used.
     pub fn redeem(&self, token: &str, carrier: Carrier, ids: &[String]) -> Option<(CallId, DialedNumber)> {
         let found = self.waiting().remove(&hash(token))?;
+        let named = ids.iter().any(|id| id == found.call.as_str());
         let fits = found.carrier == carrier
             && found.expires > Instant::now()
-            && ids.iter().any(|id| id == found.call.as_str());
+            && (named || carrier == Carrier::Asterisk);
         fits.then_some((found.call, found.number))
     }
 
@@ -135,6 +145,17 @@ mod tests {
             assert_eq!(tokens.redeem(&token, carrier, &ids(&[id])), None);
             assert_eq!(tokens.redeem(&token, Carrier::Twilio, &ids(&["CA1"])), None);
         }
+    }
+
+    #[test]
+    fn asterisks_tokens_are_uuids_that_stand_alone_and_open_once() {
+        let tokens = CallTokens::new(Duration::from_secs(60));
+        let (id, number) = call();
+        let token = tokens.issue(Carrier::Asterisk, &id, &number).unwrap();
+        let read: uuid::Uuid = token.parse().unwrap();
+        assert_eq!(read.to_string(), token);
+        assert_eq!(tokens.redeem(&token, Carrier::Asterisk, &[]), Some(call()));
+        assert_eq!(tokens.redeem(&token, Carrier::Asterisk, &[]), None);
     }
 
     #[test]

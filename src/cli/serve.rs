@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
-use crate::reply::{ServeSettings, SignupSettings, serve};
+use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, serve};
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
@@ -24,6 +24,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
         .await
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
     let address = listener.local_addr()?;
+    let audiosocket = audiosocket(config).await?;
     let board = Arc::new(Switchboard::open(config).await?);
     warn_without_keys(&board, args.insecure_dev).await?;
     board.prepare().await;
@@ -32,14 +33,33 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     settings.insecure_dev = args.insecure_dev;
     settings.carriers = CarrierSettings::from(config);
     settings.signup = signup;
+    settings.audiosocket = audiosocket;
     settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));
+    if let Some(door) = &settings.audiosocket {
+        eprintln!("AudioSockets come in at {}", door.listener.local_addr()?);
+    }
     eprintln!("listening on http://{address}");
     serve(board, settings, ended).await?;
     eprintln!("ended");
     Ok(true)
+}
+
+/// The listener for AudioSocket, where one is configured.
+async fn audiosocket(config: &Config) -> anyhow::Result<Option<AudioSocketDoor>> {
+    let Some(wanted) = &config.carriers.exchanges.audiosocket else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(wanted.address)
+        .await
+        .with_context(|| format!("{} cannot be listened on for AudioSocket", wanted.address))?;
+    Ok(Some(AudioSocketDoor {
+        listener,
+        peers: wanted.peers.clone(),
+        connections: wanted.connections,
+    }))
 }
 
 /// Lets go of calls that are over, and keeps the gallery equal to the store also when nobody calls: what another process erased must not

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
+use super::exchanges::{self, ExchangeConfig};
 use super::pin_prompt::PinPrompt;
 use super::sources::Reader;
 use super::vapi::VapiRegion;
@@ -29,6 +30,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     (
         "twilio.auth_token",
         "checks the signatures of Twilio's webhooks and streams",
+    ),
+    (
+        "signalwire.signing_key",
+        "checks the signatures of SignalWire's webhooks, which come in by Twilio's door",
     ),
     ("telnyx.public_key", "checks the signatures of Telnyx's webhooks"),
     (
@@ -97,6 +102,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 pub(super) const SECRETS: &[&str] = &[
     "carriers.sip_password",
     "twilio.auth_token",
+    "signalwire.signing_key",
     "telnyx.api_key",
     "vonage.signature_secret",
     "bandwidth.password",
@@ -132,6 +138,8 @@ pub struct CarrierConfig {
     pub twilio_pin: Option<PinPrompt>,
     /// Twilio's auth token.
     pub twilio_auth_token: Option<SecretString>,
+    /// SignalWire's signing key.
+    pub signalwire_signing_key: Option<SecretString>,
     /// Telnyx's public key.
     pub telnyx_public_key: Option<[u8; 32]>,
     /// Telnyx's API key.
@@ -154,6 +162,8 @@ pub struct CarrierConfig {
     pub plivo_auth_token: Option<SecretString>,
     /// The byte order of Plivo's L16.
     pub plivo_l16: ByteOrder,
+    /// The customer's own exchanges.
+    pub exchanges: ExchangeConfig,
 }
 
 /// Reads the carriers' settings.
@@ -166,6 +176,7 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         token: time(read, "carriers.token_seconds", 5.0..=3600.0, 120.0),
         twilio_pin: PinPrompt::read(read),
         twilio_auth_token: secret(read, "twilio.auth_token"),
+        signalwire_signing_key: secret(read, "signalwire.signing_key"),
         telnyx_public_key: public_key(read),
         telnyx_api_key: secret(read, "telnyx.api_key"),
         telnyx_api_url: read
@@ -181,9 +192,11 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         bandwidth_uri_headers: read.parsed("bandwidth.uri_headers", "true or false", false),
         plivo_auth_token: secret(read, "plivo.auth_token"),
         plivo_l16: byte_order(read, "plivo.l16_order"),
+        exchanges: exchanges::read(read),
     };
     let proofs = [
         ("twilio.auth_token", config.twilio_auth_token.is_some()),
+        ("signalwire.signing_key", config.signalwire_signing_key.is_some()),
         ("telnyx.public_key", config.telnyx_public_key.is_some()),
         (
             "vonage.signature_secret",
@@ -191,6 +204,11 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
         ),
         ("bandwidth.username", config.bandwidth_login.is_some()),
         ("plivo.auth_token", config.plivo_auth_token.is_some()),
+        (
+            "jambonz.webhook_secret",
+            config.exchanges.jambonz_secret.is_some(),
+        ),
+        ("jambonz.username", config.exchanges.jambonz_login.is_some()),
     ];
     for (key, _) in proofs.into_iter().filter(|(_, set)| *set && public_url.is_none()) {
         let why = "is set, but not public_url: carriers sign the address they call and are told where to stream, \
@@ -200,11 +218,16 @@ pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegi
     config
 }
 
-fn secret(read: &mut Reader, key: &'static str) -> Option<SecretString> {
+pub(super) fn secret(read: &mut Reader, key: &'static str) -> Option<SecretString> {
     read.text(key).map(SecretString::from)
 }
 
-fn time(read: &mut Reader, key: &'static str, range: std::ops::RangeInclusive<f64>, usual: f64) -> Duration {
+pub(super) fn time(
+    read: &mut Reader,
+    key: &'static str,
+    range: std::ops::RangeInclusive<f64>,
+    usual: f64,
+) -> Duration {
     Duration::from_secs_f64(read.number(key, range, usual))
 }
 
@@ -217,7 +240,11 @@ fn byte_order(read: &mut Reader, key: &'static str) -> ByteOrder {
 }
 
 /// A name and a password are of use together only.
-fn login(read: &mut Reader, name: &'static str, password: &'static str) -> Option<(String, SecretString)> {
+pub(super) fn login(
+    read: &mut Reader,
+    name: &'static str,
+    password: &'static str,
+) -> Option<(String, SecretString)> {
     match (read.text(name), secret(read, password)) {
         (Some(name), Some(password)) => Some((name, password)),
         (None, None) => None,

@@ -1,6 +1,6 @@
 //! Every key there is, and what it is for.
 
-use super::{carriers, vapi};
+use super::{carriers, exchanges, vapi};
 
 /// The keys outside the sections that have a file of their own, with what each is for: `voxline.toml` in
 /// dotted form, the environment as `VOXLINE_` and the key in capitals with `_` for the dots.
@@ -200,12 +200,16 @@ const SECRETS: &[&str] = &["gallery.qdrant_api_key"];
 /// Every key there is, those of a whole section included.
 pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     let vapi = vapi::KEYS.iter().chain(vapi::UPSTREAM_KEYS);
-    KEYS.iter().chain(carriers::KEYS).chain(vapi)
+    KEYS.iter()
+        .chain(carriers::KEYS)
+        .chain(exchanges::KEYS)
+        .chain(vapi)
 }
 
 /// Whether the value of a key is never shown.
 pub(super) fn is_secret(key: &str) -> bool {
     let vapi = vapi::SECRETS.iter().chain(vapi::UPSTREAM_SECRETS);
-    let mut secrets = SECRETS.iter().chain(carriers::SECRETS).chain(vapi);
+    let carriers = carriers::SECRETS.iter().chain(exchanges::SECRETS);
+    let mut secrets = SECRETS.iter().chain(carriers).chain(vapi);
     secrets.any(|secret| *secret == key)
 }

@@ -5,6 +5,7 @@
 //! setting that is wrong is never replaced by a default.
 
 mod carriers;
+mod exchanges;
 mod home;
 mod identity;
 mod keys;
@@ -15,6 +16,7 @@ mod sources;
 mod vapi;
 
 pub use carriers::{ByteOrder, CarrierConfig};
+pub use exchanges::{AudioSocketConfig, ExchangeConfig};
 pub use home::Home;
 pub use identity::IdentitySettings;
 pub use keys::keys;
@@ -306,6 +308,9 @@ mod tests {
         "public_key",
         "api_key",
         "signature_secret",
+        "signing_key",
+        "webhook_secret",
+        "audiosocket",
         "username",
         "password",
         "secret",

@@ -25,6 +25,10 @@ pub enum Source {
     Bandwidth,
     /// Plivo.
     Plivo,
+    /// An Asterisk.
+    Asterisk,
+    /// A jambonz.
+    Jambonz,
     /// A SIP message itself.
     Sip,
     /// A plain audio stream.
@@ -34,13 +38,15 @@ pub enum Source {
 
 impl Source {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Vapi,
         Self::Twilio,
         Self::Telnyx,
         Self::Vonage,
         Self::Bandwidth,
         Self::Plivo,
+        Self::Asterisk,
+        Self::Jambonz,
         Self::Sip,
         Self::Pcm,
     ];
@@ -54,6 +60,8 @@ impl Source {
             Self::Vonage => "vonage",
             Self::Bandwidth => "bandwidth",
             Self::Plivo => "plivo",
+            Self::Asterisk => "asterisk",
+            Self::Jambonz => "jambonz",
             Self::Sip => "sip",
             Self::Pcm => "pcm",
         }
@@ -181,7 +189,7 @@ impl std::fmt::Debug for Forwarding {
 }
 
 /// What somebody knows of a call, before anything is searched.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CallFacts {
     /// Who says so.
     pub source: Source,

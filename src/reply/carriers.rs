@@ -39,7 +39,8 @@ impl FromRequest<Arc<Desk>> for Proven {
         let (mut parts, body) = request.into_parts();
         let carrier = Path::<Carrier>::from_request_parts(&mut parts, desk).await;
         let Path(carrier) = carrier.map_err(|_| {
-            let detail = "there is no such carrier: twilio, telnyx, vonage, bandwidth or plivo";
+            let detail =
+                "there is no such carrier: twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz";
             Problem::new(Kind::UnknownRoute, detail)
         })?;
         let body = raw_body(desk, &parts.headers, body, LARGEST).await?;
@@ -66,10 +67,13 @@ impl FromRequest<Arc<Desk>> for Proven {
 /// caller's audio to `/media/{carrier}` with a one-time call token, and hand the call on to
 /// `carriers.forward_to` with `X-Forwarded-From`. When the number is not one of ours, or anything fails, the
 /// document hands on alone. Telnyx's Call Control is commanded over its API instead (`telnyx.api_key`).
-/// Requests are known by the carrier's own signature over the raw body.
+/// Requests are known by the carrier's own signature over the raw body. SignalWire comes in as `twilio`, whose dialect
+/// it speaks. An Asterisk's dialplan posts a form (`dialed`, `caller`, `call`, SIP headers by name) under the login
+/// `asterisk.username` and is answered with another: `token`, a UUID for its AudioSocket or WebSocket, `forward_to`, and
+/// the headers of the call to it.
 #[utoipa::path(
     post, path = "/carriers/{carrier}/voice", operation_id = "answerCarrier", tag = "carriers",
-    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz")),
     request_body(content = String, content_type = "application/json", description = "As the carrier sends it"),
     responses(
         (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
@@ -86,7 +90,7 @@ pub(super) async fn voice(State(desk): State<Arc<Desk>>, proven: Proven) -> Resu
 /// The same for carriers that are set to fetch their documents with GET; the fields stand in the query.
 #[utoipa::path(
     get, path = "/carriers/{carrier}/voice", operation_id = "answerCarrierByGet", tag = "carriers",
-    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth or plivo")),
+    params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz")),
     responses(
         (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
         (status = 401, description = "Not signed by the carrier"),
@@ -246,7 +250,7 @@ fn command(desk: &Arc<Desk>, call: &CallId, commands: Vec<Command>) {
 }
 
 /// Takes a key; what a PIN comes to is said by the call's verdict.
-fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
+pub(super) fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
     let Some(case) = desk.board.find_case(call) else {
         return;
     };
@@ -256,7 +260,7 @@ fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
 }
 
 /// Ends a call that no stream is going to end.
-fn ended(desk: &Arc<Desk>, call: &CallId) {
+pub(super) fn ended(desk: &Arc<Desk>, call: &CallId) {
     if let Some(case) = desk.board.find_case(call).filter(|_| !desk.is_seated(call)) {
         desk.tasks.spawn(async move { case.finish().await });
     }

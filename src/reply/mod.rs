@@ -46,6 +46,7 @@ mod wire;
 pub use desk::{Desk, DeskSettings};
 pub use document::openapi;
 pub use invites::enrolment_url;
+pub use media::audiosocket::AudioSocketDoor;
 pub use problem::ProblemDocument;
 pub use router::router;
 pub use serve::{ServeError, ServeSettings, Timeouts, serve};

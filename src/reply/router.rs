@@ -43,6 +43,8 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(media::stream::vonage))
         .routes(routes!(media::stream::bandwidth))
         .routes(routes!(media::stream::plivo))
+        .routes(routes!(media::stream::asterisk))
+        .routes(routes!(media::stream::jambonz))
         .routes(routes!(carriers::voice, carriers::voice_by_get))
         .routes(routes!(vapi::events))
         .routes(routes!(vapi::token))

@@ -21,6 +21,7 @@ use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
 use super::desk::{Desk, DeskSettings};
+use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::signup::SignupSettings;
 
@@ -76,6 +77,8 @@ pub struct ServeSettings {
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
     pub connections: usize,
+    /// Where AudioSockets come in, if they do.
+    pub audiosocket: Option<AudioSocketDoor>,
 }
 
 impl ServeSettings {
@@ -89,6 +92,7 @@ impl ServeSettings {
             signup: SignupSettings::default(),
             timeouts: Timeouts::default(),
             connections: 2048,
+            audiosocket: None,
         }
     }
 }
@@ -146,9 +150,10 @@ pub async fn serve(
         () = accept(&settings.listener, &desk, &app, settings.connections) => {}
         () = keep_up(&desk) => {}
         () = desk.keys_in_use.end_revoked(desk.board.store()) => {}
+        () = answer_audiosockets(&desk, settings.audiosocket.as_ref()) => {}
         () = shutdown => {}
     }
-    drop(settings.listener);
+    drop((settings.listener, settings.audiosocket));
     leave(&desk).await;
     Ok(())
 }
@@ -196,6 +201,14 @@ async fn attend(stream: TcpStream, desk: Arc<Desk>, app: Router, place: OwnedSem
         tracing::debug!(%fault, "a connection ended early: {fault}");
     }
     drop(place);
+}
+
+/// Lets AudioSockets in, for ever, where they are listened for.
+async fn answer_audiosockets(desk: &Arc<Desk>, door: Option<&AudioSocketDoor>) {
+    match door {
+        Some(door) => audiosocket::accept(desk, door).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Keeps the histograms' memory bounded, for ever.

@@ -18,6 +18,7 @@ const NET_SPEECH_SECONDS: &str = "voxline_net_speech_seconds";
 const PERMITS_USED: &str = "voxline_permits_in_use";
 const PERMITS: &str = "voxline_permits";
 const REFUSED: &str = "voxline_refused_total";
+const AUDIOSOCKETS: &str = "voxline_audiosocket_connections_total";
 /// Counted by the switchboard.
 const FAULTS: &str = "voxline_identification_faults_total";
 
@@ -70,6 +71,27 @@ pub(super) fn request(method: &'static str, route: &str, status: u16, took: Dura
 /// Counts a refusal for want of a permit, at the door or on a stream.
 pub(super) fn refused() {
     counter!(REFUSED).increment(1);
+}
+
+/// What became of an AudioSocket connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AudioSocketEnd {
+    /// A call was heard to its end.
+    Heard,
+    /// What came could not be taken: no UUID that is waited for, broken frames, nothing for too long.
+    Refused,
+    /// The peer may not connect.
+    Stranger,
+}
+
+/// Counts an AudioSocket connection out.
+pub(super) fn audiosocket(end: AudioSocketEnd) {
+    let outcome = match end {
+        AudioSocketEnd::Heard => "heard",
+        AudioSocketEnd::Refused => "refused",
+        AudioSocketEnd::Stranger => "stranger",
+    };
+    counter!(AUDIOSOCKETS, "outcome" => outcome).increment(1);
 }
 
 /// Counts a live call in.
@@ -146,6 +168,7 @@ fn describe() {
         REFUSED,
         "Requests and calls refused because every permit was taken."
     );
+    describe_counter!(AUDIOSOCKETS, "AudioSocket connections by what became of them.");
     describe_counter!(FAULTS, "Identifications that a failing part made unavailable.");
     // So that the gauge is there before the first call.
     gauge!(LIVE_CALLS).set(0.0);

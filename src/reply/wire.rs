@@ -31,8 +31,9 @@ const LEAST: usize = 4_000;
 /// How long a client has to say goodbye in turn.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// The subprotocol of browsers that bring their key beside it.
-const PROTOCOL: &str = "voxline";
+/// The subprotocols that are agreed to: of browsers that bring their key beside it, of Asterisk's `chan_websocket`, and
+/// of jambonz's `listen`.
+const PROTOCOLS: [&str; 3] = ["voxline", "media", "audio.jambonz.org"];
 
 /// The most bytes of a close frame's reason (RFC 6455 section 5.5: 125 with the code).
 const LONGEST_REASON: usize = 123;
@@ -67,7 +68,7 @@ impl Handshake {
             .0
             .max_message_size(LARGEST_MESSAGE)
             .max_frame_size(LARGEST_MESSAGE);
-        upgrade.protocols([PROTOCOL]).on_upgrade(move |socket| {
+        upgrade.protocols(PROTOCOLS).on_upgrade(move |socket| {
             let tasks = desk.tasks.clone();
             let wire = Wire {
                 socket,

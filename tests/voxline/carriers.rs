@@ -1,7 +1,9 @@
 //! Carriers against the real program: each plays a call over real sockets, from its signed webhook to the last
 //! packet of its stream.
 
+mod audiosocket;
 mod check;
+mod exchanges;
 mod frames;
 mod gather;
 mod hd;

@@ -19,6 +19,8 @@ const NUMBER: &str = "+12025550101";
 pub struct Service {
     child: Child,
     pub base: String,
+    /// Where AudioSockets come in, where they do.
+    pub audiosocket: Option<String>,
     pub key: String,
     pub http: reqwest::Client,
 }
@@ -55,16 +57,22 @@ impl Service {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (found, wait) = mpsc::channel();
         std::thread::spawn(move || {
+            let mut audiosocket = None;
             for line in stderr.lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once("AudioSockets come in at ") {
+                    audiosocket = Some(address.trim().to_owned());
+                }
                 if let Some((_, address)) = line.split_once("listening on ") {
-                    let _ = found.send(address.trim().to_owned());
+                    let _ = found.send((address.trim().to_owned(), audiosocket.take()));
                 }
             }
         });
-        let base = wait.recv_timeout(Duration::from_secs(60));
+        let listening = wait.recv_timeout(Duration::from_secs(60));
+        let (base, audiosocket) = listening.expect("the service did not listen within 60 s");
         Self {
             child,
-            base: base.expect("the service did not listen within 60 s"),
+            base,
+            audiosocket,
             key: key.to_owned(),
             http: support::http(),
         }

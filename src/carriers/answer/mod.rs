@@ -3,7 +3,9 @@
 //! Without a stream it is the plain forward document, which is also what a carrier gets when anything has
 //! failed here: a caller is put through whatever becomes of us.
 
+mod asterisk;
 mod bandwidth;
+mod jambonz;
 mod plivo;
 mod telnyx;
 mod twilio;
@@ -52,6 +54,8 @@ impl Plan<'_> {
             Carrier::Vonage => vonage::document(self),
             Carrier::Bandwidth => bandwidth::document(self),
             Carrier::Plivo => plivo::document(self),
+            Carrier::Asterisk => asterisk::document(self),
+            Carrier::Jambonz => jambonz::document(self),
         }
     }
 
@@ -92,9 +96,13 @@ impl Document {
     /// The document that asks for nothing, for webhooks that only tell.
     pub fn nothing(carrier: Carrier) -> Self {
         match carrier {
-            Carrier::Vonage => Self {
+            Carrier::Vonage | Carrier::Jambonz => Self {
                 media_type: "application/json",
                 text: "[]".to_owned(),
+            },
+            Carrier::Asterisk => Self {
+                media_type: "application/x-www-form-urlencoded",
+                text: String::new(),
             },
             _ => Self::xml(&xml::Element::new("Response")),
         }
@@ -159,12 +167,15 @@ pub(super) mod tests {
     #[test]
     fn every_document_forks_and_forwards_and_the_plain_one_forwards_alone() {
         for carrier in Carrier::ALL {
-            let whole = document(carrier, "c-1", Some("tok"));
-            let plain = document(carrier, "c-1", None);
-            assert!(
-                whole.contains(&format!("wss://id.example.com/media/{carrier}")),
-                "{whole}"
-            );
+            let shown = |token| {
+                let text = document(carrier, "c-1", token);
+                let plain = percent_encoding::percent_decode_str(&text).decode_utf8_lossy();
+                plain.into_owned()
+            };
+            let (whole, plain) = (shown(Some("tok")), shown(None));
+            // A dialplan knows by itself where to stream.
+            let asks = whole.contains(&format!("wss://id.example.com/media/{carrier}"));
+            assert_eq!(asks, carrier != Carrier::Asterisk, "{whole}");
             assert!(
                 whole.contains("tok") && whole.contains("sip:+12025550102@sip.vapi.ai"),
                 "{whole}"
@@ -185,6 +196,10 @@ pub(super) mod tests {
                 let actions: serde_json::Value = serde_json::from_str(&shown).unwrap();
                 assert_eq!(actions.as_array().unwrap().len(), 3);
                 assert_eq!(actions[2]["endpoint"][0]["headers"]["Fwd-Call"], call);
+            } else if carrier == Carrier::Jambonz {
+                let verbs: serde_json::Value = serde_json::from_str(&shown).unwrap();
+                assert_eq!(verbs.as_array().unwrap().len(), 2);
+                assert_eq!(verbs[1]["headers"]["X-Fwd-Call"], call);
             } else {
                 assert!(!shown.contains("<Hangup"), "{shown}");
             }

@@ -201,6 +201,7 @@ fn webhook_of(text: &str) -> Option<Carrier> {
         return match () {
             () if document.pointer("/data/event_type").is_some() => Some(Carrier::Telnyx),
             () if has("eventType") => Some(Carrier::Bandwidth),
+            () if has("call_sid") => Some(Carrier::Jambonz),
             () if has("uuid") || has("conversation_uuid") => Some(Carrier::Vonage),
             () => None,
         };
@@ -209,6 +210,9 @@ fn webhook_of(text: &str) -> Option<Carrier> {
     let has = |name: &str| fields.iter().any(|(known, _)| known == name);
     if has("CallUUID") {
         return Some(Carrier::Plivo);
+    }
+    if has("dialed") {
+        return Some(Carrier::Asterisk);
     }
     has("CallSid").then_some(Carrier::Twilio)
 }
@@ -225,6 +229,10 @@ fn sender(headers: &Headers) -> String {
         ("vonage", &["vonage", "nexmo"]),
         ("bandwidth", &["bandwidth"]),
         ("plivo", &["plivo"]),
+        ("signalwire", &["signalwire"]),
+        ("jambonz", &["jambonz"]),
+        // Last: a carrier's call that a PBX hands on is the carrier's.
+        ("asterisk", &["asterisk"]),
     ];
     let own = [
         "user-agent",
@@ -301,6 +309,14 @@ mod tests {
             ("CallSid=CA1&From=%2B12025550101&To=%2B12025550102", "twilio"),
             ("CallUUID=c&From=12025550101&To=12025550102", "plivo"),
             (
+                "call=1796000000.5&dialed=%2B12025550102&caller=%2B12025550101",
+                "asterisk",
+            ),
+            (
+                r#"{"call_sid":"c","direction":"inbound","from":"12025550101","to":"12025550102"}"#,
+                "jambonz",
+            ),
+            (
                 r#"{"uuid":"u","from":"12025550101","to":"12025550102"}"#,
                 "vonage",
             ),
@@ -336,5 +352,11 @@ mod tests {
         assert_eq!(of(&[("Via", "SIP/2.0/UDP sip.telnyx.com")]), "telnyx");
         assert_eq!(of(&[("Contact", "<sip:1@sip.nexmo.com>")]), "vonage");
         assert_eq!(of(&[("From", "<sip:twilio@h>")]), "unknown");
+        assert_eq!(of(&[("User-Agent", "Asterisk PBX 22.8.0")]), "asterisk");
+        let handed_on = [
+            ("User-Agent", "Asterisk PBX"),
+            ("Record-Route", "<sip:sip.telnyx.com;lr>"),
+        ];
+        assert_eq!(of(&handed_on), "telnyx");
     }
 }

@@ -1,4 +1,4 @@
-//! Bandwidth: HTTP Basic (RFC 7617), with a name and password of our choosing.
+//! Bandwidth, Asterisk and jambonz: HTTP Basic (RFC 7617), with a name and password of our choosing.
 
 use std::fmt;
 
@@ -8,15 +8,41 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Refusal, Signed, same};
 
-const KEYS: &str = "bandwidth.username and bandwidth.password";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+/// Whose login it is, and the settings it stands in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    carrier: &'static str,
+    keys: &'static str,
+}
+
+pub(super) const BANDWIDTH: Owner = Owner {
     carrier: "Bandwidth",
-    keys: KEYS,
+    keys: "bandwidth.username and bandwidth.password",
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "Bandwidth",
-    keys: KEYS,
+pub(super) const ASTERISK: Owner = Owner {
+    carrier: "Asterisk",
+    keys: "asterisk.username and asterisk.password",
 };
+pub(super) const JAMBONZ: Owner = Owner {
+    carrier: "jambonz",
+    keys: "jambonz.username and jambonz.password",
+};
+
+impl Owner {
+    pub(super) const fn lacking(self) -> Refusal {
+        Refusal::NotConfigured {
+            carrier: self.carrier,
+            keys: self.keys,
+        }
+    }
+
+    const fn wrong(self) -> Refusal {
+        Refusal::Wrong {
+            carrier: self.carrier,
+            keys: self.keys,
+        }
+    }
+}
 
 /// A name and password that a carrier is told to bring.
 #[derive(Clone)]
@@ -36,21 +62,22 @@ impl BasicLogin {
         }
     }
 
-    pub(super) fn check(&self, request: &Signed) -> Result<(), Refusal> {
+    pub(super) fn check(&self, owner: Owner, request: &Signed) -> Result<(), Refusal> {
+        let wrong = owner.wrong();
         let value = (request.header)("authorization").ok_or(Refusal::Unsigned {
-            carrier: "Bandwidth",
+            carrier: owner.carrier,
             header: "authorization",
         })?;
-        let (scheme, credentials) = value.split_once(' ').ok_or(WRONG)?;
+        let (scheme, credentials) = value.split_once(' ').ok_or(wrong)?;
         if !scheme.eq_ignore_ascii_case("basic") {
-            return Err(WRONG);
+            return Err(wrong);
         }
-        let brought = STANDARD.decode(credentials.trim()).map_err(|_| WRONG)?;
+        let brought = STANDARD.decode(credentials.trim()).map_err(|_| wrong)?;
         let expected = format!("{}:{}", self.username, self.password.expose_secret());
         if same(&brought, expected.as_bytes()) {
             Ok(())
         } else {
-            Err(WRONG)
+            Err(wrong)
         }
     }
 }
@@ -69,7 +96,7 @@ mod tests {
     fn said(header: &str) -> Result<(), Refusal> {
         let login = BasicLogin::new("Aladdin", "open sesame".into());
         let parts = Parts::post("/", "").with("authorization", header);
-        parts.checked(|request| login.check(request))
+        parts.checked(|request| login.check(BANDWIDTH, request))
     }
 
     /// The example of RFC 7617 section 2.
@@ -89,9 +116,10 @@ mod tests {
             "Basic QWxhZGRpbjpvcGVuIHNlc2FtZTI=",
             "Basic QWxhZGRpbg==",
         ] {
-            assert_eq!(said(header), Err(WRONG), "{header}");
+            assert_eq!(said(header), Err(BANDWIDTH.wrong()), "{header}");
         }
-        let bare = Parts::post("/", "").checked(|request| BasicLogin::new("a", "b".into()).check(request));
+        let bare = Parts::post("/", "");
+        let bare = bare.checked(|request| BasicLogin::new("a", "b".into()).check(ASTERISK, request));
         assert!(matches!(bare, Err(Refusal::Unsigned { .. })));
     }
 }

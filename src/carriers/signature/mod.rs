@@ -3,6 +3,7 @@
 //! Nothing here reads what a request says; that comes after, and only for requests that passed.
 
 mod basic;
+mod jambonz;
 mod jwt;
 mod plivo;
 mod telnyx;
@@ -97,6 +98,14 @@ pub struct Proofs {
     pub bandwidth: Option<BasicLogin>,
     /// Plivo's auth token.
     pub plivo: Option<SecretString>,
+    /// SignalWire's signing key; its calls come in by Twilio's door.
+    pub signalwire: Option<SecretString>,
+    /// The name and password that Asterisk is told to bring.
+    pub asterisk: Option<BasicLogin>,
+    /// The webhook secret of the jambonz account.
+    pub jambonz: Option<SecretString>,
+    /// The name and password that jambonz is told to bring.
+    pub jambonz_login: Option<BasicLogin>,
 }
 
 impl Proofs {
@@ -107,8 +116,12 @@ impl Proofs {
     pub fn webhook(&self, carrier: Carrier, request: &Signed) -> Result<(), Refusal> {
         match carrier {
             Carrier::Twilio => {
-                let (token, base) = self.signed_address(self.twilio.as_ref(), twilio::LACKING)?;
-                twilio::check_webhook(token, base, request)
+                let keys = twilio::Keys {
+                    twilio: self.twilio.as_ref(),
+                    signalwire: self.signalwire.as_ref(),
+                };
+                let base = self.public_url.as_deref().map(|base| base.trim_end_matches('/'));
+                twilio::check_dialects(&keys, base, request)
             }
             Carrier::Telnyx => {
                 let key = self.telnyx.as_ref().ok_or(telnyx::LACKING)?;
@@ -119,9 +132,19 @@ impl Proofs {
                 jwt::check(secret, request)
             }
             Carrier::Bandwidth => {
-                let login = self.bandwidth.as_ref().ok_or(basic::LACKING)?;
-                login.check(request)
+                let login = self.bandwidth.as_ref().ok_or(basic::BANDWIDTH.lacking())?;
+                login.check(basic::BANDWIDTH, request)
             }
+            Carrier::Asterisk => {
+                let login = self.asterisk.as_ref().ok_or(basic::ASTERISK.lacking())?;
+                login.check(basic::ASTERISK, request)
+            }
+            // The signature says more than a password: it is asked for wherever it can be checked.
+            Carrier::Jambonz => match (&self.jambonz, &self.jambonz_login) {
+                (Some(secret), _) => jambonz::check(secret, request),
+                (None, Some(login)) => login.check(basic::JAMBONZ, request),
+                (None, None) => Err(jambonz::LACKING),
+            },
             Carrier::Plivo => {
                 let (token, base) = self.signed_address(self.plivo.as_ref(), plivo::LACKING)?;
                 plivo::check(token, base, request)
@@ -139,7 +162,7 @@ impl Proofs {
             Carrier::Twilio => twilio::HEADER,
             // Telnyx signs no handshake; its streams bring the token.
             Carrier::Telnyx => return Ok(false),
-            Carrier::Vonage | Carrier::Bandwidth => "authorization",
+            Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => "authorization",
             Carrier::Plivo => plivo::HEADER,
         };
         if (request.header)(header).is_none() {
@@ -153,6 +176,11 @@ impl Proofs {
             Carrier::Plivo => {
                 let (token, base) = self.signed_address(self.plivo.as_ref(), plivo::LACKING)?;
                 plivo::check_handshake(token, base, request)?;
+            }
+            // Webhooks are signed, streams bring a login (`wsAuth`).
+            Carrier::Jambonz => {
+                let login = self.jambonz_login.as_ref().ok_or(basic::JAMBONZ.lacking())?;
+                login.check(basic::JAMBONZ, request)?;
             }
             other => self.webhook(other, request)?,
         }
@@ -266,6 +294,10 @@ pub(super) mod tests {
             vonage: Some("tok-test".into()),
             plivo: Some("tok-test".into()),
             bandwidth: Some(BasicLogin::new("u", "tok-test".into())),
+            signalwire: Some("tok-test".into()),
+            asterisk: Some(BasicLogin::new("u", "tok-test".into())),
+            jambonz: Some("tok-test".into()),
+            jambonz_login: Some(BasicLogin::new("u", "tok-test".into())),
             ..Proofs::default()
         };
         assert!(!format!("{proofs:?}").contains("tok-test"));

@@ -23,9 +23,48 @@ const WRONG: Refusal = Refusal::Wrong {
     keys: KEYS,
 };
 
-/// A webhook: a form's parameters are signed with the address; of any other body the address holds the hash.
-pub(super) fn check_webhook(token: &SecretString, base: &str, request: &Signed) -> Result<(), Refusal> {
+/// SignalWire signs as Twilio does, with the project's signing key for the auth token.
+const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
+const SIGNALWIRE_KEYS: &str = "signalwire.signing_key and public_url";
+const SIGNALWIRE_LACKING: Refusal = Refusal::NotConfigured {
+    carrier: "SignalWire",
+    keys: SIGNALWIRE_KEYS,
+};
+const SIGNALWIRE_WRONG: Refusal = Refusal::Wrong {
+    carrier: "SignalWire",
+    keys: SIGNALWIRE_KEYS,
+};
+
+/// The keys of those who come in by Twilio's door.
+pub(super) struct Keys<'a> {
+    /// Twilio's auth token.
+    pub twilio: Option<&'a SecretString>,
+    /// SignalWire's signing key.
+    pub signalwire: Option<&'a SecretString>,
+}
+
+/// A webhook of Twilio's, or one of SignalWire's, which names itself by its header. Callbacks that SignalWire took over
+/// from Twilio may bear Twilio's header and SignalWire's key all the same (its server SDKs take both).
+pub(super) fn check_dialects(keys: &Keys, base: Option<&str>, request: &Signed) -> Result<(), Refusal> {
+    if let Some(signature) = (request.header)(SIGNALWIRE_HEADER) {
+        let (Some(key), Some(base)) = (keys.signalwire, base) else {
+            return Err(SIGNALWIRE_LACKING);
+        };
+        return is_of_webhook(key, base, request, signature)
+            .then_some(())
+            .ok_or(SIGNALWIRE_WRONG);
+    }
+    let known: Vec<&SecretString> = [keys.twilio, keys.signalwire].into_iter().flatten().collect();
+    let base = base.filter(|_| !known.is_empty()).ok_or(LACKING)?;
     let signature = signature(request)?;
+    let fits = known
+        .into_iter()
+        .any(|key| is_of_webhook(key, base, request, signature));
+    if fits { Ok(()) } else { Err(WRONG) }
+}
+
+/// A webhook: a form's parameters are signed with the address; of any other body the address holds the hash.
+fn is_of_webhook(token: &SecretString, base: &str, request: &Signed, signature: &str) -> bool {
     let parameters = if request.is_form() {
         form::pairs(request.body)
     } else {
@@ -33,16 +72,15 @@ pub(super) fn check_webhook(token: &SecretString, base: &str, request: &Signed) 
     };
     let url = format!("{base}{}", request.path);
     if !is_either(token, &url, &parameters, signature) {
-        return Err(WRONG);
+        return false;
     }
     if request.is_form() || (request.body.is_empty() && !request.query().contains("bodySHA256=")) {
-        return Ok(());
+        return true;
     }
     let hash = form::pairs(request.query().as_bytes())
         .into_iter()
         .find(|(name, _)| name == "bodySHA256");
-    let is_of_body = hash.is_some_and(|(_, hash)| hash.eq_ignore_ascii_case(&hex_sha256(request.body)));
-    if is_of_body { Ok(()) } else { Err(WRONG) }
+    hash.is_some_and(|(_, hash)| hash.eq_ignore_ascii_case(&hex_sha256(request.body)))
 }
 
 /// A WebSocket handshake: the same over the address with `wss`, and no parameters.
@@ -127,7 +165,12 @@ mod tests {
     }
 
     fn webhook(parts: &Parts, base: &str) -> Result<(), Refusal> {
-        parts.checked(|request| check_webhook(&token(), base, request))
+        let (token, other) = (token(), "another".into());
+        let keys = Keys {
+            twilio: Some(&token),
+            signalwire: Some(&other),
+        };
+        parts.checked(|request| check_dialects(&keys, Some(base), request))
     }
 
     #[test]
@@ -167,6 +210,33 @@ mod tests {
         assert_eq!(webhook(&signed(FORM), "https://evil.example"), Err(WRONG));
         let unsigned = webhook(&Parts::post("/twilio/voice", FORM).form(), BASE);
         assert!(matches!(unsigned, Err(Refusal::Unsigned { .. })));
+    }
+
+    #[test]
+    fn signalwire_is_known_by_its_own_header_and_key_and_by_its_key_under_twilios_header() {
+        let (twilio, signalwire) = ("another".into(), token());
+        let said = |header: &'static str, keys: Keys| {
+            let parts = Parts::post("/twilio/voice", FORM)
+                .form()
+                .with(header, FORM_SIGNATURE);
+            parts.checked(|request| check_dialects(&keys, Some(BASE), request))
+        };
+        let both = || Keys {
+            twilio: Some(&twilio),
+            signalwire: Some(&signalwire),
+        };
+        assert_eq!(said(SIGNALWIRE_HEADER, both()), Ok(()));
+        assert_eq!(said(HEADER, both()), Ok(()));
+        let turned = Keys {
+            twilio: Some(&signalwire),
+            signalwire: Some(&twilio),
+        };
+        assert_eq!(said(SIGNALWIRE_HEADER, turned), Err(SIGNALWIRE_WRONG));
+        let without = Keys {
+            twilio: Some(&signalwire),
+            signalwire: None,
+        };
+        assert_eq!(said(SIGNALWIRE_HEADER, without), Err(SIGNALWIRE_LACKING));
     }
 
     #[test]

@@ -72,6 +72,7 @@ fn begin(metadata: Metadata, parameters: HashMap<String, String>) -> Result<Mess
         token: ours.token,
         sound,
         updates: ours.updates,
+        ..Start::default()
     }))
 }
 

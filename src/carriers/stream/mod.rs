@@ -4,8 +4,11 @@
 //! the order they were sent in, and a [`Transcoder`] their audio into what calls are opened with. What is done with a
 //! call's audio and digits is for whoever reads.
 
+mod asterisk;
+pub mod audiosocket;
 mod bandwidth;
 mod byte_order;
+mod jambonz;
 mod lenient;
 mod plivo;
 mod reorder;
@@ -19,7 +22,9 @@ mod vonage;
 use thiserror::Error;
 
 use super::Carrier;
+use crate::evidence::CallFacts;
 
+pub(super) use jambonz::headers as sip_headers;
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
 pub use transcoder::Transcoder;
@@ -61,6 +66,34 @@ pub struct Start {
     pub sound: Sound,
     /// Whether updates are wanted down the stream, for tests and demonstrations.
     pub updates: bool,
+    /// How many there are; of two the first is the caller's.
+    pub channels: u16,
+    /// What the message says of caller and forwarder, where streams do: believed of a known peer only.
+    pub facts: Option<Box<CallFacts>>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            ids: Vec::new(),
+            number: None,
+            token: None,
+            sound: Sound::TELEPHONE,
+            updates: false,
+            channels: 1,
+            facts: None,
+        }
+    }
+}
+
+impl Start {
+    /// The same with what the WebSocket's query says, which for Asterisk's is all that some versions can say.
+    pub fn with_query(self, carrier: Carrier, query: &str) -> Self {
+        match carrier {
+            Carrier::Asterisk => asterisk::with_query(self, query),
+            _ => self,
+        }
+    }
 }
 
 /// Why a frame cannot be understood.
@@ -135,16 +168,20 @@ impl Reader {
             Carrier::Vonage => vonage::read(text),
             Carrier::Bandwidth => bandwidth::read(text),
             Carrier::Plivo => plivo::read(text),
+            Carrier::Asterisk => asterisk::read(text),
+            Carrier::Jambonz => jambonz::read(text),
         }
     }
 
-    /// Reads a binary frame: Vonage's audio.
+    /// Reads a binary frame: the audio of Vonage, Asterisk and jambonz.
     ///
     /// # Errors
     /// [`StreamFault::Binary`] from every other carrier.
     pub fn binary(self, bytes: &[u8]) -> Result<Numbered, StreamFault> {
         match self.carrier {
-            Carrier::Vonage => Ok(Message::Audio(bytes.to_vec()).at(None)),
+            Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz => {
+                Ok(Message::Audio(bytes.to_vec()).at(None))
+            }
             other => Err(StreamFault::Binary(other)),
         }
     }
@@ -196,6 +233,8 @@ fn parsed<'de, T: serde::Deserialize<'de>>(carrier: Carrier, text: &'de str) -> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -213,11 +252,28 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn any_text_is_a_message_or_a_fault_and_a_key_is_one_of_sixteen(
+            begun in "(MEDIA_START|DTMF_END|\\{\"event\":\"(MEDIA_START|dtmf|start)\",|\\{\"callSid\":\"c\",)?",
+            rest in "( format:[a-z0-9]{0,6}| digit:.|\"(digit|dtmf|format|mixType)\":\"?.\"?[,}]|[ -~]{0,40})*",
+        ) {
+            let text = begun + &rest;
+            for carrier in Carrier::ALL {
+                let Ok(numbered) = Reader::of(carrier).text(&text) else { continue };
+                if let Message::Digit(key) = numbered.message {
+                    prop_assert!("0123456789*#ABCD".contains(key));
+                }
+            }
+        }
+    }
+
     #[test]
-    fn nobody_but_vonage_sends_binary_frames() {
+    fn binary_frames_are_the_audio_of_those_who_send_any() {
         for carrier in Carrier::ALL {
             let read = Reader::of(carrier).binary(&[1, 2]);
-            assert_eq!(read.is_ok(), carrier == Carrier::Vonage, "{carrier}");
+            let sends = matches!(carrier, Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz);
+            assert_eq!(read.is_ok(), sends, "{carrier}");
         }
     }
 }

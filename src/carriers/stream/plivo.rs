@@ -67,6 +67,7 @@ fn begin(begin: Begin, extra: Option<&str>) -> Result<Message, StreamFault> {
         token: ours.token,
         sound,
         updates: ours.updates,
+        ..Start::default()
     }))
 }
 

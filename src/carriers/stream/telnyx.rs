@@ -88,6 +88,7 @@ fn begin(begin: Begin) -> Result<Message, StreamFault> {
         token: ours.token,
         sound,
         updates: ours.updates,
+        ..Start::default()
     }))
 }
 

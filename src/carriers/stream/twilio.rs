@@ -1,4 +1,5 @@
-//! Twilio Media Streams' messages. Numbers come as strings; the order is that of `sequenceNumber`.
+//! Twilio Media Streams' messages, and SignalWire's, which are the same but for keys without a track. Numbers come as
+//! strings; the order is that of `sequenceNumber`.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,8 @@ use super::track::{Key, Media, audio, pressed};
 use super::{Message, Numbered, Sound, Start, StreamFault, parsed};
 use crate::carriers::Carrier;
 
-const REMEDY: &str = "Twilio streams are mu-law, 8000 Hz, mono";
+const REMEDY: &str =
+    "Twilio streams are mu-law, 8000 Hz, mono, and SignalWire's are where <Stream> has no attribute `codec`";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +77,7 @@ fn begin(begin: Begin) -> Result<Message, StreamFault> {
         token: ours.token,
         sound,
         updates: ours.updates,
+        ..Start::default()
     }))
 }
 
@@ -94,6 +97,7 @@ mod tests {
             token: Some("t".to_owned()),
             sound: Sound::TELEPHONE,
             updates: false,
+            ..Start::default()
         };
         assert_eq!(read(START), Ok(Message::Start(expected).at(Some(1))));
     }

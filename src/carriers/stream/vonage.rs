@@ -43,6 +43,7 @@ fn begin(frame: Frame) -> Result<Message, StreamFault> {
         token: frame.call_token,
         sound: sound(frame.content_type.as_deref())?,
         updates: frame.updates.is_some_and(|wish| wish == "true"),
+        ..Start::default()
     }))
 }
 
@@ -91,6 +92,7 @@ mod tests {
                 rate: Hertz(16_000),
             },
             updates: false,
+            ..Start::default()
         };
         assert_eq!(read(text), Ok(Message::Start(expected).at(None)));
     }

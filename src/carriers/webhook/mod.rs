@@ -1,7 +1,9 @@
 //! Carriers' webhooks: what each says of a call, read from bodies that were checked before.
 
+mod asterisk;
 mod bandwidth;
 mod digits;
+mod jambonz;
 mod plivo;
 mod telnyx;
 mod twilio;
@@ -119,6 +121,8 @@ pub fn read(carrier: Carrier, received: Received) -> Result<Event, WebhookFault>
         Carrier::Vonage => vonage::read(received)?,
         Carrier::Bandwidth => bandwidth::read(received.body)?,
         Carrier::Plivo => plivo::read(Fields::of(received))?,
+        Carrier::Asterisk => asterisk::read(Fields::of(received))?,
+        Carrier::Jambonz => jambonz::read(received.body)?,
     };
     if let Event::Ringing(ring) | Event::Typed { ring, .. } = &mut event {
         ring.facts.trusted = received.trusted;

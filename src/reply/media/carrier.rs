@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -47,18 +48,25 @@ macro_rules! carriers {
         }
     )*};
 }
-carriers!(Twilio Telnyx Vonage Bandwidth Plivo);
+carriers!(Twilio Telnyx Vonage Bandwidth Plivo Asterisk Jambonz);
 
 /// Leave to open a stream of the carrier `C`.
-pub(in super::super) struct Admitted<C>(pub Entry, PhantomData<C>);
+pub(in super::super) struct Admitted<C>(pub Leave, PhantomData<C>);
+
+/// Leave to open a stream.
+pub(in super::super) struct Leave {
+    entry: Entry,
+    /// What the address of the WebSocket says, as it came.
+    query: String,
+}
 
 impl<C: OfCarrier> FromRequestParts<Arc<Desk>> for Admitted<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        entry(C::CARRIER, parts, desk)
-            .await
-            .map(|entry| Self(entry, PhantomData))
+        let entry = entry(C::CARRIER, parts, desk).await?;
+        let query = parts.uri.query().unwrap_or("").to_owned();
+        Ok(Self(Leave { entry, query }, PhantomData))
     }
 }
 
@@ -84,10 +92,13 @@ async fn entry(carrier: Carrier, parts: &Parts, desk: &Desk) -> Result<Entry, Pr
     Ok(Entry::Known(visitor))
 }
 
-/// Whether a handshake brings an API key. Vonage and Bandwidth prove themselves in the header that a key
-/// comes in, so there only what looks like a key is one.
+/// Whether a handshake brings an API key. Vonage, Bandwidth and the exchanges prove themselves in the header that a
+/// key comes in, so there only what looks like a key is one.
 fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
-    let own_header = matches!(carrier, Carrier::Vonage | Carrier::Bandwidth);
+    let own_header = matches!(
+        carrier,
+        Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz
+    );
     match headers
         .get("authorization")
         .map(|value| value.to_str().unwrap_or(""))
@@ -100,17 +111,17 @@ fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
 }
 
 /// Answers the handshake and listens.
-pub(super) fn serve(carrier: Carrier, entry: Entry, desk: Arc<Desk>, handshake: Handshake) -> Response {
-    handshake.serve(desk, move |desk, wire| follow(carrier, entry, desk, wire))
+pub(super) fn serve(carrier: Carrier, leave: Leave, desk: Arc<Desk>, handshake: Handshake) -> Response {
+    handshake.serve(desk, move |desk, wire| follow(carrier, leave, desk, wire))
 }
 
-async fn follow(carrier: Carrier, entry: Entry, desk: Arc<Desk>, mut wire: Wire) {
+async fn follow(carrier: Carrier, leave: Leave, desk: Arc<Desk>, mut wire: Wire) {
     wire.speaks(false);
-    if let Entry::Known(visitor) = &entry {
+    if let Entry::Known(visitor) = &leave.entry {
         wire.ends_with(desk.watch(visitor));
     }
     let patience = desk.timeouts.idle;
-    let opened = timeout(patience, open(carrier, &entry, &desk, &mut wire)).await;
+    let opened = timeout(patience, open(carrier, &leave, &desk, &mut wire)).await;
     let opened = opened.unwrap_or_else(|_| {
         let detail = format!("no message `start` came within {}", in_words(patience));
         Err(Ending::Problem(Problem::new(Kind::TooSlow, detail)))
@@ -124,11 +135,12 @@ async fn follow(carrier: Carrier, entry: Entry, desk: Arc<Desk>, mut wire: Wire)
 }
 
 /// Reads up to the message `start` and opens its call.
-async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire) -> Result<Ear, Ending> {
+async fn open(carrier: Carrier, leave: &Leave, desk: &Arc<Desk>, wire: &mut Wire) -> Result<Ear, Ending> {
+    let entry = &leave.entry;
     let reader = Reader::of(carrier);
     let start = loop {
         match next(reader, wire).await?.message {
-            Message::Start(start) => break start,
+            Message::Start(start) => break start.with_query(carrier, &leave.query),
             Message::Audio(_) => return Err(refused("audio came before the message `start`")),
             Message::Stop => return Err(Ending::Stopped),
             Message::Digit(_) | Message::Other => {}
@@ -141,18 +153,18 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
         _ => desk.carriers.telnyx_l16,
     };
     let transcoder = Transcoder::new(start.sound, l16);
-    // A Vonage caller whom we were told to screen waits for us: heard long enough, they are handed on.
-    let screening = desk.carriers.vonage_screening.as_ref();
-    let screening = screening.filter(|_| carrier == Carrier::Vonage && claim.by_token);
     let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
-    let patience = screening.map(|screening| (screening.listen.as_secs_f64() * per_second as f64) as u64);
+    let listen = screening(carrier, desk, claim.by_token);
+    let patience = listen.map(|listen| (listen.as_secs_f64() * per_second as f64) as u64);
+    // Of a call that a webhook has announced, all that is said here was said there.
+    let facts = start.facts.filter(|_| !claim.by_token);
     let start = CallStart {
         call_id: claim.call,
         number: claim.number,
         encoding: transcoder.encoding(),
         rate: transcoder.rate(),
-        channels: 1,
-        caller_channel: None,
+        channels: start.channels,
+        caller_channel: (start.channels == 2).then_some(0),
     };
     let visitor = match entry {
         Entry::Known(visitor) => visitor.clone(),
@@ -161,12 +173,29 @@ async fn open(carrier: Carrier, entry: &Entry, desk: &Arc<Desk>, wire: &mut Wire
     let session = Session::open(desk, start, &visitor)
         .await
         .map_err(Ending::Problem)?;
+    if let Some(mut facts) = facts {
+        // Nobody unknown comes so far without a token.
+        facts.trusted = true;
+        session.learn(&facts).await;
+    }
     Ok(Ear {
         session,
         reader,
         transcoder,
         patience,
     })
+}
+
+/// How long a caller is heard who waits for us: heard long enough, or named, they are handed on.
+fn screening(carrier: Carrier, desk: &Desk, by_token: bool) -> Option<Duration> {
+    match carrier {
+        Carrier::Vonage if by_token => {
+            let screening = desk.carriers.vonage_screening.as_ref();
+            screening.map(|screening| screening.listen)
+        }
+        Carrier::Asterisk => desk.carriers.asterisk_listen,
+        _ => None,
+    }
 }
 
 /// Whose stream it is.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::evidence::CallFacts;
 use crate::switchboard::{CallStart, CallUpdate, LiveCall};
 use crate::verdict::OutcomeName;
 
@@ -36,18 +37,33 @@ impl Session {
     /// # Errors
     /// How the call ends, when it cannot go on.
     pub(super) async fn hear(&mut self, audio: &[u8], wire: &mut Wire) -> Result<(), Ending> {
-        let updates = self
-            .call
-            .push(audio)
-            .await
-            .map_err(|fault| Ending::Problem(fault.into()))?;
-        for update in updates {
-            self.named |= update.identification.outcome == OutcomeName::Identified;
+        for update in self.take(audio).await? {
             if !wire.say(&self.shown(update)).await {
                 return Err(Ending::Gone);
             }
         }
         Ok(())
+    }
+
+    /// Listens to some audio on a line that nothing can be said to, and gives what is new.
+    ///
+    /// # Errors
+    /// How the call ends, when it cannot go on.
+    pub(super) async fn take(&mut self, audio: &[u8]) -> Result<Vec<CallUpdate>, Ending> {
+        let updates = self
+            .call
+            .push(audio)
+            .await
+            .map_err(|fault| Ending::Problem(fault.into()))?;
+        self.named |= updates
+            .iter()
+            .any(|update| update.identification.outcome == OutcomeName::Identified);
+        Ok(updates)
+    }
+
+    /// Takes what the stream itself says of caller and forwarder.
+    pub(super) async fn learn(&self, facts: &CallFacts) {
+        self.call.case().learn(facts).await;
     }
 
     /// Takes a key that the caller pressed. When it completes a PIN the next frame is read once that has been
@@ -67,13 +83,19 @@ impl Session {
     /// Ends the call: the final verdict is recorded first, and told to whoever is still there.
     pub(super) async fn finish(self, ending: Ending, mut wire: Wire) {
         let scores = self.scores;
-        let last = self.call.finish().await;
-        telemetry::answered(&last.identification);
+        let last = self.conclude().await;
         if !matches!(ending, Ending::Gone) {
             let shown = if scores { last } else { last.without_scores() };
             wire.say(&shown).await;
         }
         wire.close(ending).await;
+    }
+
+    /// Ends the call: the final verdict is recorded.
+    pub(super) async fn conclude(self) -> CallUpdate {
+        let last = self.call.finish().await;
+        telemetry::answered(&last.identification);
+        last
     }
 
     fn shown(&self, update: CallUpdate) -> CallUpdate {

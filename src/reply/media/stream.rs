@@ -124,3 +124,58 @@ pub(in super::super) async fn plivo(
 ) -> Response {
     carrier::serve(Carrier::Plivo, admitted.0, desk, handshake)
 }
+
+/// Listens to a call that Asterisk streams
+///
+/// Asterisk's `chan_websocket` (subprotocol `media`): control messages as JSON or as words, binary audio as `slin` (8 to
+/// 48 kHz), `ulaw` or `alaw`, keys as `DTMF_END`. Let in by HTTP Basic (`asterisk.username` and `asterisk.password`), by
+/// the token that `/carriers/asterisk/voice` answered with, or by an API key. Number, caller and forwarding headers come as
+/// channel variables (`DIALED`, `CALLERID`, `DIVERSION`, ...) or, in versions without JSON, in the query. With
+/// `asterisk.listen_seconds` the stream is closed when the caller is named or was heard that long, and the dialplan
+/// goes on.
+#[utoipa::path(
+    get, path = "/media/asterisk", operation_id = "streamAsterisk", tag = "media",
+    params(
+        ("dialed" = Option<String>, Query, description = "The dialed number, where no variable names it"),
+        ("caller" = Option<String>, Query, description = "The caller's number, likewise"),
+        ("call" = Option<String>, Query, description = "The id that the call's verdict is kept under"),
+        ("call_token" = Option<String>, Query, description = "The token of an announced call"),
+        ("diversion" = Option<String>, Query, description = "A forwarding header; others by their names likewise"),
+    ),
+    responses(
+        (status = 101, description = "The WebSocket is open"),
+        (status = 401, description = "No proof, and no stream of this carrier is waited for"),
+        (status = 426, description = "The request was no WebSocket handshake"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(in super::super) async fn asterisk(
+    admitted: Admitted<carrier::Asterisk>,
+    State(desk): State<Arc<Desk>>,
+    handshake: Handshake,
+) -> Response {
+    carrier::serve(Carrier::Asterisk, admitted.0, desk, handshake)
+}
+
+/// Listens to a call that jambonz streams
+///
+/// jambonz's `listen` (subprotocol `audio.jambonz.org`): a text frame with the call's attributes, then binary L16 of the
+/// caller (`mixType` mono, or stereo with the caller first), keys with `passDtmf`. Let in by HTTP Basic (`wsAuth`, with
+/// `jambonz.username` and `jambonz.password`), by the call token in the `metadata`, or by an API key; then the dialed
+/// number is the metadata's `number`, or the call's `to`.
+#[utoipa::path(
+    get, path = "/media/jambonz", operation_id = "streamJambonz", tag = "media",
+    responses(
+        (status = 101, description = "The WebSocket is open"),
+        (status = 401, description = "No proof, and no stream of this carrier is waited for"),
+        (status = 426, description = "The request was no WebSocket handshake"),
+    ),
+    security(("bearer" = ["identify"])),
+)]
+pub(in super::super) async fn jambonz(
+    admitted: Admitted<carrier::Jambonz>,
+    State(desk): State<Arc<Desk>>,
+    handshake: Handshake,
+) -> Response {
+    carrier::serve(Carrier::Jambonz, admitted.0, desk, handshake)
+}

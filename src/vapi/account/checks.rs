@@ -172,4 +172,8 @@ fn has_carriers(config: &Config) -> bool {
         || carriers.vonage_signature_secret.is_some()
         || carriers.bandwidth_login.is_some()
         || carriers.plivo_auth_token.is_some()
+        || carriers.signalwire_signing_key.is_some()
+        || carriers.exchanges.asterisk_login.is_some()
+        || carriers.exchanges.jambonz_secret.is_some()
+        || carriers.exchanges.jambonz_login.is_some()
 }

@@ -120,7 +120,7 @@ fn captured_invites_webhooks_and_packets_say_what_each_carrier_tells() {
     let (report, well) = check(folder.path(), &arguments);
     assert!(well, "{report}");
     let calls = report["calls"].as_array().unwrap();
-    assert_eq!(calls.len(), INVITES.len() + 5 + 1, "{report}");
+    assert_eq!(calls.len(), INVITES.len() + Carrier::ALL.len() + 1, "{report}");
     for (call, (name, _, verdict)) in calls.iter().zip(INVITES) {
         assert_eq!(
             (&call["carrier"], &call["verdict"]),

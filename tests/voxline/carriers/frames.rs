@@ -29,6 +29,15 @@ pub fn start(carrier: Carrier, call: &str, token: &str) -> Message {
         Carrier::Plivo => json!({"event": "start", "sequenceNumber": 1, "start": {"callId": call,
             "mediaFormat": {"encoding": "audio/x-l16", "sampleRate": 8000}},
             "extra_headers": format!("call_token={token}")}),
+        Carrier::Asterisk => {
+            json!({"event": "MEDIA_START", "connection_id": "voxline", "channel": "WebSocket/voxline/0x1",
+            "channel_id": "1796000000.99", "format": "ulaw", "optimal_frame_size": 160, "ptime": 20,
+            "channel_variables": {"MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "160", "CALL_TOKEN": token}})
+        }
+        Carrier::Jambonz => {
+            json!({"sampleRate": 8000, "mixType": "mono", "callSid": call, "direction": "inbound",
+            "from": "+12025550101", "to": NUMBER, "callStatus": "in-progress", "call_token": token})
+        }
     };
     Message::text(text.to_string())
 }
@@ -46,7 +55,8 @@ pub fn media(carrier: Carrier, packet: &[u8], at: usize, place: usize) -> Messag
             "track": "inbound", "chunk": (at + 1).to_string(), "payload": payload}}),
         Carrier::Telnyx => json!({"event": "media", "sequence_number": place.to_string(), "media": {
             "track": "inbound", "chunk": (at + 1).to_string(), "payload": payload}}),
-        Carrier::Vonage => return Message::binary(linear(i16::to_le_bytes)),
+        Carrier::Vonage | Carrier::Jambonz => return Message::binary(linear(i16::to_le_bytes)),
+        Carrier::Asterisk => return Message::binary(packet.to_vec()),
         Carrier::Bandwidth => json!({"eventType": "media", "track": "inbound", "payload": payload}),
         // The other byte order than the usual one of this machine: it has to be found out.
         Carrier::Plivo => json!({"event": "media", "sequenceNumber": place, "media": {"track": "inbound",
@@ -64,6 +74,8 @@ pub fn key(carrier: Carrier, digit: char, place: usize) -> Option<Message> {
         Carrier::Vonage => json!({"event": "websocket:dtmf", "digit": digit, "duration": 260}),
         Carrier::Plivo => json!({"event": "dtmf", "sequenceNumber": place,
             "dtmf": {"track": "inbound", "digit": digit}}),
+        Carrier::Asterisk => json!({"event": "DTMF_END", "channel_id": "1796000000.99", "digit": digit}),
+        Carrier::Jambonz => json!({"event": "dtmf", "dtmf": digit, "duration": "1600"}),
         Carrier::Bandwidth => return None,
     };
     Some(Message::text(text.to_string()))
@@ -74,6 +86,6 @@ pub fn stop(carrier: Carrier) -> Option<Message> {
     match carrier {
         Carrier::Twilio | Carrier::Telnyx => Some(Message::text(r#"{"event":"stop"}"#)),
         Carrier::Bandwidth => Some(Message::text(r#"{"eventType":"stop"}"#)),
-        Carrier::Vonage | Carrier::Plivo => None,
+        Carrier::Vonage | Carrier::Plivo | Carrier::Asterisk | Carrier::Jambonz => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The five carriers, as far as a call needs them, against the real program.
+//! The carriers and exchanges, as far as a call needs them, against the real program.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -30,8 +30,10 @@ pub const CALLER: &str = "+12025550101";
 pub const PIN: &str = "48213579";
 pub const PUBLIC: &str = "https://id.example.com";
 pub const FORWARD_SECRET: &str = "fwd-test";
+/// SignalWire's key, which is not Twilio's.
+pub const SIGNING_KEY: &str = "sw-test";
 
-/// The program with all five carriers configured, and Alice and Robert enrolled.
+/// The program with all of them configured, and Alice and Robert enrolled.
 pub struct Deployment {
     pub service: Service,
     pub alice: String,
@@ -80,6 +82,13 @@ impl Deployment {
             ("VOXLINE_BANDWIDTH_USERNAME", "voxline".to_owned()),
             ("VOXLINE_BANDWIDTH_PASSWORD", TOKEN.to_owned()),
             ("VOXLINE_PLIVO_AUTH_TOKEN", TOKEN.to_owned()),
+            ("VOXLINE_SIGNALWIRE_SIGNING_KEY", SIGNING_KEY.to_owned()),
+            ("VOXLINE_ASTERISK_USERNAME", "voxline".to_owned()),
+            ("VOXLINE_ASTERISK_PASSWORD", TOKEN.to_owned()),
+            ("VOXLINE_ASTERISK_AUDIOSOCKET", "127.0.0.1:0".to_owned()),
+            ("VOXLINE_JAMBONZ_WEBHOOK_SECRET", TOKEN.to_owned()),
+            ("VOXLINE_JAMBONZ_USERNAME", "voxline".to_owned()),
+            ("VOXLINE_JAMBONZ_PASSWORD", TOKEN.to_owned()),
             ("VOXLINE_VAPI_FORWARD_SECRET", FORWARD_SECRET.to_owned()),
             ("VOXLINE_VONAGE_LISTEN_SECONDS", "30".to_owned()),
             // A slow machine is no dead database.
@@ -174,13 +183,27 @@ impl Deployment {
 
     /// Opens the carrier's stream; the status when it is refused.
     pub async fn open(&self, carrier: Carrier, headers: &[(&'static str, String)]) -> Result<Stream, u16> {
-        let url = format!("{}/media/{carrier}", self.service.base.replacen("http", "ws", 1));
+        let opened = self.open_at(&format!("/media/{carrier}"), headers).await;
+        opened.map(|(stream, _)| stream)
+    }
+
+    /// Opens a stream at an address, and gives the subprotocol that was agreed to with it.
+    pub async fn open_at(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+    ) -> Result<(Stream, Option<String>), u16> {
+        let url = format!("{}{path}", self.service.base.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         match connect_async(request).await {
-            Ok((socket, _)) => Ok(Stream(socket)),
+            Ok((socket, response)) => {
+                let agreed = response.headers().get("sec-websocket-protocol");
+                let agreed = agreed.map(|name| name.to_str().unwrap().to_owned());
+                Ok((Stream(socket), agreed))
+            }
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(fault) => panic!("{fault}"),
         }
@@ -210,13 +233,15 @@ pub fn token_in(carrier: Carrier, answer: &str) -> String {
     let before = match carrier {
         Carrier::Twilio | Carrier::Bandwidth => "name=\"call_token\" value=\"",
         Carrier::Telnyx => "\"name\":\"call_token\",\"value\":\"",
-        Carrier::Vonage => "\"call_token\":\"",
+        Carrier::Vonage | Carrier::Jambonz => "\"call_token\":\"",
         Carrier::Plivo => "calltoken=",
+        Carrier::Asterisk => "&token=",
     };
     let (_, rest) = answer
         .split_once(before)
         .unwrap_or_else(|| panic!("no token in {answer}"));
-    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
+    let is_of_token = |sign: &char| sign.is_ascii_alphanumeric() || *sign == '-';
+    rest.chars().take_while(is_of_token).collect()
 }
 
 /// A call as its carrier sees it.
@@ -258,6 +283,21 @@ impl Call {
                 let forwarded = forwarded.map_or_else(String::new, |n| format!("&ForwardedFrom={}", bare(n)));
                 let (from, to) = (bare(from), bare(NUMBER));
                 format!("CallUUID={id}&Event=StartApp&From={from}&To={to}{forwarded}")
+            }
+            Carrier::Asterisk => {
+                let diversion =
+                    forwarded.map_or_else(String::new, |n| format!("<sip:{n}@pbx>;reason=no-answer"));
+                let (from, to, diversion) = (percent(from), percent(NUMBER), percent(&diversion));
+                format!("call={id}&dialed={to}&caller={from}&diversion={diversion}&history_info=")
+            }
+            Carrier::Jambonz => {
+                let headers = match forwarded {
+                    Some(n) => json!({"diversion": format!("<sip:{n}@h>;reason=no-answer")}),
+                    None => json!({}),
+                };
+                json!({"sip": {"method": "INVITE", "headers": headers}, "direction": "inbound", "call_sid": id,
+                    "from": from, "to": bare(NUMBER), "call_status": "trying"})
+                .to_string()
             }
         }
     }
@@ -314,6 +354,11 @@ impl Stream {
 
     pub async fn send(&mut self, frame: Message) {
         self.0.send(frame).await.unwrap();
+    }
+
+    /// Ends the stream as who has nothing more to say.
+    pub async fn close(&mut self) {
+        let _ = self.0.close(None).await;
     }
 
     /// Sends what may come too late to be taken.

@@ -22,7 +22,7 @@ pub fn path(carrier: Carrier) -> String {
 
 pub fn media_type(carrier: Carrier) -> &'static str {
     match carrier {
-        Carrier::Twilio | Carrier::Plivo => "application/x-www-form-urlencoded",
+        Carrier::Twilio | Carrier::Plivo | Carrier::Asterisk => "application/x-www-form-urlencoded",
         _ => "application/json",
     }
 }
@@ -30,19 +30,8 @@ pub fn media_type(carrier: Carrier) -> &'static str {
 /// The headers that prove a webhook.
 pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
     let url = format!("{PUBLIC}{}", path(carrier));
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .flat_map(|(name, value)| [name, value])
-        .collect();
     match carrier {
-        Carrier::Twilio => {
-            let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
-            mac.update(format!("{url}{joined}").as_bytes());
-            vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
-        }
+        Carrier::Twilio => vec![("x-twilio-signature", twilio_signature(TOKEN, body))],
         Carrier::Telnyx => {
             let now = now();
             let signature = telnyx_key().sign(format!("{now}|{body}").as_bytes());
@@ -52,18 +41,51 @@ pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
             ]
         }
         Carrier::Vonage => vec![("authorization", format!("Bearer {}", jwt(body)))],
-        Carrier::Bandwidth => {
-            let login = STANDARD.encode(format!("voxline:{TOKEN}"));
-            vec![("authorization", format!("Basic {login}"))]
+        Carrier::Bandwidth | Carrier::Asterisk => login(),
+        Carrier::Jambonz => {
+            let now = now();
+            let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+            mac.update(format!("{now}.{body}").as_bytes());
+            let signature: String = mac
+                .finalize()
+                .into_bytes()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            vec![("jambonz-signature", format!("t={now},v1={signature}"))]
         }
         Carrier::Plivo => vec![
             (
                 "x-plivo-signature-v3",
-                sha256_mac(&format!("{url}?{joined}.nonce")),
+                sha256_mac(&format!("{url}?{}.nonce", joined(body))),
             ),
             ("x-plivo-signature-v3-nonce", "nonce".to_owned()),
         ],
     }
+}
+
+/// The signature of a form by Twilio's rules, which are SignalWire's too.
+pub fn twilio_signature(key: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(format!("{PUBLIC}{}{}", path(Carrier::Twilio), joined(body)).as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// A form's names and values, sorted and joined.
+fn joined(body: &str) -> String {
+    let mut parameters: Vec<(String, String)> =
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    parameters.sort();
+    parameters
+        .into_iter()
+        .flat_map(|(name, value)| [name, value])
+        .collect()
+}
+
+/// The login that Bandwidth and the exchanges bring.
+pub fn login() -> Vec<(&'static str, String)> {
+    let login = STANDARD.encode(format!("voxline:{TOKEN}"));
+    vec![("authorization", format!("Basic {login}"))]
 }
 
 fn jwt(body: &str) -> String {

@@ -1,0 +1,97 @@
+//! jambonz's application and call-status webhooks: JSON. The first of a call has the whole INVITE as `sip`
+//! (`lib/middleware.js` of jambonz-feature-server, for webhooks that are posted).
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Event, Manner, Ring, WebhookFault, call, dialed, is_over, json};
+use crate::carriers::Carrier;
+use crate::carriers::stream::sip_headers;
+use crate::evidence::{CallFacts, Source};
+
+#[derive(Deserialize)]
+struct Webhook {
+    call_sid: Option<String>,
+    direction: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    call_status: Option<String>,
+    sip: Option<Sip>,
+}
+
+#[derive(Deserialize)]
+struct Sip {
+    headers: Option<HashMap<String, Value>>,
+}
+
+pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
+    let webhook: Webhook = json(Carrier::Jambonz, body)?;
+    let id = || call(webhook.call_sid.as_deref(), "call_sid");
+    let status = webhook.call_status.as_deref().unwrap_or("trying");
+    if is_over(status) {
+        return Ok(Event::Ended { call: id()? });
+    }
+    // A status on the way, or a leg that jambonz calls itself.
+    let begins = status == "trying" && webhook.direction.as_deref() != Some("outbound");
+    if !begins {
+        return Ok(Event::Other);
+    }
+    let (call, dialed) = (id()?, dialed(webhook.to.as_deref(), "to")?);
+    let mut facts = CallFacts {
+        source: Source::Jambonz,
+        caller_text: webhook.from,
+        ..CallFacts::default()
+    };
+    facts.add_sip(&sip_headers(webhook.sip.and_then(|sip| sip.headers)));
+    Ok(Event::Ringing(Box::new(Ring {
+        call,
+        dialed,
+        facts,
+        manner: Manner::Document,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{forwarder, ring};
+    use super::*;
+    use crate::carriers::webhook::{Received, read};
+
+    const RING: &str = r#"{"sip":{"method":"INVITE","headers":{"from":"<sip:+12025550101@h>;tag=1",
+        "diversion":["<sip:+12025550103@h>;reason=no-answer","<sip:+12025550104@h>;reason=busy"]},"payload":[]},
+        "direction":"inbound","call_sid":"7a0b","account_sid":"a","application_sid":"b","from":"+12025550101",
+        "to":"12025550102","call_id":"c@h","sip_status":100,"call_status":"trying","defaults":{}}"#;
+
+    #[test]
+    fn a_forwarded_call_names_who_forwarded_it_last() {
+        let ring = ring(Carrier::Jambonz, "", RING);
+        assert_eq!(
+            (ring.call.as_str(), ring.dialed.as_e164()),
+            ("7a0b", "+12025550102")
+        );
+        assert_eq!(forwarder(&ring), Some(("+12025550103".to_owned(), "diversion")));
+        assert_eq!(ring.facts.caller_text.as_deref(), Some("+12025550101"));
+    }
+
+    #[test]
+    fn only_an_incoming_calls_beginning_is_one() {
+        let read = |from: &str, to: &str| {
+            let body = RING.replace(from, to);
+            let received = Received {
+                query: "",
+                body: body.as_bytes(),
+                trusted: true,
+            };
+            read(Carrier::Jambonz, received)
+        };
+        assert!(matches!(read("trying", "in-progress"), Ok(Event::Other)));
+        assert!(matches!(read("inbound", "outbound"), Ok(Event::Other)));
+        assert!(matches!(read("trying", "completed"), Ok(Event::Ended { .. })));
+        assert!(matches!(
+            read("call_sid", "sid"),
+            Err(WebhookFault::Missing("call_sid"))
+        ));
+    }
+}

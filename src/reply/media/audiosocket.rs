@@ -1,0 +1,286 @@
+//! Asterisk's AudioSocket: a TCP listener of its own, and a call's audio on each connection.
+//!
+//! The protocol has neither encryption nor a password, and says nothing of a call but a UUID. So only known networks
+//! may connect, and the UUID has to be one that `/carriers/asterisk/voice` gave out, under a login, for a call to a
+//! number that is ours. Whoever is refused is hung up on in the protocol's own way: the dialplan goes on, and the caller
+//! is put through.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::bytes::Encoding;
+use crate::carriers::Carrier;
+use crate::carriers::stream::audiosocket::{Frame, Frames, HANG_UP};
+use crate::store::Scope;
+use crate::switchboard::CallStart;
+use crate::units::{CallId, DialedNumber, Hertz};
+
+use super::super::auth::Visitor;
+use super::super::carriers::{ended, pressed};
+use super::super::desk::{Desk, in_words};
+use super::super::journal::write_down;
+use super::super::problem::{Kind, Problem};
+use super::super::telemetry::{self, AudioSocketEnd};
+use super::super::wire::Ending;
+use super::session::Session;
+
+/// Bytes that are taken off the network at a time.
+const PIECE: usize = 4 * 1024;
+
+/// How long Asterisk has to hang up in turn. Until then what it sends is thrown away: a connection that is closed over
+/// unread audio is cut, and Asterisk would take that for a failure and hang up on the caller.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How long to wait when the system gives no more connections, as when file descriptors run out.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// Where AudioSockets come in.
+pub struct AudioSocketDoor {
+    /// Bound by the caller, who can ask it for its port.
+    pub listener: TcpListener,
+    /// Who may connect.
+    pub peers: Vec<IpNet>,
+    /// The most connections at a time; more wait in the system's queue.
+    pub connections: usize,
+}
+
+impl AudioSocketDoor {
+    fn admits(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.peers.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Lets connections in, for ever.
+pub(in super::super) async fn accept(desk: &Arc<Desk>, door: &AudioSocketDoor) {
+    let places = Arc::new(Semaphore::new(door.connections));
+    let strangers = AtomicBool::new(false);
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match door.listener.accept().await {
+            Ok((stream, peer)) if door.admits(peer.ip()) => {
+                desk.tasks.spawn(attend(stream, Arc::clone(desk), place));
+            }
+            Ok((_, peer)) => {
+                telemetry::audiosocket(AudioSocketEnd::Stranger);
+                // Once: whoever reaches the port could fill the log.
+                if !strangers.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "an AudioSocket of {} was refused: asterisk.audiosocket_peers does not name it",
+                        peer.ip()
+                    );
+                }
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "an AudioSocket could not be accepted: {fault}");
+                sleep(BREATH).await;
+            }
+        }
+    }
+}
+
+/// Follows one connection to its end.
+async fn attend(stream: TcpStream, desk: Arc<Desk>, place: OwnedSemaphorePermit) {
+    let mut line = Line {
+        stream,
+        frames: Frames::default(),
+        leaving: desk.leaving.clone(),
+        idle: desk.timeouts.idle,
+        ends_at: Instant::now() + desk.longest_stream(),
+    };
+    let ending = match announced(&desk, &mut line).await {
+        Ok((call, number)) => follow(&desk, &mut line, call, number).await,
+        Err(ending) => ending,
+    };
+    telemetry::audiosocket(match &ending {
+        Ending::Problem(problem) => {
+            write_down(problem);
+            tracing::info!("an AudioSocket was ended: {}", problem.document(None).detail);
+            AudioSocketEnd::Refused
+        }
+        Ending::Stopped | Ending::Gone | Ending::Leaving => AudioSocketEnd::Heard,
+    });
+    line.hang_up(&ending).await;
+    drop(place);
+}
+
+/// The call that the first frame's UUID was given out for.
+async fn announced(desk: &Desk, line: &mut Line) -> Result<(CallId, DialedNumber), Ending> {
+    let patience = desk.timeouts.head.min(desk.timeouts.idle);
+    let first = timeout(patience, line.next()).await.unwrap_or_else(|_| {
+        let detail = format!("no frame with a UUID came within {}", in_words(patience));
+        Err(Ending::Problem(Problem::new(Kind::TooSlow, detail)))
+    })?;
+    let Frame::Call(id) = first else {
+        return Err(refused("the first frame has to be the call's UUID (kind 0x01)"));
+    };
+    claim(desk, id).ok_or_else(|| {
+        let detail = "no call with this UUID is waited for: it was never given out by /carriers/asterisk/voice, is used, \
+                      or too old (carriers.token_seconds)";
+        Ending::Problem(Problem::new(Kind::Unauthorized, detail))
+    })
+}
+
+fn claim(desk: &Desk, id: Uuid) -> Option<(CallId, DialedNumber)> {
+    desk.tokens.redeem(&id.to_string(), Carrier::Asterisk, &[])
+}
+
+/// Listens to a call from its first audio, which says how fast its samples come, to its end.
+async fn follow(desk: &Arc<Desk>, line: &mut Line, call: CallId, number: DialedNumber) -> Ending {
+    let (rate, first) = match begun(desk, line, &call).await {
+        Ok(begun) => begun,
+        Err(ending) => {
+            ended(desk, &call);
+            return ending;
+        }
+    };
+    let start = CallStart {
+        call_id: call.clone(),
+        number,
+        encoding: Encoding::PcmS16le,
+        rate,
+        channels: 1,
+        caller_channel: None,
+    };
+    let visitor = Visitor::without_key(Scope::Identify);
+    let mut session = match Session::open(desk, start, &visitor).await {
+        Ok(session) => session,
+        Err(problem) => {
+            ended(desk, &call);
+            return Ending::Problem(problem);
+        }
+    };
+    let ending = listen(desk, &mut session, line, rate, first).await;
+    session.conclude().await;
+    ending
+}
+
+/// Waits for audio. Keys come before it now and then.
+async fn begun(desk: &Arc<Desk>, line: &mut Line, call: &CallId) -> Result<(Hertz, Vec<u8>), Ending> {
+    loop {
+        match line.next().await? {
+            Frame::Audio { rate, bytes } => return Ok((rate, bytes)),
+            Frame::Digit(key) => pressed(desk, call, key),
+            Frame::HangUp | Frame::Failed => return Err(Ending::Gone),
+            Frame::Call(_) => return Err(refused("a second UUID came")),
+            Frame::Other => {}
+        }
+    }
+}
+
+async fn listen(desk: &Desk, session: &mut Session, line: &mut Line, rate: Hertz, first: Vec<u8>) -> Ending {
+    // Heard long enough, or named, the caller is handed back to the dialplan.
+    let bytes = |listen: Duration| listen.as_secs_f64() * f64::from(rate.0) * 2.0;
+    let mut patience = desk.carriers.asterisk_listen.map(bytes);
+    let mut audio = first;
+    loop {
+        if let Err(ending) = session.take(&audio).await {
+            return ending;
+        }
+        if let Some(left) = &mut patience {
+            *left -= audio.len() as f64;
+            if *left <= 0.0 || session.is_named() {
+                return Ending::Stopped;
+            }
+        }
+        audio = match next_audio(session, line, rate).await {
+            Ok(audio) => audio,
+            Err(ending) => return ending,
+        };
+    }
+}
+
+async fn next_audio(session: &mut Session, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, Ending> {
+    loop {
+        match line.next().await? {
+            Frame::Audio { rate: now, bytes } if now == rate => return Ok(bytes),
+            Frame::Audio { rate: now, .. } => {
+                let detail = format!("audio of {} Hz came in a call of {} Hz", now.0, rate.0);
+                return Err(Ending::Problem(Problem::new(Kind::BadRequest, detail)));
+            }
+            Frame::Digit(key) => session.press(key).await,
+            Frame::HangUp | Frame::Failed => return Err(Ending::Gone),
+            Frame::Call(_) => return Err(refused("a second UUID came")),
+            Frame::Other => {}
+        }
+    }
+}
+
+/// An open connection.
+struct Line {
+    stream: TcpStream,
+    frames: Frames,
+    leaving: CancellationToken,
+    idle: Duration,
+    ends_at: Instant,
+}
+
+impl Line {
+    /// The next frame. It has to come whole in its time: bytes that drip in do not prolong it. Nothing further is read
+    /// from the network until this is asked again.
+    async fn next(&mut self) -> Result<Frame, Ending> {
+        let until = (Instant::now() + self.idle).min(self.ends_at);
+        let mut piece = [0; PIECE];
+        loop {
+            let frame = self
+                .frames
+                .next_frame()
+                .map_err(|fault| Ending::Problem(Problem::new(Kind::BadRequest, fault.to_string())))?;
+            if let Some(frame) = frame {
+                return Ok(frame);
+            }
+            let read = tokio::select! {
+                biased;
+                () = self.leaving.cancelled() => return Err(Ending::Leaving),
+                read = timeout_at(until, self.stream.read(&mut piece)) => read,
+            };
+            match read {
+                Ok(Ok(0) | Err(_)) => return Err(Ending::Gone),
+                Ok(Ok(length)) => self.frames.push(piece.get(..length).unwrap_or_default()),
+                Err(_) => return Err(Ending::Problem(self.overdue())),
+            }
+        }
+    }
+
+    fn overdue(&self) -> Problem {
+        let detail = if Instant::now() >= self.ends_at {
+            "the call has lasted as long as any may".to_owned()
+        } else {
+            format!("no whole frame came for {}", in_words(self.idle))
+        };
+        Problem::new(Kind::TooSlow, detail)
+    }
+
+    /// Ends the conversation in the protocol's way, unless the other side has.
+    async fn hang_up(mut self, ending: &Ending) {
+        if matches!(ending, Ending::Gone) {
+            return;
+        }
+        let said = timeout(GOODBYE, async {
+            self.stream.write_all(&HANG_UP).await?;
+            self.stream.shutdown().await?;
+            let mut piece = [0; PIECE];
+            while self.stream.read(&mut piece).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        });
+        if let Ok(Err(fault)) = said.await {
+            tracing::debug!(%fault, "an AudioSocket was not closed well: {fault}");
+        }
+    }
+}
+
+fn refused(detail: &str) -> Ending {
+    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+}

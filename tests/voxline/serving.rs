@@ -2,6 +2,7 @@
 //! first frame to their last verdict.
 
 mod calls;
+mod console;
 mod document;
 mod doors;
 mod enrolment;

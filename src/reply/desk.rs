@@ -16,9 +16,8 @@ use crate::switchboard::Switchboard;
 use crate::units::CallId;
 use crate::vapi::Vapi;
 
-use super::auth::Visitor;
+use super::console::{ConsoleSettings, Sessions};
 use super::problem::{Kind, Problem};
-use super::revocation::{KeysInUse, Watched};
 use super::serve::{ServeError, Timeouts};
 use super::signup::{SignupSettings, Tries};
 use super::telemetry;
@@ -36,6 +35,8 @@ pub struct Desk {
     pub(super) signup: SignupSettings,
     /// How often links were tried lately.
     pub(super) tries: Tries,
+    /// Who is logged in to the console.
+    pub(super) sessions: Sessions,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -44,8 +45,6 @@ pub struct Desk {
     pub(super) tasks: TaskTracker,
     /// Commands Telnyx's calls, where there is a key for it.
     pub(super) commander: Option<Arc<Commander>>,
-    /// Keys with open streams.
-    pub(super) keys_in_use: Arc<KeysInUse>,
     on_the_line: Mutex<HashSet<CallId>>,
 }
 
@@ -60,6 +59,8 @@ pub struct DeskSettings {
     pub vapi: Option<Arc<Vapi>>,
     /// How users are asked for their voice in a browser.
     pub signup: SignupSettings,
+    /// How long sessions of the console last.
+    pub console: ConsoleSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -83,11 +84,11 @@ impl Desk {
             vapi: settings.vapi,
             signup: settings.signup,
             tries: Tries::default(),
+            sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            keys_in_use: Arc::default(),
             on_the_line: Mutex::default(),
         }))
     }
@@ -126,11 +127,6 @@ impl Desk {
             Some(record) if record.is_final => Err(taken()),
             _ => Ok(seat),
         }
-    }
-
-    /// Watches the key that a stream was opened with, if it was with one.
-    pub(super) fn watch(&self, visitor: &Visitor) -> Option<Watched> {
-        visitor.key().map(|key| self.keys_in_use.watch(key))
     }
 
     /// Whether a call's audio is being listened to.

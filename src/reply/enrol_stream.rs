@@ -65,7 +65,7 @@ pub(super) async fn stream(
 }
 
 async fn follow(desk: Arc<Desk>, mut wire: Wire, user: UserId, visitor: Visitor) {
-    wire.ends_with(desk.watch(&visitor));
+    wire.ends_with(&visitor, &desk);
     let report = record(&desk, &mut wire, user, &visitor).await;
     concluded(wire, report).await;
 }

@@ -20,6 +20,7 @@ use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
+use super::console::ConsoleSettings;
 use super::desk::{Desk, DeskSettings};
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
@@ -73,6 +74,8 @@ pub struct ServeSettings {
     pub vapi: Option<Arc<Vapi>>,
     /// How users are asked for their voice in a browser.
     pub signup: SignupSettings,
+    /// How long sessions of the console last.
+    pub console: ConsoleSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -90,6 +93,7 @@ impl ServeSettings {
             carriers: CarrierSettings::default(),
             vapi: None,
             signup: SignupSettings::default(),
+            console: ConsoleSettings::default(),
             timeouts: Timeouts::default(),
             connections: 2048,
             audiosocket: None,
@@ -141,6 +145,7 @@ pub async fn serve(
             carriers: settings.carriers,
             vapi: settings.vapi,
             signup: settings.signup,
+            console: settings.console,
             timeouts: settings.timeouts,
         },
     )?;
@@ -149,7 +154,6 @@ pub async fn serve(
     tokio::select! {
         () = accept(&settings.listener, &desk, &app, settings.connections) => {}
         () = keep_up(&desk) => {}
-        () = desk.keys_in_use.end_revoked(desk.board.store()) => {}
         () = answer_audiosockets(&desk, settings.audiosocket.as_ref()) => {}
         () = shutdown => {}
     }

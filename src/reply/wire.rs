@@ -9,14 +9,14 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Interval, interval_at, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::auth::Visitor;
 use super::desk::{Desk, in_words};
 use super::journal::write_down;
 use super::problem::{Kind, Problem, ProblemDocument};
-use super::revocation::Watched;
 
 /// The most bytes of a frame: half a minute of 16 kHz PCM.
 pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
@@ -27,6 +27,9 @@ const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
 /// The fewest bytes that a stream brings in [`super::serve::Timeouts::idle`] to go on: half a second of mu-law.
 const LEAST: usize = 4_000;
+
+/// How often it is looked whether whoever opened a stream still may.
+const WELCOME: Duration = Duration::from_secs(5);
 
 /// How long a client has to say goodbye in turn.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -73,7 +76,7 @@ impl Handshake {
             let wire = Wire {
                 socket,
                 leaving: desk.leaving.clone(),
-                watched: None,
+                guest: None,
                 idle: desk.timeouts.idle,
                 brought_at: Instant::now(),
                 brought: 0,
@@ -112,7 +115,8 @@ pub(super) enum Ending {
 pub(super) struct Wire {
     socket: WebSocket,
     leaving: CancellationToken,
-    watched: Option<Watched>,
+    /// Who opened it, and when it is looked next whether they still may.
+    guest: Option<Guest>,
     idle: Duration,
     /// When the last [`LEAST`] bytes were complete, and what came since.
     brought_at: Instant,
@@ -120,6 +124,13 @@ pub(super) struct Wire {
     send: Duration,
     ends_at: Instant,
     speaks: bool,
+}
+
+/// Whoever opened a stream.
+struct Guest {
+    visitor: Visitor,
+    desk: Arc<Desk>,
+    looks: Interval,
 }
 
 #[derive(Serialize)]
@@ -134,20 +145,23 @@ impl Wire {
         self.speaks = speaks;
     }
 
-    /// Ends when the key is revoked that it was opened with, where it was with one.
-    pub(super) fn ends_with(&mut self, watched: Option<Watched>) {
-        self.watched = watched;
+    /// Ends when `visitor`, who opened it, would no longer be let in.
+    pub(super) fn ends_with(&mut self, visitor: &Visitor, desk: &Arc<Desk>) {
+        self.guest = Some(Guest {
+            visitor: visitor.clone(),
+            desk: Arc::clone(desk),
+            looks: interval_at(Instant::now() + WELCOME, WELCOME),
+        });
     }
 
     /// The next frame. Nothing further is read from the network until this is asked again.
     pub(super) async fn next(&mut self) -> Incoming {
         let until = (self.brought_at + self.idle).min(self.ends_at);
-        let revoked = self.watched.as_ref().map(|watched| watched.revoked.clone());
         loop {
             let received = tokio::select! {
                 biased;
                 () = self.leaving.cancelled() => return Incoming::End(Ending::Leaving),
-                () = cancelled(revoked.as_ref()) => return Incoming::End(Ending::Problem(of_revoked_key())),
+                () = unwelcome(&mut self.guest) => return Incoming::End(Ending::Problem(of_revoked_key())),
                 received = timeout_at(until, self.socket.recv()) => received,
             };
             let message = match received {
@@ -248,11 +262,17 @@ fn close_code_of(problem: &Problem) -> u16 {
     }
 }
 
-/// Waits for `token`; without one, for ever.
-async fn cancelled(token: Option<&CancellationToken>) {
-    match token {
-        Some(token) => token.cancelled().await,
-        None => std::future::pending().await,
+/// Waits until whoever opened the stream would no longer be let in; without one, for ever. A store that cannot be read
+/// for a moment ends nobody's stream.
+async fn unwelcome(guest: &mut Option<Guest>) {
+    let Some(guest) = guest else {
+        return std::future::pending().await;
+    };
+    loop {
+        guest.looks.tick().await;
+        if !guest.visitor.is_still_welcome(&guest.desk).await.unwrap_or(true) {
+            return;
+        }
     }
 }
 

@@ -127,17 +127,6 @@ impl Store {
         }
     }
 
-    /// The keys that were revoked.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read.
-    pub async fn revoked_keys(&self) -> Result<Vec<KeyId>, StoreError> {
-        let ids: Vec<(String,)> = sqlx::query_as("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
-            .fetch_all(self.pool())
-            .await?;
-        ids.into_iter().map(|(id,)| read(&id, "key id")).collect()
-    }
-
     /// What the holder of `token` may do; `None` when it is no key's, or a revoked one's.
     ///
     /// The token is looked up by its SHA-256: how long the search takes tells nothing about a secret of
@@ -161,6 +150,25 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// What a key may do, by its id; `None` when there is no such key, or it was revoked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn grant(&self, id: KeyId) -> Result<Option<KeyGrant>, StoreError> {
+        let row: Option<(String,)> =
+            sqlx::query_as("SELECT scopes FROM api_keys WHERE id = $1 AND revoked_at IS NULL")
+                .bind(id.to_string())
+                .fetch_optional(self.pool())
+                .await?;
+        let grant = |(scopes,): (String,)| {
+            Ok(KeyGrant {
+                id,
+                scopes: read_scopes(&scopes)?,
+            })
+        };
+        row.map(grant).transpose()
     }
 }
 

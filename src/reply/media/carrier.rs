@@ -88,7 +88,7 @@ async fn entry(carrier: Carrier, parts: &Parts, desk: &Desk) -> Result<Entry, Pr
             return Ok(Entry::ByToken);
         }
     }
-    let visitor = auth::admit(&parts.headers, desk, Scope::Identify).await?;
+    let visitor = auth::admit(parts, desk, Scope::Identify).await?;
     Ok(Entry::Known(visitor))
 }
 
@@ -118,7 +118,7 @@ pub(super) fn serve(carrier: Carrier, leave: Leave, desk: Arc<Desk>, handshake: 
 async fn follow(carrier: Carrier, leave: Leave, desk: Arc<Desk>, mut wire: Wire) {
     wire.speaks(false);
     if let Entry::Known(visitor) = &leave.entry {
-        wire.ends_with(desk.watch(visitor));
+        wire.ends_with(visitor, &desk);
     }
     let patience = desk.timeouts.idle;
     let opened = timeout(patience, open(carrier, &leave, &desk, &mut wire)).await;

@@ -84,7 +84,7 @@ pub(in super::super) async fn stream(
 }
 
 async fn follow(desk: Arc<Desk>, mut wire: Wire, visitor: Visitor) {
-    wire.ends_with(desk.watch(&visitor));
+    wire.ends_with(&visitor, &desk);
     let opened = match wire.next().await {
         Incoming::Text(text) => open(&desk, &text, &visitor).await,
         Incoming::Audio(_) => Err(Ending::Problem(misplaced("audio came before the frame `start`"))),

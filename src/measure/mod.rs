@@ -14,6 +14,7 @@ mod bootstrap;
 mod condition;
 mod cost;
 mod dice;
+mod drift;
 mod error;
 mod extrapolation;
 mod figures;
@@ -30,13 +31,14 @@ mod wait;
 pub use bench::{
     Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
     Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
-    Practice, Progress, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting, Words,
+    Pick, Practice, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting, Words,
     calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};
 pub use cost::{Cost, cllr};
 pub use dice::Dice;
+pub use drift::{CallWord, Drift, FIRST, LATEST, OutcomeCounts, Span, Test};
 pub use error::MetricError;
 pub use extrapolation::{Extrapolated, Tail, extrapolated};
 pub use figures::{Figures, Kind};

@@ -1,4 +1,5 @@
-//! Who is asking, and may they: API keys and their scopes as a parameter of every handler.
+//! Who is asking, and may they: API keys and their scopes as a parameter of every handler. The console's pages bring a
+//! session of theirs instead of the key (see `console`).
 //!
 //! A handler that takes [`Allowed<R>`] cannot run for anybody without the right `R`; one that takes none
 //! is open to all, and those are few: see the router.
@@ -7,14 +8,16 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use crate::store::{KeyGrant, Scope, Token};
+use crate::store::{KeyGrant, Scope, StoreError, Token};
 use crate::units::KeyId;
 
+use super::console::{self, SessionDigest, SessionId};
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 
@@ -25,6 +28,18 @@ const BEARER_PROTOCOL: &str = "bearer.";
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     grant: KeyGrant,
+    pass: Pass,
+}
+
+/// What somebody was let in by.
+#[derive(Debug, Clone, Copy)]
+enum Pass {
+    /// Another proof than a key, or none with `--insecure-dev`.
+    Other,
+    /// A key.
+    Key,
+    /// A session of the console.
+    Session(SessionDigest),
 }
 
 impl Visitor {
@@ -35,7 +50,18 @@ impl Visitor {
                 id: KeyId::fresh(),
                 scopes: BTreeSet::from([scope]),
             },
+            pass: Pass::Other,
         }
+    }
+
+    /// Whether they would be let in again, for what goes on for long: their key is good, their session lasts.
+    pub(super) async fn is_still_welcome(&self, desk: &Desk) -> Result<bool, StoreError> {
+        let lasts = match self.pass {
+            Pass::Other => return Ok(true),
+            Pass::Key => true,
+            Pass::Session(digest) => desk.sessions.is_open(&digest, Instant::now()),
+        };
+        Ok(lasts && desk.board.store().grant(self.grant.id).await?.is_some())
     }
 
     /// Whether scores are shown to them; to everybody else outcomes only (oracle attacks).
@@ -78,7 +104,7 @@ impl<R: Right> FromRequestParts<Arc<Desk>> for Allowed<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let visitor = admit(&parts.headers, desk, R::SCOPE).await?;
+        let visitor = admit(parts, desk, R::SCOPE).await?;
         Ok(Self {
             visitor,
             right: PhantomData,
@@ -86,24 +112,40 @@ impl<R: Right> FromRequestParts<Arc<Desk>> for Allowed<R> {
     }
 }
 
-/// The visitor that these headers' key belongs to, if it has `scope`.
-pub(super) async fn admit(headers: &HeaderMap, desk: &Desk, scope: Scope) -> Result<Visitor, Problem> {
+/// The visitor whose key or session this request brings, if it has `scope`.
+pub(super) async fn admit(parts: &Parts, desk: &Desk, scope: Scope) -> Result<Visitor, Problem> {
     if desk.insecure_dev {
-        refuse_other_sites(headers)?;
+        refuse_other_sites(&parts.headers)?;
         return Ok(Visitor::without_key(Scope::Admin));
     }
-    let token = token(headers)?;
+    let visitor = recognise(parts, desk).await?;
+    if !visitor.grant.allows(scope) {
+        let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    Ok(visitor)
+}
+
+/// Whose key this request brings, or else whose session.
+async fn recognise(parts: &Parts, desk: &Desk) -> Result<Visitor, Problem> {
+    let session = SessionId::brought(&parts.headers, desk);
+    if let Some(id) = session.filter(|_| !brings_key(&parts.headers)) {
+        return Ok(Visitor {
+            grant: console::holder(parts, &id, desk).await?,
+            pass: Pass::Session(id.digest()),
+        });
+    }
+    let token = token(&parts.headers)?;
     let grant = desk.board.store().key_for(&token).await?.ok_or_else(|| {
         Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create`",
         )
     })?;
-    if !grant.allows(scope) {
-        let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
-        return Err(Problem::new(Kind::Forbidden, detail));
-    }
-    Ok(Visitor { grant })
+    Ok(Visitor {
+        grant,
+        pass: Pass::Key,
+    })
 }
 
 /// Whether a request brings an API key at all.

@@ -15,6 +15,7 @@ use crate::switchboard::Switchboard;
 use crate::units::CallId;
 use crate::vapi::Vapi;
 
+use super::console::{ConsoleSettings, Sessions};
 use super::problem::{Kind, Problem};
 use super::serve::{ServeError, Timeouts};
 use super::signup::{SignupSettings, Tries};
@@ -31,6 +32,8 @@ pub struct Desk {
     pub(super) signup: SignupSettings,
     /// How often links were tried lately.
     pub(super) tries: Tries,
+    /// Who is logged in to the console.
+    pub(super) sessions: Sessions,
     pub(super) timeouts: Timeouts,
     pub(super) metrics: PrometheusHandle,
     /// Cancelled when the service begins to shut down.
@@ -53,6 +56,8 @@ pub struct DeskSettings {
     pub vapi: Option<Arc<Vapi>>,
     /// How users are asked for their voice in a browser.
     pub signup: SignupSettings,
+    /// How long sessions of the console last.
+    pub console: ConsoleSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -75,6 +80,7 @@ impl Desk {
             vapi: settings.vapi,
             signup: settings.signup,
             tries: Tries::default(),
+            sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),

@@ -7,8 +7,9 @@
 //! Architecture invariants:
 //!
 //! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
-//!   proof, `carriers` and `media`; for who enrols in a browser their link, `signup`), and the handlers without one are
-//!   the four of `operations`, those of `vapi`, which know Vapi by other means, and what pages are made of (`web`);
+//!   proof, `carriers` and `media`; for who enrols in a browser their link, `signup`; for the console's pages a session,
+//!   `console`), and the handlers without one are the four of `operations`, those of `vapi`, which know Vapi by other
+//!   means, the console's empty page, and what pages are made of (`web`);
 //! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
 //!   once (`journal`);
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
@@ -18,6 +19,7 @@ mod auth;
 mod blame;
 mod calls;
 mod carriers;
+mod console;
 mod desk;
 mod document;
 mod enrol_stream;
@@ -42,6 +44,7 @@ mod vapi;
 mod web;
 mod wire;
 
+pub use console::ConsoleSettings;
 pub use desk::{Desk, DeskSettings};
 pub use document::openapi;
 pub use invites::enrolment_url;

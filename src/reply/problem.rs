@@ -36,8 +36,10 @@ macro_rules! kinds {
 kinds! {
     BadRequest          400 "bad_request"          "The request cannot be understood"
     Unauthorized        401 "unauthorized"         "An API key is needed"
+    SessionOver         401 "session_over"         "Nobody is logged in"
     NotVapi             401 "not_vapi"             "The request is not known to be Vapi's"
     Forbidden           403 "forbidden"            "The API key may not do this"
+    ForeignPage         403 "foreign_page"         "The request did not come from the console"
     UnknownRoute        404 "unknown_route"        "There is nothing at this path"
     UnknownNumber       404 "unknown_number"       "There is no such number"
     UnknownUser         404 "unknown_user"         "There is no such user"
@@ -62,6 +64,7 @@ kinds! {
     EnrolmentRefused    422 "enrollment_refused"   "The recordings cannot be enrolled"
     UpgradeNeeded       426 "upgrade_needed"       "This path speaks WebSocket"
     TooManyTries        429 "too_many_tries"       "The link was tried too often"
+    TooManyLogins       429 "too_many_logins"      "Logging in failed too often"
     Internal            500 "internal"             "Something failed here"
     Busy                503 "busy"                 "As much is going on as this service can bear"
     Unavailable         503 "unavailable"          "A part of this service is out of order"
@@ -197,7 +200,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == Kind::Unauthorized {
+        if matches!(self.kind, Kind::Unauthorized | Kind::SessionOver) {
             let challenge = HeaderValue::from_static("Bearer realm=\"voxline\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
-    calls, carriers, enrol_stream, enrolments, events, identify, invites, journal, media, numbers,
+    calls, carriers, console, enrol_stream, enrolments, events, identify, invites, journal, media, numbers,
     operations, signup, users, vapi,
 };
 
@@ -58,6 +58,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
     let largest = usize::try_from(desk.largest_upload()).unwrap_or(usize::MAX);
     routes
         .merge(signup::routes())
+        .merge(console::routes())
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(largest))

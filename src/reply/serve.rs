@@ -20,6 +20,7 @@ use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
+use super::console::ConsoleSettings;
 use super::desk::{Desk, DeskSettings};
 use super::router::router;
 use super::signup::SignupSettings;
@@ -72,6 +73,8 @@ pub struct ServeSettings {
     pub vapi: Option<Arc<Vapi>>,
     /// How users are asked for their voice in a browser.
     pub signup: SignupSettings,
+    /// How long sessions of the console last.
+    pub console: ConsoleSettings,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -87,6 +90,7 @@ impl ServeSettings {
             carriers: CarrierSettings::default(),
             vapi: None,
             signup: SignupSettings::default(),
+            console: ConsoleSettings::default(),
             timeouts: Timeouts::default(),
             connections: 2048,
         }
@@ -137,6 +141,7 @@ pub async fn serve(
             carriers: settings.carriers,
             vapi: settings.vapi,
             signup: settings.signup,
+            console: settings.console,
             timeouts: settings.timeouts,
         },
     )?;

@@ -151,6 +151,25 @@ impl Store {
         })
         .transpose()
     }
+
+    /// What a key may do, by its id; `None` when there is no such key, or it was revoked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn grant(&self, id: KeyId) -> Result<Option<KeyGrant>, StoreError> {
+        let row: Option<(String,)> =
+            sqlx::query_as("SELECT scopes FROM api_keys WHERE id = $1 AND revoked_at IS NULL")
+                .bind(id.to_string())
+                .fetch_optional(self.pool())
+                .await?;
+        let grant = |(scopes,): (String,)| {
+            Ok(KeyGrant {
+                id,
+                scopes: read_scopes(&scopes)?,
+            })
+        };
+        row.map(grant).transpose()
+    }
 }
 
 fn scopes_text(scopes: &BTreeSet<Scope>) -> String {

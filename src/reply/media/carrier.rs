@@ -83,7 +83,7 @@ async fn entry(carrier: Carrier, parts: &Parts, desk: &Desk) -> Result<Entry, Pr
             return Ok(Entry::ByToken);
         }
     }
-    let visitor = auth::admit(&parts.headers, desk, Scope::Identify).await?;
+    let visitor = auth::admit(parts, desk, Scope::Identify).await?;
     Ok(Entry::Known(visitor))
 }
 

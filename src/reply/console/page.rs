@@ -1,0 +1,127 @@
+//! The page that all addresses of the console give.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::super::problem::{Kind, Problem};
+use super::super::web;
+
+/// A page of the console.
+pub(super) struct Page {
+    /// Its address.
+    pub path: &'static str,
+    /// The module that shows it, in `web/console/pages`.
+    name: &'static str,
+    title: &'static str,
+    /// Which part of the console it belongs to.
+    section: &'static str,
+}
+
+const fn page(path: &'static str, name: &'static str, title: &'static str, section: &'static str) -> Page {
+    Page {
+        path,
+        name,
+        title,
+        section,
+    }
+}
+
+/// All pages.
+pub(super) const PAGES: &[Page] = &[
+    page("/console/login", "login", "Log in", ""),
+    page("/console/calls", "calls", "Live calls", "calls"),
+    page("/console/calls/{id}", "call", "Call", "calls"),
+    page("/console/people", "people", "People and numbers", "people"),
+    page("/console/people/{id}", "person", "Person", "people"),
+    page("/console/numbers", "numbers", "Numbers", "people"),
+    page("/console/numbers/{number}", "number", "Number", "people"),
+    page("/console/accuracy", "accuracy", "Accuracy", "accuracy"),
+    page("/console/setup", "setup", "Set-up", "setup"),
+];
+
+/// A part of the console, as the navigation shows it.
+struct Section {
+    name: &'static str,
+    href: &'static str,
+    title: &'static str,
+    /// What it is called where there is little room.
+    short: &'static str,
+    /// The path of its drawing, on 16 by 16.
+    drawing: &'static str,
+    is_current: bool,
+}
+
+/// The parts of the console, in order; `current` is the one that is shown.
+fn sections(current: &str) -> Vec<Section> {
+    [
+        ("calls", "/console/calls", "Live calls", "Calls", "M2 7v2M5 4v8M8 2v12M11 5v6M14 7v2"),
+        (
+            "people",
+            "/console/people",
+            "People and numbers",
+            "People",
+            "M8 8a2.75 2.75 0 1 0 0-5.5A2.75 2.75 0 0 0 8 8ZM2.5 13.5c.6-2.3 2.8-3.5 5.5-3.5s4.9 1.2 5.5 3.5",
+        ),
+        ("accuracy", "/console/accuracy", "Accuracy", "Accuracy", "M2 2.5v11h12M4.5 10.5l3-3.5 2.5 2 3.5-5"),
+        ("setup", "/console/setup", "Set-up", "Set-up", "M2 4.5h7M13 4.5h1M2 11.5h1M7 11.5h7M11 2.5v4M5 9.5v4"),
+    ]
+    .into_iter()
+    .map(|(name, href, title, short, drawing)| Section {
+        name,
+        href,
+        title,
+        short,
+        drawing,
+        is_current: name == current,
+    })
+    .collect()
+}
+
+#[derive(Template)]
+#[template(path = "console/shell.html")]
+struct Shell {
+    assets: String,
+    page: &'static str,
+    title: &'static str,
+    params: String,
+    sections: Vec<Section>,
+    version: &'static str,
+}
+
+/// The page. It has no word of anybody: whether whoever looks at it may see something, the API says.
+pub(super) async fn show(page: &'static Page, params: Result<Path<BTreeMap<String, String>>, PathRejection>) -> Response {
+    let Ok(Path(params)) = params else {
+        return Problem::new(Kind::UnknownRoute, "the address holds what is no text").into_response();
+    };
+    let shell = Shell {
+        assets: web::assets(),
+        page: page.name,
+        title: page.title,
+        params: serde_json::json!(params).to_string(),
+        sections: sections(page.section),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    match shell.render() {
+        Ok(html) => web::page(StatusCode::OK, html, &[], None),
+        Err(fault) => Problem::internal(format!("a page was not made: {fault}")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_the_console_begins_with_a_page_of_its_own() {
+        for section in sections("people") {
+            let page = PAGES.iter().find(|page| page.path == section.href).unwrap();
+            assert_eq!((page.section, page.title), (section.name, section.title));
+            assert_eq!(section.is_current, section.name == "people");
+        }
+    }
+}

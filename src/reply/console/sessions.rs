@@ -1,0 +1,207 @@
+//! Who is logged in, for how long, and how often it was tried in vain.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::units::KeyId;
+
+use super::super::problem::{Kind, Problem};
+
+/// SHA-256 of a session's id: all that is kept of it.
+pub(in crate::reply) type SessionDigest = [u8; 32];
+
+/// The most sessions at a time. One more ends the one that was quiet for longest.
+const MOST_SESSIONS: usize = 1000;
+/// How many logins may fail in [`SPELL`]. A key has 256 random bits, so this is about the work, not about guessing.
+const MOST_FAILURES: u32 = 30;
+/// The time in which failed logins are counted.
+const SPELL: Duration = Duration::from_secs(60);
+
+/// How long sessions of the console last.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsoleSettings {
+    /// Without a request.
+    pub idle: Duration,
+    /// Whatever happens.
+    pub longest: Duration,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30 * 60),
+            longest: Duration::from_secs(12 * 3600),
+        }
+    }
+}
+
+/// The sessions of the console. In memory: a restart ends them all.
+pub(in crate::reply) struct Sessions {
+    settings: ConsoleSettings,
+    open: Mutex<HashMap<SessionDigest, Session>>,
+    failures: Mutex<Failures>,
+}
+
+#[derive(Clone, Copy)]
+struct Session {
+    key: KeyId,
+    began: Instant,
+    seen: Instant,
+}
+
+#[derive(Default)]
+struct Failures {
+    since: Option<Instant>,
+    times: u32,
+}
+
+impl Sessions {
+    pub fn new(settings: ConsoleSettings) -> Self {
+        Self {
+            settings,
+            open: Mutex::default(),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Begins a session of whoever holds `key`.
+    pub fn begin(&self, digest: SessionDigest, key: KeyId, now: Instant) {
+        let mut open = self.open();
+        open.retain(|_, session| self.lasts(session, now));
+        if open.len() >= MOST_SESSIONS {
+            let quietest = open.iter().min_by_key(|(_, session)| session.seen);
+            if let Some(digest) = quietest.map(|(digest, _)| *digest) {
+                open.remove(&digest);
+            }
+        }
+        let session = Session {
+            key,
+            began: now,
+            seen: now,
+        };
+        open.insert(digest, session);
+    }
+
+    /// The key of a session that lasts, which this request prolongs.
+    pub fn key_of(&self, digest: &SessionDigest, now: Instant) -> Option<KeyId> {
+        let mut open = self.open();
+        let session = open.get_mut(digest)?;
+        if !self.lasts(session, now) {
+            open.remove(digest);
+            return None;
+        }
+        session.seen = now;
+        Some(session.key)
+    }
+
+    /// Whether a session lasts; this prolongs nothing.
+    pub fn is_open(&self, digest: &SessionDigest, now: Instant) -> bool {
+        self.open().get(digest).is_some_and(|session| self.lasts(session, now))
+    }
+
+    /// Ends a session.
+    pub fn end(&self, digest: &SessionDigest) {
+        self.open().remove(digest);
+    }
+
+    /// Refuses to look at a key when too many were no good lately.
+    pub fn may_try(&self, now: Instant) -> Result<(), Problem> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(since) = failures.since.filter(|_| failures.times >= MOST_FAILURES) else {
+            return Ok(());
+        };
+        let over = SPELL.saturating_sub(now.saturating_duration_since(since));
+        if over.is_zero() {
+            return Ok(());
+        }
+        let detail = "too many keys were tried here that are none: wait a minute and try again";
+        Err(Problem::new(Kind::TooManyLogins, detail).retry_after(over.as_secs() + 1))
+    }
+
+    /// Counts a key that was no good.
+    pub fn failed(&self, now: Instant) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_spell = |since: Instant| now.saturating_duration_since(since) < SPELL;
+        if failures.since.is_some_and(in_spell) {
+            failures.times = failures.times.saturating_add(1);
+        } else {
+            *failures = Failures {
+                since: Some(now),
+                times: 1,
+            };
+        }
+    }
+
+    fn lasts(&self, session: &Session, now: Instant) -> bool {
+        now.saturating_duration_since(session.seen) < self.settings.idle
+            && now.saturating_duration_since(session.began) < self.settings.longest
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<SessionDigest, Session>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn sessions() -> Sessions {
+        Sessions::new(ConsoleSettings::default())
+    }
+
+    fn digest(of: usize) -> SessionDigest {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&of.to_le_bytes());
+        digest
+    }
+
+    #[test]
+    fn a_session_lasts_while_somebody_is_there_and_twelve_hours_at_most() {
+        let (sessions, key, start) = (sessions(), KeyId::fresh(), Instant::now());
+        sessions.begin(digest(1), key, start);
+        for minutes in (29..12 * 60).step_by(29) {
+            let now = start + MINUTE * minutes;
+            assert_eq!(sessions.key_of(&digest(1), now), Some(key), "after {minutes} minutes");
+        }
+        assert_eq!(sessions.key_of(&digest(1), start + MINUTE * 12 * 60), None);
+    }
+
+    #[test]
+    fn a_session_ends_when_nobody_asks_for_half_an_hour_and_looking_whether_it_lasts_is_no_asking() {
+        let (sessions, start) = (sessions(), Instant::now());
+        sessions.begin(digest(1), KeyId::fresh(), start);
+        assert!(sessions.is_open(&digest(1), start + MINUTE * 29));
+        assert!(!sessions.is_open(&digest(1), start + MINUTE * 30));
+        assert_eq!(sessions.key_of(&digest(1), start + MINUTE * 30), None);
+        assert_eq!(sessions.key_of(&digest(1), start), None, "it is over for good");
+    }
+
+    #[test]
+    fn one_session_too_many_ends_the_quietest() {
+        let (sessions, key, start) = (sessions(), KeyId::fresh(), Instant::now());
+        for nth in 0..MOST_SESSIONS {
+            sessions.begin(digest(nth), key, start + Duration::from_millis(nth as u64));
+        }
+        let later = start + MINUTE;
+        assert_eq!(sessions.key_of(&digest(0), later), Some(key));
+        sessions.begin(digest(MOST_SESSIONS), key, later);
+        assert_eq!(sessions.open().len(), MOST_SESSIONS);
+        assert!(sessions.is_open(&digest(0), later) && !sessions.is_open(&digest(1), later));
+    }
+
+    #[test]
+    fn after_many_keys_that_are_none_no_key_is_looked_at_for_a_while() {
+        let (sessions, start) = (sessions(), Instant::now());
+        for _ in 0..MOST_FAILURES {
+            sessions.may_try(start).unwrap();
+            sessions.failed(start);
+        }
+        let refused = sessions.may_try(start).unwrap_err();
+        assert_eq!(refused.kind(), Kind::TooManyLogins);
+        sessions.may_try(start + SPELL).unwrap();
+    }
+}

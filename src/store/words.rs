@@ -22,6 +22,17 @@ pub struct EndedCall<T> {
 }
 
 impl Store {
+    /// Whether any call was recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn has_calls(&self) -> Result<bool, StoreError> {
+        let (any,): (bool,) = sqlx::query_as("SELECT EXISTS (SELECT 1 FROM calls)")
+            .fetch_one(self.pool())
+            .await?;
+        Ok(any)
+    }
+
     /// Calls that ended: those of the `first` days since the very first, and those that began after `since`, at most
     /// 20 000 of either (the earliest, and the latest). Of each verdict only what `T` has is kept; a verdict without it
     /// is passed over, as of releases that wrote others.

@@ -44,8 +44,8 @@ pub struct NamedUser {
     /// The user.
     #[schema(value_type = String, format = "uuid")]
     pub id: UserId,
-    /// Their name.
-    pub name: String,
+    /// Their name; null for who may know no names.
+    pub name: Option<String>,
 }
 
 /// Two users whose voices are alike.
@@ -74,6 +74,18 @@ pub struct AlikeVoices {
     /// Where a further request goes on; null when everybody was compared.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub next: Option<UserId>,
+}
+
+impl AlikeVoices {
+    /// The same by ids alone.
+    #[must_use]
+    pub fn without_names(mut self) -> Self {
+        self.pairs
+            .iter_mut()
+            .flat_map(|pair| &mut pair.users)
+            .for_each(|user| user.name = None);
+        self
+    }
 }
 
 /// A user with their voice, as calls are compared with it.
@@ -216,7 +228,7 @@ impl Held {
         let more = self.dropped || all.len() > MOST_SHOWN;
         let named = |place: usize| NamedUser {
             id: voiced[place].user,
-            name: voiced[place].name.clone(),
+            name: Some(voiced[place].name.clone()),
         };
         let shown = all.into_iter().take(MOST_SHOWN).map(|((one, other), (alike, llr))| AlikePair {
             users: [named(one), named(other)],

@@ -5,6 +5,7 @@
 
 mod inputs;
 mod judge;
+mod known;
 mod listen;
 mod packets;
 mod pcap;
@@ -12,6 +13,7 @@ mod sip;
 
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
 pub use judge::{Bench, CallReport, CarrierReport, CarrierVerdict, EvidenceReport, WhoseLine, by_carrier};
+pub use known::Known;
 pub use listen::{Heard, Refusal, SipListener};
 pub use packets::{Losses, Sent};
 pub use pcap::{Capture, Captured, PcapFault};

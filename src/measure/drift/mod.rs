@@ -52,7 +52,7 @@ pub struct OutcomeCounts {
 
 /// Some calls that came after one another.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Span {
+pub struct DriftSpan {
     /// The beginning of the span.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -75,7 +75,7 @@ pub struct Span {
 
 /// One comparison of the latest calls with the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct Test {
+pub struct DriftTest {
     /// How far apart they are: the largest difference of the distributions, or of an outcome's share.
     pub distance: f64,
     /// The probability of so large a distance, or a larger one, if nothing had changed and calls were independent.
@@ -88,15 +88,15 @@ pub struct Test {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Drift {
     /// The spans in order; those without calls are left out.
-    pub spans: Vec<Span>,
+    pub spans: Vec<DriftSpan>,
     /// The first weeks; null without calls.
-    pub first: Option<Span>,
+    pub first: Option<DriftSpan>,
     /// The latest weeks; null as long as they would overlap with the first.
-    pub latest: Option<Span>,
+    pub latest: Option<DriftSpan>,
     /// The ratios of both: two-sample Kolmogorov-Smirnov. Null where there are too few, or none may be seen.
-    pub ratios: Option<Test>,
+    pub ratios: Option<DriftTest>,
     /// The outcomes of both: chi-square with two degrees of freedom. Null where there are too few.
-    pub outcomes: Option<Test>,
+    pub outcomes: Option<DriftTest>,
     /// The level of both tests together.
     pub level: f64,
     /// The fewest calls that are tested on either side.
@@ -129,7 +129,7 @@ impl Drift {
             .filter(|(from, first_ends)| from >= first_ends)
             .map(|(from, _)| (from, end));
         let told = |(from, to): (OffsetDateTime, OffsetDateTime)| {
-            Span::of(from, to, between(from, to), sees_ratios)
+            DriftSpan::of(from, to, between(from, to), sees_ratios)
         };
         let samples = first.zip(latest).map(|(first, latest)| {
             (between(first.0, first.1), between(latest.0, latest.1))
@@ -182,7 +182,7 @@ impl Drift {
         }
         let mut parts = Vec::new();
         if let Some(test) = self.ratios.filter(|test| test.moved) {
-            let median = |span: &Span| span.ratios.map_or(0.0, |ratios| ratios[2]);
+            let median = |span: &DriftSpan| span.ratios.map_or(0.0, |ratios| ratios[2]);
             let (then, now) = (median(first), median(latest));
             let way = if now < then { "lower" } else { "higher or spread otherwise" };
             parts.push(format!(
@@ -239,7 +239,7 @@ fn spans(
         .map(move |from| (from, from + span))
 }
 
-impl Span {
+impl DriftSpan {
     fn of(from: OffsetDateTime, to: OffsetDateTime, calls: &[CallWord], sees_ratios: bool) -> Self {
         let ratios = sorted_ratios(calls);
         let at = [0.05, 0.25, 0.5, 0.75, 0.95].map(|share| quantile(&ratios, share));
@@ -307,21 +307,21 @@ fn sorted_ratios(calls: &[CallWord]) -> Vec<f64> {
     ratios
 }
 
-fn test_ratios(first: &[CallWord], latest: &[CallWord]) -> Option<Test> {
+fn test_ratios(first: &[CallWord], latest: &[CallWord]) -> Option<DriftTest> {
     let (first, latest) = (sorted_ratios(first), sorted_ratios(latest));
     if first.len().min(latest.len()) < FEWEST {
         return None;
     }
     let distance = kolmogorov_distance(&first, &latest);
     let p = kolmogorov_p(distance, first.len(), latest.len());
-    Some(Test {
+    Some(DriftTest {
         distance,
         p,
         moved: p < LEVEL_OF_ONE && distance >= LEAST_SHIFT,
     })
 }
 
-fn test_outcomes(first: &[CallWord], latest: &[CallWord]) -> Option<Test> {
+fn test_outcomes(first: &[CallWord], latest: &[CallWord]) -> Option<DriftTest> {
     let (first, latest) = (counts(first), counts(latest));
     if first.all().min(latest.all()) < FEWEST {
         return None;
@@ -329,7 +329,7 @@ fn test_outcomes(first: &[CallWord], latest: &[CallWord]) -> Option<Test> {
     let p = chi_square_p(first.counts(), latest.counts());
     let (_, then, now) = most_changed(&first, &latest);
     let distance = (now - then).abs();
-    Some(Test {
+    Some(DriftTest {
         distance,
         p,
         moved: p < LEVEL_OF_ONE && distance >= LEAST_SHARE,

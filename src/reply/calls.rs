@@ -8,10 +8,11 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::store::{CallRecord, VerdictVersion};
+use crate::store::{CallRecord, CallSearch, VerdictVersion};
 use crate::switchboard::Identification;
-use crate::units::{CallId, DialedNumber};
+use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::Identity;
+use crate::verdict::chain::SpeakerStatus;
 
 use super::auth::{Allowed, Identify, Visitor};
 use super::desk::Desk;
@@ -140,11 +141,42 @@ pub(super) struct Page {
     /// Only calls that began before this one: the last of the page already seen.
     #[param(value_type = Option<String>)]
     before: Option<CallId>,
+    /// Only calls to this number, its + written as %2B.
+    #[param(value_type = Option<String>)]
+    number: Option<DialedNumber>,
+    /// Only calls that came through this user's line or have this user's voice, by the latest word on them.
+    #[param(value_type = Option<String>, format = "uuid")]
+    user: Option<UserId>,
+    /// Only calls of whose speaker this is said.
+    speaker: Option<SpeakerStatus>,
+    /// Only calls that began at this moment or later.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<OffsetDateTime>,
+    /// Only calls that began before this moment.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<OffsetDateTime>,
+    /// Only calls that are under way now; the others are as they may be.
+    live: Option<bool>,
+}
+
+impl Page {
+    fn search(&self) -> CallSearch {
+        CallSearch {
+            number: self.number.clone(),
+            user: self.user,
+            speaker: self.speaker.map(|status| status.name().to_owned()),
+            from: self.from,
+            until: self.until,
+        }
+    }
 }
 
 /// Lists calls, newest first
 ///
-/// As far as they are recorded: while the store cannot be written, a call that just began is shown by its id alone.
+/// As far as they are recorded: while the store cannot be written, a call that just began is shown by its id alone, and
+/// among the calls under way.
 #[utoipa::path(
     get, path = "/v1/calls", operation_id = "listCalls", tag = "calls", params(Page),
     responses((status = 200, description = "Calls with their latest verdicts", body = [Call])),
@@ -160,11 +192,32 @@ pub(super) async fn list(
         let detail = format!("`limit` is 1 to {LARGEST_PAGE}, not {limit}");
         return Err(Problem::new(Kind::BadRequest, detail));
     }
-    let calls = desk.board.store().calls(limit, page.before.as_ref()).await?;
+    let search = page.search();
+    let calls = if page.live == Some(true) {
+        if page.before.is_some() || search != CallSearch::default() {
+            let detail = "`live` gives the calls under way, all of them: leave out what else is looked for";
+            return Err(Problem::new(Kind::BadRequest, detail));
+        }
+        under_way(&desk, limit).await?
+    } else {
+        let store = desk.board.store();
+        store.calls(&search, limit, page.before.as_ref()).await?
+    };
     let shown = calls
         .into_iter()
         .map(|call| Call::shown_to(&allowed.visitor, call));
     Ok(axum::Json(shown.collect()))
+}
+
+/// The calls under way of which something was said, newest first.
+async fn under_way(desk: &Desk, limit: u32) -> Result<Vec<CallRecord>, Problem> {
+    let mut calls = Vec::new();
+    for id in desk.board.live_calls() {
+        calls.extend(desk.board.call_record(&id).await?.filter(|call| !call.is_final));
+    }
+    calls.sort_by(|one, other| (other.started_at, &other.call_id).cmp(&(one.started_at, &one.call_id)));
+    calls.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(calls)
 }
 
 /// Shows a call

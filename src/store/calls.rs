@@ -7,7 +7,7 @@ use super::StoreError;
 use super::open::Store;
 use super::redaction::leave_out_the_removed;
 use super::values::{now, read, read_time, read_u64, time_text};
-use crate::units::{CallId, DialedNumber};
+use crate::units::{CallId, DialedNumber, UserId};
 
 /// Most bytes of a verdict's JSON; one with ten candidates has some two kilobytes.
 const MAX_VERDICT_BYTES: usize = 256 * 1024;
@@ -54,6 +54,21 @@ pub struct VerdictVersion {
     pub at: OffsetDateTime,
     /// What was said.
     pub verdict: serde_json::Value,
+}
+
+/// Which calls are looked for; what is left out may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallSearch {
+    /// To this number.
+    pub number: Option<DialedNumber>,
+    /// Of this user's line, or with this user's voice, by the latest word on them.
+    pub user: Option<UserId>,
+    /// Whose speaker has this status, as the verdict writes it.
+    pub speaker: Option<String>,
+    /// That began at this moment or later.
+    pub from: Option<OffsetDateTime>,
+    /// That began before this moment.
+    pub until: Option<OffsetDateTime>,
 }
 
 type Row = (String, String, String, String, i64, bool, String);
@@ -221,35 +236,35 @@ impl Store {
         }))
     }
 
-    /// The latest calls, newest first, at most `limit` (and 500): those that began before the call
+    /// The latest calls that are looked for, newest first, at most `limit` (and 500): those that began before the call
     /// `before`, which is the last one of the page already seen. After an unknown call there is nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    pub async fn calls(&self, limit: u32, before: Option<&CallId>) -> Result<Vec<CallRecord>, StoreError> {
-        let rows: Vec<Row> = match before {
-            None => {
-                sqlx::query_as(
-                    "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-                     ORDER BY started_at DESC, call_id DESC LIMIT $1",
-                )
-                .bind(i64::from(limit.min(MAX_PAGE)))
-                .fetch_all(self.pool())
-                .await?
-            }
-            Some(before) => {
-                sqlx::query_as(
-                    "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-                     WHERE (started_at, call_id) < \
-                     (SELECT started_at, call_id FROM calls WHERE call_id = $2) \
-                     ORDER BY started_at DESC, call_id DESC LIMIT $1",
-                )
-                .bind(i64::from(limit.min(MAX_PAGE)))
-                .bind(before.as_str())
-                .fetch_all(self.pool())
-                .await?
-            }
-        };
+    pub async fn calls(
+        &self,
+        search: &CallSearch,
+        limit: u32,
+        before: Option<&CallId>,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
+             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
+             AND ($4 IS NULL OR number = $4) \
+             AND ($5 IS NULL OR verdict ->> '$.speaker.status' = $5) \
+             AND ($6 IS NULL OR verdict ->> '$.speaker.user_id' = $6 OR verdict ->> '$.line_owner.user_id' = $6) \
+             ORDER BY started_at DESC, call_id DESC LIMIT $7",
+        )
+        .bind(before.map(CallId::as_str))
+        .bind(search.from.map(time_text))
+        .bind(search.until.map(time_text))
+        .bind(search.number.as_ref().map(DialedNumber::as_e164))
+        .bind(search.speaker.as_deref())
+        .bind(search.user.map(|user| user.to_string()))
+        .bind(i64::from(limit.min(MAX_PAGE)))
+        .fetch_all(self.pool())
+        .await?;
         rows.into_iter().map(read_call).collect()
     }
 }

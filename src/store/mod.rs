@@ -58,7 +58,7 @@ mod webhooks;
 mod words;
 
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
-pub use calls::{CallRecord, VerdictVersion};
+pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;

@@ -66,6 +66,13 @@ impl Switchboard {
         self.cases.held().get(call).cloned()
     }
 
+    /// The calls that are under way.
+    pub fn live_calls(&self) -> Vec<CallId> {
+        let cases = self.cases.held();
+        let live = cases.values().filter(|case| !case.verdict().ended);
+        live.map(|case| case.id().clone()).collect()
+    }
+
     /// Lets go of the cases of calls that are over, and ends those that nobody has had news of for long.
     pub async fn tidy_cases(&self) {
         let now = Instant::now();

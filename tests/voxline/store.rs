@@ -23,7 +23,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
-    CallRecord, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule, Scope,
+    CallRecord, CallSearch, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule, Scope,
     ShareChange, Store, StoreError, Token, User, UserPatch,
 };
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};

@@ -70,7 +70,7 @@ pub struct LineOwner {
 }
 
 /// How sure the speaker is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeakerStatus {
     /// The voice says so.
@@ -81,6 +81,18 @@ pub enum SpeakerStatus {
     ThirdParty,
     /// It cannot be said; `reason` says why.
     Inconclusive,
+}
+
+impl SpeakerStatus {
+    /// The name it has in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identified => "identified",
+            Self::Claimed => "claimed",
+            Self::ThirdParty => "third_party",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
 }
 
 /// Whose voice is on the call.

@@ -75,7 +75,10 @@ async fn pages_show_every_call_once_newest_first() {
     let mut seen = Vec::new();
     let mut before: Option<CallId> = None;
     loop {
-        let page = house.store.calls(2, before.as_ref()).await.unwrap();
+        let page = house
+            .store
+            .calls(&CallSearch::default(), 2, before.as_ref())
+            .await.unwrap();
         let Some(last) = page.last() else { break };
         before = Some(last.call_id.clone());
         seen.extend(page.into_iter().map(|record| record.call_id.to_string()));
@@ -84,7 +87,7 @@ async fn pages_show_every_call_once_newest_first() {
     assert!(
         house
             .store
-            .calls(5, Some(&"never".parse().unwrap()))
+            .calls(&CallSearch::default(), 5, Some(&"never".parse().unwrap()))
             .await
             .unwrap()
             .is_empty()
@@ -139,4 +142,50 @@ async fn a_verdict_has_bounds() {
         house.store.put_verdict(&far).await,
         Err(StoreError::OutOfRange { .. })
     ));
+}
+
+#[tokio::test]
+async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
+    let house = House::new().await;
+    let numbers = [house.number(1).await, house.number(2).await];
+    let ana = house.user("Ana", &numbers[0]).await.id;
+    let bo = house.user("Bo", &numbers[1]).await.id;
+    let said = |of: usize, began, status: &str, speaker: Option<UserId>, owner: Option<UserId>| CallRecord {
+        number: numbers[of - 1].clone(),
+        verdict: json!({
+            "speaker": { "status": status, "user_id": speaker }, "line_owner": { "user_id": owner },
+        }),
+        ..call(&format!("c{began}"), 1, began)
+    };
+    for record in [
+        said(1, 10, "identified", Some(ana), Some(ana)),
+        said(1, 20, "third_party", None, Some(ana)),
+        said(2, 30, "inconclusive", None, None),
+        said(2, 40, "identified", Some(bo), None),
+    ] {
+        house.store.put_verdict(&record).await.unwrap();
+    }
+    let found = async |search: CallSearch| -> Vec<String> {
+        let calls = house.store.calls(&search, 10, None).await.unwrap();
+        calls.into_iter().map(|call| call.call_id.to_string()).collect()
+    };
+    let at = |seconds| Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds));
+    let any = CallSearch::default;
+    let number = Some(numbers[1].clone());
+    let speaker = Some("identified".to_owned());
+    for (search, wanted) in [
+        (CallSearch { number: number.clone(), ..any() }, vec!["c40", "c30"]),
+        (CallSearch { speaker: speaker.clone(), ..any() }, vec!["c40", "c10"]),
+        (CallSearch { user: Some(ana), ..any() }, vec!["c20", "c10"]),
+        (CallSearch { user: Some(bo), ..any() }, vec!["c40"]),
+        (CallSearch { from: at(20), until: at(40), ..any() }, vec!["c30", "c20"]),
+        (CallSearch { user: Some(ana), speaker: speaker.clone(), ..any() }, vec!["c10"]),
+        (CallSearch { number, speaker, until: at(40), ..any() }, vec![]),
+    ] {
+        assert_eq!(found(search.clone()).await, wanted, "{search:?}");
+    }
+    let first = "c20".parse().unwrap();
+    let search = CallSearch { user: Some(ana), ..any() };
+    let page = house.store.calls(&search, 10, Some(&first)).await.unwrap();
+    assert_eq!((page.len(), page[0].call_id.as_str()), (1, "c10"));
 }

@@ -1,0 +1,83 @@
+// The calls on the line now, with the verdict on each as it forms, and below them the calls that were.
+
+import { events, get } from "../api.js";
+import { announce, badge, empty, h, heading, problem, progress } from "../dom.js";
+import { directory } from "../directory.js";
+import { history } from "../history.js";
+import { LiveCard } from "../live.js";
+import { inShort, phone } from "../words.js";
+
+/** How long a call that ended stays among those on the line. */
+const FAREWELL = 20_000;
+
+const STATES = {
+  open: ["watching", "live"],
+  lost: ["connection lost, trying again", "warn"],
+  ended: ["session over: log in again", "bad"],
+};
+
+export async function show(root, { session }) {
+  const known = await progress(directory(session), root);
+  const cards = new Map();
+  const list = h("div", { class: "cards", id: "live" });
+  const nobody = empty("Nobody is on the line", "A call appears here the moment its audio comes in, and the verdict on it forms while somebody speaks. Nothing needs to be loaded again.");
+  const state = h("span", { id: "stream" });
+  const past = history(session, known);
+  root.replaceChildren(
+    heading("Live calls", null, state),
+    h("section", { "aria-label": "On the line now" }, list, nobody),
+    past.element,
+  );
+
+  const arrange = () => {
+    nobody.hidden = cards.size > 0;
+    list.hidden = cards.size === 0;
+  };
+  const leave = (id) => {
+    cards.get(id)?.element.remove();
+    cards.delete(id);
+    arrange();
+  };
+  const card = (id, number, startedAt) => {
+    if (!cards.has(id)) {
+      cards.set(id, new LiveCard(id, number, startedAt, known, session));
+      list.prepend(cards.get(id).element);
+      arrange();
+      announce(`A call to ${phone(number)}`);
+      // What was said before this page was opened.
+      cards.get(id).catchUp();
+    }
+    return cards.get(id);
+  };
+  const update = (told) => {
+    const one = card(told.call_id, told.number, null);
+    if (!one.take({ version: told.version, at: new Date().toISOString(), verdict: told })) return;
+    announce(`Call to ${phone(told.number)}: ${inShort(told)}`);
+    if (told.final) {
+      past.refresh();
+      setTimeout(leave, FAREWELL, told.call_id);
+    }
+  };
+  const load = async () => {
+    try {
+      const live = await get("/v1/calls?live=true&limit=100");
+      for (const call of live.toReversed()) {
+        card(call.call_id, call.number, call.started_at).take({ version: call.version, at: call.updated_at, verdict: call.verdict });
+      }
+      const now = new Set(live.map((call) => call.call_id));
+      for (const [id, one] of cards) if (!now.has(id) && !one.isOver) leave(id);
+      arrange();
+    } catch (error) {
+      list.before(problem(error));
+    }
+  };
+  arrange();
+  await Promise.all([progress(load(), root), past.refresh()]);
+  events("/v1/calls/events", (name, told) => (name === "lagged" ? load() : update(told)), {
+    onState: (now) => {
+      state.replaceChildren(badge(...STATES[now]));
+      if (now === "open") load();
+      if (now === "ended") root.prepend(problem({ problem: { title: "The session is over", detail: "log in again to go on watching", code: "session_over", status: 401 } }));
+    },
+  });
+}

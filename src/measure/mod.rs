@@ -32,8 +32,8 @@ mod wait;
 pub use bench::{
     Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
     Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
-    Pick, Practice, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting, Words,
-    calibrate, check, run, score_pairs, write_trial_table,
+    Pick, Practice, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting,
+    Words, calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};

@@ -83,7 +83,11 @@ pub enum StoredFault {
 
 /// The reports in `folder`, the newest first, at most 50; none where there is no such folder.
 pub fn stored_reports(folder: &Path) -> Vec<ReportPlace> {
-    let inside = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST_ENTRIES);
+    let inside = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(MOST_ENTRIES);
     let named = inside.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())));
     let own = (OWN.to_owned(), folder.to_owned());
     let mut reports: Vec<ReportPlace> = std::iter::once(own)
@@ -158,15 +162,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(stored_reports(&folder.path().join("none")).is_empty());
         write(folder.path(), "{}");
-        write(&folder.path().join("usa"), r#"{"picks": [], "most_alike": [{"test": "alice.wav"}]}"#);
+        write(
+            &folder.path().join("usa"),
+            r#"{"picks": [], "most_alike": [{"test": "alice.wav"}]}"#,
+        );
         std::fs::create_dir_all(folder.path().join("empty")).unwrap();
         let reports = stored_reports(folder.path());
         let mut ids: Vec<&str> = reports.iter().map(|report| report.id.as_str()).collect();
         ids.sort_unstable();
         assert_eq!(ids, ["report", "usa"]);
-        let usa = reports.iter().find(|report| report.id == "usa").unwrap().read().unwrap();
+        let usa = reports
+            .iter()
+            .find(|report| report.id == "usa")
+            .unwrap()
+            .read()
+            .unwrap();
         assert_eq!(usa.details, serde_json::json!({"picks": []}));
-        assert_eq!((&usa.metrics["eer"], &usa.curves), (&serde_json::json!(0.02), &Value::Null));
+        assert_eq!(
+            (&usa.metrics["eer"], &usa.curves),
+            (&serde_json::json!(0.02), &Value::Null)
+        );
     }
 
     #[test]

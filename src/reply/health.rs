@@ -72,7 +72,10 @@ pub(super) async fn list(
         return Err(Problem::new(Kind::BadRequest, detail));
     }
     let name = wanted.name.filter(|name| !name.trim().is_empty());
-    if name.as_ref().is_some_and(|name| name.chars().nth(LONGEST_NAME).is_some()) {
+    if name
+        .as_ref()
+        .is_some_and(|name| name.chars().nth(LONGEST_NAME).is_some())
+    {
         let detail = format!("`name` has at most {LONGEST_NAME} characters");
         return Err(Problem::new(Kind::BadRequest, detail));
     }
@@ -130,8 +133,10 @@ pub(super) struct ConsentShown {
 
 impl ConsentShown {
     fn of(consent: Consent, desk: &Desk, numbers: &[Number]) -> Self {
-        let of_number =
-            |number: &Number| desk.signup.language_of(&consent.sha256, consent.keep_audio, number);
+        let of_number = |number: &Number| {
+            desk.signup
+                .language_of(&consent.sha256, consent.keep_audio, number)
+        };
         Self {
             language: numbers.iter().find_map(of_number),
             id: consent.id,

@@ -102,17 +102,26 @@ pub(super) async fn import(
     InQuery(how): InQuery<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
-    let region = how.region.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let region = how
+        .region
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     let region = region.map(str::parse::<Region>).transpose();
     let region = region.map_err(|fault| Problem::new(Kind::Invalid, format!("`region`: {fault}")))?;
     let bytes = whole_body(&desk, request, LARGEST).await?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Problem::new(Kind::UnsupportedMedia, "the table is not UTF-8 text: save it as CSV in UTF-8"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        Problem::new(
+            Kind::UnsupportedMedia,
+            "the table is not UTF-8 text: save it as CSV in UTF-8",
+        )
+    })?;
     let defaults = ImportDefaults {
         number: how.number,
         region,
     };
     let report = import_csv(desk.board.store(), text, &defaults, how.dry_run).await?;
-    let report = report.map_err(|fault| Problem::new(Kind::Invalid, format!("the table cannot be used: {fault}")))?;
+    let report =
+        report.map_err(|fault| Problem::new(Kind::Invalid, format!("the table cannot be used: {fault}")))?;
     Ok(axum::Json(Imported::of(report)))
 }

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
-    accuracy, calls, carriers, console, enrol_stream, enrolments, events, health, identify, importing, invites,
-    journal, media, numbers, operations, setup, signup, users, vapi,
+    accuracy, calls, carriers, console, enrol_stream, enrolments, events, health, identify, importing,
+    invites, journal, media, numbers, operations, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.

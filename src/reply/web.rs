@@ -188,7 +188,9 @@ mod tests {
             let text = std::str::from_utf8(asset.bytes).unwrap();
             let foreign = ["http://", "https://", "url(//", "@import"];
             let names = ["http://www.w3.org/2000/svg", "https://github.com/leeoniya/uPlot"];
-            let names_gone = names.iter().fold(text.to_owned(), |text, name| text.replace(name, ""));
+            let names_gone = names
+                .iter()
+                .fold(text.to_owned(), |text, name| text.replace(name, ""));
             assert!(
                 foreign.iter().all(|sign| !names_gone.contains(sign)),
                 "{} reaches outside",

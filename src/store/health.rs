@@ -118,7 +118,11 @@ async fn page(conn: &mut Conn, wanted: &UsersWanted, limit: usize) -> Result<Vec
     .bind(wanted.after.map(|id| id.to_string()))
     .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
     // A name is looked for among all: names are short, and users are bounded by what a number can hold.
-    .bind(if wanted.name.is_some() { -1 } else { i64::try_from(limit).unwrap_or(i64::MAX) })
+    .bind(if wanted.name.is_some() {
+        -1
+    } else {
+        i64::try_from(limit).unwrap_or(i64::MAX)
+    })
     .fetch_all(conn)
     .await?;
     let sought = wanted.name.as_deref().map(|name| name.trim().to_lowercase());
@@ -176,6 +180,10 @@ async fn known(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<Kn
         clips: read_u64(clips, "clip count")?,
         net_speech: read_seconds(seconds)?,
         snr_db,
-        bandwidth: if narrow == 0 { Bandwidth::Wide } else { Bandwidth::Narrow },
+        bandwidth: if narrow == 0 {
+            Bandwidth::Wide
+        } else {
+            Bandwidth::Narrow
+        },
     }))
 }

@@ -101,7 +101,11 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError::UnknownNumber`]; [`BoardError::Busy`] while another one runs.
-    pub async fn alike(&self, number: &DialedNumber, after: Option<UserId>) -> Result<AlikeVoices, BoardError> {
+    pub async fn alike(
+        &self,
+        number: &DialedNumber,
+        after: Option<UserId>,
+    ) -> Result<AlikeVoices, BoardError> {
         let turn = std::sync::Arc::clone(&self.comparing).try_acquire_owned();
         let turn = turn.map_err(|fault| match fault {
             TryAcquireError::NoPermits => BoardError::Busy(Busy { retry_after: WAIT }),
@@ -230,11 +234,14 @@ impl Held {
             id: voiced[place].user,
             name: Some(voiced[place].name.clone()),
         };
-        let shown = all.into_iter().take(MOST_SHOWN).map(|((one, other), (alike, llr))| AlikePair {
-            users: [named(one), named(other)],
-            alike,
-            llr: llr.get(),
-        });
+        let shown = all
+            .into_iter()
+            .take(MOST_SHOWN)
+            .map(|((one, other), (alike, llr))| AlikePair {
+                users: [named(one), named(other)],
+                alike,
+                llr: llr.get(),
+            });
         (shown.collect(), more)
     }
 }

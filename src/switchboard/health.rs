@@ -264,7 +264,10 @@ mod tests {
             ..known()
         };
         assert_eq!(said(short, Duration::days(1)).0, HealthState::Advised);
-        assert_eq!(said(known(), Duration::days(731)), (HealthState::Advised, vec![HealthCode::Old]));
+        assert_eq!(
+            said(known(), Duration::days(731)),
+            (HealthState::Advised, vec![HealthCode::Old])
+        );
         assert_eq!(said(known(), Duration::days(730)).0, HealthState::Good);
     }
 }

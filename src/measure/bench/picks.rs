@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::super::bootstrap::{quantile, times_drawn};
 use super::super::dice::Dice;
 use super::super::protocol::Protocol;
+use super::Bench;
 use super::calls::Follower;
 use super::error::BenchError;
 use super::hear::Print;
 use super::heats::Heat;
 use super::score::user_id;
 use super::searches::Ends;
-use super::Bench;
 use crate::decision::{Calibration, Outcome, Policy, Promise, Reason};
 
 /// The promises that are tried: the largest share of callers on no roster who may be given a name.
@@ -231,11 +231,16 @@ mod tests {
         let width = |tallies: &[(usize, usize)]| {
             let rate = Rate::of(tallies, &drawn(tallies.len(), 500, 3));
             let [low, high] = rate.ci95.unwrap();
-            assert!(low <= rate.share.unwrap() && rate.share.unwrap() <= high, "{rate:?}");
+            assert!(
+                low <= rate.share.unwrap() && rate.share.unwrap() <= high,
+                "{rate:?}"
+            );
             high - low
         };
         let many: Vec<_> = (0..100).map(|at| (usize::from(at % 2 == 0), 1)).collect();
-        let few: Vec<_> = (0..10).map(|at| if at % 2 == 0 { (10, 10) } else { (0, 10) }).collect();
+        let few: Vec<_> = (0..10)
+            .map(|at| if at % 2 == 0 { (10, 10) } else { (0, 10) })
+            .collect();
         assert!(width(&many) < 0.5 * width(&few));
     }
 }

@@ -10,8 +10,8 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::bootstrap::quantile;
-use statistics::{chi_square_p, kolmogorov_distance, kolmogorov_p};
 use crate::verdict::OutcomeName;
+use statistics::{chi_square_p, kolmogorov_distance, kolmogorov_p};
 
 /// How long the first weeks are, with which the latest are compared.
 pub const FIRST: Duration = Duration::days(28);
@@ -131,9 +131,9 @@ impl Drift {
         let told = |(from, to): (OffsetDateTime, OffsetDateTime)| {
             DriftSpan::of(from, to, between(from, to), sees_ratios)
         };
-        let samples = first.zip(latest).map(|(first, latest)| {
-            (between(first.0, first.1), between(latest.0, latest.1))
-        });
+        let samples = first
+            .zip(latest)
+            .map(|(first, latest)| (between(first.0, first.1), between(latest.0, latest.1)));
         let (ratios, outcomes) = samples.map_or((None, None), |(first, latest)| {
             (
                 test_ratios(first, latest).filter(|_| sees_ratios),
@@ -141,7 +141,10 @@ impl Drift {
             )
         });
         let mut drift = Self {
-            spans: spans(begin, end, span).map(told).filter(|span| span.calls > 0).collect(),
+            spans: spans(begin, end, span)
+                .map(told)
+                .filter(|span| span.calls > 0)
+                .collect(),
             first: first.map(told),
             latest: latest.map(told),
             ratios,
@@ -184,7 +187,11 @@ impl Drift {
         if let Some(test) = self.ratios.filter(|test| test.moved) {
             let median = |span: &DriftSpan| span.ratios.map_or(0.0, |ratios| ratios[2]);
             let (then, now) = (median(first), median(latest));
-            let way = if now < then { "lower" } else { "higher or spread otherwise" };
+            let way = if now < then {
+                "lower"
+            } else {
+                "higher or spread otherwise"
+            };
             parts.push(format!(
                 "The best ratios of calls are {way} than in the first {} days: median {now:.1} after {then:.1} \
                  (Kolmogorov-Smirnov distance {:.2}, p {}).",
@@ -288,9 +295,8 @@ impl OutcomeCounts {
 fn most_changed(first: &OutcomeCounts, latest: &OutcomeCounts) -> (&'static str, f64, f64) {
     let share = |count: usize, all: usize| count as f64 / all.max(1) as f64;
     let pairs = first.each().into_iter().zip(latest.each());
-    let changes = pairs.map(|((name, then), (_, now))| {
-        (name, share(then, first.all()), share(now, latest.all()))
-    });
+    let changes =
+        pairs.map(|((name, then), (_, now))| (name, share(then, first.all()), share(now, latest.all())));
     let size = |change: &(&str, f64, f64)| (change.2 - change.1).abs();
     changes
         .max_by(|a, b| size(a).total_cmp(&size(b)))

@@ -2,9 +2,8 @@
 
 /// The largest difference of two empirical distributions; both rise.
 pub(super) fn kolmogorov_distance(one: &[f64], other: &[f64]) -> f64 {
-    let share = |values: &[f64], at: f64| {
-        values.partition_point(|value| *value <= at) as f64 / values.len() as f64
-    };
+    let share =
+        |values: &[f64], at: f64| values.partition_point(|value| *value <= at) as f64 / values.len() as f64;
     let at = one.iter().chain(other);
     at.map(|at| (share(one, *at) - share(other, *at)).abs())
         .fold(0.0, f64::max)
@@ -83,7 +82,10 @@ mod tests {
     fn the_probability_of_a_distance_is_near_the_exact_one() {
         for (one, other, distance, exact) in EXACT {
             let p = kolmogorov_p(distance, one, other);
-            assert!((p / exact - 1.0).abs() < 0.25, "{one} {other} {distance}: {p} and {exact}");
+            assert!(
+                (p / exact - 1.0).abs() < 0.25,
+                "{one} {other} {distance}: {p} and {exact}"
+            );
         }
         assert_eq!(kolmogorov_p(0.0, 100, 100), 1.0);
         assert!(kolmogorov_p(1.0, 100, 100) < 1e-12);
@@ -91,9 +93,15 @@ mod tests {
 
     #[test]
     fn the_distance_is_the_largest_difference_of_the_shares_below_any_value() {
-        assert_eq!(kolmogorov_distance(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 3.0, 4.0]), 0.0);
+        assert_eq!(
+            kolmogorov_distance(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 3.0, 4.0]),
+            0.0
+        );
         assert_eq!(kolmogorov_distance(&[1.0, 2.0], &[3.0, 4.0]), 1.0);
-        assert_eq!(kolmogorov_distance(&[1.0, 2.0, 2.0, 5.0], &[2.0, 2.0, 6.0, 7.0]), 0.5);
+        assert_eq!(
+            kolmogorov_distance(&[1.0, 2.0, 2.0, 5.0], &[2.0, 2.0, 6.0, 7.0]),
+            0.5
+        );
     }
 
     #[test]

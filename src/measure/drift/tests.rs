@@ -45,7 +45,11 @@ fn lower_ratios_and_fewer_names_are_each_told_in_words() {
     let lower = drift(90, 1.5, 0.7);
     assert_eq!(lower.moved, Some(true));
     assert!(lower.ratios.unwrap().moved && !lower.outcomes.unwrap().moved);
-    assert!(lower.sentence.contains("lower than in the first 28 days"), "{}", lower.sentence);
+    assert!(
+        lower.sentence.contains("lower than in the first 28 days"),
+        "{}",
+        lower.sentence
+    );
     let fewer = drift(90, 0.0, 0.4);
     assert!(!fewer.ratios.unwrap().moved && fewer.outcomes.unwrap().moved);
     assert!(fewer.sentence.contains("after"), "{}", fewer.sentence);

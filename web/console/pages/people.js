@@ -51,7 +51,7 @@ export async function show(root, { session }) {
       people.list,
       people.more,
     ),
-    isAdmin && importer(session, numbers, () => people.show()),
+    ...(isAdmin ? [importer(session, numbers, () => people.show())] : []),
   );
   await people.show();
 }

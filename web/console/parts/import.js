@@ -65,7 +65,7 @@ export function importer(session, numbers, ondone) {
     const nothing = report.added === 0;
     outcome.replaceChildren(
       h("p", { class: "note" }, nothing ? `Nothing would change: ${what}.` : `This would import ${what}. Nothing is written yet.`),
-      !nothing && h("p", { class: "actions" }, button(`Import ${count(report.added, "person", "people")}`, () => run(false), "primary")),
+      ...(nothing ? [] : [h("p", { class: "actions" }, button(`Import ${count(report.added, "person", "people")}`, () => run(false), "primary"))]),
     );
   }
 

@@ -89,7 +89,7 @@ function number(state, numbers) {
 
 /** Lines of a file or a shell, to be read and copied. */
 function lines(label, ...texts) {
-  return h("pre", { tabindex: "0", "aria-label": label }, h("code", {}, texts.join("\n")));
+  return h("pre", { role: "group", tabindex: "0", "aria-label": label }, h("code", {}, texts.join("\n")));
 }
 
 function reachable(state) {

@@ -66,7 +66,7 @@ export function carrierCheck(session) {
     "div",
     { class: "stack" },
     h("p", {}, "Forward a phone to the number and call that phone. Capture what arrives, and let it be read: by the command where the service runs,"),
-    h("pre", { tabindex: "0", "aria-label": "Command" }, h("code", {}, "voxline carrier check --listen 0.0.0.0:5060 --json")),
+    h("pre", { role: "group", tabindex: "0", "aria-label": "Command" }, h("code", {}, "voxline carrier check --listen 0.0.0.0:5060 --json")),
     h("p", {}, "or here: paste an INVITE, a webhook's body or the command's own report, or choose a capture (pcap). Nothing of it is kept."),
     h("div", { class: "field" }, h("label", { for: "capture" }, "What arrived"), text),
     h("p", { class: "actions" }, button("Say what it tells", () => text.value.trim() && check(text.value), "primary", { id: "check-carrier" })),

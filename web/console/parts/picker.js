@@ -125,8 +125,8 @@ function settings(pick) {
   const value = String(pick.max_false_accept);
   return [
     h("p", { class: "small" }, "To decide by this, where your own calls bear it out: for all numbers in ", h("code", {}, "voxline.toml"), ", or for one of them."),
-    h("pre", { tabindex: "0", "aria-label": "Setting for all numbers" }, h("code", {}, `[decision]\nmax_false_accept = ${value}`)),
-    h("pre", { tabindex: "0", "aria-label": "Command for one number" }, h("code", {}, `voxline number set NUMBER --max-false-accept ${value}`)),
+    h("pre", { role: "group", tabindex: "0", "aria-label": "Setting for all numbers" }, h("code", {}, `[decision]\nmax_false_accept = ${value}`)),
+    h("pre", { role: "group", tabindex: "0", "aria-label": "Command for one number" }, h("code", {}, `voxline number set NUMBER --max-false-accept ${value}`)),
   ];
 }
 

@@ -200,6 +200,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_from_others_is_as_their_package_has_it() {
+        let stated = include_str!("../../web/vendor/uplot/README.md");
+        let vendored = ASSETS.iter().filter(|asset| asset.path.starts_with("vendor/"));
+        for asset in vendored {
+            let sum = hex(&Sha256::digest(asset.bytes));
+            assert!(stated.contains(&sum), "{} has the digest {sum}", asset.path);
+        }
+    }
+
+    #[test]
     fn a_page_lets_in_its_own_scripts_and_styles_alone() {
         let response = page(StatusCode::OK, String::new(), &[], None);
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY]

@@ -1,5 +1,7 @@
-//! The signup page in a real browser, against the real program: `tests/browser/signup.py` goes through it as a person
-//! would. Chromium's stand-in for a microphone plays recordings of ours.
+//! The signup page and the console in a real browser, against the real program: `tests/browser/signup.py` and
+//! `console.py` go through them as a person would. Chromium's stand-in for a microphone plays recordings of ours.
+
+mod console;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,14 +55,23 @@ impl Browser {
     /// Goes a course of `tests/browser/signup.py`; gives what it measured. Meanwhile others go on, such as an HTTP
     /// client that learns that its connection has been closed.
     async fn course(&self, course: &str, link: &str, more: &[(&str, &Path)]) -> Value {
-        let mut command = Command::new(&self.python);
-        command
-            .arg(project("tests/browser/signup.py"))
-            .args([course, "--link", link, "--browser"])
-            .arg(&self.program);
+        let mut command = self.command("signup.py", course, link);
         for (flag, value) in more {
             command.arg(flag).arg(value);
         }
+        Self::goes(course, command).await
+    }
+
+    fn command(&self, script: &str, course: &str, link: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command
+            .arg(project("tests/browser").join(script))
+            .args([course, "--link", link, "--browser"])
+            .arg(&self.program);
+        command
+    }
+
+    async fn goes(course: &str, mut command: Command) -> Value {
         let output = tokio::task::spawn_blocking(move || command.output())
             .await
             .unwrap()
@@ -111,13 +122,18 @@ impl House {
 
     /// What a call of this recording comes to, streamed as a carrier would.
     async fn call(&self, call: &str) -> Value {
+        self.call_paced(call, call, Duration::ZERO).await
+    }
+
+    /// The same, of the recording `call` under the id `id`, with `pace` between every fifth of a second of audio.
+    async fn call_paced(&self, id: &str, call: &str, pace: Duration) -> Value {
         let address = format!("{}/media/pcm", self.service.base.replacen("http", "ws", 1));
         let mut request = address.into_client_request().unwrap();
         let bearer = format!("Bearer {}", self.service.key).parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         let start = json!({
-            "event": "start", "call_id": call, "number": NUMBER,
+            "event": "start", "call_id": id, "number": NUMBER,
             "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
         });
         socket.send(Message::text(start.to_string())).await.unwrap();
@@ -125,6 +141,7 @@ impl House {
         let data = file.windows(4).position(|four| four == b"data").unwrap();
         for piece in file[data + 8..].chunks(1_600) {
             socket.send(Message::binary(piece.to_vec())).await.unwrap();
+            tokio::time::sleep(pace).await;
         }
         let stop = json!({ "event": "stop" });
         socket.send(Message::text(stop.to_string())).await.unwrap();

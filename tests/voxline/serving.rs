@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod calls;
+mod console;
 mod document;
 mod doors;
 mod enrolment;

@@ -1,7 +1,7 @@
 // Finds out who is logged in, and has the page of this address shown.
 
 import { get, send, useToken } from "./api.js";
-import { announce, problem, progress } from "./dom.js";
+import { announce, h, problem, progress } from "./dom.js";
 
 /** Whoever does something here is there: the session is told so, this often at most. */
 const HERE = 5 * 60_000;
@@ -63,5 +63,5 @@ async function begin() {
 }
 
 begin()
-  .catch((error) => root.replaceChildren(problem(error)))
+  .catch((error) => root.replaceChildren(h("h1", {}, root.dataset.title), problem(error)))
   .finally(() => root.removeAttribute("aria-busy"));

@@ -138,7 +138,7 @@ function column(version, known, colours) {
     "li",
     { title: `${spoken}: ${words}` },
     h("span", { class: "stack", "aria-hidden": "true" }, named.length > 0 && [piece(rest, "var(--rest)"), named.toReversed().map(({ id, share }) => piece(share, colours.css(id)))]),
-    h("span", { class: "at number", "aria-hidden": "true" }, verdict.net_speech_seconds.toFixed(0)),
+    h("span", { class: "at number", "aria-hidden": "true" }, verdict.net_speech_seconds.toFixed(verdict.net_speech_seconds < 10 ? 1 : 0)),
     h("span", { class: "unseen" }, `After ${spoken} of speech: ${words}`),
   );
 }
@@ -147,5 +147,10 @@ function column(version, known, colours) {
 export function course(versions, known, colours, most = 24) {
   // Versions of the same look differ by other evidence; the last of them counts.
   const looks = versions.filter((version, nth) => versions[nth + 1]?.verdict.net_speech_seconds !== version.verdict.net_speech_seconds);
-  return h("ol", { class: "course", "aria-label": "The verdict over seconds of speech" }, looks.slice(-most).map((version) => column(version, known, colours)));
+  return h(
+    "div",
+    { class: "over-speech" },
+    h("ol", { class: "course", "aria-label": "The verdict over seconds of speech" }, looks.slice(-most).map((version) => column(version, known, colours))),
+    h("p", { class: "small", "aria-hidden": "true" }, "after so many seconds of speech"),
+  );
 }

@@ -21,7 +21,7 @@ export const OWNER = {
 
 /** How sure the speaker is. */
 export const SPEAKER = {
-  identified: ["identified by voice", "good"],
+  identified: ["identified", "good"],
   claimed: ["claimed, not heard yet", "warn"],
   third_party: ["nobody on the roster", "warn"],
   inconclusive: ["not known yet", null],
@@ -39,7 +39,7 @@ export const TIERS = {
 
 /** Kinds of evidence. What is not here is shown by its code, which is telling too. */
 export const KINDS = {
-  exclusive: "The number is this user's alone",
+  assigned_number: "The number is this user’s alone",
   diversion: "Diversion header",
   history_info: "History-Info header",
   x_forwarded_from: "X-Forwarded-From header",
@@ -57,14 +57,14 @@ export const KINDS = {
 /** Whether the line's owner is the one who speaks, as a sentence. */
 export function agreement(verdict) {
   const { line_owner: owner, speaker } = verdict;
-  const ownersLine = owner?.user_name ? `${owner.user_name}’s line` : "the line";
+  const onLine = owner?.user_name ? `, on ${owner.user_name}’s line` : "";
   switch (verdict.agreement) {
     case "same":
       return `${speaker.user_name ?? "The owner"} speaks, on their own line.`;
     case "different":
-      return `${speaker.user_name ?? "Another user"} speaks, on ${ownersLine}.`;
+      return `${speaker.user_name ?? "Another user"} speaks${onLine}.`;
     case "third_party":
-      return `Somebody who is not on the roster speaks, on ${ownersLine}.`;
+      return `Somebody who is not on the roster speaks${onLine}.`;
     default:
       return "Whether the line’s owner is the one who speaks cannot be said yet.";
   }

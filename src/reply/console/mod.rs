@@ -48,3 +48,72 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         )
         .merge(pages.layer(CompressionLayer::new()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decision::Reason;
+    use crate::evidence::Place;
+    use crate::reply::web;
+    use crate::verdict::chain::{SpeakerStatus, Tier};
+
+    /// The reason after this one. A new reason does not build until it has its place here, and then needs words.
+    fn after(reason: Option<Reason>) -> Option<Reason> {
+        Some(match reason {
+            None => Reason::TooLittleSpeech,
+            Some(Reason::TooLittleSpeech) => Reason::PoorAudio,
+            Some(Reason::PoorAudio) => Reason::UnfamiliarLine,
+            Some(Reason::UnfamiliarLine) => Reason::SeveralVoices,
+            Some(Reason::SeveralVoices) => Reason::Ambiguous,
+            Some(Reason::Ambiguous) => Reason::EmptyRoster,
+            Some(Reason::EmptyRoster) => Reason::Unavailable,
+            Some(Reason::Unavailable) => return None,
+        })
+    }
+
+    /// The speaker's status after this one, likewise.
+    fn next(status: Option<SpeakerStatus>) -> Option<SpeakerStatus> {
+        Some(match status {
+            None => SpeakerStatus::Identified,
+            Some(SpeakerStatus::Identified) => SpeakerStatus::Claimed,
+            Some(SpeakerStatus::Claimed) => SpeakerStatus::ThirdParty,
+            Some(SpeakerStatus::ThirdParty) => SpeakerStatus::Inconclusive,
+            Some(SpeakerStatus::Inconclusive) => return None,
+        })
+    }
+
+    /// What stands between `export const NAME = {` and the brace that ends it.
+    fn words(name: &str) -> &'static str {
+        let text = web::text_of("console/words.js").unwrap();
+        let (_, from) = text.split_once(&format!("export const {name} = {{")).unwrap();
+        from.split_once("\n};").unwrap().0
+    }
+
+    fn has(table: &str, code: &str) -> bool {
+        words(table).contains(&format!("\n  {code}: "))
+    }
+
+    #[test]
+    fn every_reason_and_every_status_has_words_on_the_page() {
+        let reasons = std::iter::successors(after(None), |reason| after(Some(*reason)));
+        for code in reasons.map(Reason::name).chain(["not_enrolled"]) {
+            assert!(has("REASONS", code), "{code} has no words");
+        }
+        for status in std::iter::successors(next(None), |status| next(Some(*status))) {
+            assert!(has("SPEAKER", status.name()), "{status:?} has no words");
+            let written = serde_json::to_value(status).unwrap();
+            assert_eq!(written, status.name(), "the name is the one in JSON");
+        }
+        assert!(!has("REASONS", "no_such_reason"));
+    }
+
+    #[test]
+    fn every_kind_of_evidence_and_every_tier_has_words_on_the_page() {
+        let others = ["forwarding", "caller_number", "pin", "voice", "assigned_number"];
+        for kind in Place::ALL.into_iter().map(Place::name).chain(others) {
+            assert!(has("KINDS", kind), "{kind} has no words");
+        }
+        for tier in [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4, Tier::T5] {
+            assert!(has("TIERS", &format!("{tier:?}")), "{tier:?} has no words");
+        }
+    }
+}

@@ -87,6 +87,7 @@ fn sections(current: &str) -> Vec<Section> {
 struct Shell {
     assets: String,
     page: &'static str,
+    is_login: bool,
     title: &'static str,
     params: String,
     sections: Vec<Section>,
@@ -101,6 +102,7 @@ pub(super) async fn show(page: &'static Page, params: Result<Path<BTreeMap<Strin
     let shell = Shell {
         assets: web::assets(),
         page: page.name,
+        is_login: page.name == "login",
         title: page.title,
         params: serde_json::json!(params).to_string(),
         sections: sections(page.section),

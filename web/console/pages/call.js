@@ -29,7 +29,13 @@ export async function show(root, { params, session }) {
       isLoading = false;
     }
   };
-  events("/v1/calls/events", (name, told) => (name === "lagged" || told.call_id === call.call_id) && again(), {
+  const take = (name, told) => {
+    if (name === "update" && told.call_id !== call.call_id) return;
+    // Only what says something new is recorded; the looks between are seen by whoever watches.
+    if (name === "update") page.looks.set(told.version, { version: told.version, at: new Date().toISOString(), verdict: told });
+    again();
+  };
+  events("/v1/calls/events", take, {
     onState: (state) => state === "open" && again(),
   });
 }
@@ -41,6 +47,7 @@ class CallPage {
     this.colours = new Colours();
     this.lamps = lamps();
     this.plot = null;
+    this.looks = new Map();
     this.chart = h("div", { class: "chart" });
     this.legend = h("ul", { class: "legend" });
     this.parts = Object.fromEntries(["top", "now", "evidence", "versions"].map((name) => [name, h("div", { class: `call-${name}` })]));
@@ -50,9 +57,9 @@ class CallPage {
       : h("p", { class: "note" }, "How likely each user was, keys with the scope `scores` see.");
     root.replaceChildren(
       top,
-      h("div", { class: "two" }, h("section", { class: "card", "aria-labelledby": "now-title" }, h("h2", { id: "now-title" }, "What is said"), now, this.lamps.element), scores),
+      h("div", { class: "two" }, h("section", { class: "card", "aria-labelledby": "now-title" }, h("h2", { id: "now-title" }, "What is said"), now), scores),
       h("section", { "aria-labelledby": "evidence-title" }, h("h2", { id: "evidence-title" }, "Evidence"), evidence),
-      h("section", { "aria-labelledby": "versions-title" }, h("h2", { id: "versions-title" }, "Every version"), versions),
+      h("section", { "aria-labelledby": "versions-title" }, h("h2", { id: "versions-title" }, "Every version"), h("p", { class: "soft" }, "Each that said something new, the latest first, with what it rested on."), versions),
     );
   }
 
@@ -66,6 +73,7 @@ class CallPage {
       answers(verdict, this.known),
       remarks(verdict),
       may(this.session, "scores") ? posteriorBars(verdict, this.known, this.colours, 5) : "",
+      this.lamps.element,
       facts(verdict),
     );
     this.lamps.light(verdict.evidence ?? []);
@@ -92,7 +100,9 @@ class CallPage {
 
   /** Posteriors over net speech, a step at every look. */
   course(versions) {
-    const looks = versions.filter(({ verdict }) => verdict.candidates?.length > 0);
+    for (const version of versions) this.looks.set(version.version, version);
+    const all = [...this.looks.values()].sort((one, other) => one.version - other.version);
+    const looks = all.filter(({ verdict }) => verdict.candidates?.length > 0);
     if (looks.length === 0) {
       this.chart.replaceChildren(h("p", { class: "soft" }, "Nobody spoke long enough to be compared with anybody."));
       this.plot = null;
@@ -119,11 +129,11 @@ class CallPage {
     const line = (stroke) => ({ stroke, width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: true, size: 6, fill: stroke } });
     const strokes = users.map((id) => colour(`--series-${this.colours.of(id) ?? 6}`));
     return {
-      scales: { x: { time: false }, y: { range: [0, 1] } },
+      scales: { x: { time: false }, y: { range: [-0.02, 1.02] } },
       legend: { show: false },
       cursor: { show: false },
       axes: [
-        axis({ label: "seconds of speech", labelSize: 20, labelFont: "12px system-ui, sans-serif" }),
+        axis({ size: 34, label: "seconds of speech", labelSize: 18, labelFont: "12px system-ui, sans-serif" }),
         axis({ size: 48, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((share) => `${share * 100} %`) }),
       ],
       series: [{}, ...strokes.map(line), line(colour("--rest"))],

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Goes through the console in a browser, as whoever runs the service would, and checks what they would notice.
+
+    console.py COURSE --link URL --browser PROGRAM [--ready FILE] [--call ID] [--shots DIR]
+
+Courses:
+    live        log in, a call appears and its verdict forms without a reload, the history finds it, log out
+    scopes      a key that may not see calls is told so in words
+    shots       pictures of the pages, phone and desktop, light and dark
+
+The API key comes in the variable VOXLINE_KEY. When the page watches, FILE is made: then the call may come. Prints one
+JSON object with what was measured; exits 1, with a line on stderr, at the first thing that is not as it should be.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Error, expect, sync_playwright
+
+from visit import DESKTOP, PHONE, Visit, check, first_view, press_to, until
+
+WATCHING = "document.querySelector('#stream')?.textContent === 'watching'"
+
+
+def live(playwright, arguments):
+    visit = Visit(playwright, arguments, DESKTOP)
+    page = visit.page
+    visit.open()
+    check("/console/login?next=" in page.url, f"who is not logged in stands at {page.url}")
+    visit.sound("login")
+    page.fill("#key", "vx_none")
+    page.keyboard.press("Enter")
+    expect(page.locator(".problem")).to_contain_text("voxline keys create")
+    expect(page.locator("#key")).to_be_focused()
+    visit.sound("login, refused")
+    visit.log_in(os.environ["VOXLINE_KEY"])
+    check(page.evaluate("document.cookie") == "", "a script can read the session")
+    until(page, WATCHING)
+    expect(page.locator(".empty").first).to_contain_text("Nobody is on the line")
+    visit.sound("calls, nobody there")
+    measured = first_view(visit, "#stream .badge", visit.context.storage_state())
+
+    loaded = page.evaluate("performance.timeOrigin")
+    Path(arguments.ready).touch()
+    card = page.locator(f'[data-call="{arguments.call}"]')
+    expect(card).to_be_visible()
+    seen = []
+    while not seen or seen[-1][1] != "over":
+        version, state, speaker = card.evaluate(
+            """card => [Number(card.dataset.version), card.querySelector("header .badge").textContent,
+                        card.querySelector(".answer:last-child dd").textContent]"""
+        )
+        if not seen or seen[-1][0] != version:
+            seen.append((version, state, speaker))
+        check(len(seen) < 500, "the call does not end")
+        page.wait_for_timeout(50)
+    measured["versions_seen"] = len(seen)
+    check(len(seen) >= 3, f"of the verdict forming only {seen} was seen")
+    check("Alice" in seen[-1][2] and "identified" in seen[-1][2], f"the last word is {seen[-1]}")
+    expect(card.locator('[data-tier="T5"]')).to_have_attribute("data-lit", "yes")
+    expect(card.locator('[data-tier="T4"]')).to_have_attribute("data-lit", "no")
+    expect(card.locator(".posteriors li").first).to_contain_text("Alice")
+    check(card.locator(".course li").count() >= 3, "there are no bars over net speech")
+    visit.sound("calls, with a call")
+
+    # The history has it without a reload, and finds it by who spoke.
+    row = page.locator(f'#history tr[data-key="{arguments.call}"]')
+    expect(row).to_be_visible()
+    check(page.evaluate("performance.timeOrigin") == loaded, "the page was loaded again")
+    for person, found in (("Robert", 0), ("Alice", 1)):
+        page.fill("#user", person)
+        page.keyboard.press("Enter")
+        expect(row).to_have_count(found)
+    page.select_option("#speaker", "third_party")
+    page.click("text=Search")
+    expect(page.locator("#history .empty")).to_contain_text("No such call")
+    page.click("text=Show all calls")
+    expect(row).to_be_visible()
+
+    press_to(page, f'#history tr[data-key="{arguments.call}"] a', 80)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/calls/*")
+    expect(page.locator("h1")).to_contain_text("Call to")
+    expect(page.locator(".call-evidence")).to_contain_text("Voice")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    press_to(page, ".versions summary")
+    page.keyboard.press("Enter")
+    expect(page.locator(".versions details[open] .answers")).to_contain_text("Alice")
+    visit.sound("call")
+    page.set_viewport_size(PHONE)
+    visit.sound("call, on a phone")
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    check(wide <= 0, f"on a phone the page is {wide} px too wide")
+    page.click("#logout")
+    page.wait_for_url("**/console/login")
+    page.goto(arguments.link)
+    page.wait_for_url("**/console/login?next=*")
+    visit.leave(may_fail=("401",))
+    return measured
+
+
+def scopes(playwright, arguments):
+    visit = Visit(playwright, arguments, DESKTOP)
+    visit.log_in(os.environ["VOXLINE_KEY"])
+    told = visit.page.locator(".problem[data-code=forbidden]").first
+    expect(told).to_contain_text("`identify`")
+    expect(told).to_contain_text("Log in with a key that has this scope")
+    visit.sound("calls, without the scope")
+    visit.leave(may_fail=("401", "403", "EventSource"))
+    return {}
+
+
+def shots(playwright, arguments):
+    """Of what there is: the calls are to be on the line already."""
+    folder = Path(arguments.shots)
+    folder.mkdir(parents=True, exist_ok=True)
+    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
+        for scheme in ("light", "dark"):
+            visit = Visit(playwright, arguments, viewport, scheme)
+            page = visit.page
+            visit.open()
+            page.screenshot(path=folder / f"console-login-{device}-{scheme}.png")
+            visit.log_in(os.environ["VOXLINE_KEY"])
+            until(page, WATCHING)
+            until(page, "document.querySelectorAll('.course li').length > 8")
+            page.screenshot(path=folder / f"console-calls-{device}-{scheme}.png")
+            page.goto(f"{arguments.link}/{arguments.call}")
+            expect(page.locator(".chart canvas")).to_be_visible()
+            page.wait_for_timeout(500)
+            page.screenshot(path=folder / f"console-call-{device}-{scheme}.png")
+            visit.leave(may_fail=("401",))
+    return {}
+
+
+COURSES = {"live": live, "scopes": scopes, "shots": shots}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("course", choices=COURSES)
+    parser.add_argument("--link", required=True)
+    parser.add_argument("--browser", required=True)
+    parser.add_argument("--ready", help="the file to make when a call may come")
+    parser.add_argument("--call", help="the id of the call that comes")
+    parser.add_argument("--shots", help="a folder for pictures")
+    parser.add_argument("--assets", help="take assets from this folder, while the pages are worked on")
+    arguments = parser.parse_args()
+    arguments.microphone = None
+    with sync_playwright() as playwright:
+        try:
+            measured = COURSES[arguments.course](playwright, arguments)
+        except (AssertionError, Error) as fault:
+            sys.exit(f"{arguments.course}: {fault}")
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()

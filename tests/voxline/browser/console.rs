@@ -1,0 +1,77 @@
+//! The console: `tests/browser/console.py`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::{Browser, House, NUMBER};
+use crate::process::program;
+use crate::support::read;
+
+/// How long the browser may take until it watches.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+impl House {
+    /// A new user whose voice is enrolled.
+    async fn enrolled(&self, name: &str) {
+        let user = json!({ "name": name, "number": NUMBER });
+        let user = self.service.post("/v1/users", &user).await;
+        let folder = name.to_lowercase();
+        let form = (1..=3).fold(Form::new().text("consent", "I agree."), |form, nth| {
+            let bytes = read(&format!("enrollment_samples/signup/{folder}/{nth}.flac"));
+            form.part("audio", Part::bytes(bytes).file_name(format!("{nth}.flac")))
+        });
+        let path = format!("/v1/users/{}/enrollments", user["id"].as_str().unwrap());
+        let (status, report) = self.service.upload(&path, form).await;
+        assert_eq!(status, 201, "{report}");
+    }
+
+    fn console(&self, browser: &Browser, course: &str, key: &str) -> Command {
+        let link = format!("{}/console/calls", self.service.base);
+        let mut command = browser.command("console.py", course, &link);
+        command.env("VOXLINE_KEY", key);
+        command
+    }
+}
+
+/// Waits until the browser says that it watches.
+async fn watched(ready: &Path) {
+    let began = tokio::time::Instant::now();
+    while !ready.exists() && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_appears_and_its_verdict_forms_without_a_reload_and_the_history_finds_it() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    house.enrolled("Alice").await;
+    house.enrolled("Robert").await;
+    let ready = house.folder.path().join("ready");
+    let mut command = house.console(&browser, "live", &house.service.key);
+    command.args(["--call", "CA-alice-1", "--ready"]).arg(&ready);
+    let call = async {
+        watched(&ready).await;
+        house.call_paced("CA-alice-1", "alice-1", Duration::from_millis(100)).await
+    };
+    let (measured, said) = tokio::join!(Browser::goes("live", command), call);
+    assert_eq!(said["outcome"], "identified", "{said}");
+    assert!(measured["bytes"].as_u64().is_some_and(|bytes| bytes < 100_000), "{measured}");
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_see_calls_is_told_so_in_words() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    let made = program(&house.folder.path().join("data"))
+        .args(["keys", "create", "--scope", "enroll", "--json"])
+        .output()
+        .unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let command = house.console(&browser, "scopes", made["key"].as_str().unwrap());
+    Browser::goes("scopes", command).await;
+}

@@ -119,7 +119,7 @@ impl Switchboard {
         let entries = self.store.roster(number, &model).await?;
         let calibration = serving.calibration.clone();
         let work = tokio::task::spawn_blocking(move || {
-            let found = compare(entries, &model, after, &calibration, &policy);
+            let found = compare(entries, &model, after, MOST_COMPARISONS, &calibration, &policy);
             drop(turn);
             found
         });
@@ -132,6 +132,7 @@ fn compare(
     entries: Vec<RosterEntry>,
     model: &ModelId,
     after: Option<UserId>,
+    most: usize,
     calibration: &Calibration,
     policy: &Policy,
 ) -> Result<AlikeVoices, BoardError> {
@@ -146,7 +147,7 @@ fn compare(
         }
     }
     let first = voiced.partition_point(|one| after.is_some_and(|after| one.user <= after));
-    let most = (MOST_COMPARISONS / voiced.len().max(1)).max(1);
+    let most = (most / voiced.len().max(1)).max(1);
     let probes = first..voiced.len().min(first + most);
     let next = (probes.end < voiced.len()).then(|| voiced[probes.end - 1].user);
     let compared = probes.len();
@@ -243,5 +244,139 @@ impl Held {
                 llr: llr.get(),
             });
         (shown.collect(), more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Curve, Similarity};
+    use crate::units::Seconds;
+    use crate::voiceprint::{Bandwidth, Embedding};
+
+    fn calibration() -> Calibration {
+        Calibration {
+            id: "c".to_owned(),
+            model: ModelId::new("m"),
+            model_sha256: String::new(),
+            fitted_on: String::new(),
+            origin: None,
+            curve: Curve {
+                similarity: Similarity::Cosine,
+                scale: 25.0,
+                scale_per_log: 0.0,
+                offset: -15.0,
+                offset_per_log: 0.0,
+                signup_scale: 0.0,
+                signup_offset: 0.0,
+                cohort_scale: 0.0,
+                cohort_mean: 0.0,
+                cohort_range: None,
+                net_seconds: [1.2, 6.0],
+                llr_bounds: [-9.0, 9.0],
+                target_trials: 1,
+                nontarget_trials: 1,
+            },
+            voices: None,
+            operating_points: Vec::new(),
+        }
+    }
+
+    /// Users whose voices point into these directions.
+    fn roster(degrees: &[f32]) -> Vec<RosterEntry> {
+        let entry = |degrees: &f32| {
+            let (across, along) = degrees.to_radians().sin_cos();
+            let print = Voiceprint {
+                embedding: Embedding::from_direction(vec![along, across]).unwrap(),
+                model: ModelId::new("m"),
+                bandwidth: Bandwidth::Wide,
+                net_speech: Seconds::new(12.0),
+            };
+            RosterEntry {
+                user: UserId::fresh(),
+                name: degrees.to_string(),
+                clips: vec![print],
+            }
+        };
+        degrees.iter().map(entry).collect()
+    }
+
+    fn compared(entries: &[RosterEntry], after: Option<UserId>, most: usize) -> AlikeVoices {
+        let policy = Policy::default();
+        compare(
+            entries.to_vec(),
+            &ModelId::new("m"),
+            after,
+            most,
+            &calibration(),
+            &policy,
+        )
+        .unwrap()
+    }
+
+    fn names(found: &AlikeVoices) -> Vec<(String, AlikeAs)> {
+        let pair = |pair: &AlikePair| {
+            let names = pair.users.each_ref().map(|user| user.name.clone().unwrap());
+            (names.join(" "), pair.alike)
+        };
+        found.pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn one_voice_twice_is_one_person_and_others_are_near_or_not_told_of() {
+        let found = compared(&roster(&[0.0, 5.0, 90.0, 142.0]), None, 1_000);
+        // Cosines of 0.996 and of 0.62; all others are far below the 0.6 at which the ratio is nought.
+        assert_eq!(
+            names(&found),
+            [
+                ("0 5".to_owned(), AlikeAs::OnePerson),
+                ("90 142".to_owned(), AlikeAs::Near)
+            ]
+        );
+        assert_eq!(
+            (found.compared, found.enrolled, found.next, found.more),
+            (4, 4, None, false)
+        );
+    }
+
+    #[test]
+    fn a_large_roster_is_compared_in_parts_that_together_miss_no_pair() {
+        let entries = roster(&[0.0, 90.0, 180.0, 270.0, 3.0, 93.0, 183.0]);
+        let whole = names(&compared(&entries, None, 1_000));
+        assert_eq!(whole.len(), 3);
+        let (mut after, mut parts, mut requests) = (None, Vec::new(), 0);
+        loop {
+            // Two voices at a time with seven.
+            let part = compared(&entries, after, 15);
+            assert!(part.compared <= 2, "{part:?}");
+            parts.extend(names(&part));
+            requests += 1;
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(requests, 4);
+        assert!(whole.iter().all(|pair| parts.contains(pair)), "{parts:?}");
+    }
+
+    #[test]
+    fn the_pairs_that_are_shown_and_held_are_bounded_and_the_most_alike() {
+        let directions: Vec<f32> = (0..120_u8).map(|at| f32::from(at) / 100.0).collect();
+        let found = compared(&roster(&directions), None, 1_000_000);
+        assert_eq!((found.pairs.len(), found.more), (MOST_SHOWN, true));
+        assert!(
+            found
+                .pairs
+                .is_sorted_by(|a, b| (a.alike, a.llr) >= (b.alike, b.llr))
+        );
+    }
+
+    #[test]
+    fn nobody_and_somebody_alone_are_like_nobody() {
+        for entries in [roster(&[]), roster(&[10.0])] {
+            let found = compared(&entries, None, 1_000);
+            assert_eq!((found.pairs.len(), found.next), (0, None));
+        }
     }
 }

@@ -270,4 +270,36 @@ mod tests {
         );
         assert_eq!(said(known(), Duration::days(730)).0, HealthState::Good);
     }
+
+    #[test]
+    fn a_voice_of_another_model_only_has_to_be_enrolled_again() {
+        let told = |models: &[&str]| {
+            let voice = UserVoice {
+                user: User {
+                    id: UserId::fresh(),
+                    name: "Ana".to_owned(),
+                    numbers: Vec::new(),
+                    phones: Vec::new(),
+                    exclusive: false,
+                    enrolled: !models.is_empty(),
+                    created_at: OffsetDateTime::UNIX_EPOCH,
+                },
+                known: None,
+                models: models.iter().map(|model| ModelId::new(*model)).collect(),
+                open_invites: 0,
+            };
+            let at = OffsetDateTime::UNIX_EPOCH;
+            let health = examined(voice, &ModelId::new("new"), Seconds::new(6.0), at);
+            (
+                health.state,
+                health.remarks[0].code,
+                health.remarks[0].message.clone(),
+            )
+        };
+        let (state, code, message) = told(&["old"]);
+        assert_eq!((state, code), (HealthState::EnrolAgain, HealthCode::OtherModel));
+        assert!(message.contains("old") && message.contains("new"), "{message}");
+        let (state, code, _) = told(&[]);
+        assert_eq!((state, code), (HealthState::NotEnrolled, HealthCode::NotEnrolled));
+    }
 }

@@ -26,7 +26,9 @@ impl House {
     /// A person with a voice of the samples, whoever else has it.
     async fn person_with_voice(&self, name: &str, folder: &str) {
         let id = self.person(name).await;
-        let form = Form::new().text("consent", "I agree.").text("allow_duplicate", "true");
+        let form = Form::new()
+            .text("consent", "I agree.")
+            .text("allow_duplicate", "true");
         let form = (1..=3).fold(form, |form, nth| {
             let bytes = read(&format!("enrollment_samples/signup/{folder}/{nth}.flac"));
             form.part("audio", Part::bytes(bytes).file_name(format!("{nth}.flac")))
@@ -40,12 +42,23 @@ impl House {
     fn report(&self) {
         let measured = program(&self.data())
             .current_dir(project(""))
-            .args(["bench", "--no-cache", "--no-leakage", "--replicates", "50", "--protocol"])
+            .args([
+                "bench",
+                "--no-cache",
+                "--no-leakage",
+                "--replicates",
+                "50",
+                "--protocol",
+            ])
             .args(["enrollment_samples/protocol", "--out"])
             .arg(self.data().join("accuracy/samples"))
             .output()
             .unwrap();
-        assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
+        assert!(
+            measured.status.success(),
+            "{}",
+            String::from_utf8_lossy(&measured.stderr)
+        );
     }
 
     /// Ten weeks of calls; after the first four, their ratios are lower.
@@ -122,5 +135,7 @@ async fn a_key_that_may_not_see_people_is_told_so_in_words() {
         .output()
         .unwrap();
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    house.course(&browser, "scopes", made["key"].as_str().unwrap(), None).await;
+    house
+        .course(&browser, "scopes", made["key"].as_str().unwrap(), None)
+        .await;
 }

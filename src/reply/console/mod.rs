@@ -26,7 +26,6 @@ use super::desk::Desk;
 
 pub use sessions::ConsoleSettings;
 
-pub(super) use origin::refuse_foreign;
 pub(super) use session::{SessionId, holder};
 pub(super) use sessions::{SessionDigest, Sessions};
 

@@ -15,7 +15,7 @@ pub(super) fn is_safe(method: &Method) -> bool {
 }
 
 /// Refuses what another site's page asked for.
-pub(in crate::reply) fn refuse_foreign(parts: &Parts, desk: &Desk) -> Result<(), Problem> {
+pub(super) fn refuse_foreign(parts: &Parts, desk: &Desk) -> Result<(), Problem> {
     let headers = &parts.headers;
     // A WebSocket is opened by a GET and does more than read. Browsers always say who opens one.
     let opens_socket = headers.contains_key(header::UPGRADE);

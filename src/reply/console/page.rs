@@ -59,7 +59,7 @@ struct Section {
 /// The parts of the console, in order; `current` is the one that is shown.
 fn sections(current: &str) -> Vec<Section> {
     [
-        ("calls", "/console/calls", "Live calls", "Calls", "M2 7v2M5 4v8M8 2v12M11 5v6M14 7v2"),
+        ("calls", "/console/calls", "Live calls", "Calls", "M4.5 2.5l2 .2.9 2.6-1.3 1.2a8 8 0 0 0 3.4 3.4l1.2-1.3 2.6.9.2 2c0 .8-.7 1.5-1.5 1.5C7 13 3 9 3 4c0-.8.7-1.5 1.5-1.5Z"),
         (
             "people",
             "/console/people",

@@ -11,12 +11,6 @@ function next() {
 }
 
 export async function show(root) {
-  // A link from elsewhere comes without the cookie (SameSite=Strict): somebody may well be logged in.
-  const session = await get("/console/session").catch((error) => {
-    if (error.status === 401) return null;
-    throw error;
-  });
-  if (session) return location.replace(next());
   const key = h("input", {
     id: "key", name: "key", type: "password", required: true, autocomplete: "current-password", autocapitalize: "off",
     spellcheck: "false", placeholder: "vx_…", "aria-describedby": "key-hint",
@@ -54,4 +48,7 @@ export async function show(root) {
     ),
   );
   key.focus();
+  // A link from elsewhere comes without the cookie (SameSite=Strict): somebody may well be logged in.
+  const session = await get("/console/session").catch(() => null);
+  if (session) location.replace(next());
 }

@@ -4,6 +4,7 @@ import { get, send } from "../api.js";
 import { announce, badge, button, dialog, empty, h, heading, may, problem, progress, table } from "../dom.js";
 import { hidden } from "../parts/people.js";
 import { roster } from "../parts/roster.js";
+import { phone } from "../words.js";
 import { addPerson } from "./people.js";
 
 export async function show(root, { params, session }) {
@@ -22,7 +23,7 @@ export async function show(root, { params, session }) {
   });
   const lead = [number.name, number.region].filter(Boolean).join(" · ") || "What callers dial.";
   root.replaceChildren(
-    heading(number.number, lead, add),
+    heading(phone(number.number), lead, add),
     promise(number, path, session, () => show(root, { params, session })),
     h(
       "section",

@@ -5,6 +5,7 @@ import { badge, button, h, heading, may, problem, progress, table, when } from "
 import { erase, eraseEnrolment } from "../parts/erase.js";
 import { invite, invitesOf, languageName } from "../parts/invites.js";
 import { age, healthBadge, hidden, listed, numberLink, seconds } from "../parts/people.js";
+import { phone } from "../words.js";
 
 export async function show(root, { params, session }) {
   if (!may(session, "enroll")) {
@@ -18,7 +19,7 @@ export async function show(root, { params, session }) {
   const made = invitesOf(person, again);
   root.replaceChildren(
     heading(person.name, null, button("Create a signup link", async () => (await invite(person)) && again(), "primary")),
-    h("div", { class: "cards" }, health(person, session), facts(person)),
+    h("div", { class: "pair" }, health(person, session), facts(person)),
     enrolments(path, person, again),
     consents(path),
     made.root,
@@ -60,7 +61,7 @@ function facts(person) {
       h("dt", {}, "Number alone"),
       h("dd", {}, person.exclusive ? "one of them is this person's alone" : "no, all are shared"),
       h("dt", {}, "Phones"),
-      h("dd", { class: "number" }, listed(person.phones)),
+      h("dd", { class: "number" }, listed(person.phones.map(phone))),
       h("dt", {}, "Added"),
       h("dd", {}, when(person.created_at)),
       h("dt", {}, "Id"),

@@ -54,7 +54,7 @@ export function drift(session, numbers) {
     const outcomes = card("How calls ended", outcomeLegend());
     place.replaceChildren(
       h("div", { class: found.moved ? "note warn" : "note" }, h("p", { id: "drift-sentence" }, badge(word, kind), " ", found.sentence)),
-      h("div", { class: "cards" }, ratios?.root ?? "", outcomes.root),
+      h("div", { class: "pair" }, ratios?.root ?? "", outcomes.root),
       sees ? "" : hidden("How the ratios of calls are spread", "scores"),
       details(found, sees),
     );
@@ -67,7 +67,7 @@ export function drift(session, numbers) {
 
 const RATIOS = [
   ["Median", "--series-1"],
-  ["Middle half, and 90 %", "--rest"],
+  ["Middle half, and paler the middle 90 %", "--series-1-pale"],
 ];
 
 function outcomeLegend() {

@@ -1,6 +1,7 @@
 // People in lists and in words: how well they are enrolled, and what that means.
 
 import { badge, h, table } from "../dom.js";
+import { phone } from "../words.js";
 
 /** What a state of an enrolment is called, and how it looks. */
 const STATES = {
@@ -36,7 +37,7 @@ export function personLink(person) {
 }
 
 export function numberLink(number) {
-  return h("a", { class: "number", href: `/console/numbers/${encodeURIComponent(number)}` }, number);
+  return h("a", { class: "number", href: `/console/numbers/${encodeURIComponent(number)}` }, phone(number));
 }
 
 /** Texts or elements with commas between them; a dash for none. */

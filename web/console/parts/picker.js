@@ -87,7 +87,7 @@ export function picker(picks, now) {
     plot = await chart(
       curve,
       "People given their own name, and strangers given a name, at each promise; the same figures stand above at each point of the slider",
-      (uPlot) => options(uPlot),
+      () => options([picks.at(-1).max_false_accept, picks[0].max_false_accept]),
       data(picks, Number(slider.value)),
       240,
     );
@@ -144,7 +144,7 @@ function data(picks, at) {
   return [rising.map((pick) => pick.max_false_accept), ...rates, mark("right_name"), mark("stranger_named")];
 }
 
-function options() {
+function options(ends) {
   const [right, strangers] = [colour("--series-1"), colour("--series-2")];
   const line = (stroke) => ({ stroke, width: 2, points: { show: false } });
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
@@ -152,7 +152,7 @@ function options() {
   return {
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false, distr: 3 }, y: { range: [0, 1] } },
+    scales: { x: { time: false, distr: 3, range: ends }, y: { range: [0, 1] } },
     axes: [
       axis({ values: (plot, values) => values.map((value) => (value === null ? "" : shareText(value))), label: "Strangers who may be given a name", labelSize: 22, labelFont: "12px system-ui, sans-serif" }),
       axis({ values: (plot, values) => values.map((value) => `${Math.round(value * 100)} %`), size: 52 }),

@@ -131,7 +131,7 @@ export function charts(report) {
   const both = [detectionErrors(curves), scores(curves)].map((one) => ({ ...one, place: h("div", { class: "chart" }) }));
   const root = h(
     "div",
-    { class: "cards" },
+    { class: "pair" },
     both.map(({ title, about, place, legend }) =>
       h(
         "section",

@@ -23,8 +23,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
-    CallRecord, CallSearch, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule, Scope,
-    ShareChange, Store, StoreError, Token, User, UserPatch,
+    CallRecord, CallSearch, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule,
+    Scope, ShareChange, Store, StoreError, Token, User, UserPatch,
 };
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};

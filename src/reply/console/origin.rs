@@ -73,7 +73,11 @@ mod tests {
         let own = |origin: &str, host: &str| is_own(origin, Some(host), address);
         assert!(own("http://127.0.0.1:8080", "127.0.0.1:8080"));
         assert!(own("https://ID.example.com", "voxline.internal:8080"));
-        assert!(is_own("https://id.example.com", None, "https://id.example.com/voice"));
+        assert!(is_own(
+            "https://id.example.com",
+            None,
+            "https://id.example.com/voice"
+        ));
         for (origin, host) in [
             ("https://evil.example", "127.0.0.1:8080"),
             ("http://127.0.0.1:9090", "127.0.0.1:8080"),

@@ -53,7 +53,9 @@ impl SessionId {
                 .filter_map(|line| line.to_str().ok())
                 .flat_map(|line| line.split(';'))
                 .filter_map(|pair| pair.trim().split_once('='));
-            pairs.find(|(found, _)| *found == name).map(|(_, id)| id.to_owned())
+            pairs
+                .find(|(found, _)| *found == name)
+                .map(|(_, id)| id.to_owned())
         };
         let plain = || named(PLAIN_COOKIE).filter(|_| !desk.signup.address.starts_with("https://"));
         let id = named(SECURE_COOKIE).or_else(plain)?;
@@ -117,7 +119,11 @@ impl Shown {
 
 /// Who holds the session that this request brings: their key must still be good, and the request one of the console's
 /// own pages.
-pub(in crate::reply) async fn holder(parts: &Parts, id: &SessionId, desk: &Desk) -> Result<KeyGrant, Problem> {
+pub(in crate::reply) async fn holder(
+    parts: &Parts,
+    id: &SessionId,
+    desk: &Desk,
+) -> Result<KeyGrant, Problem> {
     refuse_foreign(parts, desk)?;
     let over = || {
         Problem::new(

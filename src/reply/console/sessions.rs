@@ -97,7 +97,9 @@ impl Sessions {
 
     /// Whether a session lasts; this prolongs nothing.
     pub fn is_open(&self, digest: &SessionDigest, now: Instant) -> bool {
-        self.open().get(digest).is_some_and(|session| self.lasts(session, now))
+        self.open()
+            .get(digest)
+            .is_some_and(|session| self.lasts(session, now))
     }
 
     /// Ends a session.
@@ -165,7 +167,11 @@ mod tests {
         sessions.begin(digest(1), key, start);
         for minutes in (29..12 * 60).step_by(29) {
             let now = start + MINUTE * minutes;
-            assert_eq!(sessions.key_of(&digest(1), now), Some(key), "after {minutes} minutes");
+            assert_eq!(
+                sessions.key_of(&digest(1), now),
+                Some(key),
+                "after {minutes} minutes"
+            );
         }
         assert_eq!(sessions.key_of(&digest(1), start + MINUTE * 12 * 60), None);
     }

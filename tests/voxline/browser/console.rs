@@ -56,11 +56,16 @@ async fn a_call_appears_and_its_verdict_forms_without_a_reload_and_the_history_f
     command.args(["--call", "CA-alice-1", "--ready"]).arg(&ready);
     let call = async {
         watched(&ready).await;
-        house.call_paced("CA-alice-1", "alice-1", Duration::from_millis(100)).await
+        house
+            .call_paced("CA-alice-1", "alice-1", Duration::from_millis(100))
+            .await
     };
     let (measured, said) = tokio::join!(Browser::goes("live", command), call);
     assert_eq!(said["outcome"], "identified", "{said}");
-    assert!(measured["bytes"].as_u64().is_some_and(|bytes| bytes < 100_000), "{measured}");
+    assert!(
+        measured["bytes"].as_u64().is_some_and(|bytes| bytes < 100_000),
+        "{measured}"
+    );
 }
 
 #[tokio::test]

@@ -76,11 +76,20 @@ async fn whoever_logs_in_with_a_key_may_what_the_key_may_by_a_cookie_that_no_scr
 
     let session = Session::of(&service, &key).await;
     assert_eq!(status(session.cookie_alone(service.get("/v1/calls"))).await, 200);
-    assert_eq!(status(session.cookie_alone(service.get("/v1/numbers"))).await, 200);
-    let shown = session.cookie_alone(service.get("/console/session")).send().await.unwrap();
+    assert_eq!(
+        status(session.cookie_alone(service.get("/v1/numbers"))).await,
+        200
+    );
+    let shown = session
+        .cookie_alone(service.get("/console/session"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(body(shown, 200).await["csrf"], session.csrf.as_str());
     // The key beside it counts alone.
-    let request = session.cookie_alone(service.get("/v1/calls")).bearer_auth("vx_none");
+    let request = session
+        .cookie_alone(service.get("/v1/calls"))
+        .bearer_auth("vx_none");
     refused(request, 401, "unauthorized").await;
 }
 
@@ -100,14 +109,24 @@ async fn over_https_the_cookie_is_bound_to_the_host_and_no_other_counts() {
     })
     .await;
     let key = service.key(&[Scope::Identify]).await;
-    let request = service.post("/console/session").header(ORIGIN, "https://id.example.com");
+    let request = service
+        .post("/console/session")
+        .header(ORIGIN, "https://id.example.com");
     let (headers, _) = logged_in(request.json(&json!({ "key": key })).send().await.unwrap()).await;
     let cookie = headers[SET_COOKIE].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-voxline=") && cookie.contains("; Secure"), "{cookie}");
+    assert!(
+        cookie.starts_with("__Host-voxline=") && cookie.contains("; Secure"),
+        "{cookie}"
+    );
     let given = cookie.split(';').next().unwrap();
     assert_eq!(status(service.get("/v1/calls").header(COOKIE, given)).await, 200);
     let planted = given.replace("__Host-", "");
-    refused(service.get("/v1/calls").header(COOKIE, planted), 401, "unauthorized").await;
+    refused(
+        service.get("/v1/calls").header(COOKIE, planted),
+        401,
+        "unauthorized",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -117,7 +136,9 @@ async fn nothing_is_changed_without_the_sessions_token() {
     let session = Session::of(&service, &key).await;
     let other = Session::of(&service, &key).await;
     for token in ["", "x", &other.csrf, &session.cookie] {
-        let request = session.cookie_alone(adding(&service)).header("x-voxline-csrf", token);
+        let request = session
+            .cookie_alone(adding(&service))
+            .header("x-voxline-csrf", token);
         refused(request, 403, "foreign_page").await;
     }
     refused(session.cookie_alone(adding(&service)), 403, "foreign_page").await;
@@ -132,7 +153,12 @@ async fn what_another_sites_page_asks_for_is_refused_whatever_it_brings() {
     let key = service.key(&[Scope::Admin]).await;
     let session = Session::of(&service, &key).await;
     let own = format!("http://{}", service.address);
-    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", &format!("{own}.evil.example")] {
+    for origin in [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        &format!("{own}.evil.example"),
+    ] {
         let request = session.asks(adding(&service)).header(ORIGIN, origin);
         refused(request, 403, "foreign_page").await;
         let request = session.asks(service.get("/v1/calls")).header(ORIGIN, origin);
@@ -144,7 +170,9 @@ async fn what_another_sites_page_asks_for_is_refused_whatever_it_brings() {
         let request = session.asks(adding(&service)).header("sec-fetch-site", site);
         refused(request, 403, "foreign_page").await;
     }
-    let typed = session.cookie_alone(service.get("/v1/calls")).header("sec-fetch-site", "none");
+    let typed = session
+        .cookie_alone(service.get("/v1/calls"))
+        .header("sec-fetch-site", "none");
     assert_eq!(status(typed).await, 200);
     let request = session.asks(adding(&service)).header(ORIGIN, &own);
     assert_eq!(status(request.header("sec-fetch-site", "same-origin")).await, 201);
@@ -173,16 +201,35 @@ async fn a_revoked_key_ends_its_sessions_and_their_streams() {
     let service = Service::start().await;
     let key = service.key(&[Scope::Identify]).await;
     let session = Session::of(&service, &key).await;
-    let stream = session.cookie_alone(service.get("/v1/calls/events")).send().await.unwrap();
+    let stream = session
+        .cookie_alone(service.get("/v1/calls/events"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(stream.status(), 200);
     let store = service.board.store();
     let made = store.keys().await.unwrap();
     store.revoke_key(made.last().unwrap().id).await.unwrap();
-    let said = refused(session.cookie_alone(service.get("/v1/calls")), 401, "session_over").await;
-    assert!(said["detail"].as_str().unwrap().contains("log in again"), "{said}");
-    refused(session.cookie_alone(service.get("/console/session")), 401, "session_over").await;
+    let said = refused(
+        session.cookie_alone(service.get("/v1/calls")),
+        401,
+        "session_over",
+    )
+    .await;
+    assert!(
+        said["detail"].as_str().unwrap().contains("log in again"),
+        "{said}"
+    );
+    refused(
+        session.cookie_alone(service.get("/console/session")),
+        401,
+        "session_over",
+    )
+    .await;
     let ended = tokio::time::timeout(Duration::from_secs(30), stream.text()).await;
-    ended.expect("the stream goes on after its key was revoked").unwrap();
+    ended
+        .expect("the stream goes on after its key was revoked")
+        .unwrap();
 }
 
 #[tokio::test]
@@ -200,7 +247,11 @@ async fn a_session_that_nobody_uses_is_over_and_one_that_is_left_is_gone() {
     .await;
     let key = service.key(&[Scope::Identify]).await;
     let left = Session::of(&service, &key).await;
-    let end = left.asks(service.request("DELETE", "/console/session")).send().await.unwrap();
+    let end = left
+        .asks(service.request("DELETE", "/console/session"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(end.status(), 204);
     assert!(end.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     refused(left.cookie_alone(service.get("/v1/calls")), 401, "session_over").await;
@@ -208,7 +259,12 @@ async fn a_session_that_nobody_uses_is_over_and_one_that_is_left_is_gone() {
     let session = Session::of(&service, &key).await;
     assert_eq!(status(session.cookie_alone(service.get("/v1/calls"))).await, 200);
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    refused(session.cookie_alone(service.get("/v1/calls")), 401, "session_over").await;
+    refused(
+        session.cookie_alone(service.get("/v1/calls")),
+        401,
+        "session_over",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -225,7 +281,10 @@ async fn a_key_without_a_scope_is_told_which_one_it_lacks_and_sees_no_scores() {
     let request = identifying.asks(service.post("/v1/identify")).multipart(form);
     let said = body(request.send().await.unwrap(), 200).await;
     assert_eq!(said["outcome"], "identified", "{said}");
-    assert_eq!((&said["posterior"], &said["candidates"]), (&Value::Null, &json!([])));
+    assert_eq!(
+        (&said["posterior"], &said["candidates"]),
+        (&Value::Null, &json!([]))
+    );
 }
 
 #[tokio::test]
@@ -276,6 +335,9 @@ async fn the_page_is_the_same_for_all_and_lets_nothing_foreign_in() {
         assert_eq!(headers["cache-control"], "no-store");
         let html = response.text().await.unwrap();
         assert!(!html.contains("<b>") && !html.contains(" style=") && !html.contains(" onclick="));
-        assert_eq!(html.matches("<script").count(), html.matches("<script type=\"module\" src=\"/assets/").count());
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("<script type=\"module\" src=\"/assets/").count()
+        );
     }
 }

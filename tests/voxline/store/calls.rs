@@ -78,7 +78,8 @@ async fn pages_show_every_call_once_newest_first() {
         let page = house
             .store
             .calls(&CallSearch::default(), 2, before.as_ref())
-            .await.unwrap();
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         before = Some(last.call_id.clone());
         seen.extend(page.into_iter().map(|record| record.call_id.to_string()));
@@ -174,18 +175,67 @@ async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
     let number = Some(numbers[1].clone());
     let speaker = Some("identified".to_owned());
     for (search, wanted) in [
-        (CallSearch { number: number.clone(), ..any() }, vec!["c40", "c30"]),
-        (CallSearch { speaker: speaker.clone(), ..any() }, vec!["c40", "c10"]),
-        (CallSearch { user: Some(ana), ..any() }, vec!["c20", "c10"]),
-        (CallSearch { user: Some(bo), ..any() }, vec!["c40"]),
-        (CallSearch { from: at(20), until: at(40), ..any() }, vec!["c30", "c20"]),
-        (CallSearch { user: Some(ana), speaker: speaker.clone(), ..any() }, vec!["c10"]),
-        (CallSearch { number, speaker, until: at(40), ..any() }, vec![]),
+        (
+            CallSearch {
+                number: number.clone(),
+                ..any()
+            },
+            vec!["c40", "c30"],
+        ),
+        (
+            CallSearch {
+                speaker: speaker.clone(),
+                ..any()
+            },
+            vec!["c40", "c10"],
+        ),
+        (
+            CallSearch {
+                user: Some(ana),
+                ..any()
+            },
+            vec!["c20", "c10"],
+        ),
+        (
+            CallSearch {
+                user: Some(bo),
+                ..any()
+            },
+            vec!["c40"],
+        ),
+        (
+            CallSearch {
+                from: at(20),
+                until: at(40),
+                ..any()
+            },
+            vec!["c30", "c20"],
+        ),
+        (
+            CallSearch {
+                user: Some(ana),
+                speaker: speaker.clone(),
+                ..any()
+            },
+            vec!["c10"],
+        ),
+        (
+            CallSearch {
+                number,
+                speaker,
+                until: at(40),
+                ..any()
+            },
+            vec![],
+        ),
     ] {
         assert_eq!(found(search.clone()).await, wanted, "{search:?}");
     }
     let first = "c20".parse().unwrap();
-    let search = CallSearch { user: Some(ana), ..any() };
+    let search = CallSearch {
+        user: Some(ana),
+        ..any()
+    };
     let page = house.store.calls(&search, 10, Some(&first)).await.unwrap();
     assert_eq!((page.len(), page[0].call_id.as_str()), (1, "c10"));
 }

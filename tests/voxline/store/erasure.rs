@@ -342,7 +342,12 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
 
     let receipt = house.store.remove_user(ana.id).await.unwrap();
     assert_eq!((receipt.calls_redacted, receipt.overwritten), (100, true));
-    for call in house.store.calls(&CallSearch::default(), 500, None).await.unwrap() {
+    for call in house
+        .store
+        .calls(&CallSearch::default(), 500, None)
+        .await
+        .unwrap()
+    {
         let text = call.verdict.to_string();
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
         let versions = house.store.verdicts(&call.call_id).await.unwrap();

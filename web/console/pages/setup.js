@@ -19,7 +19,7 @@ export async function show(root, { session }) {
     ]),
     root,
   );
-  const steps = state ? walk(state, session, numbers, people) : [test(session, numbers, null)];
+  const steps = state ? walk(state, session, numbers, people) : [test(session, numbers, null, people)];
   const done = steps.filter((one) => one.done === true).length;
   const counted = steps.filter((one) => one.done !== null).length;
   const next = steps.find((one) => one.done === false);
@@ -65,7 +65,7 @@ function walk(state, session, numbers, people) {
       body: carrierCheck(session),
     },
     enrolment(state, numbers, people),
-    test(session, numbers, state),
+    test(session, numbers, state, people),
     {
       id: "first-call",
       title: "The first call",
@@ -194,7 +194,7 @@ function enrolment(state, numbers, people) {
   };
 }
 
-function test(session, numbers, state) {
+function test(session, numbers, state, people) {
   const known = h("select", { id: "test-number" }, numbers.map((one) => h("option", { value: one.number }, one.name ? `${one.number} · ${one.name}` : one.number)));
   const typed = h("input", { type: "tel", id: "test-number", placeholder: "+12025550102", autocomplete: "off" });
   const field = may(session, "enroll") ? known : typed;
@@ -202,7 +202,7 @@ function test(session, numbers, state) {
   const body = () => {
     if (!may(session, "identify")) return hidden("A test identification", "identify");
     if (!ready) return h("p", { class: "note" }, "There is nobody to know yet: enrol a voice first.");
-    return h("div", { class: "stack" }, h("div", { class: "field" }, h("label", { for: "test-number" }, "As if it were a call to"), field), identification(session, () => field.value.trim()));
+    return h("div", { class: "stack" }, h("div", { class: "field" }, h("label", { for: "test-number" }, "As if it were a call to"), field), identification(session, () => field.value.trim(), people));
   };
   return {
     id: "test",

@@ -33,8 +33,8 @@ function inWords(said, number) {
   return [`It cannot be said: ${title.charAt(0).toLowerCase()}${title.slice(1)}.`, null, text];
 }
 
-/** The test, as elements; `number` gives the dialed number. */
-export function identification(session, number) {
+/** The test, as elements; `number` gives the dialed number, `people` are those whose names are known. */
+export function identification(session, number, people) {
   const level = h(
     "div",
     { class: "level", role: "meter", "aria-label": "Level of the microphone", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0, hidden: true },
@@ -126,10 +126,11 @@ export function identification(session, number) {
     if (!may(session, "scores")) return h("p", { class: "small" }, "How sure it is, is hidden: this key lacks the scope `scores`.");
     if (said.candidates.length === 0) return "";
     const shown = said.candidates.slice(0, 3).map((one) => {
-      const name = one.user_id === said.user_id && said.user_name ? said.user_name : one.user_id.slice(-8);
+      const known = people.find((person) => person.id === one.user_id)?.name;
+      const name = known || (one.user_id === said.user_id && said.user_name) || `user …${one.user_id.slice(-6)}`;
       return h("li", {}, h("span", {}, name, " ", badge(percent(one.posterior))), bar(one.posterior, `Probability of ${name}`));
     });
-    return h("div", {}, h("h4", {}, "Nearest voices"), h("ul", { class: "plain candidates" }, shown));
+    return h("div", {}, h("h3", { class: "candidates-heading" }, "Nearest voices"), h("ul", { class: "plain candidates" }, shown));
   }
 
   file.addEventListener("change", () => file.files[0] && ask(file.files[0]));

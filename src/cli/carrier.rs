@@ -1,6 +1,6 @@
 //! `voxline carrier check`: what carriers tell of forwarding.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::carriers::check::{
-    Bench, CallReport, CarrierReport, Heard, LARGEST_FILE, Refusal, SipListener, TestCall, WhoseLine,
+    Bench, CallReport, CarrierReport, Heard, Known, LARGEST_FILE, Refusal, SipListener, TestCall, WhoseLine,
     by_carrier, of_invite, read,
 };
 use crate::config::Config;
@@ -35,28 +35,24 @@ struct Report {
     unread: Vec<String>,
 }
 
-/// What the store knows, if there is one: the deployment's numbers, and who has which phone on them.
-#[derive(Default)]
-struct Known {
-    store: bool,
-    own: HashSet<String>,
-    phones: HashMap<(String, String), String>,
-}
-
 pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     let CarrierCommand::Check(args) = command;
-    let known = Known::of(config, &args).await?;
-    let whose = |dialed: &DialedNumber, phone: &PhoneNumber| {
-        let key = (dialed.line_key(), phone.line_key());
-        known.phones.get(&key).cloned()
+    // Without making a store where there is none.
+    let has_store = config.data_dir.join("voxline.db").exists();
+    let mut known = if has_store {
+        Known::of_store(&super::store(config).await?).await?
+    } else {
+        Known::default()
     };
-    let own = |number: &PhoneNumber| known.own.contains(&number.line_key());
+    args.own.iter().for_each(|number| known.add_own(number));
+    let whose = |dialed: &DialedNumber, phone: &PhoneNumber| known.whose(dialed, phone);
+    let own = |number: &PhoneNumber| known.is_own(number);
     let bench = Bench {
         dialed: args.number.clone(),
         region: args.region,
         from: args.from.clone(),
         own: &own,
-        whose: known.store.then_some(&whose as &WhoseLine),
+        whose: has_store.then_some(&whose as &WhoseLine),
     };
     let mut report = Report::default();
     if let Some(address) = args.listen {
@@ -87,31 +83,6 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
     report.carriers = by_carrier(&report.calls);
     output.result(&report, || text(&report, output))?;
     Ok(report.unread.is_empty())
-}
-
-impl Known {
-    /// Looks into the store, without making one where there is none.
-    async fn of(config: &Config, args: &CheckArgs) -> anyhow::Result<Self> {
-        let mut known = Self {
-            own: args.own.iter().map(PhoneNumber::line_key).collect(),
-            ..Self::default()
-        };
-        if !config.data_dir.join("voxline.db").exists() {
-            return Ok(known);
-        }
-        known.store = true;
-        let store = super::store(config).await?;
-        for number in store.dialed_numbers().await? {
-            known.own.insert(number.line_key());
-            for user in store.users_of(&number).await? {
-                for phone in &user.phones {
-                    let key = (number.line_key(), phone.line_key());
-                    known.phones.insert(key, user.name.clone());
-                }
-            }
-        }
-        Ok(known)
-    }
 }
 
 fn held(path: &Path) -> anyhow::Result<crate::carriers::check::Held> {

@@ -53,7 +53,10 @@ pub fn run(args: Args) -> ExitCode {
 fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
     let mut flags = common.settings();
     match command {
-        Command::Serve(serve) => flags.extend(serve.listen.clone().map(|listen| ("listen", listen))),
+        Command::Serve(serve) => {
+            flags.extend(serve.listen.clone().map(|listen| ("listen", listen)));
+            flags.extend(serve.accuracy.clone().map(|folder| ("accuracy_dir", folder)));
+        }
         // A one-shot command listens to one recording at a time: one thread loads fastest.
         Command::Enroll(_) | Command::Identify(_) => flags.push(("inference.threads", "1".to_owned())),
         _ => {}

@@ -7,6 +7,10 @@ use super::{carriers, exchanges, vapi};
 const KEYS: &[(&str, &str)] = &[
     ("data_dir", "where the store lies (default ./data)"),
     (
+        "accuracy_dir",
+        "reports of `voxline bench` that the console shows (default: accuracy in the data folder)",
+    ),
+    (
         "models_dir",
         "the folder with the models' cards (default: found beside the program or here)",
     ),

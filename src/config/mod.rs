@@ -85,6 +85,8 @@ pub struct Config {
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
     pub retain_audio: bool,
+    /// Where reports of the benchmark lie that the console shows.
+    pub accuracy_dir: PathBuf,
     /// How users are asked for their voice in a browser.
     pub signup: SignupConfig,
     /// What is believed of the evidence of whose line and whose voice it is.
@@ -113,8 +115,12 @@ impl Config {
         let model = read.text("model");
         let public_url = read.url("public_url");
         let vapi = VapiConfig::read(&mut read, public_url.as_deref());
+        let data_dir: PathBuf = read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into();
         let config = Self {
-            data_dir: read.text("data_dir").unwrap_or_else(|| "data".to_owned()).into(),
+            accuracy_dir: read
+                .text("accuracy_dir")
+                .map_or_else(|| data_dir.join("accuracy"), PathBuf::from),
+            data_dir,
             models_dir: read.text("models_dir").map(PathBuf::from),
             ort_lib: read.text("ort_lib").map(PathBuf::from),
             model_named: model.is_some(),

@@ -1,5 +1,7 @@
 //! Scores in order, and the curve of error rates they make.
 
+use serde::Serialize;
+
 use super::error::MetricError;
 
 /// The scores of target and non-target trials: both kinds there, no NaN among them, in rising order.
@@ -89,7 +91,7 @@ pub struct Step {
 }
 
 /// The two error rates at some threshold, as fractions.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rates {
     /// Share of target trials rejected.
     pub miss: f64,

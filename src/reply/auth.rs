@@ -72,6 +72,11 @@ impl Visitor {
         Ok(lasts && desk.board.store().grant(self.grant.id).await?.is_some())
     }
 
+    /// Whether they may know who somebody is by name.
+    pub(super) fn sees_names(&self) -> bool {
+        self.grant.allows(Scope::Enroll) || self.grant.allows(Scope::Identify)
+    }
+
     /// Whether scores are shown to them; to everybody else outcomes only (oracle attacks).
     pub(super) fn sees_scores(&self) -> bool {
         self.grant.allows(Scope::Scores)
@@ -90,6 +95,8 @@ pub(super) struct Administer;
 pub(super) struct Enrol;
 /// To have callers identified and read what was said of calls.
 pub(super) struct Identify;
+/// To see how alike voices are.
+pub(super) struct SeeScores;
 
 impl Right for Administer {
     const SCOPE: Scope = Scope::Admin;
@@ -99,6 +106,9 @@ impl Right for Enrol {
 }
 impl Right for Identify {
     const SCOPE: Scope = Scope::Identify;
+}
+impl Right for SeeScores {
+    const SCOPE: Scope = Scope::Scores;
 }
 
 /// Proof that whoever asks has the right `R`.

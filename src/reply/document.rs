@@ -26,7 +26,7 @@ use super::router::table;
         (name = "media", description = "Calls' audio as it is spoken, over WebSocket"),
         (name = "carriers", description = "Carriers' webhooks, known by their signatures"),
         (name = "vapi", description = "Vapi's webhooks"),
-        (name = "operations", description = "For those who run the service; open to all"),
+        (name = "operations", description = "For those who run the service"),
     ),
 )]
 struct Beginning;

@@ -15,6 +15,7 @@
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
 //!   no audio is read from a socket before what came earlier has been listened to.
 
+mod accuracy;
 mod auth;
 mod blame;
 mod calls;
@@ -25,7 +26,9 @@ mod document;
 mod enrol_stream;
 mod enrolments;
 mod events;
+mod health;
 mod identify;
+mod importing;
 mod invites;
 mod journal;
 mod linger;
@@ -37,6 +40,7 @@ mod reading;
 mod recording;
 mod router;
 mod serve;
+mod setup;
 mod signup;
 mod telemetry;
 mod users;

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::{
-    calls, carriers, console, enrol_stream, enrolments, events, identify, invites, journal, media, numbers,
-    operations, signup, users, vapi,
+    accuracy, calls, carriers, console, enrol_stream, enrolments, events, health, identify, importing,
+    invites, journal, media, numbers, operations, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
@@ -32,6 +32,16 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(enrol_stream::stream))
         .routes(routes!(invites::add, invites::list))
         .routes(routes!(invites::revoke))
+        .routes(routes!(health::list))
+        .routes(routes!(health::show))
+        .routes(routes!(health::consents))
+        .routes(routes!(health::alike))
+        .routes(routes!(importing::import))
+        .routes(routes!(accuracy::list))
+        .routes(routes!(accuracy::show))
+        .routes(routes!(accuracy::drift))
+        .routes(routes!(setup::show))
+        .routes(routes!(setup::check_carrier))
         .routes(routes!(identify::identify))
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))

@@ -13,10 +13,10 @@ use super::enrol::HeardClip;
 
 /// Below this signal-to-noise ratio (dB) a signup recording teaches the noise along with the voice. Of
 /// 134 read recordings of LibriSpeech none is below it.
-const LOWEST_SNR_DB: f64 = 5.0;
+pub(super) const LOWEST_SNR_DB: f64 = 5.0;
 
 /// Below this one a better recording is advised, and this one taken. Six of the same 134 are below it.
-const ADVISED_SNR_DB: f64 = 10.0;
+pub(super) const ADVISED_SNR_DB: f64 = 10.0;
 
 /// Above this share of clipped speech the voice is distorted.
 const MOST_CLIPPING: f64 = 0.01;

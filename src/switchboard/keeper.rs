@@ -267,7 +267,7 @@ impl Keeper {
 
 /// A user's print: the mean of the clips, which stay in the store; none for a user without any. It counts as
 /// wide-band when every clip was.
-fn mean_print(entry: &RosterEntry, model: &ModelId) -> Result<Option<GalleryPrint>, KeeperError> {
+pub(super) fn mean_print(entry: &RosterEntry, model: &ModelId) -> Result<Option<GalleryPrint>, KeeperError> {
     let clips = &entry.clips;
     if clips.is_empty() {
         return Ok(None);

@@ -12,6 +12,7 @@
 //! Architecture invariant: one question is answered by one model. Probe, voiceprints and calibration of an
 //! answer are taken from one snapshot of what serves, which is only ever exchanged as a whole.
 
+mod alike;
 mod call;
 mod callers;
 mod case;
@@ -22,7 +23,9 @@ mod enrol_live;
 mod erasing;
 mod error;
 mod gate;
+mod health;
 mod identify;
+mod importing;
 mod keeper;
 mod kept;
 mod keypad;
@@ -36,13 +39,16 @@ mod switch;
 mod vouch;
 mod weighing;
 
+pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use call::{CallStart, CallUpdate, LiveCall};
 pub use case::{CallVerdict, Case};
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use gate::{Issue, IssueCode, gate_alone};
+pub use health::{HealthCode, HealthRemark, HealthState, UserHealth};
 pub use identify::ClipBytes;
+pub use importing::{CsvFault, ImportDefaults, import, import_csv};
 pub use keeper::{Found, Keeper, KeeperError, Roster};
 pub use keypad::Typed;
 pub use open::{Installed, Switchboard, Usable, installed, library, models_dir, usable_calibration};

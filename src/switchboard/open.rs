@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::{OnceCell, Semaphore, broadcast};
 
 use crate::bytes::Limits;
 use crate::config::{Config, Home};
@@ -47,6 +47,8 @@ pub struct Switchboard {
     pub(super) passport_roots: TrustStore,
     /// Where certificates of PASSporTs are fetched.
     pub(super) vouching: Option<Vouching>,
+    /// One comparison of all of a number's voices at a time.
+    pub(super) comparing: Arc<Semaphore>,
 }
 
 /// The files a deployment runs on, found but not yet loaded.
@@ -242,6 +244,7 @@ impl Switchboard {
             hash: OnceCell::new(),
             passport_roots,
             vouching,
+            comparing: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -263,6 +266,16 @@ impl Switchboard {
     /// The roots that are trusted to sign PASSporTs; empty when none are configured.
     pub fn passport_roots(&self) -> &TrustStore {
         &self.passport_roots
+    }
+
+    /// What the service was configured to be.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What calls are decided by, where a number promises nothing of its own.
+    pub fn policy(&self) -> Policy {
+        self.serving().policy
     }
 
     /// The bounds on uploads and recordings.

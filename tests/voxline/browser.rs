@@ -2,6 +2,7 @@
 //! `console.py` go through them as a person would. Chromium's stand-in for a microphone plays recordings of ours.
 
 mod console;
+mod people;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

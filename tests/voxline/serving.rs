@@ -1,6 +1,7 @@
 //! The service over real sockets: who may do what, what is refused in which words, and calls from their
 //! first frame to their last verdict.
 
+mod accuracy;
 mod audiosocket;
 mod calls;
 mod console;
@@ -10,6 +11,7 @@ mod enrolment;
 mod harness;
 mod life;
 mod live_enrolment;
+mod people;
 mod refusals;
 mod signup;
 mod sockets;

@@ -6,6 +6,7 @@
 mod advice;
 mod inputs;
 mod judge;
+mod known;
 mod listen;
 mod packets;
 mod pcap;
@@ -14,6 +15,7 @@ mod sip;
 pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
 pub use judge::{Bench, CallReport, CarrierVerdict, EvidenceReport, WhoseLine};
+pub use known::Known;
 pub use listen::{Heard, Refusal, SipListener};
 pub use packets::{Losses, Sent};
 pub use pcap::{Capture, Captured, PcapFault};

@@ -39,7 +39,7 @@ Conditions, several joined with + in the order in which they happen:
 As in noise:10:../noise+phone: a noisy room, then a telephone. The spelling of protocol files is understood too:
 opus-6k, noise-10db.
 
-DIR gets report.html, metrics.json, details.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
+DIR gets report.html, metrics.json, details.json, curves.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
 order, and once more for each further condition).
 
 Embeddings are kept between runs, in files that only their owner can read. They are voiceprints, biometric data
@@ -332,6 +332,7 @@ fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()
         "details.json",
         serde_json::to_string_pretty(&outcome.details)? + "\n",
     )?;
+    write("curves.json", serde_json::to_string(&outcome.curves)? + "\n")?;
     let place = Place {
         folder: out,
         protocol,

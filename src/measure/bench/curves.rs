@@ -10,10 +10,8 @@ use super::super::trials::{Rates, Trials, roc};
 #[derive(Debug, Clone, Serialize)]
 pub struct Curves {
     /// The receiver operating characteristic, thinned to what a chart can show.
-    #[serde(skip)]
     pub roc: Vec<Rates>,
     /// Its convex hull.
-    #[serde(skip)]
     pub hull: Vec<Rates>,
     /// How the scores are spread.
     pub spread: Spread,

@@ -13,6 +13,7 @@ use super::super::wait::Wait;
 use super::durations::Cell;
 use super::handover::Handover;
 use super::leakage::Leakage;
+use super::picks::Pick;
 use super::searches::{Decided, Sequential};
 use super::waiting::Waiting;
 
@@ -141,6 +142,8 @@ pub struct Details {
     pub extrapolated: Vec<Extrapolated>,
     /// What each false-accept rate per call costs, over the protocol's own searches.
     pub operating_points: Vec<AtThreshold>,
+    /// How calls would end under each promise to strangers; empty without searches or a calibration.
+    pub picks: Vec<Pick>,
     /// The non-target trials with the highest scores.
     pub most_alike: Vec<Listed>,
     /// The target trials with the lowest.

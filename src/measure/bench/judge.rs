@@ -20,6 +20,7 @@ use super::heats::{
     search_intervals, sequential, trials, worst,
 };
 use super::leakage::{Leakage, Sides, leakage};
+use super::picks::picks;
 use super::score::{Scorer, enrol};
 use super::searches::search;
 use super::waiting::waiting;
@@ -175,6 +176,13 @@ impl Judge<'_> {
             sequential: sequential(heats),
             by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, heats)?,
             operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
+            picks: picks(
+                self.bench,
+                self.protocol,
+                self.scorer.calibration.as_ref(),
+                &self.models,
+                heats,
+            )?,
             most_alike: worst(self.protocol, judged, false),
             least_alike: worst(self.protocol, judged, true),
             run: run_card(self.bench, self.protocol, started),

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::config::{Config, VapiAuth};
+use crate::store::Number;
 use crate::units::{Language, Seconds, hex};
 
 use super::words::{Words, fill};
@@ -118,6 +119,22 @@ impl SignupSettings {
                 .is_none_or(|own| own.text.contains_key(language))
         };
         Language::ALL.into_iter().filter(spoken).collect()
+    }
+
+    /// The language whose words of today, as a number asks for them, have this digest. `None` for words that were others,
+    /// or came from elsewhere.
+    pub(in crate::reply) fn language_of(
+        &self,
+        sha256: &str,
+        keep_audio: bool,
+        number: &Number,
+    ) -> Option<Language> {
+        let organisation = self.organisation.as_deref().or(number.name.as_deref());
+        let organisation = organisation.unwrap_or_else(|| number.number.as_e164());
+        self.languages().into_iter().find(|language| {
+            let consent = self.consent(*language, organisation, number.number.as_e164());
+            hex(&Sha256::digest(consent.agreed(keep_audio).as_bytes())) == sha256
+        })
     }
 
     /// The consent in a language of [`SignupSettings::languages`]; in another of them where there is none in it.

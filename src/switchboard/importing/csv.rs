@@ -4,7 +4,7 @@ use crate::store::{OperatorRow, RowFault};
 
 /// A file that is no CSV with the columns that are needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CsvFault {
+pub enum CsvFault {
     /// There is nothing in it.
     #[error("it is empty: the first line must name the columns")]
     Empty,

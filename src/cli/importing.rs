@@ -1,0 +1,80 @@
+//! `voxline user import`.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::store::{ImportReport, Store, read_operator_table};
+use crate::switchboard::{ImportDefaults, import, import_csv};
+
+use super::args::ImportArgs;
+use super::output::Output;
+
+/// How an SQLite database begins (<https://sqlite.org/fileformat.html>, section 1.3).
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// The largest CSV file.
+const LARGEST_CSV: u64 = 64 * 1024 * 1024;
+
+pub(super) async fn run(args: ImportArgs, store: &Store, output: Output) -> anyhow::Result<bool> {
+    let defaults = ImportDefaults {
+        number: args.number,
+        region: args.region,
+    };
+    let report = take_over(&args.file, store, &defaults, args.dry_run).await?;
+    output.result(&report, || in_words(&report, args.dry_run))?;
+    Ok(report.faults.is_empty())
+}
+
+async fn take_over(
+    path: &Path,
+    store: &Store,
+    defaults: &ImportDefaults,
+    dry_run: bool,
+) -> anyhow::Result<ImportReport> {
+    let shown = path.display();
+    let size = std::fs::metadata(path)
+        .with_context(|| format!("{shown} cannot be read"))?
+        .len();
+    let mut magic = Vec::new();
+    let file = std::fs::File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+    std::io::Read::read_to_end(
+        &mut std::io::Read::take(file, SQLITE_MAGIC.len() as u64),
+        &mut magic,
+    )?;
+    if magic == SQLITE_MAGIC {
+        let rows = read_operator_table(path).await?;
+        let rows = rows.map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))?;
+        return Ok(import(store, rows, Vec::new(), defaults, dry_run).await?);
+    }
+    if size > LARGEST_CSV {
+        bail!(
+            "{shown} is larger than {} MB: split it",
+            LARGEST_CSV / 1024 / 1024
+        );
+    }
+    let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
+    let text =
+        String::from_utf8(bytes).with_context(|| format!("{shown} is neither SQLite nor UTF-8 text"))?;
+    let report = import_csv(store, &text, defaults, dry_run).await?;
+    report.map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))
+}
+
+fn in_words(report: &ImportReport, dry_run: bool) -> String {
+    let ImportReport {
+        added,
+        unchanged,
+        numbers_added,
+        ..
+    } = report;
+    if !report.faults.is_empty() {
+        let lines = report
+            .faults
+            .iter()
+            .map(|fault| format!("  line {}: {}", fault.line, fault.fault));
+        let lines: Vec<String> = lines.collect();
+        return format!("nothing was imported:\n{}", lines.join("\n"));
+    }
+    let done = if dry_run { "would import" } else { "imported" };
+    format!("{done} {added} users on {numbers_added} new numbers; {unchanged} were here already")
+}

@@ -1,0 +1,184 @@
+//! `/v1/setup` and `/v1/carriers/check`: how far a deployment has come, and what its carrier tells of forwarding.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::carriers::Carrier;
+use crate::carriers::check::{self, Bench, CallReport, CarrierReport, Known, WhoseLine, by_carrier};
+use crate::config::VapiAuth;
+use crate::units::{DialedNumber, PhoneNumber};
+
+use super::auth::{Administer, Allowed};
+use super::desk::Desk;
+use super::problem::{Kind, Problem};
+use super::reading::whole_body;
+
+/// The most bytes of a captured test call that comes over HTTP; the command line takes larger ones.
+const LARGEST_CAPTURE: usize = 1024 * 1024;
+
+/// How far the deployment has come. No secret is part of it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Setup {
+    /// How the outside world reaches the service, where that is configured.
+    public_url: Option<String>,
+    /// Where it is reached otherwise.
+    address: String,
+    /// Dialed numbers.
+    numbers: u64,
+    /// Users on them.
+    users: u64,
+    /// Users whom the model in use knows by voice.
+    enrolled: u64,
+    /// Whether any call was recorded.
+    has_calls: bool,
+    /// The speaker model in use.
+    model: String,
+    /// The calibration in use.
+    calibration: String,
+    vapi: VapiSetup,
+    carriers: Vec<CarrierSetup>,
+    /// Where the service looks for reports of the benchmark.
+    accuracy_dir: String,
+}
+
+/// The side of Vapi.
+#[derive(Serialize, ToSchema)]
+pub(super) struct VapiSetup {
+    /// Whether its webhooks are taken: `vapi.auth` is set.
+    configured: bool,
+    /// The address it is to call; null without `public_url`.
+    events_url: Option<String>,
+}
+
+/// A carrier.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CarrierSetup {
+    /// Which.
+    #[schema(value_type = String, example = "twilio")]
+    carrier: Carrier,
+    /// Whether its requests can be proven: its secret or key is set.
+    configured: bool,
+    /// The address to give it; null without `public_url`.
+    webhook: Option<String>,
+    /// The settings it is proven by.
+    #[schema(value_type = Vec<String>)]
+    keys: &'static [&'static str],
+}
+
+fn proven_by(carrier: Carrier) -> &'static [&'static str] {
+    match carrier {
+        Carrier::Twilio => &["twilio.auth_token"],
+        Carrier::Telnyx => &["telnyx.public_key"],
+        Carrier::Vonage => &["vonage.signature_secret"],
+        Carrier::Bandwidth => &["bandwidth.username", "bandwidth.password"],
+        Carrier::Plivo => &["plivo.auth_token"],
+    }
+}
+
+fn of_carrier(desk: &Desk, carrier: Carrier) -> CarrierSetup {
+    let proofs = &desk.carriers.proofs;
+    let url = proofs.public_url.as_deref();
+    CarrierSetup {
+        carrier,
+        configured: match carrier {
+            Carrier::Twilio => proofs.twilio.is_some(),
+            Carrier::Telnyx => proofs.telnyx.is_some(),
+            Carrier::Vonage => proofs.vonage.is_some(),
+            Carrier::Bandwidth => proofs.bandwidth.is_some(),
+            Carrier::Plivo => proofs.plivo.is_some(),
+        },
+        webhook: url.map(|url| format!("{url}/carriers/{}/voice", carrier.name())),
+        keys: proven_by(carrier),
+    }
+}
+
+/// Says how far the deployment has come
+#[utoipa::path(
+    get, path = "/v1/setup", operation_id = "getSetup", tag = "operations",
+    responses((status = 200, description = "What is there and what is configured", body = Setup)),
+    security(("bearer" = ["admin"])),
+)]
+pub(super) async fn show(
+    _: Allowed<Administer>,
+    State(desk): State<Arc<Desk>>,
+) -> Result<axum::Json<Setup>, Problem> {
+    let (store, config) = (desk.board.store(), desk.board.config());
+    let model = desk.board.card().id().clone();
+    let (users, enrolled) = store.user_counts(&model).await?;
+    Ok(axum::Json(Setup {
+        public_url: config.public_url.clone(),
+        address: desk.signup.address.clone(),
+        numbers: store.numbers().await?.len() as u64,
+        users,
+        enrolled,
+        has_calls: store.has_calls().await?,
+        model: model.to_string(),
+        calibration: desk.board.calibration().id,
+        vapi: VapiSetup {
+            configured: desk.vapi.is_some() && !matches!(config.vapi.auth, VapiAuth::Refuse),
+            events_url: config.public_url.as_ref().map(|url| format!("{url}/vapi/events")),
+        },
+        carriers: Carrier::ALL.map(|carrier| of_carrier(&desk, carrier)).into(),
+        accuracy_dir: config.accuracy_dir.display().to_string(),
+    }))
+}
+
+/// What test calls say of their carriers, as `voxline carrier check --json` says it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CarrierCheck {
+    /// By carrier.
+    #[schema(value_type = Vec<Object>)]
+    carriers: Vec<CarrierReport>,
+    /// Call by call.
+    #[schema(value_type = Vec<Object>)]
+    calls: Vec<CallReport>,
+    /// What else is to be said.
+    remarks: Vec<String>,
+}
+
+/// Says what a captured test call tells of forwarding
+///
+/// The body is an INVITE as text, a webhook's body (JSON or a form), or a capture (pcap, pcapng). Nothing of it is kept.
+#[utoipa::path(
+    post, path = "/v1/carriers/check", operation_id = "checkCarrier", tag = "operations",
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "Which forwarding evidence was there, and what it comes to", body = CarrierCheck),
+        (status = 413, description = "It is larger than a mebibyte: use the command line"),
+        (status = 415, description = "It is none of these"),
+    ),
+    security(("bearer" = ["admin"])),
+)]
+pub(super) async fn check_carrier(
+    _: Allowed<Administer>,
+    State(desk): State<Arc<Desk>>,
+    request: Request,
+) -> Result<axum::Json<CarrierCheck>, Problem> {
+    let bytes = whole_body(&desk, request, LARGEST_CAPTURE).await?;
+    let known = Known::of_store(desk.board.store()).await?;
+    let judged = tokio::task::spawn_blocking(move || {
+        let held = check::read(&bytes)?;
+        let whose = |dialed: &DialedNumber, phone: &PhoneNumber| known.whose(dialed, phone);
+        let own = |number: &PhoneNumber| known.is_own(number);
+        let bench = Bench {
+            dialed: None,
+            region: None,
+            own: &own,
+            whose: Some(&whose as &WhoseLine<'_>),
+        };
+        let calls: Vec<CallReport> = held.calls.iter().map(|call| bench.judge("here", call)).collect();
+        Ok::<_, check::InputFault>(CarrierCheck {
+            carriers: by_carrier(&calls),
+            calls,
+            remarks: held.remarks,
+        })
+    });
+    let judged = judged
+        .await
+        .map_err(|_| Problem::internal("reading a captured test call ended early"))?;
+    let refused = |fault: check::InputFault| Problem::new(Kind::UnsupportedMedia, fault.to_string());
+    Ok(axum::Json(judged.map_err(refused)?))
+}

@@ -1,0 +1,189 @@
+//! How users are enrolled, page by page: what is needed to say whether somebody should enrol again.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::StoreError;
+use super::enrolments::read_seconds;
+use super::open::{Conn, Store};
+use super::user_rows::load_one;
+use super::users::{User, require_number};
+use super::values::{now, read, read_time, read_u64, time_text};
+use crate::units::{DialedNumber, Seconds, UserId};
+use crate::voiceprint::{Bandwidth, ModelId};
+
+/// Most users of one page.
+const MAX_PAGE: usize = 200;
+
+/// Which users.
+#[derive(Debug, Clone, Default)]
+pub struct UsersWanted {
+    /// Only those of this number.
+    pub number: Option<DialedNumber>,
+    /// Only those whose name holds this, whatever its case.
+    pub name: Option<String>,
+    /// Only those after this one, which is the last of the page already seen.
+    pub after: Option<UserId>,
+    /// How many at most; never more than 200.
+    pub limit: usize,
+}
+
+/// A user and how they are enrolled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserVoice {
+    /// The user.
+    pub user: User,
+    /// What a model has of their voice; `None` where it has nothing.
+    pub known: Option<KnownVoice>,
+    /// The models that any voiceprint of theirs is of, in order.
+    pub models: Vec<ModelId>,
+    /// Links by which they can still enrol.
+    pub open_invites: u64,
+}
+
+/// What one model has of a voice: every clip that it made a voiceprint of. No embedding is part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct KnownVoice {
+    /// When the last of them was enrolled.
+    pub enrolled_at: OffsetDateTime,
+    /// How many clips.
+    pub clips: u64,
+    /// Speech in all of them.
+    pub net_speech: Seconds,
+    /// The lowest signal-to-noise ratio of any, in dB; `None` where none could be measured.
+    pub snr_db: Option<f64>,
+    /// What they were heard over together.
+    pub bandwidth: Bandwidth,
+}
+
+impl Store {
+    /// Users in the order of their ids, which is that of their coming, with what `model` has of their voices; and
+    /// whether more follow.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumber`]; [`StoreError::Unreadable`].
+    pub async fn voices(
+        &self,
+        wanted: &UsersWanted,
+        model: &ModelId,
+    ) -> Result<(Vec<UserVoice>, bool), StoreError> {
+        let limit = wanted.limit.clamp(1, MAX_PAGE);
+        let mut tx = self.read().await?;
+        if let Some(number) = &wanted.number {
+            require_number(&mut tx, number).await?;
+        }
+        let mut found = page(&mut tx, wanted, limit + 1).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let mut voices = Vec::with_capacity(found.len());
+        for id in found {
+            voices.extend(voice(&mut tx, id, model).await?);
+        }
+        Ok((voices, more))
+    }
+
+    /// How one user is enrolled.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUser`]; [`StoreError::Unreadable`].
+    pub async fn voice_of(&self, user: UserId, model: &ModelId) -> Result<UserVoice, StoreError> {
+        let mut tx = self.read().await?;
+        let found = voice(&mut tx, user, model).await?;
+        found.ok_or(StoreError::UnknownUser(user))
+    }
+
+    /// How many users there are, and of how many `model` has a voiceprint.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn user_counts(&self, model: &ModelId) -> Result<(u64, u64), StoreError> {
+        let (users, enrolled): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM users), \
+             (SELECT COUNT(*) FROM users u WHERE EXISTS \
+             (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1))",
+        )
+        .bind(model.as_str())
+        .fetch_one(self.pool())
+        .await?;
+        Ok((read_u64(users, "user count")?, read_u64(enrolled, "user count")?))
+    }
+}
+
+/// The ids of a page. Names are compared here: SQLite's own lower case knows ASCII alone.
+async fn page(conn: &mut Conn, wanted: &UsersWanted, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
+         (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) ORDER BY u.id LIMIT $3",
+    )
+    .bind(wanted.after.map(|id| id.to_string()))
+    .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
+    // A name is looked for among all: names are short, and users are bounded by what a number can hold.
+    .bind(if wanted.name.is_some() {
+        -1
+    } else {
+        i64::try_from(limit).unwrap_or(i64::MAX)
+    })
+    .fetch_all(conn)
+    .await?;
+    let sought = wanted.name.as_deref().map(|name| name.trim().to_lowercase());
+    let holds = |name: &str| {
+        sought
+            .as_ref()
+            .is_none_or(|sought| name.to_lowercase().contains(sought.as_str()))
+    };
+    let found = rows.iter().filter(|(_, name)| holds(name)).take(limit);
+    found.map(|(id, _)| read(id, "user id")).collect()
+}
+
+async fn voice(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<UserVoice>, StoreError> {
+    let Some(user) = load_one(conn, id).await? else {
+        return Ok(None);
+    };
+    let models: Vec<(String,)> =
+        sqlx::query_as("SELECT DISTINCT model FROM prints WHERE user_id = $1 ORDER BY model")
+            .bind(id.to_string())
+            .fetch_all(&mut *conn)
+            .await?;
+    let (open,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM invites WHERE user_id = $1 AND used_at IS NULL AND revoked_at IS NULL \
+         AND expires_at > $2",
+    )
+    .bind(id.to_string())
+    .bind(time_text(now()))
+    .fetch_one(&mut *conn)
+    .await?;
+    Ok(Some(UserVoice {
+        known: known(conn, id, model).await?,
+        models: models.into_iter().map(|(model,)| ModelId::new(model)).collect(),
+        open_invites: read_u64(open, "invite count")?,
+        user,
+    }))
+}
+
+async fn known(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<KnownVoice>, StoreError> {
+    type Row = (i64, Option<f64>, Option<f64>, Option<String>, i64);
+    let (clips, seconds, snr_db, last, narrow): Row = sqlx::query_as(
+        "SELECT COUNT(*), SUM(c.net_speech_s), MIN(c.snr_db), MAX(e.created_at), \
+         COALESCE(SUM(p.bandwidth = 'narrow'), 0) \
+         FROM prints p JOIN clips c ON c.id = p.clip_id JOIN enrollments e ON e.id = c.enrollment_id \
+         WHERE p.user_id = $1 AND p.model = $2",
+    )
+    .bind(id.to_string())
+    .bind(model.as_str())
+    .fetch_one(conn)
+    .await?;
+    let (Some(last), Some(seconds)) = (last, seconds) else {
+        return Ok(None);
+    };
+    Ok(Some(KnownVoice {
+        enrolled_at: read_time(&last)?,
+        clips: read_u64(clips, "clip count")?,
+        net_speech: read_seconds(seconds)?,
+        snr_db,
+        bandwidth: if narrow == 0 {
+            Bandwidth::Wide
+        } else {
+            Bandwidth::Narrow
+        },
+    }))
+}

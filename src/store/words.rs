@@ -1,0 +1,92 @@
+//! The last words on calls, without who was named: what drift is told from.
+
+use futures_util::TryStreamExt;
+use serde::Deserialize;
+use time::{Duration, OffsetDateTime};
+
+use super::StoreError;
+use super::open::Store;
+use super::values::{read_time, time_text};
+use crate::units::DialedNumber;
+
+/// The most calls that are read of the first weeks, and of the others.
+const MOST: u32 = 20_000;
+
+/// A call that ended, and its last verdict as far as it is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndedCall<T> {
+    /// When it began.
+    pub started_at: OffsetDateTime,
+    /// The part of its verdict that was asked for.
+    pub verdict: T,
+}
+
+impl Store {
+    /// Whether any call was recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn has_calls(&self) -> Result<bool, StoreError> {
+        let (any,): (bool,) = sqlx::query_as("SELECT EXISTS (SELECT 1 FROM calls)")
+            .fetch_one(self.pool())
+            .await?;
+        Ok(any)
+    }
+
+    /// Calls that ended: those of the `first` days since the very first, and those that began after `since`, at most
+    /// 20 000 of either (the earliest, and the latest). Of each verdict only what `T` has is kept; a verdict without it
+    /// is passed over, as of releases that wrote others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn ended_calls<T>(
+        &self,
+        number: Option<&DialedNumber>,
+        first: Duration,
+        since: OffsetDateTime,
+    ) -> Result<Vec<EndedCall<T>>, StoreError>
+    where
+        T: for<'de> Deserialize<'de> + Send,
+    {
+        let number = number.map(DialedNumber::as_e164);
+        let earliest: Option<(String,)> = sqlx::query_as(
+            "SELECT started_at FROM calls WHERE final AND ($1 IS NULL OR number = $1) ORDER BY started_at LIMIT 1",
+        )
+        .bind(number)
+        .fetch_optional(self.pool())
+        .await?;
+        let Some((earliest,)) = earliest else {
+            return Ok(Vec::new());
+        };
+        let first_ends = read_time(&earliest)? + first;
+        let since = since.max(first_ends);
+        let mut calls = Vec::new();
+        for (statement, at) in [
+            (
+                "SELECT started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+                 AND started_at < $2 ORDER BY started_at LIMIT $3",
+                first_ends,
+            ),
+            (
+                "SELECT started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+                 AND started_at >= $2 ORDER BY started_at DESC LIMIT $3",
+                since,
+            ),
+        ] {
+            let mut rows = sqlx::query_as::<_, (String, String)>(statement)
+                .bind(number)
+                .bind(time_text(at))
+                .bind(MOST)
+                .fetch(self.pool());
+            while let Some((started_at, verdict)) = rows.try_next().await? {
+                if let Ok(verdict) = serde_json::from_str(&verdict) {
+                    calls.push(EndedCall {
+                        started_at: read_time(&started_at)?,
+                        verdict,
+                    });
+                }
+            }
+        }
+        Ok(calls)
+    }
+}

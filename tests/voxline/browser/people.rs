@@ -1,0 +1,141 @@
+//! People and numbers, Accuracy and Set-up of the console: `tests/browser/console_people.py`.
+
+use std::path::Path;
+use std::process::Command;
+
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use voxline::store::{CallRecord, Store};
+
+use super::{Browser, House, NUMBER, voice};
+use crate::process::program;
+use crate::support::{project, read};
+
+impl House {
+    fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    async fn person(&self, name: &str) -> String {
+        let user = json!({ "name": name, "number": NUMBER });
+        let user = self.service.post("/v1/users", &user).await;
+        user["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A person with a voice of the samples, whoever else has it.
+    async fn person_with_voice(&self, name: &str, folder: &str) {
+        let id = self.person(name).await;
+        let form = Form::new()
+            .text("consent", "I agree.")
+            .text("allow_duplicate", "true");
+        let form = (1..=3).fold(form, |form, nth| {
+            let bytes = read(&format!("enrollment_samples/signup/{folder}/{nth}.flac"));
+            form.part("audio", Part::bytes(bytes).file_name(format!("{nth}.flac")))
+        });
+        let path = format!("/v1/users/{id}/enrollments");
+        let (status, report) = self.service.upload(&path, form).await;
+        assert_eq!(status, 201, "{report}");
+    }
+
+    /// The report of the benchmark on the shipped samples, where the console looks for it.
+    fn report(&self) {
+        let measured = program(&self.data())
+            .current_dir(project(""))
+            .args([
+                "bench",
+                "--no-cache",
+                "--no-leakage",
+                "--replicates",
+                "50",
+                "--protocol",
+            ])
+            .args(["enrollment_samples/protocol", "--out"])
+            .arg(self.data().join("accuracy/samples"))
+            .output()
+            .unwrap();
+        assert!(
+            measured.status.success(),
+            "{}",
+            String::from_utf8_lossy(&measured.stderr)
+        );
+    }
+
+    /// Ten weeks of calls; after the first four, their ratios are lower.
+    async fn calls_of_weeks(&self) {
+        let store = Store::open(&self.data().join("voxline.db")).await.unwrap();
+        let begin = OffsetDateTime::now_utc() - Duration::days(70);
+        for at in 0..420_i64 {
+            let llr = (at % 20) as f64 / 4.0 - if at >= 168 { 2.0 } else { 0.0 };
+            let started_at = begin + Duration::hours(4 * at);
+            let record = CallRecord {
+                call_id: format!("call-{at}").parse().unwrap(),
+                number: NUMBER.parse().unwrap(),
+                started_at,
+                updated_at: started_at + Duration::MINUTE,
+                version: 1,
+                is_final: true,
+                verdict: json!({ "outcome": if at % 3 == 0 { "unknown" } else { "identified" }, "llr": llr }),
+                evidence: None,
+            };
+            assert!(store.put_verdict(&record).await.unwrap());
+        }
+    }
+
+    async fn course(&self, browser: &Browser, course: &str, key: &str, microphone: Option<&Path>) -> Value {
+        let mut command: Command = browser.command("console_people.py", course, &self.service.base);
+        command.env("VOXLINE_KEY", key);
+        if let Some(file) = microphone {
+            command.arg("--microphone").arg(file);
+        }
+        Browser::goes(course, command).await
+    }
+}
+
+#[tokio::test]
+async fn somebody_is_found_invited_and_erased_with_a_receipt_and_their_twin_is_seen() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    house.person_with_voice("Alice", "alice").await;
+    house.person_with_voice("Alice Twin", "alice").await;
+    house.person("Carol").await;
+    house.course(&browser, "people", &house.service.key, None).await;
+    let (_, left) = house.service.get("/v1/users?number=%2B12025550101").await;
+    assert_eq!(left.as_array().unwrap().len(), 2, "{left}");
+    house.course(&browser, "import", &house.service.key, None).await;
+}
+
+#[tokio::test]
+async fn the_picker_changes_the_figures_and_drift_is_said_in_a_sentence() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    house.report();
+    house.calls_of_weeks().await;
+    house.course(&browser, "accuracy", &house.service.key, None).await;
+}
+
+#[tokio::test]
+async fn the_set_up_shows_what_is_done_and_the_microphone_is_known() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    house.person_with_voice("Alice", "alice").await;
+    house.person_with_voice("Robert", "robert").await;
+    let microphone = house.microphone("alice", &voice("alice"));
+    let key = &house.service.key;
+    house.course(&browser, "setup", key, Some(&microphone)).await;
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_see_people_is_told_so_in_words() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    house.calls_of_weeks().await;
+    let made = program(&house.data())
+        .args(["keys", "create", "--scope", "identify", "--json"])
+        .output()
+        .unwrap();
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    house
+        .course(&browser, "scopes", made["key"].as_str().unwrap(), None)
+        .await;
+}

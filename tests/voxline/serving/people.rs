@@ -1,0 +1,289 @@
+//! How well people are enrolled, whose voices are alike, consents, and people out of a table.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use voxline::store::{NewUser, Scope};
+use voxline::switchboard::{Agreement, ClipBytes};
+use voxline::units::UserId;
+
+use super::harness::{CONSENT, NUMBER, Service, json as body, problem, signup};
+
+const OTHER: &str = "+12025550102";
+
+async fn get(service: &Service, key: &str, path: &str) -> Response {
+    service.get(path).bearer_auth(key).send().await.unwrap()
+}
+
+/// A user of a number with a voice of the samples, whoever else has it.
+async fn voiced(service: &Service, name: &str, number: &str, folder: &str) -> UserId {
+    let new = NewUser {
+        name: name.to_owned(),
+        number: number.parse().unwrap(),
+        phones: Vec::new(),
+        pin: None,
+        exclusive: false,
+    };
+    let user = service.board.store().add_user(new).await.unwrap().id;
+    let clips = signup(folder)
+        .into_iter()
+        .map(|(name, bytes)| ClipBytes { name, bytes });
+    let agreement = Agreement {
+        allow_duplicate: true,
+        ..Agreement::from(CONSENT)
+    };
+    let admitted = service.board.admit().unwrap();
+    let report = service
+        .board
+        .enrol(&admitted, user, agreement, clips.collect())
+        .await
+        .unwrap();
+    assert!(report.accepted, "{report:?}");
+    user
+}
+
+#[tokio::test]
+async fn who_is_enrolled_how_well_is_told_page_by_page_and_found_by_name() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let zoe = service.user("Zoé Éclair").await;
+    let key = &service.key(&[Scope::Enroll]).await;
+    let all = body(get(&service, key, "/v1/enrollments").await, 200).await;
+    assert_eq!(all["more"], false);
+    let [first, _, last] = all["users"].as_array().unwrap().as_slice() else {
+        panic!("{all}");
+    };
+    assert_eq!((&first["id"], &first["name"]), (&json!(alice), &json!("Alice")));
+    assert!(
+        matches!(first["state"].as_str(), Some("good" | "advised")),
+        "{first}"
+    );
+    assert!(
+        first["net_speech_seconds"].as_f64().unwrap() > 12.0 && first["clips"] == 3,
+        "{first}"
+    );
+    assert_eq!(first["models"], json!([first["model_in_use"]]));
+    assert_eq!(
+        (&last["state"], &last["enrolled_at"]),
+        (&json!("not_enrolled"), &Value::Null)
+    );
+    assert_eq!(last["remarks"][0]["code"], "not_enrolled");
+    assert!(
+        !all.to_string().contains("embedding") && !all.to_string().contains("llr"),
+        "{all}"
+    );
+
+    let found = body(get(&service, key, "/v1/enrollments?name=%C3%A9CLAIR").await, 200).await;
+    assert_eq!(
+        (
+            found["users"][0]["id"].clone(),
+            found["users"].as_array().unwrap().len()
+        ),
+        (json!(zoe), 1)
+    );
+    let page = body(get(&service, key, "/v1/enrollments?limit=2").await, 200).await;
+    assert_eq!(
+        (page["users"].as_array().unwrap().len(), &page["more"]),
+        (2, &json!(true))
+    );
+    let after = page["users"][1]["id"].as_str().unwrap();
+    let rest = body(
+        get(&service, key, &format!("/v1/enrollments?after={after}")).await,
+        200,
+    )
+    .await;
+    assert_eq!(
+        (&rest["users"][0]["id"], &rest["more"]),
+        (&json!(zoe), &json!(false))
+    );
+    let own = body(
+        get(&service, key, &format!("/v1/users/{alice}/health")).await,
+        200,
+    )
+    .await;
+    assert_eq!(&own, first);
+}
+
+#[tokio::test]
+async fn a_page_of_people_is_bounded_and_of_a_number_that_is_here() {
+    let service = Service::start().await;
+    service.number().await;
+    let key = &service.key(&[Scope::Enroll]).await;
+    for limit in ["0", "201"] {
+        problem(
+            get(&service, key, &format!("/v1/enrollments?limit={limit}")).await,
+            400,
+            "bad_request",
+        )
+        .await;
+    }
+    let long = format!("/v1/enrollments?name={}", "a".repeat(201));
+    problem(get(&service, key, &long).await, 400, "bad_request").await;
+    problem(
+        get(&service, key, "/v1/enrollments?number=%2B12025550198").await,
+        404,
+        "unknown_number",
+    )
+    .await;
+    problem(
+        get(&service, key, &format!("/v1/users/{}/health", UserId::fresh())).await,
+        404,
+        "unknown_user",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_entries_of_one_voice_are_alike_on_their_number_and_nowhere_else() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let again = voiced(&service, "Alice again", NUMBER, "alice").await;
+    let other = OTHER.parse().unwrap();
+    service
+        .board
+        .store()
+        .add_number(&other, None, None)
+        .await
+        .unwrap();
+    voiced(&service, "Alice elsewhere", OTHER, "alice").await;
+    let admin = &service.key(&[Scope::Admin]).await;
+    let path = "/v1/numbers/%2B12025550101/alike";
+    let found = body(get(&service, admin, path).await, 200).await;
+    assert_eq!(
+        (&found["enrolled"], &found["compared"], &found["next"]),
+        (&json!(3), &json!(3), &Value::Null)
+    );
+    let pairs = found["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 1, "{found}");
+    let ids: Vec<&Value> = pairs[0]["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| &user["id"])
+        .collect();
+    assert_eq!(ids, [&json!(alice), &json!(again)]);
+    assert_eq!(pairs[0]["alike"], "one_person");
+    assert!(pairs[0]["llr"].as_f64().unwrap() > 0.0);
+    assert!(
+        found.to_string().len() < 1_000,
+        "there is room for no embedding: {found}"
+    );
+
+    let after = body(get(&service, admin, &format!("{path}?after={again}")).await, 200).await;
+    assert_eq!((&after["compared"], &after["pairs"]), (&json!(0), &json!([])));
+    let nameless = service.key(&[Scope::Scores]).await;
+    let nameless = body(get(&service, &nameless, path).await, 200).await;
+    assert_eq!(nameless["pairs"][0]["users"][0]["name"], Value::Null);
+    let keeper = service.key(&[Scope::Enroll, Scope::Identify]).await;
+    problem(get(&service, &keeper, path).await, 403, "forbidden").await;
+    problem(
+        get(&service, admin, "/v1/numbers/%2B12025550198/alike").await,
+        404,
+        "unknown_number",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn consents_are_told_with_their_words_until_these_are_erased() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let key = &service.key(&[Scope::Enroll]).await;
+    let path = format!("/v1/users/{alice}/consents");
+    let given = body(get(&service, key, &path).await, 200).await;
+    assert_eq!(
+        (
+            &given[0]["text"],
+            &given[0]["version"],
+            &given[0]["language"],
+            &given[0]["keep_audio"]
+        ),
+        (&json!(CONSENT), &Value::Null, &Value::Null, &json!(false))
+    );
+    let erase = service.request("DELETE", &format!("/v1/users/{alice}/enrollments"));
+    body(erase.bearer_auth(key).send().await.unwrap(), 200).await;
+    let erased = body(get(&service, key, &path).await, 200).await;
+    assert_eq!(
+        (&erased[0]["text"], &erased[0]["sha256"]),
+        (&Value::Null, &given[0]["sha256"])
+    );
+    assert!(erased[0]["erased_at"].is_string());
+    let nobody = format!("/v1/users/{}/consents", UserId::fresh());
+    problem(get(&service, key, &nobody).await, 404, "unknown_user").await;
+}
+
+const TABLE: &str = "name,phone_number,assigned_vapi_number,pin\n\
+                     Ana,+12025550143,,4821\nBen,(202) 555-0144,,\nCleo,+12025550145,+12025550103,\n";
+
+async fn import(service: &Service, key: &str, query: &str, table: impl Into<reqwest::Body>) -> Response {
+    let request = service
+        .post(&format!("/v1/users/import?{query}"))
+        .bearer_auth(key);
+    request
+        .header("content-type", "text/csv")
+        .body(table)
+        .send()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_table_is_looked_at_first_and_then_taken_over_whole() {
+    let service = Service::start().await;
+    service.number().await;
+    let key = &service.key(&[Scope::Admin]).await;
+    let shared = "number=%2B12025550101";
+    let looked = body(
+        import(&service, key, &format!("{shared}&dry_run=true"), TABLE).await,
+        200,
+    )
+    .await;
+    assert_eq!(
+        (&looked["added"], &looked["numbers_added"], &looked["written"]),
+        (&json!(3), &json!(1), &json!(false))
+    );
+    let nobody = body(get(&service, key, "/v1/enrollments").await, 200).await;
+    assert_eq!(nobody["users"], json!([]));
+
+    let bad = format!("{TABLE}Dan,12,,\nEve,+12025550146\n");
+    let refused = body(import(&service, key, shared, bad).await, 200).await;
+    assert_eq!(
+        (&refused["written"], &refused["faulty"]),
+        (&json!(false), &json!(2))
+    );
+    let lines: Vec<u64> = refused["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(lines, [5, 6]);
+
+    let done = body(import(&service, key, shared, TABLE).await, 200).await;
+    assert_eq!((&done["added"], &done["written"]), (&json!(3), &json!(true)));
+    let again = body(import(&service, key, shared, TABLE).await, 200).await;
+    assert_eq!((&again["added"], &again["unchanged"]), (&json!(0), &json!(3)));
+}
+
+#[tokio::test]
+async fn what_is_no_table_or_too_large_is_refused_with_what_to_do() {
+    let service = Service::start().await;
+    let key = &service.key(&[Scope::Admin]).await;
+    problem(
+        import(&service, key, "", vec![0xff, 0xfe, 0]).await,
+        415,
+        "unsupported_media",
+    )
+    .await;
+    let no_table = problem(import(&service, key, "", "a,b\n1,2\n").await, 422, "invalid").await;
+    assert!(
+        no_table["detail"].as_str().unwrap().contains("`name`"),
+        "{no_table}"
+    );
+    problem(import(&service, key, "region=XYZ", TABLE).await, 422, "invalid").await;
+    problem(
+        import(&service, key, "", vec![b'a'; 1024 * 1024 + 1]).await,
+        413,
+        "too_large",
+    )
+    .await;
+}

@@ -8,6 +8,7 @@ mod enrolment;
 mod harness;
 mod life;
 mod live_enrolment;
+mod recordings;
 mod refusals;
 mod signup;
 mod sockets;

@@ -75,6 +75,12 @@ def seeds() -> None:
         b'"function":{"name":"verify_pin","arguments":{"pin":"4821"}}}]}}'
     )
     sow("vapi_message", [*messages, ringing, tools])
+    audio = [path for folder in ("", "kinds", "bad") for path in (ROOT / "tests/data/audio" / folder).iterdir()]
+    # Longer ones than libFuzzer is told to make would be cut.
+    fits = lambda path: path.is_file() and path.suffix not in (".s16", ".py", ".tsv") and path.stat().st_size <= 65_536
+    recordings = [path.read_bytes() for path in sorted(audio) if fits(path)]
+    for kinds in ("chunks", "boxes", "pages", "frames"):
+        sow(f"recording_{kinds}", recordings)
     speech = (ROOT / "tests/data/audio/wav-pcm16.wav").read_bytes()[44:4_044]
     sow("vapi_listen", [speech[:400], b'{"type":"start","encoding":"linear16","sampleRate":16000,"channels":2}' + speech])
 

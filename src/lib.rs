@@ -28,7 +28,6 @@
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
 //! numbers ([`units::Llr`] and [`units::Posterior`] hold no NaN).
 
-#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod units;

@@ -230,15 +230,13 @@ pub(super) async fn shelf(
     method: Method,
     body: Bytes,
 ) -> Response {
-    let mut world = world.lock().unwrap();
-    let account = &mut world.account;
-    if let Some(refused) = turned_away(account, &headers) {
-        return refused;
-    }
-    if method == Method::POST {
-        return wrote(account, &method, &shelf, None, &body);
-    }
-    Json(account.page(&shelf, &query)).into_response()
+    let answer = |account: &mut Account| {
+        if method == Method::POST {
+            return wrote(account, &method, &shelf, None, &body);
+        }
+        Json(account.page(&shelf, &query)).into_response()
+    };
+    let_into(&world, &headers, answer)
 }
 
 pub(super) async fn entry(
@@ -248,18 +246,16 @@ pub(super) async fn entry(
     method: Method,
     body: Bytes,
 ) -> Response {
-    let mut world = world.lock().unwrap();
-    let account = &mut world.account;
-    if let Some(refused) = turned_away(account, &headers) {
-        return refused;
-    }
-    if method != Method::GET {
-        return wrote(account, &method, &shelf, Some(&id), &body);
-    }
-    match account.find(&shelf, &id) {
-        Some(found) => Json(without_secrets(found)).into_response(),
-        None => missing(),
-    }
+    let answer = |account: &mut Account| {
+        if method != Method::GET {
+            return wrote(account, &method, &shelf, Some(&id), &body);
+        }
+        match account.find(&shelf, &id) {
+            Some(found) => Json(without_secrets(found)).into_response(),
+            None => missing(),
+        }
+    };
+    let_into(&world, &headers, answer)
 }
 
 /// Does what a request asks to be written, and keeps a record of it.
@@ -297,15 +293,18 @@ fn wrote(account: &mut Account, method: &Method, shelf: &str, id: Option<&str>, 
     (StatusCode::from_u16(status).expect("a status"), Json(answer)).into_response()
 }
 
-fn turned_away(account: &mut Account, headers: &HeaderMap) -> Option<Response> {
+/// The answer, for whoever has the key and finds the account not busy.
+fn let_into(world: &Shared, headers: &HeaderMap, answer: impl FnOnce(&mut Account) -> Response) -> Response {
     if !let_in(headers, PRIVATE_KEY) {
-        return Some(StatusCode::UNAUTHORIZED.into_response());
+        return StatusCode::UNAUTHORIZED.into_response();
     }
+    let mut world = world.lock().unwrap();
+    let account = &mut world.account;
     if account.busy > 0 {
         account.busy -= 1;
-        return Some((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response());
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")]).into_response();
     }
-    None
+    answer(account)
 }
 
 fn missing() -> Response {

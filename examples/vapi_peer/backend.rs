@@ -10,7 +10,6 @@
 //! | `{"do":"forget"}` | forgets what it got and how to answer |
 
 use std::collections::HashMap;
-use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +23,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use super::lines::{follow_stdin, say};
+
 #[derive(Default)]
 struct Office {
     secret: String,
@@ -35,7 +36,7 @@ type Shared = Arc<Mutex<Office>>;
 
 /// Serves on `port` (0 for any), says where, and follows lines on stdin to their end. Signatures are checked with
 /// `secret`.
-pub async fn follow_stdin(port: u16, secret: &str) {
+pub async fn run(port: u16, secret: &str) {
     let office: Shared = Arc::new(Mutex::new(Office {
         secret: secret.to_owned(),
         ..Office::default()
@@ -50,25 +51,7 @@ pub async fn follow_stdin(port: u16, secret: &str) {
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });
     say(&json!({"ready": true, "address": format!("http://{address}"), "port": address.port()}));
-    let (lines, mut next) = tokio::sync::mpsc::channel(16);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if lines.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    while let Some(line) = next.recv().await {
-        if let Ok(line) = serde_json::from_str::<Value>(&line) {
-            say(&act(&office, &line).await);
-        }
-    }
-}
-
-fn say(answer: &Value) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{answer}");
-    let _ = out.flush();
+    follow_stdin(async |line| act(&office, &line).await).await;
 }
 
 async fn act(office: &Shared, line: &Value) -> Value {

@@ -10,6 +10,7 @@
 
 mod backend;
 mod bench;
+mod lines;
 mod peer;
 mod relay_bench;
 
@@ -21,7 +22,7 @@ async fn main() {
     match mode.as_deref() {
         Some("bench") => bench::run(count(200), count(8), count(4)).await,
         Some("bench-relay") => relay_bench::run(count(1000), count(3)).await,
-        Some("backend") => backend::follow_stdin(0, bench::SECRET).await,
-        _ => peer::follow_stdin().await,
+        Some("backend") => backend::run(0, bench::SECRET).await,
+        _ => peer::run().await,
     }
 }

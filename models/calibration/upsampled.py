@@ -8,12 +8,11 @@ a quarter as many, call and are strangers. Each call is taken to 8 kHz and mu-la
 16 kHz in the ways of a gateway in a hurry. `voxline bench --protocol upsampled/WAY` says how calls ended.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import soundfile
 from scipy.signal import resample_poly
+
+import protocols
 
 
 def mulaw(samples):
@@ -44,17 +43,14 @@ WAYS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("list", type=Path, help="recordings, one a line, in a file named SPEAKER-...")
-    parser.add_argument("--audio", type=Path, required=True, help="the folder that the paths start from")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = protocols.arguments_of(__doc__)
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--call-seconds", type=float, default=7.0)
     arguments = parser.parse_args()
-    paths = [line.strip() for line in arguments.list.read_text().splitlines() if line.strip()]
+    paths = protocols.recordings(arguments.list)
     long_enough = lambda path: soundfile.info(arguments.audio / path).duration >= arguments.call_seconds + 3
     paths = list(filter(long_enough, paths))[: arguments.users + arguments.users // 4]
-    speaker = {path: Path(path).stem.split("-")[0] for path in paths}
+    speaker = protocols.speakers(paths)
     users, number = paths[: arguments.users], "+12025550100"
     for way, (rate, upsample) in WAYS.items():
         folder = arguments.out / way
@@ -66,27 +62,26 @@ def main():
             line = mulaw(resample_poly(0.5 * call / np.abs(call).max(), 8_000, had))
             calls[path] = (folder / f"{speaker[path]}-call.wav").resolve()
             soundfile.write(calls[path], upsample(line), rate, subtype="PCM_16")
-        write = lambda name, lines: (folder / name).write_text("".join(f"{line}\n" for line in lines))
-        write("protocol.toml", [
-            f'name = "upsampled-{way}"',
-            f'description = "telephone calls of {arguments.call_seconds:g} s, {way}"',
-            f'audio = "{arguments.audio.resolve()}"',
-            "[enroll]",
-            'condition = "clean"',
-            "[test]",
-            'condition = "clean"',
-        ])
-        write("enroll.tsv", [f"{speaker[path]}\t{path}\t{arguments.call_seconds:g}\t3600" for path in users])
-        write("speakers.tsv", [f"{file}\t{speaker[path]}" for path in paths for file in (path, calls[path])])
-        write("rosters.tsv", [f"{number}\t{speaker[path]}" for path in users])
-        write("search.tsv", [
-            f"{calls[path]}\t{speaker[path] if path in users else '-'}\t{number}" for path in paths
-        ])
-        write("trials.tsv", [
-            f"{speaker[model]}\t{calls[test]}\t{'target' if model == test else 'nontarget'}"
-            for test in paths
-            for model in users
-        ])
+        protocols.write(
+            folder,
+            f"upsampled-{way}",
+            f"telephone calls of {arguments.call_seconds:g} s, {way}",
+            arguments.audio,
+            ['condition = "clean"'],
+            {
+                "enroll.tsv": [f"{speaker[path]}\t{path}\t{arguments.call_seconds:g}\t3600" for path in users],
+                "speakers.tsv": [f"{file}\t{speaker[path]}" for path in paths for file in (path, calls[path])],
+                "rosters.tsv": [f"{number}\t{speaker[path]}" for path in users],
+                "search.tsv": [
+                    f"{calls[path]}\t{speaker[path] if path in users else '-'}\t{number}" for path in paths
+                ],
+                "trials.tsv": [
+                    f"{speaker[model]}\t{calls[test]}\t{'target' if model == test else 'nontarget'}"
+                    for test in paths
+                    for model in users
+                ],
+            },
+        )
 
 
 if __name__ == "__main__":

@@ -20,13 +20,20 @@ pub(super) struct Aac {
     pub(super) channels: u16,
 }
 
-/// Opens a decoder of low-complexity AAC. Of HE-AAC the core is decoded, at the core's rate: it holds the lower
-/// half of the spectrum, which is where speech is.
+/// Opens a decoder of low-complexity AAC. Of HE-AAC the core is decoded, at the core's rate and in its channels: it
+/// holds the lower half of the spectrum as it was recorded. What spectral band replication and parametric stereo put
+/// above and beside it is made from that half, and says nothing more of a voice.
 ///
 /// # Errors
 /// What of it is not supported, by name.
 pub(super) fn open(config: &[u8]) -> Result<Aac, String> {
-    let Some((kind, rate, channels)) = core(config) else {
+    let Some(Core {
+        kind,
+        rate,
+        channels,
+        short_frames,
+    }) = core(config)
+    else {
         return Err("AAC whose configuration is cut short".into());
     };
     let lc = 2;
@@ -41,6 +48,9 @@ pub(super) fn open(config: &[u8]) -> Result<Aac, String> {
     };
     if kind != lc {
         return Err(format!("AAC of another profile than LC ({name})"));
+    }
+    if short_frames {
+        return Err("AAC in frames of 960 samples".into());
     }
     let Some(number) = RATES.iter().position(|known| *known == rate) else {
         return Err(format!("AAC at {rate} Hz"));
@@ -61,18 +71,34 @@ pub(super) fn open(config: &[u8]) -> Result<Aac, String> {
     })
 }
 
-/// Object type, rate and channel configuration of the core.
-fn core(config: &[u8]) -> Option<(u8, u32, u8)> {
+/// What a configuration says of the core.
+#[derive(Debug, PartialEq)]
+struct Core {
+    /// The audio object type.
+    kind: u8,
+    rate: u32,
+    /// The channel configuration.
+    channels: u8,
+    /// Frames of 960 samples instead of 1024.
+    short_frames: bool,
+}
+
+fn core(config: &[u8]) -> Option<Core> {
     let mut bits = Bits { bytes: config, at: 0 };
     let mut kind = bits.kind()?;
     let rate = bits.rate()?;
     let channels = bits.take(4)? as u8;
-    // Spectral band replication and parametric stereo say first what they add.
+    // Spectral band replication and parametric stereo, where they are said first, say the whole's rate.
     if matches!(kind, 5 | 29) {
         bits.rate()?;
         kind = bits.kind()?;
     }
-    Some((kind, rate, channels))
+    Some(Core {
+        kind,
+        rate,
+        channels,
+        short_frames: bits.take(1).unwrap_or(0) == 1,
+    })
 }
 
 struct Bits<'a> {
@@ -111,10 +137,26 @@ mod tests {
 
     #[test]
     fn the_core_of_every_aac_is_found_and_other_profiles_are_named() {
-        assert_eq!(core(&[0x12, 0x10]), Some((2, 44_100, 2)));
-        // HE-AAC that says so first: the core at 24 kHz, the whole at 48.
-        assert_eq!(core(&[0x2B, 0x09, 0x88, 0x00]), Some((2, 24_000, 1)));
+        let lc = |rate, channels| {
+            let (kind, short_frames) = (2, false);
+            Some(Core {
+                kind,
+                rate,
+                channels,
+                short_frames,
+            })
+        };
+        assert_eq!(core(&[0x12, 0x10]), lc(44_100, 2));
+        // HE-AAC that says so first: the core at 24 kHz, the whole at 48; with parametric stereo too.
+        assert_eq!(core(&[0x2B, 0x09, 0x88, 0x00]), lc(24_000, 1));
+        assert_eq!(core(&[0xEB, 0x09, 0x88, 0x00]), lc(24_000, 1));
+        // HE-AAC that says so behind what older decoders read.
+        assert_eq!(core(&[0x13, 0x08, 0x56, 0xE5, 0x98]), lc(24_000, 1));
         assert!(open(&[0x12, 0x08]).is_ok());
+        assert_eq!(
+            open(&[0x12, 0x0C]).err().as_deref(),
+            Some("AAC in frames of 960 samples")
+        );
         assert_eq!(
             open(&[0x12]).err().as_deref(),
             Some("AAC whose configuration is cut short")

@@ -1,5 +1,6 @@
 //! AIFF and AIFF-C (Apple, "Audio Interchange File Format", 1989 and 1991): chunks, the highest byte first.
 
+use super::boxes::be;
 use super::layout::{Coding, Layout};
 use super::pcm::Sample;
 use super::{Container, DecodeError, Encoding};
@@ -35,10 +36,10 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
         at = body.saturating_add(size).saturating_add(size & 1);
     }
     let Some(common) = common else {
-        return Err(broken(bytes.len(), "the file ends and there was no 'COMM' chunk"));
+        return Err(Container::Aiff.broken(bytes.len(), "the file ends and there was no 'COMM' chunk"));
     };
     let Some((span, truncated)) = sound else {
-        return Err(broken(bytes.len(), "the file ends and there was no 'SSND' chunk"));
+        return Err(Container::Aiff.broken(bytes.len(), "the file ends and there was no 'SSND' chunk"));
     };
     Ok(Layout {
         container: Container::Aiff,
@@ -53,11 +54,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
 
 fn read_common(body: &[u8], at: usize) -> Result<Common, DecodeError> {
     if body.len() < 18 {
-        return Err(broken(at, "the 'COMM' chunk is cut short"));
+        return Err(Container::Aiff.broken(at, "the 'COMM' chunk is cut short"));
     }
     let channels = be(body, 0, 2) as u16;
     if channels == 0 {
-        return Err(broken(at, "the header states 0 channels"));
+        return Err(Container::Aiff.broken(at, "the header states 0 channels"));
     }
     let bits = be(body, 6, 2) as usize;
     let coding = body
@@ -105,20 +106,6 @@ fn extended(ten: &[u8]) -> u32 {
     let exponent = be(ten, 0, 2) as i32 & 0x7FFF;
     let value = be(ten, 2, 8) as f64 * 2f64.powi(exponent - 16_383 - 63);
     value.clamp(0.0, f64::from(u32::MAX)) as u32
-}
-
-fn be(bytes: &[u8], at: usize, length: usize) -> u64 {
-    bytes[at..at + length]
-        .iter()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte))
-}
-
-fn broken(at: usize, cause: &str) -> DecodeError {
-    DecodeError::Header {
-        container: Container::Aiff,
-        at: at as u64,
-        cause: cause.into(),
-    }
 }
 
 #[cfg(test)]

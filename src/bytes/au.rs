@@ -10,11 +10,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
     let word = |at: usize| {
         let four = bytes.get(at..at + 4).and_then(<[u8]>::first_chunk);
         four.map(|four| u32::from_be_bytes(*four))
-            .ok_or_else(|| DecodeError::Header {
-                container,
-                at: bytes.len() as u64,
-                cause: "the file ends inside its header of 24 bytes".into(),
-            })
+            .ok_or_else(|| container.broken(bytes.len(), "the file ends inside its header of 24 bytes"))
     };
     let (start, size, number, rate, channels) = (word(4)?, word(8)?, word(12)?, word(16)?, word(20)?);
     let integer = |width| {
@@ -54,11 +50,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
     };
     let channels = u16::try_from(channels).unwrap_or(u16::MAX);
     if channels == 0 {
-        return Err(DecodeError::Header {
-            container,
-            at: 20,
-            cause: "the header states 0 channels".into(),
-        });
+        return Err(container.broken(20, "the header states 0 channels"));
     }
     let end = start + stated.min(available);
     Ok(Layout {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::boxes::be;
 use super::layout::{Coding, Layout};
 use super::mp4::{self, Sound};
 use super::pcm::Sample;
@@ -38,13 +39,13 @@ struct Chunks {
 pub(super) fn open(bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
     let chunks = walk(bytes);
     let Some(about) = &chunks.description else {
-        return Err(broken(bytes.len(), "the file ends and there was no 'desc' chunk"));
+        return Err(Container::Caf.broken(bytes.len(), "the file ends and there was no 'desc' chunk"));
     };
     let Some(data) = chunks.data.clone() else {
-        return Err(broken(bytes.len(), "the file ends and there was no 'data' chunk"));
+        return Err(Container::Caf.broken(bytes.len(), "the file ends and there was no 'data' chunk"));
     };
     if about.channels == 0 {
-        return Err(broken(44, "the header states 0 channels"));
+        return Err(Container::Caf.broken(44, "the header states 0 channels"));
     }
     if let Some(coding) = coding(about) {
         let layout = Layout {
@@ -88,8 +89,8 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
 
 fn walk(bytes: &[u8]) -> Chunks {
     let mut chunks = Chunks::default();
-    let mut at = 8;
-    while let Some(header) = bytes.get(at..at + 12) {
+    let mut at = 8usize;
+    while let Some(header) = at.checked_add(12).and_then(|end| bytes.get(at..end)) {
         let (size, body) = (be(header, 4, 8), at + 12);
         let available = bytes.len() - body;
         // A recorder that still writes leaves -1.
@@ -181,18 +182,4 @@ fn packets(about: &Description, table: &[u8], data: Range<usize>) -> (Vec<Range<
         at = at.saturating_add(size);
     }
     (places, priming, Some(valid).filter(|&valid| valid > 0))
-}
-
-fn be(bytes: &[u8], at: usize, length: usize) -> u64 {
-    bytes[at..at + length]
-        .iter()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte))
-}
-
-fn broken(at: usize, cause: &str) -> DecodeError {
-    DecodeError::Header {
-        container: Container::Caf,
-        at: at as u64,
-        cause: cause.into(),
-    }
 }

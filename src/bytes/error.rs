@@ -121,6 +121,17 @@ pub enum DecodeError {
     },
 }
 
+impl Container {
+    /// A header of this kind of file that is broken at a place.
+    pub(super) fn broken(self, at: usize, cause: impl Into<String>) -> DecodeError {
+        DecodeError::Header {
+            container: self,
+            at: at as u64,
+            cause: cause.into(),
+        }
+    }
+}
+
 /// A span of time as a person writes it: `1:02:03`, with a fraction only when there is one.
 pub(super) struct Clock(pub(super) Seconds);
 

@@ -39,11 +39,7 @@ impl Fmt {
 
 /// Reads the chunk of so many bytes at a place.
 pub(super) fn read(bytes: &[u8], at: usize, size: u64, container: Container) -> Result<Fmt, DecodeError> {
-    let broken = |at: usize, cause: String| DecodeError::Header {
-        container,
-        at: at as u64,
-        cause,
-    };
+    let broken = |at, cause: String| container.broken(at, cause);
     let end = (at as u64).saturating_add(size).min(bytes.len() as u64) as usize;
     let body = &bytes[at.min(end)..end];
     if body.len() < 16 {

@@ -127,11 +127,7 @@ impl Layout {
             }
             Coding::Adpcm(kind, block) => {
                 let adpcm = Adpcm::new(kind, block, self.rate, self.channels);
-                let codec = Codec::Adpcm(adpcm.map_err(|cause| DecodeError::Header {
-                    container: self.container,
-                    at: 0,
-                    cause,
-                })?);
+                let codec = Codec::Adpcm(adpcm.map_err(|cause| self.container.broken(0, cause))?);
                 (codec, of_size(block, self.spans.clone()))
             }
             Coding::Ima4 => {

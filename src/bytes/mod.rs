@@ -30,6 +30,7 @@ mod framed;
 pub mod g711;
 mod g722;
 pub mod gsm;
+mod headerless;
 mod ima4;
 mod layout;
 mod limits;
@@ -48,14 +49,17 @@ mod source;
 mod sphere;
 mod tables;
 mod unheard;
+mod wav_header;
 
 pub use container::Container;
 pub use decoder::{Decoder, Format};
 pub use error::DecodeError;
 pub use g722::G722;
+pub use headerless::{Headerless, UnknownHeaderless};
 pub use limits::Limits;
 pub use raw::{Encoding, RawStream};
 pub use unheard::Unheard;
+pub use wav_header::{WAV_HEADER_BYTES, WavHeader};
 
 use crate::units::Hertz;
 

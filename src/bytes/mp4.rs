@@ -40,11 +40,7 @@ pub(super) struct Sound {
 /// [`DecodeError`]: a broken or missing index, no audio, a codec that is not read.
 pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, DecodeError> {
     let container = Container::Mp4;
-    let broken = |at: usize, cause: &str| DecodeError::Header {
-        container,
-        at: at as u64,
-        cause: cause.into(),
-    };
+    let broken = |at, cause: &str| container.broken(at, cause);
     let Some(moov) = child(bytes, span.clone(), b"moov") else {
         let cause = "the file ends before its index (moov): its recorder was cut off before it wrote it";
         return Err(broken(span.end, cause));

@@ -26,6 +26,17 @@ struct Found {
     beyond: Option<Range<usize>>,
     /// The size of `data` that RF64 states apart.
     wide: Option<u64>,
+    /// Whether chunks were seen to follow one another from some place before here to the end of the file: then they do
+    /// from here on too, and a file of many `data` chunks is not walked anew from each of them.
+    orderly: bool,
+}
+
+impl Found {
+    /// As [`is_chunk_list`], for places that lie one behind the other on a walk.
+    fn chunks_follow(&mut self, bytes: &[u8], at: usize) -> bool {
+        self.orderly = self.orderly || is_chunk_list(bytes, at);
+        self.orderly
+    }
 }
 
 /// Walks the chunks of the WAV file in `span` to its audio; more than one `data` chunk is one recording.
@@ -45,6 +56,8 @@ pub(super) fn walk(bytes: &[u8], span: Range<usize>) -> Result<Layout, DecodeErr
             b"data" => {
                 if let (0xFFFF_FFFF, Some(wide)) = (size, found.wide) {
                     size = wide;
+                    // What follows lies elsewhere than the chunks' own sizes say.
+                    found.orderly = false;
                 }
                 if !data(bytes, body, size, &mut found) {
                     break;
@@ -68,14 +81,14 @@ pub(super) fn walk(bytes: &[u8], span: Range<usize>) -> Result<Layout, DecodeErr
         }
         at = next as usize;
     }
-    layout(bytes, found)
+    layout(bytes, span.start, found)
 }
 
 /// Takes in a `data` chunk; `false` when there is no walking on behind it.
 fn data(bytes: &[u8], start: usize, size: u64, found: &mut Found) -> bool {
     let available = bytes.len() - start;
     let streamed = (found.wide.is_none() && size >= u64::from(UNKNOWN_SIZE))
-        || (size == 0 && !is_chunk_list(bytes, start));
+        || (size == 0 && !found.chunks_follow(bytes, start));
     if streamed {
         found.spans.push(start..bytes.len());
         return false;
@@ -89,18 +102,18 @@ fn data(bytes: &[u8], start: usize, size: u64, found: &mut Found) -> bool {
         return false;
     }
     let behind = (start + stated + (stated & 1)).min(bytes.len());
-    if !is_chunk_list(bytes, behind) && !bytes[behind..].iter().all(|&byte| byte == 0) {
+    if !found.chunks_follow(bytes, behind) && !bytes[behind..].iter().all(|&byte| byte == 0) {
         found.beyond = Some(behind..bytes.len());
         return false;
     }
     true
 }
 
-fn layout(bytes: &[u8], found: Found) -> Result<Layout, DecodeError> {
+fn layout(bytes: &[u8], start: usize, found: Found) -> Result<Layout, DecodeError> {
     let Some(fmt) = found.fmt else {
         return Err(broken(bytes.len(), "the file ends and there was no 'fmt ' chunk"));
     };
-    if found.spans.is_empty() && !has_data(bytes) {
+    if found.spans.is_empty() && !has_data(&bytes[start.min(bytes.len())..]) {
         return Err(broken(bytes.len(), "the file ends and there was no 'data' chunk"));
     }
     Ok(fmt.layout(Container::Wav, found.spans, found.truncated, found.beyond))
@@ -135,11 +148,7 @@ const WIDE_TAIL: [u8; 12] = [
 pub(super) fn walk_wide(bytes: &[u8]) -> Result<Layout, DecodeError> {
     let mut at = 40;
     let mut fmt = None;
-    let fault = |at: usize, cause: &str| DecodeError::Header {
-        container: Container::W64,
-        at: at as u64,
-        cause: cause.into(),
-    };
+    let fault = |at, cause: &str| Container::W64.broken(at, cause);
     while let Some((id, body, size)) = wide_chunk(bytes, at) {
         match &id {
             b"fmt " => fmt = Some(fmt::read(bytes, body, size, Container::W64)?),
@@ -183,11 +192,7 @@ fn le64(bytes: &[u8], at: usize) -> u64 {
 }
 
 fn broken(at: usize, cause: impl Into<String>) -> DecodeError {
-    DecodeError::Header {
-        container: Container::Wav,
-        at: at as u64,
-        cause: cause.into(),
-    }
+    Container::Wav.broken(at, cause)
 }
 
 #[cfg(test)]

@@ -47,11 +47,9 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
         [b'O', b'g', b'g', b'S', ..] => Ok((Container::Ogg, 0)),
         [0x1A, 0x45, 0xDF, 0xA3, ..] => Ok((Container::WebM, 0)),
         // Cut inside the twelve bytes that would say so.
-        [b'R', b'I', b'F', b'F', rest @ ..] if rest.len() < 8 => Err(DecodeError::Header {
-            container: Container::Wav,
-            at: bytes.len() as u64,
-            cause: "the file ends inside the RIFF header".into(),
-        }),
+        [b'R', b'I', b'F', b'F', rest @ ..] if rest.len() < 8 => {
+            Err(Container::Wav.broken(bytes.len(), "the file ends inside the RIFF header"))
+        }
         _ => Err(refusal(bytes)),
     }
 }

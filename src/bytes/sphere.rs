@@ -12,11 +12,7 @@ const LONGEST_HEADER: usize = 65_536;
 
 /// Reads the header.
 pub(super) fn walk(bytes: &[u8]) -> Result<Layout, DecodeError> {
-    let broken = |at: usize, cause: String| DecodeError::Header {
-        container: Container::Sphere,
-        at: at as u64,
-        cause,
-    };
+    let broken = |at, cause: String| Container::Sphere.broken(at, cause);
     let length = bytes.get(8..16).and_then(|line| std::str::from_utf8(line).ok());
     let length: Option<usize> = length.and_then(|line| line.trim().parse().ok());
     let length = length.filter(|&length| (16..=LONGEST_HEADER.min(bytes.len())).contains(&length));

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand};
 
+use crate::bytes::Headerless;
 use crate::evidence::Region;
 use crate::units::{DialedNumber, KeyId, PhoneNumber, UserId};
 
@@ -200,6 +201,17 @@ pub(super) struct ImportArgs {
     pub dry_run: bool,
 }
 
+// What a recording does not say of itself. (A doc comment here would be taken for the commands' own.)
+#[derive(Debug, clap::Args)]
+pub(super) struct SoundArgs {
+    /// Which channel of a stereo recording holds the voice that is meant
+    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
+    pub channel: Option<u16>,
+    /// What a file without a header holds
+    #[arg(long, value_name = "g722|mulaw|alaw")]
+    pub format: Option<Headerless>,
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrollArgs {
     /// The user's id
@@ -214,9 +226,8 @@ pub(super) struct EnrollArgs {
     /// The voice may be that of another user of the same number: one person with two users
     #[arg(long)]
     pub allow_duplicate: bool,
-    /// Which channel of a stereo recording holds the user
-    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
-    pub channel: Option<u16>,
+    #[command(flatten)]
+    pub sound: SoundArgs,
     /// Recordings of the user alone: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -229,9 +240,8 @@ pub(super) struct IdentifyArgs {
     pub number: DialedNumber,
     /// A recording of the call: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
     pub file: PathBuf,
-    /// Which channel of a stereo recording holds the caller
-    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
-    pub channel: Option<u16>,
+    #[command(flatten)]
+    pub sound: SoundArgs,
     /// Print what a live call would have been told, one JSON line an update
     #[arg(long)]
     pub stream: bool,
@@ -245,9 +255,8 @@ pub(super) struct EmbedArgs {
     /// Embed the whole recording, silence and all
     #[arg(long)]
     pub no_vad: bool,
-    /// Which channel of a stereo recording to take
-    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
-    pub channel: Option<u16>,
+    #[command(flatten)]
+    pub sound: SoundArgs,
     /// Recordings
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

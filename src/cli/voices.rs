@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::bytes::Limits;
+use crate::bytes::{Headerless, Limits};
 use crate::config::Config;
 use crate::engine::{Analyst, Asker};
 use crate::onnx::Runtime;
@@ -25,7 +25,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
     let clips = args
         .files
         .iter()
-        .map(|file| read(file, board.limits()))
+        .map(|file| read(file, args.sound.format, board.limits()))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let admitted = board.admit(Asker::recording(None))?;
     let spinner = output.spinner("listening to the recordings");
@@ -37,7 +37,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         invite: None,
     };
     let report = board
-        .enrol_channel(&admitted, args.user, agreement, clips, args.channel)
+        .enrol_channel(&admitted, args.user, agreement, clips, args.sound.channel)
         .await;
     spinner.finish_and_clear();
     let report = report?;
@@ -50,10 +50,16 @@ pub(super) async fn identify(
     board: &Switchboard,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let recording = read(&args.file, board.limits())?;
+    let recording = read(&args.file, args.sound.format, board.limits())?;
     let admitted = board.admit(Asker::recording(None))?;
     let said = board
-        .identify(&admitted, &args.number, recording, args.channel, args.stream)
+        .identify(
+            &admitted,
+            &args.number,
+            recording,
+            args.sound.channel,
+            args.stream,
+        )
         .await?;
     if args.stream {
         said.iter().try_for_each(Output::json_line)?;
@@ -112,14 +118,14 @@ fn embed_file(
     args: &EmbedArgs,
     limits: &Limits,
 ) -> anyhow::Result<(Embedding, Seconds)> {
-    let ClipBytes { name, bytes } = read(file, limits)?;
+    let ClipBytes { name, bytes } = read(file, args.sound.format, limits)?;
     if args.no_vad {
-        let mut clip = samples::load(bytes, args.channel, limits).context(name)?;
+        let mut clip = samples::load(bytes, args.sound.channel, limits).context(name)?;
         samples::HighPass::default().filter(&mut clip.samples);
         let embedding = analyst.extractor.embed(&clip.samples)?;
         return Ok((embedding, RATE.seconds(clip.samples.len())));
     }
-    let mut heard = hear(analyst, bytes, args.channel, limits, &[]).with_context(|| name.clone())?;
+    let mut heard = hear(analyst, bytes, args.sound.channel, limits, &[]).with_context(|| name.clone())?;
     let look = heard
         .looks
         .pop()
@@ -131,8 +137,9 @@ fn embed_file(
     Ok((print.embedding, net))
 }
 
-/// Reads a recording; one larger than the limit is refused before it is in memory.
-fn read(file: &Path, limits: &Limits) -> anyhow::Result<ClipBytes> {
+/// Reads a recording; one larger than the limit is refused before it is in memory. Without a header it is what is
+/// `stated`.
+fn read(file: &Path, stated: Option<Headerless>, limits: &Limits) -> anyhow::Result<ClipBytes> {
     use std::io::Read;
 
     let name = file.display().to_string();
@@ -143,7 +150,7 @@ fn read(file: &Path, limits: &Limits) -> anyhow::Result<ClipBytes> {
         .take(limits.max_bytes.saturating_add(1))
         .read_to_end(&mut bytes);
     bounded.with_context(|| format!("{name} cannot be read"))?;
-    Ok(ClipBytes { name, bytes })
+    Ok(ClipBytes::new(name, bytes, stated))
 }
 
 fn enrolment_text(report: &EnrolmentReport, output: Output) -> String {
@@ -196,6 +203,9 @@ fn identification_text(said: &Identification, output: Output) -> String {
     let work = said.timing_ms;
     let total = work.decode + work.vad + work.embed + work.search + work.decide;
     let _ = write!(text, ", {total:.0} ms of work");
+    for warning in &said.warnings {
+        let _ = write!(text, "\n  {}", warning.message);
+    }
     text
 }
 

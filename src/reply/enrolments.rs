@@ -19,7 +19,8 @@ use super::reading::{Form, InPath};
 /// An enrolment: recordings and the consent to them.
 #[derive(ToSchema)]
 pub(super) struct EnrolmentForm {
-    /// A recording of the user alone; the part can come several times, up to 16 recordings.
+    /// A recording of the user alone; the part can come several times, up to 16 recordings. Raw G.722, mu-law or
+    /// A-law says nothing of itself: the part's `Content-Type` does, as `audio/G722`, `audio/PCMU` or `audio/PCMA`.
     #[schema(value_type = Vec<String>, format = Binary)]
     audio: Vec<ClipBytes>,
     /// The words the user agreed to.

@@ -18,7 +18,8 @@ use super::telemetry;
 /// A recording and the number that was dialed.
 #[derive(ToSchema)]
 pub(super) struct IdentifyForm {
-    /// The recording.
+    /// The recording. Raw G.722, mu-law or A-law says nothing of itself: the part's `Content-Type` does, as
+    /// `audio/G722`, `audio/PCMU` or `audio/PCMA`.
     #[schema(value_type = String, format = Binary)]
     audio: ClipBytes,
     /// The dialed number.

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::bytes::Headerless;
 use crate::switchboard::ClipBytes;
 
 use super::desk::{Desk, in_words};
@@ -209,10 +210,10 @@ async fn read_parts(
         }
         let name = part.name().unwrap_or("").to_owned();
         if name == "audio" {
-            filled.audio.push(ClipBytes {
-                name: clip_name(&part, filled.audio.len() + 1),
-                bytes: part.bytes().await.map_err(broken)?.into(),
-            });
+            let name = clip_name(&part, filled.audio.len() + 1);
+            let stated = part.content_type().and_then(Headerless::of_media_type);
+            let bytes = part.bytes().await.map_err(broken)?.into();
+            filled.audio.push(ClipBytes::new(name, bytes, stated));
             continue;
         }
         let Some(known) = texts.iter().find(|text| **text == name) else {

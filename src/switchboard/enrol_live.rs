@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::bytes::{Encoding, RawStream};
+use crate::bytes::{Encoding, RawStream, WAV_HEADER_BYTES, WavHeader};
 use crate::engine::{Asker, Permit};
 use crate::store::{Recording, StoreError};
 use crate::units::{Hertz, KeyId, Seconds, UserId};
@@ -218,59 +218,10 @@ impl LiveEnrolment {
     }
 }
 
-/// Raw audio as the file it would have been: RIFF WAVE with its own encoding (Microsoft's format tags: 1 PCM,
-/// 6 A-law, 7 mu-law), so that a kept stream is read again like any recording.
+/// Raw audio as the file it would have been, so that a kept stream is read again like any recording.
 fn wav(encoding: Encoding, rate: Hertz, channels: u16, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    let tag: u16 = match encoding {
-        Encoding::PcmS16le => 1,
-        Encoding::Alaw => 6,
-        Encoding::Mulaw => 7,
-    };
-    let sample = encoding.bytes_per_sample() as u16;
-    let frame = channels * sample;
-    // A stream is bounded to minutes; no length here comes near 4 GiB.
-    let length = bytes.len() as u32;
-    let mut file = Zeroizing::new(Vec::with_capacity(44 + bytes.len()));
-    file.extend_from_slice(b"RIFF");
-    file.extend_from_slice(&(36 + length).to_le_bytes());
-    file.extend_from_slice(b"WAVEfmt \x10\0\0\0");
-    for word in [tag, channels] {
-        file.extend_from_slice(&word.to_le_bytes());
-    }
-    for long in [rate.0, rate.0 * u32::from(frame)] {
-        file.extend_from_slice(&long.to_le_bytes());
-    }
-    for word in [frame, sample * 8] {
-        file.extend_from_slice(&word.to_le_bytes());
-    }
-    file.extend_from_slice(b"data");
-    file.extend_from_slice(&length.to_le_bytes());
+    let mut file = Zeroizing::new(Vec::with_capacity(WAV_HEADER_BYTES + bytes.len()));
+    file.extend_from_slice(&WavHeader::of(encoding, rate, channels).bytes(bytes.len()));
     file.extend_from_slice(bytes);
     file
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bytes::{Decoder, Limits};
-
-    #[test]
-    fn a_kept_stream_is_read_again_as_the_same_samples() {
-        let bytes: Vec<u8> = (0..=255).cycle().take(4_000).collect();
-        for encoding in [Encoding::PcmS16le, Encoding::Mulaw, Encoding::Alaw] {
-            let mut streamed = Vec::new();
-            RawStream::new(encoding, 2).push(&bytes, &mut streamed);
-            let file = wav(encoding, Hertz(8_000), 2, &bytes).to_vec();
-            let mut decoder = Decoder::open(file, &Limits::default()).unwrap();
-            assert_eq!(
-                (decoder.format().rate, decoder.format().channels),
-                (Hertz(8_000), 2)
-            );
-            let mut read = Vec::new();
-            while let Some(block) = decoder.next_block().unwrap() {
-                read.extend_from_slice(block);
-            }
-            assert_eq!(read, streamed, "{encoding:?}");
-        }
-    }
 }

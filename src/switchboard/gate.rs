@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::decision::{Calibration, Voices};
 use crate::units::{Seconds, UserId};
 use crate::verdict::scoring::{self, Likeness, Moment};
-use crate::verdict::{Checkpoint, Quality};
+use crate::verdict::{Checkpoint, Quality, Warning, WarningCode};
 use crate::voiceprint::Voiceprint;
 
 use super::enrol::HeardClip;
@@ -97,6 +97,19 @@ pub struct Issue {
     pub message: String,
 }
 
+impl From<Warning> for Issue {
+    fn from(warning: Warning) -> Self {
+        let code = match warning.code {
+            WarningCode::Truncated => IssueCode::Truncated,
+            WarningCode::PartUnheard => IssueCode::PartUnheard,
+        };
+        Self {
+            code,
+            message: warning.message,
+        }
+    }
+}
+
 /// What stands against these recordings of one user, who was enrolled with `before`; and whether they can
 /// be accepted all the same. `needed` is the speech they must hold in all.
 pub(super) fn gate(
@@ -183,17 +196,7 @@ pub(super) fn total_speech(heard: &[HeardClip]) -> Seconds {
 
 /// What would be better next time, but does not stand against this recording.
 fn advice(clip: &HeardClip) -> Vec<Issue> {
-    let truncated = clip.truncated.then(|| Issue {
-        code: IssueCode::Truncated,
-        message: format!(
-            "{}: the end of the recording is missing; what came before it was used",
-            clip.name
-        ),
-    });
-    let unheard = clip.unheard.map(|unheard| Issue {
-        code: IssueCode::PartUnheard,
-        message: format!("{}: {unheard}; what came before it was used", clip.name),
-    });
+    let warnings = Warning::of(&clip.name, clip.truncated, clip.unheard);
     let barely = too_noisy(clip, LOWEST_SNR_DB).is_none();
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
     let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
@@ -208,9 +211,9 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
             100.0 * silence
         ),
     });
-    truncated
+    warnings
         .into_iter()
-        .chain(unheard)
+        .map(Issue::from)
         .chain(noisy)
         .chain(quiet)
         .chain(silent)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::bytes::Limits;
+use crate::bytes::{Headerless, Limits};
 use crate::decision::{Course, Outcome, Reason};
 use crate::engine::{Engine, Permit};
 use crate::gallery::Hit;
@@ -48,6 +48,7 @@ impl Switchboard {
         if let Some(unheard) = heard.unheard {
             tracing::warn!(%unheard, "a part of the recording was not heard");
         }
+        let warnings = heard.warnings(&name);
         let last = heard.looks.len().saturating_sub(1);
         let mut course = Course::default();
         let mut said: Vec<Identification> = Vec::with_capacity(heard.looks.len());
@@ -56,6 +57,9 @@ impl Switchboard {
             if !(look.is_window_check && said.last().is_some_and(|before| before.says_as_much_as(&next))) {
                 said.push(next);
             }
+        }
+        if let Some(last) = said.last_mut() {
+            last.warnings = warnings;
         }
         Ok(said)
     }
@@ -205,4 +209,16 @@ pub struct ClipBytes {
     pub name: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl ClipBytes {
+    /// A recording; `stated` is what whoever sent it says of it, for a file without a header. With that it gets one, so
+    /// that a recording that is kept can be heard again.
+    pub fn new(name: String, bytes: Vec<u8>, stated: Option<Headerless>) -> Self {
+        let bytes = match stated {
+            Some(stated) => stated.with_header(bytes),
+            None => bytes,
+        };
+        Self { name, bytes }
+    }
 }

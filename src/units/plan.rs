@@ -145,8 +145,8 @@ fn by_code(digits: &str) -> Option<(&'static Metadata, &str)> {
     })
 }
 
-/// Whether a plan has given out numbers of this kind.
-fn is_assigned(meta: &Metadata, national: &str, fit: Fit) -> bool {
+/// The kinds of number that a plan gives out to subscribers.
+fn kinds(meta: &Metadata) -> impl Iterator<Item = &Descriptor> {
     let all = meta.descriptors();
     let kinds = [
         all.fixed_line(),
@@ -160,6 +160,11 @@ fn is_assigned(meta: &Metadata, national: &str, fit: Fit) -> bool {
         all.uan(),
         all.voicemail(),
     ];
+    kinds.into_iter().flatten()
+}
+
+/// Whether a plan has given out this number.
+fn is_assigned(meta: &Metadata, national: &str, fit: Fit) -> bool {
     let fits = |kind: &Descriptor| {
         kind.is_match(national)
             && (fit == Fit::Start
@@ -168,7 +173,7 @@ fn is_assigned(meta: &Metadata, national: &str, fit: Fit) -> bool {
                     .find(national)
                     .is_some_and(|found| found.end() == national.len()))
     };
-    all.general().is_match(national) && kinds.into_iter().flatten().any(fits)
+    meta.descriptors().general().is_match(national) && kinds(meta).any(fits)
 }
 
 #[cfg(test)]
@@ -212,20 +217,7 @@ mod tests {
     fn every_example_of_the_plans_is_read_as_it_stands_and_with_its_plus_lost() {
         let mut read_through = 0;
         for meta in DATABASE.iter() {
-            let all = meta.descriptors();
-            let kinds = [
-                all.fixed_line(),
-                all.mobile(),
-                all.toll_free(),
-                all.premium_rate(),
-                all.shared_cost(),
-                all.personal_number(),
-                all.voip(),
-                all.pager(),
-                all.uan(),
-                all.voicemail(),
-            ];
-            for example in kinds.into_iter().flatten().filter_map(Descriptor::example) {
+            for example in kinds(meta).filter_map(Descriptor::example) {
                 let e164 = format!("+{}{example}", meta.country_code());
                 assert_eq!(read(&e164, None).as_deref(), Some(e164.as_str()), "{}", meta.id());
                 assert_eq!(

@@ -9,6 +9,8 @@ use crate::decision::{Decision, Outcome, Reason};
 use crate::units::{DialedNumber, Llr, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
+use super::Warning;
+
 /// Most candidates of an identification: enough to see who came near, few enough that the verdict of a
 /// roster of thousands stays some kilobytes.
 const MAX_CANDIDATES: usize = 10;
@@ -111,6 +113,9 @@ pub struct Identification {
     /// Whether the audio has ended: nothing more will come.
     #[serde(rename = "final")]
     pub is_final: bool,
+    /// What of a recording was not heard; left out where all of it was, and of live calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// The ratios of the whole roster, for the chain of evidence; never shown. Empty as long as less was
     /// said than decides anything.
     #[serde(skip)]
@@ -136,6 +141,7 @@ impl Identification {
             calibration,
             timing_ms: TimingMs::default(),
             is_final: false,
+            warnings: Vec::new(),
             ratios: Vec::new(),
         }
     }

@@ -11,9 +11,11 @@ mod identification;
 mod listener;
 mod recording;
 pub mod scoring;
+mod warning;
 mod windows;
 
 pub use chain::Identity;
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
 pub use listener::{CHECKPOINTS, Checkpoint, ListenError, Listener, Traits, embed_speech};
 pub use recording::{HearError, Hearing, Recording, hear};
+pub use warning::{Warning, WarningCode};

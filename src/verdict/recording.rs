@@ -8,6 +8,7 @@ use crate::bytes::{DecodeError, Decoder, Format, Limits, Unheard};
 use crate::engine::Analyst;
 use crate::units::Seconds;
 
+use super::Warning;
 use super::listener::{Checkpoint, ListenError, Listener, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
@@ -36,6 +37,13 @@ pub struct Recording {
     pub truncated: bool,
     /// What of it was not heard.
     pub unheard: Option<Unheard>,
+}
+
+impl Recording {
+    /// What is to be said of it to whoever sent it as `name`.
+    pub fn warnings(&self, name: &str) -> Vec<Warning> {
+        Warning::of(name, self.truncated, self.unheard)
+    }
 }
 
 /// A recording that is being heard, block by block: memory is bounded whatever its length.

@@ -7,6 +7,7 @@ Courses:
     sign-up     with the mouse, on a phone: consent, recording, listening back, sent
     keyboard    the same with the keyboard alone
     hints       what the service says while noise or a second voice is recorded (--expect CODE)
+    recorder    where the browser gives no samples, only a finished file
     upload      a recording of one's own, and what is said of one that is no good (--bad FILE)
     closed      a link that is not good
     samples     what becomes of the microphone's channels
@@ -26,9 +27,20 @@ from playwright.sync_api import Error, expect, sync_playwright
 
 from visit import DESKTOP, PHONE, READING, Visit, check, first_view, press_to, until
 
+# Seconds of the course without a meter: reading the sentences takes about as long.
+RECORDED = 16
+
 
 def net_speech(page):
     return float(page.locator("#speech").evaluate("meter => meter.value"))
+
+
+def begin(visit):
+    """Opens the page and agrees; gives the words it has."""
+    visit.open()
+    words = visit.page.evaluate("async () => (await fetch(document.querySelector('#signup').dataset.file)).json()")
+    visit.page.click("#agree")
+    return words
 
 
 def sign_up(playwright, arguments):
@@ -130,9 +142,7 @@ def keyboard(playwright, arguments):
 def hints(playwright, arguments):
     visit = Visit(playwright, arguments)
     page = visit.page
-    visit.open()
-    words = page.evaluate("async () => (await fetch(document.querySelector('#signup').dataset.file)).json()")
-    page.click("#agree")
+    words = begin(visit)
     page.click("#open")
     page.click("#start")
     began = time.monotonic()
@@ -147,12 +157,45 @@ def hints(playwright, arguments):
     return {"hint_after_s": after}
 
 
+def recorder(playwright, arguments):
+    """A browser that gives no samples, only the file that its recorder makes."""
+    visit = Visit(playwright, arguments)
+    page = visit.page
+    page.add_init_script("delete window.AudioWorkletNode")
+    words = begin(visit)
+    check(page.evaluate("typeof AudioWorkletNode") == "undefined", "the browser gives samples after all")
+    page.click("#open")
+    expect(page.locator("#start")).to_be_visible()
+    check(not page.locator("#level").is_visible(), "a level is shown that nobody measures")
+    page.click("#start")
+    expect(page.locator("#stop")).to_be_visible()
+    check(not page.locator("#progress").is_visible(), "a progress is shown that nobody measures")
+    page.wait_for_timeout(1000 * RECORDED)
+    page.click("#stop")
+    visit.stage("review")
+    said = visit.text("#verdict")
+    check(said == words["script"]["uploaded"], f"the page said: {said}")
+    visit.sound("review, unchecked")
+    check(
+        page.evaluate(
+            """async () => {
+                const audio = document.querySelector("#audio");
+                await audio.play();
+                return audio.currentSrc.startsWith("blob:");
+            }"""
+        ),
+        "what was recorded cannot be listened to",
+    )
+    page.click("#use")
+    visit.stage("done")
+    visit.leave()
+    return {}
+
+
 def upload(playwright, arguments):
     visit = Visit(playwright, arguments)
     page = visit.page
-    visit.open()
-    words = page.evaluate("async () => (await fetch(document.querySelector('#signup').dataset.file)).json()")
-    page.click("#agree")
+    words = begin(visit)
     page.set_input_files("#file", arguments.bad)
     visit.stage("review")
     page.click("#use")
@@ -247,6 +290,7 @@ COURSES = {
     "sign-up": sign_up,
     "keyboard": keyboard,
     "hints": hints,
+    "recorder": recorder,
     "upload": upload,
     "closed": closed,
     "samples": samples,

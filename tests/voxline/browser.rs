@@ -191,6 +191,25 @@ async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call(
 }
 
 #[tokio::test]
+async fn whoever_has_a_browser_that_only_records_files_signs_up_and_is_identified() {
+    let Some(browser) = Browser::find() else { return };
+    let house = House::build().await;
+    let (alice, link) = house.invite("Alice").await;
+    let microphone = house.microphone("alice", &voice("alice"));
+    browser
+        .course("recorder", &link, &[("--microphone", &microphone)])
+        .await;
+    let (_, user) = house.service.get(&format!("/v1/users/{alice}")).await;
+    assert_eq!(user["enrolled"], true, "{user}");
+    let said = house.call("alice-1").await;
+    assert_eq!(
+        (&said["outcome"], &said["user_id"]),
+        (&json!("identified"), &json!(alice)),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn the_page_is_gone_through_by_the_keyboard_alone() {
     let Some(browser) = Browser::find() else { return };
     let house = House::build().await;

@@ -12,6 +12,7 @@ mod harness;
 mod life;
 mod live_enrolment;
 mod people;
+mod recordings;
 mod refusals;
 mod signup;
 mod sockets;

@@ -230,6 +230,21 @@ pub fn wav(rate: u32, channels: u16, samples: &[f32]) -> Vec<u8> {
     file.into_inner()
 }
 
+/// The signup recordings of two synthetic voices as stereo files, one on each channel, with their names.
+pub fn stereo_signup(left: &str, right: &str) -> Vec<(String, Vec<u8>)> {
+    let take = |number: usize| {
+        let [left, right] =
+            [left, right].map(|who| clip(&format!("enrollment_samples/signup/{who}/{number}.flac")));
+        let length = left.len().max(right.len());
+        let at = |voice: &[f32], at: usize| voice.get(at).copied().unwrap_or(0.0);
+        let both: Vec<f32> = (0..length)
+            .flat_map(|frame| [at(&left, frame), at(&right, frame)])
+            .collect();
+        (format!("{number}.wav"), wav(16_000, 2, &both))
+    };
+    (1..=3).map(take).collect()
+}
+
 /// 16 kHz samples as a telephone line delivers them.
 pub fn down_the_line(samples: &[f32]) -> Vec<f32> {
     over_mulaw(&at_rate(samples, 8_000))

@@ -6,11 +6,15 @@ mod peer;
 #[path = "../../examples/vapi_peer/backend.rs"]
 mod backend;
 
+#[path = "../../examples/vapi_peer/lines.rs"]
+mod lines;
+
 mod account;
 mod afterwards;
 mod broken;
 mod calls;
 mod doors;
+mod driven;
 mod finding;
 mod harness;
 mod hostile;
@@ -28,7 +32,7 @@ mod undoing;
 #[ignore = "the peer of the other tests, started by them"]
 async fn peer_process() {
     if std::env::var_os("VOXLINE_TEST_VAPI_PEER").is_some() {
-        peer::follow_stdin().await;
+        peer::run().await;
     }
 }
 
@@ -38,6 +42,6 @@ async fn peer_process() {
 async fn backend_process() {
     let set = |name| std::env::var(name).ok();
     if let (Some(port), Some(secret)) = (set("VOXLINE_TEST_VAPI_BACKEND"), set("VOXLINE_TEST_VAPI_SECRET")) {
-        backend::follow_stdin(port.parse().unwrap(), &secret).await;
+        backend::run(port.parse().unwrap(), &secret).await;
     }
 }

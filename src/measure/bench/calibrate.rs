@@ -63,8 +63,7 @@ pub fn calibrate(
     let (voices, models) = heard(bench, first, &bench.tests, progress)?;
     let is_simulated = more.iter().any(|part| part.is_recorded && !part.is_same_call);
     let simulated = if is_simulated { SIMULATED_TARGETS } else { 1.0 };
-    let mut seen = observe(first, &voices, &models, fitting, 0)?;
-    seen.weigh(simulated);
+    let mut seen = observe(first, &voices, &models, fitting, (0, simulated))?;
     let mut others = Vec::with_capacity(more.len());
     for (nth, part) in more.iter().enumerate() {
         let own;
@@ -75,8 +74,7 @@ pub fn calibrate(
             &bench.tests
         };
         let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
-        let mut other = observe(&part.protocol, &voices, &models, fitting, nth + 1)?;
-        other.weigh(match part {
+        let targets = match part {
             Part {
                 is_same_call: true, ..
             } => 0.0,
@@ -84,7 +82,8 @@ pub fn calibrate(
                 is_recorded: true, ..
             } => 1.0,
             _ => simulated,
-        });
+        };
+        let other = observe(&part.protocol, &voices, &models, fitting, (nth + 1, targets))?;
         seen.trials.extend(other.trials);
         seen.known.extend(other.known);
         others.push((&part.protocol, voices, models));
@@ -176,19 +175,24 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         }
     };
     let observations: Vec<Observation> = fitted.iter().zip(weights).map(observation).collect();
-    let signup_at = if usual.is_some() { 5 } else { 4 };
     let beta = logistic(&observations, fitting.prior).map_err(|cause| BenchError::Fit { cause })?;
     let bound = highest_ratio(seen.known.len());
     let targets = fitted.iter().filter(|one| one.target).count();
+    // In the order of `terms`; what it was told nothing of is nought.
+    let mut coefficients = beta.into_iter().map(rounded);
+    let mut next = |is_there: bool| {
+        let next = is_there.then(|| coefficients.next());
+        next.flatten().unwrap_or(0.0)
+    };
     Ok(Curve {
         similarity: fitting.similarity,
-        scale: rounded(beta[0]),
-        scale_per_log: rounded(beta[1]),
-        offset: rounded(beta[2]),
-        offset_per_log: rounded(beta[3]),
-        signup_scale: beta.get(signup_at).copied().map_or(0.0, rounded),
-        signup_offset: beta.get(signup_at + 1).copied().map_or(0.0, rounded),
-        cohort_scale: usual.map_or(0.0, |_| rounded(beta[4])),
+        scale: next(true),
+        scale_per_log: next(true),
+        offset: next(true),
+        offset_per_log: next(true),
+        cohort_scale: next(usual.is_some()),
+        signup_scale: next(has_signups),
+        signup_offset: next(has_signups),
         cohort_mean: usual.map_or(0.0, rounded),
         cohort_range: usual.map(|usual| range(fitted, usual)),
         net_seconds: [shortest, longest],

@@ -8,7 +8,7 @@ use super::super::condition::ConditionError;
 use super::super::error::MetricError;
 use super::super::lists::ListError;
 use super::super::logistic::FitError;
-use super::super::protocol::ProtocolError;
+use super::super::protocol::{ProtocolError, Tables};
 use crate::decision::CalibrationError;
 use crate::engine::EngineError;
 use crate::samples::LoadError;
@@ -114,4 +114,15 @@ pub enum BenchError {
     /// A thread died.
     #[error("a thread of the benchmark panicked. This is a bug")]
     Crashed,
+}
+
+impl BenchError {
+    /// What came of holding a model of a protocol against a test of it, both by their places.
+    pub(super) fn score(tables: &Tables, model: usize, test: usize, cause: NotFinite) -> Self {
+        Self::Score {
+            model: tables.models[model].clone(),
+            test: tables.tests[test].clone(),
+            cause,
+        }
+    }
 }

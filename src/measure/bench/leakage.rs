@@ -46,11 +46,7 @@ pub(super) fn leakage(protocol: &Protocol, sides: &Sides<'_>) -> Result<Option<L
     for trial in &tables.trials {
         let (model, test) = (trial.model as usize, trial.test as usize);
         let heard = &sides.tests[test];
-        let fault = |cause| BenchError::Score {
-            model: tables.models[model].clone(),
-            test: tables.tests[test].clone(),
-            cause,
-        };
+        let fault = |cause| BenchError::score(tables, model, test, cause);
         let without = cosine(sides.silent_models[model].as_ref(), heard.silence.as_ref()).map_err(fault)?;
         let with = cosine(sides.models[model].as_ref(), heard.print()).map_err(fault)?;
         if let (Some(without), Some(with)) = (without, with) {

@@ -95,6 +95,13 @@ pub struct Bench<'a> {
     pub cache: Option<PathBuf>,
 }
 
+impl Bench<'_> {
+    fn open_cache(&self) -> Result<Option<Cache>, BenchError> {
+        let folder = self.cache.as_deref();
+        folder.map(|folder| Cache::open(folder, self.models)).transpose()
+    }
+}
+
 /// Where a benchmark is: called with what is heard and how much of it there is, and after each recording.
 pub trait Progress: Sync {
     /// So many recordings of a kind come now.
@@ -193,11 +200,7 @@ fn hear_under(
     all_on_the_way: bool,
     progress: &dyn Progress,
 ) -> Result<Voices, BenchError> {
-    let cache = bench
-        .cache
-        .as_deref()
-        .map(|folder| Cache::open(folder, bench.models))
-        .transpose()?;
+    let cache = bench.open_cache()?;
     let ears = Ears {
         practice: bench.practice,
         silence: bench.leakage && bench.practice != Practice::Whole,

@@ -37,24 +37,14 @@ pub(super) struct Seen<'a> {
     pub known: BTreeSet<&'a str>,
 }
 
-impl Seen<'_> {
-    /// Sets what its target trials count; of no worth, they go.
-    pub fn weigh(&mut self, targets: f64) {
-        self.trials.retain(|one| !one.target || targets > 0.0);
-        for one in self.trials.iter_mut().filter(|one| one.target) {
-            one.counts = targets;
-        }
-    }
-}
-
-/// The trials at every look. The last look of a recording is left out: it ends where the recording does and not
-/// at a mark.
+/// The trials at every look of the `nth` protocol, of which target trials count `targets`; of no worth, they are left
+/// out. The last look of a recording is left out: it ends where the recording does and not at a mark.
 pub(super) fn observe<'a>(
     protocol: &'a Protocol,
     voices: &Voices,
     models: &[Option<Print>],
     fitting: &Fitting,
-    nth: usize,
+    (nth, targets): (usize, f64),
 ) -> Result<Seen<'a>, BenchError> {
     let tables = &protocol.tables;
     let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
@@ -77,7 +67,8 @@ pub(super) fn observe<'a>(
                     };
                     let both = [tables.model_speakers[model], caller].map(name);
                     known.extend(both);
-                    if !both.iter().all(|speaker| fitting.counts(speaker)) {
+                    let counts = if trial.target { targets } else { 1.0 };
+                    if counts <= 0.0 || !both.iter().all(|speaker| fitting.counts(speaker)) {
                         continue;
                     }
                     observed.push(Observed {
@@ -88,7 +79,7 @@ pub(super) fn observe<'a>(
                         is_signup_to_call: print.over.is_call_to_signup(enrolled.over),
                         cohort: cohort(protocol, &homes, trial.model, caller, &alike),
                         target: trial.target,
-                        counts: 1.0,
+                        counts,
                     });
                 }
             }
@@ -109,11 +100,8 @@ fn similarities(
     similarity: Similarity,
 ) -> Result<Vec<Option<(f64, f64)>>, BenchError> {
     let one = |(model, enrolled): (usize, &Option<Print>)| {
-        let found = cosine(enrolled.as_ref(), Some(print)).map_err(|cause| BenchError::Score {
-            model: protocol.tables.models[model].clone(),
-            test: protocol.tables.tests[test].clone(),
-            cause,
-        });
+        let found = cosine(enrolled.as_ref(), Some(print));
+        let found = found.map_err(|cause| BenchError::score(&protocol.tables, model, test, cause));
         Ok(found?.map(|cosine| (cosine, similarity.of(cosine))))
     };
     models.iter().enumerate().map(one).collect()

@@ -177,11 +177,8 @@ impl Scorer {
             for at in trials {
                 let model = tables.trials[*at].model;
                 let scored = self.at_home(&homes, model, models, prints, &mut on_home);
-                let scored = scored.map_err(|cause| BenchError::Score {
-                    model: tables.models[model as usize].clone(),
-                    test: tables.tests[*test].clone(),
-                    cause,
-                })?;
+                let scored =
+                    scored.map_err(|cause| BenchError::score(tables, model as usize, *test, cause))?;
                 scores.push((*at, scored));
             }
             Ok(scores)

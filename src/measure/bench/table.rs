@@ -140,11 +140,7 @@ impl Table<'_> {
     ) -> Result<Option<String>, BenchError> {
         let (tables, model) = (&self.protocol.tables, trial.model as usize);
         let test = trial.test as usize;
-        let fault = |cause| BenchError::Score {
-            model: tables.models[model].clone(),
-            test: tables.tests[test].clone(),
-            cause,
-        };
+        let fault = |cause| BenchError::score(tables, model, test, cause);
         let (enrolled, print) = (self.models[model].as_ref(), look.print.as_ref());
         let Some(cosine) = cosine(enrolled, print).map_err(fault)? else {
             return Ok(None);

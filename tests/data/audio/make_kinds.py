@@ -55,6 +55,18 @@ FFMPEG = [
     ("vorbis.webm", 16000, 1, ["-c:a", "libvorbis", "-b:a", "32k"], []),
     ("pcm.mka", 8000, 1, ["-t", "0.6", "-c:a", "pcm_s16le", "-f", "matroska"], []),
     ("mp3.wav", 16000, 1, ["-c:a", "libmp3lame", "-b:a", "24k"], []),
+    ("float.au", 8000, 1, ["-t", "0.6", "-c:a", "pcm_f32be"], []),
+    ("alaw.au", 8000, 1, ["-t", "0.6", "-c:a", "pcm_alaw"], []),
+    ("g722.au", 16000, 1, ["-t", "0.6", "-c:a", "g722"], []),
+    ("float.aifc", 8000, 1, ["-t", "0.6", "-c:a", "pcm_f32be", "-f", "aiff"], []),
+    ("mulaw.aifc", 8000, 1, ["-t", "0.6", "-c:a", "pcm_mulaw", "-f", "aiff"], []),
+    ("alaw.aifc", 8000, 1, ["-t", "0.6", "-c:a", "pcm_alaw", "-f", "aiff"], []),
+    ("alaw.caf", 8000, 1, ["-t", "0.6", "-c:a", "pcm_alaw"], []),
+    ("flac.mka", 8000, 1, ["-t", "0.6", "-c:a", "flac", "-f", "matroska"], []),
+    # Without a header: whoever sends them says what they are.
+    ("raw.g722", 16000, 1, ["-c:a", "g722", "-f", "g722"], ["-f", "g722"]),
+    ("raw.mulaw", 8000, 1, ["-t", "0.6", "-c:a", "pcm_mulaw", "-f", "mulaw"], ["-f", "mulaw", "-ar", "8000"]),
+    ("raw.alaw", 8000, 1, ["-t", "0.6", "-c:a", "pcm_alaw", "-f", "alaw"], ["-f", "alaw", "-ar", "8000"]),
 ]
 SOX = [
     ("gsm49.wav", ["-e", "gsm-full-rate"]),
@@ -115,6 +127,53 @@ def encoded(pcm, mode, dtx):
     return stored
 
 
+def frames_of(adts):
+    """The frames of AAC in ADTS, without their headers."""
+    while adts:
+        size = (adts[3] & 3) << 11 | adts[4] << 3 | adts[5] >> 5
+        yield adts[7 if adts[1] & 1 else 9 : size]
+        adts = adts[size:]
+
+
+def make_caf(name, rate):
+    """AAC in CAF as Core Audio writes it, which ffmpeg only reads: its encoder's frames, the first of them priming."""
+    frames = list(frames_of((HERE / "aac.aac").read_bytes()))
+    priming, remainder = 1024, 500
+    valid = 1024 * len(frames) - priming - remainder
+    config = bytes([2 << 3 | 8 >> 1, (8 & 1) << 7 | 1 << 3])
+
+    def descriptor(tag, body):
+        return bytes([tag, 0x80, 0x80, 0x80, len(body)]) + body
+
+    decoder = descriptor(4, bytes([0x40, 0x14, 0, 0x18, 0, 0, 0, 0x7D, 0, 0, 0, 0x7D, 0]) + descriptor(5, config))
+    cookie = descriptor(3, bytes(3) + decoder + descriptor(6, bytes([2])))
+    sizes = b"".join(bytes([len(frame) >> 7 | 0x80, len(frame) & 0x7F]) for frame in frames)
+
+    def chunk(kind, body):
+        return kind + struct.pack(">q", len(body)) + body
+
+    (HERE / name).write_bytes(
+        b"caff\0\x01\0\0"
+        + chunk(b"desc", struct.pack(">d4sIIIII", rate, b"aac ", 2, 0, 1024, 1, 0))
+        + chunk(b"kuki", cookie)
+        + chunk(b"pakt", struct.pack(">qqii", len(frames), valid, priming, remainder) + sizes)
+        + chunk(b"data", bytes(4) + b"".join(frames))
+    )
+    pcm = ffmpeg("-i", HERE / name, "-f", "s16le", "-")
+    assert len(pcm) == 2 * 1024 * len(frames), "ffmpeg gives the priming too"
+    return keep(name, pcm[2 * priming :][: 2 * valid], rate, 1)
+
+
+def make_sphere(name):
+    """A-law in SPHERE, which neither sox nor ffmpeg writes."""
+    stored = (HERE / "raw.alaw").read_bytes()
+    fields = [f"sample_count -i {len(stored)}", "sample_n_bytes -i 1", "channel_count -i 1", "sample_rate -i 8000",
+              "sample_coding -s4 alaw", "end_head"]
+    header = "\n".join(["NIST_1A", "   1024", *fields, ""]).encode()
+    (HERE / name).write_bytes(header.ljust(1024) + stored)
+    return golden(name, 8000, 1)
+
+
 def make_amr(speech):
     """AMR as recorders write it, and as a telephone sends it: silent where nobody speaks. 3GP by ffmpeg's muxer."""
     pcm = ffmpeg("-i", speech, "-f", "s16le", "-")
@@ -151,6 +210,7 @@ def main():
             run("sox", speech, *options, HERE / name, *effects)
             lines.append(golden(name, 8000, 1))
         lines += make_amr(speech)
+    lines += [make_caf("aac.caf", 16000), make_sphere("alaw.sph")]
     (HERE / "golden.tsv").write_text("".join(lines))
 
 

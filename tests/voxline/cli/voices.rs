@@ -187,6 +187,74 @@ fn a_refused_enrolment_says_why_and_keeps_nothing() {
 }
 
 #[test]
+fn of_two_voices_on_two_channels_the_named_one_is_enrolled() {
+    let site = decided_site();
+    let files: Vec<String> = crate::support::stereo_signup("alice", "walter")
+        .into_iter()
+        .map(|(name, bytes)| site.file(&name, &bytes))
+        .collect();
+    let enrol = |user: &str, channel: &[&str]| {
+        let files = files.iter().map(String::as_str).collect::<Vec<_>>();
+        let flags = ["enroll", "--json", "--user", user, "--consent", CONSENT];
+        site.run(&[&flags, channel, &files].concat())
+    };
+    let (left, right) = (site.user("Left", NUMBER), site.user("Right", NUMBER));
+    let refused = enrol(&left, &[]);
+    assert_eq!(refused.status, 1);
+    assert!(
+        refused.all().contains("--channel 0 or --channel 1"),
+        "{refused:?}"
+    );
+    for (user, channel) in [(&left, "0"), (&right, "1")] {
+        let report = enrol(user, &["--channel", channel]);
+        assert_eq!(
+            (report.status, report.document()["accepted"] == true),
+            (0, true),
+            "{report:?}"
+        );
+    }
+    for (call, speaker) in [("calls/alice-1.wav", &left), ("calls/walter-1.wav", &right)] {
+        let said = site.json(&["identify", "--number", NUMBER, &sample(call)]);
+        assert_eq!(said["user_id"], json!(speaker), "{call}: {said}");
+    }
+}
+
+#[test]
+fn a_file_without_a_header_is_what_is_said_of_it_and_what_is_missing_is_told() {
+    let site = decided_site();
+    let alice = site.user("Alice", NUMBER);
+    assert_eq!(enrol(&site, &alice, "alice").1, 0);
+    let call = std::fs::read(sample("calls/alice-1.wav")).unwrap();
+    let data = call.windows(4).position(|four| four == b"data").unwrap();
+    let raw = site.file("call.ul", &call[data + 8..]);
+    let said = site.json(&["identify", "--number", NUMBER, "--format", "mulaw", &raw]);
+    assert_eq!(
+        (&said["user_id"], said.get("warnings")),
+        (&json!(alice), None),
+        "{said}"
+    );
+    let refused = site.run(&["identify", "--number", NUMBER, &raw]);
+    assert!(
+        refused.status == 1 && refused.stderr.contains("not audio"),
+        "{refused:?}"
+    );
+    let unknown = site.run(&["identify", "--number", NUMBER, "--format", "mp3", &raw]);
+    assert!(
+        unknown.status == 2 && unknown.stderr.contains("g722, mulaw and alaw"),
+        "{unknown:?}"
+    );
+
+    // A header has the last word, and a file that was cut is told to be.
+    let cut = site.file("cut.wav", &call[..call.len() - 8_000]);
+    let arguments = ["identify", "--number", NUMBER, "--format", "alaw", &cut];
+    let said = site.json(&arguments);
+    assert_eq!(said["user_id"], json!(alice), "{said}");
+    assert_eq!(said["warnings"][0]["code"], "truncated", "{said}");
+    let told = site.run(&arguments).stdout;
+    assert!(told.contains("the end of the recording is missing"), "{told}");
+}
+
+#[test]
 fn a_stream_ends_in_what_the_whole_recording_says() {
     let site = decided_site();
     let user = site.user("Alice", NUMBER);

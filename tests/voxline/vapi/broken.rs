@@ -118,12 +118,7 @@ async fn a_database_that_hangs_costs_the_identity_and_not_the_call() {
         json!({"script": script(&[("user", "silence 1")])}),
         headers(),
     );
-    let metrics = support::http()
-        .get(format!("{}/metrics", house.base))
-        .send()
-        .await
-        .unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = house.metrics().await;
     // It was the budget that ended the wait: SQLite itself would have gone on waiting.
     assert!(metrics.contains("voxline_vapi_late_answers_total 1"), "{metrics}");
     assert!(house.told_so_far("c-hung").is_empty());

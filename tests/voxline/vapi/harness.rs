@@ -1,14 +1,15 @@
 //! A deployment with its Vapi: the program on a free port, the peer in a process of its own, two users.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
+pub use super::driven::PeerProcess;
 use super::peer::{PRIVATE_KEY, PUBLIC_KEY};
 use crate::support;
 
@@ -20,73 +21,6 @@ pub const ALICE: (&str, &str) = ("+12025550103", "48213579");
 pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
 /// The HMAC key of the webhooks.
 pub const SECRET: &str = "vapi-test-secret";
-
-/// The peer's process.
-pub struct PeerProcess {
-    child: Child,
-    stdin: ChildStdin,
-    answers: Receiver<Value>,
-    pub address: String,
-}
-
-impl PeerProcess {
-    pub fn start() -> Self {
-        Self::start_as(
-            "vapi::peer_process",
-            &[("VOXLINE_TEST_VAPI_PEER", "1".to_owned())],
-        )
-    }
-
-    /// A test of this binary as a process of its own, told by these variables that it is meant.
-    pub fn start_as(test: &str, environment: &[(&str, String)]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--ignored", "--nocapture"])
-            .envs(environment.iter().cloned())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (found, answers) = channel();
-        std::thread::spawn(move || {
-            // The test runner's own lines are no JSON.
-            for line in lines.map_while(Result::ok) {
-                let object = line
-                    .find('{')
-                    .and_then(|at| serde_json::from_str(&line[at..]).ok());
-                if let Some(answer) = object
-                    && found.send(answer).is_err()
-                {
-                    return;
-                }
-            }
-        });
-        let stdin = child.stdin.take().unwrap();
-        let ready: Value = answers
-            .recv_timeout(Duration::from_secs(60))
-            .expect("the peer did not start");
-        Self {
-            child,
-            stdin,
-            answers,
-            address: ready["address"].as_str().unwrap().to_owned(),
-        }
-    }
-
-    /// Has the peer do something, and what it answers.
-    pub fn ask(&mut self, line: &Value) -> Value {
-        writeln!(self.stdin, "{line}").unwrap();
-        let answer = self.answers.recv_timeout(Duration::from_secs(120));
-        answer.unwrap_or_else(|fault| panic!("{fault}: {line}"))
-    }
-}
-
-impl Drop for PeerProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The deployment.
 pub struct House {
@@ -251,20 +185,14 @@ impl House {
 
     /// Everything the model was told so far.
     pub fn told_so_far(&mut self, call: &str) -> Vec<String> {
-        contents(
-            &self
-                .peer
-                .ask(&json!({"do": "told", "call": call, "contains": "", "within": 0})),
-        )
+        let told = json!({"do": "told", "call": call, "contains": "", "within": 0});
+        contents(&self.peer.ask(&told))
     }
 
     /// Waits until a call was played to its end.
     pub fn played(&mut self, call: &str) {
-        assert_eq!(
-            self.peer
-                .ask(&json!({"do": "played", "call": call, "within": 90}))["ok"],
-            true
-        );
+        let played = json!({"do": "played", "call": call, "within": 90});
+        assert_eq!(self.peer.ask(&played)["ok"], true);
     }
 
     /// What the service says of a call now.
@@ -283,6 +211,12 @@ impl House {
         let request = support::http().get(format!("{}{path}", self.base));
         let request = request.bearer_auth(&self.key);
         request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// What the service counts.
+    pub async fn metrics(&self) -> String {
+        let request = support::http().get(format!("{}/metrics", self.base));
+        request.send().await.unwrap().text().await.unwrap()
     }
 
     /// Has a recording identified by upload, as whoever has a key may.

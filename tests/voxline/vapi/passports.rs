@@ -11,7 +11,6 @@ use time::OffsetDateTime;
 use super::harness::{ALICE, House, NUMBER};
 use crate::cli::hub_server::{Asked, Hub, good, head, tls};
 use crate::evidence::Provider;
-use crate::support;
 
 /// Who called Alice, and was forwarded.
 const CALLER: &str = "+12025550101";
@@ -96,8 +95,7 @@ impl Stage {
         let wanted = format!("voxline_passports_total{{outcome=\"not_verified\"}} {count}\n");
         let mut said = String::new();
         for _ in 0..1_200 {
-            let request = support::http().get(format!("{}/metrics", self.house.base));
-            said = request.send().await.unwrap().text().await.unwrap();
+            said = self.house.metrics().await;
             if said.contains(&wanted) {
                 return;
             }

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::harness::{ALICE, NUMBER, SECRET};
 use super::office::{Office, message, relaying};
-use crate::support;
 
 fn tool_calls(call: &str, calls: &[(&str, &str)]) -> Value {
     let list: Vec<Value> = calls
@@ -249,12 +248,7 @@ async fn a_person_who_is_erased_is_erased_from_what_waits_too() {
         house.run(&["user", "remove", &robert]);
     }
     assert!(!holds(&house));
-    let metrics = support::http()
-        .get(format!("{}/metrics", house.base))
-        .send()
-        .await
-        .unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = house.metrics().await;
     assert!(metrics.contains("voxline_vapi_relay_waiting"), "{metrics}");
     assert!(!metrics.contains(SECRET));
 }

@@ -15,7 +15,6 @@ use super::super::condition::Prepared;
 use super::super::dice::Dice;
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
-use super::cache::Cache;
 use super::calls::{Followed, Follower};
 use super::error::BenchError;
 use super::hear::{Ears, Heard, Item, Practice, Print, loaded};
@@ -162,10 +161,7 @@ fn play(
     condition: &Prepared,
     progress: &dyn Progress,
 ) -> Result<Vec<Played>, BenchError> {
-    let cache = bench.cache.as_deref();
-    let cache = cache
-        .map(|folder| Cache::open(folder, bench.models))
-        .transpose()?;
+    let cache = bench.open_cache()?;
     let ears = Ears {
         practice: bench.practice,
         silence: false,

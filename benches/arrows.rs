@@ -14,7 +14,7 @@ use uuid::Uuid;
 use voxline::bytes::{Decoder, Limits};
 use voxline::config::{Config, Sources};
 use voxline::decision::{Evidence, Policy, decide};
-use voxline::engine::Analyst;
+use voxline::engine::{Analyst, Asker};
 use voxline::samples::{Intake, RATE, load, telephone};
 use voxline::speech::{SpeechFinder, SpeechSettings, VadState, WINDOW};
 use voxline::store::NewUser;
@@ -203,7 +203,7 @@ async fn deployment(folder: &tempfile::TempDir, number: &DialedNumber) -> Switch
         name: name.to_owned(),
         bytes: read(name),
     });
-    let permit = board.admit().expect("a free permit");
+    let permit = board.admit(Asker::live(None)).expect("a free permit");
     let report = board.enrol(&permit, alice.id, "I agree.", clips.into()).await;
     assert!(report.expect("an enrolment").accepted);
     board
@@ -222,7 +222,7 @@ fn whole_call(criterion: &mut Criterion) {
     criterion.bench_function("identify a call of 7.6 s: bytes to document", |bencher| {
         bencher.iter(|| {
             runtime.block_on(async {
-                let permit = board.admit().expect("a free permit");
+                let permit = board.admit(Asker::live(None)).expect("a free permit");
                 let call = ClipBytes {
                     name: CALL.to_owned(),
                     bytes: bytes.clone(),

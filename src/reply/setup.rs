@@ -75,6 +75,8 @@ fn proven_by(carrier: Carrier) -> &'static [&'static str] {
         Carrier::Vonage => &["vonage.signature_secret"],
         Carrier::Bandwidth => &["bandwidth.username", "bandwidth.password"],
         Carrier::Plivo => &["plivo.auth_token"],
+        Carrier::Asterisk => &["asterisk.username", "asterisk.password"],
+        Carrier::Jambonz => &["jambonz.webhook_secret"],
     }
 }
 
@@ -84,11 +86,13 @@ fn of_carrier(desk: &Desk, carrier: Carrier) -> CarrierSetup {
     CarrierSetup {
         carrier,
         configured: match carrier {
-            Carrier::Twilio => proofs.twilio.is_some(),
+            Carrier::Twilio => proofs.twilio.is_some() || proofs.signalwire.is_some(),
             Carrier::Telnyx => proofs.telnyx.is_some(),
             Carrier::Vonage => proofs.vonage.is_some(),
             Carrier::Bandwidth => proofs.bandwidth.is_some(),
             Carrier::Plivo => proofs.plivo.is_some(),
+            Carrier::Asterisk => proofs.asterisk.is_some(),
+            Carrier::Jambonz => proofs.jambonz.is_some() || proofs.jambonz_login.is_some(),
         },
         webhook: url.map(|url| format!("{url}/carriers/{}/voice", carrier.name())),
         keys: proven_by(carrier),
@@ -166,6 +170,7 @@ pub(super) async fn check_carrier(
         let bench = Bench {
             dialed: None,
             region: None,
+            from: None,
             own: &own,
             whose: Some(&whose as &WhoseLine<'_>),
         };

@@ -108,7 +108,10 @@ impl Switchboard {
     ) -> Result<AlikeVoices, BoardError> {
         let turn = std::sync::Arc::clone(&self.comparing).try_acquire_owned();
         let turn = turn.map_err(|fault| match fault {
-            TryAcquireError::NoPermits => BoardError::Busy(Busy { retry_after: WAIT }),
+            TryAcquireError::NoPermits => BoardError::Busy(Busy {
+                retry_after: WAIT,
+                of_the_key: false,
+            }),
             TryAcquireError::Closed => BoardError::Analysis("comparisons have ended".to_owned()),
         })?;
         let known = self.store.number(number).await?;

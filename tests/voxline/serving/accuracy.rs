@@ -201,7 +201,18 @@ async fn how_far_the_set_up_has_come_is_told_without_a_secret() {
         .iter()
         .map(|one| &one["carrier"])
         .collect();
-    assert_eq!(names, ["twilio", "telnyx", "vonage", "bandwidth", "plivo"]);
+    assert_eq!(
+        names,
+        [
+            "twilio",
+            "telnyx",
+            "vonage",
+            "bandwidth",
+            "plivo",
+            "asterisk",
+            "jambonz"
+        ]
+    );
 }
 
 #[tokio::test]

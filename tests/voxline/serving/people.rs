@@ -2,6 +2,7 @@
 
 use reqwest::Response;
 use serde_json::{Value, json};
+use voxline::engine::Asker;
 use voxline::store::{NewUser, Scope};
 use voxline::switchboard::{Agreement, ClipBytes};
 use voxline::units::UserId;
@@ -31,7 +32,7 @@ async fn voiced(service: &Service, name: &str, number: &str, folder: &str) -> Us
         allow_duplicate: true,
         ..Agreement::from(CONSENT)
     };
-    let admitted = service.board.admit().unwrap();
+    let admitted = service.board.admit(Asker::recording(None)).unwrap();
     let report = service
         .board
         .enrol(&admitted, user, agreement, clips.collect())

@@ -144,6 +144,8 @@ const PLACES = {
   vonage: "Vonage's dashboard: the application's answer URL, with signed webhooks",
   bandwidth: "Bandwidth's dashboard: the application's call-initiated callback, with the name and password of the settings",
   plivo: "Plivo's console: the application's answer URL, by POST",
+  asterisk: "Your Asterisk's dialplan: the address that it announces calls to (docs/asterisk.md)",
+  jambonz: "jambonz's portal: the application's calling webhook, by POST",
 };
 
 function carrier(one) {

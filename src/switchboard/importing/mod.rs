@@ -74,7 +74,7 @@ fn user(row: &OperatorRow, defaults: &ImportDefaults) -> Result<ImportRow, Strin
     let exclusive = assigned.is_some();
     let number = assigned
         .or_else(|| defaults.number.clone())
-        .ok_or("assigned_vapi_number is empty, and no number is given that such users share")?;
+        .ok_or("assigned_vapi_number is empty, and no number is given that such users share (`--number`, over HTTP `number`)")?;
     let stated: Option<Region> = region
         .map(|text| text.parse().map_err(|fault| format!("vapi_region: {fault}")))
         .transpose()?;

@@ -212,8 +212,8 @@ impl Drift {
         }
         if parts.is_empty() {
             return format!(
-                "Nothing moved: the latest {} calls are scored and decided like the first {} (level {} of both tests \
-                 together).",
+                "Nothing moved by more than chance would, or by enough to matter: the latest {} calls against the first \
+                 {} (level {} of both tests together).",
                 latest.calls, first.calls, self.level
             );
         }

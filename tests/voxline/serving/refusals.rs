@@ -23,7 +23,7 @@ async fn every_bad_request_is_refused_with_what_was_wrong() {
     let table: &[(&str, &str, &str, &str, u16, &str, &str)] = &[
         // Method, path, content type, body; status, code, and part of the detail.
         ("GET",    "/v2/users",       "",   "", 404, "unknown_route", "/v2/users"),
-        ("GET",    "/",               "",   "", 404, "unknown_route", "/openapi.json"),
+        ("GET",    "/v1",             "",   "", 404, "unknown_route", "/openapi.json"),
         ("PUT",    "/v1/users",       "",   "", 405, "wrong_method", "PUT"),
         ("GET",    "/v1/identify",    "",   "", 405, "wrong_method", "GET"),
         ("POST",   "/v1/numbers",     "",   "{}", 415, "unsupported_media", "application/json"),

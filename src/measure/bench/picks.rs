@@ -150,7 +150,7 @@ fn pick(max_false_accept: f64, accept: f64, ends: &[OfCaller], draws: &[Vec<u32>
     let rate = |kind: &dyn Fn(&OfCaller) -> Ends, count: fn(Ends) -> usize| {
         let tallies: Vec<(usize, usize)> = ends
             .iter()
-            .map(|caller| kind(caller))
+            .map(kind)
             .map(|ends| (count(ends), ends.calls()))
             .collect();
         Rate::of(&tallies, draws)

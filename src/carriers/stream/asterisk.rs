@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn beside_variables_that_name_the_call_the_query_may_be_another_calls_and_is_not_read() {
-        let stale = "dialed=%2B12025550199&caller=x&call=other&call_token=t&diversion=%3Csip%3A%2B12025550104%3E";
+        let stale =
+            "dialed=%2B12025550199&caller=x&call=other&call_token=t&diversion=%3Csip%3A%2B12025550104%3E";
         assert_eq!(with_query(start(JSON), stale), start(JSON));
     }
 

@@ -119,15 +119,20 @@ fn sound(format: &str) -> Result<Sound, StreamFault> {
     }
 }
 
-/// Adds what the address of the WebSocket says to what its first message said.
+/// Takes from the address of the WebSocket what its first message did not say. One or the other: Asterisk keeps the
+/// parameters of a call in the connection's configuration, and sends them with the next call that has none of its own
+/// (`ast_websocket_client_add_uri_params`), so beside a message that says whose call it is they may be another's.
 pub(super) fn with_query(mut start: Start, query: &str) -> Start {
+    if start.number.is_some() || start.token.is_some() {
+        return start;
+    }
     let told = Attributes::of(form::pairs(query.as_bytes()));
     // Its channel alone: no variable named the caller's call.
     if let (Some(call), 0..=1) = (told.call(), start.ids.len()) {
         start.ids.insert(0, call.to_owned());
     }
-    start.number = start.number.or_else(|| told.dialed().map(str::to_owned));
-    start.token = start.token.or_else(|| told.token().map(str::to_owned));
+    start.number = told.dialed().map(str::to_owned);
+    start.token = told.token().map(str::to_owned);
     let more = told.facts(Source::Asterisk);
     let facts = start.facts.get_or_insert_default();
     for found in more.forwarding {
@@ -185,11 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn variables_come_before_the_query() {
-        let start = with_query(start(JSON), "dialed=%2B12025550199&caller=x&call=other");
-        assert_eq!(start.number.as_deref(), Some("+12025550102"));
-        assert_eq!(start.ids[0], "1796000000.5");
-        assert_eq!(start.facts.unwrap().caller_text.as_deref(), Some("+12025550101"));
+    fn beside_variables_that_name_the_call_the_query_may_be_another_calls_and_is_not_read() {
+        let stale =
+            "dialed=%2B12025550199&caller=x&call=other&call_token=t&diversion=%3Csip%3A%2B12025550104%3E";
+        assert_eq!(with_query(start(JSON), stale), start(JSON));
     }
 
     #[test]

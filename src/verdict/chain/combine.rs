@@ -221,10 +221,11 @@ impl Weighed<'_> {
             .or_else(|| likeliest(&mut { phones }))
     }
 
-    /// Whether the voice, as far as it was heard, leaves it likelier than not that this user speaks. A phone is passed on,
-    /// and its number forged or written by a forwarder: it greets nobody against what is heard.
+    /// Whether the voice, where it speaks against this user, leaves it likelier than not that they speak. A phone is passed
+    /// on, and its number forged or written by a forwarder: it greets nobody against what is heard.
     fn voice_allows(&self, place: usize) -> bool {
-        self.voice.is_empty() || !self.roster[place].enrolled || self.joint.speaker[place] > 0.5
+        let against = self.voice.get(place).is_some_and(|ratio| *ratio < 0.0);
+        !against || self.joint.speaker[place] > 0.5
     }
 
     fn third_party(&self) -> Speaker {

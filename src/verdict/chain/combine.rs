@@ -221,11 +221,12 @@ impl Weighed<'_> {
             .or_else(|| likeliest(&mut { phones }))
     }
 
-    /// Whether the voice, where it speaks against this user, leaves it likelier than not that they speak. A phone is passed
-    /// on, and its number forged or written by a forwarder: it greets nobody against what is heard.
+    /// Whether the voice, as far as it was heard, leaves it likelier than not that this user speaks. A phone is passed on,
+    /// and its number forged or written by a forwarder: it greets nobody against what is heard. A voice that was
+    /// compared with nobody here says nothing.
     fn voice_allows(&self, place: usize) -> bool {
-        let against = self.voice.get(place).is_some_and(|ratio| *ratio < 0.0);
-        !against || self.joint.speaker[place] > 0.5
+        let says_nothing = self.voice.iter().all(|ratio| *ratio == 0.0);
+        says_nothing || !self.roster[place].enrolled || self.joint.speaker[place] > 0.5
     }
 
     fn third_party(&self) -> Speaker {

@@ -163,7 +163,7 @@ def taking_over(playwright, arguments):
     visit.sound("import, refused")
     page.set_input_files("#import-file", {**given, "buffer": TABLE.encode()})
     expect(result).to_contain_text("Nothing is written yet")
-    page.click("text=Import 2 people")
+    page.click("button:text-is('Import 2 people')")
     expect(result).to_contain_text("Imported: 2 people")
     page.fill("#name", "import")
     expect(page.locator("#people-heading ~ .stack tbody tr")).to_have_count(2)

@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Whether something can be written now, by writing something: a full disk and one that has become read-only
-    /// still read well. Whoever asks often is answered by a write of less than [`PROBED_FOR`] ago; a store that
+    /// still read well. Whoever asks often is answered by a write of the last five seconds; a store that
     /// another process is writing to can be written.
     ///
     /// # Errors

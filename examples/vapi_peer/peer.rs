@@ -23,7 +23,6 @@
 //! | `{"do":"first","tool":…,"assistant":…,"phone-number":…}` | the one address that a message of these goes to |
 
 use std::collections::HashMap;
-use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -46,6 +45,7 @@ mod known;
 #[path = "play.rs"]
 mod play;
 
+use super::lines::{follow_stdin, say};
 use account::{Account, entry, shelf};
 use api::{recording, recording_of};
 use play::{Play, play_of, stream};
@@ -226,29 +226,10 @@ impl Peer {
 
 /// Follows lines on stdin to their end.
 #[allow(dead_code, reason = "the bench drives the peer without lines")]
-pub async fn follow_stdin() {
+pub async fn run() {
     let peer = Peer::start().await;
     say(&json!({"ready": true, "address": peer.address}));
-    let (lines, mut next) = tokio::sync::mpsc::channel(16);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if lines.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    while let Some(line) = next.recv().await {
-        let Ok(line) = serde_json::from_str::<Value>(&line) else {
-            continue;
-        };
-        say(&peer.act(&line).await);
-    }
-}
-
-fn say(answer: &Value) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{answer}");
-    let _ = out.flush();
+    follow_stdin(async |line| peer.act(&line).await).await;
 }
 
 async fn until(within: Duration, holds: impl Fn() -> bool) -> bool {
@@ -308,7 +289,8 @@ async fn send(
     let server = ["/assistantOverrides/server", "/squadOverrides/server"]
         .iter()
         .find_map(|place| answer.pointer(place));
-    if let Some(server) = server.filter(|_| rings) {
+    // A message of no call is signed as ever.
+    if let Some(server) = server.filter(|_| rings && !call.is_empty()) {
         let headers = server.get("headers").cloned().unwrap_or_else(|| json!({}));
         world.lock().unwrap().named.insert(call, headers);
     }

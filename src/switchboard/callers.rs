@@ -170,7 +170,7 @@ mod tests {
         let of_bob = verdict(from(alice), "identified", Some(bob), "identified");
         let near = |share: f64, expected: f64| assert!((share - expected).abs() < 1e-9, "{share}");
         near(share(&[], alice), 1.0);
-        near(share(&[stranger.clone()], alice), 0.5);
+        near(share(std::slice::from_ref(&stranger), alice), 0.5);
         near(share(&[of_bob.clone(), stranger.clone()], alice), 1.0 / 3.0);
         near(share(&[own.clone(), stranger.clone()], alice), 2.0 / 3.0);
         let mut usual = vec![own; 19];

@@ -46,6 +46,9 @@ async fn played(
     deployment.verdict(id).await
 }
 
+/// Whether a packet is lost, by its place.
+type Loses = fn(usize) -> bool;
+
 #[tokio::test]
 async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
     let mut deployment = Deployment::start().await;
@@ -55,7 +58,7 @@ async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
 
     let wide = support::read("tests/data/audio/streams/alice-1.g722");
     // By RTP's clock, by what is decoded, and with one packet of ten lost.
-    let cases: [(&str, u32, fn(usize) -> bool); 3] = [
+    let cases: [(&str, u32, Loses); 3] = [
         ("v2:clock", 8_000, |_| false),
         ("v2:decoded", 16_000, |_| false),
         ("v2:losses", 8_000, |at| at % 10 == 7),

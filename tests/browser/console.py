@@ -29,7 +29,7 @@ def live(playwright, arguments):
     visit = Visit(playwright, arguments, DESKTOP)
     page = visit.page
     visit.open()
-    check("/console/login?next=" in page.url, f"who is not logged in stands at {page.url}")
+    page.wait_for_url("**/console/login?next=*")
     visit.sound("login")
     page.fill("#key", "vx_none")
     page.keyboard.press("Enter")

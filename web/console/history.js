@@ -35,7 +35,7 @@ export function history(session, known) {
   const draw = (isWhole) => {
     if (shown.length === 0) {
       const isSearch = Object.values(fields.read()).some(Boolean);
-      const clear = button("Show all calls", () => (fields.clear(), search()));
+      const clear = button("Show all calls", () => (fields.clear(), fields.focus(), search()));
       results.replaceChildren(
         isSearch
           ? empty("No such call", "Of the calls that were recorded none is like that.", clear)
@@ -102,7 +102,7 @@ function searchFields(session, known, asked) {
     from: from.value,
     until: until.value,
   });
-  return { element, read, clear: () => [number, user, speaker, from, until].forEach((one) => (one.value = "")) };
+  return { element, read, focus: () => number.focus(), clear: () => [number, user, speaker, from, until].forEach((one) => (one.value = "")) };
 }
 
 function calls(list, known) {

@@ -137,7 +137,7 @@ function column(version, known, colours) {
   return h(
     "li",
     { title: `${spoken}: ${words}` },
-    h("span", { class: "stack", "aria-hidden": "true" }, named.length > 0 && [piece(rest, "var(--rest)"), named.toReversed().map(({ id, share }) => piece(share, colours.css(id)))]),
+    h("span", { class: "look", "aria-hidden": "true" }, named.length > 0 && [piece(rest, "var(--rest)"), named.toReversed().map(({ id, share }) => piece(share, colours.css(id)))]),
     h("span", { class: "at number", "aria-hidden": "true" }, verdict.net_speech_seconds.toFixed(verdict.net_speech_seconds < 10 ? 1 : 0)),
     h("span", { class: "unseen" }, `After ${spoken} of speech: ${words}`),
   );
@@ -147,6 +147,8 @@ function column(version, known, colours) {
 export function course(versions, known, colours, most = 24) {
   // Versions of the same look differ by other evidence; the last of them counts.
   const looks = versions.filter((version, nth) => versions[nth + 1]?.verdict.net_speech_seconds !== version.verdict.net_speech_seconds);
+  // Where nobody was compared with anybody yet there is nothing to see.
+  if (looks.every(({ verdict }) => shares(verdict).named.length === 0)) return "";
   return h(
     "div",
     { class: "over-speech" },

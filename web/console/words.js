@@ -2,7 +2,7 @@
 
 /** Why a verdict is inconclusive, by its code: in short, and what is to be done about it. A test holds this against the codes. */
 export const REASONS = {
-  too_little_speech: ["Too little speech so far", "A few seconds more of the caller's speech usually do."],
+  too_little_speech: ["Too little speech", "A few seconds more of the caller’s speech usually do."],
   poor_audio: ["The audio is too poor", "It is noisy, clipped or broken: what it sounds like says more about the line than about the voice."],
   unfamiliar_line: ["The line sounds like none that was calibrated for", "The call is like the whole roster, or unlike it, as no known call was: what likeness means here is not known. If this happens often, calibrate on calls of this line."],
   several_voices: ["Several people speak", "The last of them is nobody who could be named. As soon as one person speaks alone for a few seconds it can be said."],
@@ -24,7 +24,7 @@ export const SPEAKER = {
   identified: ["identified", "good"],
   claimed: ["claimed, not heard yet", "warn"],
   third_party: ["nobody on the roster", "warn"],
-  inconclusive: ["not known yet", null],
+  inconclusive: ["not known", null],
 };
 
 /** The tiers of evidence, in their order: in short, and what they are. */
@@ -66,7 +66,7 @@ export function agreement(verdict) {
     case "third_party":
       return `Somebody who is not on the roster speaks${onLine}.`;
     default:
-      return "Whether the line’s owner is the one who speaks cannot be said yet.";
+      return "Whether the line’s owner is the one who speaks cannot be said.";
   }
 }
 
@@ -83,7 +83,7 @@ export function inShort(verdict) {
   const why = reason(verdict);
   if (why) return why[0];
   if (speaker?.status === "third_party") return "Nobody on the roster speaks";
-  return speaker?.user_name ? `${speaker.user_name}, ${SPEAKER[speaker.status][0]}` : "Not known yet";
+  return speaker?.user_name ? `${speaker.user_name}, ${SPEAKER[speaker.status][0]}` : "Not known";
 }
 
 /** A telephone number in groups, as far as its country's are known here. */

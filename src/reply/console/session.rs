@@ -142,6 +142,7 @@ pub(in crate::reply) async fn holder(
     }
     let brought = parts.headers.get(CSRF).map_or(&b""[..], HeaderValue::as_bytes);
     if bool::from(brought.ct_eq(id.csrf().as_bytes())) {
+        desk.sessions.seen(&digest, Instant::now());
         return Ok(grant);
     }
     Err(Problem::new(
@@ -186,7 +187,7 @@ pub(super) async fn begin(
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], shown).into_response())
 }
 
-/// Says who is logged in.
+/// Says who is logged in. Pages ask this when somebody opens them or does something there, which prolongs the session.
 pub(super) async fn show(State(desk): State<Arc<Desk>>, parts: Parts) -> Result<Json<Shown>, Problem> {
     if desk.insecure_dev {
         super::super::auth::refuse_other_sites(&parts.headers)?;
@@ -197,6 +198,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, parts: Parts) -> Result<
         Problem::new(Kind::SessionOver, detail)
     })?;
     let grant = holder(&parts, &id, &desk).await?;
+    desk.sessions.seen(&id.digest(), Instant::now());
     Ok(Json(Shown::of(&grant, &id)))
 }
 

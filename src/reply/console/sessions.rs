@@ -21,7 +21,7 @@ const SPELL: Duration = Duration::from_secs(60);
 /// How long sessions of the console last.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsoleSettings {
-    /// Without a request.
+    /// Without anybody doing something.
     pub idle: Duration,
     /// Whatever happens.
     pub longest: Duration,
@@ -83,19 +83,26 @@ impl Sessions {
         open.insert(digest, session);
     }
 
-    /// The key of a session that lasts, which this request prolongs.
+    /// The key of a session that lasts. This prolongs nothing: pages ask for things by themselves.
     pub fn key_of(&self, digest: &SessionDigest, now: Instant) -> Option<KeyId> {
         let mut open = self.open();
-        let session = open.get_mut(digest)?;
-        if !self.lasts(session, now) {
-            open.remove(digest);
-            return None;
+        let session = *open.get(digest)?;
+        if self.lasts(&session, now) {
+            return Some(session.key);
         }
-        session.seen = now;
-        Some(session.key)
+        open.remove(digest);
+        None
     }
 
-    /// Whether a session lasts; this prolongs nothing.
+    /// Prolongs a session that lasts: somebody did something.
+    pub fn seen(&self, digest: &SessionDigest, now: Instant) {
+        let mut open = self.open();
+        if let Some(session) = open.get_mut(digest).filter(|session| self.lasts(session, now)) {
+            session.seen = now;
+        }
+    }
+
+    /// Whether a session lasts.
     pub fn is_open(&self, digest: &SessionDigest, now: Instant) -> bool {
         self.open()
             .get(digest)
@@ -172,14 +179,16 @@ mod tests {
                 Some(key),
                 "after {minutes} minutes"
             );
+            sessions.seen(&digest(1), now);
         }
         assert_eq!(sessions.key_of(&digest(1), start + MINUTE * 12 * 60), None);
     }
 
     #[test]
-    fn a_session_ends_when_nobody_asks_for_half_an_hour_and_looking_whether_it_lasts_is_no_asking() {
+    fn a_session_ends_when_nobody_does_anything_for_half_an_hour_whatever_a_page_asks_for_by_itself() {
         let (sessions, start) = (sessions(), Instant::now());
         sessions.begin(digest(1), KeyId::fresh(), start);
+        assert!(sessions.key_of(&digest(1), start + MINUTE * 29).is_some());
         assert!(sessions.is_open(&digest(1), start + MINUTE * 29));
         assert!(!sessions.is_open(&digest(1), start + MINUTE * 30));
         assert_eq!(sessions.key_of(&digest(1), start + MINUTE * 30), None);
@@ -193,7 +202,7 @@ mod tests {
             sessions.begin(digest(nth), key, start + Duration::from_millis(nth as u64));
         }
         let later = start + MINUTE;
-        assert_eq!(sessions.key_of(&digest(0), later), Some(key));
+        sessions.seen(&digest(0), later);
         sessions.begin(digest(MOST_SESSIONS), key, later);
         assert_eq!(sessions.open().len(), MOST_SESSIONS);
         assert!(sessions.is_open(&digest(0), later) && !sessions.is_open(&digest(1), later));

@@ -17,10 +17,11 @@ const STATES = {
 };
 
 export async function show(root, { session }) {
-  const known = await progress(directory(session), root);
+  // Whoever may not see calls is told so, and nothing else is asked for.
+  const [known] = await progress(Promise.all([directory(session), get("/v1/calls?limit=1")]), root);
   const cards = new Map();
   const list = h("div", { class: "cards", id: "live" });
-  const nobody = empty("Nobody is on the line", "A call appears here the moment its audio comes in, and the verdict on it forms while somebody speaks. Nothing needs to be loaded again.");
+  const nobody = empty("Nobody is on the line", "A call appears here with the first that is known of it: a header, a PIN, or a second of speech. The verdict then forms while somebody speaks; nothing needs to be loaded again.");
   const state = h("span", { id: "stream" });
   const past = history(session, known);
   root.replaceChildren(
@@ -54,7 +55,8 @@ export async function show(root, { session }) {
     if (!one.take({ version: told.version, at: new Date().toISOString(), verdict: told })) return;
     announce(`Call to ${phone(told.number)}: ${inShort(told)}`);
     if (told.final) {
-      past.refresh();
+      // It is recorded after it is told.
+      setTimeout(past.refresh, 500);
       setTimeout(leave, FAREWELL, told.call_id);
     }
   };

@@ -11,6 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let bench = Bench {
         dialed: None,
         region: None,
+        from: None,
         own: &|_| false,
         whose: None,
     };

@@ -1,14 +1,14 @@
 //! What the stream targets share.
 
 use voxline::carriers::Carrier;
-use voxline::carriers::stream::{Message, Order, Reader, SoundName, Straightener};
+use voxline::carriers::stream::{Message, Order, Reader, Transcoder};
 use voxline::config::ByteOrder;
 
 /// Plays `bytes` as a carrier's stream, through everything that a stream goes through before it is heard.
-/// Laws: no panic; no more audio comes out than went in; a key is one of the sixteen.
+/// Laws: no panic; no more audio comes out than G.722 makes of what went in, four bytes of one; a key is one of the sixteen.
 pub fn play(carrier: Carrier, bytes: &[u8]) {
     let reader = Reader::of(carrier);
-    let (mut order, mut straight) = (Order::default(), None);
+    let (mut order, mut transcoder) = (Order::default(), None);
     let mut heard = 0;
     let frames = bytes.split(|byte| *byte == b'\n');
     let read = |frame: &[u8]| match frame.split_first() {
@@ -22,16 +22,18 @@ pub fn play(carrier: Carrier, bytes: &[u8]) {
     messages.extend(order.finish());
     for message in messages {
         match message {
-            Message::Start(start) if start.sound.name == SoundName::L16 => {
-                straight.get_or_insert_with(|| Straightener::new(ByteOrder::Auto));
+            Message::Start(start) => {
+                transcoder.get_or_insert_with(|| Transcoder::new(start.sound, ByteOrder::Auto));
             }
             Message::Audio(audio) => {
-                let audio = straight.as_mut().map_or(audio.clone(), |straight| straight.push(audio));
-                heard += audio.len();
+                if let Some(transcoder) = &mut transcoder {
+                    heard += transcoder.push(audio).len();
+                }
             }
             Message::Digit(key) => assert!("0123456789*#ABCD".contains(key)),
             _ => {}
         }
     }
-    assert!(heard <= bytes.len());
+    heard += transcoder.as_mut().map_or(0, |transcoder| transcoder.finish().len());
+    assert!(heard <= 4 * bytes.len());
 }

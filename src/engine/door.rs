@@ -128,35 +128,29 @@ impl Door {
     }
 
     pub(super) fn admit(door: &Arc<Self>, asker: Asker) -> Result<Permit, Busy> {
-        let take = || {
-            Arc::clone(&door.slots)
-                .try_acquire_owned()
-                .map_err(|_| Busy::new(false))
-        };
-        let Some(key) = asker.key else {
-            return Ok(Permit {
-                _slot: take()?,
-                urgency: asker.urgency,
-                _share: None,
-            });
-        };
         // Under the lock, so that two of one key do not both take the last place that it may.
         let mut held = door.held();
-        let has = held.get(&key).copied().unwrap_or(0);
-        let free = door.slots.available_permits();
-        if free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free) {
-            return Err(Busy::new(true));
+        if let Some(key) = asker.key {
+            let has = held.get(&key).copied().unwrap_or(0);
+            let free = door.slots.available_permits();
+            if free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free) {
+                return Err(Busy::new(true));
+            }
         }
-        let slot = take()?;
-        held.insert(key, has + 1);
-        drop(held);
+        let slot = Arc::clone(&door.slots)
+            .try_acquire_owned()
+            .map_err(|_| Busy::new(false))?;
+        let share = asker.key.map(|key| {
+            *held.entry(key).or_default() += 1;
+            Share {
+                door: Arc::clone(door),
+                key,
+            }
+        });
         Ok(Permit {
             _slot: slot,
             urgency: asker.urgency,
-            _share: Some(Share {
-                door: Arc::clone(door),
-                key,
-            }),
+            _share: share,
         })
     }
 

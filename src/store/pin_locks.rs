@@ -75,6 +75,20 @@ struct Count {
     locked_until: Option<OffsetDateTime>,
 }
 
+impl Count {
+    /// The state after one more failure at `now`: a lock that has ended, and what was longer than `lockout` ago, are
+    /// forgotten.
+    fn after(before: Option<Self>, limit: u32, lockout: Duration, now: OffsetDateTime) -> Self {
+        let fresh = before.filter(|count| count.locked_until.is_none() && count.since + lockout > now);
+        let failures = fresh.as_ref().map_or(0, |count| count.failures).saturating_add(1);
+        Self {
+            failures,
+            since: fresh.map_or(now, |count| count.since),
+            locked_until: (failures >= limit).then(|| now + lockout),
+        }
+    }
+}
+
 impl Store {
     /// Tries `pin` on a call: finds out whose it is on the dialed number, within `limits`. The work does not
     /// depend on whose it is, nor on whether it is anybody's.
@@ -134,18 +148,8 @@ impl Store {
         forget_old(&mut tx, now, limits).await?;
         let mut left = u32::MAX;
         for (scope, count) in scopes.iter().zip(counts) {
-            // A lock that has ended, and what was long ago, are forgotten.
-            let fresh =
-                count.filter(|count| count.locked_until.is_none() && count.since + limits.lockout > now);
-            let before = fresh.as_ref().map_or(0, |count| count.failures);
-            let failures = before.saturating_add(1);
-            left = left.min(scope.limit.saturating_sub(failures));
-            let locked_until = (failures >= scope.limit).then(|| now + limits.lockout);
-            let count = Count {
-                failures,
-                since: fresh.map_or(now, |count| count.since),
-                locked_until,
-            };
+            let count = Count::after(count, scope.limit, limits.lockout, now);
+            left = left.min(scope.limit.saturating_sub(count.failures));
             write_count(&mut tx, scope, &count).await?;
         }
         tx.commit().await?;
@@ -208,14 +212,7 @@ impl Store {
         for number in numbers {
             let scope = taken_scope(number);
             let before = read_count(&mut tx, &scope).await?;
-            let fresh =
-                before.filter(|count| count.locked_until.is_none() && count.since + TAKEN_LOCKOUT > now);
-            let failures = fresh.as_ref().map_or(0, |count| count.failures).saturating_add(1);
-            let count = Count {
-                failures,
-                since: fresh.map_or(now, |count| count.since),
-                locked_until: (failures >= scope.limit).then(|| now + TAKEN_LOCKOUT),
-            };
+            let count = Count::after(before, scope.limit, TAKEN_LOCKOUT, now);
             write_count(&mut tx, &scope, &count).await?;
         }
         Ok(tx.commit().await?)

@@ -12,19 +12,16 @@ use futures_util::stream::unfold;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, Interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::switchboard::CallUpdate;
 
-use super::auth::{Allowed, Identify, Visitor};
+use super::auth::{Allowed, Identify};
 use super::desk::Desk;
+use super::guest::{Guest, unwelcome};
 
 /// How often a silent stream shows that it is alive; proxies commonly drop what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// How often it is looked whether the reader's key is still good, and their session.
-const WELCOME: Duration = Duration::from_secs(10);
 
 /// Streams every call's updates
 ///
@@ -46,8 +43,7 @@ pub(super) async fn stream(
         updates: desk.board.updates(),
         leaving: desk.leaving.clone(),
         scores: allowed.visitor.sees_scores(),
-        reader: Some((allowed.visitor, desk)),
-        looks: interval_at(Instant::now() + WELCOME, WELCOME),
+        reader: Some(Guest::new(allowed.visitor, desk)),
     };
     let events = unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
@@ -60,25 +56,18 @@ struct Watch {
     updates: Receiver<CallUpdate>,
     leaving: CancellationToken,
     scores: bool,
-    /// Who reads, and where it is known whether they still may.
-    reader: Option<(Visitor, Arc<Desk>)>,
-    looks: Interval,
+    /// Who reads.
+    reader: Option<Guest>,
 }
 
 impl Watch {
     /// The next event; `None` when the service shuts down, or whoever reads may no longer.
     async fn next(&mut self) -> Option<Event> {
-        let received = loop {
-            tokio::select! {
-                biased;
-                () = self.leaving.cancelled() => return None,
-                _ = self.looks.tick() => {
-                    if !self.is_welcome().await {
-                        return None;
-                    }
-                }
-                received = self.updates.recv() => break received,
-            }
+        let received = tokio::select! {
+            biased;
+            () = self.leaving.cancelled() => return None,
+            () = unwelcome(&mut self.reader) => return None,
+            received = self.updates.recv() => received,
         };
         match received {
             Ok(update) => self.event(update),
@@ -89,14 +78,6 @@ impl Watch {
             ),
             Err(RecvError::Closed) => None,
         }
-    }
-
-    async fn is_welcome(&self) -> bool {
-        let Some((reader, desk)) = &self.reader else {
-            return true;
-        };
-        // A store that cannot be read for a moment ends nobody's stream.
-        reader.is_still_welcome(desk).await.unwrap_or(true)
     }
 
     fn event(&self, update: CallUpdate) -> Option<Event> {
@@ -153,7 +134,6 @@ mod tests {
             leaving: CancellationToken::new(),
             scores: true,
             reader: None,
-            looks: interval_at(Instant::now() + WELCOME, WELCOME),
         };
         let lagged = text(watch.next().await.unwrap()).await;
         assert_eq!(lagged, "event: lagged\ndata: {\"missed\":3}\n\n");

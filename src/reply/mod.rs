@@ -26,6 +26,7 @@ mod document;
 mod enrol_stream;
 mod enrolments;
 mod events;
+mod guest;
 mod health;
 mod identify;
 mod importing;

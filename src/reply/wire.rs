@@ -9,12 +9,13 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Serialize;
-use tokio::time::{Instant, Interval, interval_at, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::auth::Visitor;
 use super::desk::{Desk, in_words};
+use super::guest::{Guest, unwelcome};
 use super::journal::write_down;
 use super::problem::{Kind, Problem, ProblemDocument};
 
@@ -27,9 +28,6 @@ const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
 /// The fewest bytes that a stream brings in [`super::serve::Timeouts::idle`] to go on: half a second of mu-law.
 const LEAST: usize = 4_000;
-
-/// How often it is looked whether whoever opened a stream still may.
-const WELCOME: Duration = Duration::from_secs(5);
 
 /// How long a client has to say goodbye in turn.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -115,7 +113,7 @@ pub(super) enum Ending {
 pub(super) struct Wire {
     socket: WebSocket,
     leaving: CancellationToken,
-    /// Who opened it, and when it is looked next whether they still may.
+    /// Who opened it.
     guest: Option<Guest>,
     idle: Duration,
     /// When the last [`LEAST`] bytes were complete, and what came since.
@@ -124,13 +122,6 @@ pub(super) struct Wire {
     send: Duration,
     ends_at: Instant,
     speaks: bool,
-}
-
-/// Whoever opened a stream.
-struct Guest {
-    visitor: Visitor,
-    desk: Arc<Desk>,
-    looks: Interval,
 }
 
 #[derive(Serialize)]
@@ -147,11 +138,7 @@ impl Wire {
 
     /// Ends when `visitor`, who opened it, would no longer be let in.
     pub(super) fn ends_with(&mut self, visitor: &Visitor, desk: &Arc<Desk>) {
-        self.guest = Some(Guest {
-            visitor: visitor.clone(),
-            desk: Arc::clone(desk),
-            looks: interval_at(Instant::now() + WELCOME, WELCOME),
-        });
+        self.guest = Some(Guest::new(visitor.clone(), Arc::clone(desk)));
     }
 
     /// The next frame. Nothing further is read from the network until this is asked again.
@@ -259,20 +246,6 @@ fn close_code_of(problem: &Problem) -> u16 {
         Kind::BadRequest | Kind::UnsupportedMedia => close_code::UNSUPPORTED,
         Kind::TooLarge => close_code::SIZE,
         _ => close_code::POLICY,
-    }
-}
-
-/// Waits until whoever opened the stream would no longer be let in; without one, for ever. A store that cannot be read
-/// for a moment ends nobody's stream.
-async fn unwelcome(guest: &mut Option<Guest>) {
-    let Some(guest) = guest else {
-        return std::future::pending().await;
-    };
-    loop {
-        guest.looks.tick().await;
-        if !guest.visitor.is_still_welcome(&guest.desk).await.unwrap_or(true) {
-            return;
-        }
     }
 }
 

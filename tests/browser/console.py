@@ -12,15 +12,12 @@ The API key comes in the variable VOXLINE_KEY. When the page watches, FILE is ma
 JSON object with what was measured; exits 1, with a line on stderr, at the first thing that is not as it should be.
 """
 
-import argparse
-import json
 import os
-import sys
 from pathlib import Path
 
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import expect
 
-from visit import DESKTOP, PHONE, Visit, check, first_view, press_to, until
+from visit import DESKTOP, PHONE, Visit, check, first_view, looks, press_to, run, until
 
 WATCHING = "document.querySelector('#stream')?.textContent === 'watching'"
 
@@ -115,47 +112,25 @@ def scopes(playwright, arguments):
 
 def shots(playwright, arguments):
     """Of what there is: the calls are to be on the line already."""
-    folder = Path(arguments.shots)
-    folder.mkdir(parents=True, exist_ok=True)
-    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
-        for scheme in ("light", "dark"):
-            visit = Visit(playwright, arguments, viewport, scheme)
-            page = visit.page
-            visit.open()
-            page.screenshot(path=folder / f"console-login-{device}-{scheme}.png")
-            visit.log_in(os.environ["VOXLINE_KEY"])
-            until(page, WATCHING)
-            until(page, "document.querySelectorAll('.course li').length > 8")
-            page.screenshot(path=folder / f"console-calls-{device}-{scheme}.png")
-            page.goto(f"{arguments.link}/{arguments.call}")
-            expect(page.locator(".chart canvas")).to_be_visible()
-            page.wait_for_timeout(500)
-            page.screenshot(path=folder / f"console-call-{device}-{scheme}.png")
-            visit.leave(may_fail=("401",))
+    for viewport, scheme, picture in looks(arguments.shots):
+        visit = Visit(playwright, arguments, viewport, scheme)
+        page = visit.page
+        visit.open()
+        page.screenshot(path=picture("console-login"))
+        visit.log_in(os.environ["VOXLINE_KEY"])
+        until(page, WATCHING)
+        until(page, "document.querySelectorAll('.course li').length > 8")
+        page.screenshot(path=picture("console-calls"))
+        page.goto(f"{arguments.link}/{arguments.call}")
+        expect(page.locator(".chart canvas")).to_be_visible()
+        page.wait_for_timeout(500)
+        page.screenshot(path=picture("console-call"))
+        visit.leave(may_fail=("401",))
     return {}
 
 
 COURSES = {"live": live, "scopes": scopes, "shots": shots}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("course", choices=COURSES)
-    parser.add_argument("--link", required=True)
-    parser.add_argument("--browser", required=True)
-    parser.add_argument("--ready", help="the file to make when a call may come")
-    parser.add_argument("--call", help="the id of the call that comes")
-    parser.add_argument("--shots", help="a folder for pictures")
-    parser.add_argument("--assets", help="take assets from this folder, while the pages are worked on")
-    arguments = parser.parse_args()
-    arguments.microphone = None
-    with sync_playwright() as playwright:
-        try:
-            measured = COURSES[arguments.course](playwright, arguments)
-        except (AssertionError, Error) as fault:
-            sys.exit(f"{arguments.course}: {fault}")
-    print(json.dumps(measured))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, COURSES, {"--ready": "the file to make when a call may come", "--call": "the id of the call that comes"})

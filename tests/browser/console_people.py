@@ -16,15 +16,13 @@ file. Prints one JSON object with what was measured; exits 1, with a line on std
 should be.
 """
 
-import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import expect
 
-from visit import DESKTOP, PHONE, READING, Visit, check, press_to
+from visit import DESKTOP, PHONE, READING, Visit, check, looks, press_to, run
 
 TABLE = "name,phone_number,assigned_vapi_number,pin\nAna Import,+12025550143,,4821\nBen Import,+12025550144,,\n"
 
@@ -255,40 +253,37 @@ def scopes(playwright, arguments):
 
 
 def shots(playwright, arguments):
-    folder = Path(arguments.shots)
-    folder.mkdir(parents=True, exist_ok=True)
-    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
-        for scheme in ("light", "dark"):
-            visit = logged_in(playwright, arguments, "/console/people", viewport, scheme)
-            page = visit.page
+    for viewport, scheme, picture in looks(arguments.shots):
+        visit = logged_in(playwright, arguments, "/console/people", viewport, scheme)
+        page = visit.page
 
-            def take(name):
-                page.wait_for_timeout(400)
-                page.screenshot(path=folder / f"console-{name}-{device}-{scheme}.png")
+        def take(name):
+            page.wait_for_timeout(400)
+            page.screenshot(path=picture(f"console-{name}"))
 
-            take("people")
-            page.click("tbody a:text-is('Alice')")
-            shown(page)
-            take("person")
-            go(visit, "/console/numbers/%2B12025550101")
-            page.locator("#alike-heading").scroll_into_view_if_needed()
-            take("number")
-            go(visit, "/console/accuracy")
-            expect(page.locator(".chart canvas").first).to_be_visible()
-            take("accuracy")
-            page.locator("#picker").scroll_into_view_if_needed()
-            page.evaluate("document.querySelector('#picker').scrollIntoView()")
-            take("picker")
-            page.evaluate("document.querySelector('#drift').scrollIntoView()")
-            take("drift")
-            go(visit, "/console/setup")
-            take("setup")
-            if arguments.microphone:
-                page.click("#speak")
-                expect(page.locator("#said")).to_be_visible(timeout=READING)
-                page.evaluate("document.querySelector('#test').scrollIntoView()")
-                take("identified")
-            visit.leave(may_fail=("401",))
+        take("people")
+        page.click("tbody a:text-is('Alice')")
+        shown(page)
+        take("person")
+        go(visit, "/console/numbers/%2B12025550101")
+        page.locator("#alike-heading").scroll_into_view_if_needed()
+        take("number")
+        go(visit, "/console/accuracy")
+        expect(page.locator(".chart canvas").first).to_be_visible()
+        take("accuracy")
+        page.locator("#picker").scroll_into_view_if_needed()
+        page.evaluate("document.querySelector('#picker').scrollIntoView()")
+        take("picker")
+        page.evaluate("document.querySelector('#drift').scrollIntoView()")
+        take("drift")
+        go(visit, "/console/setup")
+        take("setup")
+        if arguments.microphone:
+            page.click("#speak")
+            expect(page.locator("#said")).to_be_visible(timeout=READING)
+            page.evaluate("document.querySelector('#test').scrollIntoView()")
+            take("identified")
+        visit.leave(may_fail=("401",))
     return {}
 
 
@@ -302,24 +297,7 @@ COURSES = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("course", choices=COURSES)
-    parser.add_argument("--link", required=True)
-    parser.add_argument("--browser", required=True)
-    parser.add_argument("--microphone", help="a WAV file that the stand-in for a microphone plays")
-    parser.add_argument("--shots", help="a folder for pictures")
-    parser.add_argument("--assets", help="take assets from this folder, while the pages are worked on")
-    arguments = parser.parse_args()
+if __name__ == "__main__":
     # Other work keeps the machine busy.
     expect.set_options(timeout=READING)
-    with sync_playwright() as playwright:
-        try:
-            measured = COURSES[arguments.course](playwright, arguments)
-        except (AssertionError, Error) as fault:
-            sys.exit(f"{arguments.course}: {fault}")
-    print(json.dumps(measured))
-
-
-if __name__ == "__main__":
-    main()
+    run(__doc__, COURSES, {})

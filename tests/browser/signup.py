@@ -17,15 +17,11 @@ The microphone is Chromium's own stand-in, which plays a file. Prints one JSON o
 with a line on stderr, at the first thing that is not as it should be.
 """
 
-import argparse
-import json
-import sys
 import time
-from pathlib import Path
 
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import expect
 
-from visit import DESKTOP, PHONE, READING, Visit, check, first_view, press_to, until
+from visit import DESKTOP, READING, Visit, check, first_view, looks, press_to, run, until
 
 # Seconds of the course without a meter: reading the sentences takes about as long.
 RECORDED = 16
@@ -254,35 +250,32 @@ def samples(playwright, arguments):
 
 
 def shots(playwright, arguments):
-    folder = Path(arguments.shots)
-    folder.mkdir(parents=True, exist_ok=True)
-    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
-        for scheme in ("light", "dark"):
-            visit = Visit(playwright, arguments, viewport, scheme)
-            page = visit.page
-            visit.open()
+    for viewport, scheme, picture in looks(arguments.shots):
+        visit = Visit(playwright, arguments, viewport, scheme)
+        page = visit.page
+        visit.open()
 
-            def take(stage):
-                page.wait_for_timeout(300)
-                page.screenshot(path=folder / f"signup-{stage}-{device}-{scheme}.png")
+        def take(stage):
+            page.wait_for_timeout(300)
+            page.screenshot(path=picture(f"signup-{stage}"))
 
-            take("consent")
-            page.click("#agree")
-            page.click("#open")
-            page.wait_for_timeout(1500)
-            take("ready")
-            page.click("#start")
-            until(page, "document.querySelector('#speech').value > 7")
-            take("recording")
-            visit.stage("review")
-            page.evaluate("document.activeElement.blur()")
-            take("review")
-            page.evaluate(
-                "import(document.querySelector('script[type=module]').src.replace('main.js', 'view.js'))"
-                ".then((view) => view.show('done'))"
-            )
-            take("done")
-            visit.leave()
+        take("consent")
+        page.click("#agree")
+        page.click("#open")
+        page.wait_for_timeout(1500)
+        take("ready")
+        page.click("#start")
+        until(page, "document.querySelector('#speech').value > 7")
+        take("recording")
+        visit.stage("review")
+        page.evaluate("document.activeElement.blur()")
+        take("review")
+        page.evaluate(
+            "import(document.querySelector('script[type=module]').src.replace('main.js', 'view.js'))"
+            ".then((view) => view.show('done'))"
+        )
+        take("done")
+        visit.leave()
     return {}
 
 
@@ -296,27 +289,11 @@ COURSES = {
     "samples": samples,
     "shots": shots,
 }
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("course", choices=COURSES)
-    parser.add_argument("--link", required=True)
-    parser.add_argument("--browser", required=True)
-    parser.add_argument("--microphone", help="a WAV file that the stand-in for a microphone plays")
-    parser.add_argument("--file", help="a recording to send")
-    parser.add_argument("--bad", help="a file that is no recording")
-    parser.add_argument("--expect", help="the code of the hint that is to come")
-    parser.add_argument("--shots", help="a folder for pictures")
-    parser.add_argument("--assets", help="take assets from this folder, while the page is worked on")
-    arguments = parser.parse_args()
-    with sync_playwright() as playwright:
-        try:
-            measured = COURSES[arguments.course](playwright, arguments)
-        except (AssertionError, Error) as fault:
-            sys.exit(f"{arguments.course}: {fault}")
-    print(json.dumps(measured))
-
+OPTIONS = {
+    "--file": "a recording to send",
+    "--bad": "a file that is no recording",
+    "--expect": "the code of the hint that is to come",
+}
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, COURSES, OPTIONS)

@@ -1,11 +1,14 @@
 """A browser on a page of the service, and what is checked of every page."""
 
+import argparse
+import json
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect, sync_playwright
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 860}
@@ -102,6 +105,36 @@ class Visit:
 
     def text(self, element):
         return self.page.locator(element).inner_text().strip()
+
+
+def run(description, courses, options):
+    """The program of `courses`, by name: goes through the one that is asked for, prints what it measured, and exits 1 with a
+    line on stderr where something is not as it should be. `options` are those of its own, each with what it means."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("course", choices=courses)
+    parser.add_argument("--link", required=True)
+    parser.add_argument("--browser", required=True)
+    parser.add_argument("--microphone", help="a WAV file that the stand-in for a microphone plays")
+    parser.add_argument("--shots", help="a folder for pictures")
+    parser.add_argument("--assets", help="take assets from this folder, while the pages are worked on")
+    for option, meaning in options.items():
+        parser.add_argument(option, help=meaning)
+    arguments = parser.parse_args()
+    with sync_playwright() as playwright:
+        try:
+            measured = courses[arguments.course](playwright, arguments)
+        except (AssertionError, Error) as fault:
+            sys.exit(f"{arguments.course}: {fault}")
+    print(json.dumps(measured))
+
+
+def looks(folder):
+    """Each device and each colours: viewport, scheme, and where in `folder` a picture of a name goes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
+        for scheme in ("light", "dark"):
+            yield viewport, scheme, lambda name, end=f"{device}-{scheme}": folder / f"{name}-{end}.png"
 
 
 def check(holds, complaint):

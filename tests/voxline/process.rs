@@ -1,10 +1,10 @@
 //! The real program as a service: started, killed, started again, told to end.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
@@ -201,6 +201,54 @@ async fn a_store_without_room_is_written_again_once_there_is_some() {
     service.post("/v1/users", &user).await;
 }
 
+/// `voxline serve` on a free port that writes all there is to write into a log.
+pub struct Logged {
+    child: Child,
+    pub base: String,
+    log: PathBuf,
+}
+
+impl Logged {
+    /// Started with these variables in its environment; listening.
+    pub async fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
+        let log = data.join("log");
+        let child = program(data)
+            .env("RUST_LOG", "trace")
+            .envs(settings.iter().copied())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut logged = Self {
+            child,
+            base: String::new(),
+            log,
+        };
+        let patience = Instant::now() + Duration::from_secs(60);
+        while logged.base.is_empty() {
+            let written = logged.written();
+            assert!(Instant::now() < patience, "{written}");
+            let mut lines = written.lines();
+            if let Some((_, address)) = lines.find_map(|line| line.split_once("listening on ")) {
+                logged.base = address.trim().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        logged
+    }
+
+    fn written(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends the service, and gives what it wrote.
+    pub fn end(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.written()
+    }
+}
+
 #[tokio::test]
 async fn an_enrolment_that_was_acknowledged_survives_kill_9() {
     let data = tempfile::tempdir().unwrap();
@@ -321,28 +369,9 @@ async fn the_token_of_a_link_is_in_no_log_however_much_is_logged() {
     let alice = said(&["user", "add", "--name", "Alice", "--number", NUMBER]);
     let made = said(&["invite", "create", "--user", alice["id"].as_str().unwrap()]);
     let (_, token) = made["url"].as_str().unwrap().rsplit_once('/').unwrap();
-    let log = data.path().join("log");
-    let mut child = program(data.path())
-        .env("RUST_LOG", "trace")
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let written = || std::fs::read_to_string(&log).unwrap_or_default();
-    let patience = std::time::Instant::now() + Duration::from_secs(60);
-    let base = loop {
-        let found = written().lines().find_map(|line| {
-            let (_, address) = line.split_once("listening on ")?;
-            Some(address.trim().to_owned())
-        });
-        match found {
-            Some(base) => break base,
-            None => assert!(std::time::Instant::now() < patience, "{}", written()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let logged = Logged::start(data.path(), &[]).await;
     let http = support::http();
-    let path = format!("{base}/enroll/{token}");
+    let path = format!("{}/enroll/{token}", logged.base);
     let page = http.get(&path).send().await.unwrap();
     assert_eq!(page.status(), 200);
     let sent = http.post(&path).multipart(Form::new().text("language", "en"));
@@ -352,9 +381,7 @@ async fn the_token_of_a_link_is_in_no_log_however_much_is_logged() {
     socket.send(Message::text("{\"event\":\"start\"}")).await.unwrap();
     while let Some(Ok(_)) = socket.next().await {}
     let _ = http.get(format!("{path}/nothing")).send().await.unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let log = written();
+    let log = logged.end();
     assert!(log.contains("/enroll/{token}"), "the requests are in the log");
     assert!(!log.contains(token), "the token is in the log");
 }

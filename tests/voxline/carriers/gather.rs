@@ -1,7 +1,5 @@
 //! Twilio's callers asked for a PIN before they are handed on.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,7 +9,7 @@ use voxline::carriers::Carrier::Twilio;
 
 use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, PUBLIC, recorded, token_in};
 use super::proofs::TOKEN;
-use crate::process::program;
+use crate::process::{Logged, program};
 use crate::support;
 
 /// Where what was typed goes.
@@ -115,31 +113,15 @@ async fn a_pin_that_is_typed_before_the_call_is_handed_on_is_evidence_and_is_wri
 #[tokio::test]
 async fn what_is_typed_is_in_no_log_however_much_is_logged() {
     let data = tempfile::tempdir().unwrap();
-    let log = data.path().join("log");
     let added = program(data.path()).args(["number", "add", NUMBER]).status();
     assert!(added.unwrap().success());
-    let mut child = program(data.path())
-        .env("RUST_LOG", "trace")
-        .env("VOXLINE_PUBLIC_URL", PUBLIC)
-        .env("VOXLINE_TWILIO_AUTH_TOKEN", TOKEN)
-        .env("VOXLINE_TWILIO_PIN_PROMPT", PROMPT)
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let written = || std::fs::read_to_string(&log).unwrap_or_default();
-    let patience = std::time::Instant::now() + Duration::from_secs(60);
-    let base = loop {
-        let found = written().lines().find_map(|line| {
-            let (_, address) = line.split_once("listening on ")?;
-            Some(address.trim().to_owned())
-        });
-        match found {
-            Some(base) => break base,
-            None => assert!(std::time::Instant::now() < patience, "{}", written()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let settings = [
+        ("VOXLINE_PUBLIC_URL", PUBLIC),
+        ("VOXLINE_TWILIO_AUTH_TOKEN", TOKEN),
+        ("VOXLINE_TWILIO_PIN_PROMPT", PROMPT),
+    ];
+    let logged = Logged::start(data.path(), &settings).await;
+    let base = &logged.base;
     let voice = "/carriers/twilio/voice";
     let ringing = call("CA-log").webhook(Twilio);
     let typed = format!("{ringing}&Digits={PIN}");
@@ -154,9 +136,7 @@ async fn what_is_typed_is_in_no_log_however_much_is_logged() {
     // Signed for nothing: refused, and as silent.
     let forged = support::http().post(format!("{base}{TYPED}")).body(typed);
     assert_eq!(forged.send().await.unwrap().status(), 401);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let log = written();
+    let log = logged.end();
     assert!(
         log.contains("/carriers/{carrier}/voice"),
         "the requests are in the log"

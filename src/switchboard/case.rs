@@ -371,7 +371,7 @@ impl Case {
         if state.ended {
             return;
         }
-        let claim = self.claimer(board).pin(users, way.name());
+        let claim = self.claimer(board).pin(users, way.into());
         claims::add(&mut state.claims, vec![claim]);
         self.next(&mut state, None).await;
     }

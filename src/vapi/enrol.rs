@@ -142,7 +142,7 @@ fn established(line: &Line, identity: &Identity) -> Option<UserId> {
     let pins_fit = identity
         .contradictions
         .iter()
-        .all(|found| !found.code.contains("pin"));
+        .all(|found| !found.code.is_of_a_pin());
     if let Some(user) = line.state().pin_user {
         return pins_fit.then_some(user);
     }

@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::beliefs::Beliefs;
 use super::items::items;
 use super::weighed::Weighed;
 use super::words::contradictions;
-use super::{Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
+use super::{
+    EvidenceKind, EvidenceSource, Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerReason,
+    SpeakerStatus, Tier,
+};
 use crate::decision::{Policy, Reason};
 use crate::units::{Seconds, UserId};
 use crate::verdict::{Identification, OutcomeName};
@@ -27,12 +31,12 @@ pub struct Member {
 }
 
 /// Something that points to a user of the dialed number, other than the voice.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// Which tier; [`Tier::T5`] has no claims.
     pub tier: Tier,
     /// What it is.
-    pub kind: &'static str,
+    pub kind: EvidenceKind,
     /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
     /// one of them and does not tell which (a PIN that they share).
     pub users: Vec<UserId>,
@@ -43,8 +47,9 @@ pub struct Claim {
     /// Whether a verification of it was made and failed.
     pub failed: bool,
     /// Who brought it.
-    pub source: &'static str,
+    pub source: EvidenceSource,
     /// When it was first seen.
+    #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// A keyed hash of its value.
     pub value_hash: Option<String>,
@@ -101,7 +106,7 @@ pub fn combine(
 pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) -> Identity {
     Identity {
         line_owner: LineOwner::unknown(),
-        speaker: Speaker::inconclusive(reason.name()),
+        speaker: Speaker::inconclusive(SpeakerReason::Voice(reason)),
         agreement: SpeakerAgreement::Undetermined,
         contradictions: Vec::new(),
         evidence: items(claims, voice, |_| Vec::new()),
@@ -153,11 +158,11 @@ impl Weighed<'_> {
             return self.spoken(SpeakerStatus::Claimed, place);
         }
         if self.sharers().any(|place| !self.roster[place].enrolled) {
-            return Speaker::inconclusive("not_enrolled");
+            return Speaker::inconclusive(SpeakerReason::NotEnrolled);
         }
         let owner = owner.user_id.and_then(|user| self.place(user));
         if owner.is_some_and(|place| !self.roster[place].enrolled) {
-            return Speaker::inconclusive("not_enrolled");
+            return Speaker::inconclusive(SpeakerReason::NotEnrolled);
         }
         self.third_party()
     }
@@ -187,7 +192,7 @@ impl Weighed<'_> {
         }
         let reason = self.heard.and_then(|heard| heard.said.reason);
         let reason = reason.unwrap_or(Reason::TooLittleSpeech);
-        Speaker::inconclusive(reason.name())
+        Speaker::inconclusive(SpeakerReason::Voice(reason))
     }
 
     /// Who says to be speaking: by a PIN of their own, by one that others have too where the rest leaves them alone,
@@ -281,7 +286,7 @@ impl LineOwner {
 }
 
 impl Speaker {
-    const fn inconclusive(reason: &'static str) -> Self {
+    const fn inconclusive(reason: SpeakerReason) -> Self {
         Self {
             status: SpeakerStatus::Inconclusive,
             user_id: None,

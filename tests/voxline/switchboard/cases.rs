@@ -9,7 +9,7 @@ use voxline::store::{ImportRow, NewUser, Pin, Store};
 use voxline::switchboard::{BoardError, CallVerdict, Case, Identification, PinAnswer, PinWay, Switchboard};
 use voxline::units::{CallId, DialedNumber, Llr, PhoneNumber, UserId};
 use voxline::verdict::OutcomeName;
-use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier};
+use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerReason, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
 use super::{House, number, open};
@@ -132,7 +132,7 @@ async fn news_in_any_order_come_to_one_word_and_versions_only_rise() {
         .identity
         .evidence
         .iter()
-        .map(|item| (item.tier, item.kind))
+        .map(|item| (item.tier, item.kind.name()))
         .collect();
     assert_eq!(
         kinds,
@@ -199,7 +199,7 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
     );
     let item = &verdict.identity.evidence[0];
     assert_eq!(
-        (item.tier, item.source, &item.value_hash),
+        (item.tier, item.source.name(), &item.value_hash),
         (Tier::T4, "keypad", &None)
     );
     let store = house.board.store();
@@ -535,7 +535,7 @@ async fn a_store_out_of_reach_makes_a_case_that_says_so() {
     for case in [known, new] {
         let verdict = case.learn(&forwarded_by(1)).await;
         assert_eq!(verdict.identity.line_owner.status, OwnerStatus::Unknown);
-        assert_eq!(verdict.identity.speaker.reason, Some("unavailable"));
+        assert_eq!(verdict.identity.speaker.reason, Some(SpeakerReason::Voice(Reason::Unavailable)));
         assert_eq!(case.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
     }
 }

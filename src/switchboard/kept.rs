@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::case::State;
+use super::call_state::State;
 use crate::decision::Reason;
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
@@ -20,7 +20,7 @@ use crate::verdict::{Identification, OutcomeName};
 /// Most bytes that are kept of a call: those of a roster of some thousand users.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What a case rests on.
+/// What a call state rests on.
 #[derive(Serialize)]
 pub(super) struct Kept {
     claims: Vec<Claim>,
@@ -46,7 +46,8 @@ struct KeptVoice {
     reason: Option<Reason>,
     llr: Option<f64>,
     net_speech_seconds: f64,
-    ratios: Vec<(UserId, Llr)>,
+    #[serde(rename = "ratios")]
+    llrs: Vec<(UserId, Llr)>,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
 }
@@ -89,7 +90,7 @@ impl KeptVoice {
     /// `None` when it names somebody who is not here any more.
     fn of(voice: &Voice, here: &HashSet<UserId>) -> Option<Self> {
         let said = &voice.said;
-        let ratios = said.ratios.iter().filter(|(user, _)| here.contains(user));
+        let llrs = said.llrs.iter().filter(|(user, _)| here.contains(user));
         let named_here = said.user_id.is_none_or(|user| here.contains(&user));
         named_here.then(|| Self {
             outcome: said.outcome,
@@ -97,7 +98,7 @@ impl KeptVoice {
             reason: said.reason,
             llr: said.llr,
             net_speech_seconds: said.net_speech_seconds,
-            ratios: ratios.copied().collect(),
+            llrs: llrs.copied().collect(),
             at: voice.at,
         })
     }
@@ -111,7 +112,7 @@ impl KeptVoice {
             reason: self.reason,
             llr: self.llr,
             net_speech_seconds: self.net_speech_seconds,
-            ratios: self.ratios,
+            llrs: self.llrs,
             ..blank.clone()
         };
         Voice { said, at }
@@ -151,14 +152,20 @@ impl Before {
         };
         let said = serde_json::from_value(record.verdict);
         let said: Option<Identification> = said.map_err(|fault| left_out("the word", &fault)).ok();
-        let kept = record.evidence.map(serde_json::from_value::<KeptBefore>).transpose();
+        let kept = record
+            .evidence
+            .map(serde_json::from_value::<KeptBefore>)
+            .transpose();
         let kept = kept
             .map_err(|fault| left_out("the evidence", &fault))
             .ok()
             .flatten();
         let (claims, voice, caller) = kept.map_or_else(Default::default, |kept| {
             let there = kept.claims.len();
-            let claims = kept.claims.into_iter().filter_map(|claim| serde_json::from_value(claim).ok());
+            let claims = kept
+                .claims
+                .into_iter()
+                .filter_map(|claim| serde_json::from_value(claim).ok());
             let claims: Vec<Claim> = claims.collect();
             if claims.len() < there {
                 left_out("a claim", &"its kind or source is not known here");

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use voxline::decision::{Policy, Reason};
 use voxline::units::{Llr, UserId};
 use voxline::verdict::chain::{
-    Beliefs, Claim, EvidenceKind, EvidenceSource, Member, OwnerStatus, SpeakerAgreement, SpeakerReason,
-    SpeakerStatus, Tier, Voice, combine,
+    Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, OwnerStatus, SpeakerAgreement,
+    SpeakerReason, SpeakerStatus, Tier, Voice, combine,
 };
 use voxline::verdict::{Identification, Identity, OutcomeName};
 use voxline::voiceprint::ModelId;
@@ -22,11 +22,15 @@ fn roster(users: usize) -> Vec<Member> {
 }
 
 fn claim(tier: Tier, user: Option<UserId>) -> Claim {
-    let usual = Beliefs::default();
+    let usual = EvidencePriors::default();
     let (kind, owner, speaker) = match tier {
         Tier::T0 => (EvidenceKind::AssignedNumber, usual.assigned, None),
         Tier::T1 => (EvidenceKind::Diversion, usual.forwarding, None),
-        Tier::T2 => (EvidenceKind::CallerNumber, usual.caller, Some(usual.caller_speaks)),
+        Tier::T2 => (
+            EvidenceKind::CallerNumber,
+            usual.caller,
+            Some(usual.caller_speaks),
+        ),
         Tier::T3 => (EvidenceKind::PassportDiv, usual.passport_verified, None),
         Tier::T4 | Tier::T5 => (EvidenceKind::Pin, usual.pin, Some(usual.pin_speaks)),
     };
@@ -57,7 +61,7 @@ fn voice(
     outcome: OutcomeName,
     user: Option<UserId>,
     reason: Option<Reason>,
-    ratios: &[(UserId, f64)],
+    llrs: &[(UserId, f64)],
 ) -> Voice {
     let number = "+12025550102".parse().unwrap();
     let mut said = Identification::inconclusive(
@@ -68,7 +72,7 @@ fn voice(
     );
     (said.outcome, said.user_id, said.reason) = (outcome, user, reason);
     said.net_speech_seconds = 3.0;
-    said.ratios = ratios
+    said.llrs = llrs
         .iter()
         .map(|(user, llr)| (*user, Llr::new(*llr).unwrap()))
         .collect();
@@ -79,25 +83,35 @@ fn voice(
 }
 
 fn identified(roster: &[Member], speaker: usize) -> Voice {
-    let ratios: Vec<_> = roster
+    let llrs: Vec<_> = roster
         .iter()
         .enumerate()
         .map(|(at, member)| (member.user, if at == speaker { 8.0 } else { -5.0 }))
         .collect();
-    voice(OutcomeName::Identified, Some(roster[speaker].user), None, &ratios)
+    voice(OutcomeName::Identified, Some(roster[speaker].user), None, &llrs)
 }
 
 fn unknown(roster: &[Member]) -> Voice {
-    let ratios: Vec<_> = roster.iter().map(|member| (member.user, -6.0)).collect();
-    voice(OutcomeName::Unknown, None, None, &ratios)
+    let llrs: Vec<_> = roster.iter().map(|member| (member.user, -6.0)).collect();
+    voice(OutcomeName::Unknown, None, None, &llrs)
 }
 
 fn said(roster: &[Member], claims: &[Claim], voice: Option<&Voice>) -> Identity {
-    combine(roster, claims, voice, &Beliefs::default(), &Policy::default())
+    combine(
+        roster,
+        claims,
+        voice,
+        &EvidencePriors::default(),
+        &Policy::default(),
+    )
 }
 
 fn codes(identity: &Identity) -> Vec<&'static str> {
-    identity.contradictions.iter().map(|found| found.code.name()).collect()
+    identity
+        .contradictions
+        .iter()
+        .map(|found| found.code.name())
+        .collect()
 }
 
 #[test]
@@ -160,7 +174,10 @@ fn a_claim_moves_the_prior_so_that_less_voice_is_needed_for_that_user_and_none_o
     );
     let alone = said(&roster, &[], Some(&waiting));
     assert_eq!(alone.speaker.status, SpeakerStatus::Inconclusive);
-    assert_eq!(alone.speaker.reason, Some(SpeakerReason::Voice(Reason::TooLittleSpeech)));
+    assert_eq!(
+        alone.speaker.reason,
+        Some(SpeakerReason::Voice(Reason::TooLittleSpeech))
+    );
     let claimed = said(&roster, &[claim(Tier::T4, Some(alice))], Some(&waiting));
     assert_eq!(
         (claimed.speaker.status, claimed.speaker.user_id),
@@ -176,7 +193,7 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
     let alice = roster[3].user;
     let phone = [claim(Tier::T2, Some(alice))];
     let heard = |ratio: f64| {
-        let ratios: Vec<_> = roster
+        let llrs: Vec<_> = roster
             .iter()
             .map(|member| (member.user, if member.user == alice { ratio } else { -5.0 }))
             .collect();
@@ -184,7 +201,7 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
             OutcomeName::Inconclusive,
             None,
             Some(Reason::TooLittleSpeech),
-            &ratios,
+            &llrs,
         )
     };
     for (voice, named) in [
@@ -250,7 +267,7 @@ fn a_shared_pin_names_the_one_whom_voice_phone_or_line_leaves() {
     }
     let waiting = |alice_has: f64| {
         let ratio = |user| if user == alice { alice_has } else { -5.0 };
-        let ratios: Vec<_> = roster
+        let llrs: Vec<_> = roster
             .iter()
             .map(|member| (member.user, ratio(member.user)))
             .collect();
@@ -258,7 +275,7 @@ fn a_shared_pin_names_the_one_whom_voice_phone_or_line_leaves() {
             OutcomeName::Inconclusive,
             None,
             Some(Reason::TooLittleSpeech),
-            &ratios,
+            &llrs,
         )
     };
     let narrowed = said(&roster, std::slice::from_ref(&pin), Some(&waiting(4.0)));
@@ -387,7 +404,7 @@ fn disagreeing_headers_are_flagged_and_the_better_place_wins() {
     let (alice, bob) = (roster[0].user, roster[1].user);
     let hint = Claim {
         kind: EvidenceKind::HistoryInfo,
-        owner: Beliefs::default().forwarding_hint,
+        owner: EvidencePriors::default().forwarding_hint,
         ..claim(Tier::T1, Some(bob))
     };
     let identity = said(&roster, &[claim(Tier::T1, Some(alice)), hint], None);
@@ -473,13 +490,13 @@ proptest! {
         // All other claims are for others, and the voice fits those who share the PIN alike.
         let mut claims = of(&roster[sharers..], &drawn);
         claims.push(Claim { owner: strength, ..shared_pin(&shared) });
-        let ratios: Vec<_> = roster.iter().map(|member| (member.user, ratio)).collect();
+        let llrs: Vec<_> = roster.iter().map(|member| (member.user, ratio)).collect();
         let heard = match heard {
             0 => None,
-            1 => Some(voice(OutcomeName::Unknown, None, None, &ratios)),
+            1 => Some(voice(OutcomeName::Unknown, None, None, &llrs)),
             2 => Some(identified(&roster, users - 1)),
-            3 => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::PoorAudio), &ratios)),
-            _ => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::Ambiguous), &ratios)),
+            3 => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::PoorAudio), &llrs)),
+            _ => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::Ambiguous), &llrs)),
         };
         let identity = said(&roster, &claims, heard.as_ref());
         for named in [identity.line_owner.user_id, identity.speaker.user_id].into_iter().flatten() {
@@ -497,10 +514,10 @@ proptest! {
             .filter(|claim| matches!(claim.tier, Tier::T0 | Tier::T1 | Tier::T3))
             .collect();
         let policy = Policy { unknown_share: third, ..Policy::default() };
-        let alone = combine(&roster, &headers, None, &Beliefs::default(), &policy);
+        let alone = combine(&roster, &headers, None, &EvidencePriors::default(), &policy);
         prop_assert_eq!(alone.speaker.user_id, None);
         let all = of(&roster, &drawn);
-        let identity = combine(&roster, &all, Some(&unknown(&roster)), &Beliefs::default(), &policy);
+        let identity = combine(&roster, &all, Some(&unknown(&roster)), &EvidencePriors::default(), &policy);
         prop_assert_eq!(identity.speaker.status, SpeakerStatus::ThirdParty);
         prop_assert_eq!(identity.speaker.user_id, None);
     }

@@ -22,7 +22,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
-use super::desk::Desk;
+use super::app_state::AppState;
 
 pub use sessions::ConsoleSettings;
 
@@ -33,7 +33,7 @@ pub(super) use sessions::{SessionDigest, Sessions};
 const FIRST: &str = "/console/calls";
 
 /// The routes of the console. They are its own and change with it, so the OpenAPI document does not have them.
-pub(super) fn routes() -> Router<Arc<Desk>> {
+pub(super) fn routes() -> Router<Arc<AppState>> {
     let first = || async { Redirect::to(FIRST) };
     let pages = page::PAGES.iter().fold(Router::new(), |routes, shown| {
         routes.route(shown.path, get(move |params| page::show(shown, params)))
@@ -94,7 +94,10 @@ mod tests {
     fn every_reason_and_every_status_has_words_on_the_page() {
         let reasons = std::iter::successors(after(None), |reason| after(Some(*reason)));
         let reasons = reasons.map(SpeakerReason::Voice);
-        for code in reasons.chain([SpeakerReason::NotEnrolled]).map(SpeakerReason::name) {
+        for code in reasons
+            .chain([SpeakerReason::NotEnrolled])
+            .map(SpeakerReason::name)
+        {
             assert!(has("REASONS", code), "{code} has no words");
         }
         for status in std::iter::successors(next(None), |status| next(Some(*status))) {

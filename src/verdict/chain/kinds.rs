@@ -166,9 +166,7 @@ impl ContradictionCode {
             Self::ForwarderIsNotTheVoice => {
                 "the call came through the line of one user, and the voice is that of another user of this number"
             }
-            Self::ForwardingDisagrees => {
-                "the forwarding evidence points to several users of this number"
-            }
+            Self::ForwardingDisagrees => "the forwarding evidence points to several users of this number",
             Self::PinIsNotTheForwarder => {
                 "the PIN of one user was given on a call that came through the line of another"
             }

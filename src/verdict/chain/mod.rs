@@ -10,8 +10,8 @@
 //! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
 //! share names none of them unless the rest leaves one.
 
-mod beliefs;
 mod combine;
+mod evidence_priors;
 mod items;
 mod joint;
 mod kinds;
@@ -24,8 +24,8 @@ use utoipa::ToSchema;
 
 use crate::units::UserId;
 
-pub use beliefs::Beliefs;
 pub use combine::{Claim, Member, Voice, combine, nothing_known};
+pub use evidence_priors::EvidencePriors;
 pub use kinds::{ContradictionCode, EvidenceKind, EvidenceSource, SpeakerReason};
 
 /// The tiers of evidence, as telephony speaks of them.

@@ -186,8 +186,8 @@ async fn learn(app: &AppState, carrier: Carrier, ring: &Ring) -> Result<Known, B
     let own = |number: &PhoneNumber| ours.contains(&number.line_key());
     let found = read_facts(&ring.facts, &ring.dialed, &own, region);
     let forwarded = found.forwarder().map(|best| best.number.clone());
-    let call_state = app.board.call_state(&ring.call, &ring.dialed).await?;
-    call_state.learn(&ring.facts).await;
+    let call_session = app.board.call_session(&ring.call, &ring.dialed).await?;
+    call_session.learn(&ring.facts).await;
     if app.board.fetches_certs() && ring.facts.identity.is_some() {
         // In its own time: the carrier waits for its answer.
         let (board, facts, now) = (
@@ -195,9 +195,9 @@ async fn learn(app: &AppState, carrier: Carrier, ring: &Ring) -> Result<Known, B
             ring.facts.clone(),
             OffsetDateTime::now_utc(),
         );
-        let call_state = Arc::clone(&call_state);
+        let call_session = Arc::clone(&call_session);
         app.tasks
-            .spawn(async move { board.fetch_certs(&call_state, &facts, now).await });
+            .spawn(async move { board.fetch_certs(&call_session, &facts, now).await });
     }
     // One stream for each call. Telnyx's is told to come when the call is answered.
     let token = match ring.manner {
@@ -216,9 +216,9 @@ async fn typed(app: &Arc<AppState>, carrier: Carrier, ring: Ring, digits: &Digit
     let answered = app.asked.answer(&ring.call);
     let call = ring.call.clone();
     let document = ringing(app, carrier, ring, answered.forwarded).await;
-    if let Some(call_state) = app.board.find_call_state(&call).filter(|_| answered.first) {
-        let typed = call_state.typed(digits.as_str());
-        app.tasks.spawn(async move { call_state.try_typed(typed).await });
+    if let Some(call_session) = app.board.find_call_session(&call).filter(|_| answered.first) {
+        let typed = call_session.typed(digits.as_str());
+        app.tasks.spawn(async move { call_session.try_typed(typed).await });
     }
     document
 }
@@ -254,21 +254,21 @@ fn command(app: &Arc<AppState>, call: &CallId, commands: Vec<Command>) {
 
 /// Takes a key; what a PIN comes to is said by the call's verdict.
 pub(super) fn pressed(app: &Arc<AppState>, call: &CallId, key: char) {
-    let Some(call_state) = app.board.find_call_state(call) else {
+    let Some(call_session) = app.board.find_call_session(call) else {
         return;
     };
-    if let Some(typed) = call_state.keypad(key) {
-        app.tasks.spawn(async move { call_state.try_typed(typed).await });
+    if let Some(typed) = call_session.keypad(key) {
+        app.tasks.spawn(async move { call_session.try_typed(typed).await });
     }
 }
 
 /// Ends a call that no stream is going to end.
 pub(super) fn ended(app: &Arc<AppState>, call: &CallId) {
-    if let Some(call_state) = app
+    if let Some(call_session) = app
         .board
-        .find_call_state(call)
+        .find_call_session(call)
         .filter(|_| !app.has_call_slot(call))
     {
-        app.tasks.spawn(async move { call_state.finish().await });
+        app.tasks.spawn(async move { call_session.finish().await });
     }
 }

@@ -12,7 +12,7 @@ use crate::units::{CallId, DialedNumber, Hertz, KeyId};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, StreamSession};
 
 use super::active_model::ActiveModel;
-use super::call_state::CallState;
+use super::call_session::CallSession;
 use super::error::BoardError;
 use super::open::Switchboard;
 
@@ -58,7 +58,7 @@ pub struct LiveCall {
     board: Arc<Switchboard>,
     admitted: Permit,
     start: CallStart,
-    call_state: Arc<CallState>,
+    call_session: Arc<CallSession>,
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
@@ -69,7 +69,7 @@ pub struct LiveCall {
 
 impl Switchboard {
     /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`CallState`]. `key` is whose stream it is, where a key opened it.
+    /// [`CallSession`]. `key` is whose stream it is, where a key opened it.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours, the call is over or was to another one, the audio has a shape that cannot be listened to, or
@@ -83,7 +83,7 @@ impl Switchboard {
         self.known_number(&start.number).await?;
         let session = StreamSession::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
             .map_err(|fault| BoardError::listening("the stream", fault))?;
-        let call_state = self.call_state(&start.call_id, &start.number).await?;
+        let call_session = self.call_session(&start.call_id, &start.number).await?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
         Ok(LiveCall {
@@ -91,7 +91,7 @@ impl Switchboard {
             admitted,
             raw: RawStream::new(start.encoding, start.channels),
             start,
-            call_state,
+            call_session,
             waiting: Vec::new(),
             piece,
             session: Some(Box::new(session)),
@@ -107,9 +107,9 @@ impl LiveCall {
         &self.start.call_id
     }
 
-    /// The call state this call is part of.
-    pub fn call_state(&self) -> &Arc<CallState> {
-        &self.call_state
+    /// The call session this call is part of.
+    pub fn call_session(&self) -> &Arc<CallSession> {
+        &self.call_session
     }
 
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
@@ -229,7 +229,7 @@ impl LiveCall {
     /// Gives what is said to the call's state, which makes the next version of it.
     async fn publish(&mut self, said: Identification) -> CallUpdate {
         self.said = Some(said.clone());
-        self.call_state.heard(said).await
+        self.call_session.heard(said).await
     }
 }
 

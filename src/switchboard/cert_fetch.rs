@@ -1,6 +1,6 @@
 //! PASSporTs vouched for: the certificates they name are fetched, and what they sign is weighed anew as strong.
 //!
-//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the call state has learnt the
+//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the call session has learnt the
 //! PASSporT as a hint before, and a fetch that fails leaves it one. Anybody can put an address into one, so it is
 //! asked only on the listed hosts, by a [`wary_client`], within a size and a time; answers are kept by address.
 
@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::call_state::CallState;
+use super::call_session::CallSession;
 use super::open::Switchboard;
 use crate::config::IdentitySettings;
 use crate::evidence::CallFacts;
@@ -183,10 +183,10 @@ impl Switchboard {
         self.cert_fetcher.is_some()
     }
 
-    /// Fetches the certificates of the PASSporTs in `facts`, which the call state has learnt, and has it learn them once
+    /// Fetches the certificates of the PASSporTs in `facts`, which the call session has learnt, and has it learn them once
     /// more where one is verified: what it says becomes strong, and the verdict gets its next version. `arrived` is
     /// when the facts came, by which their age is judged. Takes seconds: never before a call is answered.
-    pub async fn fetch_certs(&self, call_state: &CallState, facts: &CallFacts, arrived: OffsetDateTime) {
+    pub async fn fetch_certs(&self, call_session: &CallSession, facts: &CallFacts, arrived: OffsetDateTime) {
         let (Some(cert_fetcher), Some(header)) = (&self.cert_fetcher, &facts.identity) else {
             return;
         };
@@ -203,7 +203,7 @@ impl Switchboard {
                 }
                 Err(why) => {
                     metrics::counter!("voxline_passports_total", "outcome" => "not_verified").increment(1);
-                    let id = call_state.id();
+                    let id = call_session.id();
                     tracing::info!(call.id = %id, %why, "a PASSporT of call {id} is not verified: {why}");
                 }
             }
@@ -211,7 +211,7 @@ impl Switchboard {
         if !verified.is_empty() {
             let mut facts = facts.clone();
             facts.verified_passports = verified;
-            call_state.learn(&facts).await;
+            call_session.learn(&facts).await;
         }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::call_state::State;
+use super::call_session::State;
 use crate::decision::Reason;
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
@@ -20,7 +20,7 @@ use crate::verdict::{Identification, OutcomeName};
 /// Most bytes that are kept of a call: those of a roster of some thousand users.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What a call state rests on.
+/// What a call session rests on.
 #[derive(Serialize)]
 pub(super) struct Kept {
     claims: Vec<Claim>,

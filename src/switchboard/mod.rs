@@ -4,7 +4,7 @@
 //! - [`Switchboard::identify`]: a recording and a dialed number to an [`Identification`];
 //! - [`Switchboard::enrol`]: a user's clips and their consent to an [`EnrolmentReport`];
 //! - [`Switchboard::open_enrolment`]: an enrolment while the user speaks to a [`LiveEnrolment`];
-//! - [`Switchboard::call_state`]: a call, whoever brings news of it, to a [`CallState`] with its verdict;
+//! - [`Switchboard::call_session`]: a call, whoever brings news of it, to a [`CallSession`] with its verdict;
 //! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio;
 //! - [`switch_model`]: another speaker model for a store, to a [`SwitchReport`]; a running switchboard takes it
 //!   up by [`Switchboard::follow_model`].
@@ -15,8 +15,8 @@
 mod active_model;
 mod alike;
 mod call;
-mod call_state;
-mod call_states;
+mod call_session;
+mod call_sessions;
 mod callers;
 mod cert_fetch;
 mod claims;
@@ -42,7 +42,7 @@ mod weighing;
 pub use active_model::model_in_use;
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use call::{CallStart, CallUpdate, LiveCall};
-pub use call_state::{CallState, CallVerdict};
+pub use call_session::{CallSession, CallVerdict};
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};

@@ -16,7 +16,7 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::active_model::{ActiveModel, model_in_use};
 use super::call::CallUpdate;
-use super::call_states::CallStates;
+use super::call_sessions::CallSessions;
 use super::callers::Callers;
 use super::cert_fetch::CertFetcher;
 use super::error::{BoardError, OpenError};
@@ -38,7 +38,7 @@ pub struct Switchboard {
     pub(super) longest_call: Seconds,
     pub(super) enrolment_speech: Seconds,
     pub(super) updates: broadcast::Sender<CallUpdate>,
-    pub(super) call_states: CallStates,
+    pub(super) call_sessions: CallSessions,
     /// Whose numbers callers' numbers were heard to be.
     pub(super) callers: Callers,
     pub(super) recorder: Recorder,
@@ -239,7 +239,7 @@ impl Switchboard {
             longest_call: config.longest_call,
             enrolment_speech: config.enrolment_speech,
             updates: broadcast::channel(UPDATE_BACKLOG).0,
-            call_states: CallStates::default(),
+            call_sessions: CallSessions::default(),
             callers: Callers::default(),
             hash: OnceCell::new(),
             passport_roots,

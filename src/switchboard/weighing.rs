@@ -1,4 +1,4 @@
-//! How a call state comes to its next version: the roster and the news are read, all of it is weighed, and what is new
+//! How a call session comes to its next version: the roster and the news are read, all of it is weighed, and what is new
 //! is recorded and given out.
 
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::call_state::{CallState, CallVerdict, Known, State};
+use super::call_session::{CallSession, CallVerdict, Known, State};
 use super::claims::{self, Claimer};
 use super::error_targets::error_target_of;
 use super::kept::Kept;
@@ -21,7 +21,7 @@ use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
 use crate::verdict::{Identification, OutcomeName};
 
-impl CallState {
+impl CallSession {
     /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
     pub(super) async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();

@@ -71,15 +71,15 @@ impl Session {
 
     /// Takes what the stream itself says of caller and forwarder.
     pub(super) async fn learn(&self, facts: &CallFacts) {
-        self.call.call_state().learn(facts).await;
+        self.call.call_session().learn(facts).await;
     }
 
     /// Takes a key that the caller pressed. When it completes a PIN the next frame is read once that has been
     /// tried; what it comes to is said by the call's verdict, never to whoever sends the stream.
     pub(super) async fn press(&mut self, key: char) {
-        let call_state = self.call.call_state();
-        if let Some(typed) = call_state.keypad(key) {
-            call_state.try_typed(typed).await;
+        let call_session = self.call.call_session();
+        if let Some(typed) = call_session.keypad(key) {
+            call_session.try_typed(typed).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call_state::{Beginning, CallState};
+use super::call_session::{Beginning, CallSession};
 use super::error::BoardError;
 use super::kept::Before;
 use super::open::Switchboard;
@@ -15,21 +15,21 @@ use crate::store::{KeyedHash, StoreError};
 use crate::units::{CallId, DialedNumber};
 use crate::verdict::Identification;
 
-/// Most call states at a time.
+/// Most call sessions at a time.
 const CAPACITY: usize = 10_000;
 
-/// How long a call state is kept after its end, for news that come late.
+/// How long a call session is kept after its end, for news that come late.
 const AFTER_THE_END: Duration = Duration::from_secs(5 * 60);
 
-/// How long a call state may be silent, with nobody holding it, before it is taken for ended.
+/// How long a call session may be silent, with nobody holding it, before it is taken for ended.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// The call states, by call.
+/// The call sessions, by call.
 #[derive(Default)]
-pub(super) struct CallStates(Mutex<HashMap<CallId, Arc<CallState>>>);
+pub(super) struct CallSessions(Mutex<HashMap<CallId, Arc<CallSession>>>);
 
-impl CallStates {
-    fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<CallState>>> {
+impl CallSessions {
+    fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<CallSession>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -41,56 +41,56 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError::UnknownNumber`]; [`BoardError::OtherNumber`] when the call was to another number;
     /// [`BoardError::CallEnded`] when it is over; [`BoardError::Busy`] when there are too many.
-    pub async fn call_state(
+    pub async fn call_session(
         self: &Arc<Self>,
         call: &CallId,
         number: &DialedNumber,
-    ) -> Result<Arc<CallState>, BoardError> {
-        if let Some(known) = self.find_call_state(call) {
+    ) -> Result<Arc<CallSession>, BoardError> {
+        if let Some(known) = self.find_call_session(call) {
             return of_number(known, number);
         }
         let beginning = self.beginning(call, number).await?;
         let goes_on = beginning.before.is_some();
-        let begun = Arc::new(CallState::begin(self, beginning));
+        let begun = Arc::new(CallSession::begin(self, beginning));
         self.make_room()?;
-        let call_state = Arc::clone(self.call_states.held().entry(call.clone()).or_insert(begun));
-        let call_state = of_number(call_state, number)?;
+        let call_session = Arc::clone(self.call_sessions.held().entry(call.clone()).or_insert(begun));
+        let call_session = of_number(call_session, number)?;
         if goes_on {
-            call_state.take_up().await;
+            call_session.take_up().await;
         }
-        Ok(call_state)
+        Ok(call_session)
     }
 
     /// The state of a call, while there is one.
-    pub fn find_call_state(&self, call: &CallId) -> Option<Arc<CallState>> {
-        self.call_states.held().get(call).cloned()
+    pub fn find_call_session(&self, call: &CallId) -> Option<Arc<CallSession>> {
+        self.call_sessions.held().get(call).cloned()
     }
 
     /// The calls that are under way.
     pub fn live_calls(&self) -> Vec<CallId> {
-        let call_states = self.call_states.held();
-        let live = call_states
+        let call_sessions = self.call_sessions.held();
+        let live = call_sessions
             .values()
-            .filter(|call_state| !call_state.verdict().ended);
-        live.map(|call_state| call_state.id().clone()).collect()
+            .filter(|call_session| !call_session.verdict().ended);
+        live.map(|call_session| call_session.id().clone()).collect()
     }
 
     /// Lets go of the states of calls that are over, and ends those that nobody has had news of for long.
-    pub async fn tidy_call_states(&self) {
+    pub async fn tidy_call_sessions(&self) {
         let now = Instant::now();
-        let quiet: Vec<Arc<CallState>> = {
-            let mut call_states = self.call_states.held();
-            call_states.retain(|_, call_state| {
-                !(call_state.verdict().ended && now.duration_since(call_state.touched()) > AFTER_THE_END)
+        let quiet: Vec<Arc<CallSession>> = {
+            let mut call_sessions = self.call_sessions.held();
+            call_sessions.retain(|_, call_session| {
+                !(call_session.verdict().ended && now.duration_since(call_session.touched()) > AFTER_THE_END)
             });
-            // Whoever holds a call state has a call under way.
-            let quiet = call_states.values().filter(|call_state| {
-                Arc::strong_count(call_state) == 1 && now.duration_since(call_state.touched()) > SILENCE
+            // Whoever holds a call session has a call under way.
+            let quiet = call_sessions.values().filter(|call_session| {
+                Arc::strong_count(call_session) == 1 && now.duration_since(call_session.touched()) > SILENCE
             });
             quiet.cloned().collect()
         };
-        for call_state in quiet {
-            call_state.finish().await;
+        for call_session in quiet {
+            call_session.finish().await;
         }
     }
 
@@ -149,19 +149,19 @@ impl Switchboard {
 
     /// Room for one more: calls that are over go first, the longest quiet of them before the others.
     fn make_room(&self) -> Result<(), BoardError> {
-        let mut call_states = self.call_states.held();
-        if call_states.len() < CAPACITY {
+        let mut call_sessions = self.call_sessions.held();
+        if call_sessions.len() < CAPACITY {
             return Ok(());
         }
-        let over = call_states
+        let over = call_sessions
             .values()
-            .filter(|call_state| call_state.verdict().ended);
+            .filter(|call_session| call_session.verdict().ended);
         let longest = over
-            .min_by_key(|call_state| call_state.touched())
-            .map(|call_state| call_state.id().clone());
+            .min_by_key(|call_session| call_session.touched())
+            .map(|call_session| call_session.id().clone());
         match longest {
             Some(id) => {
-                call_states.remove(&id);
+                call_sessions.remove(&id);
                 Ok(())
             }
             None => Err(BoardError::Busy(Busy {
@@ -172,11 +172,11 @@ impl Switchboard {
     }
 }
 
-/// `call_state`, if it is of a call to `number`: a call id says nothing of another number's calls.
-fn of_number(call_state: Arc<CallState>, number: &DialedNumber) -> Result<Arc<CallState>, BoardError> {
-    if call_state.number() == number {
-        Ok(call_state)
+/// `call_session`, if it is of a call to `number`: a call id says nothing of another number's calls.
+fn of_number(call_session: Arc<CallSession>, number: &DialedNumber) -> Result<Arc<CallSession>, BoardError> {
+    if call_session.number() == number {
+        Ok(call_session)
     } else {
-        Err(BoardError::OtherNumber(call_state.id().clone()))
+        Err(BoardError::OtherNumber(call_session.id().clone()))
     }
 }

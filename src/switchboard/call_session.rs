@@ -1,11 +1,11 @@
-//! A call state: everything that is known of one call, whatever brings the news.
+//! A call session: everything that is known of one call, whatever brings the news.
 //!
-//! Webhooks [`learn`](CallState::learn) facts, keypads and tools [`try_pin`](CallState::try_pin), the audio is
-//! [`heard`](CallState::heard); each is put together with all that came before, by the laws of
-//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call state: they only rise,
+//! Webhooks [`learn`](CallSession::learn) facts, keypads and tools [`try_pin`](CallSession::try_pin), the audio is
+//! [`heard`](CallSession::heard); each is put together with all that came before, by the laws of
+//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call session: they only rise,
 //! whichever door the news came through and in whichever order.
 //!
-//! A call state always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! A call session always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
 //! facts that came meanwhile are kept and weighed once it can be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +57,7 @@ pub struct CallVerdict {
 }
 
 /// Everything that is known of one call.
-pub struct CallState {
+pub struct CallSession {
     pub(super) id: CallId,
     pub(super) number: DialedNumber,
     pub(super) region: Region,
@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// How a call state begins.
+/// How a call session begins.
 pub(super) struct Beginning {
     pub id: CallId,
     pub number: DialedNumber,
@@ -120,7 +120,7 @@ pub(super) struct Beginning {
     pub blank: Identification,
 }
 
-impl CallState {
+impl CallSession {
     pub(super) fn begin(board: &Arc<Switchboard>, beginning: Beginning) -> Self {
         let Beginning {
             id,
@@ -191,7 +191,7 @@ impl CallState {
         self.latest.subscribe()
     }
 
-    /// Says that somebody will call [`CallState::finish`]: the end of the audio is then not yet the end of the call.
+    /// Says that somebody will call [`CallSession::finish`]: the end of the audio is then not yet the end of the call.
     /// Whoever has no such message, as a plain stream, leaves it be.
     pub fn hold_open(&self) {
         self.held_open.store(true, Ordering::Relaxed);
@@ -266,7 +266,7 @@ impl CallState {
     }
 
     /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
-    /// [`CallState::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
+    /// [`CallSession::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
     /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
     pub fn keypad(&self, digit: char) -> Option<Typed> {
         let board = self.board.upgrade()?;
@@ -281,12 +281,12 @@ impl CallState {
         Some(Typed::new(digits, self.trying.token()))
     }
 
-    /// A PIN that was typed as a whole and collected elsewhere, for [`CallState::try_typed`].
+    /// A PIN that was typed as a whole and collected elsewhere, for [`CallSession::try_typed`].
     pub fn typed(&self, digits: &str) -> Typed {
         Typed::new(digits.to_owned(), self.trying.token())
     }
 
-    /// Tries a PIN that was typed, as [`CallState::try_pin`] does.
+    /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.
     pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
         self.try_pin(typed.digits(), PinWay::Keypad).await
     }

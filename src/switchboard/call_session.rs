@@ -1,163 +1,93 @@
-//! A call session: everything that is known of one call, whatever brings the news.
+//! One call: opened once, fed facts, PINs and audio, asked for its verdict.
 //!
-//! Webhooks [`learn`](CallSession::learn) facts, keypads and tools [`try_pin`](CallSession::try_pin), the audio is
+//! Webhooks [`learn`](CallSession::learn) facts, keypads and tools [`try_pin`](CallSession::try_pin) (`call_pins`), the audio is
 //! [`heard`](CallSession::heard); each is put together with all that came before, by the laws of
-//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call session: they only rise,
+//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call: they only rise,
 //! whichever door the news came through and in whichever order.
 //!
-//! A call session always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! A call always has an answer. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
 //! facts that came meanwhile are kept and weighed once it can be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use utoipa::ToSchema;
 
-use super::call::CallUpdate;
-use super::callers::CallerHistory;
-use super::claims;
+use super::call_evidence::{CallContext, CallEvidence};
+use super::call_verdict::CallVerdict;
 use super::kept::Before;
-use super::keypad::{Keypad, Typed};
-use super::open::Switchboard;
-use super::pin_answer::{PinAnswer, PinWay};
-use crate::decision::{ErrorTarget, Reason};
-use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
-use crate::store::{CallerIsForwarder, KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
-use crate::units::{CallId, DialedNumber, UserId};
+use super::keypad::Keypad;
+use super::roster::RosterNow;
+use crate::decision::Reason;
+use crate::evidence::CallFacts;
+use crate::store::CallRecord;
+use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
-use crate::verdict::chain::{Claim, Identity, Member, Tier, Voice, nothing_known};
-
-/// Most facts that wait for a store that cannot be read.
-const MAX_WAITING: usize = 16;
+use crate::verdict::chain::nothing_known;
 
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is said of a call: the latest version.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct CallVerdict {
-    /// The call.
-    #[schema(value_type = String)]
-    pub call_id: CallId,
-    /// Rises with every version.
-    pub version: u64,
-    /// Whether the call is over: no other version will follow.
-    pub ended: bool,
-    /// What the voice comes to by itself.
-    #[serde(flatten)]
-    pub identification: Identification,
-    /// Whose line, whose voice.
-    #[serde(flatten)]
-    pub identity: Identity,
-}
-
 /// Everything that is known of one call.
 pub struct CallSession {
-    pub(super) id: CallId,
-    pub(super) number: DialedNumber,
-    pub(super) region: Region,
-    pub(super) started_at: OffsetDateTime,
-    pub(super) board: Weak<Switchboard>,
-    pub(super) held_open: AtomicBool,
+    pub(super) context: CallContext,
+    held_open: AtomicBool,
     /// Whether the latest news could not be weighed, for the store could not be read.
-    pub(super) in_the_dark: AtomicBool,
+    in_the_dark: AtomicBool,
+    /// Whether somebody sends its audio.
+    listened_to: AtomicBool,
     pub(super) keypad: Mutex<Keypad>,
     /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
     pub(super) trying: TaskTracker,
-    pub(super) touched: Mutex<Instant>,
+    touched: Mutex<Instant>,
     pub(super) state: tokio::sync::Mutex<State>,
-    pub(super) latest: watch::Sender<Arc<CallVerdict>>,
+    latest: watch::Sender<Arc<CallVerdict>>,
 }
 
 /// What changes; its lock is held while the next version is made and given out, so that versions are given out
 /// in their order.
 pub(super) struct State {
     pub ended: bool,
-    pub claims: Vec<Claim>,
-    pub waiting: Vec<CallFacts>,
-    pub voice: Option<Voice>,
-    pub caller: Option<CallerNumber>,
-    /// The keyed hash of the caller's number that was known before a restart.
-    pub caller_before: Option<String>,
-    pub roster: Option<Known>,
+    pub evidence: CallEvidence,
 }
 
-/// What is known of the dialed number.
-pub(super) struct Known {
-    /// The version of the roster that this was read at.
-    pub version: u64,
-    pub members: Vec<Member>,
-    /// What is promised of its calls.
-    pub error_target: ErrorTarget,
-    /// Whether the caller's number is the forwarder's.
-    pub caller_is_forwarder: CallerIsForwarder,
-    /// What calls before this one say of that.
-    pub callers: Arc<CallerHistory>,
-}
+/// The one place at which a call's audio comes in; given back when dropped.
+pub(super) struct AudioSlot(Arc<CallSession>);
 
-impl State {
-    /// What stands for the caller's number; `None` while there is none.
-    pub(super) fn caller_hash(&self, hash: &KeyedHash) -> Option<String> {
-        let number = self.caller.as_ref().and_then(CallerNumber::number);
-        let now = number.map(|number| hash.of("caller", &number.line_key()));
-        now.or_else(|| self.caller_before.clone())
+impl Drop for AudioSlot {
+    fn drop(&mut self) {
+        self.0.listened_to.store(false, Ordering::Release);
+        metrics::gauge!("voxline_live_calls").decrement(1);
     }
 }
 
-/// How a call session begins.
-pub(super) struct Beginning {
-    pub id: CallId,
-    pub number: DialedNumber,
-    pub region: Region,
-    /// Where a call goes on that was there before this process.
-    pub before: Option<Before>,
-    /// What is said of it before anything is known.
-    pub blank: Identification,
-}
-
 impl CallSession {
-    pub(super) fn begin(board: &Arc<Switchboard>, beginning: Beginning) -> Self {
-        let Beginning {
-            id,
-            number,
-            region,
-            before,
-            blank,
-        } = beginning;
-        let before = before.unwrap_or_else(Before::nothing);
+    /// A call that begins, or one that was there before this process. `blank` says of it that nothing is known;
+    /// `is_known` whether the store could be read.
+    pub(super) fn begin(context: CallContext, before: Before, blank: Identification, is_known: bool) -> Self {
         let trying = TaskTracker::new();
         trying.close();
         let first = CallVerdict {
-            call_id: id.clone(),
+            call_id: context.id.clone(),
             version: before.version,
             ended: false,
             identity: nothing_known(Reason::TooLittleSpeech, &[], None),
-            identification: before.said.unwrap_or(blank),
+            identification: before.said.clone().unwrap_or(blank),
         };
         Self {
-            id,
-            number,
-            region,
-            started_at: before.started_at,
-            board: Arc::downgrade(board),
+            context,
             held_open: AtomicBool::new(false),
-            in_the_dark: AtomicBool::new(false),
+            in_the_dark: AtomicBool::new(!is_known),
+            listened_to: AtomicBool::new(false),
             keypad: Mutex::default(),
             trying,
             touched: Mutex::new(Instant::now()),
             state: tokio::sync::Mutex::new(State {
                 ended: false,
-                claims: before.claims,
-                waiting: Vec::new(),
-                voice: before.voice,
-                caller: None,
-                caller_before: before.caller,
-                roster: None,
+                evidence: CallEvidence::from_before(before),
             }),
             latest: watch::Sender::new(Arc::new(first)),
         }
@@ -171,14 +101,28 @@ impl CallSession {
         }
     }
 
+    /// Takes the place at which its audio comes in; `None` while somebody else has it.
+    pub(super) fn audio_slot(self: &Arc<Self>) -> Option<AudioSlot> {
+        let taken = self.listened_to.swap(true, Ordering::AcqRel);
+        (!taken).then(|| {
+            metrics::gauge!("voxline_live_calls").increment(1);
+            AudioSlot(Arc::clone(self))
+        })
+    }
+
+    /// Whether somebody sends its audio.
+    pub fn is_listened_to(&self) -> bool {
+        self.listened_to.load(Ordering::Acquire)
+    }
+
     /// The call.
     pub fn id(&self) -> &CallId {
-        &self.id
+        &self.context.id
     }
 
     /// The dialed number.
     pub fn number(&self) -> &DialedNumber {
-        &self.number
+        &self.context.number
     }
 
     /// The latest verdict.
@@ -209,122 +153,53 @@ impl CallSession {
         if state.ended {
             return self.verdict();
         }
-        if state.waiting.len() < MAX_WAITING {
-            state.waiting.push(facts.clone());
-        }
+        state.evidence.put_off(facts);
         self.next(&mut state, None).await
     }
 
-    /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message.
-    ///
-    /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
-    /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
-    /// for a while, restart or not. A PIN that is being tried when the call ends counts still: the last word
-    /// waits for it, but not for ever.
-    pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
-        let _counts = self.trying.token();
-        let Some(pin) = spoken::digits(digits).and_then(|digits| digits.parse::<Pin>().ok()) else {
-            return PinAnswer::NotAPin;
-        };
-        let Some(board) = self.board.upgrade() else {
-            return PinAnswer::Unavailable;
-        };
-        let attempt = {
-            let state = self.state.lock().await;
-            if state.ended {
-                return PinAnswer::Unavailable;
-            }
-            self.pin_try(&board, &state).await
-        };
-        // The lock is not held while the hashes are made: the call goes on being heard.
-        let tried = match attempt {
-            Ok(attempt) => {
-                let limits = board.config.identity.pin_limits;
-                board.store.try_pin(&attempt, &pin, &limits).await
-            }
-            Err(fault) => Err(fault),
-        };
-        match tried {
-            Ok(PinAttempt::Right(user)) => {
-                self.accepted(&board, vec![user], way).await;
-                PinAnswer::Accepted { user }
-            }
-            Ok(PinAttempt::Shared(users)) => {
-                self.accepted(&board, users.clone(), way).await;
-                let named = self.verdict().identity.speaker.user_id;
-                PinAnswer::Shared {
-                    user: named.filter(|user| users.contains(user)),
-                }
-            }
-            Ok(PinAttempt::Wrong { left }) => PinAnswer::Wrong { left },
-            Ok(PinAttempt::Locked { until }) => PinAnswer::LockedOut { until },
-            Err(fault) => {
-                tracing::error!(call.id = %self.id, %fault, "a PIN of call {} was not checked: {fault}", self.id);
-                PinAnswer::Unavailable
-            }
-        }
-    }
-
-    /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
-    /// [`CallSession::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
-    /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
-    pub fn keypad(&self, digit: char) -> Option<Typed> {
-        let board = self.board.upgrade()?;
-        let identity = &board.config.identity;
-        let mut keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
-        let digits = keypad.press(
-            digit,
-            Instant::now(),
-            identity.pin_length,
-            identity.keypad_timeout,
-        )?;
-        Some(Typed::new(digits, self.trying.token()))
-    }
-
-    /// A PIN that was typed as a whole and collected elsewhere, for [`CallSession::try_typed`].
-    pub fn typed(&self, digits: &str) -> Typed {
-        Typed::new(digits.to_owned(), self.trying.token())
-    }
-
-    /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.
-    pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
-        self.try_pin(typed.digits(), PinWay::Keypad).await
-    }
-
     /// Waits until no PIN is being tried: what was typed before the end belongs to the call.
-    async fn pins_tried(&self) {
+    pub(super) async fn pins_tried(&self) {
         if tokio::time::timeout(PIN_PATIENCE, self.trying.wait())
             .await
             .is_err()
         {
-            tracing::warn!(call.id = %self.id, "call {} ended without the answer to a PIN", self.id);
+            let id = self.id();
+            tracing::warn!(call.id = %id, "call {id} ended without the answer to a PIN");
         }
     }
 
     /// Takes the voice's next word (T5). Every word is a version of its own.
-    pub async fn heard(&self, said: Identification) -> CallUpdate {
-        let ends = said.is_final && !self.held_open.load(Ordering::Relaxed);
+    pub async fn heard(&self, said: Identification) -> CallVerdict {
+        let ends = said.is_final && self.ends_with_its_audio();
         if ends {
             self.pins_tried().await;
         }
+        let roster = self.roster().await;
+        self.heard_on(said, roster).await
+    }
+
+    /// The same by the roster that the word was found on; of a last word once the PINs were tried.
+    pub(super) async fn heard_on(&self, said: Identification, roster: RosterNow) -> CallVerdict {
         let mut state = self.state.lock().await;
-        if state.ended {
-            return self.update();
+        if !state.ended {
+            state.evidence.hear(&said);
+            state.ended = said.is_final && self.ends_with_its_audio();
+            self.next_on(&mut state, Some(said), roster).await;
         }
-        let weightier = state.voice.as_ref().is_none_or(|before| {
-            // A stream that was opened again begins with nothing: what the first one heard stays until then.
-            said.net_speech_seconds >= before.said.net_speech_seconds
-        });
-        if weightier {
-            let at = OffsetDateTime::now_utc();
-            state.voice = Some(Voice {
-                said: said.clone(),
-                at,
-            });
-        }
-        state.ended = ends;
-        self.next(&mut state, Some(said)).await;
-        self.update()
+        (*self.verdict()).clone()
+    }
+
+    /// Whether the end of the audio is the end of the call.
+    pub(super) fn ends_with_its_audio(&self) -> bool {
+        !self.held_open.load(Ordering::Relaxed)
+    }
+
+    /// The dialed number's roster as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError) when the store cannot be read.
+    pub(super) async fn roster(&self) -> RosterNow {
+        self.context.services.rosters.now(&self.context.number).await
     }
 
     /// Ends the call and gives the last word on it, which is kept in the store. A second time changes nothing.
@@ -340,15 +215,10 @@ impl CallSession {
         self.next(&mut state, Some(said)).await
     }
 
-    /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.
-    pub async fn pin_user(&self) -> Option<UserId> {
-        let state = self.state.lock().await;
-        let pins = state.claims.iter().rev().filter(|claim| claim.tier == Tier::T4);
-        let mut alone = pins.filter_map(|claim| match claim.users[..] {
-            [user] => Some(user),
-            _ => None,
-        });
-        alone.next()
+    /// The number that forwarded the call, by the latest facts of a known peer that named one. Not known any more after
+    /// a restart.
+    pub async fn forwarder(&self) -> Option<PhoneNumber> {
+        self.state.lock().await.evidence.forwarder().cloned()
     }
 
     /// When something last happened.
@@ -356,38 +226,101 @@ impl CallSession {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn update(&self) -> CallUpdate {
-        let latest = self.verdict();
-        CallUpdate {
-            call_id: self.id.clone(),
-            version: latest.version,
-            identification: latest.identification.clone(),
-            identity: latest.identity.clone(),
-        }
+    /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
+    pub(super) async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
+        let roster = self.roster().await;
+        self.next_on(state, said, roster).await
     }
 
-    async fn accepted(&self, board: &Switchboard, users: Vec<UserId>, way: PinWay) {
-        let mut state = self.state.lock().await;
-        if state.ended {
+    async fn next_on(
+        &self,
+        state: &mut State,
+        said: Option<Identification>,
+        roster: RosterNow,
+    ) -> Arc<CallVerdict> {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let before = self.verdict();
+        let brought = match roster {
+            Ok(roster) => state.evidence.bring_in(&self.context, roster).await,
+            Err(fault) => Err(fault),
+        };
+        self.in_the_dark.store(brought.is_err(), Ordering::Relaxed);
+        let identity = match brought {
+            Ok(()) => state.evidence.weigh(&self.context),
+            Err(fault) => {
+                let id = self.id();
+                tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
+                metrics::counter!("voxline_identification_faults_total").increment(1);
+                state.evidence.unavailable()
+            }
+        };
+        let spoken = said.is_some();
+        let identification = said.unwrap_or_else(|| before.identification.clone());
+        let news = before.version == 0 || !before.says_as_much_as(&identification, &identity);
+        if !news && !spoken {
+            return before;
+        }
+        let verdict = Arc::new(CallVerdict {
+            call_id: self.id().clone(),
+            version: before.version + 1,
+            ended: state.ended,
+            identification,
+            identity,
+        });
+        if news || verdict.ended {
+            self.record(&verdict, &state.evidence).await;
+        }
+        self.latest.send_replace(Arc::clone(&verdict));
+        // Nobody reading is not a fault.
+        let _ = self.context.services.verdicts.send((*verdict).clone());
+        verdict
+    }
+
+    /// Has a version logged and recorded.
+    async fn record(&self, verdict: &CallVerdict, evidence: &CallEvidence) {
+        log(verdict);
+        let Some(document) = verdict.document() else {
             return;
+        };
+        let CallContext {
+            id,
+            number,
+            started_at,
+            services,
+            ..
+        } = &self.context;
+        let kept = match verdict.ended {
+            true => None,
+            false => evidence.kept(&self.context).await,
+        };
+        if kept.is_none() && !verdict.ended {
+            tracing::warn!(call.id = %id, "the evidence of call {id} is too much to outlive a restart");
         }
-        let claim = self.claimer(board).pin(users, way.into());
-        claims::add(&mut state.claims, vec![claim]);
-        self.next(&mut state, None).await;
+        if verdict.ended {
+            services.callers.add(number, &document);
+        }
+        let record = CallRecord {
+            call_id: id.clone(),
+            number: number.clone(),
+            started_at: *started_at,
+            updated_at: OffsetDateTime::now_utc(),
+            version: verdict.version,
+            is_final: verdict.ended,
+            verdict: document,
+            evidence: kept,
+        };
+        services.recorder.record(record).await;
     }
+}
 
-    /// What a PIN is tried for, and by whom.
-    async fn pin_try(&self, board: &Switchboard, state: &State) -> Result<PinTry, StoreError> {
-        let hash = board.keyed_hash().await?;
-        let caller = state.caller_hash(&hash);
-        let claims = state.claims.iter().filter(|claim| claim.tier != Tier::T4);
-        let strongest = claims.filter(|claim| !claim.users.is_empty());
-        Ok(PinTry {
-            number: self.number.clone(),
-            caller: caller.map_or_else(|| PinCaller::Withheld(self.id.clone()), PinCaller::Number),
-            claimed: strongest
-                .max_by(|a, b| a.owner.total_cmp(&b.owner))
-                .and_then(|claim| claim.users.first().copied()),
-        })
-    }
+fn log(verdict: &CallVerdict) {
+    let (said, identity) = (&verdict.identification, &verdict.identity);
+    let id = &verdict.call_id;
+    tracing::info!(
+        call.id = %id, outcome = ?said.outcome, reason = ?said.reason,
+        line_owner = ?identity.line_owner.status, speaker = ?identity.speaker.status,
+        net_speech_s = said.net_speech_seconds, version = verdict.version,
+        "call {id}: line owner {:?}, speaker {:?} after {:.1} s of speech",
+        identity.line_owner.status, identity.speaker.status, said.net_speech_seconds,
+    );
 }

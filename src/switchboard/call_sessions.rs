@@ -1,30 +1,24 @@
-//! The states of the calls that are under way: one object a call, whoever asks for it first.
+//! The calls that are under way: one session a call, whoever asks for it first.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call_session::{Beginning, CallSession};
+use super::call_session::CallSession;
 use super::error::BoardError;
-use super::kept::Before;
-use super::open::Switchboard;
-use crate::decision::Reason;
 use crate::engine::Busy;
-use crate::evidence::{CallerNumber, Region};
-use crate::store::{KeyedHash, StoreError};
-use crate::units::{CallId, DialedNumber};
-use crate::verdict::Identification;
+use crate::units::CallId;
 
-/// Most call sessions at a time.
+/// Most calls at a time.
 const CAPACITY: usize = 10_000;
 
-/// How long a call session is kept after its end, for news that come late.
+/// How long a call is kept after its end, for news that come late.
 const AFTER_THE_END: Duration = Duration::from_secs(5 * 60);
 
-/// How long a call session may be silent, with nobody holding it, before it is taken for ended.
+/// How long a call may be silent, with nobody holding it, before it is taken for ended.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// The call sessions, by call.
+/// The calls, by their ids.
 #[derive(Default)]
 pub(super) struct CallSessions(Mutex<HashMap<CallId, Arc<CallSession>>>);
 
@@ -32,151 +26,50 @@ impl CallSessions {
     fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<CallSession>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Switchboard {
-    /// The state of a call to `number`: the one there is, or a new one. While the store cannot be read a new one is
-    /// made all the same, and says `unavailable`.
+    /// The session of a call, while there is one.
+    pub fn find(&self, call: &CallId) -> Option<Arc<CallSession>> {
+        self.held().get(call).cloned()
+    }
+
+    /// The session that is there by now, or else `begun`. Room is made for it: calls that are over go first, the longest
+    /// quiet of them before the others.
     ///
     /// # Errors
-    /// [`BoardError::UnknownNumber`]; [`BoardError::OtherNumber`] when the call was to another number;
-    /// [`BoardError::CallEnded`] when it is over; [`BoardError::Busy`] when there are too many.
-    pub async fn call_session(
-        self: &Arc<Self>,
-        call: &CallId,
-        number: &DialedNumber,
-    ) -> Result<Arc<CallSession>, BoardError> {
-        if let Some(known) = self.find_call_session(call) {
-            return of_number(known, number);
-        }
-        let beginning = self.beginning(call, number).await?;
-        let goes_on = beginning.before.is_some();
-        let begun = Arc::new(CallSession::begin(self, beginning));
-        self.make_room()?;
-        let call_session = Arc::clone(self.call_sessions.held().entry(call.clone()).or_insert(begun));
-        let call_session = of_number(call_session, number)?;
-        if goes_on {
-            call_session.take_up().await;
-        }
-        Ok(call_session)
-    }
-
-    /// The state of a call, while there is one.
-    pub fn find_call_session(&self, call: &CallId) -> Option<Arc<CallSession>> {
-        self.call_sessions.held().get(call).cloned()
-    }
-
-    /// The calls that are under way.
-    pub fn live_calls(&self) -> Vec<CallId> {
-        let call_sessions = self.call_sessions.held();
-        let live = call_sessions
-            .values()
-            .filter(|call_session| !call_session.verdict().ended);
-        live.map(|call_session| call_session.id().clone()).collect()
-    }
-
-    /// Lets go of the states of calls that are over, and ends those that nobody has had news of for long.
-    pub async fn tidy_call_sessions(&self) {
-        let now = Instant::now();
-        let quiet: Vec<Arc<CallSession>> = {
-            let mut call_sessions = self.call_sessions.held();
-            call_sessions.retain(|_, call_session| {
-                !(call_session.verdict().ended && now.duration_since(call_session.touched()) > AFTER_THE_END)
-            });
-            // Whoever holds a call session has a call under way.
-            let quiet = call_sessions.values().filter(|call_session| {
-                Arc::strong_count(call_session) == 1 && now.duration_since(call_session.touched()) > SILENCE
-            });
-            quiet.cloned().collect()
-        };
-        for call_session in quiet {
-            call_session.finish().await;
-        }
-    }
-
-    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
-    /// forgets what lost calls rested on.
-    pub async fn prepare(&self) {
-        // The first telephone number that is read loads the tables of all countries.
-        let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
-        if let Err(fault) = self.store.forget_lost_calls().await {
-            tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
-        }
-        if let Err(fault) = self.keyed_hash().await {
-            tracing::warn!(%fault, "evidence is without hashes of telephone numbers until their key can be read: {fault}");
-        }
-    }
-
-    /// The keyed hash of this deployment's values.
-    pub(super) async fn keyed_hash(&self) -> Result<KeyedHash, StoreError> {
-        let hash = self.hash.get_or_try_init(|| self.store.keyed_hash()).await?;
-        Ok(hash.clone())
-    }
-
-    async fn beginning(&self, call: &CallId, number: &DialedNumber) -> Result<Beginning, BoardError> {
-        // Side by side: a store that hangs is waited for once.
-        let (known, before) = tokio::join!(self.store.number(number), self.call_record(call));
-        let stated = match &known {
-            Ok(None) => return Err(BoardError::UnknownNumber(number.clone())),
-            Ok(Some(known)) => known.region.clone(),
-            Err(fault) => {
-                tracing::error!(call.id = %call, %fault, "call {call} begins without the store: {fault}");
-                None
-            }
-        };
-        let before = match before.ok().flatten() {
-            Some(record) if record.number != *number => {
-                return Err(BoardError::OtherNumber(call.clone()));
-            }
-            Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
-            record => record,
-        };
-        let active_model = self.active_model();
-        let blank = Identification::inconclusive(
-            number.clone(),
-            active_model.card.id().clone(),
-            active_model.calibration.id.clone(),
-            Reason::TooLittleSpeech,
-        );
-        Ok(Beginning {
-            id: call.clone(),
-            number: number.clone(),
-            region: Region::of(number, stated.as_deref()),
-            before: before.map(|record| Before::read(record, &blank)),
-            blank,
-        })
-    }
-
-    /// Room for one more: calls that are over go first, the longest quiet of them before the others.
-    fn make_room(&self) -> Result<(), BoardError> {
-        let mut call_sessions = self.call_sessions.held();
-        if call_sessions.len() < CAPACITY {
-            return Ok(());
-        }
-        let over = call_sessions
-            .values()
-            .filter(|call_session| call_session.verdict().ended);
-        let longest = over
-            .min_by_key(|call_session| call_session.touched())
-            .map(|call_session| call_session.id().clone());
-        match longest {
-            Some(id) => {
-                call_sessions.remove(&id);
-                Ok(())
-            }
-            None => Err(BoardError::Busy(Busy {
+    /// [`BoardError::Busy`] when there are too many.
+    pub fn add(&self, begun: CallSession) -> Result<Arc<CallSession>, BoardError> {
+        let mut calls = self.held();
+        if calls.len() >= CAPACITY {
+            let over = calls.values().filter(|call| call.verdict().ended);
+            let longest = over
+                .min_by_key(|call| call.touched())
+                .map(|call| call.id().clone());
+            let busy = || Busy {
                 retry_after: Duration::from_secs(5),
                 of_the_key: false,
-            })),
+            };
+            calls.remove(&longest.ok_or_else(busy)?);
         }
+        let id = begun.id().clone();
+        Ok(Arc::clone(calls.entry(id).or_insert_with(|| Arc::new(begun))))
     }
-}
 
-/// `call_session`, if it is of a call to `number`: a call id says nothing of another number's calls.
-fn of_number(call_session: Arc<CallSession>, number: &DialedNumber) -> Result<Arc<CallSession>, BoardError> {
-    if call_session.number() == number {
-        Ok(call_session)
-    } else {
-        Err(BoardError::OtherNumber(call_session.id().clone()))
+    /// The calls that are not over.
+    pub fn live(&self) -> Vec<CallId> {
+        let calls = self.held();
+        let live = calls.values().filter(|call| !call.verdict().ended);
+        live.map(|call| call.id().clone()).collect()
+    }
+
+    /// Lets go of calls that are over, and gives those that nobody has had news of for long.
+    pub fn sweep(&self) -> Vec<Arc<CallSession>> {
+        let now = Instant::now();
+        let mut calls = self.held();
+        calls.retain(|_, call| !(call.verdict().ended && now.duration_since(call.touched()) > AFTER_THE_END));
+        // Whoever holds a session has a call under way.
+        let quiet = calls
+            .values()
+            .filter(|call| Arc::strong_count(call) == 1 && now.duration_since(call.touched()) > SILENCE);
+        quiet.cloned().collect()
     }
 }

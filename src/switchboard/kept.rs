@@ -10,17 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::call_session::State;
 use crate::decision::Reason;
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
-use crate::verdict::chain::{Claim, Voice};
+use crate::verdict::chain::{Claim, Member, Voice};
 use crate::verdict::{Identification, OutcomeName};
 
 /// Most bytes that are kept of a call: those of a roster of some thousand users.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What a call session rests on.
+/// What a call rests on.
 #[derive(Serialize)]
 pub(super) struct Kept {
     claims: Vec<Claim>,
@@ -53,17 +52,12 @@ struct KeptVoice {
 }
 
 impl Kept {
-    /// What `state` rests on. `caller` is the keyed hash of the caller's number.
-    pub fn of(state: &State, caller: Option<String>) -> Self {
-        let members = state.roster.as_ref().map_or(&[][..], |known| &known.members);
+    /// What a call rests on that goes to a number with these `members`. `caller` is the keyed hash of the caller's number.
+    pub fn of(claims: &[Claim], voice: Option<&Voice>, members: &[Member], caller: Option<String>) -> Self {
         let here: HashSet<UserId> = members.iter().map(|member| member.user).collect();
         Self {
-            claims: state
-                .claims
-                .iter()
-                .map(|claim| kept_claim(claim, &here))
-                .collect(),
-            voice: state.voice.as_ref().and_then(|voice| KeptVoice::of(voice, &here)),
+            claims: claims.iter().map(|claim| kept_claim(claim, &here)).collect(),
+            voice: voice.and_then(|voice| KeptVoice::of(voice, &here)),
             caller,
         }
     }

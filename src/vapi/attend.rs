@@ -252,7 +252,8 @@ impl Vapi {
             if utterance.text.to_ascii_lowercase().contains(KEYPAD)
                 && let Some(digits) = spoken::digits(&utterance.text)
             {
-                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad).await;
+                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad)
+                    .await;
             }
         }
         let mut state = vapi_call.state();

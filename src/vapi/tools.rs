@@ -174,7 +174,12 @@ impl Vapi {
         format!("{said} This is pending: let the caller speak on, or ask for their PIN.")
     }
 
-    async fn verify_pin(&self, vapi_call: &VapiCall, call_session: &CallSession, arguments: &Value) -> String {
+    async fn verify_pin(
+        &self,
+        vapi_call: &VapiCall,
+        call_session: &CallSession,
+        arguments: &Value,
+    ) -> String {
         let given = match arguments.get("pin") {
             Some(Value::String(text)) => text.chars().take(LONGEST_PIN).collect(),
             Some(Value::Number(number)) => number.to_string(),

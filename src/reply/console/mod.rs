@@ -4,16 +4,12 @@
 //! |---|---|
 //! | `page` | the one page that all addresses of the console give; what is on it is asked of the API |
 //! | `session` | `/console/session`: logging in with an API key, and out |
-//! | `sessions` | who is logged in, for how long, and how often it was tried in vain |
-//! | `origin` | whether a request comes from the console's own pages |
 //!
 //! A session is what the browser holds instead of the key. It can what the key can, and ends with it. The page itself
 //! tells nothing of anybody: it is the same for all.
 
-mod origin;
 mod page;
 mod session;
-mod sessions;
 
 use std::sync::Arc;
 
@@ -23,11 +19,6 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
 use super::app_state::AppState;
-
-pub use sessions::ConsoleSettings;
-
-pub(super) use session::{SessionId, holder};
-pub(super) use sessions::{SessionDigest, Sessions};
 
 /// Where the console begins.
 const FIRST: &str = "/console/calls";

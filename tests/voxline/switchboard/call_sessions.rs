@@ -500,8 +500,9 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
 #[tokio::test]
 async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_those_with_one() {
     let (deployment, [alice, ..]) = three().await;
-    let wrong =
-        async |call: &CallSession| matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. });
+    let wrong = async |call: &CallSession| {
+        matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. })
+    };
     let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
     let prankster = case(&board, &number(1)).await;
     for _ in 0..3 {

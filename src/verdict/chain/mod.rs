@@ -10,13 +10,14 @@
 //! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
 //! share names none of them unless the rest leaves one.
 
-mod combine;
 mod evidence_priors;
-mod items;
 mod joint;
 mod kinds;
+mod claim;
+mod items;
 mod weighed;
 mod words;
+mod combine;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -24,7 +25,8 @@ use utoipa::ToSchema;
 
 use crate::units::UserId;
 
-pub use combine::{Claim, Member, Voice, combine, nothing_known};
+pub use claim::{Claim, Member, Voice};
+pub use combine::{combine, nothing_known};
 pub use evidence_priors::EvidencePriors;
 pub use kinds::{ContradictionCode, EvidenceKind, EvidenceSource, SpeakerReason};
 

@@ -200,7 +200,10 @@ async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
     assert!(!fault.to_string().contains(number(1).as_e164()), "{fault}");
     // It is not believed afterwards either.
     gallery.leaking.store(false, Ordering::SeqCst);
-    assert_eq!(found(&store, &gallery_cache, 1, 2).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(
+        found(&store, &gallery_cache, 1, 2).await.unwrap(),
+        BTreeSet::from([a, b])
+    );
 }
 
 #[tokio::test]
@@ -237,7 +240,10 @@ async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
     let fault = gallery_cache.enrolled(&number(1)).await.unwrap_err();
     assert!(matches!(fault, GalleryCacheError::Restless(_)), "{fault}");
     assert_eq!(gallery.rivals.load(Ordering::SeqCst), 0);
-    assert_eq!(found(&store, &gallery_cache, 1, 1).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(
+        found(&store, &gallery_cache, 1, 1).await.unwrap(),
+        BTreeSet::from([a, b])
+    );
 }
 
 #[tokio::test]
@@ -251,7 +257,10 @@ async fn a_number_that_is_stuck_keeps_no_other_waiting() {
         tokio::spawn(async move { found(&store, &gallery_cache, 1, 1).await.unwrap() })
     };
     gallery.arrived.notified().await;
-    assert_eq!(found(&store, &gallery_cache, 2, 1).await.unwrap(), BTreeSet::from([c]));
+    assert_eq!(
+        found(&store, &gallery_cache, 2, 1).await.unwrap(),
+        BTreeSet::from([c])
+    );
     assert!(!stuck.is_finished());
     gallery.released.notify_one();
     assert_eq!(stuck.await.unwrap(), BTreeSet::from([a, b]));

@@ -165,27 +165,36 @@ impl Identification {
             .collect();
         self.llr = self.candidates.first().map(|best| best.llr);
         self.net_speech_seconds = net.get();
-        (self.outcome, self.reason) = match decision.outcome {
-            Outcome::Identified(_) => (OutcomeName::Identified, None),
-            Outcome::Unknown => (OutcomeName::Unknown, None),
-            Outcome::Inconclusive(reason) => (OutcomeName::Inconclusive, Some(reason)),
+        (self.outcome, self.user_id, self.reason) = match decision.outcome {
+            Outcome::Identified(user) => (OutcomeName::Identified, Some(user), None),
+            Outcome::Unknown => (OutcomeName::Unknown, None, None),
+            Outcome::Inconclusive(reason) => (OutcomeName::Inconclusive, None, Some(reason)),
         };
-        match decision.outcome {
-            Outcome::Identified(user) => {
-                self.user_id = Some(user);
-                self.user_name = name_of(user);
-                self.posterior = self.candidates.first().map(|best| best.posterior);
-            }
-            Outcome::Unknown => self.posterior = Some(decision.nobody.get()),
-            Outcome::Inconclusive(_) => self.posterior = None,
-        }
+        self.user_name = self.user_id.and_then(name_of);
+        self.posterior = match decision.outcome {
+            Outcome::Identified(_) => self.candidates.first().map(|best| best.posterior),
+            Outcome::Unknown => Some(decision.nobody.get()),
+            Outcome::Inconclusive(_) => None,
+        };
         self
+    }
+
+    /// What the voice comes to by itself. `outcome` is its name, and the speaker of a call is made of it with all other
+    /// evidence ([`super::chain::combine`]): the two never differ but by evidence.
+    pub fn word(&self) -> Outcome {
+        match (self.outcome, self.user_id) {
+            (OutcomeName::Identified, Some(user)) => Outcome::Identified(user),
+            (OutcomeName::Unknown, _) => Outcome::Unknown,
+            // Of neither a user nor a reason there is nothing that could be relied on.
+            (OutcomeName::Identified | OutcomeName::Inconclusive, _) => {
+                Outcome::Inconclusive(self.reason.unwrap_or(Reason::Unavailable))
+            }
+        }
     }
 
     /// Whether another word on the same call says nothing that this one does not, but for numbers.
     pub fn says_as_much_as(&self, other: &Self) -> bool {
-        (self.outcome, self.user_id, self.reason) == (other.outcome, other.user_id, other.reason)
-            && self.is_final == other.is_final
+        self.word() == other.word() && self.is_final == other.is_final
     }
 
     /// The same without any score: for those who may know who it is but not how sure we are. Scores

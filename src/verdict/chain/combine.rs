@@ -10,9 +10,8 @@ use super::{
     Claim, Identity, LineOwner, Member, OwnerStatus, Speaker, SpeakerAgreement, SpeakerReason, SpeakerStatus,
     Tier, Voice,
 };
-use crate::decision::{Policy, Reason};
+use crate::decision::{Outcome, Policy, Reason};
 use crate::units::{Seconds, UserId};
-use crate::verdict::OutcomeName;
 
 /// What is said of a call by all its evidence.
 ///
@@ -88,15 +87,13 @@ impl Weighed<'_> {
     /// The speaker. What the voice alone decided stands; where it waits for more, a claim may have moved the
     /// prior far enough for its thresholds; and without it there are only claims.
     fn speaker(&self, owner: &LineOwner, policy: &Policy) -> Speaker {
-        let said = self.heard.map(|heard| &heard.said);
-        let outcome = said.map(|said| said.outcome);
-        let named = said
-            .and_then(|said| said.user_id)
-            .and_then(|user| self.place(user));
-        match (outcome, named) {
-            (Some(OutcomeName::Identified), Some(place)) => self.spoken(SpeakerStatus::Identified, place),
-            (Some(OutcomeName::Unknown), _) => self.speaker_unlike_all(owner),
-            _ => self.speaker_of_all_evidence(policy),
+        match self.heard.map(|heard| heard.said.word()) {
+            Some(Outcome::Identified(user)) => match self.place(user) {
+                Some(place) => self.spoken(SpeakerStatus::Identified, place),
+                None => self.speaker_of_all_evidence(policy),
+            },
+            Some(Outcome::Unknown) => self.speaker_unlike_all(owner),
+            Some(Outcome::Inconclusive(_)) | None => self.speaker_of_all_evidence(policy),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The evidence as it is kept for audit.
 
 use super::{Claim, EvidenceItem, EvidenceKind, EvidenceSource, Tier, Voice};
-use crate::decision::Reason;
+use crate::decision::Outcome;
 use crate::units::UserId;
-use crate::verdict::OutcomeName;
 
 /// Most users of one claim that are shown one by one.
 const SHOWN: usize = 10;
@@ -57,10 +56,10 @@ fn item(claim: &Claim, counted: Option<(UserId, f64)>) -> EvidenceItem {
 
 fn voice_item(voice: &Voice) -> EvidenceItem {
     let said = &voice.said;
-    let word = match (said.outcome, said.reason) {
-        (OutcomeName::Identified, _) => "identified",
-        (OutcomeName::Unknown, _) => "nobody on the roster",
-        (OutcomeName::Inconclusive, reason) => reason.map_or("inconclusive", Reason::name),
+    let word = match said.word() {
+        Outcome::Identified(_) => "identified",
+        Outcome::Unknown => "nobody on the roster",
+        Outcome::Inconclusive(reason) => reason.name(),
     };
     EvidenceItem {
         tier: Tier::T5,

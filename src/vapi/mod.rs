@@ -4,7 +4,7 @@
 //! asks and gives the answer. A call's way through this room:
 //!
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
-//! - it is answered (`attend`): the INVITE's headers go into its call state, its audio is listened to (`listen_socket`, `vapi_stream`,
+//! - it is answered (`attend`): the INVITE's headers go into its call session, its audio is listened to (`listen_socket`, `vapi_stream`,
 //!   [`Reader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
 //!   to the model (`tell`, `control`);
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
@@ -17,43 +17,44 @@
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
 //! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
 
-mod account;
 mod api;
-mod assistant_mute;
-mod attend;
-mod authentic;
-mod backfill;
-mod capture;
-mod catch_up;
 mod consent;
-mod control;
-mod dedup;
-mod enrol;
-mod follow;
-mod forwarded;
 mod inventory;
-mod listen;
-mod listen_socket;
 mod marker;
-mod message;
-mod pass;
-mod prompt_update;
 mod prompt_words;
 mod redaction;
-mod relay;
-mod ring;
-mod service;
+mod capture;
 mod shape;
+mod assistant_mute;
+mod listen;
 mod sides;
 mod tokens;
+mod authentic;
 mod tool_call;
 mod tool_plan;
-mod tools;
+mod view;
+mod forwarded;
+mod message;
+mod dedup;
+mod pass;
+mod wanted;
+mod account;
+mod relay;
 mod vapi_call;
 mod vapi_calls;
+mod service;
+mod answering;
+mod backfill;
+mod control;
+mod enrol;
+mod prompt_update;
+mod tools;
 mod vapi_stream;
-mod view;
-mod wanted;
+mod listen_socket;
+mod attend;
+mod catch_up;
+mod follow;
+mod ring;
 
 pub use account::{AccountFault, JournalFault, State, Step, apply, check, undo};
 pub use api::{Api, ApiFault};

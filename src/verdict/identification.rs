@@ -1,7 +1,5 @@
 //! The identification document, as the contract fixes it.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -149,7 +147,12 @@ impl Identification {
     /// Writes a decision into the document, with the best ten of its candidates. The posteriors are those
     /// the whole roster gave.
     #[must_use]
-    pub fn decided(mut self, decision: &Decision, names: &HashMap<UserId, String>, net: Seconds) -> Self {
+    pub fn decided(
+        mut self,
+        decision: &Decision,
+        name_of: impl FnOnce(UserId) -> Option<String>,
+        net: Seconds,
+    ) -> Self {
         self.candidates = decision
             .candidates
             .iter()
@@ -162,27 +165,36 @@ impl Identification {
             .collect();
         self.llr = self.candidates.first().map(|best| best.llr);
         self.net_speech_seconds = net.get();
-        (self.outcome, self.reason) = match decision.outcome {
-            Outcome::Identified(_) => (OutcomeName::Identified, None),
-            Outcome::Unknown => (OutcomeName::Unknown, None),
-            Outcome::Inconclusive(reason) => (OutcomeName::Inconclusive, Some(reason)),
+        (self.outcome, self.user_id, self.reason) = match decision.outcome {
+            Outcome::Identified(user) => (OutcomeName::Identified, Some(user), None),
+            Outcome::Unknown => (OutcomeName::Unknown, None, None),
+            Outcome::Inconclusive(reason) => (OutcomeName::Inconclusive, None, Some(reason)),
         };
-        match decision.outcome {
-            Outcome::Identified(user) => {
-                self.user_id = Some(user);
-                self.user_name = names.get(&user).cloned();
-                self.posterior = self.candidates.first().map(|best| best.posterior);
-            }
-            Outcome::Unknown => self.posterior = Some(decision.nobody.get()),
-            Outcome::Inconclusive(_) => self.posterior = None,
-        }
+        self.user_name = self.user_id.and_then(name_of);
+        self.posterior = match decision.outcome {
+            Outcome::Identified(_) => self.candidates.first().map(|best| best.posterior),
+            Outcome::Unknown => Some(decision.nobody.get()),
+            Outcome::Inconclusive(_) => None,
+        };
         self
+    }
+
+    /// What the voice comes to by itself. `outcome` is its name, and the speaker of a call is made of it with all other
+    /// evidence ([`super::chain::combine`]): the two never differ but by evidence.
+    pub fn word(&self) -> Outcome {
+        match (self.outcome, self.user_id) {
+            (OutcomeName::Identified, Some(user)) => Outcome::Identified(user),
+            (OutcomeName::Unknown, _) => Outcome::Unknown,
+            // Of neither a user nor a reason there is nothing that could be relied on.
+            (OutcomeName::Identified | OutcomeName::Inconclusive, _) => {
+                Outcome::Inconclusive(self.reason.unwrap_or(Reason::Unavailable))
+            }
+        }
     }
 
     /// Whether another word on the same call says nothing that this one does not, but for numbers.
     pub fn says_as_much_as(&self, other: &Self) -> bool {
-        (self.outcome, self.user_id, self.reason) == (other.outcome, other.user_id, other.reason)
-            && self.is_final == other.is_final
+        self.word() == other.word() && self.is_final == other.is_final
     }
 
     /// The same without any score: for those who may know who it is but not how sure we are. Scores
@@ -217,10 +229,11 @@ mod tests {
             nobody: Posterior::new(0.01).unwrap(),
         };
         let number: DialedNumber = "+12025550102".parse().unwrap();
-        let names = HashMap::from([(decision.candidates[0].user_id, "Ana".to_owned())]);
+        let best = decision.candidates[0].user_id;
+        let name_of = |user| (user == best).then(|| "Ana".to_owned());
         let blank =
             Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
-        let said = blank.decided(&decision, &names, Seconds::new(5.0));
+        let said = blank.decided(&decision, name_of, Seconds::new(5.0));
         (decision, said)
     }
 

@@ -21,6 +21,7 @@ mod mutations;
 mod parity;
 mod process;
 mod public_models;
+mod rooms;
 mod serving;
 mod speech;
 mod store;

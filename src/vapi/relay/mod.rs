@@ -11,13 +11,12 @@
 //! Architecture invariants: a backend that is dead, slow or answers nonsense costs its own answers and never ours; no
 //! answer waits longer than its budget; nothing is sent to an address that a message brought.
 
-mod answering;
 mod headers;
 mod merge;
-mod outbox;
 mod saved;
-mod split;
 mod upstream;
+mod outbox;
+mod split;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +33,12 @@ use crate::store::{NewRelay, RelayBounds, Store};
 
 use super::message::{Message, News};
 
+pub(super) use headers::DELIVERY_HEADER;
 use headers::{HeaderRules, Outgoing};
 pub(super) use merge::{Merged, Ours, merge};
 use outbox::Outbox;
 pub(super) use saved::Saved;
+pub(super) use split::{Answered, NO_ANSWER, Theirs, without_ours};
 pub(super) use upstream::Upstream;
 use upstream::{RelayFault, Reply, Upstreams};
 
@@ -79,17 +80,17 @@ impl From<Reply> for Answer {
 
 /// The customer's backends and what is on its way to them.
 pub(super) struct Relay {
-    upstreams: Upstreams,
+    pub(super) upstreams: Upstreams,
     http: Client,
     rules: Arc<HeaderRules>,
     outbox: Arc<Outbox>,
-    ring_budget: Duration,
-    request_budget: Duration,
+    pub(super) ring_budget: Duration,
+    pub(super) request_budget: Duration,
 }
 
 /// How a message is relayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Ring,
     Tools,
     /// An answer is waited for.
@@ -125,7 +126,7 @@ const NEWS: &[&str] = &[
     "voice-input",
 ];
 
-fn way_of(message: &Message) -> Way {
+pub(super) fn way_of(message: &Message) -> Way {
     let bare = message.kind.split('[').next().unwrap_or_default();
     match &message.news {
         News::AssistantRequest => Way::Ring,
@@ -192,7 +193,7 @@ impl Relay {
     }
 
     /// Sends a backend a message and waits for its answer.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         upstream: &Upstream,
         original: &Original,
@@ -233,7 +234,7 @@ impl Relay {
     }
 
     /// Takes a message that nobody waits for.
-    async fn hand_on(&self, upstream: &Upstream, message: &Message, original: Original) {
+    pub(super) async fn hand_on(&self, upstream: &Upstream, message: &Message, original: Original) {
         let kept = self.rules.to_keep(&original.headers);
         let Ok(headers) = serde_json::to_string(&kept) else {
             return;

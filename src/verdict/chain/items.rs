@@ -1,9 +1,8 @@
 //! The evidence as it is kept for audit.
 
-use super::{Claim, EvidenceItem, Tier, Voice};
-use crate::decision::Reason;
+use super::{Claim, EvidenceItem, EvidenceKind, EvidenceSource, Tier, Voice};
+use crate::decision::Outcome;
 use crate::units::UserId;
-use crate::verdict::OutcomeName;
 
 /// Most users of one claim that are shown one by one.
 const SHOWN: usize = 10;
@@ -26,7 +25,7 @@ pub(super) fn items(
             shown.into_iter().map(move |of| item(claim, of))
         })
         .collect();
-    items.sort_by(|a, b| (a.tier, a.at, a.kind, a.user_id).cmp(&(b.tier, b.at, b.kind, b.user_id)));
+    items.sort_by_key(|item| (item.tier, item.at, item.kind.name(), item.user_id));
     items.extend(
         voice
             .filter(|voice| voice.said.net_speech_seconds > 0.0)
@@ -57,17 +56,17 @@ fn item(claim: &Claim, counted: Option<(UserId, f64)>) -> EvidenceItem {
 
 fn voice_item(voice: &Voice) -> EvidenceItem {
     let said = &voice.said;
-    let word = match (said.outcome, said.reason) {
-        (OutcomeName::Identified, _) => "identified",
-        (OutcomeName::Unknown, _) => "nobody on the roster",
-        (OutcomeName::Inconclusive, reason) => reason.map_or("inconclusive", Reason::name),
+    let word = match said.word() {
+        Outcome::Identified(_) => "identified",
+        Outcome::Unknown => "nobody on the roster",
+        Outcome::Inconclusive(reason) => reason.name(),
     };
     EvidenceItem {
         tier: Tier::T5,
-        kind: "voice",
+        kind: EvidenceKind::Voice,
         user_id: said.user_id,
         llr: said.llr,
-        source: "audio",
+        source: EvidenceSource::Audio,
         at: voice.at,
         value_hash: None,
         note: Some(format!("{word} after {:.1} s of speech", said.net_speech_seconds)),

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use super::Tier;
-use super::combine::{Claim, Member, Voice};
+use super::claim::{Claim, Member, Voice};
 use super::evidence_priors::EvidencePriors;
 use super::joint::{Joint, Shares, joint};
-use crate::decision::{Policy, Reason};
+use crate::decision::{Outcome, Policy, Reason};
 use crate::units::UserId;
-use crate::verdict::OutcomeName;
 
 /// Evidence that tells the same thing in several places.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -193,11 +192,9 @@ fn voice_llrs(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usi
     let Some(said) = said.filter(|said| !said.llrs.is_empty()) else {
         return Vec::new();
     };
-    let weighs = match said.outcome {
-        OutcomeName::Identified | OutcomeName::Unknown => true,
-        OutcomeName::Inconclusive => {
-            matches!(said.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous))
-        }
+    let weighs = match said.word() {
+        Outcome::Identified(_) | Outcome::Unknown => true,
+        Outcome::Inconclusive(reason) => matches!(reason, Reason::TooLittleSpeech | Reason::Ambiguous),
     };
     if !weighs {
         return Vec::new();

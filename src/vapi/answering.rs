@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::super::message::{Message, News};
-use super::super::service::{Overloaded, Vapi};
-use super::super::tool_call::{ToolCall, is_ours};
-use super::super::view::CallView;
-use super::headers::DELIVERY_HEADER;
-use super::split::{Answered, NO_ANSWER, Theirs, without_ours};
-use super::upstream::Upstream;
-use super::{Answer, Original, Relay, Way, way_of};
+use super::message::{Message, News};
+use super::relay::{
+    Answer, Answered, DELIVERY_HEADER, NO_ANSWER, Original, Relay, Theirs, Upstream, Way, way_of,
+    without_ours,
+};
+use super::service::{Overloaded, Vapi};
+use super::tool_call::{ToolCall, is_ours};
+use super::view::CallView;
 
 impl Vapi {
     /// Takes a message that came as `original` and gives what it is answered, by us and by the customer's backend.
@@ -57,8 +57,8 @@ impl Vapi {
         if relay.upstreams.of(assistant, None).is_none() || relay.upstreams.differ_by_number() {
             let known = vapi_call.as_ref().and_then(|vapi_call| {
                 vapi_call
-                    .call_state()
-                    .map(|call_state| call_state.number().clone())
+                    .call_session()
+                    .map(|call_session| call_session.number().clone())
             });
             let number = match known {
                 Some(number) => Some(number),

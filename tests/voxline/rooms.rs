@@ -1,0 +1,270 @@
+//! The order of the house, read from its source: each module declares its files in the order in which they build on
+//! one another, `lib.rs` its rooms, and nothing uses what is declared after it. So there are no circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use syn::visit::{self, Visit};
+use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree};
+
+/// Folders whose files do not stand in order yet; each leaves this list when they do.
+const NOT_YET: &[&str] = &[
+    "bytes",
+    "bytes/gsm",
+    "cli",
+    "config",
+    "decision",
+    "hub",
+    "measure",
+    "measure/bench",
+    "measure/bench/handover",
+    "measure/report",
+    "onnx",
+    "samples",
+    "speech",
+    "store",
+    "units",
+    "vapi",
+    "verdict",
+    "voiceprint",
+    "voiceprint/card",
+    "voiceprint/front_end",
+];
+
+/// A path as names, from the crate's root on.
+type Names = Vec<String>;
+
+/// What a file names in the crate, tests apart.
+#[derive(Default)]
+struct Named {
+    /// The module it is.
+    module: Names,
+    found: BTreeSet<Names>,
+}
+
+impl Named {
+    /// Takes a path that is written in the module, if it leads anywhere in the crate.
+    fn take(&mut self, written: &[String]) {
+        let supers = written.iter().take_while(|name| *name == "super").count();
+        let (from, rest) = match written.first().map(String::as_str) {
+            Some("crate") => (&[][..], &written[1..]),
+            Some("self") => (&self.module[..], &written[1..]),
+            Some("super") if supers <= self.module.len() => {
+                (&self.module[..self.module.len() - supers], &written[supers..])
+            }
+            _ => return,
+        };
+        self.found.insert([from, rest].concat());
+    }
+
+    fn take_tree(&mut self, before: &[String], tree: &UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            UseTree::Path(path) => self.take_tree(&with(&path.ident), &path.tree),
+            UseTree::Name(name) => self.take(&with(&name.ident)),
+            UseTree::Rename(name) => self.take(&with(&name.ident)),
+            UseTree::Glob(_) => self.take(before),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.take_tree(before, tree)),
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Named {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let is_test = match item {
+            Item::Mod(item) => is_for_tests(&item.attrs),
+            Item::Use(item) => is_for_tests(&item.attrs),
+            Item::Fn(item) => is_for_tests(&item.attrs),
+            Item::Impl(item) => is_for_tests(&item.attrs),
+            _ => false,
+        };
+        if !is_test {
+            visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.take_tree(&[], &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Names = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        self.take(&names);
+        visit::visit_path(self, path);
+    }
+}
+
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let meta = attribute.meta.require_list();
+        attribute.path().is_ident("cfg") && meta.is_ok_and(|list| list.tokens.to_string().contains("test"))
+    })
+}
+
+fn parsed(path: &Path) -> File {
+    let text = std::fs::read_to_string(path).unwrap();
+    syn::parse_file(&text).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
+}
+
+/// The files below a folder, or the one file.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = std::fs::read_dir(path).unwrap();
+    let mut all: Vec<PathBuf> = entries.flat_map(|entry| files(&entry.unwrap().path())).collect();
+    all.retain(|file| file.extension().is_some_and(|ending| ending == "rs"));
+    all.sort();
+    all
+}
+
+/// The module that a file is.
+fn module_of(source: &Path, file: &Path) -> Names {
+    let inside = file.strip_prefix(source).unwrap().with_extension("");
+    let names = inside.iter().map(|name| name.to_str().unwrap().to_owned());
+    names
+        .filter(|name| !matches!(name.as_str(), "mod" | "lib"))
+        .collect()
+}
+
+/// Of a file that declares modules: their names in order, and which of them each re-exported name is of.
+fn declared(file: &File) -> (Names, BTreeMap<String, String>) {
+    let modules = file.items.iter().filter_map(|item| match item {
+        Item::Mod(ItemMod {
+            attrs,
+            ident,
+            content,
+            ..
+        }) if content.is_none() && !is_for_tests(attrs) => Some(ident.to_string()),
+        _ => None,
+    });
+    let modules: Names = modules.collect();
+    let mut exports = BTreeMap::new();
+    for item in &file.items {
+        if let Item::Use(item) = item {
+            leaves(&item.tree, &mut Vec::new(), &mut |path| {
+                let first = path.first().filter(|first| modules.contains(first));
+                if let (Some(first), Some(last)) = (first, path.last()) {
+                    exports.insert(last.clone(), first.clone());
+                }
+            });
+        }
+    }
+    (modules, exports)
+}
+
+fn leaves(tree: &UseTree, before: &mut Names, each: &mut dyn FnMut(&Names)) {
+    let mut with = |name: String, then: &mut dyn FnMut(&mut Names)| {
+        before.push(name);
+        then(before);
+        before.pop();
+    };
+    match tree {
+        UseTree::Path(path) => with(path.ident.to_string(), &mut |before| {
+            leaves(&path.tree, before, each)
+        }),
+        UseTree::Name(name) => with(name.ident.to_string(), &mut |path| each(path)),
+        UseTree::Rename(name) => with(name.rename.to_string(), &mut |path| each(path)),
+        UseTree::Glob(_) => {}
+        UseTree::Group(group) => {
+            for tree in &group.items {
+                leaves(tree, before, each);
+            }
+        }
+    }
+}
+
+/// What in a folder uses what is declared after it, in words.
+fn out_of_order(source: &Path, declaring: &Path) -> Vec<String> {
+    let (modules, exports) = declared(&parsed(declaring));
+    let folder = match declaring.file_name().and_then(|name| name.to_str()) {
+        Some("mod.rs" | "lib.rs") => declaring.parent().unwrap().to_owned(),
+        _ => declaring.with_extension(""),
+    };
+    let here = module_of(source, declaring);
+    let mut found = Vec::new();
+    for (place, module) in modules.iter().enumerate() {
+        let own = folder.join(format!("{module}.rs"));
+        let mut all = if own.is_file() { vec![own] } else { Vec::new() };
+        let below = folder.join(module);
+        if below.is_dir() {
+            all.extend(files(&below));
+        }
+        for file in all {
+            let mut named = Named {
+                module: module_of(source, &file),
+                ..Named::default()
+            };
+            named.visit_file(&parsed(&file));
+            for path in named.found.iter().filter(|path| path.starts_with(&here)) {
+                let Some(name) = path.get(here.len()) else {
+                    continue;
+                };
+                let used = modules.iter().position(|module| module == name).or_else(|| {
+                    let of = exports.get(name)?;
+                    modules.iter().position(|module| module == of)
+                });
+                if used.is_some_and(|used| used > place) {
+                    found.push(format!("{} uses {}", file.display(), path.join("::")));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+#[test]
+fn a_room_uses_only_the_rooms_before_it() {
+    let found = out_of_order(&source(), &source().join("lib.rs"));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_file_uses_only_the_files_declared_before_it() {
+    let source = source();
+    let inside = |file: &PathBuf| !file.ends_with("src/lib.rs") && !file.ends_with("src/main.rs");
+    let mut known = BTreeSet::new();
+    for file in files(&source).into_iter().filter(inside) {
+        let name = module_of(&source, &file).join("/");
+        let found = out_of_order(&source, &file);
+        if NOT_YET.contains(&name.as_str()) {
+            assert!(!found.is_empty(), "{name} is in order now: take it off the list");
+            known.insert(name);
+        } else {
+            assert!(found.is_empty(), "{}", found.join("\n"));
+        }
+    }
+    assert_eq!(
+        known.len(),
+        NOT_YET.len(),
+        "the list names folders that are not there"
+    );
+}
+
+#[test]
+fn a_circle_in_a_made_up_room_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = folder.path().join("room");
+    std::fs::create_dir(&room).unwrap();
+    let write = |file: &str, text: &str| std::fs::write(room.join(file), text).unwrap();
+    write("mod.rs", "mod first;\nmod second;\npub use second::Second;\n");
+    write(
+        "second.rs",
+        "use super::first::First;\npub struct Second(First);\n",
+    );
+    for (text, circles) in [
+        ("pub struct First;\n", 0),
+        ("use super::second::Second;\n", 1),
+        ("use crate::room::Second;\n", 1),
+        ("fn f() -> super::Second { todo!() }\n", 1),
+        ("#[cfg(test)]\nmod tests { use super::super::Second; }\n", 0),
+    ] {
+        write("first.rs", text);
+        let found = out_of_order(folder.path(), &room.join("mod.rs"));
+        assert_eq!(found.len(), circles, "{text}: {found:?}");
+    }
+}

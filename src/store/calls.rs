@@ -3,6 +3,7 @@
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::sql::{query, query_as};
 use super::StoreError;
 use super::open::Store;
 use super::redaction::leave_out_the_removed;
@@ -116,7 +117,7 @@ impl Store {
                 max: MAX_VERDICT_BYTES,
             });
         }
-        let done = sqlx::query(
+        let done = query(
             "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
@@ -132,25 +133,25 @@ impl Store {
         .bind(record.is_final)
         .bind(&verdict)
         .bind(evidence)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
             .bind(record.call_id.as_str())
             .bind(version)
             .bind(time_text(record.updated_at))
             .bind(&verdict)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        sqlx::query(
+        query(
             "DELETE FROM verdicts WHERE call_id = $1 AND version < (SELECT MIN(version) FROM (SELECT version \
-             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2))",
+             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2) AS kept)",
         )
         .bind(record.call_id.as_str())
         .bind(MAX_VERSIONS)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(true)
@@ -173,7 +174,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn verdicts(&self, id: &CallId) -> Result<Vec<VerdictVersion>, StoreError> {
         let rows: Vec<(i64, String, String)> =
-            sqlx::query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
+            query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
                 .bind(id.as_str())
                 .fetch_all(self.pool())
                 .await?;
@@ -195,7 +196,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
     pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
         let before = time_text(now() - LOST);
-        let (lost,): (bool,) = sqlx::query_as(
+        let (lost,): (bool,) = query_as(
             "SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)",
         )
         .bind(&before)
@@ -205,11 +206,11 @@ impl Store {
             return Ok(0);
         }
         let done =
-            sqlx::query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
+            query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
                 .bind(&before)
                 .execute(self.writers())
                 .await?;
-        Ok(done.rows_affected())
+        Ok(done)
     }
 
     /// A call's latest verdict; `None` when there is no such call.
@@ -217,7 +218,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
-        let row: Option<WholeRow> = sqlx::query_as(
+        let row: Option<WholeRow> = query_as(
             "SELECT call_id, number, started_at, updated_at, version, final, verdict, evidence FROM calls \
              WHERE call_id = $1",
         )
@@ -245,7 +246,7 @@ impl Store {
         number: &DialedNumber,
         limit: u32,
     ) -> Result<Vec<serde_json::Value>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as(
+        let rows: Vec<(String,)> = query_as(
             "SELECT verdict FROM calls WHERE number = $1 AND final ORDER BY started_at DESC LIMIT $2",
         )
         .bind(number.as_e164())
@@ -269,7 +270,7 @@ impl Store {
         limit: u32,
         before: Option<&CallId>,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
              WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
              AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \

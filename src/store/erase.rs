@@ -4,10 +4,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
 use super::users::require_user;
@@ -60,9 +61,9 @@ impl Store {
             "DELETE FROM pin_locks WHERE scope = 'user' AND subject = $1",
             "DELETE FROM users WHERE id = $1",
         ] {
-            sqlx::query(statement)
+            query(statement)
                 .bind(user.to_string())
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         tx.commit().await?;
@@ -129,7 +130,7 @@ impl Store {
     /// into the file and empties the log that held the old bytes. The deletion is committed already, so
     /// a failure here is told by the receipt and not as an error.
     async fn overwrite(&self) -> bool {
-        let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        let done: Result<(i64, i64, i64), _> = query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(self.writers())
             .await;
         match done {
@@ -155,12 +156,12 @@ struct Erased {
 
 /// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.
 async fn erase_enrolments(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     only: Option<EnrollmentId>,
 ) -> Result<Erased, StoreError> {
     let only = only.map(|id| id.to_string());
-    let kept: Vec<(String,)> = sqlx::query_as(
+    let kept: Vec<(String,)> = query_as(
         "SELECT r.clip_id FROM recordings r JOIN clips c ON c.id = r.clip_id \
          WHERE c.user_id = $1 AND ($2 IS NULL OR c.enrollment_id = $2)",
     )
@@ -177,12 +178,11 @@ async fn erase_enrolments(
         "DELETE FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2)",
         "DELETE FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)",
     ]) {
-        *count = sqlx::query(statement)
+        *count = query(statement)
             .bind(user.to_string())
             .bind(&only)
             .execute(&mut *conn)
-            .await?
-            .rows_affected();
+            .await?;
     }
     erase_unused(conn, user).await?;
     let [voiceprints, _, _, enrollments] = counts;

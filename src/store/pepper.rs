@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::sql::{Tx, query_as};
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::files;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::pin::Pepper;
 use super::values::sha256;
 
@@ -77,7 +78,7 @@ impl Store {
     /// The pepper whose fingerprint the store has, without waiting for who writes; `None` when there is none, or the
     /// file holds another.
     async fn known_pepper(&self) -> Result<Option<Pepper>, StoreError> {
-        let known = read_fact(&mut *self.read().await?, FACT).await?;
+        let known = read_fact(&mut self.read().await?, FACT).await?;
         let pepper = read_file(self.pepper_file()).await?;
         Ok(pepper.filter(|pepper| known.as_deref() == Some(&sha256(pepper.as_bytes())[..])))
     }
@@ -107,8 +108,8 @@ impl Store {
     }
 }
 
-async fn count_pins(conn: &mut Conn) -> Result<i64, StoreError> {
-    let (count,) = sqlx::query_as("SELECT COUNT(*) FROM users WHERE pin_hash IS NOT NULL")
+async fn count_pins(conn: &mut Tx) -> Result<i64, StoreError> {
+    let (count,) = query_as("SELECT COUNT(*) FROM users WHERE pin_hash IS NOT NULL")
         .fetch_one(conn)
         .await?;
     Ok(count)

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
+use super::sql::{Tx, query, query_as};
 use super::StoreError;
-use super::open::Conn;
 use crate::units::UserId;
 
 /// Verdicts in memory at a time: together at most 8 MiB.
@@ -15,7 +15,7 @@ const PAGE: usize = 32;
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] when a verdict or evidence with the user's id is no JSON.
-pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
+pub(super) async fn redact_calls(conn: &mut Tx, user: UserId) -> Result<u64, StoreError> {
     let user = user.to_string();
     let mut changed = redact_versions(conn, &user).await?;
     // Every call id sorts after the empty text.
@@ -34,7 +34,7 @@ pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, S
             if !redact(&mut verdict, &user) && !rested {
                 continue;
             }
-            sqlx::query("UPDATE calls SET verdict = $2, evidence = $3 WHERE call_id = $1")
+            query("UPDATE calls SET verdict = $2, evidence = $3 WHERE call_id = $1")
                 .bind(call)
                 .bind(verdict.to_string())
                 .bind(evidence.map(|evidence| evidence.to_string()))
@@ -50,11 +50,11 @@ pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, S
 }
 
 /// Takes `user` out of what was said of calls earlier; says of which.
-async fn redact_versions(conn: &mut Conn, user: &str) -> Result<HashSet<String>, StoreError> {
+async fn redact_versions(conn: &mut Tx, user: &str) -> Result<HashSet<String>, StoreError> {
     let mut changed = HashSet::new();
     let mut seen = (String::new(), 0);
     loop {
-        let page: Vec<(String, i64, String)> = sqlx::query_as(
+        let page: Vec<(String, i64, String)> = query_as(
             "SELECT call_id, version, verdict FROM verdicts WHERE (call_id, version) > ($1, $2) \
              AND verdict LIKE '%' || $3 || '%' ORDER BY call_id, version LIMIT $4",
         )
@@ -69,7 +69,7 @@ async fn redact_versions(conn: &mut Conn, user: &str) -> Result<HashSet<String>,
             if !redact(&mut verdict, user) {
                 continue;
             }
-            sqlx::query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
+            query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
                 .bind(call)
                 .bind(version)
                 .bind(verdict.to_string())
@@ -86,7 +86,7 @@ async fn redact_versions(conn: &mut Conn, user: &str) -> Result<HashSet<String>,
 
 /// Takes whoever is no user (any more) out of a verdict, and the evidence it rests on, before they are stored or shown.
 pub(super) async fn leave_out_the_removed(
-    conn: &mut Conn,
+    conn: &mut Tx,
     verdict: &mut Value,
     mut evidence: Option<&mut Value>,
 ) -> Result<(), StoreError> {
@@ -96,7 +96,7 @@ pub(super) async fn leave_out_the_removed(
     }
     let named = serde_json::to_string(&named).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
     let removed: Vec<(String,)> =
-        sqlx::query_as("SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)")
+        query_as("SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)")
             .bind(named)
             .fetch_all(conn)
             .await?;
@@ -142,8 +142,8 @@ fn parsed(text: &str, what: &'static str) -> Result<Value, StoreError> {
 type Page = Vec<(String, String, Option<String>)>;
 
 /// The next calls in which the user's id occurs anywhere. A UUID has none of LIKE's wildcards.
-async fn page_after(conn: &mut Conn, user: &str, seen: &str) -> Result<Page, StoreError> {
-    let page = sqlx::query_as(
+async fn page_after(conn: &mut Tx, user: &str, seen: &str) -> Result<Page, StoreError> {
+    let page = query_as(
         "SELECT call_id, verdict, evidence FROM calls WHERE call_id > $1 \
          AND (verdict LIKE '%' || $2 || '%' OR evidence LIKE '%' || $2 || '%') ORDER BY call_id LIMIT $3",
     )

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::sql::{query, query_as};
 use super::StoreError;
 use super::open::Store;
 use super::redaction::leave_out_the_removed;
+use super::sql::{query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -196,20 +196,18 @@ impl Store {
     /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
     pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
         let before = time_text(now() - LOST);
-        let (lost,): (bool,) = query_as(
-            "SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)",
-        )
-        .bind(&before)
-        .fetch_one(self.pool())
-        .await?;
+        let (lost,): (bool,) =
+            query_as("SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)")
+                .bind(&before)
+                .fetch_one(self.pool())
+                .await?;
         if !lost {
             return Ok(0);
         }
-        let done =
-            query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
-                .bind(&before)
-                .execute(self.writers())
-                .await?;
+        let done = query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
+            .bind(&before)
+            .execute(self.writers())
+            .await?;
         Ok(done)
     }
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read_time, sha256, time_text};
 use crate::units::{UserId, hex};
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::consents::{read_consent, record};
 use super::invites::redeem;
@@ -14,6 +13,7 @@ use super::models::{insert_prints, refuse_old_model};
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::recordings::Recording;
+use super::sql::{Tx, query, query_as};
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};

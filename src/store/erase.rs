@@ -4,13 +4,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
+use super::sql::{Tx, query, query_as};
 use super::users::require_user;
 use super::values::now;
 use crate::units::{EnrollmentId, UserId};
@@ -61,10 +61,7 @@ impl Store {
             "DELETE FROM pin_locks WHERE scope = 'user' AND subject = $1",
             "DELETE FROM users WHERE id = $1",
         ] {
-            query(statement)
-                .bind(user.to_string())
-                .execute(&mut tx)
-                .await?;
+            query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
         tx.commit().await?;
         self.receipt(user, erased).await

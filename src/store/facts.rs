@@ -1,7 +1,7 @@
 //! What a store knows of itself: a value a name.
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
+use super::sql::{Tx, query, query_as};
 
 /// The value of a fact; `None` when it was never stated.
 pub(super) async fn read_fact(conn: &mut Tx, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::sql::{Tx, query_as};
 use super::StoreError;
 use super::enrolments::read_seconds;
 use super::open::Store;
+use super::sql::{Tx, query_as};
 use super::user_rows::load_one;
 use super::users::{User, require_number};
 use super::values::{now, read, read_time, read_u64, time_text};

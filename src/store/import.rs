@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 use sqlx::Connection;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::numbers::touch_number;
 use super::open::Store;
 use super::pin::{NumberSalt, Pin, PinRule};
 use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
+use super::sql::{Tx, query, query_as};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -233,11 +233,7 @@ async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-async fn add_number(
-    conn: &mut Tx,
-    number: &DialedNumber,
-    region: Option<&str>,
-) -> Result<bool, StoreError> {
+async fn add_number(conn: &mut Tx, number: &DialedNumber, region: Option<&str>) -> Result<bool, StoreError> {
     let done = query(
         "INSERT INTO numbers (number, region, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING",
     )

@@ -4,9 +4,9 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::token::Token;
 use super::users::require_user;
 use super::values::{now, read, read_time, time_text};
@@ -215,11 +215,10 @@ async fn number_of(
     user: UserId,
     named: Option<DialedNumber>,
 ) -> Result<DialedNumber, StoreError> {
-    let rows: Vec<(String,)> =
-        query_as("SELECT number FROM memberships WHERE user_id = $1 ORDER BY number")
-            .bind(user.to_string())
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<(String,)> = query_as("SELECT number FROM memberships WHERE user_id = $1 ORDER BY number")
+        .bind(user.to_string())
+        .fetch_all(conn)
+        .await?;
     match named {
         Some(number) if rows.iter().any(|(own,)| own == number.as_e164()) => Ok(number),
         Some(number) => Err(StoreError::NotOnNumber { user, number }),

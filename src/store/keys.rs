@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::sql::{query, query_as};
 use super::StoreError;
 use super::open::Store;
+use super::sql::{query, query_as};
 use super::token::{Scope, Token};
 use super::values::{label, now, read, read_time, time_text};
 use crate::units::KeyId;

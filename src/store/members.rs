@@ -1,8 +1,8 @@
 //! Who is on a number, as the chain of evidence needs them.
 
-use super::sql::query_as;
 use super::StoreError;
 use super::open::Store;
+use super::sql::query_as;
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};

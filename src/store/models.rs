@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::facts::{read_text_fact, write_fact};
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::read;
 use crate::units::{DialedNumber, PrintId, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
@@ -140,12 +140,11 @@ impl Store {
         let (Some((user,)), Some(first)) = (row, prints.first()) else {
             return Ok(false);
         };
-        let (heard,): (i64,) =
-            query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
-                .bind(clip)
-                .bind(first.model.as_str())
-                .fetch_one(&mut tx)
-                .await?;
+        let (heard,): (i64,) = query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
+            .bind(clip)
+            .bind(first.model.as_str())
+            .fetch_one(&mut tx)
+            .await?;
         if heard > 0 {
             return Ok(false);
         }

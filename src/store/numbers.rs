@@ -4,10 +4,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::caller_rule::CallerIsForwarder;
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
 

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::sql::{Tx, query_as};
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::files;
 use super::open::Store;
 use super::pin::Pepper;
+use super::sql::{Tx, query_as};
 use super::values::sha256;
 
 /// The name of the fingerprint among the store's facts.

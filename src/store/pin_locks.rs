@@ -3,10 +3,10 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::open::Store;
 use super::pin::Pin;
+use super::sql::{Tx, query, query_as};
 use super::values::{now, read_time, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -265,13 +265,12 @@ fn user_scope(user: UserId, limits: &PinLimits) -> Scope {
 }
 
 async fn read_count(conn: &mut Tx, scope: &Scope) -> Result<Option<Count>, StoreError> {
-    let row: Option<(i64, String, Option<String>)> = query_as(
-        "SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2",
-    )
-    .bind(scope.name)
-    .bind(&scope.subject)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<(i64, String, Option<String>)> =
+        query_as("SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2")
+            .bind(scope.name)
+            .bind(&scope.subject)
+            .fetch_optional(conn)
+            .await?;
     let Some((failures, since, locked_until)) = row else {
         return Ok(None);
     };

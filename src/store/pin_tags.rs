@@ -1,8 +1,8 @@
 //! What the tables hold of PINs: the salt of a number, the hash of a user, and the tag of a user on a number.
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::pin::{NumberSalt, PinHash, PinTag};
+use super::sql::{Tx, query, query_as};
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};
@@ -94,11 +94,7 @@ pub(super) async fn make_salt(
 }
 
 /// Writes a user's PIN hash, or that there is none; no number has a tag of it yet.
-pub(super) async fn set_hash(
-    conn: &mut Tx,
-    user: UserId,
-    hash: Option<&PinHash>,
-) -> Result<(), StoreError> {
+pub(super) async fn set_hash(conn: &mut Tx, user: UserId, hash: Option<&PinHash>) -> Result<(), StoreError> {
     query("UPDATE users SET pin_hash = $2 WHERE id = $1")
         .bind(user.to_string())
         .bind(hash.map(PinHash::as_phc))

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::sql::{Tx, query_as};
 use super::StoreError;
 use super::open::Store;
 use super::pepper::PepperFault;
 use super::pin::{NumberSalt, Pepper, Pin, PinHash, PinRule, PinTag};
 use super::pin_tags::{HeldPin, held_pins, learn_tag, make_salt, number_salt};
+use super::sql::{Tx, query_as};
 use crate::units::{DialedNumber, UserId};
 
 impl Store {

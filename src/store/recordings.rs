@@ -4,10 +4,10 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::vault::{self, AudioKey, KEY_BYTES, VaultFault};
 
 /// The name of the audio key's fingerprint among the store's facts.

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
+use super::sql::{Tx, query, query_as};
 use crate::units::UserId;
 
 /// Verdicts in memory at a time: together at most 8 MiB.

@@ -2,9 +2,9 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::{now, read_u64, time_text};
 use crate::units::UserId;
 
@@ -105,9 +105,7 @@ impl Store {
         tally.expired = done;
         tally.crowded_out = make_room(&mut tx, bounds).await?;
         forget_old(&mut tx, at).await?;
-        let (waiting,): (i64,) = query_as("SELECT COUNT(*) FROM relays")
-            .fetch_one(&mut tx)
-            .await?;
+        let (waiting,): (i64,) = query_as("SELECT COUNT(*) FROM relays").fetch_one(&mut tx).await?;
         tally.waiting = read_u64(waiting, "queue")?;
         tx.commit().await?;
         Ok(tally)

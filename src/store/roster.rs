@@ -1,9 +1,9 @@
 //! The roster of a number with its voiceprints: all a gallery needs to be built anew.
 
-use super::sql::query_as;
 use super::StoreError;
 use super::enrolments::read_seconds;
 use super::open::Store;
+use super::sql::query_as;
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::sql::{Tx, query_as};
 use super::StoreError;
+use super::sql::{Tx, query_as};
 use super::users::User;
 use super::values::{read, read_time};
 use crate::units::{DialedNumber, UserId};

@@ -4,13 +4,13 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::sql::{Tx, query, query_as};
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::Store;
 use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
+use super::sql::{Tx, query, query_as};
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -298,12 +298,11 @@ async fn set_phones(conn: &mut Tx, id: UserId, phones: &[PhoneNumber]) -> Result
 /// Puts a user on a number, if the number takes them.
 async fn join(conn: &mut Tx, id: UserId, number: &DialedNumber, exclusive: bool) -> Result<(), StoreError> {
     require_number(conn, number).await?;
-    let (users, taken): (i64, i64) = query_as(
-        "SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1",
-    )
-    .bind(number.as_e164())
-    .fetch_one(&mut *conn)
-    .await?;
+    let (users, taken): (i64, i64) =
+        query_as("SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1")
+            .bind(number.as_e164())
+            .fetch_one(&mut *conn)
+            .await?;
     if taken > 0 {
         return Err(StoreError::NumberIsExclusive(number.clone()));
     }

@@ -3,10 +3,10 @@
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
-use super::sql::{query, query_as};
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::open::Store;
+use super::sql::{query, query_as};
 use super::values::{now, read_time, time_text};
 
 /// How long a webhook is remembered. Vapi sends one again within seconds; this is for a long outage.

@@ -4,9 +4,9 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::sql::query_as;
 use super::StoreError;
 use super::open::Store;
+use super::sql::query_as;
 use super::values::{read_time, time_text};
 use crate::units::DialedNumber;
 

@@ -55,8 +55,8 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 }
 
 async fn store(config: &Config) -> Finding {
-    let (what, path) = ("store", config.data_dir.join("voxline.db"));
-    if !path.exists() {
+    let (what, path) = ("store", &config.store.path);
+    if !config.store.is_there() {
         let detail = format!("{} is made when something is first kept in it", path.display());
         return Finding {
             what,
@@ -65,7 +65,7 @@ async fn store(config: &Config) -> Finding {
         };
     }
     let examine = async {
-        let store = Store::open(&path).await?;
+        let store = Store::connect(&config.store).await?;
         store.check_pages().await?;
         store.check().await
     };
@@ -78,7 +78,7 @@ async fn store(config: &Config) -> Finding {
             };
             ok(
                 what,
-                format!("SQLite {} at {}{privacy}", health.sqlite, path.display()),
+                format!("{} at {}{privacy}", health.database, path.display()),
             )
         }
         Err(fault) => wrong(what, fault),

@@ -5,8 +5,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::open::Store;
-use super::redaction::leave_out_the_removed;
-use super::sql::{query, query_as};
+use super::redaction::{leave_out_the_removed, note_users};
+use super::sql::{each, query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -75,6 +75,24 @@ pub struct CallSearch {
 type Row = (String, String, String, String, i64, bool, String);
 type WholeRow = (String, String, String, String, i64, bool, String, Option<String>);
 
+/// The statement of [`Store::calls`], with what the two databases spell differently.
+macro_rules! search {
+    ($status:literal, $speaker:literal, $owner:literal) => {
+        concat!(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
+             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
+             AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR ",
+            $status,
+            " = $5) AND ($6 IS NULL OR call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $6) AND (",
+            $speaker,
+            " = $6 OR ",
+            $owner,
+            " = $6)) ORDER BY started_at DESC, call_id DESC LIMIT $7"
+        )
+    };
+}
+
 fn read_call(row: Row) -> Result<CallRecord, StoreError> {
     let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
     Ok(CallRecord {
@@ -106,9 +124,10 @@ impl Store {
         })?;
         let mut verdict = record.verdict.clone();
         let mut evidence = record.evidence.clone().filter(|_| !record.is_final);
-        let mut tx = self.write().await?;
+        let mut tx = self.write_beside().await?;
         leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
-        let (verdict, evidence) = (verdict.to_string(), evidence.map(|evidence| evidence.to_string()));
+        let named = verdict;
+        let (verdict, evidence) = (named.to_string(), evidence.map(|evidence| evidence.to_string()));
         let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
         if bytes > MAX_VERDICT_BYTES {
             return Err(StoreError::VerdictTooLarge {
@@ -153,6 +172,7 @@ impl Store {
         .bind(MAX_VERSIONS)
         .execute(&mut tx)
         .await?;
+        note_users(&mut tx, record.call_id.as_str(), &named).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -268,24 +288,28 @@ impl Store {
         limit: u32,
         before: Option<&CallId>,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        let rows: Vec<Row> = query_as(
-            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
-             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
-             AND ($4 IS NULL OR number = $4) \
-             AND ($5 IS NULL OR verdict ->> '$.speaker.status' = $5) \
-             AND ($6 IS NULL OR verdict ->> '$.speaker.user_id' = $6 OR verdict ->> '$.line_owner.user_id' = $6) \
-             ORDER BY started_at DESC, call_id DESC LIMIT $7",
-        )
-        .bind(before.map(CallId::as_str))
-        .bind(search.from.map(time_text))
-        .bind(search.until.map(time_text))
-        .bind(search.number.as_ref().map(DialedNumber::as_e164))
-        .bind(search.speaker.as_deref())
-        .bind(search.user.map(|user| user.to_string()))
-        .bind(i64::from(limit.min(MAX_PAGE)))
-        .fetch_all(self.pool())
-        .await?;
+        let statement = each(
+            search!(
+                "verdict ->> '$.speaker.status'",
+                "verdict ->> '$.speaker.user_id'",
+                "verdict ->> '$.line_owner.user_id'"
+            ),
+            search!(
+                "CAST(verdict AS json) #>> '{speaker,status}'",
+                "CAST(verdict AS json) #>> '{speaker,user_id}'",
+                "CAST(verdict AS json) #>> '{line_owner,user_id}'"
+            ),
+        );
+        let rows: Vec<Row> = query_as(statement)
+            .bind(before.map(CallId::as_str))
+            .bind(search.from.map(time_text))
+            .bind(search.until.map(time_text))
+            .bind(search.number.as_ref().map(DialedNumber::as_e164))
+            .bind(search.speaker.as_deref())
+            .bind(search.user.map(|user| user.to_string()))
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .fetch_all(self.pool())
+            .await?;
         rows.into_iter().map(read_call).collect()
     }
 }

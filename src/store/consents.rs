@@ -87,10 +87,11 @@ pub(super) fn read_consent<'a>(text: &'a str, version: Option<&'a str>) -> Resul
     if text.is_empty() {
         return Err(StoreError::NoConsent);
     }
-    if text.chars().nth(MAX_CHARACTERS).is_some() {
+    // PostgreSQL has no text with a NUL in it.
+    if text.chars().nth(MAX_CHARACTERS).is_some() || text.contains('\0') {
         return Err(StoreError::BadText {
             field: "consent",
-            allowed: "at most 20 000 characters",
+            allowed: "at most 20 000 characters, none of them NUL",
         });
     }
     Ok(Words { text, version })

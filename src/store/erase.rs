@@ -10,7 +10,7 @@ use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
-use super::sql::{Tx, query, query_as};
+use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
 use super::values::now;
 use crate::units::{EnrollmentId, UserId};
@@ -35,7 +35,8 @@ pub struct Receipt {
     #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// Whether the bytes are gone from the store's files too. `false` when another process was reading
-    /// all the while: they go with the next erasure, or when the store is next opened.
+    /// all the while: they go with the next erasure, or when the store is next opened. Always `false` on
+    /// PostgreSQL, whose files are its own administrators' to look after.
     pub overwritten: bool,
 }
 
@@ -52,8 +53,9 @@ impl Store {
         require_user(&mut tx, user).await?;
         touch_numbers_of(&mut tx, user).await?;
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
-        erase_relays(&mut tx, user).await?;
-        erased.calls = redact_calls(&mut tx, user).await?;
+        let redacted = redact_calls(&mut tx, user).await?;
+        erase_relays(&mut tx, user, &redacted.calls).await?;
+        erased.calls = redacted.changed;
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",
             "DELETE FROM phones WHERE user_id = $1",
@@ -126,9 +128,14 @@ impl Store {
     /// `secure_delete` has written zeros over the deleted cells and pages; the checkpoint brings these
     /// into the file and empties the log that held the old bytes. The deletion is committed already, so
     /// a failure here is told by the receipt and not as an error.
+    /// The bytes of PostgreSQL's files are its own: it keeps deleted rows until it needs their room, and its log and
+    /// backups longer.
     async fn overwrite(&self) -> bool {
-        let done: Result<(i64, i64, i64), _> = query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(self.writers())
+        let Pool::Sqlite(writers) = self.writers() else {
+            return false;
+        };
+        let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(writers)
             .await;
         match done {
             Ok((busy, _, _)) => busy == 0,

@@ -2,9 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
-use sqlx::Connection;
-
 use super::StoreError;
 use super::numbers::touch_number;
 use super::open::Store;
@@ -15,6 +12,7 @@ use super::sql::{Tx, query, query_as};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
+use serde::Serialize;
 
 /// A user to take over, and where they stood in the operator's file.
 #[derive(Debug, Clone)]
@@ -72,17 +70,17 @@ impl Store {
         let mut tx = self.write().await?;
         let held = self.pins_in_use(&mut tx, rows, &pins).await?;
         for row in rows {
-            let mut step = tx.begin().await?;
+            query("SAVEPOINT one_row").execute(&mut tx).await?;
             let done = if held.contains(&row.line) {
                 Err(StoreError::PinTaken)
             } else {
                 let salt = salts.get(&row.user.number).copied();
-                take_over(&mut step, row, salt, pins.get(&row.line), &mut report).await
+                take_over(&mut tx, row, salt, pins.get(&row.line), &mut report).await
             };
             match done {
-                Ok(()) => step.commit().await?,
+                Ok(()) => {}
                 Err(fault) if fault.is_of_the_row() => {
-                    step.rollback().await?;
+                    query("ROLLBACK TO SAVEPOINT one_row").execute(&mut tx).await?;
                     report.faults.push(RowFault {
                         line: row.line,
                         fault: fault.to_string(),
@@ -90,6 +88,7 @@ impl Store {
                 }
                 Err(fault) => return Err(fault),
             }
+            query("RELEASE SAVEPOINT one_row").execute(&mut tx).await?;
         }
         report.faults.sort_by_key(|fault| fault.line);
         report.written = report.faults.is_empty() && !dry_run;

@@ -66,11 +66,13 @@ impl Store {
         let mut salt = [0; KEY_BYTES];
         getrandom::fill(&mut salt).map_err(|_| StoreError::Interrupted)?;
         let (name, channel) = (clip.to_owned(), recording.channel);
+        // Where several machines have the store, one that has no key does not make another.
+        let theirs = self.is_shared() && known.is_some();
         let found = self
             .in_vault(move |store| {
                 let key = match AudioKey::read(store)? {
-                    None if count == 0 => AudioKey::make(store)?,
-                    _ if count == 0 => needed(store, None)?,
+                    None if count == 0 && !theirs => AudioKey::make(store)?,
+                    _ if count == 0 && !theirs => needed(store, None)?,
                     _ => needed(store, known.as_deref())?,
                 };
                 let bytes = recording.bytes.to_vec();

@@ -4,7 +4,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::open::Store;
-use super::sql::{Tx, query, query_as};
+use std::collections::BTreeSet;
+
+use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read_u64, time_text};
 use crate::units::UserId;
 
@@ -153,10 +155,11 @@ impl Store {
     pub async fn drop_other_relays(&self, upstreams: &[String]) -> Result<u64, StoreError> {
         let known =
             serde_json::to_string(upstreams).map_err(|_| StoreError::Unreadable { what: "addresses" })?;
-        let done = query("DELETE FROM relays WHERE upstream NOT IN (SELECT value FROM json_each($1))")
-            .bind(known)
-            .execute(self.writers())
-            .await?;
+        let statement = each(
+            "DELETE FROM relays WHERE upstream NOT IN (SELECT value FROM json_each($1))",
+            "DELETE FROM relays WHERE upstream NOT IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+        );
+        let done = query(statement).bind(known).execute(self.writers()).await?;
         Ok(done)
     }
 }
@@ -266,23 +269,25 @@ async fn forget_old(conn: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Erases messages of calls that say something of `user`, and those with one of their phones in them. To be done before
-/// the calls are redacted and the phones are gone, by which they are found.
-pub(super) async fn erase_relays(conn: &mut Tx, user: UserId) -> Result<(), StoreError> {
-    query(
-        "DELETE FROM relays WHERE call_id IN (\
-         SELECT call_id FROM calls WHERE verdict LIKE '%' || $1 || '%' OR evidence LIKE '%' || $1 || '%' \
-         UNION SELECT call_id FROM verdicts WHERE verdict LIKE '%' || $1 || '%')",
-    )
-    .bind(user.to_string())
-    .execute(&mut *conn)
-    .await?;
-    query(
+/// Erases messages of `calls`, which said something of `user`, and those with one of their phones in them. To be done
+/// before the phones are gone, by which they are found.
+pub(super) async fn erase_relays(
+    conn: &mut Tx,
+    user: UserId,
+    calls: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let calls = serde_json::to_string(calls).map_err(|_| StoreError::Unreadable { what: "call ids" })?;
+    let statement = each(
+        "DELETE FROM relays WHERE call_id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM relays WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+    );
+    query(statement).bind(calls).execute(&mut *conn).await?;
+    let statement = each(
         "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
          AND instr(relays.body, CAST(p.phone AS BLOB)) > 0)",
-    )
-    .bind(user.to_string())
-    .execute(conn)
-    .await?;
+        "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
+         AND position(convert_to(p.phone, 'UTF8') IN relays.body) > 0)",
+    );
+    query(statement).bind(user.to_string()).execute(conn).await?;
     Ok(())
 }

@@ -116,7 +116,10 @@ impl From<&Option<String>> for Value {
 }
 
 /// A row that either database gives.
-pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
 
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
@@ -185,19 +188,23 @@ macro_rules! sent {
         let Query { text, values } = $this.query;
         match $target.into() {
             Target::SqlitePool(pool) => {
-                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values).$how(pool)
+                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
+                    .$how(pool)
                     .await
             }
             Target::SqliteTx(tx) => {
-                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values).$how(tx)
+                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
+                    .$how(tx)
                     .await
             }
             Target::PostgresPool(pool) => {
-                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values).$how(pool)
+                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
+                    .$how(pool)
                     .await
             }
             Target::PostgresTx(tx) => {
-                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values).$how(tx)
+                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
+                    .$how(tx)
                     .await
             }
         }

@@ -144,7 +144,7 @@ impl Store {
             )
             .bind(spelling)
             .bind(number.as_e164())
-            .fetch_optional(&mut *conn)
+            .fetch_optional(&mut conn)
             .await?;
             if let Some((id,)) = row {
                 return read(&id, "user id").map(Some);

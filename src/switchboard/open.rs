@@ -211,8 +211,8 @@ impl Switchboard {
     /// # Errors
     /// [`OpenError`] saying what is missing or wrong and how to put it right.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        let file = config.data_dir.join("voxline.db");
-        let store = Store::open(&file).await?.with_pin_rule(config.identity.pin_rule);
+        let store = Store::connect(&config.store).await?;
+        let store = store.with_pin_rule(config.identity.pin_rule);
         let passport_roots = passport_roots(config)?;
         let cert_fetcher = CertFetcher::new(&config.identity)?;
         let found = installed(config)?;

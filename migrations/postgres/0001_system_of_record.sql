@@ -184,7 +184,9 @@ CREATE TABLE relays (
     bytes      BIGINT NOT NULL,
     attempts   BIGINT NOT NULL DEFAULT 0,
     next_at    TEXT COLLATE "C" NOT NULL,
-    expires_at TEXT COLLATE "C" NOT NULL
+    expires_at TEXT COLLATE "C" NOT NULL,
+    -- Until when a node has it to deliver it.
+    held_until TEXT COLLATE "C"
 );
 CREATE INDEX relays_due ON relays (upstream, next_at, seq);
 CREATE INDEX relays_by_expiry ON relays (expires_at);

@@ -255,6 +255,29 @@ impl Store {
         }))
     }
 
+    /// Which version of each of these calls is the latest, and when it was reached; nothing of one that is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn latest_versions(
+        &self,
+        calls: &[CallId],
+    ) -> Result<Vec<(CallId, u64, OffsetDateTime)>, StoreError> {
+        let ids: Vec<&str> = calls.iter().map(CallId::as_str).collect();
+        let ids = serde_json::to_string(&ids).map_err(|_| StoreError::Unreadable { what: "call id" })?;
+        let statement = each(
+            "SELECT call_id, version, updated_at FROM calls WHERE call_id IN (SELECT value FROM json_each($1))",
+            "SELECT call_id, version, updated_at FROM calls \
+             WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+        );
+        let rows: Vec<(String, i64, String)> = query_as(statement).bind(ids).fetch_all(self.pool()).await?;
+        let read = |(id, version, at): (String, i64, String)| {
+            let version = read_u64(version, "verdict version")?;
+            Ok((read(&id, "call id")?, version, read_time(&at)?))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// The last words on the latest calls to `number` that are over, newest first, at most `limit` (and 500).
     ///
     /// # Errors

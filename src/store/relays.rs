@@ -118,15 +118,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn due_relays(&self, upstream: &str, most: usize) -> Result<Vec<DueRelay>, StoreError> {
-        let rows: Vec<(i64, String, Option<String>, i64)> = query_as(
+        let statement = each(
             "SELECT seq, id, call_id, attempts FROM relays WHERE upstream = $1 AND next_at <= $2 AND expires_at > $2 \
              ORDER BY next_at, seq LIMIT $3",
-        )
-        .bind(upstream)
-        .bind(time_text(now()))
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(self.pool())
-        .await?;
+            "SELECT seq, id, call_id, attempts FROM relays WHERE upstream = $1 AND next_at <= $2 AND expires_at > $2 \
+             AND (held_until IS NULL OR held_until <= $2) ORDER BY next_at, seq LIMIT $3",
+        );
+        let rows: Vec<(i64, String, Option<String>, i64)> = query_as(statement)
+            .bind(upstream)
+            .bind(time_text(now()))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(self.pool())
+            .await?;
         let due = rows.into_iter().map(|(seq, id, call, attempts)| DueRelay {
             seq,
             id,
@@ -134,6 +137,32 @@ impl Store {
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         });
         Ok(due.collect())
+    }
+
+    /// Takes a message to deliver it, so that no other node of the store does so meanwhile, nor delivers another of the
+    /// same call; `false` where one does. A node that never comes back to it has it for `hold` alone. SQLite's store has
+    /// one node, which knows what it is delivering.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn hold_relay(&self, seq: i64, hold: std::time::Duration) -> Result<bool, StoreError> {
+        if !self.is_shared() {
+            return Ok(true);
+        }
+        let at = now();
+        let mut tx = self.write().await?;
+        let held = query(
+            "UPDATE relays SET held_until = $2 WHERE seq = $1 AND (held_until IS NULL OR held_until <= $3) \
+             AND NOT EXISTS (SELECT 1 FROM relays other WHERE other.call_id = relays.call_id \
+             AND other.seq <> relays.seq AND other.held_until > $3)",
+        )
+        .bind(seq)
+        .bind(time_text(at + hold))
+        .bind(time_text(at))
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(held == 1)
     }
 
     /// The headers and the body of a message; `None` when it is no longer there.
@@ -197,11 +226,14 @@ async fn settle(
 ) -> Result<(), StoreError> {
     match outcome {
         RelayOutcome::Later(next) => {
-            query("UPDATE relays SET attempts = attempts + 1, next_at = $2 WHERE seq = $1")
-                .bind(seq)
-                .bind(time_text(*next))
-                .execute(conn)
-                .await?;
+            query(each(
+                "UPDATE relays SET attempts = attempts + 1, next_at = $2 WHERE seq = $1",
+                "UPDATE relays SET attempts = attempts + 1, next_at = $2, held_until = NULL WHERE seq = $1",
+            ))
+            .bind(seq)
+            .bind(time_text(*next))
+            .execute(conn)
+            .await?;
         }
         RelayOutcome::Done => {
             query(

@@ -94,6 +94,20 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
+    /// Until when the token with this hash is good; `None` for one that is nobody's, or whose time is over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn good_token(&self, sha256: &[u8; 32]) -> Result<Option<OffsetDateTime>, StoreError> {
+        let row: Option<(String,)> =
+            query_as("SELECT expires_at FROM webhook_tokens WHERE sha256 = $1 AND expires_at > $2")
+                .bind(&sha256[..])
+                .bind(time_text(now()))
+                .fetch_optional(self.pool())
+                .await?;
+        row.map(|(expires_at,)| read_time(&expires_at)).transpose()
+    }
+
     /// The tokens that are still good, the latest to expire last.
     ///
     /// # Errors

@@ -1,31 +1,36 @@
-//! What each carrier sends, and what it is answered.
+//! What each carrier sends, what it is answered, and the calls that come of it.
 //!
-//! A call's way through this room: its webhook is proven ([`signature`]) and read ([`webhook`]), a token is made
-//! for its stream ([`token`]), and it is answered with fork and forward ([`answer`], [`forward`]); then its
-//! stream is read ([`stream`]). Where a PIN is asked for first ([`asked`]) there is a second webhook between the two.
-//! [`check`] does the reading half for test calls. The endpoints are `reply`'s. Asterisk and jambonz are no carriers but
-//! the customer's own exchanges; they come the same way.
+//! A call's way through this room: its webhook is proven ([`signature`]), and [`Carriers::answer`] reads it ([`webhook`]),
+//! tells the call's session, makes a token for its stream (`token`), and answers with fork and forward ([`answer`],
+//! [`forward`]); then its stream is read ([`stream`]) into a [`CarrierStream`], which feeds the session. Where a PIN is
+//! asked for first (`asked`) there is a second webhook between the two. [`check`] does the reading half for test calls.
+//! The endpoints are `reply`'s. Asterisk and jambonz are no carriers but the customer's own exchanges; they come the same
+//! way.
 //!
 //! Architecture invariants: nothing here knows axum; nothing is read of a webhook before it is proven; one
-//! request leaves this room, [`command`]'s to Telnyx.
+//! request leaves this room, [`command`]'s to Telnyx. The files stand in the order in which they build on one another.
 
-pub mod answer;
-pub mod asked;
-mod attributes;
-pub mod check;
-pub mod command;
 pub mod form;
+pub mod signature;
 pub mod forward;
 mod settings;
-pub mod signature;
+mod attributes;
 pub mod stream;
-pub mod token;
 pub mod webhook;
+pub mod answer;
+pub mod command;
+mod token;
+mod asked;
+mod service;
+mod live;
+pub mod check;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use live::{CarrierStream, Entry, Patience, StreamEnd, Unopened};
+pub use service::Carriers;
 pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
 
 /// The carriers whose webhooks and streams are understood.

@@ -1,14 +1,9 @@
 //! What the facts of a call come to: who forwarded it, who called.
 
 use super::caller::CallerNumber;
-use super::chain::read_passports;
-use super::diversion::{self, Diversion};
-use super::facts::{Attestation, CallFacts, Forwarding, Place};
-use super::history_info;
+use super::facts::{Attestation, Place};
 use super::note::Note;
-use super::region::Region;
-use super::scan::{Address, Malformed};
-use crate::units::{DialedNumber, PhoneNumber};
+use crate::units::PhoneNumber;
 
 /// Somebody who may have forwarded the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,48 +44,6 @@ impl Found {
     }
 }
 
-/// Reads the facts of a call to `dialed`. `own` says of a number whether it is one of this deployment's: such
-/// entries are echoes of carriers on the way, and the first that is left is the forwarder. `region` is that of
-/// the dialed number.
-///
-/// Of several places the one that was put there on purpose comes first (the field of one's own SBC, then a
-/// carrier's field, then Diversion, History-Info, P-Asserted-Identity); another number in a later one is noted
-/// and counts as a hint.
-pub fn read_facts(
-    facts: &CallFacts,
-    dialed: &DialedNumber,
-    own: &dyn Fn(&PhoneNumber) -> bool,
-    region: Region,
-) -> Found {
-    let mut found = Found::default();
-    let dialed_line = dialed.line_key();
-    let is_own = |number: &PhoneNumber| number.line_key() == dialed_line || own(number);
-    let reader = Reader {
-        is_own: &is_own,
-        region,
-    };
-    found.caller = caller(facts, region, &mut found.notes);
-    let from = found.caller.as_ref().and_then(CallerNumber::number).cloned();
-    let mut places: Vec<&Forwarding> = facts.forwarding.iter().collect();
-    places.sort_by_key(|found| found.place);
-    for place in places {
-        match reader.forwarder(place, from.as_ref()) {
-            Ok(Some((forwarder, note))) => {
-                found.add(forwarder);
-                note.into_iter().for_each(|note| found.note(note));
-            }
-            Ok(None) => {}
-            Err(note) => found.note(note),
-        }
-    }
-    found.attestation = facts.attestation;
-    read_passports(facts, &is_own, from.as_ref(), &mut found);
-    if found.caller_forwarded() {
-        found.note(Note::CallerIsForwarder);
-    }
-    found
-}
-
 impl Found {
     /// Whether the caller's number is one that forwarded the call, as some carriers and PBXs send it: then the caller
     /// is not known, whatever stands in From.
@@ -106,7 +59,7 @@ impl Found {
         }
     }
 
-    fn add(&mut self, mut forwarder: Forwarder) {
+    pub(super) fn add(&mut self, mut forwarder: Forwarder) {
         if let Some(best) = self.forwarders.first() {
             forwarder.outdone = !best.number.is_line_of(&forwarder.number);
         }
@@ -117,233 +70,5 @@ impl Found {
         if !self.forwarders.iter().any(twin) {
             self.forwarders.push(forwarder);
         }
-    }
-}
-
-struct Reader<'a> {
-    is_own: &'a dyn Fn(&PhoneNumber) -> bool,
-    region: Region,
-}
-
-impl Reader<'_> {
-    /// The forwarder of one place, with what there is to say of it; a note when there is none for a reason worth
-    /// telling.
-    fn forwarder(
-        &self,
-        found: &Forwarding,
-        caller: Option<&PhoneNumber>,
-    ) -> Result<Option<(Forwarder, Option<Note>)>, Note> {
-        let place = found.place;
-        let parties = self.parties(found).map_err(|why| Note::Malformed(place, why))?;
-        if parties.is_empty() {
-            return Ok(None);
-        }
-        let echoed = |party: &Diversion| party.number.as_ref().is_some_and(self.is_own);
-        let mut others = parties.into_iter().filter(|party| !echoed(party)).peekable();
-        if others.peek().is_none() {
-            return Err(Note::OwnNumbersOnly(place));
-        }
-        // An extension is nobody's line; the number that the network forwarded from stands behind it.
-        let behind = others.peek().is_some_and(|party| party.local);
-        let Some(party) = others.find(|party| !party.local) else {
-            return Err(Note::NoNumber(place));
-        };
-        let Some(number) = party.number else {
-            return Err(Note::NoNumber(place));
-        };
-        // An asserted identity is the caller's, unless it is somebody else's.
-        if place == Place::PAssertedIdentity && caller.is_none_or(|caller| caller.is_line_of(&number)) {
-            return Ok(None);
-        }
-        let forwarder = Forwarder {
-            number,
-            place,
-            reason: party.reason,
-            private: party.private,
-            verified: false,
-            outdone: false,
-        };
-        Ok(Some((forwarder, behind.then_some(Note::BehindExtension(place)))))
-    }
-
-    /// The diverting parties of a place, most recent first.
-    fn parties(&self, found: &Forwarding) -> Result<Vec<Diversion>, Malformed> {
-        match found.place {
-            Place::HistoryInfo => {
-                let history = history_info::parse(&found.text, self.region)?;
-                let parties = history_info::diverting(&history).into_iter();
-                Ok(parties
-                    .map(|entry| Diversion {
-                        number: entry.number.clone(),
-                        local: entry.local,
-                        reason: entry.left_because.map(|cause| format!("cause {cause}")),
-                        private: entry.private,
-                    })
-                    .collect())
-            }
-            Place::Diversion => diversion::parse(&found.text, self.region),
-            // A carrier's plain field, with or without brackets.
-            _ => diversion::parse(&found.text, self.region),
-        }
-    }
-}
-
-/// The caller, from what was read already, from the text it was sent as, or as the network asserts it.
-fn caller(facts: &CallFacts, region: Region, notes: &mut Vec<Note>) -> Option<CallerNumber> {
-    let said = facts.caller.clone().or_else(|| {
-        let text = facts.caller_text.as_deref()?;
-        let address = Address::read(text.trim()).map_or(text, |address| address.uri);
-        Some(CallerNumber::read(address, region))
-    });
-    if !facts.trusted || said.as_ref().is_some_and(|caller| caller.number().is_some()) {
-        return said;
-    }
-    let asserted = facts
-        .forwarding
-        .iter()
-        .find(|found| found.place == Place::PAssertedIdentity);
-    let asserted = asserted.and_then(|found| diversion::parse(&found.text, region).ok());
-    let number = asserted.into_iter().flatten().find_map(|party| party.number);
-    match number {
-        Some(number) => {
-            notes.push(Note::CallerAsserted);
-            Some(CallerNumber::Known(number))
-        }
-        None => said,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::evidence::{Headers, Source};
-
-    const ECHO: &str = "<sip:+12025550102@twilio.com>;reason=unconditional";
-
-    fn found(pairs: &[(&str, &str)]) -> Found {
-        let facts = CallFacts::from_sip(Source::Sip, &Headers::from_pairs(pairs.iter().copied()), true);
-        let dialed: DialedNumber = "+12025550102".parse().unwrap();
-        let own = |number: &PhoneNumber| number.as_e164() == "+12025550199";
-        read_facts(&facts, &dialed, &own, Region::of(&dialed, None))
-    }
-
-    fn forwarder(pairs: &[(&str, &str)]) -> Option<String> {
-        found(pairs)
-            .forwarder()
-            .map(|one| one.number.as_e164().to_owned())
-    }
-
-    #[test]
-    fn echoes_of_our_own_numbers_are_no_forwarder() {
-        let behind =
-            format!("{ECHO}, <sip:+12025550199@h>, <sip:+34612345678@10.1.1.1;user=phone>;counter=1");
-        assert_eq!(
-            forwarder(&[("Diversion", &behind)]).as_deref(),
-            Some("+34612345678")
-        );
-        let only = found(&[("Diversion", ECHO)]);
-        assert_eq!(only.forwarder(), None);
-        assert_eq!(only.notes, [Note::OwnNumbersOnly(Place::Diversion)]);
-    }
-
-    #[test]
-    fn a_withheld_forwarder_is_not_replaced_by_the_one_before() {
-        let both = "<sip:anonymous@anonymous.invalid>;privacy=full, <sip:+12025550104@h>";
-        let found = found(&[("Diversion", both)]);
-        assert_eq!(
-            (found.forwarder(), &found.notes[..]),
-            (None, &[Note::NoNumber(Place::Diversion)][..])
-        );
-    }
-
-    #[test]
-    fn diversion_is_preferred_to_history_info_and_disagreement_is_noted() {
-        let history = "<sip:+12025550104@h>;index=1, <sip:+12025550102@h;cause=302>;index=1.1";
-        let found = found(&[("History-Info", history), ("Diversion", "<sip:+12025550103@h>")]);
-        assert_eq!(found.forwarder().unwrap().number.as_e164(), "+12025550103");
-        assert_eq!(found.notes, [Note::Disagrees(Place::HistoryInfo)]);
-        assert!(found.forwarders[1].outdone);
-    }
-
-    #[test]
-    fn an_asserted_identity_is_the_caller_unless_it_is_somebody_elses() {
-        let asserted = ("P-Asserted-Identity", "<sip:+12025550103@h>, <tel:+12025550103>");
-        assert_eq!(forwarder(&[asserted, ("From", "<sip:+12025550103@h>")]), None);
-        assert_eq!(
-            forwarder(&[asserted, ("From", "<sip:+12025550101@h>")]).as_deref(),
-            Some("+12025550103")
-        );
-        let withheld = found(&[
-            asserted,
-            ("From", "\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
-        ]);
-        assert_eq!(withheld.forwarder(), None);
-        assert_eq!(
-            withheld.caller.unwrap().number().unwrap().as_e164(),
-            "+12025550103"
-        );
-        assert_eq!(withheld.notes, [Note::CallerAsserted]);
-    }
-
-    #[test]
-    fn the_number_behind_an_extension_forwarded_the_call_and_a_note_says_so() {
-        let chain = "<sip:101@pbx.example>;reason=unconditional, <sip:+12025550103@h>;reason=no-answer";
-        for (text, number) in [
-            (chain, Some("+12025550103")),
-            (
-                "<101@pbx>, <sip:reception@pbx>, <12025550103@h>",
-                Some("+12025550103"),
-            ),
-            (
-                "<101@pbx>, <sip:+12025550102@twilio.com>, <12025550103@h>",
-                Some("+12025550103"),
-            ),
-            (
-                "<101@pbx>, <sip:anonymous@anonymous.invalid>, <12025550103@h>",
-                None,
-            ),
-            ("<101@pbx>, <sip:+12025550102@twilio.com>", None),
-            ("<101@pbx>", None),
-        ] {
-            let found = found(&[("Diversion", text)]);
-            let got = found.forwarder().map(|one| one.number.as_e164());
-            assert_eq!(got, number, "{text}");
-            let note = match number {
-                Some(_) => Note::BehindExtension(Place::Diversion),
-                None => Note::NoNumber(Place::Diversion),
-            };
-            assert_eq!(found.notes, [note], "{text}");
-        }
-        let field = found(&[("X-Forwarded-From", "101, 12025550103")]);
-        assert_eq!(field.forwarder().unwrap().number.as_e164(), "+12025550103");
-        let history = "<sip:+12025550104@h>;index=1, <sip:101@pbx;cause=302>;index=1.1;mp=1, \
-                       <sip:+12025550102@h;cause=302>;index=1.1.1;mp=1.1";
-        assert_eq!(
-            forwarder(&[("History-Info", history)]).as_deref(),
-            Some("+12025550104")
-        );
-    }
-
-    #[test]
-    fn a_caller_who_is_the_forwarder_is_said_to_be_it_in_any_spelling() {
-        for (from, diversion, same) in [
-            ("<sip:+12025550103@h>", "<12025550103@pbx>", true),
-            ("<sip:+5215512345678@h>", "<sip:+525512345678@h>", true),
-            ("<sip:+12025550101@h>", "<12025550103@pbx>", false),
-        ] {
-            let found = found(&[("From", from), ("Diversion", diversion)]);
-            assert_eq!(found.caller_forwarded(), same, "{from}");
-            assert_eq!(found.notes.contains(&Note::CallerIsForwarder), same);
-        }
-    }
-
-    #[test]
-    fn a_malformed_header_is_not_guessed_at() {
-        let found = found(&[("Diversion", "<sip:+12025550103@h")]);
-        assert_eq!(found.forwarders, []);
-        assert_eq!(
-            found.notes,
-            [Note::Malformed(Place::Diversion, Malformed::Bracket)]
-        );
     }
 }

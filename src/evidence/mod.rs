@@ -8,25 +8,27 @@
 //! and count ([`MAX_HEADER_BYTES`], [`MAX_ENTRIES`]); what is not well formed is said to be so
 //! ([`Malformed`]) and never guessed at, and only numbers that a numbering plan has become numbers.
 
-mod caller;
-mod chain;
-pub mod diversion;
-mod facts;
-mod found;
-mod headers;
-pub mod history_info;
-mod note;
-mod number;
-pub mod passport;
 mod region;
 mod scan;
+mod headers;
+mod number;
+mod caller;
+pub mod diversion;
+mod facts;
+pub mod history_info;
+mod note;
+mod found;
+pub mod passport;
+mod chain;
+mod reading;
 pub mod spoken;
 
 pub use caller::CallerNumber;
 pub use facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place, Source};
-pub use found::{Forwarder, Found, read_facts};
+pub use found::{Forwarder, Found};
 pub use headers::Headers;
 pub use note::Note;
 pub use number::{dialed, normalise, normalise_international};
+pub use reading::read_facts;
 pub use region::Region;
 pub use scan::{MAX_ENTRIES, MAX_HEADER_BYTES, Malformed};

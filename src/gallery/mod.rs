@@ -16,8 +16,8 @@
 //! - [`EmbeddedGallery`] keeps the prints in this process: one matrix for each number and model.
 //! - [`QdrantGallery`] keeps them in a Qdrant server, reached over gRPC.
 
-mod embedded;
 mod error;
+mod embedded;
 mod qdrant;
 
 pub use embedded::EmbeddedGallery;

@@ -7,8 +7,8 @@
 //! it that the name does not lead into a private network either.
 
 mod allowed;
-mod fetch;
 mod public;
+mod fetch;
 
 pub use allowed::{Allowed, Refused};
 pub use fetch::{Unfetched, body, causes, client, steady_client, wary_client};

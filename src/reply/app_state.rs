@@ -1,36 +1,30 @@
-//! What every handler works with, and who is on the line at the moment.
+//! What every handler works with.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::carriers::CarrierSettings;
-use crate::carriers::asked::Asked;
-use crate::carriers::command::Commander;
-use crate::carriers::token::CallTokens;
+use crate::carriers::command::CommandFault;
+use crate::carriers::{CarrierSettings, Carriers};
 use crate::switchboard::Switchboard;
-use crate::units::CallId;
 use crate::vapi::Vapi;
 
-use super::console::{ConsoleSettings, Sessions};
-use super::problem::{Kind, Problem};
-use super::serve::{ServeError, Timeouts};
-use super::signup::{SignupSettings, Tries};
+use super::consent::SignupSettings;
+use super::sessions::{ConsoleSettings, Sessions};
 use super::telemetry;
+use super::tries::Tries;
 
 /// The service as its handlers see it.
 pub struct AppState {
     pub(super) board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
-    pub(super) carriers: CarrierSettings,
-    /// What carriers' streams bring that were told to come.
-    pub(super) tokens: CallTokens,
-    /// Calls whose callers were asked for a PIN.
-    pub(super) asked: Asked,
+    pub(super) carriers: Carriers,
     pub(super) vapi: Option<Arc<Vapi>>,
     pub(super) signup: SignupSettings,
     /// How often links were tried lately.
@@ -43,9 +37,6 @@ pub struct AppState {
     pub(super) leaving: CancellationToken,
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
-    /// Commands Telnyx's calls, where there is a key for it.
-    pub(super) commander: Option<Arc<Commander>>,
-    on_the_line: Mutex<HashSet<CallId>>,
 }
 
 /// How a [`AppState`] is set up.
@@ -72,15 +63,11 @@ impl AppState {
     /// [`ServeError::Telemetry`] when another library in this process has taken the metrics;
     /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
     pub fn new(board: Arc<Switchboard>, settings: AppSettings) -> Result<Arc<Self>, ServeError> {
-        let api = settings.carriers.telnyx_api.clone();
-        let commander = api.map(Commander::new).transpose()?;
+        let tasks = TaskTracker::new();
         Ok(Arc::new(Self {
+            carriers: Carriers::open(Arc::clone(&board), settings.carriers, tasks.clone())?,
             board,
-            commander: commander.map(Arc::new),
             insecure_dev: settings.insecure_dev,
-            tokens: CallTokens::new(settings.carriers.token_lifetime),
-            asked: Asked::default(),
-            carriers: settings.carriers,
             vapi: settings.vapi,
             signup: settings.signup,
             tries: Tries::default(),
@@ -88,8 +75,7 @@ impl AppState {
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
             leaving: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            on_the_line: Mutex::default(),
+            tasks,
         }))
     }
 
@@ -104,52 +90,53 @@ impl AppState {
     pub(super) fn longest_stream(&self) -> Duration {
         Duration::from_secs_f64(self.board.longest_call().get()) + self.timeouts.idle
     }
+}
 
-    /// Takes the slot of a call's audio: a second stream under the same id would be lost in the record of the
-    /// first, so it is refused, and so is one of a call that is over. A call of which others already brought
-    /// news is joined.
-    pub(super) async fn call_slot(self: &Arc<Self>, call: &CallId) -> Result<CallSlot, Problem> {
-        let taken = || {
-            let detail = format!("there was a call {call} already: give every call an id of its own");
-            Problem::new(Kind::CallExists, detail)
-        };
-        if !self.call_slots().insert(call.clone()) {
-            return Err(taken());
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// A request's line and headers, and the wait for the next request on a kept connection.
+    pub head: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Silence of a WebSocket, before its first frame or after any other.
+    pub idle: Duration,
+    /// Sending a frame to a WebSocket that does not read.
+    pub send: Duration,
+    /// What is going on when the service is told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(120),
+            idle: Duration::from_secs(30),
+            send: Duration::from_secs(10),
+            grace: Duration::from_secs(10),
         }
-        telemetry::call_began();
-        // From here on the slot is given back whatever happens.
-        let call_slot = CallSlot {
-            app: Arc::clone(self),
-            call: call.clone(),
-        };
-        match self.board.store().call(call).await? {
-            // One that a webhook has told of and that is not over is the same call.
-            Some(record) if record.is_final => Err(taken()),
-            _ => Ok(call_slot),
-        }
-    }
-
-    /// Whether a call's audio is being listened to.
-    pub(super) fn has_call_slot(&self, call: &CallId) -> bool {
-        self.call_slots().contains(call)
-    }
-
-    fn call_slots(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {
-        self.on_the_line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A live call's place; given back when dropped.
-pub(super) struct CallSlot {
-    app: Arc<AppState>,
-    call: CallId,
-}
-
-impl Drop for CallSlot {
-    fn drop(&mut self) {
-        self.app.call_slots().remove(&self.call);
-        telemetry::call_ended();
-    }
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// Without keys the service is for one's own machine alone.
+    #[error(
+        "--insecure-dev asks nobody for a key and {0} is reachable from other machines: listen on 127.0.0.1, \
+         or leave the flag out and make a key with `voxline keys create`"
+    )]
+    InsecureBeyondLoopback(SocketAddr),
+    /// The listener is of no use.
+    #[error("the listener cannot be used: {0}")]
+    StreamSession(#[from] io::Error),
+    /// The process's metrics belong to somebody else.
+    #[error("another library of this process has taken the metrics: install none besides the service")]
+    Telemetry,
+    /// Telnyx is to be commanded, and there is nothing to do it with.
+    #[error(transparent)]
+    Carriers(#[from] CommandFault),
 }
 
 /// `duration` in words for a message.

@@ -18,8 +18,9 @@ use crate::store::{KeyGrant, Scope, StoreError, Token};
 use crate::units::KeyId;
 
 use super::app_state::AppState;
-use super::console::{self, SessionDigest, SessionId};
 use super::problem::{Kind, Problem};
+use super::session_id::{SessionId, holder};
+use super::sessions::SessionDigest;
 
 /// How a browser, which cannot set headers on a WebSocket, brings its key: as a subprotocol.
 const BEARER_PROTOCOL: &str = "bearer.";
@@ -149,7 +150,7 @@ async fn recognise(parts: &Parts, app: &AppState) -> Result<Visitor, Problem> {
     let session = SessionId::brought(&parts.headers, app);
     if let Some(id) = session.filter(|_| !brings_key(&parts.headers)) {
         return Ok(Visitor {
-            grant: console::holder(parts, &id, app).await?,
+            grant: holder(parts, &id, app).await?,
             pass: Pass::Session(id.digest()),
         });
     }

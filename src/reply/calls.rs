@@ -102,7 +102,7 @@ fn seen_by(visitor: &Visitor, mut verdict: Value) -> Value {
     verdict
 }
 
-/// [`crate::switchboard::CallUpdate::without_scores`] for one that was stored.
+/// [`crate::switchboard::CallVerdict::without_scores`] for one that was stored.
 fn hide_scores(verdict: &mut Value) {
     for part in ["line_owner", "speaker"] {
         if let Some(score) = verdict.get_mut(part).and_then(|part| part.get_mut("posterior")) {

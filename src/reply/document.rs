@@ -1,4 +1,4 @@
-//! The OpenAPI document: made of the routes themselves, so that neither can be without the other.
+//! The OpenAPI document around the routes, of which it is made: what stands before them, and what is true of all.
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::content::ContentBuilder;
@@ -7,7 +7,6 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use super::problem::{MEDIA_TYPE, ProblemDocument};
-use super::router::table;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -31,9 +30,13 @@ use super::router::table;
 )]
 struct Beginning;
 
-/// The OpenAPI document of the service.
-pub fn openapi() -> OpenApi {
-    let (_, mut document) = table(Beginning::openapi()).split_for_parts();
+/// The document without any route.
+pub(super) fn beginning() -> OpenApi {
+    Beginning::openapi()
+}
+
+/// The document of routes that were added to [`beginning`].
+pub(super) fn completed(mut document: OpenApi) -> OpenApi {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("vx_…")

@@ -12,7 +12,9 @@ impl From<BoardError> for Problem {
         let detail = fault.to_string();
         match fault {
             BoardError::UnknownNumber(number) => unknown_number(number.as_e164()),
-            BoardError::OtherNumber(_) | BoardError::CallEnded(_) => Self::new(Kind::CallExists, detail),
+            BoardError::OtherNumber(_) | BoardError::CallEnded(_) | BoardError::CallTaken(_) => {
+                Self::new(Kind::CallExists, detail)
+            }
             BoardError::UnknownUser(user) => Self::new(Kind::UnknownUser, format!("there is no user {user}")),
             BoardError::NoClips | BoardError::TooManyClips { .. } | BoardError::NeverNames { .. } => {
                 Self::new(Kind::Invalid, detail)

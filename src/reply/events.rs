@@ -14,7 +14,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::switchboard::CallUpdate;
+use crate::switchboard::CallVerdict;
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -29,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[utoipa::path(
     get, path = "/v1/calls/events", operation_id = "streamCalls", tag = "calls",
     responses((
-        status = 200, content_type = "text/event-stream", body = CallUpdate,
+        status = 200, content_type = "text/event-stream", body = CallVerdict,
         description = "An event `update` for each new version of a verdict; an event `lagged` with \
                        `{\"missed\": n}` when the reader was too slow and lost some",
     )),
@@ -53,7 +53,7 @@ pub(super) async fn stream(
 }
 
 struct Watch {
-    updates: Receiver<CallUpdate>,
+    updates: Receiver<CallVerdict>,
     leaving: CancellationToken,
     scores: bool,
     /// Who reads.
@@ -80,7 +80,7 @@ impl Watch {
         }
     }
 
-    fn event(&self, update: CallUpdate) -> Option<Event> {
+    fn event(&self, update: CallVerdict) -> Option<Event> {
         let shown = if self.scores {
             update
         } else {
@@ -103,13 +103,14 @@ mod tests {
     use crate::units::CallId;
     use crate::voiceprint::ModelId;
 
-    fn update(version: u64) -> CallUpdate {
+    fn update(version: u64) -> CallVerdict {
         let number = "+12025550102".parse().unwrap();
         let identification =
             Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
-        CallUpdate {
+        CallVerdict {
             call_id: CallId::fresh(),
             version,
+            ended: false,
             identification,
             identity: crate::verdict::chain::nothing_known(Reason::TooLittleSpeech, &[], None),
         }

@@ -4,6 +4,8 @@
 //! network. What a request means is decided behind, at the switchboard; here it is read, allowed,
 //! passed on, and answered. A family of endpoints is a file; `router` is the table of them all.
 //!
+//! The files stand in the order in which they build on one another: each uses only those before it.
+//!
 //! Architecture invariants:
 //!
 //! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
@@ -15,46 +17,59 @@
 //! * nothing a client sends is waited for without end or kept without bound (`reading`, `websocket`), and
 //!   no audio is read from a socket before what came earlier has been listened to.
 
-mod accuracy;
-mod app_state;
-mod auth;
-mod calls;
-mod carriers;
-mod console;
-mod document;
-mod drain_body;
-mod enrol_stream;
-mod enrolments;
-mod error_map;
-mod events;
-mod guest;
-mod health;
-mod identify;
-mod importing;
-mod invites;
-mod media;
-mod numbers;
-mod operations;
+// What everything here stands on.
 mod problem;
-mod reading;
-mod recording;
+mod error_map;
+mod telemetry;
+mod web;
+mod consent;
+mod sessions;
+mod tries;
+mod app_state;
+
+// Around every request.
+mod drain_body;
 mod request_log;
+mod reading;
+
+// Who asks.
+mod origin;
+mod session_id;
+mod auth;
+mod guest;
+
+// What is asked.
+mod numbers;
+mod users;
+mod enrolments;
+mod invites;
+mod health;
+mod importing;
+mod identify;
+mod calls;
+mod events;
+mod accuracy;
+mod setup;
+mod carriers;
+mod vapi;
+mod operations;
+mod websocket;
+mod recording;
+mod enrol_stream;
+mod media;
+mod signup;
+mod console;
+
+// The service as a whole.
+mod document;
 mod router;
 mod serve;
-mod setup;
-mod signup;
-mod telemetry;
-mod users;
-mod vapi;
-mod web;
-mod websocket;
 
-pub use app_state::{AppSettings, AppState};
-pub use console::ConsoleSettings;
-pub use document::openapi;
+pub use app_state::{AppSettings, AppState, ServeError, Timeouts};
+pub use consent::{SignupFault, SignupSettings};
 pub use invites::enrolment_url;
 pub use media::audiosocket::AudioSocketDoor;
 pub use problem::ProblemDocument;
-pub use router::router;
-pub use serve::{ServeError, ServeSettings, Timeouts, serve};
-pub use signup::{SignupFault, SignupSettings};
+pub use router::{openapi, router};
+pub use serve::{ServeSettings, serve};
+pub use sessions::ConsoleSettings;

@@ -1,15 +1,17 @@
 //! What those who run the service ask it. Open to all, so nothing here tells of users or calls.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
 
 use super::app_state::AppState;
-use super::document::openapi;
 use super::problem::{Kind, Problem};
 use super::telemetry;
 
@@ -90,13 +92,21 @@ pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> impl IntoRespon
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 
+/// The OpenAPI document as it is sent.
+#[derive(Clone)]
+pub(super) struct Described(Bytes);
+
+impl Described {
+    pub(super) fn new(document: &OpenApi) -> Self {
+        Self(serde_json::to_vec(document).unwrap_or_default().into())
+    }
+}
+
 /// This document
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "describe", tag = "operations",
     responses((status = 200, description = "OpenAPI", body = Object, content_type = "application/json")),
 )]
-pub(super) async fn describe() -> impl IntoResponse {
-    static DOCUMENT: LazyLock<String> =
-        LazyLock::new(|| serde_json::to_string(&openapi()).unwrap_or_default());
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
+pub(super) async fn describe(Extension(Described(document)): Extension<Described>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document)
 }

@@ -3,26 +3,27 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::app_state::AppState;
+use super::operations::Described;
 use super::problem::{Kind, Problem};
 use super::{
-    accuracy, calls, carriers, console, enrol_stream, enrolments, events, health, identify, importing,
-    invites, media, numbers, operations, request_log, setup, signup, users, vapi,
+    accuracy, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
+    importing, invites, media, numbers, operations, request_log, setup, signup, users, vapi,
 };
 
-/// The routes, and with them the paths of the OpenAPI document that `document` begins.
-pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<AppState>> {
-    OpenApiRouter::with_openapi(document)
+/// The routes, and with them the paths of the OpenAPI document.
+fn table() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::with_openapi(document::beginning())
         .routes(routes!(numbers::add, numbers::list))
         .routes(routes!(numbers::show, numbers::update))
         .routes(routes!(users::add, users::list))
@@ -64,9 +65,15 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(operations::describe))
 }
 
+/// The OpenAPI document of the service: made of the routes themselves, so that neither can be without the other.
+pub fn openapi() -> OpenApi {
+    document::completed(table().split_for_parts().1)
+}
+
 /// The whole service, without a network.
 pub fn router(app: Arc<AppState>) -> Router {
-    let (routes, _) = table(OpenApi::default()).split_for_parts();
+    let (routes, document) = table().split_for_parts();
+    let document = Described::new(&document::completed(document));
     let largest = usize::try_from(app.largest_upload()).unwrap_or(usize::MAX);
     routes
         .merge(signup::routes())
@@ -75,6 +82,7 @@ pub fn router(app: Arc<AppState>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(largest))
         .layer(CatchPanicLayer::custom(crashed))
+        .layer(Extension(document))
         .layer(from_fn_with_state(Arc::clone(&app), request_log::keep))
         .with_state(app)
 }

@@ -1,7 +1,5 @@
 //! The service on its listener: connections in, until it is told to stop.
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +8,19 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::carriers::CarrierSettings;
-use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
-use super::app_state::{AppSettings, AppState};
-use super::console::ConsoleSettings;
+use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
+use super::consent::SignupSettings;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
-use super::signup::SignupSettings;
+use super::sessions::ConsoleSettings;
 
 /// How often histograms are put together when nobody fetches the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -34,33 +30,6 @@ const BREATH: Duration = Duration::from_millis(200);
 
 /// The most bytes of a request's line and headers.
 const LARGEST_HEAD: usize = 32 * 1024;
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// A request's line and headers, and the wait for the next request on a kept connection.
-    pub head: Duration,
-    /// A request's body.
-    pub body: Duration,
-    /// Silence of a WebSocket, before its first frame or after any other.
-    pub idle: Duration,
-    /// Sending a frame to a WebSocket that does not read.
-    pub send: Duration,
-    /// What is going on when the service is told to stop.
-    pub grace: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(15),
-            body: Duration::from_secs(120),
-            idle: Duration::from_secs(30),
-            send: Duration::from_secs(10),
-            grace: Duration::from_secs(10),
-        }
-    }
-}
 
 /// How and where to serve.
 pub struct ServeSettings {
@@ -99,26 +68,6 @@ impl ServeSettings {
             audiosocket: None,
         }
     }
-}
-
-/// Why the service did not start.
-#[derive(Debug, Error)]
-pub enum ServeError {
-    /// Without keys the service is for one's own machine alone.
-    #[error(
-        "--insecure-dev asks nobody for a key and {0} is reachable from other machines: listen on 127.0.0.1, \
-         or leave the flag out and make a key with `voxline keys create`"
-    )]
-    InsecureBeyondLoopback(SocketAddr),
-    /// The listener is of no use.
-    #[error("the listener cannot be used: {0}")]
-    StreamSession(#[from] io::Error),
-    /// The process's metrics belong to somebody else.
-    #[error("another library of this process has taken the metrics: install none besides the service")]
-    Telemetry,
-    /// Telnyx is to be commanded, and there is nothing to do it with.
-    #[error(transparent)]
-    Carriers(#[from] CommandFault),
 }
 
 /// Serves until `shutdown` comes about. Then nothing new is let in, live calls are finished and their

@@ -81,7 +81,7 @@ fn proven_by(carrier: Carrier) -> &'static [&'static str] {
 }
 
 fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
-    let proofs = &app.carriers.proofs;
+    let proofs = app.carriers.proofs();
     let url = proofs.public_url.as_deref();
     CarrierSetup {
         carrier,

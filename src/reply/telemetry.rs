@@ -11,7 +11,6 @@ use crate::verdict::{Identification, OutcomeName};
 
 const REQUESTS: &str = "voxline_http_requests_total";
 const REQUEST_SECONDS: &str = "voxline_http_request_duration_seconds";
-const LIVE_CALLS: &str = "voxline_live_calls";
 const OUTCOMES: &str = "voxline_outcomes_total";
 const ARROW_SECONDS: &str = "voxline_arrow_duration_seconds";
 const NET_SPEECH_SECONDS: &str = "voxline_net_speech_seconds";
@@ -20,6 +19,8 @@ const PERMITS: &str = "voxline_permits";
 const REFUSED: &str = "voxline_refused_total";
 const AUDIOSOCKETS: &str = "voxline_audiosocket_connections_total";
 /// Counted by the switchboard.
+const LIVE_CALLS: &str = "voxline_live_calls";
+/// Likewise.
 const FAULTS: &str = "voxline_identification_faults_total";
 
 /// Upper bounds in seconds, from an exact search to a slow upload.
@@ -92,16 +93,6 @@ pub(super) fn audiosocket(end: AudioSocketEnd) {
         AudioSocketEnd::Stranger => "stranger",
     };
     counter!(AUDIOSOCKETS, "outcome" => outcome).increment(1);
-}
-
-/// Counts a live call in.
-pub(super) fn call_began() {
-    gauge!(LIVE_CALLS).increment(1);
-}
-
-/// Counts a live call out.
-pub(super) fn call_ended() {
-    gauge!(LIVE_CALLS).decrement(1);
 }
 
 /// Notes the final word on a call or recording, and the work it took.

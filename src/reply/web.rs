@@ -3,7 +3,7 @@
 //! The address of an asset holds the digest of all of them, so a browser keeps each for as long as it likes and
 //! never mixes the files of two releases.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::Path;
@@ -12,7 +12,6 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 
-use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use crate::units::hex;
 
@@ -111,7 +110,7 @@ pub(super) fn text_of(path: &str) -> Option<&'static str> {
 }
 
 /// The routes of the assets.
-pub(super) fn routes() -> Router<Arc<AppState>> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{digest}/{*path}", get(serve))
 }
 

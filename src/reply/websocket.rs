@@ -13,6 +13,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::switchboard::CallVerdict;
+
 use super::app_state::{AppState, in_words};
 use super::auth::Visitor;
 use super::guest::{Guest, unwelcome};
@@ -26,7 +28,7 @@ pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
 /// sends a little too much is told, and who sends far too much is cut off.
 const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
-/// The fewest bytes that a stream brings in [`super::serve::Timeouts::idle`] to go on: half a second of mu-law.
+/// The fewest bytes that a stream brings in [`super::app_state::Timeouts::idle`] to go on: half a second of mu-law.
 const LEAST: usize = 4_000;
 
 /// How long a client has to say goodbye in turn.
@@ -81,6 +83,7 @@ impl Handshake {
                 send: app.timeouts.send,
                 ends_at: Instant::now() + app.longest_stream(),
                 speaks: true,
+                shows_scores: false,
             };
             tasks.track_future(service(app, websocket)).instrument(span)
         })
@@ -122,6 +125,8 @@ pub(super) struct WebSocketSession {
     send: Duration,
     ends_at: Instant,
     speaks: bool,
+    /// Whether whoever opened it may see scores.
+    shows_scores: bool,
 }
 
 #[derive(Serialize)]
@@ -138,6 +143,7 @@ impl WebSocketSession {
 
     /// Ends when `visitor`, who opened it, would no longer be let in.
     pub(super) fn ends_with(&mut self, visitor: &Visitor, app: &Arc<AppState>) {
+        self.shows_scores = visitor.sees_scores();
         self.guest = Some(Guest::new(visitor.clone(), Arc::clone(app)));
     }
 
@@ -204,6 +210,15 @@ impl WebSocketSession {
             return false;
         };
         self.send(Message::Text(text.into())).await
+    }
+
+    /// Sends a verdict as whoever opened this may see it. `false` as for [`Self::say`].
+    pub(super) async fn say_verdict(&mut self, verdict: CallVerdict) -> bool {
+        let shown = match self.shows_scores {
+            true => verdict,
+            false => verdict.without_scores(),
+        };
+        self.say(&shown).await
     }
 
     /// Ends the conversation: with an error frame if there was a problem, and a close code in any case.

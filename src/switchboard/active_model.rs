@@ -1,16 +1,14 @@
 //! What serves calls at the moment: one model with its engine, gallery and calibration, exchanged as one.
 
-use std::sync::Arc;
-
 use crate::config::Config;
-use crate::decision::{Calibration, Policy};
+use crate::decision::{Calibration, ErrorTarget, Policy};
 use crate::engine::{Engine, EngineError};
 use crate::store::Store;
 use crate::voiceprint::{Card, ModelId};
 
 use super::error::OpenError;
 use super::gallery_cache::GalleryCache;
-use super::open::{Installed, Switchboard, Usable, usable_calibration};
+use super::installed::{Installed, Usable, usable_calibration};
 
 /// A model at work. Whoever takes it for a question keeps it to the answer: probe, voiceprints and
 /// calibration are then of one model, whatever is exchanged meanwhile.
@@ -57,6 +55,11 @@ impl ActiveModel {
             policy,
         })
     }
+
+    /// The policy of a number's calls: each of its own promises takes the place of the usual one.
+    pub fn policy_of(&self, own: &ErrorTarget) -> Policy {
+        own.instead_in(&self.policy).meeting_its_target(&self.calibration)
+    }
 }
 
 /// The model that serves this store: the store's own or, where it has no voiceprints yet, the configured
@@ -67,54 +70,4 @@ impl ActiveModel {
 pub async fn model_in_use(store: &Store, config: &Config) -> Result<ModelId, OpenError> {
     let active = store.active_model().await?;
     Ok(active.unwrap_or_else(|| config.model.clone()))
-}
-
-impl Switchboard {
-    /// What serves calls now.
-    pub(super) fn active_model(&self) -> Arc<ActiveModel> {
-        let held = self.active_model.read();
-        Arc::clone(&held.unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    /// Takes up the model that the store was switched to, also by another process: it is loaded while the
-    /// old one serves, and exchanged at once. While a model cannot be loaded, which the log says once, the old
-    /// one goes on.
-    pub async fn follow_model(&self) {
-        let mut refused = self.refused.lock().await;
-        let active = match self.store.active_model().await {
-            Ok(Some(active)) => active,
-            // An empty store, or one that is out of order, which readiness tells.
-            Ok(None) | Err(_) => return,
-        };
-        let now = self.active_model();
-        if active == *now.card.id() {
-            return;
-        }
-        let opened =
-            ActiveModel::open(&self.config, &self.found, &self.store, &active, Some(&now.engine)).await;
-        match opened {
-            Ok(next) => {
-                let mut held = self
-                    .active_model
-                    .write()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                *held = Arc::new(next);
-                drop(held);
-                *refused = None;
-                tracing::info!(model = %active, "calls are now served by the model {active}");
-            }
-            Err(_) if refused.as_ref() == Some(&active) => return,
-            Err(fault) => {
-                let old = now.card.id();
-                tracing::error!(
-                    model = %active, %fault,
-                    "the model {active} was switched to but cannot serve; {old} goes on, and nobody can enrol: {fault}"
-                );
-                *refused = Some(active);
-                return;
-            }
-        }
-        drop(refused);
-        self.refresh().await;
-    }
 }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use tokio::sync::TryAcquireError;
 use utoipa::ToSchema;
 
+use super::board::Switchboard;
 use super::error::BoardError;
-use super::error_targets::error_target_of;
 use super::gallery_cache::mean_print;
-use super::open::Switchboard;
+use super::roster::error_target_of;
 use crate::decision::{Calibration, Outcome, Policy};
 use crate::engine::Busy;
 use crate::store::RosterEntry;

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::{Reason, SequentialDecision};
-use crate::engine::{Asker, Permit};
-use crate::units::{CallId, DialedNumber, Hertz, KeyId};
-use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, StreamSession};
+use crate::engine::Permit;
+use crate::units::{CallId, DialedNumber, Hertz};
+use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, OutcomeName, StreamSession};
 
 use super::active_model::ActiveModel;
-use super::call_state::CallState;
+use super::call_session::{AudioSlot, CallSession};
+use super::call_verdict::CallVerdict;
 use super::error::BoardError;
-use super::open::Switchboard;
+use super::roster::RosterNow;
+use super::services::Services;
 
 /// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
 /// and a fifth of a second is soon enough for anybody.
@@ -37,79 +36,78 @@ pub struct CallStart {
     pub caller_channel: Option<u16>,
 }
 
-/// A new version of what is said of a call.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CallUpdate {
-    /// The call.
-    #[schema(value_type = String)]
-    pub call_id: CallId,
-    /// 1, 2, 3 and so on: a higher version replaces a lower one.
-    pub version: u64,
-    /// What is said now.
-    #[serde(flatten)]
-    pub identification: Identification,
-    /// Whose line, whose voice.
-    #[serde(flatten)]
-    pub identity: Identity,
-}
-
-/// A call being listened to. It holds its permit until it ends.
+/// A call being listened to: whoever has this feeds the [`CallSession`] its audio. It holds its permit until it ends.
 pub struct LiveCall {
-    board: Arc<Switchboard>,
+    services: Arc<Services>,
     admitted: Permit,
     start: CallStart,
-    call_state: Arc<CallState>,
+    call_session: Arc<CallSession>,
+    _slot: AudioSlot,
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
     session: Option<Box<StreamSession>>,
     said: Option<Identification>,
     sequential: SequentialDecision,
+    named: bool,
 }
 
-impl Switchboard {
-    /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`CallState`]. `key` is whose stream it is, where a key opened it.
+impl CallStart {
+    /// What follows the stream.
     ///
     /// # Errors
-    /// [`BoardError`] when the number is not ours, the call is over or was to another one, the audio has a shape that cannot be listened to, or
-    /// no permit is free.
-    pub async fn open_call(
-        self: &Arc<Self>,
+    /// [`BoardError::Shape`] when the audio has a shape that cannot be listened to.
+    pub(super) fn stream_session(&self) -> Result<StreamSession, BoardError> {
+        StreamSession::new(self.rate, self.channels, self.caller_channel, CHECKPOINTS)
+            .map_err(|fault| BoardError::listening("the stream", fault))
+    }
+}
+
+impl LiveCall {
+    /// Begins to listen to a call that nobody else listens to.
+    ///
+    /// # Errors
+    /// [`BoardError::CallTaken`] when somebody does.
+    pub(super) fn begin(
+        services: Arc<Services>,
+        admitted: Permit,
         start: CallStart,
-        key: Option<KeyId>,
-    ) -> Result<LiveCall, BoardError> {
-        let admitted = self.admit(Asker::live(key))?;
-        self.known_number(&start.number).await?;
-        let session = StreamSession::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
-            .map_err(|fault| BoardError::listening("the stream", fault))?;
-        let call_state = self.call_state(&start.call_id, &start.number).await?;
+        session: StreamSession,
+        call_session: Arc<CallSession>,
+    ) -> Result<Self, BoardError> {
+        let taken = || BoardError::CallTaken(start.call_id.clone());
+        let slot = call_session.audio_slot().ok_or_else(taken)?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
-        Ok(LiveCall {
-            board: Arc::clone(self),
+        Ok(Self {
+            services,
             admitted,
             raw: RawStream::new(start.encoding, start.channels),
             start,
-            call_state,
+            call_session,
+            _slot: slot,
             waiting: Vec::new(),
             piece,
             session: Some(Box::new(session)),
             said: None,
             sequential: SequentialDecision::default(),
+            named: false,
         })
     }
-}
 
-impl LiveCall {
     /// The call's id.
     pub fn id(&self) -> &CallId {
         &self.start.call_id
     }
 
-    /// The call state this call is part of.
-    pub fn call_state(&self) -> &Arc<CallState> {
-        &self.call_state
+    /// Whether the voice has been named by now.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// The call.
+    pub fn call_session(&self) -> &Arc<CallSession> {
+        &self.call_session
     }
 
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
@@ -117,12 +115,12 @@ impl LiveCall {
     /// # Errors
     /// [`BoardError::CallTooLong`] when the call outlasts the limit. A fault of the analysis is no
     /// error: the call goes on as `inconclusive` (`unavailable`).
-    pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallUpdate>, BoardError> {
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallVerdict>, BoardError> {
         self.raw.push(bytes, &mut self.waiting);
         if self.waiting.len() < self.piece {
             return Ok(Vec::new());
         }
-        let longest = self.board.longest_call;
+        let longest = self.services.longest_call;
         if self
             .session
             .as_ref()
@@ -134,7 +132,7 @@ impl LiveCall {
         }
         let heard_before = self.session.is_some();
         // Each checkpoint embeds all the speech so far, so a call can change models between two of them.
-        let active_model = self.board.active_model();
+        let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, false).await;
         let mut updates = Vec::with_capacity(checkpoints.len());
         for checkpoint in &checkpoints {
@@ -148,8 +146,8 @@ impl LiveCall {
     }
 
     /// Ends the call and gives the final word on it, which is kept in the store.
-    pub async fn finish(mut self) -> CallUpdate {
-        let active_model = self.board.active_model();
+    pub async fn finish(mut self) -> CallVerdict {
+        let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, true).await;
         let Some((last, before)) = checkpoints.split_last() else {
             return self.unavailable(true).await;
@@ -158,8 +156,17 @@ impl LiveCall {
         for checkpoint in before {
             self.say(&active_model, checkpoint).await;
         }
-        let last = self.answer(&active_model, last, true).await;
-        self.publish(last).await
+        self.last_pins().await;
+        let roster = self.call_session.roster().await;
+        let last = self.answer(&active_model, &roster, last, true).await;
+        self.publish(last, roster).await
+    }
+
+    /// Waits for PINs that are being tried, where this is the end of the call too: they count for the last word.
+    async fn last_pins(&self) {
+        if self.call_session.ends_with_its_audio() {
+            self.call_session.pins_tried().await;
+        }
     }
 
     /// Runs the waiting samples through the session. Empty when there is nothing new or it failed.
@@ -189,29 +196,39 @@ impl LiveCall {
         Vec::new()
     }
 
-    /// Says what a checkpoint came to; nothing after a window check that changes nothing.
-    async fn say(&mut self, active_model: &ActiveModel, checkpoint: &Checkpoint) -> Option<CallUpdate> {
-        let said = self.answer(active_model, checkpoint, false).await;
+    /// Says what a checkpoint came to, searched and weighed on one roster; nothing after a window check that changes
+    /// nothing.
+    async fn say(&mut self, active_model: &ActiveModel, checkpoint: &Checkpoint) -> Option<CallVerdict> {
+        let roster = self.call_session.roster().await;
+        let said = self.answer(active_model, &roster, checkpoint, false).await;
         let is_old = |before: &Identification| before.says_as_much_as(&said);
         if checkpoint.is_window_check && self.said.as_ref().is_some_and(is_old) {
             return None;
         }
-        Some(self.publish(said).await)
+        Some(self.publish(said, roster).await)
     }
 
     async fn answer(
         &mut self,
         active_model: &ActiveModel,
+        roster: &RosterNow,
         checkpoint: &Checkpoint,
         is_final: bool,
     ) -> Identification {
-        let said = active_model.answer(&self.start.number, checkpoint, &mut self.sequential, is_final);
+        let number = &self.start.number;
+        let said = active_model.answer(
+            number,
+            roster.as_deref(),
+            checkpoint,
+            &mut self.sequential,
+            is_final,
+        );
         said.await
     }
 
     /// Nobody listens any more: what was measured so far stays, the word on it does not.
-    async fn unavailable(&mut self, is_final: bool) -> CallUpdate {
-        let active_model = self.board.active_model();
+    async fn unavailable(&mut self, is_final: bool) -> CallVerdict {
+        let active_model = self.services.active_model();
         let mut said = Identification::inconclusive(
             self.start.number.clone(),
             active_model.card.id().clone(),
@@ -223,22 +240,17 @@ impl LiveCall {
             said.quality = before.quality;
         }
         said.is_final = is_final;
-        self.publish(said).await
+        if is_final {
+            self.last_pins().await;
+        }
+        let roster = self.call_session.roster().await;
+        self.publish(said, roster).await
     }
 
-    /// Gives what is said to the call's state, which makes the next version of it.
-    async fn publish(&mut self, said: Identification) -> CallUpdate {
+    /// Gives what is said to the call, which makes the next version of it.
+    async fn publish(&mut self, said: Identification, roster: RosterNow) -> CallVerdict {
+        self.named |= said.outcome == OutcomeName::Identified;
         self.said = Some(said.clone());
-        self.call_state.heard(said).await
-    }
-}
-
-impl CallUpdate {
-    /// The same without any score.
-    #[must_use]
-    pub fn without_scores(mut self) -> Self {
-        self.identification = self.identification.without_scores();
-        self.identity = self.identity.without_scores();
-        self
+        self.call_session.heard_on(said, roster).await
     }
 }

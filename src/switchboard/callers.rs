@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::open::Switchboard;
+use crate::store::Store;
 use crate::units::{DialedNumber, UserId};
 
 /// The calls of a number that are looked back on.
@@ -103,6 +103,22 @@ pub(super) struct Callers {
 }
 
 impl Callers {
+    /// What the calls of `number` say of its callers' numbers. What cannot be read says nothing.
+    pub async fn history(&self, store: &Store, number: &DialedNumber) -> Arc<CallerHistory> {
+        if let Some(known) = self.known(number) {
+            return known;
+        }
+        let history = match store.last_words(number, MOST_CALLS).await {
+            Ok(verdicts) => Arc::new(CallerHistory::read(&verdicts)),
+            Err(fault) => {
+                tracing::warn!(%fault, "earlier calls of a number cannot be read: {fault}");
+                return Arc::default();
+            }
+        };
+        self.remember(number, &history);
+        history
+    }
+
     fn known(&self, number: &DialedNumber) -> Option<Arc<CallerHistory>> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let found = read.get(number).filter(|(at, _)| at.elapsed() < GOOD);
@@ -123,24 +139,6 @@ impl Callers {
             read.clear();
         }
         read.insert(number.clone(), (Instant::now(), Arc::clone(history)));
-    }
-}
-
-impl Switchboard {
-    /// What the calls of `number` say of its callers' numbers. What cannot be read says nothing.
-    pub(super) async fn caller_history(&self, number: &DialedNumber) -> Arc<CallerHistory> {
-        if let Some(known) = self.callers.known(number) {
-            return known;
-        }
-        let history = match self.store.last_words(number, MOST_CALLS).await {
-            Ok(verdicts) => Arc::new(CallerHistory::read(&verdicts)),
-            Err(fault) => {
-                tracing::warn!(%fault, "earlier calls of a number cannot be read: {fault}");
-                return Arc::default();
-            }
-        };
-        self.callers.remember(number, &history);
-        history
     }
 }
 

@@ -1,6 +1,6 @@
 //! PASSporTs vouched for: the certificates they name are fetched, and what they sign is weighed anew as strong.
 //!
-//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the call state has learnt the
+//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the call session has learnt the
 //! PASSporT as a hint before, and a fetch that fails leaves it one. Anybody can put an address into one, so it is
 //! asked only on the listed hosts, by a [`wary_client`], within a size and a time; answers are kept by address.
 
@@ -14,11 +14,10 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::call_state::CallState;
-use super::open::Switchboard;
+use super::call_session::CallSession;
 use crate::config::IdentitySettings;
 use crate::evidence::CallFacts;
-use crate::evidence::passport::{self, Passport, PassportFault};
+use crate::evidence::passport::{self, Passport, PassportFault, TrustStore};
 use crate::outward::{Allowed, PublicOnly, Refused, Unfetched, body, causes, wary_client};
 
 /// PASSporTs of a call that are looked into: a network adds one for each diversion, and allows five (RFC 8946 has no
@@ -69,6 +68,8 @@ pub(super) struct CertFetcher {
     http: Client,
     allowed: Allowed,
     public: PublicOnly,
+    /// The roots that are trusted to sign.
+    roots: TrustStore,
     /// Of fetching.
     turns: Semaphore,
     kept: Kept,
@@ -79,7 +80,7 @@ impl CertFetcher {
     ///
     /// # Errors
     /// [`Unfetched::Client`].
-    pub(super) fn new(settings: &IdentitySettings) -> Result<Option<Self>, Unfetched> {
+    pub(super) fn new(settings: &IdentitySettings, roots: TrustStore) -> Result<Option<Self>, Unfetched> {
         if settings.passport_hosts.is_empty() {
             return Ok(None);
         }
@@ -88,9 +89,46 @@ impl CertFetcher {
             http: wary_client(FETCH, private)?,
             allowed: Allowed::new(&settings.passport_hosts, &[]),
             public: PublicOnly::new(private),
+            roots,
             turns: Semaphore::new(MOST_FETCHES),
             kept: Kept::default(),
         }))
+    }
+
+    /// Fetches the certificates of the PASSporTs in `facts`, which the call has learnt, and has it learn them once more
+    /// where one is verified: what it says becomes strong, and the verdict gets its next version. `arrived` is when the
+    /// facts came, by which their age is judged. Takes seconds: never before a call is answered.
+    pub async fn vouch_for(&self, call_session: &CallSession, facts: &CallFacts, arrived: OffsetDateTime) {
+        let Some(Ok(passports)) = facts.identity.as_deref().map(passport::read_header) else {
+            return;
+        };
+        let mut verified = Vec::new();
+        for (at, passport) in passports.iter().enumerate().take(MOST_OF_A_CALL) {
+            let looked = timeout(PATIENCE, self.look_into(passport, arrived));
+            match looked.await.unwrap_or(Err(CertFault::TooLong)) {
+                Ok(()) => {
+                    metrics::counter!("voxline_passports_total", "outcome" => "verified").increment(1);
+                    verified.push(at);
+                }
+                Err(why) => {
+                    metrics::counter!("voxline_passports_total", "outcome" => "not_verified").increment(1);
+                    let id = call_session.id();
+                    tracing::info!(call.id = %id, %why, "a PASSporT of call {id} is not verified: {why}");
+                }
+            }
+        }
+        if !verified.is_empty() {
+            let mut facts = facts.clone();
+            facts.verified_passports = verified;
+            call_session.learn(&facts).await;
+        }
+    }
+
+    async fn look_into(&self, passport: &Passport, arrived: OffsetDateTime) -> Result<(), CertFault> {
+        // Before anything is asked for it.
+        passport.check_claims(arrived)?;
+        let chain = self.chain(passport).await?;
+        Ok(passport::verify(passport, &chain, &self.roots, arrived)?)
     }
 
     /// The chain that a PASSporT names, in PEM.
@@ -174,57 +212,6 @@ impl Kept {
             .or_insert_with(|| (Slot::default(), Instant::now()));
         *asked = Instant::now();
         Arc::clone(slot)
-    }
-}
-
-impl Switchboard {
-    /// Whether certificates of PASSporTs are fetched at all.
-    pub fn fetches_certs(&self) -> bool {
-        self.cert_fetcher.is_some()
-    }
-
-    /// Fetches the certificates of the PASSporTs in `facts`, which the call state has learnt, and has it learn them once
-    /// more where one is verified: what it says becomes strong, and the verdict gets its next version. `arrived` is
-    /// when the facts came, by which their age is judged. Takes seconds: never before a call is answered.
-    pub async fn fetch_certs(&self, call_state: &CallState, facts: &CallFacts, arrived: OffsetDateTime) {
-        let (Some(cert_fetcher), Some(header)) = (&self.cert_fetcher, &facts.identity) else {
-            return;
-        };
-        let Ok(passports) = passport::read_header(header) else {
-            return;
-        };
-        let mut verified = Vec::new();
-        for (at, passport) in passports.iter().enumerate().take(MOST_OF_A_CALL) {
-            let looked = timeout(PATIENCE, self.look_into(cert_fetcher, passport, arrived));
-            match looked.await.unwrap_or(Err(CertFault::TooLong)) {
-                Ok(()) => {
-                    metrics::counter!("voxline_passports_total", "outcome" => "verified").increment(1);
-                    verified.push(at);
-                }
-                Err(why) => {
-                    metrics::counter!("voxline_passports_total", "outcome" => "not_verified").increment(1);
-                    let id = call_state.id();
-                    tracing::info!(call.id = %id, %why, "a PASSporT of call {id} is not verified: {why}");
-                }
-            }
-        }
-        if !verified.is_empty() {
-            let mut facts = facts.clone();
-            facts.verified_passports = verified;
-            call_state.learn(&facts).await;
-        }
-    }
-
-    async fn look_into(
-        &self,
-        cert_fetcher: &CertFetcher,
-        passport: &Passport,
-        arrived: OffsetDateTime,
-    ) -> Result<(), CertFault> {
-        // Before anything is asked for it.
-        passport.check_claims(arrived)?;
-        let chain = cert_fetcher.chain(passport).await?;
-        Ok(passport::verify(passport, &chain, &self.passport_roots, arrived)?)
     }
 }
 

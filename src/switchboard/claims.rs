@@ -3,10 +3,10 @@
 use time::OffsetDateTime;
 
 use super::callers::CallerHistory;
-use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place, Source};
+use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place};
 use crate::store::{CallerIsForwarder, KeyedHash, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
-use crate::verdict::chain::{Claim, EvidencePriors, Member, Tier};
+use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, Tier};
 
 /// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
 pub(super) const MAX_CLAIMS: usize = 64;
@@ -37,7 +37,7 @@ impl Claimer<'_> {
             // What was there and could not be used is worth telling too.
             claims.push(Claim {
                 note: notes,
-                ..self.blank(Tier::T1, "forwarding", facts.source)
+                ..self.blank(Tier::T1, EvidenceKind::Forwarding, facts.source.into())
             });
         }
         if let Some(caller) = &found.caller {
@@ -78,7 +78,7 @@ impl Claimer<'_> {
             owner,
             value_hash: self.hashed(&forwarder.number.line_key()),
             note: (!note.is_empty()).then(|| note.join("; ")),
-            ..self.blank(tier, forwarder.place.name(), facts.source)
+            ..self.blank(tier, forwarder.place.into(), facts.source.into())
         })
     }
 
@@ -88,7 +88,7 @@ impl Claimer<'_> {
         found: &Found,
         caller: &CallerNumber,
     ) -> Result<Claim, StoreError> {
-        let blank = self.blank(Tier::T2, "caller_number", facts.source);
+        let blank = self.blank(Tier::T2, EvidenceKind::CallerNumber, facts.source.into());
         let CallerNumber::Known(number) = caller else {
             let note = match caller {
                 CallerNumber::Anonymous => "withheld",
@@ -133,23 +133,21 @@ impl Claimer<'_> {
         Some(Claim {
             users: vec![alone.user],
             owner: self.evidence_priors.assigned,
-            source: "roster",
-            ..self.blank(Tier::T0, "assigned_number", Source::default())
+            ..self.blank(Tier::T0, EvidenceKind::AssignedNumber, EvidenceSource::Roster)
         })
     }
 
     /// The claim of a PIN that is one of `users`'. There is no hash of it: those few values could be tried.
-    pub fn pin(&self, users: Vec<UserId>, way: &'static str) -> Claim {
+    pub fn pin(&self, users: Vec<UserId>, way: EvidenceSource) -> Claim {
         Claim {
             users,
             owner: self.evidence_priors.pin,
             speaker: Some(self.evidence_priors.pin_speaks),
-            source: way,
-            ..self.blank(Tier::T4, "pin", Source::default())
+            ..self.blank(Tier::T4, EvidenceKind::Pin, way)
         }
     }
 
-    fn blank(&self, tier: Tier, kind: &'static str, source: Source) -> Claim {
+    fn blank(&self, tier: Tier, kind: EvidenceKind, source: EvidenceSource) -> Claim {
         Claim {
             tier,
             kind,
@@ -157,7 +155,7 @@ impl Claimer<'_> {
             owner: 0.0,
             speaker: None,
             failed: false,
-            source: source.name(),
+            source,
             at: self.now,
             value_hash: None,
             note: None,
@@ -260,12 +258,12 @@ mod tests {
     fn claim(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Claim {
         Claim {
             tier,
-            kind: "a claim",
+            kind: EvidenceKind::Forwarding,
             users: user.into_iter().collect(),
             owner: 0.9,
             speaker: (tier == Tier::T2).then_some(0.8),
             failed: false,
-            source: "sip",
+            source: EvidenceSource::Sip,
             at: OffsetDateTime::UNIX_EPOCH,
             value_hash: hash.map(str::to_owned),
             note: None,

@@ -4,18 +4,18 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::bytes::Unheard;
 use crate::engine::Permit;
 use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
-use crate::verdict::{Checkpoint, Quality};
+use crate::verdict::Quality;
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 use super::active_model::ActiveModel;
+use super::board::Switchboard;
 use super::error::BoardError;
-use super::identify::{ClipBytes, hear_in_turns};
-use super::open::Switchboard;
+use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
+use super::recording::{ClipBytes, hear_in_turns};
 
 /// Recordings one enrolment may bring.
 const MOST_CLIPS: usize = 16;
@@ -83,38 +83,6 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
             version: None,
             invite: None,
         }
-    }
-}
-
-/// A recording that was heard, with what identifies it.
-pub(super) struct HeardClip {
-    /// What messages call it.
-    pub name: String,
-    /// Of its bytes.
-    pub sha256: [u8; 32],
-    /// What it came as.
-    pub source: String,
-    /// What was heard in it.
-    pub checkpoint: Checkpoint,
-    /// Whether its end is missing.
-    pub truncated: bool,
-    /// What of it was not heard.
-    pub unheard: Option<Unheard>,
-    /// The recording itself, when it may be kept.
-    pub recording: Option<Recording>,
-}
-
-impl HeardClip {
-    pub(super) fn net_speech(&self) -> Seconds {
-        self.checkpoint.net_speech
-    }
-
-    pub(super) fn quality(&self) -> Option<Quality> {
-        self.checkpoint.quality
-    }
-
-    pub(super) fn print(&self) -> Option<&Voiceprint> {
-        self.checkpoint.print.as_ref()
     }
 }
 
@@ -243,7 +211,8 @@ impl Switchboard {
             return Ok(None);
         };
         for number in self.numbers_of(user).await? {
-            if active_model.names_another(&number, &print, user).await? {
+            let roster = self.known_number(&number).await?;
+            if active_model.names_another(&roster, &print, user).await? {
                 return Ok(Some(duplicate_identity()));
             }
         }

@@ -14,9 +14,10 @@ use crate::units::{Hertz, KeyId, Seconds, UserId};
 use crate::verdict::{Checkpoint, ListenError, Quality, StreamSession};
 
 use super::active_model::ActiveModel;
-use super::enrol::{Agreement, EnrolmentReport, HeardClip};
+use super::board::Switchboard;
+use super::enrol::{Agreement, EnrolmentReport};
 use super::error::BoardError;
-use super::open::Switchboard;
+use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, hints};
 
 /// Audio between two reports of progress: often enough for a bar on a screen to move smoothly.

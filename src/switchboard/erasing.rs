@@ -1,8 +1,8 @@
 //! What changes or erases a user, and the gallery that is made equal to the store after it.
 
+use super::board::Switchboard;
 use super::error::BoardError;
 use super::gallery_cache::GalleryCacheError;
-use super::open::Switchboard;
 use crate::store::{Receipt, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, UserId};
 

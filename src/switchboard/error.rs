@@ -118,6 +118,9 @@ pub enum BoardError {
     /// The call is over.
     #[error("the call {0} has ended already: give every call an id of its own")]
     CallEnded(CallId),
+    /// Somebody else sends the call's audio.
+    #[error("there was a call {0} already: give every call an id of its own")]
+    CallTaken(CallId),
     /// What is asked for cannot be kept with anybody ever named.
     #[error(
         "nobody on this number could ever be named: keeping that takes a probability of {accept:.6}, and the \

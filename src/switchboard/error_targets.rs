@@ -1,21 +1,13 @@
 //! What is promised of one number's calls, where that is not what the configuration says.
 
-use crate::decision::{Calibration, ErrorTarget, Policy};
+use crate::decision::{ErrorTarget, Policy};
 use crate::store::{Number, NumberPatch, ShareChange};
 use crate::units::DialedNumber;
 use crate::voiceprint::Card;
 
-use super::active_model::ActiveModel;
+use super::board::Switchboard;
 use super::error::{BoardError, OpenError};
-use super::open::{Switchboard, usable_calibration};
-
-/// The error target of a number.
-pub(super) fn error_target_of(number: &Number) -> ErrorTarget {
-    ErrorTarget {
-        max_false_accept: number.max_false_accept,
-        max_wrong_name: number.max_wrong_name,
-    }
-}
+use super::installed::{largest_roster, usable_calibration};
 
 /// The error target that a patch makes of the present one.
 fn patched(number: &Number, patch: &NumberPatch) -> ErrorTarget {
@@ -28,19 +20,6 @@ fn patched(number: &Number, patch: &NumberPatch) -> ErrorTarget {
         max_false_accept: changed(patch.max_false_accept, number.max_false_accept),
         max_wrong_name: changed(patch.max_wrong_name, number.max_wrong_name),
     }
-}
-
-impl ActiveModel {
-    /// The policy of a number's calls: each of its own promises takes the place of the usual one.
-    pub(super) fn policy_of(&self, own: &ErrorTarget) -> Policy {
-        own.instead_in(&self.policy).meeting_its_target(&self.calibration)
-    }
-}
-
-/// The size of the largest roster on which somebody can be named.
-pub(super) fn largest_roster(policy: &Policy, calibration: &Calibration) -> usize {
-    let highest = calibration.curve.highest();
-    highest.map_or(0, |highest| policy.largest_roster(highest))
 }
 
 /// Whether a number's error target can be kept with anybody ever named, by the model on `card`.

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::error_targets::error_target_of;
+use super::roster::Roster;
 use crate::config::GalleryChoice;
-use crate::decision::ErrorTarget;
 use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
@@ -46,40 +45,32 @@ pub enum GalleryCacheError {
     },
 }
 
-/// The users of a number who can be found by voice.
-#[derive(Debug, Default)]
-pub struct Roster {
-    /// Their names, by id: only those with a voiceprint of the model in use.
-    pub names: HashMap<UserId, String>,
-    /// What is promised of this number's calls in place of the usual.
-    pub error_target: ErrorTarget,
+/// The users of a number who can be found by voice: those with a voiceprint of the model in use.
+pub type Enrolled = Arc<HashSet<UserId>>;
+
+/// How many of `enrolled` were not found by each of the probes.
+fn missing(enrolled: &HashSet<UserId>, hits: &[Vec<Hit>]) -> usize {
+    let found: Vec<HashSet<UserId>> = hits
+        .iter()
+        .map(|hits| hits.iter().map(|hit| hit.user).collect())
+        .collect();
+    let is_missing = |user: &&UserId| found.iter().any(|found| !found.contains(user));
+    enrolled.iter().filter(is_missing).count()
 }
 
-impl Roster {
-    /// How many users were not found by each of the probes.
-    fn missing(&self, hits: &[Vec<Hit>]) -> usize {
-        let found: Vec<HashSet<UserId>> = hits
-            .iter()
-            .map(|hits| hits.iter().map(|hit| hit.user).collect())
-            .collect();
-        let is_missing = |user: &&UserId| found.iter().any(|found| !found.contains(user));
-        self.names.keys().filter(is_missing).count()
-    }
-}
-
-/// What a search found, with the roster it was made on.
+/// What a search found.
 #[derive(Debug)]
 pub struct Found {
     /// The users that could have been found.
-    pub roster: Arc<Roster>,
-    /// The hits of each probe, in the order of the probes; none at all when the roster is empty. A hit may
-    /// be of somebody who is not on `roster`: then it is a change in between and must not count.
+    pub enrolled: Enrolled,
+    /// The hits of each probe, in the order of the probes; none at all when nobody is enrolled. A hit may be of somebody
+    /// who is not among those: then it is a change in between and must not count.
     pub hits: Vec<Vec<Hit>>,
 }
 
 struct Held {
     version: u64,
-    roster: Arc<Roster>,
+    enrolled: Enrolled,
 }
 
 /// What the gallery holds of one number; its lock is held while that changes.
@@ -122,33 +113,37 @@ impl GalleryCache {
         self.gallery.as_ref()
     }
 
-    /// The roster of a number, with the gallery brought up to the store's version of it first. An
-    /// erased voiceprint is therefore out of reach from the moment the erasure is acknowledged, by
-    /// whichever process it was made.
+    /// Who on a number can be found by voice, with the gallery brought up to the store's version of its roster first.
     ///
     /// # Errors
-    /// [`GalleryCacheError`] when the store or the gallery fails; nothing stale is searched then.
-    pub async fn roster(&self, number: &DialedNumber) -> Result<Arc<Roster>, GalleryCacheError> {
+    /// [`GalleryCacheError`] when the store or the gallery fails.
+    pub async fn enrolled(&self, number: &DialedNumber) -> Result<Enrolled, GalleryCacheError> {
         // Before the slot: a number that is not ours ends here and leaves none behind.
-        let mut version = self.store.roster_version(number).await?;
+        let version = self.store.roster_version(number).await?;
+        self.filled(number, version).await
+    }
+
+    /// Makes the gallery's copy of a number at least as new as `version`. An erased voiceprint is therefore out of reach
+    /// from the moment the erasure is acknowledged, by whichever process it was made.
+    async fn filled(&self, number: &DialedNumber, mut version: u64) -> Result<Enrolled, GalleryCacheError> {
         let slot = self.slot(number);
         // One at a time: an older copy must never be put over a newer one.
         let mut held = slot.lock().await;
-        if let Some(known) = held.as_ref().filter(|known| known.version == version) {
-            return Ok(Arc::clone(&known.roster));
+        if let Some(known) = held.as_ref().filter(|known| known.version >= version) {
+            return Ok(Arc::clone(&known.enrolled));
         }
         // What fails from here on, or is dropped half-way, leaves nothing that passes for current.
         *held = None;
         for _ in 0..TRIES {
-            let roster = self.put(number).await?;
+            let enrolled = self.put(number).await?;
             // Another process may have put a newer copy, and we ours over it: then once more.
             let now = self.store.roster_version(number).await?;
             if now == version {
                 *held = Some(Held {
                     version,
-                    roster: Arc::clone(&roster),
+                    enrolled: Arc::clone(&enrolled),
                 });
-                return Ok(roster);
+                return Ok(enrolled);
             }
             version = now;
         }
@@ -173,91 +168,83 @@ impl GalleryCache {
     pub async fn refresh_numbers(&self, numbers: &[DialedNumber]) -> Result<(), GalleryCacheError> {
         let mut outcome = Ok(());
         for number in numbers {
-            if let Err(fault) = self.roster(number).await {
+            if let Err(fault) = self.enrolled(number).await {
                 outcome = outcome.and(Err(fault));
             }
         }
         outcome
     }
 
-    /// Searches the up-to-date roster of `number` by each of `probes`, voices of the cache's model. Everybody enrolled is found: a backend that has
-    /// lost some of them (a server's collection was deleted or replaced while we were serving) is filled
-    /// again and searched once more.
+    /// Searches a roster by each of `probes`, voices of this cache's model, in a gallery that is at least as new.
+    /// Everybody enrolled is found: a backend that has lost some of them (a server's collection was deleted or replaced
+    /// while we were serving) is filled again and searched once more.
     ///
     /// # Errors
-    /// [`GalleryCacheError::Incomplete`] when somebody is not found even then; otherwise as
-    /// [`GalleryCache::roster`], or what the backend says.
-    pub async fn search(
-        &self,
-        number: &DialedNumber,
-        probes: &[&Embedding],
-    ) -> Result<Found, GalleryCacheError> {
-        let (found, missing) = self.search_once(number, probes).await?;
+    /// [`GalleryCacheError::Incomplete`] when somebody is not found even then; what the store or the backend says.
+    /// Nothing stale is searched then.
+    pub async fn search(&self, roster: &Roster, probes: &[&Embedding]) -> Result<Found, GalleryCacheError> {
+        let number = &roster.number;
+        let (found, missing) = self.search_once(roster, probes).await?;
         if missing == 0 {
             return Ok(found);
         }
         tracing::warn!(number = ?number, missing, "the gallery has lost voiceprints: filling it again");
-        self.forget(number, &found.roster).await;
-        let (found, missing) = self.search_once(number, probes).await?;
+        self.forget(number, &found.enrolled).await;
+        let (found, missing) = self.search_once(roster, probes).await?;
         if missing == 0 {
             return Ok(found);
         }
         // The next search is to try again, whoever is at fault.
-        self.forget(number, &found.roster).await;
+        self.forget(number, &found.enrolled).await;
         Err(GalleryCacheError::Incomplete {
             number: number.clone(),
             missing,
-            enrolled: found.roster.names.len(),
+            enrolled: found.enrolled.len(),
         })
     }
 
     /// A search, and how many users it should have found and did not.
     async fn search_once(
         &self,
-        number: &DialedNumber,
+        roster: &Roster,
         probes: &[&Embedding],
     ) -> Result<(Found, usize), GalleryCacheError> {
-        let roster = self.roster(number).await?;
+        let enrolled = self.filled(&roster.number, roster.version).await?;
         let mut hits = Vec::with_capacity(probes.len());
-        if roster.names.is_empty() || probes.is_empty() {
-            return Ok((Found { roster, hits }, 0));
+        if enrolled.is_empty() || probes.is_empty() {
+            return Ok((Found { enrolled, hits }, 0));
         }
         for probe in probes {
             let query = Query {
-                number: number.clone(),
+                number: roster.number.clone(),
                 model: self.model.clone(),
                 probe: (*probe).clone(),
             };
             hits.push(self.gallery.search(&query).await?);
         }
-        let missing = roster.missing(&hits);
-        Ok((Found { roster, hits }, missing))
+        let missing = missing(&enrolled, &hits);
+        Ok((Found { enrolled, hits }, missing))
     }
 
-    /// Makes the gallery's copy of a number's roster equal to the store's.
-    async fn put(&self, number: &DialedNumber) -> Result<Arc<Roster>, GalleryCacheError> {
+    /// Makes the gallery's copy of a number's voices equal to the store's.
+    async fn put(&self, number: &DialedNumber) -> Result<Enrolled, GalleryCacheError> {
         let entries = self.store.roster(number, &self.model).await?;
         let mut prints = Vec::new();
         for entry in &entries {
             prints.extend(mean_print(entry, &self.model)?);
         }
-        let error_target = self.store.number(number).await?.as_ref().map(error_target_of);
-        let enrolled = entries.into_iter().filter(|entry| !entry.clips.is_empty());
-        let roster = Arc::new(Roster {
-            names: enrolled.map(|entry| (entry.user, entry.name)).collect(),
-            error_target: error_target.unwrap_or_default(),
-        });
+        let enrolled = prints.iter().map(|print| print.user).collect();
         self.gallery.replace(number, prints).await?;
-        Ok(roster)
+        Ok(Arc::new(enrolled))
     }
 
-    /// Counts `roster` as held no longer, unless a newer one has taken its place.
-    async fn forget(&self, number: &DialedNumber, roster: &Arc<Roster>) {
+    /// Counts `enrolled` as held no longer, unless newer ones have taken their place.
+    async fn forget(&self, number: &DialedNumber, enrolled: &Enrolled) {
         let slot = self.slot(number);
         let mut held = slot.lock().await;
         if held
             .as_ref()
-            .is_some_and(|held| Arc::ptr_eq(&held.roster, roster))
+            .is_some_and(|held| Arc::ptr_eq(&held.enrolled, enrolled))
         {
             *held = None;
         }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::board::Switchboard;
 use super::error::BoardError;
-use super::open::Switchboard;
 use super::quality_gate::{ADVISED_SNR_DB, LOWEST_SNR_DB};
 use crate::store::{KnownVoice, User, UserVoice, UsersWanted};
 use crate::units::{Seconds, UserId};

@@ -10,45 +10,35 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::call_state::State;
-use super::pin_answer::PinWay;
 use crate::decision::Reason;
-use crate::evidence::{Place, Source};
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
-use crate::verdict::chain::{Claim, Tier, Voice};
+use crate::verdict::chain::{Claim, Member, Voice};
 use crate::verdict::{Identification, OutcomeName};
 
 /// Most bytes that are kept of a call: those of a roster of some thousand users.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What a call state rests on.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// What a call rests on.
+#[derive(Serialize)]
 pub(super) struct Kept {
-    claims: Vec<KeptClaim>,
+    claims: Vec<Claim>,
     voice: Option<KeptVoice>,
     /// The keyed hash of the caller's number, by which wrong PINs are counted.
     caller: Option<String>,
 }
 
-/// A [`Claim`].
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct KeptClaim {
-    tier: Tier,
-    kind: String,
-    users: Vec<UserId>,
-    owner: f64,
-    speaker: Option<f64>,
-    failed: bool,
-    source: String,
-    #[serde(with = "time::serde::rfc3339")]
-    at: OffsetDateTime,
-    value_hash: Option<String>,
-    note: Option<String>,
+/// [`Kept`] as it is read: a claim of a kind or a source that this release does not know is no reason to lose the
+/// others.
+#[derive(Deserialize)]
+struct KeptBefore {
+    claims: Vec<Value>,
+    voice: Option<KeptVoice>,
+    caller: Option<String>,
 }
 
 /// As much of a [`Voice`] as is weighed.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct KeptVoice {
     outcome: OutcomeName,
     user_id: Option<UserId>,
@@ -62,17 +52,12 @@ struct KeptVoice {
 }
 
 impl Kept {
-    /// What `state` rests on. `caller` is the keyed hash of the caller's number.
-    pub fn of(state: &State, caller: Option<String>) -> Self {
-        let members = state.roster.as_ref().map_or(&[][..], |known| &known.members);
+    /// What a call rests on that goes to a number with these `members`. `caller` is the keyed hash of the caller's number.
+    pub fn of(claims: &[Claim], voice: Option<&Voice>, members: &[Member], caller: Option<String>) -> Self {
         let here: HashSet<UserId> = members.iter().map(|member| member.user).collect();
         Self {
-            claims: state
-                .claims
-                .iter()
-                .map(|claim| KeptClaim::of(claim, &here))
-                .collect(),
-            voice: state.voice.as_ref().and_then(|voice| KeptVoice::of(voice, &here)),
+            claims: claims.iter().map(|claim| kept_claim(claim, &here)).collect(),
+            voice: voice.and_then(|voice| KeptVoice::of(voice, &here)),
             caller,
         }
     }
@@ -84,39 +69,15 @@ impl Kept {
     }
 }
 
-impl KeptClaim {
-    fn of(claim: &Claim, here: &HashSet<UserId>) -> Self {
-        let counts = claim.users.iter().all(|user| here.contains(user));
-        Self {
-            tier: claim.tier,
-            kind: claim.kind.to_owned(),
-            // Who is not on the number any more may be erased: neither they nor what pointed to them is kept.
-            users: if counts { claim.users.clone() } else { Vec::new() },
-            owner: claim.owner,
-            speaker: claim.speaker,
-            failed: claim.failed,
-            source: claim.source.to_owned(),
-            at: claim.at,
-            value_hash: claim.value_hash.clone().filter(|_| counts),
-            note: claim.note.clone(),
-        }
+/// A claim as it is kept. Who is not on the number any more may be erased: neither they nor what pointed to them is in
+/// it.
+fn kept_claim(claim: &Claim, here: &HashSet<UserId>) -> Claim {
+    let mut kept = claim.clone();
+    if !claim.users.iter().all(|user| here.contains(user)) {
+        kept.users.clear();
+        kept.value_hash = None;
     }
-
-    /// `None` for a kind or a source that this release does not know.
-    fn claim(self) -> Option<Claim> {
-        Some(Claim {
-            tier: self.tier,
-            kind: kinds().find(|kind| *kind == self.kind)?,
-            users: self.users,
-            owner: self.owner,
-            speaker: self.speaker,
-            failed: self.failed,
-            source: sources().find(|source| *source == self.source)?,
-            at: self.at,
-            value_hash: self.value_hash,
-            note: self.note,
-        })
-    }
+    kept
 }
 
 impl KeptVoice {
@@ -185,14 +146,21 @@ impl Before {
         };
         let said = serde_json::from_value(record.verdict);
         let said: Option<Identification> = said.map_err(|fault| left_out("the word", &fault)).ok();
-        let kept = record.evidence.map(serde_json::from_value::<Kept>).transpose();
+        let kept = record
+            .evidence
+            .map(serde_json::from_value::<KeptBefore>)
+            .transpose();
         let kept = kept
             .map_err(|fault| left_out("the evidence", &fault))
             .ok()
             .flatten();
         let (claims, voice, caller) = kept.map_or_else(Default::default, |kept| {
             let there = kept.claims.len();
-            let claims: Vec<Claim> = kept.claims.into_iter().filter_map(KeptClaim::claim).collect();
+            let claims = kept
+                .claims
+                .into_iter()
+                .filter_map(|claim| serde_json::from_value(claim).ok());
+            let claims: Vec<Claim> = claims.collect();
             if claims.len() < there {
                 left_out("a claim", &"its kind or source is not known here");
             }
@@ -207,16 +175,4 @@ impl Before {
             caller,
         }
     }
-}
-
-/// Every kind of claim.
-fn kinds() -> impl Iterator<Item = &'static str> {
-    let places = Place::ALL.into_iter().map(Place::name);
-    places.chain(["forwarding", "caller_number", "pin"])
-}
-
-/// Every source of a claim.
-fn sources() -> impl Iterator<Item = &'static str> {
-    let ways = PinWay::ALL.into_iter().map(PinWay::name);
-    Source::ALL.into_iter().map(Source::name).chain(ways)
 }

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::units::UserId;
+use crate::verdict::chain::EvidenceSource;
 
 /// How a PIN was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +18,13 @@ pub enum PinWay {
     Spoken,
 }
 
-impl PinWay {
-    /// All there are.
-    pub(super) const ALL: [Self; 4] = [Self::Keypad, Self::VapiKeypad, Self::Tool, Self::Spoken];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Keypad => "keypad",
-            Self::VapiKeypad => "vapi_keypad",
-            Self::Tool => "tool",
-            Self::Spoken => "spoken",
+impl From<PinWay> for EvidenceSource {
+    fn from(way: PinWay) -> Self {
+        match way {
+            PinWay::Keypad => Self::Keypad,
+            PinWay::VapiKeypad => Self::VapiKeypad,
+            PinWay::Tool => Self::Tool,
+            PinWay::Spoken => Self::Spoken,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::verdict::scoring::{self, Likeness, Moment};
 use crate::verdict::{Checkpoint, Quality, Warning, WarningCode};
 use crate::voiceprint::Voiceprint;
 
-use super::enrol::HeardClip;
+use super::heard_clip::HeardClip;
 
 /// Below this signal-to-noise ratio (dB) a signup recording teaches the noise along with the voice. Of
 /// 134 read recordings of LibriSpeech none is below it.

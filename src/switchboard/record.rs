@@ -1,6 +1,6 @@
 //! What was said of calls, as it is shown: what is recorded, and what was given out and waits to be.
 
-use super::open::Switchboard;
+use super::board::Switchboard;
 use crate::store::{CallRecord, StoreError, VerdictVersion};
 use crate::units::CallId;
 
@@ -12,7 +12,7 @@ impl Switchboard {
     /// [`StoreError`] when the store cannot be read.
     pub async fn call_record(&self, call: &CallId) -> Result<Option<CallRecord>, StoreError> {
         // First what waits: what waits no more by the time the store is asked is found there.
-        let waiting = self.recorder.latest(call);
+        let waiting = self.services.recorder.latest(call);
         let stored = self.store.call(call).await?;
         match waiting {
             Some(waiting) if stored.as_ref().is_none_or(|stored| succeeds(&waiting, stored)) => {
@@ -33,7 +33,7 @@ impl Switchboard {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn versions_of(&self, call: &CallId) -> Result<Option<Vec<VerdictVersion>>, StoreError> {
-        let waiting = self.recorder.waiting_of(call);
+        let waiting = self.services.recorder.waiting_of(call);
         let mut versions = self.store.verdicts(call).await?;
         for record in waiting {
             if versions.last().is_none_or(|last| last.version < record.version) {
@@ -53,7 +53,7 @@ impl Switchboard {
 
     /// Waits until every verdict that was given out is recorded.
     pub async fn recorded(&self) {
-        self.recorder.caught_up().await;
+        self.services.recorder.caught_up().await;
     }
 }
 

@@ -11,8 +11,8 @@ use crate::units::{DialedNumber, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
 use super::error::{BoardError, OpenError};
-use super::identify::hear_in_turns;
-use super::open::{installed, usable_calibration};
+use super::installed::{installed, usable_calibration};
+use super::recording::hear_in_turns;
 
 /// How often clips that came in meanwhile are heard before the switch is put off.
 const ROUNDS: u32 = 5;

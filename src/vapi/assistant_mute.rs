@@ -11,7 +11,6 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::shape::Shape;
-use super::sides::Told;
 
 /// How long audio waits for word of who was speaking.
 pub(super) const WAIT: Duration = Duration::from_millis(600);
@@ -39,6 +38,17 @@ struct Span {
     start: Duration,
     end: Option<Duration>,
     guessed: bool,
+}
+
+/// Who was told to speak at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The assistant, for certain.
+    Assistant,
+    /// Certainly not the assistant.
+    NotAssistant,
+    /// A message may be on its way, or was lost.
+    Unsure,
 }
 
 impl AssistantSpeech {

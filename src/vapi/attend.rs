@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::config::ForwardTrust;
 use crate::evidence::{CallFacts, Headers, Place, Source, dialed, spoken};
-use crate::switchboard::{BoardError, CallState, PinWay};
+use crate::switchboard::{BoardError, CallSession, PinWay};
 use crate::units::{CallId, DialedNumber};
 
 use super::api::Api;
@@ -25,16 +25,16 @@ use super::service::Vapi;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
 
-/// How long the store may take to make a call state; the call's audio is not kept waiting for ever.
+/// How long the store may take to make a call session; the call's audio is not kept waiting for ever.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the last word by voice may take.
 const LAST_WORD: Duration = Duration::from_secs(20);
 /// What digits typed on the keypad arrive as: a message of the user that begins like this.
 const KEYPAD: &str = "keypad entry";
 
-/// Why a call has no call state.
+/// Why a call has no call session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoCallState {
+pub(super) enum NoCallSession {
     /// The dialed number is none of ours.
     NotOurs,
     /// The call is over, or was to another number.
@@ -68,27 +68,27 @@ impl Vapi {
         let Some(number) = self.dialed(&view).await else {
             return;
         };
-        let call_state = match self.call_state(&vapi_call, &number).await {
-            Ok(call_state) => call_state,
-            Err(NoCallState::Failed) => return self.fall_behind(&vapi_call, &number, &view),
-            Err(NoCallState::NotOurs | NoCallState::Never) => return,
+        let call_session = match self.call_session(&vapi_call, &number).await {
+            Ok(call_session) => call_session,
+            Err(NoCallSession::Failed) => return self.fall_behind(&vapi_call, &number, &view),
+            Err(NoCallSession::NotOurs | NoCallSession::Never) => return,
         };
-        self.learn(&vapi_call, &call_state, &view, &number).await;
+        self.learn(&vapi_call, &call_session, &view, &number).await;
         match &message.news {
             News::Conversation { said, earlier } => {
-                self.words(&vapi_call, &call_state, said, Some(*earlier)).await
+                self.words(&vapi_call, &call_session, said, Some(*earlier)).await
             }
             News::Transcript(said) => {
-                self.words(&vapi_call, &call_state, std::slice::from_ref(said), None)
+                self.words(&vapi_call, &call_session, std::slice::from_ref(said), None)
                     .await
             }
             _ => {}
         }
-        if call_state.is_in_the_dark() {
+        if call_session.is_in_the_dark() {
             // Nor could the voice be heard now.
             return self.fall_behind(&vapi_call, &number, &view);
         }
-        self.go_on(&vapi_call, &call_state, &number);
+        self.go_on(&vapi_call, &call_session, &number);
     }
 
     /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
@@ -111,44 +111,44 @@ impl Vapi {
     /// The state of a call, made when there is none.
     ///
     /// # Errors
-    /// [`NoCallState`] when the number is not ours, or no call state can be made now.
-    pub(super) async fn call_state(
+    /// [`NoCallSession`] when the number is not ours, or no call session can be made now.
+    pub(super) async fn call_session(
         &self,
         vapi_call: &VapiCall,
         number: &DialedNumber,
-    ) -> Result<Arc<CallState>, NoCallState> {
-        if let Some(call_state) = vapi_call.call_state() {
-            return Ok(Arc::clone(call_state));
+    ) -> Result<Arc<CallSession>, NoCallSession> {
+        if let Some(call_session) = vapi_call.call_session() {
+            return Ok(Arc::clone(call_session));
         }
-        let fault = match timeout(PATIENCE, self.board.call_state(&vapi_call.id, number)).await {
-            Ok(Ok(call_state)) => {
+        let fault = match timeout(PATIENCE, self.board.call_session(&vapi_call.id, number)).await {
+            Ok(Ok(call_session)) => {
                 // The end of the audio is not the end of the call: a message says that.
-                call_state.hold_open();
+                call_session.hold_open();
                 // Of a call that is taken up after a restart.
-                let known = call_state.pin_user().await;
+                let known = call_session.pin_user().await;
                 vapi_call.state().pin_user = known;
-                return Ok(Arc::clone(vapi_call.set_call_state(call_state)));
+                return Ok(Arc::clone(vapi_call.set_call_session(call_session)));
             }
             Ok(Err(BoardError::UnknownNumber(number))) => {
                 tracing::info!(call.id = %vapi_call.id, ?number, "a call to {number:?}, which is not a number of ours");
-                return Err(NoCallState::NotOurs);
+                return Err(NoCallSession::NotOurs);
             }
             Ok(Err(fault @ (BoardError::CallEnded(_) | BoardError::OtherNumber(_)))) => {
                 tracing::warn!(call.id = %vapi_call.id, %fault, "call {} is not looked into: {fault}", vapi_call.id);
-                return Err(NoCallState::Never);
+                return Err(NoCallSession::Never);
             }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "the store takes too long".to_owned(),
         };
         tracing::warn!(call.id = %vapi_call.id, %fault, "call {} cannot be looked into: {fault}", vapi_call.id);
-        Err(NoCallState::Failed)
+        Err(NoCallSession::Failed)
     }
 
-    /// Takes what a message says of the call's origin into the call state, unless it says nothing new.
+    /// Takes what a message says of the call's origin into the call session, unless it says nothing new.
     pub(super) async fn learn(
         &self,
         vapi_call: &VapiCall,
-        call_state: &Arc<CallState>,
+        call_session: &Arc<CallSession>,
         view: &CallView,
         number: &DialedNumber,
     ) {
@@ -160,7 +160,7 @@ impl Vapi {
             .hash(&mut hasher);
         let hash = hasher.finish();
         let known = vapi_call.state().learnt.replace(hash) == Some(hash);
-        if known && !call_state.is_in_the_dark() {
+        if known && !call_session.is_in_the_dark() {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -177,22 +177,22 @@ impl Vapi {
         if let Some(from) = forwarded.and_then(|found| believed(&self.config.forwarded, found, number, now)) {
             told.add_forwarding(Place::XForwardedFrom, from);
         }
-        call_state.learn(&told).await;
+        call_session.learn(&told).await;
         if !view.headers.is_empty() {
             let facts = self.of_headers(view);
-            call_state.learn(&facts).await;
-            self.fetch_certs(call_state, facts, now);
+            call_session.learn(&facts).await;
+            self.fetch_certs(call_session, facts, now);
         }
     }
 
     /// Has the PASSporTs of the INVITE verified, in its own time: a ringing call does not wait for certificates.
-    fn fetch_certs(&self, call_state: &Arc<CallState>, facts: CallFacts, now: OffsetDateTime) {
-        if !self.board.fetches_certs() || facts.identity.is_none() || call_state.is_in_the_dark() {
+    fn fetch_certs(&self, call_session: &Arc<CallSession>, facts: CallFacts, now: OffsetDateTime) {
+        if !self.board.fetches_certs() || facts.identity.is_none() || call_session.is_in_the_dark() {
             return;
         }
-        let (board, call_state) = (Arc::clone(&self.board), Arc::clone(call_state));
+        let (board, call_session) = (Arc::clone(&self.board), Arc::clone(call_session));
         self.tasks
-            .spawn(async move { board.fetch_certs(&call_state, &facts, now).await });
+            .spawn(async move { board.fetch_certs(&call_session, &facts, now).await });
     }
 
     /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.
@@ -243,7 +243,7 @@ impl Vapi {
     async fn words(
         &self,
         vapi_call: &VapiCall,
-        call_state: &CallState,
+        call_session: &CallSession,
         said: &[Utterance],
         earlier: Option<usize>,
     ) {
@@ -252,7 +252,8 @@ impl Vapi {
             if utterance.text.to_ascii_lowercase().contains(KEYPAD)
                 && let Some(digits) = spoken::digits(&utterance.text)
             {
-                self.pin(vapi_call, call_state, &digits, PinWay::VapiKeypad).await;
+                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad)
+                    .await;
             }
         }
         let mut state = vapi_call.state();
@@ -279,7 +280,7 @@ impl Vapi {
     pub(super) fn go_on(
         self: &Arc<Self>,
         vapi_call: &Arc<VapiCall>,
-        call_state: &Arc<CallState>,
+        call_session: &Arc<CallSession>,
         number: &DialedNumber,
     ) {
         let (listen, tell) = {
@@ -302,11 +303,11 @@ impl Vapi {
         }
         if tell {
             self.tasks
-                .spawn(Arc::clone(self).tell(Arc::clone(vapi_call), Arc::clone(call_state)));
+                .spawn(Arc::clone(self).tell(Arc::clone(vapi_call), Arc::clone(call_session)));
         }
     }
 
-    /// The call is over: what was heard is finished, then the call state; audio is wiped.
+    /// The call is over: what was heard is finished, then the call session; audio is wiped.
     pub(super) async fn end(&self, vapi_call: &VapiCall, report: Option<&Ending>) {
         vapi_call.ended.cancel();
         if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
@@ -329,8 +330,8 @@ impl Vapi {
         if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
             tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
         }
-        if let Some(call_state) = vapi_call.call_state() {
-            call_state.finish().await;
+        if let Some(call_session) = vapi_call.call_session() {
+            call_session.finish().await;
         }
         vapi_call.forget_audio();
     }

@@ -23,7 +23,7 @@ impl Vapi {
         if !self.config.backfill || vapi_call.state().heard_anything {
             return;
         }
-        let Some(call_state) = vapi_call.call_state() else {
+        let Some(call_session) = vapi_call.call_session() else {
             return;
         };
         let heard = timeout(PATIENCE, async {
@@ -38,14 +38,14 @@ impl Vapi {
             };
             let said = self
                 .board
-                .identify(&admitted, call_state.number(), clip, None, false)
+                .identify(&admitted, call_session.number(), clip, None, false)
                 .await;
             said.map_err(|fault| fault.to_string())
         });
         match heard.await {
             Ok(Ok(said)) => {
                 for word in said {
-                    call_state.heard(word).await;
+                    call_session.heard(word).await;
                 }
             }
             Ok(Err(why)) => {

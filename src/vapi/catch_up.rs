@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::units::DialedNumber;
 
-use super::attend::NoCallState;
+use super::attend::NoCallSession;
 use super::service::Vapi;
 use super::vapi_call::{State, VapiCall};
 use super::view::CallView;
@@ -45,28 +45,28 @@ impl Vapi {
                 () = vapi_call.ended.cancelled() => return,
                 () = self.leaving.cancelled() => return,
             }
-            let call_state = match self.call_state(vapi_call, number).await {
-                Ok(call_state) => Some(call_state),
-                Err(NoCallState::Failed) => continue,
+            let call_session = match self.call_session(vapi_call, number).await {
+                Ok(call_session) => Some(call_session),
+                Err(NoCallSession::Failed) => continue,
                 // Now it is known that there is nothing to look into.
-                Err(NoCallState::NotOurs | NoCallState::Never) => None,
+                Err(NoCallSession::NotOurs | NoCallSession::Never) => None,
             };
             let view = {
                 let mut state = vapi_call.state();
                 let view = state.behind.take();
-                if call_state.is_none() || view.is_none() {
+                if call_session.is_none() || view.is_none() {
                     state.catching_up = false;
                 }
                 view
             };
-            let (Some(call_state), Some(view)) = (call_state, view) else {
+            let (Some(call_session), Some(view)) = (call_session, view) else {
                 return;
             };
-            self.learn(vapi_call, &call_state, &view, number).await;
-            if call_state.is_in_the_dark() {
+            self.learn(vapi_call, &call_session, &view, number).await;
+            if call_session.is_in_the_dark() {
                 vapi_call.state().put_off_older(view);
             } else {
-                self.go_on(vapi_call, &call_state, number);
+                self.go_on(vapi_call, &call_session, number);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::switchboard::{Agreement, CallState, EnrolmentReport, EnrolmentStart};
+use crate::switchboard::{Agreement, CallSession, EnrolmentReport, EnrolmentStart};
 use crate::units::UserId;
 use crate::verdict::chain::{Identity, OwnerStatus, SpeakerAgreement, Tier};
 
@@ -23,11 +23,11 @@ const PIECE: usize = 16 * 1024;
 
 impl Vapi {
     /// Says what is to be done next, and does what can be done.
-    pub(super) async fn enrol_voice(&self, vapi_call: &VapiCall, call_state: &CallState) -> String {
+    pub(super) async fn enrol_voice(&self, vapi_call: &VapiCall, call_session: &CallSession) -> String {
         if !self.config.enrol_by_phone {
             return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
         }
-        let Some(user) = established(vapi_call, &call_state.verdict().identity) else {
+        let Some(user) = established(vapi_call, &call_session.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
         let consent = vapi_call.state().consent.clone();
@@ -142,7 +142,7 @@ fn established(vapi_call: &VapiCall, identity: &Identity) -> Option<UserId> {
     let pins_fit = identity
         .contradictions
         .iter()
-        .all(|found| !found.code.contains("pin"));
+        .all(|found| !found.code.is_of_a_pin());
     if let Some(user) = vapi_call.state().pin_user {
         return pins_fit.then_some(user);
     }

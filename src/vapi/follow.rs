@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::switchboard::CallState;
+use crate::switchboard::CallSession;
 use crate::units::DialedNumber;
 
 use super::api::Api;
@@ -28,21 +28,21 @@ impl Vapi {
     pub(super) fn follow(
         self: &Arc<Self>,
         vapi_call: &Arc<VapiCall>,
-        call_state: &Arc<CallState>,
+        call_session: &Arc<CallSession>,
         number: &DialedNumber,
     ) {
         if self.api.is_none() || std::mem::replace(&mut vapi_call.state().followed, true) {
             return;
         }
-        let (vapi, vapi_call, call_state, number) = (
+        let (vapi, vapi_call, call_session, number) = (
             Arc::clone(self),
             Arc::clone(vapi_call),
-            Arc::clone(call_state),
+            Arc::clone(call_session),
             number.clone(),
         );
         self.tasks.spawn(async move {
             if let Some(api) = &vapi.api {
-                vapi.follow_by(api, &vapi_call, &call_state, &number).await;
+                vapi.follow_by(api, &vapi_call, &call_session, &number).await;
             }
         });
     }
@@ -51,7 +51,7 @@ impl Vapi {
         self: &Arc<Self>,
         api: &Api,
         vapi_call: &Arc<VapiCall>,
-        call_state: &Arc<CallState>,
+        call_session: &Arc<CallSession>,
         number: &DialedNumber,
     ) {
         let began = Instant::now();
@@ -75,11 +75,11 @@ impl Vapi {
                 continue;
             };
             note_addresses(vapi_call, &view);
-            self.learn(vapi_call, call_state, &view, number).await;
+            self.learn(vapi_call, call_session, &view, number).await;
             match view.status.as_deref() {
                 Some("ended") => return self.end(vapi_call, None).await,
                 Some("in-progress" | "forwarding") if view.listen_url.is_some() => {
-                    self.go_on(vapi_call, call_state, number);
+                    self.go_on(vapi_call, call_session, number);
                     listened = true;
                 }
                 _ if !listened && began.elapsed() > LONGEST_RING => return,

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::units::CallId;
 
-use super::tool_call::{ToolCall, tool_call, tool_calls};
+use super::tool_call::{ToolCall, text, tool_call, tool_calls};
 use super::view::{CallView, texts};
 
 /// Utterances that are read of one conversation, the latest.
@@ -258,10 +258,6 @@ fn role(word: Option<&str>) -> Role {
         Some("user" | "customer") => Role::User,
         _ => Role::Other,
     }
-}
-
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key)?.as_str()
 }
 
 /// A whole number, which may be written as text or with a fraction.

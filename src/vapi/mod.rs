@@ -4,7 +4,7 @@
 //! asks and gives the answer. A call's way through this room:
 //!
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
-//! - it is answered (`attend`): the INVITE's headers go into its call state, its audio is listened to (`listen_socket`, `vapi_stream`,
+//! - it is answered (`attend`): the INVITE's headers go into its call session, its audio is listened to (`listen_socket`, `vapi_stream`,
 //!   [`Reader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
 //!   to the model (`tell`, `control`);
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;

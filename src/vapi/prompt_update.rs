@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::switchboard::CallState;
+use crate::switchboard::CallSession;
 
 use super::control::{Sent, send, silent_message};
 use super::prompt_words::sentence;
@@ -15,8 +15,8 @@ const SETTLE: Duration = Duration::from_millis(150);
 
 impl Vapi {
     /// Tells each change of the verdict until the call is over.
-    pub(super) async fn tell(self: Arc<Self>, vapi_call: Arc<VapiCall>, call_state: Arc<CallState>) {
-        let mut verdicts = call_state.watch();
+    pub(super) async fn tell(self: Arc<Self>, vapi_call: Arc<VapiCall>, call_session: Arc<CallSession>) {
+        let mut verdicts = call_session.watch();
         loop {
             let said = sentence(&verdicts.borrow_and_update().identity, &vapi_call.marker);
             if !self.tell_once(&vapi_call, said).await {

@@ -13,7 +13,7 @@ use crate::config::VapiMode;
 use crate::evidence::dialed;
 use crate::units::{CallId, DialedNumber};
 
-use super::attend::NoCallState;
+use super::attend::NoCallSession;
 use super::message::Message;
 use super::pass::{PASS_HEADER, pass};
 use super::prompt_words::{sentence, unknown, variables};
@@ -146,30 +146,30 @@ impl Vapi {
                 told: None,
             });
         };
-        let call_state = match self.call_state(&vapi_call, &number).await {
-            Ok(call_state) => call_state,
-            Err(NoCallState::NotOurs) => {
+        let call_session = match self.call_session(&vapi_call, &number).await {
+            Ok(call_session) => call_session,
+            Err(NoCallSession::NotOurs) => {
                 return Some(Known {
                     number: Some(number),
                     variables: unknown(&vapi_call.marker),
                     told: None,
                 });
             }
-            Err(NoCallState::Never) => return None,
-            Err(NoCallState::Failed) => {
+            Err(NoCallSession::Never) => return None,
+            Err(NoCallSession::Failed) => {
                 self.fall_behind(&vapi_call, &number, &view);
                 return None;
             }
         };
-        self.learn(&vapi_call, &call_state, &view, &number).await;
-        if call_state.is_in_the_dark() {
+        self.learn(&vapi_call, &call_session, &view, &number).await;
+        if call_session.is_in_the_dark() {
             self.fall_behind(&vapi_call, &number, &view);
             return None;
         }
         if self.config.mode == VapiMode::Number {
-            self.follow(&vapi_call, &call_state, &number);
+            self.follow(&vapi_call, &call_session, &number);
         }
-        let identity = &call_state.verdict().identity;
+        let identity = &call_session.verdict().identity;
         let told = sentence(identity, &vapi_call.marker);
         Some(Known {
             number: Some(number),

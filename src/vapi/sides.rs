@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::bytes::RawStream;
 
-use super::assistant_mute::{AssistantSpeech, STEP, WAIT};
+use super::assistant_mute::{AssistantSpeech, STEP, Told, WAIT};
 use super::shape::Shape;
 
 /// From this level on a channel is loud, in dB relative to full scale: speech is some 20 dB above.
@@ -26,17 +26,6 @@ const NEEDED: (Duration, Duration) = (Duration::from_millis(2_000), Duration::fr
 const SHARE: f64 = 0.5;
 /// What may speak against it, as a part of what speaks for it, at most.
 const AGAINST: f64 = 0.2;
-
-/// Who was told to speak at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// The assistant, for certain.
-    Assistant,
-    /// Certainly not the assistant.
-    NotAssistant,
-    /// A message may be on its way, or was lost.
-    Unsure,
-}
 
 /// Finds the sides of one stream of two channels.
 pub struct Sides {

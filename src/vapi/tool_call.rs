@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::message::text;
-
 /// Tool calls that are read of one message.
 const MOST_TOOL_CALLS: usize = 16;
 /// A tool that the model calls.
@@ -80,6 +78,10 @@ pub(super) fn tool_call(call: &Value) -> Option<ToolCall> {
         name: name.chars().take(100).collect(),
         arguments,
     })
+}
+
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key)?.as_str()
 }
 
 #[cfg(test)]

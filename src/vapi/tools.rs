@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::evidence::spoken;
 use crate::store::Webhook;
-use crate::switchboard::{CallState, PinAnswer, PinWay};
+use crate::switchboard::{CallSession, PinAnswer, PinWay};
 use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
@@ -22,7 +22,7 @@ use super::service::Vapi;
 use super::tool_call::{OUR_TOOLS, ToolCall};
 use super::vapi_call::VapiCall;
 
-/// How long a PIN may be checked, and a call state be made. Vapi waits for 20 s unless told otherwise.
+/// How long a PIN may be checked, and a call session be made. Vapi waits for 20 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long the store may take to say what a tool call was answered before.
 const MEMORY: Duration = Duration::from_secs(1);
@@ -40,13 +40,13 @@ impl Vapi {
         let vapi = Arc::clone(self);
         // A task of its own: a client that goes away does not leave a PIN half checked.
         let work = self.tasks.spawn(async move {
-            let call_state = match &vapi_call {
-                Some(vapi_call) => vapi.call_state_of_tools(vapi_call, &message).await,
+            let call_session = match &vapi_call {
+                Some(vapi_call) => vapi.call_session_of_tools(vapi_call, &message).await,
                 None => None,
             };
             let answers = calls
                 .iter()
-                .map(|call| vapi.answer_once(vapi_call.as_ref(), call_state.as_ref(), call));
+                .map(|call| vapi.answer_once(vapi_call.as_ref(), call_session.as_ref(), call));
             futures_util::future::join_all(answers).await
         });
         let answers = work.await.unwrap_or_default();
@@ -64,31 +64,31 @@ impl Vapi {
         json!({ "results": results })
     }
 
-    async fn call_state_of_tools(
+    async fn call_session_of_tools(
         self: &Arc<Self>,
         vapi_call: &Arc<VapiCall>,
         message: &Message,
-    ) -> Option<Arc<CallState>> {
-        if let Some(call_state) = vapi_call.call_state() {
-            return Some(Arc::clone(call_state));
+    ) -> Option<Arc<CallSession>> {
+        if let Some(call_session) = vapi_call.call_session() {
+            return Some(Arc::clone(call_session));
         }
         if vapi_call.is_over() {
             return None;
         }
         let number = self.dialed(&message.call).await?;
-        let call_state = timeout(PATIENCE, self.call_state(vapi_call, &number))
+        let call_session = timeout(PATIENCE, self.call_session(vapi_call, &number))
             .await
             .ok()?
             .ok()?;
-        self.learn(vapi_call, &call_state, &message.call, &number).await;
-        Some(call_state)
+        self.learn(vapi_call, &call_session, &message.call, &number).await;
+        Some(call_session)
     }
 
     /// The answer of one tool call, found out once however often the same call comes, also after a restart.
     async fn answer_once(
         &self,
         vapi_call: Option<&Arc<VapiCall>>,
-        call_state: Option<&Arc<CallState>>,
+        call_session: Option<&Arc<CallSession>>,
         call: &ToolCall,
     ) -> (ToolCall, String) {
         let Some(vapi_call) = vapi_call else {
@@ -99,10 +99,10 @@ impl Vapi {
             .flatten();
         let said = match slot {
             Some(slot) => slot
-                .get_or_init(|| self.answer_from_memory(vapi_call, call_state, call))
+                .get_or_init(|| self.answer_from_memory(vapi_call, call_session, call))
                 .await
                 .clone(),
-            None => self.answer_tool(vapi_call, call_state, call).await,
+            None => self.answer_tool(vapi_call, call_session, call).await,
         };
         (call.clone(), said)
     }
@@ -110,12 +110,12 @@ impl Vapi {
     async fn answer_from_memory(
         &self,
         vapi_call: &VapiCall,
-        call_state: Option<&Arc<CallState>>,
+        call_session: Option<&Arc<CallSession>>,
         call: &ToolCall,
     ) -> String {
         // Asking who calls changes nothing; only what counts is remembered beyond this process.
         if call.name == "identify_caller" {
-            return self.answer_tool(vapi_call, call_state, call).await;
+            return self.answer_tool(vapi_call, call_session, call).await;
         }
         let fingerprint = fingerprint(&vapi_call.id, call);
         let store = self.board.store();
@@ -123,7 +123,7 @@ impl Vapi {
             return before
                 .unwrap_or_else(|| result(&vapi_call.marker, None, "pending: ask again in a moment"));
         }
-        let said = self.answer_tool(vapi_call, call_state, call).await;
+        let said = self.answer_tool(vapi_call, call_session, call).await;
         if let Ok(Err(fault)) = timeout(MEMORY, store.settle_webhook(&fingerprint, &said)).await {
             tracing::warn!(%fault, "the answer of a tool call is not kept over a restart: {fault}");
         }
@@ -133,27 +133,27 @@ impl Vapi {
     async fn answer_tool(
         &self,
         vapi_call: &VapiCall,
-        call_state: Option<&Arc<CallState>>,
+        call_session: Option<&Arc<CallSession>>,
         call: &ToolCall,
     ) -> String {
         let marker = &vapi_call.marker;
         metrics::counter!("voxline_vapi_tool_calls_total", "tool" => known_tool(&call.name)).increment(1);
-        let Some(call_state) = call_state else {
+        let Some(call_session) = call_session else {
             let said = "unknown: this call cannot be looked into; treat the caller as a stranger";
             return result(marker, None, said);
         };
         let said = match call.name.as_str() {
-            "identify_caller" => self.identify(vapi_call, call_state).await,
-            "verify_pin" => self.verify_pin(vapi_call, call_state, &call.arguments).await,
-            "enroll_voice" => self.enrol_voice(vapi_call, call_state).await,
+            "identify_caller" => self.identify(vapi_call, call_session).await,
+            "verify_pin" => self.verify_pin(vapi_call, call_session, &call.arguments).await,
+            "enroll_voice" => self.enrol_voice(vapi_call, call_session).await,
             _ => "there is no such tool here".to_owned(),
         };
-        result(marker, Some(&call_state.verdict().identity), &said)
+        result(marker, Some(&call_session.verdict().identity), &said)
     }
 
     /// Waits for a decision, up to the tool's patience.
-    async fn identify(&self, vapi_call: &VapiCall, call_state: &CallState) -> String {
-        let mut verdicts = call_state.watch();
+    async fn identify(&self, vapi_call: &VapiCall, call_session: &CallSession) -> String {
+        let mut verdicts = call_session.watch();
         let decided = |identity: &Identity| match identity.speaker.status {
             SpeakerStatus::Identified | SpeakerStatus::ThirdParty => true,
             SpeakerStatus::Claimed => vapi_call.state().pin_user.is_some(),
@@ -166,7 +166,7 @@ impl Vapi {
             }
         };
         let _ = timeout(self.config.tool_patience, wait).await;
-        let verdict = call_state.verdict();
+        let verdict = call_session.verdict();
         let said = sentence(&verdict.identity, &vapi_call.marker);
         if decided(&verdict.identity) || is_named(verdict.identity.speaker.status) {
             return said;
@@ -174,14 +174,19 @@ impl Vapi {
         format!("{said} This is pending: let the caller speak on, or ask for their PIN.")
     }
 
-    async fn verify_pin(&self, vapi_call: &VapiCall, call_state: &CallState, arguments: &Value) -> String {
+    async fn verify_pin(
+        &self,
+        vapi_call: &VapiCall,
+        call_session: &CallSession,
+        arguments: &Value,
+    ) -> String {
         let given = match arguments.get("pin") {
             Some(Value::String(text)) => text.chars().take(LONGEST_PIN).collect(),
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
         match spoken::digits(&given) {
-            Some(digits) => self.pin(vapi_call, call_state, &digits, PinWay::Tool).await,
+            Some(digits) => self.pin(vapi_call, call_session, &digits, PinWay::Tool).await,
             None => {
                 "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned()
             }
@@ -193,7 +198,7 @@ impl Vapi {
     pub(super) async fn pin(
         &self,
         vapi_call: &VapiCall,
-        call_state: &CallState,
+        call_session: &CallSession,
         digits: &str,
         way: PinWay,
     ) -> String {
@@ -203,11 +208,11 @@ impl Vapi {
         if let Some(before) = vapi_call.state().pins.get(&stands_for) {
             return before.clone();
         }
-        let answer = match timeout(PATIENCE, call_state.try_pin(digits, way)).await {
+        let answer = match timeout(PATIENCE, call_session.try_pin(digits, way)).await {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };
-        let (said, settled) = self.of_pin(vapi_call, call_state, answer);
+        let (said, settled) = self.of_pin(vapi_call, call_session, answer);
         if settled {
             vapi_call.state().remember_pin(stands_for, said.clone());
         }
@@ -215,11 +220,11 @@ impl Vapi {
     }
 
     /// What became of a PIN, in words, and whether that stays so.
-    fn of_pin(&self, vapi_call: &VapiCall, call_state: &CallState, answer: PinAnswer) -> (String, bool) {
+    fn of_pin(&self, vapi_call: &VapiCall, call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
         match answer {
             PinAnswer::Accepted { user } => {
                 vapi_call.state().pin_user = Some(user);
-                let name = name_of(&call_state.verdict().identity, user);
+                let name = name_of(&call_session.verdict().identity, user);
                 (
                     format!(
                         "verified: the PIN is that of {name} (user {user}); the voice is told separately"
@@ -229,7 +234,7 @@ impl Vapi {
             }
             // Not kept: given again later, it may name somebody. It never lets anybody enrol.
             PinAnswer::Shared { user: Some(user) } => {
-                let name = name_of(&call_state.verdict().identity, user);
+                let name = name_of(&call_session.verdict().identity, user);
                 (
                     format!(
                         "verified: several users of this line have this PIN, and by everything else on this call \

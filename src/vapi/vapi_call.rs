@@ -1,4 +1,4 @@
-//! One call on Vapi: what its messages have said so far, and the call state they are about.
+//! One call on Vapi: what its messages have said so far, and the call session they are about.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::switchboard::CallState;
+use crate::switchboard::CallSession;
 use crate::units::{CallId, UserId};
 
 use super::assistant_mute::AssistantSpeech;
@@ -39,7 +39,7 @@ pub(super) struct VapiCall {
     /// Held while a PIN is tried.
     pub pin_turn: tokio::sync::Mutex<()>,
     began: Instant,
-    call_state: OnceLock<Arc<CallState>>,
+    call_session: OnceLock<Arc<CallSession>>,
     state: Mutex<State>,
     answers: Mutex<HashMap<String, Arc<OnceCell<String>>>>,
 }
@@ -106,7 +106,7 @@ impl VapiCall {
             heard_out: CancellationToken::new(),
             pin_turn: tokio::sync::Mutex::default(),
             began: Instant::now(),
-            call_state: OnceLock::new(),
+            call_session: OnceLock::new(),
             state: Mutex::default(),
             answers: Mutex::default(),
         })
@@ -117,14 +117,14 @@ impl VapiCall {
         self.began.elapsed()
     }
 
-    /// Its call state, once the dialed number is known.
-    pub(super) fn call_state(&self) -> Option<&Arc<CallState>> {
-        self.call_state.get()
+    /// Its call session, once the dialed number is known.
+    pub(super) fn call_session(&self) -> Option<&Arc<CallSession>> {
+        self.call_session.get()
     }
 
-    /// Sets the call state, which stays what it was first.
-    pub(super) fn set_call_state(&self, call_state: Arc<CallState>) -> &Arc<CallState> {
-        self.call_state.get_or_init(|| call_state)
+    /// Sets the call session, which stays what it was first.
+    pub(super) fn set_call_session(&self, call_session: Arc<CallSession>) -> &Arc<CallSession> {
+        self.call_session.get_or_init(|| call_session)
     }
 
     /// What is known, for a moment.

@@ -1,7 +1,5 @@
 //! The identification document, as the contract fixes it.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -149,7 +147,12 @@ impl Identification {
     /// Writes a decision into the document, with the best ten of its candidates. The posteriors are those
     /// the whole roster gave.
     #[must_use]
-    pub fn decided(mut self, decision: &Decision, names: &HashMap<UserId, String>, net: Seconds) -> Self {
+    pub fn decided(
+        mut self,
+        decision: &Decision,
+        name_of: impl FnOnce(UserId) -> Option<String>,
+        net: Seconds,
+    ) -> Self {
         self.candidates = decision
             .candidates
             .iter()
@@ -170,7 +173,7 @@ impl Identification {
         match decision.outcome {
             Outcome::Identified(user) => {
                 self.user_id = Some(user);
-                self.user_name = names.get(&user).cloned();
+                self.user_name = name_of(user);
                 self.posterior = self.candidates.first().map(|best| best.posterior);
             }
             Outcome::Unknown => self.posterior = Some(decision.nobody.get()),
@@ -217,10 +220,11 @@ mod tests {
             nobody: Posterior::new(0.01).unwrap(),
         };
         let number: DialedNumber = "+12025550102".parse().unwrap();
-        let names = HashMap::from([(decision.candidates[0].user_id, "Ana".to_owned())]);
+        let best = decision.candidates[0].user_id;
+        let name_of = |user| (user == best).then(|| "Ana".to_owned());
         let blank =
             Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
-        let said = blank.decided(&decision, &names, Seconds::new(5.0));
+        let said = blank.decided(&decision, name_of, Seconds::new(5.0));
         (decision, said)
     }
 

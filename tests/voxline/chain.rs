@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use voxline::decision::{Policy, Reason};
 use voxline::units::{Llr, UserId};
 use voxline::verdict::chain::{
-    Claim, EvidencePriors, Member, OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier, Voice, combine,
+    Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, OwnerStatus, SpeakerAgreement,
+    SpeakerReason, SpeakerStatus, Tier, Voice, combine,
 };
 use voxline::verdict::{Identification, Identity, OutcomeName};
 use voxline::voiceprint::ModelId;
@@ -23,11 +24,15 @@ fn roster(users: usize) -> Vec<Member> {
 fn claim(tier: Tier, user: Option<UserId>) -> Claim {
     let usual = EvidencePriors::default();
     let (kind, owner, speaker) = match tier {
-        Tier::T0 => ("assigned_number", usual.assigned, None),
-        Tier::T1 => ("diversion", usual.forwarding, None),
-        Tier::T2 => ("caller_number", usual.caller, Some(usual.caller_speaks)),
-        Tier::T3 => ("passport_div", usual.passport_verified, None),
-        Tier::T4 | Tier::T5 => ("pin", usual.pin, Some(usual.pin_speaks)),
+        Tier::T0 => (EvidenceKind::AssignedNumber, usual.assigned, None),
+        Tier::T1 => (EvidenceKind::Diversion, usual.forwarding, None),
+        Tier::T2 => (
+            EvidenceKind::CallerNumber,
+            usual.caller,
+            Some(usual.caller_speaks),
+        ),
+        Tier::T3 => (EvidenceKind::PassportDiv, usual.passport_verified, None),
+        Tier::T4 | Tier::T5 => (EvidenceKind::Pin, usual.pin, Some(usual.pin_speaks)),
     };
     Claim {
         tier,
@@ -36,7 +41,7 @@ fn claim(tier: Tier, user: Option<UserId>) -> Claim {
         owner,
         speaker,
         failed: false,
-        source: "sip",
+        source: EvidenceSource::Sip,
         at: OffsetDateTime::UNIX_EPOCH,
         value_hash: None,
         note: None,
@@ -102,7 +107,11 @@ fn said(roster: &[Member], claims: &[Claim], voice: Option<&Voice>) -> Identity 
 }
 
 fn codes(identity: &Identity) -> Vec<&'static str> {
-    identity.contradictions.iter().map(|found| found.code).collect()
+    identity
+        .contradictions
+        .iter()
+        .map(|found| found.code.name())
+        .collect()
 }
 
 #[test]
@@ -165,7 +174,10 @@ fn a_claim_moves_the_prior_so_that_less_voice_is_needed_for_that_user_and_none_o
     );
     let alone = said(&roster, &[], Some(&waiting));
     assert_eq!(alone.speaker.status, SpeakerStatus::Inconclusive);
-    assert_eq!(alone.speaker.reason, Some("too_little_speech"));
+    assert_eq!(
+        alone.speaker.reason,
+        Some(SpeakerReason::Voice(Reason::TooLittleSpeech))
+    );
     let claimed = said(&roster, &[claim(Tier::T4, Some(alice))], Some(&waiting));
     assert_eq!(
         (claimed.speaker.status, claimed.speaker.user_id),
@@ -316,7 +328,7 @@ fn a_shared_pin_of_somebody_who_never_enrolled_is_not_called_a_third_partys() {
     let pin = shared_pin(&[roster[0].user, roster[1].user]);
     let identity = said(&roster, &[pin], Some(&unknown(&roster[2..])));
     assert_eq!(identity.speaker.status, SpeakerStatus::Inconclusive);
-    assert_eq!(identity.speaker.reason, Some("not_enrolled"));
+    assert_eq!(identity.speaker.reason, Some(SpeakerReason::NotEnrolled));
 }
 
 #[test]
@@ -340,7 +352,7 @@ fn an_owner_who_never_enrolled_is_not_called_a_third_party() {
     let heard = unknown(&roster[4..]);
     let forwarded = said(&roster, &[claim(Tier::T1, Some(owner))], Some(&heard));
     assert_eq!(forwarded.speaker.status, SpeakerStatus::Inconclusive);
-    assert_eq!(forwarded.speaker.reason, Some("not_enrolled"));
+    assert_eq!(forwarded.speaker.reason, Some(SpeakerReason::NotEnrolled));
     let with_pin = said(&roster, &[claim(Tier::T4, Some(owner))], Some(&heard));
     assert_eq!(with_pin.speaker.status, SpeakerStatus::Claimed);
     assert!(with_pin.contradictions.is_empty());
@@ -373,7 +385,7 @@ fn copies_of_one_thing_count_once_and_different_things_add_up() {
         ..claim(Tier::T1, user)
     };
     let twin = Claim {
-        kind: "history_info",
+        kind: EvidenceKind::HistoryInfo,
         ..weak.clone()
     };
     let passport = Claim {
@@ -391,7 +403,7 @@ fn disagreeing_headers_are_flagged_and_the_better_place_wins() {
     let roster = roster(50);
     let (alice, bob) = (roster[0].user, roster[1].user);
     let hint = Claim {
-        kind: "history_info",
+        kind: EvidenceKind::HistoryInfo,
         owner: EvidencePriors::default().forwarding_hint,
         ..claim(Tier::T1, Some(bob))
     };

@@ -1,6 +1,6 @@
 //! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
 
-mod call_states;
+mod call_sessions;
 mod calls;
 mod enrolling;
 mod identifying;

@@ -4,13 +4,13 @@
 //! failed here: a caller is put through whatever becomes of us.
 
 mod asterisk;
-mod bandwidth;
 mod jambonz;
-mod plivo;
 mod telnyx;
-mod twilio;
 mod vonage;
 mod xml;
+mod bandwidth;
+mod plivo;
+mod twilio;
 
 use super::Carrier;
 use super::forward::{Forward, Leg};

@@ -3,14 +3,14 @@
 //! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`CarrierProbe::judge`]) by
 //! the same evidence that live calls are.
 
-mod advice;
-mod inputs;
-mod judge;
 mod known;
-mod listen;
-mod packets;
 mod pcap;
 mod sip;
+mod packets;
+mod inputs;
+mod judge;
+mod advice;
+mod listen;
 
 pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};

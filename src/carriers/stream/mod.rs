@@ -4,17 +4,17 @@
 //! the order they were sent in, and a [`Transcoder`] their audio into what calls are opened with. What is done with a
 //! call's audio and digits is for whoever reads.
 
-mod asterisk;
 pub mod audiosocket;
-mod bandwidth;
 mod byte_order;
-mod jambonz;
 mod lenient;
-mod plivo;
 mod reorder;
 mod sound;
+mod asterisk;
+mod bandwidth;
+mod jambonz;
 mod telnyx;
 mod track;
+mod plivo;
 mod transcoder;
 mod twilio;
 mod vonage;

@@ -5,8 +5,8 @@ mod bandwidth;
 mod digits;
 mod jambonz;
 mod plivo;
-mod telnyx;
 mod twilio;
+mod telnyx;
 mod vonage;
 
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! The gallery in a Qdrant server, over gRPC.
 
-mod link;
 mod points;
 mod settings;
+mod link;
 
 pub use settings::QdrantSettings;
 

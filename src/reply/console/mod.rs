@@ -4,16 +4,12 @@
 //! |---|---|
 //! | `page` | the one page that all addresses of the console give; what is on it is asked of the API |
 //! | `session` | `/console/session`: logging in with an API key, and out |
-//! | `sessions` | who is logged in, for how long, and how often it was tried in vain |
-//! | `origin` | whether a request comes from the console's own pages |
 //!
 //! A session is what the browser holds instead of the key. It can what the key can, and ends with it. The page itself
 //! tells nothing of anybody: it is the same for all.
 
-mod origin;
 mod page;
 mod session;
-mod sessions;
 
 use std::sync::Arc;
 
@@ -23,11 +19,6 @@ use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
 use super::app_state::AppState;
-
-pub use sessions::ConsoleSettings;
-
-pub(super) use session::{SessionId, holder};
-pub(super) use sessions::{SessionDigest, Sessions};
 
 /// Where the console begins.
 const FIRST: &str = "/console/calls";
@@ -51,9 +42,8 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
 #[cfg(test)]
 mod tests {
     use crate::decision::Reason;
-    use crate::evidence::Place;
     use crate::reply::web;
-    use crate::verdict::chain::{SpeakerStatus, Tier};
+    use crate::verdict::chain::{EvidenceKind, SpeakerReason, SpeakerStatus, Tier};
 
     /// The reason after this one. A new reason does not build until it has its place here, and then needs words.
     fn after(reason: Option<Reason>) -> Option<Reason> {
@@ -94,7 +84,11 @@ mod tests {
     #[test]
     fn every_reason_and_every_status_has_words_on_the_page() {
         let reasons = std::iter::successors(after(None), |reason| after(Some(*reason)));
-        for code in reasons.map(Reason::name).chain(["not_enrolled"]) {
+        let reasons = reasons.map(SpeakerReason::Voice);
+        for code in reasons
+            .chain([SpeakerReason::NotEnrolled])
+            .map(SpeakerReason::name)
+        {
             assert!(has("REASONS", code), "{code} has no words");
         }
         for status in std::iter::successors(next(None), |status| next(Some(*status))) {
@@ -107,9 +101,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_evidence_and_every_tier_has_words_on_the_page() {
-        let others = ["forwarding", "caller_number", "pin", "voice", "assigned_number"];
-        for kind in Place::ALL.into_iter().map(Place::name).chain(others) {
-            assert!(has("KINDS", kind), "{kind} has no words");
+        for kind in EvidenceKind::ALL {
+            assert!(has("KINDS", kind.name()), "{kind:?} has no words");
         }
         for tier in [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4, Tier::T5] {
             assert!(has("TIERS", &format!("{tier:?}")), "{tier:?} has no words");

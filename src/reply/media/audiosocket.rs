@@ -16,23 +16,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::bytes::Encoding;
 use crate::carriers::Carrier;
 use crate::carriers::stream::audiosocket::{Frame, Frames, HANG_UP};
-use crate::store::Scope;
-use crate::switchboard::CallStart;
+use crate::switchboard::{CallStart, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::{AppState, in_words};
-use super::super::auth::Visitor;
-use super::super::carriers::{ended, pressed};
 use super::super::problem::{Kind, Problem};
 use super::super::request_log::write_down;
 use super::super::telemetry::{self, AudioSocketEnd};
 use super::super::websocket::CloseReason;
-use super::session::Session;
+use super::session::conclude;
 
 /// Bytes that are taken off the network at a time.
 const PIECE: usize = 4 * 1024;
@@ -126,15 +122,12 @@ async fn announced(app: &AppState, line: &mut Line) -> Result<(CallId, DialedNum
     let Frame::Call(id) = first else {
         return Err(refused("the first frame has to be the call's UUID (kind 0x01)"));
     };
-    claim(app, id).ok_or_else(|| {
+    let claimed = app.carriers.redeem(&id.to_string(), Carrier::Asterisk, &[]);
+    claimed.ok_or_else(|| {
         let detail = "no call with this UUID is waited for: it was never given out by /carriers/asterisk/voice, is used, \
                       or too old (carriers.token_seconds)";
         CloseReason::Problem(Problem::new(Kind::Unauthorized, detail))
     })
-}
-
-fn claim(app: &AppState, id: Uuid) -> Option<(CallId, DialedNumber)> {
-    app.tokens.redeem(&id.to_string(), Carrier::Asterisk, &[])
 }
 
 /// Listens to a call from its first audio, which says how fast its samples come, to its end.
@@ -142,7 +135,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
     let (rate, first) = match begun(app, line, &call).await {
         Ok(begun) => begun,
         Err(ending) => {
-            ended(app, &call);
+            app.carriers.ended(&call);
             return ending;
         }
     };
@@ -154,17 +147,16 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
         channels: 1,
         caller_channel: None,
     };
-    let visitor = Visitor::without_key(Scope::Identify);
-    let mut session = match Session::open(app, start, &visitor).await {
-        Ok(session) => session,
-        Err(problem) => {
-            ended(app, &call);
-            return CloseReason::Problem(problem);
+    let mut live = match app.board.open_call(start, None).await {
+        Ok(live) => live,
+        Err(fault) => {
+            app.carriers.ended(&call);
+            return CloseReason::Problem(fault.into());
         }
     };
-    let ending = listen(app, &mut session, line, rate, first).await;
-    session.conclude().await;
-    ending
+    let reason = listen(app, &mut live, line, rate, first).await;
+    conclude(live).await;
+    reason
 }
 
 /// Waits for audio. Keys come before it now and then.
@@ -172,7 +164,7 @@ async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(H
     loop {
         match line.next().await? {
             Frame::Audio { rate, bytes } => return Ok((rate, bytes)),
-            Frame::Digit(key) => pressed(app, call, key),
+            Frame::Digit(key) => app.carriers.pressed(call, key),
             Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
             Frame::Call(_) => return Err(refused("a second UUID came")),
             Frame::Other => {}
@@ -182,33 +174,29 @@ async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(H
 
 async fn listen(
     app: &AppState,
-    session: &mut Session,
+    call: &mut LiveCall,
     line: &mut Line,
     rate: Hertz,
     first: Vec<u8>,
 ) -> CloseReason {
     // Heard long enough, or named, the caller is handed back to the dialplan.
-    let bytes = |listen: Duration| listen.as_secs_f64() * f64::from(rate.0) * 2.0;
-    let mut patience = app.carriers.asterisk_listen.map(bytes);
+    let mut patience = app.carriers.asterisk_patience(rate);
     let mut audio = first;
     loop {
-        if let Err(ending) = session.take(&audio).await {
-            return ending;
+        if let Err(fault) = call.push(&audio).await {
+            return CloseReason::Problem(fault.into());
         }
-        if let Some(left) = &mut patience {
-            *left -= audio.len() as f64;
-            if *left <= 0.0 || session.is_named() {
-                return CloseReason::Stopped;
-            }
+        if patience.is_over(audio.len(), call) {
+            return CloseReason::Stopped;
         }
-        audio = match next_audio(session, line, rate).await {
+        audio = match next_audio(call, line, rate).await {
             Ok(audio) => audio,
-            Err(ending) => return ending,
+            Err(reason) => return reason,
         };
     }
 }
 
-async fn next_audio(session: &mut Session, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, CloseReason> {
+async fn next_audio(call: &LiveCall, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, CloseReason> {
     loop {
         match line.next().await? {
             Frame::Audio { rate: now, bytes } if now == rate => return Ok(bytes),
@@ -216,7 +204,7 @@ async fn next_audio(session: &mut Session, line: &mut Line, rate: Hertz) -> Resu
                 let detail = format!("audio of {} Hz came in a call of {} Hz", now.0, rate.0);
                 return Err(CloseReason::Problem(Problem::new(Kind::BadRequest, detail)));
             }
-            Frame::Digit(key) => session.press(key).await,
+            Frame::Digit(key) => call.call_session().press(key).await,
             Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
             Frame::Call(_) => return Err(refused("a second UUID came")),
             Frame::Other => {}

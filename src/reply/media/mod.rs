@@ -3,8 +3,8 @@
 //! `pcm` is for whoever can send bytes, `stream` for carriers, each with its own messages, `audiosocket` for Asterisk
 //! over plain TCP; what they have in common, a call from its start to its final verdict, is [`session`].
 
+mod session;
 pub(super) mod audiosocket;
 mod carrier;
 pub(super) mod pcm;
-mod session;
 pub(super) mod stream;

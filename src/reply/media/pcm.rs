@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::bytes::Encoding;
 use crate::evidence::dialed;
-use crate::switchboard::CallStart;
+use crate::switchboard::{CallStart, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::AppState;
@@ -16,7 +16,7 @@ use super::super::auth::{Allowed, Identify, Visitor};
 use super::super::problem::{Kind, Problem};
 use super::super::reading::of_json;
 use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
-use super::session::Session;
+use super::session::{finish, say_all};
 
 /// What a client says in text frames.
 #[derive(Deserialize)]
@@ -92,38 +92,53 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
         ))),
         Incoming::End(ending) => Err(ending),
     };
-    let mut session = match opened {
-        Ok(session) => session,
-        Err(ending) => return websocket.close(ending).await,
+    let mut call = match opened {
+        Ok(call) => call,
+        Err(reason) => return websocket.close(reason).await,
     };
-    let ending = listen(&mut session, &mut websocket).await;
-    session.finish(ending, websocket).await;
+    let reason = listen(&mut call, &mut websocket).await;
+    finish(call, reason, websocket).await;
 }
 
-async fn open(app: &Arc<AppState>, text: &str, visitor: &Visitor) -> Result<Session, CloseReason> {
+async fn open(app: &AppState, text: &str, visitor: &Visitor) -> Result<LiveCall, CloseReason> {
     match read(text).map_err(CloseReason::Problem)? {
-        Frame::Start(start) => Session::open(app, start.into(), visitor)
-            .await
-            .map_err(CloseReason::Problem),
+        Frame::Start(start) => {
+            let opened = app.board.open_call(start.into(), visitor.key()).await;
+            opened.map_err(|fault| CloseReason::Problem(fault.into()))
+        }
         Frame::Stop {} => Err(CloseReason::Stopped),
     }
 }
 
-async fn listen(session: &mut Session, websocket: &mut WebSocketSession) -> CloseReason {
+async fn listen(call: &mut LiveCall, websocket: &mut WebSocketSession) -> CloseReason {
     loop {
         let heard = match websocket.next().await {
-            Incoming::Audio(bytes) => session.hear(&bytes, websocket).await,
+            Incoming::Audio(bytes) => hear(call, &bytes, websocket).await,
             Incoming::Text(text) => Err(match read(&text) {
                 Ok(Frame::Stop {}) => CloseReason::Stopped,
                 Ok(Frame::Start(_)) => CloseReason::Problem(misplaced("a second frame `start` came")),
                 Err(problem) => CloseReason::Problem(problem),
             }),
-            Incoming::End(ending) => Err(ending),
+            Incoming::End(reason) => Err(reason),
         };
-        if let Err(ending) = heard {
-            return ending;
+        if let Err(reason) = heard {
+            return reason;
         }
     }
+}
+
+/// Listens to some audio and says what is new. The next frame is read only when this is done.
+async fn hear(
+    call: &mut LiveCall,
+    audio: &[u8],
+    websocket: &mut WebSocketSession,
+) -> Result<(), CloseReason> {
+    let said = call.push(audio).await;
+    say_all(
+        said.map_err(|fault| CloseReason::Problem(fault.into()))?,
+        websocket,
+    )
+    .await
 }
 
 fn read(text: &str) -> Result<Frame, Problem> {

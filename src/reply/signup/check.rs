@@ -15,7 +15,7 @@ use super::super::app_state::AppState;
 use super::super::problem::Problem;
 use super::super::recording::{concluded, heard_out, problem, started};
 use super::super::websocket::{CloseReason, Handshake, WebSocketSession};
-use super::link::{Guest, Try};
+use super::link::Guest;
 use super::send::language;
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ pub(super) async fn stream(
     guest: Guest,
     handshake: Handshake,
 ) -> Result<Response, Problem> {
-    let trying = Try::begin(&app, guest.invite.id)?;
+    let trying = app.tries.of(guest.invite.id)?;
     Ok(handshake.serve(app, move |app, mut websocket| async move {
         let report = listen(&app, &mut websocket, &guest).await;
         drop(trying);

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use crate::units::Language;
 
 use super::super::app_state::AppState;
+use super::super::consent::{ClosedWords, PageWords, Words, fill, path};
 use super::super::problem::Problem;
 use super::super::request_log::write_down;
 use super::super::web;
 use super::link::{Closed, Guest};
-use super::words::{ClosedWords, PageWords, Words, fill, path};
 
 /// What the page may be asked.
 #[derive(Deserialize, Default)]

@@ -13,7 +13,7 @@ use super::super::app_state::AppState;
 use super::super::enrolments::accepted;
 use super::super::problem::{Kind, Problem};
 use super::super::reading::Form;
-use super::link::{Guest, Try};
+use super::link::Guest;
 
 /// The parts of the form beside the recordings.
 const PARTS: &[&str] = &["language", "consent_sha256", "keep_audio", "channel"];
@@ -24,7 +24,7 @@ pub(super) async fn send(
     guest: Guest,
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
-    let _try = Try::begin(&app, guest.invite.id)?;
+    let _try = app.tries.of(guest.invite.id)?;
     let admitted = app.board.admit(Asker::recording(None))?;
     let mut form = form.read(&app, PARTS).await?;
     let language = language(&form.needed("language")?)?;

@@ -5,18 +5,18 @@
 //! somebody else's backend is not taken from it unasked (`owner`), and what was there before a change is noted before
 //! the change is sent (`journal`), so that it can be put back beside what others changed meanwhile (`back`).
 
-mod back;
-mod checks;
-mod journal;
 mod merge;
-mod obstacles;
-mod owner;
+mod back;
 mod read;
 mod seal;
-mod settle;
+mod journal;
 mod step;
-mod undo;
+mod owner;
 mod walk;
+mod checks;
+mod obstacles;
+mod settle;
+mod undo;
 
 pub use journal::JournalFault;
 pub(super) use journal::{Entry, Journal};

@@ -57,8 +57,8 @@ impl Vapi {
         if relay.upstreams.of(assistant, None).is_none() || relay.upstreams.differ_by_number() {
             let known = vapi_call.as_ref().and_then(|vapi_call| {
                 vapi_call
-                    .call_state()
-                    .map(|call_state| call_state.number().clone())
+                    .call_session()
+                    .map(|call_session| call_session.number().clone())
             });
             let number = match known {
                 Some(number) => Some(number),

@@ -11,13 +11,13 @@
 //! Architecture invariants: a backend that is dead, slow or answers nonsense costs its own answers and never ours; no
 //! answer waits longer than its budget; nothing is sent to an address that a message brought.
 
-mod answering;
 mod headers;
 mod merge;
-mod outbox;
 mod saved;
-mod split;
 mod upstream;
+mod outbox;
+mod split;
+mod answering;
 
 use std::sync::Arc;
 use std::time::Duration;

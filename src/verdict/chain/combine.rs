@@ -2,64 +2,17 @@
 
 use std::collections::HashSet;
 
-use time::OffsetDateTime;
-
 use super::evidence_priors::EvidencePriors;
 use super::items::items;
 use super::weighed::Weighed;
 use super::words::contradictions;
-use super::{Identity, LineOwner, OwnerStatus, Speaker, SpeakerAgreement, SpeakerStatus, Tier};
+use super::{
+    Claim, Identity, LineOwner, Member, OwnerStatus, Speaker, SpeakerAgreement, SpeakerReason, SpeakerStatus,
+    Tier, Voice,
+};
 use crate::decision::{Policy, Reason};
 use crate::units::{Seconds, UserId};
-use crate::verdict::{Identification, OutcomeName};
-
-/// A user of the dialed number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Who.
-    pub user: UserId,
-    /// Their name.
-    pub name: String,
-    /// Whether the dialed number is theirs alone.
-    pub exclusive: bool,
-    /// Whether any voice of theirs is enrolled.
-    pub enrolled: bool,
-}
-
-/// Something that points to a user of the dialed number, other than the voice.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
-    /// Which tier; [`Tier::T5`] has no claims.
-    pub tier: Tier,
-    /// What it is.
-    pub kind: &'static str,
-    /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
-    /// one of them and does not tell which (a PIN that they share).
-    pub users: Vec<UserId>,
-    /// How likely that user, or one of them, owns the line, when this is all there is ([`EvidencePriors`]).
-    pub owner: f64,
-    /// How likely that user, or one of them, is the one who speaks; `None` when it says nothing of that.
-    pub speaker: Option<f64>,
-    /// Whether a verification of it was made and failed.
-    pub failed: bool,
-    /// Who brought it.
-    pub source: &'static str,
-    /// When it was first seen.
-    pub at: OffsetDateTime,
-    /// A keyed hash of its value.
-    pub value_hash: Option<String>,
-    /// What else there is to say.
-    pub note: Option<String>,
-}
-
-/// The voice's latest word.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Voice {
-    /// What it is.
-    pub said: Identification,
-    /// When it was heard.
-    pub at: OffsetDateTime,
-}
+use crate::verdict::OutcomeName;
 
 /// What is said of a call by all its evidence.
 ///
@@ -101,7 +54,7 @@ pub fn combine(
 pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) -> Identity {
     Identity {
         line_owner: LineOwner::unknown(),
-        speaker: Speaker::inconclusive(reason.name()),
+        speaker: Speaker::inconclusive(SpeakerReason::Voice(reason)),
         agreement: SpeakerAgreement::Undetermined,
         contradictions: Vec::new(),
         evidence: items(claims, voice, |_| Vec::new()),
@@ -153,11 +106,11 @@ impl Weighed<'_> {
             return self.spoken(SpeakerStatus::Claimed, place);
         }
         if self.sharers().any(|place| !self.roster[place].enrolled) {
-            return Speaker::inconclusive("not_enrolled");
+            return Speaker::inconclusive(SpeakerReason::NotEnrolled);
         }
         let owner = owner.user_id.and_then(|user| self.place(user));
         if owner.is_some_and(|place| !self.roster[place].enrolled) {
-            return Speaker::inconclusive("not_enrolled");
+            return Speaker::inconclusive(SpeakerReason::NotEnrolled);
         }
         self.third_party()
     }
@@ -187,7 +140,7 @@ impl Weighed<'_> {
         }
         let reason = self.heard.and_then(|heard| heard.said.reason);
         let reason = reason.unwrap_or(Reason::TooLittleSpeech);
-        Speaker::inconclusive(reason.name())
+        Speaker::inconclusive(SpeakerReason::Voice(reason))
     }
 
     /// Who says to be speaking: by a PIN of their own, by one that others have too where the rest leaves them alone,
@@ -281,7 +234,7 @@ impl LineOwner {
 }
 
 impl Speaker {
-    const fn inconclusive(reason: &'static str) -> Self {
+    const fn inconclusive(reason: SpeakerReason) -> Self {
         Self {
             status: SpeakerStatus::Inconclusive,
             user_id: None,

@@ -1,6 +1,6 @@
 //! The evidence as it is kept for audit.
 
-use super::{Claim, EvidenceItem, Tier, Voice};
+use super::{Claim, EvidenceItem, EvidenceKind, EvidenceSource, Tier, Voice};
 use crate::decision::Reason;
 use crate::units::UserId;
 use crate::verdict::OutcomeName;
@@ -26,7 +26,7 @@ pub(super) fn items(
             shown.into_iter().map(move |of| item(claim, of))
         })
         .collect();
-    items.sort_by(|a, b| (a.tier, a.at, a.kind, a.user_id).cmp(&(b.tier, b.at, b.kind, b.user_id)));
+    items.sort_by_key(|item| (item.tier, item.at, item.kind.name(), item.user_id));
     items.extend(
         voice
             .filter(|voice| voice.said.net_speech_seconds > 0.0)
@@ -64,10 +64,10 @@ fn voice_item(voice: &Voice) -> EvidenceItem {
     };
     EvidenceItem {
         tier: Tier::T5,
-        kind: "voice",
+        kind: EvidenceKind::Voice,
         user_id: said.user_id,
         llr: said.llr,
-        source: "audio",
+        source: EvidenceSource::Audio,
         at: voice.at,
         value_hash: None,
         note: Some(format!("{word} after {:.1} s of speech", said.net_speech_seconds)),

@@ -10,12 +10,14 @@
 //! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
 //! share names none of them unless the rest leaves one.
 
-mod combine;
 mod evidence_priors;
-mod items;
 mod joint;
+mod kinds;
+mod claim;
+mod items;
 mod weighed;
 mod words;
+mod combine;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -23,8 +25,10 @@ use utoipa::ToSchema;
 
 use crate::units::UserId;
 
-pub use combine::{Claim, Member, Voice, combine, nothing_known};
+pub use claim::{Claim, Member, Voice};
+pub use combine::{combine, nothing_known};
 pub use evidence_priors::EvidencePriors;
+pub use kinds::{ContradictionCode, EvidenceKind, EvidenceSource, SpeakerReason};
 
 /// The tiers of evidence, as telephony speaks of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -109,7 +113,8 @@ pub struct Speaker {
     pub posterior: Option<f64>,
     /// Why it is inconclusive: the voice's reasons, or `not_enrolled` where the voice is nobody's it knows and
     /// the line's owner never enrolled.
-    pub reason: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<SpeakerReason>,
 }
 
 /// Whether the line's owner is the one who speaks.
@@ -130,9 +135,19 @@ pub enum SpeakerAgreement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Contradiction {
     /// Which, for programs.
-    pub code: &'static str,
+    #[schema(value_type = String)]
+    pub code: ContradictionCode,
     /// Which, for people. It names nobody: the evidence has the ids.
     pub message: &'static str,
+}
+
+impl From<ContradictionCode> for Contradiction {
+    fn from(code: ContradictionCode) -> Self {
+        Self {
+            code,
+            message: code.message(),
+        }
+    }
 }
 
 /// One piece of evidence, for audit. The number itself is not in it.
@@ -141,7 +156,8 @@ pub struct EvidenceItem {
     /// Which tier.
     pub tier: Tier,
     /// What it is, as in `diversion`, `caller_number`, `pin`, `voice`.
-    pub kind: &'static str,
+    #[schema(value_type = String)]
+    pub kind: EvidenceKind,
     /// The user it points to; null when it points to nobody on the dialed number.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub user_id: Option<UserId>,
@@ -149,7 +165,8 @@ pub struct EvidenceItem {
     /// speak) against anybody else.
     pub llr: Option<f64>,
     /// Who brought it.
-    pub source: &'static str,
+    #[schema(value_type = String)]
+    pub source: EvidenceSource,
     /// When it was first seen.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -197,7 +214,7 @@ impl Identity {
                 identity.agreement,
             )
         };
-        let pieces = |identity: &Self| -> Vec<(Tier, &'static str, Option<UserId>)> {
+        let pieces = |identity: &Self| -> Vec<(Tier, EvidenceKind, Option<UserId>)> {
             let items = identity.evidence.iter();
             items.map(|item| (item.tier, item.kind, item.user_id)).collect()
         };

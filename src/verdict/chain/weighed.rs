@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Tier;
-use super::combine::{Claim, Member, Voice};
+use super::claim::{Claim, Member, Voice};
 use super::evidence_priors::EvidencePriors;
 use super::joint::{Joint, Shares, joint};
 use crate::decision::{Policy, Reason};

@@ -1,10 +1,12 @@
-//! Contradictions, in words.
+//! What in the evidence does not fit together.
 
-use super::{Claim, Contradiction, Member, Speaker, SpeakerStatus, Tier};
+use super::{Claim, Contradiction, ContradictionCode, Member, Speaker, SpeakerStatus, Tier};
 use crate::units::UserId;
 
 /// What does not fit together. `present` are the claims for users of the roster.
 pub(super) fn contradictions(present: &[&Claim], speaker: &Speaker, roster: &[Member]) -> Vec<Contradiction> {
+    use ContradictionCode as Code;
+
     let users = |tiers: &[Tier]| -> Vec<UserId> {
         let claims = present.iter().filter(|claim| tiers.contains(&claim.tier));
         let mut users: Vec<UserId> = claims.flat_map(|claim| &claim.users).copied().collect();
@@ -19,21 +21,20 @@ pub(super) fn contradictions(present: &[&Claim], speaker: &Speaker, roster: &[Me
     };
     let unheard = |claimed: &[UserId]| unheard(claimed, speaker, roster);
     let found = [
-        (unheard(&callers), CALLER_IS_NOT_THE_VOICE),
-        (unheard(&pins), PIN_IS_NOT_THE_VOICE),
+        (unheard(&callers), Code::CallerIsNotTheVoice),
+        (unheard(&pins), Code::PinIsNotTheVoice),
         (
             speaker.status == SpeakerStatus::Identified && unheard(&forwarders),
-            FORWARDER_IS_NOT_THE_VOICE,
+            Code::ForwarderIsNotTheVoice,
         ),
-        (forwarders.len() > 1, FORWARDING_DISAGREES),
-        (apart(&pins, &forwarders), PIN_IS_NOT_THE_FORWARDER),
-        (apart(&pins, &callers), PIN_IS_NOT_THE_CALLER),
-        (several_pins(present), SEVERAL_PINS),
-        (present.iter().any(|claim| claim.failed), CALLER_NOT_ATTESTED),
+        (forwarders.len() > 1, Code::ForwardingDisagrees),
+        (apart(&pins, &forwarders), Code::PinIsNotTheForwarder),
+        (apart(&pins, &callers), Code::PinIsNotTheCaller),
+        (several_pins(present), Code::SeveralPins),
+        (present.iter().any(|claim| claim.failed), Code::CallerNotAttested),
     ];
     let said = found.into_iter().filter(|(holds, _)| *holds);
-    said.map(|(_, (code, message))| Contradiction { code, message })
-        .collect()
+    said.map(|(_, code)| Contradiction::from(code)).collect()
 }
 
 /// Whether PINs were given that have no user in common.
@@ -66,36 +67,3 @@ fn unheard(claimed: &[UserId], speaker: &Speaker, roster: &[Member]) -> bool {
         SpeakerStatus::Claimed | SpeakerStatus::Inconclusive => false,
     }
 }
-
-type Words = (&'static str, &'static str);
-
-const CALLER_IS_NOT_THE_VOICE: Words = (
-    "caller_is_not_the_voice",
-    "the call comes from the phone of one user, and the voice is not theirs: somebody else uses that phone, or \
-     the caller's number is forged",
-);
-const PIN_IS_NOT_THE_VOICE: Words = (
-    "pin_is_not_the_voice",
-    "the PIN of one user was given, and the voice is not theirs: somebody else knows it",
-);
-const FORWARDER_IS_NOT_THE_VOICE: Words = (
-    "forwarder_is_not_the_voice",
-    "the call came through the line of one user, and the voice is that of another user of this number",
-);
-const FORWARDING_DISAGREES: Words = (
-    "forwarding_disagrees",
-    "the forwarding evidence points to several users of this number",
-);
-const PIN_IS_NOT_THE_FORWARDER: Words = (
-    "pin_is_not_the_forwarder",
-    "the PIN of one user was given on a call that came through the line of another",
-);
-const PIN_IS_NOT_THE_CALLER: Words = (
-    "pin_is_not_the_caller",
-    "the PIN of one user was given on a call from the phone of another",
-);
-const SEVERAL_PINS: Words = ("several_pins", "PINs of several users were given on this call");
-const CALLER_NOT_ATTESTED: Words = (
-    "caller_not_attested",
-    "the caller's number is that of a user, and its verification failed: it may be forged",
-);

@@ -2,7 +2,7 @@
 
 use voxline::bytes::Encoding;
 use voxline::decision::Reason;
-use voxline::switchboard::{BoardError, CallStart, CallUpdate};
+use voxline::switchboard::{BoardError, CallStart, CallVerdict};
 use voxline::units::{CallId, DialedNumber, Hertz};
 use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
@@ -36,7 +36,7 @@ async fn live(
     file: &str,
     rng: &mut Rng,
     longest: usize,
-) -> Vec<CallUpdate> {
+) -> Vec<CallVerdict> {
     let mut call = deployment.board.open_call(start(number), None).await.unwrap();
     let mut updates = Vec::new();
     for piece in rng.cut(&octets(file), longest) {
@@ -139,7 +139,7 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
 
 /// Everything that is said of a call that Alice begins, for so many rounds of two recordings, and that another
 /// may go on with.
-async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) -> Vec<CallUpdate> {
+async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) -> Vec<CallVerdict> {
     let mut call = deployment.board.open_call(start(number(1)), None).await.unwrap();
     let mut updates = Vec::new();
     let alice = ["calls/alice-1.wav", "calls/alice-2.wav"].repeat(rounds);
@@ -155,12 +155,12 @@ async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_sev
     let deployment = TestDeployment::full().await;
     let alice = Some(deployment.people["alice"]);
     for rounds in [2, 12] {
-        let net = |update: &CallUpdate| update.identification.net_speech_seconds;
+        let net = |update: &CallVerdict| update.identification.net_speech_seconds;
         let alone = long_call(&deployment, rounds, &[]).await;
         let handed_on = net(alone.last().unwrap());
         let stranger = ["calls/stranger-man.wav"; 2];
         let said = long_call(&deployment, rounds, &stranger).await;
-        let hers = |update: &&CallUpdate| update.identification.user_id == alice;
+        let hers = |update: &&CallVerdict| update.identification.user_id == alice;
         let still = said.iter().rposition(|update| hers(&update)).unwrap();
         let fell = net(&said[still + 1]);
         assert!(

@@ -14,7 +14,7 @@ use voxline::gallery::{
     EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query,
 };
 use voxline::store::{NewClip, NewEnrollment, NewUser, Store, UserPatch};
-use voxline::switchboard::{GalleryCache, GalleryCacheError};
+use voxline::switchboard::{GalleryCache, GalleryCacheError, Rosters};
 use voxline::units::{DialedNumber, EnrollmentId, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
 
@@ -89,15 +89,17 @@ async fn enrolled_users() -> (TempDir, Store, [UserId; 3]) {
 
 /// Whom a search by so many voices finds, and that each of them is on the roster it was made on.
 async fn found(
+    store: &Store,
     gallery_cache: &GalleryCache,
     line: u32,
     voices: usize,
 ) -> Result<BTreeSet<UserId>, GalleryCacheError> {
     let probes = probes(voices);
     let probes: Vec<&Embedding> = probes.iter().collect();
-    let found = gallery_cache.search(&number(line), &probes).await?;
+    let roster = Rosters::new(store.clone()).now(&number(line)).await?;
+    let found = gallery_cache.search(&roster, &probes).await?;
     let users: BTreeSet<UserId> = found.hits.iter().flatten().map(|hit| hit.user).collect();
-    assert!(users.iter().all(|user| found.roster.names.contains_key(user)));
+    assert!(users.is_subset(&found.enrolled.iter().copied().collect()));
     Ok(users)
 }
 
@@ -164,16 +166,17 @@ impl Gallery for Unlucky {
 async fn whoever_the_gallery_lost_is_found_by_the_next_search() {
     let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
-    let gallery_cache = GalleryCache::new(store, gallery.clone(), model());
+    let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
     let all = BTreeSet::from([a, b]);
     let mut rng = Rng::new(1);
     // All of them; one of them.
     for kept in [vec![], vec![rng.print(a, &model(), Bandwidth::Narrow, DIM)]] {
-        assert_eq!(found(&gallery_cache, 1, 2).await.unwrap(), all);
+        assert_eq!(found(&store, &gallery_cache, 1, 2).await.unwrap(), all);
         gallery.inner.replace(&number(1), kept).await.unwrap();
         let probes = probes(2);
         let probes: Vec<&Embedding> = probes.iter().collect();
-        let after = gallery_cache.search(&number(1), &probes).await.unwrap();
+        let roster = Rosters::new(store.clone()).now(&number(1)).await.unwrap();
+        let after = gallery_cache.search(&roster, &probes).await.unwrap();
         let by_probe: Vec<usize> = after.hits.iter().map(Vec::len).collect();
         assert_eq!(by_probe, [2, 2]);
     }
@@ -184,8 +187,8 @@ async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
     let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
     gallery.leaking.store(true, Ordering::SeqCst);
-    let gallery_cache = GalleryCache::new(store, gallery.clone(), model());
-    let fault = found(&gallery_cache, 1, 2).await.unwrap_err();
+    let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
+    let fault = found(&store, &gallery_cache, 1, 2).await.unwrap_err();
     assert!(matches!(
         fault,
         GalleryCacheError::Incomplete {
@@ -197,7 +200,10 @@ async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
     assert!(!fault.to_string().contains(number(1).as_e164()), "{fault}");
     // It is not believed afterwards either.
     gallery.leaking.store(false, Ordering::SeqCst);
-    assert_eq!(found(&gallery_cache, 1, 2).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(
+        found(&store, &gallery_cache, 1, 2).await.unwrap(),
+        BTreeSet::from([a, b])
+    );
 }
 
 #[tokio::test]
@@ -211,8 +217,8 @@ async fn a_copy_that_grew_old_while_it_was_put_does_not_stay() {
         Box::pin(async move { assert!(other.remove_user(a).await.is_ok()) })
     }));
     gallery.rivals.store(1, Ordering::SeqCst);
-    let roster = gallery_cache.roster(&number(1)).await.unwrap();
-    assert_eq!(roster.names.keys().copied().collect::<Vec<_>>(), [b]);
+    let enrolled = gallery_cache.enrolled(&number(1)).await.unwrap();
+    assert_eq!(enrolled.iter().copied().collect::<Vec<_>>(), [b]);
     assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([b]));
 }
 
@@ -221,8 +227,9 @@ async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
     let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
     let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
+    let other = store.clone();
     *gallery.rival.lock().unwrap() = Some(Box::new(move || {
-        let store = store.clone();
+        let store = other.clone();
         let patch = UserPatch {
             name: Some(format!("Resident {}", EnrollmentId::fresh())),
             ..UserPatch::default()
@@ -230,10 +237,13 @@ async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
         Box::pin(async move { assert!(store.update_user(a, patch).await.is_ok()) })
     }));
     gallery.rivals.store(5, Ordering::SeqCst);
-    let fault = gallery_cache.roster(&number(1)).await.unwrap_err();
+    let fault = gallery_cache.enrolled(&number(1)).await.unwrap_err();
     assert!(matches!(fault, GalleryCacheError::Restless(_)), "{fault}");
     assert_eq!(gallery.rivals.load(Ordering::SeqCst), 0);
-    assert_eq!(found(&gallery_cache, 1, 1).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(
+        found(&store, &gallery_cache, 1, 1).await.unwrap(),
+        BTreeSet::from([a, b])
+    );
 }
 
 #[tokio::test]
@@ -241,13 +251,16 @@ async fn a_number_that_is_stuck_keeps_no_other_waiting() {
     let (_folder, store, [a, b, c]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
     *gallery.stuck.lock().unwrap() = Some(number(1));
-    let gallery_cache = Arc::new(GalleryCache::new(store, gallery.clone(), model()));
+    let gallery_cache = Arc::new(GalleryCache::new(store.clone(), gallery.clone(), model()));
     let stuck = {
-        let gallery_cache = Arc::clone(&gallery_cache);
-        tokio::spawn(async move { found(&gallery_cache, 1, 1).await.unwrap() })
+        let (store, gallery_cache) = (store.clone(), Arc::clone(&gallery_cache));
+        tokio::spawn(async move { found(&store, &gallery_cache, 1, 1).await.unwrap() })
     };
     gallery.arrived.notified().await;
-    assert_eq!(found(&gallery_cache, 2, 1).await.unwrap(), BTreeSet::from([c]));
+    assert_eq!(
+        found(&store, &gallery_cache, 2, 1).await.unwrap(),
+        BTreeSet::from([c])
+    );
     assert!(!stuck.is_finished());
     gallery.released.notify_one();
     assert_eq!(stuck.await.unwrap(), BTreeSet::from([a, b]));

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use voxline::store::VerdictVersion;
 use voxline::switchboard::{CallVerdict, PinAnswer, PinWay};
 
-use super::call_states::{called_by, case, forwarded_by, three};
+use super::call_sessions::{called_by, case, forwarded_by, three};
 use super::{TestDeployment, number};
 
 /// Another process that has begun to write and does not end.

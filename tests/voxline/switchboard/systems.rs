@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use voxline::evidence::{CallFacts, CallerNumber, Headers, Source};
 use voxline::store::{NewUser, Pin};
-use voxline::switchboard::{CallState, PinAnswer, PinWay, Switchboard};
+use voxline::switchboard::{CallSession, PinAnswer, PinWay, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 
-use super::call_states::{case, heard};
+use super::call_sessions::{case, heard};
 use super::{TestDeployment, number};
 
 const ALICE: &str = "+12025550143";
@@ -108,7 +108,7 @@ async fn roster(board: &Switchboard, dialed: &DialedNumber, assigned: bool) -> U
     alice
 }
 
-async fn bring(case: &Arc<CallState>, brings: &Brings, alice: UserId) {
+async fn bring(case: &Arc<CallSession>, brings: &Brings, alice: UserId) {
     let mut facts = CallFacts {
         trusted: true,
         ..CallFacts::default()

@@ -24,15 +24,15 @@ pub struct SignupSettings {
     /// How long a link is good for unless said otherwise.
     pub(in crate::reply) link_lifetime: Seconds,
     /// Who asks; without it the number's name.
-    pub(super) organisation: Option<String>,
+    pub(in crate::reply) organisation: Option<String>,
     /// Origins that may show the page in a frame.
-    pub(super) embed_from: Vec<String>,
+    pub(in crate::reply) embed_from: Vec<String>,
     /// Where the page's WebSocket is, when that is known for sure.
-    pub(super) sockets: Option<String>,
+    pub(in crate::reply) sockets: Option<String>,
     /// Whether recordings can be kept at all.
-    pub(super) may_keep: bool,
+    pub(in crate::reply) may_keep: bool,
     /// Whether users can enrol by telephone too.
-    pub(super) by_telephone: bool,
+    pub(in crate::reply) by_telephone: bool,
     own: Option<OwnTexts>,
 }
 
@@ -62,7 +62,7 @@ pub enum SignupFault {
 }
 
 /// A consent as it is shown to one person.
-pub(super) struct ConsentText {
+pub(in crate::reply) struct ConsentText {
     /// Which version of the words it is.
     pub version: String,
     /// Its paragraphs.
@@ -112,7 +112,7 @@ impl SignupSettings {
     }
 
     /// The languages that there is a consent text in.
-    pub(super) fn languages(&self) -> Vec<Language> {
+    pub(in crate::reply) fn languages(&self) -> Vec<Language> {
         let spoken = |language: &Language| {
             self.own
                 .as_ref()
@@ -138,7 +138,12 @@ impl SignupSettings {
     }
 
     /// The consent in a language of [`SignupSettings::languages`]; in another of them where there is none in it.
-    pub(super) fn consent(&self, language: Language, organisation: &str, number: &str) -> ConsentText {
+    pub(in crate::reply) fn consent(
+        &self,
+        language: Language,
+        organisation: &str,
+        number: &str,
+    ) -> ConsentText {
         let words = Words::of(language);
         let known = [("organisation", organisation), ("number", number)];
         let (version, paragraphs) = match &self.own {

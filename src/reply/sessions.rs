@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::units::KeyId;
 
-use super::super::problem::{Kind, Problem};
+use super::problem::{Kind, Problem};
 
 /// SHA-256 of a session's id: all that is kept of it.
-pub(in crate::reply) type SessionDigest = [u8; 32];
+pub(super) type SessionDigest = [u8; 32];
 
 /// The most sessions at a time. One more ends the one that was quiet for longest.
 const MOST_SESSIONS: usize = 1000;
@@ -37,7 +37,7 @@ impl Default for ConsoleSettings {
 }
 
 /// The sessions of the console. In memory: a restart ends them all.
-pub(in crate::reply) struct Sessions {
+pub(super) struct Sessions {
     settings: ConsoleSettings,
     open: Mutex<HashMap<SessionDigest, Session>>,
     failures: Mutex<Failures>,

@@ -7,11 +7,11 @@ use voxline::decision::Reason;
 use voxline::evidence::{CallFacts, CallerNumber, Place, Source};
 use voxline::store::{ImportRow, NewUser, Pin, Store};
 use voxline::switchboard::{
-    BoardError, CallState, CallVerdict, Identification, PinAnswer, PinWay, Switchboard,
+    BoardError, CallSession, CallVerdict, Identification, PinAnswer, PinWay, Switchboard,
 };
 use voxline::units::{CallId, DialedNumber, Llr, PhoneNumber, UserId};
 use voxline::verdict::OutcomeName;
-use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier};
+use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerReason, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
 use super::{TestDeployment, number, open};
@@ -53,8 +53,8 @@ pub fn called_by(line: usize) -> CallFacts {
     }
 }
 
-pub async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<CallState> {
-    board.call_state(&CallId::fresh(), number).await.unwrap()
+pub async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<CallSession> {
+    board.call_session(&CallId::fresh(), number).await.unwrap()
 }
 
 pub fn heard(number: &DialedNumber, outcome: OutcomeName, user: Option<UserId>, llr: f64) -> Identification {
@@ -134,7 +134,7 @@ async fn news_in_any_order_come_to_one_word_and_versions_only_rise() {
         .identity
         .evidence
         .iter()
-        .map(|item| (item.tier, item.kind))
+        .map(|item| (item.tier, item.kind.name()))
         .collect();
     assert_eq!(
         kinds,
@@ -201,7 +201,7 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
     );
     let item = &verdict.identity.evidence[0];
     assert_eq!(
-        (item.tier, item.source, &item.value_hash),
+        (item.tier, item.source.name(), &item.value_hash),
         (Tier::T4, "keypad", &None)
     );
     let store = deployment.board.store();
@@ -343,7 +343,7 @@ async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_op
     let record = deployment.board.store().call(held.id()).await.unwrap().unwrap();
     assert!(record.is_final && record.version == verdict.version);
     assert_eq!(record.verdict["line_owner"]["user_id"], alice.to_string());
-    let over = deployment.board.call_state(plain.id(), &number(1)).await;
+    let over = deployment.board.call_session(plain.id(), &number(1)).await;
     assert!(over.is_ok(), "it is remembered for a while");
 }
 
@@ -359,18 +359,18 @@ async fn a_call_goes_on_after_a_restart_with_higher_versions_and_an_ended_one_do
     ended.finish().await;
     deployment.board.recorded().await;
     let board = open(&deployment.folder, &[]).await;
-    let again = board.call_state(open_call.id(), &number(1)).await.unwrap();
+    let again = board.call_session(open_call.id(), &number(1)).await.unwrap();
     assert!(again.learn(&forwarded_by(1)).await.version > before);
     assert!(matches!(
-        board.call_state(ended.id(), &number(1)).await,
+        board.call_session(ended.id(), &number(1)).await,
         Err(BoardError::CallEnded(_))
     ));
     assert!(matches!(
-        board.call_state(open_call.id(), &number(2)).await,
+        board.call_session(open_call.id(), &number(2)).await,
         Err(BoardError::OtherNumber(_))
     ));
     assert!(matches!(
-        board.call_state(&CallId::fresh(), &number(9)).await,
+        board.call_session(&CallId::fresh(), &number(9)).await,
         Err(BoardError::UnknownNumber(_))
     ));
 }
@@ -414,7 +414,7 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     }
 
     let board = open(&folder, &[]).await;
-    let after = board.call_state(before.id(), &number(1)).await.unwrap();
+    let after = board.call_session(before.id(), &number(1)).await.unwrap();
     let taken_up = after.verdict();
     assert!(taken_up.version > word_before.version);
     assert_eq!(
@@ -448,7 +448,7 @@ async fn who_was_removed_between_two_starts_is_not_taken_up() {
     deployment.board.recorded().await;
     deployment.board.store().remove_user(alice).await.unwrap();
     let board = open(&deployment.folder, &[]).await;
-    let after = board.call_state(before.id(), &number(1)).await.unwrap();
+    let after = board.call_session(before.id(), &number(1)).await.unwrap();
     let identity = &after.verdict().identity;
     assert_eq!(identity.speaker.user_id, Some(bob));
     assert!(
@@ -500,8 +500,9 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
 #[tokio::test]
 async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_those_with_one() {
     let (deployment, [alice, ..]) = three().await;
-    let wrong =
-        async |call: &CallState| matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. });
+    let wrong = async |call: &CallSession| {
+        matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. })
+    };
     let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
     let prankster = case(&board, &number(1)).await;
     for _ in 0..3 {
@@ -535,13 +536,16 @@ async fn a_store_out_of_reach_makes_a_case_that_says_so() {
     deployment.board.store().close().await;
     let new = deployment
         .board
-        .call_state(&CallId::fresh(), &number(1))
+        .call_session(&CallId::fresh(), &number(1))
         .await
         .unwrap();
     for case in [known, new] {
         let verdict = case.learn(&forwarded_by(1)).await;
         assert_eq!(verdict.identity.line_owner.status, OwnerStatus::Unknown);
-        assert_eq!(verdict.identity.speaker.reason, Some("unavailable"));
+        assert_eq!(
+            verdict.identity.speaker.reason,
+            Some(SpeakerReason::Voice(Reason::Unavailable))
+        );
         assert_eq!(case.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
     }
 }

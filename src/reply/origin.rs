@@ -6,8 +6,8 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
-use super::super::app_state::AppState;
-use super::super::problem::{Kind, Problem};
+use super::app_state::AppState;
+use super::problem::{Kind, Problem};
 
 /// Whether a method only reads (RFC 9110 section 9.2.1).
 pub(super) fn is_safe(method: &Method) -> bool {

@@ -10,7 +10,7 @@ use super::super::web;
 
 /// The part of a language's file that the page is made of.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Words {
+pub(in crate::reply) struct Words {
     /// The page.
     pub page: PageWords,
     /// The page of a link that is not good.
@@ -26,7 +26,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub(super) struct $name {
+        pub(in crate::reply) struct $name {
             $(pub $field: String,)*
         }
     };
@@ -67,12 +67,12 @@ impl Words {
 }
 
 /// The asset that holds a language.
-pub(super) fn path(language: Language) -> String {
+pub(in crate::reply) fn path(language: Language) -> String {
     format!("signup/languages/{}.json", language.tag())
 }
 
 /// `text` with `{name}` replaced for each name that is known. What is put in is not looked at again.
-pub(super) fn fill(text: &str, known: &[(&str, &str)]) -> String {
+pub(in crate::reply) fn fill(text: &str, known: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

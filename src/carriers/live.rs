@@ -1,0 +1,265 @@
+//! A carrier's stream as a call: opened by its first message, fed with those that follow, ended by its last.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::Carrier;
+use super::service::Carriers;
+use super::stream::{Message, Numbered, Order, Start, Transcoder};
+use crate::bytes::Encoding;
+use crate::evidence::dialed;
+use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
+use crate::units::{CallId, DialedNumber, Hertz, KeyId};
+
+/// By what a stream may be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// By the carrier's own proof, or an API key.
+    Known(Option<KeyId>),
+    /// With nothing but the token of a call that is waited for.
+    ByToken,
+}
+
+/// Why a stream was not opened.
+#[derive(Debug, Error)]
+pub enum Unopened {
+    /// It needs a token and brings none that is good.
+    #[error("the stream brings no call token that is waited for: it may be used, too old or another call's")]
+    NotWaitedFor,
+    /// Nothing says which number was dialed.
+    #[error("the dialed number is missing: give the stream a parameter `number`, as in +12025550102")]
+    NoNumber,
+    /// What it says of the call cannot be used.
+    #[error("{what}: {why}")]
+    Invalid {
+        /// What.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// The switchboard does not listen to it.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+}
+
+/// How a stream ends that does not just stop coming.
+#[derive(Debug, Error)]
+pub enum StreamEnd {
+    /// The carrier says so, or the caller was heard long enough and is handed on.
+    #[error("the stream was stopped")]
+    Stopped,
+    /// It begins a second time.
+    #[error("a second message `start` came")]
+    SecondStart,
+    /// The switchboard listens no longer.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+}
+
+/// A carrier's stream whose call is listened to.
+pub struct CarrierStream {
+    call: LiveCall,
+    carrier: Carrier,
+    order: Order,
+    transcoder: Transcoder,
+    patience: Patience,
+}
+
+/// How long a caller is heard who waits for us: named, or heard long enough, they are handed on.
+pub struct Patience(Option<u64>);
+
+impl Patience {
+    /// As many bytes as `listen` lasts; without it the caller is heard to the end.
+    pub fn new(listen: Option<Duration>, bytes_per_second: u64) -> Self {
+        Self(listen.map(|listen| (listen.as_secs_f64() * bytes_per_second as f64) as u64))
+    }
+
+    /// Takes what was heard; whether that is enough.
+    pub fn is_over(&mut self, heard: usize, call: &LiveCall) -> bool {
+        let Some(left) = &mut self.0 else {
+            return false;
+        };
+        *left = left.saturating_sub(heard as u64);
+        *left == 0 || call.is_named()
+    }
+}
+
+/// Whose stream it is.
+struct Claim {
+    call: CallId,
+    number: DialedNumber,
+    by_token: bool,
+}
+
+impl Carriers {
+    /// Opens the call of a stream that begins with `start`.
+    ///
+    /// # Errors
+    /// [`Unopened`].
+    pub async fn open_stream(
+        &self,
+        carrier: Carrier,
+        entry: Entry,
+        start: Start,
+    ) -> Result<CarrierStream, Unopened> {
+        let claim = self.claim(carrier, entry, &start)?;
+        let l16 = match carrier {
+            Carrier::Plivo => self.settings.plivo_l16,
+            _ => self.settings.telnyx_l16,
+        };
+        let transcoder = Transcoder::new(start.sound, l16);
+        let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
+        let patience = Patience::new(self.screening(carrier, claim.by_token), per_second);
+        // Of a call that a webhook has announced, all that is said here was said there.
+        let facts = start.facts.filter(|_| !claim.by_token);
+        let start = CallStart {
+            call_id: claim.call,
+            number: claim.number,
+            encoding: transcoder.encoding(),
+            rate: transcoder.rate(),
+            channels: start.channels,
+            caller_channel: (start.channels == 2).then_some(0),
+        };
+        let key = match entry {
+            Entry::Known(key) => key,
+            Entry::ByToken => None,
+        };
+        let call = self.board.open_call(start, key).await?;
+        if let Some(mut facts) = facts {
+            // Nobody unknown comes so far without a token.
+            facts.trusted = true;
+            call.call_session().learn(&facts).await;
+        }
+        Ok(CarrierStream {
+            call,
+            carrier,
+            order: Order::default(),
+            transcoder,
+            patience,
+        })
+    }
+
+    /// How long the caller of an AudioSocket is heard whose samples come at this rate.
+    pub fn asterisk_patience(&self, rate: Hertz) -> Patience {
+        let per_second = u64::from(rate.0) * Encoding::PcmS16le.bytes_per_sample() as u64;
+        Patience::new(self.settings.asterisk_listen, per_second)
+    }
+
+    /// How long a caller is heard who waits for us.
+    fn screening(&self, carrier: Carrier, by_token: bool) -> Option<Duration> {
+        match carrier {
+            Carrier::Vonage if by_token => {
+                let screening = self.settings.vonage_screening.as_ref();
+                screening.map(|screening| screening.listen)
+            }
+            Carrier::Asterisk => self.settings.asterisk_listen,
+            _ => None,
+        }
+    }
+
+    /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
+    /// in without one, that of the call it names, to the number it names.
+    fn claim(&self, carrier: Carrier, entry: Entry, start: &Start) -> Result<Claim, Unopened> {
+        let token = start.token.as_deref();
+        if let Some((call, number)) = token.and_then(|token| self.redeem(token, carrier, &start.ids)) {
+            return Ok(Claim {
+                call,
+                number,
+                by_token: true,
+            });
+        }
+        if entry == Entry::ByToken {
+            return Err(Unopened::NotWaitedFor);
+        }
+        let number = start.number.as_deref().ok_or(Unopened::NoNumber)?;
+        let call = match start.ids.first() {
+            Some(id) => id.parse().map_err(|fault| invalid("the call's id", &fault))?,
+            None => CallId::fresh(),
+        };
+        let number = dialed(number).map_err(|fault| invalid("the parameter `number`", &fault))?;
+        Ok(Claim {
+            call,
+            number,
+            by_token: false,
+        })
+    }
+}
+
+impl CarrierStream {
+    /// Takes the next message and adds to `said` what is newly said.
+    ///
+    /// # Errors
+    /// [`StreamEnd`] when it was the last, or nothing more can be taken. What was said before is said all the same.
+    pub async fn take(&mut self, numbered: Numbered, said: &mut Vec<CallVerdict>) -> Result<(), StreamEnd> {
+        let before = self.order.restarts();
+        let messages = self.order.push(numbered);
+        if self.order.restarts() > before {
+            restarted(self.carrier, before == 0);
+        }
+        self.take_all(messages, said).await
+    }
+
+    /// Takes what still waits for its turn when nothing more comes.
+    ///
+    /// # Errors
+    /// As [`CarrierStream::take`].
+    pub async fn take_rest(&mut self, said: &mut Vec<CallVerdict>) -> Result<(), StreamEnd> {
+        let messages = self.order.finish();
+        self.take_all(messages, said).await?;
+        let rest = self.transcoder.finish();
+        self.hear(&rest, said).await
+    }
+
+    /// The call, to be ended.
+    pub fn into_call(self) -> LiveCall {
+        self.call
+    }
+
+    async fn take_all(
+        &mut self,
+        messages: Vec<Message>,
+        said: &mut Vec<CallVerdict>,
+    ) -> Result<(), StreamEnd> {
+        for message in messages {
+            match message {
+                Message::Audio(payload) => {
+                    let audio = self.transcoder.push(payload);
+                    self.hear(&audio, said).await?;
+                }
+                // When it completes a PIN the next message is taken once that has been tried.
+                Message::Digit(key) => self.call.call_session().press(key).await,
+                Message::Stop => return Err(StreamEnd::Stopped),
+                Message::Start(_) => return Err(StreamEnd::SecondStart),
+                Message::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, audio: &[u8], said: &mut Vec<CallVerdict>) -> Result<(), StreamEnd> {
+        said.extend(self.call.push(audio).await?);
+        if self.patience.is_over(audio.len(), &self.call) {
+            return Err(StreamEnd::Stopped);
+        }
+        Ok(())
+    }
+}
+
+fn invalid(what: &'static str, why: &dyn std::fmt::Display) -> Unopened {
+    Unopened::Invalid {
+        what,
+        why: why.to_string(),
+    }
+}
+
+/// Counts a stream whose numbers began anew, and says so the first time.
+fn restarted(carrier: Carrier, first: bool) {
+    metrics::counter!("voxline_stream_restarts_total", "carrier" => carrier.name()).increment(1);
+    if first {
+        tracing::warn!(
+            %carrier,
+            "the numbers of a stream of {carrier} fell back or stand still: its audio is taken in the order it comes"
+        );
+    }
+}

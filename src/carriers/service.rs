@@ -1,0 +1,219 @@
+//! The carriers' side of the service: their webhooks and streams become calls at the switchboard.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::Carrier;
+use super::answer::{Command, Document, Plan};
+use super::asked::Asked;
+use super::command::{CommandFault, Commander};
+use super::forward::Leg;
+use super::settings::CarrierSettings;
+use super::signature::Proofs;
+use super::token::CallTokens;
+use super::webhook::{self, Digits, Event, Manner, Received, Ring, WebhookFault};
+use crate::switchboard::{BoardError, Switchboard};
+use crate::units::{CallId, DialedNumber, PhoneNumber};
+
+/// The carriers' side of the service.
+pub struct Carriers {
+    pub(super) board: Arc<Switchboard>,
+    pub(super) settings: CarrierSettings,
+    /// What carriers' streams bring that were told to come.
+    tokens: CallTokens,
+    /// Calls whose callers were asked for a PIN.
+    asked: Asked,
+    /// Commands Telnyx's calls, where there is a key for it.
+    commander: Option<Arc<Commander>>,
+    /// What a shutdown waits for.
+    tasks: TaskTracker,
+}
+
+/// What is known of a call when it is answered.
+#[derive(Default)]
+struct Known {
+    forwarded: Option<PhoneNumber>,
+    token: Option<String>,
+}
+
+impl Carriers {
+    /// Makes ready to answer carriers; a shutdown waits for `tasks`.
+    ///
+    /// # Errors
+    /// [`CommandFault::Client`] when Telnyx is to be commanded and there is nothing to do it with.
+    pub fn open(
+        board: Arc<Switchboard>,
+        settings: CarrierSettings,
+        tasks: TaskTracker,
+    ) -> Result<Self, CommandFault> {
+        let commander = settings.telnyx_api.clone().map(Commander::new).transpose()?;
+        Ok(Self {
+            board,
+            tokens: CallTokens::new(settings.token_lifetime),
+            asked: Asked::default(),
+            commander: commander.map(Arc::new),
+            settings,
+            tasks,
+        })
+    }
+
+    /// What carriers' requests are known by.
+    pub fn proofs(&self) -> &Proofs {
+        &self.settings.proofs
+    }
+
+    /// Whether any stream of `carrier` is waited for.
+    pub fn expects(&self, carrier: Carrier) -> bool {
+        self.tokens.expects(carrier)
+    }
+
+    /// The call and number that `token` was made for, as [`CallTokens::redeem`] gives them.
+    pub fn redeem(&self, token: &str, carrier: Carrier, ids: &[String]) -> Option<(CallId, DialedNumber)> {
+        self.tokens.redeem(token, carrier, ids)
+    }
+
+    /// Does what a webhook asks for that was proven to be `carrier`'s, and gives its answer. A ringing call is answered
+    /// within the configured budget, whatever the rest of the service does.
+    ///
+    /// # Errors
+    /// [`WebhookFault`] when it is no webhook of the carrier.
+    pub async fn answer(&self, carrier: Carrier, received: Received<'_>) -> Result<Document, WebhookFault> {
+        match webhook::read(carrier, received)? {
+            Event::Ringing(ring) => return Ok(self.ringing(carrier, *ring, None).await),
+            Event::Typed { ring, digits } => return Ok(self.typed(carrier, *ring, &digits).await),
+            Event::Digit { call, key } => self.pressed(&call, key),
+            Event::Ended { call } => self.ended(&call),
+            Event::Other => {}
+        }
+        Ok(Document::nothing(carrier))
+    }
+
+    /// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
+    /// earlier webhook of the call named.
+    async fn ringing(&self, carrier: Carrier, ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+        let known = timeout(self.settings.budget, self.learn(carrier, &ring)).await;
+        let known = match known {
+            Ok(Ok(known)) => known,
+            Ok(Err(fault)) => {
+                tracing::error!(call.id = %ring.call, %carrier, %fault, "call {} is handed on unknown: {fault}", ring.call);
+                Known::default()
+            }
+            Err(_) => {
+                tracing::error!(call.id = %ring.call, %carrier, "call {} is handed on unknown: out of time", ring.call);
+                Known::default()
+            }
+        };
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let plan = Plan {
+            settings: &self.settings,
+            leg: Leg {
+                call: &ring.call,
+                dialed: &ring.dialed,
+                forwarded: known.forwarded.as_ref().or(remembered.as_ref()),
+                now,
+            },
+            token: known.token.as_deref(),
+            caller: ring.facts.caller_text.as_deref(),
+        };
+        match ring.manner {
+            Manner::Document | Manner::DocumentAlone => return plan.document(carrier),
+            Manner::CommandsAtRinging => self.command(&ring.call, plan.commands_at_ringing()),
+            Manner::CommandsAtAnswer => self.command(&ring.call, plan.commands_at_answer()),
+        }
+        Document::nothing(carrier)
+    }
+
+    /// Takes the call's facts, and makes the token of its stream. The call's session is what both belong to, so where
+    /// there can be none there is no token.
+    async fn learn(&self, carrier: Carrier, ring: &Ring) -> Result<Known, BoardError> {
+        let call_session = self.board.known_call_session(&ring.call, &ring.dialed).await?;
+        call_session.learn(&ring.facts).await;
+        let forwarded = call_session.forwarder().await;
+        if self.board.fetches_certs() && ring.facts.identity.is_some() {
+            // In its own time: the carrier waits for its answer.
+            let (board, facts, now) = (
+                Arc::clone(&self.board),
+                ring.facts.clone(),
+                OffsetDateTime::now_utc(),
+            );
+            let call_session = Arc::clone(&call_session);
+            self.tasks
+                .spawn(async move { board.fetch_certs(&call_session, &facts, now).await });
+        }
+        // One stream for each call. Telnyx's is told to come when the call is answered.
+        let token = match ring.manner {
+            Manner::CommandsAtRinging | Manner::DocumentAlone => None,
+            _ => self.tokens.issue(carrier, &ring.call, &ring.dialed),
+        };
+        if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
+            self.asked.ask(&ring.call, forwarded.as_ref());
+        }
+        Ok(Known { forwarded, token })
+    }
+
+    /// Takes what a caller typed who was asked for a PIN, and hands them on whatever it was. It is tried meanwhile: what it
+    /// comes to is said by the call's verdict, and never to the caller.
+    async fn typed(&self, carrier: Carrier, ring: Ring, digits: &Digits) -> Document {
+        let answered = self.asked.answer(&ring.call);
+        let call = ring.call.clone();
+        let document = self.ringing(carrier, ring, answered.forwarded).await;
+        if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first) {
+            let typed = call_session.typed(digits.as_str());
+            self.tasks
+                .spawn(async move { call_session.try_typed(typed).await });
+        }
+        document
+    }
+
+    /// Commands the call, after the webhook was answered: Telnyx takes commands as soon as it has been.
+    fn command(&self, call: &CallId, commands: Vec<Command>) {
+        let Some(commander) = self.commander.clone() else {
+            tracing::error!(call.id = %call, "call {call} waits for commands: set telnyx.api_key, or use TeXML");
+            return;
+        };
+        let (call, patience) = (call.clone(), self.settings.budget);
+        self.tasks.spawn(async move {
+            for command in commands {
+                let sent = commander.send(&call, &command);
+                // A fork must not keep the caller from being put through.
+                let sent = match command.optional {
+                    true => timeout(patience, sent).await,
+                    false => Ok(sent.await),
+                };
+                match sent {
+                    Ok(Ok(())) => {}
+                    Ok(Err(fault)) => {
+                        tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+                    }
+                    Err(_) => {
+                        let name = command.name;
+                        tracing::error!(call.id = %call, "`{name}` of call {call} took too long, and is not waited for");
+                    }
+                }
+            }
+        });
+    }
+
+    /// Takes a key; what a PIN comes to is said by the call's verdict.
+    pub fn pressed(&self, call: &CallId, key: char) {
+        let Some(call_session) = self.board.find_call_session(call) else {
+            return;
+        };
+        // Keys count in their order; only what they complete is tried beside them.
+        if let Some(typed) = call_session.keypad(key) {
+            self.tasks
+                .spawn(async move { call_session.try_typed(typed).await });
+        }
+    }
+
+    /// Ends a call that no stream is going to end.
+    pub fn ended(&self, call: &CallId) {
+        let known = self.board.find_call_session(call);
+        if let Some(call_session) = known.filter(|known| !known.is_listened_to()) {
+            self.tasks.spawn(async move { call_session.finish().await });
+        }
+    }
+}

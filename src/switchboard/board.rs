@@ -1,0 +1,202 @@
+//! Opening the switchboard: everything is found, checked and loaded before the first caller.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, broadcast};
+
+use crate::bytes::Limits;
+use crate::config::Config;
+use crate::decision::{Calibration, Policy};
+use crate::engine::{Asker, Engine, Permit};
+use crate::evidence::passport::TrustStore;
+use crate::store::{Store, StoreError};
+use crate::units::{DialedNumber, Seconds, UserId};
+use crate::voiceprint::{Card, ModelId};
+
+use super::active_model::{ActiveModel, model_in_use};
+use super::call_sessions::CallSessions;
+use super::call_verdict::CallVerdict;
+use super::cert_fetch::CertFetcher;
+use super::error::{BoardError, OpenError};
+use super::installed::{Installed, installed};
+use super::roster::Roster;
+use super::services::Services;
+
+/// Everything a call needs, opened and checked.
+pub struct Switchboard {
+    pub(super) store: Store,
+    /// What calls work with.
+    pub(super) services: Arc<Services>,
+    pub(super) calls: CallSessions,
+    /// The model that was switched to and could not be loaded; its lock is held while one is.
+    pub(super) refused: tokio::sync::Mutex<Option<ModelId>>,
+    pub(super) config: Config,
+    pub(super) found: Installed,
+    pub(super) limits: Limits,
+    pub(super) enrolment_speech: Seconds,
+    /// Where certificates of PASSporTs are fetched.
+    pub(super) cert_fetcher: Option<CertFetcher>,
+    /// One comparison of all of a number's voices at a time.
+    pub(super) comparing: Arc<Semaphore>,
+}
+
+/// The configured roots of PASSporTs.
+fn passport_roots(config: &Config) -> Result<TrustStore, OpenError> {
+    let Some(path) = &config.identity.passport_roots else {
+        return Ok(TrustStore::default());
+    };
+    let failed = |cause: String| OpenError::PassportRoots {
+        path: path.clone(),
+        cause,
+    };
+    let pem = std::fs::read(path).map_err(|cause| failed(cause.to_string()))?;
+    TrustStore::from_pem(&pem).map_err(|cause| failed(cause.to_string()))
+}
+
+impl Switchboard {
+    /// Opens the store, checks and loads the models, and connects the gallery.
+    ///
+    /// # Errors
+    /// [`OpenError`] saying what is missing or wrong and how to put it right.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let store = Store::connect(&config.store).await?;
+        let store = store.with_pin_rule(config.identity.pin_rule);
+        let cert_fetcher = CertFetcher::new(&config.identity, passport_roots(config)?)?;
+        let found = installed(config)?;
+        let model = model_in_use(&store, config).await?;
+        if config.model_named && model != config.model {
+            let other = &config.model;
+            tracing::warn!(
+                %model,
+                "{model} serves, whose voiceprints are in the store, and not {other}, which is configured: \
+                 `voxline models switch` changes the model"
+            );
+        }
+        let active_model = ActiveModel::open(config, &found, &store, &model, None)
+            .await
+            .map_err(|fault| fault.of_stored(&model, &config.model))?;
+        Ok(Self {
+            services: Arc::new(Services::new(config, store.clone(), active_model)),
+            store,
+            calls: CallSessions::default(),
+            refused: tokio::sync::Mutex::default(),
+            config: config.clone(),
+            found,
+            limits: config.limits,
+            enrolment_speech: config.enrolment_speech,
+            cert_fetcher,
+            comparing: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// What serves calls now.
+    pub(super) fn active_model(&self) -> Arc<ActiveModel> {
+        self.services.active_model()
+    }
+
+    /// The system of record.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The speaker model in use.
+    pub fn card(&self) -> Card {
+        self.active_model().card.clone()
+    }
+
+    /// The calibration in use.
+    pub fn calibration(&self) -> Calibration {
+        self.active_model().calibration.clone()
+    }
+
+    /// What the service was configured to be.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What calls are decided by, where a number promises nothing of its own.
+    pub fn policy(&self) -> Policy {
+        self.active_model().policy
+    }
+
+    /// The bounds on uploads and recordings.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The longest live call that is followed.
+    pub fn longest_call(&self) -> Seconds {
+        self.services.longest_call
+    }
+
+    /// The inference engine, for its load.
+    pub fn engine(&self) -> Engine {
+        self.active_model().engine.clone()
+    }
+
+    /// Asks to be admitted: nothing is analysed without a permit.
+    ///
+    /// # Errors
+    /// [`BoardError::Busy`] when as much is going on as this machine can bear.
+    pub fn admit(&self, asker: Asker) -> Result<Permit, BoardError> {
+        Ok(self.active_model().engine.admit(asker)?)
+    }
+
+    /// What every call comes to, as it comes.
+    pub fn updates(&self) -> broadcast::Receiver<CallVerdict> {
+        self.services.verdicts.subscribe()
+    }
+
+    /// Whether a call would be served now.
+    ///
+    /// # Errors
+    /// What stands in the way, in words.
+    pub async fn ready(&self) -> Result<(), String> {
+        match self.out_of_order().await.into_iter().next() {
+            None => Ok(()),
+            Some((_, fault)) => Err(fault),
+        }
+    }
+
+    /// The parts that do not work now, each by name and with its fault in words. The models are always
+    /// in order: without them nothing opens.
+    pub async fn out_of_order(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let store = match self.store.check().await {
+            Ok(_) => self.store.check_writable().await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = store {
+            faults.push(("the store", fault.to_string()));
+        }
+        if let Err(fault) = self.active_model().gallery_cache.gallery().ready().await {
+            faults.push(("the gallery", fault.to_string()));
+        }
+        faults
+    }
+
+    /// The roster of a number as it is now; an error unless the number is one of ours.
+    pub(super) async fn known_number(&self, number: &DialedNumber) -> Result<Arc<Roster>, BoardError> {
+        self.services
+            .rosters
+            .now(number)
+            .await
+            .map_err(|fault| match fault {
+                StoreError::UnknownNumber(number) => BoardError::UnknownNumber(number),
+                fault => fault.into(),
+            })
+    }
+
+    /// An error unless there is such a user.
+    pub(super) async fn known_user(&self, user: UserId) -> Result<(), BoardError> {
+        self.numbers_of(user).await.map(drop)
+    }
+
+    /// The numbers a user is on.
+    pub(super) async fn numbers_of(&self, user: UserId) -> Result<Vec<DialedNumber>, BoardError> {
+        match self.store.user(user).await? {
+            Some(known) => Ok(known.numbers),
+            None => Err(BoardError::UnknownUser(user)),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What a call rests on: the facts that came, read once and made to claims, and what was heard of its voice; all of it
+//! weighed on a snapshot of the dialed number's roster.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::callers::CallerHistory;
+use super::claims::{self, Claimer};
+use super::kept::{Before, Kept};
+use super::roster::Roster;
+use super::services::Services;
+use crate::decision::Reason;
+use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
+use crate::store::{CallerIsForwarder, KeyedHash, PinCaller, PinTry, StoreError};
+use crate::units::{CallId, DialedNumber, PhoneNumber, UserId};
+use crate::verdict::Identification;
+use crate::verdict::chain::{Claim, EvidenceSource, Identity, Tier, Voice, combine, nothing_known};
+
+/// Most facts that wait for a store that cannot be read.
+const MAX_WAITING: usize = 16;
+
+/// Which call it is, for all that is done about it.
+pub(super) struct CallContext {
+    pub id: CallId,
+    pub number: DialedNumber,
+    pub region: Region,
+    pub started_at: OffsetDateTime,
+    pub services: Arc<Services>,
+}
+
+/// What a call rests on.
+pub(super) struct CallEvidence {
+    claims: Vec<Claim>,
+    /// Facts that are not read yet.
+    waiting: Vec<CallFacts>,
+    voice: Option<Voice>,
+    caller: Option<CallerNumber>,
+    /// The keyed hash of the caller's number that was known before a restart.
+    caller_before: Option<String>,
+    /// The number that forwarded the call, by the latest facts that named one.
+    forwarder: Option<PhoneNumber>,
+    roster: Option<Arc<Roster>>,
+    /// What calls before this one say of callers' numbers; read with each new roster.
+    callers: Arc<CallerHistory>,
+}
+
+impl CallContext {
+    fn claimer<'a>(&'a self, hash: Option<&'a KeyedHash>) -> Claimer<'a> {
+        Claimer {
+            store: &self.services.store,
+            number: &self.number,
+            evidence_priors: &self.services.identity.evidence_priors,
+            hash,
+            now: OffsetDateTime::now_utc(),
+        }
+    }
+}
+
+impl CallEvidence {
+    /// What a call rests on when it begins or is taken up.
+    pub fn from_before(before: Before) -> Self {
+        Self {
+            claims: before.claims,
+            waiting: Vec::new(),
+            voice: before.voice,
+            caller: None,
+            caller_before: before.caller,
+            forwarder: None,
+            roster: None,
+            callers: Arc::default(),
+        }
+    }
+
+    /// Keeps facts to be read.
+    pub fn put_off(&mut self, facts: &CallFacts) {
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push(facts.clone());
+        }
+    }
+
+    /// Takes the voice's next word.
+    pub fn hear(&mut self, said: &Identification) {
+        let weightier = self.voice.as_ref().is_none_or(|before| {
+            // A stream that was opened again begins with nothing: what the first one heard stays until then.
+            said.net_speech_seconds >= before.said.net_speech_seconds
+        });
+        if weightier {
+            self.voice = Some(Voice {
+                said: said.clone(),
+                at: OffsetDateTime::now_utc(),
+            });
+        }
+    }
+
+    /// Takes a PIN that is one of `users`'.
+    pub fn accept_pin(&mut self, context: &CallContext, users: Vec<UserId>, way: EvidenceSource) {
+        let claim = context.claimer(None).pin(users, way);
+        claims::add(&mut self.claims, vec![claim]);
+    }
+
+    /// Whose PIN was given: the latest that is one user's alone.
+    pub fn pin_user(&self) -> Option<UserId> {
+        let pins = self.claims.iter().rev().filter(|claim| claim.tier == Tier::T4);
+        let mut alone = pins.filter_map(|claim| match claim.users[..] {
+            [user] => Some(user),
+            _ => None,
+        });
+        alone.next()
+    }
+
+    /// The number that forwarded the call, where facts of a known peer named one.
+    pub fn forwarder(&self) -> Option<&PhoneNumber> {
+        self.forwarder.as_ref()
+    }
+
+    /// What a PIN is tried for, and by whom.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no key to hash the caller's number with.
+    pub async fn pin_try(&self, context: &CallContext) -> Result<PinTry, StoreError> {
+        let hash = context.services.keyed_hash().await?;
+        let caller = self.caller_hash(&hash);
+        let claims = self.claims.iter().filter(|claim| claim.tier != Tier::T4);
+        let strongest = claims.filter(|claim| !claim.users.is_empty());
+        Ok(PinTry {
+            number: context.number.clone(),
+            caller: caller.map_or_else(|| PinCaller::Withheld(context.id.clone()), PinCaller::Number),
+            claimed: strongest
+                .max_by(|a, b| a.owner.total_cmp(&b.owner))
+                .and_then(|claim| claim.users.first().copied()),
+        })
+    }
+
+    /// Takes the roster as it is now, and reads the facts that wait: each once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read; facts that were not read wait on.
+    pub async fn bring_in(&mut self, context: &CallContext, roster: Arc<Roster>) -> Result<(), StoreError> {
+        let services = &context.services;
+        // A checkpoint may come with an older one than other news brought meanwhile.
+        let is_newer = self
+            .roster
+            .as_ref()
+            .is_none_or(|known| known.version < roster.version);
+        if is_newer {
+            self.callers = match roster.caller_is_forwarder {
+                CallerIsForwarder::Auto => services.callers.history(&services.store, &context.number).await,
+                CallerIsForwarder::Never | CallerIsForwarder::Always => Arc::default(),
+            };
+            self.roster = Some(roster);
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let own: HashSet<String> = services
+            .store
+            .dialed_numbers()
+            .await?
+            .iter()
+            .map(DialedNumber::line_key)
+            .collect();
+        let is_own = |number: &PhoneNumber| own.contains(&number.line_key());
+        let hash = services.keyed_hash().await.ok();
+        let claimer = context.claimer(hash.as_ref());
+        while let Some(facts) = self.waiting.first() {
+            let found = read_facts(facts, &context.number, &is_own, context.region);
+            let new = claimer.claims(facts, &found).await?;
+            claims::add(&mut self.claims, new);
+            if let Some(forwarder) = found.forwarder().filter(|_| facts.trusted) {
+                self.forwarder = Some(forwarder.number.clone());
+            }
+            let caller = found.caller;
+            if caller.as_ref().is_some_and(|caller| caller.number().is_some()) || self.caller.is_none() {
+                self.caller = caller;
+            }
+            self.waiting.remove(0);
+        }
+        Ok(())
+    }
+
+    /// Whose line and whose voice, by all there is.
+    pub fn weigh(&self, context: &CallContext) -> Identity {
+        let roster = self.roster.as_deref();
+        let members = roster.map_or(&[][..], |known| &known.members);
+        let mut claims = self.claims.clone();
+        let rule = roster.map(|known| known.caller_is_forwarder).unwrap_or_default();
+        claims::take_forwarders_out(&mut claims, rule);
+        // Empty unless the rule is to find out.
+        claims::doubt_callers(&mut claims, &self.callers);
+        let mut assigned = context.claimer(None).assigned(members);
+        if let Some(claim) = &mut assigned {
+            claim.at = context.started_at;
+        }
+        claims.extend(assigned);
+        let services = &context.services;
+        let target = roster.map(|known| known.error_target).unwrap_or_default();
+        let policy = services.active_model().policy_of(&target);
+        combine(
+            members,
+            &claims,
+            self.voice.as_ref(),
+            &services.identity.evidence_priors,
+            &policy,
+        )
+    }
+
+    /// What is said while nothing can be weighed.
+    pub fn unavailable(&self) -> Identity {
+        nothing_known(Reason::Unavailable, &self.claims, self.voice.as_ref())
+    }
+
+    /// The same for whoever takes the call up after a restart; `None` when it is too much to be kept.
+    pub async fn kept(&self, context: &CallContext) -> Option<Value> {
+        // The key is asked for only where there is a number to hash: that may make its file.
+        let caller = match self.caller.as_ref().and_then(CallerNumber::number) {
+            Some(_) => {
+                let hash = context.services.keyed_hash().await.ok();
+                hash.and_then(|hash| self.caller_hash(&hash))
+            }
+            None => self.caller_before.clone(),
+        };
+        let members = self.roster.as_ref().map_or(&[][..], |known| &known.members);
+        Kept::of(&self.claims, self.voice.as_ref(), members, caller).document()
+    }
+
+    /// What stands for the caller's number; `None` while there is none.
+    fn caller_hash(&self, hash: &KeyedHash) -> Option<String> {
+        let number = self.caller.as_ref().and_then(CallerNumber::number);
+        let now = number.map(|number| hash.of("caller", &number.line_key()));
+        now.or_else(|| self.caller_before.clone())
+    }
+}

@@ -1,0 +1,108 @@
+//! PINs on a call: typed, told or spoken, tried once each, and counted whoever gave them.
+
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use super::call_session::CallSession;
+use super::keypad::Typed;
+use super::pin_answer::{PinAnswer, PinWay};
+use crate::evidence::spoken;
+use crate::store::{Pin, PinAttempt};
+use crate::units::UserId;
+
+impl CallSession {
+    /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message.
+    ///
+    /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
+    /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
+    /// for a while, restart or not. A PIN that is being tried when the call ends counts still: the last word
+    /// waits for it, but not for ever.
+    pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
+        let _counts = self.trying.token();
+        let Some(pin) = spoken::digits(digits).and_then(|digits| digits.parse::<Pin>().ok()) else {
+            return PinAnswer::NotAPin;
+        };
+        let services = &self.context.services;
+        let attempt = {
+            let state = self.state.lock().await;
+            if state.ended {
+                return PinAnswer::Unavailable;
+            }
+            state.evidence.pin_try(&self.context).await
+        };
+        // The lock is not held while the hashes are made: the call goes on being heard.
+        let tried = match attempt {
+            Ok(attempt) => {
+                let limits = services.identity.pin_limits;
+                services.store.try_pin(&attempt, &pin, &limits).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match tried {
+            Ok(PinAttempt::Right(user)) => {
+                self.accepted(vec![user], way).await;
+                PinAnswer::Accepted { user }
+            }
+            Ok(PinAttempt::Shared(users)) => {
+                self.accepted(users.clone(), way).await;
+                let named = self.verdict().identity.speaker.user_id;
+                PinAnswer::Shared {
+                    user: named.filter(|user| users.contains(user)),
+                }
+            }
+            Ok(PinAttempt::Wrong { left }) => PinAnswer::Wrong { left },
+            Ok(PinAttempt::Locked { until }) => PinAnswer::LockedOut { until },
+            Err(fault) => {
+                let id = self.id();
+                tracing::error!(call.id = %id, %fault, "a PIN of call {id} was not checked: {fault}");
+                PinAnswer::Unavailable
+            }
+        }
+    }
+
+    /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
+    /// [`CallSession::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
+    /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
+    pub fn keypad(&self, digit: char) -> Option<Typed> {
+        let identity = &self.context.services.identity;
+        let mut keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);
+        let digits = keypad.press(
+            digit,
+            Instant::now(),
+            identity.pin_length,
+            identity.keypad_timeout,
+        )?;
+        Some(Typed::new(digits, self.trying.token()))
+    }
+
+    /// Takes a key; where it completes a PIN, that is tried. What it comes to is said by the call's verdict.
+    pub async fn press(&self, key: char) {
+        if let Some(typed) = self.keypad(key) {
+            self.try_typed(typed).await;
+        }
+    }
+
+    /// A PIN that was typed as a whole and collected elsewhere, for [`CallSession::try_typed`].
+    pub fn typed(&self, digits: &str) -> Typed {
+        Typed::new(digits.to_owned(), self.trying.token())
+    }
+
+    /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.
+    pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
+        self.try_pin(typed.digits(), PinWay::Keypad).await
+    }
+
+    /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.
+    pub async fn pin_user(&self) -> Option<UserId> {
+        self.state.lock().await.evidence.pin_user()
+    }
+
+    async fn accepted(&self, users: Vec<UserId>, way: PinWay) {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return;
+        }
+        state.evidence.accept_pin(&self.context, users, way.into());
+        self.next(&mut state, None).await;
+    }
+}

@@ -1,0 +1,326 @@
+//! One call: opened once, fed facts, PINs and audio, asked for its verdict.
+//!
+//! Webhooks [`learn`](CallSession::learn) facts, keypads and tools [`try_pin`](CallSession::try_pin) (`call_pins`), the audio is
+//! [`heard`](CallSession::heard); each is put together with all that came before, by the laws of
+//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call: they only rise,
+//! whichever door the news came through and in whichever order.
+//!
+//! A call always has an answer. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! facts that came meanwhile are kept and weighed once it can be.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::call_evidence::{CallContext, CallEvidence};
+use super::call_verdict::CallVerdict;
+use super::kept::Before;
+use super::keypad::Keypad;
+use super::roster::RosterNow;
+use crate::decision::Reason;
+use crate::evidence::CallFacts;
+use crate::store::CallRecord;
+use crate::units::{CallId, DialedNumber, PhoneNumber};
+use crate::verdict::Identification;
+use crate::verdict::chain::nothing_known;
+
+/// How long the last word on a call waits for the PINs that are being tried.
+const PIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that is known of one call.
+pub struct CallSession {
+    pub(super) context: CallContext,
+    held_open: AtomicBool,
+    /// Whether the latest news could not be weighed, for the store could not be read.
+    in_the_dark: AtomicBool,
+    /// Whether somebody sends its audio.
+    listened_to: AtomicBool,
+    pub(super) keypad: Mutex<Keypad>,
+    /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
+    pub(super) trying: TaskTracker,
+    touched: Mutex<Instant>,
+    pub(super) state: tokio::sync::Mutex<State>,
+    latest: watch::Sender<Arc<CallVerdict>>,
+}
+
+/// What changes; its lock is held while the next version is made and given out, so that versions are given out
+/// in their order.
+pub(super) struct State {
+    pub ended: bool,
+    pub evidence: CallEvidence,
+}
+
+/// The one place at which a call's audio comes in; given back when dropped.
+pub(super) struct AudioSlot(Arc<CallSession>);
+
+impl Drop for AudioSlot {
+    fn drop(&mut self) {
+        self.0.listened_to.store(false, Ordering::Release);
+        metrics::gauge!("voxline_live_calls").decrement(1);
+    }
+}
+
+impl CallSession {
+    /// A call that begins, or one that was there before this process. `blank` says of it that nothing is known;
+    /// `is_known` whether the store could be read.
+    pub(super) fn begin(context: CallContext, before: Before, blank: Identification, is_known: bool) -> Self {
+        let trying = TaskTracker::new();
+        trying.close();
+        let first = CallVerdict {
+            call_id: context.id.clone(),
+            version: before.version,
+            ended: false,
+            identity: nothing_known(Reason::TooLittleSpeech, &[], None),
+            identification: before.said.clone().unwrap_or(blank),
+        };
+        Self {
+            context,
+            held_open: AtomicBool::new(false),
+            in_the_dark: AtomicBool::new(!is_known),
+            listened_to: AtomicBool::new(false),
+            keypad: Mutex::default(),
+            trying,
+            touched: Mutex::new(Instant::now()),
+            state: tokio::sync::Mutex::new(State {
+                ended: false,
+                evidence: CallEvidence::from_before(before),
+            }),
+            latest: watch::Sender::new(Arc::new(first)),
+        }
+    }
+
+    /// Says anew what was said of a call before this process, by the evidence that was kept of it.
+    pub(super) async fn take_up(&self) {
+        let mut state = self.state.lock().await;
+        if !state.ended {
+            self.next(&mut state, None).await;
+        }
+    }
+
+    /// Takes the place at which its audio comes in; `None` while somebody else has it.
+    pub(super) fn audio_slot(self: &Arc<Self>) -> Option<AudioSlot> {
+        let taken = self.listened_to.swap(true, Ordering::AcqRel);
+        (!taken).then(|| {
+            metrics::gauge!("voxline_live_calls").increment(1);
+            AudioSlot(Arc::clone(self))
+        })
+    }
+
+    /// Whether somebody sends its audio.
+    pub fn is_listened_to(&self) -> bool {
+        self.listened_to.load(Ordering::Acquire)
+    }
+
+    /// The call.
+    pub fn id(&self) -> &CallId {
+        &self.context.id
+    }
+
+    /// The dialed number.
+    pub fn number(&self) -> &DialedNumber {
+        &self.context.number
+    }
+
+    /// The latest verdict.
+    pub fn verdict(&self) -> Arc<CallVerdict> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// The verdict as it changes.
+    pub fn watch(&self) -> watch::Receiver<Arc<CallVerdict>> {
+        self.latest.subscribe()
+    }
+
+    /// Says that somebody will call [`CallSession::finish`]: the end of the audio is then not yet the end of the call.
+    /// Whoever has no such message, as a plain stream, leaves it be.
+    pub fn hold_open(&self) {
+        self.held_open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the store could not be read when there last was news: facts wait, and whatever comes next brings them
+    /// in if it can be read by then.
+    pub fn is_in_the_dark(&self) -> bool {
+        self.in_the_dark.load(Ordering::Relaxed)
+    }
+
+    /// Takes what a carrier or Vapi knows of the call (T0 to T3). The same facts a second time change nothing.
+    pub async fn learn(&self, facts: &CallFacts) -> Arc<CallVerdict> {
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return self.verdict();
+        }
+        state.evidence.put_off(facts);
+        self.next(&mut state, None).await
+    }
+
+    /// Waits until no PIN is being tried: what was typed before the end belongs to the call.
+    pub(super) async fn pins_tried(&self) {
+        if tokio::time::timeout(PIN_PATIENCE, self.trying.wait())
+            .await
+            .is_err()
+        {
+            let id = self.id();
+            tracing::warn!(call.id = %id, "call {id} ended without the answer to a PIN");
+        }
+    }
+
+    /// Takes the voice's next word (T5). Every word is a version of its own.
+    pub async fn heard(&self, said: Identification) -> CallVerdict {
+        let ends = said.is_final && self.ends_with_its_audio();
+        if ends {
+            self.pins_tried().await;
+        }
+        let roster = self.roster().await;
+        self.heard_on(said, roster).await
+    }
+
+    /// The same by the roster that the word was found on; of a last word once the PINs were tried.
+    pub(super) async fn heard_on(&self, said: Identification, roster: RosterNow) -> CallVerdict {
+        let mut state = self.state.lock().await;
+        if !state.ended {
+            state.evidence.hear(&said);
+            state.ended = said.is_final && self.ends_with_its_audio();
+            self.next_on(&mut state, Some(said), roster).await;
+        }
+        (*self.verdict()).clone()
+    }
+
+    /// Whether the end of the audio is the end of the call.
+    pub(super) fn ends_with_its_audio(&self) -> bool {
+        !self.held_open.load(Ordering::Relaxed)
+    }
+
+    /// The dialed number's roster as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError) when the store cannot be read.
+    pub(super) async fn roster(&self) -> RosterNow {
+        self.context.services.rosters.now(&self.context.number).await
+    }
+
+    /// Ends the call and gives the last word on it, which is kept in the store. A second time changes nothing.
+    pub async fn finish(&self) -> Arc<CallVerdict> {
+        self.pins_tried().await;
+        let mut state = self.state.lock().await;
+        if state.ended {
+            return self.verdict();
+        }
+        state.ended = true;
+        let mut said = self.verdict().identification.clone();
+        said.is_final = true;
+        self.next(&mut state, Some(said)).await
+    }
+
+    /// The number that forwarded the call, by the latest facts of a known peer that named one. Not known any more after
+    /// a restart.
+    pub async fn forwarder(&self) -> Option<PhoneNumber> {
+        self.state.lock().await.evidence.forwarder().cloned()
+    }
+
+    /// When something last happened.
+    pub(super) fn touched(&self) -> Instant {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
+    pub(super) async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
+        let roster = self.roster().await;
+        self.next_on(state, said, roster).await
+    }
+
+    async fn next_on(
+        &self,
+        state: &mut State,
+        said: Option<Identification>,
+        roster: RosterNow,
+    ) -> Arc<CallVerdict> {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let before = self.verdict();
+        let brought = match roster {
+            Ok(roster) => state.evidence.bring_in(&self.context, roster).await,
+            Err(fault) => Err(fault),
+        };
+        self.in_the_dark.store(brought.is_err(), Ordering::Relaxed);
+        let identity = match brought {
+            Ok(()) => state.evidence.weigh(&self.context),
+            Err(fault) => {
+                let id = self.id();
+                tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
+                metrics::counter!("voxline_identification_faults_total").increment(1);
+                state.evidence.unavailable()
+            }
+        };
+        let spoken = said.is_some();
+        let identification = said.unwrap_or_else(|| before.identification.clone());
+        let news = before.version == 0 || !before.says_as_much_as(&identification, &identity);
+        if !news && !spoken {
+            return before;
+        }
+        let verdict = Arc::new(CallVerdict {
+            call_id: self.id().clone(),
+            version: before.version + 1,
+            ended: state.ended,
+            identification,
+            identity,
+        });
+        if news || verdict.ended {
+            self.record(&verdict, &state.evidence).await;
+        }
+        self.latest.send_replace(Arc::clone(&verdict));
+        // Nobody reading is not a fault.
+        let _ = self.context.services.verdicts.send((*verdict).clone());
+        verdict
+    }
+
+    /// Has a version logged and recorded.
+    async fn record(&self, verdict: &CallVerdict, evidence: &CallEvidence) {
+        log(verdict);
+        let Some(document) = verdict.document() else {
+            return;
+        };
+        let CallContext {
+            id,
+            number,
+            started_at,
+            services,
+            ..
+        } = &self.context;
+        let kept = match verdict.ended {
+            true => None,
+            false => evidence.kept(&self.context).await,
+        };
+        if kept.is_none() && !verdict.ended {
+            tracing::warn!(call.id = %id, "the evidence of call {id} is too much to outlive a restart");
+        }
+        if verdict.ended {
+            services.callers.add(number, &document);
+        }
+        let record = CallRecord {
+            call_id: id.clone(),
+            number: number.clone(),
+            started_at: *started_at,
+            updated_at: OffsetDateTime::now_utc(),
+            version: verdict.version,
+            is_final: verdict.ended,
+            verdict: document,
+            evidence: kept,
+        };
+        services.recorder.record(record).await;
+    }
+}
+
+fn log(verdict: &CallVerdict) {
+    let (said, identity) = (&verdict.identification, &verdict.identity);
+    let id = &verdict.call_id;
+    tracing::info!(
+        call.id = %id, outcome = ?said.outcome, reason = ?said.reason,
+        line_owner = ?identity.line_owner.status, speaker = ?identity.speaker.status,
+        net_speech_s = said.net_speech_seconds, version = verdict.version,
+        "call {id}: line owner {:?}, speaker {:?} after {:.1} s of speech",
+        identity.line_owner.status, identity.speaker.status, said.net_speech_seconds,
+    );
+}

@@ -1,0 +1,62 @@
+//! What is said of a call.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::units::CallId;
+use crate::verdict::{Identification, Identity};
+
+/// A new version of what is said of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CallUpdate)]
+pub struct CallVerdict {
+    /// The call.
+    #[schema(value_type = String)]
+    pub call_id: CallId,
+    /// 1, 2, 3 and so on: a higher version replaces a lower one.
+    pub version: u64,
+    /// Whether the call is over: no other version will follow.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub ended: bool,
+    /// What is said now.
+    #[serde(flatten)]
+    pub identification: Identification,
+    /// Whose line, whose voice.
+    #[serde(flatten)]
+    pub identity: Identity,
+}
+
+/// A verdict as it is stored.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    #[serde(flatten)]
+    identification: &'a Identification,
+    #[serde(flatten)]
+    identity: &'a Identity,
+}
+
+impl CallVerdict {
+    /// The same without any score.
+    #[must_use]
+    pub fn without_scores(mut self) -> Self {
+        self.identification = self.identification.without_scores();
+        self.identity = self.identity.without_scores();
+        self
+    }
+
+    /// Whether another verdict on the same call says nothing that this one does not, but for figures.
+    pub(super) fn says_as_much_as(&self, identification: &Identification, identity: &Identity) -> bool {
+        self.identification.says_as_much_as(identification) && self.identity.same_word(identity)
+    }
+
+    /// As it is stored; `None` when it cannot be written as JSON.
+    pub(super) fn document(&self) -> Option<Value> {
+        let recorded = Recorded {
+            identification: &self.identification,
+            identity: &self.identity,
+        };
+        serde_json::to_value(recorded).ok()
+    }
+}

@@ -1,0 +1,191 @@
+//! Calls at the switchboard: opened once each, by whoever brings the first news, listened to, and let go.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio::join;
+
+use super::board::Switchboard;
+use super::call::{CallStart, LiveCall};
+use super::call_evidence::CallContext;
+use super::call_session::CallSession;
+use super::error::BoardError;
+use super::kept::Before;
+use crate::decision::Reason;
+use crate::engine::Asker;
+use crate::evidence::{CallFacts, CallerNumber, Region};
+use crate::store::StoreError;
+use crate::units::{CallId, DialedNumber, KeyId};
+use crate::verdict::Identification;
+
+/// Whether a call begins while the store cannot be read.
+#[derive(Clone, Copy, PartialEq)]
+enum WithoutStore {
+    Begins,
+    Fails,
+}
+
+impl Switchboard {
+    /// The session of a call to `number`: the one there is, or a new one. While the store cannot be read a new one is
+    /// made all the same, and says `unavailable`.
+    ///
+    /// # Errors
+    /// [`BoardError::UnknownNumber`]; [`BoardError::OtherNumber`] when the call was to another number;
+    /// [`BoardError::CallEnded`] when it is over; [`BoardError::Busy`] when there are too many.
+    pub async fn call_session(
+        &self,
+        call: &CallId,
+        number: &DialedNumber,
+    ) -> Result<Arc<CallSession>, BoardError> {
+        self.session_of(call, number, WithoutStore::Begins).await
+    }
+
+    /// The same for whoever can do without: an error while the store cannot be read.
+    ///
+    /// # Errors
+    /// As [`Switchboard::call_session`]; [`BoardError::Store`].
+    pub async fn known_call_session(
+        &self,
+        call: &CallId,
+        number: &DialedNumber,
+    ) -> Result<Arc<CallSession>, BoardError> {
+        self.session_of(call, number, WithoutStore::Fails).await
+    }
+
+    /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
+    /// [`CallSession`]. `key` is whose stream it is, where a key opened it.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the number is not ours, the call is over, was to another one or is being listened to, the
+    /// audio has a shape that cannot be listened to, or no permit is free.
+    pub async fn open_call(&self, start: CallStart, key: Option<KeyId>) -> Result<LiveCall, BoardError> {
+        let known = self.find_call_session(&start.call_id);
+        if known.is_some_and(|known| known.is_listened_to()) {
+            return Err(BoardError::CallTaken(start.call_id));
+        }
+        let admitted = self.admit(Asker::live(key))?;
+        let stream = start.stream_session()?;
+        let call_session = self.known_call_session(&start.call_id, &start.number).await?;
+        if call_session.verdict().ended {
+            return Err(BoardError::CallEnded(start.call_id));
+        }
+        LiveCall::begin(Arc::clone(&self.services), admitted, start, stream, call_session)
+    }
+
+    /// The session of a call, while there is one.
+    pub fn find_call_session(&self, call: &CallId) -> Option<Arc<CallSession>> {
+        self.calls.find(call)
+    }
+
+    /// The calls that are under way.
+    pub fn live_calls(&self) -> Vec<CallId> {
+        self.calls.live()
+    }
+
+    /// Lets go of calls that are over, and ends those that nobody has had news of for long.
+    pub async fn tidy_call_sessions(&self) {
+        for quiet in self.calls.sweep() {
+            quiet.finish().await;
+        }
+    }
+
+    /// Whether certificates of PASSporTs are fetched at all.
+    pub fn fetches_certs(&self) -> bool {
+        self.cert_fetcher.is_some()
+    }
+
+    /// Has the PASSporTs in `facts`, which the call has learnt, vouched for. `arrived` is when the facts came. Takes
+    /// seconds: never before a call is answered.
+    pub async fn fetch_certs(&self, call_session: &CallSession, facts: &CallFacts, arrived: OffsetDateTime) {
+        if let Some(cert_fetcher) = &self.cert_fetcher {
+            cert_fetcher.vouch_for(call_session, facts, arrived).await;
+        }
+    }
+
+    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
+    /// forgets what lost calls rested on.
+    pub async fn prepare(&self) {
+        // The first telephone number that is read loads the tables of all countries.
+        let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
+        if let Err(fault) = self.store.forget_lost_calls().await {
+            tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
+        }
+        if let Err(fault) = self.services.keyed_hash().await {
+            tracing::warn!(%fault, "evidence is without hashes of telephone numbers until their key can be read: {fault}");
+        }
+    }
+
+    async fn session_of(
+        &self,
+        call: &CallId,
+        number: &DialedNumber,
+        without_store: WithoutStore,
+    ) -> Result<Arc<CallSession>, BoardError> {
+        if let Some(known) = self.find_call_session(call) {
+            if without_store == WithoutStore::Fails && known.is_in_the_dark() {
+                self.known_number(number).await?;
+            }
+            return of_number(known, number);
+        }
+        let (begun, goes_on) = self.begun(call, number, without_store).await?;
+        let call_session = of_number(self.calls.add(begun)?, number)?;
+        if goes_on {
+            call_session.take_up().await;
+        }
+        Ok(call_session)
+    }
+
+    /// A session for a call that there is none of, with what was recorded of it before this process, and whether there
+    /// was anything. The number and the record are read here, once a call.
+    async fn begun(
+        &self,
+        call: &CallId,
+        number: &DialedNumber,
+        without_store: WithoutStore,
+    ) -> Result<(CallSession, bool), BoardError> {
+        // Side by side: a store that hangs is waited for once.
+        let (roster, record) = join!(self.services.rosters.now(number), self.call_record(call));
+        if let Err(StoreError::UnknownNumber(number)) = roster {
+            return Err(BoardError::UnknownNumber(number));
+        }
+        let is_known = roster.is_ok() && record.is_ok();
+        for fault in roster.as_ref().err().into_iter().chain(record.as_ref().err()) {
+            tracing::error!(call.id = %call, %fault, "call {call} begins without the store: {fault}");
+        }
+        let (roster, record) = match without_store {
+            WithoutStore::Fails => (Some(roster?), record?),
+            WithoutStore::Begins => (roster.ok(), record.ok().flatten()),
+        };
+        match &record {
+            Some(record) if record.number != *number => return Err(BoardError::OtherNumber(call.clone())),
+            Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
+            _ => {}
+        }
+        let active_model = self.active_model();
+        let blank = Identification::inconclusive(
+            number.clone(),
+            active_model.card.id().clone(),
+            active_model.calibration.id.clone(),
+            Reason::TooLittleSpeech,
+        );
+        let goes_on = record.is_some();
+        let before = record.map_or_else(Before::nothing, |record| Before::read(record, &blank));
+        let context = CallContext {
+            id: call.clone(),
+            number: number.clone(),
+            region: Region::of(number, roster.as_ref().and_then(|known| known.region.as_deref())),
+            started_at: before.started_at,
+            services: Arc::clone(&self.services),
+        };
+        Ok((CallSession::begin(context, before, blank, is_known), goes_on))
+    }
+}
+
+/// The session, if it is of a call to `number`: a call id says nothing of another number's calls.
+fn of_number(call_session: Arc<CallSession>, number: &DialedNumber) -> Result<Arc<CallSession>, BoardError> {
+    if call_session.number() == number {
+        Ok(call_session)
+    } else {
+        Err(BoardError::OtherNumber(call_session.id().clone()))
+    }
+}

@@ -1,0 +1,43 @@
+//! A running switchboard takes up the model that its store was switched to.
+
+use super::active_model::ActiveModel;
+use super::board::Switchboard;
+
+impl Switchboard {
+    /// Takes up the model that the store was switched to, also by another process: it is loaded while the
+    /// old one serves, and exchanged at once. While a model cannot be loaded, which the log says once, the old
+    /// one goes on.
+    pub async fn follow_model(&self) {
+        let mut refused = self.refused.lock().await;
+        let active = match self.store.active_model().await {
+            Ok(Some(active)) => active,
+            // An empty store, or one that is out of order, which readiness tells.
+            Ok(None) | Err(_) => return,
+        };
+        let now = self.active_model();
+        if active == *now.card.id() {
+            return;
+        }
+        let opened =
+            ActiveModel::open(&self.config, &self.found, &self.store, &active, Some(&now.engine)).await;
+        match opened {
+            Ok(next) => {
+                self.services.exchange_model(next);
+                *refused = None;
+                tracing::info!(model = %active, "calls are now served by the model {active}");
+            }
+            Err(_) if refused.as_ref() == Some(&active) => return,
+            Err(fault) => {
+                let old = now.card.id();
+                tracing::error!(
+                    model = %active, %fault,
+                    "the model {active} was switched to but cannot serve; {old} goes on, and nobody can enrol: {fault}"
+                );
+                *refused = Some(active);
+                return;
+            }
+        }
+        drop(refused);
+        self.refresh().await;
+    }
+}

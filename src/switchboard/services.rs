@@ -1,0 +1,69 @@
+//! What every call works with: the store, the rosters, the model in use, the record of verdicts and whoever reads them.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{OnceCell, broadcast};
+
+use crate::config::{Config, IdentitySettings};
+use crate::store::{KeyedHash, Store, StoreError};
+use crate::units::Seconds;
+
+use super::active_model::ActiveModel;
+use super::call_verdict::CallVerdict;
+use super::callers::Callers;
+use super::recorder::Recorder;
+use super::roster::Rosters;
+
+/// Verdicts a slow reader may fall behind before it misses some.
+const VERDICT_BACKLOG: usize = 256;
+
+/// What every call works with.
+pub(super) struct Services {
+    pub store: Store,
+    pub identity: IdentitySettings,
+    pub longest_call: Seconds,
+    pub rosters: Rosters,
+    /// Whose numbers callers' numbers were heard to be.
+    pub callers: Callers,
+    pub recorder: Recorder,
+    /// Every call's verdicts, as they come.
+    pub verdicts: broadcast::Sender<CallVerdict>,
+    active_model: RwLock<Arc<ActiveModel>>,
+    /// Made when it is first needed: that may make a file.
+    hash: OnceCell<KeyedHash>,
+}
+
+impl Services {
+    pub fn new(config: &Config, store: Store, active_model: ActiveModel) -> Self {
+        Self {
+            identity: config.identity.clone(),
+            longest_call: config.longest_call,
+            rosters: Rosters::new(store.clone()),
+            callers: Callers::default(),
+            recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
+            verdicts: broadcast::channel(VERDICT_BACKLOG).0,
+            active_model: RwLock::new(Arc::new(active_model)),
+            hash: OnceCell::new(),
+            store,
+        }
+    }
+
+    /// What serves calls now.
+    pub fn active_model(&self) -> Arc<ActiveModel> {
+        Arc::clone(&self.active_model.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has another model serve calls from here on.
+    pub fn exchange_model(&self, next: ActiveModel) {
+        *self.active_model.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    }
+
+    /// The keyed hash of this deployment's values.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the key can neither be read nor made.
+    pub async fn keyed_hash(&self) -> Result<KeyedHash, StoreError> {
+        let hash = self.hash.get_or_try_init(|| self.store.keyed_hash()).await?;
+        Ok(hash.clone())
+    }
+}

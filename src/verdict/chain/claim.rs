@@ -1,0 +1,58 @@
+//! What the chain of evidence weighs: who is on the number, what points to whom, and the voice.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::Tier;
+use super::kinds::{EvidenceKind, EvidenceSource};
+use crate::units::UserId;
+use crate::verdict::Identification;
+
+/// A user of the dialed number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Whether the dialed number is theirs alone.
+    pub exclusive: bool,
+    /// Whether any voice of theirs is enrolled.
+    pub enrolled: bool,
+}
+
+/// Something that points to a user of the dialed number, other than the voice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Which tier; [`Tier::T5`] has no claims.
+    pub tier: Tier,
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
+    /// one of them and does not tell which (a PIN that they share).
+    pub users: Vec<UserId>,
+    /// How likely that user, or one of them, owns the line, when this is all there is ([`EvidencePriors`]).
+    pub owner: f64,
+    /// How likely that user, or one of them, is the one who speaks; `None` when it says nothing of that.
+    pub speaker: Option<f64>,
+    /// Whether a verification of it was made and failed.
+    pub failed: bool,
+    /// Who brought it.
+    pub source: EvidenceSource,
+    /// When it was first seen.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// A keyed hash of its value.
+    pub value_hash: Option<String>,
+    /// What else there is to say.
+    pub note: Option<String>,
+}
+
+/// The voice's latest word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Voice {
+    /// What it is.
+    pub said: Identification,
+    /// When it was heard.
+    pub at: OffsetDateTime,
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script, serve};
+use super::harness::{ALICE, ROBERT, TestDeployment, script, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -61,14 +61,19 @@ impl TwoNodes {
             let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
             form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
         }
-        let path = format!("{}/v1/users/{}/enrollments", self.bases[node], self.deployment.alice);
+        let path = format!(
+            "{}/v1/users/{}/enrollments",
+            self.bases[node], self.deployment.alice
+        );
         let request = support::http().post(path).multipart(form);
         let answer = request.bearer_auth(self.deployment.key()).send().await.unwrap();
         assert_eq!(answer.status(), 201);
     }
 
     async fn identify(&mut self, node: usize) -> Value {
-        self.at(node).identify("enrollment_samples/calls/alice-2.wav").await
+        self.at(node)
+            .identify("enrollment_samples/calls/alice-2.wav")
+            .await
     }
 }
 
@@ -81,7 +86,9 @@ impl Drop for TwoNodes {
 
 #[tokio::test]
 async fn who_is_enrolled_on_one_node_is_found_on_the_other_at_once_and_who_is_erased_there_no_more() {
-    let Some(mut nodes) = TwoNodes::open(&[], false).await else { return };
+    let Some(mut nodes) = TwoNodes::open(&[], false).await else {
+        return;
+    };
     for node in [0, 1] {
         let said = nodes.identify(node).await;
         assert_eq!(said["reason"], "empty_roster", "{said}");
@@ -108,7 +115,9 @@ async fn who_is_enrolled_on_one_node_is_found_on_the_other_at_once_and_who_is_er
 
 #[tokio::test]
 async fn wrong_pins_are_counted_by_both_nodes_together_and_a_call_of_a_tool_is_done_by_one() {
-    let Some(mut nodes) = TwoNodes::open(&[], false).await else { return };
+    let Some(mut nodes) = TwoNodes::open(&[], false).await else {
+        return;
+    };
     nodes.at(0).ring("c-pins", STRANGER);
     let wrong = json!({"pin": "0000"});
     let first = nodes.at(0).tool("c-pins", "t-1", "verify_pin", wrong.clone());
@@ -120,7 +129,60 @@ async fn wrong_pins_are_counted_by_both_nodes_together_and_a_call_of_a_tool_is_d
     assert!(second.contains("1 attempt is left"), "{second}");
     nodes.at(0).tool("c-pins", "t-3", "verify_pin", wrong);
     for (node, id) in [(0, "t-4"), (1, "t-5")] {
-        let said = nodes.at(node).tool("c-pins", id, "verify_pin", json!({"pin": ROBERT.1}));
-        assert!(said.contains("locked: too many wrong PINs"), "node {node}: {said}");
+        let said = nodes
+            .at(node)
+            .tool("c-pins", id, "verify_pin", json!({"pin": ROBERT.1}));
+        assert!(
+            said.contains("locked: too many wrong PINs"),
+            "node {node}: {said}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_call_that_rings_at_one_node_and_is_heard_by_the_other_has_one_verdict_of_all_that_both_know() {
+    let Some(mut nodes) = TwoNodes::open(&[], true).await else {
+        return;
+    };
+    let (alice, robert) = (nodes.deployment.alice.clone(), nodes.deployment.robert.clone());
+    // The first node learns from whose telephone it is, the second hears the voice.
+    nodes.at(0).ring("c-both", ALICE.0);
+    nodes
+        .at(1)
+        .answer("c-both", script(&[("user", "alice-1")]), json!({}));
+    nodes.at(1).told("c-both", "Alice");
+    // The first node, which hears nothing, says by the voice who speaks, a PIN or not.
+    let said = nodes.at(0).tool("c-both", "t-1", "identify_caller", json!({}));
+    assert!(said.contains("identified: ") && said.contains("Alice"), "{said}");
+    // A PIN that is given at the first node is weighed by the second, which goes on hearing.
+    nodes
+        .at(0)
+        .tool("c-both", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
+    let begun = Instant::now();
+    loop {
+        let call = nodes.at(1).call("c-both").await;
+        let items = call["verdict"]["evidence"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let of = |kind: &str| items.iter().any(|item| item["kind"] == kind);
+        if of("caller_number") && of("pin") && of("voice") {
+            assert!(
+                items.iter().any(|item| item["user_id"] == json!(robert)),
+                "{call}"
+            );
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{call}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Its end comes to the node that did not hear it.
+    nodes.at(0).end("c-both");
+    let last = nodes.deployment.last_word("c-both").await;
+    let there = nodes.at(1).call("c-both").await;
+    assert_eq!(
+        (&there["final"], &there["version"]),
+        (&json!(true), &last["version"])
+    );
+    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
 }

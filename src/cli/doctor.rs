@@ -76,10 +76,12 @@ async fn store(config: &Config) -> Finding {
             } else {
                 "; others may enter its folder: chmod 700 it"
             };
-            ok(
-                what,
-                format!("{} at {}{privacy}", health.database, path.display()),
-            )
+            let (database, path) = (health.database, path.display());
+            let place = match &config.store.postgres {
+                None => format!("at {path}"),
+                Some(_) => format!("as store.url says, its key files beside {path}"),
+            };
+            ok(what, format!("{database} {place}{privacy}"))
         }
         Err(fault) => wrong(what, fault),
     }

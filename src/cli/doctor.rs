@@ -55,8 +55,8 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 }
 
 async fn store(config: &Config) -> Finding {
-    let (what, path) = ("store", config.data_dir.join("voxline.db"));
-    if !path.exists() {
+    let (what, path) = ("store", &config.store.path);
+    if !config.store.is_there() {
         let detail = format!("{} is made when something is first kept in it", path.display());
         return Finding {
             what,
@@ -65,7 +65,7 @@ async fn store(config: &Config) -> Finding {
         };
     }
     let examine = async {
-        let store = Store::open(&path).await?;
+        let store = Store::connect(&config.store).await?;
         store.check_pages().await?;
         store.check().await
     };
@@ -76,10 +76,12 @@ async fn store(config: &Config) -> Finding {
             } else {
                 "; others may enter its folder: chmod 700 it"
             };
-            ok(
-                what,
-                format!("SQLite {} at {}{privacy}", health.sqlite, path.display()),
-            )
+            let (database, path) = (health.database, path.display());
+            let place = match &config.store.postgres {
+                None => format!("at {path}"),
+                Some(_) => format!("as store.url says, its key files beside {path}"),
+            };
+            ok(what, format!("{database} {place}{privacy}"))
         }
         Err(fault) => wrong(what, fault),
     }

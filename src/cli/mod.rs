@@ -94,17 +94,20 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
 /// The model in use, without making a store where there is none; the configured one where the store cannot
 /// say.
 async fn active_model(config: &Config) -> ModelId {
-    let path = config.data_dir.join("voxline.db");
     let active = async {
-        let store = Store::open(&path).await.ok()?;
+        let store = Store::connect(&config.store).await.ok()?;
         store.active_model().await.ok()?
     };
-    let active = if path.exists() { active.await } else { None };
+    let active = if config.store.is_there() {
+        active.await
+    } else {
+        None
+    };
     active.unwrap_or_else(|| config.model.clone())
 }
 
 async fn store(config: &Config) -> anyhow::Result<Store> {
-    let store = Store::open(&config.data_dir.join("voxline.db")).await?;
+    let store = Store::connect(&config.store).await?;
     Ok(store.with_pin_rule(config.identity.pin_rule))
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));
+    tokio::spawn(follow_the_other_nodes(Arc::clone(&board)));
     if let Some(door) = &settings.audiosocket {
         eprintln!("AudioSockets come in at {}", door.listener.local_addr()?);
     }
@@ -79,6 +80,15 @@ async fn follow_the_model(board: Arc<Switchboard>) {
     loop {
         ticks.tick().await;
         board.follow_model().await;
+    }
+}
+
+/// Takes in what other nodes of a shared store say of the calls under way.
+async fn follow_the_other_nodes(board: Arc<Switchboard>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(300));
+    while board.store().is_shared() {
+        ticks.tick().await;
+        board.follow_other_nodes().await;
     }
 }
 

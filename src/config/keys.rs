@@ -1,6 +1,6 @@
 //! Every key there is, and what it is for.
 
-use super::{carriers, exchanges, vapi};
+use super::{carriers, exchanges, store, vapi};
 
 /// The keys outside the sections that have a file of their own, with what each is for: `voxline.toml` in
 /// dotted form, the environment as `VOXLINE_` and the key in capitals with `_` for the dots.
@@ -205,6 +205,7 @@ const SECRETS: &[&str] = &["gallery.qdrant_api_key"];
 pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     let vapi = vapi::KEYS.iter().chain(vapi::UPSTREAM_KEYS);
     KEYS.iter()
+        .chain(store::KEYS)
         .chain(carriers::KEYS)
         .chain(exchanges::KEYS)
         .chain(vapi)
@@ -214,6 +215,6 @@ pub fn keys() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
 pub(super) fn is_secret(key: &str) -> bool {
     let vapi = vapi::SECRETS.iter().chain(vapi::UPSTREAM_SECRETS);
     let carriers = carriers::SECRETS.iter().chain(exchanges::SECRETS);
-    let mut secrets = SECRETS.iter().chain(carriers).chain(vapi);
+    let mut secrets = SECRETS.iter().chain(store::SECRETS).chain(carriers).chain(vapi);
     secrets.any(|secret| *secret == key)
 }

@@ -13,6 +13,7 @@ mod pin_prompt;
 mod policy;
 mod signup;
 mod sources;
+mod store;
 mod vapi;
 
 pub use carriers::{ByteOrder, CarrierConfig};
@@ -37,6 +38,7 @@ use secrecy::SecretString;
 use crate::bytes::Limits;
 use crate::decision::Policy;
 use crate::gallery::QdrantSettings;
+use crate::store::StoreSettings;
 use crate::units::Seconds;
 use crate::voiceprint::ModelId;
 
@@ -57,8 +59,10 @@ pub enum GalleryChoice {
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the store lies.
+    /// Where files of ours lie.
     pub data_dir: PathBuf,
+    /// The system of record.
+    pub store: StoreSettings,
     /// The models' folder, when it was named.
     pub models_dir: Option<PathBuf>,
     /// ONNX Runtime's library, when it was named.
@@ -120,6 +124,7 @@ impl Config {
             accuracy_dir: read
                 .text("accuracy_dir")
                 .map_or_else(|| data_dir.join("accuracy"), PathBuf::from),
+            store: store::read(&mut read, &data_dir),
             data_dir,
             models_dir: read.text("models_dir").map(PathBuf::from),
             ort_lib: read.text("ort_lib").map(PathBuf::from),
@@ -330,6 +335,7 @@ mod tests {
         "plain_hosts",
         "capture_dir",
         "url",
+        "pepper",
         "numbers",
         "headers",
         "bearer",

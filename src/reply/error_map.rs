@@ -62,6 +62,11 @@ impl From<StoreError> for Problem {
             StoreError::Busy | StoreError::Interrupted => {
                 return Self::new(Kind::Unavailable, fault.to_string()).retry_after(1);
             }
+            StoreError::Unreachable(_) => {
+                return Self::new(Kind::Unavailable, "the store cannot be reached at present")
+                    .inside(fault.to_string())
+                    .retry_after(5);
+            }
             StoreError::ModelSwitched { .. } => {
                 return Self::new(Kind::Unavailable, fault.to_string()).retry_after(5);
             }

@@ -57,6 +57,9 @@ pub(super) async fn events(State(app): State<Arc<AppState>>, request: Request) -
     let vapi = side(&app)?;
     let headers = request.headers().clone();
     let body = whole_body(&app, request, vapi.largest_event()).await?;
+    let authorization = headers.get("authorization");
+    vapi.recognise(authorization.and_then(|value| value.to_str().ok()))
+        .await;
     let proof = admit(&app, vapi, &headers, &body)?;
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;

@@ -5,7 +5,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::open::Store;
-use super::redaction::leave_out_the_removed;
+use super::redaction::{leave_out_the_removed, note_users};
+use super::sql::{each, query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -74,6 +75,24 @@ pub struct CallSearch {
 type Row = (String, String, String, String, i64, bool, String);
 type WholeRow = (String, String, String, String, i64, bool, String, Option<String>);
 
+/// The statement of [`Store::calls`], with what the two databases spell differently.
+macro_rules! search {
+    ($status:literal, $speaker:literal, $owner:literal) => {
+        concat!(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
+             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
+             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
+             AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR ",
+            $status,
+            " = $5) AND ($6 IS NULL OR call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $6) AND (",
+            $speaker,
+            " = $6 OR ",
+            $owner,
+            " = $6)) ORDER BY started_at DESC, call_id DESC LIMIT $7"
+        )
+    };
+}
+
 fn read_call(row: Row) -> Result<CallRecord, StoreError> {
     let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
     Ok(CallRecord {
@@ -105,9 +124,10 @@ impl Store {
         })?;
         let mut verdict = record.verdict.clone();
         let mut evidence = record.evidence.clone().filter(|_| !record.is_final);
-        let mut tx = self.write().await?;
+        let mut tx = self.write_beside().await?;
         leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
-        let (verdict, evidence) = (verdict.to_string(), evidence.map(|evidence| evidence.to_string()));
+        let named = verdict;
+        let (verdict, evidence) = (named.to_string(), evidence.map(|evidence| evidence.to_string()));
         let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
         if bytes > MAX_VERDICT_BYTES {
             return Err(StoreError::VerdictTooLarge {
@@ -116,7 +136,7 @@ impl Store {
                 max: MAX_VERDICT_BYTES,
             });
         }
-        let done = sqlx::query(
+        let done = query(
             "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
@@ -132,26 +152,27 @@ impl Store {
         .bind(record.is_final)
         .bind(&verdict)
         .bind(evidence)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
             .bind(record.call_id.as_str())
             .bind(version)
             .bind(time_text(record.updated_at))
             .bind(&verdict)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        sqlx::query(
+        query(
             "DELETE FROM verdicts WHERE call_id = $1 AND version < (SELECT MIN(version) FROM (SELECT version \
-             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2))",
+             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2) AS kept)",
         )
         .bind(record.call_id.as_str())
         .bind(MAX_VERSIONS)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
+        note_users(&mut tx, record.call_id.as_str(), &named).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -173,7 +194,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn verdicts(&self, id: &CallId) -> Result<Vec<VerdictVersion>, StoreError> {
         let rows: Vec<(i64, String, String)> =
-            sqlx::query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
+            query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
                 .bind(id.as_str())
                 .fetch_all(self.pool())
                 .await?;
@@ -195,21 +216,19 @@ impl Store {
     /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
     pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
         let before = time_text(now() - LOST);
-        let (lost,): (bool,) = sqlx::query_as(
-            "SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)",
-        )
-        .bind(&before)
-        .fetch_one(self.pool())
-        .await?;
+        let (lost,): (bool,) =
+            query_as("SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)")
+                .bind(&before)
+                .fetch_one(self.pool())
+                .await?;
         if !lost {
             return Ok(0);
         }
-        let done =
-            sqlx::query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
-                .bind(&before)
-                .execute(self.writers())
-                .await?;
-        Ok(done.rows_affected())
+        let done = query("UPDATE calls SET evidence = NULL WHERE evidence IS NOT NULL AND updated_at < $1")
+            .bind(&before)
+            .execute(self.writers())
+            .await?;
+        Ok(done)
     }
 
     /// A call's latest verdict; `None` when there is no such call.
@@ -217,7 +236,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
-        let row: Option<WholeRow> = sqlx::query_as(
+        let row: Option<WholeRow> = query_as(
             "SELECT call_id, number, started_at, updated_at, version, final, verdict, evidence FROM calls \
              WHERE call_id = $1",
         )
@@ -236,6 +255,29 @@ impl Store {
         }))
     }
 
+    /// Which version of each of these calls is the latest, and when it was reached; nothing of one that is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn latest_versions(
+        &self,
+        calls: &[CallId],
+    ) -> Result<Vec<(CallId, u64, OffsetDateTime)>, StoreError> {
+        let ids: Vec<&str> = calls.iter().map(CallId::as_str).collect();
+        let ids = serde_json::to_string(&ids).map_err(|_| StoreError::Unreadable { what: "call id" })?;
+        let statement = each(
+            "SELECT call_id, version, updated_at FROM calls WHERE call_id IN (SELECT value FROM json_each($1))",
+            "SELECT call_id, version, updated_at FROM calls \
+             WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+        );
+        let rows: Vec<(String, i64, String)> = query_as(statement).bind(ids).fetch_all(self.pool()).await?;
+        let read = |(id, version, at): (String, i64, String)| {
+            let version = read_u64(version, "verdict version")?;
+            Ok((read(&id, "call id")?, version, read_time(&at)?))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// The last words on the latest calls to `number` that are over, newest first, at most `limit` (and 500).
     ///
     /// # Errors
@@ -245,7 +287,7 @@ impl Store {
         number: &DialedNumber,
         limit: u32,
     ) -> Result<Vec<serde_json::Value>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as(
+        let rows: Vec<(String,)> = query_as(
             "SELECT verdict FROM calls WHERE number = $1 AND final ORDER BY started_at DESC LIMIT $2",
         )
         .bind(number.as_e164())
@@ -269,24 +311,28 @@ impl Store {
         limit: u32,
         before: Option<&CallId>,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
-             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
-             AND ($4 IS NULL OR number = $4) \
-             AND ($5 IS NULL OR verdict ->> '$.speaker.status' = $5) \
-             AND ($6 IS NULL OR verdict ->> '$.speaker.user_id' = $6 OR verdict ->> '$.line_owner.user_id' = $6) \
-             ORDER BY started_at DESC, call_id DESC LIMIT $7",
-        )
-        .bind(before.map(CallId::as_str))
-        .bind(search.from.map(time_text))
-        .bind(search.until.map(time_text))
-        .bind(search.number.as_ref().map(DialedNumber::as_e164))
-        .bind(search.speaker.as_deref())
-        .bind(search.user.map(|user| user.to_string()))
-        .bind(i64::from(limit.min(MAX_PAGE)))
-        .fetch_all(self.pool())
-        .await?;
+        let statement = each(
+            search!(
+                "verdict ->> '$.speaker.status'",
+                "verdict ->> '$.speaker.user_id'",
+                "verdict ->> '$.line_owner.user_id'"
+            ),
+            search!(
+                "CAST(verdict AS json) #>> '{speaker,status}'",
+                "CAST(verdict AS json) #>> '{speaker,user_id}'",
+                "CAST(verdict AS json) #>> '{line_owner,user_id}'"
+            ),
+        );
+        let rows: Vec<Row> = query_as(statement)
+            .bind(before.map(CallId::as_str))
+            .bind(search.from.map(time_text))
+            .bind(search.until.map(time_text))
+            .bind(search.number.as_ref().map(DialedNumber::as_e164))
+            .bind(search.speaker.as_deref())
+            .bind(search.user.map(|user| user.to_string()))
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .fetch_all(self.pool())
+            .await?;
         rows.into_iter().map(read_call).collect()
     }
 }

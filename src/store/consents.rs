@@ -4,7 +4,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::StoreError;
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read_time, sha256, time_text};
 use crate::units::{UserId, hex};
 
@@ -48,7 +49,7 @@ impl Store {
             String,
             Option<String>,
         );
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT id, text, version, sha256, keep_audio, given_at, erased_at FROM consents WHERE user_id = $1 \
              ORDER BY given_at, id",
         )
@@ -86,10 +87,11 @@ pub(super) fn read_consent<'a>(text: &'a str, version: Option<&'a str>) -> Resul
     if text.is_empty() {
         return Err(StoreError::NoConsent);
     }
-    if text.chars().nth(MAX_CHARACTERS).is_some() {
+    // PostgreSQL has no text with a NUL in it.
+    if text.chars().nth(MAX_CHARACTERS).is_some() || text.contains('\0') {
         return Err(StoreError::BadText {
             field: "consent",
-            allowed: "at most 20 000 characters",
+            allowed: "at most 20 000 characters, none of them NUL",
         });
     }
     Ok(Words { text, version })
@@ -97,7 +99,7 @@ pub(super) fn read_consent<'a>(text: &'a str, version: Option<&'a str>) -> Resul
 
 /// Writes a consent down; gives its id.
 pub(super) async fn record(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     words: &Words<'_>,
     keep_audio: bool,
@@ -106,7 +108,7 @@ pub(super) async fn record(
     let id = uuid::Uuid::now_v7().to_string();
     let statement = "INSERT INTO consents (id, user_id, text, version, sha256, keep_audio, given_at) \
                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    sqlx::query(statement)
+    query(statement)
         .bind(&id)
         .bind(user.to_string())
         .bind(words.text)
@@ -120,8 +122,8 @@ pub(super) async fn record(
 }
 
 /// Erases the words of those consents of `user` under which nothing is enrolled any more.
-pub(super) async fn erase_unused(conn: &mut Conn, user: UserId) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn erase_unused(conn: &mut Tx, user: UserId) -> Result<(), StoreError> {
+    query(
         "UPDATE consents SET text = NULL, erased_at = $2 WHERE user_id = $1 AND erased_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.consent_id = consents.id)",
     )

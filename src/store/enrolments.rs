@@ -11,8 +11,9 @@ use super::consents::{read_consent, record};
 use super::invites::redeem;
 use super::models::{insert_prints, refuse_old_model};
 use super::numbers::touch_numbers_of;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::recordings::Recording;
+use super::sql::{Tx, query, query_as};
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
@@ -118,12 +119,12 @@ impl Store {
             redeem(&mut tx, invite, new.user, at).await?;
         }
         let consent_id = record(&mut tx, new.user, &consent, !recordings.is_empty(), at).await?;
-        sqlx::query("INSERT INTO enrollments (id, user_id, consent_id, created_at) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO enrollments (id, user_id, consent_id, created_at) VALUES ($1, $2, $3, $4)")
             .bind(id.to_string())
             .bind(new.user.to_string())
             .bind(consent_id)
             .bind(time_text(at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         let mut recordings = recordings.into_iter();
         for clip in &new.clips {
@@ -145,14 +146,14 @@ impl Store {
     pub async fn enrollments_of(&self, user: UserId) -> Result<Vec<Enrollment>, StoreError> {
         let mut tx = self.read().await?;
         require_user(&mut tx, user).await?;
-        let rows: Vec<(String, String, String, i64, f64, i64)> = sqlx::query_as(
+        let rows: Vec<(String, String, String, i64, f64, i64)> = query_as(
             "SELECT e.id, e.consent_id, e.created_at, COUNT(c.id), SUM(c.net_speech_s), \
              COUNT(r.clip_id) FROM enrollments e JOIN clips c ON c.enrollment_id = e.id \
              LEFT JOIN recordings r ON r.clip_id = c.id \
              WHERE e.user_id = $1 GROUP BY e.id, e.consent_id, e.created_at ORDER BY e.created_at, e.id",
         )
         .bind(user.to_string())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let mut prints = prints_by_enrolment(&mut tx, user).await?;
         rows.into_iter()
@@ -212,12 +213,12 @@ fn check_clips(clips: &[NewClip]) -> Result<(), StoreError> {
 }
 
 async fn refuse_enrolled(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     index: usize,
     clip: &NewClip,
 ) -> Result<(), StoreError> {
-    let earlier: Option<(String,)> = sqlx::query_as(
+    let earlier: Option<(String,)> = query_as(
         "SELECT e.created_at FROM clips c JOIN enrollments e ON e.id = c.enrollment_id \
          WHERE c.user_id = $1 AND c.content_sha256 = $2",
     )
@@ -235,13 +236,13 @@ async fn refuse_enrolled(
 }
 
 async fn insert_clip(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     enrollment: EnrollmentId,
     clip: &NewClip,
 ) -> Result<String, StoreError> {
     let clip_id = uuid::Uuid::now_v7().to_string();
-    sqlx::query(
+    query(
         "INSERT INTO clips (id, enrollment_id, user_id, content_sha256, net_speech_s, snr_db, source) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -260,10 +261,10 @@ async fn insert_clip(
 
 /// By enrolment id: how many voiceprints, and of which models.
 async fn prints_by_enrolment(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
 ) -> Result<HashMap<String, (u64, Vec<ModelId>)>, StoreError> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+    let rows: Vec<(String, String, i64)> = query_as(
         "SELECT c.enrollment_id, p.model, COUNT(*) FROM clips c JOIN prints p ON p.clip_id = c.id \
          WHERE c.user_id = $1 GROUP BY c.enrollment_id, p.model ORDER BY p.model",
     )

@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
+use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
 use super::values::now;
 use crate::units::{EnrollmentId, UserId};
@@ -34,7 +35,8 @@ pub struct Receipt {
     #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,
     /// Whether the bytes are gone from the store's files too. `false` when another process was reading
-    /// all the while: they go with the next erasure, or when the store is next opened.
+    /// all the while: they go with the next erasure, or when the store is next opened. Always `false` on
+    /// PostgreSQL, whose files are its own administrators' to look after.
     pub overwritten: bool,
 }
 
@@ -51,8 +53,9 @@ impl Store {
         require_user(&mut tx, user).await?;
         touch_numbers_of(&mut tx, user).await?;
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
-        erase_relays(&mut tx, user).await?;
-        erased.calls = redact_calls(&mut tx, user).await?;
+        let redacted = redact_calls(&mut tx, user).await?;
+        erase_relays(&mut tx, user, &redacted.calls).await?;
+        erased.calls = redacted.changed;
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",
             "DELETE FROM phones WHERE user_id = $1",
@@ -60,10 +63,7 @@ impl Store {
             "DELETE FROM pin_locks WHERE scope = 'user' AND subject = $1",
             "DELETE FROM users WHERE id = $1",
         ] {
-            sqlx::query(statement)
-                .bind(user.to_string())
-                .execute(&mut *tx)
-                .await?;
+            query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
         tx.commit().await?;
         self.receipt(user, erased).await
@@ -128,9 +128,14 @@ impl Store {
     /// `secure_delete` has written zeros over the deleted cells and pages; the checkpoint brings these
     /// into the file and empties the log that held the old bytes. The deletion is committed already, so
     /// a failure here is told by the receipt and not as an error.
+    /// The bytes of PostgreSQL's files are its own: it keeps deleted rows until it needs their room, and its log and
+    /// backups longer.
     async fn overwrite(&self) -> bool {
+        let Pool::Sqlite(writers) = self.writers() else {
+            return false;
+        };
         let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(self.writers())
+            .fetch_one(writers)
             .await;
         match done {
             Ok((busy, _, _)) => busy == 0,
@@ -155,12 +160,12 @@ struct Erased {
 
 /// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.
 async fn erase_enrolments(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     only: Option<EnrollmentId>,
 ) -> Result<Erased, StoreError> {
     let only = only.map(|id| id.to_string());
-    let kept: Vec<(String,)> = sqlx::query_as(
+    let kept: Vec<(String,)> = query_as(
         "SELECT r.clip_id FROM recordings r JOIN clips c ON c.id = r.clip_id \
          WHERE c.user_id = $1 AND ($2 IS NULL OR c.enrollment_id = $2)",
     )
@@ -177,12 +182,11 @@ async fn erase_enrolments(
         "DELETE FROM clips WHERE user_id = $1 AND ($2 IS NULL OR enrollment_id = $2)",
         "DELETE FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)",
     ]) {
-        *count = sqlx::query(statement)
+        *count = query(statement)
             .bind(user.to_string())
             .bind(&only)
             .execute(&mut *conn)
-            .await?
-            .rows_affected();
+            .await?;
     }
     erase_unused(conn, user).await?;
     let [voiceprints, _, _, enrollments] = counts;

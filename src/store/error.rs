@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -35,9 +37,14 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// Another process kept the file locked for longer than the store waits.
-    #[error("the store is busy: another process is writing to it; try again")]
+    /// Another process kept the store locked, or its server did not answer, for longer than the store waits.
+    #[error("the store is busy: another process is writing to it, or its server does not answer; try again")]
     Busy,
+    /// PostgreSQL is not there, is going down, or does not let us in.
+    #[error(
+        "the store's PostgreSQL server cannot be reached or refuses us ({0}): check store.url, the server, and that the database is there"
+    )]
+    Unreachable(DatabaseFault),
     /// There is no room on the disk.
     #[error("the disk of the store is full: nothing was changed; make room and try again")]
     DiskFull,
@@ -221,8 +228,8 @@ pub enum StoreError {
     Interrupted,
 }
 
-/// A database error whose own words stay out of what users read: `Display` is fixed, `Debug` has the
-/// details for the log (SQLite's messages name tables, never stored values).
+/// A database error whose own words stay out of what users read, but for those of a server that cannot be reached:
+/// `Debug` has the details for the log (they name tables, never stored values).
 pub struct DatabaseFault(Box<sqlx::Error>);
 
 impl From<sqlx::Error> for DatabaseFault {
@@ -233,13 +240,29 @@ impl From<sqlx::Error> for DatabaseFault {
 
 impl fmt::Display for DatabaseFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the database refused the operation")
+        match (&*self.0, postgres(&self.0)) {
+            // What a server says of a connection it refuses names users and databases, no rows.
+            (_, Some(said)) if refuses(said.code()) => write!(f, "{}", said.message()),
+            (sqlx::Error::Io(cause), _) => write!(f, "{cause}"),
+            (sqlx::Error::Tls(cause), _) => write!(f, "{cause}"),
+            _ => f.write_str("the database refused the operation"),
+        }
     }
 }
 
+/// Without the detail of PostgreSQL's messages, which quotes values.
 impl fmt::Debug for DatabaseFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        match postgres(&self.0) {
+            Some(said) => f
+                .debug_struct("PostgreSQL")
+                .field("code", &said.code())
+                .field("message", &said.message())
+                .field("table", &said.table())
+                .field("constraint", &said.constraint())
+                .finish(),
+            None => fmt::Debug::fmt(&self.0, f),
+        }
     }
 }
 
@@ -257,8 +280,32 @@ mod code {
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<u32> {
-    let text = error.as_database_error()?.code()?;
+    let sqlite = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let text = sqlx::error::DatabaseError::code(sqlite)?;
     text.parse::<u32>().ok().map(|extended| extended & 0xff)
+}
+
+fn postgres(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()
+}
+
+/// Whether a SQLSTATE of PostgreSQL's (appendix A of its manual) says that it does not let us in, or is going down.
+fn refuses(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("28") || ["3D000", "57P01", "57P02", "57P03"].contains(&code)
+}
+
+/// What PostgreSQL's errors mean here.
+fn from_postgres(code: &str) -> Option<StoreError> {
+    Some(match code {
+        // Serialization, deadlock, a lock that was waited for too long, too many connections, idle for too long.
+        "40001" | "40P01" | "55P03" | "53300" | "25P03" => StoreError::Busy,
+        "53100" => StoreError::DiskFull,
+        "25006" => StoreError::Unwritable {
+            path: "in PostgreSQL".into(),
+            source: std::io::Error::other("the server takes no writes: it is a standby, or set to read-only"),
+        },
+        _ => return None,
+    })
 }
 
 /// Whether `error` says that the file is no database or has lost parts.
@@ -276,10 +323,21 @@ impl From<sqlx::Error> for StoreError {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy;
         }
+        if let Some(code) = postgres(&error).map(PgDatabaseError::code) {
+            if let Some(known) = from_postgres(code) {
+                return known;
+            }
+            if refuses(code) {
+                return Self::Unreachable(DatabaseFault::from(error));
+            }
+        }
         match primary_code(&error) {
             Some(code::BUSY | code::LOCKED) => Self::Busy,
             Some(code::FULL) => Self::DiskFull,
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
+            _ if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => {
+                Self::Unreachable(DatabaseFault::from(error))
+            }
             _ => Self::Database(DatabaseFault(Box::new(error))),
         }
     }

@@ -1,11 +1,11 @@
 //! What a store knows of itself: a value a name.
 
 use super::StoreError;
-use super::open::Conn;
+use super::sql::{Tx, query, query_as};
 
 /// The value of a fact; `None` when it was never stated.
-pub(super) async fn read_fact(conn: &mut Conn, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT value FROM facts WHERE name = $1")
+pub(super) async fn read_fact(conn: &mut Tx, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row: Option<(Vec<u8>,)> = query_as("SELECT value FROM facts WHERE name = $1")
         .bind(name)
         .fetch_optional(conn)
         .await?;
@@ -16,14 +16,14 @@ pub(super) async fn read_fact(conn: &mut Conn, name: &str) -> Result<Option<Vec<
 ///
 /// # Errors
 /// [`StoreError::Unreadable`] when it is not.
-pub(super) async fn read_text_fact(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {
+pub(super) async fn read_text_fact(conn: &mut Tx, name: &str) -> Result<Option<String>, StoreError> {
     let text = read_fact(conn, name).await?.map(String::from_utf8).transpose();
     text.map_err(|_| StoreError::Unreadable { what: "fact" })
 }
 
 /// States a fact, whatever was stated before.
-pub(super) async fn write_fact(conn: &mut Conn, name: &str, value: &[u8]) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn write_fact(conn: &mut Tx, name: &str, value: &[u8]) -> Result<(), StoreError> {
+    query(
         "INSERT INTO facts (name, value) VALUES ($1, $2) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     )

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 use super::enrolments::read_seconds;
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query_as};
 use super::user_rows::load_one;
 use super::users::{User, require_number};
 use super::values::{now, read, read_time, read_u64, time_text};
@@ -97,7 +98,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn user_counts(&self, model: &ModelId) -> Result<(u64, u64), StoreError> {
-        let (users, enrolled): (i64, i64) = sqlx::query_as(
+        let (users, enrolled): (i64, i64) = query_as(
             "SELECT (SELECT COUNT(*) FROM users), \
              (SELECT COUNT(*) FROM users u WHERE EXISTS \
              (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1))",
@@ -109,19 +110,18 @@ impl Store {
     }
 }
 
-/// The ids of a page. Names are compared here: SQLite's own lower case knows ASCII alone.
-async fn page(conn: &mut Conn, wanted: &UsersWanted, limit: usize) -> Result<Vec<UserId>, StoreError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
+/// The ids of a page. Names are compared here: SQLite's own lower case knows ASCII alone, PostgreSQL's what its locale knows.
+async fn page(conn: &mut Tx, wanted: &UsersWanted, limit: usize) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<(String, String)> = query_as(
         "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
          (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) ORDER BY u.id LIMIT $3",
     )
     .bind(wanted.after.map(|id| id.to_string()))
     .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
     // A name is looked for among all: names are short, and users are bounded by what a number can hold.
-    .bind(if wanted.name.is_some() {
-        -1
-    } else {
-        i64::try_from(limit).unwrap_or(i64::MAX)
+    .bind(match &wanted.name {
+        Some(_) => i64::MAX,
+        None => i64::try_from(limit).unwrap_or(i64::MAX),
     })
     .fetch_all(conn)
     .await?;
@@ -135,16 +135,16 @@ async fn page(conn: &mut Conn, wanted: &UsersWanted, limit: usize) -> Result<Vec
     found.map(|(id, _)| read(id, "user id")).collect()
 }
 
-async fn voice(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<UserVoice>, StoreError> {
+async fn voice(conn: &mut Tx, id: UserId, model: &ModelId) -> Result<Option<UserVoice>, StoreError> {
     let Some(user) = load_one(conn, id).await? else {
         return Ok(None);
     };
     let models: Vec<(String,)> =
-        sqlx::query_as("SELECT DISTINCT model FROM prints WHERE user_id = $1 ORDER BY model")
+        query_as("SELECT DISTINCT model FROM prints WHERE user_id = $1 ORDER BY model")
             .bind(id.to_string())
             .fetch_all(&mut *conn)
             .await?;
-    let (open,): (i64,) = sqlx::query_as(
+    let (open,): (i64,) = query_as(
         "SELECT COUNT(*) FROM invites WHERE user_id = $1 AND used_at IS NULL AND revoked_at IS NULL \
          AND expires_at > $2",
     )
@@ -160,11 +160,11 @@ async fn voice(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<Us
     }))
 }
 
-async fn known(conn: &mut Conn, id: UserId, model: &ModelId) -> Result<Option<KnownVoice>, StoreError> {
+async fn known(conn: &mut Tx, id: UserId, model: &ModelId) -> Result<Option<KnownVoice>, StoreError> {
     type Row = (i64, Option<f64>, Option<f64>, Option<String>, i64);
-    let (clips, seconds, snr_db, last, narrow): Row = sqlx::query_as(
+    let (clips, seconds, snr_db, last, narrow): Row = query_as(
         "SELECT COUNT(*), SUM(c.net_speech_s), MIN(c.snr_db), MAX(e.created_at), \
-         COALESCE(SUM(p.bandwidth = 'narrow'), 0) \
+         COUNT(CASE WHEN p.bandwidth = 'narrow' THEN 1 END) \
          FROM prints p JOIN clips c ON c.id = p.clip_id JOIN enrollments e ON e.id = c.enrollment_id \
          WHERE p.user_id = $1 AND p.model = $2",
     )

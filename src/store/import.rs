@@ -2,18 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
-use sqlx::Connection;
-
 use super::StoreError;
 use super::numbers::touch_number;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::pin::{NumberSalt, Pin, PinRule};
 use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
+use super::sql::{Tx, query, query_as};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
+use serde::Serialize;
 
 /// A user to take over, and where they stood in the operator's file.
 #[derive(Debug, Clone)]
@@ -71,17 +70,17 @@ impl Store {
         let mut tx = self.write().await?;
         let held = self.pins_in_use(&mut tx, rows, &pins).await?;
         for row in rows {
-            let mut step = tx.begin().await?;
+            query("SAVEPOINT one_row").execute(&mut tx).await?;
             let done = if held.contains(&row.line) {
                 Err(StoreError::PinTaken)
             } else {
                 let salt = salts.get(&row.user.number).copied();
-                take_over(&mut step, row, salt, pins.get(&row.line), &mut report).await
+                take_over(&mut tx, row, salt, pins.get(&row.line), &mut report).await
             };
             match done {
-                Ok(()) => step.commit().await?,
+                Ok(()) => {}
                 Err(fault) if fault.is_of_the_row() => {
-                    step.rollback().await?;
+                    query("ROLLBACK TO SAVEPOINT one_row").execute(&mut tx).await?;
                     report.faults.push(RowFault {
                         line: row.line,
                         fault: fault.to_string(),
@@ -89,6 +88,7 @@ impl Store {
                 }
                 Err(fault) => return Err(fault),
             }
+            query("RELEASE SAVEPOINT one_row").execute(&mut tx).await?;
         }
         report.faults.sort_by_key(|fault| fault.line);
         report.written = report.faults.is_empty() && !dry_run;
@@ -131,7 +131,7 @@ impl Store {
                 continue;
             };
             let number = std::slice::from_ref(&row.user.number);
-            if dry_run && !any_pin_on(&mut *self.read().await?, number).await? {
+            if dry_run && !any_pin_on(&mut self.read().await?, number).await? {
                 continue;
             }
             let salt = (row.user.number.clone(), *salt);
@@ -143,7 +143,7 @@ impl Store {
     /// The lines of new users whose PIN somebody on their number has already.
     async fn pins_in_use(
         &self,
-        conn: &mut Conn,
+        conn: &mut Tx,
         rows: &[ImportRow],
         pins: &HashMap<u64, NewPin>,
     ) -> Result<HashSet<u64>, StoreError> {
@@ -190,7 +190,7 @@ fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
 }
 
 async fn take_over(
-    conn: &mut Conn,
+    conn: &mut Tx,
     row: &ImportRow,
     salt: Option<NumberSalt>,
     pin: Option<&NewPin>,
@@ -214,10 +214,10 @@ async fn take_over(
 }
 
 /// Whether one of the user's phones is on their number already.
-async fn is_here(conn: &mut Conn, user: &NewUser) -> Result<bool, StoreError> {
+async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
     for phone in user.phones.iter().flat_map(PhoneNumber::spellings) {
-        let row: Option<(i64,)> = sqlx::query_as(
-            "SELECT 1 FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
+        let row: Option<(bool,)> = query_as(
+            "SELECT TRUE FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
              WHERE p.phone = $1 AND m.number = $2 AND u.name = $3",
         )
         .bind(phone)
@@ -232,12 +232,8 @@ async fn is_here(conn: &mut Conn, user: &NewUser) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-async fn add_number(
-    conn: &mut Conn,
-    number: &DialedNumber,
-    region: Option<&str>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+async fn add_number(conn: &mut Tx, number: &DialedNumber, region: Option<&str>) -> Result<bool, StoreError> {
+    let done = query(
         "INSERT INTO numbers (number, region, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING",
     )
     .bind(number.as_e164())
@@ -245,7 +241,7 @@ async fn add_number(
     .bind(time_text(now()))
     .execute(&mut *conn)
     .await?;
-    let added = done.rows_affected() > 0;
+    let added = done > 0;
     if added {
         touch_number(conn, number).await?;
     }

@@ -5,7 +5,8 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::StoreError;
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::token::Token;
 use super::users::require_user;
 use super::values::{now, read, read_time, time_text};
@@ -143,9 +144,9 @@ impl Store {
     pub async fn invites_of(&self, user: UserId) -> Result<Vec<Invite>, StoreError> {
         let mut tx = self.read().await?;
         require_user(&mut tx, user).await?;
-        let rows: Vec<Row> = sqlx::query_as(select!("i.user_id = $1 ORDER BY i.created_at, i.id"))
+        let rows: Vec<Row> = query_as(select!("i.user_id = $1 ORDER BY i.created_at, i.id"))
             .bind(user.to_string())
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut tx)
             .await?;
         rows.into_iter().map(read_row).collect()
     }
@@ -158,7 +159,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn invite_for(&self, token: &Token) -> Result<Option<Invite>, StoreError> {
         // What has not a link's form is looked up all the same: it takes as long and finds nothing.
-        let row: Option<Row> = sqlx::query_as(select!("i.sha256 = $1"))
+        let row: Option<Row> = query_as(select!("i.sha256 = $1"))
             .bind(&token.sha256()[..])
             .fetch_optional(self.pool())
             .await?;
@@ -170,7 +171,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownInvite`].
     pub async fn revoke_invite(&self, id: InviteId, of: Option<UserId>) -> Result<(), StoreError> {
-        let done = sqlx::query(
+        let done = query(
             "UPDATE invites SET revoked_at = COALESCE(revoked_at, $3) WHERE id = $1 AND ($2 IS NULL OR user_id = $2)",
         )
         .bind(id.to_string())
@@ -178,7 +179,7 @@ impl Store {
         .bind(time_text(now()))
         .execute(self.writers())
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             return Err(StoreError::UnknownInvite(id));
         }
         Ok(())
@@ -187,12 +188,12 @@ impl Store {
 
 /// Uses an invite up, in the transaction of the enrolment it was for: of two at a time one finds it open.
 pub(super) async fn redeem(
-    conn: &mut Conn,
+    conn: &mut Tx,
     id: InviteId,
     user: UserId,
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(
+    let done = query(
         "UPDATE invites SET used_at = $3 WHERE id = $1 AND user_id = $2 AND used_at IS NULL \
          AND revoked_at IS NULL AND expires_at > $3 AND EXISTS (SELECT 1 FROM memberships m \
          WHERE m.user_id = invites.user_id AND m.number = invites.number)",
@@ -202,7 +203,7 @@ pub(super) async fn redeem(
     .bind(time_text(at))
     .execute(conn)
     .await?;
-    if done.rows_affected() == 0 {
+    if done == 0 {
         return Err(StoreError::InviteSpent);
     }
     Ok(())
@@ -210,15 +211,14 @@ pub(super) async fn redeem(
 
 /// The number that is meant: one of the user's.
 async fn number_of(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     named: Option<DialedNumber>,
 ) -> Result<DialedNumber, StoreError> {
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT number FROM memberships WHERE user_id = $1 ORDER BY number")
-            .bind(user.to_string())
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<(String,)> = query_as("SELECT number FROM memberships WHERE user_id = $1 ORDER BY number")
+        .bind(user.to_string())
+        .fetch_all(conn)
+        .await?;
     match named {
         Some(number) if rows.iter().any(|(own,)| own == number.as_e164()) => Ok(number),
         Some(number) => Err(StoreError::NotOnNumber { user, number }),
@@ -229,16 +229,16 @@ async fn number_of(
     }
 }
 
-async fn forget_old(conn: &mut Conn, at: OffsetDateTime) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM invites WHERE expires_at < $1")
+async fn forget_old(conn: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
+    query("DELETE FROM invites WHERE expires_at < $1")
         .bind(time_text(at - REMEMBERED))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-async fn refuse_too_many(conn: &mut Conn, user: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
-    let (open,): (i64,) = sqlx::query_as(
+async fn refuse_too_many(conn: &mut Tx, user: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+    let (open,): (i64,) = query_as(
         "SELECT COUNT(*) FROM invites WHERE user_id = $1 AND used_at IS NULL AND revoked_at IS NULL \
          AND expires_at > $2",
     )
@@ -257,8 +257,8 @@ async fn refuse_too_many(conn: &mut Conn, user: UserId, at: OffsetDateTime) -> R
     Ok(())
 }
 
-async fn insert(conn: &mut Conn, invite: &Invite, token: &Token) -> Result<(), StoreError> {
-    sqlx::query(
+async fn insert(conn: &mut Tx, invite: &Invite, token: &Token) -> Result<(), StoreError> {
+    query(
         "INSERT INTO invites (id, user_id, number, language, sha256, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 use super::open::Store;
+use super::sql::{query, query_as};
 use super::token::{Scope, Token};
 use super::values::{label, now, read, read_time, time_text};
 use crate::units::KeyId;
@@ -71,7 +72,7 @@ impl Store {
             revoked_at: None,
             last4: token.last4(),
         };
-        sqlx::query(
+        query(
             "INSERT INTO api_keys (id, name, scopes, sha256, last4, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(info.id.to_string())
@@ -91,7 +92,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn keys(&self) -> Result<Vec<KeyInfo>, StoreError> {
         type Row = (String, Option<String>, String, String, Option<String>, String);
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT id, name, scopes, created_at, revoked_at, last4 FROM api_keys ORDER BY created_at, id",
         )
         .fetch_all(self.pool())
@@ -115,12 +116,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownKey`].
     pub async fn revoke_key(&self, id: KeyId) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
+        let done = query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
             .bind(id.to_string())
             .bind(time_text(now()))
             .execute(self.writers())
             .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             Err(StoreError::UnknownKey(id))
         } else {
             Ok(())
@@ -139,7 +140,7 @@ impl Store {
             return Ok(None);
         }
         let row: Option<(String, String)> =
-            sqlx::query_as("SELECT id, scopes FROM api_keys WHERE sha256 = $1 AND revoked_at IS NULL")
+            query_as("SELECT id, scopes FROM api_keys WHERE sha256 = $1 AND revoked_at IS NULL")
                 .bind(&token.sha256()[..])
                 .fetch_optional(self.pool())
                 .await?;
@@ -158,7 +159,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn grant(&self, id: KeyId) -> Result<Option<KeyGrant>, StoreError> {
         let row: Option<(String,)> =
-            sqlx::query_as("SELECT scopes FROM api_keys WHERE id = $1 AND revoked_at IS NULL")
+            query_as("SELECT scopes FROM api_keys WHERE id = $1 AND revoked_at IS NULL")
                 .bind(id.to_string())
                 .fetch_optional(self.pool())
                 .await?;

@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::open::Store;
+use super::sql::query_as;
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};
@@ -27,12 +28,12 @@ impl Store {
     pub async fn members(&self, number: &DialedNumber) -> Result<Vec<NumberMember>, StoreError> {
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
-        let rows: Vec<(String, String, bool, bool)> = sqlx::query_as(
+        let rows: Vec<(String, String, bool, bool)> = query_as(
             "SELECT u.id, u.name, m.exclusive, EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id) \
              FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.number = $1 ORDER BY u.id",
         )
         .bind(number.as_e164())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let members = rows.into_iter().map(|(id, name, exclusive, enrolled)| {
             let user = read(&id, "user id")?;
@@ -51,7 +52,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn dialed_numbers(&self) -> Result<Vec<DialedNumber>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT number FROM numbers")
+        let rows: Vec<(String,)> = query_as("SELECT number FROM numbers")
             .fetch_all(self.pool())
             .await?;
         rows.into_iter()

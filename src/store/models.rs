@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::StoreError;
 use super::facts::{read_text_fact, write_fact};
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::read;
 use crate::units::{DialedNumber, PrintId, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
@@ -44,7 +45,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn active_model(&self) -> Result<Option<ModelId>, StoreError> {
-        active(&mut *self.read().await?).await
+        active(&mut self.read().await?).await
     }
 
     /// Writes down that `model` is in use and that its weights have this hash, unless another is.
@@ -61,9 +62,9 @@ impl Store {
         drop(tx);
         let mut tx = self.write().await?;
         let known = read_text_fact(&mut tx, &fact).await?;
-        let (prints,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM prints WHERE model = $1")
+        let (prints,): (i64,) = query_as("SELECT COUNT(*) FROM prints WHERE model = $1")
             .bind(model.as_str())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         if known.is_some_and(|known| known != sha256) && prints > 0 {
             return Err(StoreError::OtherWeights { model: model.clone() });
@@ -93,7 +94,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn unheard_clips(&self, model: &ModelId) -> Result<Vec<UnheardClip>, StoreError> {
-        unheard(&mut *self.read().await?, model).await
+        unheard(&mut self.read().await?, model).await
     }
 
     /// The enrolled users of whom `model` has no voiceprint, by name.
@@ -102,14 +103,14 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn unheard_users(&self, model: &ModelId) -> Result<Vec<UnheardUser>, StoreError> {
         let mut tx = self.read().await?;
-        let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+        let rows: Vec<(String, String, Option<String>)> = query_as(
             "SELECT u.id, u.name, m.number FROM users u LEFT JOIN memberships m ON m.user_id = u.id \
              WHERE EXISTS (SELECT 1 FROM clips c WHERE c.user_id = u.id) \
              AND NOT EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1) \
              ORDER BY u.name, u.id, m.number",
         )
         .bind(model.as_str())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let mut users: Vec<UnheardUser> = Vec::new();
         for (id, name, number) in rows {
@@ -132,19 +133,18 @@ impl Store {
     /// [`StoreError`] when the store cannot be written.
     pub async fn add_prints(&self, clip: &str, prints: &[Voiceprint]) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let row: Option<(String,)> = sqlx::query_as("SELECT user_id FROM clips WHERE id = $1")
+        let row: Option<(String,)> = query_as("SELECT user_id FROM clips WHERE id = $1")
             .bind(clip)
-            .fetch_optional(&mut *tx)
+            .fetch_optional(&mut tx)
             .await?;
         let (Some((user,)), Some(first)) = (row, prints.first()) else {
             return Ok(false);
         };
-        let (heard,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
-                .bind(clip)
-                .bind(first.model.as_str())
-                .fetch_one(&mut *tx)
-                .await?;
+        let (heard,): (i64,) = query_as("SELECT COUNT(*) FROM prints WHERE clip_id = $1 AND model = $2")
+            .bind(clip)
+            .bind(first.model.as_str())
+            .fetch_one(&mut tx)
+            .await?;
         if heard > 0 {
             return Ok(false);
         }
@@ -165,8 +165,8 @@ impl Store {
             return Ok(false);
         }
         write_fact(&mut tx, ACTIVE, model.as_str().as_bytes()).await?;
-        sqlx::query("UPDATE numbers SET roster_version = roster_version + 1")
-            .execute(&mut *tx)
+        query("UPDATE numbers SET roster_version = roster_version + 1")
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(true)
@@ -176,7 +176,7 @@ impl Store {
 /// An error when a model was switched to and these clips were not heard by it: an enrolment that began
 /// under the old one.
 pub(super) async fn refuse_old_model<'a>(
-    conn: &mut Conn,
+    conn: &mut Tx,
     clips: impl IntoIterator<Item = &'a [Voiceprint]>,
 ) -> Result<(), StoreError> {
     let Some(active) = read_text_fact(conn, ACTIVE).await?.map(ModelId::new) else {
@@ -191,13 +191,13 @@ pub(super) async fn refuse_old_model<'a>(
 
 /// Writes voiceprints of a clip.
 pub(super) async fn insert_prints(
-    conn: &mut Conn,
+    conn: &mut Tx,
     clip: &str,
     user: &str,
     prints: &[Voiceprint],
 ) -> Result<(), StoreError> {
     for print in prints {
-        sqlx::query(
+        query(
             "INSERT INTO prints (id, clip_id, user_id, model, bandwidth, net_speech_s, embedding) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -214,18 +214,18 @@ pub(super) async fn insert_prints(
     Ok(())
 }
 
-async fn active(conn: &mut Conn) -> Result<Option<ModelId>, StoreError> {
+async fn active(conn: &mut Tx) -> Result<Option<ModelId>, StoreError> {
     if let Some(model) = read_text_fact(conn, ACTIVE).await? {
         return Ok(Some(ModelId::new(model)));
     }
-    let row: Option<(String,)> = sqlx::query_as("SELECT model FROM prints ORDER BY id DESC LIMIT 1")
+    let row: Option<(String,)> = query_as("SELECT model FROM prints ORDER BY id DESC LIMIT 1")
         .fetch_optional(conn)
         .await?;
     Ok(row.map(|(model,)| ModelId::new(model)))
 }
 
-async fn unheard(conn: &mut Conn, model: &ModelId) -> Result<Vec<UnheardClip>, StoreError> {
-    let rows: Vec<(String, String, bool)> = sqlx::query_as(
+async fn unheard(conn: &mut Tx, model: &ModelId) -> Result<Vec<UnheardClip>, StoreError> {
+    let rows: Vec<(String, String, bool)> = query_as(
         "SELECT c.id, c.user_id, r.clip_id IS NOT NULL FROM clips c LEFT JOIN recordings r ON r.clip_id = c.id \
          WHERE NOT EXISTS (SELECT 1 FROM prints p WHERE p.clip_id = c.id AND p.model = $1) ORDER BY c.id",
     )

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::caller_rule::CallerIsForwarder;
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, UserId};
 
@@ -124,7 +125,7 @@ impl Store {
             .map(|name| label(name, "number's name", 200, "1 to 200 visible characters"))
             .transpose()?;
         let created_at = now();
-        let done = sqlx::query(
+        let done = query(
             "INSERT INTO numbers (number, region, name, created_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (number) DO NOTHING",
         )
@@ -134,7 +135,7 @@ impl Store {
         .bind(time_text(created_at))
         .execute(self.writers())
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             return Err(StoreError::NumberExists(number.clone()));
         }
         Ok(Number {
@@ -154,7 +155,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(NUMBERS)
+        let rows: Vec<Row> = query_as(NUMBERS)
             .bind(None::<&str>)
             .fetch_all(self.pool())
             .await?;
@@ -166,7 +167,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn number(&self, number: &DialedNumber) -> Result<Option<Number>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(NUMBERS)
+        let row: Option<Row> = query_as(NUMBERS)
             .bind(number.as_e164())
             .fetch_optional(self.pool())
             .await?;
@@ -185,7 +186,7 @@ impl Store {
         let strangers = patch.max_false_accept.read("max_false_accept")?;
         let others = patch.max_wrong_name.read("max_wrong_name")?;
         let mut tx = self.write().await?;
-        sqlx::query(
+        query(
             "UPDATE numbers SET max_false_accept = CASE WHEN $2 THEN $3 ELSE max_false_accept END, \
              max_wrong_name = CASE WHEN $4 THEN $5 ELSE max_wrong_name END, \
              caller_is_forwarder = COALESCE($6, caller_is_forwarder) WHERE number = $1",
@@ -196,7 +197,7 @@ impl Store {
         .bind(others.0)
         .bind(others.1)
         .bind(patch.caller_is_forwarder.map(CallerIsForwarder::name))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         touch_number(&mut tx, number).await?;
         tx.commit().await?;
@@ -213,7 +214,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownNumber`].
     pub async fn roster_version(&self, number: &DialedNumber) -> Result<u64, StoreError> {
-        let row: Option<(i64,)> = sqlx::query_as("SELECT roster_version FROM numbers WHERE number = $1")
+        let row: Option<(i64,)> = query_as("SELECT roster_version FROM numbers WHERE number = $1")
             .bind(number.as_e164())
             .fetch_optional(self.pool())
             .await?;
@@ -223,8 +224,8 @@ impl Store {
 }
 
 /// Raises the roster version of every number `user` is on.
-pub(super) async fn touch_numbers_of(conn: &mut Conn, user: UserId) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn touch_numbers_of(conn: &mut Tx, user: UserId) -> Result<(), StoreError> {
+    query(
         "UPDATE numbers SET roster_version = roster_version + 1 \
          WHERE number IN (SELECT number FROM memberships WHERE user_id = $1)",
     )
@@ -235,8 +236,8 @@ pub(super) async fn touch_numbers_of(conn: &mut Conn, user: UserId) -> Result<()
 }
 
 /// Raises the roster version of `number`.
-pub(super) async fn touch_number(conn: &mut Conn, number: &DialedNumber) -> Result<(), StoreError> {
-    sqlx::query("UPDATE numbers SET roster_version = roster_version + 1 WHERE number = $1")
+pub(super) async fn touch_number(conn: &mut Tx, number: &DialedNumber) -> Result<(), StoreError> {
+    query("UPDATE numbers SET roster_version = roster_version + 1 WHERE number = $1")
         .bind(number.as_e164())
         .execute(conn)
         .await?;

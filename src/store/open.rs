@@ -1,47 +1,73 @@
-//! Opening the store's file, and saying whether it is in order.
+//! Opening the store, and saying whether it is in order.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection, Transaction};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::error::{means_damage, means_unwritable};
-use super::pin::PinRule;
-use super::{StoreError, files};
+use super::pepper::given_pepper;
+use super::pin::{Pepper, PinRule};
+use super::sql::{Pool, Tx, query, query_as};
+use super::{StoreError, files, postgres, sqlite};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-
-/// Connections of one handle for reading.
-const READERS: u32 = 4;
-/// And for writing. SQLite has one writer at a time, and a connection that waits for its turn is of no use to anybody
-/// else: kept apart, writers that are stuck leave readers theirs.
-const WRITERS: u32 = 1;
 /// How long a writer waits for another process before it says [`StoreError::Busy`].
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a store that could be written counts as one that can be.
 const PROBED_FOR: Duration = Duration::from_secs(5);
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
 
-pub(super) type Tx = Transaction<'static, Sqlite>;
+/// Where the system of record is.
+#[derive(Debug, Clone, Default)]
+pub struct StoreSettings {
+    /// SQLite's file. Beside it lie the key files and what is kept of recordings, on PostgreSQL too.
+    pub path: PathBuf,
+    /// PostgreSQL's address where that is the system of record, as in `postgres://voxline@db.example.com/voxline`.
+    pub postgres: Option<SecretString>,
+    /// The key of the PINs in 64 hexadecimal digits, where it is not in the file `pepper.key`.
+    pub pepper: Option<SecretString>,
+}
+
+impl StoreSettings {
+    /// Whether a store is there already: SQLite's file, or a server that was named.
+    pub fn is_there(&self) -> bool {
+        self.postgres.is_some() || self.path.exists()
+    }
+
+    /// What is wrong with these settings, by the setting's name; no value is in it.
+    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+        let url = self.postgres.as_ref().map(ExposeSecret::expose_secret);
+        if url.is_some_and(|url| postgres::options(url).is_none()) {
+            return Some((
+                "store.url",
+                "is no address of PostgreSQL, as in postgres://user:password@host/database",
+            ));
+        }
+        let pepper = self.pepper.as_ref().map(ExposeSecret::expose_secret);
+        if pepper.is_some_and(|text| given_pepper(text).is_none()) {
+            return Some((
+                "store.pepper",
+                "is not 64 hexadecimal digits: `xxd -p -c 64 pepper.key` gives those of a key file",
+            ));
+        }
+        None
+    }
+}
 
 /// A handle on the system of record. Clones share their connections.
 #[derive(Clone)]
 pub struct Store {
-    pool: SqlitePool,
-    writers: SqlitePool,
+    pool: Pool,
+    writers: Pool,
     path: Arc<Path>,
     /// When a probe last wrote.
     written: Arc<Mutex<Option<Instant>>>,
+    /// The key of the PINs where it is configured.
+    pub(super) pepper: Option<Arc<Pepper>>,
     pub(super) pin_hashings: Arc<Semaphore>,
     pub(super) pin_hashes: Arc<AtomicU64>,
     pub(super) pin_rule: PinRule,
@@ -50,10 +76,10 @@ pub struct Store {
 /// What [`Store::check`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// The store's file.
+    /// The file beside which the keys lie; SQLite's own.
     pub path: PathBuf,
-    /// SQLite's version.
-    pub sqlite: String,
+    /// The database and its version, as in `SQLite 3.50.4`.
+    pub database: String,
     /// How many migrations have been applied.
     pub migrations: u64,
     /// Whether only the file's owner may enter its folder. The files are private in any case; a folder
@@ -62,39 +88,44 @@ pub struct Health {
 }
 
 impl Store {
-    /// Opens the store at `path`, makes it (and its folder) when there is none, and brings its tables up
+    /// Opens the store at `path` in SQLite, makes it (and its folder) when there is none, and brings its tables up
     /// to this release. Safe to call from several processes at once.
     ///
     /// # Errors
     /// [`StoreError::Unwritable`], [`StoreError::Damaged`], [`StoreError::OtherRelease`] or
     /// [`StoreError::Busy`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = prepare_files(path.to_owned()).await?;
-        let pool = |connections| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(PATIENCE + Duration::from_secs(5))
-                .after_release(|connection, _| Box::pin(is_usable(connection)))
+        Self::connect(&StoreSettings {
+            path: path.to_owned(),
+            ..StoreSettings::default()
+        })
+        .await
+    }
+
+    /// Opens the store that `settings` name, and brings its tables up to this release. Safe to call from several
+    /// processes, and with PostgreSQL from several machines, at once.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::Unreachable`] when PostgreSQL is not there or refuses us.
+    pub async fn connect(settings: &StoreSettings) -> Result<Self, StoreError> {
+        let path = settings.path.as_path();
+        let (pool, writers) = match &settings.postgres {
+            None => sqlite::open(path).await?,
+            Some(url) => {
+                let (shown, beside) = (path.to_owned(), path.to_owned());
+                let made = tokio::task::spawn_blocking(move || files::make_folder(&beside)).await;
+                made.map_err(|_| StoreError::Interrupted)?
+                    .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+                postgres::open(url.expose_secret()).await?
+            }
         };
-        let writers = pool(WRITERS)
-            .connect_with(settings(path))
-            .await
-            .map_err(|error| opening(error, path))?;
-        MIGRATIONS
-            .run(&writers)
-            .await
-            .map_err(|error| migrating(error, path))?;
-        // Finishes an erasure that a crash cut off between its commit and its checkpoint.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&writers)
-            .await
-            .map_err(|error| opening(error, path))?;
-        drop(lock);
+        let pepper = settings.pepper.as_ref().map(ExposeSecret::expose_secret);
         let store = Self {
-            pool: pool(READERS).connect_lazy_with(settings(path)),
+            pool,
             writers,
             path: path.into(),
             written: Arc::default(),
+            pepper: pepper.and_then(given_pepper).map(Arc::new),
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
@@ -112,27 +143,32 @@ impl Store {
         Self { pin_rule, ..self }
     }
 
+    /// Whether other machines may have the same store, each with key files of its own.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+
     /// Whether the store answers with the guarantees it was opened with, and the key file of its PINs
     /// is there. Cheap: for readiness probes. [`Store::check_pages`] reads the whole file.
     ///
     /// # Errors
     /// The [`StoreError`] that stands in the way.
     pub async fn check(&self) -> Result<Health, StoreError> {
-        let mut conn = self.pool.acquire().await?;
-        let (sqlite,): (String,) = sqlx::query_as("SELECT sqlite_version()")
-            .fetch_one(&mut *conn)
+        let version = super::sql::each(
+            "SELECT 'SQLite ' || sqlite_version()",
+            "SELECT 'PostgreSQL ' || current_setting('server_version')",
+        );
+        let (database,): (String,) = query_as(version).fetch_one(&self.pool).await?;
+        let (migrations,): (i64,) = query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&self.pool)
             .await?;
-        let (migrations,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
-            .fetch_one(&mut *conn)
-            .await?;
-        drop(conn);
         self.check_pepper().await?;
         let folder = files::folder_of(&self.path);
         let folder_private =
             files::is_private(&folder).map_err(|source| StoreError::Unwritable { path: folder, source })?;
         Ok(Health {
             path: self.path.to_path_buf(),
-            sqlite,
+            database,
             migrations: super::values::read_u64(migrations, "migration count")?,
             folder_private,
         })
@@ -151,43 +187,43 @@ impl Store {
         }
         *written = None;
         match self.probe().await {
-            Ok(()) | Err(StoreError::Busy) => {
-                *written = Some(Instant::now());
-                Ok(())
-            }
-            Err(fault) => Err(fault),
+            Ok(()) => {}
+            // PostgreSQL's writers wait at most for each other, and not this one for them.
+            Err(StoreError::Busy) if !self.is_shared() => {}
+            Err(fault) => return Err(fault),
         }
+        *written = Some(Instant::now());
+        Ok(())
     }
 
-    /// Writes the one number of the file that nothing of ours reads.
+    /// Writes something that nothing of ours reads: in SQLite the one number of the file that is there for whoever
+    /// wants it, in PostgreSQL a fact.
     async fn probe(&self) -> Result<(), StoreError> {
+        if self.is_shared() {
+            let statement = "INSERT INTO facts (name, value) VALUES ('probe', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+            query(statement).execute(&self.writers).await?;
+            return Ok(());
+        }
         let mut tx = self.write().await?;
-        let (number,): (i64,) = sqlx::query_as("PRAGMA user_version").fetch_one(&mut *tx).await?;
+        let (number,): (i64,) = query_as("PRAGMA user_version").fetch_one(&mut tx).await?;
         let other = if number == 0 {
             "PRAGMA user_version = 1"
         } else {
             "PRAGMA user_version = 0"
         };
-        sqlx::query(other).execute(&mut *tx).await?;
+        query(other).execute(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Reads every page of the file and checks that tables and indexes agree. For `doctor`.
+    /// Reads every page of SQLite's file and checks that tables and indexes agree. For `doctor`. PostgreSQL's pages
+    /// are its own administrators' to check.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when anything is out of order.
     pub async fn check_pages(&self) -> Result<(), StoreError> {
-        let damaged = || StoreError::Damaged {
-            path: self.path.to_path_buf(),
-        };
-        let result: Result<(String,), _> = sqlx::query_as("PRAGMA integrity_check(1)")
-            .fetch_one(&self.pool)
-            .await;
-        match result {
-            Ok((said,)) if said == "ok" => Ok(()),
-            Ok(_) => Err(damaged()),
-            Err(error) if means_damage(&error) => Err(damaged()),
-            Err(error) => Err(error.into()),
+        match &self.pool {
+            Pool::Sqlite(pool) => sqlite::check_pages(pool, &self.path).await,
+            Pool::Postgres(_) => Ok(()),
         }
     }
 
@@ -198,30 +234,48 @@ impl Store {
         self.writers.close().await;
     }
 
-    /// The store's file.
+    /// The store's file, or where it would be: what is kept beside the database lies in its folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The connections for reading.
-    pub(super) fn pool(&self) -> &SqlitePool {
+    pub(super) fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// The connection for writing, for statements that are a transaction each.
-    pub(super) fn writers(&self) -> &SqlitePool {
+    /// The connections for writing, for statements that are a transaction each.
+    pub(super) fn writers(&self) -> &Pool {
         &self.writers
     }
 
     /// A transaction that sees one state of the store from its first read to its end.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(self.pool.begin().await?)
+        Ok(match &self.pool {
+            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Pool::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Tx::Postgres(pool.begin_with(begin).await?)
+            }
+        })
     }
 
     /// A transaction that holds the write lock from the start, so that what it reads stays true until it
-    /// writes, in this process and in others.
+    /// writes, in this process and in others, on this machine and on others.
     pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(self.writers.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(match &self.writers {
+            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => postgres::write(pool, postgres::ALONE).await?,
+        })
+    }
+
+    /// As [`Store::write`], but beside others that were begun so, where the database can do that: for what is written
+    /// often and touches rows of one call alone. None of them runs beside a [`Store::write`].
+    pub(super) async fn write_beside(&self) -> Result<Tx, StoreError> {
+        match &self.writers {
+            Pool::Sqlite(_) => self.write().await,
+            Pool::Postgres(pool) => postgres::write(pool, postgres::BESIDE).await,
+        }
     }
 }
 
@@ -229,94 +283,5 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Store").field(&self.path).finish()
-    }
-}
-
-pub(super) type Conn = SqliteConnection;
-
-/// Whether a connection that comes back to its pool may serve again. SQLite rolls a transaction back by itself
-/// when the disk is full or fails (lang_transaction.html, section 3); the rollback that follows then fails, and
-/// sqlx 0.9.0 takes the connection as in a transaction for good: every `BEGIN IMMEDIATE` on it is refused. Such
-/// a connection is closed, and the next writer gets a new one.
-async fn is_usable(connection: &mut Conn) -> Result<bool, sqlx::Error> {
-    // Rollbacks of transactions that were dropped are done in the background, in turn with this.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
-}
-
-fn settings(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(PATIENCE)
-        // Freed cells and pages are overwritten with zeros.
-        .pragma("secure_delete", "ON")
-        // Sorting and VACUUM leave no biometric bytes in a temporary file.
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging()
-}
-
-/// Makes the folder and the file, and takes the lock under which the tables are brought up to date.
-async fn prepare_files(path: PathBuf) -> Result<std::fs::File, StoreError> {
-    let shown = path.clone();
-    tokio::task::spawn_blocking(move || {
-        files::make_folder(&path)?;
-        let lock = files::lock(&path)?;
-        files::make_database(&path)?;
-        Ok(lock)
-    })
-    .await
-    .map_err(|_| StoreError::Interrupted)?
-    .map_err(|source| StoreError::Unwritable { path: shown, source })
-}
-
-fn opening(error: sqlx::Error, path: &Path) -> StoreError {
-    let path = path.to_owned();
-    if means_damage(&error) {
-        StoreError::Damaged { path }
-    } else if means_unwritable(&error) {
-        let source = std::io::Error::other("the database can only be read");
-        StoreError::Unwritable { path, source }
-    } else {
-        error.into()
-    }
-}
-
-fn migrating(error: MigrateError, path: &Path) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => opening(error, path),
-        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => StoreError::OtherRelease {
-            path: path.to_owned(),
-        },
-        _ => StoreError::Damaged {
-            path: path.to_owned(),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_transaction_that_sqlite_itself_rolled_back_leaves_writers_as_they_were() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
-        let mut tx = store.write().await.unwrap();
-        // No page more than there are: to the writer, a full disk.
-        sqlx::query("PRAGMA max_page_count = 1")
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        let big = sqlx::query("CREATE TABLE big AS SELECT zeroblob(1000000)");
-        let full = StoreError::from(big.execute(&mut *tx).await.unwrap_err());
-        assert!(matches!(full, StoreError::DiskFull), "{full:?}");
-        drop(tx);
-
-        store.write().await.unwrap().rollback().await.unwrap();
-        store.check_writable().await.unwrap();
     }
 }

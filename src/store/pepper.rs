@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::files;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::pin::Pepper;
+use super::sql::{Tx, query_as};
 use super::values::sha256;
 
 /// The name of the fingerprint among the store's facts.
@@ -24,7 +25,7 @@ const FACT: &str = "pepper_sha256";
 #[derive(Debug, Error)]
 pub enum PepperFault {
     /// PINs were hashed with a key that is gone.
-    #[error("the key file of the PINs, {}, is missing: put it back from the backup (a new one would make every PIN wrong), or set every user's PIN to none first", path.display())]
+    #[error("the key file of the PINs, {}, is missing: put it back from the backup, or copy it from another node of this store (a new one would make every PIN wrong)", path.display())]
     Missing {
         /// Where it should be.
         path: PathBuf,
@@ -56,15 +57,15 @@ impl Store {
         }
         let mut tx = self.write().await?;
         let file = self.pepper_file();
-        let pins = count_pins(&mut tx).await?;
         let known = read_fact(&mut tx, FACT).await?;
-        let pepper = match read_file(file.clone()).await? {
+        let needed = self.needs_pepper(&mut tx, known.as_deref()).await?;
+        let pepper = match self.own_pepper().await? {
             Some(pepper) => pepper,
-            None if pins > 0 => return Err(PepperFault::Missing { path: file }.into()),
+            None if needed => return Err(PepperFault::Missing { path: file }.into()),
             None => make_file(file.clone()).await?,
         };
         let found = sha256(pepper.as_bytes());
-        if pins > 0 && known.as_deref() != Some(&found[..]) {
+        if needed && known.as_deref() != Some(&found[..]) {
             return Err(PepperFault::Replaced { path: file }.into());
         }
         if known.as_deref() != Some(&found[..]) {
@@ -77,20 +78,20 @@ impl Store {
     /// The pepper whose fingerprint the store has, without waiting for who writes; `None` when there is none, or the
     /// file holds another.
     async fn known_pepper(&self) -> Result<Option<Pepper>, StoreError> {
-        let known = read_fact(&mut *self.read().await?, FACT).await?;
-        let pepper = read_file(self.pepper_file()).await?;
+        let known = read_fact(&mut self.read().await?, FACT).await?;
+        let pepper = self.own_pepper().await?;
         Ok(pepper.filter(|pepper| known.as_deref() == Some(&sha256(pepper.as_bytes())[..])))
     }
 
     /// The pepper the stored PINs were hashed with; `None` when there is no PIN.
     pub(super) async fn pepper_for_checking(&self) -> Result<Option<Pepper>, StoreError> {
         let mut tx = self.read().await?;
-        if count_pins(&mut tx).await? == 0 {
+        let known = read_fact(&mut tx, FACT).await?;
+        if !self.needs_pepper(&mut tx, known.as_deref()).await? {
             return Ok(None);
         }
-        let known = read_fact(&mut tx, FACT).await?;
         let path = self.pepper_file();
-        match read_file(path.clone()).await? {
+        match self.own_pepper().await? {
             None => Err(PepperFault::Missing { path }.into()),
             Some(pepper) if known.as_deref() == Some(&sha256(pepper.as_bytes())[..]) => Ok(Some(pepper)),
             Some(_) => Err(PepperFault::Replaced { path }.into()),
@@ -102,13 +103,43 @@ impl Store {
         self.pepper_for_checking().await.map(drop)
     }
 
+    /// Whether no other pepper will do than the one the store knows by its fingerprint: where there are PINs, and on
+    /// a store of several machines from the first on, so that none makes another.
+    async fn needs_pepper(&self, tx: &mut Tx, known: Option<&[u8]>) -> Result<bool, StoreError> {
+        Ok(self.is_shared() && known.is_some() || count_pins(tx).await? > 0)
+    }
+
+    /// The pepper that is configured or, without one, in the key file.
+    async fn own_pepper(&self) -> Result<Option<Pepper>, StoreError> {
+        match &self.pepper {
+            Some(pepper) => Ok(Some(Pepper::new(*pepper.as_bytes()))),
+            None => read_file(self.pepper_file()).await,
+        }
+    }
+
+    /// The key file, or what stands in its place.
     fn pepper_file(&self) -> PathBuf {
-        files::folder_of(self.path()).join("pepper.key")
+        match &self.pepper {
+            Some(_) => "store.pepper".into(),
+            None => files::folder_of(self.path()).join("pepper.key"),
+        }
     }
 }
 
-async fn count_pins(conn: &mut Conn) -> Result<i64, StoreError> {
-    let (count,) = sqlx::query_as("SELECT COUNT(*) FROM users WHERE pin_hash IS NOT NULL")
+/// The pepper that a setting writes as 64 hexadecimal digits.
+pub(super) fn given_pepper(text: &str) -> Option<Pepper> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (nth, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
+    }
+    Some(Pepper::new(*bytes))
+}
+
+async fn count_pins(conn: &mut Tx) -> Result<i64, StoreError> {
+    let (count,) = query_as("SELECT COUNT(*) FROM users WHERE pin_hash IS NOT NULL")
         .fetch_one(conn)
         .await?;
     Ok(count)

@@ -4,8 +4,9 @@
 use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::pin::Pin;
+use super::sql::{Tx, query, query_as};
 use super::values::{now, read_time, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -161,20 +162,21 @@ impl Store {
     async fn forgive(&self, scopes: &[Scope], own: &[Scope]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for scope in scopes {
-            sqlx::query(
-                "UPDATE pin_locks SET failures = MAX(failures - 1, 0), locked_until = NULL \
+            query(
+                "UPDATE pin_locks SET failures = CASE WHEN failures > 1 THEN failures - 1 ELSE 0 END, \
+                 locked_until = NULL \
                  WHERE scope = $1 AND subject = $2",
             )
             .bind(scope.name)
             .bind(&scope.subject)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         }
         for scope in own {
-            sqlx::query("DELETE FROM pin_locks WHERE scope = $1 AND subject = $2")
+            query("DELETE FROM pin_locks WHERE scope = $1 AND subject = $2")
                 .bind(scope.name)
                 .bind(&scope.subject)
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
         }
         tx.commit().await?;
@@ -182,7 +184,7 @@ impl Store {
     }
 
     async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
-        let count = read_count(&mut *self.read().await?, scope).await?;
+        let count = read_count(&mut self.read().await?, scope).await?;
         let until = count.and_then(|count| count.locked_until);
         Ok(until.filter(|until| *until > now()))
     }
@@ -262,14 +264,13 @@ fn user_scope(user: UserId, limits: &PinLimits) -> Scope {
     }
 }
 
-async fn read_count(conn: &mut Conn, scope: &Scope) -> Result<Option<Count>, StoreError> {
-    let row: Option<(i64, String, Option<String>)> = sqlx::query_as(
-        "SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2",
-    )
-    .bind(scope.name)
-    .bind(&scope.subject)
-    .fetch_optional(conn)
-    .await?;
+async fn read_count(conn: &mut Tx, scope: &Scope) -> Result<Option<Count>, StoreError> {
+    let row: Option<(i64, String, Option<String>)> =
+        query_as("SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2")
+            .bind(scope.name)
+            .bind(&scope.subject)
+            .fetch_optional(conn)
+            .await?;
     let Some((failures, since, locked_until)) = row else {
         return Ok(None);
     };
@@ -283,8 +284,8 @@ async fn read_count(conn: &mut Conn, scope: &Scope) -> Result<Option<Count>, Sto
 }
 
 /// Deletes what no longer counts, so that strangers cannot fill the table.
-async fn forget_old(conn: &mut Conn, now: OffsetDateTime, limits: &PinLimits) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM pin_locks WHERE since < $1 AND (locked_until IS NULL OR locked_until < $2)")
+async fn forget_old(conn: &mut Tx, now: OffsetDateTime, limits: &PinLimits) -> Result<(), StoreError> {
+    query("DELETE FROM pin_locks WHERE since < $1 AND (locked_until IS NULL OR locked_until < $2)")
         .bind(time_text(now - limits.lockout))
         .bind(time_text(now))
         .execute(conn)
@@ -292,8 +293,8 @@ async fn forget_old(conn: &mut Conn, now: OffsetDateTime, limits: &PinLimits) ->
     Ok(())
 }
 
-async fn write_count(conn: &mut Conn, scope: &Scope, count: &Count) -> Result<(), StoreError> {
-    sqlx::query(
+async fn write_count(conn: &mut Tx, scope: &Scope, count: &Count) -> Result<(), StoreError> {
+    query(
         "INSERT INTO pin_locks (scope, subject, failures, since, locked_until) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (scope, subject) DO UPDATE SET failures = excluded.failures, since = excluded.since, \
          locked_until = excluded.locked_until",

@@ -1,8 +1,8 @@
 //! What the tables hold of PINs: the salt of a number, the hash of a user, and the tag of a user on a number.
 
 use super::StoreError;
-use super::open::Conn;
 use super::pin::{NumberSalt, PinHash, PinTag};
+use super::sql::{Tx, query, query_as};
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};
@@ -23,8 +23,8 @@ impl HeldPin {
 }
 
 /// The PINs in use on `number`, in the order of their users' ids.
-pub(super) async fn held_pins(conn: &mut Conn, number: &DialedNumber) -> Result<Vec<HeldPin>, StoreError> {
-    let rows: Vec<(String, String, Option<Vec<u8>>)> = sqlx::query_as(
+pub(super) async fn held_pins(conn: &mut Tx, number: &DialedNumber) -> Result<Vec<HeldPin>, StoreError> {
+    let rows: Vec<(String, String, Option<Vec<u8>>)> = query_as(
         "SELECT u.id, u.pin_hash, m.pin_tag FROM memberships m JOIN users u ON u.id = m.user_id \
          WHERE m.number = $1 AND u.pin_hash IS NOT NULL ORDER BY u.id",
     )
@@ -43,10 +43,10 @@ pub(super) async fn held_pins(conn: &mut Conn, number: &DialedNumber) -> Result<
 }
 
 /// Whether anybody on any of `numbers` has a PIN.
-pub(super) async fn any_pin_on(conn: &mut Conn, numbers: &[DialedNumber]) -> Result<bool, StoreError> {
+pub(super) async fn any_pin_on(conn: &mut Tx, numbers: &[DialedNumber]) -> Result<bool, StoreError> {
     for number in numbers {
-        let row: Option<(i64,)> = sqlx::query_as(
-            "SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id \
+        let row: Option<(bool,)> = query_as(
+            "SELECT TRUE FROM memberships m JOIN users u ON u.id = m.user_id \
              WHERE m.number = $1 AND u.pin_hash IS NOT NULL LIMIT 1",
         )
         .bind(number.as_e164())
@@ -61,10 +61,10 @@ pub(super) async fn any_pin_on(conn: &mut Conn, numbers: &[DialedNumber]) -> Res
 
 /// The salt of a number's PINs; `None` when it has none yet, or is not here.
 pub(super) async fn number_salt(
-    conn: &mut Conn,
+    conn: &mut Tx,
     number: &DialedNumber,
 ) -> Result<Option<NumberSalt>, StoreError> {
-    let row: Option<(Option<Vec<u8>>,)> = sqlx::query_as("SELECT pin_salt FROM numbers WHERE number = $1")
+    let row: Option<(Option<Vec<u8>>,)> = query_as("SELECT pin_salt FROM numbers WHERE number = $1")
         .bind(number.as_e164())
         .fetch_optional(conn)
         .await?;
@@ -79,11 +79,11 @@ pub(super) async fn number_salt(
 /// # Errors
 /// [`StoreError::UnknownNumber`].
 pub(super) async fn make_salt(
-    conn: &mut Conn,
+    conn: &mut Tx,
     number: &DialedNumber,
     fresh: NumberSalt,
 ) -> Result<NumberSalt, StoreError> {
-    sqlx::query("UPDATE numbers SET pin_salt = $2 WHERE number = $1 AND pin_salt IS NULL")
+    query("UPDATE numbers SET pin_salt = $2 WHERE number = $1 AND pin_salt IS NULL")
         .bind(number.as_e164())
         .bind(fresh.as_bytes())
         .execute(&mut *conn)
@@ -94,17 +94,13 @@ pub(super) async fn make_salt(
 }
 
 /// Writes a user's PIN hash, or that there is none; no number has a tag of it yet.
-pub(super) async fn set_hash(
-    conn: &mut Conn,
-    user: UserId,
-    hash: Option<&PinHash>,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE users SET pin_hash = $2 WHERE id = $1")
+pub(super) async fn set_hash(conn: &mut Tx, user: UserId, hash: Option<&PinHash>) -> Result<(), StoreError> {
+    query("UPDATE users SET pin_hash = $2 WHERE id = $1")
         .bind(user.to_string())
         .bind(hash.map(PinHash::as_phc))
         .execute(&mut *conn)
         .await?;
-    sqlx::query("UPDATE memberships SET pin_tag = NULL WHERE user_id = $1")
+    query("UPDATE memberships SET pin_tag = NULL WHERE user_id = $1")
         .bind(user.to_string())
         .execute(conn)
         .await?;
@@ -113,12 +109,12 @@ pub(super) async fn set_hash(
 
 /// Writes the tags of a user's PIN on the numbers they are on.
 pub(super) async fn set_tags(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: UserId,
     tags: &[(DialedNumber, PinTag)],
 ) -> Result<(), StoreError> {
     for (number, tag) in tags {
-        sqlx::query("UPDATE memberships SET pin_tag = $3 WHERE number = $1 AND user_id = $2")
+        query("UPDATE memberships SET pin_tag = $3 WHERE number = $1 AND user_id = $2")
             .bind(number.as_e164())
             .bind(user.to_string())
             .bind(tag.as_bytes())
@@ -130,12 +126,12 @@ pub(super) async fn set_tags(
 
 /// Writes the tag of a PIN that was seen right, unless the user left or got another PIN meanwhile.
 pub(super) async fn learn_tag(
-    conn: &mut Conn,
+    conn: &mut Tx,
     number: &DialedNumber,
     seen: &HeldPin,
     tag: &PinTag,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "UPDATE memberships SET pin_tag = $3 WHERE number = $1 AND user_id = $2 AND pin_tag IS NULL \
          AND EXISTS (SELECT 1 FROM users WHERE id = $2 AND pin_hash = $4)",
     )

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::StoreError;
-use super::open::{Store, Tx};
+use super::open::Store;
 use super::pepper::PepperFault;
 use super::pin::{NumberSalt, Pepper, Pin, PinHash, PinRule, PinTag};
 use super::pin_tags::{HeldPin, held_pins, learn_tag, make_salt, number_salt};
+use super::sql::{Tx, query_as};
 use crate::units::{DialedNumber, UserId};
 
 impl Store {
@@ -22,7 +23,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Pepper`] when the key file is not the one the PINs were made with.
     pub async fn users_by_pin(&self, number: &DialedNumber, pin: &Pin) -> Result<Vec<UserId>, StoreError> {
-        let held = held_pins(&mut *self.read().await?, number).await?;
+        let held = held_pins(&mut self.read().await?, number).await?;
         let pepper = self.pepper_for_checking().await?;
         let Some(pepper) = pepper.filter(|_| !held.is_empty()) else {
             return Ok(Vec::new());
@@ -47,7 +48,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownUser`], or [`StoreError::Pepper`] as in [`Store::users_by_pin`].
     pub async fn pin_is_of(&self, user: UserId, pin: &Pin) -> Result<bool, StoreError> {
-        let row: Option<(Option<String>,)> = sqlx::query_as("SELECT pin_hash FROM users WHERE id = $1")
+        let row: Option<(Option<String>,)> = query_as("SELECT pin_hash FROM users WHERE id = $1")
             .bind(user.to_string())
             .fetch_optional(self.pool())
             .await?;
@@ -163,7 +164,7 @@ impl Store {
 
     /// The salt of a number's PINs, made now when it has none.
     async fn salt_of(&self, number: &DialedNumber) -> Result<NumberSalt, StoreError> {
-        if let Some(salt) = number_salt(&mut *self.read().await?, number).await? {
+        if let Some(salt) = number_salt(&mut self.read().await?, number).await? {
             return Ok(salt);
         }
         let mut tx = self.write().await?;

@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
-use super::open::{Conn, Store};
+use super::open::Store;
+use super::sql::{Tx, query, query_as};
 use super::vault::{self, AudioKey, KEY_BYTES, VaultFault};
 
 /// The name of the audio key's fingerprint among the store's facts.
@@ -28,9 +29,9 @@ impl Store {
     pub async fn recording(&self, clip: &str) -> Result<Option<Recording>, StoreError> {
         let mut tx = self.read().await?;
         let row: Option<(Vec<u8>, Option<i64>)> =
-            sqlx::query_as("SELECT salt, channel FROM recordings WHERE clip_id = $1")
+            query_as("SELECT salt, channel FROM recordings WHERE clip_id = $1")
                 .bind(clip)
-                .fetch_optional(&mut *tx)
+                .fetch_optional(&mut tx)
                 .await?;
         let Some((salt, channel)) = row else {
             return Ok(None);
@@ -53,23 +54,25 @@ impl Store {
     /// Keeps the recording of a clip that is being stored in the transaction of `conn`.
     pub(super) async fn keep(
         &self,
-        conn: &mut Conn,
+        conn: &mut Tx,
         user: &str,
         clip: &str,
         recording: Recording,
     ) -> Result<(), StoreError> {
         let known = read_fact(conn, FACT).await?;
-        let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM recordings")
+        let (count,): (i64,) = query_as("SELECT COUNT(*) FROM recordings")
             .fetch_one(&mut *conn)
             .await?;
         let mut salt = [0; KEY_BYTES];
         getrandom::fill(&mut salt).map_err(|_| StoreError::Interrupted)?;
         let (name, channel) = (clip.to_owned(), recording.channel);
+        // Where several machines have the store, one that has no key does not make another.
+        let theirs = self.is_shared() && known.is_some();
         let found = self
             .in_vault(move |store| {
                 let key = match AudioKey::read(store)? {
-                    None if count == 0 => AudioKey::make(store)?,
-                    _ if count == 0 => needed(store, None)?,
+                    None if count == 0 && !theirs => AudioKey::make(store)?,
+                    _ if count == 0 && !theirs => needed(store, None)?,
                     _ => needed(store, known.as_deref())?,
                 };
                 let bytes = recording.bytes.to_vec();
@@ -78,7 +81,7 @@ impl Store {
             })
             .await?;
         write_fact(conn, FACT, &found).await?;
-        sqlx::query("INSERT INTO recordings (clip_id, user_id, salt, channel) VALUES ($1, $2, $3, $4)")
+        query("INSERT INTO recordings (clip_id, user_id, salt, channel) VALUES ($1, $2, $3, $4)")
             .bind(clip)
             .bind(user)
             .bind(&salt[..])
@@ -94,8 +97,8 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.write().await?;
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT clip_id FROM recordings")
-            .fetch_all(&mut *tx)
+        let rows: Vec<(String,)> = query_as("SELECT clip_id FROM recordings")
+            .fetch_all(&mut tx)
             .await?;
         let known: std::collections::HashSet<String> = rows.into_iter().map(|(clip,)| clip).collect();
         self.in_vault(move |store| {

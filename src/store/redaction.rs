@@ -1,92 +1,161 @@
 //! Taking a user out of what was said of calls. That there was a call, and how it ended, stays.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::StoreError;
-use super::open::Conn;
+use super::sql::{Tx, each, query, query_as};
 use crate::units::UserId;
 
 /// Verdicts in memory at a time: together at most 8 MiB.
 const PAGE: usize = 32;
 
-/// Takes `user` out of every stored verdict and the evidence it rests on; says of how many calls that changed any.
+/// Takes `user` out of every stored verdict and the evidence it rests on; gives the calls that said anything of them.
 ///
 /// # Errors
-/// [`StoreError::Unreadable`] when a verdict or evidence with the user's id is no JSON.
-pub(super) async fn redact_calls(conn: &mut Conn, user: UserId) -> Result<u64, StoreError> {
+/// [`StoreError::Unreadable`] when a verdict that names the user, or evidence, is no JSON.
+pub(super) async fn redact_calls(conn: &mut Tx, user: UserId) -> Result<Redacted, StoreError> {
     let user = user.to_string();
-    let mut changed = redact_versions(conn, &user).await?;
+    let mut done = Redacted::default();
     // Every call id sorts after the empty text.
     let mut seen = String::new();
     loop {
-        let page = page_after(conn, &user, &seen).await?;
-        for (call, verdict, evidence) in &page {
-            let mut verdict = parsed(verdict, "verdict")?;
-            let mut evidence = evidence
-                .as_deref()
-                .map(|text| parsed(text, "evidence"))
-                .transpose()?;
-            let rested = evidence
-                .as_mut()
-                .is_some_and(|evidence| redact_evidence(evidence, &user));
-            if !redact(&mut verdict, &user) && !rested {
-                continue;
-            }
-            sqlx::query("UPDATE calls SET verdict = $2, evidence = $3 WHERE call_id = $1")
-                .bind(call)
-                .bind(verdict.to_string())
-                .bind(evidence.map(|evidence| evidence.to_string()))
-                .execute(&mut *conn)
-                .await?;
-            changed.insert(call.clone());
-        }
-        match page.into_iter().nth(PAGE - 1) {
-            Some((last, _, _)) => seen = last,
-            None => return Ok(changed.len() as u64),
-        }
-    }
-}
-
-/// Takes `user` out of what was said of calls earlier; says of which.
-async fn redact_versions(conn: &mut Conn, user: &str) -> Result<HashSet<String>, StoreError> {
-    let mut changed = HashSet::new();
-    let mut seen = (String::new(), 0);
-    loop {
-        let page: Vec<(String, i64, String)> = sqlx::query_as(
-            "SELECT call_id, version, verdict FROM verdicts WHERE (call_id, version) > ($1, $2) \
-             AND verdict LIKE '%' || $3 || '%' ORDER BY call_id, version LIMIT $4",
+        let page: Vec<(String,)> = query_as(
+            "SELECT call_id FROM verdict_users WHERE user_id = $1 AND call_id > $2 ORDER BY call_id LIMIT $3",
         )
-        .bind(&seen.0)
-        .bind(seen.1)
-        .bind(user)
+        .bind(&user)
+        .bind(&seen)
         .bind(PAGE as i64)
         .fetch_all(&mut *conn)
         .await?;
-        for (call, version, verdict) in &page {
+        let last = page.get(PAGE - 1).map(|(call,)| call.clone());
+        for (call,) in page {
+            let earlier = redact_versions(conn, &call, &user).await?;
+            let latest = redact_latest(conn, &call, &user).await?;
+            done.changed += u64::from(earlier || latest);
+            done.calls.insert(call);
+        }
+        match last {
+            Some(last) => seen = last,
+            None => break,
+        }
+    }
+    query("DELETE FROM verdict_users WHERE user_id = $1")
+        .bind(&user)
+        .execute(&mut *conn)
+        .await?;
+    redact_live(conn, &user, &mut done).await?;
+    Ok(done)
+}
+
+/// What an erasure found in calls.
+#[derive(Default)]
+pub(super) struct Redacted {
+    /// The calls that said something of the user.
+    pub(super) calls: BTreeSet<String>,
+    /// In how many of them something was taken out.
+    pub(super) changed: u64,
+}
+
+/// Takes `user` out of the latest word on a call; says whether they were in it.
+async fn redact_latest(conn: &mut Tx, call: &str, user: &str) -> Result<bool, StoreError> {
+    let (verdict,): (String,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
+        .bind(call)
+        .fetch_one(&mut *conn)
+        .await?;
+    let mut verdict = parsed(&verdict, "verdict")?;
+    if !redact(&mut verdict, user) {
+        return Ok(false);
+    }
+    query("UPDATE calls SET verdict = $2 WHERE call_id = $1")
+        .bind(call)
+        .bind(verdict.to_string())
+        .execute(conn)
+        .await?;
+    Ok(true)
+}
+
+/// Takes `user` out of what was said of a call earlier; says whether they were in any of it.
+async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, StoreError> {
+    let mut changed = false;
+    let mut seen = -1;
+    loop {
+        let page: Vec<(i64, String)> = query_as(
+            "SELECT version, verdict FROM verdicts WHERE call_id = $1 AND version > $2 ORDER BY version LIMIT $3",
+        )
+        .bind(call)
+        .bind(seen)
+        .bind(PAGE as i64)
+        .fetch_all(&mut *conn)
+        .await?;
+        for (version, verdict) in &page {
             let mut verdict = parsed(verdict, "verdict")?;
             if !redact(&mut verdict, user) {
                 continue;
             }
-            sqlx::query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
+            query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
                 .bind(call)
                 .bind(version)
                 .bind(verdict.to_string())
                 .execute(&mut *conn)
                 .await?;
-            changed.insert(call.clone());
+            changed = true;
         }
-        match page.into_iter().nth(PAGE - 1) {
-            Some((call, version, _)) => seen = (call, version),
+        match page.get(PAGE - 1) {
+            Some((version, _)) => seen = *version,
             None => return Ok(changed),
         }
     }
 }
 
+/// Takes `user` out of the evidence of the calls that go on: that of a roster names everybody on it, so it has no rows
+/// of its own, and there are never more such calls than are under way.
+async fn redact_live(conn: &mut Tx, user: &str, done: &mut Redacted) -> Result<(), StoreError> {
+    let mut seen = String::new();
+    loop {
+        let page: Vec<(String, String)> = query_as(
+            "SELECT call_id, evidence FROM calls WHERE evidence IS NOT NULL AND call_id > $1 ORDER BY call_id LIMIT $2",
+        )
+        .bind(&seen)
+        .bind(PAGE as i64)
+        .fetch_all(&mut *conn)
+        .await?;
+        let last = page.get(PAGE - 1).map(|(call, _)| call.clone());
+        for (call, evidence) in page {
+            let mut evidence = parsed(&evidence, "evidence")?;
+            if !redact_evidence(&mut evidence, user) {
+                continue;
+            }
+            query("UPDATE calls SET evidence = $2 WHERE call_id = $1")
+                .bind(&call)
+                .bind(evidence.to_string())
+                .execute(&mut *conn)
+                .await?;
+            done.changed += u64::from(done.calls.insert(call));
+        }
+        match last {
+            Some(last) => seen = last,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Notes beside a verdict that was just stored whom it names, by which an erasure finds it.
+pub(super) async fn note_users(conn: &mut Tx, call: &str, verdict: &Value) -> Result<(), StoreError> {
+    for user in named_in(verdict, None) {
+        query("INSERT INTO verdict_users (user_id, call_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(user)
+            .bind(call)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Takes whoever is no user (any more) out of a verdict, and the evidence it rests on, before they are stored or shown.
 pub(super) async fn leave_out_the_removed(
-    conn: &mut Conn,
+    conn: &mut Tx,
     verdict: &mut Value,
     mut evidence: Option<&mut Value>,
 ) -> Result<(), StoreError> {
@@ -95,11 +164,12 @@ pub(super) async fn leave_out_the_removed(
         return Ok(());
     }
     let named = serde_json::to_string(&named).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
-    let removed: Vec<(String,)> =
-        sqlx::query_as("SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)")
-            .bind(named)
-            .fetch_all(conn)
-            .await?;
+    let statement = each(
+        "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)",
+        "SELECT value FROM json_array_elements_text(CAST($1 AS json)) AS named (value) \
+         WHERE value NOT IN (SELECT id FROM users)",
+    );
+    let removed: Vec<(String,)> = query_as(statement).bind(named).fetch_all(conn).await?;
     for (user,) in removed {
         redact(verdict, &user);
         if let Some(evidence) = &mut evidence {
@@ -136,23 +206,6 @@ fn items<'a>(of: Option<&'a Value>, list: &str) -> impl Iterator<Item = &'a Valu
 
 fn parsed(text: &str, what: &'static str) -> Result<Value, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Unreadable { what })
-}
-
-/// A call's id, verdict and evidence.
-type Page = Vec<(String, String, Option<String>)>;
-
-/// The next calls in which the user's id occurs anywhere. A UUID has none of LIKE's wildcards.
-async fn page_after(conn: &mut Conn, user: &str, seen: &str) -> Result<Page, StoreError> {
-    let page = sqlx::query_as(
-        "SELECT call_id, verdict, evidence FROM calls WHERE call_id > $1 \
-         AND (verdict LIKE '%' || $2 || '%' OR evidence LIKE '%' || $2 || '%') ORDER BY call_id LIMIT $3",
-    )
-    .bind(seen)
-    .bind(user)
-    .bind(PAGE as i64)
-    .fetch_all(conn)
-    .await?;
-    Ok(page)
 }
 
 /// Takes `user` out of one verdict; says whether they were in it. What is said of others stays.

@@ -3,7 +3,10 @@
 use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
-use super::open::{Conn, Store};
+use super::open::Store;
+use std::collections::BTreeSet;
+
+use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read_u64, time_text};
 use crate::units::UserId;
 
@@ -97,16 +100,14 @@ impl Store {
                 tally.known += 1;
             }
         }
-        let done = sqlx::query("DELETE FROM relays WHERE expires_at <= $1")
+        let done = query("DELETE FROM relays WHERE expires_at <= $1")
             .bind(time_text(at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        tally.expired = done.rows_affected();
+        tally.expired = done;
         tally.crowded_out = make_room(&mut tx, bounds).await?;
         forget_old(&mut tx, at).await?;
-        let (waiting,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM relays")
-            .fetch_one(&mut *tx)
-            .await?;
+        let (waiting,): (i64,) = query_as("SELECT COUNT(*) FROM relays").fetch_one(&mut tx).await?;
         tally.waiting = read_u64(waiting, "queue")?;
         tx.commit().await?;
         Ok(tally)
@@ -117,15 +118,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn due_relays(&self, upstream: &str, most: usize) -> Result<Vec<DueRelay>, StoreError> {
-        let rows: Vec<(i64, String, Option<String>, i64)> = sqlx::query_as(
+        let statement = each(
             "SELECT seq, id, call_id, attempts FROM relays WHERE upstream = $1 AND next_at <= $2 AND expires_at > $2 \
              ORDER BY next_at, seq LIMIT $3",
-        )
-        .bind(upstream)
-        .bind(time_text(now()))
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(self.pool())
-        .await?;
+            "SELECT seq, id, call_id, attempts FROM relays WHERE upstream = $1 AND next_at <= $2 AND expires_at > $2 \
+             AND (held_until IS NULL OR held_until <= $2) ORDER BY next_at, seq LIMIT $3",
+        );
+        let rows: Vec<(i64, String, Option<String>, i64)> = query_as(statement)
+            .bind(upstream)
+            .bind(time_text(now()))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(self.pool())
+            .await?;
         let due = rows.into_iter().map(|(seq, id, call, attempts)| DueRelay {
             seq,
             id,
@@ -135,12 +139,38 @@ impl Store {
         Ok(due.collect())
     }
 
+    /// Takes a message to deliver it, so that no other node of the store does so meanwhile, nor delivers another of the
+    /// same call; `false` where one does. A node that never comes back to it has it for `hold` alone. SQLite's store has
+    /// one node, which knows what it is delivering.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn hold_relay(&self, seq: i64, hold: std::time::Duration) -> Result<bool, StoreError> {
+        if !self.is_shared() {
+            return Ok(true);
+        }
+        let at = now();
+        let mut tx = self.write().await?;
+        let held = query(
+            "UPDATE relays SET held_until = $2 WHERE seq = $1 AND (held_until IS NULL OR held_until <= $3) \
+             AND NOT EXISTS (SELECT 1 FROM relays other WHERE other.call_id = relays.call_id \
+             AND other.seq <> relays.seq AND other.held_until > $3)",
+        )
+        .bind(seq)
+        .bind(time_text(at + hold))
+        .bind(time_text(at))
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(held == 1)
+    }
+
     /// The headers and the body of a message; `None` when it is no longer there.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn relay_content(&self, seq: i64) -> Result<Option<(String, Vec<u8>)>, StoreError> {
-        Ok(sqlx::query_as("SELECT headers, body FROM relays WHERE seq = $1")
+        Ok(query_as("SELECT headers, body FROM relays WHERE seq = $1")
             .bind(seq)
             .fetch_optional(self.pool())
             .await?)
@@ -154,22 +184,23 @@ impl Store {
     pub async fn drop_other_relays(&self, upstreams: &[String]) -> Result<u64, StoreError> {
         let known =
             serde_json::to_string(upstreams).map_err(|_| StoreError::Unreadable { what: "addresses" })?;
-        let done = sqlx::query("DELETE FROM relays WHERE upstream NOT IN (SELECT value FROM json_each($1))")
-            .bind(known)
-            .execute(self.writers())
-            .await?;
-        Ok(done.rows_affected())
+        let statement = each(
+            "DELETE FROM relays WHERE upstream NOT IN (SELECT value FROM json_each($1))",
+            "DELETE FROM relays WHERE upstream NOT IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+        );
+        let done = query(statement).bind(known).execute(self.writers()).await?;
+        Ok(done)
     }
 }
 
 /// Takes a message in, unless it is or was there.
 async fn insert(
-    conn: &mut Conn,
+    conn: &mut Tx,
     relay: &NewRelay,
     at: OffsetDateTime,
     keep: std::time::Duration,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+    let done = query(
         "INSERT INTO relays (id, upstream, call_id, headers, body, bytes, next_at, expires_at) \
          SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT 1 FROM relayed WHERE id = $1) \
          ON CONFLICT (id) DO NOTHING",
@@ -184,32 +215,35 @@ async fn insert(
     .bind(time_text(at + keep))
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 async fn settle(
-    conn: &mut Conn,
+    conn: &mut Tx,
     seq: i64,
     outcome: &RelayOutcome,
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
     match outcome {
         RelayOutcome::Later(next) => {
-            sqlx::query("UPDATE relays SET attempts = attempts + 1, next_at = $2 WHERE seq = $1")
-                .bind(seq)
-                .bind(time_text(*next))
-                .execute(conn)
-                .await?;
+            query(each(
+                "UPDATE relays SET attempts = attempts + 1, next_at = $2 WHERE seq = $1",
+                "UPDATE relays SET attempts = attempts + 1, next_at = $2, held_until = NULL WHERE seq = $1",
+            ))
+            .bind(seq)
+            .bind(time_text(*next))
+            .execute(conn)
+            .await?;
         }
         RelayOutcome::Done => {
-            sqlx::query(
+            query(
                 "INSERT INTO relayed (id, at) SELECT id, $2 FROM relays WHERE seq = $1 ON CONFLICT DO NOTHING",
             )
             .bind(seq)
             .bind(time_text(at))
             .execute(&mut *conn)
             .await?;
-            sqlx::query("DELETE FROM relays WHERE seq = $1")
+            query("DELETE FROM relays WHERE seq = $1")
                 .bind(seq)
                 .execute(conn)
                 .await?;
@@ -219,21 +253,21 @@ async fn settle(
 }
 
 /// Removes the oldest until the queue is within its bounds; how many that were.
-async fn make_room(conn: &mut Conn, bounds: RelayBounds) -> Result<u64, StoreError> {
+async fn make_room(conn: &mut Tx, bounds: RelayBounds) -> Result<u64, StoreError> {
     let most = |bound: usize| i64::try_from(bound).unwrap_or(i64::MAX);
-    let done = sqlx::query(
+    let done = query(
         "DELETE FROM relays WHERE seq IN (SELECT seq FROM relays ORDER BY seq \
-         LIMIT MAX(0, (SELECT COUNT(*) FROM relays) - $1))",
+         LIMIT (SELECT CASE WHEN COUNT(*) > $1 THEN COUNT(*) - $1 ELSE 0 END FROM relays))",
     )
     .bind(most(bounds.messages))
     .execute(&mut *conn)
     .await?;
-    let mut gone = done.rows_affected();
-    let (mut bytes,): (i64,) = sqlx::query_as("SELECT COALESCE(SUM(bytes), 0) FROM relays")
+    let mut gone = done;
+    let (mut bytes,): (i64,) = query_as("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM relays")
         .fetch_one(&mut *conn)
         .await?;
     while bytes > most(bounds.bytes) {
-        let oldest: Vec<(i64, i64)> = sqlx::query_as("SELECT seq, bytes FROM relays ORDER BY seq LIMIT $1")
+        let oldest: Vec<(i64, i64)> = query_as("SELECT seq, bytes FROM relays ORDER BY seq LIMIT $1")
             .bind(STEP)
             .fetch_all(&mut *conn)
             .await?;
@@ -246,44 +280,46 @@ async fn make_room(conn: &mut Conn, bounds: RelayBounds) -> Result<u64, StoreErr
             last = Some(seq);
         }
         let Some(last) = last else { break };
-        let done = sqlx::query("DELETE FROM relays WHERE seq <= $1")
+        let done = query("DELETE FROM relays WHERE seq <= $1")
             .bind(last)
             .execute(&mut *conn)
             .await?;
-        gone += done.rows_affected();
+        gone += done;
     }
     Ok(gone)
 }
 
-async fn forget_old(conn: &mut Conn, at: OffsetDateTime) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM relayed WHERE at < $1")
+async fn forget_old(conn: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError> {
+    query("DELETE FROM relayed WHERE at < $1")
         .bind(time_text(at - REMEMBERED))
         .execute(&mut *conn)
         .await?;
-    sqlx::query("DELETE FROM relayed WHERE seq <= (SELECT MAX(seq) FROM relayed) - $1")
+    query("DELETE FROM relayed WHERE seq <= (SELECT MAX(seq) FROM relayed) - $1")
         .bind(MOST_REMEMBERED)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Erases messages of calls that say something of `user`, and those with one of their phones in them. To be done before
-/// the calls are redacted and the phones are gone, by which they are found.
-pub(super) async fn erase_relays(conn: &mut Conn, user: UserId) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM relays WHERE call_id IN (\
-         SELECT call_id FROM calls WHERE verdict LIKE '%' || $1 || '%' OR evidence LIKE '%' || $1 || '%' \
-         UNION SELECT call_id FROM verdicts WHERE verdict LIKE '%' || $1 || '%')",
-    )
-    .bind(user.to_string())
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query(
+/// Erases messages of `calls`, which said something of `user`, and those with one of their phones in them. To be done
+/// before the phones are gone, by which they are found.
+pub(super) async fn erase_relays(
+    conn: &mut Tx,
+    user: UserId,
+    calls: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let calls = serde_json::to_string(calls).map_err(|_| StoreError::Unreadable { what: "call ids" })?;
+    let statement = each(
+        "DELETE FROM relays WHERE call_id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM relays WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+    );
+    query(statement).bind(calls).execute(&mut *conn).await?;
+    let statement = each(
         "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
          AND instr(relays.body, CAST(p.phone AS BLOB)) > 0)",
-    )
-    .bind(user.to_string())
-    .execute(conn)
-    .await?;
+        "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
+         AND position(convert_to(p.phone, 'UTF8') IN relays.body) > 0)",
+    );
+    query(statement).bind(user.to_string()).execute(conn).await?;
     Ok(())
 }

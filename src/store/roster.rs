@@ -3,6 +3,7 @@
 use super::StoreError;
 use super::enrolments::read_seconds;
 use super::open::Store;
+use super::sql::query_as;
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};
@@ -33,7 +34,7 @@ impl Store {
         type Row = (String, String, Option<String>, Option<f64>, Option<Vec<u8>>);
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = query_as(
             "SELECT u.id, u.name, p.bandwidth, p.net_speech_s, p.embedding \
              FROM memberships m JOIN users u ON u.id = m.user_id \
              LEFT JOIN prints p ON p.user_id = u.id AND p.model = $2 \
@@ -41,7 +42,7 @@ impl Store {
         )
         .bind(number.as_e164())
         .bind(model.as_str())
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
 
         let mut roster: Vec<RosterEntry> = Vec::new();
@@ -71,13 +72,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`] when a stored voiceprint is damaged.
     pub async fn voiceprints_of(&self, user: UserId, model: &ModelId) -> Result<Vec<Voiceprint>, StoreError> {
-        let rows: Vec<(String, f64, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<(String, f64, Vec<u8>)> = query_as(
             "SELECT bandwidth, net_speech_s, embedding FROM prints \
              WHERE user_id = $1 AND model = $2 ORDER BY id",
         )
         .bind(user.to_string())
         .bind(model.as_str())
-        .fetch_all(&mut *self.read().await?)
+        .fetch_all(&mut self.read().await?)
         .await?;
         let prints = rows
             .iter()

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use super::StoreError;
-use super::open::Conn;
+use super::sql::{Tx, query_as};
 use super::users::User;
 use super::values::{read, read_time};
 use crate::units::{DialedNumber, UserId};
 
 /// One user; `None` when there is none.
-pub(super) async fn load_one(conn: &mut Conn, id: UserId) -> Result<Option<User>, StoreError> {
+pub(super) async fn load_one(conn: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
     Ok(load(conn, ONE, &id.to_string()).await?.pop())
 }
 
 /// The users of a number, oldest first.
-pub(super) async fn load_of(conn: &mut Conn, number: &DialedNumber) -> Result<Vec<User>, StoreError> {
+pub(super) async fn load_of(conn: &mut Tx, number: &DialedNumber) -> Result<Vec<User>, StoreError> {
     load(conn, OF_NUMBER, number.as_e164()).await
 }
 
@@ -52,16 +52,16 @@ macro_rules! selection {
 const ONE: &Selection = &selection!("= $1");
 const OF_NUMBER: &Selection = &selection!("IN (SELECT user_id FROM memberships WHERE number = $1)");
 
-async fn load(conn: &mut Conn, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<(String, String, String, bool)> = sqlx::query_as(selection.users)
+async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
+    let rows: Vec<(String, String, String, bool)> = query_as(selection.users)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
-    let memberships: Vec<(String, String, bool)> = sqlx::query_as(selection.memberships)
+    let memberships: Vec<(String, String, bool)> = query_as(selection.memberships)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
-    let phones: Vec<(String, String)> = sqlx::query_as(selection.phones)
+    let phones: Vec<(String, String)> = query_as(selection.phones)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::numbers::{touch_number, touch_numbers_of};
-use super::open::{Conn, Store};
+use super::open::Store;
 use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
+use super::sql::{Tx, query, query_as};
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -122,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        load_one(&mut *self.read().await?, id).await
+        load_one(&mut self.read().await?, id).await
     }
 
     /// The user of `number` to whom `phone` belongs, in whatever spelling of the line it is stored: the one who has it
@@ -137,13 +138,13 @@ impl Store {
     ) -> Result<Option<UserId>, StoreError> {
         let mut conn = self.read().await?;
         for spelling in phone.spellings() {
-            let row: Option<(String,)> = sqlx::query_as(
+            let row: Option<(String,)> = query_as(
                 "SELECT p.user_id FROM phones p JOIN memberships m ON m.user_id = p.user_id \
                  WHERE p.phone = $1 AND m.number = $2",
             )
             .bind(spelling)
             .bind(number.as_e164())
-            .fetch_optional(&mut *conn)
+            .fetch_optional(&mut conn)
             .await?;
             if let Some((id,)) = row {
                 return read(&id, "user id").map(Some);
@@ -212,13 +213,13 @@ impl Store {
 
 /// Writes a new user, with their hashed PIN, and refuses whom the number does not take.
 pub(super) async fn insert_user(
-    conn: &mut Conn,
+    conn: &mut Tx,
     id: UserId,
     new: &NewUser,
     pin: Option<&NewPin>,
 ) -> Result<(), StoreError> {
     let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
-    sqlx::query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
+    query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id.to_string())
         .bind(read_name(&new.name)?)
         .bind(pin.map(|pin| pin.hash.as_phc()))
@@ -232,8 +233,8 @@ pub(super) async fn insert_user(
 }
 
 /// Refuses a number that is not here.
-pub(super) async fn require_number(conn: &mut Conn, number: &DialedNumber) -> Result<(), StoreError> {
-    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM numbers WHERE number = $1")
+pub(super) async fn require_number(conn: &mut Tx, number: &DialedNumber) -> Result<(), StoreError> {
+    let row: Option<(bool,)> = query_as("SELECT TRUE FROM numbers WHERE number = $1")
         .bind(number.as_e164())
         .fetch_optional(conn)
         .await?;
@@ -242,8 +243,8 @@ pub(super) async fn require_number(conn: &mut Conn, number: &DialedNumber) -> Re
 }
 
 /// Refuses a user who is not here.
-pub(super) async fn require_user(conn: &mut Conn, id: UserId) -> Result<(), StoreError> {
-    let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM users WHERE id = $1")
+pub(super) async fn require_user(conn: &mut Tx, id: UserId) -> Result<(), StoreError> {
+    let row: Option<(bool,)> = query_as("SELECT TRUE FROM users WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(conn)
         .await?;
@@ -269,8 +270,8 @@ fn distinct<T: PartialEq>(list: Vec<T>, what: &'static str, max: usize) -> Resul
     Ok(kept)
 }
 
-async fn rename(conn: &mut Conn, id: UserId, name: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE users SET name = $2 WHERE id = $1")
+async fn rename(conn: &mut Tx, id: UserId, name: &str) -> Result<(), StoreError> {
+    query("UPDATE users SET name = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(name)
         .execute(&mut *conn)
@@ -278,13 +279,13 @@ async fn rename(conn: &mut Conn, id: UserId, name: &str) -> Result<(), StoreErro
     touch_numbers_of(conn, id).await
 }
 
-async fn set_phones(conn: &mut Conn, id: UserId, phones: &[PhoneNumber]) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM phones WHERE user_id = $1")
+async fn set_phones(conn: &mut Tx, id: UserId, phones: &[PhoneNumber]) -> Result<(), StoreError> {
+    query("DELETE FROM phones WHERE user_id = $1")
         .bind(id.to_string())
         .execute(&mut *conn)
         .await?;
     for (position, phone) in (0_i64..).zip(phones) {
-        sqlx::query("INSERT INTO phones (user_id, phone, position) VALUES ($1, $2, $3)")
+        query("INSERT INTO phones (user_id, phone, position) VALUES ($1, $2, $3)")
             .bind(id.to_string())
             .bind(phone.as_e164())
             .bind(position)
@@ -295,21 +296,20 @@ async fn set_phones(conn: &mut Conn, id: UserId, phones: &[PhoneNumber]) -> Resu
 }
 
 /// Puts a user on a number, if the number takes them.
-async fn join(conn: &mut Conn, id: UserId, number: &DialedNumber, exclusive: bool) -> Result<(), StoreError> {
+async fn join(conn: &mut Tx, id: UserId, number: &DialedNumber, exclusive: bool) -> Result<(), StoreError> {
     require_number(conn, number).await?;
-    let (users, taken): (i64, i64) = sqlx::query_as(
-        "SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1",
-    )
-    .bind(number.as_e164())
-    .fetch_one(&mut *conn)
-    .await?;
+    let (users, taken): (i64, i64) =
+        query_as("SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1")
+            .bind(number.as_e164())
+            .fetch_one(&mut *conn)
+            .await?;
     if taken > 0 {
         return Err(StoreError::NumberIsExclusive(number.clone()));
     }
     if exclusive && users > 0 {
         return Err(StoreError::NumberHasUsers(number.clone()));
     }
-    sqlx::query("INSERT INTO memberships (number, user_id, exclusive) VALUES ($1, $2, $3)")
+    query("INSERT INTO memberships (number, user_id, exclusive) VALUES ($1, $2, $3)")
         .bind(number.as_e164())
         .bind(id.to_string())
         .bind(exclusive)
@@ -322,7 +322,7 @@ async fn join(conn: &mut Conn, id: UserId, number: &DialedNumber, exclusive: boo
 /// to numbers where nobody has one: hashes with salts of their own do not tell whether their PINs are equal. They
 /// have no tag there until their PIN is given.
 async fn move_to(
-    conn: &mut Conn,
+    conn: &mut Tx,
     user: &User,
     numbers: &[DialedNumber],
     pin_unseen: bool,
@@ -333,8 +333,8 @@ async fn move_to(
         .cloned()
         .collect();
     if pin_unseen && !added.is_empty() {
-        let has_pin: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM users WHERE id = $1 AND pin_hash IS NOT NULL")
+        let has_pin: Option<(bool,)> =
+            query_as("SELECT TRUE FROM users WHERE id = $1 AND pin_hash IS NOT NULL")
                 .bind(user.id.to_string())
                 .fetch_optional(&mut *conn)
                 .await?;
@@ -343,7 +343,7 @@ async fn move_to(
         }
     }
     for left in user.numbers.iter().filter(|number| !numbers.contains(number)) {
-        sqlx::query("DELETE FROM memberships WHERE number = $1 AND user_id = $2")
+        query("DELETE FROM memberships WHERE number = $1 AND user_id = $2")
             .bind(left.as_e164())
             .bind(user.id.to_string())
             .execute(&mut *conn)
@@ -358,15 +358,15 @@ async fn move_to(
 
 /// Refuses the change under way when a phone of `id`, in any spelling of its line, would point to two users of one
 /// number.
-async fn refuse_shared_phones(conn: &mut Conn, id: UserId) -> Result<(), StoreError> {
-    let mine: Vec<(String,)> = sqlx::query_as("SELECT phone FROM phones WHERE user_id = $1")
+async fn refuse_shared_phones(conn: &mut Tx, id: UserId) -> Result<(), StoreError> {
+    let mine: Vec<(String,)> = query_as("SELECT phone FROM phones WHERE user_id = $1")
         .bind(id.to_string())
         .fetch_all(&mut *conn)
         .await?;
     for (phone,) in mine {
         let phone: PhoneNumber = read(&phone, "phone")?;
         for spelling in phone.spellings() {
-            let clash: Option<(String,)> = sqlx::query_as(
+            let clash: Option<(String,)> = query_as(
                 "SELECT m.number FROM memberships m \
                  JOIN memberships other ON other.number = m.number AND other.user_id <> m.user_id \
                  JOIN phones theirs ON theirs.user_id = other.user_id AND theirs.phone = $2 \

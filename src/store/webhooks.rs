@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::open::Store;
+use super::sql::{query, query_as};
 use super::values::{now, read_time, time_text};
 
 /// How long a webhook is remembered. Vapi sends one again within seconds; this is for a long outage.
@@ -34,28 +35,28 @@ impl Store {
     pub async fn take_webhook(&self, fingerprint: &[u8; 32]) -> Result<Webhook, StoreError> {
         let mut tx = self.write().await?;
         let now = now();
-        let done = sqlx::query(
+        let done = query(
             "INSERT INTO webhooks (fingerprint, seen_at) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING",
         )
         .bind(&fingerprint[..])
         .bind(time_text(now))
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             let row: Option<(Option<String>,)> =
-                sqlx::query_as("SELECT answer FROM webhooks WHERE fingerprint = $1")
+                query_as("SELECT answer FROM webhooks WHERE fingerprint = $1")
                     .bind(&fingerprint[..])
-                    .fetch_optional(&mut *tx)
+                    .fetch_optional(&mut tx)
                     .await?;
             return Ok(Webhook::Seen(row.and_then(|(answer,)| answer)));
         }
-        sqlx::query("DELETE FROM webhooks WHERE seen_at < $1")
+        query("DELETE FROM webhooks WHERE seen_at < $1")
             .bind(time_text(now - REMEMBERED))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        sqlx::query("DELETE FROM webhooks WHERE seq <= (SELECT MAX(seq) FROM webhooks) - $1")
+        query("DELETE FROM webhooks WHERE seq <= (SELECT MAX(seq) FROM webhooks) - $1")
             .bind(MOST)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         Ok(Webhook::New)
@@ -67,7 +68,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be written.
     pub async fn settle_webhook(&self, fingerprint: &[u8; 32], answer: &str) -> Result<(), StoreError> {
         let kept: String = answer.chars().take(LONGEST_ANSWER).collect();
-        sqlx::query("UPDATE webhooks SET answer = $2 WHERE fingerprint = $1")
+        query("UPDATE webhooks SET answer = $2 WHERE fingerprint = $1")
             .bind(&fingerprint[..])
             .bind(kept)
             .execute(self.writers())
@@ -81,16 +82,30 @@ impl Store {
     /// [`StoreError`] when the store cannot be written.
     pub async fn keep_token(&self, sha256: &[u8; 32], expires_at: OffsetDateTime) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM webhook_tokens WHERE expires_at < $1")
+        query("DELETE FROM webhook_tokens WHERE expires_at < $1")
             .bind(time_text(now()))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
-        sqlx::query("INSERT INTO webhook_tokens (sha256, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        query("INSERT INTO webhook_tokens (sha256, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(&sha256[..])
             .bind(time_text(expires_at))
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Until when the token with this hash is good; `None` for one that is nobody's, or whose time is over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn good_token(&self, sha256: &[u8; 32]) -> Result<Option<OffsetDateTime>, StoreError> {
+        let row: Option<(String,)> =
+            query_as("SELECT expires_at FROM webhook_tokens WHERE sha256 = $1 AND expires_at > $2")
+                .bind(&sha256[..])
+                .bind(time_text(now()))
+                .fetch_optional(self.pool())
+                .await?;
+        row.map(|(expires_at,)| read_time(&expires_at)).transpose()
     }
 
     /// The tokens that are still good, the latest to expire last.
@@ -98,7 +113,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn good_tokens(&self) -> Result<Vec<([u8; 32], OffsetDateTime)>, StoreError> {
-        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        let rows: Vec<(Vec<u8>, String)> = query_as(
             "SELECT sha256, expires_at FROM webhook_tokens WHERE expires_at > $1 ORDER BY expires_at",
         )
         .bind(time_text(now()))
@@ -120,7 +135,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be written or the system gives no randomness.
     pub async fn marker_key(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         // Read first: a service that starts again does not wait for who writes.
-        if let Some(key) = read_fact(&mut *self.read().await?, KEY_FACT).await? {
+        if let Some(key) = read_fact(&mut self.read().await?, KEY_FACT).await? {
             return Ok(Zeroizing::new(key));
         }
         let mut tx = self.write().await?;

@@ -6,11 +6,12 @@ use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::open::Store;
+use super::sql::query_as;
 use super::values::{read_time, time_text};
 use crate::units::DialedNumber;
 
 /// The most calls that are read of the first weeks, and of the others.
-const MOST: u32 = 20_000;
+const MOST: i64 = 20_000;
 
 /// A call that ended, and its last verdict as far as it is wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn has_calls(&self) -> Result<bool, StoreError> {
-        let (any,): (bool,) = sqlx::query_as("SELECT EXISTS (SELECT 1 FROM calls)")
+        let (any,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM calls)")
             .fetch_one(self.pool())
             .await?;
         Ok(any)
@@ -49,7 +50,7 @@ impl Store {
         T: for<'de> Deserialize<'de> + Send,
     {
         let number = number.map(DialedNumber::as_e164);
-        let earliest: Option<(String,)> = sqlx::query_as(
+        let earliest: Option<(String,)> = query_as(
             "SELECT started_at FROM calls WHERE final AND ($1 IS NULL OR number = $1) ORDER BY started_at LIMIT 1",
         )
         .bind(number)
@@ -73,7 +74,7 @@ impl Store {
                 since,
             ),
         ] {
-            let mut rows = sqlx::query_as::<_, (String, String)>(statement)
+            let mut rows = query_as::<(String, String)>(statement)
                 .bind(number)
                 .bind(time_text(at))
                 .bind(MOST)

@@ -59,8 +59,8 @@ impl Switchboard {
     /// # Errors
     /// [`OpenError`] saying what is missing or wrong and how to put it right.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        let file = config.data_dir.join("voxline.db");
-        let store = Store::open(&file).await?.with_pin_rule(config.identity.pin_rule);
+        let store = Store::connect(&config.store).await?;
+        let store = store.with_pin_rule(config.identity.pin_rule);
         let cert_fetcher = CertFetcher::new(&config.identity, passport_roots(config)?)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::callers::CallerHistory;
 use super::claims::{self, Claimer};
-use super::kept::{Before, Kept};
+use super::kept::{Before, Kept, StoredVersion};
 use super::roster::Roster;
 use super::services::Services;
 use crate::decision::Reason;
@@ -45,6 +45,7 @@ pub(super) struct CallEvidence {
     roster: Option<Arc<Roster>>,
     /// What calls before this one say of callers' numbers; read with each new roster.
     callers: Arc<CallerHistory>,
+    pub stored: Option<StoredVersion>,
 }
 
 impl CallContext {
@@ -71,7 +72,17 @@ impl CallEvidence {
             forwarder: None,
             roster: None,
             callers: Arc::default(),
+            stored: None,
         }
+    }
+
+    /// Takes in what another node knows of the call.
+    pub fn take_in(&mut self, other: Before) {
+        claims::add(&mut self.claims, other.claims);
+        if let Some(voice) = other.voice {
+            self.hear_at(&voice.said, voice.at);
+        }
+        self.caller_before = self.caller_before.take().or(other.caller);
     }
 
     /// Keeps facts to be read.
@@ -83,6 +94,10 @@ impl CallEvidence {
 
     /// Takes the voice's next word.
     pub fn hear(&mut self, said: &Identification) {
+        self.hear_at(said, OffsetDateTime::now_utc());
+    }
+
+    fn hear_at(&mut self, said: &Identification, at: OffsetDateTime) {
         let weightier = self.voice.as_ref().is_none_or(|before| {
             // A stream that was opened again begins with nothing: what the first one heard stays until then.
             said.net_speech_seconds >= before.said.net_speech_seconds
@@ -90,7 +105,7 @@ impl CallEvidence {
         if weightier {
             self.voice = Some(Voice {
                 said: said.clone(),
-                at: OffsetDateTime::now_utc(),
+                at,
             });
         }
     }

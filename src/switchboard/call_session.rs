@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::CallVerdict;
-use super::kept::Before;
+use super::kept::{Before, StoredVersion};
 use super::keypad::Keypad;
 use super::roster::RosterNow;
 use crate::decision::Reason;
@@ -240,6 +240,12 @@ impl CallSession {
     ) -> Arc<CallVerdict> {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let before = self.verdict();
+        let taken = state
+            .evidence
+            .take_in_others(&self.context, &before.identification)
+            .await;
+        let ended_elsewhere = taken.ended && !state.ended;
+        state.ended |= taken.ended;
         let brought = match roster {
             Ok(roster) => state.evidence.bring_in(&self.context, roster).await,
             Err(fault) => Err(fault),
@@ -255,20 +261,28 @@ impl CallSession {
             }
         };
         let spoken = said.is_some();
-        let identification = said.unwrap_or_else(|| before.identification.clone());
-        let news = before.version == 0 || !before.says_as_much_as(&identification, &identity);
+        let identification = said
+            .or(taken.said)
+            .unwrap_or_else(|| before.identification.clone());
+        let news = ended_elsewhere
+            || taken.gave_way
+            || before.version == 0
+            || !before.says_as_much_as(&identification, &identity);
         if !news && !spoken {
             return before;
         }
         let verdict = Arc::new(CallVerdict {
             call_id: self.id().clone(),
-            version: before.version + 1,
+            version: before
+                .version
+                .max(state.evidence.stored.map_or(0, |stored| stored.number))
+                + 1,
             ended: state.ended,
             identification,
             identity,
         });
         if news || verdict.ended {
-            self.record(&verdict, &state.evidence).await;
+            self.record(&verdict, &mut state.evidence).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
         // Nobody reading is not a fault.
@@ -277,7 +291,7 @@ impl CallSession {
     }
 
     /// Has a version logged and recorded.
-    async fn record(&self, verdict: &CallVerdict, evidence: &CallEvidence) {
+    async fn record(&self, verdict: &CallVerdict, evidence: &mut CallEvidence) {
         log(verdict);
         let Some(document) = verdict.document() else {
             return;
@@ -309,6 +323,10 @@ impl CallSession {
             verdict: document,
             evidence: kept,
         };
+        evidence.stored = Some(StoredVersion {
+            number: record.version,
+            at: record.updated_at,
+        });
         services.recorder.record(record).await;
     }
 }

@@ -56,9 +56,17 @@ impl CallSessions {
 
     /// The calls that are not over.
     pub fn live(&self) -> Vec<CallId> {
+        self.live_sessions()
+            .iter()
+            .map(|call| call.id().clone())
+            .collect()
+    }
+
+    /// Their sessions.
+    pub fn live_sessions(&self) -> Vec<Arc<CallSession>> {
         let calls = self.held();
         let live = calls.values().filter(|call| !call.verdict().ended);
-        live.map(|call| call.id().clone()).collect()
+        live.cloned().collect()
     }
 
     /// Lets go of calls that are over, and gives those that nobody has had news of for long.

@@ -1,5 +1,6 @@
 //! Calls at the switchboard: opened once each, by whoever brings the first news, listened to, and let go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -10,7 +11,7 @@ use super::call::{CallStart, LiveCall};
 use super::call_evidence::CallContext;
 use super::call_session::CallSession;
 use super::error::BoardError;
-use super::kept::Before;
+use super::kept::{Before, StoredVersion};
 use crate::decision::Reason;
 use crate::engine::Asker;
 use crate::evidence::{CallFacts, CallerNumber, Region};
@@ -86,6 +87,31 @@ impl Switchboard {
     pub async fn tidy_call_sessions(&self) {
         for quiet in self.calls.sweep() {
             quiet.finish().await;
+        }
+    }
+
+    /// Looks whether other nodes of a shared store said more of the calls under way, and says so here too. Cheap: one
+    /// question for all calls.
+    pub async fn follow_other_nodes(&self) {
+        let live = self.calls.live_sessions();
+        if live.is_empty() || !self.store.is_shared() {
+            return;
+        }
+        let ids: Vec<CallId> = live.iter().map(|call| call.id().clone()).collect();
+        // A store that is out of order is told by readiness.
+        let versions = self.store.latest_versions(&ids).await.unwrap_or_default();
+        let versions: HashMap<CallId, StoredVersion> = versions
+            .into_iter()
+            .map(|(id, number, at)| (id, StoredVersion { number, at }))
+            .collect();
+        for call in live {
+            // Whoever is at work on the call takes in what others said as well.
+            let known = call.state.try_lock().map(|state| state.evidence.stored);
+            if let (Some(latest), Ok(known)) = (versions.get(call.id()), known)
+                && !latest.is_known_by(known)
+            {
+                call.take_up().await;
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::decision::Reason;
 use crate::store::CallRecord;
@@ -110,6 +110,25 @@ impl KeptVoice {
             ..blank.clone()
         };
         Voice { said, at }
+    }
+}
+
+/// Which version of a call's verdict is the latest that is known to be stored, or to be on its way there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StoredVersion {
+    pub number: u64,
+    /// When it was reached.
+    pub at: OffsetDateTime,
+}
+
+impl StoredVersion {
+    /// Whether this is the version `known`, or one before it.
+    pub fn is_known_by(self, known: Option<Self>) -> bool {
+        // The store keeps microseconds.
+        let is_same = |known: Self| (self.at - known.at).abs() < Duration::microseconds(1);
+        known.is_some_and(|known| {
+            self.number < known.number || (self.number == known.number && is_same(known))
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod services;
 mod claims;
 mod kept;
 mod call_evidence;
+mod other_nodes;
 mod keypad;
 mod pin_answer;
 mod call_session;

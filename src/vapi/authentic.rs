@@ -112,7 +112,7 @@ fn fixed(
 }
 
 /// What stands behind an authentication scheme, whose case does not matter (RFC 9110 section 11.1).
-fn after_scheme<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
+pub(super) fn after_scheme<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
     let (named, token) = value.split_once(' ')?;
     named.eq_ignore_ascii_case(scheme).then(|| token.trim())
 }

@@ -18,7 +18,7 @@ use crate::switchboard::Switchboard;
 
 use super::account::Journal;
 use super::api::{Api, ApiFault};
-use super::authentic::{Arrived, NotVapi, authenticate};
+use super::authentic::{Arrived, NotVapi, after_scheme, authenticate};
 use super::capture::Capture;
 use super::dedup::Dedup;
 use super::inventory::Inventory;
@@ -150,6 +150,22 @@ impl Vapi {
                 pass.map(Proof::Pass).ok_or(NotVapi::Missing(header))
             }
             Err(why) => Err(why),
+        }
+    }
+
+    /// Takes over the token of a request that another node of this deployment issued, before the request is checked.
+    pub async fn recognise(&self, authorization: Option<&str>) {
+        let VapiAuth::OAuth2 { .. } = &self.config.auth else {
+            return;
+        };
+        let now = OffsetDateTime::now_utc();
+        let token = authorization.and_then(|value| after_scheme(value.trim(), "bearer"));
+        let Some(hash) = token.and_then(|token| self.tokens.unknown(token, now)) else {
+            return;
+        };
+        let kept = self.board.store().good_token(&hash);
+        if let Ok(Ok(Some(expires_at))) = tokio::time::timeout(KEEPING, kept).await {
+            self.tokens.remember(hash, expires_at, now);
         }
     }
 

@@ -63,6 +63,11 @@ impl Tokens {
         good.insert(sha256, expires_at);
     }
 
+    /// What a token that is not known here would be kept as; `None` for one that is.
+    pub fn unknown(&self, token: &str, now: OffsetDateTime) -> Option<[u8; 32]> {
+        (!self.is_good(token, now)).then(|| Sha256::digest(token.as_bytes()).into())
+    }
+
     /// Whether `token` is good now. It is looked up by its hash: how long that takes tells nothing about a
     /// secret of 256 random bits.
     pub fn is_good(&self, token: &str, now: OffsetDateTime) -> bool {

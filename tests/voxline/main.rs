@@ -19,6 +19,7 @@ mod measure;
 mod models;
 mod mutations;
 mod parity;
+mod postgres;
 mod process;
 mod public_models;
 mod rooms;

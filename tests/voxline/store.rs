@@ -1,17 +1,9 @@
 //! Laws of the store, and the house they are tried in.
 
-mod calls;
-mod enrolments;
-mod erasure;
-mod file;
-mod invites;
-mod keys;
-mod models;
-mod numbers;
-mod pins;
-mod relays;
-mod rosters;
-mod users;
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+mod postgres;
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+mod sqlite;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -19,30 +11,131 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
     CallRecord, CallSearch, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule,
-    Scope, ShareChange, Store, StoreError, Token, User, UserPatch,
+    Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
 };
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
-struct TestDeployment {
-    store: Store,
-    folder: TempDir,
+/// A database that the laws are held on.
+trait Database {
+    /// Settings of a store that nobody else has.
+    async fn settings(path: PathBuf) -> StoreSettings;
 }
 
-impl TestDeployment {
+struct OnSqlite;
+
+impl Database for OnSqlite {
+    async fn settings(path: PathBuf) -> StoreSettings {
+        StoreSettings {
+            path,
+            ..StoreSettings::default()
+        }
+    }
+}
+
+struct OnPostgres;
+
+impl Database for OnPostgres {
+    /// Where the servers of the tests are switched off, SQLite's: the laws are held, on the other database.
+    async fn settings(path: PathBuf) -> StoreSettings {
+        let url = match crate::postgres::skipped() {
+            true => None,
+            false => Some(crate::postgres::database().await.into()),
+        };
+        StoreSettings {
+            postgres: url,
+            ..OnSqlite::settings(path).await
+        }
+    }
+}
+
+struct TestDeployment<D> {
+    store: Store,
+    settings: StoreSettings,
+    folder: TempDir,
+    database: std::marker::PhantomData<D>,
+}
+
+impl<D: Database> TestDeployment<D> {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&file_in(&folder)).await.unwrap();
-        Self { store, folder }
+        let settings = D::settings(file_in(&folder)).await;
+        Self {
+            store: Store::connect(&settings).await.unwrap(),
+            settings,
+            folder,
+            database: std::marker::PhantomData,
+        }
     }
 
+    /// SQLite's file; the key files are beside it on either database.
     fn file(&self) -> PathBuf {
         file_in(&self.folder)
+    }
+
+    /// Another handle on the same store, as another process has one.
+    async fn another(&self) -> Store {
+        Store::connect(&self.settings).await.unwrap()
+    }
+
+    /// Whether what is erased is overwritten: PostgreSQL's files are not ours.
+    fn overwrites(&self) -> bool {
+        !self.store.is_shared()
+    }
+
+    /// Carries out what no function of the store does.
+    async fn raw(&self, statement: &str) {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        match &self.settings.postgres {
+            None => {
+                let mut conn = self.sqlite().await;
+                sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+            }
+            Some(url) => {
+                let mut conn = PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
+    /// A column of bytes.
+    async fn blobs(&self, statement: &'static str) -> Vec<Vec<u8>> {
+        let rows: Vec<(Vec<u8>,)> = match &self.settings.postgres {
+            None => {
+                let mut conn = self.sqlite().await;
+                sqlx::query_as(statement).fetch_all(&mut conn).await.unwrap()
+            }
+            Some(url) => {
+                let mut conn = PgConnection::connect(url.expose_secret()).await.unwrap();
+                sqlx::query_as(statement).fetch_all(&mut conn).await.unwrap()
+            }
+        };
+        rows.into_iter().map(|(bytes,)| bytes).collect()
+    }
+
+    async fn sqlite(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.file());
+        options.connect().await.unwrap()
+    }
+
+    /// All that is at rest: of SQLite every byte of its files, of PostgreSQL every row.
+    async fn at_rest(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(self.file().parent().unwrap()).unwrap() {
+            all.extend(std::fs::read(entry.unwrap().path()).unwrap_or_default());
+        }
+        if let Some(url) = &self.settings.postgres {
+            all.extend(rows_at_rest(url.expose_secret()).await);
+        }
+        all
     }
 
     async fn number(&self, line: u32) -> DialedNumber {
@@ -156,11 +249,30 @@ fn call(id: &str, version: u64, began: i64) -> CallRecord {
     }
 }
 
-/// The database file and those beside it, whole.
-fn bytes_on_disk(file: &Path) -> Vec<u8> {
+/// Every row of every table as text, and every value of bytes once more as it is.
+async fn rows_at_rest(url: &str) -> Vec<u8> {
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    let tables: Vec<(String,)> =
+        sqlx::query_as("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(file.parent().unwrap()).unwrap() {
-        all.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    for (table,) in tables {
+        let statement = format!("SELECT t::text FROM {table} t");
+        let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        for (row,) in rows {
+            all.extend_from_slice(row.as_bytes());
+            for hex in row.split("\\x").skip(1) {
+                let pairs = hex.as_bytes().chunks_exact(2);
+                let bytes =
+                    pairs.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+                all.extend(bytes);
+            }
+        }
     }
     all
 }

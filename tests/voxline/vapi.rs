@@ -18,6 +18,7 @@ mod driven;
 mod finding;
 mod harness;
 mod hostile;
+mod nodes;
 mod office;
 mod passports;
 mod pins;

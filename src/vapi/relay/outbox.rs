@@ -41,6 +41,8 @@ const LOOKED_AT: usize = 256;
 const DELIVERIES: usize = 16;
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a node that delivers one has it, should it never come back: longer than an attempt and its record take.
+const HOLD: Duration = Duration::from_secs(30);
 /// How long those under way may take when the service ends; then they come again.
 const PARTING: Duration = Duration::from_secs(5);
 /// How often it is said that messages are dropped.
@@ -259,6 +261,9 @@ impl Outbox {
     /// One attempt to deliver a message, and what becomes of it.
     async fn deliver(self: Arc<Self>, door: usize, relay: DueRelay) {
         let Some(at) = self.doors.get(door) else { return };
+        if !matches!(self.store.hold_relay(relay.seq, HOLD).await, Ok(true)) {
+            return at.release(&relay);
+        }
         let attempt = timeout(PATIENCE, self.attempt(&at.upstream, &relay)).await;
         let attempt = attempt.unwrap_or(Err(RelayFault::Late(PATIENCE)));
         let outcome = self.outcome_of(&at.upstream, &relay, &attempt);

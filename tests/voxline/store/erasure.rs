@@ -13,7 +13,7 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
     let ana = deployment.store.add_user(new).await.unwrap().id;
     deployment.enrol(ana, 1).await;
     deployment.enrol(ana, 2).await;
-    let held = bytes_on_disk(&deployment.file());
+    let held = deployment.at_rest().await;
     assert!(
         pieces_found(&held, &voiceprint(1, Bandwidth::Narrow)) >= 12,
         "the search finds what is there"
@@ -28,8 +28,8 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
         ),
         (ana, 4, 2)
     );
-    assert!(receipt.overwritten);
-    let left = bytes_on_disk(&deployment.file());
+    assert_eq!(receipt.overwritten, deployment.overwrites());
+    let left = deployment.at_rest().await;
     for seed in [1, 2] {
         for band in [Bandwidth::Narrow, Bandwidth::Wide] {
             assert_eq!(pieces_found(&left, &voiceprint(seed, band)), 0);
@@ -84,7 +84,7 @@ async fn no_copy_stays_behind_in_a_page_whatever_was_added_and_removed_around_it
     for (_, user) in &order {
         deployment.store.remove_user(*user).await.unwrap();
     }
-    let left = bytes_on_disk(&deployment.file());
+    let left = deployment.at_rest().await;
     for (seed, _) in order {
         for band in [Bandwidth::Narrow, Bandwidth::Wide] {
             assert_eq!(pieces_found(&left, &voiceprint(seed, band)), 0, "seed {seed}");
@@ -177,7 +177,10 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
     assert_eq!(receipt.calls_redacted, 0);
 
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
-    assert_eq!((receipt.calls_redacted, receipt.overwritten), (3, true));
+    assert_eq!(
+        (receipt.calls_redacted, receipt.overwritten),
+        (3, deployment.overwrites())
+    );
     let [mut named, mut weighed, mut nearest, foreign] = stored.map(|(_, verdict)| verdict);
     let null = serde_json::Value::Null;
     for field in ["user_id", "user_name", "posterior", "llr"] {
@@ -242,7 +245,10 @@ async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_no
         assert_eq!(kept(&deployment, id).await, record.evidence);
     }
     let receipt = deployment.store.remove_user(ana).await.unwrap();
-    assert_eq!((receipt.calls_redacted, receipt.overwritten), (2, true));
+    assert_eq!(
+        (receipt.calls_redacted, receipt.overwritten),
+        (2, deployment.overwrites())
+    );
     let gone = json!({"kind": "pin", "users": [], "value_hash": null, "owner": 0.98});
     let left = |voice| json!({"claims": [gone, gone, claim(&[bob])], "voice": voice, "caller": null});
     assert_eq!(kept(&deployment, "hers").await, Some(left(json!(null))));
@@ -355,12 +361,15 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
         hits.count()
     };
     assert!(
-        found(&bytes_on_disk(&deployment.file()), &id) >= 150,
+        found(&deployment.at_rest().await, &id) >= 150,
         "the search finds what is there"
     );
 
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
-    assert_eq!((receipt.calls_redacted, receipt.overwritten), (100, true));
+    assert_eq!(
+        (receipt.calls_redacted, receipt.overwritten),
+        (100, deployment.overwrites())
+    );
     for call in deployment
         .store
         .calls(&CallSearch::default(), 500, None)
@@ -374,7 +383,7 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
         let text = format!("{versions:?}");
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
     }
-    let left = bytes_on_disk(&deployment.file());
+    let left = deployment.at_rest().await;
     assert_eq!((found(&left, &id), found(&left, &ana.name)), (0, 0));
     deployment.store.check_pages().await.unwrap();
 }

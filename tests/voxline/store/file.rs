@@ -20,73 +20,6 @@ async fn the_files_and_the_folder_are_the_owners_alone() {
 }
 
 #[tokio::test]
-async fn reopening_keeps_everything() {
-    let deployment = TestDeployment::new().await;
-    let number = deployment.number(1).await;
-    let ana = deployment.user("Ana", &number).await;
-    deployment.enrol(ana.id, 1).await;
-    deployment.store.put_verdict(&call("CA1", 1, 10)).await.unwrap();
-    let (token, _) = deployment
-        .store
-        .create_key(&BTreeSet::from([Scope::Admin]), None)
-        .await
-        .unwrap();
-    let roster = deployment.store.roster(&number, &model()).await.unwrap();
-    let version = deployment.store.roster_version(&number).await.unwrap();
-    deployment.store.close().await;
-    let again = Store::open(&deployment.file()).await.unwrap();
-    assert_eq!(again.roster(&number, &model()).await.unwrap(), roster);
-    assert_eq!(again.roster_version(&number).await.unwrap(), version);
-    assert!(again.call(&"CA1".parse().unwrap()).await.unwrap().is_some());
-    assert!(again.key_for(&token).await.unwrap().is_some());
-    assert_eq!(again.check().await.unwrap().path, deployment.file());
-    again.check_pages().await.unwrap();
-}
-
-#[tokio::test]
-async fn two_handles_on_one_file_see_each_others_writes() {
-    let deployment = TestDeployment::new().await;
-    let other = Store::open(&deployment.file()).await.unwrap();
-    let number = deployment.number(1).await;
-    let ana = other.add_user(new_user("Ana", &number)).await.unwrap();
-    let before = deployment.store.roster_version(&number).await.unwrap();
-    other.add_enrollment(enrolment(ana.id, 1)).await.unwrap();
-    assert!(deployment.store.roster_version(&number).await.unwrap() > before);
-    assert_eq!(
-        deployment.store.roster(&number, &model()).await.unwrap()[0]
-            .clips
-            .len(),
-        2
-    );
-    assert!(deployment.store.remove_user(ana.id).await.unwrap().overwritten);
-    assert!(other.user(ana.id).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn many_writers_at_once_all_succeed_and_lose_nothing() {
-    let deployment = TestDeployment::new().await;
-    let number = deployment.number(1).await;
-    let other = Store::open(&deployment.file()).await.unwrap();
-    let before = deployment.store.roster_version(&number).await.unwrap();
-    let mut tasks = tokio::task::JoinSet::new();
-    for index in 0..24_u32 {
-        let store = if index % 2 == 0 {
-            deployment.store.clone()
-        } else {
-            other.clone()
-        };
-        let new = new_user(&format!("User {index}"), &number);
-        tasks.spawn(async move { store.add_user(new).await.unwrap() });
-    }
-    tasks.join_all().await;
-    assert_eq!(deployment.store.users_of(&number).await.unwrap().len(), 24);
-    assert_eq!(
-        deployment.store.roster_version(&number).await.unwrap(),
-        before + 24
-    );
-}
-
-#[tokio::test]
 async fn several_processes_may_make_the_store_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut tasks = tokio::task::JoinSet::new();
@@ -204,7 +137,7 @@ async fn an_acknowledged_enrolment_survives_kill_9() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "store::file::child_that_enrols_until_it_is_killed",
+            "store::sqlite::file::child_that_enrols_until_it_is_killed",
             "--nocapture",
         ])
         .env(CHILD_STORE, deployment.file())
@@ -246,4 +179,39 @@ async fn an_acknowledged_enrolment_survives_kill_9() {
         .clips
         .len();
     assert_eq!(prints, kept.len() * 2, "an enrolment was stored in part");
+}
+
+/// A store of a release that noted no users beside verdicts finds them by what its migration reads.
+#[tokio::test]
+async fn whom_older_verdicts_name_is_noted_when_the_store_is_opened() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let (ana, bob) = (
+        deployment.user("Ana", &number).await.id,
+        deployment.user("Bob", &number).await.id,
+    );
+    for version in 1..=2 {
+        let named = if version == 1 { ana } else { bob };
+        let record = CallRecord {
+            verdict: json!({"speaker": {"status": "identified", "user_id": named}}),
+            ..call("CA1", version, 10)
+        };
+        deployment.store.put_verdict(&record).await.unwrap();
+    }
+    deployment.store.close().await;
+    let before = "DROP INDEX calls_with_evidence; DROP TABLE verdict_users; \
+                  DELETE FROM _sqlx_migrations WHERE version = 15";
+    deployment.raw(before).await;
+    let store = deployment.another().await;
+    assert_eq!(store.remove_user(ana).await.unwrap().calls_redacted, 1);
+    let versions = store.verdicts(&"CA1".parse().unwrap()).await.unwrap();
+    assert!(
+        !format!("{versions:?}").contains(&ana.to_string()),
+        "{versions:?}"
+    );
+    let of_bob = CallSearch {
+        user: Some(bob),
+        ..CallSearch::default()
+    };
+    assert_eq!(store.calls(&of_bob, 9, None).await.unwrap().len(), 1);
 }

@@ -1,6 +1,5 @@
 //! Links by which users enrol: once, for a time, and gone with their user.
 
-use sqlx::{ConnectOptions, Connection};
 use voxline::store::{Invite, InviteState, NewInvite};
 use voxline::units::Language;
 
@@ -54,7 +53,7 @@ async fn a_link_opens_its_own_invite_and_only_its_hash_is_kept() {
     );
     assert!(deployment.invited(&Token::received("ve_guessed")).await.is_none());
     assert!(deployment.invited(&Token::received("")).await.is_none());
-    let held = bytes_on_disk(&deployment.file());
+    let held = deployment.at_rest().await;
     let text = token.reveal().as_bytes();
     assert!(!held.windows(text.len()).any(|window| window == text));
 }
@@ -195,13 +194,10 @@ async fn an_invite_is_for_one_of_the_users_numbers_for_a_while_and_there_are_not
 impl TestDeployment {
     /// Lets an invite's time be over.
     async fn run_out(&self, invite: &Invite) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.file());
-        let mut conn = options.connect().await.unwrap();
-        sqlx::query("UPDATE invites SET expires_at = created_at WHERE id = $1")
-            .bind(invite.id.to_string())
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
+        let id = invite.id;
+        self.raw(&format!(
+            "UPDATE invites SET expires_at = created_at WHERE id = '{id}'"
+        ))
+        .await;
     }
 }

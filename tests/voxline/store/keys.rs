@@ -18,7 +18,7 @@ async fn a_key_works_until_it_is_revoked_and_is_never_stored() {
         deployment.store.keys().await.unwrap(),
         std::slice::from_ref(&info)
     );
-    let disk = bytes_on_disk(&deployment.file());
+    let disk = deployment.at_rest().await;
     let secret = token.reveal().as_bytes();
     assert!(!disk.windows(secret.len()).any(|window| window == secret));
 

@@ -85,7 +85,7 @@ async fn an_erased_recording_cannot_be_read_even_from_a_copy_of_its_file() {
         .add_enrollment_keeping(enrolment(bob, 2), kept)
         .await
         .unwrap();
-    Store::open(&deployment.file()).await.unwrap();
+    deployment.another().await;
     assert!(!file.exists());
     assert_eq!(std::fs::read_dir(vault(&deployment)).unwrap().count(), 1);
 }

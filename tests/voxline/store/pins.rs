@@ -1,7 +1,5 @@
 //! PINs and their key file.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
 use voxline::store::ImportRow;
 
 use super::*;
@@ -98,9 +96,9 @@ async fn whoever_meets_ten_taken_pins_on_a_number_learns_of_no_more_there_for_a_
         .await
         .unwrap();
 
-    let mut conn = beside(&deployment).await;
-    let statement = "UPDATE pin_locks SET locked_until = '2026-01-01T00:00:00Z' WHERE scope = 'taken'";
-    sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    deployment
+        .raw("UPDATE pin_locks SET locked_until = '2026-01-01T00:00:00Z' WHERE scope = 'taken'")
+        .await;
     deployment
         .store
         .add_user(with_pin("Dora", &one, "4822"))
@@ -168,7 +166,7 @@ async fn a_pin_stays_unique_when_users_change_and_move() {
 async fn two_handles_cannot_give_one_pin_to_two_users_at_once() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
-    let other = Store::open(&deployment.file()).await.unwrap();
+    let other = deployment.another().await;
     let (one, two) = tokio::join!(
         deployment.store.add_user(with_pin("Ana", &number, "4821")),
         other.add_user(with_pin("Bob", &number, "4821")),
@@ -241,14 +239,9 @@ fn rows(number: &DialedNumber, pins: impl Iterator<Item = String>) -> Vec<Import
 
 /// Takes all tags and salts away, as in a store from before there were any.
 async fn forget_tags(deployment: &TestDeployment) {
-    let mut conn = beside(deployment).await;
-    let statement = "UPDATE memberships SET pin_tag = NULL; UPDATE numbers SET pin_salt = NULL";
-    sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
-}
-
-async fn beside(deployment: &TestDeployment) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(deployment.file());
-    SqliteConnection::connect_with(&options).await.unwrap()
+    deployment
+        .raw("UPDATE memberships SET pin_tag = NULL; UPDATE numbers SET pin_salt = NULL")
+        .await;
 }
 
 #[tokio::test]
@@ -424,20 +417,14 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let (ana, bob) = ana_and_bob(&deployment, &number).await;
-    let mut conn = beside(&deployment).await;
-    let tags: Vec<(Vec<u8>,)> =
-        sqlx::query_as("SELECT pin_tag FROM memberships WHERE pin_tag IS NOT NULL ORDER BY user_id")
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
-    conn.close().await.unwrap();
+    let tags = deployment
+        .blobs("SELECT pin_tag FROM memberships WHERE pin_tag IS NOT NULL ORDER BY user_id")
+        .await;
     assert_eq!(tags.len(), 2);
-    let there = |tag: &[u8]| {
-        let bytes = bytes_on_disk(&deployment.file());
-        bytes.windows(tag.len()).any(|window| window == tag)
-    };
+    let held = deployment.at_rest().await;
+    let there = |bytes: &[u8], tag: &[u8]| bytes.windows(tag.len()).any(|window| window == tag);
     assert!(
-        tags.iter().all(|(tag,)| there(tag)),
+        tags.iter().all(|tag| there(&held, tag)),
         "the search finds what is there"
     );
     let none = UserPatch {
@@ -453,8 +440,10 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
             .unwrap()
             .is_empty()
     );
-    assert!(deployment.store.remove_user(ana.id).await.unwrap().overwritten);
-    assert!(!tags.iter().any(|(tag,)| there(tag)));
+    let receipt = deployment.store.remove_user(ana.id).await.unwrap();
+    assert_eq!(receipt.overwritten, deployment.overwrites());
+    let left = deployment.at_rest().await;
+    assert!(!tags.iter().any(|tag| there(&left, tag)));
 }
 
 #[tokio::test]

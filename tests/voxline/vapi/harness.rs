@@ -112,7 +112,8 @@ impl TestDeployment {
         self.point_peer();
     }
 
-    fn point_peer(&mut self) {
+    /// Has the peer send its messages to the service's address.
+    pub fn point_peer(&mut self) {
         let url = format!("{}/vapi/events", self.base);
         self.peer
             .ask(&json!({"do": "events", "url": url, "secret": SECRET}));
@@ -243,6 +244,11 @@ impl TestDeployment {
         panic!("the service did not end");
     }
 
+    /// A key that may do everything.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Waits for the last word on a call.
     pub async fn last_word(&self, call: &str) -> Value {
         for _ in 0..1_200 {
@@ -314,7 +320,7 @@ fn run(data: &Path, settings: &[(String, String)], words: &[&str]) -> Value {
 }
 
 /// `voxline serve` on a free port: the process and its address. What it says goes to this test's own stderr.
-fn serve(data: &Path, settings: &[(String, String)]) -> (Child, String) {
+pub fn serve(data: &Path, settings: &[(String, String)]) -> (Child, String) {
     let mut child = program(data, settings)
         .args(["serve", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())

@@ -55,7 +55,7 @@ function showReceipt(title, receipt) {
     ["Kept recordings erased", receipt.recordings_erased],
     ["Calls in which the person is named no more", receipt.calls_redacted],
     ["When", new Date(receipt.at).toLocaleString()],
-    ["Gone from the file's bytes", receipt.overwritten ? "yes" : "with the next erasure, or when the service next starts"],
+    ["Gone from the file's bytes", receipt.overwritten ? "yes" : "not yet: with the next erasure or start; on PostgreSQL as its administrators have it"],
   ];
   const text = `${JSON.stringify(receipt, null, 2)}\n`;
   const body = h(

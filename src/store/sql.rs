@@ -1,0 +1,277 @@
+//! One way to ask SQLite and PostgreSQL: statements with `$1`, the five kinds of values the tables have, and rows as
+//! tuples. What stands here is all that the rest of the store knows of either driver.
+//!
+//! A statement is written once where both databases read it alike, and once for each by [`each`] where they do not.
+
+use futures_util::stream::{BoxStream, StreamExt};
+use sqlx::postgres::{PgConnection, PgPool, PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
+use sqlx::{FromRow, Transaction};
+
+/// Connections to one database.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Pool {
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// A transaction; one that is dropped is rolled back.
+pub(super) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+    }
+}
+
+/// What a statement is sent to.
+pub(super) enum Target<'c> {
+    SqlitePool(&'c SqlitePool),
+    SqliteTx(&'c mut SqliteConnection),
+    PostgresPool(&'c PgPool),
+    PostgresTx(&'c mut PgConnection),
+}
+
+impl<'c> From<&'c Pool> for Target<'c> {
+    fn from(pool: &'c Pool) -> Self {
+        match pool {
+            Pool::Sqlite(pool) => Self::SqlitePool(pool),
+            Pool::Postgres(pool) => Self::PostgresPool(pool),
+        }
+    }
+}
+
+impl<'c> From<&'c mut Tx> for Target<'c> {
+    fn from(tx: &'c mut Tx) -> Self {
+        match tx {
+            Tx::Sqlite(tx) => Self::SqliteTx(tx),
+            Tx::Postgres(tx) => Self::PostgresTx(tx),
+        }
+    }
+}
+
+/// A value of a statement, of one of the kinds that columns have. NULL has a kind too: PostgreSQL wants to know it.
+pub(super) enum Value {
+    Truth(Option<bool>),
+    Whole(Option<i64>),
+    Real(Option<f64>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+}
+
+/// What can be bound to a statement.
+macro_rules! bindable {
+    ($($kind:ident: $($from:ty => $into:expr),+;)+) => {
+        $($(
+            impl From<$from> for Value {
+                fn from(value: $from) -> Self {
+                    let into: fn($from) -> _ = $into;
+                    Self::$kind(Some(into(value)))
+                }
+            }
+            impl From<Option<$from>> for Value {
+                fn from(value: Option<$from>) -> Self {
+                    let into: fn($from) -> _ = $into;
+                    Self::$kind(value.map(into))
+                }
+            }
+        )+)+
+    };
+}
+
+bindable! {
+    Truth: bool => |value| value;
+    Whole: i64 => |value| value, &i64 => |value| *value;
+    Real: f64 => |value| value;
+    Text: String => |value| value, &str => str::to_owned, &String => String::clone;
+    Bytes: Vec<u8> => |value| value, &[u8] => <[u8]>::to_vec, &Vec<u8> => Vec::clone;
+}
+
+impl From<&Option<String>> for Value {
+    fn from(value: &Option<String>) -> Self {
+        Self::Text(value.clone())
+    }
+}
+
+/// A row that either database gives.
+pub(super) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
+{
+}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// A statement's text for each of the two.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl From<&'static str> for Text {
+    fn from(both: &'static str) -> Self {
+        each(both, both)
+    }
+}
+
+/// A statement that the two spell differently.
+pub(super) const fn each(sqlite: &'static str, postgres: &'static str) -> Text {
+    Text { sqlite, postgres }
+}
+
+/// A statement with its values.
+pub(super) struct Query {
+    text: Text,
+    values: Vec<Value>,
+}
+
+/// A statement that gives rows.
+pub(super) struct RowQuery<T> {
+    query: Query,
+    rows: std::marker::PhantomData<fn() -> T>,
+}
+
+/// A statement that is carried out.
+pub(super) fn query(text: impl Into<Text>) -> Query {
+    Query {
+        text: text.into(),
+        values: Vec::new(),
+    }
+}
+
+/// A statement that gives rows, each as a `T`.
+pub(super) fn query_as<T: Row>(text: impl Into<Text>) -> RowQuery<T> {
+    RowQuery {
+        query: query(text),
+        rows: std::marker::PhantomData,
+    }
+}
+
+/// Binds values of either database's statement.
+macro_rules! bound {
+    ($query:expr, $values:expr) => {
+        $values.into_iter().fold($query, |query, value| match value {
+            Value::Truth(value) => query.bind(value),
+            Value::Whole(value) => query.bind(value),
+            Value::Real(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+            Value::Bytes(value) => query.bind(value),
+        })
+    };
+}
+
+/// Sends a statement that gives rows to where it belongs.
+macro_rules! sent {
+    ($this:expr, $target:expr, $how:ident) => {{
+        let Query { text, values } = $this.query;
+        match $target.into() {
+            Target::SqlitePool(pool) => {
+                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
+                    .$how(pool)
+                    .await
+            }
+            Target::SqliteTx(tx) => {
+                bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
+                    .$how(tx)
+                    .await
+            }
+            Target::PostgresPool(pool) => {
+                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
+                    .$how(pool)
+                    .await
+            }
+            Target::PostgresTx(tx) => {
+                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
+                    .$how(tx)
+                    .await
+            }
+        }
+    }};
+}
+
+impl Query {
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Carries the statement out; gives how many rows it changed.
+    pub async fn execute<'c>(self, target: impl Into<Target<'c>>) -> Result<u64, sqlx::Error> {
+        let Self { text, values } = self;
+        Ok(match target.into() {
+            Target::SqlitePool(pool) => bound!(sqlx::query::<Sqlite>(text.sqlite), values)
+                .execute(pool)
+                .await?
+                .rows_affected(),
+            Target::SqliteTx(tx) => bound!(sqlx::query::<Sqlite>(text.sqlite), values)
+                .execute(tx)
+                .await?
+                .rows_affected(),
+            Target::PostgresPool(pool) => bound!(sqlx::query::<Postgres>(text.postgres), values)
+                .execute(pool)
+                .await?
+                .rows_affected(),
+            Target::PostgresTx(tx) => bound!(sqlx::query::<Postgres>(text.postgres), values)
+                .execute(tx)
+                .await?
+                .rows_affected(),
+        })
+    }
+}
+
+impl<T: Row> RowQuery<T> {
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.query.values.push(value.into());
+        self
+    }
+
+    pub async fn fetch_all<'c>(self, target: impl Into<Target<'c>>) -> Result<Vec<T>, sqlx::Error> {
+        sent!(self, target, fetch_all)
+    }
+
+    pub async fn fetch_one<'c>(self, target: impl Into<Target<'c>>) -> Result<T, sqlx::Error> {
+        sent!(self, target, fetch_one)
+    }
+
+    pub async fn fetch_optional<'c>(self, target: impl Into<Target<'c>>) -> Result<Option<T>, sqlx::Error> {
+        sent!(self, target, fetch_optional)
+    }
+
+    /// The rows one after the other, for results that are not to be in memory whole.
+    pub fn fetch<'c>(self, pool: &'c Pool) -> BoxStream<'c, Result<T, sqlx::Error>>
+    where
+        T: 'c,
+    {
+        let Query { text, values } = self.query;
+        match pool {
+            Pool::Sqlite(pool) => bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
+                .fetch(pool)
+                .boxed(),
+            Pool::Postgres(pool) => bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
+                .fetch(pool)
+                .boxed(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The store in SQLite: one file, its connections and its guarantees.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use super::error::{means_damage, means_unwritable};
+use super::open::PATIENCE;
+use super::sql::Pool;
+use super::{StoreError, files};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Connections of one handle for reading.
+const READERS: u32 = 4;
+/// And for writing. SQLite has one writer at a time, and a connection that waits for its turn is of no use to anybody
+/// else: kept apart, writers that are stuck leave readers theirs.
+const WRITERS: u32 = 1;
+
+/// Opens the file, makes it when there is none, and gives connections for reading and for writing.
+pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
+    let lock = prepare_files(path.to_owned()).await?;
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE + Duration::from_secs(5))
+            .after_release(|connection, _| Box::pin(is_usable(connection)))
+    };
+    let writers = pool(WRITERS)
+        .connect_with(settings(path))
+        .await
+        .map_err(|error| opening(error, path))?;
+    MIGRATIONS
+        .run(&writers)
+        .await
+        .map_err(|error| migrating(error, path))?;
+    // Finishes an erasure that a crash cut off between its commit and its checkpoint.
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&writers)
+        .await
+        .map_err(|error| opening(error, path))?;
+    drop(lock);
+    let readers = pool(READERS).connect_lazy_with(settings(path));
+    Ok((Pool::Sqlite(readers), Pool::Sqlite(writers)))
+}
+
+/// Reads every page.
+pub(super) async fn check_pages(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let damaged = || StoreError::Damaged {
+        path: path.to_path_buf(),
+    };
+    let result: Result<(String,), _> = sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(pool).await;
+    match result {
+        Ok((said,)) if said == "ok" => Ok(()),
+        Ok(_) => Err(damaged()),
+        Err(error) if means_damage(&error) => Err(damaged()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a connection that comes back to its pool may serve again. SQLite rolls a transaction back by itself
+/// when the disk is full or fails (lang_transaction.html, section 3); the rollback that follows then fails, and
+/// sqlx 0.9.0 takes the connection as in a transaction for good: every `BEGIN IMMEDIATE` on it is refused. Such
+/// a connection is closed, and the next writer gets a new one.
+async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A rollback that was only begun is carried out first.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+fn settings(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        // Freed cells and pages are overwritten with zeros.
+        .pragma("secure_delete", "ON")
+        // Sorting and VACUUM leave no biometric bytes in a temporary file.
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+/// Makes the folder and the file, and takes the lock under which the tables are brought up to date.
+async fn prepare_files(path: PathBuf) -> Result<std::fs::File, StoreError> {
+    let shown = path.clone();
+    tokio::task::spawn_blocking(move || {
+        files::make_folder(&path)?;
+        let lock = files::lock(&path)?;
+        files::make_database(&path)?;
+        Ok(lock)
+    })
+    .await
+    .map_err(|_| StoreError::Interrupted)?
+    .map_err(|source| StoreError::Unwritable { path: shown, source })
+}
+
+fn opening(error: sqlx::Error, path: &Path) -> StoreError {
+    let path = path.to_owned();
+    if means_damage(&error) {
+        StoreError::Damaged { path }
+    } else if means_unwritable(&error) {
+        let source = std::io::Error::other("the database can only be read");
+        StoreError::Unwritable { path, source }
+    } else {
+        error.into()
+    }
+}
+
+fn migrating(error: MigrateError, path: &Path) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => opening(error, path),
+        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => StoreError::OtherRelease {
+            path: path.to_owned(),
+        },
+        _ => StoreError::Damaged {
+            path: path.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::super::sql::query;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_itself_rolled_back_leaves_writers_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        // No page more than there are: to the writer, a full disk.
+        query("PRAGMA max_page_count = 1").execute(&mut tx).await.unwrap();
+        let big = query("CREATE TABLE big AS SELECT zeroblob(1000000)");
+        let full = StoreError::from(big.execute(&mut tx).await.unwrap_err());
+        assert!(matches!(full, StoreError::DiskFull), "{full:?}");
+        drop(tx);
+
+        store.write().await.unwrap().rollback().await.unwrap();
+        store.check_writable().await.unwrap();
+    }
+}

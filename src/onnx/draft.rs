@@ -200,3 +200,47 @@ fn floats(tensor: &[u8]) -> Option<Weights> {
         .try_fold(1usize, |product, length| product.checked_mul(*length))?;
     (is_float && values.len() == wanted).then_some(Weights { shape, values })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn silero() -> Vec<u8> {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/models/silero_vad/weights/silero_vad.onnx"
+        );
+        std::fs::read(file).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+    }
+
+    #[test]
+    fn weights_are_read_out_of_the_branches_of_a_graph() {
+        let found = constants(&silero()).unwrap();
+        for (branch, bins) in [("then", 129), ("else", 65)] {
+            let name = format!("If_0_{branch}_branch__Inline_0__encoder.0.reparam_conv.weight");
+            assert_eq!(found[&name].shape, [128, bins, 3], "{name}");
+            assert_eq!(found[&name].values.len(), 128 * bins * 3);
+        }
+    }
+
+    #[test]
+    fn a_tensor_whose_numbers_and_shape_disagree_is_none() {
+        let mut draft = Draft::default();
+        let values = vec![1.0; 6];
+        let shape = vec![2, 3];
+        draft.floats("whole", &Weights { shape, values });
+        let bytes = &draft.fields[0].1;
+        assert_eq!(floats(bytes).unwrap().shape, [2, 3]);
+        assert_eq!(floats(&bytes[..bytes.len() - 4]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_hold_weights_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = constants(&bytes);
+            let _ = floats(&bytes);
+        }
+    }
+}

@@ -9,7 +9,8 @@ use crate::engine::Analyst;
 use crate::units::Seconds;
 
 use super::Warning;
-use super::stream_session::{Checkpoint, ListenError, StreamSession, milliseconds};
+use super::checkpoint::{Checkpoint, ListenError};
+use super::stream_session::{StreamSession, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.

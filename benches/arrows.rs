@@ -113,10 +113,12 @@ fn find_speech(criterion: &mut Criterion) {
     let vad = &mut analyst().vad;
     let audio = speech(1.0);
     let mut state = VadState::default();
-    let window: &[f32; WINDOW] = audio[..WINDOW].try_into().expect("a window");
-    criterion.bench_function("Silero, one window of 32 ms", |bencher| {
-        bencher.iter(|| vad.probability(black_box(window), &mut state));
-    });
+    let (windows, _) = audio.as_chunks::<WINDOW>();
+    for count in [1, 3, 31] {
+        criterion.bench_function(&format!("Silero, {count} windows of 32 ms"), |bencher| {
+            bencher.iter(|| vad.probabilities(black_box(&windows[..count]), &mut state));
+        });
+    }
     criterion.bench_function("speech finder, 1 s", |bencher| {
         bencher.iter(|| {
             let mut finder = SpeechFinder::new(SpeechSettings::default());

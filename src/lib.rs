@@ -18,7 +18,7 @@
 //! | [`reply`] | [`reply::serve`] | the document → HTTP and WebSocket |
 //!
 //! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
-//! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads and permits) and
+//! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads, deadlines and permits) and
 //! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
 //! is the one room that serves over HTTP, [`hub`] fetches models over it when told to, [`carriers`] is what carriers
 //! send and are answered (and commands one of them, Telnyx), [`vapi`] asks Vapi (the calls' audio, its control

@@ -136,7 +136,7 @@ impl Config {
                 default_listen(),
             ),
             threads: read.count("inference.threads", 1..=256, cores()),
-            capacity: read.count("inference.capacity", 1..=100_000, 64),
+            capacity: read.count("inference.capacity", 1..=100_000, 256),
             limits: Limits {
                 max_bytes: read.count("limits.upload_mb", 1..=4096, 64) as u64 * 1024 * 1024,
                 max_duration: minutes(read.number("limits.audio_minutes", 0.1..=1440.0, 30.0)),

@@ -1,17 +1,22 @@
-//! Admission: so many places, and no key takes them all.
+//! Admission: so many places, no key and no number takes them all, and no new call where those inside lag.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::units::KeyId;
+use super::lag::Lag;
+use crate::units::{DialedNumber, KeyId};
 
-/// A key may hold so many places for each that is free (dynamic thresholds, Choudhury and Hahne 1998): one key alone takes
-/// seven eighths of all, and whoever else comes finds the rest. Up to seven places are not shared out.
+/// A key or a number may hold so many places for each that is free (dynamic thresholds, Choudhury and Hahne 1998): one
+/// alone takes seven eighths of all, and whoever else comes finds the rest. Up to seven places are not shared out.
 const PLACES_FOR_ONE_FREE: usize = 7;
+
+/// Recordings that are admitted at a time, however many places there are: each holds a whole upload in memory.
+const MOST_RECORDINGS: usize = 64;
 
 /// Who comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,50 +29,85 @@ pub enum Urgency {
 
 /// Who asks to be admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asker {
+pub struct Asker<'a> {
     /// The API key; `None` for carriers, Vapi, the command line and work of our own, which are not shared out.
     pub key: Option<KeyId>,
+    /// The dialed number, where it is known yet.
+    pub number: Option<&'a DialedNumber>,
     /// Who comes first.
     pub urgency: Urgency,
 }
 
-impl Asker {
+impl<'a> Asker<'a> {
     /// Somebody on the line.
     pub const fn live(key: Option<KeyId>) -> Self {
-        let urgency = Urgency::Live;
-        Self { key, urgency }
+        Self {
+            key,
+            number: None,
+            urgency: Urgency::Live,
+        }
     }
 
     /// Somebody with a recording.
     pub const fn recording(key: Option<KeyId>) -> Self {
-        let urgency = Urgency::Recording;
-        Self { key, urgency }
+        Self {
+            key,
+            number: None,
+            urgency: Urgency::Recording,
+        }
+    }
+
+    /// The same, to this number.
+    #[must_use]
+    pub const fn to(self, number: &'a DialedNumber) -> Self {
+        Self {
+            number: Some(number),
+            ..self
+        }
     }
 }
 
 /// Nobody more is let in now. Ask again after [`Busy::retry_after`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{}; ask again in {} s", self.why(), self.retry_after.as_secs())]
+#[error("{}; ask again in {} s", self.why.as_str(), self.retry_after.as_secs())]
 pub struct Busy {
     /// A polite time to wait.
     pub retry_after: Duration,
-    /// Whether it is the key that has as much going on as one may, and others would still be let in.
-    pub of_the_key: bool,
+    /// What there is too much of.
+    pub why: Full,
 }
 
-impl Busy {
-    fn new(of_the_key: bool) -> Self {
-        Self {
-            retry_after: Duration::from_secs(2),
-            of_the_key,
+/// What there is too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// Every place is taken.
+    Places,
+    /// Live calls wait too long for their turns: another would make all of them late.
+    Lag,
+    /// The key has as much going on as one may, and others would still be let in.
+    Key,
+    /// So has the number.
+    Number,
+}
+
+impl Full {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Places => "as much is being analysed as this machine can bear",
+            Self::Lag => "the calls that are being analysed take all that this machine can do in time",
+            Self::Key => {
+                "as much is being analysed for this API key as one may ask for while the rest is kept for others"
+            }
+            Self::Number => {
+                "as much is being analysed for this number as one may ask for while the rest is kept for others"
+            }
         }
     }
 
-    fn why(self) -> &'static str {
-        if self.of_the_key {
-            "as much is being analysed for this API key as one may ask for while the rest is kept for others"
-        } else {
-            "as much is being analysed as this machine can bear"
+    const fn busy(self) -> Busy {
+        Busy {
+            retry_after: Duration::from_secs(2),
+            why: self,
         }
     }
 }
@@ -76,33 +116,51 @@ impl Busy {
 #[derive(Debug)]
 pub struct Permit {
     _slot: OwnedSemaphorePermit,
-    urgency: Urgency,
-    _share: Option<Share>,
+    place: Place,
 }
 
 impl Permit {
     pub(super) fn urgency(&self) -> Urgency {
-        self.urgency
+        self.place.urgency
     }
 }
 
-/// One place of a key's; given back when dropped.
+/// A place that is taken; given back when dropped.
 #[derive(Debug)]
-struct Share {
+struct Place {
     door: Arc<Door>,
-    key: KeyId,
+    key: Option<KeyId>,
+    number: Option<DialedNumber>,
+    urgency: Urgency,
 }
 
-impl Drop for Share {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.door.held();
-        if let Some(count) = held.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.key);
-            }
+        if let Some(key) = &self.key {
+            give_back(&mut held.by_key, key);
+        }
+        if let Some(number) = &self.number {
+            give_back(&mut held.by_number, number);
+        }
+        self.door.count_of(self.urgency).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn give_back<K: Eq + std::hash::Hash>(held: &mut HashMap<K, usize>, holder: &K) {
+    if let Some(count) = held.get_mut(holder) {
+        *count -= 1;
+        if *count == 0 {
+            held.remove(holder);
         }
     }
+}
+
+/// Places by their holders; never more entries than places.
+#[derive(Debug, Default)]
+struct Held {
+    by_key: HashMap<KeyId, usize>,
+    by_number: HashMap<DialedNumber, usize>,
 }
 
 /// The places, and who holds them.
@@ -110,16 +168,21 @@ impl Drop for Share {
 pub(super) struct Door {
     slots: Arc<Semaphore>,
     capacity: usize,
-    /// Places by key; never more entries than places.
-    held: Mutex<HashMap<KeyId, usize>>,
+    held: Mutex<Held>,
+    live: AtomicUsize,
+    recordings: AtomicUsize,
+    pub(super) lag: Lag,
 }
 
 impl Door {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, threads: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(capacity)),
             capacity,
             held: Mutex::default(),
+            live: AtomicUsize::new(0),
+            recordings: AtomicUsize::new(0),
+            lag: Lag::new(threads),
         }
     }
 
@@ -127,34 +190,71 @@ impl Door {
         (self.capacity - self.slots.available_permits(), self.capacity)
     }
 
-    pub(super) fn admit(door: &Arc<Self>, asker: Asker) -> Result<Permit, Busy> {
-        // Under the lock, so that two of one key do not both take the last place that it may.
+    /// Whether anybody on the line was admitted.
+    pub(super) fn has_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed) > 0
+    }
+
+    /// `oldest` is how long the oldest live job has waited for its turn.
+    pub(super) fn admit(door: &Arc<Self>, asker: Asker<'_>, oldest: Duration) -> Result<Permit, Busy> {
+        // Under the lock, so that two of one holder do not both take the last place that it may.
         let mut held = door.held();
-        if let Some(key) = asker.key {
-            let has = held.get(&key).copied().unwrap_or(0);
-            let free = door.slots.available_permits();
-            if free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free) {
-                return Err(Busy::new(true));
+        let free = door.slots.available_permits();
+        let is_share = |has: Option<&usize>| {
+            let has = has.copied().unwrap_or(0);
+            free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free)
+        };
+        if asker.key.is_some_and(|key| is_share(held.by_key.get(&key))) {
+            return Err(Full::Key.busy());
+        }
+        if asker
+            .number
+            .is_some_and(|number| is_share(held.by_number.get(number)))
+        {
+            return Err(Full::Number.busy());
+        }
+        let is_full = match asker.urgency {
+            Urgency::Live => door
+                .lag
+                .is_at_the_knee(Instant::now(), oldest)
+                .then_some(Full::Lag),
+            Urgency::Recording => {
+                let too_many = door.recordings.load(Ordering::Relaxed) >= MOST_RECORDINGS;
+                too_many.then_some(Full::Places)
             }
+        };
+        if let Some(full) = is_full {
+            return Err(full.busy());
         }
         let slot = Arc::clone(&door.slots)
             .try_acquire_owned()
-            .map_err(|_| Busy::new(false))?;
-        let share = asker.key.map(|key| {
-            *held.entry(key).or_default() += 1;
-            Share {
-                door: Arc::clone(door),
-                key,
-            }
-        });
+            .map_err(|_| Full::Places.busy())?;
+        if let Some(key) = asker.key {
+            *held.by_key.entry(key).or_default() += 1;
+        }
+        if let Some(number) = asker.number {
+            *held.by_number.entry(number.clone()).or_default() += 1;
+        }
+        door.count_of(asker.urgency).fetch_add(1, Ordering::Relaxed);
         Ok(Permit {
             _slot: slot,
-            urgency: asker.urgency,
-            _share: share,
+            place: Place {
+                door: Arc::clone(door),
+                key: asker.key,
+                number: asker.number.cloned(),
+                urgency: asker.urgency,
+            },
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<KeyId, usize>> {
+    fn count_of(&self, urgency: Urgency) -> &AtomicUsize {
+        match urgency {
+            Urgency::Live => &self.live,
+            Urgency::Recording => &self.recordings,
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

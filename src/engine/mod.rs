@@ -1,24 +1,28 @@
-//! Where inference runs: a few threads of its own, a bounded queue, and admission by permit.
+//! Where inference runs: a few threads of its own, one queue by deadline, and admission by measured lag.
 //!
 //! Nothing here blocks the async runtime, and nothing can be asked of a model without a [`Permit`]:
 //! overload is a refusal at the door, never a growing queue. Each thread owns its models, so none waits
-//! for another's lock. Whoever is on the line comes before any recording, and no API key takes every place.
-//! Work whose asker has gone is dropped before it costs anything.
+//! for another's lock. Whoever is on the line comes before any recording, the nearest deadline first; recordings come in
+//! slices and leave a thread to the calls. No API key and no number takes every place. Work whose asker has gone is dropped
+//! before it costs anything.
 
 mod door;
+mod lag;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use door::{Asker, Busy, Permit, Urgency};
+pub use door::{Asker, Busy, Full, Permit, Urgency};
+pub use queue::Backlog;
 
 use door::Door;
-use queue::{Job, Queue, Shared};
+use queue::{Job, Queue, Shared, Turn};
 
 use crate::onnx::{OnnxError, Runtime};
 use crate::speech::{Vad, VadError};
@@ -78,6 +82,10 @@ pub enum EngineError {
     Stopped,
 }
 
+/// When a job's answer is wanted, where its asker says nothing else.
+const LIVE_WITHIN: Duration = Duration::from_millis(100);
+const RECORDING_WITHIN: Duration = Duration::from_secs(2);
+
 /// The running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -92,7 +100,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when a model cannot be loaded or a thread cannot be started.
     pub fn start(models: &Models, threads: usize, capacity: usize) -> Result<Self, EngineError> {
-        Self::start_behind(models, threads, Arc::new(Door::new(capacity)))
+        Self::start_behind(models, threads, Arc::new(Door::new(capacity, threads)))
     }
 
     /// Starts an engine of other models behind the same door: its permits and this one's are the same,
@@ -106,13 +114,14 @@ impl Engine {
 
     fn start_behind(models: &Models, threads: usize, door: Arc<Door>) -> Result<Self, EngineError> {
         let runtime = Runtime::load(&models.library)?;
-        let queue = Queue::default();
-        for at in 0..threads.max(1) {
+        let threads = threads.max(1);
+        let queue = Queue::new(threads, Arc::clone(&door));
+        for at in 0..threads {
             let mut analyst = Analyst::load(&runtime, models)?;
-            let jobs = queue.shared();
+            let (jobs, door) = (queue.shared(), Arc::clone(&door));
             std::thread::Builder::new()
                 .name(format!("inference-{at}"))
-                .spawn(move || work(&jobs, &mut analyst))
+                .spawn(move || work(&jobs, &door, &mut analyst))
                 .map_err(EngineError::Thread)?;
         }
         Ok(Self {
@@ -124,14 +133,27 @@ impl Engine {
     /// Asks to be admitted, without waiting.
     ///
     /// # Errors
-    /// [`Busy`] when all permits are taken, or as many as one key may take.
-    pub fn admit(&self, asker: Asker) -> Result<Permit, Busy> {
-        Door::admit(&self.door, asker)
+    /// [`Busy`] when all permits are taken, or as many as one key or number may take, or, of somebody on the line, when those
+    /// inside lag already.
+    pub fn admit(&self, asker: Asker<'_>) -> Result<Permit, Busy> {
+        let [live, _] = self.queue.backlogs();
+        Door::admit(&self.door, asker, live.age)
     }
 
     /// How many askers are admitted now, and how many could be.
     pub fn load(&self) -> (usize, usize) {
         self.door.load()
+    }
+
+    /// What waits for a thread: jobs of live calls, and jobs of recordings.
+    pub fn backlogs(&self) -> [Backlog; 2] {
+        self.queue.backlogs()
+    }
+
+    /// Over the last two seconds, the 95th percentile of how long jobs of live calls waited for a thread, and the share of the
+    /// threads' time that they took, 0 to 1.
+    pub fn lag(&self) -> (Duration, f64) {
+        self.door.lag.measured(Instant::now())
     }
 
     /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those
@@ -140,6 +162,28 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Crashed`] when the job died.
     pub async fn run<T, F>(&self, admitted: &Permit, job: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Analyst) -> T + Send + 'static,
+    {
+        let within = match admitted.urgency() {
+            Urgency::Live => LIVE_WITHIN,
+            Urgency::Recording => RECORDING_WITHIN,
+        };
+        self.run_within(within, admitted, job).await
+    }
+
+    /// [`Engine::run`] where the answer is wanted within some time: of two jobs of one class the one with the nearer
+    /// deadline has its turn first.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_within<T, F>(
+        &self,
+        within: Duration,
+        admitted: &Permit,
+        job: F,
+    ) -> Result<T, EngineError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Analyst) -> T + Send + 'static,
@@ -153,18 +197,25 @@ impl Engine {
             let _ = reply.send(job(analyst));
         });
         // A permit holder has at most one job waiting, so the queue is never longer than there are permits.
-        self.queue.push(admitted.urgency(), boxed);
+        let due = Instant::now() + within;
+        self.queue.push(admitted.urgency(), due, boxed);
         answer.await.map_err(|_| EngineError::Crashed)
     }
 }
 
 /// One inference thread: takes job after job until every [`Engine`] is dropped.
-fn work(jobs: &Shared, analyst: &mut Analyst) {
-    while let Some(job) = jobs.next() {
+fn work(jobs: &Shared, door: &Door, analyst: &mut Analyst) {
+    while let Some(Turn { job, urgency, waited }) = jobs.next() {
+        let started = Instant::now();
         // A job that panics drops its reply, which its asker sees as `Crashed`; the models hold no
         // state between jobs, so the thread can go on.
         if catch_unwind(AssertUnwindSafe(|| job(analyst))).is_err() {
             tracing::error!("an analysis job panicked: this is a bug");
+        }
+        jobs.done(urgency);
+        if urgency == Urgency::Live {
+            let now = Instant::now();
+            door.lag.took(now, waited, now - started);
         }
     }
 }

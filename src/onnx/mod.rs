@@ -6,21 +6,24 @@
 //!
 //! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
 
+mod draft;
 mod plane;
 mod proto;
 mod telemetry;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ndarray::{ArrayD, ArrayView1, ArrayViewD};
 use ort::environment::Environment;
-use ort::session::{Session, builder::GraphOptimizationLevel};
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
 
+pub use draft::{Attribute, Draft, Weights};
 pub use telemetry::without_telemetry;
 
 /// Why a graph could not be loaded or run. Each message names the file.
@@ -143,30 +146,61 @@ impl Runtime {
     /// # Errors
     /// [`OnnxError::Graph`] when the file or its weights are missing or not runnable.
     pub fn open(&self, graph: &Path) -> Result<Graph, OnnxError> {
-        let build = || -> Result<Session, ort::Error> {
-            // One thread a session: calls are spread over sessions, not over threads inside one. The other
-            // options are those that measured best (models/README.md, Speed): all optimisations, and the
-            // memory arena and its patterns left on, which lengths that differ do not make grow without end.
-            let mut builder = Session::builder(&self.environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?;
+        self.commit(graph, |builder| {
             match std::fs::read(graph).ok().as_deref().and_then(plane::on_a_plane) {
                 Some(rewritten) => builder.commit_from_memory(&rewritten),
                 None => builder.commit_from_file(graph),
             }
+        })
+    }
+
+    /// Loads a graph that was put together of the weights of `origin`, which messages name.
+    ///
+    /// # Errors
+    /// [`OnnxError::Graph`] when it is not runnable.
+    pub fn open_draft(&self, draft: &Draft, origin: &Path) -> Result<Graph, OnnxError> {
+        self.commit(origin, |builder| builder.commit_from_memory(&draft.model()))
+    }
+
+    fn commit(
+        &self,
+        path: &Path,
+        commit: impl FnOnce(&mut SessionBuilder) -> Result<Session, ort::Error>,
+    ) -> Result<Graph, OnnxError> {
+        // One thread a session: calls are spread over sessions, not over threads inside one. The other
+        // options are those that measured best (models/README.md, Speed): all optimisations, and the
+        // memory arena and its patterns left on, which lengths that differ do not make grow without end.
+        let build = || -> Result<Session, ort::Error> {
+            let mut builder = Session::builder(&self.environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?;
+            commit(&mut builder)
         };
         match build() {
             Ok(session) => Ok(Graph {
                 session,
-                path: graph.to_owned(),
+                path: path.to_owned(),
             }),
             Err(cause) => Err(OnnxError::Graph {
-                path: graph.to_owned(),
+                path: path.to_owned(),
                 cause: cause.to_string(),
             }),
         }
     }
+}
+
+/// The weights that a model file holds as constants, by name, those of graphs within its graph too.
+///
+/// # Errors
+/// [`OnnxError::Graph`] when there is no such file, or it is no model.
+pub fn weights(graph: &Path) -> Result<HashMap<String, Weights>, OnnxError> {
+    let fault = |cause: String| OnnxError::Graph {
+        path: graph.to_owned(),
+        cause,
+    };
+    let bytes = std::fs::read(graph).map_err(|cause| fault(cause.to_string()))?;
+    draft::constants(&bytes).ok_or_else(|| fault("it is no ONNX model".to_owned()))
 }
 
 /// The release in "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=…", if it was built from one.

@@ -1,4 +1,4 @@
-//! ONNX's messages, as far as [`plane`](super::plane) has to know them.
+//! ONNX's messages, as far as [`plane`](super::plane) and [`draft`](super::draft) have to know them.
 
 use std::borrow::Cow;
 
@@ -6,28 +6,42 @@ use super::wire::{self, Field, Value};
 
 /// Numbers of the fields of ONNX's messages (onnx.proto, IR version 3 and later).
 pub(super) mod number {
+    pub const MODEL_IR_VERSION: u64 = 1;
     pub const MODEL_GRAPH: u64 = 7;
     pub const MODEL_OPSETS: u64 = 8;
     pub const OPSET_DOMAIN: u64 = 1;
     pub const OPSET_VERSION: u64 = 2;
     pub const GRAPH_NODES: u64 = 1;
+    pub const GRAPH_NAME: u64 = 2;
     pub const GRAPH_TENSORS: u64 = 5;
     pub const GRAPH_INPUTS: u64 = 11;
     pub const GRAPH_OUTPUTS: u64 = 12;
     pub const PORT_NAME: u64 = 1;
+    pub const PORT_KIND: u64 = 2;
+    pub const TYPE_TENSOR: u64 = 1;
+    pub const TYPE_ELEMENT: u64 = 1;
+    pub const TYPE_SHAPE: u64 = 2;
+    pub const SHAPE_AXES: u64 = 1;
+    pub const AXIS_LENGTH: u64 = 1;
     pub const NODE_INPUTS: u64 = 1;
     pub const NODE_OUTPUTS: u64 = 2;
     pub const NODE_KIND: u64 = 4;
     pub const NODE_ATTRIBUTES: u64 = 5;
     pub const NODE_DOMAIN: u64 = 7;
     pub const ATTRIBUTE_NAME: u64 = 1;
+    pub const ATTRIBUTE_NUMBER: u64 = 3;
+    pub const ATTRIBUTE_WORD: u64 = 4;
+    pub const ATTRIBUTE_TENSOR: u64 = 5;
     pub const ATTRIBUTE_GRAPH: u64 = 6;
     pub const ATTRIBUTE_NUMBERS: u64 = 8;
     pub const ATTRIBUTE_GRAPHS: u64 = 11;
+    pub const ATTRIBUTE_KIND: u64 = 20;
     pub const TENSOR_LENGTHS: u64 = 1;
     pub const TENSOR_ELEMENT: u64 = 2;
+    pub const TENSOR_FLOATS: u64 = 4;
     pub const TENSOR_NUMBERS: u64 = 7;
     pub const TENSOR_NAME: u64 = 8;
+    pub const TENSOR_RAW: u64 = 9;
     pub const TENSOR_PLACE: u64 = 14;
 }
 

@@ -157,7 +157,7 @@ mod tests {
     fn overload_becomes_a_time_to_come_again() {
         let busy = Busy {
             retry_after: std::time::Duration::from_secs(2),
-            of_the_key: false,
+            why: crate::engine::Full::Places,
         };
         let response = Problem::from(BoardError::Busy(busy)).answer(None);
         assert_eq!(response.headers()["retry-after"], "2");

@@ -3,9 +3,10 @@
 //! All measures take 16 kHz mono samples with full scale at 1.
 
 use std::f32::consts::TAU;
+use std::sync::Arc;
 
-use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
 
 use super::RATE;
 
@@ -43,15 +44,19 @@ pub fn levelled(samples: &[f32], level_dbfs: f32) -> Vec<f32> {
 /// The end of the scale is 0.975: mu-law ends at 32124 / 32768 = 0.980, A-law at 0.984, PCM at 1, and
 /// resampling blurs all of them a little.
 pub fn clipping(samples: &[f32]) -> f32 {
+    share(clipped(samples), samples.len())
+}
+
+fn clipped(samples: &[f32]) -> usize {
     const END_OF_SCALE: f32 = 0.975;
-    if samples.is_empty() {
-        return 0.0;
-    }
-    let clipped = samples
+    samples
         .iter()
         .filter(|sample| sample.abs() >= END_OF_SCALE)
-        .count();
-    clipped as f32 / samples.len() as f32
+        .count()
+}
+
+fn share(part: usize, all: usize) -> f32 {
+    if all == 0 { 0.0 } else { part as f32 / all as f32 }
 }
 
 /// What lies above 4 kHz: what tells a wide-band recording from a telephone call, however that was brought to 16 kHz.
@@ -69,38 +74,108 @@ pub struct HighBand {
 /// What lies above 4 kHz in a recording, by 32-ms Hann windows, half overlapped; fewer samples than one window have
 /// nothing.
 pub fn high_band(samples: &[f32]) -> HighBand {
-    const WINDOW: usize = 512;
-    const MIDDLE: usize = WINDOW * 4_000 / RATE.0 as usize;
-    // Two bins of a Hann window's main lobe belong to the band below.
-    const FIRST_HIGH: usize = MIDDLE + 2;
-    let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
-    let hann: Vec<f32> = (0..WINDOW)
-        .map(|n| 0.5 - 0.5 * (TAU * n as f32 / WINDOW as f32).cos())
-        .collect();
-    let (mut frame, mut spectrum) = (transform.make_input_vec(), transform.make_output_vec());
-    let mut whole = 0.0f64;
-    let mut pairs = vec![MirrorPair::default(); WINDOW / 2 - FIRST_HIGH];
-    for window in samples.windows(WINDOW).step_by(WINDOW / 2) {
-        for ((value, sample), weight) in frame.iter_mut().zip(window).zip(&hann) {
+    let mut meter = QualityMeter::default();
+    meter.push(samples);
+    meter.high_band()
+}
+
+/// Samples of a window of the measurement, and from one to the next.
+const WINDOW: usize = 512;
+const STEP: usize = WINDOW / 2;
+/// The bin of 4 kHz, and the first above it: two bins of a Hann window's main lobe belong to the band below.
+const MIDDLE: usize = WINDOW * 4_000 / RATE.0 as usize;
+const FIRST_HIGH: usize = MIDDLE + 2;
+
+/// [`high_band`] and [`clipping`] of samples that become more: each is looked at once.
+pub struct QualityMeter {
+    transform: Arc<dyn RealToComplex<f32>>,
+    hann: Vec<f32>,
+    frame: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+    /// The samples that the next window begins with.
+    begun: Vec<f32>,
+    whole: f64,
+    pairs: Vec<MirrorPair>,
+    samples: usize,
+    clipped: usize,
+}
+
+impl Default for QualityMeter {
+    fn default() -> Self {
+        let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
+        Self {
+            hann: (0..WINDOW)
+                .map(|n| 0.5 - 0.5 * (TAU * n as f32 / WINDOW as f32).cos())
+                .collect(),
+            frame: transform.make_input_vec(),
+            spectrum: transform.make_output_vec(),
+            scratch: transform.make_scratch_vec(),
+            transform,
+            begun: Vec::with_capacity(WINDOW),
+            whole: 0.0,
+            pairs: vec![MirrorPair::default(); WINDOW / 2 - FIRST_HIGH],
+            samples: 0,
+            clipped: 0,
+        }
+    }
+}
+
+impl QualityMeter {
+    /// Takes the next samples.
+    pub fn push(&mut self, mut samples: &[f32]) {
+        self.samples += samples.len();
+        self.clipped += clipped(samples);
+        while !samples.is_empty() {
+            let (taken, rest) = samples.split_at(samples.len().min(WINDOW - self.begun.len()));
+            self.begun.extend_from_slice(taken);
+            samples = rest;
+            if self.begun.len() == WINDOW {
+                self.window();
+                self.begun.drain(..STEP);
+            }
+        }
+    }
+
+    fn window(&mut self) {
+        for ((value, sample), weight) in self.frame.iter_mut().zip(&self.begun).zip(&self.hann) {
             *value = sample * weight;
         }
-        if transform.process(&mut frame, &mut spectrum).is_err() {
-            continue;
+        let (frame, spectrum) = (&mut self.frame, &mut self.spectrum);
+        let done = self
+            .transform
+            .process_with_scratch(frame, spectrum, &mut self.scratch);
+        if done.is_err() {
+            return;
         }
-        whole += spectrum.iter().map(|bin| f64::from(bin.norm_sqr())).sum::<f64>();
+        self.whole += spectrum.iter().map(|bin| f64::from(bin.norm_sqr())).sum::<f64>();
         let below = spectrum[..2 * MIDDLE - FIRST_HIGH + 1].iter().rev();
-        for ((pair, above), below) in pairs.iter_mut().zip(&spectrum[FIRST_HIGH..]).zip(below) {
+        for ((pair, above), below) in self.pairs.iter_mut().zip(&spectrum[FIRST_HIGH..]).zip(below) {
             pair.add(*above, *below);
         }
     }
-    let high: f64 = pairs.iter().map(|pair| pair.above).sum();
-    if whole <= 0.0 || high <= 0.0 {
-        return HighBand::default();
+
+    /// How many samples there were.
+    pub fn samples(&self) -> usize {
+        self.samples
     }
-    let mirrored: f64 = pairs.iter().map(|pair| pair.above * pair.coherence()).sum();
-    HighBand {
-        share: (high / whole) as f32,
-        mirrored: (mirrored / high) as f32,
+
+    /// The share of them at the end of the scale, as [`clipping`] has it.
+    pub fn clipping(&self) -> f32 {
+        share(self.clipped, self.samples)
+    }
+
+    /// What lies above 4 kHz in all of them.
+    pub fn high_band(&self) -> HighBand {
+        let high: f64 = self.pairs.iter().map(|pair| pair.above).sum();
+        if self.whole <= 0.0 || high <= 0.0 {
+            return HighBand::default();
+        }
+        let mirrored: f64 = self.pairs.iter().map(|pair| pair.above * pair.coherence()).sum();
+        HighBand {
+            share: (high / self.whole) as f32,
+            mirrored: (mirrored / high) as f32,
+        }
     }
 }
 
@@ -174,6 +249,19 @@ mod tests {
         assert!((high_band(&both).share - 0.5).abs() < 0.01);
         assert_eq!(high_band(&[0.0; 4_000]), HighBand::default());
         assert_eq!(high_band(&[0.3; 10]), HighBand::default());
+    }
+
+    #[test]
+    fn samples_that_become_more_have_the_high_band_of_all_of_them() {
+        let samples = [tone(900.0, 0.5), tone(5_000.0, 0.1)].concat();
+        let (mut meter, mut before) = (QualityMeter::default(), 0);
+        for heard in [0, 300, 511, 512, 5_000, 5_001, 30_000, samples.len()] {
+            meter.push(&samples[before..heard]);
+            before = heard;
+            assert_eq!(meter.high_band(), high_band(&samples[..heard]), "{heard} samples");
+            assert_eq!(meter.clipping(), clipping(&samples[..heard]), "{heard} samples");
+            assert_eq!(meter.samples(), heard);
+        }
     }
 
     #[test]

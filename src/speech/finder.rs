@@ -1,5 +1,7 @@
 //! From probabilities to spans of speech: hysteresis, a shortest span, padding, and an end flush.
 
+use std::collections::VecDeque;
+
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::samples::RATE;
@@ -86,7 +88,10 @@ pub struct SpeechFinder {
     settings: SpeechSettings,
     state: VadState,
     tones: ToneGate,
+    /// Samples that fill no window yet.
     partial: Vec<f32>,
+    /// Windows of which the model was asked, with the probability it gave.
+    waiting: VecDeque<([f32; WINDOW], f32)>,
     heard: usize,
     phase: Phase,
     speech: Vec<f32>,
@@ -105,6 +110,7 @@ impl SpeechFinder {
             state: VadState::default(),
             tones: ToneGate::new(),
             partial: Vec::with_capacity(WINDOW),
+            waiting: VecDeque::new(),
             heard: 0,
             phase: Phase::Silent { before: Vec::new() },
             speech: Vec::new(),
@@ -120,16 +126,36 @@ impl SpeechFinder {
     ///
     /// # Errors
     /// [`VadError`] when the model fails.
-    pub fn push(&mut self, vad: &mut Vad, mut samples: &[f32]) -> Result<(), VadError> {
-        while !samples.is_empty() {
-            let wanted = (WINDOW - self.partial.len()).min(samples.len());
-            self.partial.extend_from_slice(&samples[..wanted]);
-            samples = &samples[wanted..];
-            if self.partial.len() == WINDOW {
-                self.window(vad, WINDOW)?;
-            }
-        }
+    pub fn push(&mut self, vad: &mut Vad, samples: &[f32]) -> Result<(), VadError> {
+        self.hear(vad, samples)?;
+        while self.advance() {}
         Ok(())
+    }
+
+    /// Takes the next samples of the stream and asks the model of all their whole windows at once; what it said of them is
+    /// taken up window by window by [`SpeechFinder::advance`].
+    ///
+    /// # Errors
+    /// [`VadError`] when the model fails.
+    pub fn hear(&mut self, vad: &mut Vad, samples: &[f32]) -> Result<(), VadError> {
+        self.partial.extend_from_slice(samples);
+        let (windows, rest) = self.partial.as_chunks::<WINDOW>();
+        let probabilities = vad.probabilities(windows, &mut self.state)?;
+        let heard = windows.iter().zip(probabilities);
+        self.waiting
+            .extend(heard.map(|(samples, probability)| (*samples, probability)));
+        let used = self.partial.len() - rest.len();
+        self.partial.drain(..used);
+        Ok(())
+    }
+
+    /// Takes up the next window that was heard; `false` when there is none.
+    pub fn advance(&mut self) -> bool {
+        let Some((samples, probability)) = self.waiting.pop_front() else {
+            return false;
+        };
+        self.window(samples, WINDOW, probability);
+        true
     }
 
     /// Ends the stream: judges what is left of the last window and closes a span that is still open.
@@ -137,10 +163,14 @@ impl SpeechFinder {
     /// # Errors
     /// [`VadError`] when the model fails.
     pub fn finish(&mut self, vad: &mut Vad) -> Result<(), VadError> {
+        while self.advance() {}
         let real = self.partial.len();
         if real > 0 {
-            self.partial.resize(WINDOW, 0.0);
-            self.window(vad, real)?;
+            let mut last = [0.0; WINDOW];
+            last[..real].copy_from_slice(&self.partial);
+            self.partial.clear();
+            let probability = vad.probabilities(&[last], &mut self.state)?;
+            self.window(last, real, probability.first().copied().unwrap_or_default());
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         if let Phase::Speaking { gap } = phase {
@@ -172,7 +202,7 @@ impl SpeechFinder {
 
     /// How much audio was pushed, speech or not.
     pub fn heard(&self) -> Seconds {
-        RATE.seconds(self.heard + self.partial.len())
+        RATE.seconds(self.heard + self.waiting.len() * WINDOW + self.partial.len())
     }
 
     /// Signal-to-noise ratio in dB: power of speech windows, less that of the background, over that of
@@ -183,17 +213,12 @@ impl SpeechFinder {
         Some((10.0 * ratio.max(1e-3).log10()).clamp(-10.0, 60.0))
     }
 
-    fn window(&mut self, vad: &mut Vad, real: usize) -> Result<(), VadError> {
-        let mut samples = [0.0; WINDOW];
-        samples.copy_from_slice(&self.partial);
-        self.partial.clear();
-        let probability = vad.probability(&samples, &mut self.state)?;
+    fn window(&mut self, samples: [f32; WINDOW], real: usize, probability: f32) {
         self.heard += real;
         self.measure(&samples[..real], probability);
         // Only what may be taken for speech is worth the look at its spectrum.
         let tonal = probability >= self.settings.exit && self.tones.is_tonal(&samples);
-        self.advance(Heard { samples, real, tonal }, probability);
-        Ok(())
+        self.follow(Heard { samples, real, tonal }, probability);
     }
 
     fn measure(&mut self, samples: &[f32], probability: f32) {
@@ -209,7 +234,7 @@ impl SpeechFinder {
         }
     }
 
-    fn advance(&mut self, window: Heard, probability: f32) {
+    fn follow(&mut self, window: Heard, probability: f32) {
         let (enter, exit) = (self.settings.enter, self.settings.exit);
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         self.phase = match phase {

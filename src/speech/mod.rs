@@ -6,6 +6,7 @@
 
 mod feed;
 mod finder;
+mod network;
 mod tones;
 mod vad;
 

@@ -5,15 +5,15 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Array3, Axis, concatenate};
+use ndarray::{ArrayView3, Ix3};
 use thiserror::Error;
 
 use super::feed::{FED, Feed, WINDOW};
+use super::network::{CONTEXT, FRAME, FRAMES, HOP, MIRRORED, STATE, Source, network};
 use crate::onnx::{Graph, Input, OnnxError, Runtime};
 
-/// Samples of the window before that the model sees again.
-const CONTEXT: usize = 32;
-const STATE: usize = 128;
+/// Windows that one run takes: it bounds the memory that a long piece of audio needs.
+const MOST_AT_ONCE: usize = 64;
 
 /// Why speech could not be looked for.
 #[derive(Debug, Error)]
@@ -24,7 +24,7 @@ pub enum VadError {
     /// The file is a graph, but not Silero VAD as its card describes it.
     #[error("the speech detector's graph is not Silero VAD 6: {detail}; run `make provision`")]
     NotSilero {
-        /// Which input or output differs.
+        /// What is missing or differs.
         detail: String,
     },
     /// The model gave something that is no probability.
@@ -38,13 +38,15 @@ pub enum VadError {
 /// The model, for use by one thread.
 pub struct Vad {
     graph: Graph,
+    /// What the model is shown of the windows of a run: kept, so that a run allocates nothing for it.
+    frames: Vec<f32>,
 }
 
 /// What the model remembers of one stream.
 #[derive(Clone)]
 pub struct VadState {
     feed: Feed,
-    state: Array3<f32>,
+    state: [f32; 2 * STATE],
     context: [f32; CONTEXT],
 }
 
@@ -52,9 +54,27 @@ impl Default for VadState {
     fn default() -> Self {
         Self {
             feed: Feed::new(),
-            state: Array3::zeros((2, 1, STATE)),
+            state: [0.0; 2 * STATE],
             context: [0.0; CONTEXT],
         }
+    }
+}
+
+impl VadState {
+    /// Takes the next window (16 kHz) and writes what the model is shown of it: four overlapping frames of the line at
+    /// 8 kHz, the end mirrored.
+    fn show(&mut self, window: &[f32; WINDOW], frames: &mut Vec<f32>) {
+        let heard = self.feed.next(window);
+        let mut line = [0.0; CONTEXT + FED + MIRRORED];
+        line[..CONTEXT].copy_from_slice(&self.context);
+        line[CONTEXT..CONTEXT + FED].copy_from_slice(&heard);
+        for at in 0..MIRRORED {
+            line[CONTEXT + FED + at] = heard[FED - 2 - at];
+        }
+        for frame in 0..FRAMES {
+            frames.extend_from_slice(&line[frame * HOP..][..FRAME]);
+        }
+        self.context.copy_from_slice(&heard[FED - CONTEXT..]);
     }
 }
 
@@ -64,41 +84,56 @@ impl Vad {
     /// # Errors
     /// [`VadError`] when the file is missing, not a graph, or another model.
     pub fn load(runtime: &Runtime, graph: &Path) -> Result<Self, VadError> {
-        let graph = runtime.open(graph)?;
-        let names =
-            |ports: Vec<crate::onnx::Port>| ports.into_iter().map(|port| port.name).collect::<Vec<_>>();
-        let (inputs, outputs) = (names(graph.inputs()), names(graph.outputs()));
-        if inputs != ["input", "state", "sr"] || outputs != ["output", "stateN"] {
-            let detail = format!("its inputs are {inputs:?} and its outputs {outputs:?}");
-            return Err(VadError::NotSilero { detail });
-        }
-        Ok(Self { graph })
+        let weights = crate::onnx::weights(graph)?;
+        let draft = network(&Source(&weights)).map_err(|detail| VadError::NotSilero { detail })?;
+        Ok(Self {
+            graph: runtime.open_draft(&draft, graph)?,
+            frames: Vec::new(),
+        })
     }
 
-    /// The probability, 0 to 1, that `window` (16 kHz) holds speech, given what came before it.
+    /// The probability, 0 to 1, that each of these windows (16 kHz) of one stream holds speech, given what came before
+    /// them. It is the same however many are asked for at a time.
     ///
     /// # Errors
     /// [`VadError`] when the runtime fails or the model gives no probability.
-    pub fn probability(&mut self, window: &[f32; WINDOW], carried: &mut VadState) -> Result<f32, VadError> {
-        let context = Array2::from_shape_fn((1, CONTEXT), |(_, at)| carried.context[at]);
-        let heard = carried.feed.next(window);
-        let fresh = Array2::from_shape_fn((1, FED), |(_, at)| heard[at]);
-        let input = concatenate![Axis(1), context, fresh].into_dyn();
-        let state = carried.state.view().into_dyn();
+    pub fn probabilities(
+        &mut self,
+        windows: &[[f32; WINDOW]],
+        carried: &mut VadState,
+    ) -> Result<Vec<f32>, VadError> {
+        let mut found = Vec::with_capacity(windows.len());
+        for windows in windows.chunks(MOST_AT_ONCE) {
+            self.frames.clear();
+            for window in windows {
+                carried.show(window, &mut self.frames);
+            }
+            found.extend(self.run(windows.len(), carried)?);
+        }
+        match found.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+            Some(value) => Err(VadError::NoProbability { value: *value }),
+            None => Ok(found),
+        }
+    }
+
+    fn run(&mut self, windows: usize, carried: &mut VadState) -> Result<Vec<f32>, VadError> {
+        let not_silero = |cause: ndarray::ShapeError| VadError::NotSilero {
+            detail: cause.to_string(),
+        };
+        let shown = ArrayView3::from_shape((windows, FRAMES, FRAME), &self.frames).map_err(not_silero)?;
+        let state = ArrayView3::from_shape((2, 1, STATE), &carried.state).map_err(not_silero)?;
         let feeds = [
-            ("input", Input::Floats(input.view())),
-            ("state", Input::Floats(state)),
-            ("sr", Input::Integer(8_000)),
+            ("frames", Input::Floats(shown.into_dyn())),
+            ("state", Input::Floats(state.into_dyn())),
         ];
         let outputs = self.graph.run(&feeds, &["output", "stateN"])?;
-        let probability = outputs[0].first().copied().unwrap_or(f32::NAN);
-        if !(0.0..=1.0).contains(&probability) {
-            return Err(VadError::NoProbability { value: probability });
-        }
-        for (kept, value) in carried.state.iter_mut().zip(outputs[1].iter()) {
+        let [output, after] = outputs.as_slice() else {
+            return Ok(Vec::new());
+        };
+        let after = after.view().into_dimensionality::<Ix3>().map_err(not_silero)?;
+        for (kept, value) in carried.state.iter_mut().zip(after.iter()) {
             *kept = *value;
         }
-        carried.context.copy_from_slice(&heard[FED - CONTEXT..]);
-        Ok(probability)
+        Ok(output.iter().copied().collect())
     }
 }

@@ -110,7 +110,7 @@ impl Switchboard {
         let turn = turn.map_err(|fault| match fault {
             TryAcquireError::NoPermits => BoardError::Busy(Busy {
                 retry_after: WAIT,
-                of_the_key: false,
+                why: crate::engine::Full::Places,
             }),
             TryAcquireError::Closed => BoardError::Analysis("comparisons have ended".to_owned()),
         })?;

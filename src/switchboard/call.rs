@@ -1,6 +1,7 @@
 //! A live call: audio in as the carrier sends it, identifications out as speech accumulates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::{Reason, SequentialDecision};
@@ -16,8 +17,12 @@ use super::roster::RosterNow;
 use super::services::Services;
 
 /// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
-/// and a fifth of a second is soon enough for anybody.
-const PIECE_MILLISECONDS: u32 = 200;
+/// and the speech detector takes the windows of a piece together.
+const PIECE_MILLISECONDS: u32 = 80;
+
+/// When the next of a call's pieces should have been heard, and when its last.
+const NEXT_WITHIN: Duration = Duration::from_millis(100);
+const LAST_WITHIN: Duration = Duration::from_millis(200);
 
 /// How a call's audio arrives.
 #[derive(Debug, Clone)]
@@ -175,13 +180,17 @@ impl LiveCall {
         let Some(mut session) = self.session.take() else {
             return Vec::new();
         };
-        let heard = active_model.engine.run(&self.admitted, move |analyst| {
-            let mut checkpoints = session.push(analyst, &samples)?;
-            if end {
-                checkpoints.push(session.finish(analyst)?);
-            }
-            Ok::<_, crate::verdict::ListenError>((session, checkpoints))
-        });
+        // Whoever still speaks is waited for; the last word has a little longer.
+        let within = if end { LAST_WITHIN } else { NEXT_WITHIN };
+        let heard = active_model
+            .engine
+            .run_within(within, &self.admitted, move |analyst| {
+                let mut checkpoints = session.push(analyst, &samples)?;
+                if end {
+                    checkpoints.push(session.finish(analyst)?);
+                }
+                Ok::<_, crate::verdict::ListenError>((session, checkpoints))
+            });
         let fault = match heard.await {
             Ok(Ok((session, checkpoints))) => {
                 self.session = Some(session);

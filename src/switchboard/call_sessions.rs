@@ -46,7 +46,7 @@ impl CallSessions {
                 .map(|call| call.id().clone());
             let busy = || Busy {
                 retry_after: Duration::from_secs(5),
-                of_the_key: false,
+                why: crate::engine::Full::Places,
             };
             calls.remove(&longest.ok_or_else(busy)?);
         }

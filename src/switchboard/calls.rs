@@ -64,7 +64,7 @@ impl Switchboard {
         if known.is_some_and(|known| known.is_listened_to()) {
             return Err(BoardError::CallTaken(start.call_id));
         }
-        let admitted = self.admit(Asker::live(key))?;
+        let admitted = self.admit(Asker::live(key).to(&start.number))?;
         let stream = start.stream_session()?;
         let call_session = self.known_call_session(&start.call_id, &start.number).await?;
         if call_session.verdict().ended {

@@ -7,15 +7,19 @@
 //! [`chain`] puts it together with everything else that is known, to an [`Identity`]: whose line, whose voice.
 
 pub mod chain;
+mod checkpoint;
 mod identification;
 mod recording;
 pub mod scoring;
 mod stream_session;
+mod stretches;
 mod warning;
+mod whole;
 mod windows;
 
 pub use chain::Identity;
+pub use checkpoint::{CHECKPOINTS, Checkpoint, ListenError, Traits};
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
 pub use recording::{HearError, Hearing, Recording, hear};
-pub use stream_session::{CHECKPOINTS, Checkpoint, ListenError, StreamSession, Traits, embed_speech};
+pub use stream_session::{StreamSession, embed_speech};
 pub use warning::{Warning, WarningCode};

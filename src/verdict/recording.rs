@@ -9,11 +9,15 @@ use crate::engine::Analyst;
 use crate::units::Seconds;
 
 use super::Warning;
-use super::stream_session::{Checkpoint, ListenError, StreamSession, milliseconds};
+use super::checkpoint::{Checkpoint, ListenError};
+use super::stream_session::{StreamSession, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.
-const TURN: Seconds = Seconds::new(10.0);
+const TURN: Seconds = Seconds::new(2.0);
+
+/// What decoders give is gathered to pieces of so much, of which the speech detector takes all windows together.
+const PIECE: Seconds = Seconds::new(0.5);
 
 /// Why a recording could not be heard.
 #[derive(Debug, Error)]
@@ -51,6 +55,9 @@ pub struct Hearing {
     decoder: Decoder,
     session: StreamSession,
     checkpoints: Vec<Checkpoint>,
+    /// Samples on their way from the one to the other.
+    piece: Vec<f32>,
+    is_decoded: bool,
 }
 
 impl Hearing {
@@ -73,25 +80,46 @@ impl Hearing {
             decoder,
             session,
             checkpoints: Vec::new(),
+            piece: Vec::new(),
+            is_decoded: false,
         })
     }
 
-    /// Hears the next ten seconds or so; `false` when that was the end.
+    /// Hears the next two seconds or so, or embeds the next segment of all the speech after the end; `false` when that
+    /// was all.
     ///
     /// # Errors
     /// [`HearError`] when the recording cannot be decoded further or a model fails.
     pub fn take_turn(&mut self, analyst: &mut Analyst) -> Result<bool, HearError> {
         let until = self.session.heard().plus(TURN);
-        while self.session.heard() < until {
-            let started = Instant::now();
-            let Some(block) = self.decoder.next_block()? else {
-                self.checkpoints.push(self.session.finish(analyst)?);
-                return Ok(false);
-            };
-            self.session.spent_decoding(milliseconds(started));
-            self.checkpoints.extend(self.session.push(analyst, block)?);
+        while !self.is_decoded && self.session.heard() < until {
+            self.decode_a_piece()?;
+            let found = self.session.push(analyst, &self.piece)?;
+            self.checkpoints.extend(found);
         }
-        Ok(true)
+        if !self.is_decoded {
+            return Ok(true);
+        }
+        let last = self.session.finish_in_turns(analyst)?;
+        let goes_on = last.is_none();
+        self.checkpoints.extend(last);
+        Ok(goes_on)
+    }
+
+    fn decode_a_piece(&mut self) -> Result<(), HearError> {
+        let started = Instant::now();
+        let Format { rate, channels, .. } = self.decoder.format();
+        let wanted = (PIECE.get() * f64::from(rate.0)) as usize * usize::from(channels);
+        self.piece.clear();
+        while self.piece.len() < wanted {
+            let Some(block) = self.decoder.next_block()? else {
+                self.is_decoded = true;
+                break;
+            };
+            self.piece.extend_from_slice(block);
+        }
+        self.session.spent_decoding(milliseconds(started));
+        Ok(())
     }
 
     /// What was heard.

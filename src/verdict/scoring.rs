@@ -10,8 +10,8 @@ use crate::decision::{
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
+use super::checkpoint::Checkpoint;
 use super::identification::Quality;
-use super::stream_session::Checkpoint;
 
 /// What a checkpoint says of the voice, and of how far it can be relied on.
 #[derive(Debug, Clone, Copy)]

@@ -2,26 +2,19 @@
 
 use std::time::Instant;
 
-use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::engine::Analyst;
-use crate::samples::{Intake, SamplesError, comes_again, quality};
-use crate::speech::{Span, SpeechFinder, SpeechSettings, VadError, WINDOW};
+use crate::samples::{Intake, comes_again, quality};
+use crate::speech::{Span, SpeechFinder, SpeechSettings};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
+use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
 
+use super::checkpoint::{Checkpoint, ListenError, Traits};
 use super::identification::{Quality, TimingMs};
+use super::stretches::{KEPT, Moment, Stretches};
+use super::whole::WholeSpeech;
 use super::windows::Windows;
-
-/// Net speech, in seconds, at which a live call is judged: dense where a decision is near. Each checkpoint embeds all the
-/// speech so far, so overlapping windows are never counted as independent evidence; their spacing bounds what that costs:
-/// of two minutes of speech all of them together embed 1002 s. They end where speech is no longer kept. Between them and
-/// after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is checked, which embeds nothing twice.
-pub const CHECKPOINTS: &[f64] = &[
-    1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
-    55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
-];
 
 /// Share of speech energy above 4 kHz from which a recording is called wide-band: -40 dB. What a
 /// telephone leaves up there, after resampling, lies below -60 dB.
@@ -35,55 +28,6 @@ const MOST_MIRRORED: f32 = 0.2;
 /// brought to before it is embedded. How loud somebody was recorded says nothing about who they are, but
 /// features with a floor under their logarithm, and raw waveforms, change with it.
 const SPEECH_LEVEL_DBFS: f32 = -30.0;
-
-/// Why a stream could not be followed.
-#[derive(Debug, Error)]
-pub enum ListenError {
-    /// The audio has a shape that cannot be listened to.
-    #[error(transparent)]
-    Samples(#[from] SamplesError),
-    /// The speech detector failed.
-    #[error(transparent)]
-    Vad(#[from] VadError),
-    /// The speaker model failed.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
-}
-
-/// What matters of a recording that somebody will be known by, and not of a call.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Traits {
-    /// The level of the speech, dB re full scale.
-    pub level_dbfs: f64,
-    /// Share of the recording that is digital silence, 0 to 1.
-    pub digital_silence: f64,
-    /// Whether a second of the speech comes again exactly.
-    pub comes_again: bool,
-}
-
-/// What was heard up to some moment: at a checkpoint, or at a window's end between two of them.
-#[derive(Debug, Clone)]
-pub struct Checkpoint {
-    /// How much speech there was.
-    pub net_speech: Seconds,
-    /// How good it was; `None` when there was none.
-    pub quality: Option<Quality>,
-    /// The voice; `None` when there was too little. It knows how much speech it is of: between checkpoints it is
-    /// the voice as it was at the last one. After two minutes of a live call it is that of the last two, by its
-    /// windows.
-    pub print: Option<Voiceprint>,
-    /// The voice of each whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of the last two minutes of speech, in
-    /// order: by them one voice is told from several. They are of the same model as the print.
-    pub windows: Vec<Embedding>,
-    /// How many windows there were, with those before the last two minutes.
-    pub windows_heard: usize,
-    /// Whether only the windows are new since the checkpoint before.
-    pub is_window_check: bool,
-    /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
-    pub traits: Option<Traits>,
-    /// The work so far (`search` and `decide` are not the listener's).
-    pub timing: TimingMs,
-}
 
 /// What the last checkpoint saw, for the window checks after it.
 #[derive(Default, Clone)]
@@ -99,6 +43,13 @@ pub struct StreamSession {
     fresh: Vec<f32>,
     marks: &'static [f64],
     windows: Windows,
+    stretches: Stretches,
+    meter: quality::QualityMeter,
+    /// How many samples of the speech that is kept were measured.
+    measured: usize,
+    /// A recording's voice in the making, once it has ended.
+    whole: Option<WholeSpeech>,
+    has_ended: bool,
     seen: Seen,
     is_recording: bool,
     timing: TimingMs,
@@ -106,7 +57,7 @@ pub struct StreamSession {
 
 impl StreamSession {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
-    /// `marks` ([`CHECKPOINTS`], or none for a recording) are the amounts of net speech at which
+    /// `marks` ([`CHECKPOINTS`](super::CHECKPOINTS), or none for a recording) are the amounts of net speech at which
     /// [`StreamSession::push`] gives one; where there are any, windows are checked too. Of a recording the first two
     /// minutes of speech are heard, of a live call all, to know who spoke last.
     ///
@@ -119,9 +70,14 @@ impl StreamSession {
         marks: &'static [f64],
     ) -> Result<Self, ListenError> {
         let is_recording = marks.is_empty();
-        let settings = SpeechSettings {
-            hand_on: !is_recording,
-            ..SpeechSettings::default()
+        let settings = if is_recording {
+            SpeechSettings::default()
+        } else {
+            SpeechSettings {
+                keep: KEPT,
+                hand_on: true,
+                ..SpeechSettings::default()
+            }
         };
         Ok(Self {
             intake: Intake::new(rate, channels, channel)?,
@@ -129,6 +85,11 @@ impl StreamSession {
             fresh: Vec::new(),
             marks,
             windows: Windows::new(),
+            stretches: Stretches::default(),
+            meter: quality::QualityMeter::default(),
+            measured: 0,
+            whole: None,
+            has_ended: false,
             seen: Seen::default(),
             is_recording,
             timing: TimingMs::default(),
@@ -157,17 +118,64 @@ impl StreamSession {
     /// # Errors
     /// [`ListenError`] when a model fails.
     pub fn finish(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
-        self.fresh.clear();
-        self.intake.finish(&mut self.fresh);
-        self.marks = &[];
-        self.hear(analyst)?;
-        let started = Instant::now();
-        self.finder.finish(&mut analyst.vad)?;
+        loop {
+            if let Some(last) = self.finish_in_turns(analyst)? {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// A part of [`StreamSession::finish`], as long as one segment of the speaker model; to be called until it gives the last
+    /// checkpoint.
+    ///
+    /// # Errors
+    /// [`ListenError`] when a model fails.
+    pub fn finish_in_turns(&mut self, analyst: &mut Analyst) -> Result<Option<Checkpoint>, ListenError> {
+        if !self.has_ended {
+            self.has_ended = true;
+            self.fresh.clear();
+            self.intake.finish(&mut self.fresh);
+            self.marks = &[];
+            self.hear(analyst)?;
+            let started = Instant::now();
+            self.finder.finish(&mut analyst.vad)?;
+            self.take_speech();
+            self.timing.vad += milliseconds(started);
+        }
+        if self.is_recording && !self.whole_is_heard(analyst)? {
+            return Ok(None);
+        }
         let traits = self.is_recording.then(|| self.traits()).flatten();
-        self.windows.take(&self.finder.handed_on());
-        self.timing.vad += milliseconds(started);
-        let checkpoint = self.checkpoint(analyst)?;
-        Ok(Checkpoint { traits, ..checkpoint })
+        let checkpoint = self.checkpoint(analyst, Moment::Between)?;
+        Ok(Some(Checkpoint { traits, ..checkpoint }))
+    }
+
+    /// Whether a recording's speech was embedded in one piece, of which each call does a segment.
+    fn whole_is_heard(&mut self, analyst: &mut Analyst) -> Result<bool, ListenError> {
+        let net_speech = self.finder.net_speech();
+        let Some(quality) = self.quality_so_far() else {
+            return Ok(true);
+        };
+        if net_speech < analyst.extractor.card().minimum_net_speech() {
+            return Ok(true);
+        }
+        let started = Instant::now();
+        let speech = self.finder.speech();
+        let whole = self.whole.get_or_insert_with(|| WholeSpeech::new(speech));
+        let voice = whole.next(analyst)?;
+        self.timing.embed += milliseconds(started);
+        let Some(embedding) = voice else {
+            return Ok(false);
+        };
+        let print = Voiceprint {
+            embedding,
+            model: analyst.extractor.card().id().clone(),
+            bandwidth: quality.bandwidth,
+            net_speech,
+        };
+        self.whole = None;
+        self.seen.print = Some(print);
+        Ok(true)
     }
 
     fn traits(&self) -> Option<Traits> {
@@ -194,9 +202,7 @@ impl StreamSession {
     /// # Errors
     /// [`ListenError`] when the speaker model fails.
     pub fn so_far(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
-        let started = Instant::now();
-        self.windows.hear(analyst, self.finder.speech())?;
-        self.timing.embed += milliseconds(started);
+        self.hear_windows(analyst)?;
         Ok(Checkpoint {
             net_speech: self.finder.net_speech(),
             quality: self.quality_so_far(),
@@ -226,11 +232,10 @@ impl StreamSession {
 
     /// How good the audio was so far; `None` when there was no speech to measure.
     pub fn quality_so_far(&self) -> Option<Quality> {
-        let speech = self.finder.speech();
-        (!speech.is_empty()).then(|| self.quality(speech))
+        (self.meter.samples() > 0).then(|| self.quality())
     }
 
-    /// The speech so far (16 kHz).
+    /// The speech so far (16 kHz): of a recording the first two minutes, of a call as much as is kept.
     pub fn speech(&self) -> &[f32] {
         self.finder.speech()
     }
@@ -241,41 +246,64 @@ impl StreamSession {
     }
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
-        let fresh = std::mem::take(&mut self.fresh);
+        let started = Instant::now();
+        self.finder.hear(&mut analyst.vad, &self.fresh)?;
+        self.timing.vad += milliseconds(started);
         let mut checkpoints = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
-        for piece in fresh.chunks(WINDOW) {
-            let started = Instant::now();
-            self.finder.push(&mut analyst.vad, piece)?;
-            self.windows.take(&self.finder.handed_on());
-            self.timing.vad += milliseconds(started);
-            if self.passed_a_mark() {
-                checkpoints.push(self.checkpoint(analyst)?);
-            } else if self.seen.print.is_some() && self.windows.are_due(self.finder.speech()) {
-                checkpoints.push(self.check_windows(analyst)?);
+        while self.finder.advance() {
+            self.take_speech();
+            if let Some(mark) = self.passed_mark() {
+                checkpoints.push(self.checkpoint(analyst, Moment::Mark(mark))?);
+            } else if self.windows.are_due(self.finder.speech()) {
+                if self.is_recording {
+                    self.hear_windows(analyst)?;
+                } else if self.seen.print.is_some() {
+                    checkpoints.push(self.check_windows(analyst)?);
+                }
             }
         }
-        self.fresh = fresh;
         Ok(checkpoints)
     }
 
-    fn passed_a_mark(&mut self) -> bool {
-        let net = self.finder.net_speech().get();
-        let passed = self.marks.iter().take_while(|mark| net >= **mark).count();
-        self.marks = &self.marks[passed..];
-        passed > 0
+    /// Measures the speech that is new, and keeps what is past the speech that is kept.
+    fn take_speech(&mut self) {
+        let kept = self.finder.speech();
+        self.meter.push(kept.get(self.measured..).unwrap_or_default());
+        self.measured = kept.len();
+        let past = self.finder.handed_on();
+        self.meter.push(&past);
+        self.windows.take(&past);
     }
 
-    fn checkpoint(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
+    /// The last of the marks that were passed since this was asked before.
+    fn passed_mark(&mut self) -> Option<f64> {
+        let net = self.finder.net_speech().get();
+        let passed = self.marks.iter().take_while(|mark| net >= **mark).count();
+        let (passed, rest) = self.marks.split_at(passed);
+        self.marks = rest;
+        passed.last().copied()
+    }
+
+    fn checkpoint(&mut self, analyst: &mut Analyst, moment: Moment) -> Result<Checkpoint, ListenError> {
+        self.hear_windows(analyst)?;
         let started = Instant::now();
-        let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
-        self.windows.hear(analyst, speech)?;
         let quality = self.quality_so_far();
+        let is_enough = self.finder.net_speech() >= analyst.extractor.card().minimum_net_speech();
         let print = match quality {
-            // Nothing more was kept since then.
-            _ if self.windows.have_moved_on() && self.saw_by(analyst) => self.seen.print.take(),
-            Some(quality) if net_speech >= analyst.extractor.card().minimum_net_speech() => {
-                Some(embed_speech(analyst, speech, net_speech, quality.bandwidth)?)
+            // A recording's was made of all of it; of a call that is longer than what is kept the windows tell.
+            _ if self.is_recording || (self.windows.have_moved_on() && self.saw_by(analyst)) => {
+                self.seen.print.take()
+            }
+            Some(quality) if is_enough => {
+                let (kept, windows) = (self.finder.speech(), self.windows.voices());
+                let pooled = self.stretches.voice(analyst, kept, windows, moment)?;
+                Some(Voiceprint {
+                    embedding: pooled.voice,
+                    model: analyst.extractor.card().id().clone(),
+                    bandwidth: quality.bandwidth,
+                    net_speech: pooled.net_speech,
+                })
             }
             _ => None,
         };
@@ -284,15 +312,20 @@ impl StreamSession {
         Ok(self.seen_now(false))
     }
 
+    fn hear_windows(&mut self, analyst: &mut Analyst) -> Result<(), ListenError> {
+        let started = Instant::now();
+        self.windows.hear(analyst, self.finder.speech())?;
+        self.timing.embed += milliseconds(started);
+        Ok(())
+    }
+
     /// Hears the windows that are new, and nothing else.
     fn check_windows(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         if !self.saw_by(analyst) {
             // The service has changed models: voices of two cannot be compared.
-            return self.checkpoint(analyst);
+            return self.checkpoint(analyst, Moment::Between);
         }
-        let started = Instant::now();
-        self.windows.hear(analyst, self.finder.speech())?;
-        self.timing.embed += milliseconds(started);
+        self.hear_windows(analyst)?;
         Ok(self.seen_now(true))
     }
 
@@ -322,13 +355,13 @@ impl StreamSession {
         }
     }
 
-    fn quality(&self, speech: &[f32]) -> Quality {
-        let above = quality::high_band(speech);
+    fn quality(&self) -> Quality {
+        let above = self.meter.high_band();
         let wide = above.share >= WIDE_SHARE && above.mirrored < MOST_MIRRORED;
         Quality {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db: self.finder.snr_db(),
-            clipping: f64::from(quality::clipping(speech)),
+            clipping: f64::from(self.meter.clipping()),
             overlap: None,
         }
     }

@@ -1,6 +1,6 @@
 //! Speech to voiceprint: front end, graph, mean over pieces.
 
-use ndarray::{ArrayD, ArrayViewD, Axis};
+use ndarray::{ArrayD, ArrayViewD};
 use thiserror::Error;
 
 use crate::onnx::{Graph, Input, OnnxError, Runtime};
@@ -10,10 +10,6 @@ use crate::units::Seconds;
 use super::card::{Card, CardError, Layout};
 use super::embedding::{BadEmbedding, Embedding};
 use super::front_end::FrontEnd;
-
-/// Segments in one run: a network of convolutions over seconds of speech gains nothing from a second one
-/// (models/README.md, Speed) and takes as much memory again for it.
-const SEGMENTS: usize = 1;
 
 /// Why no voiceprint came out.
 #[derive(Debug, Error)]
@@ -45,11 +41,19 @@ pub enum ExtractError {
     },
 }
 
+/// The segments of some speech that were embedded so far.
+#[derive(Default)]
+pub struct SegmentSum {
+    segments: usize,
+    direction: Vec<f32>,
+}
+
 /// A loaded speaker model, for use by one thread.
 pub struct Extractor {
     card: Card,
     graph: Graph,
     front_end: FrontEnd,
+    embedded: Seconds,
 }
 
 impl Extractor {
@@ -66,6 +70,7 @@ impl Extractor {
             card: card.clone(),
             graph,
             front_end: FrontEnd::new(card.front_end()),
+            embedded: Seconds::default(),
         })
     }
 
@@ -77,12 +82,30 @@ impl Extractor {
     /// The embedding of some speech (16 kHz, silence removed), of unit length.
     ///
     /// The model hears the speech in one piece, or, beyond its card's bound, in equal overlapping segments,
-    /// of which the mean direction is taken.
+    /// of which the mean direction is taken; one segment in a run, for a network of convolutions over seconds of speech gains
+    /// nothing from a second one (models/README.md, Speed) and takes as much memory again for it.
     ///
     /// # Errors
     /// [`ExtractError::TooShort`] when there is less speech than the card's `segment.min_seconds`; others
     /// when the graph fails or gives no direction.
     pub fn embed(&mut self, speech: &[f32]) -> Result<Embedding, ExtractError> {
+        let mut sum = SegmentSum::default();
+        loop {
+            if let Some(whole) = self.embed_segment(speech, &mut sum)? {
+                return Ok(whole);
+            }
+        }
+    }
+
+    /// One segment's part of [`Extractor::embed`]: to be called with the same speech and sum until it gives the embedding.
+    ///
+    /// # Errors
+    /// As [`Extractor::embed`].
+    pub fn embed_segment(
+        &mut self,
+        speech: &[f32],
+        sum: &mut SegmentSum,
+    ) -> Result<Option<Embedding>, ExtractError> {
         let segment = self.card.segment();
         let too_short = || ExtractError::TooShort {
             got: RATE.seconds(speech.len()),
@@ -91,25 +114,37 @@ impl Extractor {
         if speech.len() < RATE.samples(segment.shortest) {
             return Err(too_short());
         }
-        let pieces = self.front_end.pieces(speech, segment).ok_or_else(too_short)?;
-        let mut sum = vec![0.0f32; self.card.dimension()];
-        for batch in pieces.axis_chunks_iter(Axis(0), SEGMENTS) {
-            let answers = self.run(batch)?;
-            for row in answers.outer_iter() {
-                if row.len() != sum.len() {
-                    return Err(ExtractError::Dimension {
-                        expected: sum.len(),
-                        actual: row.len(),
-                    });
-                }
-                // A segment's length says nothing and is taken out.
-                let scale = 1.0 / length(&row);
-                for (total, value) in sum.iter_mut().zip(row.iter()) {
-                    *total += value * scale;
-                }
+        let cuts = segment.cuts(speech.len());
+        let cut = cuts.get(sum.segments).cloned().unwrap_or_default();
+        let piece = self.front_end.piece(&speech[cut.clone()]).ok_or_else(too_short)?;
+        self.embedded = self.embedded.plus(RATE.seconds(cut.len()));
+        let answers = self.run(piece.view())?;
+        sum.direction.resize(self.card.dimension(), 0.0);
+        for row in answers.outer_iter() {
+            if row.len() != sum.direction.len() {
+                return Err(ExtractError::Dimension {
+                    expected: sum.direction.len(),
+                    actual: row.len(),
+                });
+            }
+            // A segment's length says nothing and is taken out.
+            let scale = 1.0 / length(&row);
+            for (total, value) in sum.direction.iter_mut().zip(row.iter()) {
+                *total += value * scale;
             }
         }
-        Ok(Embedding::from_direction(sum)?)
+        sum.segments += 1;
+        let is_whole = sum.segments >= cuts.len();
+        Ok(if is_whole {
+            Some(Embedding::from_direction(std::mem::take(&mut sum.direction))?)
+        } else {
+            None
+        })
+    }
+
+    /// How much speech was embedded so far, what was embedded twice counted twice.
+    pub fn embedded(&self) -> Seconds {
+        self.embedded
     }
 
     /// What the graph makes of some pieces, laid out as it wants them: [pieces, dimension].

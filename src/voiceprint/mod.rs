@@ -12,7 +12,7 @@ mod segment;
 
 pub use card::{Card, CardDraft, CardError, DraftError, Layout, Recipe, check_sha256, draft_card};
 pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint, cosine_of};
-pub use extractor::{ExtractError, Extractor};
+pub use extractor::{ExtractError, Extractor, SegmentSum};
 pub use front_end::{
     FrontEndSettings, KaldiFbank, KaldiSettings, KaldiWindow, MeanNormalisation, NemoMel, NemoNormalisation,
     NemoSettings, NemoWindow, RawSettings, Slaney, SpeechbrainFbank, SpeechbrainSettings, SpeechbrainWindow,

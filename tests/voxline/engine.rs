@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use voxline::engine::{Asker, Busy, Engine, EngineError};
+use voxline::engine::{Asker, Busy, Engine, EngineError, Full, Permit};
 use voxline::speech::{VadState, WINDOW};
-use voxline::units::KeyId;
+use voxline::units::{DialedNumber, KeyId};
 
 use crate::support::models;
 
-const LIVE: Asker = Asker::live(None);
+const LIVE: Asker<'_> = Asker::live(None);
 
 fn engine(threads: usize, capacity: usize) -> Engine {
     Engine::start(&models(), threads, capacity).unwrap_or_else(|fault| panic!("{fault}"))
@@ -38,8 +39,10 @@ async fn a_job_has_the_models_and_its_answer_comes_back() {
     let permit = engine.admit(LIVE).unwrap();
     let answer = engine.run(&permit, |analyst| {
         let embedding = analyst.extractor.embed(&[0.1; 32_000]).unwrap();
-        let speech = analyst.vad.probability(&[0.0; WINDOW], &mut VadState::default());
-        (embedding.dim(), speech.unwrap())
+        let speech = analyst
+            .vad
+            .probabilities(&[[0.0; WINDOW]], &mut VadState::default());
+        (embedding.dim(), speech.unwrap()[0])
     });
     let (dimension, speech) = answer.await.unwrap();
     assert!(dimension == 192 && speech < 0.1);
@@ -126,9 +129,13 @@ async fn one_key_never_takes_every_place_and_gives_its_own_back() {
             Err(refused) => break refused,
         }
     };
-    assert!(refused.of_the_key && held.len() == 14, "{} places", held.len());
+    assert!(
+        refused.why == Full::Key && held.len() == 14,
+        "{} places",
+        held.len()
+    );
     let others = (engine.admit(other).unwrap(), engine.admit(LIVE).unwrap());
-    assert!(!engine.admit(LIVE).unwrap_err().of_the_key, "full is full");
+    assert_eq!(engine.admit(LIVE).unwrap_err().why, Full::Places);
     drop(others);
     held.pop();
     assert!(engine.admit(greedy).is_ok());
@@ -142,4 +149,148 @@ fn an_engine_without_its_files_does_not_start_and_names_them() {
         panic!("an engine without a speech detector started")
     };
     assert!(fault.to_string().contains("nowhere/silero.onnx"), "{fault}");
+}
+
+/// Runs `job` behind whatever waits, and does not wait for it: the future is polled once, which queues the job.
+fn queued<T: Send + 'static>(
+    engine: &Engine,
+    permit: Permit,
+    within: Duration,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = T> {
+    let engine = engine.clone();
+    let mut run = Box::pin(async move { engine.run_within(within, &permit, |_| job()).await.unwrap() });
+    assert!(run.as_mut().now_or_never().is_none());
+    run
+}
+
+/// Holds a thread of the engine until what is given back is dropped.
+fn hold(engine: &Engine, asker: Asker<'_>) -> (mpsc::Sender<()>, impl Future<Output = ()>) {
+    let (release, held) = mpsc::channel::<()>();
+    let permit = engine.admit(asker).unwrap();
+    let holding = queued(engine, permit, Duration::ZERO, move || {
+        let _ = held.recv();
+    });
+    (release, holding)
+}
+
+#[tokio::test]
+async fn of_two_calls_the_nearer_deadline_has_its_turn_first() {
+    let engine = engine(1, 8);
+    let (release, holding) = hold(&engine, LIVE);
+    let (tell, turns) = mpsc::channel();
+    let waiting: Vec<_> = [("late", 900), ("soon", 100), ("soon after", 100), ("later", 950)]
+        .map(|(name, within)| {
+            let (tell, permit) = (tell.clone(), engine.admit(LIVE).unwrap());
+            queued(&engine, permit, Duration::from_millis(within), move || {
+                tell.send(name).unwrap()
+            })
+        })
+        .into();
+    drop(release);
+    holding.await;
+    for run in waiting {
+        run.await;
+    }
+    let turns: Vec<&str> = turns.try_iter().collect();
+    assert_eq!(turns, ["soon", "soon after", "late", "later"]);
+}
+
+#[tokio::test]
+async fn while_anybody_is_on_the_line_a_thread_stays_free_of_recordings() {
+    let engine = engine(2, 8);
+    let recording = Asker::recording(None);
+    let (release, holding) = hold(&engine, recording);
+    let call = engine.admit(LIVE).unwrap();
+    let waits = queued(
+        &engine,
+        engine.admit(recording).unwrap(),
+        Duration::ZERO,
+        || "recording",
+    );
+    // The second thread is free, and is not given to the second recording.
+    let started = Instant::now();
+    assert_eq!(engine.run(&call, |_| "call").await.unwrap(), "call");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(engine.backlogs()[1].depth, 1);
+    drop(release);
+    holding.await;
+    assert_eq!(waits.await, "recording");
+}
+
+#[tokio::test]
+async fn where_calls_wait_for_their_turns_a_new_one_is_refused_and_those_inside_go_on() {
+    let engine = engine(1, 8);
+    let (release, holding) = hold(&engine, LIVE);
+    let inside = engine.admit(LIVE).unwrap();
+    let waits = queued(&engine, engine.admit(LIVE).unwrap(), Duration::ZERO, || 7);
+    std::thread::sleep(Duration::from_millis(80));
+    assert_eq!(engine.admit(LIVE).unwrap_err().why, Full::Lag);
+    assert!(
+        engine.admit(Asker::recording(None)).is_ok(),
+        "recordings can wait"
+    );
+    drop(release);
+    holding.await;
+    assert_eq!(waits.await, 7);
+    assert_eq!(engine.run(&inside, |_| 8).await.unwrap(), 8);
+    // What was measured counts for two seconds.
+    assert_eq!(engine.admit(LIVE).unwrap_err().why, Full::Lag);
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    assert!(engine.admit(LIVE).is_ok());
+}
+
+#[tokio::test]
+async fn one_number_never_takes_every_place_and_recordings_never_more_than_sixty_four() {
+    let engine = engine(1, 100);
+    let (one, other): (DialedNumber, DialedNumber) =
+        ("+12025550101".parse().unwrap(), "+12025550102".parse().unwrap());
+    let mut held = Vec::new();
+    let refused = loop {
+        match engine.admit(LIVE.to(&one)) {
+            Ok(permit) => held.push(permit),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(
+        refused.why == Full::Number && held.len() == 88,
+        "{} places",
+        held.len()
+    );
+    assert!(engine.admit(LIVE.to(&other)).is_ok());
+    held.clear();
+    held.extend((0..64).map(|_| engine.admit(Asker::recording(None)).unwrap()));
+    assert_eq!(
+        engine.admit(Asker::recording(None)).unwrap_err().why,
+        Full::Places
+    );
+    assert!(engine.admit(LIVE).is_ok());
+}
+
+#[tokio::test]
+async fn a_call_whose_job_fails_hurts_no_other() {
+    let engine = engine(2, 16);
+    let (release, holding) = hold(&engine, LIVE);
+    let (again, second) = hold(&engine, LIVE);
+    let waiting: Vec<_> = (0..8)
+        .map(|number| {
+            let (engine, permit) = (engine.clone(), engine.admit(LIVE).unwrap());
+            let job = move |_: &mut _| {
+                if number % 2 == 0 {
+                    number
+                } else {
+                    panic!("as the test wants it")
+                }
+            };
+            let mut run = Box::pin(async move { engine.run(&permit, job).await });
+            assert!(run.as_mut().now_or_never().is_none());
+            run
+        })
+        .collect();
+    drop((release, again));
+    holding.await;
+    second.await;
+    for (number, run) in waiting.into_iter().enumerate() {
+        assert_eq!(run.await.ok(), (number % 2 == 0).then_some(number));
+    }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use voxline::samples::quality;
-use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
+use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad, VadState, WINDOW};
 use voxline::units::Seconds;
 
 use crate::support::{Rng, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
@@ -97,6 +97,29 @@ proptest! {
         prop_assert_eq!(whole.snr_db(), pieced.snr_db());
         prop_assert_eq!(whole.net_speech(), pieced.net_speech());
         prop_assert_eq!(whole.heard(), pieced.heard());
+    }
+}
+
+#[test]
+fn a_windows_probability_is_the_same_bit_for_bit_however_many_are_asked_for_at_a_time() {
+    let vad = &mut analyst().vad;
+    let call = clip("enrollment_samples/calls/oleg-1.wav");
+    let (windows, _) = call.as_chunks::<WINDOW>();
+    let one_by_one: Vec<f32> = {
+        let mut state = VadState::default();
+        let mut ask = |window| {
+            vad.probabilities(std::slice::from_ref(window), &mut state)
+                .unwrap()[0]
+        };
+        windows.iter().map(&mut ask).collect()
+    };
+    for count in [2, 3, 7, 64, 200, windows.len()] {
+        let mut state = VadState::default();
+        let pieces = windows.chunks(count);
+        let asked: Vec<f32> = pieces
+            .flat_map(|piece| vad.probabilities(piece, &mut state).unwrap())
+            .collect();
+        assert!(asked == one_by_one, "{count} at a time");
     }
 }
 

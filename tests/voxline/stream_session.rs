@@ -4,7 +4,7 @@ use voxline::bytes::{Encoding, Limits, RawStream};
 use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;
 use voxline::units::{Hertz, Seconds};
-use voxline::verdict::{CHECKPOINTS, Checkpoint, Recording, StreamSession, hear};
+use voxline::verdict::{CHECKPOINTS, Checkpoint, Hearing, Recording, StreamSession, hear};
 use voxline::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use crate::support::{Rng, analyst, at_rate, clip, mix, read, tones, wav};
@@ -77,23 +77,75 @@ fn looks_do_not_depend_on_the_pieces() {
     }
 }
 
+/// A recording is heard in one piece at its end, a call by stretches of its speech (`src/verdict/stretches.rs`).
 #[test]
-fn a_live_call_comes_to_the_same_as_its_recording() {
+fn a_live_call_comes_to_the_voice_of_its_recording() {
     let analyst = &mut analyst();
-    let file = read(CALL);
-    let live = listen(analyst, 8_000, &[&decoded(octets(&file))]);
-    let recorded = whole(analyst, file, &[]);
-    assert_eq!(recorded.checkpoints.len(), 1);
-    assert!(same(live.last().unwrap(), last(&recorded)));
+    let mut call = clip("enrollment_samples/calls/alice-1.wav");
+    for more in ["enrollment_samples/calls/alice-2.wav", CALL] {
+        let recording = wav(8_000, 1, &at_rate(&call, 8_000));
+        let live = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
+        let recorded = whole(analyst, recording, &[]);
+        assert_eq!(recorded.checkpoints.len(), 1);
+        let (live, recorded) = (live.last().unwrap(), last(&recorded));
+        assert_eq!(
+            (live.net_speech, live.quality),
+            (recorded.net_speech, recorded.quality)
+        );
+        assert_eq!(live.windows, recorded.windows);
+        let cosine = cosine(&print(live).embedding, &print(recorded).embedding);
+        assert!(cosine > 0.97, "{cosine} after {}", live.net_speech.get());
+        let of = print(live).net_speech.get();
+        assert!(
+            of <= live.net_speech.get() + 1e-9 && of > live.net_speech.get() - 1.6,
+            "of {of} s"
+        );
+        call.extend(clip(more));
+    }
 }
 
 #[test]
-fn a_recording_heard_with_marks_ends_as_it_does_without_them() {
+fn of_a_long_call_each_second_is_embedded_once_but_for_half_a_minute_at_its_beginning() {
+    let analyst = &mut analyst();
+    let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();
+    let before = analyst.extractor.embedded().get();
+    let checkpoints = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
+    let net = checkpoints.last().unwrap().net_speech.get();
+    let embedded = analyst.extractor.embedded().get() - before;
+    assert!(net > 60.0 && embedded < net + 32.0, "{embedded} s of {net} s");
+    // Nor is it kept.
+    let mut session = StreamSession::new(Hertz(16_000), 1, None, CHECKPOINTS).unwrap();
+    session.push(analyst, &call).unwrap();
+    assert!(session.net_speech().get() > 60.0 && session.speech().len() <= 16_000 * 21);
+}
+
+#[test]
+fn a_recording_is_heard_in_turns_none_of_which_embeds_more_than_a_segment_and_its_windows() {
+    let analyst = &mut analyst();
+    let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();
+    let mut hearing = Hearing::open(wav(16_000, 1, &call), None, &Limits::default(), &[]).unwrap();
+    let mut turns = 0;
+    loop {
+        let before = analyst.extractor.embedded().get();
+        let goes_on = hearing.take_turn(analyst).unwrap();
+        let embedded = analyst.extractor.embedded().get() - before;
+        assert!(embedded <= 30.0 + 3.2 + 1e-9, "{embedded} s in turn {turns}");
+        turns += 1;
+        if !goes_on {
+            break;
+        }
+    }
+    assert!(turns > 75, "{turns} turns");
+    assert!(last(&hearing.into_recording()).print.is_some());
+}
+
+#[test]
+fn a_recording_heard_with_marks_ends_as_the_call_does() {
     let analyst = &mut analyst();
     let marked = whole(analyst, read(CALL), CHECKPOINTS);
-    let plain = whole(analyst, read(CALL), &[]);
+    let live = listen(analyst, 8_000, &[&decoded(octets(&read(CALL)))]);
     assert!(marked.checkpoints.len() > 8);
-    assert!(same(last(&marked), last(&plain)));
+    assert!(same(last(&marked), live.last().unwrap()));
     let rising = |pair: &[Checkpoint]| pair[0].net_speech <= pair[1].net_speech;
     assert!(marked.checkpoints.windows(2).all(rising));
 }

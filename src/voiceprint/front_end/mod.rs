@@ -1,5 +1,5 @@
 //! Front ends: what each model wants to be shown of the speech: whole utterances, or
-//! [segments](super::segment::Segment) of one, of any length.
+//! [segments](super::Segment) of one, of any length.
 
 mod kaldi_fbank;
 mod nemo_mel;
@@ -10,8 +10,6 @@ mod spectrum;
 mod speechbrain_fbank;
 
 use ndarray::{ArrayD, IxDyn};
-
-use super::segment::Segment;
 
 pub use kaldi_fbank::{KaldiFbank, KaldiSettings, KaldiWindow};
 pub use nemo_mel::{NemoMel, NemoNormalisation, NemoSettings, NemoWindow, Slaney};
@@ -52,19 +50,15 @@ impl FrontEnd {
         }
     }
 
-    /// The pieces of the speech that the model is shown, all of one length: [pieces, frames, bins], or
-    /// [pieces, samples] of a raw waveform. `None` when the speech is too short for a single frame.
-    pub(super) fn pieces(&mut self, speech: &[f32], segment: Segment) -> Option<ArrayD<f32>> {
-        let cuts = segment.cuts(speech.len());
+    /// What the model is shown of a piece of speech: [1, frames, bins], or [1, samples] of a raw waveform. `None` when it
+    /// is too short for a single frame.
+    pub(super) fn piece(&mut self, speech: &[f32]) -> Option<ArrayD<f32>> {
         let mut features = Vec::new();
-        let mut length = 0;
-        for cut in &cuts {
-            length = self.append(&speech[cut.clone()], &mut features);
-        }
-        let mut shape = vec![cuts.len(), length];
+        let length = self.append(speech, &mut features);
+        let mut shape = vec![1, length];
         shape.extend(self.bins());
-        let pieces = ArrayD::from_shape_vec(IxDyn(&shape), features).ok();
-        pieces.filter(|_| length > 0)
+        let piece = ArrayD::from_shape_vec(IxDyn(&shape), features).ok();
+        piece.filter(|_| length > 0)
     }
 
     /// Writes an utterance's features to the end of `features` and gives its length in frames (samples, of

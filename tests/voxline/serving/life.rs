@@ -78,7 +78,7 @@ async fn what_happens_is_counted_without_a_word_about_people() {
         "# HELP voxline_http_requests_total ",
         "# TYPE voxline_live_calls gauge",
         "voxline_permits_in_use 0",
-        "voxline_permits 64",
+        "voxline_permits 256",
         "voxline_outcomes_total{outcome=\"identified\"}",
         "voxline_arrow_duration_seconds_bucket{arrow=\"embed\"",
         "voxline_http_requests_total{method=\"GET\",route=\"/v1/users/{id}\",status=\"403\"}",

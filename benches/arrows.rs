@@ -162,9 +162,9 @@ fn decision(criterion: &mut Criterion) {
             let llr = Llr::new((person as f64 * 0.618_034).sin() * 6.0).expect("a sine is finite");
             (UserId::from_uuid(Uuid::from_u128(u128::from(person))), llr)
         };
-        let ratios: Vec<(UserId, Llr)> = (0..people).map(ratio).collect();
+        let llrs: Vec<(UserId, Llr)> = (0..people).map(ratio).collect();
         let evidence = Evidence {
-            ratios: &ratios,
+            llrs: &llrs,
             net_speech: Seconds::new(5.0),
             poor_audio: false,
             unfamiliar: false,

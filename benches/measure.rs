@@ -7,7 +7,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use voxline::config::{Config, Sources};
 use voxline::decision::Calibration;
 use voxline::measure::{
-    Called, Cost, Dice, Draws, Figures, Kind, Paired, Search, Trials, bootstrap, bootstrap_searches,
+    Called, Cost, Draws, Figures, Kind, Paired, Rng, Search, Trials, bootstrap, bootstrap_searches,
     random_rosters, score_pairs,
 };
 use voxline::switchboard::installed;
@@ -19,8 +19,8 @@ const TRIALS: usize = 10_000_000;
 
 /// One trial in a hundred is of a target.
 fn scores(count: usize) -> (Vec<f64>, Vec<f64>) {
-    let mut dice = Dice::new(1);
-    let mut some = |mean: f64, count: usize| (0..count).map(|_| mean + 2.0 * dice.normal()).collect();
+    let mut rng = Rng::new(1);
+    let mut some = |mean: f64, count: usize| (0..count).map(|_| mean + 2.0 * rng.normal()).collect();
     (some(3.0, count / 100), some(-3.0, count - count / 100))
 }
 
@@ -38,19 +38,19 @@ fn figures(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
-    let mut dice = Dice::new(2);
+    let mut rng = Rng::new(2);
     let speakers = 1_000;
     let paired: Vec<Paired> = (0..TRIALS)
         .map(|at| {
-            let (enrolled, target) = (dice.below(speakers) as u32, at % 100 == 0);
+            let (enrolled, target) = (rng.below(speakers) as u32, at % 100 == 0);
             let tested = if target {
                 enrolled
             } else {
-                dice.below(speakers) as u32
+                rng.below(speakers) as u32
             };
             let mean = if target { 3.0 } else { -3.0 };
             Paired {
-                score: mean + 2.0 * dice.normal(),
+                score: mean + 2.0 * rng.normal(),
                 enrolled,
                 tested,
                 target,
@@ -82,9 +82,9 @@ fn calibration() -> Calibration {
 /// Ten million pairs of 4000 models and 2500 tests, by log-likelihood ratio.
 fn scoring(criterion: &mut Criterion) {
     let (models, tests, dimension) = (4_000, 2_500, 192);
-    let mut dice = Dice::new(3);
+    let mut rng = Rng::new(3);
     let mut voice = || {
-        let direction = (0..dimension).map(|_| dice.normal() as f32).collect();
+        let direction = (0..dimension).map(|_| rng.normal() as f32).collect();
         let embedding = Embedding::from_direction(direction).expect("a direction");
         (Seconds::new(5.0), embedding)
     };
@@ -110,7 +110,7 @@ fn searches(criterion: &mut Criterion) {
     let score = |test: usize, roster: &[usize]| {
         let of = |model: &usize| {
             let own = if test % speakers == *model { 4.0 } else { 0.0 };
-            own + Dice::for_task(test as u64, *model as u64).normal()
+            own + Rng::for_task(test as u64, *model as u64).normal()
         };
         roster.iter().map(of).collect::<Vec<f64>>()
     };

@@ -14,7 +14,7 @@
 //! | [`evidence`] | [`evidence::read_facts`] | what carriers say of a call → whose line it came through |
 //! | [`gallery`] | [`gallery::Gallery::search`] | voiceprint and dialed number → similarities |
 //! | [`decision`] | [`decision::decide`] | similarities → decision |
-//! | [`verdict`] | [`verdict::Listener::push`] | a call's audio → looks, and the document of what is said |
+//! | [`verdict`] | [`verdict::StreamSession::push`] | a call's audio → checkpoints, and the document of what is said |
 //! | [`reply`] | [`reply::serve`] | the document → HTTP and WebSocket |
 //!
 //! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX

@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{
-    Bench, Checked, Condition, Fit, Fitting, Part, Practice, Protocol, calibrate, check, write_trial_table,
+    Benchmark, Checked, Condition, Fit, Fitting, Part, Pipeline, Protocol, calibrate, check,
+    write_trial_table,
 };
 use crate::voiceprint::ModelId;
 
@@ -56,7 +57,7 @@ pub(super) struct CalibrateArgs {
         conflicts_with = "check"
     )]
     out: Option<PathBuf>,
-    /// Fit nothing, and write every look at every trial as a line: cosine, speech, noise, codec and, with --cohort, how
+    /// Fit nothing, and write every checkpoint of every trial as a line: cosine, speech, noise, codec and, with --cohort, how
     /// like others both sides are. Similarities only, no voiceprints
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "out"])]
     trials: Option<PathBuf>,
@@ -146,14 +147,14 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         .into_iter()
         .map(Condition::prepare)
         .collect::<Result<Vec<_>, _>>()?;
-    let bench = Bench {
+    let bench = Benchmark {
         models: &models,
         calibration,
         policy: Policy {
             minimum_speech: card.minimum_net_speech(),
             ..config.policy
         },
-        practice: Practice::Product,
+        pipeline: Pipeline::Product,
         enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
         tests,
         threads: threads(args.threads),

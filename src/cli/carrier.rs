@@ -11,8 +11,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::carriers::check::{
-    Bench, CallReport, CarrierReport, Heard, Known, LARGEST_FILE, Refusal, SipListener, TestCall, WhoseLine,
-    by_carrier, of_invite, read,
+    CallReport, CarrierProbe, CarrierReport, Heard, Known, LARGEST_FILE, Refusal, SipListener, TestCall,
+    WhoseLine, by_carrier, of_invite, read,
 };
 use crate::config::Config;
 use crate::units::{DialedNumber, PhoneNumber};
@@ -47,7 +47,7 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
     args.own.iter().for_each(|number| known.add_own(number));
     let whose = |dialed: &DialedNumber, phone: &PhoneNumber| known.whose(dialed, phone);
     let own = |number: &PhoneNumber| known.is_own(number);
-    let bench = Bench {
+    let bench = CarrierProbe {
         dialed: args.number.clone(),
         region: args.region,
         from: args.from.clone(),
@@ -99,7 +99,7 @@ fn held(path: &Path) -> anyhow::Result<crate::carriers::check::Held> {
 async fn listen(
     listener: SipListener,
     args: &CheckArgs,
-    bench: &Bench<'_>,
+    bench: &CarrierProbe<'_>,
     report: &mut Report,
     output: Output,
 ) -> anyhow::Result<()> {

@@ -84,7 +84,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
                 let store = store(&config).await?;
                 vapi::run(command, config, &store, output).await
             }
-            Command::Bench(args) => bench::run(*args, &config, output),
+            Command::Benchmark(args) => bench::run(*args, &config, output),
             Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::config::Config;
 use crate::store::{CallerIsForwarder, Number, NumberPatch, ShareChange, Store};
-use crate::switchboard::{BoardError, check_promise, installed, model_in_use};
+use crate::switchboard::{BoardError, check_error_target, installed, model_in_use};
 use crate::units::DialedNumber;
 
 use super::output::Output;
@@ -78,7 +78,7 @@ pub(super) async fn run(
             let known = store.number(&number).await?;
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
             let card = installed(config)?.card(&model_in_use(store, config).await?)?;
-            check_promise(&card, &config.policy, &known, &patch)?;
+            check_error_target(&card, &config.policy, &known, &patch)?;
             let changed = store.update_number(&number, &patch).await?;
             output.result(&changed, || number_line(&changed))?;
         }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, GalleryChoice};
 use crate::store::{NewUser, Pin, Store, User};
-use crate::switchboard::{BoardError, Keeper, model_in_use};
+use crate::switchboard::{BoardError, GalleryCache, model_in_use};
 use crate::units::DialedNumber;
 
 use super::args::UserCommand;
@@ -71,8 +71,9 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
     match &config.gallery {
         GalleryChoice::Embedded => Ok(()),
         choice @ GalleryChoice::Qdrant(_) => {
-            let keeper = Keeper::open(choice, store.clone(), model_in_use(store, config).await?)?;
-            Ok(keeper.refresh_numbers(numbers).await?)
+            let gallery_cache =
+                GalleryCache::open(choice, store.clone(), model_in_use(store, config).await?)?;
+            Ok(gallery_cache.refresh_numbers(numbers).await?)
         }
     }
 }

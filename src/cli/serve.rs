@@ -69,7 +69,7 @@ async fn follow_the_store(board: Arc<Switchboard>) {
     loop {
         ticks.tick().await;
         board.refresh().await;
-        board.tidy_cases().await;
+        board.tidy_call_states().await;
     }
 }
 

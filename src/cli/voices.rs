@@ -127,7 +127,7 @@ fn embed_file(
     }
     let mut heard = hear(analyst, bytes, args.sound.channel, limits, &[]).with_context(|| name.clone())?;
     let look = heard
-        .looks
+        .checkpoints
         .pop()
         .context("a recording always ends in a look. This is a bug.")?;
     let net = look.net_speech;

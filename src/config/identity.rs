@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::sources::Reader;
 use crate::store::{PinLimits, PinRule};
-use crate::verdict::chain::Beliefs;
+use crate::verdict::chain::EvidencePriors;
 
 /// Settings of the chain of evidence.
 #[derive(Debug, Clone)]
 pub struct IdentitySettings {
     /// How likely things are.
-    pub beliefs: Beliefs,
+    pub evidence_priors: EvidencePriors,
     /// Digits after which a PIN on the keypad is complete.
     pub pin_length: usize,
     /// Whether users of one number may have the same PIN.
@@ -38,7 +38,7 @@ impl IdentitySettings {
             read.fault("identity.passport_hosts", why.to_owned());
         }
         Self {
-            beliefs: beliefs(read),
+            evidence_priors: evidence_priors(read),
             pin_length: read.count("identity.pin_length", 4..=8, 4),
             pin_rule: match read.parsed("identity.pins_unique", "true or false", true) {
                 true => PinRule::Unique,
@@ -66,10 +66,10 @@ fn count(read: &mut Reader, key: &'static str, usual: u32) -> u32 {
     u32::try_from(given).unwrap_or(usual)
 }
 
-fn beliefs(read: &mut Reader) -> Beliefs {
-    let usual = Beliefs::default();
+fn evidence_priors(read: &mut Reader) -> EvidencePriors {
+    let usual = EvidencePriors::default();
     let mut strength = |key, usual| read.number(key, 0.01..=0.999_999, usual);
-    let mut made = Beliefs {
+    let mut made = EvidencePriors {
         accept: strength("identity.accept", usual.accept),
         unknown_owner_share: strength("identity.unknown_owner_share", usual.unknown_owner_share),
         assigned: strength("identity.assigned", usual.assigned),

@@ -249,8 +249,8 @@ mod tests {
     fn a_promise_is_a_share_of_calls_or_nothing_at_all() {
         let file = "[decision]\nmax_false_accept = 0.01";
         let config = Config::load(&sources(file, &[], &[])).unwrap();
-        assert_eq!(config.policy.promise.max_false_accept, Some(0.01));
-        assert_eq!(config.policy.promise.max_wrong_name, None);
+        assert_eq!(config.policy.error_target.max_false_accept, Some(0.01));
+        assert_eq!(config.policy.error_target.max_wrong_name, None);
         let file = "[decision]\nmax_wrong_name = 0.9";
         let faults = Config::load(&sources(file, &[], &[])).unwrap_err().to_string();
         assert!(faults.contains("`decision.max_wrong_name`"), "{faults}");

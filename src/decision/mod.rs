@@ -5,19 +5,19 @@
 //! is nobody on it. No cosine is ever compared with a threshold, and no decision is ever the nearest
 //! name: *identified* needs a posterior probability, *unknown* needs enough speech.
 //!
-//! A live call is decided again and again as speech accumulates: [`Course`] keeps what was said steady, and
+//! A live call is decided again and again as speech accumulates: [`SequentialDecision`] keeps what was said steady, and
 //! takes it back when somebody else speaks, which a [`VoiceTest`] tells from the windows of the speech.
 
 mod calibration;
-mod course;
 mod curve;
+mod error_target;
 mod posterior;
-mod promise;
+mod sequential;
 mod voices;
 
 pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
-pub use course::{Course, Heard};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
+pub use error_target::ErrorTarget;
 pub use posterior::{Candidate, Decision, Evidence, Outcome, Policy, Reason, decide};
-pub use promise::Promise;
+pub use sequential::{Heard, SequentialDecision};
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
 
-use super::promise::Promise;
+use super::error_target::ErrorTarget;
 
 /// What an operator accepts. Probabilities, never cosines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
     /// Share of calls, before anything is heard, whose caller is nobody on the roster; 0 to 1, open.
     pub unknown_share: f64,
-    /// Posterior that one user needs to be *identified*; where a promise is made, what keeps it
-    /// ([`Policy::keeping_its_promise`]).
+    /// Posterior that one user needs to be *identified*; where an error target is made, what keeps it
+    /// ([`Policy::meeting_its_target`]).
     pub accept: f64,
     /// The errors that are promised not to be exceeded.
-    pub promise: Promise,
+    pub error_target: ErrorTarget,
     /// Posterior of "nobody" that a caller needs to be *unknown*, however much or little was said.
     pub reject: f64,
     /// Less speech than this decides nothing.
@@ -33,7 +33,7 @@ impl Default for Policy {
         Self {
             unknown_share: 0.5,
             accept: 0.97,
-            promise: Promise::default(),
+            error_target: ErrorTarget::default(),
             reject: 0.97,
             minimum_speech: Seconds::new(1.0),
             enough_speech: Seconds::new(6.0),
@@ -45,7 +45,7 @@ impl Default for Policy {
 const FULL_EVIDENCE: f64 = 10.0;
 
 impl Policy {
-    /// What this policy asks of a look after `net` seconds of speech, when others are to come. Looking often
+    /// What this policy asks of a checkpoint after `net` seconds of speech, when others are to come. Looking often
     /// gives chance many tries, so the risk that acceptance allows, `1 - accept` as odds, is spent in proportion
     /// to the speech heard (a linear spending function in the sense of Lan and DeMets 1983; the speech heard is
     /// the share of the information): at 2 s of speech a name needs five times the odds it needs at 10 s.
@@ -74,7 +74,7 @@ impl Policy {
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The ratio of each enrolled user of the dialed number, in any order, each user once.
-    pub ratios: &'a [(UserId, Llr)],
+    pub llrs: &'a [(UserId, Llr)],
     /// How much the caller has said.
     pub net_speech: Seconds,
     /// Whether the audio is too bad for a mismatch to mean anything.
@@ -162,7 +162,7 @@ pub struct Decision {
 /// # Errors
 /// [`NotFinite`] when the policy's own numbers leave the finite numbers; callers answer `unavailable`.
 pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
-    let (candidates, nobody) = posteriors(evidence.ratios, policy.unknown_share)?;
+    let (candidates, nobody) = posteriors(evidence.llrs, policy.unknown_share)?;
     let outcome = match judge(&candidates, nobody, evidence.net_speech, policy) {
         outcome @ Outcome::Inconclusive(Reason::EmptyRoster | Reason::TooLittleSpeech) => outcome,
         _ if evidence.unfamiliar => Outcome::Inconclusive(Reason::UnfamiliarLine),
@@ -177,21 +177,18 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotF
     })
 }
 
-fn posteriors(
-    ratios: &[(UserId, Llr)],
-    unknown_share: f64,
-) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
+fn posteriors(llrs: &[(UserId, Llr)], unknown_share: f64) -> Result<(Vec<Candidate>, Posterior), NotFinite> {
     // Best first, ties by user id: sums then run in one order, whatever order the roster came in.
-    let mut ratios = ratios.to_vec();
-    ratios.sort_by_key(|(user_id, llr)| (Reverse(*llr), *user_id));
-    let share = (1.0 - unknown_share) / ratios.len().max(1) as f64;
+    let mut llrs = llrs.to_vec();
+    llrs.sort_by_key(|(user_id, llr)| (Reverse(*llr), *user_id));
+    let share = (1.0 - unknown_share) / llrs.len().max(1) as f64;
     // Logarithms throughout, less the largest: no ratio overflows.
-    let logs: Vec<f64> = ratios.iter().map(|(_, llr)| share.ln() + llr.get()).collect();
+    let logs: Vec<f64> = llrs.iter().map(|(_, llr)| share.ln() + llr.get()).collect();
     let nobody = unknown_share.ln();
     let largest = logs.iter().copied().fold(nobody, f64::max);
     let total = (nobody - largest).exp() + logs.iter().map(|log| (log - largest).exp()).sum::<f64>();
-    let mut candidates = Vec::with_capacity(ratios.len());
-    for ((user_id, llr), log) in ratios.into_iter().zip(logs) {
+    let mut candidates = Vec::with_capacity(llrs.len());
+    for ((user_id, llr), log) in llrs.into_iter().zip(logs) {
         let posterior = Posterior::new((log - largest).exp() / total)?;
         candidates.push(Candidate {
             user_id,
@@ -232,16 +229,15 @@ mod tests {
 
     use super::*;
 
-    fn roster(ratios: &[f64]) -> Vec<(UserId, Llr)> {
-        ratios
-            .iter()
+    fn roster(llrs: &[f64]) -> Vec<(UserId, Llr)> {
+        llrs.iter()
             .map(|llr| (UserId::fresh(), Llr::new(*llr).unwrap()))
             .collect()
     }
 
-    fn decided(ratios: &[(UserId, Llr)], net: f64) -> Decision {
+    fn decided(llrs: &[(UserId, Llr)], net: f64) -> Decision {
         let evidence = Evidence {
-            ratios,
+            llrs,
             net_speech: Seconds::new(net),
             poor_audio: false,
             unfamiliar: false,
@@ -257,9 +253,9 @@ mod tests {
 
     #[test]
     fn a_line_unlike_all_that_was_fitted_gives_neither_a_name_nor_unknown() {
-        for ratios in [[9.0, -5.0], [-9.0, -9.0]] {
+        for llrs in [[9.0, -5.0], [-9.0, -9.0]] {
             let evidence = Evidence {
-                ratios: &roster(&ratios),
+                llrs: &roster(&llrs),
                 net_speech: Seconds::new(20.0),
                 poor_audio: false,
                 unfamiliar: true,
@@ -331,9 +327,9 @@ mod tests {
     #[test]
     fn bad_audio_is_never_proof_that_nobody_is_known() {
         let (stranger, user) = (roster(&[-6.0]), roster(&[7.0]));
-        let heard = |ratios| {
+        let heard = |llrs| {
             let evidence = Evidence {
-                ratios,
+                llrs,
                 net_speech: Seconds::new(6.0),
                 poor_audio: true,
                 unfamiliar: false,
@@ -361,11 +357,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn posteriors_and_nobody_always_sum_to_one(ratios in prop::collection::vec(-700.0..700.0f64, 0..50)) {
-            let decision = decided(&roster(&ratios), 5.0);
+        fn posteriors_and_nobody_always_sum_to_one(llrs in prop::collection::vec(-700.0..700.0f64, 0..50)) {
+            let decision = decided(&roster(&llrs), 5.0);
             let sum = decision.nobody.get()
                 + decision.candidates.iter().map(|candidate| candidate.posterior.get()).sum::<f64>();
-            if ratios.is_empty() {
+            if llrs.is_empty() {
                 // Nobody to share the roster's part of the prior: nothing is decided from it.
                 prop_assert_eq!(decision.outcome, Outcome::Inconclusive(Reason::EmptyRoster));
             } else {
@@ -374,8 +370,8 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_the_roster_changes_nothing(ratios in prop::collection::vec(-10.0..10.0f64, 1..20)) {
-            let forward = roster(&ratios);
+        fn the_order_of_the_roster_changes_nothing(llrs in prop::collection::vec(-10.0..10.0f64, 1..20)) {
+            let forward = roster(&llrs);
             let backward: Vec<_> = forward.iter().rev().copied().collect();
             prop_assert_eq!(decided(&forward, 3.0), decided(&backward, 3.0));
         }

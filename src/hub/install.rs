@@ -13,7 +13,7 @@ use super::client::Patience;
 use super::error::HubError;
 use super::fetch::{Fetch, Mirror, Told};
 use super::partial::Partial;
-use super::shelf::{Bench, write};
+use super::shelf::{InstallLock, write};
 
 /// The graph's name in an installed model's folder.
 const GRAPH: &str = "model.onnx";
@@ -57,8 +57,8 @@ pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Resu
     let Entry {
         id, file, licence, ..
     } = asked.entry;
-    let bench = Bench::take(asked.models, id.as_str())?;
-    if let Some(card) = present(&bench.home(), &file.sha256)? {
+    let lock = InstallLock::take(asked.models, id.as_str())?;
+    if let Some(card) = present(&lock.home(), &file.sha256)? {
         return Ok(Arrived { card, from: None });
     }
     let fetch = Fetch {
@@ -66,7 +66,7 @@ pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Resu
         mirror: asked.mirror,
         patience: asked.patience,
     };
-    let from = fetch.to(&bench.partial(), tell).await?;
+    let from = fetch.to(&lock.partial(), tell).await?;
     let hash_seen = format!("by {} independent public sources", file.sha256_sources);
     let source = [
         ("url", from.as_str()),
@@ -83,9 +83,9 @@ pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Resu
         recipe: asked.entry.recipe,
         dimension: asked.entry.dimension,
     };
-    let card = came.install(&bench, asked.runtime, &source);
+    let card = came.install(&lock, asked.runtime, &source);
     // Bytes that are right but no model here would only be found wanting again.
-    let card = card.inspect_err(|_| bench.clear())?;
+    let card = card.inspect_err(|_| lock.clear())?;
     Ok(Arrived {
         card,
         from: Some(from),
@@ -99,14 +99,14 @@ pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Resu
 /// in the models' folder then.
 pub fn add(file: &Path, id: &ModelId, models: &Path, runtime: &Runtime) -> Result<Arrived, HubError> {
     let name = file.display().to_string();
-    let bench = Bench::take(models, id.as_str())?;
-    if bench.home().exists() {
-        let folder = bench.home();
+    let lock = InstallLock::take(models, id.as_str())?;
+    if lock.home().exists() {
+        let folder = lock.home();
         return Err(HubError::Taken { folder });
     }
     // Where it lies: what is wrong with the file is said of the file, not of our copy.
     runtime.open(file)?;
-    let sha256 = copy(file, &bench.partial()).inspect_err(|_| bench.clear())?;
+    let sha256 = copy(file, &lock.partial()).inspect_err(|_| lock.clear())?;
     let came = Came {
         id,
         description: "",
@@ -116,9 +116,9 @@ pub fn add(file: &Path, id: &ModelId, models: &Path, runtime: &Runtime) -> Resul
         recipe: Recipe::Metadata,
         dimension: None,
     };
-    let card = came.install(&bench, runtime, &[("file", &name)]);
+    let card = came.install(&lock, runtime, &[("file", &name)]);
     Ok(Arrived {
-        card: card.inspect_err(|_| bench.clear())?,
+        card: card.inspect_err(|_| lock.clear())?,
         from: Some(name),
     })
 }
@@ -197,13 +197,18 @@ struct Came<'a> {
 
 impl Came<'_> {
     /// Puts the model together on the bench, tries it out, and publishes it.
-    fn install(&self, bench: &Bench, runtime: &Runtime, source: &[(&str, &str)]) -> Result<Card, HubError> {
-        let stage = bench.stage()?;
+    fn install(
+        &self,
+        lock: &InstallLock,
+        runtime: &Runtime,
+        source: &[(&str, &str)],
+    ) -> Result<Card, HubError> {
+        let stage = lock.stage()?;
         let graph = stage.join(GRAPH);
         // A link, not a rename: until the model is published, the whole download stays where the next
         // attempt looks for it. Where the file system knows no links, it is copied.
-        let linked = std::fs::hard_link(bench.partial(), &graph)
-            .or_else(|_| std::fs::copy(bench.partial(), &graph).map(drop));
+        let linked = std::fs::hard_link(lock.partial(), &graph)
+            .or_else(|_| std::fs::copy(lock.partial(), &graph).map(drop));
         linked.map_err(|cause| HubError::of_file(&graph, "written", cause, None))?;
         let text = self.card_text(runtime, &graph, source)?;
         write(&stage.join("card.toml"), text.as_bytes())?;
@@ -217,7 +222,7 @@ impl Came<'_> {
             });
         }
         try_out(runtime, &card)?;
-        Ok(Card::read(&bench.publish(&stage)?)?)
+        Ok(Card::read(&lock.publish(&stage)?)?)
     }
 
     fn card_text(

@@ -11,13 +11,13 @@ use super::error::HubError;
 const INCOMING: &str = ".incoming";
 
 /// A place for one model to come together, ours alone as long as this lives.
-pub(super) struct Bench {
+pub(super) struct InstallLock {
     models: PathBuf,
     id: String,
     _lock: File,
 }
 
-impl Bench {
+impl InstallLock {
     /// Takes the bench of model `id` in the folder `models`.
     pub fn take(models: &Path, id: &str) -> Result<Self, HubError> {
         if !is_id(id) {

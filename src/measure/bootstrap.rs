@@ -5,9 +5,9 @@ use std::num::NonZero;
 use serde::Serialize;
 
 use super::cost::Cost;
-use super::dice::Dice;
 use super::error::MetricError;
 use super::hull::{Hull, softplus};
+use super::rng::Rng;
 use super::trials::Step;
 
 /// A trial with the speakers on its two sides.
@@ -28,7 +28,7 @@ pub struct Paired {
 pub struct Draws {
     /// How often all speakers are drawn again.
     pub replicates: usize,
-    /// The order in which the dice fall.
+    /// The order in which random numbers are drawn.
     pub seed: u64,
 }
 
@@ -85,15 +85,8 @@ pub fn bootstrap(
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let share = |from: usize| {
         let mine = (from..draws.replicates).step_by(threads);
-        mine.filter_map(|task| {
-            replicate(
-                &rows,
-                speakers,
-                cost,
-                &mut Dice::for_task(draws.seed, task as u64),
-            )
-        })
-        .collect::<Vec<_>>()
+        mine.filter_map(|task| replicate(&rows, speakers, cost, &mut Rng::for_task(draws.seed, task as u64)))
+            .collect::<Vec<_>>()
     };
     let share = &share;
     let drawn: Vec<Drawn> = std::thread::scope(|scope| {
@@ -128,9 +121,9 @@ pub(super) fn middle<const N: usize>(drawn: &[[f64; N]], figure: usize) -> [f64;
 }
 
 /// How often each speaker was drawn, when as many are drawn as there are.
-pub(super) fn times_drawn(speakers: usize, dice: &mut Dice) -> Vec<u32> {
+pub(super) fn times_drawn(speakers: usize, rng: &mut Rng) -> Vec<u32> {
     let mut times = vec![0; speakers];
-    (0..speakers).for_each(|_| times[dice.below(speakers)] += 1);
+    (0..speakers).for_each(|_| times[rng.below(speakers)] += 1);
     times
 }
 
@@ -186,8 +179,8 @@ fn rows(trials: &[Paired], speakers: usize) -> Result<Vec<Row>, MetricError> {
 }
 
 /// The figures of one draw; `None` when it holds only one kind of trial.
-fn replicate(rows: &[Row], speakers: usize, cost: &Cost, dice: &mut Dice) -> Option<Drawn> {
-    let drawn = times_drawn(speakers, dice);
+fn replicate(rows: &[Row], speakers: usize, cost: &Cost, rng: &mut Rng) -> Option<Drawn> {
+    let drawn = times_drawn(speakers, rng);
     let (mut of_targets, mut of_nontargets) = (0.0, 0.0);
     let mut open = Step {
         score: 0.0,
@@ -239,14 +232,14 @@ mod tests {
     use super::*;
 
     fn pairs(speakers: u32, noise: f64) -> Vec<Paired> {
-        let mut dice = Dice::new(9);
+        let mut rng = Rng::new(9);
         let mut trials = Vec::new();
         for enrolled in 0..speakers {
             for tested in 0..speakers {
                 let target = enrolled == tested;
                 let mean = if target { 2.0 } else { -2.0 };
                 trials.push(Paired {
-                    score: mean + noise * dice.normal(),
+                    score: mean + noise * rng.normal(),
                     enrolled,
                     tested,
                     target,

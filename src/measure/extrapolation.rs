@@ -157,11 +157,11 @@ fn rates(tail: &Tail, targets: &[f64], size: usize, fpir: f64) -> AtThreshold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Dice, OpenSet, random_rosters};
+    use crate::measure::{OpenSet, Rng, random_rosters};
 
     fn scores() -> (Vec<f64>, Vec<f64>) {
-        let mut dice = Dice::new(4);
-        let mut some = |mean: f64, count: usize| (0..count).map(|_| mean + dice.normal()).collect();
+        let mut rng = Rng::new(4);
+        let mut some = |mean: f64, count: usize| (0..count).map(|_| mean + rng.normal()).collect();
         (some(5.0, 400), some(0.0, 40_000))
     }
 

@@ -42,7 +42,7 @@ impl Figures {
     /// The figures of some trials at an operating point.
     pub fn of(trials: &Trials, kind: Kind, cost: &Cost) -> Self {
         let hull = Hull::of(trials);
-        let of_ratios = kind == Kind::Ratios;
+        let of_llrs = kind == Kind::Ratios;
         let (targets, nontargets) = (trials.targets().len(), trials.nontargets().len());
         Self {
             trials: targets + nontargets,
@@ -51,8 +51,8 @@ impl Figures {
             eer: hull.equal_error(),
             eer_plain: equal_error(roc(trials)),
             min_dcf: cost.least(&hull),
-            act_dcf: of_ratios.then(|| cost.actual(trials)),
-            cllr: of_ratios.then(|| cllr(trials)),
+            act_dcf: of_llrs.then(|| cost.actual(trials)),
+            cllr: of_llrs.then(|| cllr(trials)),
             min_cllr: hull.min_cllr(),
         }
     }

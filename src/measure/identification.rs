@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::dice::Dice;
 use super::error::MetricError;
+use super::rng::Rng;
 
 /// How one search of a roster came out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -161,18 +161,18 @@ pub fn random_rosters(
     let mut searches = Vec::new();
     let mut others: Vec<usize> = Vec::with_capacity(models);
     for (test, mate) in mates.iter().enumerate() {
-        let mut dice = Dice::for_task(seed, test as u64);
+        let mut rng = Rng::for_task(seed, test as u64);
         others.clear();
         others.extend((0..models).filter(|model| Some(*model) != *mate));
         if others.len() >= size && size > 0 {
-            dice.draw(&mut others, size);
+            rng.draw(&mut others, size);
             searches.push(Search::of(score(test, &others[..size]), None));
         }
         if let Some(mate) = mate
             && size > 0
             && others.len() >= size - 1
         {
-            dice.draw(&mut others, size - 1);
+            rng.draw(&mut others, size - 1);
             let roster: Vec<usize> = std::iter::once(*mate)
                 .chain(others[..size - 1].iter().copied())
                 .collect();

@@ -13,7 +13,6 @@ mod bench;
 mod bootstrap;
 mod condition;
 mod cost;
-mod dice;
 mod drift;
 mod error;
 mod extrapolation;
@@ -24,21 +23,21 @@ mod lists;
 mod logistic;
 mod protocol;
 mod report;
+mod rng;
 mod search_bootstrap;
 mod stored;
 mod trials;
 mod wait;
 
 pub use bench::{
-    Alone, Bench, BenchError, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
+    Alone, BenchError, Benchmark, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
     Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
-    Pick, Practice, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting,
+    Pick, Pipeline, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting,
     Words, calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
 pub use condition::{Condition, ConditionError, Prepared};
 pub use cost::{Cost, cllr};
-pub use dice::Dice;
 pub use drift::{CallWord, Drift, DriftSpan, DriftTest, FIRST, LATEST, OutcomeCounts};
 pub use error::MetricError;
 pub use extrapolation::{Extrapolated, Tail, extrapolated};
@@ -51,6 +50,7 @@ pub use lists::{
 pub use logistic::{FitError, Observation, logistic};
 pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
 pub use report::{Place, report};
+pub use rng::Rng;
 pub use search_bootstrap::{Called, RateIntervals, SearchIntervals, bootstrap_searches};
 pub use stored::{ReportPlace, StoredFault, StoredReport, stored_reports};
 pub use trials::{Rates, Step, Trials, equal_error, roc};

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::bootstrap::{Draws, middle, times_drawn};
-use super::dice::Dice;
 use super::error::MetricError;
 use super::identification::{Mate, Search};
+use super::rng::Rng;
 
 /// A search with its caller.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,8 +78,8 @@ pub fn bootstrap_searches(
         .collect();
     strangers.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
     let replicate = |task: usize| {
-        let mut dice = Dice::for_task(draws.seed, task as u64);
-        figures(&enrolled, &strangers, &times_drawn(speakers, &mut dice))
+        let mut rng = Rng::for_task(draws.seed, task as u64);
+        figures(&enrolled, &strangers, &times_drawn(speakers, &mut rng))
     };
     let drawn: Vec<Drawn> = (0..draws.replicates).filter_map(replicate).collect();
     if drawn.is_empty() {
@@ -140,10 +140,10 @@ mod tests {
     };
 
     fn calls(speakers: u32) -> Vec<Called> {
-        let mut dice = Dice::new(11);
+        let mut rng = Rng::new(11);
         let mut call = |caller: u32| {
-            let others: [f64; 5] = std::array::from_fn(|_| dice.normal());
-            let own = dice.normal() + 2.0;
+            let others: [f64; 5] = std::array::from_fn(|_| rng.normal());
+            let own = rng.normal() + 2.0;
             let search = if caller.is_multiple_of(2) {
                 Search::of(others.into_iter().chain([own]), Some(5))
             } else {

@@ -13,8 +13,8 @@ use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 use crate::verdict::OutcomeName;
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery};
 
@@ -34,7 +34,7 @@ pub(super) struct Reports {
     calibration: String,
     /// The posterior that a name needs, where a number promises nothing of its own.
     accept: f64,
-    /// The promise that makes it so; null where `decision.accept` is set itself.
+    /// The error target that makes it so; null where `decision.accept` is set itself.
     max_false_accept: Option<f64>,
     /// The newest first.
     reports: Vec<ReportLine>,
@@ -71,10 +71,10 @@ pub(super) struct Report {
 
 /// Looks for the reports, where files are read.
 async fn found<T: Send + 'static>(
-    desk: &Desk,
+    app: &AppState,
     look: impl FnOnce(Vec<ReportPlace>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let folder = desk.board.config().accuracy_dir.clone();
+    let folder = app.board.config().accuracy_dir.clone();
     let looking = tokio::task::spawn_blocking(move || look(stored_reports(&folder)));
     looking
         .await
@@ -89,7 +89,7 @@ async fn found<T: Send + 'static>(
 )]
 pub(super) async fn list(
     _: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Reports>, Problem> {
     let line = |place: ReportPlace| {
         let read = place.read();
@@ -104,14 +104,14 @@ pub(super) async fn list(
             protocol,
         }
     };
-    let reports = found(&desk, move |places| places.into_iter().map(line).collect()).await?;
-    let policy = desk.board.policy();
+    let reports = found(&app, move |places| places.into_iter().map(line).collect()).await?;
+    let policy = app.board.policy();
     Ok(axum::Json(Reports {
-        folder: desk.board.config().accuracy_dir.display().to_string(),
-        model: desk.board.card().id().to_string(),
-        calibration: desk.board.calibration().id,
+        folder: app.board.config().accuracy_dir.display().to_string(),
+        model: app.board.card().id().to_string(),
+        calibration: app.board.calibration().id,
         accept: policy.accept,
-        max_false_accept: policy.promise.max_false_accept,
+        max_false_accept: policy.error_target.max_false_accept,
         reports,
     }))
 }
@@ -129,11 +129,11 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     _: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<String>,
 ) -> Result<axum::Json<Report>, Problem> {
     let wanted = id.clone();
-    let read = found(&desk, move |places| {
+    let read = found(&app, move |places| {
         // Only what was found there is opened, whatever is asked for.
         let place = places.into_iter().find(|place| place.id == wanted)?;
         Some(place.read().map(|report| (place, report)))
@@ -196,10 +196,10 @@ struct LastWord {
 )]
 pub(super) async fn drift(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InQuery(of): InQuery<Of>,
 ) -> Result<axum::Json<Drift>, Problem> {
-    let store = desk.board.store();
+    let store = app.board.store();
     if let Some(number) = &of.number
         && store.number(number).await?.is_none()
     {

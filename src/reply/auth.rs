@@ -17,8 +17,8 @@ use axum::http::{HeaderMap, header};
 use crate::store::{KeyGrant, Scope, StoreError, Token};
 use crate::units::KeyId;
 
+use super::app_state::AppState;
 use super::console::{self, SessionDigest, SessionId};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 
 /// How a browser, which cannot set headers on a WebSocket, brings its key: as a subprotocol.
@@ -63,13 +63,13 @@ impl Visitor {
     }
 
     /// Whether they would be let in again, for what goes on for long: their key is good, their session lasts.
-    pub(super) async fn is_still_welcome(&self, desk: &Desk) -> Result<bool, StoreError> {
+    pub(super) async fn is_still_welcome(&self, app: &AppState) -> Result<bool, StoreError> {
         let lasts = match self.pass {
             Pass::Other => return Ok(true),
             Pass::Key => true,
-            Pass::Session(digest) => desk.sessions.is_open(&digest, Instant::now()),
+            Pass::Session(digest) => app.sessions.is_open(&digest, Instant::now()),
         };
-        Ok(lasts && desk.board.store().grant(self.grant.id).await?.is_some())
+        Ok(lasts && app.board.store().grant(self.grant.id).await?.is_some())
     }
 
     /// Whether they may know who somebody is by name.
@@ -118,11 +118,11 @@ pub(super) struct Allowed<R> {
     right: PhantomData<R>,
 }
 
-impl<R: Right> FromRequestParts<Arc<Desk>> for Allowed<R> {
+impl<R: Right> FromRequestParts<Arc<AppState>> for Allowed<R> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let visitor = admit(parts, desk, R::SCOPE).await?;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        let visitor = admit(parts, app, R::SCOPE).await?;
         Ok(Self {
             visitor,
             right: PhantomData,
@@ -131,12 +131,12 @@ impl<R: Right> FromRequestParts<Arc<Desk>> for Allowed<R> {
 }
 
 /// The visitor whose key or session this request brings, if it has `scope`.
-pub(super) async fn admit(parts: &Parts, desk: &Desk, scope: Scope) -> Result<Visitor, Problem> {
-    if desk.insecure_dev {
+pub(super) async fn admit(parts: &Parts, app: &AppState, scope: Scope) -> Result<Visitor, Problem> {
+    if app.insecure_dev {
         refuse_other_sites(&parts.headers)?;
         return Ok(Visitor::without_key(Scope::Admin));
     }
-    let visitor = recognise(parts, desk).await?;
+    let visitor = recognise(parts, app).await?;
     if !visitor.grant.allows(scope) {
         let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
         return Err(Problem::new(Kind::Forbidden, detail));
@@ -145,16 +145,16 @@ pub(super) async fn admit(parts: &Parts, desk: &Desk, scope: Scope) -> Result<Vi
 }
 
 /// Whose key this request brings, or else whose session.
-async fn recognise(parts: &Parts, desk: &Desk) -> Result<Visitor, Problem> {
-    let session = SessionId::brought(&parts.headers, desk);
+async fn recognise(parts: &Parts, app: &AppState) -> Result<Visitor, Problem> {
+    let session = SessionId::brought(&parts.headers, app);
     if let Some(id) = session.filter(|_| !brings_key(&parts.headers)) {
         return Ok(Visitor {
-            grant: console::holder(parts, &id, desk).await?,
+            grant: console::holder(parts, &id, app).await?,
             pass: Pass::Session(id.digest()),
         });
     }
     let token = token(&parts.headers)?;
-    let grant = desk.board.store().key_for(&token).await?.ok_or_else(|| {
+    let grant = app.board.store().key_for(&token).await?.ok_or_else(|| {
         Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create`",

@@ -14,8 +14,8 @@ use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Identify, Visitor};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery};
 
@@ -184,7 +184,7 @@ impl Page {
 )]
 pub(super) async fn list(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InQuery(page): InQuery<Page>,
 ) -> Result<axum::Json<Vec<Call>>, Problem> {
     let limit = page.limit.unwrap_or(USUAL_PAGE);
@@ -198,9 +198,9 @@ pub(super) async fn list(
             let detail = "`live` gives the calls under way, all of them: leave out what else is looked for";
             return Err(Problem::new(Kind::BadRequest, detail));
         }
-        under_way(&desk, limit).await?
+        under_way(&app, limit).await?
     } else {
-        let store = desk.board.store();
+        let store = app.board.store();
         store.calls(&search, limit, page.before.as_ref()).await?
     };
     let shown = calls
@@ -210,10 +210,10 @@ pub(super) async fn list(
 }
 
 /// The calls under way of which something was said, newest first.
-async fn under_way(desk: &Desk, limit: u32) -> Result<Vec<CallRecord>, Problem> {
+async fn under_way(app: &AppState, limit: u32) -> Result<Vec<CallRecord>, Problem> {
     let mut calls = Vec::new();
-    for id in desk.board.live_calls() {
-        calls.extend(desk.board.call_record(&id).await?.filter(|call| !call.is_final));
+    for id in app.board.live_calls() {
+        calls.extend(app.board.call_record(&id).await?.filter(|call| !call.is_final));
     }
     calls.sort_by(|one, other| (other.started_at, &other.call_id).cmp(&(one.started_at, &one.call_id)));
     calls.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -232,10 +232,10 @@ async fn under_way(desk: &Desk, limit: u32) -> Result<Vec<CallRecord>, Problem> 
 )]
 pub(super) async fn show(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Call>, Problem> {
-    let found = desk.board.call_record(&id).await?;
+    let found = app.board.call_record(&id).await?;
     let call = found.ok_or_else(|| unknown(&id))?;
     Ok(axum::Json(Call::shown_to(&allowed.visitor, call)))
 }
@@ -254,10 +254,10 @@ pub(super) async fn show(
 )]
 pub(super) async fn verdicts(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Vec<Version>>, Problem> {
-    let found = desk.board.versions_of(&id).await?;
+    let found = app.board.versions_of(&id).await?;
     let versions = found.ok_or_else(|| unknown(&id))?.into_iter();
     let shown = versions.map(|version| Version::shown_to(&allowed.visitor, version));
     Ok(axum::Json(shown.collect()))

@@ -18,7 +18,7 @@ use crate::evidence::{Region, read_facts};
 use crate::switchboard::BoardError;
 use crate::units::{CallId, PhoneNumber};
 
-use super::desk::Desk;
+use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use super::reading::raw_body;
 
@@ -32,18 +32,18 @@ pub(super) struct Proven {
     body: Bytes,
 }
 
-impl FromRequest<Arc<Desk>> for Proven {
+impl FromRequest<Arc<AppState>> for Proven {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<AppState>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let carrier = Path::<Carrier>::from_request_parts(&mut parts, desk).await;
+        let carrier = Path::<Carrier>::from_request_parts(&mut parts, app).await;
         let Path(carrier) = carrier.map_err(|_| {
             let detail =
                 "there is no such carrier: twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz";
             Problem::new(Kind::UnknownRoute, detail)
         })?;
-        let body = raw_body(desk, &parts.headers, body, LARGEST).await?;
+        let body = raw_body(app, &parts.headers, body, LARGEST).await?;
         let signed = Signed {
             method: parts.method.as_str(),
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
@@ -51,7 +51,7 @@ impl FromRequest<Arc<Desk>> for Proven {
             body: &body,
             now: OffsetDateTime::now_utc().unix_timestamp(),
         };
-        desk.carriers
+        app.carriers
             .proofs
             .webhook(carrier, &signed)
             .map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))?;
@@ -81,8 +81,8 @@ impl FromRequest<Arc<Desk>> for Proven {
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),
 )]
-pub(super) async fn voice(State(desk): State<Arc<Desk>>, proven: Proven) -> Result<Response, Problem> {
-    answer(&desk, proven).await
+pub(super) async fn voice(State(app): State<Arc<AppState>>, proven: Proven) -> Result<Response, Problem> {
+    answer(&app, proven).await
 }
 
 /// Answers a ringing call, asked with GET
@@ -97,11 +97,14 @@ pub(super) async fn voice(State(desk): State<Arc<Desk>>, proven: Proven) -> Resu
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),
 )]
-pub(super) async fn voice_by_get(State(desk): State<Arc<Desk>>, proven: Proven) -> Result<Response, Problem> {
-    answer(&desk, proven).await
+pub(super) async fn voice_by_get(
+    State(app): State<Arc<AppState>>,
+    proven: Proven,
+) -> Result<Response, Problem> {
+    answer(&app, proven).await
 }
 
-async fn answer(desk: &Arc<Desk>, proven: Proven) -> Result<Response, Problem> {
+async fn answer(app: &Arc<AppState>, proven: Proven) -> Result<Response, Problem> {
     let received = Received {
         query: &proven.query,
         body: &proven.body,
@@ -110,14 +113,14 @@ async fn answer(desk: &Arc<Desk>, proven: Proven) -> Result<Response, Problem> {
     let event = webhook::read(proven.carrier, received)
         .map_err(|fault| Problem::new(Kind::Invalid, fault.to_string()))?;
     let document = match event {
-        Event::Ringing(ring) => ringing(desk, proven.carrier, *ring, None).await,
-        Event::Typed { ring, digits } => typed(desk, proven.carrier, *ring, &digits).await,
+        Event::Ringing(ring) => ringing(app, proven.carrier, *ring, None).await,
+        Event::Typed { ring, digits } => typed(app, proven.carrier, *ring, &digits).await,
         Event::Digit { call, key } => {
-            pressed(desk, &call, key);
+            pressed(app, &call, key);
             Document::nothing(proven.carrier)
         }
         Event::Ended { call } => {
-            ended(desk, &call);
+            ended(app, &call);
             Document::nothing(proven.carrier)
         }
         Event::Other => Document::nothing(proven.carrier),
@@ -136,12 +139,12 @@ struct Known {
 /// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
 /// earlier webhook of the call named.
 async fn ringing(
-    desk: &Arc<Desk>,
+    app: &Arc<AppState>,
     carrier: Carrier,
     ring: Ring,
     remembered: Option<PhoneNumber>,
 ) -> Document {
-    let known = timeout(desk.carriers.budget, learn(desk, carrier, &ring)).await;
+    let known = timeout(app.carriers.budget, learn(app, carrier, &ring)).await;
     let known = match known {
         Ok(Ok(known)) => known,
         Ok(Err(fault)) => {
@@ -155,7 +158,7 @@ async fn ringing(
     };
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let plan = Plan {
-        settings: &desk.carriers,
+        settings: &app.carriers,
         leg: Leg {
             call: &ring.call,
             dialed: &ring.dialed,
@@ -167,67 +170,67 @@ async fn ringing(
     };
     match ring.manner {
         Manner::Document | Manner::DocumentAlone => return plan.document(carrier),
-        Manner::CommandsAtRinging => command(desk, &ring.call, plan.commands_at_ringing()),
-        Manner::CommandsAtAnswer => command(desk, &ring.call, plan.commands_at_answer()),
+        Manner::CommandsAtRinging => command(app, &ring.call, plan.commands_at_ringing()),
+        Manner::CommandsAtAnswer => command(app, &ring.call, plan.commands_at_answer()),
     }
     Document::nothing(carrier)
 }
 
-/// Takes the call's facts, and makes the token of its stream. The case is what both belong to, so where there
+/// Takes the call's facts, and makes the token of its stream. The call's state is what both belong to, so where there
 /// can be none there is no token.
-async fn learn(desk: &Desk, carrier: Carrier, ring: &Ring) -> Result<Known, BoardError> {
-    let numbers = desk.board.store().numbers().await?;
+async fn learn(app: &AppState, carrier: Carrier, ring: &Ring) -> Result<Known, BoardError> {
+    let numbers = app.board.store().numbers().await?;
     let stated = numbers.iter().find(|known| known.number == ring.dialed);
     let region = Region::of(&ring.dialed, stated.and_then(|number| number.region.as_deref()));
     let ours: Vec<String> = numbers.iter().map(|known| known.number.line_key()).collect();
     let own = |number: &PhoneNumber| ours.contains(&number.line_key());
     let found = read_facts(&ring.facts, &ring.dialed, &own, region);
     let forwarded = found.forwarder().map(|best| best.number.clone());
-    let case = desk.board.case(&ring.call, &ring.dialed).await?;
-    case.learn(&ring.facts).await;
-    if desk.board.vouches() && ring.facts.identity.is_some() {
+    let call_state = app.board.call_state(&ring.call, &ring.dialed).await?;
+    call_state.learn(&ring.facts).await;
+    if app.board.fetches_certs() && ring.facts.identity.is_some() {
         // In its own time: the carrier waits for its answer.
         let (board, facts, now) = (
-            Arc::clone(&desk.board),
+            Arc::clone(&app.board),
             ring.facts.clone(),
             OffsetDateTime::now_utc(),
         );
-        let case = Arc::clone(&case);
-        desk.tasks
-            .spawn(async move { board.vouch(&case, &facts, now).await });
+        let call_state = Arc::clone(&call_state);
+        app.tasks
+            .spawn(async move { board.fetch_certs(&call_state, &facts, now).await });
     }
     // One stream for each call. Telnyx's is told to come when the call is answered.
     let token = match ring.manner {
         Manner::CommandsAtRinging | Manner::DocumentAlone => None,
-        _ => desk.tokens.issue(carrier, &ring.call, &ring.dialed),
+        _ => app.tokens.issue(carrier, &ring.call, &ring.dialed),
     };
-    if token.is_some() && desk.carriers.twilio_pin.is_some() && carrier == Carrier::Twilio {
-        desk.asked.ask(&ring.call, forwarded.as_ref());
+    if token.is_some() && app.carriers.twilio_pin.is_some() && carrier == Carrier::Twilio {
+        app.asked.ask(&ring.call, forwarded.as_ref());
     }
     Ok(Known { forwarded, token })
 }
 
 /// Takes what a caller typed who was asked for a PIN, and hands them on whatever it was. It is tried meanwhile: what it
 /// comes to is said by the call's verdict, and never to the caller.
-async fn typed(desk: &Arc<Desk>, carrier: Carrier, ring: Ring, digits: &Digits) -> Document {
-    let answered = desk.asked.answer(&ring.call);
+async fn typed(app: &Arc<AppState>, carrier: Carrier, ring: Ring, digits: &Digits) -> Document {
+    let answered = app.asked.answer(&ring.call);
     let call = ring.call.clone();
-    let document = ringing(desk, carrier, ring, answered.forwarded).await;
-    if let Some(case) = desk.board.find_case(&call).filter(|_| answered.first) {
-        let typed = case.typed(digits.as_str());
-        desk.tasks.spawn(async move { case.try_typed(typed).await });
+    let document = ringing(app, carrier, ring, answered.forwarded).await;
+    if let Some(call_state) = app.board.find_call_state(&call).filter(|_| answered.first) {
+        let typed = call_state.typed(digits.as_str());
+        app.tasks.spawn(async move { call_state.try_typed(typed).await });
     }
     document
 }
 
 /// Commands the call, after the webhook was answered: Telnyx takes commands as soon as it has been.
-fn command(desk: &Arc<Desk>, call: &CallId, commands: Vec<Command>) {
-    let Some(commander) = desk.commander.clone() else {
+fn command(app: &Arc<AppState>, call: &CallId, commands: Vec<Command>) {
+    let Some(commander) = app.commander.clone() else {
         tracing::error!(call.id = %call, "call {call} waits for commands: set telnyx.api_key, or use TeXML");
         return;
     };
-    let (call, patience) = (call.clone(), desk.carriers.budget);
-    desk.tasks.spawn(async move {
+    let (call, patience) = (call.clone(), app.carriers.budget);
+    app.tasks.spawn(async move {
         for command in commands {
             let sent = commander.send(&call, &command);
             // A fork must not keep the caller from being put through.
@@ -250,18 +253,22 @@ fn command(desk: &Arc<Desk>, call: &CallId, commands: Vec<Command>) {
 }
 
 /// Takes a key; what a PIN comes to is said by the call's verdict.
-pub(super) fn pressed(desk: &Arc<Desk>, call: &CallId, key: char) {
-    let Some(case) = desk.board.find_case(call) else {
+pub(super) fn pressed(app: &Arc<AppState>, call: &CallId, key: char) {
+    let Some(call_state) = app.board.find_call_state(call) else {
         return;
     };
-    if let Some(typed) = case.keypad(key) {
-        desk.tasks.spawn(async move { case.try_typed(typed).await });
+    if let Some(typed) = call_state.keypad(key) {
+        app.tasks.spawn(async move { call_state.try_typed(typed).await });
     }
 }
 
 /// Ends a call that no stream is going to end.
-pub(super) fn ended(desk: &Arc<Desk>, call: &CallId) {
-    if let Some(case) = desk.board.find_case(call).filter(|_| !desk.is_seated(call)) {
-        desk.tasks.spawn(async move { case.finish().await });
+pub(super) fn ended(app: &Arc<AppState>, call: &CallId) {
+    if let Some(call_state) = app
+        .board
+        .find_call_state(call)
+        .filter(|_| !app.has_call_slot(call))
+    {
+        app.tasks.spawn(async move { call_state.finish().await });
     }
 }

@@ -10,12 +10,12 @@ use crate::bytes::Encoding;
 use crate::switchboard::{Agreement, EnrolmentReport, EnrolmentStart};
 use crate::units::{Hertz, UserId};
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Enrol, Visitor};
-use super::desk::Desk;
 use super::enrolments::accepted;
 use super::reading::InPath;
 use super::recording::{concluded, heard_out, problem, started};
-use super::wire::{Ending, Handshake, Wire};
+use super::websocket::{CloseReason, Handshake, WebSocketSession};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,27 +57,29 @@ const fn one() -> u16 {
 )]
 pub(super) async fn stream(
     allowed: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
     handshake: Handshake,
 ) -> Response {
-    handshake.serve(desk, move |desk, wire| follow(desk, wire, user, allowed.visitor))
+    handshake.serve(app, move |app, websocket| {
+        follow(app, websocket, user, allowed.visitor)
+    })
 }
 
-async fn follow(desk: Arc<Desk>, mut wire: Wire, user: UserId, visitor: Visitor) {
-    wire.ends_with(&visitor, &desk);
-    let report = record(&desk, &mut wire, user, &visitor).await;
-    concluded(wire, report).await;
+async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, user: UserId, visitor: Visitor) {
+    websocket.ends_with(&visitor, &app);
+    let report = record(&app, &mut websocket, user, &visitor).await;
+    concluded(websocket, report).await;
 }
 
 /// The whole conversation: an accepted enrolment's report, or how else it ended.
 async fn record(
-    desk: &Arc<Desk>,
-    wire: &mut Wire,
+    app: &Arc<AppState>,
+    websocket: &mut WebSocketSession,
     user: UserId,
     visitor: &Visitor,
-) -> Result<EnrolmentReport, Ending> {
-    let start: Start = started(wire).await?;
+) -> Result<EnrolmentReport, CloseReason> {
+    let start: Start = started(websocket).await?;
     let start = EnrolmentStart {
         user,
         agreement: Agreement {
@@ -92,11 +94,11 @@ async fn record(
         channels: start.channels,
         channel: start.channel,
     };
-    let enrolment = desk
+    let enrolment = app
         .board
         .open_enrolment(start, visitor.key())
         .await
         .map_err(problem)?;
-    let report = heard_out::<Start>(wire, enrolment).await?.finish().await;
-    accepted(report.map_err(problem)?).map_err(Ending::Problem)
+    let report = heard_out::<Start>(websocket, enrolment).await?.finish().await;
+    accepted(report.map_err(problem)?).map_err(CloseReason::Problem)
 }

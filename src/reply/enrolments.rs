@@ -11,8 +11,8 @@ use crate::store::{Enrollment, Receipt};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, IssueCode};
 use crate::units::{EnrollmentId, UserId};
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{Form, InPath};
 
@@ -37,9 +37,9 @@ pub(super) struct EnrolmentForm {
 }
 
 impl EnrolmentForm {
-    async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
+    async fn read(form: Form, app: &AppState) -> Result<Self, Problem> {
         let mut filled = form
-            .read(desk, &["consent", "keep_audio", "allow_duplicate", "channel"])
+            .read(app, &["consent", "keep_audio", "allow_duplicate", "channel"])
             .await?;
         Ok(Self {
             consent: filled.needed("consent")?,
@@ -69,12 +69,12 @@ impl EnrolmentForm {
 )]
 pub(super) async fn add(
     allowed: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
-    let admitted = desk.board.admit(Asker::recording(allowed.visitor.key()))?;
-    let form = EnrolmentForm::read(form, &desk).await?;
+    let admitted = app.board.admit(Asker::recording(allowed.visitor.key()))?;
+    let form = EnrolmentForm::read(form, &app).await?;
     let agreement = Agreement {
         text: form.consent,
         keep_audio: form.keep_audio.unwrap_or(false),
@@ -83,7 +83,7 @@ pub(super) async fn add(
         invite: None,
     };
     let clips = form.audio;
-    let report = desk
+    let report = app
         .board
         .enrol_channel(&admitted, user, agreement, clips, form.channel)
         .await?;
@@ -120,10 +120,10 @@ pub(super) fn accepted(report: EnrolmentReport) -> Result<EnrolmentReport, Probl
 )]
 pub(super) async fn list(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Vec<Enrollment>>, Problem> {
-    Ok(axum::Json(desk.board.store().enrollments_of(user).await?))
+    Ok(axum::Json(app.board.store().enrollments_of(user).await?))
 }
 
 /// Erases all of a user's enrolments
@@ -138,10 +138,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn remove_all(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(desk.board.remove_enrollments(user).await?))
+    Ok(axum::Json(app.board.remove_enrollments(user).await?))
 }
 
 /// Erases one enrolment
@@ -160,8 +160,8 @@ pub(super) async fn remove_all(
 )]
 pub(super) async fn remove(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath((user, enrolment)): InPath<(UserId, EnrollmentId)>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(desk.board.remove_enrollment(user, enrolment).await?))
+    Ok(axum::Json(app.board.remove_enrollment(user, enrolment).await?))
 }

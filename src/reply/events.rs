@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::switchboard::CallUpdate;
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
-use super::desk::Desk;
 use super::guest::{Guest, unwelcome};
 
 /// How often a silent stream shows that it is alive; proxies commonly drop what is silent for a minute.
@@ -37,13 +37,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 )]
 pub(super) async fn stream(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let watch = Watch {
-        updates: desk.board.updates(),
-        leaving: desk.leaving.clone(),
+        updates: app.board.updates(),
+        leaving: app.leaving.clone(),
         scores: allowed.visitor.sees_scores(),
-        reader: Some(Guest::new(allowed.visitor, desk)),
+        reader: Some(Guest::new(allowed.visitor, app)),
     };
     let events = unfold(watch, |mut watch| async move {
         let event = watch.next().await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Interval, interval_at};
 
+use super::app_state::AppState;
 use super::auth::Visitor;
-use super::desk::Desk;
 
 /// How often it is looked whether the key is still good, and the session.
 const WELCOME: Duration = Duration::from_secs(5);
@@ -14,16 +14,16 @@ const WELCOME: Duration = Duration::from_secs(5);
 /// Somebody whose stream is open.
 pub(super) struct Guest {
     visitor: Visitor,
-    desk: Arc<Desk>,
+    app: Arc<AppState>,
     looks: Interval,
 }
 
 impl Guest {
     /// The first look is not at once: they were let in just now.
-    pub(super) fn new(visitor: Visitor, desk: Arc<Desk>) -> Self {
+    pub(super) fn new(visitor: Visitor, app: Arc<AppState>) -> Self {
         Self {
             visitor,
-            desk,
+            app,
             looks: interval_at(Instant::now() + WELCOME, WELCOME),
         }
     }
@@ -37,7 +37,7 @@ pub(super) async fn unwelcome(guest: &mut Option<Guest>) {
     };
     loop {
         guest.looks.tick().await;
-        if !guest.visitor.is_still_welcome(&guest.desk).await.unwrap_or(true) {
+        if !guest.visitor.is_still_welcome(&guest.app).await.unwrap_or(true) {
             return;
         }
     }

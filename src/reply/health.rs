@@ -11,8 +11,8 @@ use crate::store::{Consent, Number, UsersWanted};
 use crate::switchboard::{AlikeVoices, BoardError, UserHealth};
 use crate::units::{DialedNumber, Language, UserId};
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Enrol, SeeScores};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery};
 
@@ -63,7 +63,7 @@ pub(super) struct HealthPage {
 )]
 pub(super) async fn list(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InQuery(wanted): InQuery<Wanted>,
 ) -> Result<axum::Json<HealthPage>, Problem> {
     let limit = wanted.limit.unwrap_or(USUAL_PAGE);
@@ -85,7 +85,7 @@ pub(super) async fn list(
         after: wanted.after,
         limit,
     };
-    let (users, more) = desk.board.health(&wanted).await?;
+    let (users, more) = app.board.health(&wanted).await?;
     Ok(axum::Json(HealthPage { users, more }))
 }
 
@@ -101,10 +101,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<UserHealth>, Problem> {
-    Ok(axum::Json(desk.board.health_of(user).await?))
+    Ok(axum::Json(app.board.health_of(user).await?))
 }
 
 /// A consent that was given. When what was enrolled under it is erased, its words go and the rest stays.
@@ -132,9 +132,9 @@ pub(super) struct ConsentShown {
 }
 
 impl ConsentShown {
-    fn of(consent: Consent, desk: &Desk, numbers: &[Number]) -> Self {
+    fn of(consent: Consent, app: &AppState, numbers: &[Number]) -> Self {
         let of_number = |number: &Number| {
-            desk.signup
+            app.signup
                 .language_of(&consent.sha256, consent.keep_audio, number)
         };
         Self {
@@ -162,17 +162,17 @@ impl ConsentShown {
 )]
 pub(super) async fn consents(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Vec<ConsentShown>>, Problem> {
-    let store = desk.board.store();
+    let store = app.board.store();
     let user = store.user(id).await?.ok_or(BoardError::UnknownUser(id))?;
     let mut numbers = Vec::with_capacity(user.numbers.len());
     for number in &user.numbers {
         numbers.extend(store.number(number).await?);
     }
     let consents = store.consents_of(id).await?.into_iter();
-    let shown = consents.map(|consent| ConsentShown::of(consent, &desk, &numbers));
+    let shown = consents.map(|consent| ConsentShown::of(consent, &app, &numbers));
     Ok(axum::Json(shown.collect()))
 }
 
@@ -188,7 +188,7 @@ pub(super) struct GoOn {
 
 /// Lists users of a number whose voices are alike
 ///
-/// Voices are compared as a call's is, with the number's own promise. Of a large roster each request compares a part, and
+/// Voices are compared as a call's is, with the number's own error target. Of a large roster each request compares a part, and
 /// says where the next one goes on. Names are shown to keys that may enrol or identify.
 #[utoipa::path(
     get, path = "/v1/numbers/{number}/alike", operation_id = "listAlike", tag = "numbers",
@@ -202,11 +202,11 @@ pub(super) struct GoOn {
 )]
 pub(super) async fn alike(
     allowed: Allowed<SeeScores>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(number): InPath<DialedNumber>,
     InQuery(go_on): InQuery<GoOn>,
 ) -> Result<axum::Json<AlikeVoices>, Problem> {
-    let found = desk.board.alike(&number, go_on.after).await?;
+    let found = app.board.alike(&number, go_on.after).await?;
     let named = allowed.visitor.sees_names();
     Ok(axum::Json(if named { found } else { found.without_names() }))
 }

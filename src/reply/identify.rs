@@ -9,8 +9,8 @@ use crate::engine::Asker;
 use crate::switchboard::{ClipBytes, Identification};
 use crate::units::DialedNumber;
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::Form;
 use super::telemetry;
@@ -31,8 +31,8 @@ pub(super) struct IdentifyForm {
 }
 
 impl IdentifyForm {
-    async fn read(form: Form, desk: &Desk) -> Result<Self, Problem> {
-        let mut filled = form.read(desk, &["number", "channel"]).await?;
+    async fn read(form: Form, app: &AppState) -> Result<Self, Problem> {
+        let mut filled = form.read(app, &["number", "channel"]).await?;
         let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
         let number = filled.needed("number")?.parse();
         let channel = filled.channel()?;
@@ -65,16 +65,16 @@ impl IdentifyForm {
 )]
 pub(super) async fn identify(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     form: Form,
 ) -> Result<axum::Json<Identification>, Problem> {
-    let admitted = desk.board.admit(Asker::recording(allowed.visitor.key()))?;
+    let admitted = app.board.admit(Asker::recording(allowed.visitor.key()))?;
     let IdentifyForm {
         audio,
         number,
         channel,
-    } = IdentifyForm::read(form, &desk).await?;
-    let mut said = desk
+    } = IdentifyForm::read(form, &app).await?;
+    let mut said = app
         .board
         .identify(&admitted, &number, audio, channel, false)
         .await?;

@@ -11,8 +11,8 @@ use crate::store::ImportReport;
 use crate::switchboard::{ImportDefaults, import_csv};
 use crate::units::DialedNumber;
 
+use super::app_state::AppState;
 use super::auth::{Administer, Allowed};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{InQuery, whole_body};
 
@@ -98,7 +98,7 @@ impl Imported {
 )]
 pub(super) async fn import(
     _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InQuery(how): InQuery<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
@@ -109,7 +109,7 @@ pub(super) async fn import(
         .filter(|text| !text.is_empty());
     let region = region.map(str::parse::<Region>).transpose();
     let region = region.map_err(|fault| Problem::new(Kind::Invalid, format!("`region`: {fault}")))?;
-    let bytes = whole_body(&desk, request, LARGEST).await?;
+    let bytes = whole_body(&app, request, LARGEST).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         Problem::new(
             Kind::UnsupportedMedia,
@@ -120,7 +120,7 @@ pub(super) async fn import(
         number: how.number,
         region,
     };
-    let report = import_csv(desk.board.store(), text, &defaults, how.dry_run).await?;
+    let report = import_csv(app.board.store(), text, &defaults, how.dry_run).await?;
     let report =
         report.map_err(|fault| Problem::new(Kind::Invalid, format!("the table cannot be used: {fault}")))?;
     Ok(axum::Json(Imported::of(report)))

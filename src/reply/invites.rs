@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use crate::store::{self, Invite, Token};
 use crate::units::{DialedNumber, InviteId, Language, UserId};
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
-use super::desk::Desk;
 use super::problem::Problem;
 use super::reading::{InPath, Json};
 
@@ -62,19 +62,19 @@ pub(super) struct CreatedInvite {
 )]
 pub(super) async fn add(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
     Json(new): Json<NewInvite>,
 ) -> Result<(StatusCode, axum::Json<CreatedInvite>), Problem> {
-    let usual = Duration::seconds_f64(desk.signup.link_lifetime.get());
+    let usual = Duration::seconds_f64(app.signup.link_lifetime.get());
     let new = store::NewInvite {
         user,
         number: new.number,
         language: new.language,
         lifetime: new.hours.map_or(usual, |hours| Duration::hours(i64::from(hours))),
     };
-    let (token, invite) = desk.board.store().create_invite(new).await?;
-    let url = enrolment_url(&desk.signup.address, &token);
+    let (token, invite) = app.board.store().create_invite(new).await?;
+    let url = enrolment_url(&app.signup.address, &token);
     Ok((StatusCode::CREATED, axum::Json(CreatedInvite { url, invite })))
 }
 
@@ -90,10 +90,10 @@ pub(super) async fn add(
 )]
 pub(super) async fn list(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Vec<Invite>>, Problem> {
-    Ok(axum::Json(desk.board.store().invites_of(user).await?))
+    Ok(axum::Json(app.board.store().invites_of(user).await?))
 }
 
 /// Takes a link back
@@ -111,9 +111,9 @@ pub(super) async fn list(
 )]
 pub(super) async fn revoke(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath((user, invite)): InPath<(UserId, InviteId)>,
 ) -> Result<StatusCode, Problem> {
-    desk.board.store().revoke_invite(invite, Some(user)).await?;
+    app.board.store().revoke_invite(invite, Some(user)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

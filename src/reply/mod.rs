@@ -10,35 +10,35 @@
 //!   proof, `carriers` and `media`; for who enrols in a browser their link, `signup`; for the console's pages a session,
 //!   `console`), and the handlers without one are the four of `operations`, those of `vapi`, which know Vapi by other
 //!   means, the console's empty page, and what pages are made of (`web`);
-//! * every refusal and failure is problem details from one table (`problem`, `blame`), written down
-//!   once (`journal`);
-//! * nothing a client sends is waited for without end or kept without bound (`reading`, `wire`), and
+//! * every refusal and failure is problem details from one table (`problem`, `error_map`), written down
+//!   once (`request_log`);
+//! * nothing a client sends is waited for without end or kept without bound (`reading`, `websocket`), and
 //!   no audio is read from a socket before what came earlier has been listened to.
 
 mod accuracy;
+mod app_state;
 mod auth;
-mod blame;
 mod calls;
 mod carriers;
 mod console;
-mod desk;
 mod document;
+mod drain_body;
 mod enrol_stream;
 mod enrolments;
+mod error_map;
 mod events;
 mod guest;
 mod health;
 mod identify;
 mod importing;
 mod invites;
-mod journal;
-mod linger;
 mod media;
 mod numbers;
 mod operations;
 mod problem;
 mod reading;
 mod recording;
+mod request_log;
 mod router;
 mod serve;
 mod setup;
@@ -47,10 +47,10 @@ mod telemetry;
 mod users;
 mod vapi;
 mod web;
-mod wire;
+mod websocket;
 
+pub use app_state::{AppSettings, AppState};
 pub use console::ConsoleSettings;
-pub use desk::{Desk, DeskSettings};
 pub use document::openapi;
 pub use invites::enrolment_url;
 pub use media::audiosocket::AudioSocketDoor;

@@ -11,8 +11,8 @@ use crate::store::{self, CallerIsForwarder, Number, ShareChange};
 use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 
+use super::app_state::AppState;
 use super::auth::{Administer, Allowed, Enrol};
-use super::desk::Desk;
 use super::problem::Problem;
 use super::reading::{InPath, Json};
 
@@ -64,10 +64,10 @@ fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Erro
 )]
 pub(super) async fn add(
     _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     Json(new): Json<NewNumber>,
 ) -> Result<(StatusCode, axum::Json<Number>), Problem> {
-    let store = desk.board.store();
+    let store = app.board.store();
     let added = store
         .add_number(&new.number, new.region.as_deref(), new.name.as_deref())
         .await?;
@@ -82,9 +82,9 @@ pub(super) async fn add(
 )]
 pub(super) async fn list(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Vec<Number>>, Problem> {
-    Ok(axum::Json(desk.board.store().numbers().await?))
+    Ok(axum::Json(app.board.store().numbers().await?))
 }
 
 /// Shows a dialed number
@@ -99,10 +99,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(number): InPath<DialedNumber>,
 ) -> Result<axum::Json<Number>, Problem> {
-    let known = desk.board.store().number(&number).await?;
+    let known = app.board.store().number(&number).await?;
     let known = known.ok_or(BoardError::UnknownNumber(number))?;
     Ok(axum::Json(known))
 }
@@ -121,7 +121,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn update(
     _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(number): InPath<DialedNumber>,
     Json(patch): Json<NumberPatch>,
 ) -> Result<axum::Json<Number>, Problem> {
@@ -130,5 +130,5 @@ pub(super) async fn update(
         max_wrong_name: patch.max_wrong_name,
         caller_is_forwarder: patch.caller_is_forwarder,
     };
-    Ok(axum::Json(desk.board.update_number(&number, &patch).await?))
+    Ok(axum::Json(app.board.update_number(&number, &patch).await?))
 }

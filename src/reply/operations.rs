@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::desk::Desk;
+use super::app_state::AppState;
 use super::document::openapi;
 use super::problem::{Kind, Problem};
 use super::telemetry;
@@ -54,11 +54,11 @@ pub(super) struct Ready {
         (status = 503, description = "One is not; `reasons` says which"),
     ),
 )]
-pub(super) async fn readiness(State(desk): State<Arc<Desk>>) -> Result<axum::Json<Ready>, Problem> {
-    if desk.leaving.is_cancelled() {
+pub(super) async fn readiness(State(app): State<Arc<AppState>>) -> Result<axum::Json<Ready>, Problem> {
+    if app.leaving.is_cancelled() {
         return Err(Problem::new(Kind::Leaving, "the service is shutting down"));
     }
-    let faults = desk.board.out_of_order().await;
+    let faults = app.board.out_of_order().await;
     if !faults.is_empty() {
         let reasons = faults
             .iter()
@@ -75,8 +75,8 @@ pub(super) async fn readiness(State(desk): State<Arc<Desk>>) -> Result<axum::Jso
     }
     Ok(axum::Json(Ready {
         ready: true,
-        model: desk.board.card().id().to_string(),
-        calibration: desk.board.calibration().id,
+        model: app.board.card().id().to_string(),
+        calibration: app.board.calibration().id,
     }))
 }
 
@@ -85,8 +85,8 @@ pub(super) async fn readiness(State(desk): State<Arc<Desk>>) -> Result<axum::Jso
     get, path = "/metrics", operation_id = "metrics", tag = "operations",
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")),
 )]
-pub(super) async fn metrics(State(desk): State<Arc<Desk>>) -> impl IntoResponse {
-    let text = telemetry::render(&desk.metrics, desk.board.engine().load());
+pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> impl IntoResponse {
+    let text = telemetry::render(&app.metrics, app.board.engine().load());
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 

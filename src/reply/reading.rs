@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::bytes::Headerless;
 use crate::switchboard::ClipBytes;
 
-use super::desk::{Desk, in_words};
+use super::app_state::{AppState, in_words};
 use super::problem::{Kind, Problem};
 
 /// The most bytes of a JSON body; the largest known one, a user with all phones, has some kilobytes.
@@ -32,16 +32,16 @@ const LONGEST_NAME: usize = 100;
 /// A JSON body.
 pub(super) struct Json<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<AppState>) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let detail = "send JSON, with `Content-Type: application/json`";
             return Err(Problem::new(Kind::UnsupportedMedia, detail));
         }
         refuse_large(request.headers(), LARGEST_JSON as u64)?;
-        let bytes = in_time(desk, axum::body::to_bytes(request.into_body(), LARGEST_JSON))
+        let bytes = in_time(app, axum::body::to_bytes(request.into_body(), LARGEST_JSON))
             .await?
             .map_err(|_| too_large(LARGEST_JSON as u64))?;
         let read = serde_json::from_slice(&bytes);
@@ -51,13 +51,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Json<T> {
 
 /// A body as it arrived, for what is signed over its bytes.
 pub(super) async fn raw_body(
-    desk: &Desk,
+    app: &AppState,
     headers: &HeaderMap,
     body: Body,
     limit: usize,
 ) -> Result<Bytes, Problem> {
     refuse_large(headers, limit as u64)?;
-    in_time(desk, axum::body::to_bytes(body, limit))
+    in_time(app, axum::body::to_bytes(body, limit))
         .await?
         .map_err(|_| too_large(limit as u64))
 }
@@ -82,20 +82,20 @@ pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
 }
 
 /// A whole body of at most `most` bytes, byte by byte as it came.
-pub(super) async fn whole_body(desk: &Desk, request: Request, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole_body(app: &AppState, request: Request, most: usize) -> Result<Bytes, Problem> {
     refuse_large(request.headers(), most as u64)?;
-    let read = in_time(desk, axum::body::to_bytes(request.into_body(), most)).await?;
+    let read = in_time(app, axum::body::to_bytes(request.into_body(), most)).await?;
     read.map_err(|_| too_large(most as u64))
 }
 
 /// A part of the path.
 pub(super) struct InPath<T>(pub T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Desk>> for InPath<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<AppState>> for InPath<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let read = Path::from_request_parts(parts, desk).await;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        let read = Path::from_request_parts(parts, app).await;
         read.map(|Path(value)| Self(value)).map_err(|fault| {
             Problem::new(
                 Kind::BadRequest,
@@ -108,11 +108,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Desk>> for InPath<T> {
 /// The query.
 pub(super) struct InQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Arc<Desk>> for InQuery<T> {
+impl<T: DeserializeOwned> FromRequestParts<Arc<AppState>> for InQuery<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let read = Query::from_request_parts(parts, desk).await;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        let read = Query::from_request_parts(parts, app).await;
         read.map(|Query(value)| Self(value)).map_err(|fault| {
             Problem::new(
                 Kind::BadRequest,
@@ -125,12 +125,12 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Desk>> for InQuery<T> {
 /// A multipart form that has not been read yet, so that admission can come first.
 pub(super) struct Form(Multipart);
 
-impl FromRequest<Arc<Desk>> for Form {
+impl FromRequest<Arc<AppState>> for Form {
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        refuse_large(request.headers(), desk.largest_upload())?;
-        let form = Multipart::from_request(request, desk).await;
+    async fn from_request(request: Request<Body>, app: &Arc<AppState>) -> Result<Self, Problem> {
+        refuse_large(request.headers(), app.largest_upload())?;
+        let form = Multipart::from_request(request, app).await;
         form.map(Self).map_err(|_| {
             let detail = "send a form, with `Content-Type: multipart/form-data` and its boundary";
             Problem::new(Kind::UnsupportedMedia, detail)
@@ -147,9 +147,13 @@ pub(super) struct Filled {
 
 impl Form {
     /// Reads the form: recordings in parts called `audio`, and each of `texts` at most once.
-    pub(super) async fn read(self, desk: &Desk, texts: &'static [&'static str]) -> Result<Filled, Problem> {
-        let limit = desk.largest_upload();
-        in_time(desk, read_parts(self.0, texts, limit)).await?
+    pub(super) async fn read(
+        self,
+        app: &AppState,
+        texts: &'static [&'static str],
+    ) -> Result<Filled, Problem> {
+        let limit = app.largest_upload();
+        in_time(app, read_parts(self.0, texts, limit)).await?
     }
 }
 
@@ -277,8 +281,8 @@ fn too_large(limit: u64) -> Problem {
 }
 
 /// What comes of `reading`, unless it takes longer than a body may.
-async fn in_time<T>(desk: &Desk, reading: impl Future<Output = T>) -> Result<T, Problem> {
-    let patience = desk.timeouts.body;
+async fn in_time<T>(app: &AppState, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    let patience = app.timeouts.body;
     timeout(patience, reading).await.map_err(|_| {
         let detail = format!("the request did not arrive within {}", in_words(patience));
         Problem::new(Kind::TooSlow, detail)

@@ -8,7 +8,7 @@ use crate::switchboard::{EnrolmentProgress, EnrolmentReport, LiveEnrolment};
 
 use super::problem::{Kind, Problem};
 use super::reading::of_json;
-use super::wire::{Ending, Incoming, Wire};
+use super::websocket::{CloseReason, Incoming, WebSocketSession};
 
 /// What a client says in text frames.
 #[derive(Deserialize)]
@@ -26,11 +26,11 @@ enum Told {
 }
 
 /// The frame `start` with which a conversation begins.
-pub(super) async fn started<S: DeserializeOwned>(wire: &mut Wire) -> Result<S, Ending> {
-    match wire.next().await {
+pub(super) async fn started<S: DeserializeOwned>(websocket: &mut WebSocketSession) -> Result<S, CloseReason> {
+    match websocket.next().await {
         Incoming::Text(text) => match read(&text)? {
             Frame::Start(start) => Ok(start),
-            Frame::Stop {} => Err(Ending::Stopped),
+            Frame::Stop {} => Err(CloseReason::Stopped),
         },
         Incoming::Audio(_) => Err(misplaced("audio came before the frame `start`")),
         Incoming::End(ending) => Err(ending),
@@ -39,17 +39,17 @@ pub(super) async fn started<S: DeserializeOwned>(wire: &mut Wire) -> Result<S, E
 
 /// Listens until the frame `stop`, telling the client how far it is; `S` is what the frame `start` held.
 pub(super) async fn heard_out<S: DeserializeOwned>(
-    wire: &mut Wire,
+    websocket: &mut WebSocketSession,
     mut recording: LiveEnrolment,
-) -> Result<LiveEnrolment, Ending> {
+) -> Result<LiveEnrolment, CloseReason> {
     loop {
-        match wire.next().await {
+        match websocket.next().await {
             Incoming::Audio(bytes) => {
                 let progress = recording.push(&bytes).await.map_err(problem)?;
                 if let Some(progress) = progress
-                    && !wire.say(&Told::Progress(progress)).await
+                    && !websocket.say(&Told::Progress(progress)).await
                 {
-                    return Err(Ending::Gone);
+                    return Err(CloseReason::Gone);
                 }
             }
             Incoming::Text(text) => {
@@ -64,26 +64,26 @@ pub(super) async fn heard_out<S: DeserializeOwned>(
 }
 
 /// Ends a conversation with a report, or however else it ended.
-pub(super) async fn concluded(mut wire: Wire, report: Result<EnrolmentReport, Ending>) {
+pub(super) async fn concluded(mut websocket: WebSocketSession, report: Result<EnrolmentReport, CloseReason>) {
     let ending = match report {
         Ok(report) => {
-            wire.say(&Told::Report(report)).await;
-            Ending::Stopped
+            websocket.say(&Told::Report(report)).await;
+            CloseReason::Stopped
         }
         Err(ending) => ending,
     };
-    wire.close(ending).await;
+    websocket.close(ending).await;
 }
 
 /// A fault as the end of a conversation.
-pub(super) fn problem(fault: impl Into<Problem>) -> Ending {
-    Ending::Problem(fault.into())
+pub(super) fn problem(fault: impl Into<Problem>) -> CloseReason {
+    CloseReason::Problem(fault.into())
 }
 
-fn read<S: DeserializeOwned>(text: &str) -> Result<Frame<S>, Ending> {
-    serde_json::from_str(text).map_err(|fault| Ending::Problem(of_json(&fault)))
+fn read<S: DeserializeOwned>(text: &str) -> Result<Frame<S>, CloseReason> {
+    serde_json::from_str(text).map_err(|fault| CloseReason::Problem(of_json(&fault)))
 }
 
-fn misplaced(detail: &str) -> Ending {
-    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+fn misplaced(detail: &str) -> CloseReason {
+    CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

@@ -13,15 +13,15 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::desk::Desk;
+use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use super::{
     accuracy, calls, carriers, console, enrol_stream, enrolments, events, health, identify, importing,
-    invites, journal, media, numbers, operations, setup, signup, users, vapi,
+    invites, media, numbers, operations, request_log, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document that `document` begins.
-pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::with_openapi(document)
         .routes(routes!(numbers::add, numbers::list))
         .routes(routes!(numbers::show, numbers::update))
@@ -65,9 +65,9 @@ pub(super) fn table(document: OpenApi) -> OpenApiRouter<Arc<Desk>> {
 }
 
 /// The whole service, without a network.
-pub fn router(desk: Arc<Desk>) -> Router {
+pub fn router(app: Arc<AppState>) -> Router {
     let (routes, _) = table(OpenApi::default()).split_for_parts();
-    let largest = usize::try_from(desk.largest_upload()).unwrap_or(usize::MAX);
+    let largest = usize::try_from(app.largest_upload()).unwrap_or(usize::MAX);
     routes
         .merge(signup::routes())
         .merge(console::routes())
@@ -75,8 +75,8 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(largest))
         .layer(CatchPanicLayer::custom(crashed))
-        .layer(from_fn_with_state(Arc::clone(&desk), journal::keep))
-        .with_state(desk)
+        .layer(from_fn_with_state(Arc::clone(&app), request_log::keep))
+        .with_state(app)
 }
 
 async fn unknown_route(uri: Uri) -> Problem {

@@ -20,8 +20,8 @@ use crate::carriers::command::CommandFault;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
+use super::app_state::{AppSettings, AppState};
 use super::console::ConsoleSettings;
-use super::desk::{Desk, DeskSettings};
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::signup::SignupSettings;
@@ -112,7 +112,7 @@ pub enum ServeError {
     InsecureBeyondLoopback(SocketAddr),
     /// The listener is of no use.
     #[error("the listener cannot be used: {0}")]
-    Listener(#[from] io::Error),
+    StreamSession(#[from] io::Error),
     /// The process's metrics belong to somebody else.
     #[error("another library of this process has taken the metrics: install none besides the service")]
     Telemetry,
@@ -138,9 +138,9 @@ pub async fn serve(
         }
         tracing::warn!("INSECURE: --insecure-dev asks nobody for a key; never use it for real callers");
     }
-    let desk = Desk::new(
+    let app = AppState::new(
         board,
-        DeskSettings {
+        AppSettings {
             insecure_dev: settings.insecure_dev,
             carriers: settings.carriers,
             vapi: settings.vapi,
@@ -149,21 +149,21 @@ pub async fn serve(
             timeouts: settings.timeouts,
         },
     )?;
-    let app = router(Arc::clone(&desk));
+    let router = router(Arc::clone(&app));
     tracing::info!(%address, "serving on {address}");
     tokio::select! {
-        () = accept(&settings.listener, &desk, &app, settings.connections) => {}
-        () = keep_up(&desk) => {}
-        () = answer_audiosockets(&desk, settings.audiosocket.as_ref()) => {}
+        () = accept(&settings.listener, &app, &router, settings.connections) => {}
+        () = keep_up(&app) => {}
+        () = answer_audiosockets(&app, settings.audiosocket.as_ref()) => {}
         () = shutdown => {}
     }
     drop((settings.listener, settings.audiosocket));
-    leave(&desk).await;
+    leave(&app).await;
     Ok(())
 }
 
 /// Lets connections in, for ever.
-async fn accept(listener: &TcpListener, desk: &Arc<Desk>, app: &Router, most: usize) {
+async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, most: usize) {
     let places = Arc::new(Semaphore::new(most));
     loop {
         // Taken before the connection: who finds no place waits in the system's queue.
@@ -172,8 +172,8 @@ async fn accept(listener: &TcpListener, desk: &Arc<Desk>, app: &Router, most: us
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = attend(stream, Arc::clone(desk), app.clone(), place);
-                desk.tasks.spawn(connection);
+                let connection = attend(stream, Arc::clone(app), router.clone(), place);
+                app.tasks.spawn(connection);
             }
             Err(fault) => {
                 tracing::warn!(%fault, "a connection could not be accepted: {fault}");
@@ -184,19 +184,19 @@ async fn accept(listener: &TcpListener, desk: &Arc<Desk>, app: &Router, most: us
 }
 
 /// Serves one connection until it ends or the service does.
-async fn attend(stream: TcpStream, desk: Arc<Desk>, app: Router, place: OwnedSemaphorePermit) {
+async fn attend(stream: TcpStream, app: Arc<AppState>, router: Router, place: OwnedSemaphorePermit) {
     // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(desk.timeouts.head)
+        .header_read_timeout(app.timeouts.head)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = desk.leaving.cancelled() => {
+        () = app.leaving.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -208,39 +208,39 @@ async fn attend(stream: TcpStream, desk: Arc<Desk>, app: Router, place: OwnedSem
 }
 
 /// Lets AudioSockets in, for ever, where they are listened for.
-async fn answer_audiosockets(desk: &Arc<Desk>, door: Option<&AudioSocketDoor>) {
+async fn answer_audiosockets(app: &Arc<AppState>, door: Option<&AudioSocketDoor>) {
     match door {
-        Some(door) => audiosocket::accept(desk, door).await,
+        Some(door) => audiosocket::accept(app, door).await,
         None => std::future::pending().await,
     }
 }
 
 /// Keeps the histograms' memory bounded, for ever.
-async fn keep_up(desk: &Desk) {
+async fn keep_up(app: &AppState) {
     let mut ticks = interval(UPKEEP);
     loop {
         ticks.tick().await;
-        desk.metrics.run_upkeep();
+        app.metrics.run_upkeep();
     }
 }
 
 /// Ends what is going on: idle connections close, live calls are finished.
-async fn leave(desk: &Desk) {
+async fn leave(app: &AppState) {
     tracing::info!("shutting down: finishing what is going on");
-    desk.leaving.cancel();
-    if let Some(vapi) = desk.vapi.clone() {
+    app.leaving.cancel();
+    if let Some(vapi) = app.vapi.clone() {
         // Calls that Vapi told of have no connection here that would end them.
-        desk.tasks.spawn(async move { vapi.close().await });
+        app.tasks.spawn(async move { vapi.close().await });
     }
-    desk.tasks.close();
-    if timeout(desk.timeouts.grace, desk.tasks.wait()).await.is_err() {
-        let left = desk.tasks.len();
+    app.tasks.close();
+    if timeout(app.timeouts.grace, app.tasks.wait()).await.is_err() {
+        let left = app.tasks.len();
         tracing::warn!(
             left,
             "{left} connections or calls did not end in time and are cut"
         );
     }
-    if timeout(desk.timeouts.grace, desk.board.recorded()).await.is_err() {
+    if timeout(app.timeouts.grace, app.board.recorded()).await.is_err() {
         tracing::error!("the store cannot be written: what was said of calls last is not recorded");
     }
 }

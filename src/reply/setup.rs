@@ -7,12 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::carriers::Carrier;
-use crate::carriers::check::{self, Bench, CallReport, CarrierReport, Known, WhoseLine, by_carrier};
+use crate::carriers::check::{self, CallReport, CarrierProbe, CarrierReport, Known, WhoseLine, by_carrier};
 use crate::config::VapiAuth;
 use crate::units::{DialedNumber, PhoneNumber};
 
+use super::app_state::AppState;
 use super::auth::{Administer, Allowed};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::whole_body;
 
@@ -80,8 +80,8 @@ fn proven_by(carrier: Carrier) -> &'static [&'static str] {
     }
 }
 
-fn of_carrier(desk: &Desk, carrier: Carrier) -> CarrierSetup {
-    let proofs = &desk.carriers.proofs;
+fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
+    let proofs = &app.carriers.proofs;
     let url = proofs.public_url.as_deref();
     CarrierSetup {
         carrier,
@@ -107,25 +107,25 @@ fn of_carrier(desk: &Desk, carrier: Carrier) -> CarrierSetup {
 )]
 pub(super) async fn show(
     _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Setup>, Problem> {
-    let (store, config) = (desk.board.store(), desk.board.config());
-    let model = desk.board.card().id().clone();
+    let (store, config) = (app.board.store(), app.board.config());
+    let model = app.board.card().id().clone();
     let (users, enrolled) = store.user_counts(&model).await?;
     Ok(axum::Json(Setup {
         public_url: config.public_url.clone(),
-        address: desk.signup.address.clone(),
+        address: app.signup.address.clone(),
         numbers: store.numbers().await?.len() as u64,
         users,
         enrolled,
         has_calls: store.has_calls().await?,
         model: model.to_string(),
-        calibration: desk.board.calibration().id,
+        calibration: app.board.calibration().id,
         vapi: VapiSetup {
-            configured: desk.vapi.is_some() && !matches!(config.vapi.auth, VapiAuth::Refuse),
+            configured: app.vapi.is_some() && !matches!(config.vapi.auth, VapiAuth::Refuse),
             events_url: config.public_url.as_ref().map(|url| format!("{url}/vapi/events")),
         },
-        carriers: Carrier::ALL.map(|carrier| of_carrier(&desk, carrier)).into(),
+        carriers: Carrier::ALL.map(|carrier| of_carrier(&app, carrier)).into(),
         accuracy_dir: config.accuracy_dir.display().to_string(),
     }))
 }
@@ -158,16 +158,16 @@ pub(super) struct CarrierCheck {
 )]
 pub(super) async fn check_carrier(
     _: Allowed<Administer>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     request: Request,
 ) -> Result<axum::Json<CarrierCheck>, Problem> {
-    let bytes = whole_body(&desk, request, LARGEST_CAPTURE).await?;
-    let known = Known::of_store(desk.board.store()).await?;
+    let bytes = whole_body(&app, request, LARGEST_CAPTURE).await?;
+    let known = Known::of_store(app.board.store()).await?;
     let judged = tokio::task::spawn_blocking(move || {
         let held = check::read(&bytes)?;
         let whose = |dialed: &DialedNumber, phone: &PhoneNumber| known.whose(dialed, phone);
         let own = |number: &PhoneNumber| known.is_own(number);
-        let bench = Bench {
+        let bench = CarrierProbe {
             dialed: None,
             region: None,
             from: None,

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::store::{self, Pin, PinChange, Receipt, User};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
+use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery, Json};
 
@@ -83,7 +83,7 @@ pub(super) struct OfNumber {
 )]
 pub(super) async fn add(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, axum::Json<User>), Problem> {
     let new = store::NewUser {
@@ -93,7 +93,7 @@ pub(super) async fn add(
         pin: new.pin,
         exclusive: new.exclusive,
     };
-    let added = desk.board.store().add_user(new).await?;
+    let added = app.board.store().add_user(new).await?;
     Ok((StatusCode::CREATED, axum::Json(added)))
 }
 
@@ -108,10 +108,10 @@ pub(super) async fn add(
 )]
 pub(super) async fn list(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InQuery(of): InQuery<OfNumber>,
 ) -> Result<axum::Json<Vec<User>>, Problem> {
-    Ok(axum::Json(desk.board.store().users_of(&of.number).await?))
+    Ok(axum::Json(app.board.store().users_of(&of.number).await?))
 }
 
 /// Shows a user
@@ -126,10 +126,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<User>, Problem> {
-    let found = desk.board.store().user(id).await?;
+    let found = app.board.store().user(id).await?;
     let user = found.ok_or_else(|| Problem::new(Kind::UnknownUser, format!("there is no user {id}")))?;
     Ok(axum::Json(user))
 }
@@ -148,7 +148,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn change(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
     Json(patch): Json<UserPatch>,
 ) -> Result<axum::Json<User>, Problem> {
@@ -158,7 +158,7 @@ pub(super) async fn change(
         numbers: patch.numbers,
         pin: patch.pin,
     };
-    Ok(axum::Json(desk.board.update_user(id, patch).await?))
+    Ok(axum::Json(app.board.update_user(id, patch).await?))
 }
 
 /// Removes a user and erases their voice everywhere
@@ -173,10 +173,10 @@ pub(super) async fn change(
 )]
 pub(super) async fn remove(
     _: Allowed<Enrol>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(desk.board.remove_user(id).await?))
+    Ok(axum::Json(app.board.remove_user(id).await?))
 }
 
 /// A value that may be left out but not be null: null would look like a wish to remove it.

@@ -16,8 +16,8 @@ use time::OffsetDateTime;
 
 use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, PASS_HEADER, Proof, Vapi};
 
+use super::app_state::AppState;
 use super::auth::refuse_other_sites;
-use super::desk::Desk;
 use super::problem::{Kind, Problem};
 use super::reading::whole_body;
 
@@ -53,11 +53,11 @@ const TELLING_HEADERS: &[&str] = &[
         (status = 503, description = "Too much is going on, or the service has no Vapi side"),
     ),
 )]
-pub(super) async fn events(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
-    let vapi = side(&desk)?;
+pub(super) async fn events(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, Problem> {
+    let vapi = side(&app)?;
     let headers = request.headers().clone();
-    let body = whole_body(&desk, request, vapi.largest_event()).await?;
-    let proof = admit(&desk, vapi, &headers, &body)?;
+    let body = whole_body(&app, request, vapi.largest_event()).await?;
+    let proof = admit(&app, vapi, &headers, &body)?;
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;
     if !proof.covers(&message) {
@@ -116,10 +116,10 @@ fn answered(answer: Answer) -> Result<Response, Problem> {
         (status = 401, description = "The client is not known"),
     ),
 )]
-pub(super) async fn token(State(desk): State<Arc<Desk>>, request: Request) -> Result<Response, Problem> {
-    let vapi = side(&desk)?;
+pub(super) async fn token(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, Problem> {
+    let vapi = side(&app)?;
     let headers = request.headers().clone();
-    let body = whole_body(&desk, request, LARGEST_TOKEN_REQUEST).await?;
+    let body = whole_body(&app, request, LARGEST_TOKEN_REQUEST).await?;
     let form = Form::read(&body);
     if form.value("grant_type").as_deref() != Some("client_credentials") {
         return Ok(refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"));
@@ -140,19 +140,19 @@ pub(super) async fn token(State(desk): State<Arc<Desk>>, request: Request) -> Re
     Ok(axum::Json(answer).into_response())
 }
 
-fn side(desk: &Desk) -> Result<&Arc<Vapi>, Problem> {
+fn side(app: &AppState) -> Result<&Arc<Vapi>, Problem> {
     let none = || {
         Problem::new(
             Kind::Unavailable,
             "this service was started without its Vapi side",
         )
     };
-    desk.vapi.as_ref().ok_or_else(none)
+    app.vapi.as_ref().ok_or_else(none)
 }
 
 /// An error unless the request is Vapi's. With `--insecure-dev` a service without any configured authentication
 /// takes it from this machine's own programs.
-fn admit(desk: &Desk, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<Proof, Problem> {
+fn admit(app: &AppState, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<Proof, Problem> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let arrived = Arrived {
         header: &header,
@@ -162,7 +162,7 @@ fn admit(desk: &Desk, vapi: &Vapi, headers: &HeaderMap, body: &Bytes) -> Result<
     };
     match vapi.authenticate(&arrived) {
         Ok(proof) => Ok(proof),
-        Err(NotVapi::NoAuthentication) if desk.insecure_dev => {
+        Err(NotVapi::NoAuthentication) if app.insecure_dev => {
             refuse_other_sites(headers).map(|()| Proof::Configured)
         }
         Err(why) => Err(refuse(&why)),

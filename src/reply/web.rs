@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 
-use super::desk::Desk;
+use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use crate::units::hex;
 
@@ -111,7 +111,7 @@ pub(super) fn text_of(path: &str) -> Option<&'static str> {
 }
 
 /// The routes of the assets.
-pub(super) fn routes() -> Router<Arc<Desk>> {
+pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new().route("/assets/{digest}/{*path}", get(serve))
 }
 

@@ -8,9 +8,9 @@ use tokio::sync::TryAcquireError;
 use utoipa::ToSchema;
 
 use super::error::BoardError;
-use super::keeper::mean_print;
+use super::error_targets::error_target_of;
+use super::gallery_cache::mean_print;
 use super::open::Switchboard;
-use super::promises::promise_of;
 use crate::decision::{Calibration, Outcome, Policy};
 use crate::engine::Busy;
 use crate::store::RosterEntry;
@@ -116,11 +116,11 @@ impl Switchboard {
         })?;
         let known = self.store.number(number).await?;
         let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
-        let serving = self.serving();
-        let model = serving.card.id().clone();
-        let policy = serving.policy_of(&promise_of(&known));
+        let active_model = self.active_model();
+        let model = active_model.card.id().clone();
+        let policy = active_model.policy_of(&error_target_of(&known));
         let entries = self.store.roster(number, &model).await?;
-        let calibration = serving.calibration.clone();
+        let calibration = active_model.calibration.clone();
         let work = tokio::task::spawn_blocking(move || {
             let found = compare(entries, &model, after, MOST_COMPARISONS, &calibration, &policy);
             drop(turn);
@@ -197,8 +197,8 @@ fn against_everybody(
         Some(Outcome::Identified(user)) => Some(user),
         _ => None,
     };
-    let ratios = scoring::ratios(&moment, own.print.net_speech, &others, calibration)?;
-    for (place, (user, llr)) in places().zip(ratios) {
+    let llrs = scoring::llrs(&moment, own.print.net_speech, &others, calibration)?;
+    for (place, (user, llr)) in places().zip(llrs) {
         if named == Some(user) {
             held.take(at, place, AlikeAs::OnePerson, llr);
         } else if llr.get() >= 0.0 {

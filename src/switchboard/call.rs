@@ -6,15 +6,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::bytes::{Encoding, RawStream};
-use crate::decision::{Course, Reason};
+use crate::decision::{Reason, SequentialDecision};
 use crate::engine::{Asker, Permit};
 use crate::units::{CallId, DialedNumber, Hertz, KeyId};
-use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, Listener};
+use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, StreamSession};
 
-use super::case::Case;
+use super::active_model::ActiveModel;
+use super::call_state::CallState;
 use super::error::BoardError;
 use super::open::Switchboard;
-use super::serving::Serving;
 
 /// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
 /// and a fifth of a second is soon enough for anybody.
@@ -58,18 +58,18 @@ pub struct LiveCall {
     board: Arc<Switchboard>,
     admitted: Permit,
     start: CallStart,
-    case: Arc<Case>,
+    call_state: Arc<CallState>,
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
-    listener: Option<Box<Listener>>,
+    session: Option<Box<StreamSession>>,
     said: Option<Identification>,
-    course: Course,
+    sequential: SequentialDecision,
 }
 
 impl Switchboard {
     /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`Case`]. `key` is whose stream it is, where a key opened it.
+    /// [`CallState`]. `key` is whose stream it is, where a key opened it.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours, the call is over or was to another one, the audio has a shape that cannot be listened to, or
@@ -81,9 +81,9 @@ impl Switchboard {
     ) -> Result<LiveCall, BoardError> {
         let admitted = self.admit(Asker::live(key))?;
         self.known_number(&start.number).await?;
-        let listener = Listener::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
+        let session = StreamSession::new(start.rate, start.channels, start.caller_channel, CHECKPOINTS)
             .map_err(|fault| BoardError::listening("the stream", fault))?;
-        let case = self.case(&start.call_id, &start.number).await?;
+        let call_state = self.call_state(&start.call_id, &start.number).await?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
         Ok(LiveCall {
@@ -91,12 +91,12 @@ impl Switchboard {
             admitted,
             raw: RawStream::new(start.encoding, start.channels),
             start,
-            case,
+            call_state,
             waiting: Vec::new(),
             piece,
-            listener: Some(Box::new(listener)),
+            session: Some(Box::new(session)),
             said: None,
-            course: Course::default(),
+            sequential: SequentialDecision::default(),
         })
     }
 }
@@ -107,9 +107,9 @@ impl LiveCall {
         &self.start.call_id
     }
 
-    /// The case this call is part of.
-    pub fn case(&self) -> &Arc<Case> {
-        &self.case
+    /// The call state this call is part of.
+    pub fn call_state(&self) -> &Arc<CallState> {
+        &self.call_state
     }
 
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
@@ -124,23 +124,23 @@ impl LiveCall {
         }
         let longest = self.board.longest_call;
         if self
-            .listener
+            .session
             .as_ref()
-            .is_some_and(|listener| listener.heard() > longest)
+            .is_some_and(|session| session.heard() > longest)
         {
             return Err(BoardError::CallTooLong {
                 minutes: longest.get() / 60.0,
             });
         }
-        let heard_before = self.listener.is_some();
-        // Each look embeds all the speech so far, so a call can change models between two of them.
-        let serving = self.board.serving();
-        let looks = self.listen(&serving, false).await;
-        let mut updates = Vec::with_capacity(looks.len());
-        for look in &looks {
-            updates.extend(self.say(&serving, look).await);
+        let heard_before = self.session.is_some();
+        // Each checkpoint embeds all the speech so far, so a call can change models between two of them.
+        let active_model = self.board.active_model();
+        let checkpoints = self.listen(&active_model, false).await;
+        let mut updates = Vec::with_capacity(checkpoints.len());
+        for checkpoint in &checkpoints {
+            updates.extend(self.say(&active_model, checkpoint).await);
         }
-        if heard_before && self.listener.is_none() {
+        if heard_before && self.session.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.
             updates.push(self.unavailable(false).await);
         }
@@ -149,36 +149,36 @@ impl LiveCall {
 
     /// Ends the call and gives the final word on it, which is kept in the store.
     pub async fn finish(mut self) -> CallUpdate {
-        let serving = self.board.serving();
-        let looks = self.listen(&serving, true).await;
-        let Some((last, before)) = looks.split_last() else {
+        let active_model = self.board.active_model();
+        let checkpoints = self.listen(&active_model, true).await;
+        let Some((last, before)) = checkpoints.split_last() else {
             return self.unavailable(true).await;
         };
         // What was passed on the last stretch counts as on any other.
-        for look in before {
-            self.say(&serving, look).await;
+        for checkpoint in before {
+            self.say(&active_model, checkpoint).await;
         }
-        let last = self.answer(&serving, last, true).await;
+        let last = self.answer(&active_model, last, true).await;
         self.publish(last).await
     }
 
-    /// Runs the waiting samples through the listener. Empty when there is nothing new or it failed.
-    async fn listen(&mut self, serving: &Serving, end: bool) -> Vec<Checkpoint> {
+    /// Runs the waiting samples through the session. Empty when there is nothing new or it failed.
+    async fn listen(&mut self, active_model: &ActiveModel, end: bool) -> Vec<Checkpoint> {
         let samples = std::mem::take(&mut self.waiting);
-        let Some(mut listener) = self.listener.take() else {
+        let Some(mut session) = self.session.take() else {
             return Vec::new();
         };
-        let heard = serving.engine.run(&self.admitted, move |analyst| {
-            let mut looks = listener.push(analyst, &samples)?;
+        let heard = active_model.engine.run(&self.admitted, move |analyst| {
+            let mut checkpoints = session.push(analyst, &samples)?;
             if end {
-                looks.push(listener.finish(analyst)?);
+                checkpoints.push(session.finish(analyst)?);
             }
-            Ok::<_, crate::verdict::ListenError>((listener, looks))
+            Ok::<_, crate::verdict::ListenError>((session, checkpoints))
         });
         let fault = match heard.await {
-            Ok(Ok((listener, looks))) => {
-                self.listener = Some(listener);
-                return looks;
+            Ok(Ok((session, checkpoints))) => {
+                self.session = Some(session);
+                return checkpoints;
             }
             Ok(Err(fault)) => fault.to_string(),
             Err(fault) => fault.to_string(),
@@ -189,28 +189,33 @@ impl LiveCall {
         Vec::new()
     }
 
-    /// Says what a look came to; nothing after a window check that changes nothing.
-    async fn say(&mut self, serving: &Serving, look: &Checkpoint) -> Option<CallUpdate> {
-        let said = self.answer(serving, look, false).await;
+    /// Says what a checkpoint came to; nothing after a window check that changes nothing.
+    async fn say(&mut self, active_model: &ActiveModel, checkpoint: &Checkpoint) -> Option<CallUpdate> {
+        let said = self.answer(active_model, checkpoint, false).await;
         let is_old = |before: &Identification| before.says_as_much_as(&said);
-        if look.is_window_check && self.said.as_ref().is_some_and(is_old) {
+        if checkpoint.is_window_check && self.said.as_ref().is_some_and(is_old) {
             return None;
         }
         Some(self.publish(said).await)
     }
 
-    async fn answer(&mut self, serving: &Serving, look: &Checkpoint, is_final: bool) -> Identification {
-        let said = serving.answer(&self.start.number, look, &mut self.course, is_final);
+    async fn answer(
+        &mut self,
+        active_model: &ActiveModel,
+        checkpoint: &Checkpoint,
+        is_final: bool,
+    ) -> Identification {
+        let said = active_model.answer(&self.start.number, checkpoint, &mut self.sequential, is_final);
         said.await
     }
 
     /// Nobody listens any more: what was measured so far stays, the word on it does not.
     async fn unavailable(&mut self, is_final: bool) -> CallUpdate {
-        let serving = self.board.serving();
+        let active_model = self.board.active_model();
         let mut said = Identification::inconclusive(
             self.start.number.clone(),
-            serving.card.id().clone(),
-            serving.calibration.id.clone(),
+            active_model.card.id().clone(),
+            active_model.calibration.id.clone(),
             Reason::Unavailable,
         );
         if let Some(before) = &self.said {
@@ -221,10 +226,10 @@ impl LiveCall {
         self.publish(said).await
     }
 
-    /// Gives what is said to the call's case, which makes the next version of it.
+    /// Gives what is said to the call's state, which makes the next version of it.
     async fn publish(&mut self, said: Identification) -> CallUpdate {
         self.said = Some(said.clone());
-        self.case.heard(said).await
+        self.call_state.heard(said).await
     }
 }
 

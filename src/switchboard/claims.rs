@@ -6,7 +6,7 @@ use super::callers::CallerHistory;
 use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place, Source};
 use crate::store::{CallerIsForwarder, KeyedHash, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
-use crate::verdict::chain::{Beliefs, Claim, Member, Tier};
+use crate::verdict::chain::{Claim, EvidencePriors, Member, Tier};
 
 /// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
 pub(super) const MAX_CLAIMS: usize = 64;
@@ -15,7 +15,7 @@ pub(super) const MAX_CLAIMS: usize = 64;
 pub(super) struct Claimer<'a> {
     pub store: &'a Store,
     pub number: &'a DialedNumber,
-    pub beliefs: &'a Beliefs,
+    pub evidence_priors: &'a EvidencePriors,
     pub hash: Option<&'a KeyedHash>,
     pub now: OffsetDateTime,
 }
@@ -56,15 +56,15 @@ impl Claimer<'_> {
         let tier = if passport { Tier::T3 } else { Tier::T1 };
         let weak = forwarder.outdone || forwarder.place == Place::PAssertedIdentity;
         let owner = match (passport, forwarder.verified, facts.trusted) {
-            (true, true, _) => self.beliefs.passport_verified,
-            (true, false, _) => self.beliefs.passport,
-            (false, _, true) if !weak => self.beliefs.forwarding,
-            (false, _, true) => self.beliefs.forwarding_hint,
-            (false, _, false) => {
-                self.beliefs
-                    .forwarding_untrusted
-                    .min(if weak { self.beliefs.forwarding_hint } else { 1.0 })
-            }
+            (true, true, _) => self.evidence_priors.passport_verified,
+            (true, false, _) => self.evidence_priors.passport,
+            (false, _, true) if !weak => self.evidence_priors.forwarding,
+            (false, _, true) => self.evidence_priors.forwarding_hint,
+            (false, _, false) => self.evidence_priors.forwarding_untrusted.min(if weak {
+                self.evidence_priors.forwarding_hint
+            } else {
+                1.0
+            }),
         };
         let user = self.user_of(&forwarder.number).await?;
         let mut note: Vec<&str> = Vec::new();
@@ -104,9 +104,9 @@ impl Claimer<'_> {
             .map(|attested| (attested.level, attested.verified));
         let failed = matches!(level, Some((AttestationLevel::Failed, _)));
         let owner = match level {
-            _ if failed => self.beliefs.caller_failed,
-            Some((AttestationLevel::A, true)) => self.beliefs.caller_attested,
-            _ => self.beliefs.caller,
+            _ if failed => self.evidence_priors.caller_failed,
+            Some((AttestationLevel::A, true)) => self.evidence_priors.caller_attested,
+            _ => self.evidence_priors.caller,
         };
         let user = self.user_of(number).await?;
         let attested = match level {
@@ -119,7 +119,7 @@ impl Claimer<'_> {
         Ok(Claim {
             users: user.into_iter().collect(),
             owner,
-            speaker: Some(self.beliefs.caller_speaks.min(owner)),
+            speaker: Some(self.evidence_priors.caller_speaks.min(owner)),
             failed,
             value_hash: self.hashed(&number.line_key()),
             note: Some(attested.to_owned()),
@@ -132,7 +132,7 @@ impl Claimer<'_> {
         let alone = roster.iter().find(|member| member.exclusive)?;
         Some(Claim {
             users: vec![alone.user],
-            owner: self.beliefs.assigned,
+            owner: self.evidence_priors.assigned,
             source: "roster",
             ..self.blank(Tier::T0, "assigned_number", Source::default())
         })
@@ -142,8 +142,8 @@ impl Claimer<'_> {
     pub fn pin(&self, users: Vec<UserId>, way: &'static str) -> Claim {
         Claim {
             users,
-            owner: self.beliefs.pin,
-            speaker: Some(self.beliefs.pin_speaks),
+            owner: self.evidence_priors.pin,
+            speaker: Some(self.evidence_priors.pin_speaks),
             source: way,
             ..self.blank(Tier::T4, "pin", Source::default())
         }

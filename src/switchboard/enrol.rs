@@ -11,11 +11,11 @@ use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::verdict::{Checkpoint, Quality};
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
+use super::active_model::ActiveModel;
 use super::error::BoardError;
-use super::gate::{Issue, IssueCode, duplicate_identity, gate, total_speech};
 use super::identify::{ClipBytes, hear_in_turns};
 use super::open::Switchboard;
-use super::serving::Serving;
+use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
 
 /// Recordings one enrolment may bring.
 const MOST_CLIPS: usize = 16;
@@ -95,7 +95,7 @@ pub(super) struct HeardClip {
     /// What it came as.
     pub source: String,
     /// What was heard in it.
-    pub look: Checkpoint,
+    pub checkpoint: Checkpoint,
     /// Whether its end is missing.
     pub truncated: bool,
     /// What of it was not heard.
@@ -106,15 +106,15 @@ pub(super) struct HeardClip {
 
 impl HeardClip {
     pub(super) fn net_speech(&self) -> Seconds {
-        self.look.net_speech
+        self.checkpoint.net_speech
     }
 
     pub(super) fn quality(&self) -> Option<Quality> {
-        self.look.quality
+        self.checkpoint.quality
     }
 
     pub(super) fn print(&self) -> Option<&Voiceprint> {
-        self.look.print.as_ref()
+        self.checkpoint.print.as_ref()
     }
 }
 
@@ -160,24 +160,27 @@ impl Switchboard {
                 most: MOST_CLIPS,
             });
         }
-        let serving = self.serving();
+        let active_model = self.active_model();
         let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());
         for clip in clips {
-            heard.push(self.hear_clip(&serving, admitted, clip, channel, keep).await?);
+            heard.push(
+                self.hear_clip(&active_model, admitted, clip, channel, keep)
+                    .await?,
+            );
         }
-        self.enrol_heard(&serving, user, &agreement, heard).await
+        self.enrol_heard(&active_model, user, &agreement, heard).await
     }
 
     /// Puts recordings that were heard through the gate and, when they pass, keeps their voiceprints.
     pub(super) async fn enrol_heard(
         &self,
-        serving: &Serving,
+        active_model: &ActiveModel,
         user: UserId,
         agreement: &Agreement,
         mut heard: Vec<HeardClip>,
     ) -> Result<EnrolmentReport, BoardError> {
-        let mut report = self.judge_heard(serving, user, agreement, &heard).await?;
+        let mut report = self.judge_heard(active_model, user, agreement, &heard).await?;
         let acceptable = std::mem::take(&mut report.accepted);
         report.audio_kept = agreement.keep_audio.then_some(false);
         if acceptable {
@@ -211,16 +214,17 @@ impl Switchboard {
     /// What the gate says of recordings that were heard: `accepted` when they can be enrolled. Nothing is kept.
     pub(super) async fn judge_heard(
         &self,
-        serving: &Serving,
+        active_model: &ActiveModel,
         user: UserId,
         agreement: &Agreement,
         heard: &[HeardClip],
     ) -> Result<EnrolmentReport, BoardError> {
-        let before = self.store.voiceprints_of(user, serving.card.id()).await?;
-        let mut report = report(serving.card.id(), user, heard);
-        (report.issues, report.accepted) = gate(heard, &before, &serving.calibration, self.enrolment_speech);
+        let before = self.store.voiceprints_of(user, active_model.card.id()).await?;
+        let mut report = report(active_model.card.id(), user, heard);
+        (report.issues, report.accepted) =
+            quality_gate(heard, &before, &active_model.calibration, self.enrolment_speech);
         if report.accepted && !agreement.allow_duplicate {
-            let twin = self.another_user(serving, user, heard).await?;
+            let twin = self.another_user(active_model, user, heard).await?;
             report.accepted = twin.is_none();
             report.issues.extend(twin);
         }
@@ -230,16 +234,16 @@ impl Switchboard {
     /// Another user on a number of this one's whose voice it is: whoever a call with this speech would name.
     async fn another_user(
         &self,
-        serving: &Serving,
+        active_model: &ActiveModel,
         user: UserId,
         heard: &[HeardClip],
     ) -> Result<Option<Issue>, BoardError> {
         let net = total_speech(heard);
-        let Some(print) = mean_print(serving, heard, net) else {
+        let Some(print) = mean_print(active_model, heard, net) else {
             return Ok(None);
         };
         for number in self.numbers_of(user).await? {
-            if serving.names_another(&number, &print, user).await? {
+            if active_model.names_another(&number, &print, user).await? {
                 return Ok(Some(duplicate_identity()));
             }
         }
@@ -253,7 +257,7 @@ impl Switchboard {
 
     async fn hear_clip(
         &self,
-        serving: &Serving,
+        active_model: &ActiveModel,
         admitted: &Permit,
         clip: ClipBytes,
         channel: Option<u16>,
@@ -261,7 +265,7 @@ impl Switchboard {
     ) -> Result<HeardClip, BoardError> {
         let ClipBytes { name, bytes } = clip;
         // Megabytes are hashed and copied where models run, not where sockets are served.
-        let hashed = serving.engine.run(admitted, move |_| {
+        let hashed = active_model.engine.run(admitted, move |_| {
             let kept = keep.then(|| Recording {
                 bytes: bytes.clone().into(),
                 channel,
@@ -270,7 +274,7 @@ impl Switchboard {
         });
         let (sha256, kept, bytes) = hashed.await?;
         let heard = hear_in_turns(
-            &serving.engine,
+            &active_model.engine,
             &self.limits,
             admitted,
             &name,
@@ -279,10 +283,11 @@ impl Switchboard {
             &[],
         );
         let mut recording = heard.await?;
-        let look = recording.looks.pop();
+        let checkpoint = recording.checkpoints.pop();
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),
-            look: look.ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
+            checkpoint: checkpoint
+                .ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
             truncated: recording.truncated,
             unheard: recording.unheard,
             name,
@@ -293,13 +298,13 @@ impl Switchboard {
 }
 
 /// The voice of all recordings together; `None` where there is none.
-fn mean_print(serving: &Serving, heard: &[HeardClip], net_speech: Seconds) -> Option<Voiceprint> {
+fn mean_print(active_model: &ActiveModel, heard: &[HeardClip], net_speech: Seconds) -> Option<Voiceprint> {
     let prints = || heard.iter().filter_map(HeardClip::print);
     let embedding = Embedding::mean(prints().map(|print| (&print.embedding, 1.0))).ok()?;
     let bandwidth = prints().next()?.bandwidth;
     Some(Voiceprint {
         embedding,
-        model: serving.card.id().clone(),
+        model: active_model.card.id().clone(),
         bandwidth,
         net_speech,
     })

@@ -11,13 +11,13 @@ use crate::bytes::{Encoding, RawStream, WAV_HEADER_BYTES, WavHeader};
 use crate::engine::{Asker, Permit};
 use crate::store::{Recording, StoreError};
 use crate::units::{Hertz, KeyId, Seconds, UserId};
-use crate::verdict::{Checkpoint, ListenError, Listener, Quality};
+use crate::verdict::{Checkpoint, ListenError, Quality, StreamSession};
 
+use super::active_model::ActiveModel;
 use super::enrol::{Agreement, EnrolmentReport, HeardClip};
 use super::error::BoardError;
-use super::gate::{Issue, hints};
 use super::open::Switchboard;
-use super::serving::Serving;
+use super::quality_gate::{Issue, hints};
 
 /// Audio between two reports of progress: often enough for a bar on a screen to move smoothly.
 const PROGRESS_MILLISECONDS: u32 = 500;
@@ -69,7 +69,7 @@ pub struct LiveEnrolment {
     kept: Option<Zeroizing<Vec<u8>>>,
     waiting: Vec<f32>,
     piece: usize,
-    listener: Option<Box<Listener>>,
+    session: Option<Box<StreamSession>>,
 }
 
 impl Switchboard {
@@ -88,7 +88,7 @@ impl Switchboard {
         if start.agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }
-        let listener = Listener::new(start.rate, start.channels, start.channel, &[])
+        let session = StreamSession::new(start.rate, start.channels, start.channel, &[])
             .map_err(|fault| BoardError::listening("the stream", fault))?;
         Ok(LiveEnrolment {
             board: Arc::clone(self),
@@ -98,7 +98,7 @@ impl Switchboard {
             kept: self.keeps(&start.agreement).then(Zeroizing::default),
             waiting: Vec::new(),
             piece: (start.rate.0 * PROGRESS_MILLISECONDS / 1000) as usize * usize::from(start.channels),
-            listener: Some(Box::new(listener)),
+            session: Some(Box::new(session)),
             start,
         })
     }
@@ -120,18 +120,18 @@ impl LiveEnrolment {
             return Ok(None);
         }
         let so_far = self.listen().await?;
-        let Some(listener) = &self.listener else {
+        let Some(session) = &self.session else {
             return Ok(None);
         };
-        if listener.heard() > LONGEST {
+        if session.heard() > LONGEST {
             let seconds = LONGEST.get();
             return Err(BoardError::EnrolmentTooLong { seconds });
         }
         Ok(Some(EnrolmentProgress {
-            net_speech_seconds: listener.net_speech().get(),
+            net_speech_seconds: session.net_speech().get(),
             needed_seconds: self.board.enrolment_speech.get(),
             quality: so_far.quality,
-            issues: hints(NAME, so_far, &self.board.serving().calibration),
+            issues: hints(NAME, so_far, &self.board.active_model().calibration),
         }))
     }
 
@@ -140,11 +140,11 @@ impl LiveEnrolment {
     /// # Errors
     /// [`BoardError`] when the analysis or the store fails; nothing is kept then.
     pub async fn finish(mut self) -> Result<EnrolmentReport, BoardError> {
-        let serving = self.board.serving();
-        let look = self.last_look(&serving).await?;
-        let (board, start, heard) = self.heard(look);
+        let active_model = self.board.active_model();
+        let checkpoint = self.last_checkpoint(&active_model).await?;
+        let (board, start, heard) = self.heard(checkpoint);
         board
-            .enrol_heard(&serving, start.user, &start.agreement, vec![heard])
+            .enrol_heard(&active_model, start.user, &start.agreement, vec![heard])
             .await
     }
 
@@ -154,15 +154,15 @@ impl LiveEnrolment {
     /// # Errors
     /// [`BoardError`] when the analysis or the store fails.
     pub async fn judge(mut self) -> Result<EnrolmentReport, BoardError> {
-        let serving = self.board.serving();
-        let look = self.last_look(&serving).await?;
-        let (board, start, heard) = self.heard(look);
+        let active_model = self.board.active_model();
+        let checkpoint = self.last_checkpoint(&active_model).await?;
+        let (board, start, heard) = self.heard(checkpoint);
         board
-            .judge_heard(&serving, start.user, &start.agreement, &[heard])
+            .judge_heard(&active_model, start.user, &start.agreement, &[heard])
             .await
     }
 
-    fn heard(self, look: Checkpoint) -> (Arc<Switchboard>, EnrolmentStart, HeardClip) {
+    fn heard(self, checkpoint: Checkpoint) -> (Arc<Switchboard>, EnrolmentStart, HeardClip) {
         let Self {
             board,
             start,
@@ -178,7 +178,7 @@ impl LiveEnrolment {
             name: NAME.to_owned(),
             sha256: sha256.finalize().into(),
             source: format!("live {:?} {}", start.encoding, start.rate),
-            look,
+            checkpoint,
             truncated: false,
             unheard: None,
             recording,
@@ -186,35 +186,35 @@ impl LiveEnrolment {
         (board, start, heard)
     }
 
-    /// Runs the waiting samples through the listener, which is lost when that fails; gives what was heard so far.
+    /// Runs the waiting samples through the session, which is lost when that fails; gives what was heard so far.
     async fn listen(&mut self) -> Result<Checkpoint, BoardError> {
         let samples = std::mem::take(&mut self.waiting);
-        let mut listener = self.take_listener()?;
-        let serving = self.board.serving();
-        let heard = serving.engine.run(&self.admitted, move |analyst| {
-            listener.push(analyst, &samples)?;
-            let so_far = listener.so_far(analyst)?;
-            Ok::<_, ListenError>((listener, so_far))
+        let mut session = self.take_session()?;
+        let active_model = self.board.active_model();
+        let heard = active_model.engine.run(&self.admitted, move |analyst| {
+            session.push(analyst, &samples)?;
+            let so_far = session.so_far(analyst)?;
+            Ok::<_, ListenError>((session, so_far))
         });
-        let (listener, so_far) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
-        self.listener = Some(listener);
+        let (session, so_far) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
+        self.session = Some(session);
         Ok(so_far)
     }
 
-    async fn last_look(&mut self, serving: &Serving) -> Result<Checkpoint, BoardError> {
+    async fn last_checkpoint(&mut self, active_model: &ActiveModel) -> Result<Checkpoint, BoardError> {
         self.listen().await?;
-        let mut listener = self.take_listener()?;
-        let look = serving
+        let mut session = self.take_session()?;
+        let checkpoint = active_model
             .engine
-            .run(&self.admitted, move |analyst| listener.finish(analyst))
+            .run(&self.admitted, move |analyst| session.finish(analyst))
             .await?;
-        look.map_err(|fault| BoardError::listening(NAME, fault))
+        checkpoint.map_err(|fault| BoardError::listening(NAME, fault))
     }
 
-    fn take_listener(&mut self) -> Result<Box<Listener>, BoardError> {
+    fn take_session(&mut self) -> Result<Box<StreamSession>, BoardError> {
         let lost =
             || BoardError::Analysis("the enrolment's listener was lost in an earlier fault".to_owned());
-        self.listener.take().ok_or_else(lost)
+        self.session.take().ok_or_else(lost)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What changes or erases a user, and the gallery that is made equal to the store after it.
 
 use super::error::BoardError;
-use super::keeper::KeeperError;
+use super::gallery_cache::GalleryCacheError;
 use super::open::Switchboard;
 use crate::store::{Receipt, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, UserId};
@@ -65,15 +65,15 @@ impl Switchboard {
     /// Makes the gallery equal to the store, also for changes that another process made. A failure is
     /// logged and made good by the next search or refresh.
     pub async fn refresh(&self) {
-        warn_of(self.serving().keeper.refresh().await);
+        warn_of(self.active_model().gallery_cache.refresh().await);
     }
 
     async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
-        warn_of(self.serving().keeper.refresh_numbers(numbers).await);
+        warn_of(self.active_model().gallery_cache.refresh_numbers(numbers).await);
     }
 }
 
-fn warn_of(outcome: Result<(), KeeperError>) {
+fn warn_of(outcome: Result<(), GalleryCacheError>) {
     if let Err(fault) = outcome {
         tracing::warn!(%fault, "the gallery is not up to date yet: {fault}");
     }

@@ -16,7 +16,7 @@ use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::{HearError, ListenError};
 use crate::voiceprint::{CardError, ModelId};
 
-use super::keeper::KeeperError;
+use super::gallery_cache::GalleryCacheError;
 
 /// Why the switchboard did not open.
 #[derive(Debug, Error)]
@@ -215,10 +215,10 @@ impl BoardError {
     }
 }
 
-impl From<KeeperError> for BoardError {
-    fn from(fault: KeeperError) -> Self {
+impl From<GalleryCacheError> for BoardError {
+    fn from(fault: GalleryCacheError) -> Self {
         match fault {
-            KeeperError::Store(fault) => Self::Store(fault),
+            GalleryCacheError::Store(fault) => Self::Store(fault),
             other => Self::Analysis(other.to_string()),
         }
     }

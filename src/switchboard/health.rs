@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::error::BoardError;
-use super::gate::{ADVISED_SNR_DB, LOWEST_SNR_DB};
 use super::open::Switchboard;
+use super::quality_gate::{ADVISED_SNR_DB, LOWEST_SNR_DB};
 use crate::store::{KnownVoice, User, UserVoice, UsersWanted};
 use crate::units::{Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};

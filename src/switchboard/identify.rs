@@ -1,9 +1,9 @@
-//! A look and a dialed number to an identification.
+//! A checkpoint and a dialed number to an identification.
 
 use std::time::Instant;
 
 use crate::bytes::{Headerless, Limits};
-use crate::decision::{Course, Outcome, Reason};
+use crate::decision::{Outcome, Reason, SequentialDecision};
 use crate::engine::{Engine, Permit};
 use crate::gallery::Hit;
 use crate::units::{DialedNumber, NotFinite, UserId};
@@ -11,10 +11,10 @@ use crate::verdict::scoring::{self, Likeness, Moment, Probes};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Hearing, Identification, Recording};
 use crate::voiceprint::{Embedding, Voiceprint};
 
+use super::active_model::ActiveModel;
 use super::error::BoardError;
-use super::keeper::{Found, KeeperError};
+use super::gallery_cache::{Found, GalleryCacheError};
 use super::open::Switchboard;
-use super::serving::Serving;
 
 impl Switchboard {
     /// Identifies the speaker of a recording among the users of `number`. With `stream`, also gives
@@ -34,9 +34,9 @@ impl Switchboard {
         self.known_number(number).await?;
         let marks: &[f64] = if stream { CHECKPOINTS } else { &[] };
         let ClipBytes { name, bytes } = recording;
-        let serving = self.serving();
+        let active_model = self.active_model();
         let heard = hear_in_turns(
-            &serving.engine,
+            &active_model.engine,
             &self.limits,
             admitted,
             &name,
@@ -49,12 +49,16 @@ impl Switchboard {
             tracing::warn!(%unheard, "a part of the recording was not heard");
         }
         let warnings = heard.warnings(&name);
-        let last = heard.looks.len().saturating_sub(1);
-        let mut course = Course::default();
-        let mut said: Vec<Identification> = Vec::with_capacity(heard.looks.len());
-        for (at, look) in heard.looks.iter().enumerate() {
-            let next = serving.answer(number, look, &mut course, at == last).await;
-            if !(look.is_window_check && said.last().is_some_and(|before| before.says_as_much_as(&next))) {
+        let last = heard.checkpoints.len().saturating_sub(1);
+        let mut sequential = SequentialDecision::default();
+        let mut said: Vec<Identification> = Vec::with_capacity(heard.checkpoints.len());
+        for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
+            let next = active_model
+                .answer(number, checkpoint, &mut sequential, at == last)
+                .await;
+            if !(checkpoint.is_window_check
+                && said.last().is_some_and(|before| before.says_as_much_as(&next)))
+            {
                 said.push(next);
             }
         }
@@ -65,14 +69,14 @@ impl Switchboard {
     }
 }
 
-impl Serving {
-    /// What a look says about the speaker, after what was said before. Always answers: a failing part makes
+impl ActiveModel {
+    /// What a checkpoint says about the speaker, after what was said before. Always answers: a failing part makes
     /// it `unavailable`.
     pub(super) async fn answer(
         &self,
         number: &DialedNumber,
-        look: &Checkpoint,
-        course: &mut Course,
+        checkpoint: &Checkpoint,
+        sequential: &mut SequentialDecision,
         is_final: bool,
     ) -> Identification {
         let mut said = Identification::inconclusive(
@@ -81,11 +85,11 @@ impl Serving {
             self.calibration.id.clone(),
             Reason::TooLittleSpeech,
         );
-        said.net_speech_seconds = look.net_speech.get();
-        said.quality = look.quality;
-        said.timing_ms = look.timing;
+        said.net_speech_seconds = checkpoint.net_speech.get();
+        said.quality = checkpoint.quality;
+        said.timing_ms = checkpoint.timing;
         said.is_final = is_final;
-        match self.judge(number, look, course, &mut said).await {
+        match self.judge(number, checkpoint, sequential, &mut said).await {
             Ok(Some(decided)) => decided,
             Ok(None) => said,
             Err(fault) => {
@@ -100,12 +104,12 @@ impl Serving {
     async fn judge(
         &self,
         number: &DialedNumber,
-        look: &Checkpoint,
-        course: &mut Course,
+        checkpoint: &Checkpoint,
+        sequential: &mut SequentialDecision,
         said: &mut Identification,
-    ) -> Result<Option<Identification>, KeeperError> {
+    ) -> Result<Option<Identification>, GalleryCacheError> {
         let started = Instant::now();
-        let moment = Moment::of(look, said.is_final);
+        let moment = Moment::of(checkpoint, said.is_final);
         let probes = scoring::probes(&moment, self.calibration.voices);
         let found = self.find(number, &probes).await?;
         if let Some(quality) = &mut said.quality {
@@ -118,9 +122,16 @@ impl Serving {
         }
         said.timing_ms.search = started.elapsed().as_secs_f64() * 1e3;
         let started = Instant::now();
-        let policy = self.policy_of(&roster.promise);
+        let policy = self.policy_of(&roster.error_target);
         let likenesses = likenesses(&found);
-        let judged = scoring::judge(&moment, &probes, &likenesses, &self.calibration, &policy, course);
+        let judged = scoring::judge(
+            &moment,
+            &probes,
+            &likenesses,
+            &self.calibration,
+            &policy,
+            sequential,
+        );
         let judged = match judged {
             Ok(Some(judged)) => judged,
             Ok(None) => return Ok(None),
@@ -131,17 +142,17 @@ impl Serving {
         };
         let mut decided = said
             .clone()
-            .decided(&judged.decision, &roster.names, look.net_speech);
+            .decided(&judged.decision, &roster.names, checkpoint.net_speech);
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
         if judged.enough_speech {
-            decided.ratios = judged.ratios;
+            decided.llrs = judged.llrs;
         }
         Ok(Some(decided))
     }
 
-    async fn find(&self, number: &DialedNumber, probes: &Probes) -> Result<Found, KeeperError> {
+    async fn find(&self, number: &DialedNumber, probes: &Probes) -> Result<Found, GalleryCacheError> {
         let voices: Vec<&Embedding> = probes.voices().iter().map(|probe| &probe.voice).collect();
-        self.keeper.search(number, &voices).await
+        self.gallery_cache.search(number, &voices).await
     }
 
     /// Whether a call in this voice would be named after a user of the number other than `but`.
@@ -150,12 +161,12 @@ impl Serving {
         number: &DialedNumber,
         print: &Voiceprint,
         but: UserId,
-    ) -> Result<bool, KeeperError> {
+    ) -> Result<bool, GalleryCacheError> {
         let moment = Moment::of_print(Some(print));
         let found = self.find(number, &scoring::probes(&moment, None)).await?;
         let mut likenesses = likenesses(&found).pop().unwrap_or_default();
         likenesses.retain(|likeness| likeness.user != but);
-        let policy = self.policy_of(&found.roster.promise);
+        let policy = self.policy_of(&found.roster.error_target);
         let outcome = scoring::judge_once(&moment, &likenesses, &self.calibration, &policy);
         Ok(matches!(outcome, Ok(Some(Outcome::Identified(_)))))
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::case::State;
+use super::call_state::State;
 use super::pin_answer::PinWay;
 use crate::decision::Reason;
 use crate::evidence::{Place, Source};
@@ -22,7 +22,7 @@ use crate::verdict::{Identification, OutcomeName};
 /// Most bytes that are kept of a call: those of a roster of some thousand users.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What a case rests on.
+/// What a call state rests on.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Kept {
     claims: Vec<KeptClaim>,
@@ -55,7 +55,8 @@ struct KeptVoice {
     reason: Option<Reason>,
     llr: Option<f64>,
     net_speech_seconds: f64,
-    ratios: Vec<(UserId, Llr)>,
+    #[serde(rename = "ratios")]
+    llrs: Vec<(UserId, Llr)>,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
 }
@@ -122,7 +123,7 @@ impl KeptVoice {
     /// `None` when it names somebody who is not here any more.
     fn of(voice: &Voice, here: &HashSet<UserId>) -> Option<Self> {
         let said = &voice.said;
-        let ratios = said.ratios.iter().filter(|(user, _)| here.contains(user));
+        let llrs = said.llrs.iter().filter(|(user, _)| here.contains(user));
         let named_here = said.user_id.is_none_or(|user| here.contains(&user));
         named_here.then(|| Self {
             outcome: said.outcome,
@@ -130,7 +131,7 @@ impl KeptVoice {
             reason: said.reason,
             llr: said.llr,
             net_speech_seconds: said.net_speech_seconds,
-            ratios: ratios.copied().collect(),
+            llrs: llrs.copied().collect(),
             at: voice.at,
         })
     }
@@ -144,7 +145,7 @@ impl KeptVoice {
             reason: self.reason,
             llr: self.llr,
             net_speech_seconds: self.net_speech_seconds,
-            ratios: self.ratios,
+            llrs: self.llrs,
             ..blank.clone()
         };
         Voice { said, at }

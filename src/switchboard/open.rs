@@ -14,14 +14,14 @@ use crate::store::{KeyedHash, Store};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Card, ModelId};
 
+use super::active_model::{ActiveModel, model_in_use};
 use super::call::CallUpdate;
+use super::call_states::CallStates;
 use super::callers::Callers;
-use super::cases::Cases;
+use super::cert_fetch::CertFetcher;
 use super::error::{BoardError, OpenError};
-use super::promises::largest_roster;
+use super::error_targets::largest_roster;
 use super::recorder::Recorder;
-use super::serving::{Serving, model_in_use};
-use super::vouch::Vouching;
 
 /// Updates a slow listener may fall behind before it misses some.
 const UPDATE_BACKLOG: usize = 256;
@@ -29,7 +29,7 @@ const UPDATE_BACKLOG: usize = 256;
 /// Everything a call needs, opened and checked.
 pub struct Switchboard {
     pub(super) store: Store,
-    pub(super) serving: RwLock<Arc<Serving>>,
+    pub(super) active_model: RwLock<Arc<ActiveModel>>,
     /// The model that was switched to and could not be loaded; its lock is held while one is.
     pub(super) refused: tokio::sync::Mutex<Option<ModelId>>,
     pub(super) config: Config,
@@ -38,7 +38,7 @@ pub struct Switchboard {
     pub(super) longest_call: Seconds,
     pub(super) enrolment_speech: Seconds,
     pub(super) updates: broadcast::Sender<CallUpdate>,
-    pub(super) cases: Cases,
+    pub(super) call_states: CallStates,
     /// Whose numbers callers' numbers were heard to be.
     pub(super) callers: Callers,
     pub(super) recorder: Recorder,
@@ -46,7 +46,7 @@ pub struct Switchboard {
     pub(super) hash: OnceCell<KeyedHash>,
     pub(super) passport_roots: TrustStore,
     /// Where certificates of PASSporTs are fetched.
-    pub(super) vouching: Option<Vouching>,
+    pub(super) cert_fetcher: Option<CertFetcher>,
     /// One comparison of all of a number's voices at a time.
     pub(super) comparing: Arc<Semaphore>,
 }
@@ -137,7 +137,7 @@ impl Installed {
 pub struct Usable {
     /// The calibration.
     pub calibration: Calibration,
-    /// The policy, keeping its promise.
+    /// The policy, keeping its error target.
     pub policy: Policy,
     /// The largest roster on which somebody can be named.
     pub largest_roster: usize,
@@ -152,7 +152,7 @@ pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<Usable, OpenEr
     let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
     let policy = Policy {
         minimum_speech: card.minimum_net_speech(),
-        ..policy.keeping_its_promise(&calibration)
+        ..policy.meeting_its_target(&calibration)
     };
     let largest_roster = largest_roster(&policy, &calibration);
     if largest_roster == 0 {
@@ -214,7 +214,7 @@ impl Switchboard {
         let file = config.data_dir.join("voxline.db");
         let store = Store::open(&file).await?.with_pin_rule(config.identity.pin_rule);
         let passport_roots = passport_roots(config)?;
-        let vouching = Vouching::new(&config.identity)?;
+        let cert_fetcher = CertFetcher::new(&config.identity)?;
         let found = installed(config)?;
         let model = model_in_use(&store, config).await?;
         if config.model_named && model != config.model {
@@ -225,13 +225,13 @@ impl Switchboard {
                  `voxline models switch` changes the model"
             );
         }
-        let serving = Serving::open(config, &found, &store, &model, None)
+        let active_model = ActiveModel::open(config, &found, &store, &model, None)
             .await
             .map_err(|fault| fault.of_stored(&model, &config.model))?;
         Ok(Self {
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
             store,
-            serving: RwLock::new(Arc::new(serving)),
+            active_model: RwLock::new(Arc::new(active_model)),
             refused: tokio::sync::Mutex::default(),
             config: config.clone(),
             found,
@@ -239,11 +239,11 @@ impl Switchboard {
             longest_call: config.longest_call,
             enrolment_speech: config.enrolment_speech,
             updates: broadcast::channel(UPDATE_BACKLOG).0,
-            cases: Cases::default(),
+            call_states: CallStates::default(),
             callers: Callers::default(),
             hash: OnceCell::new(),
             passport_roots,
-            vouching,
+            cert_fetcher,
             comparing: Arc::new(Semaphore::new(1)),
         })
     }
@@ -255,12 +255,12 @@ impl Switchboard {
 
     /// The speaker model in use.
     pub fn card(&self) -> Card {
-        self.serving().card.clone()
+        self.active_model().card.clone()
     }
 
     /// The calibration in use.
     pub fn calibration(&self) -> Calibration {
-        self.serving().calibration.clone()
+        self.active_model().calibration.clone()
     }
 
     /// The roots that are trusted to sign PASSporTs; empty when none are configured.
@@ -275,7 +275,7 @@ impl Switchboard {
 
     /// What calls are decided by, where a number promises nothing of its own.
     pub fn policy(&self) -> Policy {
-        self.serving().policy
+        self.active_model().policy
     }
 
     /// The bounds on uploads and recordings.
@@ -290,7 +290,7 @@ impl Switchboard {
 
     /// The inference engine, for its load.
     pub fn engine(&self) -> Engine {
-        self.serving().engine.clone()
+        self.active_model().engine.clone()
     }
 
     /// Asks to be admitted: nothing is analysed without a permit.
@@ -298,7 +298,7 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
     pub fn admit(&self, asker: Asker) -> Result<Permit, BoardError> {
-        Ok(self.serving().engine.admit(asker)?)
+        Ok(self.active_model().engine.admit(asker)?)
     }
 
     /// What every call comes to, as it comes.
@@ -328,7 +328,7 @@ impl Switchboard {
         if let Err(fault) = store {
             faults.push(("the store", fault.to_string()));
         }
-        if let Err(fault) = self.serving().keeper.gallery().ready().await {
+        if let Err(fault) = self.active_model().gallery_cache.gallery().ready().await {
             faults.push(("the gallery", fault.to_string()));
         }
         faults

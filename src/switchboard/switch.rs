@@ -167,7 +167,7 @@ impl Round<'_> {
             &[],
         );
         let mut heard = heard.await.map_err(|fault: BoardError| fault.to_string())?;
-        let print = heard.looks.pop().and_then(|look| look.print);
+        let print = heard.checkpoints.pop().and_then(|checkpoint| checkpoint.print);
         let print = print.ok_or("their kept recording has too little speech for this model")?;
         Ok(vec![print])
     }

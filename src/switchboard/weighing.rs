@@ -1,4 +1,4 @@
-//! How a case comes to its next version: the roster and the news are read, all of it is weighed, and what is new
+//! How a call state comes to its next version: the roster and the news are read, all of it is weighed, and what is new
 //! is recorded and given out.
 
 use std::collections::HashSet;
@@ -9,11 +9,11 @@ use std::time::Instant;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::case::{CallVerdict, Case, Known, State};
+use super::call_state::{CallState, CallVerdict, Known, State};
 use super::claims::{self, Claimer};
+use super::error_targets::error_target_of;
 use super::kept::Kept;
 use super::open::Switchboard;
-use super::promises::promise_of;
 use crate::decision::Reason;
 use crate::evidence::{CallerNumber, read_facts};
 use crate::store::{CallRecord, CallerIsForwarder, StoreError};
@@ -21,7 +21,7 @@ use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Identity, Member, combine, nothing_known};
 use crate::verdict::{Identification, OutcomeName};
 
-impl Case {
+impl CallState {
     /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
     pub(super) async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -93,7 +93,7 @@ impl Case {
             state.roster = Some(Known {
                 version,
                 members: members.collect(),
-                promise: number.as_ref().map(promise_of).unwrap_or_default(),
+                error_target: number.as_ref().map(error_target_of).unwrap_or_default(),
                 caller_is_forwarder: rule,
                 callers,
             });
@@ -146,16 +146,16 @@ impl Case {
             claim.at = self.started_at;
         }
         claims.extend(assigned);
-        let (beliefs, serving) = (&board.config.identity.beliefs, board.serving());
-        let policy = serving.policy_of(&known.map(|known| known.promise).unwrap_or_default());
-        combine(roster, &claims, state.voice.as_ref(), beliefs, &policy)
+        let (evidence_priors, active_model) = (&board.config.identity.evidence_priors, board.active_model());
+        let policy = active_model.policy_of(&known.map(|known| known.error_target).unwrap_or_default());
+        combine(roster, &claims, state.voice.as_ref(), evidence_priors, &policy)
     }
 
     pub(super) fn claimer<'a>(&'a self, board: &'a Switchboard) -> Claimer<'a> {
         Claimer {
             store: &board.store,
             number: &self.number,
-            beliefs: &board.config.identity.beliefs,
+            evidence_priors: &board.config.identity.evidence_priors,
             hash: None,
             now: OffsetDateTime::now_utc(),
         }

@@ -13,28 +13,28 @@ use tokio::time::timeout;
 
 use crate::config::ForwardTrust;
 use crate::evidence::{CallFacts, Headers, Place, Source, dialed, spoken};
-use crate::switchboard::{BoardError, Case, PinWay};
+use crate::switchboard::{BoardError, CallState, PinWay};
 use crate::units::{CallId, DialedNumber};
 
 use super::api::Api;
 use super::forwarded::believed;
-use super::line::Line;
+use super::listen_socket;
 use super::message::{Ending, Message, News, Role, Utterance};
 use super::redaction::without_keypad;
 use super::service::Vapi;
-use super::tap;
+use super::vapi_call::VapiCall;
 use super::view::CallView;
 
-/// How long the store may take to make a case; the call's audio is not kept waiting for ever.
+/// How long the store may take to make a call state; the call's audio is not kept waiting for ever.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the last word by voice may take.
 const LAST_WORD: Duration = Duration::from_secs(20);
 /// What digits typed on the keypad arrive as: a message of the user that begins like this.
 const KEYPAD: &str = "keypad entry";
 
-/// Why a call has no case.
+/// Why a call has no call state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoCase {
+pub(super) enum NoCallState {
     /// The dialed number is none of ours.
     NotOurs,
     /// The call is over, or was to another number.
@@ -46,44 +46,49 @@ pub(super) enum NoCase {
 impl Vapi {
     /// Works on a message that was acknowledged.
     pub(super) async fn attend(self: &Arc<Self>, message: Message) {
-        if !self.once.is_first(self.board.store(), &message).await {
+        if !self.dedup.is_first(self.board.store(), &message).await {
             tracing::debug!(kind = message.kind, "a message came again");
             return;
         }
         let Some(id) = message.call.id.clone() else {
             return;
         };
-        let line = self.line(&id);
+        let vapi_call = self.vapi_call(&id);
         if let News::Speech { role, started, .. } = message.news {
-            speech(&line, role, started);
+            speech(&vapi_call, role, started);
         }
         match &message.news {
-            News::Status(status) if status == "ended" => return self.end(&line, None).await,
-            News::EndOfCall(ending) => return self.end(&line, Some(ending)).await,
-            _ if line.is_over() => return,
+            News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
+            News::EndOfCall(ending) => return self.end(&vapi_call, Some(ending)).await,
+            _ if vapi_call.is_over() => return,
             _ => {}
         }
         let view = self.completed(&message).await;
-        note_addresses(&line, &view);
+        note_addresses(&vapi_call, &view);
         let Some(number) = self.dialed(&view).await else {
             return;
         };
-        let case = match self.case(&line, &number).await {
-            Ok(case) => case,
-            Err(NoCase::Failed) => return self.fall_behind(&line, &number, &view),
-            Err(NoCase::NotOurs | NoCase::Never) => return,
+        let call_state = match self.call_state(&vapi_call, &number).await {
+            Ok(call_state) => call_state,
+            Err(NoCallState::Failed) => return self.fall_behind(&vapi_call, &number, &view),
+            Err(NoCallState::NotOurs | NoCallState::Never) => return,
         };
-        self.learn(&line, &case, &view, &number).await;
+        self.learn(&vapi_call, &call_state, &view, &number).await;
         match &message.news {
-            News::Conversation { said, earlier } => self.words(&line, &case, said, Some(*earlier)).await,
-            News::Transcript(said) => self.words(&line, &case, std::slice::from_ref(said), None).await,
+            News::Conversation { said, earlier } => {
+                self.words(&vapi_call, &call_state, said, Some(*earlier)).await
+            }
+            News::Transcript(said) => {
+                self.words(&vapi_call, &call_state, std::slice::from_ref(said), None)
+                    .await
+            }
             _ => {}
         }
-        if case.is_in_the_dark() {
+        if call_state.is_in_the_dark() {
             // Nor could the voice be heard now.
-            return self.fall_behind(&line, &number, &view);
+            return self.fall_behind(&vapi_call, &number, &view);
         }
-        self.go_on(&line, &case, &number);
+        self.go_on(&vapi_call, &call_state, &number);
     }
 
     /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
@@ -103,40 +108,50 @@ impl Vapi {
         rest.iter().find_map(|text| dialed(text).ok())
     }
 
-    /// The case of a call, made when there is none.
+    /// The state of a call, made when there is none.
     ///
     /// # Errors
-    /// [`NoCase`] when the number is not ours, or no case can be made now.
-    pub(super) async fn case(&self, line: &Line, number: &DialedNumber) -> Result<Arc<Case>, NoCase> {
-        if let Some(case) = line.case() {
-            return Ok(Arc::clone(case));
+    /// [`NoCallState`] when the number is not ours, or no call state can be made now.
+    pub(super) async fn call_state(
+        &self,
+        vapi_call: &VapiCall,
+        number: &DialedNumber,
+    ) -> Result<Arc<CallState>, NoCallState> {
+        if let Some(call_state) = vapi_call.call_state() {
+            return Ok(Arc::clone(call_state));
         }
-        let fault = match timeout(PATIENCE, self.board.case(&line.id, number)).await {
-            Ok(Ok(case)) => {
+        let fault = match timeout(PATIENCE, self.board.call_state(&vapi_call.id, number)).await {
+            Ok(Ok(call_state)) => {
                 // The end of the audio is not the end of the call: a message says that.
-                case.hold_open();
+                call_state.hold_open();
                 // Of a call that is taken up after a restart.
-                let known = case.pin_user().await;
-                line.state().pin_user = known;
-                return Ok(Arc::clone(line.set_case(case)));
+                let known = call_state.pin_user().await;
+                vapi_call.state().pin_user = known;
+                return Ok(Arc::clone(vapi_call.set_call_state(call_state)));
             }
             Ok(Err(BoardError::UnknownNumber(number))) => {
-                tracing::info!(call.id = %line.id, ?number, "a call to {number:?}, which is not a number of ours");
-                return Err(NoCase::NotOurs);
+                tracing::info!(call.id = %vapi_call.id, ?number, "a call to {number:?}, which is not a number of ours");
+                return Err(NoCallState::NotOurs);
             }
             Ok(Err(fault @ (BoardError::CallEnded(_) | BoardError::OtherNumber(_)))) => {
-                tracing::warn!(call.id = %line.id, %fault, "call {} is not looked into: {fault}", line.id);
-                return Err(NoCase::Never);
+                tracing::warn!(call.id = %vapi_call.id, %fault, "call {} is not looked into: {fault}", vapi_call.id);
+                return Err(NoCallState::Never);
             }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "the store takes too long".to_owned(),
         };
-        tracing::warn!(call.id = %line.id, %fault, "call {} cannot be looked into: {fault}", line.id);
-        Err(NoCase::Failed)
+        tracing::warn!(call.id = %vapi_call.id, %fault, "call {} cannot be looked into: {fault}", vapi_call.id);
+        Err(NoCallState::Failed)
     }
 
-    /// Takes what a message says of the call's origin into the case, unless it says nothing new.
-    pub(super) async fn learn(&self, line: &Line, case: &Arc<Case>, view: &CallView, number: &DialedNumber) {
+    /// Takes what a message says of the call's origin into the call state, unless it says nothing new.
+    pub(super) async fn learn(
+        &self,
+        vapi_call: &VapiCall,
+        call_state: &Arc<CallState>,
+        view: &CallView,
+        number: &DialedNumber,
+    ) {
         let mut hasher = DefaultHasher::new();
         (&view.caller, &view.forwarded_from, &view.headers).hash(&mut hasher);
         view.x_forwarded
@@ -144,8 +159,8 @@ impl Vapi {
             .map(|found| &found.number)
             .hash(&mut hasher);
         let hash = hasher.finish();
-        let known = line.state().learnt.replace(hash) == Some(hash);
-        if known && !case.is_in_the_dark() {
+        let known = vapi_call.state().learnt.replace(hash) == Some(hash);
+        if known && !call_state.is_in_the_dark() {
             return;
         }
         let now = OffsetDateTime::now_utc();
@@ -162,22 +177,22 @@ impl Vapi {
         if let Some(from) = forwarded.and_then(|found| believed(&self.config.forwarded, found, number, now)) {
             told.add_forwarding(Place::XForwardedFrom, from);
         }
-        case.learn(&told).await;
+        call_state.learn(&told).await;
         if !view.headers.is_empty() {
             let facts = self.of_headers(view);
-            case.learn(&facts).await;
-            self.vouch(case, facts, now);
+            call_state.learn(&facts).await;
+            self.fetch_certs(call_state, facts, now);
         }
     }
 
     /// Has the PASSporTs of the INVITE verified, in its own time: a ringing call does not wait for certificates.
-    fn vouch(&self, case: &Arc<Case>, facts: CallFacts, now: OffsetDateTime) {
-        if !self.board.vouches() || facts.identity.is_none() || case.is_in_the_dark() {
+    fn fetch_certs(&self, call_state: &Arc<CallState>, facts: CallFacts, now: OffsetDateTime) {
+        if !self.board.fetches_certs() || facts.identity.is_none() || call_state.is_in_the_dark() {
             return;
         }
-        let (board, case) = (Arc::clone(&self.board), Arc::clone(case));
+        let (board, call_state) = (Arc::clone(&self.board), Arc::clone(call_state));
         self.tasks
-            .spawn(async move { board.vouch(&case, &facts, now).await });
+            .spawn(async move { board.fetch_certs(&call_state, &facts, now).await });
     }
 
     /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.
@@ -225,16 +240,22 @@ impl Vapi {
 
     /// Takes what was said: keypad entries become PINs, the caller's words are there for consent. `earlier` is how
     /// much of a whole conversation came before; a transcript is of one utterance.
-    async fn words(&self, line: &Line, case: &Case, said: &[Utterance], earlier: Option<usize>) {
+    async fn words(
+        &self,
+        vapi_call: &VapiCall,
+        call_state: &CallState,
+        said: &[Utterance],
+        earlier: Option<usize>,
+    ) {
         let theirs: Vec<&Utterance> = said.iter().filter(|one| one.role == Role::User).collect();
         for utterance in &theirs {
             if utterance.text.to_ascii_lowercase().contains(KEYPAD)
                 && let Some(digits) = spoken::digits(&utterance.text)
             {
-                self.pin(line, case, &digits, PinWay::VapiKeypad).await;
+                self.pin(vapi_call, call_state, &digits, PinWay::VapiKeypad).await;
             }
         }
-        let mut state = line.state();
+        let mut state = vapi_call.state();
         let fresh = match earlier {
             None => {
                 state.transcribed = true;
@@ -255,9 +276,14 @@ impl Vapi {
     }
 
     /// Begins to listen and to tell, as soon as it is known where.
-    pub(super) fn go_on(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
+    pub(super) fn go_on(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        call_state: &Arc<CallState>,
+        number: &DialedNumber,
+    ) {
         let (listen, tell) = {
-            let mut state = line.state();
+            let mut state = vapi_call.state();
             let listen = self.config.listen && state.listen_url.is_some() && !state.listening;
             let tell = state.control_url.is_some() && !state.telling;
             state.listening |= listen;
@@ -265,53 +291,54 @@ impl Vapi {
             (listen, tell)
         };
         if listen {
-            let tap = tap::listen(Arc::clone(self), Arc::clone(line), number.clone());
-            let line = Arc::clone(line);
+            let listen_socket =
+                listen_socket::listen(Arc::clone(self), Arc::clone(vapi_call), number.clone());
+            let vapi_call = Arc::clone(vapi_call);
             self.tasks.spawn(async move {
                 // However it ends, whoever waits for the last word by voice waits no longer.
-                let _heard_out = line.heard_out.clone().drop_guard();
-                tap.await;
+                let _heard_out = vapi_call.heard_out.clone().drop_guard();
+                listen_socket.await;
             });
         }
         if tell {
             self.tasks
-                .spawn(Arc::clone(self).tell(Arc::clone(line), Arc::clone(case)));
+                .spawn(Arc::clone(self).tell(Arc::clone(vapi_call), Arc::clone(call_state)));
         }
     }
 
-    /// The call is over: what was heard is finished, then the case; audio is wiped.
-    pub(super) async fn end(&self, line: &Line, report: Option<&Ending>) {
-        line.ended.cancel();
+    /// The call is over: what was heard is finished, then the call state; audio is wiped.
+    pub(super) async fn end(&self, vapi_call: &VapiCall, report: Option<&Ending>) {
+        vapi_call.ended.cancel();
         if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
-            tracing::info!(call.id = %line.id, reason, "call {} ended", line.id);
+            tracing::info!(call.id = %vapi_call.id, reason, "call {} ended", vapi_call.id);
         }
         // With a backfill to come, the report decides when all has been heard.
-        let waits = self.config.backfill && report.is_none() && !line.state().heard_anything;
+        let waits = self.config.backfill && report.is_none() && !vapi_call.state().heard_anything;
         if waits {
             return;
         }
         if let Some(report) = report {
-            self.backfill(line, report).await;
+            self.backfill(vapi_call, report).await;
         }
-        self.finish(line).await;
+        self.finish(vapi_call).await;
     }
 
     /// Finishes a call, once however often it is asked.
-    pub(super) async fn finish(&self, line: &Line) {
-        line.ended.cancel();
-        if line.state().listening && timeout(LAST_WORD, line.heard_out.cancelled()).await.is_err() {
-            tracing::warn!(call.id = %line.id, "the last word by voice on call {} is missing", line.id);
+    pub(super) async fn finish(&self, vapi_call: &VapiCall) {
+        vapi_call.ended.cancel();
+        if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
+            tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
         }
-        if let Some(case) = line.case() {
-            case.finish().await;
+        if let Some(call_state) = vapi_call.call_state() {
+            call_state.finish().await;
         }
-        line.forget_audio();
+        vapi_call.forget_audio();
     }
 }
 
-fn speech(line: &Line, role: Role, started: bool) {
-    let at = line.clock();
-    let mut state = line.state();
+fn speech(vapi_call: &VapiCall, role: Role, started: bool) {
+    let at = vapi_call.clock();
+    let mut state = vapi_call.state();
     match (role, started) {
         (Role::Assistant, true) => state.assistant.started(at),
         (Role::Assistant, false) => state.assistant.stopped(at),
@@ -319,8 +346,8 @@ fn speech(line: &Line, role: Role, started: bool) {
     }
 }
 
-pub(super) fn note_addresses(line: &Line, view: &CallView) {
-    let mut state = line.state();
+pub(super) fn note_addresses(vapi_call: &VapiCall, view: &CallView) {
+    let mut state = vapi_call.state();
     if let Some(url) = &view.listen_url {
         state.listen_url = Some(url.clone());
     }

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use crate::engine::Asker;
 use crate::switchboard::ClipBytes;
 
-use super::line::Line;
 use super::message::Ending;
 use super::service::Vapi;
+use super::vapi_call::VapiCall;
 use crate::outward::body;
 
 /// How long the recording may take to come and to be heard.
@@ -19,15 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 impl Vapi {
     /// Hears the recording of the person on the line, where none of the call was heard live. The recording is held
     /// in memory while it is heard, and nowhere after.
-    pub(super) async fn backfill(&self, line: &Line, report: &Ending) {
-        if !self.config.backfill || line.state().heard_anything {
+    pub(super) async fn backfill(&self, vapi_call: &VapiCall, report: &Ending) {
+        if !self.config.backfill || vapi_call.state().heard_anything {
             return;
         }
-        let Some(case) = line.case() else {
+        let Some(call_state) = vapi_call.call_state() else {
             return;
         };
         let heard = timeout(PATIENCE, async {
-            let bytes = self.recording(line, report).await?;
+            let bytes = self.recording(vapi_call, report).await?;
             let admitted = self
                 .board
                 .admit(Asker::recording(None))
@@ -38,27 +38,27 @@ impl Vapi {
             };
             let said = self
                 .board
-                .identify(&admitted, case.number(), clip, None, false)
+                .identify(&admitted, call_state.number(), clip, None, false)
                 .await;
             said.map_err(|fault| fault.to_string())
         });
         match heard.await {
             Ok(Ok(said)) => {
                 for word in said {
-                    case.heard(word).await;
+                    call_state.heard(word).await;
                 }
             }
             Ok(Err(why)) => {
-                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: {why}", line.id)
+                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: {why}", vapi_call.id)
             }
             Err(_) => {
-                tracing::warn!(call.id = %line.id, "call {} was not heard afterwards: it took too long", line.id)
+                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: it took too long", vapi_call.id)
             }
         }
     }
 
     /// The recording's bytes: from where the report says, else from where the API sends.
-    async fn recording(&self, line: &Line, report: &Ending) -> Result<Vec<u8>, String> {
+    async fn recording(&self, vapi_call: &VapiCall, report: &Ending) -> Result<Vec<u8>, String> {
         let named = report
             .recordings
             .iter()
@@ -66,7 +66,7 @@ impl Vapi {
         let url: Url = match (named, &self.api) {
             (Some(url), _) => url,
             (None, Some(api)) => {
-                let path = format!("/call/{}/customer-recording", line.id);
+                let path = format!("/call/{}/customer-recording", vapi_call.id);
                 let sent_to = api.redirect(&path).await.map_err(|fault| fault.to_string())?;
                 self.allowed.http(&sent_to).map_err(|fault| fault.to_string())?
             }

@@ -10,9 +10,9 @@ use tokio::time::sleep;
 
 use crate::units::DialedNumber;
 
-use super::attend::NoCase;
-use super::line::{Line, State};
+use super::attend::NoCallState;
 use super::service::Vapi;
+use super::vapi_call::{State, VapiCall};
 use super::view::CallView;
 
 /// The pause between two attempts.
@@ -20,48 +20,53 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 impl Vapi {
     /// Keeps what `view` says for later. One task a call tries again, whatever comes meanwhile.
-    pub(super) fn fall_behind(self: &Arc<Self>, line: &Arc<Line>, number: &DialedNumber, view: &CallView) {
+    pub(super) fn fall_behind(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        number: &DialedNumber,
+        view: &CallView,
+    ) {
         let first = {
-            let mut state = line.state();
+            let mut state = vapi_call.state();
             state.put_off(view.clone());
             !std::mem::replace(&mut state.catching_up, true)
         };
         if first {
-            let (house, line, number) = (Arc::clone(self), Arc::clone(line), number.clone());
+            let (vapi, vapi_call, number) = (Arc::clone(self), Arc::clone(vapi_call), number.clone());
             self.tasks
-                .spawn(async move { house.catch_up(&line, &number).await });
+                .spawn(async move { vapi.catch_up(&vapi_call, &number).await });
         }
     }
 
-    async fn catch_up(self: &Arc<Self>, line: &Arc<Line>, number: &DialedNumber) {
+    async fn catch_up(self: &Arc<Self>, vapi_call: &Arc<VapiCall>, number: &DialedNumber) {
         loop {
             tokio::select! {
                 () = sleep(AGAIN) => {}
-                () = line.ended.cancelled() => return,
+                () = vapi_call.ended.cancelled() => return,
                 () = self.leaving.cancelled() => return,
             }
-            let case = match self.case(line, number).await {
-                Ok(case) => Some(case),
-                Err(NoCase::Failed) => continue,
+            let call_state = match self.call_state(vapi_call, number).await {
+                Ok(call_state) => Some(call_state),
+                Err(NoCallState::Failed) => continue,
                 // Now it is known that there is nothing to look into.
-                Err(NoCase::NotOurs | NoCase::Never) => None,
+                Err(NoCallState::NotOurs | NoCallState::Never) => None,
             };
             let view = {
-                let mut state = line.state();
+                let mut state = vapi_call.state();
                 let view = state.behind.take();
-                if case.is_none() || view.is_none() {
+                if call_state.is_none() || view.is_none() {
                     state.catching_up = false;
                 }
                 view
             };
-            let (Some(case), Some(view)) = (case, view) else {
+            let (Some(call_state), Some(view)) = (call_state, view) else {
                 return;
             };
-            self.learn(line, &case, &view, number).await;
-            if case.is_in_the_dark() {
-                line.state().put_off_older(view);
+            self.learn(vapi_call, &call_state, &view, number).await;
+            if call_state.is_in_the_dark() {
+                vapi_call.state().put_off_older(view);
             } else {
-                self.go_on(line, &case, number);
+                self.go_on(vapi_call, &call_state, number);
             }
         }
     }

@@ -37,21 +37,14 @@ pub(super) fn silent_message(text: &str) -> Value {
 }
 
 /// Sends a message to a call's control address.
-pub(super) async fn send(house: &Vapi, url: &str, message: &Value) -> Sent {
-    let Ok(url) = house.allowed.http(url) else {
+pub(super) async fn send(vapi: &Vapi, url: &str, message: &Value) -> Sent {
+    let Ok(url) = vapi.allowed.http(url) else {
         tracing::warn!("a control address is not of a host that may be asked: vapi.hosts says which are");
         return Sent::Never;
     };
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
-        match once(
-            &house.http,
-            house.config.public_key.as_ref(),
-            url.clone(),
-            message,
-        )
-        .await
-        {
+        match once(&vapi.http, vapi.config.public_key.as_ref(), url.clone(), message).await {
             Ok(200..=299) => return Sent::Yes,
             // The call is gone, or we are not let in: asking again changes nothing.
             Ok(status @ 400..=499) if status != 408 && status != 429 => {

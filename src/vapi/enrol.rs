@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::switchboard::{Agreement, Case, EnrolmentReport, EnrolmentStart};
+use crate::switchboard::{Agreement, CallState, EnrolmentReport, EnrolmentStart};
 use crate::units::UserId;
 use crate::verdict::chain::{Identity, OwnerStatus, SpeakerAgreement, Tier};
 
 use super::consent::{Consent, QUESTION, Reply, read};
-use super::line::{Held, Line};
 use super::service::Vapi;
+use super::vapi_call::{Held, VapiCall};
 
 /// How long the enrolment itself may take; Vapi waits for 20 s.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -23,32 +23,32 @@ const PIECE: usize = 16 * 1024;
 
 impl Vapi {
     /// Says what is to be done next, and does what can be done.
-    pub(super) async fn enrol_voice(&self, line: &Line, case: &Case) -> String {
+    pub(super) async fn enrol_voice(&self, vapi_call: &VapiCall, call_state: &CallState) -> String {
         if !self.config.enrol_by_phone {
             return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
         }
-        let Some(user) = established(line, &case.verdict().identity) else {
+        let Some(user) = established(vapi_call, &call_state.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
-        let consent = line.state().consent.clone();
+        let consent = vapi_call.state().consent.clone();
         match consent {
-            Consent::NotAsked => self.ask(line),
-            Consent::Asked(known) => self.take_answer(line, known, user).await,
-            Consent::Given(words) => self.enrol_from_call(line, user, &words).await,
+            Consent::NotAsked => self.ask(vapi_call),
+            Consent::Asked(known) => self.take_answer(vapi_call, known, user).await,
+            Consent::Given(words) => self.enrol_from_call(vapi_call, user, &words).await,
             Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
         }
     }
 
-    fn ask(&self, line: &Line) -> String {
-        let mut state = line.state();
+    fn ask(&self, vapi_call: &VapiCall) -> String {
+        let mut state = vapi_call.state();
         state.consent = Consent::Asked(state.utterances);
         format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
     }
 
     /// Reads what the caller said since the question was put.
-    async fn take_answer(&self, line: &Line, known: u64, user: UserId) -> String {
+    async fn take_answer(&self, vapi_call: &VapiCall, known: u64, user: UserId) -> String {
         let answer = {
-            let state = line.state();
+            let state = vapi_call.state();
             let fresh = usize::try_from(state.utterances.saturating_sub(known)).unwrap_or(usize::MAX);
             let from = state.said.len().saturating_sub(fresh);
             state
@@ -62,11 +62,11 @@ impl Vapi {
         match read(&answer, &self.config.consent_words) {
             Reply::Yes => {
                 let words = format!("Asked on the telephone: {QUESTION} Answer: {answer}");
-                line.state().consent = Consent::Given(words.clone());
-                self.enrol_from_call(line, user, &words).await
+                vapi_call.state().consent = Consent::Given(words.clone());
+                self.enrol_from_call(vapi_call, user, &words).await
             }
             Reply::No => {
-                let mut state = line.state();
+                let mut state = vapi_call.state();
                 state.consent = Consent::NotAsked;
                 state.held = None;
                 "refused: the caller did not agree; nothing of their voice is kept, go on without".to_owned()
@@ -78,9 +78,9 @@ impl Vapi {
     }
 
     /// Enrols from the audio of this call so far, if it is enough.
-    async fn enrol_from_call(&self, line: &Line, user: UserId, words: &str) -> String {
+    async fn enrol_from_call(&self, vapi_call: &VapiCall, user: UserId, words: &str) -> String {
         let held = {
-            let state = line.state();
+            let state = vapi_call.state();
             state.held.as_ref().map(|held| Held {
                 shape: held.shape,
                 bytes: held.bytes.clone(),
@@ -91,7 +91,7 @@ impl Vapi {
         };
         match timeout(PATIENCE, self.enrol_held(user, words, held)).await {
             Ok(Ok(report)) if report.accepted => {
-                let mut state = line.state();
+                let mut state = vapi_call.state();
                 state.consent = Consent::Done;
                 state.held = None;
                 format!(
@@ -104,7 +104,7 @@ impl Vapi {
                 format!("not yet: {} {MORE}", issues.join("; "))
             }
             Ok(Err(why)) => {
-                tracing::warn!(call.id = %line.id, "an enrolment on call {} failed: {why}", line.id);
+                tracing::warn!(call.id = %vapi_call.id, "an enrolment on call {} failed: {why}", vapi_call.id);
                 "failed: the voice cannot be enrolled at the moment; go on without".to_owned()
             }
             Err(_) => "failed: the enrolment takes too long at the moment; go on without".to_owned(),
@@ -138,12 +138,12 @@ const MORE: &str = "More speech is needed: ask the caller to talk for about ten 
 
 /// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
 /// is theirs alone and the call came through their line or from it, and no voice speaks against it.
-fn established(line: &Line, identity: &Identity) -> Option<UserId> {
+fn established(vapi_call: &VapiCall, identity: &Identity) -> Option<UserId> {
     let pins_fit = identity
         .contradictions
         .iter()
         .all(|found| !found.code.contains("pin"));
-    if let Some(user) = line.state().pin_user {
+    if let Some(user) = vapi_call.state().pin_user {
         return pins_fit.then_some(user);
     }
     let owner = identity

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::switchboard::Case;
+use crate::switchboard::CallState;
 use crate::units::DialedNumber;
 
 use super::api::Api;
 use super::attend::note_addresses;
-use super::line::Line;
 use super::service::Vapi;
+use super::vapi_call::VapiCall;
 
 /// The pause between two questions while the call rings.
 const RINGING: Duration = Duration::from_secs(1);
@@ -25,19 +25,24 @@ const ANSWERED: Duration = Duration::from_secs(15);
 
 impl Vapi {
     /// Follows a call to its end, once however often it rings. Without a key for the API nobody can be asked.
-    pub(super) fn follow(self: &Arc<Self>, line: &Arc<Line>, case: &Arc<Case>, number: &DialedNumber) {
-        if self.api.is_none() || std::mem::replace(&mut line.state().followed, true) {
+    pub(super) fn follow(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        call_state: &Arc<CallState>,
+        number: &DialedNumber,
+    ) {
+        if self.api.is_none() || std::mem::replace(&mut vapi_call.state().followed, true) {
             return;
         }
-        let (house, line, case, number) = (
+        let (vapi, vapi_call, call_state, number) = (
             Arc::clone(self),
-            Arc::clone(line),
-            Arc::clone(case),
+            Arc::clone(vapi_call),
+            Arc::clone(call_state),
             number.clone(),
         );
         self.tasks.spawn(async move {
-            if let Some(api) = &house.api {
-                house.follow_by(api, &line, &case, &number).await;
+            if let Some(api) = &vapi.api {
+                vapi.follow_by(api, &vapi_call, &call_state, &number).await;
             }
         });
     }
@@ -45,8 +50,8 @@ impl Vapi {
     async fn follow_by(
         self: &Arc<Self>,
         api: &Api,
-        line: &Arc<Line>,
-        case: &Arc<Case>,
+        vapi_call: &Arc<VapiCall>,
+        call_state: &Arc<CallState>,
         number: &DialedNumber,
     ) {
         let began = Instant::now();
@@ -56,25 +61,25 @@ impl Vapi {
             tokio::select! {
                 () = sleep(pause) => {}
                 // Nobody is heard any more: it may have ended.
-                () = line.heard_out.cancelled(), if listened && !over => {
+                () = vapi_call.heard_out.cancelled(), if listened && !over => {
                     over = true;
                     sleep(RINGING).await;
                 }
-                () = line.ended.cancelled() => return,
+                () = vapi_call.ended.cancelled() => return,
                 () = self.leaving.cancelled() => return,
             }
-            let Some(view) = self.asked(api, &line.id).await else {
+            let Some(view) = self.asked(api, &vapi_call.id).await else {
                 if !listened && began.elapsed() > LONGEST_RING {
                     return;
                 }
                 continue;
             };
-            note_addresses(line, &view);
-            self.learn(line, case, &view, number).await;
+            note_addresses(vapi_call, &view);
+            self.learn(vapi_call, call_state, &view, number).await;
             match view.status.as_deref() {
-                Some("ended") => return self.end(line, None).await,
+                Some("ended") => return self.end(vapi_call, None).await,
                 Some("in-progress" | "forwarding") if view.listen_url.is_some() => {
-                    self.go_on(line, case, number);
+                    self.go_on(vapi_call, call_state, number);
                     listened = true;
                 }
                 _ if !listened && began.elapsed() > LONGEST_RING => return,

@@ -163,7 +163,7 @@ impl Message {
                 let ids: Vec<&str> = calls.iter().map(|call| call.id.as_str()).collect();
                 ids.join(" ")
             }
-            // The report of a call comes once, whatever clock it bears.
+            // The report of a call comes dedup, whatever clock it bears.
             News::EndOfCall(_) => return Some(format!("{call}\n{}", self.kind)),
             News::AssistantRequest => return None,
             News::Conversation { said, earlier } => format!("{earlier} {}", said.len()),

@@ -4,8 +4,8 @@
 //! asks and gives the answer. A call's way through this room:
 //!
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
-//! - it is answered (`attend`): the INVITE's headers go into its case, its audio is listened to (`tap`, `ears`,
-//!   [`Reader`] for the format and [`Gate`] against the assistant's own voice), and each verdict that is news is told
+//! - it is answered (`attend`): the INVITE's headers go into its call state, its audio is listened to (`listen_socket`, `vapi_stream`,
+//!   [`Reader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
 //!   to the model (`tell`, `control`);
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
 //! - it ends: the last word is recorded, and the audio is gone.
@@ -19,6 +19,7 @@
 
 mod account;
 mod api;
+mod assistant_mute;
 mod attend;
 mod authentic;
 mod backfill;
@@ -26,39 +27,38 @@ mod capture;
 mod catch_up;
 mod consent;
 mod control;
-mod ears;
+mod dedup;
 mod enrol;
 mod follow;
 mod forwarded;
-mod gate;
 mod inventory;
-mod line;
-mod lines;
 mod listen;
+mod listen_socket;
 mod marker;
 mod message;
-mod once;
 mod pass;
+mod prompt_update;
+mod prompt_words;
 mod redaction;
 mod relay;
 mod ring;
 mod service;
 mod shape;
 mod sides;
-mod tap;
-mod tell;
-mod telling;
 mod tokens;
 mod tool_call;
 mod tool_plan;
 mod tools;
+mod vapi_call;
+mod vapi_calls;
+mod vapi_stream;
 mod view;
 mod wanted;
 
 pub use account::{AccountFault, JournalFault, State, Step, apply, check, undo};
 pub use api::{Api, ApiFault};
+pub use assistant_mute::{AssistantMute, AssistantSpeech};
 pub use authentic::{Arrived, NotVapi};
-pub use gate::{AssistantSpeech, Gate};
 pub use listen::{Piece, Reader};
 pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};

@@ -13,14 +13,14 @@ use crate::config::VapiMode;
 use crate::evidence::dialed;
 use crate::units::{CallId, DialedNumber};
 
-use super::attend::NoCase;
-use super::line::Line;
+use super::attend::NoCallState;
 use super::message::Message;
 use super::pass::{PASS_HEADER, pass};
+use super::prompt_words::{sentence, unknown, variables};
 use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
-use super::telling::{sentence, unknown, variables};
 use super::tool_plan::tools;
+use super::vapi_call::VapiCall;
 use super::view::CallView;
 use super::wanted::{call_plans, server};
 
@@ -29,7 +29,7 @@ struct Known {
     number: Option<DialedNumber>,
     variables: Map<String, Value>,
     /// What need not be told again, because the variables say it.
-    told: Option<(Arc<Line>, String)>,
+    told: Option<(Arc<VapiCall>, String)>,
 }
 
 /// What we would answer a ringing call.
@@ -55,8 +55,8 @@ impl Vapi {
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
         let said = message.call.dialed.iter().find_map(|text| dialed(text).ok());
-        let house = Arc::clone(self);
-        let work = self.tasks.spawn(async move { house.find_out(&message).await });
+        let vapi = Arc::clone(self);
+        let work = self.tasks.spawn(async move { vapi.find_out(&message).await });
         let found = match timeout(self.config.answer_budget, work).await {
             Ok(Ok(found)) => found,
             Ok(Err(fault)) => {
@@ -71,8 +71,8 @@ impl Vapi {
         };
         let (assistant, variables) = match &found {
             Some(known) => {
-                if let Some((line, sentence)) = &known.told {
-                    line.state().told = Some(sentence.clone());
+                if let Some((vapi_call, sentence)) = &known.told {
+                    vapi_call.state().told = Some(sentence.clone());
                 }
                 (
                     self.config.assistant_for(known.number.as_ref()),
@@ -135,46 +135,46 @@ impl Vapi {
     /// Everything that can be known before the answer. `None` when the call's roster could not be asked.
     async fn find_out(self: &Arc<Self>, message: &Message) -> Option<Known> {
         let id = message.call.id.clone()?;
-        let line = self.line(&id);
+        let vapi_call = self.vapi_call(&id);
         let view = self.with_the_api(&message.call).await;
         let number = self.dialed(&view).await;
         let Some(number) = number else {
             // A web call, or a number that is nobody's: there is no roster, and nothing is searched.
             return Some(Known {
                 number: None,
-                variables: unknown(&line.marker),
+                variables: unknown(&vapi_call.marker),
                 told: None,
             });
         };
-        let case = match self.case(&line, &number).await {
-            Ok(case) => case,
-            Err(NoCase::NotOurs) => {
+        let call_state = match self.call_state(&vapi_call, &number).await {
+            Ok(call_state) => call_state,
+            Err(NoCallState::NotOurs) => {
                 return Some(Known {
                     number: Some(number),
-                    variables: unknown(&line.marker),
+                    variables: unknown(&vapi_call.marker),
                     told: None,
                 });
             }
-            Err(NoCase::Never) => return None,
-            Err(NoCase::Failed) => {
-                self.fall_behind(&line, &number, &view);
+            Err(NoCallState::Never) => return None,
+            Err(NoCallState::Failed) => {
+                self.fall_behind(&vapi_call, &number, &view);
                 return None;
             }
         };
-        self.learn(&line, &case, &view, &number).await;
-        if case.is_in_the_dark() {
-            self.fall_behind(&line, &number, &view);
+        self.learn(&vapi_call, &call_state, &view, &number).await;
+        if call_state.is_in_the_dark() {
+            self.fall_behind(&vapi_call, &number, &view);
             return None;
         }
         if self.config.mode == VapiMode::Number {
-            self.follow(&line, &case, &number);
+            self.follow(&vapi_call, &call_state, &number);
         }
-        let identity = &case.verdict().identity;
-        let told = sentence(identity, &line.marker);
+        let identity = &call_state.verdict().identity;
+        let told = sentence(identity, &vapi_call.marker);
         Some(Known {
             number: Some(number),
-            variables: variables(identity, &line.marker),
-            told: Some((line, told)),
+            variables: variables(identity, &vapi_call.marker),
+            told: Some((vapi_call, told)),
         })
     }
 
@@ -223,9 +223,10 @@ impl Vapi {
         overrides
     }
 
-    /// The line of a call.
-    pub(super) fn line(&self, id: &CallId) -> Arc<Line> {
-        self.lines.line(id, || Line::new(id.clone(), self.markers.of(id)))
+    /// What is known of a call on Vapi.
+    pub(super) fn vapi_call(&self, id: &CallId) -> Arc<VapiCall> {
+        self.vapi_calls
+            .vapi_call(id, || VapiCall::new(id.clone(), self.markers.of(id)))
     }
 
     /// The marker of a call; one that nobody will use again where the message names no call.

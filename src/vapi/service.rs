@@ -20,15 +20,15 @@ use super::account::Journal;
 use super::api::{Api, ApiFault};
 use super::authentic::{Arrived, NotVapi, authenticate};
 use super::capture::Capture;
+use super::dedup::Dedup;
 use super::inventory::Inventory;
-use super::line::Line;
-use super::lines::Lines;
 use super::marker::Markers;
 use super::message::{Message, News};
-use super::once::Once;
 use super::pass::{self, PASS_HEADER, Proof};
 use super::relay::{Relay, Saved};
 use super::tokens::{Issued, Tokens};
+use super::vapi_call::VapiCall;
+use super::vapi_calls::VapiCalls;
 use super::wanted::EVENTS_PATH;
 use crate::outward::{Allowed, Unfetched, client};
 
@@ -74,8 +74,8 @@ pub struct Vapi {
     pub(super) http: Client,
     pub(super) api: Option<Api>,
     pub(super) markers: Markers,
-    pub(super) once: Once,
-    pub(super) lines: Lines,
+    pub(super) dedup: Dedup,
+    pub(super) vapi_calls: VapiCalls,
     pub(super) inventory: Inventory,
     pub(super) capture: Option<Capture>,
     pub(super) relay: Option<Arc<Relay>>,
@@ -101,7 +101,7 @@ impl Vapi {
         }
         let relay = Relay::open(board.store(), &vapi, &saved(config)).await?;
         let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
-        let house = Arc::new(Self {
+        let vapi = Arc::new(Self {
             api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
             capture: capture.map_err(VapiError::Capture)?,
             relay: relay.map(Arc::new),
@@ -115,16 +115,16 @@ impl Vapi {
             board,
             config: vapi,
             markers,
-            once: Once::default(),
-            lines: Lines::default(),
+            dedup: Dedup::default(),
+            vapi_calls: VapiCalls::default(),
             inventory: Inventory::default(),
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
             tokens,
             work: Arc::new(Semaphore::new(MOST_AT_WORK)),
         });
-        tokio::spawn(Arc::clone(&house).sweep());
-        Ok(house)
+        tokio::spawn(Arc::clone(&vapi).sweep());
+        Ok(vapi)
     }
 
     /// The most bytes of a message.
@@ -181,9 +181,9 @@ impl Vapi {
             }
             News::DestinationRequest => Ok(json!({"error": "This line does not transfer calls."})),
             _ => {
-                let house = Arc::clone(self);
+                let vapi = Arc::clone(self);
                 self.tasks.spawn(async move {
-                    house.attend(message).await;
+                    vapi.attend(message).await;
                     drop(permit);
                 });
                 Ok(json!({}))
@@ -220,15 +220,15 @@ impl Vapi {
     }
 
     /// Whether a call's audio is over: the call has ended, or the service leaves.
-    pub(super) fn is_over(&self, line: &Line) -> bool {
-        line.is_over() || self.leaving.is_cancelled()
+    pub(super) fn is_over(&self, vapi_call: &VapiCall) -> bool {
+        vapi_call.is_over() || self.leaving.is_cancelled()
     }
 
     /// Ends what is going on: live calls are finished and their last verdicts recorded.
     pub async fn close(&self) {
         self.leaving.cancel();
-        for line in self.lines.all() {
-            self.finish(&line).await;
+        for vapi_call in self.vapi_calls.all() {
+            self.finish(&vapi_call).await;
         }
         if let Some(relay) = &self.relay {
             relay.close().await;
@@ -246,8 +246,8 @@ impl Vapi {
                 _ = ticks.tick() => {}
                 () = self.leaving.cancelled() => return,
             }
-            for line in self.lines.sweep(longest) {
-                self.finish(&line).await;
+            for vapi_call in self.vapi_calls.sweep(longest) {
+                self.finish(&vapi_call).await;
             }
         }
     }

@@ -6,14 +6,14 @@
 //! caller who talks over the assistant is loud outside too; on a line with music, an echo as loud as the voice, or
 //! the same mix on both channels no channel is ever loud alone. Whatever stays in doubt stays as it is configured.
 //!
-//! Time is kept by arrival, as in the gate; a message may be late by as much as the gate allows for.
+//! Time is kept by arrival, as in the assistant's mute; a message may be late by as much as that allows for.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::bytes::RawStream;
 
-use super::gate::{AssistantSpeech, STEP, WAIT};
+use super::assistant_mute::{AssistantSpeech, STEP, WAIT};
 use super::shape::Shape;
 
 /// From this level on a channel is loud, in dB relative to full scale: speech is some 20 dB above.

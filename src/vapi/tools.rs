@@ -11,18 +11,18 @@ use tokio::time::timeout;
 
 use crate::evidence::spoken;
 use crate::store::Webhook;
-use crate::switchboard::{Case, PinAnswer, PinWay};
+use crate::switchboard::{CallState, PinAnswer, PinWay};
 use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
 
-use super::line::Line;
 use super::message::{Message, News};
+use super::prompt_words::{is_named, plain, sentence, unknown, variables};
 use super::service::Vapi;
-use super::telling::{is_named, plain, sentence, unknown, variables};
 use super::tool_call::{OUR_TOOLS, ToolCall};
+use super::vapi_call::VapiCall;
 
-/// How long a PIN may be checked, and a case be made. Vapi waits for 20 s unless told otherwise.
+/// How long a PIN may be checked, and a call state be made. Vapi waits for 20 s unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long the store may take to say what a tool call was answered before.
 const MEMORY: Duration = Duration::from_secs(1);
@@ -36,17 +36,17 @@ impl Vapi {
             return json!({});
         };
         let (calls, legacy) = (calls.clone(), *legacy);
-        let line = message.call.id.clone().map(|id| self.line(&id));
-        let house = Arc::clone(self);
+        let vapi_call = message.call.id.clone().map(|id| self.vapi_call(&id));
+        let vapi = Arc::clone(self);
         // A task of its own: a client that goes away does not leave a PIN half checked.
         let work = self.tasks.spawn(async move {
-            let case = match &line {
-                Some(line) => house.case_of_tools(line, &message).await,
+            let call_state = match &vapi_call {
+                Some(vapi_call) => vapi.call_state_of_tools(vapi_call, &message).await,
                 None => None,
             };
             let answers = calls
                 .iter()
-                .map(|call| house.answer_once(line.as_ref(), case.as_ref(), call));
+                .map(|call| vapi.answer_once(vapi_call.as_ref(), call_state.as_ref(), call));
             futures_util::future::join_all(answers).await
         });
         let answers = work.await.unwrap_or_default();
@@ -64,106 +64,124 @@ impl Vapi {
         json!({ "results": results })
     }
 
-    async fn case_of_tools(self: &Arc<Self>, line: &Arc<Line>, message: &Message) -> Option<Arc<Case>> {
-        if let Some(case) = line.case() {
-            return Some(Arc::clone(case));
+    async fn call_state_of_tools(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        message: &Message,
+    ) -> Option<Arc<CallState>> {
+        if let Some(call_state) = vapi_call.call_state() {
+            return Some(Arc::clone(call_state));
         }
-        if line.is_over() {
+        if vapi_call.is_over() {
             return None;
         }
         let number = self.dialed(&message.call).await?;
-        let case = timeout(PATIENCE, self.case(line, &number)).await.ok()?.ok()?;
-        self.learn(line, &case, &message.call, &number).await;
-        Some(case)
+        let call_state = timeout(PATIENCE, self.call_state(vapi_call, &number))
+            .await
+            .ok()?
+            .ok()?;
+        self.learn(vapi_call, &call_state, &message.call, &number).await;
+        Some(call_state)
     }
 
     /// The answer of one tool call, found out once however often the same call comes, also after a restart.
     async fn answer_once(
         &self,
-        line: Option<&Arc<Line>>,
-        case: Option<&Arc<Case>>,
+        vapi_call: Option<&Arc<VapiCall>>,
+        call_state: Option<&Arc<CallState>>,
         call: &ToolCall,
     ) -> (ToolCall, String) {
-        let Some(line) = line else {
+        let Some(vapi_call) = vapi_call else {
             return (call.clone(), result("", None, NO_CALL));
         };
         let slot = (!call.id.is_empty())
-            .then(|| line.answer_slot(&call.id))
+            .then(|| vapi_call.answer_slot(&call.id))
             .flatten();
         let said = match slot {
             Some(slot) => slot
-                .get_or_init(|| self.answer_from_memory(line, case, call))
+                .get_or_init(|| self.answer_from_memory(vapi_call, call_state, call))
                 .await
                 .clone(),
-            None => self.answer_tool(line, case, call).await,
+            None => self.answer_tool(vapi_call, call_state, call).await,
         };
         (call.clone(), said)
     }
 
-    async fn answer_from_memory(&self, line: &Line, case: Option<&Arc<Case>>, call: &ToolCall) -> String {
+    async fn answer_from_memory(
+        &self,
+        vapi_call: &VapiCall,
+        call_state: Option<&Arc<CallState>>,
+        call: &ToolCall,
+    ) -> String {
         // Asking who calls changes nothing; only what counts is remembered beyond this process.
         if call.name == "identify_caller" {
-            return self.answer_tool(line, case, call).await;
+            return self.answer_tool(vapi_call, call_state, call).await;
         }
-        let fingerprint = fingerprint(&line.id, call);
+        let fingerprint = fingerprint(&vapi_call.id, call);
         let store = self.board.store();
         if let Ok(Ok(Webhook::Seen(before))) = timeout(MEMORY, store.take_webhook(&fingerprint)).await {
-            return before.unwrap_or_else(|| result(&line.marker, None, "pending: ask again in a moment"));
+            return before
+                .unwrap_or_else(|| result(&vapi_call.marker, None, "pending: ask again in a moment"));
         }
-        let said = self.answer_tool(line, case, call).await;
+        let said = self.answer_tool(vapi_call, call_state, call).await;
         if let Ok(Err(fault)) = timeout(MEMORY, store.settle_webhook(&fingerprint, &said)).await {
             tracing::warn!(%fault, "the answer of a tool call is not kept over a restart: {fault}");
         }
         said
     }
 
-    async fn answer_tool(&self, line: &Line, case: Option<&Arc<Case>>, call: &ToolCall) -> String {
-        let marker = &line.marker;
+    async fn answer_tool(
+        &self,
+        vapi_call: &VapiCall,
+        call_state: Option<&Arc<CallState>>,
+        call: &ToolCall,
+    ) -> String {
+        let marker = &vapi_call.marker;
         metrics::counter!("voxline_vapi_tool_calls_total", "tool" => known_tool(&call.name)).increment(1);
-        let Some(case) = case else {
+        let Some(call_state) = call_state else {
             let said = "unknown: this call cannot be looked into; treat the caller as a stranger";
             return result(marker, None, said);
         };
         let said = match call.name.as_str() {
-            "identify_caller" => self.identify(line, case).await,
-            "verify_pin" => self.verify_pin(line, case, &call.arguments).await,
-            "enroll_voice" => self.enrol_voice(line, case).await,
+            "identify_caller" => self.identify(vapi_call, call_state).await,
+            "verify_pin" => self.verify_pin(vapi_call, call_state, &call.arguments).await,
+            "enroll_voice" => self.enrol_voice(vapi_call, call_state).await,
             _ => "there is no such tool here".to_owned(),
         };
-        result(marker, Some(&case.verdict().identity), &said)
+        result(marker, Some(&call_state.verdict().identity), &said)
     }
 
     /// Waits for a decision, up to the tool's patience.
-    async fn identify(&self, line: &Line, case: &Case) -> String {
-        let mut verdicts = case.watch();
+    async fn identify(&self, vapi_call: &VapiCall, call_state: &CallState) -> String {
+        let mut verdicts = call_state.watch();
         let decided = |identity: &Identity| match identity.speaker.status {
             SpeakerStatus::Identified | SpeakerStatus::ThirdParty => true,
-            SpeakerStatus::Claimed => line.state().pin_user.is_some(),
+            SpeakerStatus::Claimed => vapi_call.state().pin_user.is_some(),
             SpeakerStatus::Inconclusive => false,
         };
         let wait = async {
             tokio::select! {
-                () = line.ended.cancelled() => {}
+                () = vapi_call.ended.cancelled() => {}
                 _ = verdicts.wait_for(|verdict| decided(&verdict.identity)) => {}
             }
         };
         let _ = timeout(self.config.tool_patience, wait).await;
-        let verdict = case.verdict();
-        let said = sentence(&verdict.identity, &line.marker);
+        let verdict = call_state.verdict();
+        let said = sentence(&verdict.identity, &vapi_call.marker);
         if decided(&verdict.identity) || is_named(verdict.identity.speaker.status) {
             return said;
         }
         format!("{said} This is pending: let the caller speak on, or ask for their PIN.")
     }
 
-    async fn verify_pin(&self, line: &Line, case: &Case, arguments: &Value) -> String {
+    async fn verify_pin(&self, vapi_call: &VapiCall, call_state: &CallState, arguments: &Value) -> String {
         let given = match arguments.get("pin") {
             Some(Value::String(text)) => text.chars().take(LONGEST_PIN).collect(),
             Some(Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
         match spoken::digits(&given) {
-            Some(digits) => self.pin(line, case, &digits, PinWay::Tool).await,
+            Some(digits) => self.pin(vapi_call, call_state, &digits, PinWay::Tool).await,
             None => {
                 "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned()
             }
@@ -172,30 +190,36 @@ impl Vapi {
 
     /// Tries a PIN. The same digits count once on a call, whichever ways they come: Vapi tells a keypad entry in
     /// its conversation, in its transcript, and through the model.
-    pub(super) async fn pin(&self, line: &Line, case: &Case, digits: &str, way: PinWay) -> String {
-        let stands_for = self.markers.of_digits(&line.id, digits);
+    pub(super) async fn pin(
+        &self,
+        vapi_call: &VapiCall,
+        call_state: &CallState,
+        digits: &str,
+        way: PinWay,
+    ) -> String {
+        let stands_for = self.markers.of_digits(&vapi_call.id, digits);
         // One at a time, so that the same digits that come twice at once are tried once.
-        let _turn = line.pin_turn.lock().await;
-        if let Some(before) = line.state().pins.get(&stands_for) {
+        let _turn = vapi_call.pin_turn.lock().await;
+        if let Some(before) = vapi_call.state().pins.get(&stands_for) {
             return before.clone();
         }
-        let answer = match timeout(PATIENCE, case.try_pin(digits, way)).await {
+        let answer = match timeout(PATIENCE, call_state.try_pin(digits, way)).await {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };
-        let (said, settled) = self.of_pin(line, case, answer);
+        let (said, settled) = self.of_pin(vapi_call, call_state, answer);
         if settled {
-            line.state().remember_pin(stands_for, said.clone());
+            vapi_call.state().remember_pin(stands_for, said.clone());
         }
         said
     }
 
     /// What became of a PIN, in words, and whether that stays so.
-    fn of_pin(&self, line: &Line, case: &Case, answer: PinAnswer) -> (String, bool) {
+    fn of_pin(&self, vapi_call: &VapiCall, call_state: &CallState, answer: PinAnswer) -> (String, bool) {
         match answer {
             PinAnswer::Accepted { user } => {
-                line.state().pin_user = Some(user);
-                let name = name_of(&case.verdict().identity, user);
+                vapi_call.state().pin_user = Some(user);
+                let name = name_of(&call_state.verdict().identity, user);
                 (
                     format!(
                         "verified: the PIN is that of {name} (user {user}); the voice is told separately"
@@ -205,7 +229,7 @@ impl Vapi {
             }
             // Not kept: given again later, it may name somebody. It never lets anybody enrol.
             PinAnswer::Shared { user: Some(user) } => {
-                let name = name_of(&case.verdict().identity, user);
+                let name = name_of(&call_state.verdict().identity, user);
                 (
                     format!(
                         "verified: several users of this line have this PIN, and by everything else on this call \

@@ -120,7 +120,7 @@ pub struct Identification {
     /// said than decides anything.
     #[serde(skip)]
     #[schema(ignore)]
-    pub ratios: Vec<(UserId, Llr)>,
+    pub llrs: Vec<(UserId, Llr)>,
 }
 
 impl Identification {
@@ -142,7 +142,7 @@ impl Identification {
             timing_ms: TimingMs::default(),
             is_final: false,
             warnings: Vec::new(),
-            ratios: Vec::new(),
+            llrs: Vec::new(),
         }
     }
 
@@ -192,7 +192,7 @@ impl Identification {
         self.posterior = None;
         self.llr = None;
         self.candidates = Vec::new();
-        self.ratios = Vec::new();
+        self.llrs = Vec::new();
         self
     }
 }

@@ -1,6 +1,6 @@
-//! What is said of a call: the listener that follows its audio, and the identification it comes to.
+//! What is said of a call: the session that follows its audio, and the identification it comes to.
 //!
-//! [`Listener`] is one call's or one file's ears: pushed decoded audio in pieces of any size, it finds
+//! [`StreamSession`] follows one call or one file: pushed decoded audio in pieces of any size, it finds
 //! the speech and, at fixed marks of net speech, gives a [`Checkpoint`]: voiceprint and quality so far; between them it
 //! checks whether still the same voice speaks. [`scoring`] is the one way from a checkpoint to ratios and a decision.
 //! [`Identification`] is the document that every door gives alike: command line, HTTP, WebSocket. On a call the
@@ -8,14 +8,14 @@
 
 pub mod chain;
 mod identification;
-mod listener;
 mod recording;
 pub mod scoring;
+mod stream_session;
 mod warning;
 mod windows;
 
 pub use chain::Identity;
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
-pub use listener::{CHECKPOINTS, Checkpoint, ListenError, Listener, Traits, embed_speech};
 pub use recording::{HearError, Hearing, Recording, hear};
+pub use stream_session::{CHECKPOINTS, Checkpoint, ListenError, StreamSession, Traits, embed_speech};
 pub use warning::{Warning, WarningCode};

@@ -1,4 +1,4 @@
-//! A whole recording: the same ears as a live call, fed from a decoder, in turns.
+//! A whole recording: the same session as a live call's, fed from a decoder, in turns.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::engine::Analyst;
 use crate::units::Seconds;
 
 use super::Warning;
-use super::listener::{Checkpoint, ListenError, Listener, milliseconds};
+use super::stream_session::{Checkpoint, ListenError, StreamSession, milliseconds};
 
 /// Audio that is heard in one turn: a long upload gives the inference thread back to live calls in
 /// between.
@@ -29,8 +29,8 @@ pub enum HearError {
 /// What was heard in a recording.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// A look at each mark, when marks were asked for, and the last one at the end.
-    pub looks: Vec<Checkpoint>,
+    /// A checkpoint at each mark, when marks were asked for, and the last one at the end.
+    pub checkpoints: Vec<Checkpoint>,
     /// What it was stored as.
     pub format: Format,
     /// Whether its end is missing.
@@ -49,12 +49,12 @@ impl Recording {
 /// A recording that is being heard, block by block: memory is bounded whatever its length.
 pub struct Hearing {
     decoder: Decoder,
-    listener: Listener,
-    looks: Vec<Checkpoint>,
+    session: StreamSession,
+    checkpoints: Vec<Checkpoint>,
 }
 
 impl Hearing {
-    /// Opens a recording; `marks` are as for [`Listener::new`].
+    /// Opens a recording; `marks` are as for [`StreamSession::new`].
     ///
     /// # Errors
     /// [`HearError`] when it is not audio, or has a shape that cannot be listened to.
@@ -67,12 +67,12 @@ impl Hearing {
         let started = Instant::now();
         let decoder = Decoder::for_channel(bytes, channel, limits)?;
         let Format { rate, channels, .. } = decoder.format();
-        let mut listener = Listener::new(rate, channels, channel, marks)?;
-        listener.spent_decoding(milliseconds(started));
+        let mut session = StreamSession::new(rate, channels, channel, marks)?;
+        session.spent_decoding(milliseconds(started));
         Ok(Self {
             decoder,
-            listener,
-            looks: Vec::new(),
+            session,
+            checkpoints: Vec::new(),
         })
     }
 
@@ -81,15 +81,15 @@ impl Hearing {
     /// # Errors
     /// [`HearError`] when the recording cannot be decoded further or a model fails.
     pub fn take_turn(&mut self, analyst: &mut Analyst) -> Result<bool, HearError> {
-        let until = self.listener.heard().plus(TURN);
-        while self.listener.heard() < until {
+        let until = self.session.heard().plus(TURN);
+        while self.session.heard() < until {
             let started = Instant::now();
             let Some(block) = self.decoder.next_block()? else {
-                self.looks.push(self.listener.finish(analyst)?);
+                self.checkpoints.push(self.session.finish(analyst)?);
                 return Ok(false);
             };
-            self.listener.spent_decoding(milliseconds(started));
-            self.looks.extend(self.listener.push(analyst, block)?);
+            self.session.spent_decoding(milliseconds(started));
+            self.checkpoints.extend(self.session.push(analyst, block)?);
         }
         Ok(true)
     }
@@ -97,7 +97,7 @@ impl Hearing {
     /// What was heard.
     pub fn into_recording(self) -> Recording {
         Recording {
-            looks: self.looks,
+            checkpoints: self.checkpoints,
             format: self.decoder.format(),
             truncated: self.decoder.truncated(),
             unheard: self.decoder.unheard(),

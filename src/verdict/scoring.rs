@@ -4,14 +4,14 @@
 //! them back to [`judge`].
 
 use crate::decision::{
-    Calibration, Cohort, Course, Decision, Evidence, Heard, Outcome, Policy, TrialFacts, VOICE_WINDOW,
-    VoiceTest, Voices, decide, recent,
+    Calibration, Cohort, Decision, Evidence, Heard, Outcome, Policy, SequentialDecision, TrialFacts,
+    VOICE_WINDOW, VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::identification::Quality;
-use super::listener::Checkpoint;
+use super::stream_session::Checkpoint;
 
 /// What a checkpoint says of the voice, and of how far it can be relied on.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,7 @@ pub struct Judged {
     /// What is said.
     pub decision: Decision,
     /// The ratio of each user that it was decided on: of several voices, by the one that spoke last.
-    pub ratios: Vec<(UserId, Llr)>,
+    pub llrs: Vec<(UserId, Llr)>,
     /// Whether there was as much speech as decides anything.
     pub enough_speech: bool,
 }
@@ -166,7 +166,7 @@ pub fn judge(
     found: &[Vec<Likeness>],
     calibration: &Calibration,
     policy: &Policy,
-    course: &mut Course,
+    sequential: &mut SequentialDecision,
 ) -> Result<Option<Judged>, NotFinite> {
     if probes.voices.is_empty() || found.len() != probes.voices.len() {
         return Ok(None);
@@ -178,14 +178,14 @@ pub fn judge(
     let heard = Heard {
         whole: whole.evidence(moment),
         latest: latest.as_ref().map(|latest| latest.evidence(moment)),
-        recent: recent.as_ref().map(|recent| recent.ratios.as_slice()),
+        recent: recent.as_ref().map(|recent| recent.llrs.as_slice()),
         is_final: moment.is_final,
     };
-    let decision = course.hear(&heard, policy)?;
+    let decision = sequential.hear(&heard, policy)?;
     Ok(Some(Judged {
         decision,
         enough_speech: whole.net_speech >= policy.minimum_speech,
-        ratios: latest.unwrap_or(whole).ratios,
+        llrs: latest.unwrap_or(whole).llrs,
     }))
 }
 
@@ -208,7 +208,7 @@ pub fn judge_once(
 
 /// A probe and all of a roster.
 struct Compared {
-    ratios: Vec<(UserId, Llr)>,
+    llrs: Vec<(UserId, Llr)>,
     net_speech: Seconds,
     unfamiliar: bool,
 }
@@ -224,7 +224,7 @@ impl Compared {
         let curve = &calibration.curve;
         let similarity = |likeness: &Likeness| curve.similarity.of(f64::from(likeness.cosine.get()));
         let similarities: Vec<f64> = found.iter().map(similarity).collect();
-        let mut ratios = Vec::with_capacity(found.len());
+        let mut llrs = Vec::with_capacity(found.len());
         let mut best: Option<(Llr, Cohort)> = None;
         for (likeness, cohort) in found.iter().zip(Cohort::each_of(&similarities)) {
             let facts = moment.facts(net_speech, likeness, cohort);
@@ -232,10 +232,10 @@ impl Compared {
             if best.is_none_or(|(highest, _)| llr > highest) {
                 best = Some((llr, cohort));
             }
-            ratios.push((likeness.user, llr));
+            llrs.push((likeness.user, llr));
         }
         Ok(Self {
-            ratios,
+            llrs,
             net_speech,
             unfamiliar: best.is_some_and(|(_, cohort)| curve.is_unfamiliar(&cohort)),
         })
@@ -243,7 +243,7 @@ impl Compared {
 
     fn evidence(&self, moment: &Moment<'_>) -> Evidence<'_> {
         Evidence {
-            ratios: &self.ratios,
+            llrs: &self.llrs,
             net_speech: self.net_speech,
             poor_audio: moment.is_poor(),
             unfamiliar: self.unfamiliar,
@@ -255,13 +255,13 @@ impl Compared {
 ///
 /// # Errors
 /// [`NotFinite`] when a score leaves the finite numbers.
-pub fn ratios(
+pub fn llrs(
     moment: &Moment<'_>,
     net_speech: Seconds,
     found: &[Likeness],
     calibration: &Calibration,
 ) -> Result<Vec<(UserId, Llr)>, NotFinite> {
-    Ok(Compared::of(moment, net_speech, found, calibration)?.ratios)
+    Ok(Compared::of(moment, net_speech, found, calibration)?.llrs)
 }
 
 #[cfg(test)]
@@ -320,11 +320,23 @@ mod tests {
         probes.voices().iter().map(like).collect()
     }
 
-    fn judged(moment: &Moment<'_>, roster: &[(UserId, Embedding)], course: &mut Course) -> Option<Judged> {
+    fn judged(
+        moment: &Moment<'_>,
+        roster: &[(UserId, Embedding)],
+        sequential: &mut SequentialDecision,
+    ) -> Option<Judged> {
         let calibration = calibration();
         let probes = probes(moment, calibration.voices);
         let found = found(&probes, roster);
-        judge(moment, &probes, &found, &calibration, &Policy::default(), course).unwrap()
+        judge(
+            moment,
+            &probes,
+            &found,
+            &calibration,
+            &Policy::default(),
+            sequential,
+        )
+        .unwrap()
     }
 
     fn roster() -> [(UserId, Embedding); 2] {
@@ -335,7 +347,10 @@ mod tests {
     fn without_a_voice_there_is_nothing_to_search_by_and_nothing_to_say() {
         let moment = Moment::of_print(None);
         assert!(probes(&moment, calibration().voices).voices().is_empty());
-        assert_eq!(judged(&moment, &roster(), &mut Course::default()), None);
+        assert_eq!(
+            judged(&moment, &roster(), &mut SequentialDecision::default()),
+            None
+        );
         let once = judge_once(&moment, &[], &calibration(), &Policy::default());
         assert_eq!(once, Ok(None));
     }
@@ -349,9 +364,9 @@ mod tests {
             windows: &windows,
             ..Moment::of_print(None)
         };
-        let judged = judged(&moment, &roster, &mut Course::default()).unwrap();
+        let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
-        assert!(judged.ratios[1].1 > judged.ratios[0].1 && judged.enough_speech);
+        assert!(judged.llrs[1].1 > judged.llrs[0].1 && judged.enough_speech);
     }
 
     #[test]
@@ -369,7 +384,7 @@ mod tests {
             &[],
             &calibration,
             &policy,
-            &mut Course::default(),
+            &mut SequentialDecision::default(),
         );
         assert_eq!(judged, Ok(None));
     }

@@ -9,7 +9,7 @@ use crate::samples::RATE;
 use crate::units::Seconds;
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
-use super::listener::levelled;
+use super::stream_session::levelled;
 
 /// The windows of one stream.
 pub(super) struct Windows {

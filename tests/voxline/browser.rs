@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::process::Service;
-use crate::support::{Dice, at_16k, at_rate, clip, project, read, wav};
+use crate::support::{Rng, at_16k, at_rate, clip, project, read, wav};
 
 const NUMBER: &str = "+12025550101";
 
@@ -86,12 +86,12 @@ impl Browser {
 }
 
 /// A service with the number of the tests, and a link for a new user of it.
-struct House {
+struct TestDeployment {
     service: Service,
     folder: tempfile::TempDir,
 }
 
-impl House {
+impl TestDeployment {
     async fn build() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = Service::start_with(&folder.path().join("data"), &[]);
@@ -161,7 +161,7 @@ impl House {
 
 /// The signup recordings of a synthetic caller one after the other, at 16 kHz, with half a second between them.
 fn voice(who: &str) -> Vec<f32> {
-    let pause = Dice::new(7).noise(-75.0, at_16k(0.5));
+    let pause = Rng::new(7).noise(-75.0, at_16k(0.5));
     (1..=3)
         .flat_map(|nth| {
             let said = clip(&format!("enrollment_samples/signup/{who}/{nth}.flac"));
@@ -173,16 +173,16 @@ fn voice(who: &str) -> Vec<f32> {
 #[tokio::test]
 async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    let (alice, link) = house.invite("Alice").await;
-    let microphone = house.microphone("alice", &voice("alice"));
+    let deployment = TestDeployment::build().await;
+    let (alice, link) = deployment.invite("Alice").await;
+    let microphone = deployment.microphone("alice", &voice("alice"));
     browser
         .course("sign-up", &link, &[("--microphone", &microphone)])
         .await;
 
-    let (_, user) = house.service.get(&format!("/v1/users/{alice}")).await;
+    let (_, user) = deployment.service.get(&format!("/v1/users/{alice}")).await;
     assert_eq!(user["enrolled"], true, "{user}");
-    let said = house.call("alice-1").await;
+    let said = deployment.call("alice-1").await;
     assert_eq!(
         (&said["outcome"], &said["user_id"], &said["final"]),
         (&json!("identified"), &json!(alice), &json!(true)),
@@ -193,15 +193,15 @@ async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call(
 #[tokio::test]
 async fn whoever_has_a_browser_that_only_records_files_signs_up_and_is_identified() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    let (alice, link) = house.invite("Alice").await;
-    let microphone = house.microphone("alice", &voice("alice"));
+    let deployment = TestDeployment::build().await;
+    let (alice, link) = deployment.invite("Alice").await;
+    let microphone = deployment.microphone("alice", &voice("alice"));
     browser
         .course("recorder", &link, &[("--microphone", &microphone)])
         .await;
-    let (_, user) = house.service.get(&format!("/v1/users/{alice}")).await;
+    let (_, user) = deployment.service.get(&format!("/v1/users/{alice}")).await;
     assert_eq!(user["enrolled"], true, "{user}");
-    let said = house.call("alice-1").await;
+    let said = deployment.call("alice-1").await;
     assert_eq!(
         (&said["outcome"], &said["user_id"]),
         (&json!("identified"), &json!(alice)),
@@ -212,9 +212,9 @@ async fn whoever_has_a_browser_that_only_records_files_signs_up_and_is_identifie
 #[tokio::test]
 async fn the_page_is_gone_through_by_the_keyboard_alone() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    let (_, link) = house.invite("Robert").await;
-    let microphone = house.microphone("robert", &voice("robert"));
+    let deployment = TestDeployment::build().await;
+    let (_, link) = deployment.invite("Robert").await;
+    let microphone = deployment.microphone("robert", &voice("robert"));
     browser
         .course("keyboard", &link, &[("--microphone", &microphone)])
         .await;
@@ -223,11 +223,11 @@ async fn the_page_is_gone_through_by_the_keyboard_alone() {
 #[tokio::test]
 async fn a_second_voice_is_heard_while_it_speaks_and_a_file_will_do_instead() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    let (_, link) = house.invite("Alice").await;
+    let deployment = TestDeployment::build().await;
+    let (_, link) = deployment.invite("Alice").await;
     let (alice, walter) = (voice("alice"), voice("walter"));
     let both = [&alice[..at_16k(8.0)], &walter[..at_16k(10.0)]].concat();
-    let microphone = house.microphone("both", &both);
+    let microphone = deployment.microphone("both", &both);
     browser
         .course(
             "hints",
@@ -239,11 +239,11 @@ async fn a_second_voice_is_heard_while_it_speaks_and_a_file_will_do_instead() {
         )
         .await;
     browser.course("samples", &link, &[]).await;
-    let recording = house.microphone("file", &alice);
+    let recording = deployment.microphone("file", &alice);
     let bad = project("Cargo.toml");
     browser
         .course("upload", &link, &[("--file", &recording), ("--bad", &bad)])
         .await;
-    let none = format!("{}/enroll/ve_none", house.service.base);
+    let none = format!("{}/enroll/ve_none", deployment.service.base);
     browser.course("closed", &none, &[]).await;
 }

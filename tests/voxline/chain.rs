@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use voxline::decision::{Policy, Reason};
 use voxline::units::{Llr, UserId};
 use voxline::verdict::chain::{
-    Beliefs, Claim, Member, OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier, Voice, combine,
+    Claim, EvidencePriors, Member, OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier, Voice, combine,
 };
 use voxline::verdict::{Identification, Identity, OutcomeName};
 use voxline::voiceprint::ModelId;
@@ -21,7 +21,7 @@ fn roster(users: usize) -> Vec<Member> {
 }
 
 fn claim(tier: Tier, user: Option<UserId>) -> Claim {
-    let usual = Beliefs::default();
+    let usual = EvidencePriors::default();
     let (kind, owner, speaker) = match tier {
         Tier::T0 => ("assigned_number", usual.assigned, None),
         Tier::T1 => ("diversion", usual.forwarding, None),
@@ -56,7 +56,7 @@ fn voice(
     outcome: OutcomeName,
     user: Option<UserId>,
     reason: Option<Reason>,
-    ratios: &[(UserId, f64)],
+    llrs: &[(UserId, f64)],
 ) -> Voice {
     let number = "+12025550102".parse().unwrap();
     let mut said = Identification::inconclusive(
@@ -67,7 +67,7 @@ fn voice(
     );
     (said.outcome, said.user_id, said.reason) = (outcome, user, reason);
     said.net_speech_seconds = 3.0;
-    said.ratios = ratios
+    said.llrs = llrs
         .iter()
         .map(|(user, llr)| (*user, Llr::new(*llr).unwrap()))
         .collect();
@@ -78,21 +78,27 @@ fn voice(
 }
 
 fn identified(roster: &[Member], speaker: usize) -> Voice {
-    let ratios: Vec<_> = roster
+    let llrs: Vec<_> = roster
         .iter()
         .enumerate()
         .map(|(at, member)| (member.user, if at == speaker { 8.0 } else { -5.0 }))
         .collect();
-    voice(OutcomeName::Identified, Some(roster[speaker].user), None, &ratios)
+    voice(OutcomeName::Identified, Some(roster[speaker].user), None, &llrs)
 }
 
 fn unknown(roster: &[Member]) -> Voice {
-    let ratios: Vec<_> = roster.iter().map(|member| (member.user, -6.0)).collect();
-    voice(OutcomeName::Unknown, None, None, &ratios)
+    let llrs: Vec<_> = roster.iter().map(|member| (member.user, -6.0)).collect();
+    voice(OutcomeName::Unknown, None, None, &llrs)
 }
 
 fn said(roster: &[Member], claims: &[Claim], voice: Option<&Voice>) -> Identity {
-    combine(roster, claims, voice, &Beliefs::default(), &Policy::default())
+    combine(
+        roster,
+        claims,
+        voice,
+        &EvidencePriors::default(),
+        &Policy::default(),
+    )
 }
 
 fn codes(identity: &Identity) -> Vec<&'static str> {
@@ -175,7 +181,7 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
     let alice = roster[3].user;
     let phone = [claim(Tier::T2, Some(alice))];
     let heard = |ratio: f64| {
-        let ratios: Vec<_> = roster
+        let llrs: Vec<_> = roster
             .iter()
             .map(|member| (member.user, if member.user == alice { ratio } else { -5.0 }))
             .collect();
@@ -183,7 +189,7 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
             OutcomeName::Inconclusive,
             None,
             Some(Reason::TooLittleSpeech),
-            &ratios,
+            &llrs,
         )
     };
     for (voice, named) in [
@@ -249,7 +255,7 @@ fn a_shared_pin_names_the_one_whom_voice_phone_or_line_leaves() {
     }
     let waiting = |alice_has: f64| {
         let ratio = |user| if user == alice { alice_has } else { -5.0 };
-        let ratios: Vec<_> = roster
+        let llrs: Vec<_> = roster
             .iter()
             .map(|member| (member.user, ratio(member.user)))
             .collect();
@@ -257,7 +263,7 @@ fn a_shared_pin_names_the_one_whom_voice_phone_or_line_leaves() {
             OutcomeName::Inconclusive,
             None,
             Some(Reason::TooLittleSpeech),
-            &ratios,
+            &llrs,
         )
     };
     let narrowed = said(&roster, std::slice::from_ref(&pin), Some(&waiting(4.0)));
@@ -386,7 +392,7 @@ fn disagreeing_headers_are_flagged_and_the_better_place_wins() {
     let (alice, bob) = (roster[0].user, roster[1].user);
     let hint = Claim {
         kind: "history_info",
-        owner: Beliefs::default().forwarding_hint,
+        owner: EvidencePriors::default().forwarding_hint,
         ..claim(Tier::T1, Some(bob))
     };
     let identity = said(&roster, &[claim(Tier::T1, Some(alice)), hint], None);
@@ -472,13 +478,13 @@ proptest! {
         // All other claims are for others, and the voice fits those who share the PIN alike.
         let mut claims = of(&roster[sharers..], &drawn);
         claims.push(Claim { owner: strength, ..shared_pin(&shared) });
-        let ratios: Vec<_> = roster.iter().map(|member| (member.user, ratio)).collect();
+        let llrs: Vec<_> = roster.iter().map(|member| (member.user, ratio)).collect();
         let heard = match heard {
             0 => None,
-            1 => Some(voice(OutcomeName::Unknown, None, None, &ratios)),
+            1 => Some(voice(OutcomeName::Unknown, None, None, &llrs)),
             2 => Some(identified(&roster, users - 1)),
-            3 => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::PoorAudio), &ratios)),
-            _ => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::Ambiguous), &ratios)),
+            3 => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::PoorAudio), &llrs)),
+            _ => Some(voice(OutcomeName::Inconclusive, None, Some(Reason::Ambiguous), &llrs)),
         };
         let identity = said(&roster, &claims, heard.as_ref());
         for named in [identity.line_owner.user_id, identity.speaker.user_id].into_iter().flatten() {
@@ -496,10 +502,10 @@ proptest! {
             .filter(|claim| matches!(claim.tier, Tier::T0 | Tier::T1 | Tier::T3))
             .collect();
         let policy = Policy { unknown_share: third, ..Policy::default() };
-        let alone = combine(&roster, &headers, None, &Beliefs::default(), &policy);
+        let alone = combine(&roster, &headers, None, &EvidencePriors::default(), &policy);
         prop_assert_eq!(alone.speaker.user_id, None);
         let all = of(&roster, &drawn);
-        let identity = combine(&roster, &all, Some(&unknown(&roster)), &Beliefs::default(), &policy);
+        let identity = combine(&roster, &all, Some(&unknown(&roster)), &EvidencePriors::default(), &policy);
         prop_assert_eq!(identity.speaker.status, SpeakerStatus::ThirdParty);
         prop_assert_eq!(identity.speaker.user_id, None);
     }

@@ -9,7 +9,7 @@ use voxline::voiceprint::{
     NemoWindow, Slaney, SpeechbrainFbank, SpeechbrainSettings, SpeechbrainWindow,
 };
 
-use crate::support::{Dice, floats, sentence, tones};
+use crate::support::{Rng, floats, sentence, tones};
 
 /// WeSpeaker's, without the mean taken off.
 const WESPEAKER: KaldiSettings = KaldiSettings {
@@ -216,7 +216,7 @@ fn a_frame_is_the_same_whatever_stands_around_it() {
 
 #[test]
 fn a_front_end_remembers_nothing_of_the_utterance_before() {
-    let (first, other) = (second(), Dice::new(7).noise(-20.0, 9_000));
+    let (first, other) = (second(), Rng::new(7).noise(-20.0, 9_000));
     let mut used = KaldiFbank::new(SHERPA);
     used.append(&other, &mut Vec::new());
     let mut again = Vec::new();
@@ -319,7 +319,7 @@ proptest! {
         gain in prop::sample::select(vec![0.125f32, 0.25, 0.5, 2.0]),
         seed in 0u64..1_000,
     ) {
-        let samples = Dice::new(seed).noise(-26.0, 8_000);
+        let samples = Rng::new(seed).noise(-26.0, 8_000);
         let louder: Vec<f32> = samples.iter().map(|sample| sample * gain).collect();
         let (before, after) = (kaldi(WESPEAKER, &samples), kaldi(WESPEAKER, &louder));
         let moved: Vec<f32> = before.iter().map(|value| value + 2.0 * gain.ln()).collect();
@@ -331,7 +331,7 @@ proptest! {
     /// However short, silent or odd the input: frames as promised, every value finite.
     #[test]
     fn no_input_makes_a_feature_that_is_no_number(samples in 0usize..2_000, level in prop::sample::select(vec![0.0f32, 1e-30, 1e-6, 1.0])) {
-        let audio: Vec<f32> = Dice::new(samples as u64).noise(0.0, samples).iter().map(|x| x * level).collect();
+        let audio: Vec<f32> = Rng::new(samples as u64).noise(0.0, samples).iter().map(|x| x * level).collect();
         let all = [kaldi(WESPEAKER, &audio), kaldi(SHERPA, &audio), speechbrain(SPEECHBRAIN, &audio), nemo(NEMO, &audio)];
         for features in all {
             prop_assert!(features.iter().all(|value| value.is_finite()));
@@ -341,7 +341,7 @@ proptest! {
     /// A signal that repeats itself every hop looks the same in every frame, mirrored ends apart.
     #[test]
     fn a_signal_that_repeats_every_hop_has_one_frame_only(seed in 0u64..1_000) {
-        let period = Dice::new(seed).noise(-20.0, 160);
+        let period = Rng::new(seed).noise(-20.0, 160);
         let samples: Vec<f32> = period.iter().copied().cycle().take(8_000).collect();
         let features = kaldi(WESPEAKER, &samples);
         for frame in features.chunks_exact(80) {

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use voxline::gallery::{EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGallery, QdrantSettings};
 use voxline::voiceprint::ModelId;
 
-use self::laws::{Dice, number};
+use self::laws::{Rng, number};
 use self::peer::{Peer, Weather, Wire};
 
 /// Makes each law a test of the embedded gallery and of Qdrant's peer, and all of them one test of a
@@ -87,11 +87,11 @@ fn assert_unavailable<T: std::fmt::Debug>(outcome: Result<T, GalleryError>, addr
 
 /// Every operation of the gallery fails with `Unavailable`, and none hangs.
 async fn assert_all_unavailable(gallery: &QdrantGallery, address: &str) {
-    let mut dice = Dice::new(5);
-    let query = dice.query(&number(0), &model(), 8);
+    let mut rng = Rng::new(5);
+    let query = rng.query(&number(0), &model(), 8);
     assert_unavailable(in_time(gallery.search(&query)).await, address);
     assert_unavailable(in_time(gallery.ready()).await, address);
-    let roster = dice.roster(2, &model(), 8);
+    let roster = rng.roster(2, &model(), 8);
     assert_unavailable(in_time(gallery.replace(&number(0), roster)).await, address);
 }
 
@@ -104,12 +104,12 @@ async fn both_backends_give_the_same_hits() {
         Box::pin(async move {
             let embedded = EmbeddedGallery::new();
             for seed in 0..8 {
-                let mut dice = Dice::new(100 + seed);
-                let (people, dim) = (1 + dice.below(60), 192);
-                let roster = dice.roster(people, &model(), dim);
+                let mut rng = Rng::new(100 + seed);
+                let (people, dim) = (1 + rng.below(60), 192);
+                let roster = rng.roster(people, &model(), dim);
                 embedded.replace(&number(1), roster.clone()).await.unwrap();
                 qdrant.replace(&number(1), roster).await.unwrap();
-                let query = dice.query(&number(1), &model(), dim);
+                let query = rng.query(&number(1), &model(), dim);
                 let here = embedded.search(&query).await.unwrap();
                 let there = qdrant.search(&query).await.unwrap();
                 assert_eq!(order(&here), order(&there), "seed {seed}");
@@ -134,7 +134,7 @@ async fn a_collection_is_made_for_tenants_and_under_a_plain_name() {
     }
     let settings = peer::settings(&peer::shared_url());
     let strange = ModelId::new("modèle/1: \"x\" | ../..");
-    let roster = Dice::new(3).roster(2, &strange, 8);
+    let roster = Rng::new(3).roster(2, &strange, 8);
     connect(&settings).replace(&number(0), roster).await.unwrap();
 
     let client = peer::raw_client(&settings);
@@ -171,15 +171,15 @@ async fn two_deployments_on_one_server_do_not_touch_each_other() {
     // A prefix that begins like ours: the worst neighbour.
     let mut theirs = ours.clone();
     theirs.collection.push_str("-too");
-    let mut dice = Dice::new(17);
-    let roster = dice.roster(5, &model(), 8);
+    let mut rng = Rng::new(17);
+    let roster = rng.roster(5, &model(), 8);
     connect(&theirs)
         .replace(&number(0), roster.clone())
         .await
         .unwrap();
     connect(&ours).replace(&number(0), Vec::new()).await.unwrap();
 
-    let query = dice.query(&number(0), &model(), 8);
+    let query = rng.query(&number(0), &model(), 8);
     assert_eq!(connect(&ours).search(&query).await.unwrap(), Vec::new());
     let hits = connect(&theirs).search(&query).await.unwrap();
     laws::assert_equals_brute_force(&hits, &query, &roster);
@@ -198,12 +198,12 @@ async fn a_server_that_is_killed_is_unavailable_and_not_a_hang() {
     let mut settings = peer::settings(&server.url());
     settings.timeout = Duration::from_secs(5);
     let gallery = connect(&settings);
-    let mut dice = Dice::new(5);
+    let mut rng = Rng::new(5);
     gallery
-        .replace(&number(0), dice.roster(4, &model(), 8))
+        .replace(&number(0), rng.roster(4, &model(), 8))
         .await
         .unwrap();
-    let query = dice.query(&number(0), &model(), 8);
+    let query = rng.query(&number(0), &model(), 8);
     assert_eq!(gallery.search(&query).await.unwrap().len(), 4);
 
     server.kill();
@@ -219,10 +219,10 @@ async fn a_gallery_outlives_a_server_that_goes_silent_or_away_and_comes_back() {
     let mut settings = peer::settings(&wire.url());
     settings.timeout = Duration::from_secs(2);
     let gallery = connect(&settings);
-    let mut dice = Dice::new(5);
-    let roster = dice.roster(4, &model(), 8);
+    let mut rng = Rng::new(5);
+    let roster = rng.roster(4, &model(), 8);
     in_time(persist(&gallery, &roster)).await;
-    let query = dice.query(&number(0), &model(), 8);
+    let query = rng.query(&number(0), &model(), 8);
 
     for weather in [Weather::Silent, Weather::Cut] {
         wire.turn(weather);
@@ -260,7 +260,7 @@ async fn whoever_waits_behind_a_stuck_replacement_is_told_so_and_does_not_hang()
     settings.timeout = Duration::from_secs(2);
     let gallery = connect(&settings);
     wire.turn(Weather::Silent);
-    let roster = Dice::new(5).roster(2, &model(), 8);
+    let roster = Rng::new(5).roster(2, &model(), 8);
     let stuck = (0..6).map(|index| {
         let (gallery, roster) = (&gallery, roster.clone());
         async move { gallery.replace(&number(index), roster).await }

@@ -7,7 +7,7 @@ use voxline::evidence::{
 };
 use voxline::units::DialedNumber;
 
-use crate::support::Dice;
+use crate::support::Rng;
 
 /// How many texts are tried.
 const TRIES: usize = 10_000;
@@ -68,21 +68,21 @@ const PIECES: &[&str] = &[
     "４",
 ];
 
-fn pick(dice: &mut Dice, from: &[&'static str]) -> &'static str {
-    from[dice.throw(from.len())]
+fn pick(rng: &mut Rng, from: &[&'static str]) -> &'static str {
+    from[rng.throw(from.len())]
 }
 
-fn text(dice: &mut Dice) -> String {
-    let length = dice.throw(24);
+fn text(rng: &mut Rng) -> String {
+    let length = rng.throw(24);
     let mut text = String::new();
     for _ in 0..length {
-        match dice.throw(8) {
-            0 => text.extend(char::from_u32(dice.throw(0x11_0000) as u32)),
-            1 => text.push(char::from(dice.throw(128) as u8)),
-            _ => text.push_str(pick(dice, PIECES)),
+        match rng.throw(8) {
+            0 => text.extend(char::from_u32(rng.throw(0x11_0000) as u32)),
+            1 => text.push(char::from(rng.throw(128) as u8)),
+            _ => text.push_str(pick(rng, PIECES)),
         }
     }
-    if dice.throw(500) == 0 {
+    if rng.throw(500) == 0 {
         text = text.repeat(2_000);
     }
     text
@@ -98,11 +98,11 @@ fn only_the_bait_is_quoted(text: &str) -> bool {
 
 #[test]
 fn hostile_headers_make_no_panic_no_forged_forwarder_and_bounded_lists() {
-    let mut dice = Dice::new(20_261_122);
+    let mut rng = Rng::new(20_261_122);
     let dialed: DialedNumber = "+12025550102".parse().unwrap();
     let region = Region::of(&dialed, None);
     for _ in 0..TRIES {
-        let header = text(&mut dice);
+        let header = text(&mut rng);
         if let Ok(parties) = diversion::parse(&header, region) {
             assert!(parties.len() <= MAX_ENTRIES);
         }
@@ -121,7 +121,7 @@ fn hostile_headers_make_no_panic_no_forged_forwarder_and_bounded_lists() {
 
 #[test]
 fn hostile_facts_never_name_the_number_that_is_only_quoted() {
-    let mut dice = Dice::new(7);
+    let mut rng = Rng::new(7);
     let dialed: DialedNumber = "+12025550102".parse().unwrap();
     let names = [
         "Diversion",
@@ -133,14 +133,14 @@ fn hostile_facts_never_name_the_number_that_is_only_quoted() {
         "f",
     ];
     for _ in 0..TRIES {
-        let count = 1 + dice.throw(6);
+        let count = 1 + rng.throw(6);
         let pairs: Vec<(&str, String)> = (0..count)
-            .map(|_| (pick(&mut dice, &names), text(&mut dice)))
+            .map(|_| (pick(&mut rng, &names), text(&mut rng)))
             .collect();
         let facts = CallFacts::from_sip(
             Source::Sip,
             &Headers::from_pairs(pairs.clone()),
-            dice.throw(2) == 0,
+            rng.throw(2) == 0,
         );
         let found = read_facts(&facts, &dialed, &|_| false, Region::of(&dialed, None));
         assert!(

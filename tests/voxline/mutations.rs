@@ -7,7 +7,7 @@ use std::path::Path;
 use voxline::bytes::{DecodeError, Decoder, Limits};
 use voxline::units::Seconds;
 
-use crate::support::{Dice, project};
+use crate::support::{Rng, project};
 
 /// How often each recording is spoilt: `VOXLINE_TEST_MUTATIONS` for a long night.
 fn tries() -> usize {
@@ -45,7 +45,7 @@ fn recordings() -> Vec<(String, Vec<u8>)> {
 }
 
 /// Numbers that a length, a count or a rate should not be, of four and eight bytes.
-fn extreme(dice: &mut Dice) -> Vec<u8> {
+fn extreme(rng: &mut Rng) -> Vec<u8> {
     const FOUR: [u32; 10] = [
         0,
         1,
@@ -59,43 +59,43 @@ fn extreme(dice: &mut Dice) -> Vec<u8> {
         u32::MAX,
     ];
     const EIGHT: [u64; 6] = [0, 1 << 31, 1 << 40, i64::MAX as u64, 1 << 63, u64::MAX];
-    let mut bytes = if dice.throw(3) == 0 {
-        EIGHT[dice.throw(EIGHT.len())].to_be_bytes().to_vec()
+    let mut bytes = if rng.throw(3) == 0 {
+        EIGHT[rng.throw(EIGHT.len())].to_be_bytes().to_vec()
     } else {
-        FOUR[dice.throw(FOUR.len())].to_be_bytes().to_vec()
+        FOUR[rng.throw(FOUR.len())].to_be_bytes().to_vec()
     };
-    if dice.throw(2) == 0 {
+    if rng.throw(2) == 0 {
         bytes.reverse();
     }
     bytes
 }
 
 /// A place in `length` bytes, every second time near their start, where headers are.
-fn place(dice: &mut Dice, length: usize) -> usize {
-    let near = if dice.throw(2) == 0 {
+fn place(rng: &mut Rng, length: usize) -> usize {
+    let near = if rng.throw(2) == 0 {
         length
     } else {
         length.min(400)
     };
-    dice.throw(near.max(1)).min(length)
+    rng.throw(near.max(1)).min(length)
 }
 
 /// Spoils a recording once; `other` is another one.
-fn spoil(dice: &mut Dice, bytes: &mut Vec<u8>, other: &[u8]) {
-    let at = place(dice, bytes.len());
-    let end = (at + 1 + dice.throw(600)).min(bytes.len());
-    match dice.throw(8) {
+fn spoil(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
+    let at = place(rng, bytes.len());
+    let end = (at + 1 + rng.throw(600)).min(bytes.len());
+    match rng.throw(8) {
         0 => bytes.truncate(at),
         1 | 2 => {
-            for _ in 0..=dice.throw(8) {
-                let at = place(dice, bytes.len());
+            for _ in 0..=rng.throw(8) {
+                let at = place(rng, bytes.len());
                 if let Some(byte) = bytes.get_mut(at) {
-                    *byte = dice.throw(256) as u8;
+                    *byte = rng.throw(256) as u8;
                 }
             }
         }
         3 | 4 => {
-            let number = extreme(dice);
+            let number = extreme(rng);
             let end = (at + number.len()).min(bytes.len());
             bytes.splice(at..end, number);
         }
@@ -105,7 +105,7 @@ fn spoil(dice: &mut Dice, bytes: &mut Vec<u8>, other: &[u8]) {
             bytes.splice(at..at, part);
         }
         _ => {
-            let from = place(dice, other.len());
+            let from = place(rng, other.len());
             bytes.truncate(at);
             bytes.extend(&other[from..]);
         }
@@ -191,16 +191,16 @@ fn a_recording_of_any_kind_can_be_spoilt_without_a_panic_an_endless_loop_or_memo
         let _ = hear(bytes.clone());
     }
     let (used, reserved) = (mark("VmHWM:"), mark("VmPeak:"));
-    let mut dice = Dice::new(20_261_128);
+    let mut rng = Rng::new(20_261_128);
     let (mut heard, mut refused) = (0, 0);
     for (name, whole) in &all {
         for number in 0..tries() {
             let mut bytes = whole.clone();
-            let (_, other) = &all[dice.throw(all.len())];
-            for _ in 0..=dice.throw(3) {
-                spoil(&mut dice, &mut bytes, other);
+            let (_, other) = &all[rng.throw(all.len())];
+            for _ in 0..=rng.throw(3) {
+                spoil(&mut rng, &mut bytes, other);
             }
-            if dice.throw(2) == 0 {
+            if rng.throw(2) == 0 {
                 sign_pages(&mut bytes);
             }
             match hear(bytes) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::process::{Service, program};
-use crate::support::{Dice, project, read};
+use crate::support::{Rng, project, read};
 
 const NUMBER: &str = "+12025550101";
 const PEOPLE: [&str; 3] = ["alice", "robert", "nuria"];
@@ -160,7 +160,7 @@ async fn streamed(service: &Service, call: &str, ids: &[String]) -> Vec<Word> {
     let file = read(&format!("enrollment_samples/calls/{call}.wav"));
     let data = file.windows(4).position(|four| four == b"data").unwrap();
     let size = u32::from_le_bytes(file[data + 4..data + 8].try_into().unwrap()) as usize;
-    for piece in Dice::new(size as u64).cut(&file[data + 8..][..size], 900) {
+    for piece in Rng::new(size as u64).cut(&file[data + 8..][..size], 900) {
         socket.send(Message::binary(piece.to_vec())).await.unwrap();
     }
     socket

@@ -12,7 +12,7 @@ use voxline::voiceprint::{
     FrontEndSettings, KaldiFbank, ModelId, NemoMel, Recipe, check_sha256, draft_card,
 };
 
-use crate::support::{Dice, project, read, runtime, sentence, shared};
+use crate::support::{Rng, project, read, runtime, sentence, shared};
 
 /// The card that is drafted for a graph file, as text.
 pub fn drafted(graph: &Path, recipe: Recipe) -> Result<String, DraftError> {
@@ -239,7 +239,7 @@ fn long_speech_is_the_mean_direction_of_its_segments() {
 /// cuts lie on whole hops.)
 #[test]
 fn any_cut_of_a_steady_sound_gives_the_same_embedding() {
-    let period = Dice::new(3).noise(-20.0, 160);
+    let period = Rng::new(3).noise(-20.0, 160);
     let steady: Vec<f32> = period.into_iter().cycle().take(64_000).collect();
     let whole = extractor("mean", Recipe::WeSpeaker, &[("utterance_mean", "none")])
         .embed(&steady)

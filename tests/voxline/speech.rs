@@ -5,7 +5,7 @@ use voxline::samples::quality;
 use voxline::speech::{Span, SpeechFinder, SpeechSettings, Vad};
 use voxline::units::Seconds;
 
-use crate::support::{Dice, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
+use crate::support::{Rng, analyst, at_16k, at_rate, clip, down_the_line, mix, over_mulaw, sentence, tones};
 
 /// Everything that is found in some samples, pushed in these pieces.
 fn find(vad: &mut Vad, pieces: &[&[f32]]) -> SpeechFinder {
@@ -90,7 +90,7 @@ proptest! {
         let mut call = clip("enrollment_samples/calls/alice-1.wav");
         call.truncate(at_16k(5.0) + 123);
         let whole = find(vad, &[&call]);
-        let pieced = find(vad, &Dice::new(seed).cut(&call, longest));
+        let pieced = find(vad, &Rng::new(seed).cut(&call, longest));
         prop_assert!(whole.net_speech().get() > 2.0);
         prop_assert_eq!(whole.spans(), pieced.spans());
         prop_assert!(whole.speech() == pieced.speech());
@@ -146,7 +146,7 @@ fn silence_and_comfort_noise_are_not_speech() {
     assert_eq!(net_speech(vad, &silence(10.0)), 0.0);
     assert_eq!(net_speech(vad, &[]), 0.0);
     for dbfs in [-70.0, -60.0, -50.0, -40.0, -30.0] {
-        let noise = Dice::new(7).noise(dbfs, at_16k(10.0));
+        let noise = Rng::new(7).noise(dbfs, at_16k(10.0));
         assert_eq!(net_speech(vad, &noise), 0.0, "noise at {dbfs} dBFS");
         let heard = net_speech(vad, &down_the_line(&noise));
         assert_eq!(heard, 0.0, "noise at {dbfs} dBFS, down the line");
@@ -170,7 +170,7 @@ fn no_tone_of_an_exchange_or_a_keypad_is_speech() {
         let narrow = at_rate(&sound, 8_000);
         hear("over mu-law", &over_mulaw(&narrow));
         for (decibels, seed) in [(-60.0, 1), (-50.0, 2), (-45.0, 3)] {
-            let noisy = mix(&narrow, &Dice::new(seed).noise(decibels, narrow.len()));
+            let noisy = mix(&narrow, &Rng::new(seed).noise(decibels, narrow.len()));
             hear(
                 &format!("over mu-law, noise at {decibels} dBFS"),
                 &over_mulaw(&noisy),
@@ -190,7 +190,7 @@ fn a_call_of_ringing_and_keys_holds_no_speech() {
 #[test]
 fn a_click_is_not_speech() {
     let vad = &mut analyst().vad;
-    let mut line = Dice::new(3).noise(-60.0, at_16k(3.0));
+    let mut line = Rng::new(3).noise(-60.0, at_16k(3.0));
     for at in [at_16k(0.5), at_16k(1.0), at_16k(1.03), at_16k(2.2)] {
         line[at..at + 40].fill(0.9);
         line[at + 40..at + 80].fill(-0.9);
@@ -309,7 +309,7 @@ fn somebody_soft_who_takes_over_from_somebody_loud_is_heard() {
     let alone = net_speech(vad, &quality::levelled(&soft, -20.0));
     for dbfs in [-45.0, -55.0, -65.0] {
         let line = [loud.clone(), silence(0.5), quality::levelled(&soft, dbfs)].concat();
-        let line = mix(&line, &Dice::new(5).noise(-85.0, line.len()));
+        let line = mix(&line, &Rng::new(5).noise(-85.0, line.len()));
         let found = find(vad, &[&line]);
         let after = found
             .spans()

@@ -29,12 +29,12 @@ use voxline::store::{
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
-struct House {
+struct TestDeployment {
     store: Store,
     folder: TempDir,
 }
 
-impl House {
+impl TestDeployment {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&file_in(&folder)).await.unwrap();

@@ -147,9 +147,9 @@ pub fn at_16k(seconds: f64) -> usize {
 
 /// A small generator of numbers that look random and are the same in every run (xorshift64*,
 /// Vigna 2016).
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// Dice that fall in the order that `seed` names.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)

@@ -1,7 +1,7 @@
 //! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
 
+mod call_states;
 mod calls;
-mod cases;
 mod enrolling;
 mod identifying;
 mod keeping;
@@ -61,13 +61,13 @@ impl Manifest {
 }
 
 /// A deployment of its own, in a temporary folder.
-struct House {
+struct TestDeployment {
     board: Arc<Switchboard>,
     people: HashMap<String, UserId>,
     folder: TempDir,
 }
 
-impl House {
+impl TestDeployment {
     /// A deployment with the manifest's numbers and nobody on them.
     async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -158,12 +158,12 @@ fn everybody_enrolled() -> &'static (TempDir, HashMap<String, UserId>) {
     ENROLLED.get_or_init(|| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let mut house = House::empty().await;
+            let mut deployment = TestDeployment::empty().await;
             for person in Manifest::read().user {
-                house.sign_up(&person.key).await;
+                deployment.sign_up(&person.key).await;
             }
-            house.board.store().close().await;
-            (house.folder, house.people)
+            deployment.board.store().close().await;
+            (deployment.folder, deployment.people)
         })
     })
 }

@@ -68,7 +68,7 @@ pub struct CallReport {
 pub type WhoseLine<'a> = dyn Fn(&DialedNumber, &PhoneNumber) -> Option<String> + 'a;
 
 /// What a test call is judged by.
-pub struct Bench<'a> {
+pub struct CarrierProbe<'a> {
     /// Instead of the dialed number that calls name.
     pub dialed: Option<DialedNumber>,
     /// Instead of the region of the dialed number.
@@ -81,7 +81,7 @@ pub struct Bench<'a> {
     pub whose: Option<&'a WhoseLine<'a>>,
 }
 
-impl Bench<'_> {
+impl CarrierProbe<'_> {
     /// Judges a call that came from `from`.
     pub fn judge(&self, from: &str, call: &TestCall) -> CallReport {
         let dialed = self.dialed.as_ref().or(call.dialed.as_ref());
@@ -233,7 +233,7 @@ mod tests {
     /// The report on a test call that was made from this telephone.
     fn judged_from(from: Option<&str>, headers: &str) -> CallReport {
         let whose: &WhoseLine = &|_, number| (number.as_e164() == "+12025550103").then(|| "Alice".to_owned());
-        let bench = Bench {
+        let bench = CarrierProbe {
             dialed: None,
             region: None,
             from: from.map(|number| number.parse().unwrap()),

@@ -1,6 +1,6 @@
 //! `voxline carrier check`: does the number that forwarded a call arrive, where, and what comes of it?
 //!
-//! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`Bench::judge`]) by
+//! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`CarrierProbe::judge`]) by
 //! the same evidence that live calls are.
 
 mod advice;
@@ -14,7 +14,7 @@ mod sip;
 
 pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
-pub use judge::{Bench, CallReport, CarrierVerdict, EvidenceReport, WhoseLine};
+pub use judge::{CallReport, CarrierProbe, CarrierVerdict, EvidenceReport, WhoseLine};
 pub use known::Known;
 pub use listen::{Heard, Refusal, SipListener};
 pub use packets::{Losses, Sent};

@@ -14,7 +14,7 @@ use crate::measure::Condition;
 use crate::onnx::Runtime;
 use crate::samples::{RATE, load};
 use crate::switchboard::{gate_alone, usable_calibration};
-use crate::verdict::Listener;
+use crate::verdict::StreamSession;
 
 use super::super::chosen::{Chosen, chosen_model};
 use super::super::output::Output;
@@ -66,7 +66,7 @@ pub(super) fn run(args: &GatesArgs, config: &Config, output: Output) -> anyhow::
         let bytes = std::fs::read(folder.join(path)).with_context(|| (*path).to_owned())?;
         let clip = load(bytes, None, &config.limits).with_context(|| (*path).to_owned())?;
         let samples = condition.apply(&clip.samples, at as u64)?;
-        let mut listener = Listener::new(RATE, 1, None, &[])?;
+        let mut listener = StreamSession::new(RATE, 1, None, &[])?;
         listener.push(&mut analyst, &samples)?;
         let look = listener.finish(&mut analyst)?;
         let (issues, acceptable) = gate_alone(path, look, &calibration, config.enrolment_speech);

@@ -13,9 +13,9 @@ use clap::{Args, Subcommand};
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Bench, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Place, Practice, Prepared, Protocol,
-    Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol, write_scores,
-    write_trials,
+    Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Pipeline, Place, Prepared,
+    Protocol, Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol,
+    write_scores, write_trials,
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
@@ -71,8 +71,8 @@ struct RunArgs {
     enroll_condition: Option<Condition>,
     /// What is done to recordings: product (speech alone, windows too), vad
     /// (speech alone) or whole (nothing). Only product is calibrated
-    #[arg(long, value_name = "PRACTICE", default_value = "product", value_parser = practice)]
-    practice: Practice,
+    #[arg(long, alias = "practice", value_name = "PIPELINE", default_value = "product", value_parser = pipeline)]
+    pipeline: Pipeline,
     /// The speaker model [default: the configured one]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
@@ -268,16 +268,16 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
     let threads = threads(args.threads);
-    let kept = |calibration: &Calibration| config.policy.keeping_its_promise(calibration);
+    let kept = |calibration: &Calibration| config.policy.meeting_its_target(calibration);
     let policy = Policy {
         minimum_speech: card.minimum_net_speech(),
         ..calibration.as_ref().map_or(config.policy, kept)
     };
-    let bench = Bench {
+    let bench = Benchmark {
         models: &models,
         calibration,
         policy,
-        practice: args.practice,
+        pipeline: args.pipeline,
         enroll,
         tests,
         threads,
@@ -385,8 +385,8 @@ fn judge(
     })
 }
 
-fn practice(text: &str) -> Result<Practice, &'static str> {
-    let all = [Practice::Product, Practice::Vad, Practice::Whole];
+fn pipeline(text: &str) -> Result<Pipeline, &'static str> {
+    let all = [Pipeline::Product, Pipeline::Vad, Pipeline::Whole];
     all.into_iter()
         .find(|one| one.as_str() == text)
         .ok_or("the practices are product, vad and whole")

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::hear::{Ears, Heard, Item, Print, Prints, WindowCheck};
+use super::hear::{BenchListener, Heard, Item, Print, Prints, WindowCheck};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
@@ -28,13 +28,14 @@ pub(super) struct Cache {
 type KeptPrint = Option<(String, f64, Bandwidth)>;
 
 /// A checkpoint: seconds of speech, the voice, how many windows there were, and how good the audio was.
-type KeptLook = (f64, KeptPrint, usize, Option<Quality>);
+type KeptCheckpoint = (f64, KeptPrint, usize, Option<Quality>);
 
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    looks: Vec<KeptLook>,
-    checks: Vec<(usize, KeptLook)>,
+    #[serde(rename = "looks")]
+    checkpoints: Vec<KeptCheckpoint>,
+    checks: Vec<(usize, KeptCheckpoint)>,
     windows: Vec<String>,
     silence: KeptPrint,
     spans: Vec<(usize, usize)>,
@@ -65,7 +66,7 @@ impl Cache {
     }
 
     /// The name of what is heard in these bytes.
-    pub fn key(&self, bytes: &[u8], item: &Item<'_>, ears: &Ears<'_>) -> String {
+    pub fn key(&self, bytes: &[u8], item: &Item<'_>, bench_listener: &BenchListener<'_>) -> String {
         let mut hash = self.common.clone();
         hash.update(Sha256::digest(bytes));
         let condition = item.condition.condition();
@@ -74,8 +75,8 @@ impl Cache {
             item.span,
             item.max_seconds,
             item.on_the_way,
-            ears.silence,
-            ears.practice,
+            bench_listener.silence,
+            bench_listener.pipeline,
         );
         hash.update(format!("{condition} {how:?}"));
         hex(&hash.finalize())
@@ -123,13 +124,20 @@ impl Kept {
             let print = print.as_ref()?;
             Some((text(&print.voice), print.net_s, print.over))
         };
-        let look = |look: &Prints| (look.at_s, print(&look.print), look.windows, look.quality);
+        let checkpoint = |checkpoint: &Prints| {
+            (
+                checkpoint.at_s,
+                print(&checkpoint.print),
+                checkpoint.windows,
+                checkpoint.quality,
+            )
+        };
         Self {
-            looks: heard.looks.iter().map(look).collect(),
+            checkpoints: heard.checkpoints.iter().map(checkpoint).collect(),
             checks: heard
                 .checks
                 .iter()
-                .map(|one| (one.after, look(&one.prints)))
+                .map(|one| (one.after, checkpoint(&one.prints)))
                 .collect(),
             windows: heard.windows.iter().map(text).collect(),
             silence: print(&heard.silence),
@@ -153,7 +161,7 @@ impl Kept {
             kept.map_or(Some(None), |kept| read(kept).map(Some))
         };
         let span = |(start, end)| Span { start, end };
-        let look = |(at_s, kept, windows, quality): KeptLook| {
+        let checkpoint = |(at_s, kept, windows, quality): KeptCheckpoint| {
             Some(Prints {
                 at_s,
                 print: print(kept)?,
@@ -164,12 +172,16 @@ impl Kept {
         let check = |(after, kept)| {
             Some(WindowCheck {
                 after,
-                prints: look(kept)?,
+                prints: checkpoint(kept)?,
             })
         };
         Some(Heard {
             checks: self.checks.into_iter().map(check).collect::<Option<_>>()?,
-            looks: self.looks.into_iter().map(look).collect::<Option<_>>()?,
+            checkpoints: self
+                .checkpoints
+                .into_iter()
+                .map(checkpoint)
+                .collect::<Option<_>>()?,
             windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
             silence: print(self.silence)?,
             spans: self.spans.into_iter().map(span).collect(),
@@ -221,7 +233,7 @@ mod tests {
             net_s: 1.25,
             over: Bandwidth::Wide,
         });
-        let looks = vec![
+        let checkpoints = vec![
             Prints {
                 at_s: 1.25,
                 print: print.clone(),
@@ -241,10 +253,10 @@ mod tests {
         ];
         let check = WindowCheck {
             after: 1,
-            prints: looks[0].clone(),
+            prints: checkpoints[0].clone(),
         };
         let heard = Heard {
-            looks,
+            checkpoints,
             checks: vec![check],
             windows: vec![embedding],
             silence: print,
@@ -259,7 +271,7 @@ mod tests {
         let twice = Kept::of(&heard).heard().unwrap();
         assert_eq!(once, twice);
         assert_eq!(
-            (once.looks.len(), once.audio_s, once.silence.is_some()),
+            (once.checkpoints.len(), once.audio_s, once.silence.is_some()),
             (2, 3.0, true)
         );
     }

@@ -8,11 +8,11 @@ use super::super::protocol::Protocol;
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
 use super::hear::{Heard, Print};
-use super::observe::{Case, Observed, Seen, observe};
+use super::observe::{Observed, Seen, TrialKey, observe};
 use super::operating_points::operating_points;
 use super::score::enrol;
 use super::turns::voice_test;
-use super::{Bench, Progress, Voices, hear_under};
+use super::{Benchmark, Progress, Voices, hear_under};
 use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
 
@@ -54,7 +54,7 @@ pub struct Part {
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
 pub fn calibrate(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     first: &Protocol,
     more: &[Part],
     fitting: &Fitting,
@@ -112,7 +112,7 @@ pub fn calibrate(
 }
 
 fn heard(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     conditions: &[Prepared],
     progress: &dyn Progress,
@@ -122,7 +122,7 @@ fn heard(
     Ok((voices, models))
 }
 
-fn origin(bench: &Bench<'_>, first: &Protocol, more: &[Part], fitting: &Fitting) -> Origin {
+fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitting) -> Origin {
     let all = || std::iter::once(first).chain(more.iter().map(|part| &part.protocol));
     let joined = |part: fn(&Protocol) -> &str| all().map(part).collect::<Vec<_>>().join(" + ");
     let speakers: BTreeSet<&str> = all()
@@ -235,11 +235,11 @@ fn terms(one: &Observed, similarity: f64, quality: f64, has_signups: bool, usual
 /// What each trial counts: protocols the same, in one the cases the same, in a case the callers, targets and the others
 /// apart. A caller who called thirty times is one caller.
 fn weights(trials: &[Observed]) -> Vec<f64> {
-    let mut of_caller: BTreeMap<(Case, bool, u32), f64> = BTreeMap::new();
+    let mut of_caller: BTreeMap<(TrialKey, bool, u32), f64> = BTreeMap::new();
     for one in trials {
         *of_caller.entry((one.case, one.target, one.caller)).or_default() += 1.0;
     }
-    let mut callers: BTreeMap<(Case, bool), f64> = BTreeMap::new();
+    let mut callers: BTreeMap<(TrialKey, bool), f64> = BTreeMap::new();
     for (case, target, _) in of_caller.keys() {
         *callers.entry((*case, *target)).or_default() += 1.0;
     }

@@ -2,7 +2,7 @@
 
 use super::hear::{Heard, Print, Prints};
 use super::score::{likeness, user_id};
-use crate::decision::{Calibration, Course, MOST_WINDOWS, Outcome, Policy, Reason};
+use crate::decision::{Calibration, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
 use crate::units::{NotFinite, UserId};
 use crate::verdict::scoring::{self, Judged, Likeness, Moment};
 use crate::voiceprint::Embedding;
@@ -17,11 +17,11 @@ pub(super) struct Followed {
     pub ended: Outcome,
     /// The word of a decision that looks once, after ten seconds of speech or at the end.
     pub once: Outcome,
-    /// The first name of a decision that asks no more of an early look than of a late one, if any.
+    /// The first name of a decision that asks no more of an early checkpoint than of a late one, if any.
     pub flat: Option<UserId>,
     /// Each word that was said, with the seconds of speech it was said after.
     pub words: Vec<(f64, Outcome)>,
-    /// Whether it was taken for several voices at any look.
+    /// Whether it was taken for several voices at any checkpoint.
     pub several: bool,
 }
 
@@ -103,12 +103,12 @@ impl Follower<'_> {
         heard: &Heard,
         mut say: impl FnMut(&Word<'_>) -> Result<(), NotFinite>,
     ) -> Result<(), NotFinite> {
-        let mut course = Course::default();
-        for (at, prints) in heard.looks.iter().enumerate() {
-            let is_final = at + 1 == heard.looks.len();
-            say(&self.word(roster, heard, prints, is_final, &mut course)?)?;
+        let mut sequential = SequentialDecision::default();
+        for (at, prints) in heard.checkpoints.iter().enumerate() {
+            let is_final = at + 1 == heard.checkpoints.len();
+            say(&self.word(roster, heard, prints, is_final, &mut sequential)?)?;
             for check in heard.checks.iter().filter(|check| check.after == at + 1) {
-                let word = self.word(roster, heard, &check.prints, false, &mut course)?;
+                let word = self.word(roster, heard, &check.prints, false, &mut sequential)?;
                 say(&Word {
                     is_window_check: true,
                     ..word
@@ -120,7 +120,7 @@ impl Follower<'_> {
 
     /// Follows a call to a roster of models.
     pub fn follow(&self, roster: &[u32], heard: &Heard) -> Result<Followed, NotFinite> {
-        let mut words = Vec::with_capacity(heard.looks.len());
+        let mut words = Vec::with_capacity(heard.checkpoints.len());
         let (mut once, mut flat, mut several) = (None, None, false);
         self.each_word(roster, heard, |word| {
             words.push((word.prints.at_s, word.outcome()));
@@ -154,7 +154,7 @@ impl Follower<'_> {
         heard: &Heard,
         prints: &'p Prints,
         is_final: bool,
-        course: &mut Course,
+        sequential: &mut SequentialDecision,
     ) -> Result<Word<'p>, NotFinite> {
         let first = prints.windows.saturating_sub(MOST_WINDOWS);
         let windows = heard.windows.get(first..prints.windows).unwrap_or(&[]);
@@ -164,7 +164,14 @@ impl Follower<'_> {
         let found: Vec<Vec<Likeness>> = voices
             .map(|probe| self.likenesses(roster, &probe.voice))
             .collect::<Result<_, _>>()?;
-        let judged = scoring::judge(&moment, &probes, &found, self.calibration, self.policy, course)?;
+        let judged = scoring::judge(
+            &moment,
+            &probes,
+            &found,
+            self.calibration,
+            self.policy,
+            sequential,
+        )?;
         Ok(Word {
             prints,
             is_window_check: false,

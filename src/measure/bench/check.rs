@@ -12,7 +12,7 @@ use super::error::BenchError;
 use super::hear::{Heard, Print};
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
-use super::{Bench, Progress, Voices, hear_all};
+use super::{Benchmark, Progress, Voices, hear_all};
 use crate::decision::Calibration;
 
 /// The most that a calibration may cost, in bits, over what the best one on the same trials would.
@@ -56,7 +56,11 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`BenchError::NoCalibration`] when it has none; others as in a benchmark.
-pub fn check(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Checked, BenchError> {
+pub fn check(
+    bench: &Benchmark<'_>,
+    protocol: &Protocol,
+    progress: &dyn Progress,
+) -> Result<Checked, BenchError> {
     let calibration = bench.calibration.as_ref().ok_or(BenchError::NoCalibration)?;
     let voices = hear_all(bench, protocol, false, progress)?;
     check_heard(bench, protocol, &voices, calibration)
@@ -64,7 +68,7 @@ pub fn check(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) ->
 
 /// Holds a calibration against what was heard.
 pub(super) fn check_heard(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     voices: &Voices,
     calibration: &Calibration,
@@ -119,15 +123,15 @@ fn fit(
     tests: &[Heard],
 ) -> Result<Fit, BenchError> {
     let scores = scorer.trials(protocol, models, tests)?;
-    let ratios = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;
+    let llrs = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;
     let cosines = figures(protocol, &scores, |one| one.cosine, Kind::Similarities)?;
-    let cllr = ratios.cllr.unwrap_or(f64::INFINITY);
+    let cllr = llrs.cllr.unwrap_or(f64::INFINITY);
     Ok(Fit {
         cllr,
-        min_cllr: ratios.min_cllr,
-        loss: cllr - ratios.min_cllr,
-        act_dcf: ratios.act_dcf.unwrap_or(f64::INFINITY),
-        min_dcf: ratios.min_dcf,
+        min_cllr: llrs.min_cllr,
+        loss: cllr - llrs.min_cllr,
+        act_dcf: llrs.act_dcf.unwrap_or(f64::INFINITY),
+        min_dcf: llrs.min_dcf,
         eer: cosines.eer,
     })
 }
@@ -135,7 +139,7 @@ fn fit(
 /// Shares of the recordings that the two-voices test gets wrong: single voices, and pairs in turn.
 fn voices_by(
     calibration: &Calibration,
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     voices: &Voices,
 ) -> (Option<f64>, Option<f64>) {

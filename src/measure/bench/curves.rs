@@ -47,7 +47,7 @@ const POINTS: usize = 600;
 const BINS: usize = 60;
 
 /// The curves of some trials. `strangers` are those of the non-target scores whose speaker was never enrolled.
-pub(super) fn curves(trials: &Trials, strangers: &[f64], of_ratios: bool, set: &OpenSet) -> Curves {
+pub(super) fn curves(trials: &Trials, strangers: &[f64], of_llrs: bool, set: &OpenSet) -> Curves {
     let hull = Hull::of(trials);
     let cost = |log_odds: f64| {
         let p_target = 1.0 / (1.0 + (-log_odds).exp());
@@ -58,8 +58,8 @@ pub(super) fn curves(trials: &Trials, strangers: &[f64], of_ratios: bool, set: &
         roc: thinned(roc(trials)),
         hull: hull.corners().collect(),
         spread: spread(trials, strangers),
-        reliability: if of_ratios { reliability(&hull) } else { Vec::new() },
-        bayes_error: if of_ratios {
+        reliability: if of_llrs { reliability(&hull) } else { Vec::new() },
+        bayes_error: if of_llrs {
             (-16..=16)
                 .filter_map(|half| cost(f64::from(half) / 2.0))
                 .collect()

@@ -142,7 +142,7 @@ pub struct Details {
     pub extrapolated: Vec<Extrapolated>,
     /// What each false-accept rate per call costs, over the protocol's own searches.
     pub operating_points: Vec<AtThreshold>,
-    /// How calls would end under each promise to strangers; empty without searches or a calibration.
+    /// How calls would end under each error target to strangers; empty without searches or a calibration.
     pub picks: Vec<Pick>,
     /// The non-target trials with the highest scores.
     pub most_alike: Vec<Listed>,
@@ -160,7 +160,8 @@ pub struct RunCard {
     /// SHA-256 of its files.
     pub protocol_sha256: String,
     /// What was done to recordings.
-    pub practice: &'static str,
+    #[serde(rename = "practice")]
+    pub pipeline: &'static str,
     /// Conditions of the enrolments and of the tests.
     pub enroll_condition: String,
     /// Conditions of the tests.

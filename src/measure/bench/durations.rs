@@ -6,9 +6,9 @@ use super::super::cost::Cost;
 use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
+use super::condition_runs::ConditionRun;
 use super::error::BenchError;
 use super::hear::Heard;
-use super::heats::Heat;
 use super::score::Scorer;
 
 /// Where one span of net speech ends and the next begins, in seconds.
@@ -34,12 +34,12 @@ pub struct Cell {
 }
 
 /// The figures of every condition and span of net speech with trials of both kinds. A test counts once in each
-/// span that it was looked at in, with the last look there; tests that are not searched are looked at when they
+/// span that it was looked at in, with the last checkpoint there; tests that are not searched are looked at when they
 /// end and nowhere else.
 pub(super) fn by_duration(
     protocol: &Protocol,
     scorer: &Scorer,
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
 ) -> Result<Vec<Cell>, BenchError> {
     let kind = match scorer.calibration {
         Some(_) => Kind::Ratios,
@@ -47,12 +47,13 @@ pub(super) fn by_duration(
     };
     let tables = &protocol.tables;
     let mut cells = Vec::new();
-    for heat in heats {
-        let spans: Vec<[Option<usize>; EDGES.len()]> = heat.tests.iter().map(looks_by_span).collect();
+    for condition_run in condition_runs {
+        let spans: Vec<[Option<usize>; EDGES.len()]> =
+            condition_run.tests.iter().map(checkpoints_by_span).collect();
         for (span, from_s) in EDGES.into_iter().enumerate() {
             let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
-            let look = |test: usize| Some(&heat.tests[test].looks[spans[test][span]?]);
-            let scores = scorer.trials_of(protocol, heat.models, look)?;
+            let checkpoint = |test: usize| Some(&condition_run.tests[test].checkpoints[spans[test][span]?]);
+            let scores = scorer.trials_of(protocol, condition_run.models, checkpoint)?;
             for (trial, scored) in tables.trials.iter().zip(scores) {
                 let Some(scored) = scored else { continue };
                 if trial.target {
@@ -67,7 +68,7 @@ pub(super) fn by_duration(
             };
             let figures = Figures::of(&trials, kind, &Cost::USUAL);
             cells.push(Cell {
-                condition: heat.name.clone(),
+                condition: condition_run.name.clone(),
                 from_s,
                 to_s: EDGES.get(span + 1).copied(),
                 targets: figures.targets,
@@ -80,12 +81,12 @@ pub(super) fn by_duration(
     Ok(cells)
 }
 
-/// The last look in each span that gave a voice.
-fn looks_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
+/// The last checkpoint in each span that gave a voice.
+fn checkpoints_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
     let mut spans = [None; EDGES.len()];
-    for (at, look) in heard.looks.iter().enumerate() {
-        let span = EDGES.partition_point(|edge| *edge <= look.at_s);
-        if let (true, Some(span)) = (look.print.is_some(), span.checked_sub(1)) {
+    for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
+        let span = EDGES.partition_point(|edge| *edge <= checkpoint.at_s);
+        if let (true, Some(span)) = (checkpoint.print.is_some(), span.checked_sub(1)) {
             spans[span] = Some(at);
         }
     }
@@ -105,18 +106,18 @@ mod tests {
             net_s: 1.0,
             over: Bandwidth::Wide,
         };
-        let look = |at_s: f64, heard: bool| Prints {
+        let checkpoint = |at_s: f64, heard: bool| Prints {
             at_s,
             print: heard.then(|| print.clone()),
             ..Prints::default()
         };
         let heard = Heard {
-            looks: vec![
-                look(0.5, true),
-                look(1.2, false),
-                look(2.0, true),
-                look(2.5, true),
-                look(40.0, true),
+            checkpoints: vec![
+                checkpoint(0.5, true),
+                checkpoint(1.2, false),
+                checkpoint(2.0, true),
+                checkpoint(2.5, true),
+                checkpoint(40.0, true),
             ],
             checks: Vec::new(),
             windows: Vec::new(),
@@ -125,7 +126,7 @@ mod tests {
             audio_s: 60.0,
             work_s: 1.0,
         };
-        let spans = looks_by_span(&heard);
+        let spans = checkpoints_by_span(&heard);
         assert_eq!(spans[..3], [None, Some(3), None]);
         assert_eq!(spans[7], Some(4));
     }

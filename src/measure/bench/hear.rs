@@ -1,4 +1,4 @@
-//! What a benchmark hears in a recording, by the product's own ears.
+//! What a benchmark hears in a recording, as the product hears a call.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,12 +13,12 @@ use crate::samples::{RATE, load};
 use crate::speech::Span;
 use crate::units::Seconds;
 use crate::verdict::scoring::Moment;
-use crate::verdict::{CHECKPOINTS, Checkpoint, Listener, Quality, embed_speech};
+use crate::verdict::{CHECKPOINTS, Checkpoint, Quality, StreamSession, embed_speech};
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Practice {
+pub enum Pipeline {
     /// What the product does: only the speech, and its windows too. The only one that is calibrated.
     Product,
     /// Only the speech in it.
@@ -27,7 +27,7 @@ pub enum Practice {
     Whole,
 }
 
-impl Practice {
+impl Pipeline {
     /// Its name on the command line and in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ pub(super) struct WindowCheck {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Heard {
     /// At each checkpoint that was asked for, and at the end.
-    pub looks: Vec<Prints>,
+    pub checkpoints: Vec<Prints>,
     /// The windows that were checked between them.
     pub checks: Vec<WindowCheck>,
     /// The voice of each window of the speech, in order; none without speech detection.
@@ -116,7 +116,7 @@ pub(super) struct Heard {
 impl Heard {
     /// What was heard in all.
     pub fn whole(&self) -> Option<&Prints> {
-        self.looks.last()
+        self.checkpoints.last()
     }
 
     /// The voice of all of it; none when there was too little.
@@ -128,7 +128,7 @@ impl Heard {
 /// A recording to hear, and how.
 pub(super) struct Item<'a> {
     pub path: PathBuf,
-    /// Names the dice: the same recording meets the same noise in every run.
+    /// Seeds the random numbers: the same recording meets the same noise in every run.
     pub seed: u64,
     pub span: Option<(f64, f64)>,
     pub max_seconds: f64,
@@ -138,15 +138,15 @@ pub(super) struct Item<'a> {
 }
 
 /// How everything is heard.
-pub(super) struct Ears<'a> {
-    pub practice: Practice,
+pub(super) struct BenchListener<'a> {
+    pub pipeline: Pipeline,
     /// Whether the parts without speech are heard too.
     pub silence: bool,
     pub limits: &'a Limits,
     pub cache: Option<&'a Cache>,
 }
 
-impl Ears<'_> {
+impl BenchListener<'_> {
     /// Hears a recording, or recalls it.
     pub fn hear(&self, analyst: &mut Analyst, item: &Item<'_>) -> Result<Heard, BenchError> {
         let bytes = std::fs::read(&item.path).map_err(|cause| BenchError::Unreadable {
@@ -205,7 +205,7 @@ impl Ears<'_> {
             path: item.path.clone(),
             cause,
         };
-        if self.practice == Practice::Whole {
+        if self.pipeline == Pipeline::Whole {
             let print = if samples.is_empty() {
                 None
             } else {
@@ -215,13 +215,13 @@ impl Ears<'_> {
                     over: Bandwidth::Wide,
                 })
             };
-            let looks = vec![Prints {
+            let checkpoints = vec![Prints {
                 at_s: audio_s,
                 print,
                 ..Prints::default()
             }];
             return Ok(Heard {
-                looks,
+                checkpoints,
                 checks: Vec::new(),
                 windows: Vec::new(),
                 silence: None,
@@ -235,27 +235,27 @@ impl Ears<'_> {
             cause,
         };
         let marks = if item.on_the_way { CHECKPOINTS } else { &[] };
-        let mut listener = Listener::new(RATE, 1, None, marks).map_err(listen)?;
-        let mut looks = listener.push(analyst, &samples).map_err(listen)?;
-        looks.push(listener.finish(analyst).map_err(listen)?);
+        let mut session = StreamSession::new(RATE, 1, None, marks).map_err(listen)?;
+        let mut checkpoints = session.push(analyst, &samples).map_err(listen)?;
+        checkpoints.push(session.finish(analyst).map_err(listen)?);
         let work_s = started.elapsed().as_secs_f64();
-        let bandwidth = looks
+        let bandwidth = checkpoints
             .last()
-            .and_then(|look| look.quality)
+            .and_then(|checkpoint| checkpoint.quality)
             .map(|quality| quality.bandwidth);
         let silence = match bandwidth {
             Some(bandwidth) if self.silence => {
-                non_speech(analyst, &samples, listener.spans(), bandwidth).map_err(extract)?
+                non_speech(analyst, &samples, session.spans(), bandwidth).map_err(extract)?
             }
             _ => None,
         };
-        let (looks, checks, windows) = sorted(looks);
+        let (checkpoints, checks, windows) = sorted(checkpoints);
         Ok(Heard {
-            looks,
+            checkpoints,
             checks,
             windows,
             silence,
-            spans: listener.spans().to_vec(),
+            spans: session.spans().to_vec(),
             audio_s,
             work_s,
         })
@@ -265,24 +265,25 @@ impl Ears<'_> {
 /// The checkpoints, the windows checked between them, and all windows in order: a checkpoint carries the last of them
 /// alone.
 fn sorted(all: Vec<Checkpoint>) -> (Vec<Prints>, Vec<WindowCheck>, Vec<Embedding>) {
-    let (mut looks, mut checks, mut windows) = (Vec::new(), Vec::new(), Vec::new());
-    for look in all {
-        let known = look.windows.len() - (look.windows_heard - windows.len()).min(look.windows.len());
-        windows.extend_from_slice(&look.windows[known..]);
+    let (mut checkpoints, mut checks, mut windows) = (Vec::new(), Vec::new(), Vec::new());
+    for checkpoint in all {
+        let known = checkpoint.windows.len()
+            - (checkpoint.windows_heard - windows.len()).min(checkpoint.windows.len());
+        windows.extend_from_slice(&checkpoint.windows[known..]);
         let prints = Prints {
-            at_s: look.net_speech.get(),
-            windows: look.windows_heard,
-            print: look.print.map(Print::of),
-            quality: look.quality,
+            at_s: checkpoint.net_speech.get(),
+            windows: checkpoint.windows_heard,
+            print: checkpoint.print.map(Print::of),
+            quality: checkpoint.quality,
         };
-        if look.is_window_check {
-            let after = looks.len();
+        if checkpoint.is_window_check {
+            let after = checkpoints.len();
             checks.push(WindowCheck { after, prints });
         } else {
-            looks.push(prints);
+            checkpoints.push(prints);
         }
     }
-    (looks, checks, windows)
+    (checkpoints, checks, windows)
 }
 
 /// The 16 kHz samples of a recording's bytes.

@@ -10,29 +10,29 @@ use super::super::identification::OpenSet;
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
 use super::calls::Follower;
+use super::condition_runs::{
+    ConditionRun, Judged, by_condition, by_group, by_roster_size, by_size_extrapolated, decided, judged,
+    ratio, search_intervals, sequential, trials, worst,
+};
 use super::curves::{Curves, curves};
 use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
 use super::error::BenchError;
-use super::hear::{Heard, Practice, Print};
-use super::heats::{
-    Heat, Judged, by_condition, by_group, by_roster_size, by_size_extrapolated, decided, judged, ratio,
-    search_intervals, sequential, trials, worst,
-};
+use super::hear::{Heard, Pipeline, Print};
 use super::leakage::{Leakage, Sides, leakage};
 use super::picks::picks;
 use super::score::{Scorer, enrol};
 use super::searches::search;
 use super::waiting::waiting;
 use super::words::{Words, words};
-use super::{Bench, ConditionScores, Outcome, Voices};
+use super::{Benchmark, ConditionScores, Outcome, Voices};
 
 /// Trials times draws that intervals may cost: some seconds.
 const DRAWN_TRIALS: usize = 1_000_000_000;
 
 /// A benchmark on its way to its documents.
 struct Judge<'a> {
-    bench: &'a Bench<'a>,
+    bench: &'a Benchmark<'a>,
     protocol: &'a Protocol,
     voices: &'a Voices,
     scorer: Scorer,
@@ -41,12 +41,12 @@ struct Judge<'a> {
 
 /// Scores and searches everything that was heard, and puts down what came of it.
 pub(super) fn judge(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     voices: &Voices,
     started: Instant,
 ) -> Result<Outcome, BenchError> {
-    let calibrated = bench.practice == Practice::Product;
+    let calibrated = bench.pipeline == Pipeline::Product;
     let calibration = bench.calibration.clone().filter(|_| calibrated);
     let models = enrol(protocol, &voices.clips, Heard::print)?;
     let judge = Judge {
@@ -56,20 +56,26 @@ pub(super) fn judge(
         scorer: Scorer { calibration },
         models,
     };
-    let heats = judge.heats()?;
-    let judged: Vec<Judged<'_>> = heats.iter().flat_map(|heat| judged(protocol, heat)).collect();
-    let searches: Vec<_> = heats
+    let condition_runs = judge.condition_runs()?;
+    let judged: Vec<Judged<'_>> = condition_runs
         .iter()
-        .flat_map(|heat| heat.searched.searches.iter().copied())
+        .flat_map(|condition_run| judged(protocol, condition_run))
+        .collect();
+    let searches: Vec<_> = condition_runs
+        .iter()
+        .flat_map(|condition_run| condition_run.searched.searches.iter().copied())
         .collect();
     let set = OpenSet::new(&searches)?;
-    let details = judge.details(&heats, &judged, &set, started)?;
+    let details = judge.details(&condition_runs, &judged, &set, started)?;
     Ok(Outcome {
-        metrics: judge.metrics(&heats, &judged, &set, &details),
+        metrics: judge.metrics(&condition_runs, &judged, &set, &details),
         details,
         curves: judge.curves(&judged, &set)?,
-        scores: heats.iter().map(|heat| judge.scores(heat)).collect(),
-        words: judge.words(&heats)?,
+        scores: condition_runs
+            .iter()
+            .map(|condition_run| judge.scores(condition_run))
+            .collect(),
+        words: judge.words(&condition_runs)?,
     })
 }
 
@@ -82,11 +88,11 @@ impl Judge<'_> {
         }
     }
 
-    fn heats(&self) -> Result<Vec<Heat<'_>>, BenchError> {
-        let mut heats = Vec::with_capacity(self.voices.tests.len());
+    fn condition_runs(&self) -> Result<Vec<ConditionRun<'_>>, BenchError> {
+        let mut condition_runs = Vec::with_capacity(self.voices.tests.len());
         let models = self.models.as_slice();
         for (condition, tests) in self.bench.tests.iter().zip(&self.voices.tests) {
-            heats.push(Heat {
+            condition_runs.push(ConditionRun {
                 name: condition.condition().to_string(),
                 tests,
                 models,
@@ -94,26 +100,29 @@ impl Judge<'_> {
                 searched: search(&self.scorer, &self.bench.policy, self.protocol, models, tests)?,
             });
         }
-        Ok(heats)
+        Ok(condition_runs)
     }
 
     fn metrics(
         &self,
-        heats: &[Heat<'_>],
+        condition_runs: &[ConditionRun<'_>],
         judged: &[Judged<'_>],
         set: &OpenSet,
         details: &Details,
     ) -> Metrics {
         let figures = details.figures;
-        let tests = heats.iter().map(|heat| heat.tests.len()).sum::<usize>();
-        let missing = heats.iter().map(Heat::missing).sum::<usize>();
-        let waits: Vec<_> = heats
+        let tests = condition_runs
             .iter()
-            .flat_map(|heat| heat.searched.waits.iter().copied())
+            .map(|condition_run| condition_run.tests.len())
+            .sum::<usize>();
+        let missing = condition_runs.iter().map(ConditionRun::missing).sum::<usize>();
+        let waits: Vec<_> = condition_runs
+            .iter()
+            .flat_map(|condition_run| condition_run.searched.waits.iter().copied())
             .collect();
-        let heard = heats
+        let heard = condition_runs
             .iter()
-            .flat_map(|heat| heat.tests)
+            .flat_map(|condition_run| condition_run.tests)
             .chain(self.voices.clips.iter().flatten());
         let (work, audio) = heard.fold((0.0, 0.0), |(work, audio), one| {
             (work + one.work_s, audio + one.audio_s)
@@ -132,7 +141,7 @@ impl Judge<'_> {
             failure_to_acquire: missing as f64 / tests.max(1) as f64,
             identification: searched.then(|| Identification::of(set, self.protocol.tables.rosters.len())),
             wait: Wait::of(&waits),
-            by_condition: by_condition(self.protocol, heats, judged, self.kind()),
+            by_condition: by_condition(self.protocol, condition_runs, judged, self.kind()),
             rtf: if audio > 0.0 { work / audio } else { 0.0 },
             model: self.bench.models.card.id().to_string(),
             calibration: self
@@ -146,7 +155,7 @@ impl Judge<'_> {
 
     fn details(
         &self,
-        heats: &[Heat<'_>],
+        condition_runs: &[ConditionRun<'_>],
         judged: &[Judged<'_>],
         set: &OpenSet,
         started: Instant,
@@ -160,9 +169,9 @@ impl Judge<'_> {
             cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
             intervals: self.intervals(judged)?,
             strangers_searched: set.counts().1,
-            search_intervals: search_intervals(self.bench, self.protocol, heats)?,
-            by_duration: by_duration(self.protocol, &self.scorer, heats)?,
-            waiting: waiting(heats),
+            search_intervals: search_intervals(self.bench, self.protocol, condition_runs)?,
+            by_duration: by_duration(self.protocol, &self.scorer, condition_runs)?,
+            waiting: waiting(condition_runs),
             handover: Vec::new(),
             extrapolated: by_size_extrapolated(judged),
             group_ratio: by_group
@@ -170,18 +179,18 @@ impl Judge<'_> {
                 .map(|(group, values)| (group.clone(), ratio(values)))
                 .collect(),
             by_group,
-            leakage: self.leakage(heats)?,
+            leakage: self.leakage(condition_runs)?,
             failure_to_enroll: unheard as f64 / self.models.len() as f64,
-            decided: decided(heats),
-            sequential: sequential(heats),
-            by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, heats)?,
+            decided: decided(condition_runs),
+            sequential: sequential(condition_runs),
+            by_roster_size: by_roster_size(self.bench, self.protocol, &self.scorer, condition_runs)?,
             operating_points: FPIRS.into_iter().filter_map(|fpir| set.at_fpir(fpir)).collect(),
             picks: picks(
                 self.bench,
                 self.protocol,
                 self.scorer.calibration.as_ref(),
                 &self.models,
-                heats,
+                condition_runs,
             )?,
             most_alike: worst(self.protocol, judged, false),
             least_alike: worst(self.protocol, judged, true),
@@ -189,23 +198,26 @@ impl Judge<'_> {
         })
     }
 
-    fn leakage(&self, heats: &[Heat<'_>]) -> Result<BTreeMap<String, Option<Leakage>>, BenchError> {
+    fn leakage(
+        &self,
+        condition_runs: &[ConditionRun<'_>],
+    ) -> Result<BTreeMap<String, Option<Leakage>>, BenchError> {
         let mut found = BTreeMap::new();
         if self.bench.leakage {
             let silent_models = enrol(self.protocol, &self.voices.clips, |heard| heard.silence.as_ref())?;
-            for (heat, tests) in heats.iter().zip(&self.voices.tests) {
+            for (condition_run, tests) in condition_runs.iter().zip(&self.voices.tests) {
                 let sides = Sides {
                     models: &self.models,
                     silent_models: &silent_models,
                     tests,
                 };
-                found.insert(heat.name.clone(), leakage(self.protocol, &sides)?);
+                found.insert(condition_run.name.clone(), leakage(self.protocol, &sides)?);
             }
         }
         Ok(found)
     }
 
-    fn words(&self, heats: &[Heat<'_>]) -> Result<Vec<Words>, BenchError> {
+    fn words(&self, condition_runs: &[ConditionRun<'_>]) -> Result<Vec<Words>, BenchError> {
         let calibration = self.scorer.calibration.as_ref();
         let Some(calibration) = calibration.filter(|_| self.bench.words) else {
             return Ok(Vec::new());
@@ -216,20 +228,25 @@ impl Judge<'_> {
             models: &self.models,
         };
         let mut all = Vec::new();
-        for heat in heats {
-            all.extend(words(follower, self.protocol, &heat.name, heat.tests)?);
+        for condition_run in condition_runs {
+            all.extend(words(
+                follower,
+                self.protocol,
+                &condition_run.name,
+                condition_run.tests,
+            )?);
         }
         Ok(all)
     }
 
-    fn scores(&self, heat: &Heat<'_>) -> ConditionScores {
-        let of_ratios = self.kind() == Kind::Ratios;
-        let both = heat
+    fn scores(&self, condition_run: &ConditionRun<'_>) -> ConditionScores {
+        let of_llrs = self.kind() == Kind::Ratios;
+        let both = condition_run
             .scores
             .iter()
-            .map(|one| (of_ratios.then_some(one.score), one.cosine));
+            .map(|one| (of_llrs.then_some(one.score), one.cosine));
         ConditionScores {
-            condition: heat.name.clone(),
+            condition: condition_run.name.clone(),
             scores: both.collect(),
         }
     }
@@ -271,12 +288,12 @@ impl Judge<'_> {
     }
 }
 
-fn run_card(bench: &Bench<'_>, protocol: &Protocol, started: Instant) -> RunCard {
+fn run_card(bench: &Benchmark<'_>, protocol: &Protocol, started: Instant) -> RunCard {
     RunCard {
         protocol: protocol.name.clone(),
         description: protocol.description.clone(),
         protocol_sha256: protocol.sha256.clone(),
-        practice: bench.practice.as_str(),
+        pipeline: bench.pipeline.as_str(),
         enroll_condition: bench.enroll.condition().to_string(),
         test_conditions: bench
             .tests

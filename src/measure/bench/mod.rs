@@ -7,13 +7,13 @@ mod cache;
 mod calibrate;
 mod calls;
 mod check;
+mod condition_runs;
 mod curves;
 mod document;
 mod durations;
 mod error;
 mod handover;
 mod hear;
-mod heats;
 mod judge;
 mod leakage;
 mod observe;
@@ -43,7 +43,7 @@ use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
 
 use cache::Cache;
-use hear::{Ears, Heard, Item};
+use hear::{BenchListener, Heard, Item};
 
 pub use calibrate::{Fitting, Part, calibrate};
 pub use check::{Checked, Fit, check};
@@ -54,7 +54,7 @@ pub use document::{
 pub use durations::Cell;
 pub use error::BenchError;
 pub use handover::{Alone, Handed, Handover, Looking, Share, Stood};
-pub use hear::Practice;
+pub use hear::Pipeline;
 pub use leakage::Leakage;
 pub use picks::{Pick, Rate};
 pub use score::score_pairs;
@@ -64,7 +64,7 @@ pub use waiting::Waiting;
 pub use words::{Said, Words};
 
 /// How a benchmark is run.
-pub struct Bench<'a> {
+pub struct Benchmark<'a> {
     /// The files it runs on.
     pub models: &'a Models,
     /// The model's calibration, where it has one.
@@ -72,7 +72,7 @@ pub struct Bench<'a> {
     /// What the product decides by.
     pub policy: Policy,
     /// What is done to recordings.
-    pub practice: Practice,
+    pub pipeline: Pipeline,
     /// The enrolments' condition.
     pub enroll: Prepared,
     /// The tests' conditions: every trial is done under each.
@@ -95,7 +95,7 @@ pub struct Bench<'a> {
     pub cache: Option<PathBuf>,
 }
 
-impl Bench<'_> {
+impl Benchmark<'_> {
     fn open_cache(&self) -> Result<Option<Cache>, BenchError> {
         let folder = self.cache.as_deref();
         folder.map(|folder| Cache::open(folder, self.models)).transpose()
@@ -170,7 +170,11 @@ struct Voices {
 ///
 /// # Errors
 /// [`BenchError`] with the file, line or recording that stopped it.
-pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> Result<Outcome, BenchError> {
+pub fn run(
+    bench: &Benchmark<'_>,
+    protocol: &Protocol,
+    progress: &dyn Progress,
+) -> Result<Outcome, BenchError> {
     let started = Instant::now();
     let voices = hear_all(bench, protocol, false, progress)?;
     let mut outcome = judge::judge(bench, protocol, &voices, started)?;
@@ -184,7 +188,7 @@ pub fn run(bench: &Bench<'_>, protocol: &Protocol, progress: &dyn Progress) -> R
 
 /// Hears everything; `all_on_the_way` looks at every test on the way, and not only at those that are searched.
 fn hear_all(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     all_on_the_way: bool,
     progress: &dyn Progress,
@@ -194,16 +198,16 @@ fn hear_all(
 
 /// The same with tests under these conditions; under none, only the enrolments are heard.
 fn hear_under(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     conditions: &[Prepared],
     all_on_the_way: bool,
     progress: &dyn Progress,
 ) -> Result<Voices, BenchError> {
     let cache = bench.open_cache()?;
-    let ears = Ears {
-        practice: bench.practice,
-        silence: bench.leakage && bench.practice != Practice::Whole,
+    let bench_listener = BenchListener {
+        pipeline: bench.pipeline,
+        silence: bench.leakage && bench.pipeline != Pipeline::Whole,
         limits: &bench.limits,
         cache: cache.as_ref(),
     };
@@ -213,7 +217,7 @@ fn hear_under(
             bench.models,
             bench.threads,
             items,
-            |analyst, item| ears.hear(analyst, item),
+            |analyst, item| bench_listener.hear(analyst, item),
             &|| progress.step(),
         )
     };
@@ -233,7 +237,7 @@ fn hear_under(
             max_seconds: protocol.test.max_seconds,
             condition,
             on_the_way: (all_on_the_way || searched.contains(&(at as u32)))
-                && bench.practice == Practice::Product,
+                && bench.pipeline == Pipeline::Product,
         };
         let items: Vec<Item<'_>> = protocol.tables.tests.iter().enumerate().map(item).collect();
         tests.push(hear(&format!("tests, {}", condition.condition()), &items)?);
@@ -243,7 +247,7 @@ fn hear_under(
 
 /// Hears each clip once, however many models are enrolled with it.
 fn hear_clips(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     hear: impl Fn(&str, &[Item<'_>]) -> Result<Vec<Heard>, BenchError>,
 ) -> Result<Vec<Vec<Heard>>, BenchError> {
@@ -273,7 +277,7 @@ fn hear_clips(
     Ok(protocol.tables.enrolments.iter().map(of_model).collect())
 }
 
-/// The dice of a recording: by its name, so that a list in another order meets the same noise.
+/// The random numbers of a recording: by its name, so that a list in another order meets the same noise.
 fn seed_of(seed: u64, path: &str) -> u64 {
     let hash = Sha256::digest(path.as_bytes());
     let name = hash

@@ -1,4 +1,4 @@
-//! What a calibration is fitted on: every look at every trial, with all that its line is told of it.
+//! What a calibration is fitted on: every checkpoint of every trial, with all that its line is told of it.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::decision::{Cohort, Similarity};
 use crate::verdict::CHECKPOINTS;
 
 /// The protocol, the checkpoint and the condition of a trial.
-pub(super) type Case = (usize, usize, usize);
+pub(super) type TrialKey = (usize, usize, usize);
 
 /// A checkpoint of a test, against a model.
 pub(super) struct Observed {
     /// Where it was seen.
-    pub case: Case,
+    pub case: TrialKey,
     /// Who called: in a case each of them counts the same.
     pub caller: u32,
     pub cosine: f64,
@@ -37,8 +37,8 @@ pub(super) struct Seen<'a> {
     pub known: BTreeSet<&'a str>,
 }
 
-/// The trials at every look of the `nth` protocol, of which target trials count `targets`; of no worth, they are left
-/// out. The last look of a recording is left out: it ends where the recording does and not at a mark.
+/// The trials at every checkpoint of the `nth` protocol, of which target trials count `targets`; of no worth, they are left
+/// out. The last checkpoint of a recording is left out: it ends where the recording does and not at a mark.
 pub(super) fn observe<'a>(
     protocol: &'a Protocol,
     voices: &Voices,
@@ -57,8 +57,8 @@ pub(super) fn observe<'a>(
     for (condition, tests) in voices.tests.iter().enumerate() {
         for (test, heard) in tests.iter().enumerate() {
             let caller = tables.test_speakers[test];
-            for look in heard.looks.split_last().map_or(&[][..], |(_, rest)| rest) {
-                let Some(print) = &look.print else { continue };
+            for checkpoint in heard.checkpoints.split_last().map_or(&[][..], |(_, rest)| rest) {
+                let Some(print) = &checkpoint.print else { continue };
                 let alike = similarities(protocol, models, print, test, fitting.similarity)?;
                 for trial in &of_test[test] {
                     let model = trial.model as usize;

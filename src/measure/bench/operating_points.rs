@@ -1,13 +1,13 @@
 //! How calls end at several acceptances, on rosters drawn at random.
 
-use super::super::dice::Dice;
 use super::super::protocol::Protocol;
+use super::super::rng::Rng;
 use super::calibrate::rounded;
 use super::calls::Follower;
 use super::error::BenchError;
 use super::hear::Print;
 use super::score::user_id;
-use super::{Bench, Voices};
+use super::{Benchmark, Voices};
 use crate::decision::{Calibration, OperatingPoint, Outcome, Policy};
 
 /// The sizes of roster that operating points are measured on.
@@ -22,7 +22,7 @@ const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0
 /// How calls end at each acceptance, on rosters drawn at random: each caller with their own enrolment among
 /// others', and on a roster without it.
 pub(super) fn operating_points(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     voices: &Voices,
     models: &[Option<Print>],
@@ -72,7 +72,7 @@ struct Ends {
 }
 
 fn rostered(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     voices: &Voices,
     follower: Follower<'_>,
@@ -86,9 +86,9 @@ fn rostered(
             let of_speaker = |model: &u32| tables.model_speakers[*model as usize] == speaker;
             let (own, mut others): (Vec<u32>, Vec<u32>) =
                 (0..follower.models.len() as u32).partition(of_speaker);
-            let mut dice = Dice::for_task(bench.seed, test as u64);
+            let mut rng = Rng::for_task(bench.seed, test as u64);
             for _ in 0..DRAWS {
-                dice.draw(&mut others, size);
+                rng.draw(&mut others, size);
                 let named = |roster: &[u32]| {
                     let followed = follower.follow(roster, heard);
                     followed

@@ -1,20 +1,20 @@
-//! What each promise to strangers would come to on the protocol's own calls: the points of an operating-point picker.
+//! What each error target to strangers would come to on the protocol's own calls: the points of an operating-point picker.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::super::bootstrap::{quantile, times_drawn};
-use super::super::dice::Dice;
 use super::super::protocol::Protocol;
-use super::Bench;
+use super::super::rng::Rng;
+use super::Benchmark;
 use super::calls::Follower;
+use super::condition_runs::ConditionRun;
 use super::error::BenchError;
 use super::hear::Print;
-use super::heats::Heat;
 use super::score::user_id;
 use super::searches::Ends;
-use crate::decision::{Calibration, Outcome, Policy, Promise, Reason};
+use crate::decision::{Calibration, ErrorTarget, Outcome, Policy, Reason};
 
 /// The promises that are tried: the largest share of callers on no roster who may be given a name.
 const PROMISES: [f64; 13] = [
@@ -24,10 +24,10 @@ const PROMISES: [f64; 13] = [
 /// The most draws of the intervals: beyond, they no longer change in what is shown.
 const MOST_DRAWS: usize = 1_000;
 
-/// How calls end under one promise.
+/// How calls end under one error target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pick {
-    /// The promise: `decision.max_false_accept`.
+    /// The error target: `decision.max_false_accept`.
     pub max_false_accept: f64,
     /// The posterior that a name needs then, by the calibration.
     pub accept: f64,
@@ -66,11 +66,11 @@ struct OfCaller {
 
 /// The picks of a protocol with searches; none without a calibration.
 pub(super) fn picks(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     calibration: Option<&Calibration>,
     models: &[Option<Print>],
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
 ) -> Result<Vec<Pick>, BenchError> {
     let Some(calibration) = calibration.filter(|_| !protocol.tables.searches.is_empty()) else {
         return Ok(Vec::new());
@@ -81,15 +81,15 @@ pub(super) fn picks(
     let mut known: BTreeMap<u64, Vec<OfCaller>> = BTreeMap::new();
     let mut picks = Vec::with_capacity(PROMISES.len());
     for promised in PROMISES {
-        let promise = Promise {
+        let error_target = ErrorTarget {
             max_false_accept: Some(promised),
-            ..bench.policy.promise
+            ..bench.policy.error_target
         };
         let policy = Policy {
-            promise,
+            error_target,
             ..bench.policy
         }
-        .keeping_its_promise(calibration);
+        .meeting_its_target(calibration);
         let ends = match known.entry(policy.accept.to_bits()) {
             std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
@@ -98,7 +98,7 @@ pub(super) fn picks(
                     policy: &policy,
                     models,
                 };
-                place.insert(followed(protocol, follower, heats)?)
+                place.insert(followed(protocol, follower, condition_runs)?)
             }
         };
         picks.push(pick(promised, policy.accept, ends, &draws));
@@ -110,15 +110,15 @@ pub(super) fn picks(
 fn followed(
     protocol: &Protocol,
     follower: Follower<'_>,
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
 ) -> Result<Vec<OfCaller>, BenchError> {
     let tables = &protocol.tables;
     let mut ends = vec![OfCaller::default(); tables.speakers.len()];
-    for heat in heats {
+    for condition_run in condition_runs {
         for search in &tables.searches {
             let roster = &tables.rosters[search.roster as usize].1;
             let mut ended = Outcome::Inconclusive(Reason::TooLittleSpeech);
-            let said = follower.each_word(roster, &heat.tests[search.test as usize], |word| {
+            let said = follower.each_word(roster, &condition_run.tests[search.test as usize], |word| {
                 ended = word.outcome();
                 Ok(())
             });
@@ -139,7 +139,7 @@ fn followed(
 
 /// How often each speaker is drawn, draw by draw.
 fn drawn(speakers: usize, replicates: usize, seed: u64) -> Vec<Vec<u32>> {
-    let draw = |task: usize| times_drawn(speakers, &mut Dice::for_task(seed, task as u64));
+    let draw = |task: usize| times_drawn(speakers, &mut Rng::for_task(seed, task as u64));
     (0..replicates).map(draw).collect()
 }
 

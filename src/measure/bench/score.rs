@@ -106,8 +106,8 @@ impl Scorer {
             };
             return Ok(found.iter().map(plain).collect());
         };
-        let ratios = scoring::ratios(&test.moment(&[], true), seconds(print.net_s), found, calibration)?;
-        let both = found.iter().zip(ratios).map(|(likeness, (_, llr))| Scored {
+        let llrs = scoring::llrs(&test.moment(&[], true), seconds(print.net_s), found, calibration)?;
+        let both = found.iter().zip(llrs).map(|(likeness, (_, llr))| Scored {
             score: llr.get(),
             cosine: cosine(likeness),
         });

@@ -1,4 +1,4 @@
-//! Every look at every trial as a line, with all that might say how far its cosine is to be believed.
+//! Every checkpoint of every trial as a line, with all that might say how far its cosine is to be believed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use super::super::protocol::{Protocol, Trial};
 use super::error::BenchError;
 use super::hear::{Heard, Print, Prints};
 use super::score::{cosine, enrol};
-use super::{Bench, Progress, Voices, hear_all, hear_under};
+use super::{Benchmark, Progress, Voices, hear_all, hear_under};
 use crate::verdict::Quality;
 
 /// How many of the cohort a side is normalised by: those that it is most like.
@@ -23,16 +23,16 @@ const HEADER: &str = "protocol\tcondition\tlook\tmodel\ttest\tmodel_speaker\ttes
 /// Mean and standard deviation of a side's cosines with the cohort's most similar.
 type Likeness = Option<(f64, f64)>;
 
-/// Writes a table of every look at every trial of some protocols, under each condition; `cohort` is a protocol whose
+/// Writes a table of every checkpoint of every trial of some protocols, under each condition; `cohort` is a protocol whose
 /// enrolments are what both sides are held against (adaptive symmetric normalisation; Matejka et al. 2017). With
-/// `speakers`, trials among them alone, by name. A look's
+/// `speakers`, trials among them alone, by name. A checkpoint's
 /// name is its number on the way, `end` for the last. Nobody's voice is in the table: similarities only. Gives the
 /// number of lines.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing or the writing.
 pub fn write_trial_table(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocols: &[Protocol],
     cohort: Option<&Protocol>,
     speakers: Option<&BTreeSet<String>>,
@@ -62,7 +62,7 @@ pub fn write_trial_table(
 
 /// The lines of one protocol.
 fn lines(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     cohort: &[Option<Print>],
     speakers: Option<&BTreeSet<String>>,
@@ -82,7 +82,7 @@ fn lines(
     let counts = |speaker: u32| speakers.is_none_or(|own| own.contains(name(speaker)));
     for (at, condition) in bench.tests.iter().enumerate() {
         let condition = condition.condition().to_string();
-        // The trials of a test together: what the cohort says of a look is asked once.
+        // The trials of a test together: what the cohort says of a checkpoint is asked once.
         let mut by_test: Vec<Vec<&Trial>> = vec![Vec::new(); protocol.tables.tests.len()];
         for trial in &protocol.tables.trials {
             let both = [
@@ -113,16 +113,16 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn test(&mut self, condition: &str, heard: &Heard, trials: &[&Trial]) -> Result<(), BenchError> {
-        let last = heard.looks.len().saturating_sub(1);
-        for (at, look) in heard.looks.iter().enumerate() {
+        let last = heard.checkpoints.len().saturating_sub(1);
+        for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
             let name = if at == last {
                 "end".to_owned()
             } else {
                 at.to_string()
             };
-            let of_call = likeness(self.cohort, look.print.as_ref());
+            let of_call = likeness(self.cohort, checkpoint.print.as_ref());
             for trial in trials {
-                let line = self.line(condition, &name, look, trial, of_call)?;
+                let line = self.line(condition, &name, checkpoint, trial, of_call)?;
                 self.lines.extend(line);
             }
         }
@@ -134,14 +134,14 @@ impl Table<'_> {
         &mut self,
         condition: &str,
         name: &str,
-        look: &Prints,
+        checkpoint: &Prints,
         trial: &Trial,
         call: Likeness,
     ) -> Result<Option<String>, BenchError> {
         let (tables, model) = (&self.protocol.tables, trial.model as usize);
         let test = trial.test as usize;
         let fault = |cause| BenchError::score(tables, model, test, cause);
-        let (enrolled, print) = (self.models[model].as_ref(), look.print.as_ref());
+        let (enrolled, print) = (self.models[model].as_ref(), checkpoint.print.as_ref());
         let Some(cosine) = cosine(enrolled, print).map_err(fault)? else {
             return Ok(None);
         };
@@ -150,7 +150,7 @@ impl Table<'_> {
         let enrolled = *of_model.or_insert_with(|| likeness(self.cohort, self.models[model].as_ref()));
         let speaker = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
         let clips = &self.voices.clips[model];
-        let quality = look.quality;
+        let quality = checkpoint.quality;
         let line: [&dyn Display; 19] = [
             &self.protocol.name,
             &condition,

@@ -1,9 +1,9 @@
 //! The two-voices test, fitted and checked on single voices and on turns of two.
 
-use super::super::dice::Dice;
 use super::super::protocol::Protocol;
+use super::super::rng::Rng;
 use super::calibrate::rounded;
-use super::{Bench, Voices};
+use super::{Benchmark, Voices};
 use crate::decision::{VoiceTest, best_split};
 use crate::voiceprint::Embedding;
 
@@ -18,7 +18,7 @@ const PARTNERS: usize = 4;
 /// The two-voices test of some recordings of one voice each: the highest gain among them is what chance can
 /// do. A lower bound, as what one in a hundred gains, takes one in eleven longer calls for two voices
 /// (models/README.md). `None` where there are too few recordings that are long enough.
-pub(super) fn voice_test(bench: &Bench<'_>, protocol: &Protocol, voices: &Voices) -> Option<VoiceTest> {
+pub(super) fn voice_test(bench: &Benchmark<'_>, protocol: &Protocol, voices: &Voices) -> Option<VoiceTest> {
     let (one, two) = voice_gains(bench, protocol, voices);
     let gain = rounded(one.iter().copied().fold(f64::NEG_INFINITY, f64::max));
     if one.len() < 30 || two.is_empty() {
@@ -35,7 +35,11 @@ pub(super) fn voice_test(bench: &Bench<'_>, protocol: &Protocol, voices: &Voices
 }
 
 /// The gains of the windows of single voices, and of two voices in turn, as they would be of six windows.
-pub(super) fn voice_gains(bench: &Bench<'_>, protocol: &Protocol, voices: &Voices) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn voice_gains(
+    bench: &Benchmark<'_>,
+    protocol: &Protocol,
+    voices: &Voices,
+) -> (Vec<f64>, Vec<f64>) {
     let long: Vec<(Vec<Embedding>, u32)> = sequences(bench, protocol, voices)
         .into_iter()
         .filter(|(windows, _)| windows.len() >= 4)
@@ -47,9 +51,9 @@ pub(super) fn voice_gains(bench: &Bench<'_>, protocol: &Protocol, voices: &Voice
     let one = long.iter().filter_map(|(windows, _)| usual(windows)).collect();
     let mut two = Vec::new();
     for (at, (windows, speaker)) in long.iter().enumerate() {
-        let mut dice = Dice::for_task(bench.seed, at as u64);
+        let mut rng = Rng::for_task(bench.seed, at as u64);
         for _ in 0..PARTNERS {
-            let (other, another) = &long[dice.below(long.len())];
+            let (other, another) = &long[rng.below(long.len())];
             if another == speaker {
                 continue;
             }
@@ -62,7 +66,7 @@ pub(super) fn voice_gains(bench: &Bench<'_>, protocol: &Protocol, voices: &Voice
 
 /// The windows of single voices: each test by itself and, where tests come as enrolments do, followed by the
 /// speaker's enrolment, so that there are longer ones too.
-fn sequences(bench: &Bench<'_>, protocol: &Protocol, voices: &Voices) -> Vec<(Vec<Embedding>, u32)> {
+fn sequences(bench: &Benchmark<'_>, protocol: &Protocol, voices: &Voices) -> Vec<(Vec<Embedding>, u32)> {
     let tables = &protocol.tables;
     let mut found = Vec::new();
     for (condition, tests) in bench.tests.iter().zip(&voices.tests) {

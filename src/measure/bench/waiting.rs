@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::heats::Heat;
+use super::condition_runs::ConditionRun;
 
 /// Steps that a chart can show.
 const STEPS: usize = 200;
@@ -21,10 +21,12 @@ pub struct Waiting {
 }
 
 /// The waits of all calls; `None` when none was followed.
-pub(super) fn waiting(heats: &[Heat<'_>]) -> Option<Waiting> {
-    let all = |waits: fn(&Heat<'_>) -> Vec<Option<f64>>| heats.iter().flat_map(waits).collect::<Vec<_>>();
-    let decided = all(|heat| heat.searched.waits.clone());
-    let named = all(|heat| heat.searched.sequential.right_waits.clone());
+pub(super) fn waiting(condition_runs: &[ConditionRun<'_>]) -> Option<Waiting> {
+    let all = |waits: fn(&ConditionRun<'_>) -> Vec<Option<f64>>| {
+        condition_runs.iter().flat_map(waits).collect::<Vec<_>>()
+    };
+    let decided = all(|condition_run| condition_run.searched.waits.clone());
+    let named = all(|condition_run| condition_run.searched.sequential.right_waits.clone());
     (!decided.is_empty()).then(|| Waiting {
         calls: decided.len(),
         decided: steps(&decided),

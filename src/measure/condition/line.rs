@@ -1,6 +1,6 @@
 //! What a line does beside its codec: level and lost packets.
 
-use super::super::dice::Dice;
+use super::super::rng::Rng;
 
 /// 20 ms at 16 kHz: what carriers put in one packet.
 const PACKET: usize = 320;
@@ -19,13 +19,13 @@ pub(super) fn far(samples: &[f32]) -> Vec<f32> {
 
 /// Loses `share` of the packets in bursts. A lost packet is the last one again at half its level, and after
 /// three in a row there is silence: the simplest concealment in use (ITU-T G.711 Appendix I fades out alike).
-pub(super) fn lossy(samples: &[f32], share: f64, dice: &mut Dice) -> Vec<f32> {
+pub(super) fn lossy(samples: &[f32], share: f64, rng: &mut Rng) -> Vec<f32> {
     const LONGEST_CONCEALED: u32 = 3;
     let recover = 1.0 / MEAN_BURST;
     // In the long run, `share` of the packets are in the bad state.
     let fail = recover * share / (1.0 - share);
     let mut heard = samples.to_vec();
-    let (mut bad, mut in_a_row) = (dice.unit() < share, 0);
+    let (mut bad, mut in_a_row) = (rng.unit() < share, 0);
     for start in (0..heard.len()).step_by(PACKET) {
         let end = (start + PACKET).min(heard.len());
         in_a_row = if bad { in_a_row + 1 } else { 0 };
@@ -40,9 +40,9 @@ pub(super) fn lossy(samples: &[f32], share: f64, dice: &mut Dice) -> Vec<f32> {
             }
         }
         bad = if bad {
-            dice.unit() >= recover
+            rng.unit() >= recover
         } else {
-            dice.unit() < fail
+            rng.unit() < fail
         };
     }
     heard
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn as_many_packets_are_lost_as_asked_in_bursts_of_two() {
         let steady = vec![1.0; PACKET * 20_000];
-        let heard = lossy(&steady, 0.1, &mut Dice::new(4));
+        let heard = lossy(&steady, 0.1, &mut Rng::new(4));
         let lost: Vec<bool> = heard.chunks(PACKET).map(|packet| packet[0] < 1.0).collect();
         let share = lost.iter().filter(|lost| **lost).count() as f64 / lost.len() as f64;
         let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count();
@@ -66,6 +66,6 @@ mod tests {
     #[test]
     fn no_loss_changes_nothing() {
         let steady = vec![0.5; 5_000];
-        assert_eq!(lossy(&steady, 0.0, &mut Dice::new(4)), steady);
+        assert_eq!(lossy(&steady, 0.0, &mut Rng::new(4)), steady);
     }
 }

@@ -17,7 +17,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::samples::{telephone, telephone_alaw};
 
 /// A chain of things that happen to a recording; none for `clean`.
@@ -136,16 +136,16 @@ impl Prepared {
     pub fn apply(&self, samples: &[f32], seed: u64) -> Result<Vec<f32>, ConditionError> {
         let mut heard = samples.to_vec();
         for (at, (step, noises)) in self.condition.steps.iter().zip(&self.noises).enumerate() {
-            let mut dice = Dice::for_task(seed, at as u64 + 1);
+            let mut rng = Rng::for_task(seed, at as u64 + 1);
             heard = match step {
                 Step::Phone => telephone(&heard),
                 Step::ALaw => telephone_alaw(&heard),
                 Step::Gsm => gsm::coded(&heard),
                 Step::Amr { rate } => amr::coded(&heard, *rate)?,
                 Step::Far => line::far(&heard),
-                Step::Reverb => room::reverberant(&heard, &mut dice),
-                Step::Noise { snr_db, .. } => room::noisy(&heard, noises, *snr_db, &mut dice),
-                Step::Loss { percent } => line::lossy(&heard, percent / 100.0, &mut dice),
+                Step::Reverb => room::reverberant(&heard, &mut rng),
+                Step::Noise { snr_db, .. } => room::noisy(&heard, noises, *snr_db, &mut rng),
+                Step::Loss { percent } => line::lossy(&heard, percent / 100.0, &mut rng),
                 Step::Opus { kbps } => opus::coded(&heard, *kbps)?,
             };
         }
@@ -286,9 +286,9 @@ mod tests {
     }
 
     fn voice(samples: usize) -> Vec<f32> {
-        let mut dice = Dice::new(3);
+        let mut rng = Rng::new(3);
         (0..samples)
-            .map(|at| 0.1 * (at as f32 * 0.2).sin() + 0.01 * dice.normal() as f32)
+            .map(|at| 0.1 * (at as f32 * 0.2).sin() + 0.01 * rng.normal() as f32)
             .collect()
     }
 

@@ -2,7 +2,7 @@
 
 use realfft::RealFftPlanner;
 
-use super::super::dice::Dice;
+use super::super::rng::Rng;
 use crate::samples::quality::rms;
 
 /// Samples a second of everything here.
@@ -10,10 +10,10 @@ const RATE: f64 = 16_000.0;
 
 /// Adds noise `snr_db` below the samples: a random stretch of a random recording, repeated when it is
 /// short, or white Gaussian noise when there are no recordings. Silence stays silence.
-pub(super) fn noisy(samples: &[f32], recordings: &[Vec<f32>], snr_db: f32, dice: &mut Dice) -> Vec<f32> {
-    let noise: Vec<f32> = match recordings.get(dice.below(recordings.len())) {
+pub(super) fn noisy(samples: &[f32], recordings: &[Vec<f32>], snr_db: f32, rng: &mut Rng) -> Vec<f32> {
+    let noise: Vec<f32> = match recordings.get(rng.below(recordings.len())) {
         Some(recording) => {
-            let from = dice.below(recording.len());
+            let from = rng.below(recording.len());
             recording
                 .iter()
                 .cycle()
@@ -22,7 +22,7 @@ pub(super) fn noisy(samples: &[f32], recordings: &[Vec<f32>], snr_db: f32, dice:
                 .copied()
                 .collect()
         }
-        None => samples.iter().map(|_| dice.normal() as f32).collect(),
+        None => samples.iter().map(|_| rng.normal() as f32).collect(),
     };
     let level = rms(&noise);
     let gain = if level > 0.0 {
@@ -40,13 +40,13 @@ pub(super) fn noisy(samples: &[f32], recordings: &[Vec<f32>], snr_db: f32, dice:
 /// Puts samples into a room: the direct sound, and after 5 ms an exponentially fading tail of noise (Polack's
 /// model of late reverberation, 1988). It takes 0.2 to 0.8 s to fade by 60 dB and holds -6 to +3 dB of the
 /// direct sound's energy; the level stays as it was.
-pub(super) fn reverberant(samples: &[f32], dice: &mut Dice) -> Vec<f32> {
-    let fading = 0.2 + 0.6 * dice.unit();
-    let energy_db = -6.0 + 9.0 * dice.unit();
+pub(super) fn reverberant(samples: &[f32], rng: &mut Rng) -> Vec<f32> {
+    let fading = 0.2 + 0.6 * rng.unit();
+    let energy_db = -6.0 + 9.0 * rng.unit();
     let gap = (0.005 * RATE) as usize;
     let length = (fading * RATE) as usize;
     let mut tail: Vec<f64> = (0..length)
-        .map(|at| dice.normal() * 10f64.powf(-3.0 * at as f64 / length as f64))
+        .map(|at| rng.normal() * 10f64.powf(-3.0 * at as f64 / length as f64))
         .collect();
     let energy: f64 = tail.iter().map(|value| value * value).sum();
     let gain = (10f64.powf(energy_db / 10.0) / energy.max(f64::MIN_POSITIVE)).sqrt();
@@ -108,9 +108,9 @@ mod tests {
 
     #[test]
     fn fast_convolution_is_convolution() {
-        let mut dice = Dice::new(8);
-        let samples: Vec<f32> = (0..700).map(|_| dice.normal() as f32).collect();
-        let response: Vec<f32> = (0..90).map(|_| dice.normal() as f32).collect();
+        let mut rng = Rng::new(8);
+        let samples: Vec<f32> = (0..700).map(|_| rng.normal() as f32).collect();
+        let response: Vec<f32> = (0..90).map(|_| rng.normal() as f32).collect();
         let fast = convolved(&samples, &response);
         for at in [0, 1, 50, 89, 90, 300, 699] {
             let slow: f32 = (0..=at.min(89))
@@ -124,7 +124,7 @@ mod tests {
     fn a_room_keeps_the_level_and_rings_after_the_sound() {
         let mut click = vec![0.0f32; 16_000];
         click[100] = 0.5;
-        let heard = reverberant(&click, &mut Dice::new(5));
+        let heard = reverberant(&click, &mut Rng::new(5));
         assert!((rms(&heard) / rms(&click) - 1.0).abs() < 1e-3);
         assert!(rms(&heard[200..1_000]) > 10.0 * rms(&heard[14_000..]));
         assert!(heard[..100].iter().all(|sample| sample.abs() < 1e-4));
@@ -133,8 +133,8 @@ mod tests {
     #[test]
     fn recorded_noise_is_repeated_when_it_is_short_and_silence_gets_none() {
         let recording = vec![vec![0.1, -0.1]];
-        let noisy_voice = noisy(&[0.5; 100], &recording, 0.0, &mut Dice::new(1));
+        let noisy_voice = noisy(&[0.5; 100], &recording, 0.0, &mut Rng::new(1));
         assert!(noisy_voice.iter().all(|sample| (sample.abs() - 0.5).abs() > 0.4));
-        assert_eq!(noisy(&[0.0; 8], &recording, 0.0, &mut Dice::new(1)), [0.0; 8]);
+        assert_eq!(noisy(&[0.0; 8], &recording, 0.0, &mut Rng::new(1)), [0.0; 8]);
     }
 }

@@ -108,9 +108,9 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// The drift of calls, in any order, up to `now`, shown in spans of `span`. `sees_ratios` is whether the ratios may
+    /// The drift of calls, in any order, up to `now`, shown in spans of `span`. `sees_llrs` is whether the ratios may
     /// be told of.
-    pub fn of(mut calls: Vec<CallWord>, now: OffsetDateTime, span: Duration, sees_ratios: bool) -> Self {
+    pub fn of(mut calls: Vec<CallWord>, now: OffsetDateTime, span: Duration, sees_llrs: bool) -> Self {
         calls.retain(|call| call.at <= now);
         calls.sort_by_key(|call| call.at);
         let between = |from: OffsetDateTime, to: OffsetDateTime| {
@@ -129,14 +129,14 @@ impl Drift {
             .filter(|(from, first_ends)| from >= first_ends)
             .map(|(from, _)| (from, end));
         let told = |(from, to): (OffsetDateTime, OffsetDateTime)| {
-            DriftSpan::of(from, to, between(from, to), sees_ratios)
+            DriftSpan::of(from, to, between(from, to), sees_llrs)
         };
         let samples = first
             .zip(latest)
             .map(|(first, latest)| (between(first.0, first.1), between(latest.0, latest.1)));
         let (ratios, outcomes) = samples.map_or((None, None), |(first, latest)| {
             (
-                test_ratios(first, latest).filter(|_| sees_ratios),
+                test_llrs(first, latest).filter(|_| sees_llrs),
                 test_outcomes(first, latest),
             )
         });
@@ -247,8 +247,8 @@ fn spans(
 }
 
 impl DriftSpan {
-    fn of(from: OffsetDateTime, to: OffsetDateTime, calls: &[CallWord], sees_ratios: bool) -> Self {
-        let ratios = sorted_ratios(calls);
+    fn of(from: OffsetDateTime, to: OffsetDateTime, calls: &[CallWord], sees_llrs: bool) -> Self {
+        let ratios = sorted_llrs(calls);
         let at = [0.05, 0.25, 0.5, 0.75, 0.95].map(|share| quantile(&ratios, share));
         Self {
             from,
@@ -256,7 +256,7 @@ impl DriftSpan {
             calls: calls.len(),
             outcomes: counts(calls),
             with_ratio: ratios.len(),
-            ratios: (sees_ratios && !ratios.is_empty()).then_some(at),
+            ratios: (sees_llrs && !ratios.is_empty()).then_some(at),
         }
     }
 }
@@ -303,7 +303,7 @@ fn most_changed(first: &OutcomeCounts, latest: &OutcomeCounts) -> (&'static str,
         .unwrap_or(("identified", 0.0, 0.0))
 }
 
-fn sorted_ratios(calls: &[CallWord]) -> Vec<f64> {
+fn sorted_llrs(calls: &[CallWord]) -> Vec<f64> {
     let mut ratios: Vec<f64> = calls
         .iter()
         .filter_map(|call| call.llr)
@@ -313,8 +313,8 @@ fn sorted_ratios(calls: &[CallWord]) -> Vec<f64> {
     ratios
 }
 
-fn test_ratios(first: &[CallWord], latest: &[CallWord]) -> Option<DriftTest> {
-    let (first, latest) = (sorted_ratios(first), sorted_ratios(latest));
+fn test_llrs(first: &[CallWord], latest: &[CallWord]) -> Option<DriftTest> {
+    let (first, latest) = (sorted_llrs(first), sorted_llrs(latest));
     if first.len().min(latest.len()) < FEWEST {
         return None;
     }

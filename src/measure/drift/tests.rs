@@ -1,5 +1,5 @@
 use super::*;
-use crate::measure::Dice;
+use crate::measure::Rng;
 
 const DAY: Duration = Duration::DAY;
 
@@ -9,10 +9,10 @@ fn begin() -> OffsetDateTime {
 
 /// Ten calls a day for `days`; of those after the first 28 days, ratios lie `lower` and fewer are identified.
 fn calls(days: i64, lower: f64, identified: f64) -> Vec<CallWord> {
-    let mut dice = Dice::new(5);
+    let mut rng = Rng::new(5);
     let call = |at: i64| {
         let late = at >= 280;
-        let chance = dice.below(1_000) as f64 / 1_000.0;
+        let chance = rng.below(1_000) as f64 / 1_000.0;
         let named = if late { identified } else { 0.7 };
         CallWord {
             at: begin() + DAY * (at as f64 / 10.0),
@@ -21,7 +21,7 @@ fn calls(days: i64, lower: f64, identified: f64) -> Vec<CallWord> {
             } else {
                 OutcomeName::Inconclusive
             },
-            llr: Some(dice.normal() + 5.0 - if late { lower } else { 0.0 }),
+            llr: Some(rng.normal() + 5.0 - if late { lower } else { 0.0 }),
         }
     };
     (0..days * 10).map(call).collect()

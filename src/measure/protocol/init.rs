@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::super::dice::Dice;
 use super::super::lists::write::to_file;
+use super::super::rng::Rng;
 use super::{FILES, ListError, ProtocolError};
 
 /// How the lists are made.
@@ -80,7 +80,7 @@ pub fn init(folder: &Path, how: Init) -> Result<Made, ProtocolError> {
 
 /// Puts enrolled speakers on numbers; those with too few recordings, and a quarter of the others, only call.
 fn place(speakers: &mut [Speaker], how: Init, fit: usize) {
-    let mut dice = Dice::new(how.seed);
+    let mut rng = Rng::new(how.seed);
     let mut to_leave_out = if how.strangers && fit >= 4 { fit / 4 } else { 0 };
     let (mut left, mut placed) = (fit, 0);
     for speaker in speakers
@@ -88,7 +88,7 @@ fn place(speakers: &mut [Speaker], how: Init, fit: usize) {
         .filter(|speaker| speaker.files.len() > how.enroll)
     {
         // Selection sampling (Knuth, volume 2, algorithm S): exactly so many, each as likely.
-        if dice.below(left) < to_leave_out {
+        if rng.below(left) < to_leave_out {
             to_leave_out -= 1;
         } else {
             speaker.number = Some(placed / how.roster.max(1));

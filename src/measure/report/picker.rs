@@ -1,4 +1,4 @@
-//! Operating points to pick from: what a promise to strangers costs those on the roster.
+//! Operating points to pick from: what an error target to strangers costs those on the roster.
 
 use std::fmt::Write;
 
@@ -69,7 +69,7 @@ fn panel(outcome: &Outcome, point: &AtThreshold) -> String {
         Some(format!(" (95 %: {})", between(Some(rates.fnir), percent)))
     });
     let strangers = outcome.details.strangers_searched;
-    // The promise is kept by the posterior of a calibrated model: without ratios there is none to set.
+    // The error target is kept by the posterior of a calibrated model: without ratios there is none to set.
     let setting = if outcome.metrics.calibration.is_some() && point.fpir > 0.0 && point.fpir <= 0.5 {
         format!(
             "<p>In <code>voxline.toml</code>, where the deployment's own calibration bears it out: <code>[decision] max_false_accept = {}</code></p>",

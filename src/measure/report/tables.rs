@@ -48,7 +48,7 @@ pub(super) fn overview(outcome: &Outcome) -> String {
     let (metrics, details) = (&outcome.metrics, &outcome.details);
     let plain = |figure: f64| format!("{figure:.3}");
     let intervals = details.intervals;
-    let of_ratios = metrics.calibration.is_some();
+    let of_llrs = metrics.calibration.is_some();
     let rows = vec![
         vec![
             "equal error rate".to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn overview(outcome: &Outcome) -> String {
         vec![
             "Cllr, bits".to_owned(),
             number(metrics.cllr),
-            between(intervals.filter(|_| of_ratios).map(|found| found.cllr), plain),
+            between(intervals.filter(|_| of_llrs).map(|found| found.cllr), plain),
         ],
         vec![
             "least Cllr, bits".to_owned(),
@@ -273,7 +273,7 @@ pub(super) fn run_card(outcome: &Outcome) -> String {
         ("SHA-256 of its weights", run.model_sha256.clone()),
         ("calibration", calibration),
         ("SHA-256 of the protocol", run.protocol_sha256.clone()),
-        ("practice", run.practice.to_owned()),
+        ("pipeline", run.pipeline.to_owned()),
         ("enrolments", run.enroll_condition.clone()),
         ("tests", run.test_conditions.join(", ")),
         ("seed", run.seed.to_string()),

@@ -22,7 +22,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 
-use super::desk::Desk;
+use super::app_state::AppState;
 
 pub use sessions::ConsoleSettings;
 
@@ -33,7 +33,7 @@ pub(super) use sessions::{SessionDigest, Sessions};
 const FIRST: &str = "/console/calls";
 
 /// The routes of the console. They are its own and change with it, so the OpenAPI document does not have them.
-pub(super) fn routes() -> Router<Arc<Desk>> {
+pub(super) fn routes() -> Router<Arc<AppState>> {
     let first = || async { Redirect::to(FIRST) };
     let pages = page::PAGES.iter().fold(Router::new(), |routes, shown| {
         routes.route(shown.path, get(move |params| page::show(shown, params)))

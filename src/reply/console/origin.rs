@@ -6,7 +6,7 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 
-use super::super::desk::Desk;
+use super::super::app_state::AppState;
 use super::super::problem::{Kind, Problem};
 
 /// Whether a method only reads (RFC 9110 section 9.2.1).
@@ -15,7 +15,7 @@ pub(super) fn is_safe(method: &Method) -> bool {
 }
 
 /// Refuses what another site's page asked for.
-pub(super) fn refuse_foreign(parts: &Parts, desk: &Desk) -> Result<(), Problem> {
+pub(super) fn refuse_foreign(parts: &Parts, app: &AppState) -> Result<(), Problem> {
     let headers = &parts.headers;
     // A WebSocket is opened by a GET and does more than read. Browsers always say who opens one.
     let opens_socket = headers.contains_key(header::UPGRADE);
@@ -28,7 +28,7 @@ pub(super) fn refuse_foreign(parts: &Parts, desk: &Desk) -> Result<(), Problem> 
     };
     let from_own_origin = match text(headers, "origin") {
         None => !opens_socket,
-        Some(origin) => is_own(origin, text(headers, "host"), &desk.signup.address),
+        Some(origin) => is_own(origin, text(headers, "host"), &app.signup.address),
     };
     if from_own_site && from_own_origin {
         return Ok(());

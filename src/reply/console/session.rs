@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::super::desk::Desk;
+use super::super::app_state::AppState;
 use super::super::problem::{Kind, Problem};
 use super::super::reading;
 use super::origin::{is_safe, refuse_foreign};
@@ -46,7 +46,7 @@ impl SessionId {
     }
 
     /// The one that a request brings. Over https no cookie counts that anything but this host may have set.
-    pub fn brought(headers: &HeaderMap, desk: &Desk) -> Option<Self> {
+    pub fn brought(headers: &HeaderMap, app: &AppState) -> Option<Self> {
         let named = |name: &str| {
             let lines = headers.get_all(header::COOKIE).into_iter();
             let mut pairs = lines
@@ -57,7 +57,7 @@ impl SessionId {
                 .find(|(found, _)| *found == name)
                 .map(|(_, id)| id.to_owned())
         };
-        let plain = || named(PLAIN_COOKIE).filter(|_| !desk.signup.address.starts_with("https://"));
+        let plain = || named(PLAIN_COOKIE).filter(|_| !app.signup.address.starts_with("https://"));
         let id = named(SECURE_COOKIE).or_else(plain)?;
         (id.len() == (RANDOM_BYTES * 4).div_ceil(3)).then(|| Self(Zeroizing::new(id)))
     }
@@ -122,9 +122,9 @@ impl Shown {
 pub(in crate::reply) async fn holder(
     parts: &Parts,
     id: &SessionId,
-    desk: &Desk,
+    app: &AppState,
 ) -> Result<KeyGrant, Problem> {
-    refuse_foreign(parts, desk)?;
+    refuse_foreign(parts, app)?;
     let over = || {
         Problem::new(
             Kind::SessionOver,
@@ -132,9 +132,9 @@ pub(in crate::reply) async fn holder(
         )
     };
     let digest = id.digest();
-    let key = desk.sessions.key_of(&digest, Instant::now()).ok_or_else(over)?;
-    let Some(grant) = desk.board.store().grant(key).await? else {
-        desk.sessions.end(&digest);
+    let key = app.sessions.key_of(&digest, Instant::now()).ok_or_else(over)?;
+    let Some(grant) = app.board.store().grant(key).await? else {
+        app.sessions.end(&digest);
         return Err(over());
     };
     if is_safe(&parts.method) {
@@ -142,7 +142,7 @@ pub(in crate::reply) async fn holder(
     }
     let brought = parts.headers.get(CSRF).map_or(&b""[..], HeaderValue::as_bytes);
     if bool::from(brought.ct_eq(id.csrf().as_bytes())) {
-        desk.sessions.seen(&digest, Instant::now());
+        app.sessions.seen(&digest, Instant::now());
         return Ok(grant);
     }
     Err(Problem::new(
@@ -161,62 +161,62 @@ pub(super) struct Login {
 
 /// Logs in: a cookie for the key.
 pub(super) async fn begin(
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     parts: Parts,
     reading::Json(login): reading::Json<Login>,
 ) -> Result<Response, Problem> {
-    refuse_foreign(&parts, &desk)?;
+    refuse_foreign(&parts, &app)?;
     let now = Instant::now();
-    desk.sessions.may_try(now)?;
+    app.sessions.may_try(now)?;
     let token = Token::received(login.key.trim());
-    let Some(grant) = desk.board.store().key_for(&token).await? else {
-        desk.sessions.failed(now);
+    let Some(grant) = app.board.store().key_for(&token).await? else {
+        app.sessions.failed(now);
         return Err(Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create --scope admin`",
         ));
     };
     // Whoever logs in anew leaves what was before.
-    if let Some(before) = SessionId::brought(&parts.headers, &desk) {
-        desk.sessions.end(&before.digest());
+    if let Some(before) = SessionId::brought(&parts.headers, &app) {
+        app.sessions.end(&before.digest());
     }
     let id = SessionId::fresh().ok_or_else(|| Problem::internal("the system gives no randomness"))?;
-    desk.sessions.begin(id.digest(), grant.id, now);
-    let cookie = SessionId::cookie(Some(&id), is_secure(&parts.headers, &desk));
+    app.sessions.begin(id.digest(), grant.id, now);
+    let cookie = SessionId::cookie(Some(&id), is_secure(&parts.headers, &app));
     let shown = Json(Shown::of(&grant, &id));
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], shown).into_response())
 }
 
 /// Says who is logged in. Pages ask this when somebody opens them or does something there, which prolongs the session.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, parts: Parts) -> Result<Json<Shown>, Problem> {
-    if desk.insecure_dev {
+pub(super) async fn show(State(app): State<Arc<AppState>>, parts: Parts) -> Result<Json<Shown>, Problem> {
+    if app.insecure_dev {
         super::super::auth::refuse_other_sites(&parts.headers)?;
         return Ok(Json(Shown::without_key()));
     }
-    let id = SessionId::brought(&parts.headers, &desk).ok_or_else(|| {
+    let id = SessionId::brought(&parts.headers, &app).ok_or_else(|| {
         let detail = "nobody is logged in to the console in this browser: log in with an API key";
         Problem::new(Kind::SessionOver, detail)
     })?;
-    let grant = holder(&parts, &id, &desk).await?;
-    desk.sessions.seen(&id.digest(), Instant::now());
+    let grant = holder(&parts, &id, &app).await?;
+    app.sessions.seen(&id.digest(), Instant::now());
     Ok(Json(Shown::of(&grant, &id)))
 }
 
 /// Logs out. Of a session that is over already too: then only the cookie goes.
-pub(super) async fn end(State(desk): State<Arc<Desk>>, parts: Parts) -> Result<Response, Problem> {
-    refuse_foreign(&parts, &desk)?;
-    if let Some(id) = SessionId::brought(&parts.headers, &desk)
-        && desk.sessions.is_open(&id.digest(), Instant::now())
+pub(super) async fn end(State(app): State<Arc<AppState>>, parts: Parts) -> Result<Response, Problem> {
+    refuse_foreign(&parts, &app)?;
+    if let Some(id) = SessionId::brought(&parts.headers, &app)
+        && app.sessions.is_open(&id.digest(), Instant::now())
     {
-        holder(&parts, &id, &desk).await?;
-        desk.sessions.end(&id.digest());
+        holder(&parts, &id, &app).await?;
+        app.sessions.end(&id.digest());
     }
-    let taken_back = SessionId::cookie(None, is_secure(&parts.headers, &desk));
+    let taken_back = SessionId::cookie(None, is_secure(&parts.headers, &app));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, taken_back)]).into_response())
 }
 
 /// Whether the browser came by https: it says so itself; where it does not, the configured address does.
-fn is_secure(headers: &HeaderMap, desk: &Desk) -> bool {
+fn is_secure(headers: &HeaderMap, app: &AppState) -> bool {
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
-    origin.unwrap_or(&desk.signup.address).starts_with("https://")
+    origin.unwrap_or(&app.signup.address).starts_with("https://")
 }

@@ -25,13 +25,13 @@ use crate::store::Scope;
 use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber, Hertz};
 
+use super::super::app_state::{AppState, in_words};
 use super::super::auth::Visitor;
 use super::super::carriers::{ended, pressed};
-use super::super::desk::{Desk, in_words};
-use super::super::journal::write_down;
 use super::super::problem::{Kind, Problem};
+use super::super::request_log::write_down;
 use super::super::telemetry::{self, AudioSocketEnd};
-use super::super::wire::Ending;
+use super::super::websocket::CloseReason;
 use super::session::Session;
 
 /// Bytes that are taken off the network at a time.
@@ -62,7 +62,7 @@ impl AudioSocketDoor {
 }
 
 /// Lets connections in, for ever.
-pub(in super::super) async fn accept(desk: &Arc<Desk>, door: &AudioSocketDoor) {
+pub(in super::super) async fn accept(app: &Arc<AppState>, door: &AudioSocketDoor) {
     let places = Arc::new(Semaphore::new(door.connections));
     let strangers = AtomicBool::new(false);
     loop {
@@ -71,7 +71,7 @@ pub(in super::super) async fn accept(desk: &Arc<Desk>, door: &AudioSocketDoor) {
         };
         match door.listener.accept().await {
             Ok((stream, peer)) if door.admits(peer.ip()) => {
-                desk.tasks.spawn(attend(stream, Arc::clone(desk), place));
+                app.tasks.spawn(attend(stream, Arc::clone(app), place));
             }
             Ok((_, peer)) => {
                 telemetry::audiosocket(AudioSocketEnd::Stranger);
@@ -92,57 +92,57 @@ pub(in super::super) async fn accept(desk: &Arc<Desk>, door: &AudioSocketDoor) {
 }
 
 /// Follows one connection to its end.
-async fn attend(stream: TcpStream, desk: Arc<Desk>, place: OwnedSemaphorePermit) {
+async fn attend(stream: TcpStream, app: Arc<AppState>, place: OwnedSemaphorePermit) {
     let mut line = Line {
         stream,
         frames: Frames::default(),
-        leaving: desk.leaving.clone(),
-        idle: desk.timeouts.idle,
-        ends_at: Instant::now() + desk.longest_stream(),
+        leaving: app.leaving.clone(),
+        idle: app.timeouts.idle,
+        ends_at: Instant::now() + app.longest_stream(),
     };
-    let ending = match announced(&desk, &mut line).await {
-        Ok((call, number)) => follow(&desk, &mut line, call, number).await,
+    let ending = match announced(&app, &mut line).await {
+        Ok((call, number)) => follow(&app, &mut line, call, number).await,
         Err(ending) => ending,
     };
     telemetry::audiosocket(match &ending {
-        Ending::Problem(problem) => {
+        CloseReason::Problem(problem) => {
             write_down(problem);
             tracing::info!("an AudioSocket was ended: {}", problem.document(None).detail);
             AudioSocketEnd::Refused
         }
-        Ending::Stopped | Ending::Gone | Ending::Leaving => AudioSocketEnd::Heard,
+        CloseReason::Stopped | CloseReason::Gone | CloseReason::Leaving => AudioSocketEnd::Heard,
     });
     line.hang_up(&ending).await;
     drop(place);
 }
 
 /// The call that the first frame's UUID was given out for.
-async fn announced(desk: &Desk, line: &mut Line) -> Result<(CallId, DialedNumber), Ending> {
-    let patience = desk.timeouts.head.min(desk.timeouts.idle);
+async fn announced(app: &AppState, line: &mut Line) -> Result<(CallId, DialedNumber), CloseReason> {
+    let patience = app.timeouts.head.min(app.timeouts.idle);
     let first = timeout(patience, line.next()).await.unwrap_or_else(|_| {
         let detail = format!("no frame with a UUID came within {}", in_words(patience));
-        Err(Ending::Problem(Problem::new(Kind::TooSlow, detail)))
+        Err(CloseReason::Problem(Problem::new(Kind::TooSlow, detail)))
     })?;
     let Frame::Call(id) = first else {
         return Err(refused("the first frame has to be the call's UUID (kind 0x01)"));
     };
-    claim(desk, id).ok_or_else(|| {
+    claim(app, id).ok_or_else(|| {
         let detail = "no call with this UUID is waited for: it was never given out by /carriers/asterisk/voice, is used, \
                       or too old (carriers.token_seconds)";
-        Ending::Problem(Problem::new(Kind::Unauthorized, detail))
+        CloseReason::Problem(Problem::new(Kind::Unauthorized, detail))
     })
 }
 
-fn claim(desk: &Desk, id: Uuid) -> Option<(CallId, DialedNumber)> {
-    desk.tokens.redeem(&id.to_string(), Carrier::Asterisk, &[])
+fn claim(app: &AppState, id: Uuid) -> Option<(CallId, DialedNumber)> {
+    app.tokens.redeem(&id.to_string(), Carrier::Asterisk, &[])
 }
 
 /// Listens to a call from its first audio, which says how fast its samples come, to its end.
-async fn follow(desk: &Arc<Desk>, line: &mut Line, call: CallId, number: DialedNumber) -> Ending {
-    let (rate, first) = match begun(desk, line, &call).await {
+async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: DialedNumber) -> CloseReason {
+    let (rate, first) = match begun(app, line, &call).await {
         Ok(begun) => begun,
         Err(ending) => {
-            ended(desk, &call);
+            ended(app, &call);
             return ending;
         }
     };
@@ -155,35 +155,41 @@ async fn follow(desk: &Arc<Desk>, line: &mut Line, call: CallId, number: DialedN
         caller_channel: None,
     };
     let visitor = Visitor::without_key(Scope::Identify);
-    let mut session = match Session::open(desk, start, &visitor).await {
+    let mut session = match Session::open(app, start, &visitor).await {
         Ok(session) => session,
         Err(problem) => {
-            ended(desk, &call);
-            return Ending::Problem(problem);
+            ended(app, &call);
+            return CloseReason::Problem(problem);
         }
     };
-    let ending = listen(desk, &mut session, line, rate, first).await;
+    let ending = listen(app, &mut session, line, rate, first).await;
     session.conclude().await;
     ending
 }
 
 /// Waits for audio. Keys come before it now and then.
-async fn begun(desk: &Arc<Desk>, line: &mut Line, call: &CallId) -> Result<(Hertz, Vec<u8>), Ending> {
+async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(Hertz, Vec<u8>), CloseReason> {
     loop {
         match line.next().await? {
             Frame::Audio { rate, bytes } => return Ok((rate, bytes)),
-            Frame::Digit(key) => pressed(desk, call, key),
-            Frame::HangUp | Frame::Failed => return Err(Ending::Gone),
+            Frame::Digit(key) => pressed(app, call, key),
+            Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
             Frame::Call(_) => return Err(refused("a second UUID came")),
             Frame::Other => {}
         }
     }
 }
 
-async fn listen(desk: &Desk, session: &mut Session, line: &mut Line, rate: Hertz, first: Vec<u8>) -> Ending {
+async fn listen(
+    app: &AppState,
+    session: &mut Session,
+    line: &mut Line,
+    rate: Hertz,
+    first: Vec<u8>,
+) -> CloseReason {
     // Heard long enough, or named, the caller is handed back to the dialplan.
     let bytes = |listen: Duration| listen.as_secs_f64() * f64::from(rate.0) * 2.0;
-    let mut patience = desk.carriers.asterisk_listen.map(bytes);
+    let mut patience = app.carriers.asterisk_listen.map(bytes);
     let mut audio = first;
     loop {
         if let Err(ending) = session.take(&audio).await {
@@ -192,7 +198,7 @@ async fn listen(desk: &Desk, session: &mut Session, line: &mut Line, rate: Hertz
         if let Some(left) = &mut patience {
             *left -= audio.len() as f64;
             if *left <= 0.0 || session.is_named() {
-                return Ending::Stopped;
+                return CloseReason::Stopped;
             }
         }
         audio = match next_audio(session, line, rate).await {
@@ -202,16 +208,16 @@ async fn listen(desk: &Desk, session: &mut Session, line: &mut Line, rate: Hertz
     }
 }
 
-async fn next_audio(session: &mut Session, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, Ending> {
+async fn next_audio(session: &mut Session, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, CloseReason> {
     loop {
         match line.next().await? {
             Frame::Audio { rate: now, bytes } if now == rate => return Ok(bytes),
             Frame::Audio { rate: now, .. } => {
                 let detail = format!("audio of {} Hz came in a call of {} Hz", now.0, rate.0);
-                return Err(Ending::Problem(Problem::new(Kind::BadRequest, detail)));
+                return Err(CloseReason::Problem(Problem::new(Kind::BadRequest, detail)));
             }
             Frame::Digit(key) => session.press(key).await,
-            Frame::HangUp | Frame::Failed => return Err(Ending::Gone),
+            Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
             Frame::Call(_) => return Err(refused("a second UUID came")),
             Frame::Other => {}
         }
@@ -230,26 +236,26 @@ struct Line {
 impl Line {
     /// The next frame. It has to come whole in its time: bytes that drip in do not prolong it. Nothing further is read
     /// from the network until this is asked again.
-    async fn next(&mut self) -> Result<Frame, Ending> {
+    async fn next(&mut self) -> Result<Frame, CloseReason> {
         let until = (Instant::now() + self.idle).min(self.ends_at);
         let mut piece = [0; PIECE];
         loop {
             let frame = self
                 .frames
                 .next_frame()
-                .map_err(|fault| Ending::Problem(Problem::new(Kind::BadRequest, fault.to_string())))?;
+                .map_err(|fault| CloseReason::Problem(Problem::new(Kind::BadRequest, fault.to_string())))?;
             if let Some(frame) = frame {
                 return Ok(frame);
             }
             let read = tokio::select! {
                 biased;
-                () = self.leaving.cancelled() => return Err(Ending::Leaving),
+                () = self.leaving.cancelled() => return Err(CloseReason::Leaving),
                 read = timeout_at(until, self.stream.read(&mut piece)) => read,
             };
             match read {
-                Ok(Ok(0) | Err(_)) => return Err(Ending::Gone),
+                Ok(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
                 Ok(Ok(length)) => self.frames.push(piece.get(..length).unwrap_or_default()),
-                Err(_) => return Err(Ending::Problem(self.overdue())),
+                Err(_) => return Err(CloseReason::Problem(self.overdue())),
             }
         }
     }
@@ -264,8 +270,8 @@ impl Line {
     }
 
     /// Ends the conversation in the protocol's way, unless the other side has.
-    async fn hang_up(mut self, ending: &Ending) {
-        if matches!(ending, Ending::Gone) {
+    async fn hang_up(mut self, ending: &CloseReason) {
+        if matches!(ending, CloseReason::Gone) {
             return;
         }
         let said = timeout(GOODBYE, async {
@@ -281,6 +287,6 @@ impl Line {
     }
 }
 
-fn refused(detail: &str) -> Ending {
-    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+fn refused(detail: &str) -> CloseReason {
+    CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

@@ -19,10 +19,10 @@ use crate::store::Scope;
 use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber};
 
+use super::super::app_state::{AppState, in_words};
 use super::super::auth::{self, Visitor};
-use super::super::desk::{Desk, in_words};
 use super::super::problem::{Kind, Problem};
-use super::super::wire::{Ending, Handshake, Incoming, Wire};
+use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::Session;
 
 /// How somebody came to open a carrier's stream.
@@ -60,17 +60,17 @@ pub(in super::super) struct Leave {
     query: String,
 }
 
-impl<C: OfCarrier> FromRequestParts<Arc<Desk>> for Admitted<C> {
+impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let entry = entry(C::CARRIER, parts, desk).await?;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        let entry = entry(C::CARRIER, parts, app).await?;
         let query = parts.uri.query().unwrap_or("").to_owned();
         Ok(Self(Leave { entry, query }, PhantomData))
     }
 }
 
-async fn entry(carrier: Carrier, parts: &Parts, desk: &Desk) -> Result<Entry, Problem> {
+async fn entry(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Entry, Problem> {
     let by_key = brings_key(carrier, &parts.headers);
     if !by_key {
         let request = Signed {
@@ -80,15 +80,15 @@ async fn entry(carrier: Carrier, parts: &Parts, desk: &Desk) -> Result<Entry, Pr
             body: &[],
             now: OffsetDateTime::now_utc().unix_timestamp(),
         };
-        let proven = desk.carriers.proofs.handshake(carrier, &request);
+        let proven = app.carriers.proofs.handshake(carrier, &request);
         if proven.map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))? {
             return Ok(Entry::Known(Visitor::without_key(Scope::Identify)));
         }
-        if !desk.insecure_dev && desk.tokens.expects(carrier) {
+        if !app.insecure_dev && app.tokens.expects(carrier) {
             return Ok(Entry::ByToken);
         }
     }
-    let visitor = auth::admit(parts, desk, Scope::Identify).await?;
+    let visitor = auth::admit(parts, app, Scope::Identify).await?;
     Ok(Entry::Known(visitor))
 }
 
@@ -111,50 +111,55 @@ fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
 }
 
 /// Answers the handshake and listens.
-pub(super) fn serve(carrier: Carrier, leave: Leave, desk: Arc<Desk>, handshake: Handshake) -> Response {
-    handshake.serve(desk, move |desk, wire| follow(carrier, leave, desk, wire))
+pub(super) fn serve(carrier: Carrier, leave: Leave, app: Arc<AppState>, handshake: Handshake) -> Response {
+    handshake.serve(app, move |app, websocket| follow(carrier, leave, app, websocket))
 }
 
-async fn follow(carrier: Carrier, leave: Leave, desk: Arc<Desk>, mut wire: Wire) {
-    wire.speaks(false);
+async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocket: WebSocketSession) {
+    websocket.speaks(false);
     if let Entry::Known(visitor) = &leave.entry {
-        wire.ends_with(visitor, &desk);
+        websocket.ends_with(visitor, &app);
     }
-    let patience = desk.timeouts.idle;
-    let opened = timeout(patience, open(carrier, &leave, &desk, &mut wire)).await;
+    let patience = app.timeouts.idle;
+    let opened = timeout(patience, open(carrier, &leave, &app, &mut websocket)).await;
     let opened = opened.unwrap_or_else(|_| {
         let detail = format!("no message `start` came within {}", in_words(patience));
-        Err(Ending::Problem(Problem::new(Kind::TooSlow, detail)))
+        Err(CloseReason::Problem(Problem::new(Kind::TooSlow, detail)))
     });
-    let mut ear = match opened {
-        Ok(ear) => ear,
-        Err(ending) => return wire.close(ending).await,
+    let mut carrier_stream = match opened {
+        Ok(carrier_stream) => carrier_stream,
+        Err(ending) => return websocket.close(ending).await,
     };
-    let ending = ear.listen(&mut wire).await;
-    ear.session.finish(ending, wire).await;
+    let ending = carrier_stream.listen(&mut websocket).await;
+    carrier_stream.session.finish(ending, websocket).await;
 }
 
 /// Reads up to the message `start` and opens its call.
-async fn open(carrier: Carrier, leave: &Leave, desk: &Arc<Desk>, wire: &mut Wire) -> Result<Ear, Ending> {
+async fn open(
+    carrier: Carrier,
+    leave: &Leave,
+    app: &Arc<AppState>,
+    websocket: &mut WebSocketSession,
+) -> Result<CarrierStream, CloseReason> {
     let entry = &leave.entry;
     let reader = Reader::of(carrier);
     let start = loop {
-        match next(reader, wire).await?.message {
+        match next(reader, websocket).await?.message {
             Message::Start(start) => break start.with_query(carrier, &leave.query),
             Message::Audio(_) => return Err(refused("audio came before the message `start`")),
-            Message::Stop => return Err(Ending::Stopped),
+            Message::Stop => return Err(CloseReason::Stopped),
             Message::Digit(_) | Message::Other => {}
         }
     };
-    wire.speaks(start.updates);
-    let claim = whose(carrier, entry, desk, &start).map_err(Ending::Problem)?;
+    websocket.speaks(start.updates);
+    let claim = whose(carrier, entry, app, &start).map_err(CloseReason::Problem)?;
     let l16 = match carrier {
-        Carrier::Plivo => desk.carriers.plivo_l16,
-        _ => desk.carriers.telnyx_l16,
+        Carrier::Plivo => app.carriers.plivo_l16,
+        _ => app.carriers.telnyx_l16,
     };
     let transcoder = Transcoder::new(start.sound, l16);
     let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
-    let listen = screening(carrier, desk, claim.by_token);
+    let listen = screening(carrier, app, claim.by_token);
     let patience = listen.map(|listen| (listen.as_secs_f64() * per_second as f64) as u64);
     // Of a call that a webhook has announced, all that is said here was said there.
     let facts = start.facts.filter(|_| !claim.by_token);
@@ -170,15 +175,15 @@ async fn open(carrier: Carrier, leave: &Leave, desk: &Arc<Desk>, wire: &mut Wire
         Entry::Known(visitor) => visitor.clone(),
         Entry::ByToken => Visitor::without_key(Scope::Identify),
     };
-    let session = Session::open(desk, start, &visitor)
+    let session = Session::open(app, start, &visitor)
         .await
-        .map_err(Ending::Problem)?;
+        .map_err(CloseReason::Problem)?;
     if let Some(mut facts) = facts {
         // Nobody unknown comes so far without a token.
         facts.trusted = true;
         session.learn(&facts).await;
     }
-    Ok(Ear {
+    Ok(CarrierStream {
         session,
         reader,
         transcoder,
@@ -187,13 +192,13 @@ async fn open(carrier: Carrier, leave: &Leave, desk: &Arc<Desk>, wire: &mut Wire
 }
 
 /// How long a caller is heard who waits for us: heard long enough, or named, they are handed on.
-fn screening(carrier: Carrier, desk: &Desk, by_token: bool) -> Option<Duration> {
+fn screening(carrier: Carrier, app: &AppState, by_token: bool) -> Option<Duration> {
     match carrier {
         Carrier::Vonage if by_token => {
-            let screening = desk.carriers.vonage_screening.as_ref();
+            let screening = app.carriers.vonage_screening.as_ref();
             screening.map(|screening| screening.listen)
         }
-        Carrier::Asterisk => desk.carriers.asterisk_listen,
+        Carrier::Asterisk => app.carriers.asterisk_listen,
         _ => None,
     }
 }
@@ -207,9 +212,9 @@ struct Claim {
 
 /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
 /// in without one, that of the call it names, to the number it names.
-fn whose(carrier: Carrier, entry: &Entry, desk: &Desk, start: &Start) -> Result<Claim, Problem> {
+fn whose(carrier: Carrier, entry: &Entry, app: &AppState, start: &Start) -> Result<Claim, Problem> {
     let token = start.token.as_deref();
-    if let Some((call, number)) = token.and_then(|token| desk.tokens.redeem(token, carrier, &start.ids)) {
+    if let Some((call, number)) = token.and_then(|token| app.tokens.redeem(token, carrier, &start.ids)) {
         return Ok(Claim {
             call,
             number,
@@ -241,7 +246,7 @@ fn whose(carrier: Carrier, entry: &Entry, desk: &Desk, start: &Start) -> Result<
 }
 
 /// A call that is listened to.
-struct Ear {
+struct CarrierStream {
     session: Session,
     reader: Reader,
     transcoder: Transcoder,
@@ -249,12 +254,12 @@ struct Ear {
     patience: Option<u64>,
 }
 
-impl Ear {
+impl CarrierStream {
     /// Listens to the stream's end, however it comes: carriers close as often as they say `stop`.
-    async fn listen(&mut self, wire: &mut Wire) -> Ending {
+    async fn listen(&mut self, websocket: &mut WebSocketSession) -> CloseReason {
         let mut order = Order::default();
         let ending = loop {
-            let numbered = match next(self.reader, wire).await {
+            let numbered = match next(self.reader, websocket).await {
                 Ok(numbered) => numbered,
                 Err(ending) => break ending,
             };
@@ -263,45 +268,49 @@ impl Ear {
             if order.restarts() > before {
                 restarted(self.reader.carrier(), before == 0);
             }
-            let heard = self.take_all(messages, wire).await;
+            let heard = self.take_all(messages, websocket).await;
             if let Err(ending) = heard {
                 break ending;
             }
         };
-        let mut heard = self.take_all(order.finish(), wire).await;
+        let mut heard = self.take_all(order.finish(), websocket).await;
         if heard.is_ok() {
             let rest = self.transcoder.finish();
-            heard = self.hear(&rest, wire).await;
+            heard = self.hear(&rest, websocket).await;
         }
         heard.err().unwrap_or(ending)
     }
 
-    async fn hear(&mut self, audio: &[u8], wire: &mut Wire) -> Result<(), Ending> {
-        self.session.hear(audio, wire).await?;
+    async fn hear(&mut self, audio: &[u8], websocket: &mut WebSocketSession) -> Result<(), CloseReason> {
+        self.session.hear(audio, websocket).await?;
         self.hand_on(audio.len())
     }
 
     /// Ends the stream of a caller who waits for us, once they were named or heard long enough.
-    fn hand_on(&mut self, heard: usize) -> Result<(), Ending> {
+    fn hand_on(&mut self, heard: usize) -> Result<(), CloseReason> {
         let Some(patience) = &mut self.patience else {
             return Ok(());
         };
         *patience = patience.saturating_sub(heard as u64);
         if *patience == 0 || self.session.is_named() {
-            return Err(Ending::Stopped);
+            return Err(CloseReason::Stopped);
         }
         Ok(())
     }
 
-    async fn take_all(&mut self, messages: Vec<Message>, wire: &mut Wire) -> Result<(), Ending> {
+    async fn take_all(
+        &mut self,
+        messages: Vec<Message>,
+        websocket: &mut WebSocketSession,
+    ) -> Result<(), CloseReason> {
         for message in messages {
             match message {
                 Message::Audio(payload) => {
                     let audio = self.transcoder.push(payload);
-                    self.hear(&audio, wire).await?;
+                    self.hear(&audio, websocket).await?;
                 }
                 Message::Digit(key) => self.session.press(key).await,
-                Message::Stop => return Err(Ending::Stopped),
+                Message::Stop => return Err(CloseReason::Stopped),
                 Message::Start(_) => return Err(refused("a second message `start` came")),
                 Message::Other => {}
             }
@@ -322,13 +331,13 @@ fn restarted(carrier: Carrier, first: bool) {
 }
 
 /// The next message, or how the stream ends.
-async fn next(reader: Reader, wire: &mut Wire) -> Result<Numbered, Ending> {
-    let read = match wire.next().await {
+async fn next(reader: Reader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
+    let read = match websocket.next().await {
         Incoming::Text(text) => reader.text(&text),
         Incoming::Audio(bytes) => reader.binary(&bytes),
         Incoming::End(ending) => return Err(ending),
     };
-    read.map_err(|fault| Ending::Problem(of_stream(&fault)))
+    read.map_err(|fault| CloseReason::Problem(of_stream(&fault)))
 }
 
 fn of_stream(fault: &StreamFault) -> Problem {
@@ -340,6 +349,6 @@ fn of_stream(fault: &StreamFault) -> Problem {
     Problem::new(kind, fault.to_string())
 }
 
-fn refused(detail: &str) -> Ending {
-    Ending::Problem(Problem::new(Kind::BadRequest, detail))
+fn refused(detail: &str) -> CloseReason {
+    CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

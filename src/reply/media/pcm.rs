@@ -11,11 +11,11 @@ use crate::evidence::dialed;
 use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber, Hertz};
 
+use super::super::app_state::AppState;
 use super::super::auth::{Allowed, Identify, Visitor};
-use super::super::desk::Desk;
 use super::super::problem::{Kind, Problem};
 use super::super::reading::of_json;
-use super::super::wire::{Ending, Handshake, Incoming, Wire};
+use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::Session;
 
 /// What a client says in text frames.
@@ -77,44 +77,46 @@ impl From<Start> for CallStart {
 )]
 pub(in super::super) async fn stream(
     allowed: Allowed<Identify>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    handshake.serve(desk, |desk, wire| follow(desk, wire, allowed.visitor))
+    handshake.serve(app, |app, websocket| follow(app, websocket, allowed.visitor))
 }
 
-async fn follow(desk: Arc<Desk>, mut wire: Wire, visitor: Visitor) {
-    wire.ends_with(&visitor, &desk);
-    let opened = match wire.next().await {
-        Incoming::Text(text) => open(&desk, &text, &visitor).await,
-        Incoming::Audio(_) => Err(Ending::Problem(misplaced("audio came before the frame `start`"))),
+async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Visitor) {
+    websocket.ends_with(&visitor, &app);
+    let opened = match websocket.next().await {
+        Incoming::Text(text) => open(&app, &text, &visitor).await,
+        Incoming::Audio(_) => Err(CloseReason::Problem(misplaced(
+            "audio came before the frame `start`",
+        ))),
         Incoming::End(ending) => Err(ending),
     };
     let mut session = match opened {
         Ok(session) => session,
-        Err(ending) => return wire.close(ending).await,
+        Err(ending) => return websocket.close(ending).await,
     };
-    let ending = listen(&mut session, &mut wire).await;
-    session.finish(ending, wire).await;
+    let ending = listen(&mut session, &mut websocket).await;
+    session.finish(ending, websocket).await;
 }
 
-async fn open(desk: &Arc<Desk>, text: &str, visitor: &Visitor) -> Result<Session, Ending> {
-    match read(text).map_err(Ending::Problem)? {
-        Frame::Start(start) => Session::open(desk, start.into(), visitor)
+async fn open(app: &Arc<AppState>, text: &str, visitor: &Visitor) -> Result<Session, CloseReason> {
+    match read(text).map_err(CloseReason::Problem)? {
+        Frame::Start(start) => Session::open(app, start.into(), visitor)
             .await
-            .map_err(Ending::Problem),
-        Frame::Stop {} => Err(Ending::Stopped),
+            .map_err(CloseReason::Problem),
+        Frame::Stop {} => Err(CloseReason::Stopped),
     }
 }
 
-async fn listen(session: &mut Session, wire: &mut Wire) -> Ending {
+async fn listen(session: &mut Session, websocket: &mut WebSocketSession) -> CloseReason {
     loop {
-        let heard = match wire.next().await {
-            Incoming::Audio(bytes) => session.hear(&bytes, wire).await,
+        let heard = match websocket.next().await {
+            Incoming::Audio(bytes) => session.hear(&bytes, websocket).await,
             Incoming::Text(text) => Err(match read(&text) {
-                Ok(Frame::Stop {}) => Ending::Stopped,
-                Ok(Frame::Start(_)) => Ending::Problem(misplaced("a second frame `start` came")),
-                Err(problem) => Ending::Problem(problem),
+                Ok(Frame::Stop {}) => CloseReason::Stopped,
+                Ok(Frame::Start(_)) => CloseReason::Problem(misplaced("a second frame `start` came")),
+                Err(problem) => CloseReason::Problem(problem),
             }),
             Incoming::End(ending) => Err(ending),
         };

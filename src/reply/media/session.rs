@@ -1,4 +1,4 @@
-//! A call on a wire: opened, listened to, finished, whichever way it ends.
+//! A call on a WebSocket: opened, listened to, finished, whichever way it ends.
 
 use std::sync::Arc;
 
@@ -6,29 +6,33 @@ use crate::evidence::CallFacts;
 use crate::switchboard::{CallStart, CallUpdate, LiveCall};
 use crate::verdict::OutcomeName;
 
+use super::super::app_state::{AppState, CallSlot};
 use super::super::auth::Visitor;
-use super::super::desk::{Desk, Seat};
 use super::super::problem::Problem;
 use super::super::telemetry;
-use super::super::wire::{Ending, Wire};
+use super::super::websocket::{CloseReason, WebSocketSession};
 
 /// A live call with the place it takes and whether its scores may be shown.
 pub(super) struct Session {
     call: LiveCall,
     scores: bool,
     named: bool,
-    _seat: Seat,
+    _seat: CallSlot,
 }
 
 impl Session {
-    /// Opens a call: a seat first, so that no id is used twice, then a permit.
-    pub(super) async fn open(desk: &Arc<Desk>, start: CallStart, visitor: &Visitor) -> Result<Self, Problem> {
-        let seat = desk.seat(&start.call_id).await?;
+    /// Opens a call: its slot first, so that no id is used twice, then a permit.
+    pub(super) async fn open(
+        app: &Arc<AppState>,
+        start: CallStart,
+        visitor: &Visitor,
+    ) -> Result<Self, Problem> {
+        let call_slot = app.call_slot(&start.call_id).await?;
         Ok(Self {
-            call: desk.board.open_call(start, visitor.key()).await?,
+            call: app.board.open_call(start, visitor.key()).await?,
             scores: visitor.sees_scores(),
             named: false,
-            _seat: seat,
+            _seat: call_slot,
         })
     }
 
@@ -36,10 +40,14 @@ impl Session {
     ///
     /// # Errors
     /// How the call ends, when it cannot go on.
-    pub(super) async fn hear(&mut self, audio: &[u8], wire: &mut Wire) -> Result<(), Ending> {
+    pub(super) async fn hear(
+        &mut self,
+        audio: &[u8],
+        websocket: &mut WebSocketSession,
+    ) -> Result<(), CloseReason> {
         for update in self.take(audio).await? {
-            if !wire.say(&self.shown(update)).await {
-                return Err(Ending::Gone);
+            if !websocket.say(&self.shown(update)).await {
+                return Err(CloseReason::Gone);
             }
         }
         Ok(())
@@ -49,12 +57,12 @@ impl Session {
     ///
     /// # Errors
     /// How the call ends, when it cannot go on.
-    pub(super) async fn take(&mut self, audio: &[u8]) -> Result<Vec<CallUpdate>, Ending> {
+    pub(super) async fn take(&mut self, audio: &[u8]) -> Result<Vec<CallUpdate>, CloseReason> {
         let updates = self
             .call
             .push(audio)
             .await
-            .map_err(|fault| Ending::Problem(fault.into()))?;
+            .map_err(|fault| CloseReason::Problem(fault.into()))?;
         self.named |= updates
             .iter()
             .any(|update| update.identification.outcome == OutcomeName::Identified);
@@ -63,15 +71,15 @@ impl Session {
 
     /// Takes what the stream itself says of caller and forwarder.
     pub(super) async fn learn(&self, facts: &CallFacts) {
-        self.call.case().learn(facts).await;
+        self.call.call_state().learn(facts).await;
     }
 
     /// Takes a key that the caller pressed. When it completes a PIN the next frame is read once that has been
     /// tried; what it comes to is said by the call's verdict, never to whoever sends the stream.
     pub(super) async fn press(&mut self, key: char) {
-        let case = self.call.case();
-        if let Some(typed) = case.keypad(key) {
-            case.try_typed(typed).await;
+        let call_state = self.call.call_state();
+        if let Some(typed) = call_state.keypad(key) {
+            call_state.try_typed(typed).await;
         }
     }
 
@@ -81,14 +89,14 @@ impl Session {
     }
 
     /// Ends the call: the final verdict is recorded first, and told to whoever is still there.
-    pub(super) async fn finish(self, ending: Ending, mut wire: Wire) {
+    pub(super) async fn finish(self, ending: CloseReason, mut websocket: WebSocketSession) {
         let scores = self.scores;
         let last = self.conclude().await;
-        if !matches!(ending, Ending::Gone) {
+        if !matches!(ending, CloseReason::Gone) {
             let shown = if scores { last } else { last.without_scores() };
-            wire.say(&shown).await;
+            websocket.say(&shown).await;
         }
-        wire.close(ending).await;
+        websocket.close(ending).await;
     }
 
     /// Ends the call: the final verdict is recorded.

@@ -7,8 +7,8 @@ use axum::response::Response;
 
 use crate::carriers::Carrier;
 
-use super::super::desk::Desk;
-use super::super::wire::Handshake;
+use super::super::app_state::AppState;
+use super::super::websocket::Handshake;
 use super::carrier::{self, Admitted};
 
 /// Listens to a call that Twilio forks
@@ -31,10 +31,10 @@ use super::carrier::{self, Admitted};
 )]
 pub(in super::super) async fn twilio(
     admitted: Admitted<carrier::Twilio>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Twilio, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Twilio, admitted.0, app, handshake)
 }
 
 /// Listens to a call that Telnyx forks
@@ -53,10 +53,10 @@ pub(in super::super) async fn twilio(
 )]
 pub(in super::super) async fn telnyx(
     admitted: Admitted<carrier::Telnyx>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Telnyx, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Telnyx, admitted.0, app, handshake)
 }
 
 /// Listens to a call that Vonage connects
@@ -75,10 +75,10 @@ pub(in super::super) async fn telnyx(
 )]
 pub(in super::super) async fn vonage(
     admitted: Admitted<carrier::Vonage>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Vonage, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Vonage, admitted.0, app, handshake)
 }
 
 /// Listens to a call that Bandwidth forks
@@ -97,10 +97,10 @@ pub(in super::super) async fn vonage(
 )]
 pub(in super::super) async fn bandwidth(
     admitted: Admitted<carrier::Bandwidth>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Bandwidth, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Bandwidth, admitted.0, app, handshake)
 }
 
 /// Listens to a call that Plivo forks
@@ -119,10 +119,10 @@ pub(in super::super) async fn bandwidth(
 )]
 pub(in super::super) async fn plivo(
     admitted: Admitted<carrier::Plivo>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Plivo, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Plivo, admitted.0, app, handshake)
 }
 
 /// Listens to a call that Asterisk streams
@@ -151,10 +151,10 @@ pub(in super::super) async fn plivo(
 )]
 pub(in super::super) async fn asterisk(
     admitted: Admitted<carrier::Asterisk>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Asterisk, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Asterisk, admitted.0, app, handshake)
 }
 
 /// Listens to a call that jambonz streams
@@ -174,8 +174,8 @@ pub(in super::super) async fn asterisk(
 )]
 pub(in super::super) async fn jambonz(
     admitted: Admitted<carrier::Jambonz>,
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     handshake: Handshake,
 ) -> Response {
-    carrier::serve(Carrier::Jambonz, admitted.0, desk, handshake)
+    carrier::serve(Carrier::Jambonz, admitted.0, app, handshake)
 }

@@ -11,10 +11,10 @@ use crate::bytes::Encoding;
 use crate::switchboard::{Agreement, EnrolmentReport, EnrolmentStart};
 use crate::units::Hertz;
 
-use super::super::desk::Desk;
+use super::super::app_state::AppState;
 use super::super::problem::Problem;
 use super::super::recording::{concluded, heard_out, problem, started};
-use super::super::wire::{Ending, Handshake, Wire};
+use super::super::websocket::{CloseReason, Handshake, WebSocketSession};
 use super::link::{Guest, Try};
 use super::send::language;
 
@@ -30,23 +30,27 @@ struct Start {
 /// The WebSocket of the page: a frame `start` with the consent that was agreed to, one channel of PCM, a frame
 /// `stop`; down come frames `progress` and at last `report`, `accepted` when the recording could be enrolled.
 pub(super) async fn stream(
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     guest: Guest,
     handshake: Handshake,
 ) -> Result<Response, Problem> {
-    let trying = Try::begin(&desk, guest.invite.id)?;
-    Ok(handshake.serve(desk, move |desk, mut wire| async move {
-        let report = listen(&desk, &mut wire, &guest).await;
+    let trying = Try::begin(&app, guest.invite.id)?;
+    Ok(handshake.serve(app, move |app, mut websocket| async move {
+        let report = listen(&app, &mut websocket, &guest).await;
         drop(trying);
-        concluded(wire, report).await;
+        concluded(websocket, report).await;
     }))
 }
 
-async fn listen(desk: &Arc<Desk>, wire: &mut Wire, guest: &Guest) -> Result<EnrolmentReport, Ending> {
-    let start: Start = started(wire).await?;
+async fn listen(
+    app: &Arc<AppState>,
+    websocket: &mut WebSocketSession,
+    guest: &Guest,
+) -> Result<EnrolmentReport, CloseReason> {
+    let start: Start = started(websocket).await?;
     let language = language(&start.language).map_err(problem)?;
     let consent = guest
-        .agreed(desk, language, &start.consent_sha256)
+        .agreed(app, language, &start.consent_sha256)
         .map_err(problem)?;
     let start = EnrolmentStart {
         user: guest.invite.user_id,
@@ -60,7 +64,7 @@ async fn listen(desk: &Arc<Desk>, wire: &mut Wire, guest: &Guest) -> Result<Enro
         channels: 1,
         channel: None,
     };
-    let recording = desk.board.open_enrolment(start, None).await.map_err(problem)?;
-    let recording = heard_out::<Start>(wire, recording).await?;
+    let recording = app.board.open_enrolment(start, None).await.map_err(problem)?;
+    let recording = heard_out::<Start>(websocket, recording).await?;
     recording.judge().await.map_err(problem)
 }

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use crate::store::{Invite, InviteState, Token};
 use crate::units::{InviteId, Language};
 
-use super::super::desk::Desk;
+use super::super::app_state::AppState;
 use super::super::problem::{Kind, Problem};
 use super::settings::ConsentText;
 
@@ -18,7 +18,7 @@ use super::settings::ConsentText;
 const MOST_TRIES: u32 = 30;
 /// The time in which tries are counted.
 const SPELL: Duration = Duration::from_secs(600);
-/// How many of a link's recordings are listened to at a time: one on the wire, and one being sent.
+/// How many of a link's recordings are listened to at a time: one on its way, and one being sent.
 const MOST_AT_A_TIME: u32 = 2;
 
 /// Somebody with a link that is good.
@@ -43,9 +43,9 @@ pub(super) enum Closed {
 
 impl Guest {
     /// The guest that `token` lets in. The store is asked once, whatever the token is.
-    pub async fn of(desk: &Desk, token: &str) -> Result<Self, Closed> {
+    pub async fn of(app: &AppState, token: &str) -> Result<Self, Closed> {
         let trouble = |fault: crate::store::StoreError| Closed::Trouble(fault.into());
-        let store = desk.board.store();
+        let store = app.board.store();
         let found = store.invite_for(&Token::received(token)).await.map_err(trouble)?;
         let invite = found.ok_or(Closed::Unknown)?;
         if invite.state != InviteState::Open {
@@ -54,7 +54,7 @@ impl Guest {
         let user = store.user(invite.user_id).await.map_err(trouble)?;
         let number = store.number(&invite.number).await.map_err(trouble)?;
         let (user, number) = user.zip(number).ok_or(Closed::Unknown)?;
-        let own = desk.signup.organisation.clone();
+        let own = app.signup.organisation.clone();
         Ok(Self {
             name: user.name,
             organisation: own
@@ -65,14 +65,14 @@ impl Guest {
     }
 
     /// The consent this guest is asked for.
-    pub fn consent(&self, desk: &Desk, language: Language) -> ConsentText {
-        desk.signup
+    pub fn consent(&self, app: &AppState, language: Language) -> ConsentText {
+        app.signup
             .consent(language, &self.organisation, self.invite.number.as_e164())
     }
 
     /// The consent, if it is the one that was shown. What is recorded is always our own text.
-    pub fn agreed(&self, desk: &Desk, language: Language, sha256: &str) -> Result<ConsentText, Problem> {
-        let consent = self.consent(desk, language);
+    pub fn agreed(&self, app: &AppState, language: Language, sha256: &str) -> Result<ConsentText, Problem> {
+        let consent = self.consent(app, language);
         if consent.sha256() == sha256.trim() {
             return Ok(consent);
         }
@@ -94,15 +94,15 @@ impl From<Closed> for Problem {
 }
 
 /// What the page's own requests bring instead of a key.
-impl FromRequestParts<Arc<Desk>> for Guest {
+impl FromRequestParts<Arc<AppState>> for Guest {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        let token = Path::<String>::from_request_parts(parts, desk).await;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        let token = Path::<String>::from_request_parts(parts, app).await;
         let Ok(Path(token)) = token else {
             return Err(Closed::Unknown.into());
         };
-        Ok(Self::of(desk, &token).await?)
+        Ok(Self::of(app, &token).await?)
     }
 }
 
@@ -119,16 +119,16 @@ struct Tried {
 
 /// One try; over when dropped.
 pub(super) struct Try {
-    desk: Arc<Desk>,
+    app: Arc<AppState>,
     invite: InviteId,
 }
 
 impl Try {
     /// Counts a try of a link.
-    pub fn begin(desk: &Arc<Desk>, invite: InviteId) -> Result<Self, Problem> {
-        desk.tries.begin(invite, Instant::now())?;
+    pub fn begin(app: &Arc<AppState>, invite: InviteId) -> Result<Self, Problem> {
+        app.tries.begin(invite, Instant::now())?;
         Ok(Self {
-            desk: Arc::clone(desk),
+            app: Arc::clone(app),
             invite,
         })
     }
@@ -136,7 +136,7 @@ impl Try {
 
 impl Drop for Try {
     fn drop(&mut self) {
-        self.desk.tries.end(self.invite);
+        self.app.tries.end(self.invite);
     }
 }
 

@@ -24,7 +24,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 
-use super::desk::Desk;
+use super::app_state::AppState;
 use super::web;
 
 pub use settings::{SignupFault, SignupSettings};
@@ -33,7 +33,7 @@ pub(super) use link::Tries;
 
 /// The routes of the page and of what it is made of. They are the page's own and change with it, so the OpenAPI
 /// document does not have them.
-pub(super) fn routes() -> Router<Arc<Desk>> {
+pub(super) fn routes() -> Router<Arc<AppState>> {
     let pages = Router::new()
         .route("/enroll/{token}", get(page::show))
         .merge(web::routes())

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use crate::units::Language;
 
-use super::super::desk::Desk;
-use super::super::journal::write_down;
+use super::super::app_state::AppState;
 use super::super::problem::Problem;
+use super::super::request_log::write_down;
 use super::super::web;
 use super::link::{Closed, Guest};
 use super::words::{ClosedWords, PageWords, Words, fill, path};
@@ -66,7 +66,7 @@ struct ClosedPage<'a> {
 
 /// The page, or why there is none for this link.
 pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     token: Result<Path<String>, PathRejection>,
     asked: Result<Query<Asked>, QueryRejection>,
     headers: HeaderMap,
@@ -78,20 +78,20 @@ pub(super) async fn show(
         .and_then(Language::preferred);
     let chosen = asked.lang.and_then(|tag| tag.parse().ok());
     let guest = match token {
-        Ok(Path(token)) => Guest::of(&desk, &token).await,
+        Ok(Path(token)) => Guest::of(&app, &token).await,
         Err(_) => Err(Closed::Unknown),
     };
     match guest {
         Ok(guest) => {
             let wanted = chosen.or(guest.invite.language).or(liked);
-            open(&desk, &guest, wanted.unwrap_or_default())
+            open(&app, &guest, wanted.unwrap_or_default())
         }
-        Err(closed) => shut(&desk, closed, chosen.or(liked).unwrap_or_default()),
+        Err(closed) => shut(&app, closed, chosen.or(liked).unwrap_or_default()),
     }
 }
 
-fn open(desk: &Desk, guest: &Guest, wanted: Language) -> Response {
-    let languages = desk.signup.languages();
+fn open(app: &AppState, guest: &Guest, wanted: Language) -> Response {
+    let languages = app.signup.languages();
     let first = languages.first().copied().unwrap_or_default();
     let language = if languages.contains(&wanted) {
         wanted
@@ -110,7 +110,7 @@ fn open(desk: &Desk, guest: &Guest, wanted: Language) -> Response {
         ("organisation", guest.organisation.as_str()),
         ("number", number),
     ];
-    let consent = guest.consent(desk, language);
+    let consent = guest.consent(app, language);
     let assets = web::assets();
     let page = Page {
         language,
@@ -124,19 +124,19 @@ fn open(desk: &Desk, guest: &Guest, wanted: Language) -> Response {
         consent_version: fill(&words.page.consent_version, &[("version", &consent.version)]),
         consent_sha256: consent.sha256(),
         consent: consent.paragraphs,
-        may_keep: desk.signup.may_keep,
-        by_telephone: desk.signup.by_telephone,
+        may_keep: app.signup.may_keep,
+        by_telephone: app.signup.by_telephone,
         sentences: words.sentences.first().map_or(&[], Vec::as_slice),
         done_heading: fill(&words.page.done_heading, &known),
         done_call: fill(&words.page.done_call, &known),
         done_erase: fill(&words.page.done_erase, &known),
-        embed_from: desk.signup.embed_from.join(" "),
+        embed_from: app.signup.embed_from.join(" "),
         assets,
     };
-    answer(desk, StatusCode::OK, &page)
+    answer(app, StatusCode::OK, &page)
 }
 
-fn shut(desk: &Desk, closed: Closed, language: Language) -> Response {
+fn shut(app: &AppState, closed: Closed, language: Language) -> Response {
     let (status, is_trouble) = match closed {
         Closed::Unknown => (StatusCode::NOT_FOUND, false),
         Closed::Spent => (StatusCode::GONE, false),
@@ -151,16 +151,16 @@ fn shut(desk: &Desk, closed: Closed, language: Language) -> Response {
         words: &Words::of(language).closed,
         is_trouble,
     };
-    answer(desk, status, &page)
+    answer(app, status, &page)
 }
 
-fn answer(desk: &Desk, status: StatusCode, page: &impl Template) -> Response {
+fn answer(app: &AppState, status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(html) => web::page(
             status,
             html,
-            &desk.signup.embed_from,
-            desk.signup.sockets.as_deref(),
+            &app.signup.embed_from,
+            app.signup.sockets.as_deref(),
         ),
         Err(fault) => Problem::internal(format!("a page was not made: {fault}")).into_response(),
     }

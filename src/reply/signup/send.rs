@@ -9,7 +9,7 @@ use crate::engine::Asker;
 use crate::switchboard::{Agreement, EnrolmentReport};
 use crate::units::Language;
 
-use super::super::desk::Desk;
+use super::super::app_state::AppState;
 use super::super::enrolments::accepted;
 use super::super::problem::{Kind, Problem};
 use super::super::reading::Form;
@@ -20,16 +20,16 @@ const PARTS: &[&str] = &["language", "consent_sha256", "keep_audio", "channel"];
 
 /// Enrols the guest's voice, as `POST /v1/users/{id}/enrollments` does, and uses the link up.
 pub(super) async fn send(
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     guest: Guest,
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
-    let _try = Try::begin(&desk, guest.invite.id)?;
-    let admitted = desk.board.admit(Asker::recording(None))?;
-    let mut form = form.read(&desk, PARTS).await?;
+    let _try = Try::begin(&app, guest.invite.id)?;
+    let admitted = app.board.admit(Asker::recording(None))?;
+    let mut form = form.read(&app, PARTS).await?;
     let language = language(&form.needed("language")?)?;
-    let consent = guest.agreed(&desk, language, &form.needed("consent_sha256")?)?;
-    let keep_audio = desk.signup.may_keep && form.yes_or_no("keep_audio")?.unwrap_or(false);
+    let consent = guest.agreed(&app, language, &form.needed("consent_sha256")?)?;
+    let keep_audio = app.signup.may_keep && form.yes_or_no("keep_audio")?.unwrap_or(false);
     let agreement = Agreement {
         text: consent.agreed(keep_audio),
         keep_audio,
@@ -38,7 +38,7 @@ pub(super) async fn send(
         invite: Some(guest.invite.id),
     };
     let channel = form.channel()?;
-    let report = desk
+    let report = app
         .board
         .enrol_channel(&admitted, guest.invite.user_id, agreement, form.audio, channel)
         .await?;

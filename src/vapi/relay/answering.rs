@@ -46,16 +46,20 @@ impl Vapi {
 
     /// The backend a message goes to: that of this call's answer, of its assistant, of its number, or of all.
     async fn upstream_of(&self, relay: &Relay, view: &CallView, ringing: bool) -> Option<Arc<Upstream>> {
-        let line = view.id.as_ref().filter(|_| !ringing).map(|id| self.line(id));
-        let own = line.as_ref().and_then(|line| line.state().upstream.clone());
+        let vapi_call = view.id.as_ref().filter(|_| !ringing).map(|id| self.vapi_call(id));
+        let own = vapi_call
+            .as_ref()
+            .and_then(|vapi_call| vapi_call.state().upstream.clone());
         if own.is_some() {
             return own;
         }
         let assistant = view.assistant_id.as_deref().filter(|_| !ringing);
         if relay.upstreams.of(assistant, None).is_none() || relay.upstreams.differ_by_number() {
-            let known = line
-                .as_ref()
-                .and_then(|line| line.case().map(|case| case.number().clone()));
+            let known = vapi_call.as_ref().and_then(|vapi_call| {
+                vapi_call
+                    .call_state()
+                    .map(|call_state| call_state.number().clone())
+            });
             let number = match known {
                 Some(number) => Some(number),
                 None => self.dialed(view).await,
@@ -103,7 +107,7 @@ impl Vapi {
             &view.id,
             merged.server.and_then(|url| relay.upstreams.at(&url).cloned()),
         ) {
-            self.line(id).state().upstream = Some(own);
+            self.vapi_call(id).state().upstream = Some(own);
         }
         Answer::Json(merged.answer)
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use time::OffsetDateTime;
 
-use super::beliefs::Beliefs;
+use super::evidence_priors::EvidencePriors;
 use super::items::items;
 use super::weighed::Weighed;
 use super::words::contradictions;
@@ -36,7 +36,7 @@ pub struct Claim {
     /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
     /// one of them and does not tell which (a PIN that they share).
     pub users: Vec<UserId>,
-    /// How likely that user, or one of them, owns the line, when this is all there is ([`Beliefs`]).
+    /// How likely that user, or one of them, owns the line, when this is all there is ([`EvidencePriors`]).
     pub owner: f64,
     /// How likely that user, or one of them, is the one who speaks; `None` when it says nothing of that.
     pub speaker: Option<f64>,
@@ -69,25 +69,25 @@ pub struct Voice {
 ///
 /// A claim for several users raises all of them alike, and so never tells them apart. It makes a name only where
 /// everything else does: where one of them has, of the probability of them all, the share that identifies
-/// ([`Beliefs::accept`] and [`Policy::accept`], whichever is larger). Otherwise nobody is named who would not be named
+/// ([`EvidencePriors::accept`] and [`Policy::accept`], whichever is larger). Otherwise nobody is named who would not be named
 /// without it.
 pub fn combine(
     roster: &[Member],
     claims: &[Claim],
     voice: Option<&Voice>,
-    beliefs: &Beliefs,
+    evidence_priors: &EvidencePriors,
     policy: &Policy,
 ) -> Identity {
     if roster.is_empty() {
         return nothing_known(Reason::EmptyRoster, claims, voice);
     }
-    let weighed = Weighed::of(roster, claims, voice, beliefs, policy);
-    let line_owner = weighed.line_owner(beliefs);
+    let weighed = Weighed::of(roster, claims, voice, evidence_priors, policy);
+    let line_owner = weighed.line_owner(evidence_priors);
     let speaker = weighed.speaker(&line_owner, policy);
     let agreement = agreement(&line_owner, &speaker);
     let present: Vec<&Claim> = weighed.present.iter().map(|one| one.claim).collect();
     let contradictions = contradictions(&present, &speaker, roster);
-    let evidence = items(claims, voice, |claim| weighed.counted(claim, beliefs));
+    let evidence = items(claims, voice, |claim| weighed.counted(claim, evidence_priors));
     Identity {
         line_owner,
         speaker,
@@ -109,14 +109,14 @@ pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) ->
 }
 
 impl Weighed<'_> {
-    fn line_owner(&self, beliefs: &Beliefs) -> LineOwner {
+    fn line_owner(&self, evidence_priors: &EvidencePriors) -> LineOwner {
         let Some((place, mut posterior)) = self.best(&self.joint.owner) else {
             return LineOwner::unknown();
         };
         if self.left_open(place, &self.joint.owner) {
             posterior = posterior.min(self.alone.owner[place]);
         }
-        let status = if posterior >= beliefs.accept {
+        let status = if posterior >= evidence_priors.accept {
             OwnerStatus::Identified
         } else if posterior > 0.5 {
             OwnerStatus::Probable

@@ -150,7 +150,7 @@ mod tests {
         })
     }
 
-    fn ratios() -> impl Strategy<Value = Vec<(f64, f64)>> {
+    fn llrs() -> impl Strategy<Value = Vec<(f64, f64)>> {
         prop::collection::vec((-1.0..12.0, -12.0..9.0), 1..12)
     }
 
@@ -160,8 +160,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_closed_form_is_the_sum_over_all_pairs(ratios in ratios(), shares in shares()) {
-            let (owner, speaker): (Vec<f64>, Vec<f64>) = ratios.into_iter().unzip();
+        fn the_closed_form_is_the_sum_over_all_pairs(llrs in llrs(), shares in shares()) {
+            let (owner, speaker): (Vec<f64>, Vec<f64>) = llrs.into_iter().unzip();
             let (fast, slow) = (joint(&owner, &speaker, &shares), by_hand(&owner, &speaker, &shares));
             for (one, other) in fast.owner.iter().zip(&slow.owner).chain(fast.speaker.iter().zip(&slow.speaker)) {
                 prop_assert!(close(*one, *other), "{fast:?} {slow:?}");
@@ -171,9 +171,9 @@ mod tests {
 
         #[test]
         fn more_evidence_for_a_user_never_lowers_their_probability(
-            ratios in ratios(), shares in shares(), which in 0_usize..12, more in 0.0..8.0_f64, claim in any::<bool>(),
+            llrs in llrs(), shares in shares(), which in 0_usize..12, more in 0.0..8.0_f64, claim in any::<bool>(),
         ) {
-            let (mut owner, mut speaker): (Vec<f64>, Vec<f64>) = ratios.into_iter().unzip();
+            let (mut owner, mut speaker): (Vec<f64>, Vec<f64>) = llrs.into_iter().unzip();
             let user = which % owner.len();
             let before = joint(&owner, &speaker, &shares).owner[user];
             owner[user] += more;

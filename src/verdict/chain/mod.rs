@@ -10,8 +10,8 @@
 //! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
 //! share names none of them unless the rest leaves one.
 
-mod beliefs;
 mod combine;
+mod evidence_priors;
 mod items;
 mod joint;
 mod weighed;
@@ -23,8 +23,8 @@ use utoipa::ToSchema;
 
 use crate::units::UserId;
 
-pub use beliefs::Beliefs;
 pub use combine::{Claim, Member, Voice, combine, nothing_known};
+pub use evidence_priors::EvidencePriors;
 
 /// The tiers of evidence, as telephony speaks of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::Tier;
-use super::beliefs::Beliefs;
 use super::combine::{Claim, Member, Voice};
+use super::evidence_priors::EvidencePriors;
 use super::joint::{Joint, Shares, joint};
 use crate::decision::{Policy, Reason};
 use crate::units::UserId;
@@ -77,7 +77,7 @@ impl<'a> Weighed<'a> {
         roster: &'a [Member],
         claims: &'a [Claim],
         heard: Option<&'a Voice>,
-        beliefs: &Beliefs,
+        evidence_priors: &EvidencePriors,
         policy: &Policy,
     ) -> Self {
         let places: HashMap<UserId, usize> = roster
@@ -89,15 +89,15 @@ impl<'a> Weighed<'a> {
             .iter()
             .filter_map(|claim| Present::of(claim, &places))
             .collect();
-        let voice = voice_ratios(heard, &places, roster.len());
+        let voice = voice_llrs(heard, &places, roster.len());
         let shares = Shares {
-            unknown_owner: beliefs.unknown_owner_share,
+            unknown_owner: evidence_priors.unknown_owner_share,
             third_party: policy.unknown_share,
-            owner_speaks: beliefs.owner_speaks_share,
+            owner_speaks: evidence_priors.owner_speaks_share,
         };
         let of = |counts: &dyn Fn(&Present<'_>) -> bool| {
             let counted = present.iter().filter(|one| counts(one));
-            let (owner, speaker) = ratios(counted, &voice, roster.len(), beliefs, &shares);
+            let (owner, speaker) = llrs(counted, &voice, roster.len(), evidence_priors, &shares);
             joint(&owner, &speaker, &shares)
         };
         let all = of(&|_| true);
@@ -111,7 +111,7 @@ impl<'a> Weighed<'a> {
             heard,
             joint: all,
             alone,
-            leaves_one: beliefs.accept.max(policy.accept),
+            leaves_one: evidence_priors.accept.max(policy.accept),
             present,
             voice,
         }
@@ -137,29 +137,29 @@ impl<'a> Weighed<'a> {
     }
 
     /// For whom a claim counts, and how much.
-    pub fn counted(&self, claim: &Claim, beliefs: &Beliefs) -> Vec<(UserId, f64)> {
+    pub fn counted(&self, claim: &Claim, evidence_priors: &EvidencePriors) -> Vec<(UserId, f64)> {
         let Some(one) = self.present.iter().find(|one| std::ptr::eq(one.claim, claim)) else {
             return Vec::new();
         };
-        let llr = beliefs.owner_llr(claim.owner, one.places.len(), self.roster.len());
+        let llr = evidence_priors.owner_llr(claim.owner, one.places.len(), self.roster.len());
         one.places.iter().map(|at| (self.roster[*at].user, llr)).collect()
     }
 }
 
 /// The ratio of each user as owner and as speaker. Of each kind of knowledge the strongest claim for a user counts.
-fn ratios<'p, 'a: 'p>(
+fn llrs<'p, 'a: 'p>(
     claims: impl Iterator<Item = &'p Present<'a>>,
     voice: &[f64],
     users: usize,
-    beliefs: &Beliefs,
+    evidence_priors: &EvidencePriors,
     shares: &Shares,
 ) -> (Vec<f64>, Vec<f64>) {
     let mut strongest: HashMap<Knowledge, Vec<(f64, f64)>> = HashMap::new();
     for one in claims {
         let sharers = one.places.len();
-        let of_owner = beliefs.owner_llr(one.claim.owner, sharers, users);
+        let of_owner = evidence_priors.owner_llr(one.claim.owner, sharers, users);
         let of_speaker = one.claim.speaker.map_or(0.0, |speaks| {
-            beliefs.speaker_llr(speaks, shares.third_party, sharers, users)
+            evidence_priors.speaker_llr(speaks, shares.third_party, sharers, users)
         });
         let known = strongest
             .entry(Knowledge::of(one.claim.tier))
@@ -188,9 +188,9 @@ fn ratios<'p, 'a: 'p>(
 
 /// The voice's ratio of each user of the roster: 0 for who is not enrolled. Empty when the voice may not be
 /// weighed: there is none yet, the audio is too bad, or several people speak.
-fn voice_ratios(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usize) -> Vec<f64> {
+fn voice_llrs(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usize) -> Vec<f64> {
     let said = heard.map(|heard| &heard.said);
-    let Some(said) = said.filter(|said| !said.ratios.is_empty()) else {
+    let Some(said) = said.filter(|said| !said.llrs.is_empty()) else {
         return Vec::new();
     };
     let weighs = match said.outcome {
@@ -202,13 +202,13 @@ fn voice_ratios(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: u
     if !weighs {
         return Vec::new();
     }
-    let mut ratios = vec![0.0; users];
-    for (user, llr) in &said.ratios {
+    let mut llrs = vec![0.0; users];
+    for (user, llr) in &said.llrs {
         if let Some(place) = places.get(user) {
-            ratios[*place] = llr.get();
+            llrs[*place] = llr.get();
         }
     }
-    ratios
+    llrs
 }
 
 #[cfg(test)]
@@ -217,15 +217,15 @@ mod tests {
 
     #[test]
     fn a_strength_is_the_posterior_of_all_who_share_a_claim_together_when_it_is_all_there_is() {
-        let beliefs = Beliefs::default();
+        let evidence_priors = EvidencePriors::default();
         let shares = Shares {
-            unknown_owner: beliefs.unknown_owner_share,
+            unknown_owner: evidence_priors.unknown_owner_share,
             third_party: 0.5,
-            owner_speaks: beliefs.owner_speaks_share,
+            owner_speaks: evidence_priors.owner_speaks_share,
         };
         for (sharers, users) in [(1, 1), (1, 5), (2, 2), (2, 5), (7, 300), (20, 21)] {
             for strength in [0.96, 0.98, 0.999] {
-                let llr = beliefs.owner_llr(strength, sharers, users);
+                let llr = evidence_priors.owner_llr(strength, sharers, users);
                 let owner: Vec<f64> = (0..users)
                     .map(|at| if at < sharers { llr } else { 0.0 })
                     .collect();

@@ -7,14 +7,14 @@ use std::time::Duration;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::{Browser, House, NUMBER};
+use super::{Browser, NUMBER, TestDeployment};
 use crate::process::program;
 use crate::support::read;
 
 /// How long the browser may take until it watches.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-impl House {
+impl TestDeployment {
     /// A new user whose voice is enrolled.
     async fn enrolled(&self, name: &str) {
         let user = json!({ "name": name, "number": NUMBER });
@@ -48,15 +48,15 @@ async fn watched(ready: &Path) {
 #[tokio::test]
 async fn a_call_appears_and_its_verdict_forms_without_a_reload_and_the_history_finds_it() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    house.enrolled("Alice").await;
-    house.enrolled("Robert").await;
-    let ready = house.folder.path().join("ready");
-    let mut command = house.console(&browser, "live", &house.service.key);
+    let deployment = TestDeployment::build().await;
+    deployment.enrolled("Alice").await;
+    deployment.enrolled("Robert").await;
+    let ready = deployment.folder.path().join("ready");
+    let mut command = deployment.console(&browser, "live", &deployment.service.key);
     command.args(["--call", "CA-alice-1", "--ready"]).arg(&ready);
     let call = async {
         watched(&ready).await;
-        house
+        deployment
             .call_paced("CA-alice-1", "alice-1", Duration::from_millis(100))
             .await
     };
@@ -71,12 +71,12 @@ async fn a_call_appears_and_its_verdict_forms_without_a_reload_and_the_history_f
 #[tokio::test]
 async fn a_key_that_may_not_see_calls_is_told_so_in_words() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    let made = program(&house.folder.path().join("data"))
+    let deployment = TestDeployment::build().await;
+    let made = program(&deployment.folder.path().join("data"))
         .args(["keys", "create", "--scope", "enroll", "--json"])
         .output()
         .unwrap();
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    let command = house.console(&browser, "scopes", made["key"].as_str().unwrap());
+    let command = deployment.console(&browser, "scopes", made["key"].as_str().unwrap());
     Browser::goes("scopes", command).await;
 }

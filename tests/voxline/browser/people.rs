@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Store};
 
-use super::{Browser, House, NUMBER, voice};
+use super::{Browser, NUMBER, TestDeployment, voice};
 use crate::process::program;
 use crate::support::{project, read};
 
-impl House {
+impl TestDeployment {
     fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
@@ -95,47 +95,53 @@ impl House {
 #[tokio::test]
 async fn somebody_is_found_invited_and_erased_with_a_receipt_and_their_twin_is_seen() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    house.person_with_voice("Alice", "alice").await;
-    house.person_with_voice("Alice Twin", "alice").await;
-    house.person("Carol").await;
-    house.course(&browser, "people", &house.service.key, None).await;
-    let (_, left) = house.service.get("/v1/users?number=%2B12025550101").await;
+    let deployment = TestDeployment::build().await;
+    deployment.person_with_voice("Alice", "alice").await;
+    deployment.person_with_voice("Alice Twin", "alice").await;
+    deployment.person("Carol").await;
+    deployment
+        .course(&browser, "people", &deployment.service.key, None)
+        .await;
+    let (_, left) = deployment.service.get("/v1/users?number=%2B12025550101").await;
     assert_eq!(left.as_array().unwrap().len(), 2, "{left}");
-    house.course(&browser, "import", &house.service.key, None).await;
+    deployment
+        .course(&browser, "import", &deployment.service.key, None)
+        .await;
 }
 
 #[tokio::test]
 async fn the_picker_changes_the_figures_and_drift_is_said_in_a_sentence() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    house.report();
-    house.calls_of_weeks().await;
-    house.course(&browser, "accuracy", &house.service.key, None).await;
+    let deployment = TestDeployment::build().await;
+    deployment.report();
+    deployment.calls_of_weeks().await;
+    deployment
+        .course(&browser, "accuracy", &deployment.service.key, None)
+        .await;
 }
 
 #[tokio::test]
 async fn the_set_up_shows_what_is_done_and_the_microphone_is_known() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    house.person_with_voice("Alice", "alice").await;
-    house.person_with_voice("Robert", "robert").await;
-    let microphone = house.microphone("alice", &voice("alice"));
-    let key = &house.service.key;
-    house.course(&browser, "setup", key, Some(&microphone)).await;
+    let deployment = TestDeployment::build().await;
+    deployment.person_with_voice("Alice", "alice").await;
+    deployment.person_with_voice("Robert", "robert").await;
+    let microphone = deployment.microphone("alice", &voice("alice"));
+    let key = &deployment.service.key;
+    deployment.course(&browser, "setup", key, Some(&microphone)).await;
 }
 
 #[tokio::test]
 async fn a_key_that_may_not_see_people_is_told_so_in_words() {
     let Some(browser) = Browser::find() else { return };
-    let house = House::build().await;
-    house.calls_of_weeks().await;
-    let made = program(&house.data())
+    let deployment = TestDeployment::build().await;
+    deployment.calls_of_weeks().await;
+    let made = program(&deployment.data())
         .args(["keys", "create", "--scope", "identify", "--json"])
         .output()
         .unwrap();
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    house
+    deployment
         .course(&browser, "scopes", made["key"].as_str().unwrap(), None)
         .await;
 }

@@ -211,14 +211,14 @@ fn capture(message: &str) -> Vec<u8> {
 }
 
 /// `voxline carrier check --listen`, and where it listens.
-struct Listener {
+struct StreamSession {
     child: Child,
     output: ChildStdout,
     address: SocketAddr,
     _data: tempfile::TempDir,
 }
 
-impl Listener {
+impl StreamSession {
     fn start(calls: usize, more: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let count = calls.to_string();
@@ -265,7 +265,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for StreamSession {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -285,7 +285,7 @@ fn statuses(socket: &UdpSocket, count: usize) -> Vec<String> {
 
 #[test]
 fn test_calls_over_udp_and_tcp_are_refused_politely_and_reported() {
-    let listener = Listener::start(INVITES.len() + 1, &[]);
+    let listener = StreamSession::start(INVITES.len() + 1, &[]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(listener.address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -336,7 +336,7 @@ fn sipp_plays_every_carriers_call() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let listener = Listener::start(INVITES.len(), &["--decline"]);
+    let listener = StreamSession::start(INVITES.len(), &["--decline"]);
     for (at, (_, headers, _)) in INVITES.iter().enumerate() {
         let scenario = folder.path().join(format!("{at}.xml"));
         std::fs::write(&scenario, sipp_scenario(headers)).unwrap();

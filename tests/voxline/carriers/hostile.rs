@@ -6,25 +6,25 @@ use voxline::carriers::Carrier;
 
 use super::frames::start;
 use super::peer::{CALLER, Call, Deployment, recorded};
-use crate::support::Dice;
+use crate::support::Rng;
 
 /// A text that is sometimes a good message, sometimes one with something changed, sometimes anything.
-fn bent(dice: &mut Dice, good: &str) -> String {
+fn bent(rng: &mut Rng, good: &str) -> String {
     let mut bytes = good.as_bytes().to_vec();
-    match dice.throw(4) {
+    match rng.throw(4) {
         0 => {
-            for _ in 0..1 + dice.throw(8) {
-                let at = dice.throw(bytes.len());
-                bytes[at] = dice.throw(256) as u8;
+            for _ in 0..1 + rng.throw(8) {
+                let at = rng.throw(bytes.len());
+                bytes[at] = rng.throw(256) as u8;
             }
         }
-        1 => bytes.truncate(dice.throw(bytes.len())),
+        1 => bytes.truncate(rng.throw(bytes.len())),
         2 => {
-            let at = dice.throw(bytes.len());
-            let piece: Vec<u8> = (0..dice.throw(2_000)).map(|_| dice.throw(256) as u8).collect();
+            let at = rng.throw(bytes.len());
+            let piece: Vec<u8> = (0..rng.throw(2_000)).map(|_| rng.throw(256) as u8).collect();
             bytes.splice(at..at, piece);
         }
-        _ => bytes = (0..dice.throw(500)).map(|_| dice.throw(256) as u8).collect(),
+        _ => bytes = (0..rng.throw(500)).map(|_| rng.throw(256) as u8).collect(),
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -42,14 +42,14 @@ fn good_frames(carrier: Carrier) -> Vec<String> {
 }
 
 /// Sends one hostile webhook, or a stream of some hostile frames; gives how many that were.
-async fn attack(deployment: &Deployment, dice: &mut Dice, carrier: Carrier) -> usize {
-    if dice.throw(2) == 0 {
+async fn attack(deployment: &Deployment, rng: &mut Rng, carrier: Carrier) -> usize {
+    if rng.throw(2) == 0 {
         let call = Call {
             id: "CA1",
             from: CALLER,
             forwarded: Some("+12025550103"),
         };
-        let body = bent(dice, &call.webhook(carrier));
+        let body = bent(rng, &call.webhook(carrier));
         let (status, said) = deployment.send(carrier, &body).await;
         assert!(matches!(status, 200 | 401 | 422), "{carrier} {status}: {said}");
         return 1;
@@ -57,13 +57,13 @@ async fn attack(deployment: &Deployment, dice: &mut Dice, carrier: Carrier) -> u
     let key = [("authorization", format!("Bearer {}", deployment.service.key))];
     let mut stream = deployment.open(carrier, &key).await.unwrap();
     let good = good_frames(carrier);
-    let frames = 1 + dice.throw(12);
+    let frames = 1 + rng.throw(12);
     for sent in 0..frames {
-        let frame = &good[dice.throw(good.len())];
-        let frame = if dice.throw(3) == 0 {
+        let frame = &good[rng.throw(good.len())];
+        let frame = if rng.throw(3) == 0 {
             frame.clone()
         } else {
-            bent(dice, frame)
+            bent(rng, frame)
         };
         // It is closed for the first one that cannot be read.
         if !stream.try_send(Message::text(frame)).await {
@@ -76,17 +76,17 @@ async fn attack(deployment: &Deployment, dice: &mut Dice, carrier: Carrier) -> u
 #[tokio::test]
 async fn ten_thousand_hostile_frames_and_webhooks_leave_the_service_as_it_was() {
     let mut deployment = Deployment::start().await;
-    let mut dice = Dice::new(5);
+    let mut rng = Rng::new(5);
     let (mut sent, mut carriers) = (0, Carrier::ALL.into_iter().cycle());
     let mut warm = None;
     while sent < 10_000 {
         // What every service grows to in its first minutes is not what is looked for.
         if sent > 2_000 {
-            warm.get_or_insert_with(|| resident(&deployment));
+            warm.get_or_insert_with(|| rss_kib(&deployment));
         }
-        sent += attack(&deployment, &mut dice, carriers.next().unwrap()).await;
+        sent += attack(&deployment, &mut rng, carriers.next().unwrap()).await;
     }
-    let (warm, after) = (warm.unwrap(), resident(&deployment));
+    let (warm, after) = (warm.unwrap(), rss_kib(&deployment));
     eprintln!("resident: {warm} KiB after 2000, {after} KiB after {sent}");
     assert!(after < warm + 32 * 1024, "from {warm} KiB to {after} KiB");
     let call = Call {
@@ -104,7 +104,7 @@ async fn ten_thousand_hostile_frames_and_webhooks_leave_the_service_as_it_was() 
 }
 
 /// The service's resident memory in KiB; 0 where the system does not say.
-fn resident(deployment: &Deployment) -> usize {
+fn rss_kib(deployment: &Deployment) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", deployment.service.id()));
     let status = status.unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -11,9 +11,9 @@ use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 pub const TOLERANCE: f64 = 1e-5;
 
 /// Everything random in the suite comes from here: SplitMix64 (Steele, Lea and Flood 2014), seeded.
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -115,12 +115,12 @@ pub async fn ranking_equals_brute_force(gallery: &dyn Gallery) {
         .into_iter()
         .enumerate()
     {
-        let mut dice = Dice::new(seed as u64);
+        let mut rng = Rng::new(seed as u64);
         let model = ModelId::new(format!("brute-{dim}"));
-        let roster = dice.roster(people, &model, dim);
+        let roster = rng.roster(people, &model, dim);
         gallery.replace(&number(seed), roster.clone()).await.unwrap();
         for _ in 0..5 {
-            let query = dice.query(&number(seed), &model, dim);
+            let query = rng.query(&number(seed), &model, dim);
             let hits = gallery.search(&query).await.unwrap();
             assert_equals_brute_force(&hits, &query, &roster);
         }
@@ -128,13 +128,13 @@ pub async fn ranking_equals_brute_force(gallery: &dyn Gallery) {
 }
 
 pub async fn equal_voices_are_ranked_by_user_id(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(11);
-    let mut roster = dice.roster(9, &model(), 64);
+    let mut rng = Rng::new(11);
+    let mut roster = rng.roster(9, &model(), 64);
     for index in [0, 2, 4, 6, 8] {
         roster[index].print.embedding = roster[0].print.embedding.clone();
     }
     gallery.replace(&number(0), roster.clone()).await.unwrap();
-    let mut query = dice.query(&number(0), &model(), 64);
+    let mut query = rng.query(&number(0), &model(), 64);
     query.probe = roster[0].print.embedding.clone();
     let hits = gallery.search(&query).await.unwrap();
     assert_equals_brute_force(&hits, &query, &roster);
@@ -148,27 +148,27 @@ pub async fn equal_voices_are_ranked_by_user_id(gallery: &dyn Gallery) {
 /// Many numbers, few users in all of them, and any order of replacements: each number always reads
 /// as its own last roster and as nothing else.
 pub async fn nothing_of_one_number_is_ever_found_under_another(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(23);
-    let people: Vec<UserId> = (0..6).map(|_| dice.user()).collect();
+    let mut rng = Rng::new(23);
+    let people: Vec<UserId> = (0..6).map(|_| rng.user()).collect();
     let models = [ModelId::new("isolation-a"), ModelId::new("isolation-b")];
     let bands = [Bandwidth::Narrow, Bandwidth::Wide];
     let mut truth: BTreeMap<usize, Vec<GalleryPrint>> = BTreeMap::new();
     for _ in 0..40 {
-        let changed = dice.below(5);
+        let changed = rng.below(5);
         let mut roster = Vec::new();
         for user in &people {
             for model in &models {
-                if dice.below(2) == 0 {
-                    let band = bands[dice.below(2)];
-                    roster.push(dice.print(*user, model, band, 16));
+                if rng.below(2) == 0 {
+                    let band = bands[rng.below(2)];
+                    roster.push(rng.print(*user, model, band, 16));
                 }
             }
         }
         gallery.replace(&number(changed), roster.clone()).await.unwrap();
         truth.insert(changed, roster);
         for asked in 0..6 {
-            let model = &models[dice.below(2)];
-            let query = dice.query(&number(asked), model, 16);
+            let model = &models[rng.below(2)];
+            let query = rng.query(&number(asked), model, 16);
             let hits = gallery.search(&query).await.unwrap();
             assert_equals_brute_force(&hits, &query, truth.get(&asked).map_or(&[], Vec::as_slice));
         }
@@ -176,16 +176,16 @@ pub async fn nothing_of_one_number_is_ever_found_under_another(gallery: &dyn Gal
 }
 
 pub async fn replacing_twice_is_replacing_once_and_what_is_gone_is_gone_at_once(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(31);
-    let mut roster = dice.roster(20, &model(), 32);
-    let query = dice.query(&number(0), &model(), 32);
+    let mut rng = Rng::new(31);
+    let mut roster = rng.roster(20, &model(), 32);
+    let query = rng.query(&number(0), &model(), 32);
     gallery.replace(&number(0), roster.clone()).await.unwrap();
     let once = gallery.search(&query).await.unwrap();
     gallery.replace(&number(0), roster.clone()).await.unwrap();
     assert_eq!(gallery.search(&query).await.unwrap(), once);
 
-    let leaving = roster.remove(dice.below(20)).user;
-    roster[0] = dice.print(roster[0].user, &model(), Bandwidth::Narrow, 32);
+    let leaving = roster.remove(rng.below(20)).user;
+    roster[0] = rng.print(roster[0].user, &model(), Bandwidth::Narrow, 32);
     gallery.replace(&number(0), roster.clone()).await.unwrap();
     let hits = gallery.search(&query).await.unwrap();
     assert!(!users(&hits).contains(&leaving), "a removed voice was found");
@@ -197,44 +197,44 @@ pub async fn replacing_twice_is_replacing_once_and_what_is_gone_is_gone_at_once(
 
 /// A user whose only print moves to another model leaves nothing behind in the first.
 pub async fn models_never_mix_and_bandwidths_are_one(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(41);
-    let (user, dim) = (dice.user(), 24);
+    let mut rng = Rng::new(41);
+    let (user, dim) = (rng.user(), 24);
     // Alike but for a character that names and file systems like to drop.
     let models = ["mix/é|1", "mix/è|1", "mix-"].map(ModelId::new);
     let mut roster = Vec::new();
     for (model, band) in models.iter().zip([Bandwidth::Narrow, Bandwidth::Wide]) {
-        roster.push(dice.print(user, model, band, dim));
-        let other = dice.user();
-        roster.push(dice.print(other, model, Bandwidth::Narrow, dim));
+        roster.push(rng.print(user, model, band, dim));
+        let other = rng.user();
+        roster.push(rng.print(other, model, Bandwidth::Narrow, dim));
     }
     gallery.replace(&number(0), roster.clone()).await.unwrap();
     for model in &models {
-        let query = dice.query(&number(0), model, dim);
+        let query = rng.query(&number(0), model, dim);
         let hits = gallery.search(&query).await.unwrap();
         assert_equals_brute_force(&hits, &query, &roster);
     }
-    let moved = vec![dice.print(user, &models[2], Bandwidth::Wide, dim)];
+    let moved = vec![rng.print(user, &models[2], Bandwidth::Wide, dim)];
     gallery.replace(&number(0), moved).await.unwrap();
-    let old = dice.query(&number(0), &models[0], dim);
+    let old = rng.query(&number(0), &models[0], dim);
     assert_eq!(gallery.search(&old).await.unwrap(), Vec::new());
 }
 
 pub async fn a_number_never_put_and_an_empty_roster_have_nobody(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(53);
-    let query = dice.query(&number(7), &model(), 8);
+    let mut rng = Rng::new(53);
+    let query = rng.query(&number(7), &model(), 8);
     assert_eq!(gallery.search(&query).await.unwrap(), Vec::new());
     gallery.replace(&number(7), Vec::new()).await.unwrap();
     assert_eq!(gallery.search(&query).await.unwrap(), Vec::new());
     gallery
-        .replace(&number(8), dice.roster(3, &model(), 8))
+        .replace(&number(8), rng.roster(3, &model(), 8))
         .await
         .unwrap();
     assert_eq!(gallery.search(&query).await.unwrap(), Vec::new());
 }
 
 pub async fn a_vector_of_another_length_is_an_error_and_changes_nothing(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(61);
-    let roster = dice.roster(3, &model(), 8);
+    let mut rng = Rng::new(61);
+    let roster = rng.roster(3, &model(), 8);
     gallery.replace(&number(0), roster.clone()).await.unwrap();
     let wrong = |got| GalleryError::Dimension {
         model: model(),
@@ -244,32 +244,32 @@ pub async fn a_vector_of_another_length_is_an_error_and_changes_nothing(gallery:
 
     // Also where the number has no print: the model has one dimension.
     for asked in [0, 9] {
-        let query = dice.query(&number(asked), &model(), 9);
+        let query = rng.query(&number(asked), &model(), 9);
         assert_eq!(gallery.search(&query).await, Err(wrong(9)));
     }
-    let longer = dice.roster(2, &model(), 10);
+    let longer = rng.roster(2, &model(), 10);
     assert_eq!(gallery.replace(&number(0), longer.clone()).await, Err(wrong(10)));
     assert_eq!(gallery.replace(&number(9), longer.clone()).await, Err(wrong(10)));
     let mixed = [roster.clone(), longer].concat();
     assert_eq!(gallery.replace(&number(0), mixed).await, Err(wrong(10)));
 
-    let query = dice.query(&number(0), &model(), 8);
+    let query = rng.query(&number(0), &model(), 8);
     let hits = gallery.search(&query).await.unwrap();
     assert_equals_brute_force(&hits, &query, &roster);
 }
 
 pub async fn a_roster_with_a_print_twice_or_too_many_is_refused_whole(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(71);
-    let roster = dice.roster(4, &model(), 8);
+    let mut rng = Rng::new(71);
+    let roster = rng.roster(4, &model(), 8);
     gallery.replace(&number(0), roster.clone()).await.unwrap();
-    let mut twice = dice.roster(4, &model(), 8);
+    let mut twice = rng.roster(4, &model(), 8);
     twice[3].user = twice[1].user;
     let refused = gallery.replace(&number(0), twice.clone()).await;
     assert!(
         matches!(refused, Err(GalleryError::Duplicate { user, .. }) if user == twice[1].user),
         "{refused:?}"
     );
-    let crowd = dice.roster(MAX_PRINTS + 1, &model(), 8);
+    let crowd = rng.roster(MAX_PRINTS + 1, &model(), 8);
     let refused = gallery.replace(&number(0), crowd).await;
     assert_eq!(
         refused,
@@ -278,18 +278,18 @@ pub async fn a_roster_with_a_print_twice_or_too_many_is_refused_whole(gallery: &
         })
     );
 
-    let query = dice.query(&number(0), &model(), 8);
+    let query = rng.query(&number(0), &model(), 8);
     let hits = gallery.search(&query).await.unwrap();
     assert_equals_brute_force(&hits, &query, &roster);
 }
 
 /// 1024 is where the Qdrant gallery begins to ask again, 256 what it puts at a time.
 pub async fn a_large_roster_comes_back_whole(gallery: &dyn Gallery) {
-    let mut dice = Dice::new(83);
+    let mut rng = Rng::new(83);
     for people in [256, 1023, 1024, 1025] {
-        let roster = dice.roster(people, &model(), 8);
+        let roster = rng.roster(people, &model(), 8);
         gallery.replace(&number(0), roster.clone()).await.unwrap();
-        let query = dice.query(&number(0), &model(), 8);
+        let query = rng.query(&number(0), &model(), 8);
         let hits = gallery.search(&query).await.unwrap();
         assert_equals_brute_force(&hits, &query, &roster);
     }

@@ -174,8 +174,8 @@ async fn two_entries_of_one_voice_are_alike_on_their_number_and_nowhere_else() {
     let nameless = service.key(&[Scope::Scores]).await;
     let nameless = body(get(&service, &nameless, path).await, 200).await;
     assert_eq!(nameless["pairs"][0]["users"][0]["name"], Value::Null);
-    let keeper = service.key(&[Scope::Enroll, Scope::Identify]).await;
-    problem(get(&service, &keeper, path).await, 403, "forbidden").await;
+    let gallery_cache = service.key(&[Scope::Enroll, Scope::Identify]).await;
+    problem(get(&service, &gallery_cache, path).await, 403, "forbidden").await;
     problem(
         get(&service, admin, "/v1/numbers/%2B12025550198/alike").await,
         404,

@@ -11,13 +11,13 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let house = House::new().await;
+            let deployment = TestDeployment::new().await;
             let mut highest = None;
             for version in versions {
-                let stored = house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+                let stored = deployment.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
                 assert_eq!(stored, Some(version) > highest);
                 highest = highest.max(Some(version));
-                let kept = house.store.call(&"CA1".parse().unwrap()).await.unwrap().unwrap();
+                let kept = deployment.store.call(&"CA1".parse().unwrap()).await.unwrap().unwrap();
                 assert_eq!(kept, call("CA1", highest.unwrap(), 10));
             }
         });
@@ -26,14 +26,17 @@ proptest! {
 
 #[tokio::test]
 async fn nothing_follows_a_final_verdict() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let last = CallRecord {
         is_final: true,
         ..call("CA1", 3, 10)
     };
-    assert!(house.store.put_verdict(&last).await.unwrap());
-    assert!(!house.store.put_verdict(&call("CA1", 4, 10)).await.unwrap());
-    assert_eq!(house.store.call(&last.call_id).await.unwrap(), Some(last.clone()));
+    assert!(deployment.store.put_verdict(&last).await.unwrap());
+    assert!(!deployment.store.put_verdict(&call("CA1", 4, 10)).await.unwrap());
+    assert_eq!(
+        deployment.store.call(&last.call_id).await.unwrap(),
+        Some(last.clone())
+    );
     let shown = serde_json::to_value(&last).unwrap();
     assert_eq!(shown["final"], true);
     assert_eq!(shown["started_at"], "1970-01-01T00:00:10Z");
@@ -41,14 +44,18 @@ async fn nothing_follows_a_final_verdict() {
 
 #[tokio::test]
 async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let id: CallId = "CA1".parse().unwrap();
-    assert!(house.store.verdicts(&id).await.unwrap().is_empty());
+    assert!(deployment.store.verdicts(&id).await.unwrap().is_empty());
     for version in [1, 2, 5, 4, 5, 9] {
-        house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+        deployment
+            .store
+            .put_verdict(&call("CA1", version, 10))
+            .await
+            .unwrap();
     }
-    house.store.put_verdict(&call("CA2", 3, 10)).await.unwrap();
-    let kept = house.store.verdicts(&id).await.unwrap();
+    deployment.store.put_verdict(&call("CA2", 3, 10)).await.unwrap();
+    let kept = deployment.store.verdicts(&id).await.unwrap();
     let versions: Vec<u64> = kept.iter().map(|kept| kept.version).collect();
     assert_eq!(
         versions,
@@ -60,22 +67,26 @@ async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
         assert_eq!((kept.at, kept.verdict), (record.updated_at, record.verdict));
     }
     for version in 10..=220 {
-        house.store.put_verdict(&call("CA1", version, 10)).await.unwrap();
+        deployment
+            .store
+            .put_verdict(&call("CA1", version, 10))
+            .await
+            .unwrap();
     }
-    let kept = house.store.verdicts(&id).await.unwrap();
+    let kept = deployment.store.verdicts(&id).await.unwrap();
     assert_eq!((kept.len(), kept[0].version, kept[199].version), (200, 21, 220));
 }
 
 #[tokio::test]
 async fn pages_show_every_call_once_newest_first() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     for (id, began) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 20)] {
-        house.store.put_verdict(&call(id, 1, began)).await.unwrap();
+        deployment.store.put_verdict(&call(id, 1, began)).await.unwrap();
     }
     let mut seen = Vec::new();
     let mut before: Option<CallId> = None;
     loop {
-        let page = house
+        let page = deployment
             .store
             .calls(&CallSearch::default(), 2, before.as_ref())
             .await
@@ -86,7 +97,7 @@ async fn pages_show_every_call_once_newest_first() {
     }
     assert_eq!(seen, ["a", "e", "d", "c", "b"]);
     assert!(
-        house
+        deployment
             .store
             .calls(&CallSearch::default(), 5, Some(&"never".parse().unwrap()))
             .await
@@ -97,7 +108,7 @@ async fn pages_show_every_call_once_newest_first() {
 
 #[tokio::test]
 async fn what_a_call_rests_on_that_never_ended_is_forgotten_after_a_day_and_the_rest_stays() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let rests = |id: &str, updated_at| CallRecord {
         evidence: Some(json!({"claims": []})),
         updated_at,
@@ -109,11 +120,11 @@ async fn what_a_call_rests_on_that_never_ended_is_forgotten_after_a_day_and_the_
         rests("on", now - Duration::hours(23)),
     );
     for record in [&lost, &going_on] {
-        house.store.put_verdict(record).await.unwrap();
+        deployment.store.put_verdict(record).await.unwrap();
     }
-    assert_eq!(house.store.forget_lost_calls().await.unwrap(), 1);
-    assert_eq!(house.store.forget_lost_calls().await.unwrap(), 0);
-    let kept = house.store.call(&lost.call_id).await.unwrap().unwrap();
+    assert_eq!(deployment.store.forget_lost_calls().await.unwrap(), 1);
+    assert_eq!(deployment.store.forget_lost_calls().await.unwrap(), 0);
+    let kept = deployment.store.call(&lost.call_id).await.unwrap().unwrap();
     assert_eq!(
         kept,
         CallRecord {
@@ -121,18 +132,21 @@ async fn what_a_call_rests_on_that_never_ended_is_forgotten_after_a_day_and_the_
             ..lost
         }
     );
-    assert_eq!(house.store.call(&going_on.call_id).await.unwrap(), Some(going_on));
+    assert_eq!(
+        deployment.store.call(&going_on.call_id).await.unwrap(),
+        Some(going_on)
+    );
 }
 
 #[tokio::test]
 async fn a_verdict_has_bounds() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let huge = CallRecord {
         verdict: json!("x".repeat(300_000)),
         ..call("CA1", 1, 10)
     };
     assert!(matches!(
-        house.store.put_verdict(&huge).await,
+        deployment.store.put_verdict(&huge).await,
         Err(StoreError::VerdictTooLarge { .. })
     ));
     let far = CallRecord {
@@ -140,17 +154,17 @@ async fn a_verdict_has_bounds() {
         ..call("CA1", 1, 10)
     };
     assert!(matches!(
-        house.store.put_verdict(&far).await,
+        deployment.store.put_verdict(&far).await,
         Err(StoreError::OutOfRange { .. })
     ));
 }
 
 #[tokio::test]
 async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
-    let house = House::new().await;
-    let numbers = [house.number(1).await, house.number(2).await];
-    let ana = house.user("Ana", &numbers[0]).await.id;
-    let bo = house.user("Bo", &numbers[1]).await.id;
+    let deployment = TestDeployment::new().await;
+    let numbers = [deployment.number(1).await, deployment.number(2).await];
+    let ana = deployment.user("Ana", &numbers[0]).await.id;
+    let bo = deployment.user("Bo", &numbers[1]).await.id;
     let said = |of: usize, began, status: &str, speaker: Option<UserId>, owner: Option<UserId>| CallRecord {
         number: numbers[of - 1].clone(),
         verdict: json!({
@@ -164,10 +178,10 @@ async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
         said(2, 30, "inconclusive", None, None),
         said(2, 40, "identified", Some(bo), None),
     ] {
-        house.store.put_verdict(&record).await.unwrap();
+        deployment.store.put_verdict(&record).await.unwrap();
     }
     let found = async |search: CallSearch| -> Vec<String> {
-        let calls = house.store.calls(&search, 10, None).await.unwrap();
+        let calls = deployment.store.calls(&search, 10, None).await.unwrap();
         calls.into_iter().map(|call| call.call_id.to_string()).collect()
     };
     let at = |seconds| Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds));
@@ -236,6 +250,6 @@ async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
         user: Some(ana),
         ..any()
     };
-    let page = house.store.calls(&search, 10, Some(&first)).await.unwrap();
+    let page = deployment.store.calls(&search, 10, Some(&first)).await.unwrap();
     assert_eq!((page.len(), page[0].call_id.as_str()), (1, "c10"));
 }

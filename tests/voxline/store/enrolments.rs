@@ -4,21 +4,21 @@ use super::*;
 
 #[tokio::test]
 async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await;
     let new = NewEnrollment {
         clips: vec![clip(1), clip(2)],
         ..enrolment(ana.id, 1)
     };
-    let id = house.store.add_enrollment(new).await.unwrap();
-    let listed = house.store.enrollments_of(ana.id).await.unwrap();
+    let id = deployment.store.add_enrollment(new).await.unwrap();
+    let listed = deployment.store.enrollments_of(ana.id).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id, listed[0].user_id), (id, ana.id));
     assert_eq!((listed[0].clips, listed[0].voiceprints), (2, 4));
     assert_eq!(listed[0].net_speech_seconds, Seconds::new(9.0));
     assert_eq!(listed[0].models, [model()]);
-    let consents = house.store.consents_of(ana.id).await.unwrap();
+    let consents = deployment.store.consents_of(ana.id).await.unwrap();
     assert_eq!(consents[0].id, listed[0].consent_id);
     assert_eq!(
         consents[0].text.as_deref(),
@@ -26,7 +26,7 @@ async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
     );
     // printf '%s' 'I agree that my voice is stored' | sha256sum
     assert_eq!(consents[0].sha256, CONSENT_SHA256);
-    let roster = house.store.roster(&number, &model()).await.unwrap();
+    let roster = deployment.store.roster(&number, &model()).await.unwrap();
     let wanted = [1, 2].map(|seed| [Bandwidth::Narrow, Bandwidth::Wide].map(|band| voiceprint(seed, band)));
     for (stored, made) in roster[0].clips.iter().zip(wanted.as_flattened()) {
         assert!(stored.embedding.cosine(&made.embedding).unwrap().get() > 0.999_999);
@@ -37,7 +37,11 @@ async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
     }
     assert_eq!(roster[0].clips.len(), 4);
     assert!(
-        house.store.roster(&number, &ModelId::new("other")).await.unwrap()[0]
+        deployment
+            .store
+            .roster(&number, &ModelId::new("other"))
+            .await
+            .unwrap()[0]
             .clips
             .is_empty()
     );
@@ -45,46 +49,49 @@ async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
 
 #[tokio::test]
 async fn a_duplicate_clip_is_refused_with_the_earlier_time_and_nothing_is_stored() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let (ana, bob) = (house.user("Ana", &number).await, house.user("Bob", &number).await);
-    house.enrol(ana.id, 1).await;
-    let enrolled = house.store.enrollments_of(ana.id).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let (ana, bob) = (
+        deployment.user("Ana", &number).await,
+        deployment.user("Bob", &number).await,
+    );
+    deployment.enrol(ana.id, 1).await;
+    let enrolled = deployment.store.enrollments_of(ana.id).await.unwrap();
     let again = NewEnrollment {
         clips: vec![clip(2), clip(1)],
         ..enrolment(ana.id, 1)
     };
-    match house.store.add_enrollment(again).await {
+    match deployment.store.add_enrollment(again).await {
         Err(StoreError::DuplicateClip { clip: 2, enrolled_at }) => {
             assert_eq!(enrolled_at, enrolled[0].created_at);
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(house.store.enrollments_of(ana.id).await.unwrap(), enrolled);
-    assert_eq!(house.store.consents_of(ana.id).await.unwrap().len(), 1);
+    assert_eq!(deployment.store.enrollments_of(ana.id).await.unwrap(), enrolled);
+    assert_eq!(deployment.store.consents_of(ana.id).await.unwrap().len(), 1);
     let twice = NewEnrollment {
         clips: vec![clip(3), clip(3)],
         ..enrolment(ana.id, 1)
     };
-    let refused = house.store.add_enrollment(twice).await;
+    let refused = deployment.store.add_enrollment(twice).await;
     assert!(matches!(
         refused,
         Err(StoreError::RepeatedClip { clip: 2, earlier: 1 })
     ));
-    house.enrol(bob.id, 1).await;
+    deployment.enrol(bob.id, 1).await;
 }
 
 #[tokio::test]
 async fn no_voice_is_stored_without_consent_clips_and_a_user() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await;
     let silent = NewEnrollment {
         consent: " \n".into(),
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        house.store.add_enrollment(silent).await,
+        deployment.store.add_enrollment(silent).await,
         Err(StoreError::NoConsent)
     ));
     let empty = NewEnrollment {
@@ -92,7 +99,7 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        house.store.add_enrollment(empty).await,
+        deployment.store.add_enrollment(empty).await,
         Err(StoreError::NothingToEnroll)
     ));
     let printless = NewEnrollment {
@@ -103,7 +110,7 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        house.store.add_enrollment(printless).await,
+        deployment.store.add_enrollment(printless).await,
         Err(StoreError::NothingToEnroll)
     ));
     let nan = NewEnrollment {
@@ -114,10 +121,13 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        house.store.add_enrollment(nan).await,
+        deployment.store.add_enrollment(nan).await,
         Err(StoreError::BadClip { clip: 1 })
     ));
-    let nobody = house.store.add_enrollment(enrolment(UserId::fresh(), 1)).await;
+    let nobody = deployment
+        .store
+        .add_enrollment(enrolment(UserId::fresh(), 1))
+        .await;
     assert!(matches!(nobody, Err(StoreError::UnknownUser(_))));
-    assert!(house.store.enrollments_of(ana.id).await.unwrap().is_empty());
+    assert!(deployment.store.enrollments_of(ana.id).await.unwrap().is_empty());
 }

@@ -4,22 +4,22 @@ use super::*;
 
 #[tokio::test]
 async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
-    let house = House::new().await;
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
     let new = NewUser {
         phones: vec![phone(1)],
         ..new_user("Ana Unmistakable", &number)
     };
-    let ana = house.store.add_user(new).await.unwrap().id;
-    house.enrol(ana, 1).await;
-    house.enrol(ana, 2).await;
-    let held = bytes_on_disk(&house.file());
+    let ana = deployment.store.add_user(new).await.unwrap().id;
+    deployment.enrol(ana, 1).await;
+    deployment.enrol(ana, 2).await;
+    let held = bytes_on_disk(&deployment.file());
     assert!(
         pieces_found(&held, &voiceprint(1, Bandwidth::Narrow)) >= 12,
         "the search finds what is there"
     );
 
-    let receipt = house.store.remove_user(ana).await.unwrap();
+    let receipt = deployment.store.remove_user(ana).await.unwrap();
     assert_eq!(
         (
             receipt.user_id,
@@ -29,7 +29,7 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
         (ana, 4, 2)
     );
     assert!(receipt.overwritten);
-    let left = bytes_on_disk(&house.file());
+    let left = bytes_on_disk(&deployment.file());
     for seed in [1, 2] {
         for band in [Bandwidth::Narrow, Bandwidth::Wide] {
             assert_eq!(pieces_found(&left, &voiceprint(seed, band)), 0);
@@ -45,9 +45,16 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
             "{text} is still there"
         );
     }
-    assert!(house.store.user(ana).await.unwrap().is_none());
-    assert!(house.store.roster(&number, &model()).await.unwrap().is_empty());
-    let proof = house.store.consents_of(ana).await.unwrap();
+    assert!(deployment.store.user(ana).await.unwrap().is_none());
+    assert!(
+        deployment
+            .store
+            .roster(&number, &model())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let proof = deployment.store.consents_of(ana).await.unwrap();
     assert_eq!(proof.len(), 2);
     for consent in proof {
         assert_eq!((consent.text, consent.sha256.as_str()), (None, CONSENT_SHA256));
@@ -58,12 +65,12 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
 /// Many users, so that pages split and merge and cells move before they are deleted.
 #[tokio::test]
 async fn no_copy_stays_behind_in_a_page_whatever_was_added_and_removed_around_it() {
-    let house = House::new().await;
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
     let mut users = Vec::new();
     for seed in 0..24 {
-        let user = house.user("User", &number).await;
-        house.enrol(user.id, seed).await;
+        let user = deployment.user("User", &number).await;
+        deployment.enrol(user.id, seed).await;
         users.push((seed, user.id));
     }
     // Every other first, then the rest but two.
@@ -75,46 +82,46 @@ async fn no_copy_stays_behind_in_a_page_whatever_was_added_and_removed_around_it
         .take(22)
         .collect();
     for (_, user) in &order {
-        house.store.remove_user(*user).await.unwrap();
+        deployment.store.remove_user(*user).await.unwrap();
     }
-    let left = bytes_on_disk(&house.file());
+    let left = bytes_on_disk(&deployment.file());
     for (seed, _) in order {
         for band in [Bandwidth::Narrow, Bandwidth::Wide] {
             assert_eq!(pieces_found(&left, &voiceprint(seed, band)), 0, "seed {seed}");
         }
     }
-    assert_eq!(house.store.roster(&number, &model()).await.unwrap().len(), 2);
-    house.store.check_pages().await.unwrap();
+    assert_eq!(deployment.store.roster(&number, &model()).await.unwrap().len(), 2);
+    deployment.store.check_pages().await.unwrap();
 }
 
 #[tokio::test]
 async fn one_enrolment_goes_and_the_others_stay() {
-    let house = House::new().await;
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
     let (ana, bob) = (
-        house.user("Ana", &number).await.id,
-        house.user("Bob", &number).await.id,
+        deployment.user("Ana", &number).await.id,
+        deployment.user("Bob", &number).await.id,
     );
-    let first = house.enrol(ana, 1).await;
-    let second = house.enrol(ana, 2).await;
-    let foreign = house.enrol(bob, 3).await;
-    let refused = house.store.remove_enrollment(ana, foreign).await;
+    let first = deployment.enrol(ana, 1).await;
+    let second = deployment.enrol(ana, 2).await;
+    let foreign = deployment.enrol(bob, 3).await;
+    let refused = deployment.store.remove_enrollment(ana, foreign).await;
     assert!(matches!(refused, Err(StoreError::UnknownEnrollment { .. })));
-    let receipt = house.store.remove_enrollment(ana, first).await.unwrap();
+    let receipt = deployment.store.remove_enrollment(ana, first).await.unwrap();
     assert_eq!((receipt.voiceprints_erased, receipt.enrollments_erased), (2, 1));
-    let left = house.store.enrollments_of(ana).await.unwrap();
+    let left = deployment.store.enrollments_of(ana).await.unwrap();
     assert_eq!(
         left.iter().map(|enrolment| enrolment.id).collect::<Vec<_>>(),
         [second]
     );
-    let consents = house.store.consents_of(ana).await.unwrap();
+    let consents = deployment.store.consents_of(ana).await.unwrap();
     assert_eq!(
         consents.iter().filter(|consent| consent.text.is_some()).count(),
         1
     );
     // The same recording may be enrolled again after it was erased.
-    house.enrol(ana, 1).await;
-    assert_eq!(house.store.enrollments_of(bob).await.unwrap().len(), 1);
+    deployment.enrol(ana, 1).await;
+    assert_eq!(deployment.store.enrollments_of(bob).await.unwrap().len(), 1);
 }
 
 /// A verdict that names one user and weighs them and others, as the service writes it.
@@ -146,10 +153,10 @@ fn said(of: Option<&User>) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_changes() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana Unmistakable", &number).await;
-    let bob = house.user("Bob", &number).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana Unmistakable", &number).await;
+    let bob = deployment.user("Bob", &number).await;
     let stored = [
         ("named", verdict(Some(&ana), &[ana.id, bob.id])),
         ("weighed", verdict(Some(&bob), &[bob.id, ana.id])),
@@ -162,14 +169,14 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
             is_final: true,
             ..call(id, 3, 10)
         };
-        assert!(house.store.put_verdict(&record).await.unwrap());
+        assert!(deployment.store.put_verdict(&record).await.unwrap());
     }
     // Who stays is still named.
-    house.enrol(ana.id, 1).await;
-    let receipt = house.store.remove_enrollments(ana.id).await.unwrap();
+    deployment.enrol(ana.id, 1).await;
+    let receipt = deployment.store.remove_enrollments(ana.id).await.unwrap();
     assert_eq!(receipt.calls_redacted, 0);
 
-    let receipt = house.store.remove_user(ana.id).await.unwrap();
+    let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!((receipt.calls_redacted, receipt.overwritten), (3, true));
     let [mut named, mut weighed, mut nearest, foreign] = stored.map(|(_, verdict)| verdict);
     let null = serde_json::Value::Null;
@@ -195,7 +202,12 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
         ("nearest", nearest),
         ("foreign", foreign),
     ] {
-        let kept = house.store.call(&id.parse().unwrap()).await.unwrap().unwrap();
+        let kept = deployment
+            .store
+            .call(&id.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap();
         let expected = CallRecord {
             verdict: expected,
             is_final: true,
@@ -207,10 +219,10 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
 
 #[tokio::test]
 async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_not_named_by_it() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await.id;
-    let bob = house.user("Bob", &number).await.id;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let bob = deployment.user("Bob", &number).await.id;
     let claim =
         |users: &[UserId]| json!({"kind": "pin", "users": users, "value_hash": "00ff", "owner": 0.98});
     let evidence = |voice| {
@@ -226,32 +238,36 @@ async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_no
             evidence: Some(evidence(voice)),
             ..call(id, 3, 10)
         };
-        assert!(house.store.put_verdict(&record).await.unwrap());
-        assert_eq!(kept(&house, id).await, record.evidence);
+        assert!(deployment.store.put_verdict(&record).await.unwrap());
+        assert_eq!(kept(&deployment, id).await, record.evidence);
     }
-    let receipt = house.store.remove_user(ana).await.unwrap();
+    let receipt = deployment.store.remove_user(ana).await.unwrap();
     assert_eq!((receipt.calls_redacted, receipt.overwritten), (2, true));
     let gone = json!({"kind": "pin", "users": [], "value_hash": null, "owner": 0.98});
     let left = |voice| json!({"claims": [gone, gone, claim(&[bob])], "voice": voice, "caller": null});
-    assert_eq!(kept(&house, "hers").await, Some(left(json!(null))));
+    assert_eq!(kept(&deployment, "hers").await, Some(left(json!(null))));
     let his = json!({"user_id": bob, "ratios": [[bob, -4.0]]});
-    assert_eq!(kept(&house, "his").await, Some(left(his)));
+    assert_eq!(kept(&deployment, "his").await, Some(left(his)));
 
     let last = CallRecord {
         is_final: true,
         evidence: Some(evidence(bob)),
         ..call("his", 4, 10)
     };
-    house.store.put_verdict(&last).await.unwrap();
-    assert_eq!(kept(&house, "his").await, None, "a call that is over keeps none");
+    deployment.store.put_verdict(&last).await.unwrap();
+    assert_eq!(
+        kept(&deployment, "his").await,
+        None,
+        "a call that is over keeps none"
+    );
 }
 
 #[tokio::test]
 async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_before() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana Unmistakable", &number).await;
-    let bob = house.user("Bob", &number).await.id;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana Unmistakable", &number).await;
+    let bob = deployment.user("Bob", &number).await.id;
     let claim = |users: &[UserId]| json!({"kind": "pin", "users": users, "value_hash": "00ff"});
     let record = |id: &str| CallRecord {
         verdict: verdict(Some(&ana), &[ana.id, bob]),
@@ -262,17 +278,20 @@ async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_befo
         })),
         ..call(id, 3, 10)
     };
-    house.store.put_verdict(&record("before")).await.unwrap();
-    assert_eq!(house.store.as_stored(record("any")).await.unwrap(), record("any"));
-    house.store.remove_user(ana.id).await.unwrap();
-    house.store.put_verdict(&record("after")).await.unwrap();
-    let before = house
+    deployment.store.put_verdict(&record("before")).await.unwrap();
+    assert_eq!(
+        deployment.store.as_stored(record("any")).await.unwrap(),
+        record("any")
+    );
+    deployment.store.remove_user(ana.id).await.unwrap();
+    deployment.store.put_verdict(&record("after")).await.unwrap();
+    let before = deployment
         .store
         .call(&"before".parse().unwrap())
         .await
         .unwrap()
         .unwrap();
-    let after = house
+    let after = deployment
         .store
         .call(&"after".parse().unwrap())
         .await
@@ -282,9 +301,9 @@ async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_befo
         (&before.verdict, &before.evidence),
         (&after.verdict, &after.evidence)
     );
-    assert_eq!(house.store.as_stored(record("after")).await.unwrap(), after);
+    assert_eq!(deployment.store.as_stored(record("after")).await.unwrap(), after);
     for id in ["before", "after"] {
-        let versions = house.store.verdicts(&id.parse().unwrap()).await.unwrap();
+        let versions = deployment.store.verdicts(&id.parse().unwrap()).await.unwrap();
         assert_eq!((versions.len(), &versions[0].verdict), (1, &after.verdict));
     }
     let text = format!("{after:?}");
@@ -295,8 +314,8 @@ async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_befo
     assert!(text.contains(&bob.to_string()));
 }
 
-async fn kept(house: &House, id: &str) -> Option<serde_json::Value> {
-    house
+async fn kept(deployment: &TestDeployment, id: &str) -> Option<serde_json::Value> {
+    deployment
         .store
         .call(&id.parse().unwrap())
         .await
@@ -309,10 +328,10 @@ async fn kept(house: &House, id: &str) -> Option<serde_json::Value> {
 /// over before they are rewritten; more calls than are rewritten at a time.
 #[tokio::test]
 async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_files_bytes() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana Unmistakable", &number).await;
-    let bob = house.user("Bob", &number).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana Unmistakable", &number).await;
+    let bob = deployment.user("Bob", &number).await;
     for version in 1..=3 {
         for nth in 0..150_usize {
             let others = [bob.id].repeat(nth * 7 % (1 + 20 * version));
@@ -325,7 +344,7 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
                 verdict: verdict(Some(named), &weighed),
                 ..call(&format!("CA{}", nth * 77 % 150), version as u64, 10)
             };
-            assert!(house.store.put_verdict(&record).await.unwrap());
+            assert!(deployment.store.put_verdict(&record).await.unwrap());
         }
     }
     let id = ana.id.to_string();
@@ -336,13 +355,13 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
         hits.count()
     };
     assert!(
-        found(&bytes_on_disk(&house.file()), &id) >= 150,
+        found(&bytes_on_disk(&deployment.file()), &id) >= 150,
         "the search finds what is there"
     );
 
-    let receipt = house.store.remove_user(ana.id).await.unwrap();
+    let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!((receipt.calls_redacted, receipt.overwritten), (100, true));
-    for call in house
+    for call in deployment
         .store
         .calls(&CallSearch::default(), 500, None)
         .await
@@ -350,12 +369,12 @@ async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_file
     {
         let text = call.verdict.to_string();
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
-        let versions = house.store.verdicts(&call.call_id).await.unwrap();
+        let versions = deployment.store.verdicts(&call.call_id).await.unwrap();
         assert_eq!(versions.len(), 3);
         let text = format!("{versions:?}");
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
     }
-    let left = bytes_on_disk(&house.file());
+    let left = bytes_on_disk(&deployment.file());
     assert_eq!((found(&left, &id), found(&left, &ana.name)), (0, 0));
-    house.store.check_pages().await.unwrap();
+    deployment.store.check_pages().await.unwrap();
 }

@@ -4,74 +4,74 @@ use super::*;
 
 #[tokio::test]
 async fn the_files_and_the_folder_are_the_owners_alone() {
-    let house = House::new().await;
-    house.number(1).await;
-    let folder = house.file().parent().unwrap().to_owned();
+    let deployment = TestDeployment::new().await;
+    deployment.number(1).await;
+    let folder = deployment.file().parent().unwrap().to_owned();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
-    house.store.close().await;
-    std::fs::set_permissions(house.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    Store::open(&house.file()).await.unwrap();
-    assert_eq!(mode(&house.file()), 0o600);
+    deployment.store.close().await;
+    std::fs::set_permissions(deployment.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    Store::open(&deployment.file()).await.unwrap();
+    assert_eq!(mode(&deployment.file()), 0o600);
 }
 
 #[tokio::test]
 async fn reopening_keeps_everything() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await;
-    house.enrol(ana.id, 1).await;
-    house.store.put_verdict(&call("CA1", 1, 10)).await.unwrap();
-    let (token, _) = house
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await;
+    deployment.enrol(ana.id, 1).await;
+    deployment.store.put_verdict(&call("CA1", 1, 10)).await.unwrap();
+    let (token, _) = deployment
         .store
         .create_key(&BTreeSet::from([Scope::Admin]), None)
         .await
         .unwrap();
-    let roster = house.store.roster(&number, &model()).await.unwrap();
-    let version = house.store.roster_version(&number).await.unwrap();
-    house.store.close().await;
-    let again = Store::open(&house.file()).await.unwrap();
+    let roster = deployment.store.roster(&number, &model()).await.unwrap();
+    let version = deployment.store.roster_version(&number).await.unwrap();
+    deployment.store.close().await;
+    let again = Store::open(&deployment.file()).await.unwrap();
     assert_eq!(again.roster(&number, &model()).await.unwrap(), roster);
     assert_eq!(again.roster_version(&number).await.unwrap(), version);
     assert!(again.call(&"CA1".parse().unwrap()).await.unwrap().is_some());
     assert!(again.key_for(&token).await.unwrap().is_some());
-    assert_eq!(again.check().await.unwrap().path, house.file());
+    assert_eq!(again.check().await.unwrap().path, deployment.file());
     again.check_pages().await.unwrap();
 }
 
 #[tokio::test]
 async fn two_handles_on_one_file_see_each_others_writes() {
-    let house = House::new().await;
-    let other = Store::open(&house.file()).await.unwrap();
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let other = Store::open(&deployment.file()).await.unwrap();
+    let number = deployment.number(1).await;
     let ana = other.add_user(new_user("Ana", &number)).await.unwrap();
-    let before = house.store.roster_version(&number).await.unwrap();
+    let before = deployment.store.roster_version(&number).await.unwrap();
     other.add_enrollment(enrolment(ana.id, 1)).await.unwrap();
-    assert!(house.store.roster_version(&number).await.unwrap() > before);
+    assert!(deployment.store.roster_version(&number).await.unwrap() > before);
     assert_eq!(
-        house.store.roster(&number, &model()).await.unwrap()[0]
+        deployment.store.roster(&number, &model()).await.unwrap()[0]
             .clips
             .len(),
         2
     );
-    assert!(house.store.remove_user(ana.id).await.unwrap().overwritten);
+    assert!(deployment.store.remove_user(ana.id).await.unwrap().overwritten);
     assert!(other.user(ana.id).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn many_writers_at_once_all_succeed_and_lose_nothing() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let other = Store::open(&house.file()).await.unwrap();
-    let before = house.store.roster_version(&number).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let other = Store::open(&deployment.file()).await.unwrap();
+    let before = deployment.store.roster_version(&number).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for index in 0..24_u32 {
         let store = if index % 2 == 0 {
-            house.store.clone()
+            deployment.store.clone()
         } else {
             other.clone()
         };
@@ -79,8 +79,11 @@ async fn many_writers_at_once_all_succeed_and_lose_nothing() {
         tasks.spawn(async move { store.add_user(new).await.unwrap() });
     }
     tasks.join_all().await;
-    assert_eq!(house.store.users_of(&number).await.unwrap().len(), 24);
-    assert_eq!(house.store.roster_version(&number).await.unwrap(), before + 24);
+    assert_eq!(deployment.store.users_of(&number).await.unwrap().len(), 24);
+    assert_eq!(
+        deployment.store.roster_version(&number).await.unwrap(),
+        before + 24
+    );
 }
 
 #[tokio::test]
@@ -122,18 +125,18 @@ async fn a_file_that_is_no_store_is_left_alone_and_said_to_be_none() {
 
 #[tokio::test]
 async fn destroyed_pages_are_found() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await;
     for seed in 0..20 {
-        house.enrol(ana.id, seed).await;
+        deployment.enrol(ana.id, seed).await;
     }
-    house.store.close().await;
-    let mut bytes = std::fs::read(house.file()).unwrap();
+    deployment.store.close().await;
+    let mut bytes = std::fs::read(deployment.file()).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..].fill(0x5a);
-    std::fs::write(house.file(), bytes).unwrap();
-    let outcome = match Store::open(&house.file()).await {
+    std::fs::write(deployment.file(), bytes).unwrap();
+    let outcome = match Store::open(&deployment.file()).await {
         Ok(store) => store.check_pages().await,
         Err(error) => Err(error),
     };
@@ -159,14 +162,18 @@ async fn what_cannot_be_written_is_said_to_be_so() {
 
 #[tokio::test]
 async fn a_read_only_file_is_said_to_be_so() {
-    let house = House::new().await;
-    house.store.close().await;
-    std::fs::set_permissions(house.file(), std::fs::Permissions::from_mode(0o400)).unwrap();
-    if std::fs::OpenOptions::new().write(true).open(house.file()).is_ok() {
+    let deployment = TestDeployment::new().await;
+    deployment.store.close().await;
+    std::fs::set_permissions(deployment.file(), std::fs::Permissions::from_mode(0o400)).unwrap();
+    if std::fs::OpenOptions::new()
+        .write(true)
+        .open(deployment.file())
+        .is_ok()
+    {
         eprintln!("skipped: this user (root?) may write read-only files");
         return;
     }
-    let refusal = Store::open(&house.file()).await.unwrap_err();
+    let refusal = Store::open(&deployment.file()).await.unwrap_err();
     assert!(matches!(refusal, StoreError::Unwritable { .. }), "{refusal:?}");
 }
 
@@ -190,17 +197,17 @@ async fn child_that_enrols_until_it_is_killed() {
 async fn an_acknowledged_enrolment_survives_kill_9() {
     use std::io::BufRead;
 
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await;
-    house.store.close().await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await;
+    deployment.store.close().await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "store::file::child_that_enrols_until_it_is_killed",
             "--nocapture",
         ])
-        .env(CHILD_STORE, house.file())
+        .env(CHILD_STORE, deployment.file())
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
@@ -218,7 +225,7 @@ async fn an_acknowledged_enrolment_survives_kill_9() {
     for line in lines.map_while(Result::ok) {
         note(line);
     }
-    let store = Store::open(&house.file()).await.unwrap();
+    let store = Store::open(&deployment.file()).await.unwrap();
     store.check_pages().await.unwrap();
     let kept: BTreeSet<_> = store
         .enrollments_of(ana.id)

@@ -15,7 +15,7 @@ fn invite(user: UserId) -> NewInvite {
     }
 }
 
-impl House {
+impl TestDeployment {
     /// The invite that a token opens, as it stands now.
     async fn invited(&self, token: &Token) -> Option<Invite> {
         self.store.invite_for(token).await.unwrap()
@@ -37,130 +37,137 @@ impl House {
 
 #[tokio::test]
 async fn a_link_opens_its_own_invite_and_only_its_hash_is_kept() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await.id;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
     let new = NewInvite {
         language: Some(Language::Spanish),
         ..invite(ana)
     };
-    let (token, made) = house.store.create_invite(new).await.unwrap();
-    let (other, _) = house.store.create_invite(invite(ana)).await.unwrap();
+    let (token, made) = deployment.store.create_invite(new).await.unwrap();
+    let (other, _) = deployment.store.create_invite(invite(ana)).await.unwrap();
     assert_ne!(token.reveal(), other.reveal());
-    assert_eq!(house.invited(&token).await.as_ref(), Some(&made));
+    assert_eq!(deployment.invited(&token).await.as_ref(), Some(&made));
     assert_eq!(
         (made.user_id, &made.number, made.language, made.state),
         (ana, &number, Some(Language::Spanish), InviteState::Open)
     );
-    assert!(house.invited(&Token::received("ve_guessed")).await.is_none());
-    assert!(house.invited(&Token::received("")).await.is_none());
-    let held = bytes_on_disk(&house.file());
+    assert!(deployment.invited(&Token::received("ve_guessed")).await.is_none());
+    assert!(deployment.invited(&Token::received("")).await.is_none());
+    let held = bytes_on_disk(&deployment.file());
     let text = token.reveal().as_bytes();
     assert!(!held.windows(text.len()).any(|window| window == text));
 }
 
 #[tokio::test]
 async fn an_invite_lets_one_enrolment_in_however_many_try_at_a_time() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await.id;
-    let (token, made) = house.store.create_invite(invite(ana)).await.unwrap();
-    let tries = (1..=5).map(|seed| house.enrol_by(&made, seed));
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let (token, made) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    let tries = (1..=5).map(|seed| deployment.enrol_by(&made, seed));
     let tried = futures_util::future::join_all(tries).await;
     assert_eq!(tried.iter().filter(|tried| tried.is_ok()).count(), 1);
     let refused = tried
         .iter()
         .filter(|tried| matches!(tried, Err(StoreError::InviteSpent)));
     assert_eq!(refused.count(), 4);
-    assert_eq!(house.state(&token).await, Some(InviteState::Used));
-    assert_eq!(house.store.enrollments_of(ana).await.unwrap().len(), 1);
-    let consents = house.store.consents_of(ana).await.unwrap();
+    assert_eq!(deployment.state(&token).await, Some(InviteState::Used));
+    assert_eq!(deployment.store.enrollments_of(ana).await.unwrap().len(), 1);
+    let consents = deployment.store.consents_of(ana).await.unwrap();
     assert_eq!(consents[0].version.as_deref(), Some("2026-11"));
 }
 
 #[tokio::test]
 async fn an_enrolment_that_fails_leaves_its_invite_open() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await.id;
-    house.enrol(ana, 1).await;
-    let (token, made) = house.store.create_invite(invite(ana)).await.unwrap();
-    let twice = house.enrol_by(&made, 1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    deployment.enrol(ana, 1).await;
+    let (token, made) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    let twice = deployment.enrol_by(&made, 1).await;
     assert!(matches!(twice, Err(StoreError::DuplicateClip { .. })));
-    assert_eq!(house.state(&token).await, Some(InviteState::Open));
+    assert_eq!(deployment.state(&token).await, Some(InviteState::Open));
 }
 
 #[tokio::test]
 async fn a_link_that_ran_out_was_taken_back_or_whose_user_left_lets_nobody_in() {
-    let house = House::new().await;
-    let (number, other) = (house.number(1).await, house.number(2).await);
-    let ana = house.user("Ana", &number).await.id;
-    let (late, expired) = house.store.create_invite(invite(ana)).await.unwrap();
-    let (back, revoked) = house.store.create_invite(invite(ana)).await.unwrap();
-    let (left, moved) = house.store.create_invite(invite(ana)).await.unwrap();
-    house.run_out(&expired).await;
-    assert_eq!(house.state(&late).await, Some(InviteState::Expired));
+    let deployment = TestDeployment::new().await;
+    let (number, other) = (deployment.number(1).await, deployment.number(2).await);
+    let ana = deployment.user("Ana", &number).await.id;
+    let (late, expired) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    let (back, revoked) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    let (left, moved) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    deployment.run_out(&expired).await;
+    assert_eq!(deployment.state(&late).await, Some(InviteState::Expired));
 
-    house.store.revoke_invite(revoked.id, Some(ana)).await.unwrap();
-    assert_eq!(house.state(&back).await, Some(InviteState::Revoked));
-    let foreign = house.store.revoke_invite(moved.id, Some(UserId::fresh())).await;
+    deployment
+        .store
+        .revoke_invite(revoked.id, Some(ana))
+        .await
+        .unwrap();
+    assert_eq!(deployment.state(&back).await, Some(InviteState::Revoked));
+    let foreign = deployment
+        .store
+        .revoke_invite(moved.id, Some(UserId::fresh()))
+        .await;
     assert!(matches!(foreign, Err(StoreError::UnknownInvite(_))));
-    assert_eq!(house.state(&left).await, Some(InviteState::Open));
+    assert_eq!(deployment.state(&left).await, Some(InviteState::Open));
 
     let patch = UserPatch {
         numbers: Some(vec![other]),
         ..UserPatch::default()
     };
-    house.store.update_user(ana, patch).await.unwrap();
-    assert_eq!(house.state(&left).await, Some(InviteState::Revoked));
+    deployment.store.update_user(ana, patch).await.unwrap();
+    assert_eq!(deployment.state(&left).await, Some(InviteState::Revoked));
     for (seed, dead) in (1..).zip([expired, revoked, moved]) {
-        let refused = house.enrol_by(&dead, seed).await;
+        let refused = deployment.enrol_by(&dead, seed).await;
         assert!(matches!(refused, Err(StoreError::InviteSpent)), "{refused:?}");
     }
-    assert!(house.store.enrollments_of(ana).await.unwrap().is_empty());
+    assert!(deployment.store.enrollments_of(ana).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_invite_lets_nobody_but_its_user_in() {
-    let house = House::new().await;
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
     let (ana, bob) = (
-        house.user("Ana", &number).await.id,
-        house.user("Bob", &number).await.id,
+        deployment.user("Ana", &number).await.id,
+        deployment.user("Bob", &number).await.id,
     );
-    let (_, made) = house.store.create_invite(invite(ana)).await.unwrap();
+    let (_, made) = deployment.store.create_invite(invite(ana)).await.unwrap();
     let stolen = NewEnrollment {
         invite: Some(made.id),
         ..enrolment(bob, 1)
     };
-    let refused = house.store.add_enrollment(stolen).await;
+    let refused = deployment.store.add_enrollment(stolen).await;
     assert!(matches!(refused, Err(StoreError::InviteSpent)));
 }
 
 #[tokio::test]
 async fn a_removed_users_links_are_gone() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house.user("Ana", &number).await.id;
-    let (token, _) = house.store.create_invite(invite(ana)).await.unwrap();
-    house.store.remove_user(ana).await.unwrap();
-    assert_eq!(house.state(&token).await, None);
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let (token, _) = deployment.store.create_invite(invite(ana)).await.unwrap();
+    deployment.store.remove_user(ana).await.unwrap();
+    assert_eq!(deployment.state(&token).await, None);
 }
 
 #[tokio::test]
 async fn an_invite_is_for_one_of_the_users_numbers_for_a_while_and_there_are_not_endlessly_many() {
-    let house = House::new().await;
-    let (number, other) = (house.number(1).await, house.number(2).await);
-    let ana = house.user("Ana", &number).await.id;
+    let deployment = TestDeployment::new().await;
+    let (number, other) = (deployment.number(1).await, deployment.number(2).await);
+    let ana = deployment.user("Ana", &number).await.id;
     let made = async |change: fn(&mut NewInvite)| {
         let mut new = invite(ana);
         change(&mut new);
-        house.store.create_invite(new).await.map(drop)
+        deployment.store.create_invite(new).await.map(drop)
     };
     for days in [0, 366] {
         let mut new = invite(ana);
         new.lifetime = Duration::days(days);
-        let refused = house.store.create_invite(new).await.map(drop);
+        let refused = deployment.store.create_invite(new).await.map(drop);
         assert!(matches!(refused, Err(StoreError::OutOfRange { .. })));
     }
     let strange = made(|new| new.number = Some(super::number(2))).await;
@@ -172,20 +179,20 @@ async fn an_invite_is_for_one_of_the_users_numbers_for_a_while_and_there_are_not
     }
     let refused = made(|_| ()).await;
     assert!(matches!(refused, Err(StoreError::TooMany { .. })), "{refused:?}");
-    let listed = house.store.invites_of(ana).await.unwrap();
-    house.store.revoke_invite(listed[0].id, None).await.unwrap();
+    let listed = deployment.store.invites_of(ana).await.unwrap();
+    deployment.store.revoke_invite(listed[0].id, None).await.unwrap();
     made(|_| ()).await.unwrap();
 
     let both = UserPatch {
         numbers: Some(vec![number, other]),
         ..UserPatch::default()
     };
-    house.store.update_user(ana, both).await.unwrap();
+    deployment.store.update_user(ana, both).await.unwrap();
     let refused = made(|_| ()).await;
     assert!(matches!(refused, Err(StoreError::NumberNeeded(_))), "{refused:?}");
 }
 
-impl House {
+impl TestDeployment {
     /// Lets an invite's time be over.
     async fn run_out(&self, invite: &Invite) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.file());

@@ -4,25 +4,32 @@ use super::*;
 
 #[tokio::test]
 async fn a_number_is_added_once_and_shown_with_its_users() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let again = house.store.add_number(&number, None, None).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let again = deployment.store.add_number(&number, None, None).await;
     assert!(matches!(again, Err(StoreError::NumberExists(_))));
-    house.user("Ana", &number).await;
-    let shown = serde_json::to_value(house.store.number(&number).await.unwrap().unwrap()).unwrap();
+    deployment.user("Ana", &number).await;
+    let shown = serde_json::to_value(deployment.store.number(&number).await.unwrap().unwrap()).unwrap();
     assert_eq!(shown["number"], "+12025550101");
     assert_eq!(
         (&shown["region"], &shown["name"], &shown["users"]),
         (&json!("US"), &json!(null), &json!(1))
     );
-    assert_eq!(house.store.numbers().await.unwrap().len(), 1);
-    assert!(house.store.number(&super::number(2)).await.unwrap().is_none());
+    assert_eq!(deployment.store.numbers().await.unwrap().len(), 1);
+    assert!(
+        deployment
+            .store
+            .number(&super::number(2))
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_number_is_refused_with_how_to_add_it_and_not_in_full() {
-    let house = House::new().await;
-    let refusal = house
+    let deployment = TestDeployment::new().await;
+    let refusal = deployment
         .store
         .add_user(new_user("Ana", &number(7)))
         .await
@@ -31,9 +38,9 @@ async fn an_unknown_number_is_refused_with_how_to_add_it_and_not_in_full() {
     assert!(refusal.contains("voxline number add"), "{refusal}");
     assert!(!refusal.contains("+12025550107"), "{refusal}");
     for result in [
-        house.store.roster(&number(7), &model()).await.map(drop),
-        house.store.roster_version(&number(7)).await.map(drop),
-        house.store.users_of(&number(7)).await.map(drop),
+        deployment.store.roster(&number(7), &model()).await.map(drop),
+        deployment.store.roster_version(&number(7)).await.map(drop),
+        deployment.store.users_of(&number(7)).await.map(drop),
     ] {
         assert!(matches!(result, Err(StoreError::UnknownNumber(_))));
     }
@@ -41,34 +48,34 @@ async fn an_unknown_number_is_refused_with_how_to_add_it_and_not_in_full() {
 
 #[tokio::test]
 async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_anew() {
-    let house = House::new().await;
-    let number = house.number(1).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
     let promised = |known: &Number| (known.max_false_accept, known.max_wrong_name);
-    let known = house.store.number(&number).await.unwrap().unwrap();
+    let known = deployment.store.number(&number).await.unwrap().unwrap();
     assert_eq!(promised(&known), (None, None));
-    let version = house.store.roster_version(&number).await.unwrap();
+    let version = deployment.store.roster_version(&number).await.unwrap();
     let mut patch = NumberPatch {
         max_false_accept: ShareChange::Set(0.001),
         max_wrong_name: ShareChange::Set(0.01),
         ..NumberPatch::default()
     };
-    let changed = house.store.update_number(&number, &patch).await.unwrap();
+    let changed = deployment.store.update_number(&number, &patch).await.unwrap();
     assert_eq!(promised(&changed), (Some(0.001), Some(0.01)));
-    assert!(house.store.roster_version(&number).await.unwrap() > version);
+    assert!(deployment.store.roster_version(&number).await.unwrap() > version);
     patch = NumberPatch {
         max_false_accept: ShareChange::Keep,
         max_wrong_name: ShareChange::Usual,
         ..NumberPatch::default()
     };
-    house.store.update_number(&number, &patch).await.unwrap();
-    let known = house.store.numbers().await.unwrap().remove(0);
+    deployment.store.update_number(&number, &patch).await.unwrap();
+    let known = deployment.store.numbers().await.unwrap().remove(0);
     assert_eq!(promised(&known), (Some(0.001), None));
     for share in [0.0, 0.6, -0.1, f64::NAN, f64::INFINITY] {
         patch.max_wrong_name = ShareChange::Set(share);
-        let refused = house.store.update_number(&number, &patch).await;
+        let refused = deployment.store.update_number(&number, &patch).await;
         assert!(matches!(refused, Err(StoreError::BadText { .. })), "{share}");
     }
-    let nobodys = house
+    let nobodys = deployment
         .store
         .update_number(&super::number(7), &NumberPatch::default())
         .await;
@@ -79,9 +86,9 @@ async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_ane
 async fn whose_number_callers_have_is_kept_until_it_is_changed() {
     use voxline::store::CallerIsForwarder;
 
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let known = house.store.number(&number).await.unwrap().unwrap();
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let known = deployment.store.number(&number).await.unwrap().unwrap();
     assert_eq!(known.caller_is_forwarder, CallerIsForwarder::Auto);
     for rule in [
         CallerIsForwarder::Always,
@@ -92,11 +99,11 @@ async fn whose_number_callers_have_is_kept_until_it_is_changed() {
             caller_is_forwarder: Some(rule),
             ..NumberPatch::default()
         };
-        let version = house.store.roster_version(&number).await.unwrap();
-        house.store.update_number(&number, &patch).await.unwrap();
-        assert!(house.store.roster_version(&number).await.unwrap() > version);
+        let version = deployment.store.roster_version(&number).await.unwrap();
+        deployment.store.update_number(&number, &patch).await.unwrap();
+        assert!(deployment.store.roster_version(&number).await.unwrap() > version);
         // A patch of something else leaves it.
-        let changed = house
+        let changed = deployment
             .store
             .update_number(&number, &NumberPatch::default())
             .await

@@ -5,7 +5,7 @@ use sqlx::{Connection, SqliteConnection};
 use voxline::store::ImportRow;
 
 use super::*;
-use crate::support::Dice;
+use crate::support::Rng;
 
 fn with_pin(name: &str, number: &DialedNumber, digits: &str) -> NewUser {
     NewUser {
@@ -15,81 +15,93 @@ fn with_pin(name: &str, number: &DialedNumber, digits: &str) -> NewUser {
 }
 
 /// Ana with the PIN 1111 and Bob with 2222.
-async fn ana_and_bob(house: &House, number: &DialedNumber) -> (User, User) {
-    let ana = house.store.add_user(with_pin("Ana", number, "1111")).await;
-    let bob = house.store.add_user(with_pin("Bob", number, "2222")).await;
+async fn ana_and_bob(deployment: &TestDeployment, number: &DialedNumber) -> (User, User) {
+    let ana = deployment.store.add_user(with_pin("Ana", number, "1111")).await;
+    let bob = deployment.store.add_user(with_pin("Bob", number, "2222")).await;
     (ana.unwrap(), bob.unwrap())
 }
 
 #[tokio::test]
 async fn a_pin_is_one_users_on_a_number_and_the_refusal_does_not_say_whose() {
-    let house = House::new().await;
-    let (one, two) = (house.number(1).await, house.number(2).await);
-    let ana = house.store.add_user(with_pin("Ana", &one, "4821")).await.unwrap();
-    let refusal = house
+    let deployment = TestDeployment::new().await;
+    let (one, two) = (deployment.number(1).await, deployment.number(2).await);
+    let ana = deployment
+        .store
+        .add_user(with_pin("Ana", &one, "4821"))
+        .await
+        .unwrap();
+    let refusal = deployment
         .store
         .add_user(with_pin("Bob", &one, "4821"))
         .await
         .unwrap_err();
     assert!(matches!(refusal, StoreError::PinTaken));
     assert!(!refusal.to_string().contains("Ana") && !refusal.to_string().contains(&ana.id.to_string()));
-    let bob = house.store.add_user(with_pin("Bob", &one, "4822")).await.unwrap();
-    let carl = house
+    let bob = deployment
+        .store
+        .add_user(with_pin("Bob", &one, "4822"))
+        .await
+        .unwrap();
+    let carl = deployment
         .store
         .add_user(with_pin("Carl", &two, "4821"))
         .await
         .unwrap();
     assert_eq!(
-        house.store.users_by_pin(&one, &pin("4821")).await.unwrap(),
+        deployment.store.users_by_pin(&one, &pin("4821")).await.unwrap(),
         [ana.id]
     );
     assert_eq!(
-        house.store.users_by_pin(&one, &pin("4822")).await.unwrap(),
+        deployment.store.users_by_pin(&one, &pin("4822")).await.unwrap(),
         [bob.id]
     );
     assert_eq!(
-        house.store.users_by_pin(&two, &pin("4821")).await.unwrap(),
+        deployment.store.users_by_pin(&two, &pin("4821")).await.unwrap(),
         [carl.id]
     );
     assert!(
-        house
+        deployment
             .store
             .users_by_pin(&two, &pin("4822"))
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(house.store.pin_is_of(ana.id, &pin("4821")).await.unwrap());
-    assert!(!house.store.pin_is_of(ana.id, &pin("4822")).await.unwrap());
+    assert!(deployment.store.pin_is_of(ana.id, &pin("4821")).await.unwrap());
+    assert!(!deployment.store.pin_is_of(ana.id, &pin("4822")).await.unwrap());
 }
 
 #[tokio::test]
 async fn whoever_meets_ten_taken_pins_on_a_number_learns_of_no_more_there_for_a_while() {
-    let house = House::new().await;
-    let (one, two) = (house.number(1).await, house.number(2).await);
-    house.store.add_user(with_pin("Ana", &one, "4821")).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let (one, two) = (deployment.number(1).await, deployment.number(2).await);
+    deployment
+        .store
+        .add_user(with_pin("Ana", &one, "4821"))
+        .await
+        .unwrap();
     for _ in 0..10 {
-        let refusal = house.store.add_user(with_pin("Bob", &one, "4821")).await;
+        let refusal = deployment.store.add_user(with_pin("Bob", &one, "4821")).await;
         assert!(matches!(refusal, Err(StoreError::PinTaken)), "{refusal:?}");
     }
     for digits in ["4821", "4822"] {
-        let refusal = house.store.add_user(with_pin("Bob", &one, digits)).await;
+        let refusal = deployment.store.add_user(with_pin("Bob", &one, digits)).await;
         assert!(
             matches!(refusal, Err(StoreError::PinsLocked { .. })),
             "taken or not, nothing is said of it: {refusal:?}"
         );
     }
-    house.store.add_user(new_user("Bob", &one)).await.unwrap();
-    house
+    deployment.store.add_user(new_user("Bob", &one)).await.unwrap();
+    deployment
         .store
         .add_user(with_pin("Carl", &two, "4821"))
         .await
         .unwrap();
 
-    let mut conn = beside(&house).await;
+    let mut conn = beside(&deployment).await;
     let statement = "UPDATE pin_locks SET locked_until = '2026-01-01T00:00:00Z' WHERE scope = 'taken'";
     sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
-    house
+    deployment
         .store
         .add_user(with_pin("Dora", &one, "4822"))
         .await
@@ -98,29 +110,37 @@ async fn whoever_meets_ten_taken_pins_on_a_number_learns_of_no_more_there_for_a_
 
 #[tokio::test]
 async fn a_pin_stays_unique_when_users_change_and_move() {
-    let house = House::new().await;
-    let (one, two) = (house.number(1).await, house.number(2).await);
-    let ana = house.store.add_user(with_pin("Ana", &one, "1111")).await.unwrap();
-    let bob = house.store.add_user(with_pin("Bob", &two, "1111")).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let (one, two) = (deployment.number(1).await, deployment.number(2).await);
+    let ana = deployment
+        .store
+        .add_user(with_pin("Ana", &one, "1111"))
+        .await
+        .unwrap();
+    let bob = deployment
+        .store
+        .add_user(with_pin("Bob", &two, "1111"))
+        .await
+        .unwrap();
     let patch = |pin: PinChange| UserPatch {
         numbers: Some(vec![one.clone(), two.clone()]),
         pin,
         ..UserPatch::default()
     };
-    let kept = house.store.update_user(bob.id, patch(PinChange::Keep)).await;
+    let kept = deployment.store.update_user(bob.id, patch(PinChange::Keep)).await;
     assert!(matches!(kept, Err(StoreError::PinNeeded)));
-    let equal = house
+    let equal = deployment
         .store
         .update_user(bob.id, patch(PinChange::Set(pin("1111"))))
         .await;
     assert!(matches!(equal, Err(StoreError::PinTaken)));
-    house
+    deployment
         .store
         .update_user(bob.id, patch(PinChange::Set(pin("2222"))))
         .await
         .unwrap();
     assert_eq!(
-        house.store.users_by_pin(&one, &pin("2222")).await.unwrap(),
+        deployment.store.users_by_pin(&one, &pin("2222")).await.unwrap(),
         [bob.id]
     );
     // One's own PIN may be set again, and be given up.
@@ -128,14 +148,14 @@ async fn a_pin_stays_unique_when_users_change_and_move() {
         pin: PinChange::Set(pin("1111")),
         ..UserPatch::default()
     };
-    house.store.update_user(ana.id, again).await.unwrap();
+    deployment.store.update_user(ana.id, again).await.unwrap();
     let none = UserPatch {
         pin: PinChange::Clear,
         ..UserPatch::default()
     };
-    house.store.update_user(ana.id, none).await.unwrap();
+    deployment.store.update_user(ana.id, none).await.unwrap();
     assert!(
-        house
+        deployment
             .store
             .users_by_pin(&one, &pin("1111"))
             .await
@@ -146,11 +166,11 @@ async fn a_pin_stays_unique_when_users_change_and_move() {
 
 #[tokio::test]
 async fn two_handles_cannot_give_one_pin_to_two_users_at_once() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let other = Store::open(&house.file()).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let other = Store::open(&deployment.file()).await.unwrap();
     let (one, two) = tokio::join!(
-        house.store.add_user(with_pin("Ana", &number, "4821")),
+        deployment.store.add_user(with_pin("Ana", &number, "4821")),
         other.add_user(with_pin("Bob", &number, "4821")),
     );
     assert_eq!(
@@ -162,14 +182,14 @@ async fn two_handles_cannot_give_one_pin_to_two_users_at_once() {
 
 #[tokio::test]
 async fn the_key_file_is_private_and_never_made_anew_while_a_pin_needs_it() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let ana = house
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment
         .store
         .add_user(with_pin("Ana", &number, "4821"))
         .await
         .unwrap();
-    let key = house.file().with_file_name("pepper.key");
+    let key = deployment.file().with_file_name("pepper.key");
     let right = std::fs::read(&key).unwrap();
     assert_eq!(right.len(), 32);
     assert_eq!(
@@ -178,18 +198,21 @@ async fn the_key_file_is_private_and_never_made_anew_while_a_pin_needs_it() {
     );
 
     std::fs::remove_file(&key).unwrap();
-    let lost = house.store.add_user(with_pin("Bob", &number, "4822")).await;
+    let lost = deployment.store.add_user(with_pin("Bob", &number, "4822")).await;
     assert!(matches!(lost, Err(StoreError::Pepper(_))));
     assert!(!key.exists());
-    assert!(matches!(house.store.check().await, Err(StoreError::Pepper(_))));
+    assert!(matches!(
+        deployment.store.check().await,
+        Err(StoreError::Pepper(_))
+    ));
 
     std::fs::write(&key, [9; 32]).unwrap();
-    let wrong = house.store.pin_is_of(ana.id, &pin("4821")).await;
+    let wrong = deployment.store.pin_is_of(ana.id, &pin("4821")).await;
     assert!(matches!(wrong, Err(StoreError::Pepper(_))));
 
     std::fs::write(&key, right).unwrap();
-    assert!(house.store.pin_is_of(ana.id, &pin("4821")).await.unwrap());
-    house.store.check().await.unwrap();
+    assert!(deployment.store.pin_is_of(ana.id, &pin("4821")).await.unwrap());
+    deployment.store.check().await.unwrap();
 }
 
 /// Everybody on `number` whose own hash says that it is their PIN.
@@ -217,29 +240,33 @@ fn rows(number: &DialedNumber, pins: impl Iterator<Item = String>) -> Vec<Import
 }
 
 /// Takes all tags and salts away, as in a store from before there were any.
-async fn forget_tags(house: &House) {
-    let mut conn = beside(house).await;
+async fn forget_tags(deployment: &TestDeployment) {
+    let mut conn = beside(deployment).await;
     let statement = "UPDATE memberships SET pin_tag = NULL; UPDATE numbers SET pin_salt = NULL";
     sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
 }
 
-async fn beside(house: &House) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(house.file());
+async fn beside(deployment: &TestDeployment) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(deployment.file());
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let number = number(1);
     let all = rows(&number, (0..200).map(|nth| format!("{:04}", 1_000 + nth * 7)));
-    let report = house.store.import_users(&all, false).await.unwrap();
+    let report = deployment.store.import_users(&all, false).await.unwrap();
     assert_eq!((report.added, &report.faults[..]), (200, &[][..]));
     let mut found = BTreeSet::new();
     for digits in ["1000", "1693", "2393", "0000"] {
-        let before = house.store.pin_hashes();
-        let users = house.store.users_by_pin(&number, &pin(digits)).await.unwrap();
-        assert_eq!(house.store.pin_hashes() - before, 1, "{digits}");
+        let before = deployment.store.pin_hashes();
+        let users = deployment
+            .store
+            .users_by_pin(&number, &pin(digits))
+            .await
+            .unwrap();
+        assert_eq!(deployment.store.pin_hashes() - before, 1, "{digits}");
         assert_eq!(users.len(), usize::from(digits != "0000"), "{digits}");
         found.extend(users);
     }
@@ -248,16 +275,24 @@ async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is()
 
 #[tokio::test]
 async fn a_pin_that_came_unseen_costs_a_hash_more_until_it_is_first_given() {
-    let house = House::new().await;
-    let (one, two) = (house.number(1).await, house.number(2).await);
-    let ana = house.store.add_user(with_pin("Ana", &one, "1111")).await.unwrap();
+    let deployment = TestDeployment::new().await;
+    let (one, two) = (deployment.number(1).await, deployment.number(2).await);
+    let ana = deployment
+        .store
+        .add_user(with_pin("Ana", &one, "1111"))
+        .await
+        .unwrap();
     let both = UserPatch {
         numbers: Some(vec![one.clone(), two.clone()]),
         ..UserPatch::default()
     };
-    house.store.update_user(ana.id, both).await.unwrap();
-    let bob = house.store.add_user(with_pin("Bob", &two, "2222")).await.unwrap();
-    let equal = house.store.add_user(with_pin("Carl", &two, "1111")).await;
+    deployment.store.update_user(ana.id, both).await.unwrap();
+    let bob = deployment
+        .store
+        .add_user(with_pin("Bob", &two, "2222"))
+        .await
+        .unwrap();
+    let equal = deployment.store.add_user(with_pin("Carl", &two, "1111")).await;
     assert!(matches!(equal, Err(StoreError::PinTaken)), "{equal:?}");
     // Not less for whose PIN was seen, nor for nobody's, nor at the first right one.
     for (digits, user, hashes) in [
@@ -268,41 +303,49 @@ async fn a_pin_that_came_unseen_costs_a_hash_more_until_it_is_first_given() {
         ("2222", Some(bob.id), 1),
         ("9999", None, 1),
     ] {
-        let before = house.store.pin_hashes();
+        let before = deployment.store.pin_hashes();
         assert_eq!(
-            house.store.users_by_pin(&two, &pin(digits)).await.unwrap(),
+            deployment.store.users_by_pin(&two, &pin(digits)).await.unwrap(),
             Vec::from_iter(user),
             "{digits}"
         );
-        assert_eq!(house.store.pin_hashes() - before, hashes, "{digits}");
+        assert_eq!(deployment.store.pin_hashes() - before, hashes, "{digits}");
     }
 }
 
 #[tokio::test]
 async fn a_store_from_before_there_were_tags_finds_the_same_users_and_takes_no_pin_twice() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let (ana, bob) = ana_and_bob(&house, &number).await;
-    forget_tags(&house).await;
-    let equal = house.store.add_user(with_pin("Carl", &number, "1111")).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let (ana, bob) = ana_and_bob(&deployment, &number).await;
+    forget_tags(&deployment).await;
+    let equal = deployment.store.add_user(with_pin("Carl", &number, "1111")).await;
     assert!(matches!(equal, Err(StoreError::PinTaken)), "{equal:?}");
-    forget_tags(&house).await;
+    forget_tags(&deployment).await;
     let news = rows(&number, ["3333", "2222"].map(str::to_owned).into_iter());
     for dry_run in [true, false] {
-        let report = house.store.import_users(&news, dry_run).await.unwrap();
+        let report = deployment.store.import_users(&news, dry_run).await.unwrap();
         let lines: Vec<u64> = report.faults.iter().map(|fault| fault.line).collect();
         assert_eq!((lines, report.written), (vec![2], false));
     }
     for (digits, user) in [("1111", Some(ana.id)), ("2222", Some(bob.id)), ("3333", None)] {
         assert_eq!(
-            house.store.users_by_pin(&number, &pin(digits)).await.unwrap(),
+            deployment
+                .store
+                .users_by_pin(&number, &pin(digits))
+                .await
+                .unwrap(),
             Vec::from_iter(user),
             "{digits}"
         );
     }
-    let before = house.store.pin_hashes();
-    house.store.users_by_pin(&number, &pin("2222")).await.unwrap();
-    assert_eq!(house.store.pin_hashes() - before, 1);
+    let before = deployment.store.pin_hashes();
+    deployment
+        .store
+        .users_by_pin(&number, &pin("2222"))
+        .await
+        .unwrap();
+    assert_eq!(deployment.store.pin_hashes() - before, 1);
 }
 
 /// Users come, go, move and change their PINs at random, and stores grow old: whoever is found is whom the hashes
@@ -322,43 +365,43 @@ async fn random_history(rule: PinRule) {
     getrandom::fill(&mut seed).unwrap();
     let seed = u64::from_le_bytes(seed);
     println!("seed {seed}");
-    let (mut dice, shares) = (Dice::new(seed), rule == PinRule::Shared);
-    let mut house = House::new().await;
-    house.store = house.store.with_pin_rule(rule);
+    let (mut rng, shares) = (Rng::new(seed), rule == PinRule::Shared);
+    let mut deployment = TestDeployment::new().await;
+    deployment.store = deployment.store.with_pin_rule(rule);
     let numbers = [
-        house.number(1).await,
-        house.number(2).await,
-        house.number(3).await,
+        deployment.number(1).await,
+        deployment.number(2).await,
+        deployment.number(3).await,
     ];
     let pins = ["1111", "2222", "3333", "4444"];
     let mut users: Vec<UserId> = Vec::new();
     for step in 0..16 {
-        let number = numbers[dice.throw(3)].clone();
-        let digits = pins[dice.throw(4)];
-        let somebody = (!users.is_empty()).then(|| users[dice.throw(users.len())]);
-        let (kind, first) = (dice.throw(8), dice.throw(3));
+        let number = numbers[rng.throw(3)].clone();
+        let digits = pins[rng.throw(4)];
+        let somebody = (!users.is_empty()).then(|| users[rng.throw(users.len())]);
+        let (kind, first) = (rng.throw(8), rng.throw(3));
         let changed = match (kind, somebody) {
             (0, Some(user)) => {
-                house.store.remove_user(user).await.unwrap();
+                deployment.store.remove_user(user).await.unwrap();
                 users.retain(|one| *one != user);
                 Ok(None)
             }
             (1, Some(_)) => {
-                forget_tags(&house).await;
+                forget_tags(&deployment).await;
                 Ok(None)
             }
             (2..=4, Some(user)) => {
                 let pin = [PinChange::Keep, PinChange::Set(pin(digits)), PinChange::Clear];
                 let patch = UserPatch {
                     numbers: (kind > 2).then(|| numbers[first..].to_vec()),
-                    pin: pin[dice.throw(3)].clone(),
+                    pin: pin[rng.throw(3)].clone(),
                     ..UserPatch::default()
                 };
-                house.store.update_user(user, patch).await.map(|_| None)
+                deployment.store.update_user(user, patch).await.map(|_| None)
             }
             _ => {
                 let new = with_pin("User", &number, digits);
-                house.store.add_user(new).await.map(|user| Some(user.id))
+                deployment.store.add_user(new).await.map(|user| Some(user.id))
             }
         };
         match changed {
@@ -366,10 +409,10 @@ async fn random_history(rule: PinRule) {
             Err(StoreError::PinTaken | StoreError::PinNeeded | StoreError::PinsLocked { .. }) if !shares => {}
             Err(fault) => panic!("seed {seed}, step {step}: {fault}"),
         }
-        let digits = pin(pins[dice.throw(4)]);
+        let digits = pin(pins[rng.throw(4)]);
         for number in &numbers {
-            let slow = slow_way(&house.store, number, &digits).await;
-            let fast = house.store.users_by_pin(number, &digits).await.unwrap();
+            let slow = slow_way(&deployment.store, number, &digits).await;
+            let fast = deployment.store.users_by_pin(number, &digits).await.unwrap();
             assert_eq!(fast, slow, "seed {seed}, step {step}, {number:?}");
             assert!(shares || fast.len() < 2, "seed {seed}, step {step}, {number:?}");
         }
@@ -378,10 +421,10 @@ async fn random_history(rule: PinRule) {
 
 #[tokio::test]
 async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let (ana, bob) = ana_and_bob(&house, &number).await;
-    let mut conn = beside(&house).await;
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let (ana, bob) = ana_and_bob(&deployment, &number).await;
+    let mut conn = beside(&deployment).await;
     let tags: Vec<(Vec<u8>,)> =
         sqlx::query_as("SELECT pin_tag FROM memberships WHERE pin_tag IS NOT NULL ORDER BY user_id")
             .fetch_all(&mut conn)
@@ -390,7 +433,7 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
     conn.close().await.unwrap();
     assert_eq!(tags.len(), 2);
     let there = |tag: &[u8]| {
-        let bytes = bytes_on_disk(&house.file());
+        let bytes = bytes_on_disk(&deployment.file());
         bytes.windows(tag.len()).any(|window| window == tag)
     };
     assert!(
@@ -401,35 +444,39 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
         pin: PinChange::Clear,
         ..UserPatch::default()
     };
-    house.store.update_user(bob.id, none).await.unwrap();
+    deployment.store.update_user(bob.id, none).await.unwrap();
     assert!(
-        house
+        deployment
             .store
             .users_by_pin(&number, &pin("2222"))
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(house.store.remove_user(ana.id).await.unwrap().overwritten);
+    assert!(deployment.store.remove_user(ana.id).await.unwrap().overwritten);
     assert!(!tags.iter().any(|(tag,)| there(tag)));
 }
 
 #[tokio::test]
 async fn a_shared_pin_is_one_hash_too_and_stays_shared_when_pins_are_to_be_unique_again() {
-    let house = House::new().await;
-    let number = house.number(1).await;
-    let sharing = house.store.clone().with_pin_rule(PinRule::Shared);
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let sharing = deployment.store.clone().with_pin_rule(PinRule::Shared);
     let ana = sharing.add_user(with_pin("Ana", &number, "1111")).await.unwrap();
     let news = rows(&number, ["1111", "1111"].map(str::to_owned).into_iter());
     assert_eq!(sharing.import_users(&news, false).await.unwrap().added, 2);
-    let before = house.store.pin_hashes();
-    let found = house.store.users_by_pin(&number, &pin("1111")).await.unwrap();
-    assert_eq!((found.len(), house.store.pin_hashes() - before), (3, 1));
+    let before = deployment.store.pin_hashes();
+    let found = deployment
+        .store
+        .users_by_pin(&number, &pin("1111"))
+        .await
+        .unwrap();
+    assert_eq!((found.len(), deployment.store.pin_hashes() - before), (3, 1));
     assert!(found.contains(&ana.id));
-    let another = house.store.add_user(with_pin("Bob", &number, "1111")).await;
+    let another = deployment.store.add_user(with_pin("Bob", &number, "1111")).await;
     assert!(matches!(another, Err(StoreError::PinTaken)), "{another:?}");
     let repeated = rows(&number, ["2222", "2222"].map(str::to_owned).into_iter());
-    let again = house.store.import_users(&repeated, true);
+    let again = deployment.store.import_users(&repeated, true);
     // Both are here already by their phones; what a file itself repeats is told all the same.
     assert_eq!(again.await.unwrap().faults.len(), 1);
 }

@@ -4,26 +4,26 @@ use super::*;
 
 #[tokio::test]
 async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there() {
-    let house = House::new().await;
+    let deployment = TestDeployment::new().await;
     let numbers = [
-        house.number(1).await,
-        house.number(2).await,
-        house.number(3).await,
+        deployment.number(1).await,
+        deployment.number(2).await,
+        deployment.number(3).await,
     ];
     let [one, two, _] = &numbers;
-    let mut before = house.versions(&numbers).await;
+    let mut before = deployment.versions(&numbers).await;
     let mut rose = async |what: &str, wanted: [bool; 3]| {
-        let after = house.versions(&numbers).await;
+        let after = deployment.versions(&numbers).await;
         let found: Vec<bool> = before.iter().zip(&after).map(|(old, new)| new > old).collect();
         assert_eq!(found, wanted, "{what}");
         assert!(before.iter().zip(&after).all(|(old, new)| new >= old), "{what}");
         before = after;
     };
-    let change = |id, patch| house.store.update_user(id, patch);
+    let change = |id, patch| deployment.store.update_user(id, patch);
 
-    let ana = house.user("Ana", one).await.id;
+    let ana = deployment.user("Ana", one).await.id;
     rose("user added", [true, false, false]).await;
-    house.user("Bob", two).await;
+    deployment.user("Bob", two).await;
     rose("another number's user added", [false, true, false]).await;
     change(
         ana,
@@ -45,13 +45,13 @@ async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there()
     .await
     .unwrap();
     rose("put on a second number", [false, true, false]).await;
-    let id = house.enrol(ana, 1).await;
+    let id = deployment.enrol(ana, 1).await;
     rose("enrolled", [true, true, false]).await;
-    house.enrol(ana, 2).await;
+    deployment.enrol(ana, 2).await;
     rose("enrolled again", [true, true, false]).await;
-    house.store.remove_enrollment(ana, id).await.unwrap();
+    deployment.store.remove_enrollment(ana, id).await.unwrap();
     rose("an enrolment removed", [true, true, false]).await;
-    house.store.remove_enrollments(ana).await.unwrap();
+    deployment.store.remove_enrollments(ana).await.unwrap();
     rose("all enrolments removed", [true, true, false]).await;
     change(
         ana,
@@ -63,11 +63,11 @@ async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there()
     .await
     .unwrap();
     rose("moved away", [true, false, false]).await;
-    house.store.remove_user(ana).await.unwrap();
+    deployment.store.remove_user(ana).await.unwrap();
     rose("removed", [false, true, false]).await;
 
-    assert!(house.store.add_user(new_user("", one)).await.is_err());
-    assert!(house.store.remove_user(ana).await.is_err());
+    assert!(deployment.store.add_user(new_user("", one)).await.is_err());
+    assert!(deployment.store.remove_user(ana).await.is_err());
     rose("refusals", [false, false, false]).await;
 }
 
@@ -82,30 +82,30 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let house = House::new().await;
+            let deployment = TestDeployment::new().await;
             for line in 0..4 {
-                house.number(line).await;
+                deployment.number(line).await;
             }
             let mut made = Vec::new();
             for (index, (lines, clips)) in (0_u64..).zip(&plan) {
                 let numbers: Vec<_> = lines.iter().map(|line| number(*line)).collect();
-                let user = house.user(&format!("User {index}"), &numbers[0]).await;
+                let user = deployment.user(&format!("User {index}"), &numbers[0]).await;
                 let patch = UserPatch { numbers: Some(numbers), ..UserPatch::default() };
-                house.store.update_user(user.id, patch).await.unwrap();
+                deployment.store.update_user(user.id, patch).await.unwrap();
                 for clip in 0..*clips {
-                    house.enrol(user.id, index * 10 + clip).await;
+                    deployment.enrol(user.id, index * 10 + clip).await;
                 }
                 made.push((user.id, lines, *clips, index));
             }
             for line in 0..4 {
-                let roster = house.store.roster(&number(line), &model()).await.unwrap();
+                let roster = deployment.store.roster(&number(line), &model()).await.unwrap();
                 let wanted: BTreeSet<UserId> =
                     made.iter().filter(|(_, lines, ..)| lines.contains(&line)).map(|(id, ..)| *id).collect();
                 let found: BTreeSet<UserId> = roster.iter().map(|entry| entry.user).collect();
                 assert_eq!(found, wanted);
                 assert_eq!(found.len(), roster.len());
                 let listed: BTreeSet<UserId> =
-                    house.store.users_of(&number(line)).await.unwrap().iter().map(|user| user.id).collect();
+                    deployment.store.users_of(&number(line)).await.unwrap().iter().map(|user| user.id).collect();
                 assert_eq!(listed, wanted);
                 for entry in roster {
                     let (_, _, clips, index) = made.iter().find(|(id, ..)| *id == entry.user).unwrap();

@@ -7,8 +7,8 @@ use voxline::units::{CallId, DialedNumber, Hertz};
 use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
 use super::identifying::untimed;
-use super::{House, number};
-use crate::support::{Dice, read};
+use super::{TestDeployment, number};
+use crate::support::{Rng, read};
 
 pub fn start(number: DialedNumber) -> CallStart {
     CallStart {
@@ -31,15 +31,15 @@ pub fn octets(file: &str) -> Vec<u8> {
 
 /// Everything that is said of a call whose octets come in pieces.
 async fn live(
-    house: &House,
+    deployment: &TestDeployment,
     number: DialedNumber,
     file: &str,
-    dice: &mut Dice,
+    rng: &mut Rng,
     longest: usize,
 ) -> Vec<CallUpdate> {
-    let mut call = house.board.open_call(start(number), None).await.unwrap();
+    let mut call = deployment.board.open_call(start(number), None).await.unwrap();
     let mut updates = Vec::new();
-    for piece in dice.cut(&octets(file), longest) {
+    for piece in rng.cut(&octets(file), longest) {
         updates.extend(call.push(piece).await.unwrap());
     }
     updates.push(call.finish().await);
@@ -48,7 +48,7 @@ async fn live(
 
 #[tokio::test]
 async fn a_live_call_in_any_pieces_ends_in_the_word_on_its_recording() {
-    let house = House::full().await;
+    let deployment = TestDeployment::full().await;
     for (line, file) in [
         (1, "calls/alice-1.wav"),
         (2, "calls/helmi-2.wav"),
@@ -56,9 +56,9 @@ async fn a_live_call_in_any_pieces_ends_in_the_word_on_its_recording() {
         (1, "calls/one-word.wav"),
         (2, "calls/ringback-and-keypad.wav"),
     ] {
-        let recorded = untimed(&house.identify(&number(line), file).await);
+        let recorded = untimed(&deployment.identify(&number(line), file).await);
         for (seed, longest) in [(1, 320), (2, 5_000), (3, 200_000)] {
-            let updates = live(&house, number(line), file, &mut Dice::new(seed), longest).await;
+            let updates = live(&deployment, number(line), file, &mut Rng::new(seed), longest).await;
             let last = updates.last().unwrap();
             assert_eq!(
                 untimed(&last.identification),
@@ -71,9 +71,9 @@ async fn a_live_call_in_any_pieces_ends_in_the_word_on_its_recording() {
 
 #[tokio::test]
 async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
-    let house = House::full().await;
-    let mut watched = house.board.updates();
-    let updates = live(&house, number(2), "calls/ivy-1.wav", &mut Dice::new(4), 320).await;
+    let deployment = TestDeployment::full().await;
+    let mut watched = deployment.board.updates();
+    let updates = live(&deployment, number(2), "calls/ivy-1.wav", &mut Rng::new(4), 320).await;
     let versions = updates.iter().map(|update| update.version);
     assert!(updates.len() > 8 && versions.eq(1..=updates.len() as u64));
     let finals = updates.iter().filter(|update| update.identification.is_final);
@@ -86,7 +86,13 @@ async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
     for update in &updates {
         assert_eq!(watched.recv().await.unwrap().version, update.version);
     }
-    let record = house.board.store().call(&last.call_id).await.unwrap().unwrap();
+    let record = deployment
+        .board
+        .store()
+        .call(&last.call_id)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(record.is_final && record.version == last.version);
     // Figures went through text and may differ in their last digit.
     let said = serde_json::to_value(&last.identification).unwrap();
@@ -97,14 +103,14 @@ async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
 
 #[tokio::test]
 async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers() {
-    let house = House::full().await;
+    let deployment = TestDeployment::full().await;
     for second in ["robert", "stranger-man"] {
         let files = ["calls/alice-1.wav", "calls/alice-2.wav"];
         let after = match second {
             "robert" => ["calls/robert-1.wav", "calls/robert-2.wav"],
             _ => ["calls/stranger-man.wav"; 2],
         };
-        let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
+        let mut call = deployment.board.open_call(start(number(1)), None).await.unwrap();
         let mut updates = Vec::new();
         for file in files.iter().chain(&after) {
             updates.extend(call.push(&octets(file)).await.unwrap());
@@ -114,10 +120,10 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
             .iter()
             .map(|update| update.identification.user_id)
             .collect();
-        let alice = Some(house.people["alice"]);
+        let alice = Some(deployment.people["alice"]);
         assert!(named.contains(&alice), "{second}: the first voice was named");
         let last = &updates.last().unwrap().identification;
-        let robert = Some(house.people["robert"]);
+        let robert = Some(deployment.people["robert"]);
         let told =
             last.reason == Some(Reason::SeveralVoices) || (second == "robert" && last.user_id == robert);
         assert!(told, "{second}: {:?} {:?}", last.outcome, last.reason);
@@ -133,8 +139,8 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
 
 /// Everything that is said of a call that Alice begins, for so many rounds of two recordings, and that another
 /// may go on with.
-async fn long_call(house: &House, rounds: usize, then: &[&str]) -> Vec<CallUpdate> {
-    let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
+async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) -> Vec<CallUpdate> {
+    let mut call = deployment.board.open_call(start(number(1)), None).await.unwrap();
     let mut updates = Vec::new();
     let alice = ["calls/alice-1.wav", "calls/alice-2.wav"].repeat(rounds);
     for file in alice.iter().chain(then) {
@@ -146,14 +152,14 @@ async fn long_call(house: &House, rounds: usize, then: &[&str]) -> Vec<CallUpdat
 
 #[tokio::test]
 async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_seven_seconds() {
-    let house = House::full().await;
-    let alice = Some(house.people["alice"]);
+    let deployment = TestDeployment::full().await;
+    let alice = Some(deployment.people["alice"]);
     for rounds in [2, 12] {
         let net = |update: &CallUpdate| update.identification.net_speech_seconds;
-        let alone = long_call(&house, rounds, &[]).await;
+        let alone = long_call(&deployment, rounds, &[]).await;
         let handed_on = net(alone.last().unwrap());
         let stranger = ["calls/stranger-man.wav"; 2];
-        let said = long_call(&house, rounds, &stranger).await;
+        let said = long_call(&deployment, rounds, &stranger).await;
         let hers = |update: &&CallUpdate| update.identification.user_id == alice;
         let still = said.iter().rposition(|update| hers(&update)).unwrap();
         let fell = net(&said[still + 1]);
@@ -166,9 +172,9 @@ async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_sev
 
 #[tokio::test]
 async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_says_nothing() {
-    let house = House::full().await;
-    let updates = long_call(&house, 16, &[]).await;
-    let alice = Some(house.people["alice"]);
+    let deployment = TestDeployment::full().await;
+    let updates = long_call(&deployment, 16, &[]).await;
+    let alice = Some(deployment.people["alice"]);
     let mut named = updates
         .iter()
         .skip_while(|update| update.identification.outcome != OutcomeName::Identified);
@@ -179,46 +185,50 @@ async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_
 
 #[tokio::test]
 async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
-    let house = House::full_with(&[("inference.capacity", "1")]).await;
-    let open = house.board.open_call(start(number(1)), None).await.unwrap();
-    let refused = house.board.open_call(start(number(1)), None).await;
+    let deployment = TestDeployment::full_with(&[("inference.capacity", "1")]).await;
+    let open = deployment.board.open_call(start(number(1)), None).await.unwrap();
+    let refused = deployment.board.open_call(start(number(1)), None).await;
     let Err(fault @ BoardError::Busy(_)) = refused else {
         panic!("a call beyond the capacity was opened")
     };
     assert!(fault.retry_after().is_some());
     let said = open.finish().await;
     assert_eq!(said.identification.reason, Some(Reason::TooLittleSpeech));
-    let open = house.board.open_call(start(number(1)), None).await.unwrap();
+    let open = deployment.board.open_call(start(number(1)), None).await.unwrap();
     drop(open);
-    assert!(house.board.open_call(start(number(1)), None).await.is_ok());
+    assert!(deployment.board.open_call(start(number(1)), None).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_call_to_no_number_of_ours_or_in_no_shape_is_not_opened() {
-    let house = House::full().await;
-    let nowhere = house.board.open_call(start(number(9)), None).await;
+    let deployment = TestDeployment::full().await;
+    let nowhere = deployment.board.open_call(start(number(9)), None).await;
     assert!(matches!(nowhere, Err(BoardError::UnknownNumber(_))));
     let stereo = CallStart {
         channels: 2,
         ..start(number(1))
     };
-    let unsaid = house.board.open_call(stereo, None).await;
+    let unsaid = deployment.board.open_call(stereo, None).await;
     assert!(matches!(unsaid, Err(BoardError::Shape { .. })));
     let slow = CallStart {
         rate: Hertz(4_000),
         ..start(number(1))
     };
     assert!(matches!(
-        house.board.open_call(slow, None).await,
+        deployment.board.open_call(slow, None).await,
         Err(BoardError::Shape { .. })
     ));
-    assert_eq!(house.board.engine().load().0, 0, "a refused call keeps no permit");
+    assert_eq!(
+        deployment.board.engine().load().0,
+        0,
+        "a refused call keeps no permit"
+    );
 }
 
 #[tokio::test]
 async fn a_call_that_outlasts_the_limit_is_ended_with_the_limit_named() {
-    let house = House::full_with(&[("limits.call_minutes", "0.1")]).await;
-    let mut call = house.board.open_call(start(number(1)), None).await.unwrap();
+    let deployment = TestDeployment::full_with(&[("limits.call_minutes", "0.1")]).await;
+    let mut call = deployment.board.open_call(start(number(1)), None).await.unwrap();
     let second = [0xFF; 8_000];
     let mut fault = None;
     for _ in 0..10 {
@@ -232,13 +242,20 @@ async fn a_call_that_outlasts_the_limit_is_ended_with_the_limit_named() {
 
 #[tokio::test]
 async fn a_gallery_out_of_reach_ends_no_live_call() {
-    let house = House::full_with(&[
+    let deployment = TestDeployment::full_with(&[
         ("gallery.backend", "qdrant"),
         ("gallery.qdrant_url", "http://127.0.0.1:9"),
         ("gallery.qdrant_timeout_seconds", "0.2"),
     ])
     .await;
-    let updates = live(&house, number(1), "calls/alice-1.wav", &mut Dice::new(6), 8_000).await;
+    let updates = live(
+        &deployment,
+        number(1),
+        "calls/alice-1.wav",
+        &mut Rng::new(6),
+        8_000,
+    )
+    .await;
     assert!(updates.len() > 3);
     for update in updates {
         let said = update.identification;

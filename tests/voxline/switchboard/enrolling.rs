@@ -5,8 +5,8 @@ use voxline::store::StoreError;
 use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
 
-use super::{House, clips};
-use crate::support::{Dice, clip, mix, wav};
+use super::{TestDeployment, clips};
+use crate::support::{Rng, clip, mix, wav};
 
 const ALICE: [&str; 3] = [
     "signup/alice/1.flac",
@@ -19,30 +19,36 @@ fn codes(report: &EnrolmentReport) -> Vec<IssueCode> {
 }
 
 /// Refused for exactly this, in words that hold `said`, with nothing kept.
-async fn refused(house: &House, user: UserId, report: &EnrolmentReport, code: IssueCode, said: &str) {
+async fn refused(
+    deployment: &TestDeployment,
+    user: UserId,
+    report: &EnrolmentReport,
+    code: IssueCode,
+    said: &str,
+) {
     assert!(!report.accepted && report.enrollment_id.is_none());
     assert_eq!(codes(report), [code]);
     let message = &report.issues[0].message;
     assert!(message.contains(said), "{message}");
-    let kept = house.board.store().enrollments_of(user).await.unwrap();
+    let kept = deployment.board.store().enrollments_of(user).await.unwrap();
     assert!(kept.is_empty(), "something of a refused enrolment was kept");
 }
 
 #[tokio::test]
 async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
-    let report = house.enrol(alice, &ALICE).await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let report = deployment.enrol(alice, &ALICE).await;
     assert!(report.accepted && report.issues.is_empty(), "{:?}", report.issues);
     assert!(report.net_speech_seconds > 15.0);
-    let other = voxline::store::Store::open(&house.folder.path().join("voxline.db"))
+    let other = voxline::store::Store::open(&deployment.folder.path().join("voxline.db"))
         .await
         .unwrap();
     let kept = other.enrollments_of(alice).await.unwrap();
     assert_eq!(Some(kept[0].id), report.enrollment_id);
     // One of each clip.
     let prints = other
-        .voiceprints_of(alice, house.board.card().id())
+        .voiceprints_of(alice, deployment.board.card().id())
         .await
         .unwrap();
     assert_eq!(prints.len(), 3);
@@ -50,31 +56,37 @@ async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
 
 #[tokio::test]
 async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let nobody = UserId::fresh();
-    let fault = house.board.enrol(&permit, nobody, "Yes.", clips(&ALICE)).await;
+    let fault = deployment
+        .board
+        .enrol(&permit, nobody, "Yes.", clips(&ALICE))
+        .await;
     assert!(matches!(fault, Err(BoardError::UnknownUser(user)) if user == nobody));
     for consent in ["", " \n\t"] {
-        let fault = house.board.enrol(&permit, alice, consent, clips(&ALICE)).await;
+        let fault = deployment
+            .board
+            .enrol(&permit, alice, consent, clips(&ALICE))
+            .await;
         assert!(matches!(fault, Err(BoardError::Store(StoreError::NoConsent))));
     }
-    let fault = house.board.enrol(&permit, alice, "Yes.", Vec::new()).await;
+    let fault = deployment.board.enrol(&permit, alice, "Yes.", Vec::new()).await;
     assert!(matches!(fault, Err(BoardError::NoClips)));
     let many = clips(&["signup/alice/1.flac"; 17]);
-    let fault = house.board.enrol(&permit, alice, "Yes.", many).await;
+    let fault = deployment.board.enrol(&permit, alice, "Yes.", many).await;
     assert!(matches!(
         fault,
         Err(BoardError::TooManyClips { given: 17, most: 16 })
     ));
-    let fault = house
+    let fault = deployment
         .board
         .enrol(&permit, alice, "Yes.", clips(&["manifest.toml"]))
         .await;
     assert!(matches!(&fault, Err(BoardError::Decode { name, .. }) if name == "manifest.toml"));
     assert!(
-        house
+        deployment
             .board
             .store()
             .enrollments_of(alice)
@@ -86,55 +98,74 @@ async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() 
 
 #[tokio::test]
 async fn the_same_recording_twice_is_refused_in_one_enrolment_and_in_two() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
-    let twice = house.enrol(alice, &[ALICE[0], ALICE[1], ALICE[0]]).await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let twice = deployment.enrol(alice, &[ALICE[0], ALICE[1], ALICE[0]]).await;
     refused(
-        &house,
+        &deployment,
         alice,
         &twice,
         IssueCode::DuplicateClip,
         "the same recording",
     )
     .await;
-    assert!(house.enrol(alice, &ALICE).await.accepted);
-    let again = house.enrol(alice, &[ALICE[1], ALICE[2]]).await;
+    assert!(deployment.enrol(alice, &ALICE).await.accepted);
+    let again = deployment.enrol(alice, &[ALICE[1], ALICE[2]]).await;
     assert!(!again.accepted);
     assert_eq!(codes(&again), [IssueCode::DuplicateClip]);
-    assert_eq!(house.board.store().enrollments_of(alice).await.unwrap().len(), 1);
+    assert_eq!(
+        deployment
+            .board
+            .store()
+            .enrollments_of(alice)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn two_voices_in_one_enrolment_are_refused() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
-    let report = house
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let report = deployment
         .enrol(alice, &[ALICE[0], ALICE[1], "signup/walter/1.flac"])
         .await;
-    refused(&house, alice, &report, IssueCode::DifferentVoices, "two people").await;
+    refused(
+        &deployment,
+        alice,
+        &report,
+        IssueCode::DifferentVoices,
+        "two people",
+    )
+    .await;
 }
 
-async fn enrol_samples(house: &House, user: UserId, samples: &[f32]) -> EnrolmentReport {
+async fn enrol_samples(deployment: &TestDeployment, user: UserId, samples: &[f32]) -> EnrolmentReport {
     let recording = ClipBytes {
         name: "made.wav".to_owned(),
         bytes: wav(16_000, 1, samples),
     };
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
-    let report = house.board.enrol(&permit, user, "Yes.", vec![recording]).await;
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+    let report = deployment
+        .board
+        .enrol(&permit, user, "Yes.", vec![recording])
+        .await;
     report.unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 #[tokio::test]
 async fn two_voices_in_one_recording_are_refused() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
     let turns = [
         clip("enrollment_samples/signup/alice/1.flac"),
         clip("enrollment_samples/signup/walter/1.flac"),
     ];
-    let report = enrol_samples(&house, alice, &turns.concat()).await;
+    let report = enrol_samples(&deployment, alice, &turns.concat()).await;
     refused(
-        &house,
+        &deployment,
         alice,
         &report,
         IssueCode::SeveralVoices,
@@ -145,29 +176,29 @@ async fn two_voices_in_one_recording_are_refused() {
 
 #[tokio::test]
 async fn a_loop_a_whisper_far_away_and_a_gated_recording_are_told() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
     let speech = clip("enrollment_samples/signup/alice/1.flac");
     let looped = [&speech[..64_000], &speech[..64_000], &speech[..64_000]].concat();
-    let report = enrol_samples(&house, alice, &looped).await;
-    refused(&house, alice, &report, IssueCode::Repeated, "comes again").await;
+    let report = enrol_samples(&deployment, alice, &looped).await;
+    refused(&deployment, alice, &report, IssueCode::Repeated, "comes again").await;
 
     let gated = [&speech[..], &vec![0.0; speech.len()]].concat();
-    let report = enrol_samples(&house, alice, &gated).await;
+    let report = enrol_samples(&deployment, alice, &gated).await;
     assert!(report.accepted);
     assert_eq!(codes(&report), [IssueCode::SyntheticSilence]);
 }
 
 #[tokio::test]
 async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant() {
-    let mut house = House::empty().await;
-    house.sign_up("alice").await;
-    let robert = house.add("robert").await;
+    let mut deployment = TestDeployment::empty().await;
+    deployment.sign_up("alice").await;
+    let robert = deployment.add("robert").await;
     // Another recording of hers than those she is enrolled with.
     let hers = clip("enrollment_samples/calls/alice-2.wav");
-    let twin = enrol_samples(&house, robert, &hers).await;
+    let twin = enrol_samples(&deployment, robert, &hers).await;
     refused(
-        &house,
+        &deployment,
         robert,
         &twin,
         IssueCode::DuplicateIdentity,
@@ -182,8 +213,8 @@ async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant(
         allow_duplicate: true,
         ..Agreement::from("Yes.")
     };
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
-    let report = house
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+    let report = deployment
         .board
         .enrol(&permit, robert, meant, vec![recording])
         .await
@@ -193,9 +224,9 @@ async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant(
 
 #[tokio::test]
 async fn a_voice_unlike_the_one_enrolled_before_is_refused() {
-    let mut house = House::empty().await;
-    let alice = house.sign_up("alice").await;
-    let report = house
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.sign_up("alice").await;
+    let report = deployment
         .enrol(alice, &["signup/walter/1.flac", "signup/walter/2.flac"])
         .await;
     assert!(!report.accepted);
@@ -206,24 +237,24 @@ async fn a_voice_unlike_the_one_enrolled_before_is_refused() {
 
 #[tokio::test]
 async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
     let three = wav(
         16_000,
         1,
         &clip("enrollment_samples/signup/alice/1.flac")[..48_000],
     );
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let short = ClipBytes {
         name: "short.wav".to_owned(),
         bytes: three,
     };
-    let report = house
+    let report = deployment
         .board
         .enrol(&permit, alice, "Yes.", vec![short])
         .await
         .unwrap();
-    refused(&house, alice, &report, IssueCode::TooLittleSpeech, "more").await;
+    refused(&deployment, alice, &report, IssueCode::TooLittleSpeech, "more").await;
 
     let silent = ClipBytes {
         name: "silent.wav".to_owned(),
@@ -231,20 +262,20 @@ async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
     };
     let mut three_and_nothing = clips(&ALICE);
     three_and_nothing.push(silent);
-    let report = house
+    let report = deployment
         .board
         .enrol(&permit, alice, "Yes.", three_and_nothing)
         .await
         .unwrap();
-    refused(&house, alice, &report, IssueCode::ClipTooShort, "silent.wav").await;
+    refused(&deployment, alice, &report, IssueCode::ClipTooShort, "silent.wav").await;
 }
 
 #[tokio::test]
 async fn noise_and_clipping_are_refused_by_name() {
-    let mut house = House::empty().await;
-    let alice = house.add("alice").await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
     let speech = clip("enrollment_samples/signup/alice/1.flac");
-    let noisy = mix(&speech, &Dice::new(9).noise(-24.0, speech.len()));
+    let noisy = mix(&speech, &Rng::new(9).noise(-24.0, speech.len()));
     let loud: Vec<f32> = speech.iter().map(|s| (s * 20.0).clamp(-1.0, 1.0)).collect();
     for (name, samples, code, said) in [
         ("noisy.wav", &noisy, IssueCode::TooNoisy, "quieter place"),
@@ -255,8 +286,8 @@ async fn noise_and_clipping_are_refused_by_name() {
             name: name.to_owned(),
             bytes: wav(16_000, 1, samples),
         });
-        let permit = house.board.admit(Asker::recording(None)).unwrap();
-        let report = house
+        let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+        let report = deployment
             .board
             .enrol(&permit, alice, "Yes.", recordings)
             .await

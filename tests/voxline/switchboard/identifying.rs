@@ -7,17 +7,17 @@ use voxline::store::{NumberPatch, ShareChange, Store, UserPatch};
 use voxline::switchboard::BoardError;
 use voxline::verdict::OutcomeName;
 
-use super::{House, Manifest, clips, number};
+use super::{Manifest, TestDeployment, clips, number};
 
 #[tokio::test]
 async fn every_call_of_the_synthetic_callers_ends_as_its_manifest_says() {
-    let house = House::full().await;
+    let deployment = TestDeployment::full().await;
     let mut wrong = Vec::new();
     for call in Manifest::read().call {
-        let said = house.identify(&call.number, &call.file).await;
+        let said = deployment.identify(&call.number, &call.file).await;
         let expected = json!({
             "outcome": call.expect,
-            "user_id": call.user.map(|key| house.people[&key].to_string()),
+            "user_id": call.user.map(|key| deployment.people[&key].to_string()),
             "reason": call.reason,
         });
         let document = serde_json::to_value(&said).unwrap();
@@ -40,13 +40,13 @@ async fn every_call_of_the_synthetic_callers_ends_as_its_manifest_says() {
 
 #[tokio::test]
 async fn nobody_of_another_number_is_ever_named_or_even_weighed() {
-    let house = House::full().await;
+    let deployment = TestDeployment::full().await;
     let manifest = Manifest::read();
     for call in &manifest.call {
         for dialed in &manifest.number {
-            let said = house.identify(&dialed.number, &call.file).await;
+            let said = deployment.identify(&dialed.number, &call.file).await;
             let on_it = |id| {
-                let (key, _) = house.people.iter().find(|(_, user)| **user == id).unwrap();
+                let (key, _) = deployment.people.iter().find(|(_, user)| **user == id).unwrap();
                 manifest.person(key).number == dialed.number
             };
             assert!(said.user_id.is_none_or(on_it), "{}", call.file);
@@ -61,37 +61,45 @@ async fn nobody_of_another_number_is_ever_named_or_even_weighed() {
 
 #[tokio::test]
 async fn what_is_promised_of_a_number_decides_its_calls_and_no_others() {
-    let house = House::full().await;
-    let (file, robert) = ("calls/robert-1.wav", house.people["robert"]);
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    let deployment = TestDeployment::full().await;
+    let (file, robert) = ("calls/robert-1.wav", deployment.people["robert"]);
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(robert));
     let strict = |share| NumberPatch {
         max_false_accept: share,
         ..NumberPatch::default()
     };
     // One in fourteen thousand: more than a very good match gives on a roster of several.
     let promise = strict(ShareChange::Set(0.000_07));
-    house.board.update_number(&number(1), &promise).await.unwrap();
-    let said = house.identify(&number(1), file).await;
+    deployment
+        .board
+        .update_number(&number(1), &promise)
+        .await
+        .unwrap();
+    let said = deployment.identify(&number(1), file).await;
     assert_ne!(said.outcome, OutcomeName::Identified);
     let never = strict(ShareChange::Set(0.000_001));
-    let refused = house.board.update_number(&number(1), &never).await;
+    let refused = deployment.board.update_number(&number(1), &never).await;
     assert!(matches!(refused, Err(BoardError::NeverNames { .. })));
     let usual = strict(ShareChange::Usual);
-    house.board.update_number(&number(1), &usual).await.unwrap();
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    deployment.board.update_number(&number(1), &usual).await.unwrap();
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(robert));
     // Another number's promise changes nothing here.
-    house.board.update_number(&number(2), &promise).await.unwrap();
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    deployment
+        .board
+        .update_number(&number(2), &promise)
+        .await
+        .unwrap();
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(robert));
 }
 
 #[tokio::test]
 async fn a_removed_user_is_not_found_by_the_very_next_call() {
-    let house = House::full().await;
-    let (file, robert) = ("calls/robert-1.wav", house.people["robert"]);
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
-    let receipt = house.board.remove_user(robert).await.unwrap();
+    let deployment = TestDeployment::full().await;
+    let (file, robert) = ("calls/robert-1.wav", deployment.people["robert"]);
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(robert));
+    let receipt = deployment.board.remove_user(robert).await.unwrap();
     assert!(receipt.voiceprints_erased > 0);
-    let said = house.identify(&number(1), file).await;
+    let said = deployment.identify(&number(1), file).await;
     assert_eq!(said.user_id, None);
     assert!(
         said.candidates
@@ -102,14 +110,14 @@ async fn a_removed_user_is_not_found_by_the_very_next_call() {
 
 #[tokio::test]
 async fn a_user_removed_by_another_process_is_not_found_by_the_very_next_call() {
-    let house = House::full().await;
-    let (file, walter) = ("calls/walter-1.wav", house.people["walter"]);
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(walter));
-    let other = Store::open(&house.folder.path().join("voxline.db"))
+    let deployment = TestDeployment::full().await;
+    let (file, walter) = ("calls/walter-1.wav", deployment.people["walter"]);
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(walter));
+    let other = Store::open(&deployment.folder.path().join("voxline.db"))
         .await
         .unwrap();
     other.remove_user(walter).await.unwrap();
-    let said = house.identify(&number(1), file).await;
+    let said = deployment.identify(&number(1), file).await;
     assert_eq!(said.user_id, None);
     assert!(
         said.candidates
@@ -120,64 +128,67 @@ async fn a_user_removed_by_another_process_is_not_found_by_the_very_next_call() 
 
 #[tokio::test]
 async fn erased_voiceprints_are_not_found_though_the_user_stays() {
-    let house = House::full().await;
-    let (file, ivy) = ("calls/ivy-1.wav", house.people["ivy"]);
-    assert_eq!(house.identify(&number(2), file).await.user_id, Some(ivy));
-    house.board.store().remove_enrollments(ivy).await.unwrap();
-    let said = house.identify(&number(2), file).await;
+    let deployment = TestDeployment::full().await;
+    let (file, ivy) = ("calls/ivy-1.wav", deployment.people["ivy"]);
+    assert_eq!(deployment.identify(&number(2), file).await.user_id, Some(ivy));
+    deployment.board.store().remove_enrollments(ivy).await.unwrap();
+    let said = deployment.identify(&number(2), file).await;
     assert_eq!(said.user_id, None);
     assert!(said.candidates.iter().all(|candidate| candidate.user_id != ivy));
-    assert!(house.board.store().user(ivy).await.unwrap().is_some());
+    assert!(deployment.board.store().user(ivy).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_user_is_named_as_they_are_called_now() {
-    let house = House::full().await;
-    let (file, alice) = ("calls/alice-1.wav", house.people["alice"]);
-    let name = house.identify(&number(1), file).await.user_name;
+    let deployment = TestDeployment::full().await;
+    let (file, alice) = ("calls/alice-1.wav", deployment.people["alice"]);
+    let name = deployment.identify(&number(1), file).await.user_name;
     assert_eq!(name.as_deref(), Some("Alice"));
     let patch = UserPatch {
         name: Some("Alícia Puig".to_owned()),
         ..UserPatch::default()
     };
-    house.board.store().update_user(alice, patch).await.unwrap();
-    let said = house.identify(&number(1), file).await;
+    deployment.board.store().update_user(alice, patch).await.unwrap();
+    let said = deployment.identify(&number(1), file).await;
     assert_eq!(said.user_id, Some(alice));
     assert_eq!(said.user_name.as_deref(), Some("Alícia Puig"));
 }
 
 #[tokio::test]
 async fn an_enrolment_is_found_by_the_next_call() {
-    let mut house = House::empty().await;
-    let alice = house.sign_up("alice").await;
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.sign_up("alice").await;
     let file = "calls/robert-1.wav";
-    assert_eq!(house.identify(&number(1), file).await.user_id, None);
-    let robert = house.sign_up("robert").await;
-    assert_eq!(house.identify(&number(1), file).await.user_id, Some(robert));
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, None);
+    let robert = deployment.sign_up("robert").await;
+    assert_eq!(deployment.identify(&number(1), file).await.user_id, Some(robert));
     assert_eq!(
-        house.identify(&number(1), "calls/alice-1.wav").await.user_id,
+        deployment.identify(&number(1), "calls/alice-1.wav").await.user_id,
         Some(alice)
     );
 }
 
 #[tokio::test]
 async fn a_number_with_nobody_enrolled_says_so() {
-    let mut house = House::empty().await;
-    let said = house.identify(&number(1), "calls/alice-1.wav").await;
+    let mut deployment = TestDeployment::empty().await;
+    let said = deployment.identify(&number(1), "calls/alice-1.wav").await;
     assert_eq!(said.reason, Some(Reason::EmptyRoster));
     // On the roster and not enrolled is as good as nobody.
-    house.add("alice").await;
-    let said = house.identify(&number(1), "calls/alice-1.wav").await;
+    deployment.add("alice").await;
+    let said = deployment.identify(&number(1), "calls/alice-1.wav").await;
     assert_eq!((said.outcome, said.user_id), (OutcomeName::Inconclusive, None));
     assert_eq!(said.reason, Some(Reason::EmptyRoster));
 }
 
 #[tokio::test]
 async fn a_number_that_is_not_ours_is_refused_by_name() {
-    let house = House::full().await;
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
+    let deployment = TestDeployment::full().await;
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let call = clips(&["calls/alice-1.wav"]).remove(0);
-    let said = house.board.identify(&permit, &number(9), call, None, false).await;
+    let said = deployment
+        .board
+        .identify(&permit, &number(9), call, None, false)
+        .await;
     let fault = said.unwrap_err();
     assert!(matches!(&fault, BoardError::UnknownNumber(unknown) if *unknown == number(9)));
     assert!(fault.to_string().contains("voxline number add"), "{fault}");
@@ -185,11 +196,14 @@ async fn a_number_that_is_not_ours_is_refused_by_name() {
 
 #[tokio::test]
 async fn what_cannot_be_decoded_is_an_error_that_names_the_recording() {
-    let house = House::full().await;
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
+    let deployment = TestDeployment::full().await;
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let mut call = clips(&["README.md"]).remove(0);
     call.name = "holiday.wav".to_owned();
-    let said = house.board.identify(&permit, &number(1), call, None, false).await;
+    let said = deployment
+        .board
+        .identify(&permit, &number(1), call, None, false)
+        .await;
     let fault = said.unwrap_err();
     assert!(matches!(fault, BoardError::Decode { .. }));
     assert!(fault.to_string().starts_with("holiday.wav: "), "{fault}");
@@ -197,30 +211,33 @@ async fn what_cannot_be_decoded_is_an_error_that_names_the_recording() {
 
 #[tokio::test]
 async fn a_stream_of_identifications_ends_in_the_one_without_a_stream() {
-    let house = House::full().await;
+    let deployment = TestDeployment::full().await;
     let file = "calls/ivy-1.wav";
-    let permit = house.board.admit(Asker::recording(None)).unwrap();
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let call = clips(&[file]).remove(0);
-    let stream = house.board.identify(&permit, &number(2), call, None, true).await;
+    let stream = deployment
+        .board
+        .identify(&permit, &number(2), call, None, true)
+        .await;
     let stream = stream.unwrap();
     assert!(stream.len() > 8, "{} identifications", stream.len());
     let finals = stream.iter().map(|said| said.is_final);
     assert!(finals.eq((1..=stream.len()).map(|at| at == stream.len())));
-    let alone = house.identify(&number(2), file).await;
+    let alone = deployment.identify(&number(2), file).await;
     assert_eq!(untimed(stream.last().unwrap()), untimed(&alone));
 }
 
 #[tokio::test]
 async fn a_gallery_out_of_reach_makes_it_unavailable_and_names_nobody() {
     // The discard port: nothing listens there.
-    let house = House::full_with(&[
+    let deployment = TestDeployment::full_with(&[
         ("gallery.backend", "qdrant"),
         ("gallery.qdrant_url", "http://127.0.0.1:9"),
         ("gallery.qdrant_timeout_seconds", "0.5"),
     ])
     .await;
-    assert!(house.board.ready().await.is_err());
-    let said = house.identify(&number(1), "calls/alice-1.wav").await;
+    assert!(deployment.board.ready().await.is_err());
+    let said = deployment.identify(&number(1), "calls/alice-1.wav").await;
     assert_eq!(said.outcome, OutcomeName::Inconclusive);
     assert_eq!(said.reason, Some(Reason::Unavailable));
     assert!(said.user_id.is_none() && said.user_name.is_none() && said.candidates.is_empty());

@@ -14,12 +14,12 @@ use voxline::gallery::{
     EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query,
 };
 use voxline::store::{NewClip, NewEnrollment, NewUser, Store, UserPatch};
-use voxline::switchboard::{Keeper, KeeperError};
+use voxline::switchboard::{GalleryCache, GalleryCacheError};
 use voxline::units::{DialedNumber, EnrollmentId, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
 
-use super::{House, number, open};
-use crate::gallery::laws::Dice;
+use super::{TestDeployment, number, open};
+use crate::gallery::laws::Rng;
 use crate::gallery::peer;
 
 /// How many numbers a voiceprint of `voxline-phone-2` has.
@@ -31,16 +31,21 @@ fn model() -> ModelId {
 
 /// Some voices to search by.
 fn probes(count: usize) -> Vec<Embedding> {
-    let mut dice = Dice::new(99);
-    (0..count).map(|_| dice.embedding(DIM)).collect()
+    let mut rng = Rng::new(99);
+    (0..count).map(|_| rng.embedding(DIM)).collect()
 }
 
 pub const NARROW: &[Bandwidth] = &[Bandwidth::Narrow];
 pub const BOTH: &[Bandwidth] = &[Bandwidth::Wide, Bandwidth::Narrow];
 
 /// Adds a user with one enrolment of one clip, heard in these bandwidths.
-pub async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) -> (UserId, EnrollmentId) {
-    let mut dice = Dice::new(seed);
+pub async fn enrolled_user(
+    store: &Store,
+    line: u32,
+    seed: u64,
+    kinds: &[Bandwidth],
+) -> (UserId, EnrollmentId) {
+    let mut rng = Rng::new(seed);
     let new = NewUser {
         name: format!("Resident {seed}"),
         number: number(line),
@@ -61,7 +66,7 @@ pub async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) 
             source: "wav 16000 Hz".to_owned(),
             prints: kinds
                 .iter()
-                .map(|kind| dice.print(user, &model(), *kind, DIM).print)
+                .map(|kind| rng.print(user, &model(), *kind, DIM).print)
                 .collect(),
         }],
     };
@@ -70,23 +75,27 @@ pub async fn resident(store: &Store, line: u32, seed: u64, kinds: &[Bandwidth]) 
 
 /// A store with two numbers: a user enrolled by telephone and one enrolled wide-band on the first, one
 /// by telephone on the second.
-async fn residents() -> (TempDir, Store, [UserId; 3]) {
+async fn enrolled_users() -> (TempDir, Store, [UserId; 3]) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
     for line in [1, 2] {
         store.add_number(&number(line), None, None).await.unwrap();
     }
-    let (a, _) = resident(&store, 1, 1, NARROW).await;
-    let (b, _) = resident(&store, 1, 2, BOTH).await;
-    let (c, _) = resident(&store, 2, 3, NARROW).await;
+    let (a, _) = enrolled_user(&store, 1, 1, NARROW).await;
+    let (b, _) = enrolled_user(&store, 1, 2, BOTH).await;
+    let (c, _) = enrolled_user(&store, 2, 3, NARROW).await;
     (folder, store, [a, b, c])
 }
 
 /// Whom a search by so many voices finds, and that each of them is on the roster it was made on.
-async fn found(keeper: &Keeper, line: u32, voices: usize) -> Result<BTreeSet<UserId>, KeeperError> {
+async fn found(
+    gallery_cache: &GalleryCache,
+    line: u32,
+    voices: usize,
+) -> Result<BTreeSet<UserId>, GalleryCacheError> {
     let probes = probes(voices);
     let probes: Vec<&Embedding> = probes.iter().collect();
-    let found = keeper.search(&number(line), &probes).await?;
+    let found = gallery_cache.search(&number(line), &probes).await?;
     let users: BTreeSet<UserId> = found.hits.iter().flatten().map(|hit| hit.user).collect();
     assert!(users.iter().all(|user| found.roster.names.contains_key(user)));
     Ok(users)
@@ -94,7 +103,7 @@ async fn found(keeper: &Keeper, line: u32, voices: usize) -> Result<BTreeSet<Use
 
 /// Whom a gallery holds under a number.
 async fn held(gallery: &dyn Gallery, line: u32) -> BTreeSet<UserId> {
-    let query = Dice::new(7).query(&number(line), &model(), DIM);
+    let query = Rng::new(7).query(&number(line), &model(), DIM);
     let hits = gallery.search(&query).await.unwrap();
     hits.iter().map(|hit| hit.user).collect()
 }
@@ -153,18 +162,18 @@ impl Gallery for Unlucky {
 
 #[tokio::test]
 async fn whoever_the_gallery_lost_is_found_by_the_next_search() {
-    let (_folder, store, [a, b, _]) = residents().await;
+    let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
-    let keeper = Keeper::new(store, gallery.clone(), model());
+    let gallery_cache = GalleryCache::new(store, gallery.clone(), model());
     let all = BTreeSet::from([a, b]);
-    let mut dice = Dice::new(1);
+    let mut rng = Rng::new(1);
     // All of them; one of them.
-    for kept in [vec![], vec![dice.print(a, &model(), Bandwidth::Narrow, DIM)]] {
-        assert_eq!(found(&keeper, 1, 2).await.unwrap(), all);
+    for kept in [vec![], vec![rng.print(a, &model(), Bandwidth::Narrow, DIM)]] {
+        assert_eq!(found(&gallery_cache, 1, 2).await.unwrap(), all);
         gallery.inner.replace(&number(1), kept).await.unwrap();
         let probes = probes(2);
         let probes: Vec<&Embedding> = probes.iter().collect();
-        let after = keeper.search(&number(1), &probes).await.unwrap();
+        let after = gallery_cache.search(&number(1), &probes).await.unwrap();
         let by_probe: Vec<usize> = after.hits.iter().map(Vec::len).collect();
         assert_eq!(by_probe, [2, 2]);
     }
@@ -172,14 +181,14 @@ async fn whoever_the_gallery_lost_is_found_by_the_next_search() {
 
 #[tokio::test]
 async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
-    let (_folder, store, [a, b, _]) = residents().await;
+    let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
     gallery.leaking.store(true, Ordering::SeqCst);
-    let keeper = Keeper::new(store, gallery.clone(), model());
-    let fault = found(&keeper, 1, 2).await.unwrap_err();
+    let gallery_cache = GalleryCache::new(store, gallery.clone(), model());
+    let fault = found(&gallery_cache, 1, 2).await.unwrap_err();
     assert!(matches!(
         fault,
-        KeeperError::Incomplete {
+        GalleryCacheError::Incomplete {
             missing: 2,
             enrolled: 2,
             ..
@@ -188,30 +197,30 @@ async fn a_gallery_that_keeps_nothing_is_an_error_and_not_an_empty_roster() {
     assert!(!fault.to_string().contains(number(1).as_e164()), "{fault}");
     // It is not believed afterwards either.
     gallery.leaking.store(false, Ordering::SeqCst);
-    assert_eq!(found(&keeper, 1, 2).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(found(&gallery_cache, 1, 2).await.unwrap(), BTreeSet::from([a, b]));
 }
 
 #[tokio::test]
 async fn a_copy_that_grew_old_while_it_was_put_does_not_stay() {
-    let (_folder, store, [a, b, _]) = residents().await;
+    let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
-    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
+    let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
     let other = store.clone();
     *gallery.rival.lock().unwrap() = Some(Box::new(move || {
         let other = other.clone();
         Box::pin(async move { assert!(other.remove_user(a).await.is_ok()) })
     }));
     gallery.rivals.store(1, Ordering::SeqCst);
-    let roster = keeper.roster(&number(1)).await.unwrap();
+    let roster = gallery_cache.roster(&number(1)).await.unwrap();
     assert_eq!(roster.names.keys().copied().collect::<Vec<_>>(), [b]);
     assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([b]));
 }
 
 #[tokio::test]
 async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
-    let (_folder, store, [a, b, _]) = residents().await;
+    let (_folder, store, [a, b, _]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
-    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
+    let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
     *gallery.rival.lock().unwrap() = Some(Box::new(move || {
         let store = store.clone();
         let patch = UserPatch {
@@ -221,24 +230,24 @@ async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
         Box::pin(async move { assert!(store.update_user(a, patch).await.is_ok()) })
     }));
     gallery.rivals.store(5, Ordering::SeqCst);
-    let fault = keeper.roster(&number(1)).await.unwrap_err();
-    assert!(matches!(fault, KeeperError::Restless(_)), "{fault}");
+    let fault = gallery_cache.roster(&number(1)).await.unwrap_err();
+    assert!(matches!(fault, GalleryCacheError::Restless(_)), "{fault}");
     assert_eq!(gallery.rivals.load(Ordering::SeqCst), 0);
-    assert_eq!(found(&keeper, 1, 1).await.unwrap(), BTreeSet::from([a, b]));
+    assert_eq!(found(&gallery_cache, 1, 1).await.unwrap(), BTreeSet::from([a, b]));
 }
 
 #[tokio::test]
 async fn a_number_that_is_stuck_keeps_no_other_waiting() {
-    let (_folder, store, [a, b, c]) = residents().await;
+    let (_folder, store, [a, b, c]) = enrolled_users().await;
     let gallery = Arc::new(Unlucky::default());
     *gallery.stuck.lock().unwrap() = Some(number(1));
-    let keeper = Arc::new(Keeper::new(store, gallery.clone(), model()));
+    let gallery_cache = Arc::new(GalleryCache::new(store, gallery.clone(), model()));
     let stuck = {
-        let keeper = Arc::clone(&keeper);
-        tokio::spawn(async move { found(&keeper, 1, 1).await.unwrap() })
+        let gallery_cache = Arc::clone(&gallery_cache);
+        tokio::spawn(async move { found(&gallery_cache, 1, 1).await.unwrap() })
     };
     gallery.arrived.notified().await;
-    assert_eq!(found(&keeper, 2, 1).await.unwrap(), BTreeSet::from([c]));
+    assert_eq!(found(&gallery_cache, 2, 1).await.unwrap(), BTreeSet::from([c]));
     assert!(!stuck.is_finished());
     gallery.released.notify_one();
     assert_eq!(stuck.await.unwrap(), BTreeSet::from([a, b]));
@@ -250,12 +259,12 @@ async fn a_qdrant_collection_lost_while_serving_is_filled_again() {
         return;
     }
     let settings = peer::settings(&peer::shared_url());
-    let house = House::full_with(&flags(&settings)).await;
-    let (file, alice) = ("calls/alice-1.wav", house.people["alice"]);
-    let before = house.identify(&number(1), file).await;
+    let deployment = TestDeployment::full_with(&flags(&settings)).await;
+    let (file, alice) = ("calls/alice-1.wav", deployment.people["alice"]);
+    let before = deployment.identify(&number(1), file).await;
     assert_eq!(before.user_id, Some(alice));
     clear(&settings).await;
-    let after = house.identify(&number(1), file).await;
+    let after = deployment.identify(&number(1), file).await;
     assert_eq!((after.user_id, after.reason), (Some(alice), None));
     assert_eq!(after.candidates.len(), before.candidates.len());
     clear(&settings).await;
@@ -274,7 +283,7 @@ async fn what_is_erased_or_moved_at_the_switchboard_leaves_qdrant_without_a_sear
     }
     let mut all = Vec::new();
     for seed in 1..=4 {
-        all.push(resident(board.store(), 1, seed, NARROW).await);
+        all.push(enrolled_user(board.store(), 1, seed, NARROW).await);
     }
     let [(a, _), (b, _), (c, enrolment), (d, _)] = all[..] else {
         panic!("four residents")
@@ -304,11 +313,11 @@ async fn a_user_removed_by_the_program_alone_leaves_qdrant_too() {
     if peer::skipped() {
         return;
     }
-    let (folder, store, [a, b, _]) = residents().await;
+    let (folder, store, [a, b, _]) = enrolled_users().await;
     let settings = peer::settings(&peer::shared_url());
     let gallery = Arc::new(QdrantGallery::connect(settings.clone()).unwrap());
-    let keeper = Keeper::new(store.clone(), gallery.clone(), model());
-    keeper.refresh().await.unwrap();
+    let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
+    gallery_cache.refresh().await.unwrap();
     assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([a, b]));
     store.close().await;
 
@@ -323,7 +332,7 @@ async fn a_user_removed_by_the_program_alone_leaves_qdrant_too() {
 
 #[tokio::test]
 async fn a_user_removed_while_qdrant_is_away_is_removed_with_a_warning() {
-    let (folder, store, [a, ..]) = residents().await;
+    let (folder, store, [a, ..]) = enrolled_users().await;
     store.close().await;
     // The discard port: nothing listens there.
     let removed = remove(folder.path(), "http://127.0.0.1:9", "nowhere", a);

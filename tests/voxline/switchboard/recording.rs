@@ -6,12 +6,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use voxline::store::VerdictVersion;
 use voxline::switchboard::{CallVerdict, PinAnswer, PinWay};
 
-use super::cases::{called_by, case, forwarded_by, three};
-use super::{House, number};
+use super::call_states::{called_by, case, forwarded_by, three};
+use super::{TestDeployment, number};
 
 /// Another process that has begun to write and does not end.
-async fn stuck_writer(house: &House) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(house.folder.path().join("voxline.db"));
+async fn stuck_writer(deployment: &TestDeployment) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(deployment.folder.path().join("voxline.db"));
     let mut writer = options.connect().await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();
     writer
@@ -52,13 +52,13 @@ fn recorded(kept: Vec<VerdictVersion>) -> Vec<Word> {
 
 #[tokio::test]
 async fn verdicts_are_given_out_while_a_writer_is_stuck_and_recorded_in_order_afterwards() {
-    let (house, [alice, ..]) = three().await;
-    let board = &house.board;
+    let (deployment, [alice, ..]) = three().await;
+    let board = &deployment.board;
     board.prepare().await;
     let one = case(board, &number(1)).await;
     let other = case(board, &number(1)).await;
     let mut given_out = vec![given(&*other.learn(&forwarded_by(1)).await)];
-    let mut writer = stuck_writer(&house).await;
+    let mut writer = stuck_writer(&deployment).await;
     let first = one.learn(&forwarded_by(1)).await;
     assert_eq!(first.identity.line_owner.user_id, Some(alice));
     given_out.push(given(&*other.learn(&called_by(2)).await));
@@ -94,11 +94,11 @@ async fn verdicts_are_given_out_while_a_writer_is_stuck_and_recorded_in_order_af
 
 #[tokio::test]
 async fn who_is_removed_while_a_verdict_waits_is_neither_recorded_nor_shown() {
-    let (house, [alice, bob, _]) = three().await;
-    let board = &house.board;
+    let (deployment, [alice, bob, _]) = three().await;
+    let board = &deployment.board;
     board.prepare().await;
     let call = case(board, &number(1)).await;
-    let mut writer = stuck_writer(&house).await;
+    let mut writer = stuck_writer(&deployment).await;
     call.learn(&forwarded_by(1)).await;
     let said = call.learn(&called_by(2)).await;
     assert_eq!(said.identity.line_owner.user_id, Some(alice));

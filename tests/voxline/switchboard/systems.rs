@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use voxline::evidence::{CallFacts, CallerNumber, Headers, Source};
 use voxline::store::{NewUser, Pin};
-use voxline::switchboard::{Case, PinAnswer, PinWay, Switchboard};
+use voxline::switchboard::{CallState, PinAnswer, PinWay, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 
-use super::cases::{case, heard};
-use super::{House, number};
+use super::call_states::{case, heard};
+use super::{TestDeployment, number};
 
 const ALICE: &str = "+12025550143";
 
@@ -108,7 +108,7 @@ async fn roster(board: &Switchboard, dialed: &DialedNumber, assigned: bool) -> U
     alice
 }
 
-async fn bring(case: &Arc<Case>, brings: &Brings, alice: UserId) {
+async fn bring(case: &Arc<CallState>, brings: &Brings, alice: UserId) {
     let mut facts = CallFacts {
         trusted: true,
         ..CallFacts::default()
@@ -133,15 +133,15 @@ async fn bring(case: &Arc<Case>, brings: &Brings, alice: UserId) {
 
 #[tokio::test]
 async fn each_system_of_the_problem_finds_the_user_it_is_for_and_says_by_what() {
-    let house = House::empty().await;
-    let shared = roster(&house.board, &number(1), false).await;
-    let assigned = roster(&house.board, &number(2), true).await;
+    let deployment = TestDeployment::empty().await;
+    let shared = roster(&deployment.board, &number(1), false).await;
+    let assigned = roster(&deployment.board, &number(2), true).await;
     for (system, tier, brings) in SYSTEMS {
         let (dialed, alice) = match tier {
             Tier::T0 => (number(2), assigned),
             _ => (number(1), shared),
         };
-        let case = case(&house.board, &dialed).await;
+        let case = case(&deployment.board, &dialed).await;
         bring(&case, brings, alice).await;
         let identity = &case.verdict().identity;
         assert_eq!(identity.line_owner.user_id, Some(alice), "{system}: {identity:?}");
@@ -167,10 +167,10 @@ async fn each_system_of_the_problem_finds_the_user_it_is_for_and_says_by_what() 
 
 #[tokio::test]
 async fn a_forwarded_call_of_somebody_else_names_the_line_by_each_carriers_header_and_the_voice_nobody() {
-    let house = House::empty().await;
-    let alice = roster(&house.board, &number(1), false).await;
+    let deployment = TestDeployment::empty().await;
+    let alice = roster(&deployment.board, &number(1), false).await;
     for (system, tier, brings) in SYSTEMS.iter().filter(|(_, tier, _)| *tier == Tier::T1) {
-        let case = case(&house.board, &number(1)).await;
+        let case = case(&deployment.board, &number(1)).await;
         bring(&case, brings, alice).await;
         case.heard(heard(&number(1), OutcomeName::Unknown, None, 0.0))
             .await;

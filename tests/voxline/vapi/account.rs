@@ -68,13 +68,13 @@ impl Deployment {
                 all.push(((*name).to_owned(), (*value).to_owned()));
             }
         }
-        let house = Self {
+        let deployment = Self {
             peer,
             data: tempfile::tempdir().unwrap(),
             settings: all,
         };
-        assert_eq!(house.run(&["number", "add", NUMBER]).code, 0);
-        house
+        assert_eq!(deployment.run(&["number", "add", NUMBER]).code, 0);
+        deployment
     }
 
     /// Has a setting say something else.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, NUMBER, SECRET, script};
+use super::harness::{ALICE, NUMBER, SECRET, TestDeployment, script};
 use crate::support;
 
 const STRANGER: &str = "+12025550199";
@@ -37,30 +37,31 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// A call that nobody can listen to, from its ring to its report; the last word on it.
-async fn unheard(house: &mut House, call: &str, artifact: Value) -> Value {
-    house.ring(call, STRANGER);
-    house.send(json!({
+async fn unheard(deployment: &mut TestDeployment, call: &str, artifact: Value) -> Value {
+    deployment.ring(call, STRANGER);
+    deployment.send(json!({
         "type": "status-update", "status": "in-progress", "timestamp": 2, "phoneNumber": {"number": NUMBER},
         "call": {"id": call},
     }));
-    house.send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": call}}));
-    house.send(json!({
+    deployment
+        .send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": call}}));
+    deployment.send(json!({
         "type": "end-of-call-report", "timestamp": 10, "endedReason": "customer-ended-call",
         "call": {"id": call}, "artifact": artifact,
     }));
-    house.last_word(call).await
+    deployment.last_word(call).await
 }
 
-fn recorded(house: &mut House, call: &str) -> String {
+fn recorded(deployment: &mut TestDeployment, call: &str) -> String {
     let path = support::project(CALL).display().to_string();
-    let kept = house
+    let kept = deployment
         .peer
         .ask(&json!({"do": "record", "call": call, "audio": path}));
     kept["url"].as_str().unwrap().to_owned()
 }
 
-fn fetched(house: &mut House, call: &str) -> u64 {
-    let answer = house.peer.ask(&json!({"do": "fetched", "call": call}));
+fn fetched(deployment: &mut TestDeployment, call: &str) -> u64 {
+    let answer = deployment.peer.ask(&json!({"do": "fetched", "call": call}));
     answer["times"].as_u64().unwrap()
 }
 
@@ -68,35 +69,39 @@ fn fetched(house: &mut House, call: &str) -> u64 {
 async fn a_call_nobody_heard_is_heard_from_its_recording_of_which_nothing_is_kept() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path().display().to_string();
-    let mut house = House::open_with(&[("VOXLINE_VAPI_BACKFILL", "true"), ("TMPDIR", &folder)], true);
-    let url = recorded(&mut house, "c-named");
+    let mut deployment =
+        TestDeployment::open_with(&[("VOXLINE_VAPI_BACKFILL", "true"), ("TMPDIR", &folder)], true);
+    let url = recorded(&mut deployment, "c-named");
     let last = unheard(
-        &mut house,
+        &mut deployment,
         "c-named",
         json!({"recording": {"mono": {"customerUrl": url}}}),
     )
     .await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
     assert_eq!(last["verdict"]["outcome"], "identified", "{last}");
-    assert_eq!(fetched(&mut house, "c-named"), 1);
+    assert_eq!(fetched(&mut deployment, "c-named"), 1);
     // Where the report names none, the API sends to it.
-    recorded(&mut house, "c-sent");
-    let last = unheard(&mut house, "c-sent", json!({})).await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    recorded(&mut deployment, "c-sent");
+    let last = unheard(&mut deployment, "c-sent", json!({})).await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
     // An address that may not be asked is not asked, and no name is made up for it.
     let elsewhere = json!({"presignedCustomerUrl": "https://recordings.example/c-elsewhere.wav"});
-    let last = unheard(&mut house, "c-elsewhere", elsewhere).await;
+    let last = unheard(&mut deployment, "c-elsewhere", elsewhere).await;
     assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
     // A report that comes twice is worked on once.
-    house.send(json!({
+    deployment.send(json!({
         "type": "end-of-call-report", "timestamp": 11, "call": {"id": "c-named"},
         "artifact": {"recording": {"mono": {"customerUrl": url}}},
     }));
-    house.stop();
-    assert_eq!(fetched(&mut house, "c-named"), 1);
+    deployment.stop();
+    assert_eq!(fetched(&mut deployment, "c-named"), 1);
     let audio = traces();
     assert!(holds(&support::read(CALL), &audio));
-    for (path, bytes) in [house.data.path(), temporary.path()].into_iter().flat_map(files) {
+    for (path, bytes) in [deployment.data.path(), temporary.path()]
+        .into_iter()
+        .flat_map(files)
+    {
         assert!(
             !holds(&bytes, &audio) && !holds(&bytes, b"RIFF"),
             "{path} holds audio"
@@ -106,41 +111,41 @@ async fn a_call_nobody_heard_is_heard_from_its_recording_of_which_nothing_is_kep
 
 #[tokio::test]
 async fn no_recording_is_fetched_unless_that_is_asked_for() {
-    let mut house = House::open_with(&[], false);
-    let url = recorded(&mut house, "c-left");
+    let mut deployment = TestDeployment::open_with(&[], false);
+    let url = recorded(&mut deployment, "c-left");
     let last = unheard(
-        &mut house,
+        &mut deployment,
         "c-left",
         json!({"recording": {"mono": {"customerUrl": url}}}),
     )
     .await;
     assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
-    house.stop();
-    assert_eq!(fetched(&mut house, "c-left"), 0);
+    deployment.stop();
+    assert_eq!(fetched(&mut deployment, "c-left"), 0);
 }
 
 #[tokio::test]
 async fn a_capture_of_a_whole_call_shows_its_shape_and_nobodys_number_word_or_voice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
-    let mut house = House::open_with(&[("VOXLINE_VAPI_CAPTURE_DIR", &path)], false);
-    house.ring("c-captured", ALICE.0);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CAPTURE_DIR", &path)], false);
+    deployment.ring("c-captured", ALICE.0);
     let headers = json!({
         "Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0), "identity": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
     });
     let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
-    house.answer("c-captured", play, headers);
-    house.played("c-captured");
-    house.send(json!({
+    deployment.answer("c-captured", play, headers);
+    deployment.played("c-captured");
+    deployment.send(json!({
         "type": "conversation-update", "timestamp": 5, "call": {"id": "c-captured"}, "phoneNumber": {"number": NUMBER},
         "messages": [
             {"role": "user", "message": format!("User's Keypad Entry: {}", ALICE.1)},
             {"role": "user", "message": "my mother's maiden name is Quill"},
         ],
     }));
-    house.end("c-captured");
-    house.last_word("c-captured").await;
-    house.stop();
+    deployment.end("c-captured");
+    deployment.last_word("c-captured").await;
+    deployment.stop();
 
     let files = files(folder.path());
     for kind in [

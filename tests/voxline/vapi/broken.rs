@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, ROBERT, script};
+use super::harness::{ALICE, ROBERT, TestDeployment, script};
 use crate::support;
 
 const STRANGER: &str = "+12025550199";
@@ -17,7 +17,7 @@ const STRANGER: &str = "+12025550199";
 struct Lockout(Child);
 
 impl Lockout {
-    fn of(house: &House) -> Self {
+    fn of(deployment: &TestDeployment) -> Self {
         let program = "import fcntl, sys\n\
                        file = open(sys.argv[1], 'r+b')\n\
                        fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)\n\
@@ -25,7 +25,7 @@ impl Lockout {
                        sys.stdin.read()";
         let mut child = Command::new("python3")
             .args(["-c", program])
-            .arg(house.data.path().join("voxline.db-shm"))
+            .arg(deployment.data.path().join("voxline.db-shm"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -49,9 +49,9 @@ impl Drop for Lockout {
 struct Files(Vec<(PathBuf, Vec<u8>)>);
 
 impl Files {
-    fn of(house: &House) -> Self {
+    fn of(deployment: &TestDeployment) -> Self {
         let files = ["voxline.db", "voxline.db-wal", "voxline.db-shm"].map(|name| {
-            let path = house.data.path().join(name);
+            let path = deployment.data.path().join(name);
             let bytes = std::fs::read(&path).unwrap();
             (path, bytes)
         });
@@ -86,16 +86,19 @@ fn taken_by_the_fallback(answer: &Value) {
 }
 
 /// What came while nothing could be read is weighed as if it had come now, and the next call is as any other.
-async fn all_is_well_again(house: &mut House, call: &str) {
-    let told = house.told(call, "that of Alice");
+async fn all_is_well_again(deployment: &mut TestDeployment, call: &str) {
+    let told = deployment.told(call, "that of Alice");
     assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
-    let next = house.ring("c-next", ALICE.0);
+    let next = deployment.ring("c-next", ALICE.0);
     assert_eq!(next["assistantId"], "a-1", "{next}");
     let variables = &next["assistantOverrides"]["variableValues"];
     assert_eq!(variables["line_owner_name"], "Alice", "{next}");
-    house.end(call);
-    let last = house.last_word(call).await;
-    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    deployment.end(call);
+    let last = deployment.last_word(call).await;
+    assert_eq!(
+        last["verdict"]["line_owner"]["user_id"], deployment.alice,
+        "{last}"
+    );
 }
 
 fn headers() -> Value {
@@ -109,44 +112,44 @@ async fn a_database_that_hangs_costs_the_identity_and_not_the_call() {
         ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", ""),
         ("VOXLINE_VAPI_TRUST_FORWARDED", "always"),
     ];
-    let mut house = House::open_with(&settings, false);
-    let lockout = Lockout::of(&house);
+    let mut deployment = TestDeployment::open_with(&settings, false);
+    let lockout = Lockout::of(&deployment);
     // Both answers come while the lock is held, so neither waited for it.
-    taken_by_the_fallback(&house.ring("c-hung", STRANGER));
-    house.answer(
+    taken_by_the_fallback(&deployment.ring("c-hung", STRANGER));
+    deployment.answer(
         "c-hung",
         json!({"script": script(&[("user", "silence 1")])}),
         headers(),
     );
-    let metrics = house.metrics().await;
+    let metrics = deployment.metrics().await;
     // It was the budget that ended the wait: SQLite itself would have gone on waiting.
     assert!(metrics.contains("voxline_vapi_late_answers_total 1"), "{metrics}");
-    assert!(house.told_so_far("c-hung").is_empty());
+    assert!(deployment.told_so_far("c-hung").is_empty());
     drop(lockout);
-    all_is_well_again(&mut house, "c-hung").await;
+    all_is_well_again(&mut deployment, "c-hung").await;
 }
 
 #[tokio::test]
 async fn a_database_that_fails_costs_the_identity_and_not_the_call() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_TRUST_FORWARDED", "always")], false);
-    let files = Files::of(&house);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_TRUST_FORWARDED", "always")], false);
+    let files = Files::of(&deployment);
     files.spoil();
-    taken_by_the_fallback(&house.ring("c-failed", STRANGER));
-    house.answer(
+    taken_by_the_fallback(&deployment.ring("c-failed", STRANGER));
+    deployment.answer(
         "c-failed",
         json!({"script": script(&[("user", "silence 1")])}),
         headers(),
     );
-    let pin = house.tool("c-failed", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let pin = deployment.tool("c-failed", "t-1", "verify_pin", json!({"pin": ALICE.1}));
     assert!(!pin.contains("verified"), "{pin}");
     let ready = support::http()
-        .get(format!("{}/readyz", house.base))
+        .get(format!("{}/readyz", deployment.base))
         .send()
         .await
         .unwrap();
     assert_eq!(ready.status(), 503);
     files.put_back();
-    all_is_well_again(&mut house, "c-failed").await;
+    all_is_well_again(&mut deployment, "c-failed").await;
 }
 
 /// Versions of a call's verdict: each with whom it takes for the line's owner, and its evidence's kinds.
@@ -172,29 +175,29 @@ async fn a_writer_that_is_stuck_costs_neither_the_call_nor_its_identity_nor_its_
         ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "7"),
         ("VOXLINE_VAPI_TRUST_FORWARDED", "always"),
     ];
-    let mut house = House::open_with(&settings, false);
-    let path = house.data.path().join("voxline.db");
+    let mut deployment = TestDeployment::open_with(&settings, false);
+    let path = deployment.data.path().join("voxline.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut lock = sqlx::ConnectOptions::connect(&options).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
     // More calls than the store has connections: none takes from another what it reads by.
     let calls: Vec<String> = (0..6).map(|nth| format!("c-unwritten-{nth}")).collect();
     for call in &calls {
-        let answer = house.ring(call, ALICE.0);
+        let answer = deployment.ring(call, ALICE.0);
         assert_eq!(answer["assistantId"], "a-1", "{answer}");
         let variables = &answer["assistantOverrides"]["variableValues"];
         assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
     }
     // Other news of the first: Robert's telephone forwarded it.
     let forwarded = json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ROBERT.0)});
-    house.answer(
+    deployment.answer(
         "c-unwritten-0",
         json!({"script": script(&[("user", "silence 1")])}),
         forwarded,
     );
     let mut meanwhile = json!([]);
     for _ in 0..1_200 {
-        meanwhile = house.get("/v1/calls/c-unwritten-0/verdicts").await;
+        meanwhile = deployment.get("/v1/calls/c-unwritten-0/verdicts").await;
         if words(&meanwhile)
             .last()
             .is_some_and(|(_, _, kinds)| kinds.iter().any(|kind| kind == "diversion"))
@@ -204,35 +207,35 @@ async fn a_writer_that_is_stuck_costs_neither_the_call_nor_its_identity_nor_its_
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let said = words(&meanwhile);
-    assert!(said.len() >= 2 && said[0].1 == house.alice, "{meanwhile}");
-    let shown = house.call("c-unwritten-0").await;
+    assert!(said.len() >= 2 && said[0].1 == deployment.alice, "{meanwhile}");
+    let shown = deployment.call("c-unwritten-0").await;
     assert_eq!(
         shown["version"],
         said.last().unwrap().0,
         "nothing older is shown than was given out"
     );
     assert_eq!(
-        house.calls().await,
+        deployment.calls().await,
         Vec::<Value>::new(),
         "and nothing is recorded yet"
     );
 
     sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
     for call in &calls {
-        house.end(call);
+        deployment.end(call);
     }
     // Lists show what is recorded.
     let is_over = |listed: &[Value]| listed.iter().filter(|call| call["final"] == true).count();
     let mut listed = Vec::new();
     for _ in 0..1_200 {
-        listed = house.calls().await;
+        listed = deployment.calls().await;
         if is_over(&listed) == calls.len() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(is_over(&listed), calls.len(), "{listed:?}");
-    let recorded = house.get("/v1/calls/c-unwritten-0/verdicts").await;
+    let recorded = deployment.get("/v1/calls/c-unwritten-0/verdicts").await;
     let recorded = words(&recorded);
     assert_eq!(recorded[..said.len()], said[..], "complete, and in order");
     assert!(
@@ -271,33 +274,36 @@ async fn a_model_that_does_not_answer_costs_the_voice_and_nothing_else() {
         ("VOXLINE_INFERENCE_THREADS", "1"),
         ("VOXLINE_VAPI_TOOL_SECONDS", "1"),
     ];
-    let mut house = House::open_with(&settings, false);
+    let mut deployment = TestDeployment::open_with(&settings, false);
     // The one thread is taken: a recording that was uploaded is not answered as long as this test lasts.
-    let upload = tokio::spawn(house.identify("enrollment_samples/calls/alice-1.wav"));
-    house.ring("c-first", ALICE.0);
+    let upload = tokio::spawn(deployment.identify("enrollment_samples/calls/alice-1.wav"));
+    deployment.ring("c-first", ALICE.0);
     let play = json!({"script": script(&[("assistant", "robert-1"), ("user", "alice-1")]), "speed": 3.0});
-    house.answer("c-first", play, json!({}));
-    house.played("c-first");
+    deployment.answer("c-first", play, json!({}));
+    deployment.played("c-first");
     // Everything that needs no voice goes on: the call's, another's, the tools, and what is told.
-    let answer = house.ring("c-second", ALICE.0);
+    let answer = deployment.ring("c-second", ALICE.0);
     assert_eq!(answer["assistantId"], "a-1");
     assert_eq!(
         answer["assistantOverrides"]["variableValues"]["line_owner_name"],
         "Alice"
     );
-    let said = house.tool("c-first", "t-1", "identify_caller", json!({}));
+    let said = deployment.tool("c-first", "t-1", "identify_caller", json!({}));
     assert!(
         said.contains("claimed: ") && !said.contains("] identified: "),
         "{said}"
     );
-    let pin = house.tool("c-first", "t-2", "verify_pin", json!({"pin": ALICE.1}));
+    let pin = deployment.tool("c-first", "t-2", "verify_pin", json!({"pin": ALICE.1}));
     assert!(pin.contains("verified: "), "{pin}");
-    house.told("c-first", "] claimed: ");
-    house.end("c-first");
-    let last = house.last_word("c-first").await;
+    deployment.told("c-first", "] claimed: ");
+    deployment.end("c-first");
+    let last = deployment.last_word("c-first").await;
     assert_eq!(last["verdict"]["outcome"], "inconclusive", "{last}");
-    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    assert_eq!(
+        last["verdict"]["line_owner"]["user_id"], deployment.alice,
+        "{last}"
+    );
     assert!(!upload.is_finished(), "the model was not slow: nothing was shown");
     upload.abort();
-    house.stop();
+    deployment.stop();
 }

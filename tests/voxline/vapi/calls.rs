@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::harness::{ALICE, House, NUMBER, ROBERT, script};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
 
 const STRANGER: &str = "+12025550199";
 
 #[tokio::test]
 async fn an_owner_who_calls_is_claimed_at_once_and_identified_by_voice() {
-    let mut house = House::open();
-    let answer = house.ring("c-owner", ALICE.0);
+    let mut deployment = TestDeployment::open();
+    let answer = deployment.ring("c-owner", ALICE.0);
     assert_eq!(answer["assistantId"], "a-1");
     let overrides = &answer["assistantOverrides"];
     let variables = &overrides["variableValues"];
@@ -27,94 +27,97 @@ async fn an_owner_who_calls_is_claimed_at_once_and_identified_by_voice() {
     let marker = variables["identity_marker"].as_str().unwrap().to_owned();
 
     let play = json!({"script": script(&[("assistant", "helmi-1"), ("user", "alice-1")]), "speed": 3.0});
-    house.answer("c-owner", play, json!({}));
-    let told = house.told("c-owner", "] identified: ");
+    deployment.answer("c-owner", play, json!({}));
+    let told = deployment.told("c-owner", "] identified: ");
     let last = told.last().unwrap();
     assert!(
         last.starts_with(&format!("[{marker}] ")) && last.contains("Alice"),
         "{told:?}"
     );
     assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
-    let said = house.tool("c-owner", "t-1", "identify_caller", json!({}));
+    let said = deployment.tool("c-owner", "t-1", "identify_caller", json!({}));
     assert!(
         said.contains("identified: the person speaking is Alice"),
         "{said}"
     );
 
-    house.end("c-owner");
-    let last = house.last_word("c-owner").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    deployment.end("c-owner");
+    let last = deployment.last_word("c-owner").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
     assert_eq!(last["verdict"]["outcome"], "identified");
     assert_eq!(last["verdict"]["agreement"], "same");
 }
 
 #[tokio::test]
 async fn on_a_forwarded_call_late_headers_name_the_line_and_the_voice_is_nobodys() {
-    let mut house = House::open();
+    let mut deployment = TestDeployment::open();
     // Two phases: nothing but the caller is known while it rings.
-    let answer = house.ring("c-forwarded", STRANGER);
+    let answer = deployment.ring("c-forwarded", STRANGER);
     assert_eq!(
         answer["assistantOverrides"]["variableValues"]["identity_status"],
         "unknown"
     );
     let diversion = format!("<sip:{}@h>;reason=unconditional, <sip:{NUMBER}@h>", ALICE.0);
     let play = json!({"script": script(&[("user", "stranger-man")]), "speed": 3.0});
-    house.answer(
+    deployment.answer(
         "c-forwarded",
         play,
         json!({"Diversion": diversion, "to": format!("<sip:{NUMBER}@h>")}),
     );
-    let told = house.told("c-forwarded", "] third_party: ");
+    let told = deployment.told("c-forwarded", "] third_party: ");
     assert!(told.last().unwrap().contains("that of Alice"), "{told:?}");
     assert!(
         told.iter().all(|said| !said.contains("speaking is Alice")),
         "{told:?}"
     );
-    house.end("c-forwarded");
-    let last = house.last_word("c-forwarded").await;
-    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    deployment.end("c-forwarded");
+    let last = deployment.last_word("c-forwarded").await;
+    assert_eq!(
+        last["verdict"]["line_owner"]["user_id"], deployment.alice,
+        "{last}"
+    );
     assert_eq!(last["verdict"]["speaker"]["status"], "third_party");
     assert_eq!(last["verdict"]["agreement"], "third_party");
 }
 
 #[tokio::test]
 async fn a_pin_names_who_the_voice_could_not() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_TOOL_SECONDS", "1")], true);
-    house.ring("c-pin", STRANGER);
-    house.answer(
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_TOOL_SECONDS", "1")], true);
+    deployment.ring("c-pin", STRANGER);
+    deployment.answer(
         "c-pin",
         json!({"script": script(&[("user", "one-word")]), "speed": 3.0}),
         json!({}),
     );
-    house.played("c-pin");
-    let said = house.tool("c-pin", "t-1", "identify_caller", json!({}));
+    deployment.played("c-pin");
+    let said = deployment.tool("c-pin", "t-1", "identify_caller", json!({}));
     assert!(said.contains("unknown: ") && said.contains("pending"), "{said}");
-    let wrong = house.tool("c-pin", "t-2", "verify_pin", json!({"pin": "one two three four"}));
+    let wrong = deployment.tool("c-pin", "t-2", "verify_pin", json!({"pin": "one two three four"}));
     assert!(wrong.contains("wrong: "), "{wrong}");
-    let right = house.tool(
+    let right = deployment.tool(
         "c-pin",
         "t-3",
         "verify_pin",
         json!({"pin": "four eight two one three five seven nine"}),
     );
     assert!(
-        right.contains("verified: ") && right.contains(&house.alice),
+        right.contains("verified: ") && right.contains(&deployment.alice),
         "{right}"
     );
-    let told = house.told("c-pin", "] claimed: ");
+    let told = deployment.told("c-pin", "] claimed: ");
     assert!(told.last().unwrap().contains("Alice"), "{told:?}");
     // Wherever it was said, the PIN is written nowhere.
-    house.end("c-pin");
-    let last = house.last_word("c-pin").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice);
+    deployment.end("c-pin");
+    let last = deployment.last_word("c-pin").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice);
     assert!(!last.to_string().contains(ALICE.1) && !told.concat().contains(ALICE.1));
 }
 
 #[tokio::test]
 async fn a_keypad_entry_in_the_conversation_is_a_pin_once_however_often_it_is_told() {
-    let mut house = House::open();
-    house.ring("c-keypad", STRANGER);
-    house.answer(
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-keypad", STRANGER);
+    deployment.answer(
         "c-keypad",
         json!({"script": script(&[("user", "silence 1")])}),
         json!({}),
@@ -127,30 +130,30 @@ async fn a_keypad_entry_in_the_conversation_is_a_pin_once_however_often_it_is_to
         let mut conversation = base.clone();
         conversation["type"] = json!("conversation-update");
         conversation["messages"] = messages;
-        house.send(conversation);
+        deployment.send(conversation);
         let mut transcript = base;
         transcript["type"] = json!("transcript");
         transcript["role"] = json!("user");
         transcript["transcript"] = json!("User's Keypad Entry: 9999#");
-        house.send(transcript);
+        deployment.send(transcript);
     }
-    let again = house.tool("c-keypad", "t-1", "verify_pin", json!({"pin": "9999"}));
+    let again = deployment.tool("c-keypad", "t-1", "verify_pin", json!({"pin": "9999"}));
     assert!(
         again.contains("wrong: ") && again.contains("2 attempts"),
         "{again}"
     );
-    house.send(json!({
+    deployment.send(json!({
         "type": "conversation-update", "timestamp": 200, "call": {"id": "c-keypad"}, "phoneNumber": {"number": NUMBER},
         "messagesOpenAIFormatted": [{"role": "user", "content": format!("User's Keypad Entry: {}", ROBERT.1)}],
     }));
-    let told = house.told("c-keypad", "] claimed: ");
-    assert!(told.last().unwrap().contains(&house.robert), "{told:?}");
+    let told = deployment.told("c-keypad", "] claimed: ");
+    assert!(told.last().unwrap().contains(&deployment.robert), "{told:?}");
 }
 
 #[tokio::test]
 async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_callers() {
-    let mut house = House::open();
-    house.ring("c-mono", STRANGER);
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-mono", STRANGER);
     // The assistant speaks with Robert's voice, who is enrolled here.
     let parts = [
         ("assistant", "robert-1"),
@@ -158,24 +161,24 @@ async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_calle
         ("user", "alice-2"),
         ("assistant", "robert-2"),
     ];
-    house.answer(
+    deployment.answer(
         "c-mono",
         json!({"script": script(&parts), "channels": 1, "announce": false}),
         json!({}),
     );
-    house.told("c-mono", "] identified: ");
-    house.played("c-mono");
-    house.end("c-mono");
-    let last = house.last_word("c-mono").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
-    let told = house.told_so_far("c-mono");
+    deployment.told("c-mono", "] identified: ");
+    deployment.played("c-mono");
+    deployment.end("c-mono");
+    let last = deployment.last_word("c-mono").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    let told = deployment.told_so_far("c-mono");
     assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
 }
 
 #[tokio::test]
 async fn a_stream_whose_channels_are_the_other_way_round_is_found_out_and_heard() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);
-    house.ring("c-turned", STRANGER);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);
+    deployment.ring("c-turned", STRANGER);
     // The assistant speaks with Robert's voice, who is enrolled here.
     let parts = [
         ("assistant", "robert-1"),
@@ -184,76 +187,76 @@ async fn a_stream_whose_channels_are_the_other_way_round_is_found_out_and_heard(
         ("user", "alice-1"),
         ("user", "alice-2"),
     ];
-    house.answer(
+    deployment.answer(
         "c-turned",
         json!({"script": script(&parts), "turned": true}),
         json!({}),
     );
-    house.told("c-turned", "] identified: ");
-    house.end("c-turned");
-    let last = house.last_word("c-turned").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
-    let told = house.told_so_far("c-turned");
+    deployment.told("c-turned", "] identified: ");
+    deployment.end("c-turned");
+    let last = deployment.last_word("c-turned").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    let told = deployment.told_so_far("c-turned");
     assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
 }
 
 #[tokio::test]
 async fn duplicates_and_another_order_change_nothing() {
-    let mut house = House::open();
+    let mut deployment = TestDeployment::open();
     // The end comes before the beginning: nothing is listened to, nobody told.
-    house.end("c-late");
-    house.answer(
+    deployment.end("c-late");
+    deployment.answer(
         "c-late",
         json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
         json!({}),
     );
     // A call without its ring, with every message twice.
     let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
-    house.answer("c-twice", play.clone(), json!({}));
-    house.answer("c-twice", play, json!({}));
-    house.told("c-twice", "] identified: ");
-    let wrong = [0, 1, 2].map(|_| house.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"})));
+    deployment.answer("c-twice", play.clone(), json!({}));
+    deployment.answer("c-twice", play, json!({}));
+    deployment.told("c-twice", "] identified: ");
+    let wrong = [0, 1, 2].map(|_| deployment.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"})));
     assert!(wrong.iter().all(|said| *said == wrong[0]), "{wrong:?}");
     // Also over a restart, in which the process forgets all it held.
-    house.restart();
-    let again = house.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"}));
+    deployment.restart();
+    let again = deployment.tool("c-twice", "t-1", "verify_pin", json!({"pin": "9999"}));
     assert_eq!(again, wrong[0]);
-    house.end("c-twice");
-    house.end("c-twice");
-    let last = house.last_word("c-twice").await;
+    deployment.end("c-twice");
+    deployment.end("c-twice");
+    let last = deployment.last_word("c-twice").await;
     assert_eq!(last["final"], true);
-    assert!(house.told_so_far("c-late").is_empty());
+    assert!(deployment.told_so_far("c-late").is_empty());
 }
 
 #[tokio::test]
 async fn a_call_that_is_hung_up_on_has_a_last_word_and_nothing_is_told_afterwards() {
-    let mut house = House::open();
-    house.ring("c-hung", ALICE.0);
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-hung", ALICE.0);
     let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0});
-    house.answer("c-hung", play, json!({}));
-    house.told("c-hung", "] identified: ");
-    house.end("c-hung");
-    let told = house.told_so_far("c-hung");
-    let last = house.last_word("c-hung").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice);
-    let pin = house.tool("c-hung", "t-9", "verify_pin", json!({"pin": ROBERT.1}));
+    deployment.answer("c-hung", play, json!({}));
+    deployment.told("c-hung", "] identified: ");
+    deployment.end("c-hung");
+    let told = deployment.told_so_far("c-hung");
+    let last = deployment.last_word("c-hung").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice);
+    let pin = deployment.tool("c-hung", "t-9", "verify_pin", json!({"pin": ROBERT.1}));
     assert!(!pin.contains("verified"), "{pin}");
-    assert_eq!(house.told_so_far("c-hung"), told);
+    assert_eq!(deployment.told_so_far("c-hung"), told);
 }
 
 #[tokio::test]
 async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
-    let mut house = House::open();
-    house.ring("c-cut", STRANGER);
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-cut", STRANGER);
     let play =
         json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0, "cut_at": 1.0});
-    house.answer("c-cut", play, json!({}));
-    house.told("c-cut", "] identified: ");
-    house.played("c-cut");
-    house.end("c-cut");
+    deployment.answer("c-cut", play, json!({}));
+    deployment.told("c-cut", "] identified: ");
+    deployment.played("c-cut");
+    deployment.end("c-cut");
     assert_eq!(
-        house.last_word("c-cut").await["verdict"]["speaker"]["user_id"],
-        house.alice
+        deployment.last_word("c-cut").await["verdict"]["speaker"]["user_id"],
+        deployment.alice
     );
 }
 
@@ -264,71 +267,71 @@ async fn a_model_that_is_busy_keeps_no_ringing_call_waiting_and_its_call_is_pend
         ("VOXLINE_INFERENCE_CAPACITY", "1"),
         ("VOXLINE_VAPI_TOOL_SECONDS", "1"),
     ];
-    let mut house = House::open_with(&settings, true);
-    house.ring("c-first", STRANGER);
+    let mut deployment = TestDeployment::open_with(&settings, true);
+    deployment.ring("c-first", STRANGER);
     let play = json!({"script": script(&[("user", "silence 60")]), "speed": 1.0});
-    house.answer("c-first", play, json!({}));
+    deployment.answer("c-first", play, json!({}));
     // The one permit is taken: the next call is answered, and its voice is not known.
-    let answer = house.ring("c-second", ALICE.0);
+    let answer = deployment.ring("c-second", ALICE.0);
     assert_eq!(answer["assistantId"], "a-1");
     assert_eq!(
         answer["assistantOverrides"]["variableValues"]["line_owner_name"],
         "Alice"
     );
-    let said = house.tool("c-second", "t-1", "identify_caller", json!({}));
+    let said = deployment.tool("c-second", "t-1", "identify_caller", json!({}));
     assert!(!said.contains("] identified"), "{said}");
 }
 
 #[tokio::test]
 async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_ENROLL_BY_PHONE", "true")], false);
-    house.ring("c-guided", STRANGER);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_ENROLL_BY_PHONE", "true")], false);
+    deployment.ring("c-guided", STRANGER);
     let parts = [
         ("user", "alice-1"),
         ("user", "alice-2"),
         ("user", "alice-to-the-other-number"),
     ];
-    house.answer(
+    deployment.answer(
         "c-guided",
         json!({"script": script(&parts), "speed": 3.0}),
         json!({}),
     );
-    let refused = house.tool(
+    let refused = deployment.tool(
         "c-guided",
         "t-0",
         "enroll_voice",
         json!({"user": "Alice", "consent": "yes"}),
     );
     assert!(refused.contains("prove who they are"), "{refused}");
-    house.tool("c-guided", "t-1", "verify_pin", json!({"pin": ALICE.1}));
-    let asked = house.tool("c-guided", "t-2", "enroll_voice", json!({}));
+    deployment.tool("c-guided", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let asked = deployment.tool("c-guided", "t-2", "enroll_voice", json!({}));
     assert!(asked.contains("Do you agree"), "{asked}");
     // What the model says the caller said is no consent.
-    let unheard = house.tool("c-guided", "t-3", "enroll_voice", json!({"consent": "yes"}));
+    let unheard = deployment.tool("c-guided", "t-3", "enroll_voice", json!({"consent": "yes"}));
     assert!(unheard.contains("no answer was heard"), "{unheard}");
-    house.played("c-guided");
+    deployment.played("c-guided");
     let mut said = String::new();
     for attempt in 0..400 {
-        house.send(json!({
+        deployment.send(json!({
             "type": "transcript", "timestamp": 300 + attempt, "role": "user", "transcriptType": "final",
             "transcript": "Yes, I agree.", "call": {"id": "c-guided"}, "phoneNumber": {"number": NUMBER},
         }));
-        said = house.tool("c-guided", &format!("t-4-{attempt}"), "enroll_voice", json!({}));
+        said = deployment.tool("c-guided", &format!("t-4-{attempt}"), "enroll_voice", json!({}));
         if said.contains("done: ") {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
     assert!(said.contains("done: "), "{said}");
-    house.end("c-guided");
-    house.last_word("c-guided").await;
+    deployment.end("c-guided");
+    deployment.last_word("c-guided").await;
 
-    house.ring("c-known", STRANGER);
-    house.answer(
+    deployment.ring("c-known", STRANGER);
+    deployment.answer(
         "c-known",
         json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
         json!({}),
     );
-    let told = house.told("c-known", "] identified: ");
+    let told = deployment.told("c-known", "] identified: ");
     assert!(told.last().unwrap().contains("Alice"), "{told:?}");
 }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, NUMBER};
+use super::harness::{ALICE, NUMBER, TestDeployment};
 use crate::support;
 
 fn ring() -> Value {
@@ -15,15 +15,15 @@ fn ring() -> Value {
 
 #[tokio::test]
 async fn an_unsigned_event_is_refused_and_does_nothing() {
-    let mut house = House::open_with(&[], false);
+    let mut deployment = TestDeployment::open_with(&[], false);
     let message = ring()["message"].clone();
-    let sent = house
+    let sent = deployment
         .peer
         .ask(&json!({"do": "post", "message": message, "sign": false}));
     assert_eq!(sent["status"], 401, "{sent}");
     assert_eq!(sent["answer"]["code"], "not_vapi");
-    assert!(house.calls().await.is_empty());
-    let url = format!("{}/vapi/events", house.base);
+    assert!(deployment.calls().await.is_empty());
+    let url = format!("{}/vapi/events", deployment.base);
     let large = support::http()
         .post(url)
         .body(vec![b' '; 9 * 1024 * 1024])
@@ -35,15 +35,15 @@ async fn an_unsigned_event_is_refused_and_does_nothing() {
 
 #[tokio::test]
 async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_answered_with() {
-    let mut house = House::open_with(&[], false);
-    let answer = house.ring("c-pass", ALICE.0);
+    let mut deployment = TestDeployment::open_with(&[], false);
+    let answer = deployment.ring("c-pass", ALICE.0);
     let pass = &answer["assistantOverrides"]["server"]["headers"]["x-voxline-call"];
     let pass = pass.as_str().unwrap().to_owned();
     let message = |kind: &str, call: &str| {
         json!({"message": {"type": kind, "status": "in-progress", "timestamp": 2,
             "phoneNumber": {"number": NUMBER}, "customer": {"number": ALICE.0}, "call": {"id": call}}})
     };
-    let url = format!("{}/vapi/events", house.base);
+    let url = format!("{}/vapi/events", deployment.base);
     let send = async |header: (&'static str, &str), message: Value| {
         let request = support::http().post(&url).header(header.0, header.1);
         request.body(message.to_string()).send().await.unwrap().status()
@@ -72,8 +72,8 @@ async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_an
         .body(message("status-update", "c-pass").to_string());
     assert_eq!(both.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     // The key is the store's: a restart in the middle of the call changes nothing.
-    house.restart();
-    let url = format!("{}/vapi/events", house.base);
+    deployment.restart();
+    let url = format!("{}/vapi/events", deployment.base);
     let again = support::http().post(url).header(header, &pass);
     let again = again.body(message("status-update", "c-pass").to_string());
     assert_eq!(again.send().await.unwrap().status(), StatusCode::OK);
@@ -81,8 +81,9 @@ async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_an
 
 #[tokio::test]
 async fn without_any_authentication_nothing_is_taken() {
-    let house = House::open_with(&[("VOXLINE_VAPI_AUTH", ""), ("VOXLINE_VAPI_SECRET", "")], false);
-    let url = format!("{}/vapi/events", house.base);
+    let deployment =
+        TestDeployment::open_with(&[("VOXLINE_VAPI_AUTH", ""), ("VOXLINE_VAPI_SECRET", "")], false);
+    let url = format!("{}/vapi/events", deployment.base);
     let answer = support::http()
         .post(url)
         .body(ring().to_string())
@@ -99,7 +100,7 @@ async fn without_any_authentication_nothing_is_taken() {
 
 #[tokio::test]
 async fn a_token_of_the_token_endpoint_lets_vapi_in_also_after_a_restart() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_AUTH", "oauth2")], false);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_AUTH", "oauth2")], false);
     let ask = |base: &str, secret: &str| {
         let form = format!("grant_type=client_credentials&client_id=voxline&client_secret={secret}");
         let request = support::http().post(format!("{base}/vapi/oauth/token"));
@@ -109,10 +110,10 @@ async fn a_token_of_the_token_endpoint_lets_vapi_in_also_after_a_restart() {
             .send()
     };
     assert_eq!(
-        ask(&house.base, "wrong").await.unwrap().status(),
+        ask(&deployment.base, "wrong").await.unwrap().status(),
         StatusCode::UNAUTHORIZED
     );
-    let granted: Value = ask(&house.base, "vapi-test-secret")
+    let granted: Value = ask(&deployment.base, "vapi-test-secret")
         .await
         .unwrap()
         .json()
@@ -125,25 +126,32 @@ async fn a_token_of_the_token_endpoint_lets_vapi_in_also_after_a_restart() {
             .bearer_auth(token);
         request.body(ring().to_string()).send()
     };
-    assert_eq!(enter(&house.base, &token).await.unwrap().status(), StatusCode::OK);
     assert_eq!(
-        enter(&house.base, "another").await.unwrap().status(),
+        enter(&deployment.base, &token).await.unwrap().status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        enter(&deployment.base, "another").await.unwrap().status(),
         StatusCode::UNAUTHORIZED
     );
-    house.restart();
-    assert_eq!(enter(&house.base, &token).await.unwrap().status(), StatusCode::OK);
+    deployment.restart();
+    assert_eq!(
+        enter(&deployment.base, &token).await.unwrap().status(),
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
 async fn a_call_to_no_number_of_ours_is_answered_and_searched_nowhere() {
-    let mut house = House::open_with(&[], false);
-    let answer = house.send(json!({"type": "assistant-request", "call": {"id": "c-web", "type": "webCall"}}));
+    let mut deployment = TestDeployment::open_with(&[], false);
+    let answer =
+        deployment.send(json!({"type": "assistant-request", "call": {"id": "c-web", "type": "webCall"}}));
     assert_eq!(answer["assistantId"], "a-1", "{answer}");
     assert_eq!(
         answer["assistantOverrides"]["variableValues"]["identity_status"],
         "unknown"
     );
-    let other = house.send(json!({
+    let other = deployment.send(json!({
         "type": "assistant-request", "phoneNumber": {"number": "+12025550177"}, "customer": {"number": ALICE.0},
         "call": {"id": "c-other"},
     }));
@@ -151,12 +159,12 @@ async fn a_call_to_no_number_of_ours_is_answered_and_searched_nowhere() {
         other["assistantOverrides"]["variableValues"]["line_owner_name"], "",
         "{other}"
     );
-    assert!(house.calls().await.is_empty());
+    assert!(deployment.calls().await.is_empty());
     // A number that only its id names is looked up on Vapi's side.
-    house
+    deployment
         .peer
         .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": {"id": "pn-9", "number": NUMBER}}));
-    let named = house.send(json!({
+    let named = deployment.send(json!({
         "type": "assistant-request", "customer": {"number": ALICE.0}, "call": {"id": "c-id", "phoneNumberId": "pn-9"},
     }));
     assert_eq!(

@@ -23,7 +23,7 @@ pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
 pub const SECRET: &str = "vapi-test-secret";
 
 /// The deployment.
-pub struct House {
+pub struct TestDeployment {
     pub peer: PeerProcess,
     pub data: tempfile::TempDir,
     pub base: String,
@@ -34,7 +34,7 @@ pub struct House {
     pub robert: String,
 }
 
-impl House {
+impl TestDeployment {
     /// With Alice and Robert on the number, both enrolled.
     pub fn open() -> Self {
         Self::open_with(&[], true)
@@ -89,7 +89,7 @@ impl House {
         let (alice, robert) = (user("Alice", ALICE), user("Robert", ROBERT));
         let key = run(data.path(), &all, &["keys", "create", "--scope", "admin"]);
         let (service, base) = serve(data.path(), &all);
-        let mut house = Self {
+        let mut deployment = Self {
             peer,
             data,
             base,
@@ -99,8 +99,8 @@ impl House {
             alice,
             robert,
         };
-        house.point_peer();
-        house
+        deployment.point_peer();
+        deployment
     }
 
     /// Ends the service at once, and starts it again on the same store.
@@ -256,7 +256,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for TestDeployment {
     fn drop(&mut self) {
         let _ = self.service.kill();
         let _ = self.service.wait();

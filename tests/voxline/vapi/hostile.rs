@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::harness::{ALICE, House, NUMBER};
-use crate::support::Dice;
+use super::harness::{ALICE, NUMBER, TestDeployment};
+use crate::support::Rng;
 
 const TYPES: &[&str] = &[
     "assistant-request",
@@ -108,34 +108,34 @@ const TEXTS: &[&str] = &[
     "{{identity_marker}}",
 ];
 
-fn value(dice: &mut Dice, depth: usize) -> Value {
-    match dice.throw(if depth > 5 { 6 } else { 9 }) {
+fn value(rng: &mut Rng, depth: usize) -> Value {
+    match rng.throw(if depth > 5 { 6 } else { 9 }) {
         0 => Value::Null,
-        1 => json!(dice.throw(2) == 0),
-        2 => json!((dice.unit() - 0.5) * 1e20),
-        3 => json!(dice.throw(100_000)),
-        4 | 5 => json!(TEXTS[dice.throw(TEXTS.len())].repeat(1 + dice.throw(3) * dice.throw(40))),
-        6 => (0..dice.throw(4)).map(|_| value(dice, depth + 1)).collect(),
-        _ => Value::Object(fields(dice, depth + 1)),
+        1 => json!(rng.throw(2) == 0),
+        2 => json!((rng.unit() - 0.5) * 1e20),
+        3 => json!(rng.throw(100_000)),
+        4 | 5 => json!(TEXTS[rng.throw(TEXTS.len())].repeat(1 + rng.throw(3) * rng.throw(40))),
+        6 => (0..rng.throw(4)).map(|_| value(rng, depth + 1)).collect(),
+        _ => Value::Object(fields(rng, depth + 1)),
     }
 }
 
-fn fields(dice: &mut Dice, depth: usize) -> Map<String, Value> {
-    let count = dice.throw(7);
+fn fields(rng: &mut Rng, depth: usize) -> Map<String, Value> {
+    let count = rng.throw(7);
     (0..count)
-        .map(|_| (FIELDS[dice.throw(FIELDS.len())].to_owned(), value(dice, depth)))
+        .map(|_| (FIELDS[rng.throw(FIELDS.len())].to_owned(), value(rng, depth)))
         .collect()
 }
 
 /// A message that begins well and goes wrong somewhere.
-fn hostile(dice: &mut Dice, nth: usize) -> Value {
-    let mut message = Value::Object(fields(dice, 0));
-    message["type"] = json!(TYPES[dice.throw(TYPES.len())]);
-    if dice.throw(4) > 0 {
-        let mut call = Value::Object(fields(dice, 1));
+fn hostile(rng: &mut Rng, nth: usize) -> Value {
+    let mut message = Value::Object(fields(rng, 0));
+    message["type"] = json!(TYPES[rng.throw(TYPES.len())]);
+    if rng.throw(4) > 0 {
+        let mut call = Value::Object(fields(rng, 1));
         call["id"] = json!(format!("hostile-{}", nth % 700));
-        if dice.throw(2) == 0 {
-            call["phoneCallProviderDetails"] = json!({"sip": {"headers": fields(dice, 3)}});
+        if rng.throw(2) == 0 {
+            call["phoneCallProviderDetails"] = json!({"sip": {"headers": fields(rng, 3)}});
         }
         message["call"] = call;
         message["phoneNumber"] = json!({ "number": NUMBER });
@@ -153,13 +153,13 @@ fn memory(process: u32) -> u64 {
 #[tokio::test]
 async fn ten_thousand_hostile_payloads_name_nobody_and_leave_the_service_as_it_was() {
     let quiet = [("RUST_LOG", "error"), ("VOXLINE_VAPI_TOOL_SECONDS", "0")];
-    let mut house = House::open_with(&quiet, false);
-    let mut dice = Dice::new(20_261_122);
-    let process = house.service.id();
+    let mut deployment = TestDeployment::open_with(&quiet, false);
+    let mut rng = Rng::new(20_261_122);
+    let process = deployment.service.id();
     let mut warm = 0;
     for nth in 0..10_000 {
-        let message = hostile(&mut dice, nth);
-        let sent = house.peer.ask(&json!({"do": "post", "message": message}));
+        let message = hostile(&mut rng, nth);
+        let sent = deployment.peer.ask(&json!({"do": "post", "message": message}));
         assert!(
             [200, 400, 503].contains(&sent["status"].as_u64().unwrap()),
             "{sent}: {message}"
@@ -175,11 +175,11 @@ async fn ten_thousand_hostile_payloads_name_nobody_and_leave_the_service_as_it_w
     }
     let grown = memory(process).saturating_sub(warm);
     assert!(grown < 48 * 1024, "{grown} kB more than after 3 000");
-    for call in house.calls().await {
+    for call in deployment.calls().await {
         assert_eq!(call["verdict"]["speaker"]["user_id"], Value::Null, "{call}");
         assert_eq!(call["verdict"]["line_owner"]["user_id"], Value::Null, "{call}");
     }
-    let answer = house.ring("c-after", ALICE.0);
+    let answer = deployment.ring("c-after", ALICE.0);
     assert_eq!(
         answer["assistantOverrides"]["variableValues"]["line_owner_name"], "Alice",
         "{answer}"

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{House, PeerProcess, SECRET};
+use super::harness::{PeerProcess, SECRET, TestDeployment};
 
 /// Where the backend is, and how it is asked.
 pub struct Office {
@@ -62,10 +62,10 @@ impl Office {
 }
 
 /// A deployment without voices that relays to `url`, with these settings besides.
-pub fn relaying(url: &str, settings: &[(&str, &str)]) -> House {
+pub fn relaying(url: &str, settings: &[(&str, &str)]) -> TestDeployment {
     let mut all = vec![("VOXLINE_VAPI_UPSTREAM_URL", url)];
     all.extend(settings);
-    House::open_with(&all, false)
+    TestDeployment::open_with(&all, false)
 }
 
 /// The message in a relayed body.

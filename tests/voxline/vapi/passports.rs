@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::harness::{ALICE, House, NUMBER};
+use super::harness::{ALICE, NUMBER, TestDeployment};
 use crate::cli::hub_server::{Asked, Hub, good, head, tls};
 use crate::evidence::Provider;
 
@@ -35,7 +35,7 @@ impl Door {
 
 /// A deployment that trusts one provider, whose certificates lie on a TLS server of this machine.
 struct Stage {
-    house: House,
+    deployment: TestDeployment,
     provider: Provider,
     certificates: Hub,
     _folder: tempfile::TempDir,
@@ -61,7 +61,7 @@ impl Stage {
             ("SSL_CERT_FILE", authority.as_str()),
         ];
         Self {
-            house: House::open_with(&settings, false),
+            deployment: TestDeployment::open_with(&settings, false),
             provider,
             certificates,
             _folder: folder,
@@ -70,7 +70,7 @@ impl Stage {
 
     /// The call comes in, with this Identity header: while it rings, so that it would be waited for if it ever were.
     fn invite(&mut self, call: &str, identity: &str) -> Value {
-        let answer = self.house.send(json!({
+        let answer = self.deployment.send(json!({
             "type": "assistant-request", "timestamp": 1, "phoneNumber": {"number": NUMBER},
             "customer": {"number": CALLER},
             "call": {"id": call, "phoneCallProviderDetails": {"sip": {"headers": {"identity": identity}}}},
@@ -81,13 +81,13 @@ impl Stage {
     /// Waits until the verdict on a call is as it should be.
     async fn until(&self, call: &str, holds: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..1_200 {
-            let said = self.house.call(call).await;
+            let said = self.deployment.call(call).await;
             if holds(&said["verdict"]) {
                 return said;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{call}: {}", self.house.call(call).await);
+        panic!("{call}: {}", self.deployment.call(call).await);
     }
 
     /// Waits until so many PASSporTs were looked into in vain.
@@ -95,7 +95,7 @@ impl Stage {
         let wanted = format!("voxline_passports_total{{outcome=\"not_verified\"}} {count}\n");
         let mut said = String::new();
         for _ in 0..1_200 {
-            said = self.house.metrics().await;
+            said = self.deployment.metrics().await;
             if said.contains(&wanted) {
                 return;
             }
@@ -134,13 +134,13 @@ async fn a_passport_becomes_strong_by_the_certificate_it_names_and_the_answer_do
     // The certificate is held back until the answer is there.
     let variables = stage.invite("c-first", &identity);
     assert_eq!(variables["line_owner_name"], "Alice", "{variables}");
-    let before = stage.house.call("c-first").await;
+    let before = stage.deployment.call("c-first").await;
     assert!(!is_verified(&before["verdict"]), "{before}");
     assert_eq!(before["verdict"]["line_owner"]["status"], "probable", "{before}");
     door.open();
     let after = stage.until("c-first", is_verified).await;
     assert_eq!(after["verdict"]["line_owner"]["status"], "identified", "{after}");
-    assert_eq!(after["verdict"]["line_owner"]["user_id"], stage.house.alice);
+    assert_eq!(after["verdict"]["line_owner"]["user_id"], stage.deployment.alice);
     assert!(after["version"].as_u64() > before["version"].as_u64(), "{after}");
     assert_eq!(
         after["verdict"]["speaker"]["status"], "inconclusive",
@@ -195,7 +195,7 @@ async fn a_passport_that_anything_is_wrong_with_stays_a_hint_and_asks_for_nothin
         let variables = stage.invite(&call, identity);
         assert_eq!(variables["line_owner_name"], "Alice", "{variables}");
         stage.until_refused(nth + 1).await;
-        let said = stage.house.call(&call).await;
+        let said = stage.deployment.call(&call).await;
         assert!(!is_verified(&said["verdict"]), "{nth}: {said}");
         assert_eq!(
             said["verdict"]["line_owner"]["status"], "probable",

@@ -2,72 +2,75 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, NUMBER, ROBERT, script};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
 
 const STRANGER: &str = "+12025550199";
 
 /// A house in which Carol has Alice's PIN, and nobody's voice is known; with Carol's id.
-fn shared() -> (House, String) {
+fn shared() -> (TestDeployment, String) {
     let settings = [
         ("VOXLINE_IDENTITY_PINS_UNIQUE", "false"),
         ("VOXLINE_VAPI_ENROLL_BY_PHONE", "true"),
         ("VOXLINE_VAPI_TRUST_FORWARDED", "always"),
         ("VOXLINE_VAPI_TOOL_SECONDS", "1"),
     ];
-    let house = House::open_with(&settings, false);
+    let deployment = TestDeployment::open_with(&settings, false);
     let words = ["user", "add", "--name", "Carol", "--number", NUMBER];
-    let carol = house.run(&[&words[..], &["--phone", "+12025550105", "--pin", ALICE.1]].concat());
-    (house, carol["id"].as_str().unwrap().to_owned())
+    let carol = deployment.run(&[&words[..], &["--phone", "+12025550105", "--pin", ALICE.1]].concat());
+    (deployment, carol["id"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
 async fn a_shared_pin_is_right_and_names_nobody_until_the_rest_of_the_call_does() {
-    let (mut house, carol) = shared();
-    house.ring("c-shared", STRANGER);
-    let said = house.tool("c-shared", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let (mut deployment, carol) = shared();
+    deployment.ring("c-shared", STRANGER);
+    let said = deployment.tool("c-shared", "t-1", "verify_pin", json!({"pin": ALICE.1}));
     assert!(
         said.contains("] right, and it names nobody yet: several users of this line have this PIN"),
         "{said}"
     );
     assert!(!said.contains("verified"), "{said}");
-    let who = house.tool("c-shared", "t-2", "identify_caller", json!({}));
+    let who = deployment.tool("c-shared", "t-2", "identify_caller", json!({}));
     assert!(
         !who.contains("] identified") && !who.contains("] claimed"),
         "{who}"
     );
     for said in [&said, &who] {
-        for name in ["Alice", "Carol", &house.alice, &carol, ALICE.1] {
+        for name in ["Alice", "Carol", &deployment.alice, &carol, ALICE.1] {
             assert!(!said.contains(name), "{name}: {said}");
         }
     }
     // It counts as no proof of who they are.
-    let enrol = house.tool("c-shared", "t-3", "enroll_voice", json!({}));
+    let enrol = deployment.tool("c-shared", "t-3", "enroll_voice", json!({}));
     assert!(enrol.contains("prove who they are"), "{enrol}");
 
     // The INVITE says that Alice's telephone forwarded the call: the line is hers, and anybody may speak on it.
     let headers = json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0)});
-    house.answer(
+    deployment.answer(
         "c-shared",
         json!({"script": script(&[("user", "silence 1")])}),
         headers,
     );
-    house.told("c-shared", "that of Alice");
-    let again = house.tool("c-shared", "t-4", "verify_pin", json!({"pin": ALICE.1}));
+    deployment.told("c-shared", "that of Alice");
+    let again = deployment.tool("c-shared", "t-4", "verify_pin", json!({"pin": ALICE.1}));
     assert!(again.contains("] right, and it names nobody yet: "), "{again}");
-    house.end("c-shared");
-    let last = house.last_word("c-shared").await;
-    assert_eq!(last["verdict"]["line_owner"]["user_id"], house.alice, "{last}");
+    deployment.end("c-shared");
+    let last = deployment.last_word("c-shared").await;
+    assert_eq!(
+        last["verdict"]["line_owner"]["user_id"], deployment.alice,
+        "{last}"
+    );
     assert_eq!(last["verdict"]["speaker"]["user_id"], Value::Null, "{last}");
 }
 
 #[tokio::test]
 async fn a_shared_pin_is_that_of_the_one_whom_the_rest_of_the_call_leaves() {
-    let (mut house, carol) = shared();
-    house.ring("c-hers", ALICE.0);
-    let said = house.tool("c-hers", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let (mut deployment, carol) = shared();
+    deployment.ring("c-hers", ALICE.0);
+    let said = deployment.tool("c-hers", "t-1", "verify_pin", json!({"pin": ALICE.1}));
     let hers = format!(
         "by everything else on this call it is Alice (user {})",
-        house.alice
+        deployment.alice
     );
     assert!(
         said.contains("] verified: several users of this line have this PIN"),
@@ -78,48 +81,51 @@ async fn a_shared_pin_is_that_of_the_one_whom_the_rest_of_the_call_leaves() {
         "{said}"
     );
     // Nor may somebody be enrolled as Alice who shares her PIN and uses her telephone.
-    let enrol = house.tool("c-hers", "t-2", "enroll_voice", json!({}));
+    let enrol = deployment.tool("c-hers", "t-2", "enroll_voice", json!({}));
     assert!(enrol.contains("prove who they are"), "{enrol}");
 }
 
 #[tokio::test]
 async fn beside_a_shared_pin_ones_own_names_and_a_wrong_one_counts() {
-    let (mut house, _) = shared();
-    house.ring("c-own", STRANGER);
-    let wrong = house.tool("c-own", "t-1", "verify_pin", json!({"pin": "9999"}));
+    let (mut deployment, _) = shared();
+    deployment.ring("c-own", STRANGER);
+    let wrong = deployment.tool("c-own", "t-1", "verify_pin", json!({"pin": "9999"}));
     assert!(
         wrong.contains("] wrong: this PIN is nobody's on this line; 2 attempts are left"),
         "{wrong}"
     );
-    let own = house.tool("c-own", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
-    let his = format!("] verified: the PIN is that of Robert (user {})", house.robert);
+    let own = deployment.tool("c-own", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
+    let his = format!(
+        "] verified: the PIN is that of Robert (user {})",
+        deployment.robert
+    );
     assert!(own.contains(&his), "{own}");
 }
 
 #[tokio::test]
 async fn whose_pin_was_given_on_a_call_is_known_after_a_restart() {
-    let (mut house, _) = shared();
-    house.ring("c-on", STRANGER);
-    let own = house.tool("c-on", "t-1", "verify_pin", json!({"pin": ROBERT.1}));
+    let (mut deployment, _) = shared();
+    deployment.ring("c-on", STRANGER);
+    let own = deployment.tool("c-on", "t-1", "verify_pin", json!({"pin": ROBERT.1}));
     assert!(own.contains("verified: "), "{own}");
     // Lists show what is recorded.
     for _ in 0..1_200 {
-        let listed = house.calls().await;
+        let listed = deployment.calls().await;
         if listed
             .iter()
-            .any(|call| call["verdict"]["line_owner"]["user_id"] == house.robert)
+            .any(|call| call["verdict"]["line_owner"]["user_id"] == deployment.robert)
         {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    house.restart();
-    let who = house.tool("c-on", "t-2", "identify_caller", json!({}));
+    deployment.restart();
+    let who = deployment.tool("c-on", "t-2", "identify_caller", json!({}));
     assert!(
         who.contains("] claimed: ") && who.contains("Robert") && !who.contains("pending"),
         "{who}"
     );
     // Who proved who they are may be enrolled, and need not prove it again.
-    let asked = house.tool("c-on", "t-3", "enroll_voice", json!({}));
+    let asked = deployment.tool("c-on", "t-3", "enroll_voice", json!({}));
     assert!(asked.contains("Do you agree"), "{asked}");
 }

@@ -27,13 +27,13 @@ fn news(call: &str, kind: &str, at: i64) -> Value {
 async fn what_their_backend_answers_to_a_ring_is_kept_and_says_who_calls() {
     let mut office = Office::open();
     let secrets = "x-vapi-secret=theirs";
-    let mut house = relaying(&office.url(), &[("VOXLINE_VAPI_UPSTREAM_HEADERS", secrets)]);
+    let mut deployment = relaying(&office.url(), &[("VOXLINE_VAPI_UPSTREAM_HEADERS", secrets)]);
     let theirs = json!({
         "assistantId": "a-theirs", "surprise": 1,
         "assistantOverrides": {"firstMessage": "Hello!", "variableValues": {"tier": "gold", "speaker_name": "forged"}},
     });
     office.answers("assistant-request", json!({ "body": theirs }));
-    let answer = house.ring("c-1", ALICE.0);
+    let answer = deployment.ring("c-1", ALICE.0);
     assert_eq!(
         (&answer["assistantId"], &answer["surprise"]),
         (&json!("a-theirs"), &json!(1))
@@ -56,7 +56,7 @@ async fn what_their_backend_answers_to_a_ring_is_kept_and_says_who_calls() {
     assert_eq!(message(&got[0])["customer"]["number"], ALICE.0);
 
     office.answers("assistant-request", json!({"body": {"squadId": "s-1"}}));
-    let squad = house.ring("c-2", ALICE.0);
+    let squad = deployment.ring("c-2", ALICE.0);
     assert_eq!(squad["squadId"], "s-1");
     assert_eq!(
         squad["squadOverrides"]["variableValues"]["line_owner_name"], "Alice",
@@ -64,17 +64,17 @@ async fn what_their_backend_answers_to_a_ring_is_kept_and_says_who_calls() {
     );
     let closed = json!({"error": "We are closed."});
     office.answers("assistant-request", json!({ "body": closed }));
-    assert_eq!(house.ring("c-3", ALICE.0), closed);
+    assert_eq!(deployment.ring("c-3", ALICE.0), closed);
     let elsewhere = json!({"destination": {"type": "number", "number": "+12025550177"}});
     office.answers("assistant-request", json!({ "body": elsewhere }));
-    assert_eq!(house.ring("c-4", ALICE.0), elsewhere);
+    assert_eq!(deployment.ring("c-4", ALICE.0), elsewhere);
 }
 
 #[tokio::test]
 async fn transfers_and_every_other_question_are_theirs_to_answer() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), &[]);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&office.url(), &[]);
+    deployment.ring("c-1", ALICE.0);
     let destination = json!({"destination": {"type": "number", "number": "+12025550177", "callerId": "{{customer.number}}"}});
     for kind in [
         "transfer-destination-request",
@@ -84,13 +84,13 @@ async fn transfers_and_every_other_question_are_theirs_to_answer() {
         "of-next-year",
     ] {
         office.answers(kind, json!({ "body": destination }));
-        assert_eq!(house.send(news("c-1", kind, 5)), destination, "{kind}");
+        assert_eq!(deployment.send(news("c-1", kind, 5)), destination, "{kind}");
         assert_eq!(office.got(kind, 1)[0]["signed"], true);
     }
     // Their status and their words, whatever they are.
     let refused = json!({"status": 422, "text": "not now"});
     office.answers("transfer-destination-request", refused);
-    let sent = house
+    let sent = deployment
         .peer
         .ask(&json!({"do": "post", "message": news("c-1", "transfer-destination-request", 6)}));
     assert_eq!(sent["status"], 422, "{sent}");
@@ -100,14 +100,14 @@ async fn transfers_and_every_other_question_are_theirs_to_answer() {
 async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
     let mut office = Office::open();
     let settings = [("VOXLINE_VAPI_TOOL_SECONDS", "0")];
-    let mut house = relaying(&office.url(), &settings);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&office.url(), &settings);
+    deployment.ring("c-1", ALICE.0);
     let asked = [
         ("t-1", "book_table"),
         ("t-2", "identify_caller"),
         ("t-3", "order"),
     ];
-    let answer = house.send(tool_calls("c-1", &asked));
+    let answer = deployment.send(tool_calls("c-1", &asked));
     let results = answer["results"].as_array().unwrap();
     let ids: Vec<&str> = results
         .iter()
@@ -117,7 +117,7 @@ async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
     assert_eq!(results[0]["result"], "theirs of \"t-1\"");
     assert_eq!(results[2]["result"], "theirs of \"t-3\"");
     let ours: Value = serde_json::from_str(results[1]["result"].as_str().unwrap()).unwrap();
-    assert_eq!(ours["line_owner_id"], house.alice, "{ours}");
+    assert_eq!(ours["line_owner_id"], deployment.alice, "{ours}");
     assert!(ours["marker"].as_str().unwrap().starts_with("vx-"));
     assert!(ours["message"].as_str().unwrap().contains("that of Alice"));
     // They see their own calls alone, under a signature that is good.
@@ -125,23 +125,23 @@ async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
     assert_eq!(got[0]["signed"], true, "{got:?}");
     assert!(!got[0]["body"].as_str().unwrap().contains("identify_caller"));
     // What is theirs alone goes there as it came, and what is ours alone does not go.
-    let alone = house.send(tool_calls("c-1", &asked[..1]));
+    let alone = deployment.send(tool_calls("c-1", &asked[..1]));
     assert_eq!(alone["results"][0]["result"], "theirs of \"t-1\"");
-    house.tool("c-1", "t-9", "identify_caller", json!({}));
+    deployment.tool("c-1", "t-9", "identify_caller", json!({}));
     assert_eq!(office.got_so_far("tool-calls").len(), 2);
 }
 
 #[tokio::test]
 async fn what_nobody_waits_for_is_passed_on_once_in_its_order_and_does_its_work_here_too() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), &[]);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&office.url(), &[]);
+    deployment.ring("c-1", ALICE.0);
     for at in 0..20 {
-        assert_eq!(house.send(news("c-1", "transcript", at)), json!({}));
+        assert_eq!(deployment.send(news("c-1", "transcript", at)), json!({}));
     }
     // Vapi sends one again that it believes lost.
-    house.send(news("c-1", "transcript", 7));
-    house.end("c-1");
+    deployment.send(news("c-1", "transcript", 7));
+    deployment.end("c-1");
     office.got("end-of-call-report", 1);
     let got = office.got("transcript", 20);
     let order: Vec<i64> = got
@@ -157,7 +157,7 @@ async fn what_nobody_waits_for_is_passed_on_once_in_its_order_and_does_its_work_
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 20);
-    house.last_word("c-1").await;
+    deployment.last_word("c-1").await;
 }
 
 #[tokio::test]
@@ -169,14 +169,14 @@ async fn a_backend_of_its_own_takes_the_messages_of_its_number_and_of_its_assist
         ("VOXLINE_VAPI_UPSTREAM_NUMBERS", numbers.as_str()),
         ("VOXLINE_VAPI_UPSTREAM_ASSISTANTS", assistants.as_str()),
     ];
-    let mut house = relaying(&all.url(), &settings);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&all.url(), &settings);
+    deployment.ring("c-1", ALICE.0);
     assert_eq!(number.got("assistant-request", 1).len(), 1);
     let mut of_assistant = news("c-1", "status-update", 5);
     of_assistant["assistant"] = json!({"id": "a-7"});
-    house.send(of_assistant);
+    deployment.send(of_assistant);
     assistant.got("status-update", 1);
-    house.send(
+    deployment.send(
         json!({"type": "status-update", "status": "queued", "timestamp": 6, "call": {"id": "c-other"}}),
     );
     all.got("status-update", 1);
@@ -187,12 +187,14 @@ async fn a_backend_of_its_own_takes_the_messages_of_its_number_and_of_its_assist
 #[tokio::test]
 async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), &[]);
-    house.peer.ask(&json!({"do": "shelve", "shelf": "call", "entry": {
-        "id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "customer": {"number": ALICE.0},
-        "phoneNumber": {"number": NUMBER},
-    }}));
-    let answer = house.send(json!({
+    let mut deployment = relaying(&office.url(), &[]);
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+            "id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "customer": {"number": ALICE.0},
+            "phoneNumber": {"number": NUMBER},
+        }}));
+    let answer = deployment.send(json!({
         "type": "assistant-request", "timestamp": 1,
         "call": {"id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "transport": {"provider": "vapi.sip"}},
     }));
@@ -203,24 +205,26 @@ async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
 
 #[tokio::test]
 async fn in_number_mode_assistants_keep_their_server_and_the_call_is_followed_by_the_api() {
-    let mut house = super::harness::House::open_with(&[("VOXLINE_VAPI_MODE", "number")], true);
+    let mut deployment = super::harness::TestDeployment::open_with(&[("VOXLINE_VAPI_MODE", "number")], true);
     let play = json!({
         "do": "play", "call": "c-1", "speed": 3.0, "script": super::harness::script(&[("user", "alice-1")]),
     });
-    let played = house.peer.ask(&play);
-    house.peer.ask(&json!({"do": "shelve", "shelf": "call", "entry": {
-        "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
-    }}));
-    let answer = house.ring("c-1", ALICE.0);
+    let played = deployment.peer.ask(&play);
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+            "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
+        }}));
+    let answer = deployment.ring("c-1", ALICE.0);
     assert_eq!(answer["assistantOverrides"]["server"], Value::Null, "{answer}");
     assert_eq!(answer["assistantOverrides"]["monitorPlan"]["listenEnabled"], true);
-    let told = house.told("c-1", "] identified: ");
+    let told = deployment.told("c-1", "] identified: ");
     assert!(told.last().unwrap().contains("Alice"), "{told:?}");
-    house
+    deployment
         .peer
         .ask(&json!({"do": "edit", "shelf": "call", "id": "c-1", "at": "/status", "to": "ended"}));
-    let last = house.last_word("c-1").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], house.alice, "{last}");
+    let last = deployment.last_word("c-1").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
 }
 
 #[tokio::test]
@@ -228,27 +232,27 @@ async fn a_person_who_is_erased_is_erased_from_what_waits_too() {
     let office = Office::open();
     let url = office.url();
     office.close();
-    let mut house = relaying(&url, &[]);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&url, &[]);
+    deployment.ring("c-1", ALICE.0);
     let mut said = news("c-1", "transcript", 5);
     said["transcript"] = json!("an unmistakable sentence of hers");
-    house.send(said);
-    let holds = |house: &super::harness::House| {
-        let files = ["voxline.db", "voxline.db-wal"].map(|name| house.data.path().join(name));
+    deployment.send(said);
+    let holds = |deployment: &super::harness::TestDeployment| {
+        let files = ["voxline.db", "voxline.db-wal"].map(|name| deployment.data.path().join(name));
         let bytes = files.map(|path| std::fs::read(path).unwrap_or_default()).concat();
         let wanted = b"an unmistakable sentence of hers";
         bytes.windows(wanted.len()).any(|piece| piece == wanted)
     };
-    assert!(holds(&house), "it waits for the backend");
-    let alice = house.alice.clone();
-    house.run(&["user", "remove", &alice]);
-    if holds(&house) {
+    assert!(holds(&deployment), "it waits for the backend");
+    let alice = deployment.alice.clone();
+    deployment.run(&["user", "remove", &alice]);
+    if holds(&deployment) {
         // Somebody read meanwhile, and the log could not be emptied: it is with the next erasure.
-        let robert = house.robert.clone();
-        house.run(&["user", "remove", &robert]);
+        let robert = deployment.robert.clone();
+        deployment.run(&["user", "remove", &robert]);
     }
-    assert!(!holds(&house));
-    let metrics = house.metrics().await;
+    assert!(!holds(&deployment));
+    let metrics = deployment.metrics().await;
     assert!(metrics.contains("voxline_vapi_relay_waiting"), "{metrics}");
     assert!(!metrics.contains(SECRET));
 }

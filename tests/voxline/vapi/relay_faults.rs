@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, House, NUMBER};
+use super::harness::{ALICE, NUMBER, TestDeployment};
 use super::office::{Office, message, relaying};
 
 /// The usual budget of a backend for rings (3 s). Ours is as long as a busy machine may need; Vapi waits for 7.5 s.
@@ -29,16 +29,16 @@ fn question(call: &str) -> Value {
 }
 
 /// A call is answered without the backend: by our assistant, with what is known, and our tool works.
-fn served(house: &mut House, call: &str) {
+fn served(deployment: &mut TestDeployment, call: &str) {
     let began = Instant::now();
-    let answer = house.ring(call, ALICE.0);
+    let answer = deployment.ring(call, ALICE.0);
     let took = began.elapsed().as_secs_f64();
     assert!(took < 7.0, "a ringing call waited {took:.1} s");
     assert_eq!(answer["assistantId"], "a-1", "{answer}");
     let variables = &answer["assistantOverrides"]["variableValues"];
     assert_eq!(variables["line_owner_name"], "Alice", "{answer}");
     let began = Instant::now();
-    let answer = house.send(mixed(call));
+    let answer = deployment.send(mixed(call));
     let took = began.elapsed().as_secs_f64();
     assert!(took < 7.0, "a tool call waited {took:.1} s");
     let results = answer["results"].as_array().unwrap();
@@ -58,10 +58,10 @@ async fn a_dead_backend_costs_the_caller_nothing_and_gets_what_waited_when_it_li
     let office = Office::open();
     let url = office.url();
     let port = office.close();
-    let mut house = relaying(&url, USUAL);
-    served(&mut house, "c-1");
-    assert!(house.send(question("c-1"))["error"].is_string());
-    house.end("c-1");
+    let mut deployment = relaying(&url, USUAL);
+    served(&mut deployment, "c-1");
+    assert!(deployment.send(question("c-1"))["error"].is_string());
+    deployment.end("c-1");
     let mut office = Office::at(port);
     assert_eq!(office.got("end-of-call-report", 1).len(), 1);
     assert_eq!(office.got("status-update", 1).len(), 1);
@@ -70,12 +70,12 @@ async fn a_dead_backend_costs_the_caller_nothing_and_gets_what_waited_when_it_li
 #[tokio::test]
 async fn a_slow_backend_costs_its_budget_and_no_more() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), USUAL);
+    let mut deployment = relaying(&office.url(), USUAL);
     for kind in ["assistant-request", "tool-calls", "transfer-destination-request"] {
         office.answers(kind, json!({"delay": 6.0, "body": {"assistantId": "a-late"}}));
     }
-    served(&mut house, "c-1");
-    assert!(house.send(question("c-1"))["error"].is_string());
+    served(&mut deployment, "c-1");
+    assert!(deployment.send(question("c-1"))["error"].is_string());
 }
 
 #[tokio::test]
@@ -85,10 +85,10 @@ async fn a_slow_tool_of_theirs_has_the_time_that_it_is_given() {
         ("VOXLINE_VAPI_TOOL_SECONDS", "0"),
         ("VOXLINE_VAPI_UPSTREAM_REQUEST_SECONDS", "30"),
     ];
-    let mut house = relaying(&office.url(), &settings);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&office.url(), &settings);
+    deployment.ring("c-1", ALICE.0);
     office.answers("tool-calls", json!({"delay": 6.0}));
-    let answer = house.send(mixed("c-1"));
+    let answer = deployment.send(mixed("c-1"));
     assert_eq!(answer["results"][0]["result"], "theirs of \"t-1\"", "{answer}");
     assert!(answer["results"][1]["result"].is_string(), "{answer}");
 }
@@ -96,7 +96,7 @@ async fn a_slow_tool_of_theirs_has_the_time_that_it_is_given() {
 #[tokio::test]
 async fn a_backend_that_fails_or_talks_nonsense_costs_the_caller_nothing() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), USUAL);
+    let mut deployment = relaying(&office.url(), USUAL);
     let large = "x".repeat(2 * 1024 * 1024);
     let elsewhere = office.url().replace("/vapi", "/elsewhere");
     for (nth, answer) in [
@@ -113,7 +113,7 @@ async fn a_backend_that_fails_or_talks_nonsense_costs_the_caller_nothing() {
         for kind in ["assistant-request", "tool-calls"] {
             office.answers(kind, answer.clone());
         }
-        served(&mut house, &format!("c-{nth}"));
+        served(&mut deployment, &format!("c-{nth}"));
     }
     assert_eq!(
         office.got_so_far("assistant-request").len(),
@@ -127,16 +127,16 @@ async fn what_waits_for_a_backend_survives_a_restart_and_is_delivered_once() {
     let office = Office::open();
     let url = office.url();
     let port = office.close();
-    let mut house = relaying(&url, USUAL);
-    house.ring("c-1", ALICE.0);
+    let mut deployment = relaying(&url, USUAL);
+    deployment.ring("c-1", ALICE.0);
     for at in 0..5 {
-        house.send(json!({
+        deployment.send(json!({
             "type": "transcript", "timestamp": at, "role": "user", "transcript": "hello",
             "phoneNumber": {"number": NUMBER}, "call": {"id": "c-1"},
         }));
     }
     // Killed at once: what was acknowledged is on disk.
-    house.restart();
+    deployment.restart();
     let mut office = Office::at(port);
     let got = office.got("transcript", 5);
     let mut times: Vec<i64> = got
@@ -150,13 +150,13 @@ async fn what_waits_for_a_backend_survives_a_restart_and_is_delivered_once() {
         "a stale signature: {got:?}"
     );
     // Also over a restart in between, nothing comes again; nor when Vapi sends it again.
-    house.stop();
-    house.restart();
-    house.send(json!({
+    deployment.stop();
+    deployment.restart();
+    deployment.send(json!({
         "type": "transcript", "timestamp": 3, "role": "user", "transcript": "hello",
         "phoneNumber": {"number": NUMBER}, "call": {"id": "c-1"},
     }));
-    house.end("c-1");
+    deployment.end("c-1");
     office.got("end-of-call-report", 1);
     assert_eq!(office.got_so_far("transcript").len(), 5);
 }
@@ -164,15 +164,15 @@ async fn what_waits_for_a_backend_survives_a_restart_and_is_delivered_once() {
 #[tokio::test]
 async fn a_backend_that_refuses_a_message_is_not_asked_again_and_holds_up_nothing() {
     let mut office = Office::open();
-    let mut house = relaying(&office.url(), USUAL);
+    let mut deployment = relaying(&office.url(), USUAL);
     office.answers("transcript", json!({"status": 400, "body": {}}));
     office.answers("speech-update", json!({"status": 503, "body": {}}));
     for kind in ["transcript", "speech-update"] {
-        house.send(json!({
+        deployment.send(json!({
             "type": kind, "timestamp": 1, "status": "started", "role": "user", "transcript": "hello", "call": {"id": "c-1"},
         }));
     }
-    house.end("c-1");
+    deployment.end("c-1");
     office.got("end-of-call-report", 1);
     // The one comes again until it is taken.
     office.got("speech-update", 3);

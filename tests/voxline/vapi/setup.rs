@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{House, NUMBER, SECRET};
+use super::harness::{NUMBER, SECRET, TestDeployment};
 
 fn states(steps: &Value) -> Vec<(String, String)> {
     let text = |step: &Value, key: &str| step[key].as_str().unwrap().to_owned();
@@ -16,7 +16,7 @@ fn states(steps: &Value) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
-    let mut house = House::open_with(&[("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", "")], false);
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", "")], false);
     let guided = "Believe only [{{identity_marker}}].";
     for (shelf, entry) in [
         (
@@ -29,14 +29,14 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
             json!({"id": "pn-1", "provider": "vapi", "number": NUMBER, "assistantId": "a-1"}),
         ),
     ] {
-        house
+        deployment
             .peer
             .ask(&json!({"do": "shelve", "shelf": shelf, "entry": entry}));
     }
-    let plan = house.run(&["vapi", "plan"]);
+    let plan = deployment.run(&["vapi", "plan"]);
     assert_eq!(plan["numbers"][0]["number"], NUMBER);
     assert!(!plan.to_string().contains(SECRET), "a plan shows no secret");
-    let before = states(&house.run(&["vapi", "check"]));
+    let before = states(&deployment.run(&["vapi", "check"]));
     assert!(
         before
             .iter()
@@ -44,14 +44,14 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
         "{before:?}"
     );
 
-    let applied = states(&house.run(&["vapi", "apply"]));
+    let applied = states(&deployment.run(&["vapi", "apply"]));
     assert!(
         applied
             .iter()
             .any(|(what, state)| what.starts_with("tool") && state == "created"),
         "{applied:?}"
     );
-    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    let shelves = deployment.peer.ask(&json!({"do": "shelf"}));
     assert_eq!(
         shelves["credential"][0]["authenticationPlan"]["secretKey"],
         SECRET
@@ -76,25 +76,25 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
     );
     assert_eq!(number["server"]["credentialId"], shelves["credential"][0]["id"]);
 
-    let again = states(&house.run(&["vapi", "apply"]));
+    let again = states(&deployment.run(&["vapi", "apply"]));
     assert!(again.iter().all(|(_, state)| state == "ok"), "{again:?}");
-    let checked = states(&house.run(&["vapi", "check"]));
+    let checked = states(&deployment.run(&["vapi", "check"]));
     assert!(checked.iter().all(|(_, state)| state == "ok"), "{checked:?}");
-    assert_eq!(house.peer.ask(&json!({"do": "shelf"})), shelves);
+    assert_eq!(deployment.peer.ask(&json!({"do": "shelf"})), shelves);
 }
 
 #[tokio::test]
 async fn the_credential_that_was_applied_is_named_in_answers_from_the_next_start_on() {
-    let mut house = House::open_with(&[], false);
+    let mut deployment = TestDeployment::open_with(&[], false);
     let server = |answer: &Value| answer["assistantOverrides"]["server"].clone();
-    let before = server(&house.ring("c-before", "+12025550199"));
+    let before = server(&deployment.ring("c-before", "+12025550199"));
     assert_eq!(before["credentialId"], Value::Null, "{before}");
-    house.run(&["vapi", "apply"]);
-    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    deployment.run(&["vapi", "apply"]);
+    let shelves = deployment.peer.ask(&json!({"do": "shelf"}));
     let made = shelves["credential"][0]["id"].clone();
     assert!(made.is_string(), "{shelves}");
-    house.restart();
-    let after = server(&house.ring("c-after", "+12025550199"));
+    deployment.restart();
+    let after = server(&deployment.ring("c-after", "+12025550199"));
     assert_eq!(after["credentialId"], made, "{after}");
 }
 
@@ -104,13 +104,13 @@ async fn a_deployment_without_an_assistant_is_given_one() {
         ("VOXLINE_VAPI_ASSISTANT_ID", ""),
         ("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", ""),
     ];
-    let mut house = House::open_with(&none, false);
-    let refused = house.ring("c-none", "+12025550199");
+    let mut deployment = TestDeployment::open_with(&none, false);
+    let refused = deployment.ring("c-none", "+12025550199");
     assert!(
         refused["error"].as_str().is_some_and(|said| !said.is_empty()),
         "{refused}"
     );
-    let steps = house.run(&["vapi", "apply"]);
+    let steps = deployment.run(&["vapi", "apply"]);
     let told = steps
         .as_array()
         .unwrap()
@@ -118,12 +118,12 @@ async fn a_deployment_without_an_assistant_is_given_one() {
         .find(|step| step["what"] == "vapi.assistant_id")
         .unwrap();
     assert!(told["remedy"].as_str().unwrap().contains("assistant-"), "{told}");
-    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    let shelves = deployment.peer.ask(&json!({"do": "shelf"}));
     let prompt = shelves["assistant"][0]["model"]["messages"][0]["content"]
         .as_str()
         .unwrap();
     assert!(prompt.contains("{{identity_marker}}"));
-    house.run(&["vapi", "apply"]);
-    let shelves = house.peer.ask(&json!({"do": "shelf"}));
+    deployment.run(&["vapi", "apply"]);
+    let shelves = deployment.peer.ask(&json!({"do": "shelf"}));
     assert_eq!(shelves["assistant"].as_array().unwrap().len(), 1, "one is enough");
 }

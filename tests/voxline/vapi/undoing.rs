@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::account::{Deployment, OURS, THEIRS};
 use super::harness::NUMBER;
 
-fn edit(house: &mut Deployment, id: &str, at: &str, to: Value) {
+fn edit(deployment: &mut Deployment, id: &str, at: &str, to: Value) {
     let shelf = if id.starts_with("pn") {
         "phone-number"
     } else {
         "assistant"
     };
-    let done = house
+    let done = deployment
         .peer
         .ask(&json!({"do": "edit", "shelf": shelf, "id": id, "at": at, "to": to}));
     assert_eq!(done["ok"], true, "{done}");
@@ -22,12 +22,12 @@ fn edit(house: &mut Deployment, id: &str, at: &str, to: Value) {
 #[test]
 fn applied_and_undone_the_account_is_as_it_was_to_the_byte() {
     for settings in [&[][..], &[("VOXLINE_VAPI_MODE", "number")][..]] {
-        let mut house = Deployment::open(settings);
-        house.with_backend();
-        let before = house.bare_dump();
-        assert_eq!(house.run(&["vapi", "apply", "--take-over"]).code, 0);
-        assert_ne!(house.bare_dump(), before);
-        let file = house.data.path().join("vapi-undo.json");
+        let mut deployment = Deployment::open(settings);
+        deployment.with_backend();
+        let before = deployment.bare_dump();
+        assert_eq!(deployment.run(&["vapi", "apply", "--take-over"]).code, 0);
+        assert_ne!(deployment.bare_dump(), before);
+        let file = deployment.data.path().join("vapi-undo.json");
         assert_eq!(
             std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
             0o600
@@ -37,95 +37,98 @@ fn applied_and_undone_the_account_is_as_it_was_to_the_byte() {
             !kept.contains(super::harness::SECRET),
             "our own secret is not in it"
         );
-        let undone = house.run(&["vapi", "undo"]);
+        let undone = deployment.run(&["vapi", "undo"]);
         assert_eq!(undone.code, 0, "{}", undone.said);
         assert_eq!(undone.of("tool `verify_pin`")["state"], "removed");
         assert_eq!(undone.of(&format!("number {NUMBER}"))["state"], "restored");
-        assert_eq!(house.bare_dump(), before);
+        assert_eq!(deployment.bare_dump(), before);
         assert!(!file.exists());
-        house.writes();
-        let again = house.run(&["vapi", "undo"]);
+        deployment.writes();
+        let again = deployment.run(&["vapi", "undo"]);
         assert_eq!((again.code, again.in_state("ok")), (0, vec!["nothing to undo"]));
     }
 }
 
 #[test]
 fn several_applications_are_undone_as_one() {
-    let mut house = Deployment::open(&[]);
-    house.with_backend();
-    let before = house.bare_dump();
-    house.run(&["vapi", "apply", "--take-over"]);
-    house.set("VOXLINE_VAPI_TOOL_SECONDS", "60");
-    house.set("VOXLINE_VAPI_AUTH", "bearer");
-    let second = house.run(&["vapi", "apply"]);
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    let before = deployment.bare_dump();
+    deployment.run(&["vapi", "apply", "--take-over"]);
+    deployment.set("VOXLINE_VAPI_TOOL_SECONDS", "60");
+    deployment.set("VOXLINE_VAPI_AUTH", "bearer");
+    let second = deployment.run(&["vapi", "apply"]);
     assert_eq!(second.of("assistant a-1")["state"], "updated", "{}", second.said);
-    assert_eq!(house.thing("assistant", "a-1")["server"]["timeoutSeconds"], 65);
-    house.set("VOXLINE_PUBLIC_URL", "https://new.example.com");
-    let third = house.run(&["vapi", "apply"]);
+    assert_eq!(
+        deployment.thing("assistant", "a-1")["server"]["timeoutSeconds"],
+        65
+    );
+    deployment.set("VOXLINE_PUBLIC_URL", "https://new.example.com");
+    let third = deployment.run(&["vapi", "apply"]);
     assert_eq!(
         third.code, 0,
         "our own former address is nobody else's: {}",
         third.said
     );
     assert_eq!(
-        house.dump()["tool"].as_array().unwrap().len(),
+        deployment.dump()["tool"].as_array().unwrap().len(),
         3,
         "no tool is made twice"
     );
-    let undone = house.run(&["vapi", "undo"]);
+    let undone = deployment.run(&["vapi", "undo"]);
     assert_eq!(undone.code, 0, "{}", undone.said);
-    assert_eq!(house.bare_dump(), before);
-    house.writes();
+    assert_eq!(deployment.bare_dump(), before);
+    deployment.writes();
 }
 
 #[test]
 fn what_others_changed_beside_it_stays_and_what_they_changed_of_it_is_not_overwritten() {
-    let mut house = Deployment::open(&[]);
-    house.with_backend();
-    let before = house.bare_dump();
-    house.run(&["vapi", "apply", "--take-over"]);
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    let before = deployment.bare_dump();
+    deployment.run(&["vapi", "apply", "--take-over"]);
     // A prompt that was written since is nobody's loss.
     let prompt = json!([{"role": "system", "content": "New."}]);
-    edit(&mut house, "a-1", "/model/messages", prompt.clone());
+    edit(&mut deployment, "a-1", "/model/messages", prompt.clone());
     // An address that was set since is.
     edit(
-        &mut house,
+        &mut deployment,
         "a-1",
         "/server/url",
         json!("https://third.example.com/x?key=hunter2"),
     );
-    let held = house.dump();
-    let refused = house.run(&["vapi", "undo"]);
+    let held = deployment.dump();
+    let refused = deployment.run(&["vapi", "undo"]);
     assert_eq!(refused.code, 1);
     assert_eq!(refused.in_state("changed"), ["assistant a-1"]);
     let remedy = refused.of("assistant a-1")["remedy"].as_str().unwrap();
     for part in ["server.url", "third.example.com", "--force"] {
         assert!(remedy.contains(part), "{remedy}");
     }
-    assert_eq!(house.dump(), held, "nothing at all is changed");
-    let forced = house.run(&["vapi", "undo", "--force"]);
+    assert_eq!(deployment.dump(), held, "nothing at all is changed");
+    let forced = deployment.run(&["vapi", "undo", "--force"]);
     assert_eq!(forced.code, 0, "{}", forced.said);
-    let assistant = house.thing("assistant", "a-1");
+    let assistant = deployment.thing("assistant", "a-1");
     assert_eq!(assistant["server"]["url"], THEIRS);
     assert_eq!(assistant["model"]["messages"], prompt);
     let original = json!([{"role": "system", "content": super::account::GUIDED}]);
-    edit(&mut house, "a-1", "/model/messages", original);
-    assert_eq!(house.bare_dump(), before);
+    edit(&mut deployment, "a-1", "/model/messages", original);
+    assert_eq!(deployment.bare_dump(), before);
 }
 
 #[test]
 fn a_tool_or_credential_that_others_use_meanwhile_is_not_taken_from_them() {
-    let mut house = Deployment::open(&[]);
-    house.with_backend();
-    house.run(&["vapi", "apply", "--take-over"]);
-    let tool = house.dump()["tool"][1]["id"].clone();
-    house.shelve("assistant", json!({"id": "a-7", "model": {"toolIds": [tool]}}));
-    let credential = house.thing("assistant", "a-1")["server"]["credentialId"].clone();
-    house.shelve(
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    deployment.run(&["vapi", "apply", "--take-over"]);
+    let tool = deployment.dump()["tool"][1]["id"].clone();
+    deployment.shelve("assistant", json!({"id": "a-7", "model": {"toolIds": [tool]}}));
+    let credential = deployment.thing("assistant", "a-1")["server"]["credentialId"].clone();
+    deployment.shelve(
         "assistant",
         json!({"id": "a-8", "server": {"url": THEIRS, "credentialId": credential}}),
     );
-    let refused = house.run(&["vapi", "undo"]);
+    let refused = deployment.run(&["vapi", "undo"]);
     assert_eq!(refused.code, 1);
     let changed = refused.in_state("changed");
     assert_eq!(changed.len(), 2, "{changed:?}");
@@ -134,54 +137,56 @@ fn a_tool_or_credential_that_others_use_meanwhile_is_not_taken_from_them() {
         "{}",
         refused.said
     );
-    assert_eq!(house.thing("assistant", "a-1")["server"]["url"], OURS);
+    assert_eq!(deployment.thing("assistant", "a-1")["server"]["url"], OURS);
 }
 
 #[test]
 fn what_was_cut_short_is_undone_as_far_as_it_came() {
-    let mut house = Deployment::open(&[]);
-    house.with_backend();
-    let before = house.bare_dump();
-    house
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    let before = deployment.bare_dump();
+    deployment
         .peer
         .ask(&json!({"do": "break", "path": "/phone-number/pn-1"}));
-    let failed = house.run(&["vapi", "apply", "--take-over"]);
+    let failed = deployment.run(&["vapi", "apply", "--take-over"]);
     assert_eq!(failed.code, 1);
     assert!(failed.said.contains("500"), "{}", failed.said);
-    assert_eq!(house.thing("assistant", "a-1")["server"]["url"], OURS);
+    assert_eq!(deployment.thing("assistant", "a-1")["server"]["url"], OURS);
     // So is an undoing that was cut short.
-    house.peer.ask(&json!({"do": "break", "path": "/assistant/a-1"}));
-    assert_eq!(house.run(&["vapi", "undo"]).code, 1);
-    house.peer.ask(&json!({"do": "break"}));
-    let undone = house.run(&["vapi", "undo"]);
+    deployment
+        .peer
+        .ask(&json!({"do": "break", "path": "/assistant/a-1"}));
+    assert_eq!(deployment.run(&["vapi", "undo"]).code, 1);
+    deployment.peer.ask(&json!({"do": "break"}));
+    let undone = deployment.run(&["vapi", "undo"]);
     assert_eq!(undone.code, 0, "{}", undone.said);
-    assert_eq!(house.bare_dump(), before);
+    assert_eq!(deployment.bare_dump(), before);
 }
 
 #[test]
 fn an_undoing_that_waits_in_a_draft_is_to_be_published() {
-    let mut house = Deployment::open(&[]);
-    house.shelve("assistant", json!({"id": "a-1", "latestVersion": "v3"}));
-    house.shelve(
+    let mut deployment = Deployment::open(&[]);
+    deployment.shelve("assistant", json!({"id": "a-1", "latestVersion": "v3"}));
+    deployment.shelve(
         "phone-number",
         json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
     );
-    house.peer.ask(&json!({"do": "versions", "mode": "draft"}));
-    let before = house.bare_dump();
-    house.run(&["vapi", "apply"]);
-    let undone = house.run(&["vapi", "undo"]);
+    deployment.peer.ask(&json!({"do": "versions", "mode": "draft"}));
+    let before = deployment.bare_dump();
+    deployment.run(&["vapi", "apply"]);
+    let undone = deployment.run(&["vapi", "undo"]);
     assert_eq!(undone.code, 1);
     assert_eq!(undone.in_state("differs"), ["published version of assistant a-1"]);
-    assert_eq!(house.bare_dump(), before);
+    assert_eq!(deployment.bare_dump(), before);
 }
 
 #[test]
 fn a_record_of_another_account_is_not_followed() {
-    let mut house = Deployment::open(&[]);
-    house.with_backend();
-    house.run(&["vapi", "apply", "--take-over"]);
-    let elsewhere = format!("{}/elsewhere", house.peer.address);
-    let refused = house.run(&["vapi", "undo", "--base-url", &elsewhere]);
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    deployment.run(&["vapi", "apply", "--take-over"]);
+    let elsewhere = format!("{}/elsewhere", deployment.peer.address);
+    let refused = deployment.run(&["vapi", "undo", "--base-url", &elsewhere]);
     assert_eq!(refused.code, 1);
     assert!(refused.said.contains("vapi-undo.json"), "{}", refused.said);
 }

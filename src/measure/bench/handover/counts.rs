@@ -5,8 +5,8 @@ use super::super::super::condition::Prepared;
 use super::super::super::wait::Wait;
 use super::super::calls::Followed;
 use super::super::score::user_id;
-use super::cast::{Kind, Script, UNDER};
 use super::shares::{Counted, share};
+use super::speaker_sampler::{Kind, Script, UNDER};
 use super::{Alone, Handed, Handover, Looking, Played, Stood};
 use crate::decision::Outcome;
 use crate::units::UserId;
@@ -165,7 +165,7 @@ fn stood(words: &Words, speakers: usize, draws: Draws) -> Stood {
 
 /// Calls of one voice on rosters of one size.
 #[derive(Default)]
-pub(super) struct Looks {
+pub(super) struct CheckpointCounts {
     stranger_once: Vec<Counted>,
     stranger_flat: Vec<Counted>,
     stranger: Vec<Counted>,
@@ -175,7 +175,7 @@ pub(super) struct Looks {
     waits: Vec<Option<f64>>,
 }
 
-impl Looks {
+impl CheckpointCounts {
     /// Counts a call of one voice that was followed.
     pub(super) fn add(&mut self, script: &Script, call: &Followed) {
         let people = script.people;

@@ -1,10 +1,10 @@
 //! Calls that are not one voice from beginning to end, and what looking at a call on its way costs: composed from
-//! a protocol's recordings, heard by the product's own ears and judged by its own course.
+//! a protocol's recordings, heard as the product hears a call and judged as it judges one.
 
-mod cast;
 mod counts;
 mod shares;
 mod sound;
+mod speaker_sampler;
 
 use std::path::PathBuf;
 
@@ -12,17 +12,17 @@ use serde::Serialize;
 
 use super::super::bootstrap::Draws;
 use super::super::condition::Prepared;
-use super::super::dice::Dice;
 use super::super::protocol::Protocol;
+use super::super::rng::Rng;
 use super::super::wait::Wait;
 use super::calls::{Followed, Follower};
 use super::error::BenchError;
-use super::hear::{Ears, Heard, Item, Practice, Print, loaded};
-use super::{Bench, Progress, work};
+use super::hear::{BenchListener, Heard, Item, Pipeline, Print, loaded};
+use super::{Benchmark, Progress, work};
 use crate::samples::RATE;
 
-use cast::{Cast, Kind, Script};
 use counts::Counts;
+use speaker_sampler::{Kind, Script, SpeakerSampler};
 
 pub use shares::Share;
 
@@ -86,7 +86,7 @@ pub struct Stood {
 pub struct Alone {
     /// What stood at the end.
     pub ended: Stood,
-    /// Taken for two voices at any look.
+    /// Taken for two voices at any checkpoint.
     pub taken_for_two: Share,
     /// Of those who were named: the name taken back, be it for a moment.
     pub taken_back: Share,
@@ -99,13 +99,13 @@ pub struct Looking {
     pub roster: usize,
     /// Strangers who are given a name when a call is looked at once, after ten seconds of speech or at its end.
     pub stranger_once: Share,
-    /// Strangers who are given one at any look, if every look asks what the last one does.
+    /// Strangers who are given one at any checkpoint, if every checkpoint asks what the last one does.
     pub stranger_flat: Share,
-    /// Strangers who are given one at any look, as it is.
+    /// Strangers who are given one at any checkpoint, as it is.
     pub stranger: Share,
-    /// Users who are given their own name at any look.
+    /// Users who are given their own name at any checkpoint.
     pub right: Share,
-    /// Users who are given another's at any look.
+    /// Users who are given another's at any checkpoint.
     pub wrong: Share,
     /// Of those who were named rightly: the name taken back, be it for a moment.
     pub taken_back: Share,
@@ -126,16 +126,16 @@ struct Played {
 /// [`BenchError::NoCalibration`] where nothing can be decided, [`BenchError::NoCast`] where the protocol has too few
 /// people, else as the hearing.
 pub(super) fn handover(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     models: &[Option<Print>],
     progress: &dyn Progress,
 ) -> Result<Vec<Handover>, BenchError> {
     let calibration = bench.calibration.as_ref();
-    let calibration = calibration.filter(|_| bench.practice == Practice::Product);
+    let calibration = calibration.filter(|_| bench.pipeline == Pipeline::Product);
     let calibration = calibration.ok_or(BenchError::NoCalibration)?;
-    let cast = Cast::of(&protocol.tables).ok_or(BenchError::NoCast)?;
-    let scripts = cast.scripts(bench.handover, bench.seed);
+    let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::NoCast)?;
+    let scripts = sampler.scripts(bench.handover, bench.seed);
     let mut found = Vec::with_capacity(bench.tests.len());
     for condition in &bench.tests {
         let played = play(bench, protocol, &scripts, condition, progress)?;
@@ -147,7 +147,7 @@ pub(super) fn handover(
                 policy: &bench.policy,
                 models,
             },
-            cast: &cast,
+            sampler: &sampler,
         };
         found.push(judge.judged(condition, &scripts, &played)?);
     }
@@ -155,15 +155,15 @@ pub(super) fn handover(
 }
 
 fn play(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     scripts: &[Script],
     condition: &Prepared,
     progress: &dyn Progress,
 ) -> Result<Vec<Played>, BenchError> {
     let cache = bench.open_cache()?;
-    let ears = Ears {
-        practice: bench.practice,
+    let bench_listener = BenchListener {
+        pipeline: bench.pipeline,
         silence: false,
         limits: &bench.limits,
         cache: cache.as_ref(),
@@ -193,7 +193,7 @@ fn play(
             condition,
             on_the_way: true,
         };
-        let heard = ears.hear_samples(analyst, &item, &sound.samples)?;
+        let heard = bench_listener.hear_samples(analyst, &item, &sound.samples)?;
         let before = |change: usize| {
             let within = |end: usize| end.min(change);
             let spans = heard.spans.iter();
@@ -208,10 +208,10 @@ fn play(
 
 /// What composed calls are judged by.
 struct Judge<'a> {
-    bench: &'a Bench<'a>,
+    bench: &'a Benchmark<'a>,
     protocol: &'a Protocol,
     follower: Follower<'a>,
-    cast: &'a Cast<'a>,
+    sampler: &'a SpeakerSampler<'a>,
 }
 
 impl Judge<'_> {
@@ -221,11 +221,11 @@ impl Judge<'_> {
         scripts: &[Script],
         played: &[Played],
     ) -> Result<Handover, BenchError> {
-        let size = ROSTER.min(self.cast.largest_roster());
+        let size = ROSTER.min(self.sampler.largest_roster());
         let mut counts = Counts::default();
         for (script, call) in scripts.iter().zip(played) {
-            let mut dice = Dice::for_task(script.seed, 2);
-            let followed = self.follow(script, call, size, &mut dice)?;
+            let mut rng = Rng::for_task(script.seed, 2);
+            let followed = self.follow(script, call, size, &mut rng)?;
             counts.add(script, call, &followed);
         }
         let draws = Draws {
@@ -236,17 +236,19 @@ impl Judge<'_> {
         let mut found = counts.into_figures(condition, size, speakers, draws);
         let sizes = ROSTERS
             .into_iter()
-            .filter(|size| *size <= self.cast.largest_roster());
+            .filter(|size| *size <= self.sampler.largest_roster());
         for size in sizes {
-            let mut looks = counts::Looks::default();
+            let mut checkpoints = counts::CheckpointCounts::default();
             let single = |script: &Script| matches!(script.kind, Kind::Alone | Kind::Stranger);
             for (script, call) in scripts.iter().zip(played).filter(|(script, _)| single(script)) {
-                let mut dice = Dice::for_task(script.seed, 2 + size as u64);
+                let mut rng = Rng::for_task(script.seed, 2 + size as u64);
                 for _ in 0..MEETINGS {
-                    looks.add(script, &self.follow(script, call, size, &mut dice)?);
+                    checkpoints.add(script, &self.follow(script, call, size, &mut rng)?);
                 }
             }
-            found.looking.push(looks.into_figures(size, speakers, draws));
+            found
+                .looking
+                .push(checkpoints.into_figures(size, speakers, draws));
         }
         Ok(found)
     }
@@ -256,9 +258,9 @@ impl Judge<'_> {
         script: &Script,
         call: &Played,
         size: usize,
-        dice: &mut Dice,
+        rng: &mut Rng,
     ) -> Result<Followed, BenchError> {
-        let roster = self.cast.roster(script, size, dice);
+        let roster = self.sampler.roster(script, size, rng);
         let followed = self.follower.follow(&roster, &call.heard);
         followed.map_err(|cause| BenchError::Score {
             model: "a roster drawn at random".to_owned(),

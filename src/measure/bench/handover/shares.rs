@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::super::bootstrap::{Draws, quantile, times_drawn};
-use super::super::super::dice::Dice;
+use super::super::super::rng::Rng;
 
 /// A share of some calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -57,7 +57,7 @@ fn interval(calls: &[Counted], count: usize, speakers: usize, draws: Draws) -> O
     }
     let mut drawn: Vec<f64> = (0..draws.replicates)
         .filter_map(|task| {
-            let times = times_drawn(speakers, &mut Dice::for_task(draws.seed, task as u64));
+            let times = times_drawn(speakers, &mut Rng::for_task(draws.seed, task as u64));
             let weight = |[first, second]: [u32; 2]| {
                 let first_times = u64::from(times[first as usize]);
                 if first == second {

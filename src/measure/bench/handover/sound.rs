@@ -1,6 +1,6 @@
 //! The sound of a composed call.
 
-use super::cast::{Kind, Script};
+use super::speaker_sampler::{Kind, Script};
 use crate::samples::{RATE, quality};
 use crate::units::Seconds;
 

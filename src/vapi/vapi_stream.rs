@@ -1,4 +1,4 @@
-//! What is done with a listen stream's frames: format, gate, and the live call that hears them.
+//! What is done with a listen stream's frames: format, muting of the assistant, and the live call that hears them.
 //!
 //! Frames come over a bounded channel with the time of their arrival, so that a busy machine hears late but never
 //! mistakes whose words it hears.
@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::Bytes;
 use crate::switchboard::{CallStart, LiveCall};
 use crate::units::DialedNumber;
 
-use super::gate::Gate;
-use super::line::Line;
+use super::assistant_mute::AssistantMute;
 use super::listen::{Piece, Reader};
 use super::service::Vapi;
 use super::shape::Shape;
 use super::sides::Sides;
+use super::vapi_call::VapiCall;
 
 /// How often audio that waited is passed on when nothing comes.
 const TICK: Duration = Duration::from_millis(100);
@@ -29,19 +29,19 @@ const CAPTURED_FRAMES: u32 = 3;
 pub(super) enum Event {
     /// A text frame.
     Text(String),
-    /// A binary frame, and when it arrived by the line's clock.
+    /// A binary frame, and when it arrived by the call's clock.
     Audio(Bytes, Duration),
     /// The stream was cut.
     Gap,
 }
 
-/// One call's ears on Vapi.
-pub(super) struct Ears {
-    house: Arc<Vapi>,
-    line: Arc<Line>,
+/// One listen stream of Vapi.
+pub(super) struct VapiStream {
+    vapi: Arc<Vapi>,
+    vapi_call: Arc<VapiCall>,
     number: DialedNumber,
     reader: Reader,
-    gate: Option<(Gate, Shape)>,
+    assistant_mute: Option<(AssistantMute, Shape)>,
     /// While the caller's channel is being found out.
     sides: Option<Sides>,
     /// Whether it is to be, still.
@@ -50,15 +50,15 @@ pub(super) struct Ears {
     frames: u32,
 }
 
-impl Ears {
-    pub(super) fn new(house: Arc<Vapi>, line: Arc<Line>, number: DialedNumber) -> Self {
+impl VapiStream {
+    pub(super) fn new(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) -> Self {
         Self {
-            reader: Reader::new(house.config.listen_defaults.into()),
-            finds_sides: house.config.listen_defaults.finds_caller,
-            house,
-            line,
+            reader: Reader::new(vapi.config.listen_defaults.into()),
+            finds_sides: vapi.config.listen_defaults.finds_caller,
+            vapi,
+            vapi_call,
             number,
-            gate: None,
+            assistant_mute: None,
             sides: None,
             call: None,
             frames: 0,
@@ -89,10 +89,10 @@ impl Ears {
                 None => break,
             }
         }
-        let rest = self.reader.end(self.line.clock());
+        let rest = self.reader.end(self.vapi_call.clock());
         self.take(rest).await;
         self.pass_on(true).await;
-        if self.house.is_over(&self.line)
+        if self.vapi.is_over(&self.vapi_call)
             && let Some(call) = self.call
         {
             call.finish().await;
@@ -100,11 +100,11 @@ impl Ears {
     }
 
     fn text(&mut self, text: &str) {
-        let at = self.line.clock();
+        let at = self.vapi_call.clock();
         self.capture("text", Some(text), text.len(), at);
         if self.reader.text(text) {
             let shape = self.reader.shape();
-            let id = &self.line.id;
+            let id = &self.vapi_call.id;
             tracing::debug!(call.id = %id, rate = shape.rate.0, channels = shape.channels, "format of {id} announced");
         }
     }
@@ -115,16 +115,16 @@ impl Ears {
                 Piece::Begin(shape) => {
                     // What was heard in a wrong format goes with the call that heard it.
                     self.call = None;
-                    self.gate = Some((Gate::new(shape), shape));
+                    self.assistant_mute = Some((AssistantMute::new(shape), shape));
                     self.sides = (self.finds_sides && shape.channels == 2).then(|| Sides::new(shape));
-                    self.line.state().held = None;
+                    self.vapi_call.state().held = None;
                     self.begin(shape).await;
                 }
                 Piece::Audio { bytes, other, at } => {
-                    let Some((gate, shape)) = &mut self.gate else {
+                    let Some((assistant_mute, shape)) = &mut self.assistant_mute else {
                         continue;
                     };
-                    gate.push(&bytes, at);
+                    assistant_mute.push(&bytes, at);
                     if let Some(sides) = &mut self.sides {
                         let by_place = match shape.caller_channel {
                             0 => [&bytes[..], &other[..]],
@@ -139,17 +139,17 @@ impl Ears {
 
     async fn begin(&mut self, shape: Shape) {
         let start = CallStart {
-            call_id: self.line.id.clone(),
+            call_id: self.vapi_call.id.clone(),
             number: self.number.clone(),
             encoding: shape.encoding,
             rate: shape.rate,
             channels: 1,
             caller_channel: None,
         };
-        match self.house.board.open_call(start, None).await {
+        match self.vapi.board.open_call(start, None).await {
             Ok(call) => self.call = Some(call),
             Err(fault) => {
-                let id = &self.line.id;
+                let id = &self.vapi_call.id;
                 tracing::warn!(call.id = %id, %fault, "call {id} is not listened to: {fault}");
             }
         }
@@ -157,14 +157,14 @@ impl Ears {
 
     /// Finds out on which channel the caller is, and has the stream read anew where that is another than was thought.
     fn find_sides(&mut self) {
-        let (Some(sides), Some((_, shape))) = (&mut self.sides, &self.gate) else {
+        let (Some(sides), Some((_, shape))) = (&mut self.sides, &self.assistant_mute) else {
             return;
         };
-        let Some(caller) = sides.caller(self.line.clock(), &self.line.state().assistant) else {
+        let Some(caller) = sides.caller(self.vapi_call.clock(), &self.vapi_call.state().assistant) else {
             return;
         };
         (self.sides, self.finds_sides) = (None, false);
-        let id = &self.line.id;
+        let id = &self.vapi_call.id;
         if caller == shape.caller_channel {
             tracing::debug!(call.id = %id, caller, "the caller of {id} is on channel {caller}, as was thought");
         } else {
@@ -180,18 +180,18 @@ impl Ears {
     /// Gives what has waited long enough (or all of it) to the call.
     async fn pass_on(&mut self, all: bool) {
         self.find_sides();
-        let Some((gate, shape)) = &mut self.gate else {
+        let Some((assistant_mute, shape)) = &mut self.assistant_mute else {
             return;
         };
         let ready = {
-            let mut state = self.line.state();
+            let mut state = self.vapi_call.state();
             let ready = if all {
-                gate.rest(&state.assistant)
+                assistant_mute.rest(&state.assistant)
             } else {
-                gate.ready(self.line.clock(), &state.assistant)
+                assistant_mute.ready(self.vapi_call.clock(), &state.assistant)
             };
             state.heard_anything |= !ready.is_empty();
-            if self.house.config.enrol_by_phone {
+            if self.vapi.config.enrol_by_phone {
                 state.hold(*shape, &ready);
             }
             ready
@@ -200,14 +200,14 @@ impl Ears {
             return;
         };
         if let Err(fault) = call.push(&ready).await {
-            let id = &self.line.id;
+            let id = &self.vapi_call.id;
             tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
             self.call = None;
         }
     }
 
     fn capture(&mut self, what: &str, text: Option<&str>, bytes: usize, at: Duration) {
-        let Some(capture) = &self.house.capture else {
+        let Some(capture) = &self.vapi.capture else {
             return;
         };
         if self.frames < CAPTURED_FRAMES {

@@ -1,4 +1,4 @@
-//! The journal around every request: an id, a span, a line in the log, a count, and the headers that
+//! The log around every request: an id, a span, a line in the log, a count, and the headers that
 //! every answer has. Faults of ours are written down here and nowhere else.
 
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::desk::Desk;
-use super::linger::lend;
+use super::app_state::AppState;
+use super::drain_body::lend;
 use super::problem::{Kind, Problem};
 use super::telemetry;
 
@@ -23,7 +23,7 @@ const INSECURE: HeaderName = HeaderName::from_static("x-voxline-insecure-dev");
 const NO_ROUTE: &str = "none";
 
 /// Wraps the whole service.
-pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+pub(super) async fn keep(State(app): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = telemetry::method_name(request.method());
@@ -36,7 +36,7 @@ pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: 
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         span.in_scope(|| write_down(&problem));
-        desk.tasks.spawn(rest.discard());
+        app.tasks.spawn(rest.discard());
         let allow = response.headers_mut().remove(header::ALLOW);
         response = problem.answer(Some(&id));
         if let Some(methods) = allow {
@@ -52,7 +52,7 @@ pub(super) async fn keep(State(desk): State<Arc<Desk>>, request: Request, next: 
         )
     });
     telemetry::request(method, &route, status, took);
-    stamp(response.headers_mut(), &id, desk.insecure_dev);
+    stamp(response.headers_mut(), &id, app.insecure_dev);
     response
 }
 

@@ -23,7 +23,7 @@ use super::signup::{SignupSettings, Tries};
 use super::telemetry;
 
 /// The service as its handlers see it.
-pub struct Desk {
+pub struct AppState {
     pub(super) board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
     pub(super) carriers: CarrierSettings,
@@ -48,9 +48,9 @@ pub struct Desk {
     on_the_line: Mutex<HashSet<CallId>>,
 }
 
-/// How a [`Desk`] is set up.
+/// How a [`AppState`] is set up.
 #[derive(Default)]
-pub struct DeskSettings {
+pub struct AppSettings {
     /// Whether nobody needs a key. For one's own machine alone.
     pub insecure_dev: bool,
     /// How carriers are dealt with.
@@ -65,13 +65,13 @@ pub struct DeskSettings {
     pub timeouts: Timeouts,
 }
 
-impl Desk {
-    /// The desk of a switchboard.
+impl AppState {
+    /// The state of a service on a switchboard.
     ///
     /// # Errors
     /// [`ServeError::Telemetry`] when another library in this process has taken the metrics;
     /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
-    pub fn new(board: Arc<Switchboard>, settings: DeskSettings) -> Result<Arc<Self>, ServeError> {
+    pub fn new(board: Arc<Switchboard>, settings: AppSettings) -> Result<Arc<Self>, ServeError> {
         let api = settings.carriers.telnyx_api.clone();
         let commander = api.map(Commander::new).transpose()?;
         Ok(Arc::new(Self {
@@ -105,49 +105,49 @@ impl Desk {
         Duration::from_secs_f64(self.board.longest_call().get()) + self.timeouts.idle
     }
 
-    /// Takes the seat of a call's audio: a second stream under the same id would be lost in the record of the
+    /// Takes the slot of a call's audio: a second stream under the same id would be lost in the record of the
     /// first, so it is refused, and so is one of a call that is over. A call of which others already brought
     /// news is joined.
-    pub(super) async fn seat(self: &Arc<Self>, call: &CallId) -> Result<Seat, Problem> {
+    pub(super) async fn call_slot(self: &Arc<Self>, call: &CallId) -> Result<CallSlot, Problem> {
         let taken = || {
             let detail = format!("there was a call {call} already: give every call an id of its own");
             Problem::new(Kind::CallExists, detail)
         };
-        if !self.seats().insert(call.clone()) {
+        if !self.call_slots().insert(call.clone()) {
             return Err(taken());
         }
         telemetry::call_began();
-        // From here on the seat is given back whatever happens.
-        let seat = Seat {
-            desk: Arc::clone(self),
+        // From here on the slot is given back whatever happens.
+        let call_slot = CallSlot {
+            app: Arc::clone(self),
             call: call.clone(),
         };
         match self.board.store().call(call).await? {
             // One that a webhook has told of and that is not over is the same call.
             Some(record) if record.is_final => Err(taken()),
-            _ => Ok(seat),
+            _ => Ok(call_slot),
         }
     }
 
     /// Whether a call's audio is being listened to.
-    pub(super) fn is_seated(&self, call: &CallId) -> bool {
-        self.seats().contains(call)
+    pub(super) fn has_call_slot(&self, call: &CallId) -> bool {
+        self.call_slots().contains(call)
     }
 
-    fn seats(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {
+    fn call_slots(&self) -> std::sync::MutexGuard<'_, HashSet<CallId>> {
         self.on_the_line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A live call's place; given back when dropped.
-pub(super) struct Seat {
-    desk: Arc<Desk>,
+pub(super) struct CallSlot {
+    app: Arc<AppState>,
     call: CallId,
 }
 
-impl Drop for Seat {
+impl Drop for CallSlot {
     fn drop(&mut self) {
-        self.desk.seats().remove(&self.call);
+        self.app.call_slots().remove(&self.call);
         telemetry::call_ended();
     }
 }

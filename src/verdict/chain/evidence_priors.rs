@@ -5,7 +5,7 @@
 /// A strength is the probability that the user a piece of evidence points to owns the line, when it is all there
 /// is: `0.9` means that nine of ten such headers are right. Counting on one's own calls gives it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Beliefs {
+pub struct EvidencePriors {
     /// Share of calls that came through nobody's line on the roster.
     pub unknown_owner_share: f64,
     /// Of the calls in which a user of the number speaks, the share in which it is the line's owner.
@@ -38,7 +38,7 @@ pub struct Beliefs {
     pub pin_speaks: f64,
 }
 
-impl Default for Beliefs {
+impl Default for EvidencePriors {
     fn default() -> Self {
         Self {
             unknown_owner_share: 0.1,
@@ -60,7 +60,7 @@ impl Default for Beliefs {
     }
 }
 
-impl Beliefs {
+impl EvidencePriors {
     /// The log-likelihood ratio by which evidence of strength `probability` for `sharers` of the `users` of a roster
     /// makes that probability of their prior together. Never below zero: evidence for users is not evidence against
     /// them.

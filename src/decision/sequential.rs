@@ -1,4 +1,4 @@
-//! One call's decisions, look after look: early where the evidence allows, steady once said, and taken back
+//! One call's decisions, checkpoint after checkpoint: early where the evidence allows, steady once said, and taken back
 //! when somebody else speaks.
 
 use crate::units::{Llr, NotFinite, UserId};
@@ -13,7 +13,7 @@ const RELEASE: f64 = 0.8;
 /// `models/calibration/README.md` has what it costs and what it finds.
 const CONTRARY: f64 = -1.0;
 
-/// What a look at a call came to.
+/// What a checkpoint of a call came to.
 #[derive(Debug, Clone, Copy)]
 pub struct Heard<'a> {
     /// All the speech so far.
@@ -34,15 +34,15 @@ enum Standing {
     Unknown,
 }
 
-/// The course of one call. Each look is at all the speech so far, so looks are never independent and are
+/// The course of one call. Each checkpoint is of all the speech so far, so checkpoints are never independent and are
 /// not added up; that there are many of them is paid for by [`Policy::after`].
 #[derive(Debug, Clone, Default)]
-pub struct Course {
+pub struct SequentialDecision {
     standing: Option<Standing>,
 }
 
-impl Course {
-    /// Decides after another look.
+impl SequentialDecision {
+    /// Decides after another checkpoint.
     ///
     /// A name that was said stays while it keeps a posterior of 0.8; *unknown* stays while nobody is likelier
     /// than somebody. What takes either back: another user who is identified, several voices of which the
@@ -97,7 +97,7 @@ impl Course {
 }
 
 fn speaks_against(recent: Option<&[(UserId, Llr)]>, user: UserId) -> bool {
-    let own = recent.and_then(|ratios| ratios.iter().find(|(of, _)| *of == user));
+    let own = recent.and_then(|llrs| llrs.iter().find(|(of, _)| *of == user));
     own.is_some_and(|(_, ratio)| ratio.get() <= CONTRARY)
 }
 
@@ -119,23 +119,23 @@ mod tests {
         [UserId::fresh(), UserId::fresh()]
     }
 
-    fn ratios(users: &[UserId], values: &[f64]) -> Vec<(UserId, Llr)> {
+    fn llrs(users: &[UserId], values: &[f64]) -> Vec<(UserId, Llr)> {
         let pairs = users.iter().zip(values);
         pairs
             .map(|(user, value)| (*user, Llr::new(*value).unwrap()))
             .collect()
     }
 
-    fn evidence(ratios: &[(UserId, Llr)], net: f64) -> Evidence<'_> {
+    fn evidence(llrs: &[(UserId, Llr)], net: f64) -> Evidence<'_> {
         Evidence {
-            ratios,
+            llrs,
             net_speech: Seconds::new(net),
             poor_audio: false,
             unfamiliar: false,
         }
     }
 
-    fn look<'a>(whole: &'a [(UserId, Llr)], net: f64) -> Heard<'a> {
+    fn checkpoint<'a>(whole: &'a [(UserId, Llr)], net: f64) -> Heard<'a> {
         Heard {
             whole: evidence(whole, net),
             latest: None,
@@ -144,8 +144,8 @@ mod tests {
         }
     }
 
-    fn said(course: &mut Course, heard: &Heard<'_>) -> Outcome {
-        course.hear(heard, &Policy::default()).unwrap().outcome
+    fn said(sequential: &mut SequentialDecision, heard: &Heard<'_>) -> Outcome {
+        sequential.hear(heard, &Policy::default()).unwrap().outcome
     }
 
     const SEVERAL: Outcome = Outcome::Inconclusive(Reason::SeveralVoices);
@@ -153,39 +153,39 @@ mod tests {
     #[test]
     fn an_early_name_needs_more_than_a_late_one() {
         let users = users();
-        let fits = ratios(&users, &[5.5, -5.0]);
-        let fresh = |heard: &Heard<'_>| said(&mut Course::default(), heard);
-        assert_ne!(fresh(&look(&fits, 1.6)), Outcome::Identified(users[0]));
-        assert_eq!(fresh(&look(&fits, 10.0)), Outcome::Identified(users[0]));
+        let fits = llrs(&users, &[5.5, -5.0]);
+        let fresh = |heard: &Heard<'_>| said(&mut SequentialDecision::default(), heard);
+        assert_ne!(fresh(&checkpoint(&fits, 1.6)), Outcome::Identified(users[0]));
+        assert_eq!(fresh(&checkpoint(&fits, 10.0)), Outcome::Identified(users[0]));
         let last = Heard {
             is_final: true,
-            ..look(&fits, 1.6)
+            ..checkpoint(&fits, 1.6)
         };
         assert_eq!(fresh(&last), Outcome::Identified(users[0]));
-        let surely = ratios(&users, &[7.5, -5.0]);
-        assert_eq!(fresh(&look(&surely, 1.6)), Outcome::Identified(users[0]));
+        let surely = llrs(&users, &[7.5, -5.0]);
+        assert_eq!(fresh(&checkpoint(&surely, 1.6)), Outcome::Identified(users[0]));
     }
 
     #[test]
     fn a_name_stays_while_the_evidence_only_wavers() {
         let users = users();
         let (sure, less, gone) = (
-            ratios(&users, &[8.0, -4.0]),
-            ratios(&users, &[2.5, -4.0]),
-            ratios(&users, &[-5.0, -4.0]),
+            llrs(&users, &[8.0, -4.0]),
+            llrs(&users, &[2.5, -4.0]),
+            llrs(&users, &[-5.0, -4.0]),
         );
-        let mut course = Course::default();
+        let mut sequential = SequentialDecision::default();
         for (at, heard) in [&sure, &less, &sure, &less].into_iter().enumerate() {
             let net = 3.0 + at as f64;
             assert_eq!(
-                said(&mut course, &look(heard, net)),
+                said(&mut sequential, &checkpoint(heard, net)),
                 Outcome::Identified(users[0])
             );
         }
-        assert_eq!(said(&mut course, &look(&gone, 8.0)), Outcome::Unknown);
+        assert_eq!(said(&mut sequential, &checkpoint(&gone, 8.0)), Outcome::Unknown);
         // What was never said is not kept.
         assert_ne!(
-            said(&mut Course::default(), &look(&less, 4.0)),
+            said(&mut SequentialDecision::default(), &checkpoint(&less, 4.0)),
             Outcome::Identified(users[0])
         );
     }
@@ -193,20 +193,20 @@ mod tests {
     #[test]
     fn unknown_stays_while_the_evidence_only_wavers() {
         let users = users();
-        let mut course = Course::default();
+        let mut sequential = SequentialDecision::default();
         assert_eq!(
-            said(&mut course, &look(&ratios(&users, &[-6.0, -6.0]), 2.0)),
+            said(&mut sequential, &checkpoint(&llrs(&users, &[-6.0, -6.0]), 2.0)),
             Outcome::Unknown
         );
-        let doubt = ratios(&users, &[-0.8, -6.0]);
-        assert_eq!(said(&mut course, &look(&doubt, 2.5)), Outcome::Unknown);
-        let turned = ratios(&users, &[3.0, -6.0]);
+        let doubt = llrs(&users, &[-0.8, -6.0]);
+        assert_eq!(said(&mut sequential, &checkpoint(&doubt, 2.5)), Outcome::Unknown);
+        let turned = llrs(&users, &[3.0, -6.0]);
         assert_eq!(
-            said(&mut course, &look(&turned, 3.0)),
+            said(&mut sequential, &checkpoint(&turned, 3.0)),
             Outcome::Inconclusive(Reason::TooLittleSpeech)
         );
         assert_eq!(
-            said(&mut course, &look(&ratios(&users, &[8.0, -6.0]), 4.0)),
+            said(&mut sequential, &checkpoint(&llrs(&users, &[8.0, -6.0]), 4.0)),
             Outcome::Identified(users[0])
         );
     }
@@ -214,81 +214,81 @@ mod tests {
     #[test]
     fn the_phone_handed_to_a_stranger_takes_the_name_back() {
         let users = users();
-        let sure = ratios(&users, &[8.0, -4.0]);
-        let stranger = ratios(&users, &[-4.0, -4.0]);
-        let mut course = Course::default();
+        let sure = llrs(&users, &[8.0, -4.0]);
+        let stranger = llrs(&users, &[-4.0, -4.0]);
+        let mut sequential = SequentialDecision::default();
         assert_eq!(
-            said(&mut course, &look(&sure, 6.0)),
+            said(&mut sequential, &checkpoint(&sure, 6.0)),
             Outcome::Identified(users[0])
         );
         // All of the speech still fits: the last of it does not.
         let first = Heard {
             recent: Some(&stranger),
-            ..look(&sure, 9.0)
+            ..checkpoint(&sure, 9.0)
         };
-        assert_eq!(said(&mut course, &first), SEVERAL);
+        assert_eq!(said(&mut sequential, &first), SEVERAL);
         let second = Heard {
             latest: Some(evidence(&stranger, 3.2)),
             recent: Some(&stranger),
-            ..look(&sure, 10.0)
+            ..checkpoint(&sure, 10.0)
         };
-        assert_eq!(said(&mut course, &second), SEVERAL);
+        assert_eq!(said(&mut sequential, &second), SEVERAL);
     }
 
     #[test]
     fn the_phone_handed_to_another_user_gives_their_name() {
         let users = users();
-        let (first, second) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-4.0, 8.0]));
-        let mut course = Course::default();
+        let (first, second) = (llrs(&users, &[8.0, -4.0]), llrs(&users, &[-4.0, 8.0]));
+        let mut sequential = SequentialDecision::default();
         assert_eq!(
-            said(&mut course, &look(&first, 6.0)),
+            said(&mut sequential, &checkpoint(&first, 6.0)),
             Outcome::Identified(users[0])
         );
         let handed = Heard {
             latest: Some(evidence(&second, 3.2)),
             recent: Some(&second),
-            ..look(&first, 10.0)
+            ..checkpoint(&first, 10.0)
         };
-        assert_eq!(said(&mut course, &handed), Outcome::Identified(users[1]));
+        assert_eq!(said(&mut sequential, &handed), Outcome::Identified(users[1]));
     }
 
     #[test]
     fn who_comes_back_after_an_interruption_keeps_the_name() {
         let users = users();
-        let sure = ratios(&users, &[8.0, -4.0]);
-        let mut course = Course::default();
-        said(&mut course, &look(&sure, 6.0));
-        let mixed = ratios(&users, &[1.0, -4.0]);
+        let sure = llrs(&users, &[8.0, -4.0]);
+        let mut sequential = SequentialDecision::default();
+        said(&mut sequential, &checkpoint(&sure, 6.0));
+        let mixed = llrs(&users, &[1.0, -4.0]);
         let back = Heard {
             latest: Some(evidence(&sure, 8.0)),
             recent: Some(&sure),
-            ..look(&mixed, 12.0)
+            ..checkpoint(&mixed, 12.0)
         };
-        assert_eq!(said(&mut course, &back), Outcome::Identified(users[0]));
+        assert_eq!(said(&mut sequential, &back), Outcome::Identified(users[0]));
     }
 
     #[test]
     fn several_voices_of_nobody_known_are_not_one_unknown_caller() {
         let users = users();
-        let nobody = ratios(&users, &[-4.0, -4.0]);
+        let nobody = llrs(&users, &[-4.0, -4.0]);
         let heard = Heard {
             latest: Some(evidence(&nobody, 4.8)),
-            ..look(&nobody, 9.0)
+            ..checkpoint(&nobody, 9.0)
         };
-        assert_eq!(said(&mut Course::default(), &heard), SEVERAL);
+        assert_eq!(said(&mut SequentialDecision::default(), &heard), SEVERAL);
     }
 
     #[test]
     fn bad_audio_does_not_hand_the_phone_over() {
         let users = users();
-        let (sure, unlike) = (ratios(&users, &[8.0, -4.0]), ratios(&users, &[-3.0, -3.0]));
+        let (sure, unlike) = (llrs(&users, &[8.0, -4.0]), llrs(&users, &[-3.0, -3.0]));
         let mut heard = Heard {
             recent: Some(&unlike),
-            ..look(&sure, 9.0)
+            ..checkpoint(&sure, 9.0)
         };
         heard.whole.poor_audio = true;
         assert_eq!(
-            said(&mut Course::default(), &heard),
+            said(&mut SequentialDecision::default(), &heard),
             Outcome::Identified(users[0])
         );
     }
@@ -296,14 +296,14 @@ mod tests {
     proptest! {
         #[test]
         fn nobody_is_named_whom_the_evidence_of_the_moment_does_not_favour(
-            looks in prop::collection::vec((-8.0..8.0f64, -8.0..8.0f64, 1.0..20.0f64, any::<bool>()), 1..20),
+            checkpoints in prop::collection::vec((-8.0..8.0f64, -8.0..8.0f64, 1.0..20.0f64, any::<bool>()), 1..20),
         ) {
             let users = users();
-            let mut course = Course::default();
-            for (one, two, net, is_final) in looks {
-                let ratios = ratios(&users, &[one, two]);
-                let heard = Heard { is_final, ..look(&ratios, net) };
-                let decision = course.hear(&heard, &Policy::default()).unwrap();
+            let mut sequential = SequentialDecision::default();
+            for (one, two, net, is_final) in checkpoints {
+                let llrs = llrs(&users, &[one, two]);
+                let heard = Heard { is_final, ..checkpoint(&llrs, net) };
+                let decision = sequential.hear(&heard, &Policy::default()).unwrap();
                 if let Outcome::Identified(user) = decision.outcome {
                     prop_assert_eq!(user, decision.candidates[0].user_id);
                     prop_assert!(decision.candidates[0].posterior.get() >= RELEASE);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::promises::promise_of;
+use super::error_targets::error_target_of;
 use crate::config::GalleryChoice;
-use crate::decision::Promise;
+use crate::decision::ErrorTarget;
 use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
@@ -18,7 +18,7 @@ const TRIES: u32 = 5;
 
 /// Why a roster could not be brought up to date or searched.
 #[derive(Debug, Error)]
-pub enum KeeperError {
+pub enum GalleryCacheError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,7 +52,7 @@ pub struct Roster {
     /// Their names, by id: only those with a voiceprint of the model in use.
     pub names: HashMap<UserId, String>,
     /// What is promised of this number's calls in place of the usual.
-    pub promise: Promise,
+    pub error_target: ErrorTarget,
 }
 
 impl Roster {
@@ -86,7 +86,7 @@ struct Held {
 type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
 
 /// The gallery with its record of which version of each roster it holds.
-pub struct Keeper {
+pub struct GalleryCache {
     store: Store,
     gallery: Arc<dyn Gallery>,
     model: ModelId,
@@ -94,8 +94,8 @@ pub struct Keeper {
     slots: Mutex<HashMap<DialedNumber, Slot>>,
 }
 
-impl Keeper {
-    /// A keeper that holds nothing yet: each number is brought in when it is first searched.
+impl GalleryCache {
+    /// A cache that holds nothing yet: each number is brought in when it is first searched.
     pub fn new(store: Store, gallery: Arc<dyn Gallery>, model: ModelId) -> Self {
         Self {
             store,
@@ -105,7 +105,7 @@ impl Keeper {
         }
     }
 
-    /// A keeper of the gallery that was configured. Nothing is sent to a server yet.
+    /// A cache of the gallery that was configured. Nothing is sent to a server yet.
     ///
     /// # Errors
     /// [`GalleryError::Settings`] when the server's settings cannot be used.
@@ -127,8 +127,8 @@ impl Keeper {
     /// whichever process it was made.
     ///
     /// # Errors
-    /// [`KeeperError`] when the store or the gallery fails; nothing stale is searched then.
-    pub async fn roster(&self, number: &DialedNumber) -> Result<Arc<Roster>, KeeperError> {
+    /// [`GalleryCacheError`] when the store or the gallery fails; nothing stale is searched then.
+    pub async fn roster(&self, number: &DialedNumber) -> Result<Arc<Roster>, GalleryCacheError> {
         // Before the slot: a number that is not ours ends here and leaves none behind.
         let mut version = self.store.roster_version(number).await?;
         let slot = self.slot(number);
@@ -152,25 +152,25 @@ impl Keeper {
             }
             version = now;
         }
-        Err(KeeperError::Restless(number.clone()))
+        Err(GalleryCacheError::Restless(number.clone()))
     }
 
     /// Brings every number up to date: what was erased is then out of the gallery even if nobody
     /// searches. Cheap when nothing has changed: one indexed row a number.
     ///
     /// # Errors
-    /// [`KeeperError`] for the first number that failed; the others are brought up to date all the same.
-    pub async fn refresh(&self) -> Result<(), KeeperError> {
+    /// [`GalleryCacheError`] for the first number that failed; the others are brought up to date all the same.
+    pub async fn refresh(&self) -> Result<(), GalleryCacheError> {
         let known = self.store.numbers().await?;
         let numbers: Vec<_> = known.into_iter().map(|known| known.number).collect();
         self.refresh_numbers(&numbers).await
     }
 
-    /// [`Keeper::refresh`] of these numbers.
+    /// [`GalleryCache::refresh`] of these numbers.
     ///
     /// # Errors
-    /// As [`Keeper::refresh`].
-    pub async fn refresh_numbers(&self, numbers: &[DialedNumber]) -> Result<(), KeeperError> {
+    /// As [`GalleryCache::refresh`].
+    pub async fn refresh_numbers(&self, numbers: &[DialedNumber]) -> Result<(), GalleryCacheError> {
         let mut outcome = Ok(());
         for number in numbers {
             if let Err(fault) = self.roster(number).await {
@@ -180,14 +180,18 @@ impl Keeper {
         outcome
     }
 
-    /// Searches the up-to-date roster of `number` by each of `probes`, voices of the keeper's model. Everybody enrolled is found: a backend that has
+    /// Searches the up-to-date roster of `number` by each of `probes`, voices of the cache's model. Everybody enrolled is found: a backend that has
     /// lost some of them (a server's collection was deleted or replaced while we were serving) is filled
     /// again and searched once more.
     ///
     /// # Errors
-    /// [`KeeperError::Incomplete`] when somebody is not found even then; otherwise as
-    /// [`Keeper::roster`], or what the backend says.
-    pub async fn search(&self, number: &DialedNumber, probes: &[&Embedding]) -> Result<Found, KeeperError> {
+    /// [`GalleryCacheError::Incomplete`] when somebody is not found even then; otherwise as
+    /// [`GalleryCache::roster`], or what the backend says.
+    pub async fn search(
+        &self,
+        number: &DialedNumber,
+        probes: &[&Embedding],
+    ) -> Result<Found, GalleryCacheError> {
         let (found, missing) = self.search_once(number, probes).await?;
         if missing == 0 {
             return Ok(found);
@@ -200,7 +204,7 @@ impl Keeper {
         }
         // The next search is to try again, whoever is at fault.
         self.forget(number, &found.roster).await;
-        Err(KeeperError::Incomplete {
+        Err(GalleryCacheError::Incomplete {
             number: number.clone(),
             missing,
             enrolled: found.roster.names.len(),
@@ -212,7 +216,7 @@ impl Keeper {
         &self,
         number: &DialedNumber,
         probes: &[&Embedding],
-    ) -> Result<(Found, usize), KeeperError> {
+    ) -> Result<(Found, usize), GalleryCacheError> {
         let roster = self.roster(number).await?;
         let mut hits = Vec::with_capacity(probes.len());
         if roster.names.is_empty() || probes.is_empty() {
@@ -231,17 +235,17 @@ impl Keeper {
     }
 
     /// Makes the gallery's copy of a number's roster equal to the store's.
-    async fn put(&self, number: &DialedNumber) -> Result<Arc<Roster>, KeeperError> {
+    async fn put(&self, number: &DialedNumber) -> Result<Arc<Roster>, GalleryCacheError> {
         let entries = self.store.roster(number, &self.model).await?;
         let mut prints = Vec::new();
         for entry in &entries {
             prints.extend(mean_print(entry, &self.model)?);
         }
-        let promise = self.store.number(number).await?.as_ref().map(promise_of);
+        let error_target = self.store.number(number).await?.as_ref().map(error_target_of);
         let enrolled = entries.into_iter().filter(|entry| !entry.clips.is_empty());
         let roster = Arc::new(Roster {
             names: enrolled.map(|entry| (entry.user, entry.name)).collect(),
-            promise: promise.unwrap_or_default(),
+            error_target: error_target.unwrap_or_default(),
         });
         self.gallery.replace(number, prints).await?;
         Ok(roster)
@@ -267,7 +271,10 @@ impl Keeper {
 
 /// A user's print: the mean of the clips, which stay in the store; none for a user without any. It counts as
 /// wide-band when every clip was.
-pub(super) fn mean_print(entry: &RosterEntry, model: &ModelId) -> Result<Option<GalleryPrint>, KeeperError> {
+pub(super) fn mean_print(
+    entry: &RosterEntry,
+    model: &ModelId,
+) -> Result<Option<GalleryPrint>, GalleryCacheError> {
     let clips = &entry.clips;
     if clips.is_empty() {
         return Ok(None);

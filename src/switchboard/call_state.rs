@@ -1,11 +1,11 @@
-//! A case: everything that is known of one call, whatever brings the news.
+//! A call state: everything that is known of one call, whatever brings the news.
 //!
-//! Webhooks [`learn`](Case::learn) facts, keypads and tools [`try_pin`](Case::try_pin), the audio is
-//! [`heard`](Case::heard); each is put together with all that came before, by the laws of
-//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the case: they only rise,
+//! Webhooks [`learn`](CallState::learn) facts, keypads and tools [`try_pin`](CallState::try_pin), the audio is
+//! [`heard`](CallState::heard); each is put together with all that came before, by the laws of
+//! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call state: they only rise,
 //! whichever door the news came through and in whichever order.
 //!
-//! A case always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! A call state always answers. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
 //! facts that came meanwhile are kept and weighed once it can be.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ use super::kept::Before;
 use super::keypad::{Keypad, Typed};
 use super::open::Switchboard;
 use super::pin_answer::{PinAnswer, PinWay};
-use crate::decision::{Promise, Reason};
+use crate::decision::{ErrorTarget, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, spoken};
 use crate::store::{CallerIsForwarder, KeyedHash, Pin, PinAttempt, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
@@ -57,7 +57,7 @@ pub struct CallVerdict {
 }
 
 /// Everything that is known of one call.
-pub struct Case {
+pub struct CallState {
     pub(super) id: CallId,
     pub(super) number: DialedNumber,
     pub(super) region: Region,
@@ -93,7 +93,7 @@ pub(super) struct Known {
     pub version: u64,
     pub members: Vec<Member>,
     /// What is promised of its calls.
-    pub promise: Promise,
+    pub error_target: ErrorTarget,
     /// Whether the caller's number is the forwarder's.
     pub caller_is_forwarder: CallerIsForwarder,
     /// What calls before this one say of that.
@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// How a case begins.
+/// How a call state begins.
 pub(super) struct Beginning {
     pub id: CallId,
     pub number: DialedNumber,
@@ -120,7 +120,7 @@ pub(super) struct Beginning {
     pub blank: Identification,
 }
 
-impl Case {
+impl CallState {
     pub(super) fn begin(board: &Arc<Switchboard>, beginning: Beginning) -> Self {
         let Beginning {
             id,
@@ -191,7 +191,7 @@ impl Case {
         self.latest.subscribe()
     }
 
-    /// Says that somebody will call [`Case::finish`]: the end of the audio is then not yet the end of the call.
+    /// Says that somebody will call [`CallState::finish`]: the end of the audio is then not yet the end of the call.
     /// Whoever has no such message, as a plain stream, leaves it be.
     pub fn hold_open(&self) {
         self.held_open.store(true, Ordering::Relaxed);
@@ -266,7 +266,7 @@ impl Case {
     }
 
     /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
-    /// [`Case::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
+    /// [`CallState::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
     /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
     pub fn keypad(&self, digit: char) -> Option<Typed> {
         let board = self.board.upgrade()?;
@@ -281,12 +281,12 @@ impl Case {
         Some(Typed::new(digits, self.trying.token()))
     }
 
-    /// A PIN that was typed as a whole and collected elsewhere, for [`Case::try_typed`].
+    /// A PIN that was typed as a whole and collected elsewhere, for [`CallState::try_typed`].
     pub fn typed(&self, digits: &str) -> Typed {
         Typed::new(digits.to_owned(), self.trying.token())
     }
 
-    /// Tries a PIN that was typed, as [`Case::try_pin`] does.
+    /// Tries a PIN that was typed, as [`CallState::try_pin`] does.
     pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
         self.try_pin(typed.digits(), PinWay::Keypad).await
     }

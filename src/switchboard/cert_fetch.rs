@@ -1,6 +1,6 @@
 //! PASSporTs vouched for: the certificates they name are fetched, and what they sign is weighed anew as strong.
 //!
-//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the case has learnt the
+//! Off unless hosts are listed (`identity.passport_hosts`). Nothing of a call waits for it: the call state has learnt the
 //! PASSporT as a hint before, and a fetch that fails leaves it one. Anybody can put an address into one, so it is
 //! asked only on the listed hosts, by a [`wary_client`], within a size and a time; answers are kept by address.
 
@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::case::Case;
+use super::call_state::CallState;
 use super::open::Switchboard;
 use crate::config::IdentitySettings;
 use crate::evidence::CallFacts;
@@ -45,7 +45,7 @@ const FAILED: Duration = Duration::from_secs(60);
 
 /// Why a PASSporT stays a hint.
 #[derive(Debug, Error)]
-enum Unvouched {
+enum CertFault {
     #[error("it names no certificate")]
     NoAddress,
     #[error(transparent)]
@@ -65,7 +65,7 @@ enum Unvouched {
 }
 
 /// Fetches certificates, and keeps them.
-pub(super) struct Vouching {
+pub(super) struct CertFetcher {
     http: Client,
     allowed: Allowed,
     public: PublicOnly,
@@ -74,7 +74,7 @@ pub(super) struct Vouching {
     kept: Kept,
 }
 
-impl Vouching {
+impl CertFetcher {
     /// `None` where no host is listed.
     ///
     /// # Errors
@@ -94,20 +94,20 @@ impl Vouching {
     }
 
     /// The chain that a PASSporT names, in PEM.
-    async fn chain(&self, passport: &Passport) -> Result<Arc<[u8]>, Unvouched> {
-        let address = passport.certificate_url.as_deref().ok_or(Unvouched::NoAddress)?;
+    async fn chain(&self, passport: &Passport) -> Result<Arc<[u8]>, CertFault> {
+        let address = passport.certificate_url.as_deref().ok_or(CertFault::NoAddress)?;
         if address.len() > LONGEST_ADDRESS {
             return Err(Refused::NotAnAddress.into());
         }
         let url = self.allowed.http(address)?;
         if !self.public.admits(&url) {
-            return Err(Unvouched::Private);
+            return Err(CertFault::Private);
         }
         let slot = self.kept.slot(url.as_str());
         // Held while it is fetched: calls that come together ask once.
         let mut slot = slot.lock().await;
         if let Some(answer) = slot.as_ref().filter(|answer| answer.until > Instant::now()) {
-            return answer.chain.clone().ok_or(Unvouched::FailedBefore);
+            return answer.chain.clone().ok_or(CertFault::FailedBefore);
         }
         let fetched = self.fetched(url).await;
         let (chain, lasts) = match &fetched {
@@ -119,13 +119,13 @@ impl Vouching {
         fetched.map(|(chain, _)| chain)
     }
 
-    async fn fetched(&self, url: Url) -> Result<(Arc<[u8]>, Duration), Unvouched> {
-        let _turn = self.turns.acquire().await.map_err(|_| Unvouched::TooLong)?;
+    async fn fetched(&self, url: Url) -> Result<(Arc<[u8]>, Duration), CertFault> {
+        let _turn = self.turns.acquire().await.map_err(|_| CertFault::TooLong)?;
         let sent = self.http.get(url).send().await;
         let response = sent.map_err(|fault| Unfetched::Unreachable(causes(fault)))?;
         // A redirect is no success: none is followed, to whichever host.
         if !response.status().is_success() {
-            return Err(Unvouched::Status(response.status().as_u16()));
+            return Err(CertFault::Status(response.status().as_u16()));
         }
         let lasts = lasts(&response);
         let bytes = body(response, LARGEST).await?;
@@ -179,15 +179,15 @@ impl Kept {
 
 impl Switchboard {
     /// Whether certificates of PASSporTs are fetched at all.
-    pub fn vouches(&self) -> bool {
-        self.vouching.is_some()
+    pub fn fetches_certs(&self) -> bool {
+        self.cert_fetcher.is_some()
     }
 
-    /// Fetches the certificates of the PASSporTs in `facts`, which the case has learnt, and has it learn them once
+    /// Fetches the certificates of the PASSporTs in `facts`, which the call state has learnt, and has it learn them once
     /// more where one is verified: what it says becomes strong, and the verdict gets its next version. `arrived` is
     /// when the facts came, by which their age is judged. Takes seconds: never before a call is answered.
-    pub async fn vouch(&self, case: &Case, facts: &CallFacts, arrived: OffsetDateTime) {
-        let (Some(vouching), Some(header)) = (&self.vouching, &facts.identity) else {
+    pub async fn fetch_certs(&self, call_state: &CallState, facts: &CallFacts, arrived: OffsetDateTime) {
+        let (Some(cert_fetcher), Some(header)) = (&self.cert_fetcher, &facts.identity) else {
             return;
         };
         let Ok(passports) = passport::read_header(header) else {
@@ -195,15 +195,15 @@ impl Switchboard {
         };
         let mut verified = Vec::new();
         for (at, passport) in passports.iter().enumerate().take(MOST_OF_A_CALL) {
-            let looked = timeout(PATIENCE, self.look_into(vouching, passport, arrived));
-            match looked.await.unwrap_or(Err(Unvouched::TooLong)) {
+            let looked = timeout(PATIENCE, self.look_into(cert_fetcher, passport, arrived));
+            match looked.await.unwrap_or(Err(CertFault::TooLong)) {
                 Ok(()) => {
                     metrics::counter!("voxline_passports_total", "outcome" => "verified").increment(1);
                     verified.push(at);
                 }
                 Err(why) => {
                     metrics::counter!("voxline_passports_total", "outcome" => "not_verified").increment(1);
-                    let id = case.id();
+                    let id = call_state.id();
                     tracing::info!(call.id = %id, %why, "a PASSporT of call {id} is not verified: {why}");
                 }
             }
@@ -211,19 +211,19 @@ impl Switchboard {
         if !verified.is_empty() {
             let mut facts = facts.clone();
             facts.verified_passports = verified;
-            case.learn(&facts).await;
+            call_state.learn(&facts).await;
         }
     }
 
     async fn look_into(
         &self,
-        vouching: &Vouching,
+        cert_fetcher: &CertFetcher,
         passport: &Passport,
         arrived: OffsetDateTime,
-    ) -> Result<(), Unvouched> {
+    ) -> Result<(), CertFault> {
         // Before anything is asked for it.
         passport.check_claims(arrived)?;
-        let chain = vouching.chain(passport).await?;
+        let chain = cert_fetcher.chain(passport).await?;
         Ok(passport::verify(passport, &chain, &self.passport_roots, arrived)?)
     }
 }

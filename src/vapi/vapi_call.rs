@@ -1,4 +1,4 @@
-//! One call on Vapi: what its messages have said so far, and the case they are about.
+//! One call on Vapi: what its messages have said so far, and the call state they are about.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,11 +8,11 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::switchboard::Case;
+use crate::switchboard::CallState;
 use crate::units::{CallId, UserId};
 
+use super::assistant_mute::AssistantSpeech;
 use super::consent::Consent;
-use super::gate::AssistantSpeech;
 use super::relay::Upstream;
 use super::shape::Shape;
 use super::view::CallView;
@@ -27,7 +27,7 @@ const MOST_SAID: usize = 16;
 const HELD: Duration = Duration::from_secs(120);
 
 /// A call.
-pub(super) struct Line {
+pub(super) struct VapiCall {
     /// Vapi's id of it.
     pub id: CallId,
     /// By which the model knows our words.
@@ -39,7 +39,7 @@ pub(super) struct Line {
     /// Held while a PIN is tried.
     pub pin_turn: tokio::sync::Mutex<()>,
     began: Instant,
-    case: OnceLock<Arc<Case>>,
+    call_state: OnceLock<Arc<CallState>>,
     state: Mutex<State>,
     answers: Mutex<HashMap<String, Arc<OnceCell<String>>>>,
 }
@@ -55,7 +55,7 @@ pub(super) struct State {
     pub upstream: Option<Arc<Upstream>>,
     /// Whether its audio is being listened to, or was.
     pub listening: bool,
-    /// Whether its course is being asked of Vapi's API.
+    /// Whether its status is being asked of Vapi's API.
     pub followed: bool,
     /// Whether verdicts are being told, or were.
     pub telling: bool,
@@ -97,7 +97,7 @@ pub(super) struct Held {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-impl Line {
+impl VapiCall {
     pub(super) fn new(id: CallId, marker: String) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -106,7 +106,7 @@ impl Line {
             heard_out: CancellationToken::new(),
             pin_turn: tokio::sync::Mutex::default(),
             began: Instant::now(),
-            case: OnceLock::new(),
+            call_state: OnceLock::new(),
             state: Mutex::default(),
             answers: Mutex::default(),
         })
@@ -117,14 +117,14 @@ impl Line {
         self.began.elapsed()
     }
 
-    /// Its case, once the dialed number is known.
-    pub(super) fn case(&self) -> Option<&Arc<Case>> {
-        self.case.get()
+    /// Its call state, once the dialed number is known.
+    pub(super) fn call_state(&self) -> Option<&Arc<CallState>> {
+        self.call_state.get()
     }
 
-    /// Sets the case, which stays what it was first.
-    pub(super) fn set_case(&self, case: Arc<Case>) -> &Arc<Case> {
-        self.case.get_or_init(|| case)
+    /// Sets the call state, which stays what it was first.
+    pub(super) fn set_call_state(&self, call_state: Arc<CallState>) -> &Arc<CallState> {
+        self.call_state.get_or_init(|| call_state)
     }
 
     /// What is known, for a moment.

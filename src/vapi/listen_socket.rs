@@ -1,4 +1,4 @@
-//! The tap: the listen stream opened, and opened again while the call goes on.
+//! The listen socket: opened, and opened again while the call goes on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use crate::units::DialedNumber;
 
-use super::ears::{Ears, Event};
-use super::line::Line;
 use super::service::Vapi;
+use super::vapi_call::VapiCall;
+use super::vapi_stream::{Event, VapiStream};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,22 +44,22 @@ enum Cut {
 }
 
 /// Listens to a call until it is over, however often its stream is cut, and hears it to its end.
-pub(super) async fn listen(house: Arc<Vapi>, line: Arc<Line>, number: DialedNumber) {
+pub(super) async fn listen(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) {
     let (events, heard) = channel(BACKLOG);
-    let ears = Ears::new(Arc::clone(&house), Arc::clone(&line), number);
-    tokio::join!(keep_open(&house, &line, events), ears.follow(heard));
+    let vapi_stream = VapiStream::new(Arc::clone(&vapi), Arc::clone(&vapi_call), number);
+    tokio::join!(keep_open(&vapi, &vapi_call, events), vapi_stream.follow(heard));
 }
 
-async fn keep_open(house: &Vapi, line: &Line, events: Sender<Event>) {
+async fn keep_open(vapi: &Vapi, vapi_call: &VapiCall, events: Sender<Event>) {
     let (mut tries, mut pause) = (0, PAUSES.0);
     loop {
-        match connection(house, line, &events).await {
+        match connection(vapi, vapi_call, &events).await {
             Cut::Over => return,
             Cut::Gone(true) => (tries, pause) = (0, PAUSES.0),
             Cut::Gone(false) => tries += 1,
         }
         if tries >= MOST_TRIES {
-            let id = &line.id;
+            let id = &vapi_call.id;
             tracing::warn!(call.id = %id, "call {id} can no longer be listened to");
             return;
         }
@@ -68,20 +68,20 @@ async fn keep_open(house: &Vapi, line: &Line, events: Sender<Event>) {
         }
         tokio::select! {
             () = sleep(pause) => {}
-            () = line.ended.cancelled() => return,
-            () = house.leaving.cancelled() => return,
+            () = vapi_call.ended.cancelled() => return,
+            () = vapi.leaving.cancelled() => return,
         }
         pause = (pause * 2).min(PAUSES.1);
     }
 }
 
 /// Opens the stream and passes its frames on to its end.
-async fn connection(house: &Vapi, line: &Line, events: &Sender<Event>) -> Cut {
-    let url = line.state().listen_url.clone().unwrap_or_default();
-    let mut socket = match open(house, &url).await {
+async fn connection(vapi: &Vapi, vapi_call: &VapiCall, events: &Sender<Event>) -> Cut {
+    let url = vapi_call.state().listen_url.clone().unwrap_or_default();
+    let mut socket = match open(vapi, &url).await {
         Ok(socket) => socket,
         Err(why) => {
-            let id = &line.id;
+            let id = &vapi_call.id;
             tracing::warn!(call.id = %id, "the listen stream of call {id} was not opened: {why}");
             return Cut::Gone(false);
         }
@@ -90,14 +90,14 @@ async fn connection(house: &Vapi, line: &Line, events: &Sender<Event>) -> Cut {
     loop {
         let frame = tokio::select! {
             biased;
-            () = line.ended.cancelled() => return Cut::Over,
-            () = house.leaving.cancelled() => return Cut::Over,
+            () = vapi_call.ended.cancelled() => return Cut::Over,
+            () = vapi.leaving.cancelled() => return Cut::Over,
             frame = timeout(SILENCE, socket.next()) => frame,
         };
         let event = match frame {
             Ok(Some(Ok(Message::Binary(bytes)))) => {
                 heard = true;
-                Event::Audio(bytes, line.clock())
+                Event::Audio(bytes, vapi_call.clock())
             }
             Ok(Some(Ok(Message::Text(text)))) => Event::Text(text.to_string()),
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => continue,
@@ -110,11 +110,11 @@ async fn connection(house: &Vapi, line: &Line, events: &Sender<Event>) -> Cut {
 }
 
 /// Opens the stream. The address itself is secret, so no fault quotes it.
-async fn open(house: &Vapi, url: &str) -> Result<Socket, String> {
-    let url = house.allowed.socket(url).map_err(|fault| fault.to_string())?;
+async fn open(vapi: &Vapi, url: &str) -> Result<Socket, String> {
+    let url = vapi.allowed.socket(url).map_err(|fault| fault.to_string())?;
     let request = url.as_str().into_client_request();
     let mut request = request.map_err(|_| "its address is odd".to_owned())?;
-    if let Some(key) = &house.config.public_key {
+    if let Some(key) = &vapi.config.public_key {
         let value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()));
         let mut value = value.map_err(|_| "vapi.public_key cannot stand in a header".to_owned())?;
         value.set_sensitive(true);

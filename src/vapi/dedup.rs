@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Remembers webhooks.
 #[derive(Default)]
-pub struct Once {
+pub struct Dedup {
     seen: Mutex<Seen>,
 }
 
@@ -29,7 +29,7 @@ struct Seen {
     order: VecDeque<[u8; 32]>,
 }
 
-impl Once {
+impl Dedup {
     /// Whether a message comes for the first time. One that cannot be told apart from others always does.
     /// Where the store is out of order, memory alone decides: a call is served all the same.
     pub async fn is_first(&self, store: &Store, message: &Message) -> bool {
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_latest_are_known() {
-        let once = Once::default();
+        let dedup = Dedup::default();
         let hash = |nth: usize| -> [u8; 32] { Sha256::digest(nth.to_le_bytes()).into() };
         for nth in 0..3 * MOST {
-            assert!(once.remember(hash(nth)));
+            assert!(dedup.remember(hash(nth)));
         }
-        assert!(!once.remember(hash(3 * MOST - 1)));
-        assert!(once.remember(hash(0)), "the oldest is forgotten");
-        assert!(once.seen.lock().unwrap().known.len() <= MOST);
+        assert!(!dedup.remember(hash(3 * MOST - 1)));
+        assert!(dedup.remember(hash(0)), "the oldest is forgotten");
+        assert!(dedup.seen.lock().unwrap().known.len() <= MOST);
     }
 }

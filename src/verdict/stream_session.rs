@@ -93,7 +93,7 @@ struct Seen {
 }
 
 /// Follows one stream of audio.
-pub struct Listener {
+pub struct StreamSession {
     intake: Intake,
     finder: SpeechFinder,
     fresh: Vec<f32>,
@@ -104,10 +104,10 @@ pub struct Listener {
     timing: TimingMs,
 }
 
-impl Listener {
+impl StreamSession {
     /// Ears for audio of this rate and number of channels; two channels need the caller's named.
     /// `marks` ([`CHECKPOINTS`], or none for a recording) are the amounts of net speech at which
-    /// [`Listener::push`] gives one; where there are any, windows are checked too. Of a recording the first two
+    /// [`StreamSession::push`] gives one; where there are any, windows are checked too. Of a recording the first two
     /// minutes of speech are heard, of a live call all, to know who spoke last.
     ///
     /// # Errors
@@ -166,8 +166,8 @@ impl Listener {
         let traits = self.is_recording.then(|| self.traits()).flatten();
         self.windows.take(&self.finder.handed_on());
         self.timing.vad += milliseconds(started);
-        let look = self.look(analyst)?;
-        Ok(Checkpoint { traits, ..look })
+        let checkpoint = self.checkpoint(analyst)?;
+        Ok(Checkpoint { traits, ..checkpoint })
     }
 
     fn traits(&self) -> Option<Traits> {
@@ -242,7 +242,7 @@ impl Listener {
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
         let fresh = std::mem::take(&mut self.fresh);
-        let mut looks = Vec::new();
+        let mut checkpoints = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
         for piece in fresh.chunks(WINDOW) {
             let started = Instant::now();
@@ -250,13 +250,13 @@ impl Listener {
             self.windows.take(&self.finder.handed_on());
             self.timing.vad += milliseconds(started);
             if self.passed_a_mark() {
-                looks.push(self.look(analyst)?);
+                checkpoints.push(self.checkpoint(analyst)?);
             } else if self.seen.print.is_some() && self.windows.are_due(self.finder.speech()) {
-                looks.push(self.check_windows(analyst)?);
+                checkpoints.push(self.check_windows(analyst)?);
             }
         }
         self.fresh = fresh;
-        Ok(looks)
+        Ok(checkpoints)
     }
 
     fn passed_a_mark(&mut self) -> bool {
@@ -266,7 +266,7 @@ impl Listener {
         passed > 0
     }
 
-    fn look(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
+    fn checkpoint(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         let started = Instant::now();
         let (speech, net_speech) = (self.finder.speech(), self.finder.net_speech());
         self.windows.hear(analyst, speech)?;
@@ -288,7 +288,7 @@ impl Listener {
     fn check_windows(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         if !self.saw_by(analyst) {
             // The service has changed models: voices of two cannot be compared.
-            return self.look(analyst);
+            return self.checkpoint(analyst);
         }
         let started = Instant::now();
         self.windows.hear(analyst, self.finder.speech())?;
@@ -296,7 +296,7 @@ impl Listener {
         Ok(self.seen_now(true))
     }
 
-    /// Whether the last look was by this model, and saw a voice.
+    /// Whether the last checkpoint was by this model, and saw a voice.
     fn saw_by(&self, analyst: &Analyst) -> bool {
         let mut print = self.seen.print.iter();
         print.any(|print| print.model == *analyst.extractor.card().id())

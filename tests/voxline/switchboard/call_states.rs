@@ -6,14 +6,16 @@ use std::time::Duration;
 use voxline::decision::Reason;
 use voxline::evidence::{CallFacts, CallerNumber, Place, Source};
 use voxline::store::{ImportRow, NewUser, Pin, Store};
-use voxline::switchboard::{BoardError, CallVerdict, Case, Identification, PinAnswer, PinWay, Switchboard};
+use voxline::switchboard::{
+    BoardError, CallState, CallVerdict, Identification, PinAnswer, PinWay, Switchboard,
+};
 use voxline::units::{CallId, DialedNumber, Llr, PhoneNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
-use super::{House, number, open};
-use crate::support::Dice;
+use super::{TestDeployment, number, open};
+use crate::support::Rng;
 
 fn phone(line: usize) -> PhoneNumber {
     format!("+1415555{:04}", 2_000 + line).parse().unwrap()
@@ -51,8 +53,8 @@ pub fn called_by(line: usize) -> CallFacts {
     }
 }
 
-pub async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<Case> {
-    board.case(&CallId::fresh(), number).await.unwrap()
+pub async fn case(board: &Arc<Switchboard>, number: &DialedNumber) -> Arc<CallState> {
+    board.call_state(&CallId::fresh(), number).await.unwrap()
 }
 
 pub fn heard(number: &DialedNumber, outcome: OutcomeName, user: Option<UserId>, llr: f64) -> Identification {
@@ -64,7 +66,7 @@ pub fn heard(number: &DialedNumber, outcome: OutcomeName, user: Option<UserId>, 
     );
     (said.outcome, said.user_id, said.reason) = (outcome, user, None);
     said.net_speech_seconds = 3.0;
-    said.ratios = user
+    said.llrs = user
         .map(|user| (user, Llr::new(llr).unwrap()))
         .into_iter()
         .collect();
@@ -83,9 +85,9 @@ fn word(verdict: &CallVerdict) -> (OwnerStatus, Option<UserId>, SpeakerStatus, O
 }
 
 /// A house with Alice (phone 1, PIN 4821) and Bob (phone 2) on the first number, and Carl (phone 3) on the second.
-pub async fn three() -> (House, [UserId; 3]) {
-    let house = House::empty().await;
-    let store = house.board.store();
+pub async fn three() -> (TestDeployment, [UserId; 3]) {
+    let deployment = TestDeployment::empty().await;
+    let store = deployment.board.store();
     let alice = store
         .add_user(person("Alice", &number(1), 1, Some("4821")))
         .await
@@ -101,18 +103,18 @@ pub async fn three() -> (House, [UserId; 3]) {
         .await
         .unwrap()
         .id;
-    (house, [alice, bob, carl])
+    (deployment, [alice, bob, carl])
 }
 
 #[tokio::test]
 async fn news_in_any_order_come_to_one_word_and_versions_only_rise() {
-    let (house, [alice, bob, _]) = three().await;
-    let one = case(&house.board, &number(1)).await;
+    let (deployment, [alice, bob, _]) = three().await;
+    let one = case(&deployment.board, &number(1)).await;
     one.learn(&forwarded_by(1)).await;
     one.learn(&called_by(2)).await;
     one.heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
         .await;
-    let other = case(&house.board, &number(1)).await;
+    let other = case(&deployment.board, &number(1)).await;
     let mut versions = vec![other.verdict().version];
     versions.push(
         other
@@ -146,10 +148,10 @@ async fn news_in_any_order_come_to_one_word_and_versions_only_rise() {
 
 #[tokio::test]
 async fn evidence_shows_no_number_and_equal_numbers_have_equal_hashes() {
-    let (house, _) = three().await;
+    let (deployment, _) = three().await;
     let (one, other) = (
-        case(&house.board, &number(1)).await,
-        case(&house.board, &number(1)).await,
+        case(&deployment.board, &number(1)).await,
+        case(&deployment.board, &number(1)).await,
     );
     let first = one.learn(&forwarded_by(1)).await;
     let second = other.learn(&called_by(1)).await;
@@ -160,8 +162,8 @@ async fn evidence_shows_no_number_and_equal_numbers_have_equal_hashes() {
 
 #[tokio::test]
 async fn a_users_number_is_nobodys_on_another_number() {
-    let (house, _) = three().await;
-    let case = case(&house.board, &number(1)).await;
+    let (deployment, _) = three().await;
+    let case = case(&deployment.board, &number(1)).await;
     let verdict = case.learn(&forwarded_by(3)).await;
     assert_eq!(verdict.identity.line_owner.status, OwnerStatus::Unknown);
     let item = &verdict.identity.evidence[0];
@@ -171,8 +173,8 @@ async fn a_users_number_is_nobodys_on_another_number() {
 
 #[tokio::test]
 async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
-    let (house, [alice, ..]) = three().await;
-    let case = case(&house.board, &number(1)).await;
+    let (deployment, [alice, ..]) = three().await;
+    let case = case(&deployment.board, &number(1)).await;
     assert_eq!(case.try_pin("hello", PinWay::Spoken).await, PinAnswer::NotAPin);
     assert_eq!(
         case.try_pin("1234", PinWay::Tool).await,
@@ -202,7 +204,7 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
         (item.tier, item.source, &item.value_hash),
         (Tier::T4, "keypad", &None)
     );
-    let store = house.board.store();
+    let store = deployment.board.store();
     let dora = person("Dora", &number(1), 4, Some("48213579"));
     let dora = store.add_user(dora).await.unwrap().id;
     let said = "four eight two one three five seven nine";
@@ -218,8 +220,8 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
 
 #[tokio::test]
 async fn wrong_pins_lock_the_caller_out_on_every_call_and_after_a_restart_and_nobody_else() {
-    let (house, [alice, ..]) = three().await;
-    let callers_call = case(&house.board, &number(1)).await;
+    let (deployment, [alice, ..]) = three().await;
+    let callers_call = case(&deployment.board, &number(1)).await;
     callers_call.learn(&called_by(77)).await;
     for left in [2, 1, 0] {
         assert_eq!(
@@ -232,8 +234,8 @@ async fn wrong_pins_lock_the_caller_out_on_every_call_and_after_a_restart_and_no
         locked(callers_call.try_pin("4821", PinWay::Tool).await),
         "the right one, too late"
     );
-    let folder = house.folder;
-    house.board.store().close().await;
+    let folder = deployment.folder;
+    deployment.board.store().close().await;
     let board = open(&folder, &[]).await;
     let later = case(&board, &number(1)).await;
     later.learn(&called_by(77)).await;
@@ -248,18 +250,18 @@ async fn wrong_pins_lock_the_caller_out_on_every_call_and_after_a_restart_and_no
 
 #[tokio::test]
 async fn guesses_at_one_user_lock_that_users_pin_for_everybody_and_many_callers_the_number() {
-    let (house, _) = three().await;
+    let (deployment, _) = three().await;
     for caller in [81, 82, 83] {
-        let call = case(&house.board, &number(1)).await;
+        let call = case(&deployment.board, &number(1)).await;
         call.learn(&called_by(caller)).await;
         call.learn(&forwarded_by(1)).await;
         call.try_pin("1111", PinWay::Tool).await;
     }
-    let from_elsewhere = case(&house.board, &number(1)).await;
+    let from_elsewhere = case(&deployment.board, &number(1)).await;
     let answer = from_elsewhere.try_pin("4821", PinWay::Tool).await;
     assert!(matches!(answer, PinAnswer::LockedOut { .. }), "{answer:?}");
 
-    let narrow = open(&house.folder, &[("identity.pin_number_attempts", "2")]).await;
+    let narrow = open(&deployment.folder, &[("identity.pin_number_attempts", "2")]).await;
     for caller in [91, 92] {
         let call = case(&narrow, &number(2)).await;
         call.learn(&called_by(caller)).await;
@@ -278,8 +280,8 @@ async fn guesses_at_one_user_lock_that_users_pin_for_everybody_and_many_callers_
 
 #[tokio::test]
 async fn tries_side_by_side_are_counted_one_by_one() {
-    let (house, _) = three().await;
-    let call = case(&house.board, &number(1)).await;
+    let (deployment, _) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
     call.learn(&called_by(77)).await;
     let tries = (0..12).map(|_| {
         let call = Arc::clone(&call);
@@ -294,8 +296,8 @@ async fn tries_side_by_side_are_counted_one_by_one() {
 
 #[tokio::test]
 async fn a_pin_typed_before_the_end_of_the_call_counts_and_one_after_it_does_not() {
-    let (house, [alice, ..]) = three().await;
-    let call = case(&house.board, &number(1)).await;
+    let (deployment, [alice, ..]) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
     let mut typed: Vec<_> = "48214821".chars().filter_map(|key| call.keypad(key)).collect();
     drop(typed.pop());
     let typed = typed.remove(0);
@@ -315,19 +317,19 @@ async fn a_pin_typed_before_the_end_of_the_call_counts_and_one_after_it_does_not
 
 #[tokio::test]
 async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_open() {
-    let (house, [alice, ..]) = three().await;
+    let (deployment, [alice, ..]) = three().await;
     let last = |user| Identification {
         is_final: true,
         ..heard(&number(1), OutcomeName::Identified, user, 8.0)
     };
-    let plain = case(&house.board, &number(1)).await;
+    let plain = case(&deployment.board, &number(1)).await;
     plain.heard(last(Some(alice))).await;
     let ended = plain.verdict();
     assert!(ended.ended);
     assert_eq!(plain.learn(&forwarded_by(2)).await.version, ended.version);
     assert_eq!(plain.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
 
-    let held = case(&house.board, &number(1)).await;
+    let held = case(&deployment.board, &number(1)).await;
     held.hold_open();
     held.heard(last(Some(alice))).await;
     assert!(!held.verdict().ended);
@@ -337,49 +339,49 @@ async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_op
     );
     let verdict = held.finish().await;
     assert!(verdict.ended && held.finish().await.version == verdict.version);
-    house.board.recorded().await;
-    let record = house.board.store().call(held.id()).await.unwrap().unwrap();
+    deployment.board.recorded().await;
+    let record = deployment.board.store().call(held.id()).await.unwrap().unwrap();
     assert!(record.is_final && record.version == verdict.version);
     assert_eq!(record.verdict["line_owner"]["user_id"], alice.to_string());
-    let over = house.board.case(plain.id(), &number(1)).await;
+    let over = deployment.board.call_state(plain.id(), &number(1)).await;
     assert!(over.is_ok(), "it is remembered for a while");
 }
 
 #[tokio::test]
 async fn a_call_goes_on_after_a_restart_with_higher_versions_and_an_ended_one_does_not() {
-    let (house, _) = three().await;
+    let (deployment, _) = three().await;
     let (open_call, ended) = (
-        case(&house.board, &number(1)).await,
-        case(&house.board, &number(1)).await,
+        case(&deployment.board, &number(1)).await,
+        case(&deployment.board, &number(1)).await,
     );
     let before = open_call.learn(&forwarded_by(1)).await.version;
     ended.learn(&forwarded_by(1)).await;
     ended.finish().await;
-    house.board.recorded().await;
-    let board = open(&house.folder, &[]).await;
-    let again = board.case(open_call.id(), &number(1)).await.unwrap();
+    deployment.board.recorded().await;
+    let board = open(&deployment.folder, &[]).await;
+    let again = board.call_state(open_call.id(), &number(1)).await.unwrap();
     assert!(again.learn(&forwarded_by(1)).await.version > before);
     assert!(matches!(
-        board.case(ended.id(), &number(1)).await,
+        board.call_state(ended.id(), &number(1)).await,
         Err(BoardError::CallEnded(_))
     ));
     assert!(matches!(
-        board.case(open_call.id(), &number(2)).await,
+        board.call_state(open_call.id(), &number(2)).await,
         Err(BoardError::OtherNumber(_))
     ));
     assert!(matches!(
-        board.case(&CallId::fresh(), &number(9)).await,
+        board.call_state(&CallId::fresh(), &number(9)).await,
         Err(BoardError::UnknownNumber(_))
     ));
 }
 
 #[tokio::test]
 async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
-    let (house, [alice, bob, _]) = three().await;
+    let (deployment, [alice, bob, _]) = three().await;
     // Long enough to stand in no id, hash or time by chance.
     let dora = person("Dora", &number(1), 4, Some("48213579"));
-    let dora = house.board.store().add_user(dora).await.unwrap().id;
-    let before = case(&house.board, &number(1)).await;
+    let dora = deployment.board.store().add_user(dora).await.unwrap().id;
+    let before = case(&deployment.board, &number(1)).await;
     before.learn(&called_by(77)).await;
     before.learn(&forwarded_by(1)).await;
     before
@@ -396,9 +398,9 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     let word_before = before.verdict();
     assert!(!word_before.identity.contradictions.is_empty());
     assert_eq!(before.pin_user().await, Some(dora));
-    house.board.recorded().await;
-    let folder = house.folder;
-    house.board.store().close().await;
+    deployment.board.recorded().await;
+    let folder = deployment.folder;
+    deployment.board.store().close().await;
     let kept = {
         let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
         let record = store.call(before.id()).await.unwrap().unwrap();
@@ -412,7 +414,7 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     }
 
     let board = open(&folder, &[]).await;
-    let after = board.case(before.id(), &number(1)).await.unwrap();
+    let after = board.call_state(before.id(), &number(1)).await.unwrap();
     let taken_up = after.verdict();
     assert!(taken_up.version > word_before.version);
     assert_eq!(
@@ -437,16 +439,16 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
 
 #[tokio::test]
 async fn who_was_removed_between_two_starts_is_not_taken_up() {
-    let (house, [alice, bob, _]) = three().await;
-    let before = case(&house.board, &number(1)).await;
+    let (deployment, [alice, bob, _]) = three().await;
+    let before = case(&deployment.board, &number(1)).await;
     before.learn(&forwarded_by(1)).await;
     before
         .heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
         .await;
-    house.board.recorded().await;
-    house.board.store().remove_user(alice).await.unwrap();
-    let board = open(&house.folder, &[]).await;
-    let after = board.case(before.id(), &number(1)).await.unwrap();
+    deployment.board.recorded().await;
+    deployment.board.store().remove_user(alice).await.unwrap();
+    let board = open(&deployment.folder, &[]).await;
+    let after = board.call_state(before.id(), &number(1)).await.unwrap();
     let identity = &after.verdict().identity;
     assert_eq!(identity.speaker.user_id, Some(bob));
     assert!(
@@ -497,10 +499,10 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
 
 #[tokio::test]
 async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_those_with_one() {
-    let (house, [alice, ..]) = three().await;
+    let (deployment, [alice, ..]) = three().await;
     let wrong =
-        async |call: &Case| matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. });
-    let board = open(&house.folder, &[("identity.pin_number_attempts", "12")]).await;
+        async |call: &CallState| matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. });
+    let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
     let prankster = case(&board, &number(1)).await;
     for _ in 0..3 {
         assert!(wrong(&prankster).await);
@@ -528,10 +530,14 @@ async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_t
 
 #[tokio::test]
 async fn a_store_out_of_reach_makes_a_case_that_says_so() {
-    let (house, _) = three().await;
-    let known = case(&house.board, &number(1)).await;
-    house.board.store().close().await;
-    let new = house.board.case(&CallId::fresh(), &number(1)).await.unwrap();
+    let (deployment, _) = three().await;
+    let known = case(&deployment.board, &number(1)).await;
+    deployment.board.store().close().await;
+    let new = deployment
+        .board
+        .call_state(&CallId::fresh(), &number(1))
+        .await
+        .unwrap();
     for case in [known, new] {
         let verdict = case.learn(&forwarded_by(1)).await;
         assert_eq!(verdict.identity.line_owner.status, OwnerStatus::Unknown);
@@ -542,8 +548,8 @@ async fn a_store_out_of_reach_makes_a_case_that_says_so() {
 
 #[tokio::test]
 async fn whoever_watches_a_case_sees_every_word() {
-    let (house, [alice, ..]) = three().await;
-    let case = case(&house.board, &number(1)).await;
+    let (deployment, [alice, ..]) = three().await;
+    let case = case(&deployment.board, &number(1)).await;
     let mut watching = case.watch();
     case.learn(&forwarded_by(1)).await;
     tokio::time::timeout(Duration::from_secs(60), watching.changed())
@@ -632,7 +638,7 @@ async fn on_four_numbers_of_a_hundred_users_everybody_is_found_by_some_tier_and_
     getrandom::fill(&mut seed).unwrap();
     let seed = u64::from_le_bytes(seed);
     println!("seed {seed}");
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     let folder = tempfile::tempdir().unwrap();
     let board = open(
         &folder,
@@ -650,9 +656,9 @@ async fn on_four_numbers_of_a_hundred_users_everybody_is_found_by_some_tier_and_
         let way = if line < 5 {
             Way::Pin
         } else {
-            WAYS[[0, 1, 2, 3, 5][dice.throw(5)]]
+            WAYS[[0, 1, 2, 3, 5][rng.throw(5)]]
         };
-        let (home, pin) = (dice.throw(4), format!("{:04}", 1_000 + line * 7));
+        let (home, pin) = (rng.throw(4), format!("{:04}", 1_000 + line * 7));
         rows.push(ImportRow {
             line: line as u64,
             user: person(

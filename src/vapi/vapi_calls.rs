@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::units::CallId;
 
-use super::line::Line;
+use super::vapi_call::VapiCall;
 
 /// Calls that are known at a time.
 const MOST: usize = 4_096;
@@ -15,46 +15,46 @@ const AFTERWARDS: Duration = Duration::from_secs(600);
 
 /// The calls, by Vapi's id.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct VapiCalls {
     held: Mutex<HashMap<CallId, Held>>,
 }
 
 struct Held {
-    line: Arc<Line>,
+    vapi_call: Arc<VapiCall>,
     touched: Instant,
 }
 
-impl Lines {
-    /// The line of a call, made by `make` when there is none.
-    pub(super) fn line(&self, id: &CallId, make: impl FnOnce() -> Arc<Line>) -> Arc<Line> {
+impl VapiCalls {
+    /// The call, made by `make` when there is none.
+    pub(super) fn vapi_call(&self, id: &CallId, make: impl FnOnce() -> Arc<VapiCall>) -> Arc<VapiCall> {
         let mut held = self.lock();
         if !held.contains_key(id) && held.len() >= MOST {
             drop_one(&mut held);
         }
         let entry = held.entry(id.clone()).or_insert_with(|| Held {
-            line: make(),
+            vapi_call: make(),
             touched: Instant::now(),
         });
         entry.touched = Instant::now();
-        Arc::clone(&entry.line)
+        Arc::clone(&entry.vapi_call)
     }
 
-    /// Forgets lines that ended a while ago, and gives those that are silent for longer than a call may last: of
+    /// Forgets calls that ended a while ago, and gives those that are silent for longer than a call may last: of
     /// their end no word came.
-    pub(super) fn sweep(&self, longest: Duration) -> Vec<Arc<Line>> {
+    pub(super) fn sweep(&self, longest: Duration) -> Vec<Arc<VapiCall>> {
         let mut held = self.lock();
-        held.retain(|_, entry| !entry.line.is_over() || entry.touched.elapsed() < AFTERWARDS);
+        held.retain(|_, entry| !entry.vapi_call.is_over() || entry.touched.elapsed() < AFTERWARDS);
         let silent = held
             .values()
-            .filter(|entry| !entry.line.is_over() && entry.touched.elapsed() > longest);
-        silent.map(|entry| Arc::clone(&entry.line)).collect()
+            .filter(|entry| !entry.vapi_call.is_over() && entry.touched.elapsed() > longest);
+        silent.map(|entry| Arc::clone(&entry.vapi_call)).collect()
     }
 
-    /// All lines there are.
-    pub(super) fn all(&self) -> Vec<Arc<Line>> {
+    /// All calls there are.
+    pub(super) fn all(&self) -> Vec<Arc<VapiCall>> {
         self.lock()
             .values()
-            .map(|entry| Arc::clone(&entry.line))
+            .map(|entry| Arc::clone(&entry.vapi_call))
             .collect()
     }
 
@@ -63,15 +63,15 @@ impl Lines {
     }
 }
 
-/// Makes room: the line that was longest without a word goes, one that has ended before any other.
+/// Makes room: the call that was longest without a word goes, one that has ended before any other.
 fn drop_one(held: &mut HashMap<CallId, Held>) {
     let oldest = held
         .iter()
-        .min_by_key(|(_, entry)| (!entry.line.is_over(), entry.touched));
+        .min_by_key(|(_, entry)| (!entry.vapi_call.is_over(), entry.touched));
     if let Some(id) = oldest.map(|(id, _)| id.clone())
         && let Some(entry) = held.remove(&id)
     {
-        entry.line.ended.cancel();
+        entry.vapi_call.ended.cancel();
     }
 }
 
@@ -81,15 +81,15 @@ mod tests {
 
     #[test]
     fn however_many_calls_are_named_memory_is_bounded_and_what_goes_has_ended() {
-        let lines = Lines::default();
+        let vapi_calls = VapiCalls::default();
         let id = |nth: usize| format!("c-{nth}").parse::<CallId>().unwrap();
-        let first = lines.line(&id(0), || Line::new(id(0), String::new()));
+        let first = vapi_calls.vapi_call(&id(0), || VapiCall::new(id(0), String::new()));
         for nth in 0..MOST + 10 {
-            lines.line(&id(nth), || Line::new(id(nth), String::new()));
+            vapi_calls.vapi_call(&id(nth), || VapiCall::new(id(nth), String::new()));
         }
-        assert_eq!(lines.all().len(), MOST);
+        assert_eq!(vapi_calls.all().len(), MOST);
         assert!(first.is_over());
-        let same = lines.line(&id(MOST), || panic!("it is there"));
+        let same = vapi_calls.vapi_call(&id(MOST), || panic!("it is there"));
         assert_eq!(same.id, id(MOST));
     }
 }

@@ -4,10 +4,10 @@ use voxline::bytes::{Encoding, Limits, RawStream};
 use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;
 use voxline::units::{Hertz, Seconds};
-use voxline::verdict::{CHECKPOINTS, Checkpoint, Listener, Recording, hear};
+use voxline::verdict::{CHECKPOINTS, Checkpoint, Recording, StreamSession, hear};
 use voxline::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
-use crate::support::{Dice, analyst, at_rate, clip, mix, read, tones, wav};
+use crate::support::{Rng, analyst, at_rate, clip, mix, read, tones, wav};
 
 const CALL: &str = "enrollment_samples/calls/ivy-1.wav";
 const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
@@ -23,7 +23,7 @@ fn whole(analyst: &mut Analyst, bytes: Vec<u8>, marks: &'static [f64]) -> Record
 }
 
 fn last(recording: &Recording) -> &Checkpoint {
-    recording.looks.last().unwrap()
+    recording.checkpoints.last().unwrap()
 }
 
 fn print(look: &Checkpoint) -> &Voiceprint {
@@ -32,13 +32,13 @@ fn print(look: &Checkpoint) -> &Voiceprint {
 
 /// The looks at a mono stream that comes in these pieces.
 fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Checkpoint> {
-    let mut listener = Listener::new(Hertz(rate), 1, None, CHECKPOINTS).unwrap();
-    let mut looks = Vec::new();
+    let mut listener = StreamSession::new(Hertz(rate), 1, None, CHECKPOINTS).unwrap();
+    let mut checkpoints = Vec::new();
     for piece in pieces {
-        looks.extend(listener.push(analyst, piece).unwrap());
+        checkpoints.extend(listener.push(analyst, piece).unwrap());
     }
-    looks.push(listener.finish(analyst).unwrap());
-    looks
+    checkpoints.push(listener.finish(analyst).unwrap());
+    checkpoints
 }
 
 /// The mu-law octets of a call of enrollment_samples, whose WAV files are a header and these.
@@ -66,11 +66,11 @@ fn looks_do_not_depend_on_the_pieces() {
     assert!(at_once.len() > 8, "{} looks", at_once.len());
     // A carrier's packets of 20 ms, and two other ways of cutting.
     let mut cuts: Vec<Vec<&[f32]>> = vec![call.chunks(160).collect()];
-    cuts.extend([(1, 700), (2, 9_000)].map(|(seed, longest)| Dice::new(seed).cut(&call, longest)));
+    cuts.extend([(1, 700), (2, 9_000)].map(|(seed, longest)| Rng::new(seed).cut(&call, longest)));
     for pieces in cuts {
-        let looks = listen(analyst, 8_000, &pieces);
-        assert_eq!(looks.len(), at_once.len(), "{} pieces", pieces.len());
-        for (at, (a, b)) in looks.iter().zip(&at_once).enumerate() {
+        let checkpoints = listen(analyst, 8_000, &pieces);
+        assert_eq!(checkpoints.len(), at_once.len(), "{} pieces", pieces.len());
+        for (at, (a, b)) in checkpoints.iter().zip(&at_once).enumerate() {
             let alike = same(a, b) && a.is_window_check == b.is_window_check;
             assert!(alike, "look {at} of {} pieces", pieces.len());
         }
@@ -83,7 +83,7 @@ fn a_live_call_comes_to_the_same_as_its_recording() {
     let file = read(CALL);
     let live = listen(analyst, 8_000, &[&decoded(octets(&file))]);
     let recorded = whole(analyst, file, &[]);
-    assert_eq!(recorded.looks.len(), 1);
+    assert_eq!(recorded.checkpoints.len(), 1);
     assert!(same(live.last().unwrap(), last(&recorded)));
 }
 
@@ -92,18 +92,18 @@ fn a_recording_heard_with_marks_ends_as_it_does_without_them() {
     let analyst = &mut analyst();
     let marked = whole(analyst, read(CALL), CHECKPOINTS);
     let plain = whole(analyst, read(CALL), &[]);
-    assert!(marked.looks.len() > 8);
+    assert!(marked.checkpoints.len() > 8);
     assert!(same(last(&marked), last(&plain)));
     let rising = |pair: &[Checkpoint]| pair[0].net_speech <= pair[1].net_speech;
-    assert!(marked.looks.windows(2).all(rising));
+    assert!(marked.checkpoints.windows(2).all(rising));
 }
 
 #[test]
 fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
     let analyst = &mut analyst();
-    let looks = whole(analyst, read(CALL), CHECKPOINTS).looks;
-    assert!(looks.iter().any(|look| look.is_window_check));
-    for pair in looks.windows(2) {
+    let checkpoints = whole(analyst, read(CALL), CHECKPOINTS).checkpoints;
+    assert!(checkpoints.iter().any(|look| look.is_window_check));
+    for pair in checkpoints.windows(2) {
         let [before, after] = pair else { unreachable!() };
         let samples = |seconds: Seconds| (seconds.get() * 16_000.0).round() as usize;
         let filled = samples(after.net_speech) / samples(VOICE_WINDOW);
@@ -126,14 +126,14 @@ fn after_two_minutes_of_speech_a_call_is_the_voice_of_the_last_two() {
         let turns = (140.0 * 16_000.0 / clip.len() as f64).ceil() as usize * 3 / 2;
         call.extend(std::iter::repeat_n(clip.as_slice(), turns).flatten());
     }
-    let looks = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
-    let beyond = looks.iter().filter(|look| look.windows_heard > 75);
-    let last = looks.last().unwrap();
+    let checkpoints = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
+    let beyond = checkpoints.iter().filter(|look| look.windows_heard > 75);
+    let last = checkpoints.last().unwrap();
     assert!(beyond.count() > 70 && last.windows.len() == 75 && last.windows_heard > 150);
     assert_eq!(print(last).net_speech.get(), 120.0);
     let robert = whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]);
-    let robert = print(&robert.looks[0]);
-    let at_two_minutes = looks.iter().rfind(|look| look.windows_heard <= 75).unwrap();
+    let robert = print(&robert.checkpoints[0]);
+    let at_two_minutes = checkpoints.iter().rfind(|look| look.windows_heard <= 75).unwrap();
     let like = |look: &Checkpoint| cosine(&print(look).embedding, &robert.embedding);
     assert!(
         like(last) > 0.9 && like(at_two_minutes) < 0.7,
@@ -148,8 +148,8 @@ fn raw_octets_in_torn_pieces_are_the_wav_file_of_the_same_octets() {
     let analyst = &mut analyst();
     let file = read(CALL);
     let mut raw = RawStream::new(Encoding::Mulaw, 1);
-    let mut listener = Listener::new(Hertz(8_000), 1, None, &[]).unwrap();
-    for piece in Dice::new(5).cut(octets(&file), 331) {
+    let mut listener = StreamSession::new(Hertz(8_000), 1, None, &[]).unwrap();
+    for piece in Rng::new(5).cut(octets(&file), 331) {
         let mut samples = Vec::new();
         raw.push(piece, &mut samples);
         assert!(listener.push(analyst, &samples).unwrap().is_empty());
@@ -273,7 +273,7 @@ fn an_offset_changes_neither_the_voice_nor_what_is_said_of_its_noise() {
         let speech = at_rate(&clip(path), rate);
         let mut heard = |offset: f32| {
             let moved: Vec<f32> = speech.iter().map(|sample| 0.9 * sample + offset).collect();
-            let mut listener = Listener::new(Hertz(rate), 1, None, &[]).unwrap();
+            let mut listener = StreamSession::new(Hertz(rate), 1, None, &[]).unwrap();
             listener.push(analyst, &moved).unwrap();
             listener.finish(analyst).unwrap()
         };
@@ -309,7 +309,7 @@ fn too_little_speech_gives_a_look_without_a_voice() {
         read("enrollment_samples/calls/one-word.wav"),
         CHECKPOINTS,
     );
-    assert!(word.looks.len() == 1 && last(&word).print.is_none());
+    assert!(word.checkpoints.len() == 1 && last(&word).print.is_none());
     assert!(last(&word).net_speech.get() > 0.2 && last(&word).quality.is_some());
     let nobody = whole(analyst, wav(8_000, 1, &[0.0; 40_000]), CHECKPOINTS);
     assert!(last(&nobody).print.is_none() && last(&nobody).quality.is_none());

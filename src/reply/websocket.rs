@@ -13,11 +13,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::app_state::{AppState, in_words};
 use super::auth::Visitor;
-use super::desk::{Desk, in_words};
 use super::guest::{Guest, unwelcome};
-use super::journal::write_down;
 use super::problem::{Kind, Problem, ProblemDocument};
+use super::request_log::write_down;
 
 /// The most bytes of a frame: half a minute of 16 kHz PCM.
 pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
@@ -42,14 +42,14 @@ const LONGEST_REASON: usize = 123;
 /// A WebSocket handshake that was asked for and not answered yet.
 pub(super) struct Handshake(WebSocketUpgrade);
 
-impl FromRequestParts<Arc<Desk>> for Handshake {
+impl FromRequestParts<Arc<AppState>> for Handshake {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Problem> {
-        if desk.leaving.is_cancelled() {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
+        if app.leaving.is_cancelled() {
             return Err(Problem::new(Kind::Leaving, "the service is shutting down").retry_after(5));
         }
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, desk).await;
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
         upgrade.map(Self).map_err(|fault| {
             let detail = format!("open a WebSocket here (RFC 6455): {}", fault.body_text());
             Problem::new(Kind::UpgradeNeeded, detail)
@@ -59,9 +59,9 @@ impl FromRequestParts<Arc<Desk>> for Handshake {
 
 impl Handshake {
     /// Answers the handshake and gives the WebSocket to `service`, which a shutdown waits for.
-    pub(super) fn serve<S, F>(self, desk: Arc<Desk>, service: S) -> Response
+    pub(super) fn serve<S, F>(self, app: Arc<AppState>, service: S) -> Response
     where
-        S: FnOnce(Arc<Desk>, Wire) -> F + Send + 'static,
+        S: FnOnce(Arc<AppState>, WebSocketSession) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let span = tracing::Span::current();
@@ -70,35 +70,35 @@ impl Handshake {
             .max_message_size(LARGEST_MESSAGE)
             .max_frame_size(LARGEST_MESSAGE);
         upgrade.protocols(PROTOCOLS).on_upgrade(move |socket| {
-            let tasks = desk.tasks.clone();
-            let wire = Wire {
+            let tasks = app.tasks.clone();
+            let websocket = WebSocketSession {
                 socket,
-                leaving: desk.leaving.clone(),
+                leaving: app.leaving.clone(),
                 guest: None,
-                idle: desk.timeouts.idle,
+                idle: app.timeouts.idle,
                 brought_at: Instant::now(),
                 brought: 0,
-                send: desk.timeouts.send,
-                ends_at: Instant::now() + desk.longest_stream(),
+                send: app.timeouts.send,
+                ends_at: Instant::now() + app.longest_stream(),
                 speaks: true,
             };
-            tasks.track_future(service(desk, wire)).instrument(span)
+            tasks.track_future(service(app, websocket)).instrument(span)
         })
     }
 }
 
-/// What comes up the wire.
+/// What comes from the client.
 pub(super) enum Incoming {
     /// A text frame.
     Text(Utf8Bytes),
     /// A binary frame.
     Audio(Bytes),
     /// Nothing more.
-    End(Ending),
+    End(CloseReason),
 }
 
 /// How a conversation ended.
-pub(super) enum Ending {
+pub(super) enum CloseReason {
     /// The client said `stop`.
     Stopped,
     /// The client closed, or the connection was cut.
@@ -110,7 +110,7 @@ pub(super) enum Ending {
 }
 
 /// An open WebSocket.
-pub(super) struct Wire {
+pub(super) struct WebSocketSession {
     socket: WebSocket,
     leaving: CancellationToken,
     /// Who opened it.
@@ -130,15 +130,15 @@ struct ErrorFrame {
     problem: ProblemDocument,
 }
 
-impl Wire {
+impl WebSocketSession {
     /// Whether text frames are sent. Carriers' one-way streams take none.
     pub(super) fn speaks(&mut self, speaks: bool) {
         self.speaks = speaks;
     }
 
     /// Ends when `visitor`, who opened it, would no longer be let in.
-    pub(super) fn ends_with(&mut self, visitor: &Visitor, desk: &Arc<Desk>) {
-        self.guest = Some(Guest::new(visitor.clone(), Arc::clone(desk)));
+    pub(super) fn ends_with(&mut self, visitor: &Visitor, app: &Arc<AppState>) {
+        self.guest = Some(Guest::new(visitor.clone(), Arc::clone(app)));
     }
 
     /// The next frame. Nothing further is read from the network until this is asked again.
@@ -147,23 +147,23 @@ impl Wire {
         loop {
             let received = tokio::select! {
                 biased;
-                () = self.leaving.cancelled() => return Incoming::End(Ending::Leaving),
-                () = unwelcome(&mut self.guest) => return Incoming::End(Ending::Problem(of_revoked_key())),
+                () = self.leaving.cancelled() => return Incoming::End(CloseReason::Leaving),
+                () = unwelcome(&mut self.guest) => return Incoming::End(CloseReason::Problem(of_revoked_key())),
                 received = timeout_at(until, self.socket.recv()) => received,
             };
             let message = match received {
                 Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(_)) | None) => return Incoming::End(Ending::Gone),
-                Err(_) => return Incoming::End(Ending::Problem(self.overdue())),
+                Ok(Some(Err(_)) | None) => return Incoming::End(CloseReason::Gone),
+                Err(_) => return Incoming::End(CloseReason::Problem(self.overdue())),
             };
             self.bring(&message);
             match message {
                 Message::Text(text) if text.len() <= LARGEST_FRAME => return Incoming::Text(text),
                 Message::Binary(bytes) if bytes.len() <= LARGEST_FRAME => return Incoming::Audio(bytes),
                 Message::Text(_) | Message::Binary(_) => {
-                    return Incoming::End(Ending::Problem(frame_too_large()));
+                    return Incoming::End(CloseReason::Problem(frame_too_large()));
                 }
-                Message::Close(_) => return Incoming::End(Ending::Gone),
+                Message::Close(_) => return Incoming::End(CloseReason::Gone),
                 // Answered below us; no sign that anybody is speaking.
                 Message::Ping(_) | Message::Pong(_) => {}
             }
@@ -207,12 +207,12 @@ impl Wire {
     }
 
     /// Ends the conversation: with an error frame if there was a problem, and a close code in any case.
-    pub(super) async fn close(mut self, ending: Ending) {
+    pub(super) async fn close(mut self, ending: CloseReason) {
         let (code, reason) = match &ending {
-            Ending::Gone => return,
-            Ending::Stopped => (close_code::NORMAL, String::new()),
-            Ending::Leaving => (close_code::AWAY, "shutting down".to_owned()),
-            Ending::Problem(problem) => {
+            CloseReason::Gone => return,
+            CloseReason::Stopped => (close_code::NORMAL, String::new()),
+            CloseReason::Leaving => (close_code::AWAY, "shutting down".to_owned()),
+            CloseReason::Problem(problem) => {
                 write_down(problem);
                 let frame = ErrorFrame {
                     event: "error",

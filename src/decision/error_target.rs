@@ -5,22 +5,25 @@ use super::posterior::Policy;
 
 /// The errors an operator accepts, as shares of calls. Without either, [`Policy::accept`] stands as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Promise {
+pub struct ErrorTarget {
     /// The most callers on no roster, of a hundredth for instance, who may be given a name.
     pub max_false_accept: Option<f64>,
     /// The most callers on the roster who may be given another's.
     pub max_wrong_name: Option<f64>,
 }
 
-impl Promise {
-    /// `usual` with this promise in it, part by part: what is not promised here stays as it is there.
+impl ErrorTarget {
+    /// `usual` with this error target in it, part by part: what is not promised here stays as it is there.
     #[must_use]
     pub fn instead_in(&self, usual: &Policy) -> Policy {
-        let promise = Self {
-            max_false_accept: self.max_false_accept.or(usual.promise.max_false_accept),
-            max_wrong_name: self.max_wrong_name.or(usual.promise.max_wrong_name),
+        let error_target = Self {
+            max_false_accept: self.max_false_accept.or(usual.error_target.max_false_accept),
+            max_wrong_name: self.max_wrong_name.or(usual.error_target.max_wrong_name),
         };
-        Policy { promise, ..*usual }
+        Policy {
+            error_target,
+            ..*usual
+        }
     }
 
     /// Whether anything is promised.
@@ -30,19 +33,19 @@ impl Promise {
 }
 
 impl Policy {
-    /// This policy with the acceptance that keeps its promise under a calibration.
+    /// This policy with the acceptance that keeps its error target under a calibration.
     ///
     /// Shares that the calibration's own callers could show (three of them and more: the rule of three) are
     /// read off its operating points. Smaller ones nobody has measured: there the calibration is taken at its
     /// word, by which a ratio of `k` comes to at most one stranger in `k` (Markov's inequality, and Ville's
-    /// over all looks of a call), whatever the roster's size.
+    /// over all checkpoints of a call), whatever the roster's size.
     #[must_use]
-    pub fn keeping_its_promise(&self, calibration: &Calibration) -> Self {
-        let Promise {
+    pub fn meeting_its_target(&self, calibration: &Calibration) -> Self {
+        let ErrorTarget {
             max_false_accept,
             max_wrong_name,
-        } = self.promise;
-        if !self.promise.is_made() {
+        } = self.error_target;
+        if !self.error_target.is_made() {
             return *self;
         }
         let strangers = max_false_accept.map(|most| {
@@ -112,13 +115,13 @@ mod tests {
 
     fn accept(callers: u64, false_accept: Option<f64>, wrong_name: Option<f64>) -> f64 {
         let policy = Policy {
-            promise: Promise {
+            error_target: ErrorTarget {
                 max_false_accept: false_accept,
                 max_wrong_name: wrong_name,
             },
             ..Policy::default()
         };
-        policy.keeping_its_promise(&calibration(callers)).accept
+        policy.meeting_its_target(&calibration(callers)).accept
     }
 
     #[test]
@@ -145,26 +148,24 @@ mod tests {
     #[test]
     fn what_one_number_promises_takes_the_place_of_the_same_promise_alone() {
         let policy = |max_false_accept, max_wrong_name| Policy {
-            promise: Promise {
+            error_target: ErrorTarget {
                 max_false_accept,
                 max_wrong_name,
             },
             ..Policy::default()
         };
         let (usual, own) = (policy(Some(0.05), Some(0.01)), policy(Some(0.001), None));
-        let both = own.promise.instead_in(&usual);
+        let both = own.error_target.instead_in(&usual);
         assert_eq!(both, policy(Some(0.001), Some(0.01)));
-        assert_eq!(Promise::default().instead_in(&usual), usual);
+        assert_eq!(ErrorTarget::default().instead_in(&usual), usual);
         let calibration = calibration(1_000);
-        assert!(
-            both.keeping_its_promise(&calibration).accept > usual.keeping_its_promise(&calibration).accept
-        );
+        assert!(both.meeting_its_target(&calibration).accept > usual.meeting_its_target(&calibration).accept);
     }
 
     #[test]
     fn a_smaller_promise_never_accepts_sooner() {
-        let promises = [0.2, 0.05, 0.03, 0.01, 0.004, 0.001, 1e-4];
-        let accepts = promises.map(|most| accept(1_000, Some(most), None));
+        let error_targets = [0.2, 0.05, 0.03, 0.01, 0.004, 0.001, 1e-4];
+        let accepts = error_targets.map(|most| accept(1_000, Some(most), None));
         assert!(accepts.is_sorted(), "{accepts:?}");
     }
 

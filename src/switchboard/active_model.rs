@@ -9,20 +9,20 @@ use crate::store::Store;
 use crate::voiceprint::{Card, ModelId};
 
 use super::error::OpenError;
-use super::keeper::Keeper;
+use super::gallery_cache::GalleryCache;
 use super::open::{Installed, Switchboard, Usable, usable_calibration};
 
 /// A model at work. Whoever takes it for a question keeps it to the answer: probe, voiceprints and
 /// calibration are then of one model, whatever is exchanged meanwhile.
-pub(super) struct Serving {
+pub(super) struct ActiveModel {
     pub engine: Engine,
-    pub keeper: Keeper,
+    pub gallery_cache: GalleryCache,
     pub card: Card,
     pub calibration: Calibration,
     pub policy: Policy,
 }
 
-impl Serving {
+impl ActiveModel {
     /// Checks and loads `model`. With `before`, the engine lets in as many askers as that one does, both
     /// together.
     pub async fn open(
@@ -48,10 +48,10 @@ impl Serving {
             })
         });
         let engine = engine.await.map_err(|_| EngineError::Stopped)??;
-        let keeper = Keeper::open(&config.gallery, store.clone(), card.id().clone())?;
+        let gallery_cache = GalleryCache::open(&config.gallery, store.clone(), card.id().clone())?;
         Ok(Self {
             engine,
-            keeper,
+            gallery_cache,
             card,
             calibration,
             policy,
@@ -71,8 +71,8 @@ pub async fn model_in_use(store: &Store, config: &Config) -> Result<ModelId, Ope
 
 impl Switchboard {
     /// What serves calls now.
-    pub(super) fn serving(&self) -> Arc<Serving> {
-        let held = self.serving.read();
+    pub(super) fn active_model(&self) -> Arc<ActiveModel> {
+        let held = self.active_model.read();
         Arc::clone(&held.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -86,15 +86,16 @@ impl Switchboard {
             // An empty store, or one that is out of order, which readiness tells.
             Ok(None) | Err(_) => return,
         };
-        let now = self.serving();
+        let now = self.active_model();
         if active == *now.card.id() {
             return;
         }
-        let opened = Serving::open(&self.config, &self.found, &self.store, &active, Some(&now.engine)).await;
+        let opened =
+            ActiveModel::open(&self.config, &self.found, &self.store, &active, Some(&now.engine)).await;
         match opened {
             Ok(next) => {
                 let mut held = self
-                    .serving
+                    .active_model
                     .write()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
                 *held = Arc::new(next);

@@ -5,9 +5,9 @@ use std::f64::consts::TAU;
 /// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"): small, fast,
 /// and easily written down in any language, so that another implementation can repeat every draw.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// Dice that fall in the order that `seed` names.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -15,9 +15,9 @@ impl Dice {
 
     /// Dice for one of many tasks under one seed: tasks can then be done in any order, on any thread.
     pub const fn for_task(seed: u64, task: u64) -> Self {
-        let mut dice = Self(seed ^ task.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        dice.next();
-        dice
+        let mut rng = Self(seed ^ task.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        rng.next();
+        rng
     }
 
     /// The next 64 bits.
@@ -69,31 +69,31 @@ mod tests {
     #[test]
     fn the_first_numbers_are_those_of_the_published_generator() {
         // From the reference implementation with the seed 1234567.
-        let mut dice = Dice::new(1_234_567);
-        assert_eq!(dice.next(), 6_457_827_717_110_365_317);
-        assert_eq!(dice.next(), 3_203_168_211_198_807_973);
+        let mut rng = Rng::new(1_234_567);
+        assert_eq!(rng.next(), 6_457_827_717_110_365_317);
+        assert_eq!(rng.next(), 3_203_168_211_198_807_973);
     }
 
     #[test]
     fn every_side_comes_up_about_as_often() {
-        let mut dice = Dice::new(1);
+        let mut rng = Rng::new(1);
         let mut seen = [0u32; 6];
-        (0..60_000).for_each(|_| seen[dice.below(6)] += 1);
+        (0..60_000).for_each(|_| seen[rng.below(6)] += 1);
         assert!(
             seen.iter().all(|count| (9_600..10_400).contains(count)),
             "{seen:?}"
         );
-        assert_eq!(dice.below(0), 0);
+        assert_eq!(rng.below(0), 0);
     }
 
     #[test]
     fn shuffled_and_drawn_items_are_all_still_there_and_each_comes_first_about_as_often() {
-        let mut dice = Dice::new(3);
+        let mut rng = Rng::new(3);
         let (mut shuffled_first, mut drawn_first) = ([0u32; 5], [0u32; 5]);
         for _ in 0..50_000 {
             let (mut shuffled, mut drawn) = ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4]);
-            dice.shuffle(&mut shuffled);
-            dice.draw(&mut drawn, 1);
+            rng.shuffle(&mut shuffled);
+            rng.draw(&mut drawn, 1);
             shuffled_first[shuffled[0]] += 1;
             drawn_first[drawn[0]] += 1;
             for mut items in [shuffled, drawn] {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn normal_numbers_have_mean_nought_and_variance_one() {
-        let mut dice = Dice::new(2);
-        let drawn: Vec<f64> = (0..100_000).map(|_| dice.normal()).collect();
+        let mut rng = Rng::new(2);
+        let drawn: Vec<f64> = (0..100_000).map(|_| rng.normal()).collect();
         let mean = drawn.iter().sum::<f64>() / 1e5;
         let variance = drawn.iter().map(|x| x * x).sum::<f64>() / 1e5;
         assert!(

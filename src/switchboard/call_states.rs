@@ -1,10 +1,10 @@
-//! The cases of the calls that are under way: one object a call, whoever asks for it first.
+//! The states of the calls that are under way: one object a call, whoever asks for it first.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::case::{Beginning, Case};
+use super::call_state::{Beginning, CallState};
 use super::error::BoardError;
 use super::kept::Before;
 use super::open::Switchboard;
@@ -15,80 +15,82 @@ use crate::store::{KeyedHash, StoreError};
 use crate::units::{CallId, DialedNumber};
 use crate::verdict::Identification;
 
-/// Most cases at a time.
+/// Most call states at a time.
 const CAPACITY: usize = 10_000;
 
-/// How long a case is kept after its end, for news that come late.
+/// How long a call state is kept after its end, for news that come late.
 const AFTER_THE_END: Duration = Duration::from_secs(5 * 60);
 
-/// How long a case may be silent, with nobody holding it, before it is taken for ended.
+/// How long a call state may be silent, with nobody holding it, before it is taken for ended.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// The cases, by call.
+/// The call states, by call.
 #[derive(Default)]
-pub(super) struct Cases(Mutex<HashMap<CallId, Arc<Case>>>);
+pub(super) struct CallStates(Mutex<HashMap<CallId, Arc<CallState>>>);
 
-impl Cases {
-    fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Case>>> {
+impl CallStates {
+    fn held(&self) -> MutexGuard<'_, HashMap<CallId, Arc<CallState>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Switchboard {
-    /// The case of a call to `number`: the one there is, or a new one. While the store cannot be read a new one is
+    /// The state of a call to `number`: the one there is, or a new one. While the store cannot be read a new one is
     /// made all the same, and says `unavailable`.
     ///
     /// # Errors
     /// [`BoardError::UnknownNumber`]; [`BoardError::OtherNumber`] when the call was to another number;
     /// [`BoardError::CallEnded`] when it is over; [`BoardError::Busy`] when there are too many.
-    pub async fn case(
+    pub async fn call_state(
         self: &Arc<Self>,
         call: &CallId,
         number: &DialedNumber,
-    ) -> Result<Arc<Case>, BoardError> {
-        if let Some(known) = self.find_case(call) {
+    ) -> Result<Arc<CallState>, BoardError> {
+        if let Some(known) = self.find_call_state(call) {
             return of_number(known, number);
         }
         let beginning = self.beginning(call, number).await?;
         let goes_on = beginning.before.is_some();
-        let begun = Arc::new(Case::begin(self, beginning));
+        let begun = Arc::new(CallState::begin(self, beginning));
         self.make_room()?;
-        let case = Arc::clone(self.cases.held().entry(call.clone()).or_insert(begun));
-        let case = of_number(case, number)?;
+        let call_state = Arc::clone(self.call_states.held().entry(call.clone()).or_insert(begun));
+        let call_state = of_number(call_state, number)?;
         if goes_on {
-            case.take_up().await;
+            call_state.take_up().await;
         }
-        Ok(case)
+        Ok(call_state)
     }
 
-    /// The case of a call, while there is one.
-    pub fn find_case(&self, call: &CallId) -> Option<Arc<Case>> {
-        self.cases.held().get(call).cloned()
+    /// The state of a call, while there is one.
+    pub fn find_call_state(&self, call: &CallId) -> Option<Arc<CallState>> {
+        self.call_states.held().get(call).cloned()
     }
 
     /// The calls that are under way.
     pub fn live_calls(&self) -> Vec<CallId> {
-        let cases = self.cases.held();
-        let live = cases.values().filter(|case| !case.verdict().ended);
-        live.map(|case| case.id().clone()).collect()
+        let call_states = self.call_states.held();
+        let live = call_states
+            .values()
+            .filter(|call_state| !call_state.verdict().ended);
+        live.map(|call_state| call_state.id().clone()).collect()
     }
 
-    /// Lets go of the cases of calls that are over, and ends those that nobody has had news of for long.
-    pub async fn tidy_cases(&self) {
+    /// Lets go of the states of calls that are over, and ends those that nobody has had news of for long.
+    pub async fn tidy_call_states(&self) {
         let now = Instant::now();
-        let quiet: Vec<Arc<Case>> = {
-            let mut cases = self.cases.held();
-            cases.retain(|_, case| {
-                !(case.verdict().ended && now.duration_since(case.touched()) > AFTER_THE_END)
+        let quiet: Vec<Arc<CallState>> = {
+            let mut call_states = self.call_states.held();
+            call_states.retain(|_, call_state| {
+                !(call_state.verdict().ended && now.duration_since(call_state.touched()) > AFTER_THE_END)
             });
-            // Whoever holds a case has a call under way.
-            let quiet = cases
-                .values()
-                .filter(|case| Arc::strong_count(case) == 1 && now.duration_since(case.touched()) > SILENCE);
+            // Whoever holds a call state has a call under way.
+            let quiet = call_states.values().filter(|call_state| {
+                Arc::strong_count(call_state) == 1 && now.duration_since(call_state.touched()) > SILENCE
+            });
             quiet.cloned().collect()
         };
-        for case in quiet {
-            case.finish().await;
+        for call_state in quiet {
+            call_state.finish().await;
         }
     }
 
@@ -129,11 +131,11 @@ impl Switchboard {
             Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
             record => record,
         };
-        let serving = self.serving();
+        let active_model = self.active_model();
         let blank = Identification::inconclusive(
             number.clone(),
-            serving.card.id().clone(),
-            serving.calibration.id.clone(),
+            active_model.card.id().clone(),
+            active_model.calibration.id.clone(),
             Reason::TooLittleSpeech,
         );
         Ok(Beginning {
@@ -145,19 +147,21 @@ impl Switchboard {
         })
     }
 
-    /// Room for one more: cases that are over go first, the longest quiet of them before the others.
+    /// Room for one more: calls that are over go first, the longest quiet of them before the others.
     fn make_room(&self) -> Result<(), BoardError> {
-        let mut cases = self.cases.held();
-        if cases.len() < CAPACITY {
+        let mut call_states = self.call_states.held();
+        if call_states.len() < CAPACITY {
             return Ok(());
         }
-        let over = cases.values().filter(|case| case.verdict().ended);
+        let over = call_states
+            .values()
+            .filter(|call_state| call_state.verdict().ended);
         let longest = over
-            .min_by_key(|case| case.touched())
-            .map(|case| case.id().clone());
+            .min_by_key(|call_state| call_state.touched())
+            .map(|call_state| call_state.id().clone());
         match longest {
             Some(id) => {
-                cases.remove(&id);
+                call_states.remove(&id);
                 Ok(())
             }
             None => Err(BoardError::Busy(Busy {
@@ -168,11 +172,11 @@ impl Switchboard {
     }
 }
 
-/// `case`, if it is of a call to `number`: a call id says nothing of another number's calls.
-fn of_number(case: Arc<Case>, number: &DialedNumber) -> Result<Arc<Case>, BoardError> {
-    if case.number() == number {
-        Ok(case)
+/// `call_state`, if it is of a call to `number`: a call id says nothing of another number's calls.
+fn of_number(call_state: Arc<CallState>, number: &DialedNumber) -> Result<Arc<CallState>, BoardError> {
+    if call_state.number() == number {
+        Ok(call_state)
     } else {
-        Err(BoardError::OtherNumber(case.id().clone()))
+        Err(BoardError::OtherNumber(call_state.id().clone()))
     }
 }

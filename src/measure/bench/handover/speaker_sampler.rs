@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::super::dice::Dice;
 use super::super::super::protocol::Tables;
+use super::super::super::rng::Rng;
 
 /// What a composed call is like. The first voice is a user's of the roster, but in [`Kind::Stranger`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,12 +35,12 @@ pub(super) struct Script {
     pub recordings: [Vec<u32>; 2],
     /// Whose turn it is for how many seconds of audio. The second's is left out when both speak at once.
     pub turns: Vec<(usize, f64)>,
-    /// Names the dice of the call and its line.
+    /// Seeds the random numbers of the call and its line.
     pub seed: u64,
 }
 
 /// The people that calls are cast from.
-pub(super) struct Cast<'a> {
+pub(super) struct SpeakerSampler<'a> {
     tables: &'a Tables,
     /// The tests of each speaker.
     tests: BTreeMap<u32, Vec<u32>>,
@@ -50,7 +50,7 @@ pub(super) struct Cast<'a> {
     strangers: Vec<u32>,
 }
 
-impl<'a> Cast<'a> {
+impl<'a> SpeakerSampler<'a> {
     /// The people of a protocol. `None` when nobody could hand a phone to anybody: calls need two users at least,
     /// and a third person.
     pub fn of(tables: &'a Tables) -> Option<Self> {
@@ -97,8 +97,8 @@ impl<'a> Cast<'a> {
 
     /// One call; the other voice is a user's as well when it is `known`.
     fn script(&self, kind: Kind, known: bool, call: usize, seed: u64) -> Script {
-        let mut dice = Dice::for_task(seed, 1);
-        let (first, own) = self.users[dice.below(self.users.len())];
+        let mut rng = Rng::for_task(seed, 1);
+        let (first, own) = self.users[rng.below(self.users.len())];
         // Everybody comes about as often; who is the user already cannot be the other.
         let others: Vec<u32> = if known {
             self.users.iter().map(|(speaker, _)| *speaker).collect()
@@ -116,7 +116,7 @@ impl<'a> Cast<'a> {
         };
         let recordings = people.map(|speaker| {
             let mut tests = self.tests[&speaker].clone();
-            dice.shuffle(&mut tests);
+            rng.shuffle(&mut tests);
             tests
         });
         Script {
@@ -124,7 +124,7 @@ impl<'a> Cast<'a> {
             people,
             models,
             recordings,
-            turns: turns(kind, &mut dice),
+            turns: turns(kind, &mut rng),
             seed,
         }
     }
@@ -135,21 +135,21 @@ impl<'a> Cast<'a> {
     }
 
     /// A roster of `size` with the script's users and none of its strangers, the rest drawn at random.
-    pub fn roster(&self, script: &Script, size: usize, dice: &mut Dice) -> Vec<u32> {
+    pub fn roster(&self, script: &Script, size: usize, rng: &mut Rng) -> Vec<u32> {
         let mut roster: Vec<u32> = script.models.iter().flatten().copied().collect();
         let speakers = &self.tables.model_speakers;
         let mut others: Vec<u32> = (0..self.tables.models.len() as u32).collect();
         others.retain(|model| !script.people.contains(&speakers[*model as usize]));
         while roster.len() < size && !others.is_empty() {
-            roster.push(others.swap_remove(dice.below(others.len())));
+            roster.push(others.swap_remove(rng.below(others.len())));
         }
         roster
     }
 }
 
 /// Seconds of audio of each turn. A call of one voice is as long as calls of two.
-fn turns(kind: Kind, dice: &mut Dice) -> Vec<(usize, f64)> {
-    let mut between = |low: f64, high: f64| low + (high - low) * dice.unit();
+fn turns(kind: Kind, rng: &mut Rng) -> Vec<(usize, f64)> {
+    let mut between = |low: f64, high: f64| low + (high - low) * rng.unit();
     match kind {
         Kind::Alone | Kind::Stranger => vec![(0, between(8.0, 30.0))],
         Kind::Handed => vec![(0, between(4.0, 18.0)), (1, 14.0)],
@@ -175,10 +175,10 @@ mod tests {
     #[test]
     fn a_caller_off_the_roster_is_never_on_it_and_a_user_always() {
         let tables = tables();
-        let cast = Cast::of(&tables).unwrap();
-        let mut dice = Dice::new(3);
-        for script in cast.scripts(20, 7) {
-            let roster = cast.roster(&script, 3, &mut dice);
+        let sampler = SpeakerSampler::of(&tables).unwrap();
+        let mut rng = Rng::new(3);
+        for script in sampler.scripts(20, 7) {
+            let roster = sampler.roster(&script, 3, &mut rng);
             assert_eq!(roster.len(), 3);
             for (speaker, model) in script.people.iter().zip(&script.models) {
                 let on_it = roster
@@ -201,10 +201,10 @@ mod tests {
     #[test]
     fn the_same_seed_casts_the_same_calls_and_everybody_has_their_turn() {
         let tables = tables();
-        let cast = Cast::of(&tables).unwrap();
-        let scripts = cast.scripts(6, 1);
-        assert_eq!(scripts, cast.scripts(6, 1));
-        assert_ne!(scripts, cast.scripts(6, 2));
+        let sampler = SpeakerSampler::of(&tables).unwrap();
+        let scripts = sampler.scripts(6, 1);
+        assert_eq!(scripts, sampler.scripts(6, 1));
+        assert_ne!(scripts, sampler.scripts(6, 2));
         let strangers: Vec<u32> = scripts
             .iter()
             .filter(|script| script.kind == Kind::Stranger)
@@ -221,6 +221,6 @@ mod tests {
             test_speakers: vec![0, 1],
             ..Tables::default()
         };
-        assert!(Cast::of(&lonely).is_none());
+        assert!(SpeakerSampler::of(&lonely).is_none());
     }
 }

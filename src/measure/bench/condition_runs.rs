@@ -10,7 +10,7 @@ use super::super::identification::{OpenSet, random_rosters};
 use super::super::protocol::{Protocol, Trial};
 use super::super::search_bootstrap::{Called, SearchIntervals, bootstrap_searches};
 use super::super::trials::Trials;
-use super::Bench;
+use super::Benchmark;
 use super::document::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
 use super::hear::{Heard, Print, Prints};
@@ -30,7 +30,7 @@ const DRAWN_SEARCHES: usize = 200_000_000;
 const LISTED: usize = 20;
 
 /// Everything that was heard under one condition, with its scores.
-pub(super) struct Heat<'a> {
+pub(super) struct ConditionRun<'a> {
     pub name: String,
     pub tests: &'a [Heard],
     /// Everybody who is enrolled.
@@ -39,7 +39,7 @@ pub(super) struct Heat<'a> {
     pub searched: Searched,
 }
 
-impl Heat<'_> {
+impl ConditionRun<'_> {
     /// How many tests gave no voiceprint.
     pub fn missing(&self) -> usize {
         self.tests.iter().filter(|heard| heard.print().is_none()).count()
@@ -49,7 +49,7 @@ impl Heat<'_> {
 /// A trial under a condition, with its score.
 pub(super) struct Judged<'a> {
     pub trial: &'a Trial,
-    pub heat: &'a Heat<'a>,
+    pub condition_run: &'a ConditionRun<'a>,
     pub scored: Scored,
 }
 
@@ -70,11 +70,14 @@ pub(super) fn trials<'a>(
     Ok(Trials::new(targets, nontargets)?)
 }
 
-pub(super) fn judged<'a>(protocol: &'a Protocol, heat: &'a Heat<'a>) -> impl Iterator<Item = Judged<'a>> {
-    let pairs = protocol.tables.trials.iter().zip(&heat.scores);
+pub(super) fn judged<'a>(
+    protocol: &'a Protocol,
+    condition_run: &'a ConditionRun<'a>,
+) -> impl Iterator<Item = Judged<'a>> {
+    let pairs = protocol.tables.trials.iter().zip(&condition_run.scores);
     pairs.map(move |(trial, scored)| Judged {
         trial,
-        heat,
+        condition_run,
         scored: *scored,
     })
 }
@@ -92,21 +95,22 @@ fn of(
 /// The figures of each condition: what was applied, and what the list says of the trial.
 pub(super) fn by_condition(
     protocol: &Protocol,
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
     judged: &[Judged<'_>],
     kind: Kind,
 ) -> BTreeMap<String, Condition> {
     let names = &protocol.tables.conditions;
     let mut conditions = BTreeMap::new();
-    for heat in heats {
-        let failure_to_acquire = heat.missing() as f64 / heat.tests.len().max(1) as f64;
+    for condition_run in condition_runs {
+        let failure_to_acquire = condition_run.missing() as f64 / condition_run.tests.len().max(1) as f64;
         for (at, name) in names.iter().enumerate() {
-            let mine =
-                |one: &Judged<'_>| one.heat.name == heat.name && usize::from(one.trial.condition) == at;
-            let name = match (name.as_str(), heats.len()) {
-                ("", _) => heat.name.clone(),
+            let mine = |one: &Judged<'_>| {
+                one.condition_run.name == condition_run.name && usize::from(one.trial.condition) == at
+            };
+            let name = match (name.as_str(), condition_runs.len()) {
+                ("", _) => condition_run.name.clone(),
                 (name, 1) => name.to_owned(),
-                (name, _) => format!("{}/{name}", heat.name),
+                (name, _) => format!("{}/{name}", condition_run.name),
             };
             let figures = of(judged, kind, mine).ok();
             conditions.insert(
@@ -157,25 +161,29 @@ pub(super) fn ratio(values: &BTreeMap<String, Figures>) -> Option<f64> {
     (lowest > 0.0 && values.len() > 1).then(|| highest / lowest)
 }
 
-pub(super) fn decided(heats: &[Heat<'_>]) -> Option<Decided> {
-    let searched = heats.iter().filter(|heat| !heat.searched.searches.is_empty());
+pub(super) fn decided(condition_runs: &[ConditionRun<'_>]) -> Option<Decided> {
+    let searched = condition_runs
+        .iter()
+        .filter(|condition_run| !condition_run.searched.searches.is_empty());
     searched
-        .filter_map(|heat| heat.searched.decided)
+        .filter_map(|condition_run| condition_run.searched.decided)
         .reduce(Decided::and)
 }
 
 /// What deciding as calls go costs and gains; `None` where nothing was decided.
-pub(super) fn sequential(heats: &[Heat<'_>]) -> Option<Sequential> {
-    decided(heats)?;
-    let each = heats.iter().map(|heat| &heat.searched.sequential);
+pub(super) fn sequential(condition_runs: &[ConditionRun<'_>]) -> Option<Sequential> {
+    decided(condition_runs)?;
+    let each = condition_runs
+        .iter()
+        .map(|condition_run| &condition_run.searched.sequential);
     Some(each.fold(Sequential::default(), Sequential::and))
 }
 
 pub(super) fn by_roster_size(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
     scorer: &Scorer,
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
 ) -> Result<Vec<RosterSize>, BenchError> {
     let tables = &protocol.tables;
     let own = |speaker: &u32| tables.model_speakers.iter().position(|other| other == speaker);
@@ -185,12 +193,12 @@ pub(super) fn by_roster_size(
     let mut sizes = Vec::new();
     for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models) {
         let mut searches = Vec::new();
-        for heat in heats {
+        for condition_run in condition_runs {
             let score = |test: usize, roster: &[usize]| {
-                let prints = heat.tests[test].whole().unwrap_or(&nothing);
+                let prints = condition_run.tests[test].whole().unwrap_or(&nothing);
                 let roster: Vec<u32> = roster.iter().map(|model| *model as u32).collect();
                 // Every pair was scored or could be: what cannot is as unlike as can be.
-                let scores = scorer.candidates(&roster, heat.models, prints);
+                let scores = scorer.candidates(&roster, condition_run.models, prints);
                 scores.map_or_else(
                     |_| vec![f64::NEG_INFINITY; roster.len()],
                     |scores| scores.into_iter().map(|scored| scored.score).collect(),
@@ -231,20 +239,20 @@ pub(super) fn by_size_extrapolated(judged: &[Judged<'_>]) -> Vec<Extrapolated> {
 
 /// How sure the figures of the protocol's own searches are.
 pub(super) fn search_intervals(
-    bench: &Bench<'_>,
+    bench: &Benchmark<'_>,
     protocol: &Protocol,
-    heats: &[Heat<'_>],
+    condition_runs: &[ConditionRun<'_>],
 ) -> Result<Option<SearchIntervals>, BenchError> {
     let tables = &protocol.tables;
-    let called = |heat: &Heat<'_>| {
-        let pairs = tables.searches.iter().zip(&heat.searched.searches);
+    let called = |condition_run: &ConditionRun<'_>| {
+        let pairs = tables.searches.iter().zip(&condition_run.searched.searches);
         let called = pairs.map(|(listed, search)| Called {
             search: *search,
             caller: tables.test_speakers[listed.test as usize],
         });
         called.collect::<Vec<_>>()
     };
-    let all: Vec<Called> = heats.iter().flat_map(called).collect();
+    let all: Vec<Called> = condition_runs.iter().flat_map(called).collect();
     let affordable = (DRAWN_SEARCHES / all.len().max(1)).max(100);
     let draws = Draws {
         replicates: bench.replicates.min(affordable),
@@ -267,7 +275,7 @@ pub(super) fn worst(protocol: &Protocol, judged: &[Judged<'_>], targets: bool) -
     let listed = of_kind.into_iter().map(|one| Listed {
         model: protocol.tables.models[one.trial.model as usize].clone(),
         test: protocol.tables.tests[one.trial.test as usize].clone(),
-        condition: one.heat.name.clone(),
+        condition: one.condition_run.name.clone(),
         score: one.scored.score,
         cosine: one.scored.cosine,
     });

@@ -112,7 +112,7 @@ impl From<Warning> for Issue {
 
 /// What stands against these recordings of one user, who was enrolled with `before`; and whether they can
 /// be accepted all the same. `needed` is the speech they must hold in all.
-pub(super) fn gate(
+pub(super) fn quality_gate(
     heard: &[HeardClip],
     before: &[Voiceprint],
     calibration: &Calibration,
@@ -141,11 +141,11 @@ pub(super) fn gate(
 /// it can be accepted all the same.
 pub fn gate_alone(
     name: &str,
-    look: Checkpoint,
+    checkpoint: Checkpoint,
     calibration: &Calibration,
     needed: Seconds,
 ) -> (Vec<Issue>, bool) {
-    gate(&[alone(name, look)], &[], calibration, needed)
+    quality_gate(&[alone(name, checkpoint)], &[], calibration, needed)
 }
 
 /// What would be better while somebody still speaks. Little speech is no fault yet, and of less than a second
@@ -165,12 +165,12 @@ pub(super) fn hints(name: &str, so_far: Checkpoint, calibration: &Calibration) -
 }
 
 /// A recording of which only what was heard is known.
-fn alone(name: &str, look: Checkpoint) -> HeardClip {
+fn alone(name: &str, checkpoint: Checkpoint) -> HeardClip {
     HeardClip {
         name: name.to_owned(),
         sha256: [0; 32],
         source: String::new(),
-        look,
+        checkpoint,
         truncated: false,
         unheard: None,
         recording: None,
@@ -201,7 +201,10 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
     let noisy = barely.then(|| too_noisy(clip, ADVISED_SNR_DB)).flatten();
     let audible = too_quiet(clip, LOWEST_LEVEL).is_none();
     let quiet = audible.then(|| too_quiet(clip, ADVISED_LEVEL)).flatten();
-    let silence = clip.look.traits.map_or(0.0, |traits| traits.digital_silence);
+    let silence = clip
+        .checkpoint
+        .traits
+        .map_or(0.0, |traits| traits.digital_silence);
     let silent = (silence > MUCH_SILENCE).then(|| Issue {
         code: IssueCode::SyntheticSilence,
         message: format!(
@@ -247,12 +250,12 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 /// A recording that is not one person speaking once.
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
-    let test = calibration.voices.map(|test| test.hear(&clip.look.windows));
+    let test = calibration.voices.map(|test| test.hear(&clip.checkpoint.windows));
     let several = matches!(test, Some(Voices::Several(_))).then(|| Issue {
         code: IssueCode::SeveralVoices,
         message: format!("{name}: more than one person seems to speak: record the user alone"),
     });
-    let repeated = clip.look.traits.is_some_and(|traits| traits.comes_again);
+    let repeated = clip.checkpoint.traits.is_some_and(|traits| traits.comes_again);
     let repeated = repeated.then(|| Issue {
         code: IssueCode::Repeated,
         message: format!(
@@ -273,7 +276,7 @@ fn too_loud(name: &str, quality: Quality) -> Option<Issue> {
 
 /// A recording whose speech is below a level.
 fn too_quiet(clip: &HeardClip, needed: f64) -> Option<Issue> {
-    let level = clip.look.traits?.level_dbfs;
+    let level = clip.checkpoint.traits?.level_dbfs;
     (level < needed).then(|| Issue {
         code: IssueCode::TooQuiet,
         message: format!(
@@ -375,7 +378,7 @@ fn differ<'a>(
             enrolled_over: longer.bandwidth,
         };
         let moment = Moment::of_print(Some(shorter));
-        match scoring::ratios(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
+        match scoring::llrs(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
             Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
             Err(_) => {}

@@ -109,13 +109,13 @@ impl AssistantSpeech {
 }
 
 /// Audio of one stream that waits to be judged.
-pub struct Gate {
+pub struct AssistantMute {
     shape: Shape,
     waiting: VecDeque<(Duration, Zeroizing<Vec<u8>>)>,
 }
 
-impl Gate {
-    /// A gate for a stream of this shape.
+impl AssistantMute {
+    /// A mute for a stream of this shape.
     pub fn new(shape: Shape) -> Self {
         Self {
             shape,
@@ -184,14 +184,14 @@ mod tests {
 
     /// Which 20 ms of a stream (full scale throughout, in frames of 100 ms) are heard.
     fn heard(channels: u16, milliseconds: u64, assistant: &AssistantSpeech) -> Vec<bool> {
-        let mut gate = Gate::new(shape(channels));
+        let mut assistant_mute = AssistantMute::new(shape(channels));
         let mut out = Vec::new();
         for frame in 0..milliseconds / 100 {
             let arrived = at(10_000 + (frame + 1) * 100);
-            gate.push(&[0x55; 1_600], arrived);
-            out.extend_from_slice(&gate.ready(arrived, assistant));
+            assistant_mute.push(&[0x55; 1_600], arrived);
+            out.extend_from_slice(&assistant_mute.ready(arrived, assistant));
         }
-        out.extend_from_slice(&gate.rest(assistant));
+        out.extend_from_slice(&assistant_mute.rest(assistant));
         assert_eq!(out.len() as u64, milliseconds * 16, "nothing is dropped");
         out.chunks(320)
             .map(|piece| piece.iter().all(|byte| *byte == 0x55))
@@ -244,12 +244,17 @@ mod tests {
 
     #[test]
     fn audio_waits_until_word_of_the_assistant_can_have_come() {
-        let mut gate = Gate::new(shape(1));
+        let mut assistant_mute = AssistantMute::new(shape(1));
         let mut assistant = AssistantSpeech::default();
         assistant.told();
-        gate.push(&[0x55; 320], at(1_000));
-        assert!(gate.ready(at(1_500), &assistant).is_empty());
+        assistant_mute.push(&[0x55; 320], at(1_000));
+        assert!(assistant_mute.ready(at(1_500), &assistant).is_empty());
         assistant.started(at(1_300));
-        assert!(gate.ready(at(1_700), &assistant).iter().all(|byte| *byte == 0));
+        assert!(
+            assistant_mute
+                .ready(at(1_700), &assistant)
+                .iter()
+                .all(|byte| *byte == 0)
+        );
     }
 }

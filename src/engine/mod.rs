@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub use door::{Asker, Busy, Permit, Urgency};
+pub use queue::Backlog;
 
 use door::Door;
 use queue::{Job, Queue, Shared};
@@ -132,6 +133,11 @@ impl Engine {
     /// How many askers are admitted now, and how many could be.
     pub fn load(&self) -> (usize, usize) {
         self.door.load()
+    }
+
+    /// What waits for a thread: jobs of live calls, and jobs of recordings.
+    pub fn backlogs(&self) -> [Backlog; 2] {
+        self.queue.backlogs()
     }
 
     /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Analyst;
 use super::door::Urgency;
@@ -22,12 +23,39 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    live: VecDeque<Job>,
-    recordings: VecDeque<Job>,
+    live: VecDeque<Waited>,
+    recordings: VecDeque<Waited>,
     closed: bool,
 }
 
+/// A job, and since when it has waited.
+type Waited = (Instant, Job);
+
+/// What waits of one kind of job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many jobs.
+    pub depth: usize,
+    /// How long the oldest has waited.
+    pub age: Duration,
+}
+
+impl Backlog {
+    fn of(jobs: &VecDeque<Waited>) -> Self {
+        Self {
+            depth: jobs.len(),
+            age: jobs.front().map_or(Duration::ZERO, |(since, _)| since.elapsed()),
+        }
+    }
+}
+
 impl Queue {
+    /// What waits of live calls, and of recordings.
+    pub(super) fn backlogs(&self) -> [Backlog; 2] {
+        let waiting = self.0.held();
+        [&waiting.live, &waiting.recordings].map(Backlog::of)
+    }
+
     pub(super) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.0)
     }
@@ -35,8 +63,8 @@ impl Queue {
     pub(super) fn push(&self, urgency: Urgency, job: Job) {
         let mut waiting = self.0.held();
         match urgency {
-            Urgency::Live => waiting.live.push_back(job),
-            Urgency::Recording => waiting.recordings.push_back(job),
+            Urgency::Live => waiting.live.push_back((Instant::now(), job)),
+            Urgency::Recording => waiting.recordings.push_back((Instant::now(), job)),
         }
         drop(waiting);
         self.0.news.notify_one();
@@ -56,7 +84,7 @@ impl Shared {
         let mut waiting = self.held();
         loop {
             let live = waiting.live.pop_front();
-            if let Some(job) = live.or_else(|| waiting.recordings.pop_front()) {
+            if let Some((_, job)) = live.or_else(|| waiting.recordings.pop_front()) {
                 return Some(job);
             }
             if waiting.closed {

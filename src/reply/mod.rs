@@ -36,6 +36,7 @@ mod media;
 mod numbers;
 mod operations;
 mod problem;
+mod process_metrics;
 mod reading;
 mod recording;
 mod request_log;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::error_counts::counted;
 use super::pepper::PepperFault;
 use super::vault::VaultFault;
 use crate::units::{CallId, DialedNumber, EnrollmentId, InviteId, KeyId, PhoneNumber, UserId};
@@ -274,13 +275,13 @@ pub(super) fn means_unwritable(error: &sqlx::Error) -> bool {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::Busy;
+            return counted(Self::Busy);
         }
-        match primary_code(&error) {
+        counted(match primary_code(&error) {
             Some(code::BUSY | code::LOCKED) => Self::Busy,
             Some(code::FULL) => Self::DiskFull,
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
             _ => Self::Database(DatabaseFault(Box::new(error))),
-        }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! A live call: audio in as the carrier sends it, identifications out as speech accumulates.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::units::{CallId, DialedNumber, Hertz, KeyId};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, Identity, StreamSession};
 
 use super::active_model::ActiveModel;
+use super::arrivals::Arrivals;
 use super::call_state::CallState;
 use super::error::BoardError;
 use super::open::Switchboard;
@@ -65,6 +67,9 @@ pub struct LiveCall {
     session: Option<Box<StreamSession>>,
     said: Option<Identification>,
     sequential: SequentialDecision,
+    arrivals: Arrivals,
+    /// Whether the next audio had to be waited for.
+    waited: bool,
 }
 
 impl Switchboard {
@@ -97,6 +102,8 @@ impl Switchboard {
             session: Some(Box::new(session)),
             said: None,
             sequential: SequentialDecision::default(),
+            arrivals: Arrivals::default(),
+            waited: true,
         })
     }
 }
@@ -112,12 +119,28 @@ impl LiveCall {
         &self.call_state
     }
 
+    /// Says whether the audio that is pushed next had to be waited for, or was there already when it was asked for:
+    /// by that it is known when it arrived. Who says nothing pushes audio as it arrives.
+    pub fn waited(&mut self, waited: bool) {
+        self.waited = waited;
+    }
+
+    fn note_arrival(&mut self, bytes: usize) {
+        let start = &self.start;
+        let a_second =
+            start.rate.0 as usize * usize::from(start.channels) * start.encoding.bytes_per_sample();
+        let seconds = bytes as f64 / a_second.max(1) as f64;
+        self.arrivals.note(Instant::now(), seconds, self.waited);
+        self.waited = true;
+    }
+
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
     ///
     /// # Errors
     /// [`BoardError::CallTooLong`] when the call outlasts the limit. A fault of the analysis is no
     /// error: the call goes on as `inconclusive` (`unavailable`).
     pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallUpdate>, BoardError> {
+        self.note_arrival(bytes.len());
         self.raw.push(bytes, &mut self.waiting);
         if self.waiting.len() < self.piece {
             return Ok(Vec::new());
@@ -138,7 +161,10 @@ impl LiveCall {
         let checkpoints = self.listen(&active_model, false).await;
         let mut updates = Vec::with_capacity(checkpoints.len());
         for checkpoint in &checkpoints {
-            updates.extend(self.say(&active_model, checkpoint).await);
+            if let Some(update) = self.say(&active_model, checkpoint).await {
+                self.arrivals.said(checkpoint.heard);
+                updates.push(update);
+            }
         }
         if heard_before && self.session.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.

@@ -14,6 +14,7 @@
 
 mod active_model;
 mod alike;
+mod arrivals;
 mod call;
 mod call_state;
 mod call_states;
@@ -40,6 +41,9 @@ mod switch;
 mod weighing;
 
 pub use active_model::model_in_use;
+pub(crate) use arrivals::DECISION_LAG;
+pub(crate) use recorder::{UNRECORDED, WAITING};
+
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use call::{CallStart, CallUpdate, LiveCall};
 pub use call_state::{CallState, CallVerdict};

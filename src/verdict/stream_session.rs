@@ -64,6 +64,8 @@ pub struct Traits {
 /// What was heard up to some moment: at a checkpoint, or at a window's end between two of them.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
+    /// How much audio had been heard, speech or not: the last that this needed.
+    pub heard: Seconds,
     /// How much speech there was.
     pub net_speech: Seconds,
     /// How good it was; `None` when there was none.
@@ -198,6 +200,7 @@ impl StreamSession {
         self.windows.hear(analyst, self.finder.speech())?;
         self.timing.embed += milliseconds(started);
         Ok(Checkpoint {
+            heard: self.finder.heard(),
             net_speech: self.finder.net_speech(),
             quality: self.quality_so_far(),
             print: None,
@@ -311,6 +314,7 @@ impl StreamSession {
         }
         let Seen { quality, print } = self.seen.clone();
         Checkpoint {
+            heard: self.finder.heard(),
             net_speech: self.finder.net_speech(),
             quality,
             print,

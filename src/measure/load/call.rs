@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
@@ -152,10 +153,9 @@ impl Planned {
     async fn open(&self) -> Result<Socket, Error> {
         let mut request = self.address.as_str().into_client_request()?;
         if !self.key.is_empty() {
-            let bearer = format!("Bearer {}", self.key).parse();
-            request
-                .headers_mut()
-                .insert("authorization", bearer.map_err(|fault| Error::HttpFormat(fault.into()))?);
+            let bearer = HeaderValue::from_str(&format!("Bearer {}", self.key));
+            let bearer = bearer.map_err(|fault| Error::HttpFormat(fault.into()))?;
+            request.headers_mut().insert("authorization", bearer);
         }
         let (socket, _) = connect_async_with_config(request, None, true).await?;
         Ok(socket)
@@ -323,9 +323,21 @@ mod tests {
     #[test]
     fn a_name_is_right_only_where_it_is_the_callers() {
         for (said, expected, comes_to) in [
-            (json!({"outcome": "identified", "user_id": "a"}), Some("a"), Name::Right),
-            (json!({"outcome": "identified", "user_id": "a"}), Some("b"), Name::Wrong),
-            (json!({"outcome": "identified", "user_id": "a"}), None, Name::Wrong),
+            (
+                json!({"outcome": "identified", "user_id": "a"}),
+                Some("a"),
+                Name::Right,
+            ),
+            (
+                json!({"outcome": "identified", "user_id": "a"}),
+                Some("b"),
+                Name::Wrong,
+            ),
+            (
+                json!({"outcome": "identified", "user_id": "a"}),
+                None,
+                Name::Wrong,
+            ),
             (json!({"outcome": "unknown"}), None, Name::Right),
             (json!({"outcome": "unknown"}), Some("a"), Name::Missed),
             (

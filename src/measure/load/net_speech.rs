@@ -31,7 +31,11 @@ impl NetSpeech {
         for (frame, octets) in frames.enumerate() {
             line.clear();
             samples.clear();
-            line.extend(octets.iter().map(|octet| f32::from(mulaw_decode(*octet)) / 32_768.0));
+            line.extend(
+                octets
+                    .iter()
+                    .map(|octet| f32::from(mulaw_decode(*octet)) / 32_768.0),
+            );
             intake.push(&line, &mut samples);
             finder.push(vad, &samples)?;
             let net = finder.net_speech().get();

@@ -61,7 +61,9 @@ impl People {
             let name = &protocol.tables.models[model];
             match enrol(server, protocol, model, &numbers).await? {
                 Ok(user) => drop(users.insert(model, user)),
-                Err(why) => said(&format!("{name} is not enrolled, and nobody's voice to the test: {why}")),
+                Err(why) => said(&format!(
+                    "{name} is not enrolled, and nobody's voice to the test: {why}"
+                )),
             }
         }
         people.users = users;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Bytes;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::protocol::Protocol;
@@ -97,7 +98,11 @@ impl Test<'_> {
         let mut steps = Vec::new();
         for calls in &self.settings.calls {
             let with_files = [0, self.settings.files];
-            let beside = if self.settings.files > 0 { &with_files[..] } else { &with_files[..1] };
+            let beside = if self.settings.files > 0 {
+                &with_files[..]
+            } else {
+                &with_files[..1]
+            };
             for files in beside.iter().copied().filter(|files| calls + files > 0) {
                 said(&format!("{calls} calls, {files} files"));
                 steps.push(self.step(*calls, files).await?);
@@ -110,32 +115,162 @@ impl Test<'_> {
     async fn step(&self, calls: usize, files: usize) -> Result<LoadStep, LoadFault> {
         let before = self.server.process().await?;
         let began = Instant::now();
-        let uploads = self.upload(files);
-        let memory = tokio::spawn(watch_memory(Arc::clone(&self.server), began));
+        let over = CancellationToken::new();
+        let memory = tokio::spawn(watch_memory(Arc::clone(&self.server), began, over.clone()));
+        let uploads = self.upload(files, &over);
         let run = Uuid::now_v7();
-        let until = self.settings.soak.map(|soak| began + duration(soak));
+        let soaked = self.settings.soak.map(|soak| began + duration(soak));
         let mut lines = JoinSet::new();
         for line in 0..calls {
             let start = began + duration(self.settings.ramp).mul_f64(line as f64 / calls as f64);
-            lines.spawn(self.line(line, run, start, until));
+            lines.spawn(follow(self.line(line, run), start, soaked));
         }
         if calls == 0 {
             sleep(self.settings.soak.map_or(FILES_ALONE, duration)).await;
         }
         let made: Vec<(Made, f64)> = lines.join_all().await.into_iter().flatten().collect();
-        let took_s = began.elapsed().as_secs_f64();
-        let files_done = uploads.end().await;
+        over.cancel();
         let after = self.server.process().await?;
-        memory.abort();
+        let took_s = began.elapsed().as_secs_f64();
+        let files_done: usize = uploads.join_all().await.into_iter().sum();
         let cpu = before.cpu_seconds.zip(after.cpu_seconds);
         let beside = Beside {
             cpu_seconds: cpu.map(|(before, after)| after - before),
-            // Aborted, it still gives what it had when it could not end before.
-            memory: self.memory_of(memory).await,
+            memory: memory.await.unwrap_or_default(),
             files_done,
             file_seconds: files_done as f64 * FILE.get(),
             took_s,
         };
         Ok(LoadStep::of(calls, files, made, beside))
     }
+
+    /// Has so many recordings analysed at a time, one after the other, until it is over; each task gives how many came
+    /// to their end.
+    fn upload(&self, files: usize, over: &CancellationToken) -> JoinSet<usize> {
+        let mut uploads = JoinSet::new();
+        for nth in 0..files {
+            let track = &self.tracks[nth % self.tracks.len()];
+            let number = self.number_of(track, nth);
+            let recording = Bytes::from(track.as_file(FILE));
+            let (server, over) = (Arc::clone(&self.server), over.clone());
+            uploads.spawn(async move {
+                let mut done = 0;
+                loop {
+                    let heard = tokio::select! {
+                        heard = server.identify(&number, recording.clone()) => heard,
+                        () = over.cancelled() => return done,
+                    };
+                    match heard {
+                        Ok(_) => done += 1,
+                        // Refused: as much is going on as the server takes.
+                        Err(_) => sleep(BREATH).await,
+                    }
+                }
+            });
+        }
+        uploads
+    }
+
+    /// What the calls of a line are like.
+    fn line(&self, line: usize, run: Uuid) -> Line {
+        let track = &self.tracks[line / 2 % self.tracks.len()];
+        let kind = [Kind::Pcm, Kind::Twilio][line % 2];
+        let path = match kind {
+            Kind::Pcm => "/media/pcm",
+            Kind::Twilio => "/media/twilio",
+        };
+        Line {
+            kind,
+            address: self.server.socket(path),
+            key: self.server.key(line).to_owned(),
+            name: format!("load-{}-{line}", run.simple()),
+            number: self.number_of(track, line / 2 / self.tracks.len()),
+            track: Arc::clone(track),
+            expected: track
+                .caller
+                .and_then(|model| self.people.users.get(&model).cloned()),
+            frames: (self.settings.length.get() * FRAMES_A_SECOND).round() as usize,
+        }
+    }
+
+    /// The `nth` of the numbers whose roster the track's caller dials.
+    fn number_of(&self, track: &Track, nth: usize) -> String {
+        let numbers = &self.people.numbers;
+        let fitting: Vec<&str> = numbers
+            .iter()
+            .filter(|(_, roster)| *roster == track.roster)
+            .map(|(number, _)| number.as_str())
+            .collect();
+        fitting
+            .get(nth % fitting.len().max(1))
+            .copied()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// A telephone line: one call, or one after the other.
+struct Line {
+    kind: Kind,
+    address: String,
+    key: String,
+    name: String,
+    number: String,
+    track: Arc<Track>,
+    expected: Option<String>,
+    frames: usize,
+}
+
+/// Makes a line's call when it is time, and further ones as long as a soak goes on; gives each with its seconds of
+/// speech.
+async fn follow(line: Line, start: Instant, soaked: Option<Instant>) -> Vec<(Made, f64)> {
+    let mut all = Vec::new();
+    sleep_until(start).await;
+    loop {
+        let call = Planned {
+            kind: line.kind,
+            address: line.address.clone(),
+            key: line.key.clone(),
+            id: format!("{}-{}", line.name, all.len()),
+            number: line.number.clone(),
+            track: Arc::clone(&line.track),
+            expected: line.expected.clone(),
+            frames: line.frames,
+        };
+        let made = call.make().await;
+        let speech = line.track.net_speech.within(made.frames);
+        let unheard = made.frames == 0;
+        all.push((made, speech));
+        if soaked.is_none_or(|end| Instant::now() >= end) {
+            return all;
+        }
+        if unheard {
+            // A server that takes no calls is not asked without end.
+            sleep(BREATH).await;
+        }
+    }
+}
+
+/// Asks for the server's memory now and then, until it is over.
+async fn watch_memory(server: Arc<Server>, began: Instant, over: CancellationToken) -> Vec<MemorySample> {
+    let mut samples = Vec::new();
+    let mut ticks = interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = over.cancelled() => return samples,
+        }
+        // One that is too busy to answer is asked again.
+        let process = server.process().await.unwrap_or_default();
+        if let Some(bytes) = process.resident_bytes {
+            samples.push(MemorySample {
+                at_s: began.elapsed().as_secs_f64(),
+                resident_mb: bytes / 1e6,
+            });
+        }
+    }
+}
+
+fn duration(seconds: Seconds) -> Duration {
+    Duration::from_secs_f64(seconds.get())
 }

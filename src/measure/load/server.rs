@@ -103,7 +103,9 @@ impl Server {
 
     /// The key of the `nth` caller.
     pub fn key(&self, nth: usize) -> &str {
-        self.keys.get(nth % self.keys.len().max(1)).map_or("", String::as_str)
+        self.keys
+            .get(nth % self.keys.len().max(1))
+            .map_or("", String::as_str)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -136,7 +138,11 @@ impl Server {
         for (nth, recording) in recordings.into_iter().enumerate() {
             form = form.part("audio", Part::bytes(recording).file_name(format!("{nth}.wav")));
         }
-        read(path, self.request(Method::POST, path).multipart(form).send().await).await
+        read(
+            path,
+            self.request(Method::POST, path).multipart(form).send().await,
+        )
+        .await
     }
 
     /// Has a long recording identified. Its bytes are shared, however many send them at once.
@@ -145,7 +151,11 @@ impl Server {
         let part = Part::stream_with_length(recording, length).file_name("recording.wav");
         let form = Form::new().text("number", number.to_owned()).part("audio", part);
         let path = "/v1/identify";
-        read(path, self.request(Method::POST, path).multipart(form).send().await).await
+        read(
+            path,
+            self.request(Method::POST, path).multipart(form).send().await,
+        )
+        .await
     }
 
     /// What its process has used.

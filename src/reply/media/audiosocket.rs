@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::bytes::Encoding;
@@ -162,9 +163,13 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
             return CloseReason::Problem(problem);
         }
     };
-    let ending = listen(app, &mut session, line, rate, first).await;
-    session.conclude().await;
-    ending
+    let span = session.span();
+    let heard = async {
+        let ending = listen(app, &mut session, line, rate, first).await;
+        session.conclude().await;
+        ending
+    };
+    heard.instrument(span).await
 }
 
 /// Waits for audio. Keys come before it now and then.

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use time::OffsetDateTime;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::carriers::Carrier;
 use crate::carriers::signature::Signed;
@@ -130,8 +131,16 @@ async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocke
         Ok(carrier_stream) => carrier_stream,
         Err(ending) => return websocket.close(ending).await,
     };
-    let ending = carrier_stream.listen(&mut websocket).await;
-    carrier_stream.session.finish(ending, websocket).await;
+    let span = carrier_stream.session.span();
+    let ending = carrier_stream
+        .listen(&mut websocket)
+        .instrument(span.clone())
+        .await;
+    carrier_stream
+        .session
+        .finish(ending, websocket)
+        .instrument(span)
+        .await;
 }
 
 /// Reads up to the message `start` and opens its call.

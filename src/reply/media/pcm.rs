@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Deserializer};
+use tracing::Instrument;
 
 use crate::bytes::Encoding;
 use crate::evidence::dialed;
@@ -96,8 +97,11 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
         Ok(session) => session,
         Err(ending) => return websocket.close(ending).await,
     };
-    let ending = listen(&mut session, &mut websocket).await;
-    session.finish(ending, websocket).await;
+    let span = session.span();
+    let ending = listen(&mut session, &mut websocket)
+        .instrument(span.clone())
+        .await;
+    session.finish(ending, websocket).instrument(span).await;
 }
 
 async fn open(app: &Arc<AppState>, text: &str, visitor: &Visitor) -> Result<Session, CloseReason> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+
 use crate::evidence::CallFacts;
 use crate::switchboard::{CallStart, CallUpdate, LiveCall};
 use crate::verdict::OutcomeName;
@@ -17,6 +19,7 @@ pub(super) struct Session {
     call: LiveCall,
     scores: bool,
     named: bool,
+    span: Span,
     _seat: CallSlot,
 }
 
@@ -27,10 +30,12 @@ impl Session {
         start: CallStart,
         visitor: &Visitor,
     ) -> Result<Self, Problem> {
+        let span = tracing::info_span!("call", call.id = %start.call_id);
         let call_slot = app.call_slot(&start.call_id).await?;
         Ok(Self {
             call: app.board.open_call(start, visitor.key()).await?,
             scores: visitor.sees_scores(),
+            span,
             named: false,
             _seat: call_slot,
         })
@@ -45,6 +50,7 @@ impl Session {
         audio: &[u8],
         websocket: &mut WebSocketSession,
     ) -> Result<(), CloseReason> {
+        self.call.waited(websocket.waited());
         for update in self.take(audio).await? {
             if !websocket.say(&self.shown(update)).await {
                 return Err(CloseReason::Gone);
@@ -81,6 +87,11 @@ impl Session {
         if let Some(typed) = call_state.keypad(key) {
             call_state.try_typed(typed).await;
         }
+    }
+
+    /// What the log's lines about this call stand in.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
     }
 
     /// Whether the voice has been named by now.

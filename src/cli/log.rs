@@ -129,7 +129,8 @@ impl<S> Filter<S> for Bounded {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        None
+        // Without a hint every level of every library would be looked at.
+        Some(LevelFilter::TRACE)
     }
 }
 

@@ -274,14 +274,20 @@ pub(super) fn means_unwritable(error: &sqlx::Error) -> bool {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        counted(Self::of_database(error))
+    }
+}
+
+impl StoreError {
+    fn of_database(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
-            return counted(Self::Busy);
+            return Self::Busy;
         }
-        counted(match primary_code(&error) {
+        match primary_code(&error) {
             Some(code::BUSY | code::LOCKED) => Self::Busy,
             Some(code::FULL) => Self::DiskFull,
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
             _ => Self::Database(DatabaseFault(Box::new(error))),
-        })
+        }
     }
 }

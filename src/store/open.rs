@@ -29,6 +29,8 @@ const WRITERS: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a store that could be written counts as one that can be.
 const PROBED_FOR: Duration = Duration::from_secs(5);
+/// How long a probe waits for its turn to write: transactions take milliseconds.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
 
@@ -139,8 +141,8 @@ impl Store {
     }
 
     /// Whether something can be written now, by writing something: a full disk and one that has become read-only
-    /// still read well. Whoever asks often is answered by a write of the last five seconds; a store that
-    /// another process is writing to can be written.
+    /// still read well. Whoever asks often is answered by a write of the last five seconds. Another process that
+    /// writes is waited for a little: one that holds the store for longer stands in the way.
     ///
     /// # Errors
     /// The [`StoreError`] that stands in the way.
@@ -150,13 +152,10 @@ impl Store {
             return Ok(());
         }
         *written = None;
-        match self.probe().await {
-            Ok(()) | Err(StoreError::Busy) => {
-                *written = Some(Instant::now());
-                Ok(())
-            }
-            Err(fault) => Err(fault),
-        }
+        let probed = tokio::time::timeout(PROBE_PATIENCE, self.probe()).await;
+        probed.unwrap_or(Err(StoreError::Busy))?;
+        *written = Some(Instant::now());
+        Ok(())
     }
 
     /// Writes the one number of the file that nothing of ours reads.

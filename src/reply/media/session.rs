@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::evidence::CallFacts;
 use crate::switchboard::{CallStart, CallUpdate, LiveCall};
@@ -33,7 +33,11 @@ impl Session {
         let span = tracing::info_span!("call", call.id = %start.call_id);
         let call_slot = app.call_slot(&start.call_id).await?;
         Ok(Self {
-            call: app.board.open_call(start, visitor.key()).await?,
+            call: app
+                .board
+                .open_call(start, visitor.key())
+                .instrument(span.clone())
+                .await?,
             scores: visitor.sees_scores(),
             span,
             named: false,

@@ -211,6 +211,11 @@ impl CarrierStream {
         self.hear(&rest, said).await
     }
 
+    /// The call that is listened to.
+    pub fn call(&mut self) -> &mut LiveCall {
+        &mut self.call
+    }
+
     /// The call, to be ended.
     pub fn into_call(self) -> LiveCall {
         self.call

@@ -20,7 +20,7 @@ Exit status:
 Output: results on stdout, everything else on stderr. With --json a failure prints {\"error\": \"...\"}.
 
 Settings: defaults, then voxline.toml, then VOXLINE_* in the environment, then flags; the later wins.
-voxline.example.toml shows them all. RUST_LOG=debug says more on stderr.";
+voxline.example.toml shows them all. RUST_LOG=debug says more on stderr; LOG_FORMAT=json says it as JSON.";
 
 /// What stands under `voxline user import --help`.
 const AFTER_IMPORT: &str = "\
@@ -130,6 +130,9 @@ pub(super) enum Command {
     Vapi(super::vapi::VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Benchmark(Box<super::bench::BenchArgs>),
+    /// Put live calls on a service and measure how fast it answers
+    #[command(after_help = super::load::AFTER_HELP)]
+    Load(Box<super::load::LoadArgs>),
     /// Fit the calibration that turns a likeness into a probability, or check the one in use
     Calibrate(Box<super::calibrate::CalibrateArgs>),
     /// Check everything Voxline depends on and say how to put it right

@@ -13,6 +13,8 @@ mod fault;
 mod importing;
 mod invites;
 mod keys;
+mod load;
+mod log;
 mod models;
 mod number;
 mod output;
@@ -25,9 +27,7 @@ pub use args::Args;
 
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
-
-use crate::config::{Config, Fault, Faults, Sources};
+use crate::config::{Config, Faults, Sources};
 use crate::store::Store;
 use crate::switchboard::{OpenError, Switchboard};
 use crate::voiceprint::ModelId;
@@ -39,10 +39,10 @@ use output::Output;
 pub fn run(args: Args) -> ExitCode {
     let output = Output::new(args.common.json);
     let serving = matches!(args.command, Command::Serve(_));
-    let config = start_log(serving).and_then(|()| configure(&args.common, &args.command));
+    let config = log::start(serving).and_then(|()| configure(&args.common, &args.command));
     let done = config
         .map_err(anyhow::Error::from)
-        .and_then(|config| act(args.command, config, output));
+        .and_then(|config| act(args.command, &args.common, config, output));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -66,7 +66,7 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
 
 /// `Ok(false)` when the command was carried out and its answer is no: a refused enrolment, a sick
 /// installation.
-fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool> {
+fn act(command: Command, common: &Common, config: Config, output: Output) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
@@ -85,6 +85,7 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
                 vapi::run(command, config, &store, output).await
             }
             Command::Benchmark(args) => bench::run(*args, &config, output),
+            Command::Load(args) => load::run(*args, common, &config, output).await,
             Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
@@ -113,37 +114,4 @@ async fn store(config: &Config) -> anyhow::Result<Store> {
 
 async fn board(config: &Config) -> Result<Switchboard, OpenError> {
     Switchboard::open(config).await
-}
-
-/// The log that was asked for, less what the borrowed decoders say of every byte that they pass over, as an upload
-/// of 8 MB would write 192 MB, and the runtime of every node of a graph. What becomes of a recording is in the answer.
-fn bounded(asked: &str) -> String {
-    format!("{asked},symphonia=off,codec_core=off,ort=warn")
-}
-
-/// Starts the log on stderr: `RUST_LOG` says how much of it, and is a setting like any other.
-fn start_log(serving: bool) -> Result<(), Faults> {
-    let usual = if serving {
-        "info,ort=warn,sqlx=warn"
-    } else {
-        "warn,ort=error"
-    };
-    let asked = std::env::var_os("RUST_LOG").filter(|asked| !asked.is_empty());
-    let asked = asked.map(|asked| asked.to_string_lossy().into_owned());
-    let filter = match asked {
-        None => EnvFilter::new(bounded(usual)),
-        Some(asked) => EnvFilter::try_new(bounded(&asked)).map_err(|cause| {
-            Faults(vec![Fault {
-                what: "RUST_LOG".to_owned(),
-                why: format!("{cause}: give it a level, as in debug, or levels by module, as in {usual}"),
-            }])
-        })?,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(output::coloured(&std::io::stderr()))
-        .with_writer(std::io::stderr);
-    // A second start in one process (tests) keeps the first log.
-    let _ = log.try_init();
-    Ok(())
 }

@@ -20,6 +20,7 @@
 // What everything here stands on.
 mod problem;
 mod error_map;
+mod process_metrics;
 mod telemetry;
 mod web;
 mod consent;

@@ -88,7 +88,7 @@ pub(super) async fn readiness(State(app): State<Arc<AppState>>) -> Result<axum::
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")),
 )]
 pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> impl IntoResponse {
-    let text = telemetry::render(&app.metrics, app.board.engine().load());
+    let text = telemetry::render(&app.metrics, &app.board.engine());
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 

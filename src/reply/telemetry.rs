@@ -7,7 +7,12 @@ use axum::http::Method;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::engine::Engine;
+use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS};
+use crate::switchboard::{DECISION_LAG, UNRECORDED, WAITING};
 use crate::verdict::{Identification, OutcomeName};
+
+use super::process_metrics;
 
 const REQUESTS: &str = "voxline_http_requests_total";
 const REQUEST_SECONDS: &str = "voxline_http_request_duration_seconds";
@@ -16,6 +21,8 @@ const ARROW_SECONDS: &str = "voxline_arrow_duration_seconds";
 const NET_SPEECH_SECONDS: &str = "voxline_net_speech_seconds";
 const PERMITS_USED: &str = "voxline_permits_in_use";
 const PERMITS: &str = "voxline_permits";
+const QUEUE_DEPTH: &str = "voxline_queue_depth";
+const QUEUE_AGE: &str = "voxline_queue_age_seconds";
 const REFUSED: &str = "voxline_refused_total";
 const AUDIOSOCKETS: &str = "voxline_audiosocket_connections_total";
 /// Counted by the switchboard.
@@ -27,6 +34,11 @@ const FAULTS: &str = "voxline_identification_faults_total";
 const BUCKETS: &[f64] = &[
     0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
+];
+
+/// Upper bounds in seconds of decision lag: the goal of 0.15 s, and what is far beyond it.
+const LAG_BUCKETS: &[f64] = &[
+    0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
 ];
 
 /// Upper bounds in seconds of speech.
@@ -116,8 +128,14 @@ pub(super) fn answered(said: &Identification) {
     }
 }
 
-/// The metrics in Prometheus' text format, with the engine's load as it is now.
-pub(super) fn render(recorder: &PrometheusHandle, (used, capacity): (usize, usize)) -> String {
+/// The metrics in Prometheus' text format, with the load of engine and process as it is now.
+pub(super) fn render(recorder: &PrometheusHandle, engine: &Engine) -> String {
+    let (used, capacity) = engine.load();
+    for (class, backlog) in ["live", "recording"].into_iter().zip(engine.backlogs()) {
+        gauge!(QUEUE_DEPTH, "class" => class).set(backlog.depth as f64);
+        gauge!(QUEUE_AGE, "class" => class).set(backlog.age.as_secs_f64());
+    }
+    process_metrics::read();
     gauge!(PERMITS_USED).set(used as f64);
     gauge!(PERMITS).set(capacity as f64);
     recorder.render()
@@ -125,7 +143,8 @@ pub(super) fn render(recorder: &PrometheusHandle, (used, capacity): (usize, usiz
 
 fn make() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new().set_buckets(BUCKETS).and_then(|it| {
-        it.set_buckets_for_metric(Matcher::Full(NET_SPEECH_SECONDS.to_owned()), SPEECH_BUCKETS)
+        it.set_buckets_for_metric(Matcher::Full(NET_SPEECH_SECONDS.to_owned()), SPEECH_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(DECISION_LAG.to_owned()), LAG_BUCKETS)
     });
     let recorder = builder.ok()?.build_recorder();
     let handle = recorder.handle();
@@ -161,8 +180,36 @@ fn describe() {
     );
     describe_counter!(AUDIOSOCKETS, "AudioSocket connections by what became of them.");
     describe_counter!(FAULTS, "Identifications that a failing part made unavailable.");
-    // So that the gauge is there before the first call.
+    describe_gauge!(QUEUE_DEPTH, "Pieces of work that wait for a thread, by class.");
+    describe_gauge!(
+        QUEUE_AGE,
+        Unit::Seconds,
+        "How long the oldest of them has waited, by class."
+    );
+    describe_histogram!(
+        DECISION_LAG,
+        Unit::Seconds,
+        "From the arrival of the last audio that a verdict of a live call needed until it was said."
+    );
+    describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
+    describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
+    describe_counter!(
+        STORE_ERRORS,
+        "Operations that the store's database refused, by kind."
+    );
+    process_metrics::describe();
+    // So that they are there before anything happens.
     gauge!(LIVE_CALLS).set(0.0);
+    gauge!(WAITING).set(0.0);
+    for name in [REFUSED, FAULTS, UNRECORDED] {
+        counter!(name).increment(0);
+    }
+    for kind in STORE_ERROR_KINDS {
+        counter!(STORE_ERRORS, "kind" => kind).increment(0);
+    }
+    for outcome in ["identified", "unknown", "inconclusive"] {
+        counter!(OUTCOMES, "outcome" => outcome).increment(0);
+    }
 }
 
 #[cfg(test)]

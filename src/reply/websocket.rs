@@ -1,5 +1,7 @@
 //! A WebSocket as the services on it see it: frames of bounded size, never waited for without end.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +86,7 @@ impl Handshake {
                 ends_at: Instant::now() + app.longest_stream(),
                 speaks: true,
                 shows_scores: false,
+                waited: true,
             };
             tasks.track_future(service(app, websocket)).instrument(span)
         })
@@ -127,6 +130,8 @@ pub(super) struct WebSocketSession {
     speaks: bool,
     /// Whether whoever opened it may see scores.
     shows_scores: bool,
+    /// Whether the last frame had to be waited for.
+    waited: bool,
 }
 
 #[derive(Serialize)]
@@ -147,15 +152,32 @@ impl WebSocketSession {
         self.guest = Some(Guest::new(visitor.clone(), Arc::clone(app)));
     }
 
+    /// Whether the last frame had to be waited for, or was there already when it was asked for.
+    pub(super) fn waited(&self) -> bool {
+        self.waited
+    }
+
     /// The next frame. Nothing further is read from the network until this is asked again.
     pub(super) async fn next(&mut self) -> Incoming {
         let until = (self.brought_at + self.idle).min(self.ends_at);
         loop {
-            let received = tokio::select! {
-                biased;
-                () = self.leaving.cancelled() => return Incoming::End(CloseReason::Leaving),
-                () = unwelcome(&mut self.guest) => return Incoming::End(CloseReason::Problem(of_revoked_key())),
-                received = timeout_at(until, self.socket.recv()) => received,
+            let received = {
+                let mut polls = 0;
+                let mut receive = pin!(self.socket.recv());
+                let receive = poll_fn(|context| {
+                    polls += 1;
+                    receive.as_mut().poll(context)
+                });
+                let received = tokio::select! {
+                    biased;
+                    () = self.leaving.cancelled() => return Incoming::End(CloseReason::Leaving),
+                    () = unwelcome(&mut self.guest) => {
+                        return Incoming::End(CloseReason::Problem(of_revoked_key()));
+                    }
+                    received = timeout_at(until, receive) => received,
+                };
+                self.waited = polls > 1;
+                received
             };
             let message = match received {
                 Ok(Some(Ok(message))) => message,

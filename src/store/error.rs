@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteError;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use super::error_counts::counted;
 use super::pepper::PepperFault;
 use super::vault::VaultFault;
 use crate::units::{CallId, DialedNumber, EnrollmentId, InviteId, KeyId, PhoneNumber, UserId};
@@ -320,6 +321,12 @@ pub(super) fn means_unwritable(error: &sqlx::Error) -> bool {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        counted(Self::of_database(error))
+    }
+}
+
+impl StoreError {
+    fn of_database(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy;
         }

@@ -28,6 +28,7 @@ mod consents;
 mod enrolments;
 mod erase;
 mod error;
+mod error_counts;
 mod facts;
 mod files;
 mod health;
@@ -65,6 +66,8 @@ pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
+pub(crate) use error_counts::{STORE_ERROR_KINDS, STORE_ERRORS};
+
 pub use error::{DatabaseFault, StoreError};
 pub(crate) use files::{lock, write_private};
 pub use health::{KnownVoice, UserVoice, UsersWanted};

@@ -18,6 +18,8 @@ use super::{StoreError, files, postgres, sqlite};
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a store that could be written counts as one that can be.
 const PROBED_FOR: Duration = Duration::from_secs(5);
+/// How long a probe waits for its turn to write: transactions take milliseconds.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
 
@@ -175,8 +177,8 @@ impl Store {
     }
 
     /// Whether something can be written now, by writing something: a full disk and one that has become read-only
-    /// still read well. Whoever asks often is answered by a write of the last five seconds; a store that
-    /// another process is writing to can be written.
+    /// still read well. Whoever asks often is answered by a write of the last five seconds. Another process that
+    /// writes is waited for a little: one that holds the store for longer stands in the way.
     ///
     /// # Errors
     /// The [`StoreError`] that stands in the way.
@@ -186,12 +188,8 @@ impl Store {
             return Ok(());
         }
         *written = None;
-        match self.probe().await {
-            Ok(()) => {}
-            // PostgreSQL's writers wait at most for each other, and not this one for them.
-            Err(StoreError::Busy) if !self.is_shared() => {}
-            Err(fault) => return Err(fault),
-        }
+        let probed = tokio::time::timeout(PROBE_PATIENCE, self.probe()).await;
+        probed.unwrap_or(Err(StoreError::Busy))?;
         *written = Some(Instant::now());
         Ok(())
     }

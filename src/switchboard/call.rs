@@ -1,7 +1,9 @@
 //! A live call: audio in as the carrier sends it, identifications out as speech accumulates.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tracing::Span;
 
 use crate::bytes::{Encoding, RawStream};
 use crate::decision::{Reason, SequentialDecision};
@@ -10,6 +12,7 @@ use crate::units::{CallId, DialedNumber, Hertz};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, OutcomeName, StreamSession};
 
 use super::active_model::ActiveModel;
+use super::arrivals::Arrivals;
 use super::call_session::{AudioSlot, CallSession};
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
@@ -55,6 +58,10 @@ pub struct LiveCall {
     said: Option<Identification>,
     sequential: SequentialDecision,
     named: bool,
+    span: Span,
+    arrivals: Arrivals,
+    /// Whether the next audio had to be waited for.
+    waited: bool,
 }
 
 impl CallStart {
@@ -87,6 +94,7 @@ impl LiveCall {
         Ok(Self {
             services,
             admitted,
+            span: tracing::info_span!("call", call.id = %start.call_id),
             raw: RawStream::new(start.encoding, start.channels),
             start,
             call_session,
@@ -97,12 +105,19 @@ impl LiveCall {
             said: None,
             sequential: SequentialDecision::default(),
             named: false,
+            arrivals: Arrivals::default(),
+            waited: true,
         })
     }
 
     /// The call's id.
     pub fn id(&self) -> &CallId {
         &self.start.call_id
+    }
+
+    /// What the log's lines about this call stand in.
+    pub fn span(&self) -> Span {
+        self.span.clone()
     }
 
     /// Whether the voice has been named by now.
@@ -115,12 +130,28 @@ impl LiveCall {
         &self.call_session
     }
 
+    /// Says whether the audio that is pushed next had to be waited for, or was there already when it was asked for:
+    /// by that it is known when it arrived. Who says nothing pushes audio as it arrives.
+    pub fn waited(&mut self, waited: bool) {
+        self.waited = waited;
+    }
+
+    fn note_arrival(&mut self, bytes: usize) {
+        let start = &self.start;
+        let a_second =
+            start.rate.0 as usize * usize::from(start.channels) * start.encoding.bytes_per_sample();
+        let seconds = bytes as f64 / a_second.max(1) as f64;
+        self.arrivals.note(Instant::now(), seconds, self.waited);
+        self.waited = true;
+    }
+
     /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
     ///
     /// # Errors
     /// [`BoardError::CallTooLong`] when the call outlasts the limit. A fault of the analysis is no
     /// error: the call goes on as `inconclusive` (`unavailable`).
     pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallVerdict>, BoardError> {
+        self.note_arrival(bytes.len());
         self.raw.push(bytes, &mut self.waiting);
         if self.waiting.len() < self.piece {
             return Ok(Vec::new());
@@ -141,7 +172,10 @@ impl LiveCall {
         let checkpoints = self.listen(&active_model, false).await;
         let mut updates = Vec::with_capacity(checkpoints.len());
         for checkpoint in &checkpoints {
-            updates.extend(self.say(&active_model, checkpoint).await);
+            if let Some(update) = self.say(&active_model, checkpoint).await {
+                self.arrivals.said(checkpoint.heard);
+                updates.push(update);
+            }
         }
         if heard_before && self.session.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.

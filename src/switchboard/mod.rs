@@ -37,6 +37,7 @@ mod pin_answer;
 mod call_session;
 mod call_pins;
 mod call_sessions;
+mod arrivals;
 mod call;
 mod cert_fetch;
 
@@ -58,6 +59,9 @@ mod importing;
 mod switch;
 
 pub use active_model::model_in_use;
+pub(crate) use arrivals::DECISION_LAG;
+pub(crate) use recorder::{UNRECORDED, WAITING};
+
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::Switchboard;
 pub use call::{CallStart, LiveCall};

@@ -16,6 +16,11 @@ use tokio::time::{sleep, timeout};
 use crate::store::{CallRecord, Store, StoreError};
 use crate::units::CallId;
 
+/// Verdicts that could not be recorded and are lost.
+pub(crate) const UNRECORDED: &str = "voxline_verdicts_not_recorded_total";
+/// Verdicts that wait to be recorded.
+pub(crate) const WAITING: &str = "voxline_verdicts_waiting";
+
 /// Most bytes of verdicts that wait: those of some ten thousand usual ones.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// The pause after a failure, before the same verdict is tried again. A store that is only busy has waited already.
@@ -138,6 +143,7 @@ impl Queue {
             tried: Some(tried),
         });
         waiting.bytes += bytes;
+        metrics::gauge!(WAITING).increment(1.0);
         // What is newest says most. The newest itself stays, however large it is: the store bounds it.
         while waiting.bytes > MOST_BYTES && waiting.entries.len() > 1 {
             if let Some(oldest) = waiting.pop() {
@@ -150,6 +156,7 @@ impl Queue {
 
     /// Records what comes, for as long as something may come.
     async fn work(self: Arc<Self>, store: Store) {
+        let mut failing = false;
         loop {
             let news = self.news.notified();
             let (next, closed) = {
@@ -165,17 +172,23 @@ impl Queue {
                 continue;
             };
             match store.put_verdict(&record).await {
-                Ok(_) => self.done(place),
+                Ok(_) => {
+                    failing = false;
+                    self.done(place);
+                }
                 Err(fault) if closed || !passes(&fault) => {
                     lost(&record, &fault);
                     self.done(place);
                 }
                 Err(fault) => {
-                    let id = &record.call_id;
-                    tracing::warn!(
-                        call.id = %id, %fault,
-                        "the verdict of call {id} is not recorded yet, and is tried again: {fault}"
-                    );
+                    // One line a fault, however long it lasts.
+                    if !std::mem::replace(&mut failing, true) {
+                        let id = &record.call_id;
+                        tracing::warn!(
+                            call.id = %id, %fault,
+                            "the verdict of call {id} is not recorded yet, and is tried until it is: {fault}"
+                        );
+                    }
                     self.tried(place);
                     if !matches!(fault, StoreError::Busy) {
                         sleep(AGAIN).await;
@@ -216,6 +229,7 @@ impl Waiting {
     fn pop(&mut self) -> Option<Arc<CallRecord>> {
         let first = self.entries.pop_front()?;
         self.bytes -= first.bytes;
+        metrics::gauge!(WAITING).decrement(1.0);
         self.gone += 1;
         Some(first.record)
     }
@@ -232,7 +246,7 @@ fn passes(fault: &StoreError) -> bool {
 /// The caller is served all the same; the record of it is what is lost.
 fn lost(record: &CallRecord, fault: &dyn std::fmt::Display) {
     let (id, version) = (&record.call_id, record.version);
-    metrics::counter!("voxline_verdicts_not_recorded_total").increment(1);
+    metrics::counter!(UNRECORDED).increment(1);
     tracing::error!(
         call.id = %id, version, %fault,
         "version {version} of the verdict of call {id} was not recorded: {fault}"

@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use tracing::Instrument;
+
 use crate::units::DialedNumber;
 
 use super::service::Vapi;
@@ -47,7 +49,10 @@ enum Cut {
 pub(super) async fn listen(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) {
     let (events, heard) = channel(BACKLOG);
     let vapi_stream = VapiStream::new(Arc::clone(&vapi), Arc::clone(&vapi_call), number);
-    tokio::join!(keep_open(&vapi, &vapi_call, events), vapi_stream.follow(heard));
+    let span = tracing::info_span!("call", call.id = %vapi_call.id);
+    async { tokio::join!(keep_open(&vapi, &vapi_call, events), vapi_stream.follow(heard)) }
+        .instrument(span)
+        .await;
 }
 
 async fn keep_open(vapi: &Vapi, vapi_call: &VapiCall, events: Sender<Event>) {

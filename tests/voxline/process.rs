@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::support;
 
-const NUMBER: &str = "+12025550101";
+pub const NUMBER: &str = "+12025550101";
 
 /// `voxline serve` on a free port, with an admin key.
 pub struct Service {
@@ -33,7 +33,7 @@ pub fn program(data: &Path) -> Command {
 }
 
 impl Service {
-    fn start(data: &Path) -> Self {
+    pub fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
 
@@ -101,7 +101,7 @@ impl Service {
     }
 
     /// Adds the number and Alice, and enrols her; gives her id.
-    async fn enrol_alice(&self) -> String {
+    pub async fn enrol_alice(&self) -> String {
         self.post("/v1/numbers", &json!({ "number": NUMBER })).await;
         let alice = self
             .post("/v1/users", &json!({ "name": "Alice", "number": NUMBER }))
@@ -132,7 +132,7 @@ impl Service {
         self.child.id()
     }
 
-    fn tell(&self, signal: &str) {
+    pub fn tell(&self, signal: &str) {
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .status();
@@ -237,7 +237,7 @@ impl Logged {
         logged
     }
 
-    fn written(&self) -> String {
+    pub fn written(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 

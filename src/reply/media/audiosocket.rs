@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::bytes::Encoding;
 use crate::carriers::Carrier;
@@ -154,9 +155,13 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
             return CloseReason::Problem(fault.into());
         }
     };
-    let reason = listen(app, &mut live, line, rate, first).await;
-    conclude(live).await;
-    reason
+    let span = live.span();
+    let heard = async {
+        let reason = listen(app, &mut live, line, rate, first).await;
+        conclude(live).await;
+        reason
+    };
+    heard.instrument(span).await
 }
 
 /// Waits for audio. Keys come before it now and then.

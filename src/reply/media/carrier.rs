@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use time::OffsetDateTime;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::carriers::signature::Signed;
 use crate::carriers::stream::{Message, Numbered, Reader, StreamFault};
@@ -120,8 +121,11 @@ async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocke
         Ok(stream) => stream,
         Err(reason) => return websocket.close(reason).await,
     };
-    let reason = listen(&mut stream, Reader::of(carrier), &mut websocket).await;
-    finish(stream.into_call(), reason, websocket).await;
+    let span = stream.call().span();
+    let reason = listen(&mut stream, Reader::of(carrier), &mut websocket)
+        .instrument(span.clone())
+        .await;
+    finish(stream.into_call(), reason, websocket).instrument(span).await;
 }
 
 /// Reads up to the message `start` and opens its call.
@@ -157,6 +161,7 @@ async fn listen(stream: &mut CarrierStream, reader: Reader, websocket: &mut WebS
             Err(reason) => break reason,
         };
         let mut said = Vec::new();
+        stream.call().waited(websocket.waited());
         let taken = stream.take(numbered, &mut said).await;
         if let Err(reason) = told(said, taken, websocket).await {
             break reason;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Deserializer};
+use tracing::Instrument;
 
 use crate::bytes::Encoding;
 use crate::evidence::dialed;
@@ -96,8 +97,9 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
         Ok(call) => call,
         Err(reason) => return websocket.close(reason).await,
     };
-    let reason = listen(&mut call, &mut websocket).await;
-    finish(call, reason, websocket).await;
+    let span = call.span();
+    let reason = listen(&mut call, &mut websocket).instrument(span.clone()).await;
+    finish(call, reason, websocket).instrument(span).await;
 }
 
 async fn open(app: &AppState, text: &str, visitor: &Visitor) -> Result<LiveCall, CloseReason> {
@@ -133,6 +135,7 @@ async fn hear(
     audio: &[u8],
     websocket: &mut WebSocketSession,
 ) -> Result<(), CloseReason> {
+    call.waited(websocket.waited());
     let said = call.push(audio).await;
     say_all(
         said.map_err(|fault| CloseReason::Problem(fault.into()))?,

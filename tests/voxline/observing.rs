@@ -1,0 +1,292 @@
+//! What the real program tells those who run it: metrics, dashboard and log, and what it tells nobody.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt, StreamExt};
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use sha1::Sha1;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+
+use crate::process::{Logged, NUMBER, Service, program};
+use crate::recovering::{call, text};
+use crate::support;
+
+/// The value of a metric, by its name and labels as they are written.
+fn figure(metrics: &str, name: &str) -> Option<f64> {
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}
+
+/// The names of metrics that an expression of Prometheus asks for.
+fn asked_for(expression: &str) -> BTreeSet<String> {
+    let word = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    let words = expression.split(|sign| !word(sign));
+    words
+        .filter(|word| word.starts_with("voxline_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every value of `key` anywhere in a document.
+fn all_of<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
+    match document {
+        Value::Object(members) => {
+            found.extend(members.get(key).and_then(Value::as_str));
+            members.values().for_each(|value| all_of(value, key, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| all_of(item, key, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn metrics_tell_of_lag_queues_store_and_process_and_the_dashboard_asks_for_nothing_else() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    let (_, before) = text(&service, "/metrics").await;
+    for name in ["full", "busy", "damaged", "other"] {
+        let errors = format!("voxline_store_errors_total{{kind=\"{name}\"}}");
+        assert_eq!(figure(&before, &errors), Some(0.0), "{before}");
+    }
+    service.enrol_alice().await;
+    let last = call(&service, "measured").await;
+    assert_eq!(last["outcome"], "identified", "{last}");
+
+    let (status, metrics) = text(&service, "/metrics").await;
+    assert_eq!(status, 200);
+    let at = |name: &str| figure(&metrics, name).unwrap_or_else(|| panic!("no {name} in {metrics}"));
+    assert!(at("voxline_decision_lag_seconds_count") >= 3.0, "{metrics}");
+    let lag = at("voxline_decision_lag_seconds_sum") / at("voxline_decision_lag_seconds_count");
+    assert!((0.0..60.0).contains(&lag) && lag > 0.0, "{lag}");
+    for class in ["live", "recording"] {
+        assert_eq!(at(&format!("voxline_queue_depth{{class=\"{class}\"}}")), 0.0);
+        assert_eq!(at(&format!("voxline_queue_age_seconds{{class=\"{class}\"}}")), 0.0);
+    }
+    assert_eq!(at("voxline_outcomes_total{outcome=\"identified\"}"), 1.0);
+    assert_eq!((at("voxline_live_calls"), at("voxline_permits_in_use")), (0.0, 0.0));
+    assert!(at("process_cpu_seconds_total") > 0.0 && at("process_open_fds") > 3.0);
+    assert!((1e7..1e10).contains(&at("process_resident_memory_bytes")), "{metrics}");
+    let build = metrics.lines().find(|line| line.starts_with("voxline_build_info{"));
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(build.is_some_and(|line| line.contains(&version) && line.ends_with(" 1")));
+
+    let dashboard: Value = serde_json::from_slice(&support::read("docs/grafana/voxline.json")).unwrap();
+    let mut expressions = Vec::new();
+    all_of(&dashboard, "expr", &mut expressions);
+    assert!(expressions.len() > 10, "{expressions:?}");
+    for name in expressions.into_iter().flat_map(asked_for) {
+        let shown = |line: &str| {
+            let rest = line.strip_prefix(&name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+        };
+        assert!(metrics.lines().any(shown), "the dashboard asks for {name}");
+    }
+}
+
+/// A form of Twilio's, signed.
+async fn twilio_webhook(logged: &Logged, path: &str, body: &str) -> u16 {
+    let mut parameters: Vec<(String, String)> =
+        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    parameters.sort();
+    let joined: String = parameters
+        .into_iter()
+        .map(|(name, value)| name + &value)
+        .collect();
+    let mut mac = Hmac::<Sha1>::new_from_slice(b"hook-secret").unwrap();
+    mac.update(format!("https://id.example.com{path}{joined}").as_bytes());
+    let request = support::http().post(format!("{}{path}", logged.base));
+    let sent = request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))
+        .body(body.to_owned());
+    sent.send().await.unwrap().status().as_u16()
+}
+
+async fn post(logged: &Logged, key: &str, path: &str, body: &Value) -> Value {
+    let request = support::http()
+        .post(format!("{}{path}", logged.base))
+        .bearer_auth(key)
+        .json(body);
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    answer.json().await.unwrap()
+}
+
+/// Plays a call on a stream of either kind, in `frames`, and waits for its end.
+async fn play(logged: &Logged, key: &str, path: &str, frames: Vec<Message>) {
+    let mut request = format!("{}{path}", logged.base.replacen("http", "ws", 1))
+        .into_client_request()
+        .unwrap();
+    let bearer = format!("Bearer {key}").parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    for frame in frames {
+        socket.send(frame).await.unwrap();
+    }
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+fn octets() -> Vec<u8> {
+    support::read("enrollment_samples/calls/alice-1.wav")[58..].to_vec()
+}
+
+fn pcm_frames(id: &str) -> Vec<Message> {
+    let start = json!({
+        "event": "start", "call_id": id, "number": NUMBER,
+        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+    });
+    let octets = octets();
+    let audio = octets.chunks(160).map(|frame| Message::binary(frame.to_vec()));
+    let stop = Message::text(r#"{"event":"stop"}"#);
+    [Message::text(start.to_string())]
+        .into_iter()
+        .chain(audio)
+        .chain([stop])
+        .collect()
+}
+
+fn twilio_frames(id: &str) -> Vec<Message> {
+    let start = json!({
+        "event": "start", "sequenceNumber": "1", "start": {"callSid": id,
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+        "customParameters": {"number": NUMBER}},
+    });
+    let media = |(at, frame): (usize, &[u8])| {
+        json!({"event": "media", "sequenceNumber": (at + 2).to_string(),
+            "media": {"track": "inbound", "payload": STANDARD.encode(frame)}})
+    };
+    let octets = octets();
+    let documents = [start]
+        .into_iter()
+        .chain(octets.chunks(160).enumerate().map(media))
+        .chain([json!({"event": "stop"})]);
+    documents
+        .map(|document| Message::text(document.to_string()))
+        .collect()
+}
+
+const NAME: &str = "Wilhelmina Quackenbush";
+const PIN: &str = "48213579";
+const PHONE: &str = "+12025550143";
+const CONSENT: &str = "I agree to be recognised by my bassoon voice.";
+
+/// An enrolment with name, phone and PIN, a call on each kind of stream, and a webhook with a PIN; what was logged.
+async fn eventful_day(data: &Path, log: &[(&str, &str)]) -> (String, String) {
+    let created = program(data)
+        .args(["keys", "create", "--scope", "admin", "--json"])
+        .output();
+    let created: Value = serde_json::from_slice(&created.unwrap().stdout).unwrap();
+    let key = created["key"].as_str().unwrap().to_owned();
+    let mut settings = vec![
+        ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
+        ("VOXLINE_TWILIO_AUTH_TOKEN", "hook-secret"),
+        ("VOXLINE_TWILIO_PIN_PROMPT", "Your PIN, please."),
+    ];
+    settings.extend(log);
+    let logged = Logged::start(data, &settings).await;
+    post(&logged, &key, "/v1/numbers", &json!({ "number": NUMBER })).await;
+    let user = json!({ "name": NAME, "number": NUMBER, "phones": [PHONE], "pin": PIN });
+    let user = post(&logged, &key, "/v1/users", &user).await;
+    let mut form = Form::new().text("consent", CONSENT);
+    for clip in 1..=3 {
+        let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
+        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
+    }
+    let path = format!("/v1/users/{}/enrollments", user["id"].as_str().unwrap());
+    let sent = support::http()
+        .post(format!("{}{path}", logged.base))
+        .bearer_auth(&key);
+    assert_eq!(sent.multipart(form).send().await.unwrap().status(), 201);
+    play(&logged, &key, "/media/pcm", pcm_frames("day-1")).await;
+    play(&logged, &key, "/media/twilio", twilio_frames("day-2")).await;
+    let ringing = "CallSid=CA-day&From=%2B12025550177&To=%2B12025550101&ForwardedFrom=%2B12025550143\
+        &CallStatus=ringing&Direction=inbound&AccountSid=AC1";
+    let voice = "/carriers/twilio/voice";
+    assert_eq!(twilio_webhook(&logged, voice, ringing).await, 200);
+    let typed = format!("{ringing}&Digits={PIN}");
+    let at = format!("{voice}?typed=pin");
+    assert_eq!(twilio_webhook(&logged, &at, &typed).await, 200);
+    (logged.end(), key)
+}
+
+/// The longest run of signs that base64 and hexadecimal are written in.
+fn longest_run(text: &str) -> &str {
+    let coded = |sign: char| sign.is_ascii_alphanumeric() || "+/=".contains(sign);
+    let runs = text.split(|sign| !coded(sign));
+    runs.max_by_key(|run| run.len()).unwrap_or_default()
+}
+
+/// The most numbers with nothing but commas and spaces between them: samples, octets, embeddings.
+fn numbers_in_a_row(line: &str) -> usize {
+    let (mut most, mut now) = (0, 0);
+    for part in line.split(',') {
+        let is_number = part
+            .trim_matches([' ', '[', ']', '(', ')'])
+            .parse::<f64>()
+            .is_ok();
+        now = if is_number { now + 1 } else { 0 };
+        most = most.max(now);
+    }
+    most
+}
+
+#[tokio::test]
+async fn no_log_has_names_digits_keys_or_audio_whatever_level_is_asked_for() {
+    let all = "trace,hyper=trace,hyper_util=trace,h2=trace,tungstenite=trace,tokio_tungstenite=trace,sqlx=trace,\
+        sqlx::query=trace,symphonia=trace,symphonia_core=trace,symphonia_bundle_flac::demuxer=trace,\
+        codec_core=trace,axum=trace,tower_http=trace,reqwest=trace,rustls=trace,ort=trace,voxline=trace";
+    for log in [
+        [("RUST_LOG", "trace"), ("LOG_FORMAT", "text")],
+        [("RUST_LOG", all), ("LOG_FORMAT", "json")],
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let (written, key) = eventful_day(data.path(), &log).await;
+        assert!(written.contains("day-1") && written.contains("day-2"), "{written}");
+        assert!(written.contains("/carriers/{carrier}/voice"), "{written}");
+        let digits = ["2025550101", "2025550143", "2025550177", "5550143", PIN];
+        let secrets = ["Wilhelmina", "Quackenbush", "bassoon", "hook-secret", &key[3..]];
+        for secret in digits.iter().chain(&secrets) {
+            let line = written.lines().find(|line| line.contains(secret));
+            assert!(line.is_none(), "{secret} in {line:?}");
+        }
+        assert!(longest_run(&written).len() < 48, "{}", longest_run(&written));
+        for line in written.lines() {
+            assert!(numbers_in_a_row(line) < 6, "{line}");
+            assert!(line.matches("\\x").count() < 8, "{line}");
+        }
+        assert!(written.len() < 200_000, "{} bytes", written.len());
+    }
+}
+
+#[tokio::test]
+async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
+    let data = tempfile::tempdir().unwrap();
+    let log = [("RUST_LOG", "info"), ("LOG_FORMAT", "json")];
+    let (written, _) = eventful_day(data.path(), &log).await;
+    let (mut documents, mut of_call) = (0, 0);
+    for line in written.lines().filter(|line| line.starts_with('{')) {
+        let document: Value = serde_json::from_str(line).unwrap();
+        assert!(document["timestamp"].is_string() && document["level"].is_string(), "{line}");
+        documents += 1;
+        let spans = document["spans"].as_array().cloned().unwrap_or_default();
+        let is_of_call = |span: &Value| span["name"] == "call" && span["call.id"] == "day-1";
+        of_call += usize::from(spans.iter().any(is_of_call));
+    }
+    assert!(documents > 5 && of_call > 0, "{documents}, {of_call}: {written}");
+}
+
+#[test]
+fn what_looks_like_audio_is_found_where_it_is() {
+    let octets: Vec<u8> = (0..160).collect();
+    assert!(longest_run(&format!("payload={}", STANDARD.encode(&octets))).len() > 200);
+    assert_eq!(numbers_in_a_row(&format!("heard {octets:?}")), 159);
+    assert_eq!(numbers_in_a_row("[-0.25, 1.5e-3, 0.0]"), 3);
+    assert_eq!(numbers_in_a_row("GET /media/pcm: 101, took 3, of 4"), 0);
+}

@@ -1,0 +1,186 @@
+//! A store that cannot be written for a while: the real program says so, answers calls meanwhile, and records them
+//! when it can be written again. (A full disk is in `process`.)
+
+use std::path::Path;
+use std::process::Command;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+
+use crate::process::{NUMBER, Service};
+use crate::support;
+
+/// Streams Alice's call and gives the last word on it.
+pub async fn call(service: &Service, id: &str) -> Value {
+    let mut request = format!("{}/media/pcm", service.base.replacen("http", "ws", 1))
+        .into_client_request()
+        .unwrap();
+    let bearer = format!("Bearer {}", service.key).parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let start = json!({
+        "event": "start", "call_id": id, "number": NUMBER,
+        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+    });
+    socket.send(Message::text(start.to_string())).await.unwrap();
+    let recording = support::read("enrollment_samples/calls/alice-2.wav");
+    for frame in recording[58..].chunks(1_600) {
+        socket.send(Message::binary(frame.to_vec())).await.unwrap();
+    }
+    socket.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
+    let mut last = Value::Null;
+    let until_closed = async {
+        while let Some(Ok(message)) = socket.next().await {
+            if let Message::Text(text) = message {
+                last = serde_json::from_str(&text).unwrap();
+            }
+        }
+    };
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, until_closed).await.unwrap();
+    last
+}
+
+/// Waits until `/readyz` answers with this status.
+async fn until_ready_is(service: &Service, status: u16) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (now, why) = service.get("/readyz").await;
+        if now == status {
+            return;
+        }
+        assert!(Instant::now() < patience, "/readyz says {now}: {why}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// A call while the store cannot be written is answered; nothing of it is lost.
+async fn calls_are_answered_now_and_recorded_later(
+    service: &Service,
+    id: &str,
+    restored: impl Future<Output = ()>,
+) {
+    until_ready_is(service, 503).await;
+    let last = call(service, id).await;
+    assert_eq!(
+        (&last["final"], &last["outcome"]),
+        (&json!(true), &json!("identified")),
+        "{last}"
+    );
+    restored.await;
+    until_ready_is(service, 200).await;
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (_, waiting) = text(service, "/metrics").await;
+        let nothing_waits = waiting.lines().any(|line| line == "voxline_verdicts_waiting 0");
+        if nothing_waits {
+            break;
+        }
+        assert!(Instant::now() < patience, "the verdicts wait still");
+        sleep(Duration::from_millis(200)).await;
+    }
+    // By another process: from the store, not from what this one remembers.
+    let (status, kept) = service.get(&format!("/v1/calls/{id}")).await;
+    assert_eq!((status, &kept["final"]), (200, &json!(true)), "{kept}");
+}
+
+pub async fn text(service: &Service, path: &str) -> (u16, String) {
+    let answer = service
+        .http
+        .get(format!("{}{path}", service.base))
+        .send()
+        .await
+        .unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+fn in_store(data: &Path) -> SqliteConnectOptions {
+    let address = format!("sqlite://{}", data.join("voxline.db").display());
+    SqliteConnectOptions::from_str(&address).unwrap()
+}
+
+/// How many final verdicts the file holds, read by another process's eyes.
+async fn kept_calls(data: &Path) -> i64 {
+    let mut connection = SqliteConnection::connect_with(&in_store(data)).await.unwrap();
+    let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM calls")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    count
+}
+
+#[tokio::test]
+async fn a_store_that_another_process_locks_for_half_a_minute_is_written_afterwards() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    service.enrol_alice().await;
+    let mut locker = SqliteConnection::connect_with(&in_store(data.path()))
+        .await
+        .unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut locker).await.unwrap();
+    let locked = Instant::now();
+    let unlocked = async {
+        sleep(Duration::from_secs(30).saturating_sub(locked.elapsed())).await;
+        sqlx::query("ROLLBACK").execute(&mut locker).await.unwrap();
+    };
+    calls_are_answered_now_and_recorded_later(&service, "while-locked", unlocked).await;
+    assert_eq!(kept_calls(data.path()).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_whose_folder_is_gone_for_a_while_is_written_afterwards() {
+    let outer = tempfile::tempdir().unwrap();
+    let (data, elsewhere) = (outer.path().join("data"), outer.path().join("elsewhere"));
+    std::fs::create_dir(&data).unwrap();
+    let service = Service::start(&data);
+    service.enrol_alice().await;
+    std::fs::rename(&data, &elsewhere).unwrap();
+    let back = async {
+        sleep(Duration::from_secs(10)).await;
+        std::fs::rename(&elsewhere, &data).unwrap();
+    };
+    calls_are_answered_now_and_recorded_later(&service, "while-gone", back).await;
+    assert_eq!(kept_calls(&data).await, 1);
+}
+
+/// Makes the store's files unchangeable, as on a file system that has become read-only; `false` where this user or
+/// file system cannot.
+fn freeze(data: &Path, frozen: bool) -> bool {
+    let flag = if frozen { "+i" } else { "-i" };
+    let files = ["voxline.db", "voxline.db-wal"].map(|name| data.join(name));
+    let changed = Command::new("chattr").arg(flag).args(files).status();
+    changed.is_ok_and(|status| status.success())
+}
+
+/// Thaws what was frozen, also when the test fails: the folder could not be removed.
+struct Thaw<'a>(&'a Path);
+
+impl Drop for Thaw<'_> {
+    fn drop(&mut self) {
+        freeze(self.0, false);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_read_only_for_a_while_is_written_afterwards() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    service.enrol_alice().await;
+    let _thaw = Thaw(data.path());
+    if !freeze(data.path(), true) {
+        eprintln!("skipped: files cannot be made unchangeable here (chattr, root)");
+        return;
+    }
+    let writable = async {
+        sleep(Duration::from_secs(5)).await;
+        assert!(freeze(data.path(), false));
+    };
+    calls_are_answered_now_and_recorded_later(&service, "while-frozen", writable).await;
+    assert_eq!(kept_calls(data.path()).await, 1);
+}

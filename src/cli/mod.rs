@@ -3,23 +3,30 @@
 //! [`run`] reads the configuration, does what was asked through the same [`Switchboard`] and [`Store`]
 //! as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
 
-mod args;
-mod bench;
-mod calibrate;
-mod carrier;
+// In order: a file uses only those above it, and none of its own group.
+mod opening;
+mod output;
+mod phrases;
+
 mod chosen;
-mod doctor;
 mod fault;
 mod importing;
+
+mod bench;
+mod carrier;
 mod invites;
 mod keys;
 mod models;
 mod number;
-mod output;
 mod rosters;
 mod serve;
 mod vapi;
 mod voices;
+
+mod calibrate;
+mod doctor;
+
+mod args;
 
 pub use args::Args;
 
@@ -28,11 +35,9 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Fault, Faults, Sources};
-use crate::store::Store;
-use crate::switchboard::{OpenError, Switchboard};
-use crate::voiceprint::ModelId;
 
 use args::{Command, Common};
+use opening::{board, store};
 use output::Output;
 
 /// Does what was typed.
@@ -84,32 +89,11 @@ fn act(command: Command, config: Config, output: Output) -> anyhow::Result<bool>
                 let store = store(&config).await?;
                 vapi::run(command, config, &store, output).await
             }
-            Command::Benchmark(args) => bench::run(*args, &config, output),
+            Command::Bench(args) => bench::run(*args, &config, output),
             Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })
-}
-
-/// The model in use, without making a store where there is none; the configured one where the store cannot
-/// say.
-async fn active_model(config: &Config) -> ModelId {
-    let path = config.data_dir.join("voxline.db");
-    let active = async {
-        let store = Store::open(&path).await.ok()?;
-        store.active_model().await.ok()?
-    };
-    let active = if path.exists() { active.await } else { None };
-    active.unwrap_or_else(|| config.model.clone())
-}
-
-async fn store(config: &Config) -> anyhow::Result<Store> {
-    let store = Store::open(&config.data_dir.join("voxline.db")).await?;
-    Ok(store.with_pin_rule(config.identity.pin_rule))
-}
-
-async fn board(config: &Config) -> Result<Switchboard, OpenError> {
-    Switchboard::open(config).await
 }
 
 /// The log that was asked for, less what the borrowed decoders say of every byte that they pass over, as an upload

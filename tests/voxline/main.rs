@@ -18,6 +18,7 @@ mod kinds;
 mod measure;
 mod models;
 mod mutations;
+mod order;
 mod parity;
 mod process;
 mod public_models;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use super::reader::{Reader, list};
@@ -37,7 +38,7 @@ pub struct AudioSocketConfig {
 }
 
 /// Asterisk.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AsteriskSection {
     /// The name that Asterisk brings to its webhook and streams.
@@ -47,28 +48,18 @@ pub(super) struct AsteriskSection {
     pub password: Option<String>,
     /// Seconds that a caller is heard before the dialplan goes on; 0 for to the call's end.
     #[schema(minimum = 0.0, maximum = 600.0)]
+    #[default = 0.0]
     pub listen_seconds: f64,
     /// Address and port for AudioSocket, as in `127.0.0.1:9092`: plain TCP, without encryption. Without it none is
     /// listened for.
     pub audiosocket: Option<String>,
     /// Networks and addresses that may open an AudioSocket, between commas.
+    #[default = "127.0.0.0/8, ::1/128"]
     pub audiosocket_peers: String,
     /// AudioSocket connections at a time; more wait.
     #[schema(minimum = 1, maximum = 10_000)]
+    #[default = 256]
     pub audiosocket_connections: usize,
-}
-
-impl Default for AsteriskSection {
-    fn default() -> Self {
-        Self {
-            username: None,
-            password: None,
-            listen_seconds: 0.0,
-            audiosocket: None,
-            audiosocket_peers: "127.0.0.0/8, ::1/128".to_owned(),
-            audiosocket_connections: 256,
-        }
-    }
 }
 
 /// jambonz.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use crate::gallery::QdrantSettings;
@@ -20,11 +21,12 @@ pub enum GalleryChoice {
 }
 
 /// Where voiceprints are searched.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct GallerySection {
     /// `embedded`: exactly, in this process. `qdrant`: in a Qdrant server.
     #[schema(inline)]
+    #[default(Backend::Embedded)]
     pub backend: Backend,
     /// Qdrant's gRPC address, as in `http://127.0.0.1:6334`; needed with `qdrant`.
     pub qdrant_url: Option<String>,
@@ -32,9 +34,11 @@ pub(super) struct GallerySection {
     #[schema(format = Password)]
     pub qdrant_api_key: Option<String>,
     /// Prefix of the collections: another one for each deployment that shares the server.
+    #[default = "voxline"]
     pub qdrant_collection: String,
     /// Seconds that Qdrant may take for an answer; then the call is inconclusive.
     #[schema(minimum = 0.05, maximum = 60.0)]
+    #[default = 2.0]
     pub qdrant_timeout_seconds: f64,
 }
 
@@ -44,18 +48,6 @@ pub(super) struct GallerySection {
 pub(super) enum Backend {
     Embedded,
     Qdrant,
-}
-
-impl Default for GallerySection {
-    fn default() -> Self {
-        Self {
-            backend: Backend::Embedded,
-            qdrant_url: None,
-            qdrant_api_key: None,
-            qdrant_collection: "voxline".to_owned(),
-            qdrant_timeout_seconds: 2.0,
-        }
-    }
 }
 
 impl GallerySection {

@@ -69,14 +69,21 @@ fn collect(prefix: &str, schema: &Value, defaults: &Value, found: &mut Vec<Setti
 }
 
 fn setting(key: String, property: &Value, default: &Value) -> Setting {
-    let description = property["description"].as_str().unwrap_or_default();
     Setting {
         key,
         kind: kind(property),
         default: default.clone(),
-        description: description.replace('\n', " "),
+        description: description(property).replace('\n', " "),
         secret: property["format"] == "password",
     }
+}
+
+/// What is said of a property: in a schema that is put together, behind what is said of its type.
+fn description(property: &Value) -> &str {
+    let own = property["description"].as_str();
+    let parts = || property["allOf"].as_array().into_iter().flatten().rev();
+    own.or_else(|| parts().find_map(|part| part["description"].as_str()))
+        .unwrap_or_default()
 }
 
 fn kind(property: &Value) -> Kind {

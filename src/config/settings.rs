@@ -4,6 +4,7 @@
 //! and there.
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use super::carriers::{
@@ -18,10 +19,11 @@ use super::signup::SignupSection;
 use super::vapi::VapiSection;
 
 /// The whole file.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Settings {
     /// Where the store lies: users, voiceprints, verdicts, and the key file of the PINs.
+    #[default = "data"]
     pub data_dir: String,
     /// Reports of `voxline bench` that the console shows. Without it: `accuracy` in the data folder.
     pub accuracy_dir: Option<String>,
@@ -33,6 +35,7 @@ pub(super) struct Settings {
     /// The speaker model of a new store. Without it: `voxline-phone-2`.
     pub model: Option<String>,
     /// Address and port to serve on.
+    #[default = "127.0.0.1:8080"]
     pub listen: String,
     /// How the outside world reaches this service, as in `https://id.example.com`.
     pub public_url: Option<String>,
@@ -72,39 +75,8 @@ pub(super) struct Settings {
     pub vapi: VapiSection,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            data_dir: "data".to_owned(),
-            accuracy_dir: None,
-            models_dir: None,
-            ort_lib: None,
-            model: None,
-            listen: "127.0.0.1:8080".to_owned(),
-            public_url: None,
-            inference: InferenceSection::default(),
-            limits: LimitsSection::default(),
-            decision: DecisionSection::default(),
-            enrollment: EnrollmentSection::default(),
-            signup: SignupSection::default(),
-            identity: IdentitySection::default(),
-            gallery: GallerySection::default(),
-            carriers: CarriersSection::default(),
-            twilio: TwilioSection::default(),
-            signalwire: SignalWireSection::default(),
-            telnyx: TelnyxSection::default(),
-            vonage: VonageSection::default(),
-            bandwidth: BandwidthSection::default(),
-            plivo: PlivoSection::default(),
-            asterisk: AsteriskSection::default(),
-            jambonz: JambonzSection::default(),
-            vapi: VapiSection::default(),
-        }
-    }
-}
-
 /// Threads, and how many are served at a time.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct InferenceSection {
     /// Threads that run models, each with its own copy of them in memory. Without it: one a core.
@@ -112,59 +84,36 @@ pub(super) struct InferenceSection {
     pub threads: Option<usize>,
     /// Live calls and requests admitted at a time; whoever comes beyond that is refused with a time to come back.
     #[schema(minimum = 1, maximum = 100_000)]
+    #[default = 64]
     pub capacity: usize,
 }
 
-impl Default for InferenceSection {
-    fn default() -> Self {
-        Self {
-            threads: None,
-            capacity: 64,
-        }
-    }
-}
-
 /// What a recording or a call may cost.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsSection {
     /// The largest upload, in megabytes of 1024 * 1024 bytes.
     #[schema(minimum = 1, maximum = 4096)]
+    #[default = 64]
     pub upload_mb: usize,
     /// The longest recording, in minutes.
     #[schema(minimum = 0.1, maximum = 1440.0)]
+    #[default = 30.0]
     pub audio_minutes: f64,
     /// The longest live call, in minutes; one that goes on is no longer listened to.
     #[schema(minimum = 0.1, maximum = 1440.0)]
+    #[default = 240.0]
     pub call_minutes: f64,
 }
 
-impl Default for LimitsSection {
-    fn default() -> Self {
-        Self {
-            upload_mb: 64,
-            audio_minutes: 30.0,
-            call_minutes: 240.0,
-        }
-    }
-}
-
 /// What an enrolment needs, and what is kept of it.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct EnrollmentSection {
     /// Seconds of speech, all recordings together, needed to enrol.
     #[schema(minimum = 2.0, maximum = 600.0)]
+    #[default = 6.0]
     pub minimum_speech_seconds: f64,
     /// Whether recordings are kept, sealed, where the consent allows that too.
     pub retain_audio: bool,
-}
-
-impl Default for EnrollmentSection {
-    fn default() -> Self {
-        Self {
-            minimum_speech_seconds: 6.0,
-            retain_audio: false,
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use crate::units::Seconds;
@@ -23,7 +24,7 @@ pub struct SignupConfig {
 }
 
 /// The page on which users enrol in a browser, by a link that is good once (`docs/signup.md`).
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SignupSection {
     /// Who asks. Without it: the number's name.
@@ -34,18 +35,8 @@ pub(super) struct SignupSection {
     pub embed_from: Option<String>,
     /// Days a link is good for, unless it is made for another time.
     #[schema(minimum = 0.01, maximum = 365.0)]
+    #[default = 7.0]
     pub link_days: f64,
-}
-
-impl Default for SignupSection {
-    fn default() -> Self {
-        Self {
-            organisation: None,
-            consent_file: None,
-            embed_from: None,
-            link_days: 7.0,
-        }
-    }
 }
 
 impl SignupSection {

@@ -1,12 +1,13 @@
 //! The carriers' sections, as they stand in the file.
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use super::ByteOrder;
 
 /// What all carriers are answered.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct CarriersSection {
     /// SIP address that calls are handed on to; `{number}` stands for the dialed number. Without it:
@@ -19,26 +20,16 @@ pub(in crate::config) struct CarriersSection {
     pub sip_password: Option<String>,
     /// Seconds that the answer to a ringing call may take; then the carrier gets the plain forward document.
     #[schema(minimum = 0.2, maximum = 10.0)]
+    #[default = 2.5]
     pub answer_seconds: f64,
     /// Seconds that a call's token waits for the stream that brings it.
     #[schema(minimum = 5.0, maximum = 3600.0)]
+    #[default = 120.0]
     pub token_seconds: f64,
 }
 
-impl Default for CarriersSection {
-    fn default() -> Self {
-        Self {
-            forward_to: None,
-            sip_user: None,
-            sip_password: None,
-            answer_seconds: 2.5,
-            token_seconds: 120.0,
-        }
-    }
-}
-
 /// Twilio.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TwilioSection {
     /// The account's auth token, by which the signatures of webhooks and streams are checked.
@@ -50,21 +41,10 @@ pub(in crate::config) struct TwilioSection {
     pub pin_language: Option<String>,
     /// Seconds that the first key, and each one after it, is waited for.
     #[schema(minimum = 1, maximum = 60)]
+    #[default = 5]
     pub pin_seconds: u32,
     /// The dialed numbers whose callers are asked, between commas. Without it: all.
     pub pin_numbers: Option<String>,
-}
-
-impl Default for TwilioSection {
-    fn default() -> Self {
-        Self {
-            auth_token: None,
-            pin_prompt: None,
-            pin_language: None,
-            pin_seconds: 5,
-            pin_numbers: None,
-        }
-    }
 }
 
 /// SignalWire, which speaks Twilio's dialect and comes in by Twilio's paths.
@@ -77,7 +57,7 @@ pub(in crate::config) struct SignalWireSection {
 }
 
 /// Telnyx.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TelnyxSection {
     /// The account's public key, 32 bytes in base64, by which the signatures of webhooks are checked.
@@ -86,25 +66,16 @@ pub(in crate::config) struct TelnyxSection {
     #[schema(format = Password)]
     pub api_key: Option<String>,
     /// Telnyx's API.
+    #[default = "https://api.telnyx.com/v2"]
     pub api_url: String,
     /// Which byte of L16 comes first: `auto` listens for a tenth of a second, `little`, or `big` (RFC 3551).
     #[schema(inline)]
+    #[default(ByteOrder::Auto)]
     pub l16_order: ByteOrder,
 }
 
-impl Default for TelnyxSection {
-    fn default() -> Self {
-        Self {
-            public_key: None,
-            api_key: None,
-            api_url: "https://api.telnyx.com/v2".to_owned(),
-            l16_order: ByteOrder::Auto,
-        }
-    }
-}
-
 /// Vonage.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct VonageSection {
     /// The account's signature secret, by which the signed tokens of webhooks and streams are checked.
@@ -112,19 +83,11 @@ pub(in crate::config) struct VonageSection {
     pub signature_secret: Option<String>,
     /// Seconds that a caller is heard alone before the call is handed on; 0 hands on at once, without the voice.
     #[schema(minimum = 0.0, maximum = 60.0)]
+    #[default = 6.0]
     pub listen_seconds: f64,
     /// What is said to the caller before.
+    #[default = "Please say who is calling, and why."]
     pub prompt: String,
-}
-
-impl Default for VonageSection {
-    fn default() -> Self {
-        Self {
-            signature_secret: None,
-            listen_seconds: 6.0,
-            prompt: "Please say who is calling, and why.".to_owned(),
-        }
-    }
 }
 
 /// Bandwidth.

@@ -1,6 +1,7 @@
 //! `[vapi]`, as it stands in the file.
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use super::super::region::VapiRegion;
@@ -9,38 +10,48 @@ use super::{HmacAlgorithm, VapiMode};
 
 /// How Vapi's webhooks are known, what they are answered, and what is done on a call. Whatever Vapi leaves undocumented
 /// is a setting, at the default that the evidence favours.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct VapiSection {
     /// How webhooks are known: `none` takes no webhook at all; `secret` is Vapi's old X-Vapi-Secret; `bearer` a token in
     /// a header; `hmac` a signature, which is best; `oauth2` a token of our own `/vapi/oauth/token`.
     #[schema(inline)]
+    #[default(AuthMode::None)]
     pub auth: AuthMode,
     /// The inline secret, bearer token, HMAC key or OAuth client secret.
     #[schema(format = Password)]
     pub secret: Option<String>,
     /// Header of the bearer token.
+    #[default = "authorization"]
     pub bearer_header: String,
     /// Whether `Bearer ` stands before the token.
+    #[default = true]
     pub bearer_prefix: bool,
     /// Client id that Vapi asks the token endpoint with.
+    #[default = "voxline"]
     pub oauth_client_id: String,
     /// Minutes that a token is good.
     #[schema(minimum = 1.0, maximum = 1440.0)]
+    #[default = 60.0]
     pub oauth_token_minutes: f64,
     /// Hash of the HMAC.
     #[schema(inline)]
+    #[default(HmacAlgorithm::Sha256)]
     pub hmac_algorithm: HmacAlgorithm,
     /// How the signature is written.
     #[schema(inline)]
+    #[default(HmacEncoding::Hex)]
     pub hmac_encoding: HmacEncoding,
     /// Header of the signature.
+    #[default = "x-signature"]
     pub hmac_header: String,
     /// What stands before the signature, where something does, as in `sha256=`.
     pub hmac_prefix: Option<String>,
     /// Whether a timestamp is sent.
+    #[default = true]
     pub hmac_timestamp: bool,
     /// Header of the timestamp.
+    #[default = "x-timestamp"]
     pub hmac_timestamp_header: String,
     /// What is signed, of `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`. Without it:
     /// `{timestamp}.{body}`, or `{body}` where no timestamp is sent.
@@ -51,9 +62,11 @@ pub(in crate::config) struct VapiSection {
     pub hmac_secret_base64: bool,
     /// Seconds that a signed webhook may be old: whoever records one can send it again for as long.
     #[schema(minimum = 1.0, maximum = 86_400.0)]
+    #[default = 300.0]
     pub replay_seconds: f64,
     /// The largest webhook in megabytes; the report of a long call holds all of its transcript.
     #[schema(minimum = 1, maximum = 64)]
+    #[default = 8]
     pub largest_event_mb: usize,
     /// The assistant that takes calls.
     pub assistant_id: Option<String>,
@@ -62,18 +75,23 @@ pub(in crate::config) struct VapiSection {
     /// The assistant that takes a call about which nothing could be found out in time. Without it: the usual one.
     pub fallback_assistant_id: Option<String>,
     /// What a caller hears when there is no assistant at all.
+    #[default = "Sorry, this line cannot take your call at the moment."]
     pub refusal: String,
     /// Seconds that an answer to a ringing call may take; Vapi drops the call after 7.5, the way there included.
     #[schema(minimum = 0.1, maximum = 7.0)]
+    #[default = 2.5]
     pub answer_budget_seconds: f64,
     /// Seconds that the tool identify_caller waits for a decision.
     #[schema(minimum = 0.0, maximum = 300.0)]
+    #[default = 8.0]
     pub tool_seconds: f64,
     /// What the caller hears when a tool of ours is called: `silent`, `filler` (one of Vapi's own), or words of yours.
+    #[default = "silent"]
     pub tool_message: String,
     /// Whose server `voxline vapi apply` sets to Voxline: that of numbers, assistants and tools (`assistant`), or of
     /// numbers and tools alone (`number`).
     #[schema(inline)]
+    #[default(VapiMode::Assistant)]
     pub mode: VapiMode,
     /// Where the account is, `us` or `eu`: settles Vapi's API and its SIP host together. Without it: what `api_url`
     /// says, or `us`.
@@ -92,26 +110,33 @@ pub(in crate::config) struct VapiSection {
     /// Vapi's credential that signs the webhooks; without it `voxline vapi apply` makes one.
     pub credential_id: Option<String>,
     /// Hosts that a webhook may have us ask, or suffixes of them with a dot in front; over TLS.
+    #[default = ".vapi.ai"]
     pub hosts: String,
     /// Loopback hosts that are asked without TLS, for tests.
     pub plain_hosts: Option<String>,
     /// Whether the call's audio is listened to.
+    #[default = true]
     pub listen: bool,
     /// How samples are written, until the stream says or shows otherwise.
     #[schema(inline)]
+    #[default(ListenEncoding::PcmS16le)]
     pub listen_encoding: ListenEncoding,
     /// Samples a second.
     #[schema(minimum = 8_000, maximum = 48_000)]
+    #[default = 16_000]
     pub listen_rate: u32,
     /// Channels: 1 is a mix.
     #[schema(minimum = 1, maximum = 2)]
+    #[default = 2]
     pub listen_channels: u16,
     /// Which of two channels is the caller; `auto` is 0 until a call shows otherwise.
     #[schema(inline)]
+    #[default(CallerChannel::First)]
     pub caller_channel: CallerChannel,
     /// When X-Forwarded-From is believed: `signed` with a good X-Fwd-Sig, `always` where only an SBC of yours can reach
     /// your SIP addresses, `never`.
     #[schema(inline)]
+    #[default(TrustForwarded::Signed)]
     pub trust_forwarded: TrustForwarded,
     /// The key of X-Fwd-Sig.
     #[schema(format = Password)]
@@ -119,6 +144,7 @@ pub(in crate::config) struct VapiSection {
     /// Whether the tool enroll_voice may enrol a caller who gave their PIN.
     pub enroll_by_phone: bool,
     /// Words of the caller that count as consent.
+    #[default = "yes, agree, agreed, okay, ok, sure, certainly"]
     pub consent_words: String,
     /// Whether a call nobody could listen to is heard from its recording afterwards.
     pub backfill: bool,
@@ -175,56 +201,4 @@ pub(in crate::config) enum TrustForwarded {
     Signed,
     Always,
     Never,
-}
-
-impl Default for VapiSection {
-    fn default() -> Self {
-        Self {
-            auth: AuthMode::None,
-            secret: None,
-            bearer_header: "authorization".to_owned(),
-            bearer_prefix: true,
-            oauth_client_id: "voxline".to_owned(),
-            oauth_token_minutes: 60.0,
-            hmac_algorithm: HmacAlgorithm::Sha256,
-            hmac_encoding: HmacEncoding::Hex,
-            hmac_header: "x-signature".to_owned(),
-            hmac_prefix: None,
-            hmac_timestamp: true,
-            hmac_timestamp_header: "x-timestamp".to_owned(),
-            hmac_payload: None,
-            hmac_id_header: None,
-            hmac_secret_base64: false,
-            replay_seconds: 300.0,
-            largest_event_mb: 8,
-            assistant_id: None,
-            assistants: None,
-            fallback_assistant_id: None,
-            refusal: "Sorry, this line cannot take your call at the moment.".to_owned(),
-            answer_budget_seconds: 2.5,
-            tool_seconds: 8.0,
-            tool_message: "silent".to_owned(),
-            mode: VapiMode::Assistant,
-            region: None,
-            sip_numbers: None,
-            api_url: None,
-            api_key: None,
-            public_key: None,
-            credential_id: None,
-            hosts: ".vapi.ai".to_owned(),
-            plain_hosts: None,
-            listen: true,
-            listen_encoding: ListenEncoding::PcmS16le,
-            listen_rate: 16_000,
-            listen_channels: 2,
-            caller_channel: CallerChannel::First,
-            trust_forwarded: TrustForwarded::Signed,
-            forward_secret: None,
-            enroll_by_phone: false,
-            consent_words: "yes, agree, agreed, okay, ok, sure, certainly".to_owned(),
-            backfill: false,
-            capture_dir: None,
-            upstream: UpstreamSection::default(),
-        }
-    }
 }

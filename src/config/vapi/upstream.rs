@@ -7,6 +7,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
 use crate::units::DialedNumber;
@@ -15,7 +16,7 @@ use super::super::reader::{Reader, list, words};
 use super::HmacPlan;
 
 /// Your own backend, to which Vapi's messages are relayed.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct UpstreamSection {
     /// Your own backend, to which every message of Vapi's is relayed. Without it nothing is.
@@ -25,6 +26,7 @@ pub(in crate::config) struct UpstreamSection {
     /// Another backend by assistant, as in `a-1=https://b.example/vapi`; these come first, as with Vapi.
     pub assistants: Option<String>,
     /// Whether messages go to the servers that `voxline vapi apply --take-over` found, too.
+    #[default = true]
     pub saved: bool,
     /// Headers added for all backends, as in `x-vapi-secret=s`, or for one host, as in `a.example x-key=k`.
     #[schema(format = Password)]
@@ -39,43 +41,28 @@ pub(in crate::config) struct UpstreamSection {
     pub plain_hosts: Option<String>,
     /// Seconds that a ringing call waits for the backend; Vapi drops the call after 7.5.
     #[schema(minimum = 0.1, maximum = 7.0)]
+    #[default = 3.0]
     pub seconds: f64,
     /// Seconds that tools and other questions of a call wait for the backend.
     #[schema(minimum = 0.1, maximum = 290.0)]
+    #[default = 12.0]
     pub request_seconds: f64,
     /// Requests to one backend at a time.
     #[schema(minimum = 1, maximum = 1024)]
+    #[default = 64]
     pub concurrency: usize,
     /// Messages kept for a backend that does not take them.
     #[schema(minimum = 1, maximum = 1_000_000)]
+    #[default = 10_000]
     pub queue_messages: usize,
     /// Megabytes of them.
     #[schema(minimum = 1, maximum = 4096)]
+    #[default = 256]
     pub queue_mb: usize,
     /// Hours they are kept at most.
     #[schema(minimum = 0.01, maximum = 168.0)]
+    #[default = 24.0]
     pub keep_hours: f64,
-}
-
-impl Default for UpstreamSection {
-    fn default() -> Self {
-        Self {
-            url: None,
-            numbers: None,
-            assistants: None,
-            saved: true,
-            headers: None,
-            bearer: None,
-            hmac_secret: None,
-            plain_hosts: None,
-            seconds: 3.0,
-            request_seconds: 12.0,
-            concurrency: 64,
-            queue_messages: 10_000,
-            queue_mb: 256,
-            keep_hours: 24.0,
-        }
-    }
 }
 
 /// A header that every message to a backend gets.

@@ -110,6 +110,43 @@ pub(super) fn text_of(path: &str) -> Option<&'static str> {
     std::str::from_utf8(asset.bytes).ok()
 }
 
+/// The modules that the one at `path` needs to begin: itself, what it imports, and what those import. A page names them,
+/// so that a browser asks for all at once and not for each when it has read the one before.
+pub(super) fn modules_of(path: &str) -> Vec<String> {
+    let mut found = vec![path.to_owned()];
+    let mut read = 0;
+    while let Some(importer) = found.get(read).cloned() {
+        read += 1;
+        for imported in imports_of(&importer) {
+            if !found.contains(&imported) {
+                found.push(imported);
+            }
+        }
+    }
+    found
+}
+
+/// The paths that the module at `path` imports, each on a line of its own.
+fn imports_of(path: &str) -> Vec<String> {
+    let folder: Vec<&str> = path.rsplit('/').skip(1).collect();
+    let lines = text_of(path).unwrap_or_default().lines();
+    let relative = lines
+        .filter(|line| line.starts_with("import "))
+        .filter_map(|line| line.split('"').nth(1));
+    let resolved = relative.map(|relative| {
+        let mut parts: Vec<&str> = folder.iter().rev().copied().collect();
+        for part in relative.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                name => parts.push(name),
+            }
+        }
+        parts.join("/")
+    });
+    resolved.collect()
+}
+
 /// The routes of the assets.
 pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new().route("/assets/{digest}/{*path}", get(serve))
@@ -197,6 +234,27 @@ mod tests {
                 asset.path
             );
         }
+    }
+
+    #[test]
+    fn a_page_names_every_module_that_it_begins_with() {
+        let modules = modules_of("console/pages/setup.js");
+        for needed in [
+            "console/pages/setup.js",
+            "console/parts/raw.js",
+            "signup/microphone.js",
+        ] {
+            assert!(
+                modules.iter().any(|module| module == needed),
+                "{needed} is not in {modules:?}"
+            );
+        }
+        for module in &modules {
+            assert!(text_of(module).is_some(), "{module} is no asset");
+            let once = modules.iter().filter(|other| *other == module).count();
+            assert_eq!(once, 1, "{module}");
+        }
+        assert!(!modules.contains(&"console/pages/login.js".to_owned()));
     }
 
     #[test]

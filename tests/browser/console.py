@@ -19,6 +19,8 @@ from playwright.sync_api import expect
 
 from visit import DESKTOP, PHONE, Visit, check, first_view, looks, press_to, run, until
 
+# Whether anybody is on the line is known, and shown.
+ON_THE_LINE = "section[aria-label='On the line now'] > :not([hidden])"
 WATCHING = "document.querySelector('#stream')?.textContent === 'watching'"
 
 
@@ -38,7 +40,7 @@ def live(playwright, arguments):
     until(page, WATCHING)
     expect(page.locator(".empty").first).to_contain_text("Nobody is on the line")
     visit.sound("calls, nobody there")
-    measured = first_view(visit, "#stream .badge", visit.context.storage_state())
+    measured = first_view(visit, ON_THE_LINE, visit.context.storage_state())
 
     loaded = page.evaluate("performance.timeOrigin")
     Path(arguments.ready).touch()

@@ -14,24 +14,28 @@ function midnight(day, later = 0) {
   return new Date(year, month - 1, date + later).toISOString();
 }
 
-/** `{element, refresh}`: the part of the page, and a way to look again. */
+/** The address of a page of calls that are as `wanted`: number, user, speaker, from, until. */
+function query(wanted, before = null) {
+  const params = new URLSearchParams({ limit: String(PAGE) });
+  for (const name of ["number", "user", "speaker"]) if (wanted[name]) params.set(name, wanted[name]);
+  if (wanted.from) params.set("from", midnight(wanted.from));
+  if (wanted.until) params.set("until", midnight(wanted.until, 1));
+  if (before) params.set("before", before);
+  return `/v1/calls?${params}`;
+}
+
+/** The calls that the page's address asks for: asked for at once, while numbers and users are still on their way. */
+export function firstCalls() {
+  return get(query(Object.fromEntries(new URLSearchParams(location.search))));
+}
+
+/** `{element, refresh, take}`: the part of the page, a way to look again, and one to show what {@link firstCalls} gave. */
 export function history(session, known) {
   const asked = new URLSearchParams(location.search);
   const fields = searchFields(session, known, asked);
   const results = h("div", { id: "history" });
   let shown = [];
 
-  const query = (before) => {
-    const wanted = fields.read();
-    const params = new URLSearchParams({ limit: String(PAGE) });
-    if (wanted.number) params.set("number", wanted.number);
-    if (wanted.user) params.set("user", wanted.user);
-    if (wanted.speaker) params.set("speaker", wanted.speaker);
-    if (wanted.from) params.set("from", midnight(wanted.from));
-    if (wanted.until) params.set("until", midnight(wanted.until, 1));
-    if (before) params.set("before", before);
-    return `/v1/calls?${params}`;
-  };
   const draw = (isWhole) => {
     if (shown.length === 0) {
       const isSearch = Object.values(fields.read()).some(Boolean);
@@ -46,11 +50,14 @@ export function history(session, known) {
     const more = button("Earlier calls", () => page(shown.at(-1).call_id));
     results.replaceChildren(calls(shown, known), isWhole ? "" : h("p", { class: "actions more" }, more));
   };
+  const take = (found, isWhole = found.length < PAGE) => {
+    shown = found;
+    draw(isWhole);
+  };
   const page = async (before = null) => {
     try {
-      const found = await progress(get(query(before)), results);
-      shown = before ? [...shown, ...found] : found;
-      draw(found.length < PAGE);
+      const found = await progress(get(query(fields.read(), before)), results);
+      take(before ? [...shown, ...found] : found, found.length < PAGE);
     } catch (error) {
       results.replaceChildren(problem(error));
     }
@@ -66,7 +73,7 @@ export function history(session, known) {
     search();
   });
   const element = h("section", { "aria-labelledby": "history-title" }, h("h2", { id: "history-title" }, "History"), fields.element, results);
-  return { element, refresh: () => page() };
+  return { element, refresh: () => page(), take };
 }
 
 function field(label, control) {

@@ -6,7 +6,7 @@ import { announce, h, problem, progress } from "./dom.js";
 /** Whoever does something here is there: the session is told so, this often at most. */
 const HERE = 5 * 60_000;
 
-const { page, params } = document.body.dataset;
+const { page, params, session: known } = document.body.dataset;
 const root = document.getElementById("main");
 
 /** The address of the login, from which one comes back here. */
@@ -48,7 +48,8 @@ async function begin() {
   let session = null;
   if (page !== "login") {
     try {
-      session = await progress(get("/console/session"), root);
+      // The page brings it, unless the browser kept the cookie from a visit that another site led to.
+      session = known ? JSON.parse(known) : await progress(get("/console/session"), root);
     } catch (error) {
       if (error.status === 401) return location.replace(login());
       throw error;

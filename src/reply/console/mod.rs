@@ -36,7 +36,10 @@ const FIRST: &str = "/console/calls";
 pub(super) fn routes() -> Router<Arc<AppState>> {
     let first = || async { Redirect::to(FIRST) };
     let pages = page::PAGES.iter().fold(Router::new(), |routes, shown| {
-        routes.route(shown.path, get(move |params| page::show(shown, params)))
+        routes.route(
+            shown.path,
+            get(move |state, params, parts| page::show(shown, state, params, parts)),
+        )
     });
     Router::new()
         .route("/", get(first))

@@ -1,15 +1,19 @@
 //! The page that all addresses of the console give.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
+use super::super::app_state::AppState;
 use super::super::problem::{Kind, Problem};
 use super::super::web;
+use super::session;
 
 /// A page of the console.
 pub(super) struct Page {
@@ -84,26 +88,40 @@ fn sections(current: &str) -> Vec<Section> {
 #[template(path = "console/shell.html")]
 struct Shell {
     assets: String,
+    modules: Vec<String>,
     page: &'static str,
     is_login: bool,
     title: &'static str,
     params: String,
+    session: Option<String>,
     sections: Vec<Section>,
     version: &'static str,
 }
 
-/// The page. It has no word of anybody: whether whoever looks at it may see something, the API says.
+/// The page, and what it would ask first: who is logged in. It has no word of anybody: whether whoever looks at it may see
+/// something, the API says.
 pub(super) async fn show(
     page: &'static Page,
+    State(app): State<Arc<AppState>>,
     params: Result<Path<BTreeMap<String, String>>, PathRejection>,
+    parts: Parts,
 ) -> Response {
     let Ok(Path(params)) = params else {
         return Problem::new(Kind::UnknownRoute, "the address holds what is no text").into_response();
     };
+    let is_login = page.name == "login";
+    let session = if is_login {
+        None
+    } else {
+        // Whoever is not logged in is told so by the page, which asks again.
+        session::shown(&app, &parts).await.ok()
+    };
     let shell = Shell {
         assets: web::assets(),
+        modules: web::modules_of(&format!("console/pages/{}.js", page.name)),
         page: page.name,
-        is_login: page.name == "login",
+        is_login,
+        session: session.map(|session| serde_json::json!(session).to_string()),
         title: page.title,
         params: serde_json::json!(params).to_string(),
         sections: sections(page.section),

@@ -189,17 +189,22 @@ pub(super) async fn begin(
 
 /// Says who is logged in. Pages ask this when somebody opens them or does something there, which prolongs the session.
 pub(super) async fn show(State(app): State<Arc<AppState>>, parts: Parts) -> Result<Json<Shown>, Problem> {
+    shown(&app, &parts).await.map(Json)
+}
+
+/// What pages are told of the session that a request brings; it is prolonged.
+pub(super) async fn shown(app: &AppState, parts: &Parts) -> Result<Shown, Problem> {
     if app.insecure_dev {
         super::super::auth::refuse_other_sites(&parts.headers)?;
-        return Ok(Json(Shown::without_key()));
+        return Ok(Shown::without_key());
     }
-    let id = SessionId::brought(&parts.headers, &app).ok_or_else(|| {
+    let id = SessionId::brought(&parts.headers, app).ok_or_else(|| {
         let detail = "nobody is logged in to the console in this browser: log in with an API key";
         Problem::new(Kind::SessionOver, detail)
     })?;
-    let grant = holder(&parts, &id, &app).await?;
+    let grant = holder(parts, &id, app).await?;
     app.sessions.seen(&id.digest(), Instant::now());
-    Ok(Json(Shown::of(&grant, &id)))
+    Ok(Shown::of(&grant, &id))
 }
 
 /// Logs out. Of a session that is over already too: then only the cookie goes.

@@ -3,7 +3,7 @@
 import { events, get } from "../api.js";
 import { announce, badge, empty, h, heading, problem, progress } from "../dom.js";
 import { directory } from "../directory.js";
-import { history } from "../history.js";
+import { firstCalls, history } from "../history.js";
 import { LiveCard } from "../live.js";
 import { inShort, phone } from "../words.js";
 
@@ -17,13 +17,41 @@ const STATES = {
 };
 
 export async function show(root, { session }) {
-  // Whoever may not see calls is told so, and nothing else is asked for.
-  const [known] = await progress(Promise.all([directory(session), get("/v1/calls?limit=1")]), root);
+  // Everything is asked for at once. Whoever may not see calls is told so, and does not watch.
+  const asked = firstCalls();
+  const state = h("span", { id: "stream" });
+  const standing = Promise.all([directory(session), asked]).then(([known, calls]) => stand(root, state, session, known, calls));
+  asked.then(() => watch(root, state, standing), () => {});
+  await progress(standing, root);
+}
+
+/** Follows the event stream, from before the page stands: what is told meanwhile waits for it. */
+function watch(root, state, standing) {
+  events(
+    "/v1/calls/events",
+    async (name, told) => {
+      const { load, update } = await standing;
+      if (name === "lagged") load();
+      else update(told);
+    },
+    {
+      onState: async (now) => {
+        state.replaceChildren(badge(...STATES[now]));
+        const { load } = await standing;
+        if (now === "open") load();
+        if (now === "ended") root.prepend(problem({ problem: { title: "The session is over", detail: "log in again to go on watching", code: "session_over", status: 401 } }));
+      },
+    },
+  );
+}
+
+/** Builds the page of what is known and of the calls that were; gives `{load, update}`, by which it changes. */
+function stand(root, state, session, known, calls) {
   const cards = new Map();
   const list = h("div", { class: "cards", id: "live" });
   const nobody = empty("Nobody is on the line", "A call appears here with the first that is known of it: a header, a PIN, or a second of speech. The verdict then forms while somebody speaks; nothing needs to be loaded again.");
-  const state = h("span", { id: "stream" });
   const past = history(session, known);
+  past.take(calls);
   root.replaceChildren(
     heading("Live calls", null, state),
     h("section", { "aria-label": "On the line now" }, list, nobody),
@@ -73,13 +101,7 @@ export async function show(root, { session }) {
       list.before(problem(error));
     }
   };
-  arrange();
-  await Promise.all([progress(load(), root), past.refresh()]);
-  events("/v1/calls/events", (name, told) => (name === "lagged" ? load() : update(told)), {
-    onState: (now) => {
-      state.replaceChildren(badge(...STATES[now]));
-      if (now === "open") load();
-      if (now === "ended") root.prepend(problem({ problem: { title: "The session is over", detail: "log in again to go on watching", code: "session_over", status: 401 } }));
-    },
-  });
+  // Whether anybody is on the line is not known yet.
+  nobody.hidden = list.hidden = true;
+  return { load, update };
 }

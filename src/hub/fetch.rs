@@ -159,6 +159,10 @@ impl Fetch<'_> {
         partial: &mut Partial,
         tell: &mut (dyn FnMut(Told) + Send),
     ) -> Result<bool, Setback> {
+        // What came whole and was not installed any more.
+        if self.file.bytes == Some(partial.length()) {
+            return Ok(true);
+        }
         let mut wait = FIRST_WAIT;
         for left in (0..=self.patience.retries).rev() {
             match self.attempt(client, url, partial, tell).await {

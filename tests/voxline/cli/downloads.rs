@@ -83,6 +83,18 @@ fn a_beginning_of_another_version_is_thrown_away_and_the_file_fetched_whole() {
 }
 
 #[test]
+fn what_came_whole_before_is_not_fetched_again() {
+    let depot = Depot::new();
+    let bytes = depot.bytes.clone();
+    let hub = Hub::start(move |asked, wire| good(asked, wire, &bytes, usize::MAX));
+    depot.entry(&[format!("{}/tiny.onnx", hub.base)]);
+    std::fs::create_dir_all(depot.path(".incoming")).unwrap();
+    std::fs::write(depot.path(".incoming/tiny.part"), &depot.bytes).unwrap();
+    depot.pulled(&[]);
+    assert_eq!(hub.asked().len(), 0);
+}
+
+#[test]
 fn other_bytes_than_the_pinned_ones_are_refused_with_both_hashes_and_not_kept() {
     let depot = Depot::new();
     let mut bytes = depot.bytes.clone();

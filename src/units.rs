@@ -24,6 +24,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A sampling rate in samples per second.
+///
+/// ```
+/// use voxline::units::{Hertz, Seconds};
+///
+/// let telephone = Hertz(8_000);
+/// assert_eq!(telephone.samples(Seconds::new(0.02)), 160);
+/// assert_eq!(telephone.seconds(160).get(), 0.02);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Hertz(pub u32);

@@ -41,6 +41,22 @@ pub(super) const HEADER_SLACK: Seconds = Seconds::new(0.25);
 ///
 /// A file of several recordings, one behind the other, is one recording, as long as their rate is the same;
 /// [`Decoder::unheard`] says what of it was not.
+///
+/// ```
+/// use voxline::bytes::{DecodeError, Decoder, Encoding, Limits, WavHeader};
+/// use voxline::units::Hertz;
+///
+/// let audio: Vec<u8> = (0..800_i16).flat_map(|at| (at * 20).to_le_bytes()).collect();
+/// let header = WavHeader::of(Encoding::PcmS16le, Hertz(8_000), 1).bytes(audio.len());
+/// let mut decoder = Decoder::open([&header[..], &audio].concat(), &Limits::default())?;
+/// assert_eq!(decoder.format().rate, Hertz(8_000));
+/// let mut samples = 0;
+/// while let Some(block) = decoder.next_block()? {
+///     samples += block.len();
+/// }
+/// assert_eq!(samples, 800);
+/// # Ok::<(), DecodeError>(())
+/// ```
 pub struct Decoder {
     bytes: Arc<Vec<u8>>,
     source: Source,

@@ -45,6 +45,18 @@ impl Encoding {
 /// Decodes raw audio from pieces that may be cut anywhere, even inside a sample.
 ///
 /// Law: the samples are the same however the bytes were cut.
+///
+/// ```
+/// use voxline::bytes::{Encoding, RawStream};
+///
+/// let mut stream = RawStream::new(Encoding::PcmS16le, 1);
+/// let mut samples = Vec::new();
+/// // The second sample is torn: its last byte comes with the next piece.
+/// stream.push(&[0x00, 0x40, 0x00], &mut samples);
+/// assert_eq!((samples.as_slice(), stream.leftover()), (&[0.5][..], 1));
+/// stream.push(&[0xc0], &mut samples);
+/// assert_eq!((samples.as_slice(), stream.leftover()), (&[0.5, -0.5][..], 0));
+/// ```
 #[derive(Clone)]
 pub struct RawStream {
     encoding: Encoding,

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::Subcommand;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -15,11 +17,53 @@ use crate::carriers::check::{
     WhoseLine, by_carrier, of_invite, read,
 };
 use crate::config::Config;
+use crate::evidence::Region;
 use crate::units::{DialedNumber, PhoneNumber};
 
-use super::args::{CarrierCommand, CheckArgs};
 use super::fault::whole;
+use super::opening::store;
 use super::output::Output;
+
+/// What stands under `voxline carrier check --help`.
+const AFTER_CHECK: &str = "\
+Per call: where forwarding evidence was, and what it comes to. Per carrier: forwards, passport_only, echo_only
+(only the dialed number comes back) or none. Users are named where the store knows their phones.
+Exit status 0 whatever the verdicts are; 1 when a file cannot be read.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CarrierCommand {
+    /// Read captured test calls, or listen for them, and say what each carrier tells of forwarding
+    #[command(after_help = AFTER_CHECK)]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// INVITEs as text, webhook bodies (JSON or forms), pcap or pcapng captures
+    #[arg(value_name = "FILE", required_unless_present = "listen")]
+    pub files: Vec<PathBuf>,
+    /// Listen for test calls on this address, over UDP and TCP; they are told that it is busy
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "files")]
+    pub listen: Option<SocketAddr>,
+    /// End after so many test calls [default: at Ctrl-C]
+    #[arg(long, value_name = "COUNT", requires = "listen", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls: Option<u32>,
+    /// Refuse test calls for good (603), so that the carrier tries nowhere else
+    #[arg(long, requires = "listen")]
+    pub decline: bool,
+    /// Take this for the dialed number, whatever the calls say
+    #[arg(long, value_name = "E164")]
+    pub number: Option<DialedNumber>,
+    /// The telephone that the test calls are made from
+    #[arg(long, value_name = "E164")]
+    pub from: Option<PhoneNumber>,
+    /// Read local spellings by this country, as in US [default: the dialed number's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<Region>,
+    /// Another number of your own, whose echo names nobody; may be given several times
+    #[arg(long = "own", value_name = "E164")]
+    pub own: Vec<PhoneNumber>,
+}
 
 /// The most test calls that are waited for at a time, and remembered.
 const MOST_CALLS: usize = 10_000;
@@ -40,7 +84,7 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
     // Without making a store where there is none.
     let has_store = config.store.is_there();
     let mut known = if has_store {
-        Known::of_store(&super::store(config).await?).await?
+        Known::of_store(&store(config).await?).await?
     } else {
         Known::default()
     };

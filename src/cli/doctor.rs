@@ -14,6 +14,7 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
 use super::models;
+use super::opening::active_model;
 use super::output::Output;
 
 /// The whole examination.
@@ -37,7 +38,7 @@ struct Finding {
 
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
     let mut findings = vec![store(config).await, gallery(config).await];
-    findings.extend(inference(config, &super::active_model(config).await));
+    findings.extend(inference(config, &active_model(config).await));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
         version: env!("CARGO_PKG_VERSION"),

@@ -1,14 +1,37 @@
 //! `voxline user import`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::evidence::Region;
 use crate::store::{ImportReport, Store, read_operator_table};
 use crate::switchboard::{ImportDefaults, import, import_csv};
+use crate::units::DialedNumber;
 
-use super::args::ImportArgs;
 use super::output::Output;
+
+/// What stands under `voxline user import --help`.
+pub(super) const AFTER_IMPORT: &str = "\
+Columns: name, phone_number, assigned_vapi_number (a number that is this user's alone; empty for who shares
+--number), and optionally pin and vapi_region. Other columns are passed over. Everything is taken over or, when
+anything stands against a line, nothing: every such line is listed, and the exit status is 1. A file can be imported
+again: whoever is there already stays as they are. migrations/operator/ has what an existing table needs.";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportArgs {
+    /// CSV with a header line, or an SQLite database
+    pub file: PathBuf,
+    /// The dialed number of users without an `assigned_vapi_number`, who share it
+    #[arg(long, value_name = "E164")]
+    pub number: Option<DialedNumber>,
+    /// Country by whose local spelling phone numbers without a country code are read, as in US
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<Region>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 /// How an SQLite database begins (<https://sqlite.org/fileformat.html>, section 1.3).
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";

@@ -9,9 +9,8 @@ use crate::reply::enrolment_url;
 use crate::store::{Invite, InviteState, NewInvite, Store};
 use crate::units::{DialedNumber, InviteId, Language, UserId};
 
-use super::args::id;
 use super::output::Output;
-use super::rosters::lines;
+use super::phrases::{id, lines};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum InviteCommand {

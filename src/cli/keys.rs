@@ -2,12 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use clap::Subcommand;
 use serde::Serialize;
 
 use crate::store::{KeyInfo, Scope, Store};
+use crate::units::KeyId;
 
-use super::args::KeysCommand;
 use super::output::Output;
+use super::phrases::id;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Create an API key; it is shown once
+    Create {
+        /// What the key may do: enroll, identify, scores, admin; may be given several times
+        #[arg(long = "scope", required = true, value_delimiter = ',', value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// A name for people
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+    },
+    /// List the keys; never the keys themselves
+    List,
+    /// Revoke a key: no new request is let in with it, and the streams it opened end
+    Revoke {
+        /// The key's id
+        #[arg(value_parser = id::<KeyId>)]
+        id: KeyId,
+    },
+}
 
 /// A key at the one moment it can be seen.
 #[derive(Serialize)]

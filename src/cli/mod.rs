@@ -3,36 +3,41 @@
 //! [`run`] reads the configuration, does what was asked through the same [`Switchboard`] and [`Store`]
 //! as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
 
-mod args;
-mod bench;
-mod calibrate;
-mod carrier;
+// In order: a file uses only those above it, and none of its own group.
+mod opening;
+mod output;
+mod log;
+mod phrases;
+
 mod chosen;
-mod doctor;
 mod fault;
 mod importing;
+
+mod bench;
+mod carrier;
 mod invites;
 mod keys;
 mod load;
-mod log;
 mod models;
 mod number;
-mod output;
 mod rosters;
 mod serve;
 mod vapi;
 mod voices;
+
+mod calibrate;
+mod doctor;
+
+mod args;
 
 pub use args::Args;
 
 use std::process::ExitCode;
 
 use crate::config::{Config, Faults, Sources};
-use crate::store::Store;
-use crate::switchboard::{OpenError, Switchboard};
-use crate::voiceprint::ModelId;
 
 use args::{Command, Common};
+use opening::{board, store};
 use output::Output;
 
 /// Does what was typed.
@@ -84,34 +89,10 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
                 let store = store(&config).await?;
                 vapi::run(command, config, &store, output).await
             }
-            Command::Benchmark(args) => bench::run(*args, &config, output),
+            Command::Bench(args) => bench::run(*args, &config, output),
             Command::Load(args) => load::run(*args, common, &config, output).await,
             Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
     })
-}
-
-/// The model in use, without making a store where there is none; the configured one where the store cannot
-/// say.
-async fn active_model(config: &Config) -> ModelId {
-    let active = async {
-        let store = Store::connect(&config.store).await.ok()?;
-        store.active_model().await.ok()?
-    };
-    let active = if config.store.is_there() {
-        active.await
-    } else {
-        None
-    };
-    active.unwrap_or_else(|| config.model.clone())
-}
-
-async fn store(config: &Config) -> anyhow::Result<Store> {
-    let store = Store::connect(&config.store).await?;
-    Ok(store.with_pin_rule(config.identity.pin_rule))
-}
-
-async fn board(config: &Config) -> Result<Switchboard, OpenError> {
-    Switchboard::open(config).await
 }

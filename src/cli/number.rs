@@ -8,7 +8,7 @@ use crate::switchboard::{BoardError, check_error_target, installed, model_in_use
 use crate::units::DialedNumber;
 
 use super::output::Output;
-use super::rosters::{lines, plural};
+use super::phrases::{lines, plural};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NumberCommand {

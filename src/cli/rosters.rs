@@ -1,12 +1,52 @@
 //! `voxline user`.
 
+use clap::Subcommand;
+
 use crate::config::{Config, GalleryChoice};
 use crate::store::{NewUser, Pin, Store, User};
 use crate::switchboard::{BoardError, GalleryCache, model_in_use};
-use crate::units::DialedNumber;
+use crate::units::{DialedNumber, PhoneNumber, UserId};
 
-use super::args::UserCommand;
+use super::importing::{self, ImportArgs};
 use super::output::Output;
+use super::phrases::{id, lines};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a user to a number's roster
+    Add {
+        /// The name to show
+        #[arg(long, value_name = "TEXT")]
+        name: String,
+        /// The dialed number
+        #[arg(long, value_name = "E164")]
+        number: DialedNumber,
+        /// A phone of the user; may be given several times
+        #[arg(long = "phone", value_name = "E164")]
+        phones: Vec<PhoneNumber>,
+        /// A PIN of 4 to 8 digits, unique on the number
+        #[arg(long, value_name = "DIGITS")]
+        pin: Option<String>,
+        /// Give the number to this user alone
+        #[arg(long)]
+        exclusive: bool,
+    },
+    /// List the users of a number
+    List {
+        /// The dialed number
+        #[arg(long, value_name = "E164")]
+        number: DialedNumber,
+    },
+    /// Take over the users of a CSV file, or of the table `users` of an SQLite database
+    #[command(after_help = importing::AFTER_IMPORT)]
+    Import(ImportArgs),
+    /// Remove a user and erase their voiceprints everywhere
+    Remove {
+        /// The user's id
+        #[arg(value_parser = id::<UserId>)]
+        id: UserId,
+    },
+}
 
 pub(super) async fn user(
     command: UserCommand,
@@ -46,7 +86,7 @@ pub(super) async fn user(
                 )
             })?;
         }
-        UserCommand::Import(args) => return super::importing::run(args, store, output).await,
+        UserCommand::Import(args) => return importing::run(args, store, output).await,
         UserCommand::Remove { id } => {
             let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
             let receipt = store.remove_user(id).await?;
@@ -86,17 +126,4 @@ fn user_line(user: &User) -> String {
         ""
     };
     format!("{}  {}  {voice}{alone}", user.id, user.name)
-}
-
-pub(super) fn lines(items: impl Iterator<Item = String>, none: &str) -> String {
-    let all: Vec<String> = items.collect();
-    if all.is_empty() {
-        none.to_owned()
-    } else {
-        all.join("\n")
-    }
-}
-
-pub(super) fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -14,7 +14,18 @@ use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, serve};
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
-use super::args::ServeArgs;
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Show the reports of `voxline bench --out` in this folder [default: accuracy in the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub accuracy: Option<String>,
+    /// Ask nobody for a key. For development, on a loopback address only
+    #[arg(long)]
+    pub insecure_dev: bool,
+}
 
 pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<bool> {
     refuse_insecurity_abroad(config.listen, args.insecure_dev)?;

@@ -1,7 +1,7 @@
 //! `voxline enroll`, `voxline identify` and `voxline embed`.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -12,14 +12,75 @@ use crate::engine::{Analyst, Asker};
 use crate::onnx::Runtime;
 use crate::samples::{self, RATE};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, Identification, Switchboard};
-use crate::units::Seconds;
+use crate::units::{DialedNumber, Seconds, UserId};
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
 
-use super::args::{EmbedArgs, EnrollArgs, IdentifyArgs};
 use super::chosen::{Chosen, chosen_model};
 use super::fault::whole;
 use super::output::Output;
+use super::phrases::id;
+
+// What a recording does not say of itself. (A doc comment here would be taken for the commands' own.)
+#[derive(Debug, clap::Args)]
+pub(super) struct SoundArgs {
+    /// Which channel of a stereo recording holds the voice that is meant
+    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u16).range(0..=1))]
+    pub channel: Option<u16>,
+    /// What a file without a header holds
+    #[arg(long, value_name = "g722|mulaw|alaw")]
+    pub format: Option<Headerless>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EnrollArgs {
+    /// The user's id
+    #[arg(long, value_name = "ID", value_parser = id::<UserId>)]
+    pub user: UserId,
+    /// The words the user agreed to
+    #[arg(long, value_name = "TEXT")]
+    pub consent: String,
+    /// Those words also allow keeping the recordings, sealed (done where enrollment.retain_audio is set)
+    #[arg(long)]
+    pub keep_audio: bool,
+    /// The voice may be that of another user of the same number: one person with two users
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    #[command(flatten)]
+    pub sound: SoundArgs,
+    /// Recordings of the user alone: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct IdentifyArgs {
+    /// The dialed number
+    #[arg(long, value_name = "E164")]
+    pub number: DialedNumber,
+    /// A recording of the call: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub sound: SoundArgs,
+    /// Print what a live call would have been told, one JSON line an update
+    #[arg(long)]
+    pub stream: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct EmbedArgs {
+    /// The speaker model [default: the configured one]
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// Embed the whole recording, silence and all
+    #[arg(long)]
+    pub no_vad: bool,
+    #[command(flatten)]
+    pub sound: SoundArgs,
+    /// Recordings
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
 
 pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
     let clips = args

@@ -1,116 +1,28 @@
-//! The carriers' settings.
+//! What is set for each carrier.
+
+mod sections;
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::exchanges::{self, ExchangeConfig};
+use super::exchanges::{AsteriskSection, ExchangeConfig, JambonzSection};
 use super::pin_prompt::PinPrompt;
-use super::sources::Reader;
-use super::vapi::VapiRegion;
+use super::reader::Reader;
+use super::region::{VapiRegion, is_sip_address};
 
-/// The carriers' keys.
-pub(super) const KEYS: &[(&str, &str)] = &[
-    (
-        "carriers.forward_to",
-        "SIP address that calls are handed on to (default sip:{number}@sip.vapi.ai, or sip.eu.vapi.ai by vapi.region)",
-    ),
-    ("carriers.sip_user", "the name that address asks for"),
-    ("carriers.sip_password", "the password that address asks for"),
-    (
-        "carriers.answer_seconds",
-        "how long an answer to a ringing call may take (default 2.5)",
-    ),
-    (
-        "carriers.token_seconds",
-        "how long a call's token waits for its stream (default 120)",
-    ),
-    (
-        "twilio.auth_token",
-        "checks the signatures of Twilio's webhooks and streams",
-    ),
-    (
-        "signalwire.signing_key",
-        "checks the signatures of SignalWire's webhooks, which come in by Twilio's door",
-    ),
-    ("telnyx.public_key", "checks the signatures of Telnyx's webhooks"),
-    (
-        "telnyx.api_key",
-        "commands Telnyx's Call Control: answer, stream, transfer",
-    ),
-    (
-        "telnyx.api_url",
-        "Telnyx's API (default https://api.telnyx.com/v2)",
-    ),
-    (
-        "telnyx.l16_order",
-        "byte order of L16: auto (default), little or big",
-    ),
-    (
-        "vonage.signature_secret",
-        "checks the signed tokens of Vonage's webhooks and streams",
-    ),
-    (
-        "vonage.listen_seconds",
-        "how long a Vonage caller is heard before the call is handed on; 0 for not at all (default 6)",
-    ),
-    (
-        "vonage.prompt",
-        "what is said to a Vonage caller before (default Please say who is calling, and why.)",
-    ),
-    (
-        "bandwidth.username",
-        "the name that Bandwidth brings to webhooks and streams",
-    ),
-    (
-        "bandwidth.password",
-        "the password that Bandwidth brings to webhooks and streams",
-    ),
-    (
-        "bandwidth.uri_headers",
-        "whether Bandwidth's SIP address carries X-Forwarded-From: true or false (default)",
-    ),
-    (
-        "plivo.auth_token",
-        "checks the signatures of Plivo's webhooks and streams",
-    ),
-    (
-        "plivo.l16_order",
-        "byte order of L16: auto (default), little or big",
-    ),
-    (
-        "twilio.pin_prompt",
-        "what Twilio's callers hear before they may type a PIN and are handed on (default: none is asked for)",
-    ),
-    (
-        "twilio.pin_language",
-        "the language that is spoken in, as in en-GB (default Twilio's: en-US)",
-    ),
-    (
-        "twilio.pin_seconds",
-        "how long the first key, and each one after it, is waited for (default 5)",
-    ),
-    (
-        "twilio.pin_numbers",
-        "the dialed numbers whose callers are asked (default: all)",
-    ),
-];
-
-/// Those of them whose values are never shown.
-pub(super) const SECRETS: &[&str] = &[
-    "carriers.sip_password",
-    "twilio.auth_token",
-    "signalwire.signing_key",
-    "telnyx.api_key",
-    "vonage.signature_secret",
-    "bandwidth.password",
-    "plivo.auth_token",
-];
+pub(super) use sections::{
+    BandwidthSection, CarriersSection, PlivoSection, SignalWireSection, TelnyxSection, TwilioSection,
+    VonageSection,
+};
 
 /// How L16 is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ByteOrder {
     /// As it sounds.
     #[default]
@@ -166,135 +78,122 @@ pub struct CarrierConfig {
     pub exchanges: ExchangeConfig,
 }
 
-/// Reads the carriers' settings.
-pub(super) fn read(read: &mut Reader, public_url: Option<&str>, region: VapiRegion) -> CarrierConfig {
-    let config = CarrierConfig {
-        forward_to: sip_address(read, region),
-        sip_login: login(read, "carriers.sip_user", "carriers.sip_password"),
-        forward_secret: secret(read, "vapi.forward_secret"),
-        answer: time(read, "carriers.answer_seconds", 0.2..=10.0, 2.5),
-        token: time(read, "carriers.token_seconds", 5.0..=3600.0, 120.0),
-        twilio_pin: PinPrompt::read(read),
-        twilio_auth_token: secret(read, "twilio.auth_token"),
-        signalwire_signing_key: secret(read, "signalwire.signing_key"),
-        telnyx_public_key: public_key(read),
-        telnyx_api_key: secret(read, "telnyx.api_key"),
-        telnyx_api_url: read
-            .url("telnyx.api_url")
-            .unwrap_or_else(|| "https://api.telnyx.com/v2".to_owned()),
-        telnyx_l16: byte_order(read, "telnyx.l16_order"),
-        vonage_signature_secret: secret(read, "vonage.signature_secret"),
-        vonage_listen: time(read, "vonage.listen_seconds", 0.0..=60.0, 6.0),
-        vonage_prompt: read
-            .text("vonage.prompt")
-            .unwrap_or_else(|| "Please say who is calling, and why.".to_owned()),
-        bandwidth_login: login(read, "bandwidth.username", "bandwidth.password"),
-        bandwidth_uri_headers: read.parsed("bandwidth.uri_headers", "true or false", false),
-        plivo_auth_token: secret(read, "plivo.auth_token"),
-        plivo_l16: byte_order(read, "plivo.l16_order"),
-        exchanges: exchanges::read(read),
-    };
-    let proofs = [
-        ("twilio.auth_token", config.twilio_auth_token.is_some()),
-        ("signalwire.signing_key", config.signalwire_signing_key.is_some()),
-        ("telnyx.public_key", config.telnyx_public_key.is_some()),
-        (
-            "vonage.signature_secret",
-            config.vonage_signature_secret.is_some(),
-        ),
-        ("bandwidth.username", config.bandwidth_login.is_some()),
-        ("plivo.auth_token", config.plivo_auth_token.is_some()),
-        (
-            "jambonz.webhook_secret",
-            config.exchanges.jambonz_secret.is_some(),
-        ),
-        ("jambonz.username", config.exchanges.jambonz_login.is_some()),
-    ];
-    for (key, _) in proofs.into_iter().filter(|(_, set)| *set && public_url.is_none()) {
-        let why = "is set, but not public_url: carriers sign the address they call and are told where to stream, \
-                   so it has to be known, as in public_url = \"https://id.example.com\"";
-        read.fault(key, why.to_owned());
-    }
-    config
+/// The sections that [`CarrierConfig`] is made of.
+pub(super) struct CarrierSections {
+    pub carriers: CarriersSection,
+    pub twilio: TwilioSection,
+    pub signalwire: SignalWireSection,
+    pub telnyx: TelnyxSection,
+    pub vonage: VonageSection,
+    pub bandwidth: BandwidthSection,
+    pub plivo: PlivoSection,
+    pub asterisk: AsteriskSection,
+    pub jambonz: JambonzSection,
+    /// `vapi.forward_secret`.
+    pub forward_secret: Option<String>,
 }
 
-pub(super) fn secret(read: &mut Reader, key: &'static str) -> Option<SecretString> {
-    read.text(key).map(SecretString::from)
-}
-
-pub(super) fn time(
-    read: &mut Reader,
-    key: &'static str,
-    range: std::ops::RangeInclusive<f64>,
-    usual: f64,
-) -> Duration {
-    Duration::from_secs_f64(read.number(key, range, usual))
-}
-
-fn byte_order(read: &mut Reader, key: &'static str) -> ByteOrder {
-    match read.one_of(key, &["auto", "little", "big"], "auto") {
-        "little" => ByteOrder::Little,
-        "big" => ByteOrder::Big,
-        _ => ByteOrder::Auto,
-    }
-}
-
-/// A name and a password are of use together only.
-pub(super) fn login(
-    read: &mut Reader,
-    name: &'static str,
-    password: &'static str,
-) -> Option<(String, SecretString)> {
-    match (read.text(name), secret(read, password)) {
-        (Some(name), Some(password)) => Some((name, password)),
-        (None, None) => None,
-        (Some(_), None) => {
-            read.fault(name, format!("is set, but not {password}"));
-            None
+impl CarrierSections {
+    pub fn checked(self, read: &mut Reader, public_url: Option<&str>, region: VapiRegion) -> CarrierConfig {
+        let Self {
+            carriers,
+            twilio,
+            telnyx,
+            vonage,
+            bandwidth,
+            plivo,
+            ..
+        } = self;
+        let config = CarrierConfig {
+            forward_to: sip_address(read, carriers.forward_to, region),
+            sip_login: read.login(
+                ("carriers.sip_user", carriers.sip_user),
+                ("carriers.sip_password", carriers.sip_password),
+            ),
+            forward_secret: self.forward_secret.map(SecretString::from),
+            answer: Duration::from_secs_f64(carriers.answer_seconds),
+            token: Duration::from_secs_f64(carriers.token_seconds),
+            twilio_pin: pin_prompt(read, &twilio),
+            twilio_auth_token: twilio.auth_token.map(SecretString::from),
+            signalwire_signing_key: self.signalwire.signing_key.map(SecretString::from),
+            telnyx_public_key: public_key(read, telnyx.public_key),
+            telnyx_api_key: telnyx.api_key.map(SecretString::from),
+            telnyx_api_url: read
+                .url("telnyx.api_url", Some(telnyx.api_url))
+                .unwrap_or_default(),
+            telnyx_l16: telnyx.l16_order,
+            vonage_signature_secret: vonage.signature_secret.map(SecretString::from),
+            vonage_listen: Duration::from_secs_f64(vonage.listen_seconds),
+            vonage_prompt: vonage.prompt,
+            bandwidth_login: read.login(
+                ("bandwidth.username", bandwidth.username),
+                ("bandwidth.password", bandwidth.password),
+            ),
+            bandwidth_uri_headers: bandwidth.uri_headers,
+            plivo_auth_token: plivo.auth_token.map(SecretString::from),
+            plivo_l16: plivo.l16_order,
+            exchanges: ExchangeConfig::checked(read, self.asterisk, self.jambonz),
+        };
+        if public_url.is_none() {
+            refuse_proofs(read);
         }
-        (None, Some(_)) => {
-            read.fault(password, format!("is set, but not {name}"));
-            None
+        config
+    }
+}
+
+/// Says that what proves who calls is of no use while nobody knows the address that is signed.
+fn refuse_proofs(read: &mut Reader) {
+    for key in [
+        "twilio.auth_token",
+        "signalwire.signing_key",
+        "telnyx.public_key",
+        "vonage.signature_secret",
+        "bandwidth.username",
+        "plivo.auth_token",
+        "jambonz.webhook_secret",
+        "jambonz.username",
+    ] {
+        if read.is_given(key) {
+            let why = "is set, but not public_url: carriers sign the address they call and are told where to stream, \
+                       so it has to be known, as in public_url = \"https://id.example.com\"";
+            read.fault(key, why);
         }
     }
+}
+
+fn pin_prompt(read: &mut Reader, twilio: &TwilioSection) -> Option<PinPrompt> {
+    PinPrompt::checked(
+        read,
+        twilio.pin_prompt.clone(),
+        twilio.pin_language.clone(),
+        Duration::from_secs(u64::from(twilio.pin_seconds)),
+        twilio.pin_numbers.as_deref().unwrap_or_default(),
+    )
 }
 
 /// A SIP address of a user at a host, without headers or anything else that could not stand in one.
-fn sip_address(read: &mut Reader, region: VapiRegion) -> String {
-    let usual = format!("sip:{{number}}@{}", region.sip_host());
-    let Some(text) = read.text("carriers.forward_to") else {
-        return usual;
+fn sip_address(read: &mut Reader, given: Option<String>, region: VapiRegion) -> String {
+    let key = "carriers.forward_to";
+    let Some(text) = given else {
+        return format!("sip:{{number}}@{}", region.sip_host());
     };
-    let fits = is_sip_address(&text);
-    if fits && VapiRegion::of_address(&text).is_some_and(|named| named != region) {
+    if !is_sip_address(&text) {
+        let why =
+            "is not a SIP address, as in sip:{number}@sip.vapi.ai ({number} stands for the dialed number)";
+        read.fault(key, why);
+    } else if VapiRegion::of_address(&text).is_some_and(|named| named != region) {
         let why =
             "is of another region of Vapi's than vapi.region says: an account is known in its own alone";
-        read.fault("carriers.forward_to", why.to_owned());
+        read.fault(key, why);
     }
-    if fits {
-        return text;
-    }
-    let why = "is not a SIP address, as in sip:{number}@sip.vapi.ai ({number} stands for the dialed number)";
-    read.fault("carriers.forward_to", why.to_owned());
-    usual
+    text
 }
 
-/// Whether a text is a SIP address of a user at a host that can stand in a carrier's document as it is.
-pub(super) fn is_sip_address(text: &str) -> bool {
-    let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
-    let plain = |sign: char| sign.is_ascii_alphanumeric() || "+-_.:;=@{}".contains(sign);
-    rest.is_some_and(|rest| {
-        let parts = rest.split_once('@');
-        parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && rest.chars().all(plain)
-    })
-}
-
-fn public_key(read: &mut Reader) -> Option<[u8; 32]> {
-    let text = read.text("telnyx.public_key")?;
-    let key = STANDARD.decode(&text).ok().and_then(|key| key.try_into().ok());
+fn public_key(read: &mut Reader, text: Option<String>) -> Option<[u8; 32]> {
+    let key = STANDARD.decode(text?).ok().and_then(|key| key.try_into().ok());
     if key.is_none() {
         let why = "is not the 32 bytes in base64 that the portal shows under \"Public key\"";
-        read.fault("telnyx.public_key", why.to_owned());
+        read.fault("telnyx.public_key", why);
     }
     key
 }

@@ -1,56 +1,15 @@
-//! The settings of the customer's own exchanges: Asterisk and jambonz.
+//! `[asterisk]` and `[jambonz]`: the customer's own exchanges.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
 
-use super::carriers::{login, secret, time};
-use super::sources::Reader;
-
-/// Their keys.
-pub(super) const KEYS: &[(&str, &str)] = &[
-    (
-        "asterisk.username",
-        "the name that Asterisk brings to its webhook and streams",
-    ),
-    (
-        "asterisk.password",
-        "the password that Asterisk brings to its webhook and streams",
-    ),
-    (
-        "asterisk.listen_seconds",
-        "how long a caller is heard before the dialplan goes on; 0 for to the call's end (default 0)",
-    ),
-    (
-        "asterisk.audiosocket",
-        "address and port for AudioSocket, as in 127.0.0.1:9092 (default none: not listened for)",
-    ),
-    (
-        "asterisk.audiosocket_peers",
-        "networks that may open an AudioSocket (default 127.0.0.0/8, ::1/128)",
-    ),
-    (
-        "asterisk.audiosocket_connections",
-        "AudioSocket connections at a time (default 256)",
-    ),
-    (
-        "jambonz.webhook_secret",
-        "checks the signatures of jambonz's webhooks",
-    ),
-    (
-        "jambonz.username",
-        "the name that jambonz brings to its streams, and to webhooks that are not signed",
-    ),
-    (
-        "jambonz.password",
-        "the password that jambonz brings to its streams, and to webhooks that are not signed",
-    ),
-];
-
-/// Those of them whose values are never shown.
-pub(super) const SECRETS: &[&str] = &["asterisk.password", "jambonz.webhook_secret", "jambonz.password"];
+use super::reader::{Reader, list};
 
 /// How the customer's own exchanges are dealt with.
 #[derive(Debug, Clone)]
@@ -78,43 +37,90 @@ pub struct AudioSocketConfig {
     pub connections: usize,
 }
 
-/// Reads their settings.
-pub(super) fn read(read: &mut Reader) -> ExchangeConfig {
-    let asterisk_login = login(read, "asterisk.username", "asterisk.password");
-    let listen = time(read, "asterisk.listen_seconds", 0.0..=600.0, 0.0);
-    let audiosocket = audiosocket(read);
-    if audiosocket.is_some() && asterisk_login.is_none() {
-        let why = "is set, but not asterisk.username: a call is announced under that login before its AudioSocket \
-                   is opened";
-        read.fault("asterisk.audiosocket", why.to_owned());
-    }
-    ExchangeConfig {
-        asterisk_login,
-        asterisk_listen: (!listen.is_zero()).then_some(listen),
-        audiosocket,
-        jambonz_secret: secret(read, "jambonz.webhook_secret"),
-        jambonz_login: login(read, "jambonz.username", "jambonz.password"),
+/// Asterisk.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AsteriskSection {
+    /// The name that Asterisk brings to its webhook and streams.
+    pub username: Option<String>,
+    /// The password that Asterisk brings to its webhook and streams.
+    #[schema(format = Password)]
+    pub password: Option<String>,
+    /// Seconds that a caller is heard before the dialplan goes on; 0 for to the call's end.
+    #[schema(minimum = 0.0, maximum = 600.0)]
+    #[default = 0.0]
+    pub listen_seconds: f64,
+    /// Address and port for AudioSocket, as in `127.0.0.1:9092`: plain TCP, without encryption. Without it none is
+    /// listened for.
+    pub audiosocket: Option<String>,
+    /// Networks and addresses that may open an AudioSocket, between commas.
+    #[default = "127.0.0.0/8, ::1/128"]
+    pub audiosocket_peers: String,
+    /// AudioSocket connections at a time; more wait.
+    #[schema(minimum = 1, maximum = 10_000)]
+    #[default = 256]
+    pub audiosocket_connections: usize,
+}
+
+/// jambonz.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct JambonzSection {
+    /// The account's webhook secret, by which the signatures of webhooks are checked.
+    #[schema(format = Password)]
+    pub webhook_secret: Option<String>,
+    /// The name that jambonz brings to its streams, and to webhooks that are not signed.
+    pub username: Option<String>,
+    /// The password that jambonz brings to its streams, and to webhooks that are not signed.
+    #[schema(format = Password)]
+    pub password: Option<String>,
+}
+
+impl ExchangeConfig {
+    pub(super) fn checked(read: &mut Reader, asterisk: AsteriskSection, jambonz: JambonzSection) -> Self {
+        let listen = Duration::from_secs_f64(asterisk.listen_seconds);
+        let audiosocket = audiosocket(read, &asterisk);
+        let asterisk_login = read.login(
+            ("asterisk.username", asterisk.username),
+            ("asterisk.password", asterisk.password),
+        );
+        if audiosocket.is_some() && asterisk_login.is_none() {
+            let why = "is set, but not asterisk.username: a call is announced under that login before its AudioSocket \
+                       is opened";
+            read.fault("asterisk.audiosocket", why);
+        }
+        Self {
+            asterisk_login,
+            asterisk_listen: (!listen.is_zero()).then_some(listen),
+            audiosocket,
+            jambonz_secret: jambonz.webhook_secret.map(SecretString::from),
+            jambonz_login: read.login(
+                ("jambonz.username", jambonz.username),
+                ("jambonz.password", jambonz.password),
+            ),
+        }
     }
 }
 
-fn audiosocket(read: &mut Reader) -> Option<AudioSocketConfig> {
-    let peers = networks(read);
-    let connections = read.count("asterisk.audiosocket_connections", 1..=10_000, 256);
-    read.text("asterisk.audiosocket")?;
-    let none = SocketAddr::from(([127, 0, 0, 1], 0));
-    let expected = "an address and port, as in 127.0.0.1:9092";
+fn audiosocket(read: &mut Reader, asterisk: &AsteriskSection) -> Option<AudioSocketConfig> {
+    let peers = networks(read, &asterisk.audiosocket_peers);
+    let text = asterisk.audiosocket.as_deref()?;
+    let Ok(address) = text.parse() else {
+        let why = format!("`{text}` is not an address and port, as in 127.0.0.1:9092");
+        read.fault("asterisk.audiosocket", why);
+        return None;
+    };
     Some(AudioSocketConfig {
-        address: read.parsed("asterisk.audiosocket", expected, none),
+        address,
         peers,
-        connections,
+        connections: asterisk.audiosocket_connections,
     })
 }
 
 /// Networks, as in `10.0.0.0/8`, and single addresses.
-fn networks(read: &mut Reader) -> Vec<IpNet> {
-    const KEY: &str = "asterisk.audiosocket_peers";
+fn networks(read: &mut Reader, text: &str) -> Vec<IpNet> {
     let mut networks = Vec::new();
-    for text in read.list(KEY, "127.0.0.0/8, ::1/128") {
+    for text in list(text) {
         let network = text
             .parse::<IpNet>()
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
@@ -122,7 +128,7 @@ fn networks(read: &mut Reader) -> Vec<IpNet> {
             Ok(network) => networks.push(network),
             Err(_) => {
                 let why = format!("{text:?} is neither an address nor a network, as in 10.0.0.0/8");
-                read.fault(KEY, why);
+                read.fault("asterisk.audiosocket_peers", why);
             }
         }
     }

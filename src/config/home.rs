@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::checked::Config;
 
 /// The folders something was looked for in, best first.
 #[derive(Debug, Clone)]

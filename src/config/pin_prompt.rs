@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::units::DialedNumber;
 
-use super::sources::Reader;
+use super::reader::{Reader, list};
 
 /// The most characters of a prompt: half a minute of speech.
 const LONGEST: usize = 500;
@@ -24,31 +24,17 @@ pub struct PinPrompt {
 }
 
 impl PinPrompt {
-    pub(super) fn read(read: &mut Reader) -> Option<Self> {
-        let text = read.text("twilio.pin_prompt");
-        let language = read.text("twilio.pin_language");
-        let wait = Duration::from_secs(read.count("twilio.pin_seconds", 1..=60, 5) as u64);
-        let mut numbers = BTreeSet::new();
-        for entry in read.list("twilio.pin_numbers", "") {
-            match entry.parse() {
-                Ok(number) => {
-                    numbers.insert(number);
-                }
-                Err(_) => read.fault(
-                    "twilio.pin_numbers",
-                    format!("`{entry}` is not a number, as in +12025550102"),
-                ),
-            }
-        }
-        let tag = |text: &String| {
-            let parts = text.split('-');
-            text.len() <= 35
-                && parts
-                    .into_iter()
-                    .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-        };
-        if language.as_ref().is_some_and(|language| !tag(language)) {
-            read.fault("twilio.pin_language", "is not a language, as in en-GB".to_owned());
+    /// The prompt, when there is one; all of it is checked even if there is none.
+    pub(super) fn checked(
+        read: &mut Reader,
+        text: Option<String>,
+        language: Option<String>,
+        wait: Duration,
+        numbers: &str,
+    ) -> Option<Self> {
+        let numbers = dialed(read, numbers);
+        if language.as_ref().is_some_and(|language| !is_language(language)) {
+            read.fault("twilio.pin_language", "is not a language, as in en-GB");
         }
         let text = text?;
         if text.chars().count() > LONGEST {
@@ -69,6 +55,28 @@ impl PinPrompt {
     pub fn asks(&self, dialed: &DialedNumber) -> bool {
         self.numbers.is_empty() || self.numbers.contains(dialed)
     }
+}
+
+fn dialed(read: &mut Reader, text: &str) -> BTreeSet<DialedNumber> {
+    let mut numbers = BTreeSet::new();
+    for entry in list(text) {
+        match entry.parse() {
+            Ok(number) => {
+                numbers.insert(number);
+            }
+            Err(_) => read.fault(
+                "twilio.pin_numbers",
+                format!("`{entry}` is not a number, as in +12025550102"),
+            ),
+        }
+    }
+    numbers
+}
+
+/// Whether a text can be a language tag (RFC 5646).
+fn is_language(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= 35 && text.split('-').all(is_part)
 }
 
 #[cfg(test)]

@@ -1,35 +1,72 @@
-//! The keys of `decision`.
+//! `[decision]`: what a decision needs, and what is promised of it.
 
-use super::seconds;
-use super::sources::Reader;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::decision::{ErrorTarget, Policy};
+use crate::units::Seconds;
 
-/// What a decision needs, and what is promised of it.
-pub(super) fn read(read: &mut Reader) -> Policy {
-    let usual = Policy::default();
-    let accept = read.share("decision.accept", 0.5..=0.999_999);
-    let error_target = ErrorTarget {
-        max_false_accept: read.share("decision.max_false_accept", 0.000_001..=0.5),
-        max_wrong_name: read.share("decision.max_wrong_name", 0.000_001..=0.5),
-    };
-    if accept.is_some() && error_target.is_made() {
-        read.fault(
-            "decision.accept",
-            "stands beside decision.max_false_accept or decision.max_wrong_name, which say the same in shares \
-             of calls: take one of them out"
-                .to_owned(),
-        );
+use super::reader::Reader;
+
+/// When a caller is named, and when nothing more is waited for.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DecisionSection {
+    /// Share of calls, before anything is heard, whose caller is on no roster.
+    #[schema(minimum = 0.001, maximum = 0.999)]
+    pub unknown_share: f64,
+    /// Probability needed to name a caller. Without it, and without the two below: 0.97.
+    #[schema(minimum = 0.5, maximum = 0.999_999)]
+    pub accept: Option<f64>,
+    /// Share of callers on no roster who may be given a name, as in 0.01; instead of `accept`.
+    #[schema(minimum = 0.000_001, maximum = 0.5)]
+    pub max_false_accept: Option<f64>,
+    /// Share of callers on the roster who may be given another's name; instead of `accept`.
+    #[schema(minimum = 0.000_001, maximum = 0.5)]
+    pub max_wrong_name: Option<f64>,
+    /// Probability of nobody at which a caller is unknown however little was said.
+    #[schema(minimum = 0.5, maximum = 0.999_999)]
+    pub reject: f64,
+    /// Seconds of speech after which nothing more is waited for.
+    #[schema(minimum = 1.0, maximum = 60.0)]
+    pub enough_speech_seconds: f64,
+}
+
+impl Default for DecisionSection {
+    fn default() -> Self {
+        let usual = Policy::default();
+        Self {
+            unknown_share: usual.unknown_share,
+            accept: None,
+            max_false_accept: None,
+            max_wrong_name: None,
+            reject: usual.reject,
+            enough_speech_seconds: usual.enough_speech.get(),
+        }
     }
-    Policy {
-        error_target,
-        unknown_share: read.number("decision.unknown_share", 0.001..=0.999, usual.unknown_share),
-        accept: accept.unwrap_or(usual.accept),
-        reject: read.number("decision.reject", 0.5..=0.999_999, usual.reject),
-        minimum_speech: usual.minimum_speech,
-        enough_speech: seconds(read.number(
-            "decision.enough_speech_seconds",
-            1.0..=60.0,
-            usual.enough_speech.get(),
-        )),
+}
+
+impl DecisionSection {
+    pub fn checked(self, read: &mut Reader) -> Policy {
+        let usual = Policy::default();
+        let error_target = ErrorTarget {
+            max_false_accept: self.max_false_accept,
+            max_wrong_name: self.max_wrong_name,
+        };
+        if self.accept.is_some() && error_target.is_made() {
+            read.fault(
+                "decision.accept",
+                "stands beside decision.max_false_accept or decision.max_wrong_name, which say the same in shares \
+                 of calls: take one of them out",
+            );
+        }
+        Policy {
+            error_target,
+            unknown_share: self.unknown_share,
+            accept: self.accept.unwrap_or(usual.accept),
+            reject: self.reject,
+            minimum_speech: usual.minimum_speech,
+            enough_speech: Seconds::checked(self.enough_speech_seconds).unwrap_or(usual.enough_speech),
+        }
     }
 }

@@ -1,10 +1,14 @@
-//! The keys of `signup`: the page on which users enrol in a browser.
+//! `[signup]`: the page on which users enrol in a browser.
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
+
 use crate::units::Seconds;
 
-use super::sources::Reader;
+use super::reader::{Reader, list};
 
 /// How users are asked for their voice in a browser.
 #[derive(Debug, Clone)]
@@ -19,9 +23,25 @@ pub struct SignupConfig {
     pub link_lifetime: Seconds,
 }
 
-impl SignupConfig {
-    pub(super) fn read(read: &mut Reader) -> Self {
-        let embed_from = read.list("signup.embed_from", "");
+/// The page on which users enrol in a browser, by a link that is good once (`docs/signup.md`).
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SignupSection {
+    /// Who asks. Without it: the number's name.
+    pub organisation: Option<String>,
+    /// A file with consent texts of your own, with their version.
+    pub consent_file: Option<String>,
+    /// Origins of the pages that may show it in a frame, as in `https://app.example.com`; several stand between commas.
+    pub embed_from: Option<String>,
+    /// Days a link is good for, unless it is made for another time.
+    #[schema(minimum = 0.01, maximum = 365.0)]
+    #[default = 7.0]
+    pub link_days: f64,
+}
+
+impl SignupSection {
+    pub fn checked(self, read: &mut Reader) -> SignupConfig {
+        let embed_from = list(&self.embed_from.unwrap_or_default());
         if let Some(bad) = embed_from.iter().find(|origin| !is_origin(origin)) {
             read.fault(
                 "signup.embed_from",
@@ -31,12 +51,11 @@ impl SignupConfig {
                 ),
             );
         }
-        let days = read.number("signup.link_days", 0.01..=365.0, 7.0);
-        Self {
-            organisation: read.text("signup.organisation"),
-            consent_file: read.text("signup.consent_file").map(PathBuf::from),
+        SignupConfig {
+            organisation: self.organisation,
+            consent_file: self.consent_file.map(PathBuf::from),
             embed_from,
-            link_lifetime: super::seconds(days * 24.0 * 3600.0),
+            link_lifetime: Seconds::checked(self.link_days * 24.0 * 3600.0).unwrap_or(Seconds::ZERO),
         }
     }
 }

@@ -1,38 +1,40 @@
-//! The keys of `store`.
+//! `[store]`: the system of record.
 
 use std::path::Path;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
 
-use super::sources::Reader;
+use super::reader::Reader;
 use crate::store::StoreSettings;
 
-/// The keys, with what each is for.
-pub(super) const KEYS: &[(&str, &str)] = &[
-    (
-        "store.url",
-        "PostgreSQL's address where that is the system of record (default: SQLite in the data folder)",
-    ),
-    (
-        "store.pepper",
-        "the key of the PINs in 64 hexadecimal digits (default: the file pepper.key in the data folder)",
-    ),
-];
+/// The system of record.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StoreSection {
+    /// PostgreSQL's address, as in `postgres://voxline@db.example.com/voxline`. Without it: SQLite in the data folder.
+    #[schema(format = Password)]
+    pub url: Option<String>,
+    /// The key of the PINs in 64 hexadecimal digits, the same on all machines. Without it: the file `pepper.key` in the
+    /// data folder.
+    #[schema(format = Password)]
+    pub pepper: Option<String>,
+}
 
-/// Both: an address may hold a password.
-pub(super) const SECRETS: &[&str] = &["store.url", "store.pepper"];
-
-/// Where the system of record is.
-pub(super) fn read(read: &mut Reader, data_dir: &Path) -> StoreSettings {
-    let settings = StoreSettings {
-        path: data_dir.join("voxline.db"),
-        postgres: read.text("store.url").map(SecretString::from),
-        pepper: read.text("store.pepper").map(SecretString::from),
-    };
-    if let Some((key, why)) = settings.fault() {
-        read.fault(key, why.to_owned());
+impl StoreSection {
+    pub fn checked(self, read: &mut Reader, data_dir: &Path) -> StoreSettings {
+        let settings = StoreSettings {
+            path: data_dir.join("voxline.db"),
+            postgres: self.url.map(SecretString::from),
+            pepper: self.pepper.map(SecretString::from),
+        };
+        if let Some((key, why)) = settings.fault() {
+            read.fault(key, why);
+        }
+        settings
     }
-    settings
 }
 
 #[cfg(test)]

@@ -1,11 +1,7 @@
-//! The settings of `vapi.*`: how Vapi's webhooks are known, what they are answered, and what is done on a
-//! call.
-//!
-//! Whatever Vapi leaves undocumented is a setting here, at the default that the evidence favours.
+//! `[vapi]`: how Vapi's webhooks are known, what they are answered, and what is done on a call.
 
 mod account;
-mod keys;
-mod tool_message;
+mod section;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -13,17 +9,39 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::bytes::Encoding;
 use crate::units::{DialedNumber, Hertz};
 
-use super::sources::Reader;
+use super::reader::{Reader, words};
+use super::region::VapiRegion;
+use section::{AuthMode, CallerChannel, HmacEncoding, ListenEncoding, TrustForwarded};
 
-pub use account::{VapiMode, VapiRegion};
-pub(super) use keys::{KEYS, SECRETS};
-pub use tool_message::ToolMessage;
-pub(super) use upstream::{KEYS as UPSTREAM_KEYS, SECRETS as UPSTREAM_SECRETS};
+pub(super) use section::VapiSection;
 pub use upstream::{UpstreamConfig, UpstreamHeader};
+
+/// Where Vapi's messages are meant to come to Voxline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VapiMode {
+    /// The server of the numbers, of their assistants and of our tools: every message comes here.
+    Assistant,
+    /// The server of the numbers and of our tools alone: the assistants keep theirs.
+    Number,
+}
+
+/// What the caller hears when one of our tools is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolMessage {
+    /// Nothing.
+    Silent,
+    /// One of Vapi's own, as in "Hold on a sec".
+    Filler,
+    /// This.
+    Words(String),
+}
 
 /// How a webhook is known to be Vapi's.
 #[derive(Debug, Clone)]
@@ -55,7 +73,8 @@ pub enum VapiAuth {
 }
 
 /// The hash of an HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum HmacAlgorithm {
     /// SHA-256.
     Sha256,
@@ -175,42 +194,6 @@ pub struct VapiConfig {
 }
 
 impl VapiConfig {
-    pub(super) fn read(read: &mut Reader, public_url: Option<&str>) -> Self {
-        let assistant = read.text("vapi.assistant_id");
-        let (region, api_url) = account::region(read);
-        let (auth, signing) = auth(read, public_url);
-        Self {
-            auth,
-            largest_event: read.count("vapi.largest_event_mb", 1..=64, 8) * 1024 * 1024,
-            assistants: account::by_number(read, "vapi.assistants", "a-1"),
-            fallback: read
-                .text("vapi.fallback_assistant_id")
-                .or_else(|| assistant.clone()),
-            assistant,
-            refusal: read.text("vapi.refusal").unwrap_or_else(|| REFUSAL.to_owned()),
-            answer_budget: span(read.number("vapi.answer_budget_seconds", 0.1..=7.0, 2.5)),
-            tool_patience: span(read.number("vapi.tool_seconds", 0.0..=300.0, 8.0)),
-            mode: account::mode(read),
-            region,
-            sip_numbers: account::sip_numbers(read, region),
-            api_url,
-            api_key: read.text("vapi.api_key").map(SecretString::from),
-            public_key: read.text("vapi.public_key").map(SecretString::from),
-            credential: read.text("vapi.credential_id"),
-            hosts: read.words("vapi.hosts", ".vapi.ai"),
-            plain_hosts: plain_hosts(read),
-            listen: read.parsed("vapi.listen", "true or false", true),
-            listen_defaults: listen_defaults(read),
-            forwarded: forwarded(read),
-            enrol_by_phone: read.parsed("vapi.enroll_by_phone", "true or false", false),
-            consent_words: read.words("vapi.consent_words", CONSENT),
-            backfill: read.parsed("vapi.backfill", "true or false", false),
-            capture_dir: read.text("vapi.capture_dir").map(PathBuf::from),
-            tool_message: ToolMessage::read(read),
-            upstream: UpstreamConfig::read(read, &signing, public_url),
-        }
-    }
-
     /// The assistant for calls to `number`.
     pub fn assistant_for(&self, number: Option<&DialedNumber>) -> Option<&str> {
         let own = number.and_then(|number| self.assistants.get(number));
@@ -218,98 +201,142 @@ impl VapiConfig {
     }
 }
 
-/// What a caller hears when no assistant is configured at all.
-const REFUSAL: &str = "Sorry, this line cannot take your call at the moment.";
+impl VapiSection {
+    pub(super) fn checked(self, read: &mut Reader, public_url: Option<&str>) -> VapiConfig {
+        let (region, api_url) = account::region(read, self.region, self.api_url.clone());
+        let (auth, signing) = self.auth(read, public_url);
+        VapiConfig {
+            auth,
+            largest_event: self.largest_event_mb * 1024 * 1024,
+            assistants: account::by_number(read, "vapi.assistants", self.assistants.as_deref(), "a-1"),
+            fallback: self.fallback_assistant_id.clone().or(self.assistant_id.clone()),
+            listen_defaults: self.listen_defaults(),
+            forwarded: self.forwarded(),
+            assistant: self.assistant_id,
+            refusal: self.refusal,
+            answer_budget: Duration::from_secs_f64(self.answer_budget_seconds),
+            tool_patience: Duration::from_secs_f64(self.tool_seconds),
+            mode: self.mode,
+            region,
+            sip_numbers: account::sip_numbers(read, self.sip_numbers.as_deref(), region),
+            api_url,
+            api_key: self.api_key.map(SecretString::from),
+            public_key: self.public_key.map(SecretString::from),
+            credential: self.credential_id,
+            hosts: words(&self.hosts),
+            plain_hosts: plain_hosts(read, self.plain_hosts.as_deref().unwrap_or_default()),
+            listen: self.listen,
+            enrol_by_phone: self.enroll_by_phone,
+            consent_words: words(&self.consent_words),
+            backfill: self.backfill,
+            capture_dir: self.capture_dir.map(PathBuf::from),
+            tool_message: tool_message(&self.tool_message),
+            upstream: UpstreamConfig::checked(read, self.upstream, &signing, public_url),
+        }
+    }
 
-/// What counts as consent, in English.
-const CONSENT: &str = "yes, agree, agreed, okay, ok, sure, certainly";
+    /// How webhooks are known, and the settings of signatures, which relayed messages may use too.
+    fn auth(&self, read: &mut Reader, public_url: Option<&str>) -> (VapiAuth, HmacPlan) {
+        let secret = self.secret.clone().map(SecretString::from);
+        let plan = self.hmac_plan(secret.clone().unwrap_or_default());
+        self.check_payload(read, &plan, public_url);
+        let Some(secret) = secret else {
+            if self.auth != AuthMode::None {
+                let mode = format!("{:?}", self.auth).to_lowercase();
+                let why = format!("vapi.auth is {mode}, but no secret is given");
+                read.fault("vapi.secret", why);
+            }
+            return (VapiAuth::Refuse, plan);
+        };
+        let auth = match self.auth {
+            AuthMode::None => VapiAuth::Refuse,
+            AuthMode::Secret => VapiAuth::Secret(secret),
+            AuthMode::Bearer => VapiAuth::Bearer {
+                header: self.bearer_header.to_lowercase(),
+                prefix: self.bearer_prefix,
+                token: secret,
+            },
+            AuthMode::Hmac => VapiAuth::Hmac(plan.clone()),
+            AuthMode::OAuth2 => VapiAuth::OAuth2 {
+                client_id: self.oauth_client_id.clone(),
+                client_secret: secret,
+                lifetime: Duration::from_secs_f64(self.oauth_token_minutes * 60.0),
+            },
+        };
+        (auth, plan)
+    }
 
-/// How webhooks are known, and the settings of signatures, which relayed messages may use too.
-fn auth(read: &mut Reader, public_url: Option<&str>) -> (VapiAuth, HmacPlan) {
-    let modes = &["none", "secret", "bearer", "hmac", "oauth2"];
-    let mode = read.one_of("vapi.auth", modes, "none");
-    let secret = read.text("vapi.secret").map(SecretString::from);
-    let header = lower(read, "vapi.bearer_header", "authorization");
-    let prefix = read.parsed("vapi.bearer_prefix", "true or false", true);
-    let client_id = read
-        .text("vapi.oauth_client_id")
-        .unwrap_or_else(|| "voxline".to_owned());
-    let minutes = read.number("vapi.oauth_token_minutes", 1.0..=1440.0, 60.0);
-    let plan = hmac_plan(
-        read,
-        secret.clone().unwrap_or_default(),
-        mode == "hmac",
-        public_url,
-    );
-    let Some(secret) = secret else {
-        if mode != "none" {
-            read.fault(
-                "vapi.secret",
-                format!("vapi.auth is {mode}, but no secret is given"),
+    fn hmac_plan(&self, secret: SecretString) -> HmacPlan {
+        let dated = self.hmac_timestamp;
+        let usual = if dated { "{timestamp}.{body}" } else { "{body}" };
+        HmacPlan {
+            secret,
+            secret_is_base64: self.hmac_secret_base64,
+            algorithm: self.hmac_algorithm,
+            base64: self.hmac_encoding == HmacEncoding::Base64,
+            signature_header: self.hmac_header.to_lowercase(),
+            prefix: self.hmac_prefix.clone(),
+            timestamp_header: dated.then(|| self.hmac_timestamp_header.to_lowercase()),
+            id_header: self.hmac_id_header.as_ref().map(|name| name.to_lowercase()),
+            payload: self.hmac_payload.clone().unwrap_or_else(|| usual.to_owned()),
+            window: Duration::from_secs_f64(self.replay_seconds),
+        }
+    }
+
+    fn check_payload(&self, read: &mut Reader, plan: &HmacPlan, public_url: Option<&str>) {
+        let mut wrong = |why: &str| read.fault("vapi.hmac_payload", why);
+        if !plan.payload.contains("{body}") {
+            wrong("does not contain {body}: a signature that leaves the body out protects nothing");
+        }
+        if self.auth == AuthMode::Hmac && plan.payload.contains("{url}") && public_url.is_none() {
+            wrong("contains {url}, but public_url is not set");
+        }
+        if plan.payload.contains("{timestamp}") != plan.timestamp_header.is_some() {
+            wrong(
+                "must contain {timestamp} exactly when vapi.hmac_timestamp is true: one that is not signed can be replayed",
             );
         }
-        return (VapiAuth::Refuse, plan);
-    };
-    let auth = match mode {
-        "secret" => VapiAuth::Secret(secret),
-        "bearer" => VapiAuth::Bearer {
-            header,
-            prefix,
-            token: secret,
-        },
-        "hmac" => VapiAuth::Hmac(plan.clone()),
-        "oauth2" => VapiAuth::OAuth2 {
-            client_id,
-            client_secret: secret,
-            lifetime: span(minutes * 60.0),
-        },
-        _ => VapiAuth::Refuse,
-    };
-    (auth, plan)
+        if plan.payload.contains("{svix-id}") && plan.id_header.is_none() {
+            wrong("contains {svix-id}, but vapi.hmac_id_header is not set");
+        }
+    }
+
+    fn listen_defaults(&self) -> ListenDefaults {
+        ListenDefaults {
+            encoding: match self.listen_encoding {
+                ListenEncoding::PcmS16le => Encoding::PcmS16le,
+                ListenEncoding::Mulaw => Encoding::Mulaw,
+                ListenEncoding::Alaw => Encoding::Alaw,
+            },
+            rate: Hertz(self.listen_rate),
+            channels: self.listen_channels,
+            caller_channel: u16::from(self.caller_channel == CallerChannel::Second),
+            finds_caller: self.caller_channel == CallerChannel::Auto,
+        }
+    }
+
+    fn forwarded(&self) -> ForwardTrust {
+        match self.trust_forwarded {
+            TrustForwarded::Always => ForwardTrust::Always,
+            TrustForwarded::Never => ForwardTrust::Never,
+            TrustForwarded::Signed => {
+                ForwardTrust::Signed(self.forward_secret.clone().map(SecretString::from))
+            }
+        }
+    }
 }
 
-fn hmac_plan(read: &mut Reader, secret: SecretString, used: bool, public_url: Option<&str>) -> HmacPlan {
-    let algorithm = match read.one_of("vapi.hmac_algorithm", &["sha256", "sha512", "sha1"], "sha256") {
-        "sha512" => HmacAlgorithm::Sha512,
-        "sha1" => HmacAlgorithm::Sha1,
-        _ => HmacAlgorithm::Sha256,
-    };
-    let dated = read.parsed("vapi.hmac_timestamp", "true or false", true);
-    let usual = if dated { "{timestamp}.{body}" } else { "{body}" };
-    let payload = read.text("vapi.hmac_payload").unwrap_or_else(|| usual.to_owned());
-    let header = lower(read, "vapi.hmac_timestamp_header", "x-timestamp");
-    let plan = HmacPlan {
-        secret,
-        secret_is_base64: read.parsed("vapi.hmac_secret_base64", "true or false", false),
-        algorithm,
-        base64: read.one_of("vapi.hmac_encoding", &["hex", "base64"], "hex") == "base64",
-        signature_header: lower(read, "vapi.hmac_header", "x-signature"),
-        prefix: read.text("vapi.hmac_prefix"),
-        timestamp_header: dated.then_some(header),
-        id_header: read.text("vapi.hmac_id_header").map(|name| name.to_lowercase()),
-        payload,
-        window: span(read.number("vapi.replay_seconds", 1.0..=86_400.0, 300.0)),
-    };
-    let mut wrong = |why: &str| read.fault("vapi.hmac_payload", why.to_owned());
-    if !plan.payload.contains("{body}") {
-        wrong("does not contain {body}: a signature that leaves the body out protects nothing");
+fn tool_message(text: &str) -> ToolMessage {
+    match text {
+        "silent" => ToolMessage::Silent,
+        "filler" => ToolMessage::Filler,
+        // Vapi's own limit.
+        text => ToolMessage::Words(text.chars().take(1000).collect()),
     }
-    if used && plan.payload.contains("{url}") && public_url.is_none() {
-        wrong("contains {url}, but public_url is not set");
-    }
-    if plan.payload.contains("{timestamp}") != plan.timestamp_header.is_some() {
-        wrong(
-            "must contain {timestamp} exactly when vapi.hmac_timestamp is true: one that is not signed can be replayed",
-        );
-    }
-    if plan.payload.contains("{svix-id}") && plan.id_header.is_none() {
-        wrong("contains {svix-id}, but vapi.hmac_id_header is not set");
-    }
-    plan
 }
 
-fn plain_hosts(read: &mut Reader) -> Vec<String> {
-    let hosts = read.words("vapi.plain_hosts", "");
+fn plain_hosts(read: &mut Reader, text: &str) -> Vec<String> {
+    let hosts = words(text);
     for host in &hosts {
         let loopback = host
             .parse::<std::net::IpAddr>()
@@ -320,41 +347,4 @@ fn plain_hosts(read: &mut Reader) -> Vec<String> {
         }
     }
     hosts
-}
-
-fn listen_defaults(read: &mut Reader) -> ListenDefaults {
-    let encoding = match read.one_of(
-        "vapi.listen_encoding",
-        &["pcm_s16le", "mulaw", "alaw"],
-        "pcm_s16le",
-    ) {
-        "mulaw" => Encoding::Mulaw,
-        "alaw" => Encoding::Alaw,
-        _ => Encoding::PcmS16le,
-    };
-    let caller = read.one_of("vapi.caller_channel", &["0", "1", "auto"], "0");
-    ListenDefaults {
-        encoding,
-        rate: Hertz(read.count("vapi.listen_rate", 8_000..=48_000, 16_000) as u32),
-        channels: read.count("vapi.listen_channels", 1..=2, 2) as u16,
-        caller_channel: u16::from(caller == "1"),
-        finds_caller: caller == "auto",
-    }
-}
-
-fn forwarded(read: &mut Reader) -> ForwardTrust {
-    let secret = read.text("vapi.forward_secret").map(SecretString::from);
-    match read.one_of("vapi.trust_forwarded", &["signed", "always", "never"], "signed") {
-        "always" => ForwardTrust::Always,
-        "never" => ForwardTrust::Never,
-        _ => ForwardTrust::Signed(secret),
-    }
-}
-
-fn lower(read: &mut Reader, key: &'static str, usual: &str) -> String {
-    read.text(key).unwrap_or_else(|| usual.to_owned()).to_lowercase()
-}
-
-fn span(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
 }

@@ -159,6 +159,28 @@ pub struct Decision {
 /// ratio 1 against itself, so the posterior of user *i* is
 /// `p_i · e^llr_i / (p_0 + Σ p_j · e^llr_j)`.
 ///
+/// ```
+/// use voxline::decision::{Evidence, Outcome, Policy, Reason, decide};
+/// use voxline::units::{Llr, NotFinite, Seconds, UserId};
+///
+/// let (alice, bob) = (UserId::fresh(), UserId::fresh());
+/// // The call is e^6 = 400 times likelier if it is Alice, and half as likely if it is Bob.
+/// let llrs = [(alice, Llr::new(6.0)?), (bob, Llr::new(-0.7)?)];
+/// let mut evidence = Evidence {
+///     llrs: &llrs,
+///     net_speech: Seconds::new(4.0),
+///     poor_audio: false,
+///     unfamiliar: false,
+/// };
+/// let decision = decide(&evidence, &Policy::default())?;
+/// assert_eq!(decision.outcome, Outcome::Identified(alice));
+/// // Half a second of speech names nobody, however well it fits.
+/// evidence.net_speech = Seconds::new(0.5);
+/// let decision = decide(&evidence, &Policy::default())?;
+/// assert_eq!(decision.outcome, Outcome::Inconclusive(Reason::TooLittleSpeech));
+/// # Ok::<(), NotFinite>(())
+/// ```
+///
 /// # Errors
 /// [`NotFinite`] when the policy's own numbers leave the finite numbers; callers answer `unavailable`.
 pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {

@@ -192,12 +192,6 @@ impl Entry {
         }
     }
 
-    /// The lowest published EER in percent on this set.
-    pub fn published_eer(&self, set: &str) -> Option<f64> {
-        let figures = self.published.iter().filter(|figure| figure.set == set);
-        figures.map(|figure| figure.eer_percent).reduce(f64::min)
-    }
-
     fn fault(&self) -> Option<String> {
         let file = &self.file;
         let hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);

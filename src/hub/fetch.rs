@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::{Instant, timeout};
 
 use super::catalogue::FileEntry;
 use super::client::{Patience, address, causes, client, shown};
 use super::error::HubError;
-use super::partial::{Partial, Version};
+use super::partial::Partial;
 
 /// A source slower than this over the time of a stall has stalled: bytes a second.
 const SLOWEST: u64 = 1024;
@@ -95,14 +93,17 @@ impl Fetch<'_> {
         let mut partial = Partial::open(path, self.file.bytes)?;
         if let Some(Mirror::Folder(folder)) = self.mirror {
             let source = folder.join(&self.file.name);
-            self.copy(&source, &mut partial, tell)?;
+            let total = self.file.bytes;
+            partial.copy(&source, self.file.limit(), |done| {
+                tell(Told::Bytes { done, total })
+            })?;
             return self.proven(&mut partial, source.display().to_string());
         }
         let client = client(self.patience)?;
         let mut faults = Vec::new();
         for url in self.addresses()? {
-            match self.ask(&client, &url, &mut partial, tell).await {
-                Ok(()) => return self.proven(&mut partial, shown(&url)),
+            match self.whole(&client, &url, &mut partial, tell).await {
+                Ok(from) => return Ok(from),
                 Err(Setback::Fatal(fault)) => return Err(fault),
                 Err(Setback::Again(why, _) | Setback::Never(why)) => {
                     faults.push(format!("  {}: {why}", shown(&url)))
@@ -128,14 +129,40 @@ impl Fetch<'_> {
         }
     }
 
-    /// Asks one address until it has given the whole file, or is not to be asked again.
+    /// The whole file from one address. Where a part of it was there already and the whole is not the pinned file, that
+    /// part may have been of another version: it is fetched once more, from the beginning.
+    async fn whole(
+        &self,
+        client: &Client,
+        url: &Url,
+        partial: &mut Partial,
+        tell: &mut (dyn FnMut(Told) + Send),
+    ) -> Result<String, Setback> {
+        let continued = self.ask(client, url, partial, tell).await?;
+        if continued && partial.sealed()? != self.file.sha256 {
+            partial.restart()?;
+            tell(Told::Note(format!(
+                "{}: what had arrived before was not of this file; beginning anew",
+                shown(url)
+            )));
+            self.ask(client, url, partial, tell).await?;
+        }
+        Ok(self.proven(partial, shown(url))?)
+    }
+
+    /// Asks one address until it has given the whole file, or is not to be asked again. Says whether what was there before is
+    /// a part of it.
     async fn ask(
         &self,
         client: &Client,
         url: &Url,
         partial: &mut Partial,
         tell: &mut (dyn FnMut(Told) + Send),
-    ) -> Result<(), Setback> {
+    ) -> Result<bool, Setback> {
+        // What came whole and was not installed any more.
+        if self.file.bytes == Some(partial.length()) {
+            return Ok(true);
+        }
         let mut wait = FIRST_WAIT;
         for left in (0..=self.patience.retries).rev() {
             match self.attempt(client, url, partial, tell).await {
@@ -152,7 +179,7 @@ impl Fetch<'_> {
                 other => return other,
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn attempt(
@@ -161,29 +188,27 @@ impl Fetch<'_> {
         url: &Url,
         partial: &mut Partial,
         tell: &mut (dyn FnMut(Told) + Send),
-    ) -> Result<(), Setback> {
-        let continued = partial.continuation(url.as_str());
+    ) -> Result<bool, Setback> {
+        let asked_from = Some(partial.length()).filter(|length| *length > 0);
         let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-        if let Some((from, etag)) = continued {
-            request = request
-                .header(RANGE, format!("bytes={from}-"))
-                .header(IF_RANGE, etag);
+        if let Some(from) = asked_from {
+            request = request.header(RANGE, format!("bytes={from}-"));
         }
-        let asked_from = continued.map(|(from, _)| from);
         let answer = match timeout(self.patience.stall, request.send()).await {
             Err(_) => return Err(Setback::Again(self.silence(), None)),
             Ok(Err(fault)) if fault.is_redirect() => return Err(Setback::Never(causes(&fault))),
             Ok(Err(fault)) => return Err(Setback::Again(causes(&fault), None)),
             Ok(Ok(answer)) => answer,
         };
-        self.begin(url, &answer, asked_from, partial)?;
-        self.take(answer, partial, tell).await
+        self.begin(&answer, asked_from, partial)?;
+        let continued = partial.length() > 0;
+        self.take(answer, partial, tell).await?;
+        Ok(continued)
     }
 
     /// Reads an answer's head: sets `partial` to where its body goes on, or says why it is of no use.
     fn begin(
         &self,
-        url: &Url,
         answer: &Response,
         asked_from: Option<u64>,
         partial: &mut Partial,
@@ -191,10 +216,10 @@ impl Fetch<'_> {
         let (status, headers) = (answer.status(), answer.headers());
         let length = answer.content_length();
         match (status, asked_from) {
-            (StatusCode::OK, _) => partial.restart(version(url, headers))?,
+            (StatusCode::OK, _) => partial.restart()?,
             (StatusCode::PARTIAL_CONTENT, Some(from)) if range_start(headers) == Some(from) => {}
             (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
-                partial.restart(None)?;
+                partial.restart()?;
                 let why = format!("it cannot go on where it stopped ({status}); beginning anew");
                 return Err(Setback::Again(why, None));
             }
@@ -214,7 +239,7 @@ impl Fetch<'_> {
         let whole = length.map(|rest| rest.saturating_add(partial.length()));
         match (whole, self.file.bytes) {
             (Some(whole), Some(bytes)) if whole != bytes => {
-                partial.restart(None)?;
+                partial.restart()?;
                 let why = format!("it has {whole} bytes under that name, the catalogue says {bytes}");
                 Err(Setback::Never(why))
             }
@@ -272,34 +297,6 @@ impl Fetch<'_> {
         }
     }
 
-    /// Copies the file from a mirror's folder.
-    fn copy(
-        &self,
-        source: &Path,
-        partial: &mut Partial,
-        tell: &mut (dyn FnMut(Told) + Send),
-    ) -> Result<(), HubError> {
-        use std::io::Read;
-
-        let unreadable = |cause| HubError::of_file(source, "read", cause, None);
-        let mut file = std::fs::File::open(source).map_err(unreadable)?;
-        partial.restart(None)?;
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            let read = file.read(&mut piece).map_err(unreadable)?;
-            // One byte over the limit is enough for the hash to differ; no more is copied.
-            if read == 0 || partial.length() > self.file.limit() {
-                return Ok(());
-            }
-            partial.append(&piece[..read])?;
-            let done = partial.length();
-            tell(Told::Bytes {
-                done,
-                total: self.file.bytes,
-            });
-        }
-    }
-
     /// Gives `from` when the bytes are the pinned ones; keeps nothing when they are not.
     fn proven(&self, partial: &mut Partial, from: String) -> Result<String, HubError> {
         let actual = partial.sealed()?;
@@ -316,7 +313,7 @@ impl Fetch<'_> {
     }
 
     fn too_much(&self, partial: &mut Partial) -> Result<Setback, HubError> {
-        partial.restart(None)?;
+        partial.restart()?;
         let limit = self.file.limit();
         Ok(Setback::Never(format!(
             "it sends more than the {limit} bytes the catalogue allows"
@@ -326,16 +323,6 @@ impl Fetch<'_> {
     fn silence(&self) -> String {
         format!("nothing came for {:.0} s", self.patience.stall.as_secs_f64())
     }
-}
-
-/// The version of an answer's file, where the server names one that promises equal bytes.
-fn version(url: &Url, headers: &HeaderMap) -> Option<Version> {
-    let etag = headers.get(ETAG)?.to_str().ok()?;
-    let strong = etag.starts_with('"') && etag.len() > 2;
-    strong.then(|| Version {
-        url: url.to_string(),
-        etag: etag.to_owned(),
-    })
 }
 
 /// Where a 206's bytes begin: `Content-Range: bytes 5-9/10` (RFC 9110 section 14.4).

@@ -163,25 +163,13 @@ fn present(home: &Path, sha256: &str) -> Result<Option<Card>, HubError> {
 
 /// Copies `file` to `path` and gives its SHA-256.
 fn copy(file: &Path, path: &Path) -> Result<String, HubError> {
-    use std::io::{Error, Read};
-
-    let unreadable = |cause| HubError::of_file(file, "read", cause, None);
-    let mut source = std::fs::File::open(file).map_err(unreadable)?;
     let mut partial = Partial::open(path, None)?;
-    partial.restart(None)?;
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        let read = source.read(&mut piece).map_err(unreadable)?;
-        if read == 0 {
-            return partial.sealed();
-        }
-        partial.append(&piece[..read])?;
-        if partial.length() > LARGEST {
-            return Err(unreadable(Error::other(format!(
-                "it has more than {LARGEST} bytes"
-            ))));
-        }
+    partial.copy(file, LARGEST, |_| {})?;
+    if partial.length() > LARGEST {
+        let cause = std::io::Error::other(format!("it has more than {LARGEST} bytes"));
+        return Err(HubError::of_file(file, "read", cause, None));
     }
+    partial.sealed()
 }
 
 /// A file that has come in, and what is known of it.

@@ -9,14 +9,19 @@
 //! hash is not the pinned one are never kept; a model's folder appears by one rename, so a kill at any
 //! moment leaves a whole model or none.
 
+// In order: a file uses only those above it, and none of its own group.
+mod error;
+
 mod catalogue;
 mod client;
-mod error;
-mod fetch;
-mod install;
 mod partial;
-mod recommend;
+
+mod fetch;
 mod shelf;
+
+mod install;
+
+mod recommend;
 
 pub use catalogue::{Catalogue, Entry, FileEntry, Licence, Published, Telephone};
 pub use client::Patience;

@@ -1,31 +1,26 @@
-//! A file that is still coming: what is there of it, its running hash, and whether it may be continued.
+//! A file that is still coming: what is there of it, and its running hash.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::HubError;
 use crate::units::hex;
 
-/// What the source said of its file's version; a continuation asks for exactly that version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Version {
-    /// The address it was said of.
-    pub url: String,
-    /// A strong entity tag (RFC 9110 section 8.8.3): weak ones do not promise equal bytes.
-    pub etag: String,
-}
+/// Bytes that are read at a time.
+const PIECE: usize = 1 << 16;
 
 /// A file that grows by [`Partial::append`] and is hashed as it grows.
+///
+/// Whose bytes they are is not asked: every file is pinned by its SHA-256, and bytes of two versions come to another
+/// one.
 pub(super) struct Partial {
     path: PathBuf,
     file: File,
     length: u64,
     hash: Sha256,
-    version: Option<Version>,
     /// The file's whole size where it is known, for what is said when the disk is full.
     need: Option<u64>,
 }
@@ -45,15 +40,8 @@ impl Partial {
             file: opened.map_err(|cause| HubError::of_file(path, "written", cause, need))?,
             length: 0,
             hash: Sha256::new(),
-            version: None,
             need,
         };
-        partial.version = std::fs::read(partial.note())
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        if partial.version.is_none() {
-            partial.restart(None)?;
-        }
         partial.rehash()?;
         Ok(partial)
     }
@@ -63,28 +51,14 @@ impl Partial {
         self.length
     }
 
-    /// From where and by which tag `url` may be asked to go on.
-    pub fn continuation(&self, url: &str) -> Option<(u64, &str)> {
-        let version = self.version.as_ref().filter(|version| version.url == url)?;
-        (self.length > 0).then_some((self.length, version.etag.as_str()))
-    }
-
-    /// Forgets what is there; what comes next is of `version`.
-    pub fn restart(&mut self, version: Option<Version>) -> Result<(), HubError> {
-        // The note last when there is one, first when there is none: bytes never stand under a tag that
-        // is not theirs, whenever this is cut off.
-        self.forget_note()?;
+    /// Forgets what is there.
+    pub fn restart(&mut self) -> Result<(), HubError> {
         let emptied = self
             .file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)));
         emptied.map_err(|cause| self.fault("written", cause))?;
         (self.length, self.hash) = (0, Sha256::new());
-        if let Some(version) = &version {
-            let text = serde_json::to_vec(version).unwrap_or_default();
-            std::fs::write(self.note(), text).map_err(|cause| self.fault("written", cause))?;
-        }
-        self.version = version;
         Ok(())
     }
 
@@ -98,6 +72,24 @@ impl Partial {
         Ok(())
     }
 
+    /// Copies the file at `source` in place of what is there, and tells how many bytes there are as they come. It ends
+    /// behind the first piece that goes beyond `limit`: that is enough for the hash to differ.
+    pub fn copy(&mut self, source: &Path, limit: u64, mut tell: impl FnMut(u64)) -> Result<(), HubError> {
+        let unreadable = |cause| HubError::of_file(source, "read", cause, None);
+        let mut file = File::open(source).map_err(unreadable)?;
+        self.restart()?;
+        let mut piece = vec![0; PIECE];
+        while self.length <= limit {
+            let read = file.read(&mut piece).map_err(unreadable)?;
+            if read == 0 {
+                break;
+            }
+            self.append(&piece[..read])?;
+            tell(self.length);
+        }
+        Ok(())
+    }
+
     /// Puts what is there on the disk for good and gives its SHA-256 in hexadecimal.
     pub fn sealed(&mut self) -> Result<String, HubError> {
         self.file
@@ -107,14 +99,14 @@ impl Partial {
         Ok(hex(&digest))
     }
 
-    /// Removes everything of it.
+    /// Removes it.
     pub fn discard(&mut self) -> Result<(), HubError> {
-        self.restart(None)?;
+        self.restart()?;
         std::fs::remove_file(&self.path).map_err(|cause| self.fault("removed", cause))
     }
 
     fn rehash(&mut self) -> Result<(), HubError> {
-        let mut piece = vec![0; 1 << 16];
+        let mut piece = vec![0; PIECE];
         loop {
             let read = self
                 .file
@@ -125,17 +117,6 @@ impl Partial {
             }
             self.hash.update(&piece[..read]);
             self.length += read as u64;
-        }
-    }
-
-    fn note(&self) -> PathBuf {
-        self.path.with_extension("version")
-    }
-
-    fn forget_note(&self) -> Result<(), HubError> {
-        match std::fs::remove_file(self.note()) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(self.fault("removed", cause)),
-            _ => Ok(()),
         }
     }
 
@@ -150,45 +131,34 @@ mod tests {
 
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    fn version() -> Option<Version> {
-        Some(Version {
-            url: "https://a.example/m".to_owned(),
-            etag: "\"1\"".to_owned(),
-        })
-    }
-
     #[test]
     fn a_file_cut_anywhere_goes_on_to_the_same_hash() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.part");
         let mut first = Partial::open(&path, None).unwrap();
-        first.restart(version()).unwrap();
         first.append(b"a").unwrap();
         drop(first);
         let mut second = Partial::open(&path, None).unwrap();
-        assert_eq!(second.continuation("https://a.example/m"), Some((1, "\"1\"")));
-        assert_eq!(second.continuation("https://b.example/m"), None);
+        assert_eq!(second.length(), 1);
         second.append(b"bc").unwrap();
         assert_eq!((second.length(), second.sealed().unwrap().as_str()), (3, ABC));
     }
 
     #[test]
-    fn bytes_of_no_known_version_are_not_continued() {
+    fn a_copy_takes_the_place_of_what_was_there_and_ends_at_the_limit() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("m.part");
-        std::fs::write(&path, b"who knows").unwrap();
-        let partial = Partial::open(&path, None).unwrap();
-        assert_eq!(
-            (partial.length(), partial.continuation("https://a.example/m")),
-            (0, None)
-        );
+        let source = folder.path().join("m");
+        std::fs::write(&source, vec![7; 5 * PIECE]).unwrap();
+        let mut partial = Partial::open(&folder.path().join("m.part"), None).unwrap();
+        partial.append(b"before").unwrap();
+        partial.copy(&source, 2 * PIECE as u64, |_| {}).unwrap();
+        assert_eq!(partial.length(), 3 * PIECE as u64);
     }
 
     #[test]
     fn what_is_discarded_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let mut partial = Partial::open(&folder.path().join("m.part"), None).unwrap();
-        partial.restart(version()).unwrap();
         partial.append(b"a").unwrap();
         partial.discard().unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -93,9 +93,7 @@ impl InstallLock {
     /// Removes what is left on the bench; what cannot be removed harms nobody.
     pub fn clear(&self) {
         let incoming = self.models.join(INCOMING);
-        for rest in ["part", "version"] {
-            let _ = std::fs::remove_file(incoming.join(format!("{}.{rest}", self.id)));
-        }
+        let _ = std::fs::remove_file(self.partial());
         let _ = std::fs::remove_dir_all(incoming.join(&self.id));
     }
 }

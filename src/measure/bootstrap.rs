@@ -50,7 +50,7 @@ pub struct Intervals {
 }
 
 /// The false-alarm rates at which [`Intervals::miss`] is known.
-pub const BAND: [f64; 10] = [0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
+pub(crate) const BAND: [f64; 10] = [0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
 
 /// The figures of one draw: EER, least cost, Cllr, least Cllr, and the misses of the band.
 type Drawn = [f64; 4 + BAND.len()];
@@ -129,7 +129,7 @@ pub(super) fn times_drawn(speakers: usize, rng: &mut Rng) -> Vec<u32> {
 
 /// The value below which `share` of the rising `values` lie, straight lines between them (numpy's and R's
 /// default, type 7 of Hyndman and Fan 1996). NaN when there are none.
-pub fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else {
         return f64::NAN;
     };

@@ -53,7 +53,7 @@ impl Cost {
 
     /// The threshold on a log-likelihood ratio that costs least when the ratios are right (Bayes):
     /// `ln((1 - p) c_fa / (p c_miss))`.
-    pub fn bayes_threshold(&self) -> f64 {
+    pub(crate) fn bayes_threshold(&self) -> f64 {
         ((1.0 - self.p_target) * self.c_fa).ln() - (self.p_target * self.c_miss).ln()
     }
 

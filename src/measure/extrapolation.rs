@@ -82,7 +82,7 @@ impl Tail {
     }
 
     /// Share of single comparisons with a stranger that pass `threshold`.
-    pub fn false_match(&self, threshold: f64) -> f64 {
+    pub(crate) fn false_match(&self, threshold: f64) -> f64 {
         if threshold <= self.from {
             let below = self.nontargets.partition_point(|score| *score <= threshold);
             return 1.0 - below as f64 / self.nontargets.len() as f64;

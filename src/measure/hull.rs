@@ -36,7 +36,7 @@ impl Hull {
     }
 
     /// The hull of steps in rising order, whose counts may be weights. Weights of nothing are passed over.
-    pub fn from_steps(steps: impl Iterator<Item = Step>) -> Self {
+    pub(crate) fn from_steps(steps: impl Iterator<Item = Step>) -> Self {
         let mut hull = Self {
             blocks: Vec::new(),
             targets: 0,
@@ -63,7 +63,7 @@ impl Hull {
     }
 
     /// Whether it holds both targets and non-targets; only then does any rate exist.
-    pub fn has_both(&self) -> bool {
+    pub(crate) fn has_both(&self) -> bool {
         self.targets > 0 && self.nontargets > 0
     }
 
@@ -78,7 +78,7 @@ impl Hull {
     }
 
     /// Its corners, from no misses to no false alarms.
-    pub fn corners(&self) -> impl Iterator<Item = Rates> + '_ {
+    pub(crate) fn corners(&self) -> impl Iterator<Item = Rates> + '_ {
         let (mut missed, mut rejected) = (0, 0);
         let first = Rates {
             miss: 0.0,

@@ -9,26 +9,35 @@
 //! an error of the system and is counted; nothing depends on the order of the trials or on the number of
 //! threads.
 
-mod bench;
-mod bootstrap;
-mod condition;
-mod cost;
-mod drift;
+// In order: a file uses only those above it, and none of its own group.
 mod error;
-mod extrapolation;
-mod figures;
-mod hull;
-mod identification;
-mod lists;
-mod load;
-mod logistic;
-mod protocol;
-mod report;
 mod rng;
-mod search_bootstrap;
 mod stored;
+
+mod condition;
+mod identification;
 mod trials;
+
+mod hull;
+
+mod cost;
+mod logistic;
+
+mod bootstrap;
+mod figures;
+
+mod drift;
+mod extrapolation;
+mod lists;
+mod search_bootstrap;
 mod wait;
+
+mod protocol;
+
+mod bench;
+
+mod load;
+mod report;
 
 pub use bench::{
     Alone, BenchError, Benchmark, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
@@ -36,10 +45,10 @@ pub use bench::{
     Pick, Pipeline, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting,
     Words, calibrate, check, run, score_pairs, write_trial_table,
 };
-pub use bootstrap::{BAND, Draws, Intervals, Paired, bootstrap, quantile};
+pub use bootstrap::{Draws, Intervals, Paired, bootstrap};
 pub use condition::{Condition, ConditionError, Prepared};
 pub use cost::{Cost, cllr};
-pub use drift::{CallWord, Drift, DriftSpan, DriftTest, FIRST, LATEST, OutcomeCounts};
+pub use drift::{CallWord, Drift, DriftSpan, DriftTest, FIRST, OutcomeCounts};
 pub use error::MetricError;
 pub use extrapolation::{Extrapolated, Tail, extrapolated};
 pub use figures::{Figures, Kind};

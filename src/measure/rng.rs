@@ -36,7 +36,7 @@ impl Rng {
     }
 
     /// Brings `count` of `items`, drawn without replacement, to the front (Fisher and Yates).
-    pub fn draw<T>(&mut self, items: &mut [T], count: usize) {
+    pub(crate) fn draw<T>(&mut self, items: &mut [T], count: usize) {
         for at in 0..count.min(items.len()) {
             let other = at + self.below(items.len() - at);
             items.swap(at, other);
@@ -44,7 +44,7 @@ impl Rng {
     }
 
     /// Puts `items` into any order, each as likely (Fisher and Yates, from the end).
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }

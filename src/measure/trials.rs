@@ -35,7 +35,7 @@ impl Trials {
     }
 
     /// Miss and false-alarm rate when scores of `threshold` and above are accepted.
-    pub fn rates_at(&self, threshold: f64) -> Rates {
+    pub(crate) fn rates_at(&self, threshold: f64) -> Rates {
         let below = |scores: &[f64]| scores.partition_point(|score| *score < threshold) as f64;
         Rates {
             miss: below(&self.targets) / self.targets.len() as f64,

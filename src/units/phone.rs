@@ -88,6 +88,17 @@ macro_rules! phone_type {
 
 phone_type! {
     /// A dialed Vapi number: the unit of isolation. Every search names exactly one.
+    ///
+    /// ```
+    /// use voxline::units::{DialedNumber, InvalidPhone};
+    ///
+    /// let number: DialedNumber = "+1 (202) 555-0102".parse()?;
+    /// assert_eq!(number.as_e164(), "+12025550102");
+    /// // What a log line gets is not enough to call anybody.
+    /// assert_eq!(format!("{number:?}"), "+1202***0102");
+    /// assert_eq!("202-555-0102".parse::<DialedNumber>(), Err(InvalidPhone::NotInternational));
+    /// # Ok::<(), InvalidPhone>(())
+    /// ```
     DialedNumber
 }
 phone_type! {

@@ -56,6 +56,14 @@ score! {
 score! {
     /// A natural-log likelihood ratio: how many times likelier the evidence is when the speaker is
     /// this user than when it is somebody else. 0 says nothing, +4.6 says a hundred times likelier.
+    ///
+    /// ```
+    /// use voxline::units::{Llr, NotFinite};
+    ///
+    /// assert!(Llr::new(4.6)? > Llr::new(0.0)?);
+    /// assert_eq!(Llr::new(f64::NAN), Err(NotFinite));
+    /// # Ok::<(), NotFinite>(())
+    /// ```
     Llr(f64), |value| value + 0.0
 }
 score! {

@@ -2,6 +2,7 @@
 //! packet of its stream.
 
 mod audiosocket;
+mod calls;
 mod check;
 mod exchanges;
 mod frames;
@@ -9,6 +10,7 @@ mod gather;
 mod hd;
 mod hostile;
 mod journeys;
+mod listening;
 mod peer;
 mod proofs;
 mod refusals;

@@ -3,6 +3,7 @@
 mod adding;
 mod calibrating;
 mod documents;
+mod downloads;
 pub mod hub_server;
 mod importing;
 mod pulling;

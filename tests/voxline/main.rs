@@ -20,6 +20,7 @@ mod measure;
 mod models;
 mod mutations;
 mod observing;
+mod order;
 mod parity;
 mod postgres;
 mod process;

@@ -3,14 +3,19 @@
 //! Test calls are read from files ([`read`]) or listened for ([`SipListener`]) and judged ([`CarrierProbe::judge`]) by
 //! the same evidence that live calls are.
 
+// In order: a file uses only those above it, and none of its own group.
 mod known;
 mod pcap;
 mod sip;
+
 mod packets;
+
 mod inputs;
-mod judge;
-mod advice;
 mod listen;
+
+mod judge;
+
+mod advice;
 
 pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};

@@ -1,7 +1,9 @@
-//! From captured packets to SIP: link, IP and transport layers taken off, TCP put together.
+//! From captured packets to SIP: `etherparse` takes link, IP and transport layers off, TCP is put together here.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TcpSlice, TransportSlice};
 
 use super::pcap::Captured;
 use super::sip::{LARGEST, SipFault, SipMessage};
@@ -36,8 +38,8 @@ pub fn messages<'a>(packets: impl IntoIterator<Item = Captured<'a>>) -> (Vec<Sen
     let mut reader = Reader::default();
     for packet in packets {
         reader.losses.cut += usize::from(packet.cut);
-        match network(packet) {
-            Some(ip) => reader.ip(ip),
+        match sliced(packet) {
+            Some(packet) => reader.packet(&packet),
             None => reader.losses.other_links += 1,
         }
     }
@@ -48,7 +50,7 @@ pub fn messages<'a>(packets: impl IntoIterator<Item = Captured<'a>>) -> (Vec<Sen
 struct Reader {
     found: Vec<Sent>,
     losses: Losses,
-    flows: HashMap<(IpAddr, IpAddr, [u8; 4]), Flow>,
+    flows: HashMap<(IpAddr, IpAddr, [u16; 2]), Flow>,
 }
 
 /// One direction of a TCP connection.
@@ -57,104 +59,67 @@ struct Flow {
     bytes: Vec<u8>,
 }
 
-/// A packet without its link layer (the LINKTYPE registry: 1 Ethernet, 0 and 108 loopback, 101, 12, 14, 228
-/// and 229 bare IP, 113 and 276 Linux "cooked").
-fn network(packet: Captured<'_>) -> Option<&[u8]> {
-    let bytes = packet.bytes;
+/// A packet from its IP header on (the LINKTYPE registry: 1 Ethernet, 0 and 108 loopback, 101, 12, 14, 228 and 229
+/// bare IP, 113 and 276 Linux "cooked"). Lengths that a network card or a short capture left wrong are passed over.
+fn sliced(packet: Captured<'_>) -> Option<LaxSlicedPacket<'_>> {
+    let bare = |header: usize| {
+        let ip = packet.bytes.get(header..)?;
+        // What is no IP is no loss: nothing in it could be SIP.
+        Some(
+            LaxSlicedPacket::from_ip(ip)
+                .unwrap_or_else(|_| LaxSlicedPacket::from_ether_type(EtherType(0), ip)),
+        )
+    };
     match packet.link {
-        1 => {
-            let mut at = 12;
-            // 802.1Q and 802.1ad tags stand before the type.
-            while matches!(bytes.get(at..at + 2)?, [0x81, 0x00] | [0x88, 0xa8]) {
-                at += 4;
-            }
-            bytes.get(at + 2..)
-        }
-        0 | 108 => bytes.get(4..),
-        12 | 14 | 101 | 228 | 229 => Some(bytes),
-        113 => bytes.get(16..),
-        276 => bytes.get(20..),
+        1 => LaxSlicedPacket::from_ethernet(packet.bytes).ok(),
+        0 | 108 => bare(4),
+        12 | 14 | 101 | 228 | 229 => bare(0),
+        113 => bare(16),
+        276 => bare(20),
         _ => None,
     }
 }
 
+/// The addresses of an IP packet, from and to.
+fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
+    match net {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            Some((header.source_addr().into(), header.destination_addr().into()))
+        }
+        LaxNetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            Some((header.source_addr().into(), header.destination_addr().into()))
+        }
+        LaxNetSlice::Arp(_) => None,
+    }
+}
+
 impl Reader {
-    fn ip(&mut self, ip: &[u8]) {
-        let read = match ip.first().map(|first| first >> 4) {
-            Some(4) => self.v4(ip),
-            Some(6) => self.v6(ip),
-            _ => None,
-        };
-        if let Some((protocol, from, to, payload)) = read {
-            match protocol {
-                17 => self.udp(from, payload),
-                6 => self.tcp(from, to, payload),
-                _ => {}
-            }
-        }
-    }
-
-    /// RFC 791 section 3.1.
-    fn v4<'a>(&mut self, ip: &'a [u8]) -> Option<(u8, IpAddr, IpAddr, &'a [u8])> {
-        let header = usize::from(ip.first()? & 0x0f) * 4;
-        let length = usize::from(word(ip, 2)?).min(ip.len());
-        // More fragments, or an offset.
-        if word(ip, 6)? & 0x3fff != 0 {
+    fn packet(&mut self, packet: &LaxSlicedPacket<'_>) {
+        let Some(net) = &packet.net else { return };
+        if net.ip_payload_ref().is_some_and(|payload| payload.fragmented) {
             self.losses.fragments += 1;
-            return None;
         }
-        let address = |at: usize| Some(IpAddr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
-        // A length of 0 is what a network card that cuts packets up leaves behind.
-        let end = if length == 0 { ip.len() } else { length };
-        Some((
-            *ip.get(9)?,
-            address(12)?,
-            address(16)?,
-            ip.get(header.max(20)..end)?,
-        ))
-    }
-
-    /// RFC 8200: the fixed header, and those extension headers that may stand before the transport.
-    fn v6<'a>(&mut self, ip: &'a [u8]) -> Option<(u8, IpAddr, IpAddr, &'a [u8])> {
-        let address = |at: usize| Some(IpAddr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
-        let (from, to) = (address(8)?, address(24)?);
-        let (mut next, mut at) = (*ip.get(6)?, 40);
-        loop {
-            match next {
-                0 | 43 | 60 => {
-                    next = *ip.get(at)?;
-                    at += 8 + usize::from(*ip.get(at + 1)?) * 8;
-                }
-                44 => {
-                    self.losses.fragments += 1;
-                    return None;
-                }
-                _ => return Some((next, from, to, ip.get(at..)?)),
-            }
+        let Some((from, to)) = addresses(net) else { return };
+        match &packet.transport {
+            Some(TransportSlice::Udp(datagram)) => self.udp(from, datagram.payload()),
+            Some(TransportSlice::Tcp(segment)) => self.tcp(from, to, segment),
+            _ => {}
         }
     }
 
-    fn udp(&mut self, from: IpAddr, datagram: &[u8]) {
-        if let Some(payload) = datagram.get(8..)
-            && let Ok((message, _)) = SipMessage::read(payload)
-        {
+    fn udp(&mut self, from: IpAddr, payload: &[u8]) {
+        if let Ok((message, _)) = SipMessage::read(payload) {
             self.found.push(Sent { from, message });
         }
     }
 
     /// RFC 9293: segments in their order; those that come early or twice are left out and counted.
-    fn tcp(&mut self, from: IpAddr, to: IpAddr, segment: &[u8]) {
-        let read = (|| {
-            let ports: [u8; 4] = segment.get(..4)?.try_into().ok()?;
-            let sequence = u32::from_be_bytes(segment.get(4..8)?.try_into().ok()?);
-            let header = usize::from(segment.get(12)? >> 4) * 4;
-            Some((ports, sequence, *segment.get(13)?, segment.get(header..)?))
-        })();
-        let Some((ports, sequence, flags, payload)) = read else {
-            return;
-        };
-        let key = (from, to, ports);
-        let (finished, opens) = (flags & 0b101 != 0, flags & 0b10 != 0);
+    fn tcp(&mut self, from: IpAddr, to: IpAddr, segment: &TcpSlice<'_>) {
+        let key = (from, to, [segment.source_port(), segment.destination_port()]);
+        let (sequence, payload) = (segment.sequence_number(), segment.payload());
+        let (finished, opens) = (segment.fin() || segment.rst(), segment.syn());
         if !self.flows.contains_key(&key) && self.flows.len() >= MOST_FLOWS {
             self.losses.gaps += 1;
             return;
@@ -212,10 +177,6 @@ pub fn taken(bytes: &mut Vec<u8>) -> Vec<SipMessage> {
         }
     }
     found
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Packet captures: the classic format (libpcap's savefile) and pcapng (draft-ietf-opsawg-pcapng), both byte
-//! orders, as far as whole packets need.
+//! orders, as far as whole packets need. `pcap-parser` reads records and blocks; here is what is kept of them, how much
+//! at most, and where a damaged capture ends.
 
+use pcap_parser::pcapng::{Block, SHB_MAGIC, parse_block_be, parse_block_le};
+use pcap_parser::{Linktype, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header};
 use thiserror::Error;
 
 /// The most packets that are read of a capture.
@@ -26,7 +29,7 @@ pub enum PcapFault {
     /// Neither format begins so.
     #[error("this is neither a pcap nor a pcapng capture")]
     NotACapture,
-    /// A block or record says it is longer than the file.
+    /// A block or record is not what it says it is, or longer than the file.
     #[error("the capture is cut or damaged at byte {at}")]
     Damaged {
         /// Where.
@@ -45,7 +48,7 @@ pub struct Capture<'a> {
 
 /// Whether a file begins as a capture does.
 pub fn is_capture(bytes: &[u8]) -> bool {
-    classic(bytes).is_some() || bytes.starts_with(&SECTION.to_le_bytes())
+    format(bytes).is_some()
 }
 
 /// Reads a capture.
@@ -53,144 +56,109 @@ pub fn is_capture(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`PcapFault::NotACapture`].
 pub fn read(bytes: &[u8]) -> Result<Capture<'_>, PcapFault> {
-    if let Some(order) = classic(bytes) {
-        return Ok(read_classic(bytes, order));
-    }
-    if bytes.starts_with(&SECTION.to_le_bytes()) {
-        return Ok(read_blocks(bytes));
-    }
-    Err(PcapFault::NotACapture)
-}
-
-#[derive(Clone, Copy)]
-enum Endian {
-    Little,
-    Big,
-}
-
-impl Endian {
-    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let two: [u8; 2] = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(two),
-            Self::Big => u16::from_be_bytes(two),
-        })
-    }
-
-    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let four: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(four),
-            Self::Big => u32::from_be_bytes(four),
-        })
-    }
-
-    fn length(self, bytes: &[u8], at: usize) -> Option<usize> {
-        usize::try_from(self.u32(bytes, at)?).ok()
+    match format(bytes).ok_or(PcapFault::NotACapture)? {
+        Format::Classic => Ok(read_classic(bytes)),
+        Format::Blocks => Ok(read_blocks(bytes)),
     }
 }
 
-/// The byte order of the classic format, with times in micro- or nanoseconds.
-fn classic(bytes: &[u8]) -> Option<Endian> {
-    match Endian::Little.u32(bytes, 0)? {
-        0xa1b2_c3d4 | 0xa1b2_3c4d => Some(Endian::Little),
-        0xd4c3_b2a1 | 0x4d3c_b2a1 => Some(Endian::Big),
+enum Format {
+    Classic,
+    Blocks,
+}
+
+/// The format by a file's first four bytes; the classic one has times in micro- or nanoseconds.
+fn format(bytes: &[u8]) -> Option<Format> {
+    match u32::from_le_bytes(*bytes.first_chunk()?) {
+        SHB_MAGIC => Some(Format::Blocks),
+        0xa1b2_c3d4 | 0xa1b2_3c4d | 0xd4c3_b2a1 | 0x4d3c_b2a1 => Some(Format::Classic),
         _ => None,
     }
 }
 
-fn read_classic(bytes: &[u8], order: Endian) -> Capture<'_> {
-    const HEADER: usize = 24;
+fn read_classic(bytes: &[u8]) -> Capture<'_> {
     let mut capture = Capture::default();
-    // The upper bits are about frame check sequences.
-    let Some(link) = order.u32(bytes, 20).map(|link| (link & 0xffff) as u16) else {
+    let Ok((mut rest, header)) = parse_pcap_header(bytes) else {
         capture.fault = Some(PcapFault::Damaged { at: bytes.len() });
         return capture;
     };
-    let mut at = HEADER;
-    while at < bytes.len() && capture.packets.len() < MOST_PACKETS {
-        let packet = (|| {
-            let kept = order.length(bytes, at + 8)?;
-            let length = order.length(bytes, at + 12)?;
-            let begin = at + 16;
-            let bytes = bytes.get(begin..begin.checked_add(kept)?)?;
-            Some((bytes, kept < length, begin + kept))
-        })();
-        let Some((kept, cut, next)) = packet else {
+    let link = registered(header.network);
+    let parse = if header.is_bigendian() {
+        parse_pcap_frame_be
+    } else {
+        parse_pcap_frame
+    };
+    while !rest.is_empty() && capture.packets.len() < MOST_PACKETS {
+        let Ok((next, record)) = parse(rest) else {
+            let at = bytes.len() - rest.len();
             capture.fault = Some(PcapFault::Damaged { at });
             break;
         };
         capture.packets.push(Captured {
             link,
-            bytes: kept,
-            cut,
+            bytes: record.data,
+            cut: record.caplen < record.origlen,
         });
-        at = next;
+        rest = next;
     }
     capture
 }
 
-/// Section header block; the same in both byte orders.
-const SECTION: u32 = 0x0a0d_0d0a;
-const INTERFACE: u32 = 1;
-const SIMPLE: u32 = 3;
-const ENHANCED: u32 = 6;
-
 fn read_blocks(bytes: &[u8]) -> Capture<'_> {
     let mut capture = Capture::default();
-    let (mut order, mut links, mut at) = (Endian::Little, Vec::new(), 0);
-    while at < bytes.len() && capture.packets.len() < MOST_PACKETS {
-        let Some((kind, body, next)) = block(bytes, at, &mut order) else {
+    let (mut parse, mut links, mut rest): (fn(_) -> _, _, _) = (parse_block_le, Vec::new(), bytes);
+    while !rest.is_empty() && capture.packets.len() < MOST_PACKETS {
+        let Ok((next, block)) = parse(rest) else {
+            let at = bytes.len() - rest.len();
             capture.fault = Some(PcapFault::Damaged { at });
             break;
         };
-        match kind {
-            SECTION => links.clear(),
-            INTERFACE if links.len() < MOST_INTERFACES => links.extend(order.u16(body, 0)),
-            ENHANCED => capture.packets.extend(enhanced(body, order, &links)),
-            SIMPLE => {
-                let length = order.length(body, 0).unwrap_or(0);
-                let kept = body.get(4..).unwrap_or(&[]);
-                let whole = kept.len().min(length);
+        match block {
+            Block::SectionHeader(section) => {
+                links.clear();
+                parse = if section.big_endian() {
+                    parse_block_be
+                } else {
+                    parse_block_le
+                };
+            }
+            Block::InterfaceDescription(interface) if links.len() < MOST_INTERFACES => {
+                links.push(registered(interface.linktype));
+            }
+            Block::EnhancedPacket(packet) => {
+                let link = usize::try_from(packet.if_id).ok().and_then(|at| links.get(at));
+                capture.packets.extend(link.map(|link| Captured {
+                    link: *link,
+                    bytes: kept(packet.data, packet.caplen),
+                    cut: packet.caplen < packet.origlen,
+                }));
+            }
+            Block::SimplePacket(packet) => {
+                let bytes = kept(packet.data, packet.origlen);
                 capture.packets.extend(links.first().map(|link| Captured {
                     link: *link,
-                    bytes: &kept[..whole],
-                    cut: whole < length,
+                    bytes,
+                    cut: bytes.len() < packet.origlen as usize,
                 }));
             }
             _ => {}
         }
-        at = next;
+        rest = next;
     }
     capture
 }
 
-/// A block's kind, its body and where the next one begins. A section's header says in which order.
-fn block<'a>(bytes: &'a [u8], at: usize, order: &mut Endian) -> Option<(u32, &'a [u8], usize)> {
-    let kind = order.u32(bytes, at)?;
-    if kind == SECTION {
-        *order = match Endian::Little.u32(bytes, at + 8)? {
-            0x1a2b_3c4d => Endian::Little,
-            0x4d3c_2b1a => Endian::Big,
-            _ => return None,
-        };
-    }
-    let length = order.length(bytes, at + 4)?;
-    if length < 12 || length % 4 != 0 {
-        return None;
-    }
-    let next = at.checked_add(length).filter(|next| *next <= bytes.len())?;
-    Some((kind, bytes.get(at + 8..next - 4)?, next))
+/// The number of a link type in the registry; the upper bits are about frame check sequences.
+fn registered(link: Linktype) -> u16 {
+    (link.0 & 0xffff) as u16
 }
 
-fn enhanced<'a>(body: &'a [u8], order: Endian, links: &[u16]) -> Option<Captured<'a>> {
-    let interface = order.length(body, 0)?;
-    let (kept, length) = (order.length(body, 12)?, order.length(body, 16)?);
-    Some(Captured {
-        link: *links.get(interface)?,
-        bytes: body.get(20..20_usize.checked_add(kept)?)?,
-        cut: kept < length,
-    })
+/// A block's bytes without what fills it up to a multiple of four.
+fn kept(data: &[u8], length: u32) -> &[u8] {
+    usize::try_from(length)
+        .ok()
+        .and_then(|length| data.get(..length))
+        .unwrap_or(data)
 }
 
 #[cfg(test)]
@@ -238,12 +206,12 @@ pub(super) mod tests {
             [&four(kind)[..], &length, &body, &length].concat()
         };
         let section = [&four(0x1a2b_3c4d)[..], &two(1), &two(0), &[0xff; 8]].concat();
-        let mut file = block(SECTION, section);
-        file.extend(block(INTERFACE, [&two(link)[..], &two(0), &four(0)].concat()));
+        let mut file = block(SHB_MAGIC, section);
+        file.extend(block(1, [&two(link)[..], &two(0), &four(0)].concat()));
         for packet in packets {
             let length = four(packet.len() as u32);
             let head = [&four(0)[..], &four(0), &four(0), &length, &length].concat();
-            file.extend(block(ENHANCED, [&head, *packet].concat()));
+            file.extend(block(6, [&head, *packet].concat()));
         }
         file
     }

@@ -12,10 +12,30 @@ use crate::onnx::Runtime;
 use crate::switchboard::{Installed, installed};
 use crate::voiceprint::ModelId;
 
-use super::super::active_model;
-use super::super::args::PullArgs;
+use super::super::opening::active_model;
 use super::super::output::Output;
-use super::{Listed, line, listed};
+use super::listing::{Listed, line, listed};
+
+/// What stands under `voxline models pull --help`.
+pub(super) const AFTER_PULL: &str = "\
+A download that was cut short goes on where it stopped when the same command is given again. HTTPS_PROXY,
+HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct PullArgs {
+    /// The model, as `models recommend` names it, or a catalogue entry of your own (FILE.toml)
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Fetch the file from below this address, or copy it from this folder
+    #[arg(long, value_name = "URL|DIR")]
+    pub mirror: Option<String>,
+    /// Give a source up when for so long next to nothing came
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub stall: u64,
+    /// Ask each source again so many times
+    #[arg(long, value_name = "TIMES", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
+}
 
 /// What a model came to that was fetched or added.
 #[derive(Debug, Serialize)]

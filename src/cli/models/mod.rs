@@ -1,40 +1,63 @@
 //! `voxline models`.
 
+mod listing;
+
 mod fetching;
 mod recommending;
 mod switching;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use serde::Serialize;
+use clap::Subcommand;
 
 use crate::config::Config;
-use crate::hub::try_out;
-use crate::onnx::Runtime;
-use crate::switchboard::{Installed, installed, models_dir};
-use crate::voiceprint::{Card, CardError, ModelId};
+use crate::switchboard::{installed, models_dir};
+use crate::voiceprint::ModelId;
 
-use super::args::ModelsCommand;
+use super::opening::{active_model, store};
 use super::output::Output;
+use fetching::{AFTER_PULL, PullArgs};
+use listing::{line, list, listed};
 
-/// A model as it is listed.
-#[derive(Debug, Serialize)]
-pub(super) struct Listed {
-    pub id: ModelId,
-    /// `ready`, `missing` (a file is not there) or `damaged` (a file is not the card's).
-    pub state: &'static str,
-    /// Bytes of all its files that are there.
-    pub bytes: u64,
-    pub sha256: String,
-    pub licence: String,
-    pub dimension: usize,
-    pub description: String,
-    pub source: String,
-    /// Whether it is the one in use.
-    pub in_use: bool,
-    /// What is wrong, when something is.
-    pub fault: Option<String>,
+pub(super) use listing::check;
+
+/// What stands under `voxline models switch --help`.
+const AFTER_SWITCH: &str = "\
+Exit status 1 also when nothing was switched because somebody would have to enrol again: the answer lists them.
+Cut short at any moment, the old model stays in use; the same command goes on where it stopped.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// List the models with state, size, hash and licence
+    List,
+    /// Load a model, check it against its card and run it once
+    Check {
+        /// The model [default: the one in use]
+        id: Option<String>,
+    },
+    /// Fetch a public model, check it by size and SHA-256, and install it
+    #[command(after_help = AFTER_PULL)]
+    Pull(PullArgs),
+    /// Install a model from an ONNX file, by the metadata inside it (the keys of sherpa-onnx)
+    Add {
+        /// The file
+        #[arg(value_name = "FILE.onnx")]
+        file: PathBuf,
+        /// What to call it [default: the file's name]
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Change the model: kept recordings are heard again, and the old one serves until that is done
+    #[command(after_help = AFTER_SWITCH)]
+    Switch {
+        /// The model, which must be installed and have a calibration
+        id: String,
+        /// Switch even if some users must enrol again before the new model knows them
+        #[arg(long)]
+        leave_behind: bool,
+    },
+    /// Say which model is best for telephone calls, of those installed and those that could be pulled
+    Recommend,
 }
 
 pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
@@ -42,12 +65,12 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         ModelsCommand::Pull(args) => fetching::pull(&args, config, output).await,
         ModelsCommand::Add { file, id } => fetching::add(&file, id, config, output).await,
         ModelsCommand::Switch { id, leave_behind } => {
-            let store = super::store(config).await?;
+            let store = store(config).await?;
             switching::switch(&id, leave_behind, config, &store, output).await
         }
         ModelsCommand::Recommend => recommending::recommend(config, output),
         ModelsCommand::List => {
-            let (models, faults) = list(&models_dir(config)?, &super::active_model(config).await)?;
+            let (models, faults) = list(&models_dir(config)?, &active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
                 [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
@@ -59,7 +82,7 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         }
         ModelsCommand::Check { id } => {
             let found = installed(config)?;
-            let active = super::active_model(config).await;
+            let active = active_model(config).await;
             let id = id.map_or_else(|| active.clone(), ModelId::new);
             let card = found.card(&id)?;
             check(&found, &card)?;
@@ -70,69 +93,4 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
             Ok(true)
         }
     }
-}
-
-/// Loads a model as the service would and embeds some noise with it.
-pub(super) fn check(found: &Installed, card: &Card) -> anyhow::Result<()> {
-    let models = found.models(card)?;
-    try_out(&Runtime::load(&models.library)?, card)?;
-    Ok(())
-}
-
-/// The speaker models of a folder, and the cards in it that cannot be read.
-fn list(folder: &Path, in_use: &ModelId) -> anyhow::Result<(Vec<Listed>, Vec<CardError>)> {
-    let (cards, faults) = cards(folder)?;
-    Ok((cards.iter().map(|card| listed(card, in_use)).collect(), faults))
-}
-
-/// The cards of a folder's speaker models, and what is wrong with those that cannot be read.
-fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    folders.sort();
-    // The speech detector has a card of its own kind.
-    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
-    let (mut cards, mut faults) = (Vec::new(), Vec::new());
-    for path in folders {
-        match Card::read(&path) {
-            Ok(card) => cards.push(card),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    Ok((cards, faults))
-}
-
-fn listed(card: &Card, in_use: &ModelId) -> Listed {
-    let fault = card.check_files().err();
-    Listed {
-        id: card.id().clone(),
-        state: match &fault {
-            None => "ready",
-            Some(CardError::Unreadable { .. }) => "missing",
-            Some(_) => "damaged",
-        },
-        bytes: card.files().iter().filter_map(|(_, size)| *size).sum(),
-        sha256: card.sha256().to_owned(),
-        licence: card.licence().to_owned(),
-        dimension: card.dimension(),
-        description: card.description().to_owned(),
-        source: card.source(),
-        in_use: card.id() == in_use,
-        fault: fault.map(|fault| fault.to_string()),
-    }
-}
-
-fn line(model: &Listed) -> String {
-    let mark = if model.in_use { "*" } else { " " };
-    let size = indicatif::HumanBytes(model.bytes);
-    let fault = model
-        .fault
-        .as_ref()
-        .map(|fault| format!("\n    {fault}"))
-        .unwrap_or_default();
-    format!(
-        "{mark} {}  {}  {size}  {}  {}\n    sha256 {}  from {}{fault}",
-        model.id, model.state, model.licence, model.description, model.sha256, model.source
-    )
 }

@@ -8,7 +8,7 @@ use crate::onnx::Runtime;
 use crate::switchboard::{library, models_dir};
 
 use super::super::output::Output;
-use super::cards;
+use super::listing::cards;
 
 pub(super) fn recommend(config: &Config, output: Output) -> anyhow::Result<bool> {
     let catalogue = Catalogue::embedded()?;

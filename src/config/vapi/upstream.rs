@@ -1,4 +1,4 @@
-//! The settings of `vapi.upstream.*`: the customer's own backend, to which Vapi's messages are relayed.
+//! `[vapi.upstream]`: the customer's own backend, to which Vapi's messages are relayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,74 +6,64 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
+
 use crate::units::DialedNumber;
 
-use super::super::sources::Reader;
-use super::{HmacPlan, span};
+use super::super::reader::{Reader, list, words};
+use super::HmacPlan;
 
-/// The keys of `vapi.upstream.*`.
-pub(in crate::config) const KEYS: &[(&str, &str)] = &[
-    (
-        "vapi.upstream.url",
-        "your own backend, to which Vapi's messages are relayed (default: none, and nothing is)",
-    ),
-    (
-        "vapi.upstream.numbers",
-        "another backend by dialed number, as in +12025550102=https://a.example/vapi",
-    ),
-    (
-        "vapi.upstream.assistants",
-        "another backend by assistant, as in a-1=https://b.example/vapi",
-    ),
-    (
-        "vapi.upstream.saved",
-        "whether messages go to the servers that `vapi apply --take-over` found, too: true (default) or false",
-    ),
-    (
-        "vapi.upstream.headers",
-        "headers added for all backends, as in x-vapi-secret=s, or for one host, as in a.example x-key=k",
-    ),
-    (
-        "vapi.upstream.bearer",
-        "bearer token sent to the backends in place of the Authorization that came",
-    ),
-    (
-        "vapi.upstream.hmac_secret",
-        "key by which relayed messages are signed anew, as vapi.hmac_* say (default: signatures go on as they came)",
-    ),
-    (
-        "vapi.upstream.plain_hosts",
-        "hosts besides this machine that are asked without TLS",
-    ),
-    (
-        "vapi.upstream.seconds",
-        "how long a ringing call waits for the backend (default 3)",
-    ),
-    (
-        "vapi.upstream.request_seconds",
-        "how long tools and other questions of a call wait for the backend (default 12)",
-    ),
-    (
-        "vapi.upstream.concurrency",
-        "requests to one backend at a time (default 64)",
-    ),
-    (
-        "vapi.upstream.queue_messages",
-        "messages kept for a backend that does not take them (default 10000)",
-    ),
-    ("vapi.upstream.queue_mb", "their megabytes (default 256)"),
-    (
-        "vapi.upstream.keep_hours",
-        "how long they are kept at most (default 24)",
-    ),
-];
-
-/// Those of them whose values are never shown.
-pub(in crate::config) const SECRETS: &[&str] = &[
-    "vapi.upstream.headers",
-    "vapi.upstream.bearer",
-    "vapi.upstream.hmac_secret",
-];
+/// Your own backend, to which Vapi's messages are relayed.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct UpstreamSection {
+    /// Your own backend, to which every message of Vapi's is relayed. Without it nothing is.
+    pub url: Option<String>,
+    /// Another backend by dialed number, as in `+12025550102=https://a.example/vapi`.
+    pub numbers: Option<String>,
+    /// Another backend by assistant, as in `a-1=https://b.example/vapi`; these come first, as with Vapi.
+    pub assistants: Option<String>,
+    /// Whether messages go to the servers that `voxline vapi apply --take-over` found, too.
+    #[default = true]
+    pub saved: bool,
+    /// Headers added for all backends, as in `x-vapi-secret=s`, or for one host, as in `a.example x-key=k`.
+    #[schema(format = Password)]
+    pub headers: Option<String>,
+    /// Bearer token sent to the backends in place of the Authorization that came.
+    #[schema(format = Password)]
+    pub bearer: Option<String>,
+    /// Key by which relayed messages are signed anew, as `vapi.hmac_*` say. Without it signatures go on as they came.
+    #[schema(format = Password)]
+    pub hmac_secret: Option<String>,
+    /// Hosts besides this machine that are asked without TLS.
+    pub plain_hosts: Option<String>,
+    /// Seconds that a ringing call waits for the backend; Vapi drops the call after 7.5.
+    #[schema(minimum = 0.1, maximum = 7.0)]
+    #[default = 3.0]
+    pub seconds: f64,
+    /// Seconds that tools and other questions of a call wait for the backend.
+    #[schema(minimum = 0.1, maximum = 290.0)]
+    #[default = 12.0]
+    pub request_seconds: f64,
+    /// Requests to one backend at a time.
+    #[schema(minimum = 1, maximum = 1024)]
+    #[default = 64]
+    pub concurrency: usize,
+    /// Messages kept for a backend that does not take them.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    #[default = 10_000]
+    pub queue_messages: usize,
+    /// Megabytes of them.
+    #[schema(minimum = 1, maximum = 4096)]
+    #[default = 256]
+    pub queue_mb: usize,
+    /// Hours they are kept at most.
+    #[schema(minimum = 0.01, maximum = 168.0)]
+    #[default = 24.0]
+    pub keep_hours: f64,
+}
 
 /// A header that every message to a backend gets.
 #[derive(Debug, Clone)]
@@ -120,48 +110,53 @@ pub struct UpstreamConfig {
 impl UpstreamConfig {
     /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced; `public_url` is where this service
     /// is reached, and no backend.
-    pub(super) fn read(read: &mut Reader, signing: &HmacPlan, public_url: Option<&str>) -> Self {
-        let plain: BTreeSet<String> = read.words("vapi.upstream.plain_hosts", "").into_iter().collect();
-        let mut headers = headers(read);
-        if let Some(token) = read.text("vapi.upstream.bearer") {
-            headers.push(UpstreamHeader {
-                host: None,
-                name: "authorization".to_owned(),
-                value: SecretString::from(format!("Bearer {token}")),
-            });
-        }
+    pub(super) fn checked(
+        read: &mut Reader,
+        section: UpstreamSection,
+        signing: &HmacPlan,
+        public_url: Option<&str>,
+    ) -> Self {
+        let plain = words(&section.plain_hosts.unwrap_or_default());
+        let plain = BTreeSet::from_iter(plain);
         let config = Self {
-            default: read
-                .text("vapi.upstream.url")
+            default: section
+                .url
                 .and_then(|text| address(read, "vapi.upstream.url", &text, &plain)),
-            numbers: addresses(read, "vapi.upstream.numbers", &plain, |name| name.parse().ok()),
-            assistants: addresses(read, "vapi.upstream.assistants", &plain, |name| {
-                (!name.is_empty()).then(|| name.to_owned())
+            numbers: addresses(read, ("vapi.upstream.numbers", section.numbers), &plain, |name| {
+                name.parse().ok()
             }),
-            saved: read.parsed("vapi.upstream.saved", "true or false", true),
+            assistants: addresses(
+                read,
+                ("vapi.upstream.assistants", section.assistants),
+                &plain,
+                |name| (!name.is_empty()).then(|| name.to_owned()),
+            ),
+            saved: section.saved,
             plain_hosts: plain,
-            headers,
-            signing: read.text("vapi.upstream.hmac_secret").map(|key| HmacPlan {
+            headers: headers(read, section.headers, section.bearer),
+            signing: section.hmac_secret.map(|key| HmacPlan {
                 secret: SecretString::from(key),
                 ..signing.clone()
             }),
-            ring_budget: span(read.number("vapi.upstream.seconds", 0.1..=7.0, 3.0)),
-            request_budget: span(read.number("vapi.upstream.request_seconds", 0.1..=290.0, 12.0)),
-            concurrency: read.count("vapi.upstream.concurrency", 1..=1024, 64),
-            queue_messages: read.count("vapi.upstream.queue_messages", 1..=1_000_000, 10_000),
-            queue_bytes: read.count("vapi.upstream.queue_mb", 1..=4096, 256) * 1024 * 1024,
-            keep: span(read.number("vapi.upstream.keep_hours", 0.01..=168.0, 24.0) * 3600.0),
+            ring_budget: Duration::from_secs_f64(section.seconds),
+            request_budget: Duration::from_secs_f64(section.request_seconds),
+            concurrency: section.concurrency,
+            queue_messages: section.queue_messages,
+            queue_bytes: section.queue_mb * 1024 * 1024,
+            keep: Duration::from_secs_f64(section.keep_hours * 3600.0),
         };
+        config.refuse_itself(read, public_url);
+        config
+    }
+
+    fn refuse_itself(&self, read: &mut Reader, public_url: Option<&str>) {
         let own = public_url.and_then(|url| Url::parse(&format!("{url}/vapi/events")).ok());
-        let all = config.default.iter();
-        let mut all = all
-            .chain(config.numbers.values())
-            .chain(config.assistants.values());
+        let all = self.default.iter();
+        let mut all = all.chain(self.numbers.values()).chain(self.assistants.values());
         if own.is_some_and(|own| all.any(|url| *url == own)) {
-            let why = "one of the backends is this service itself, which would relay to itself".to_owned();
+            let why = "one of the backends is this service itself, which would relay to itself";
             read.fault("vapi.upstream.url", why);
         }
-        config
     }
 
     /// Whether an address may be asked, which the configuration did not name itself.
@@ -173,17 +168,17 @@ impl UpstreamConfig {
 /// The entries of a list of names and addresses.
 fn addresses<K: Ord>(
     read: &mut Reader,
-    key: &'static str,
+    (key, text): (&'static str, Option<String>),
     plain: &BTreeSet<String>,
     name: impl Fn(&str) -> Option<K>,
 ) -> BTreeMap<K, Url> {
     let mut found = BTreeMap::new();
-    for entry in read.list(key, "") {
+    for entry in list(&text.unwrap_or_default()) {
         let pair = entry.split_once('=');
         let named = pair.and_then(|(named, text)| Some((name(named.trim())?, text.trim())));
         let Some((named, text)) = named else {
             let why = "an entry is not a name and an address, as in +12025550102=https://a.example/vapi or a-1=https://b.example/vapi";
-            read.fault(key, why.to_owned());
+            read.fault(key, why);
             continue;
         };
         if let Some(url) = address(read, key, text, plain) {
@@ -197,10 +192,7 @@ fn addresses<K: Ord>(
 /// whole, since a token may stand in it.
 fn address(read: &mut Reader, key: &'static str, text: &str, plain: &BTreeSet<String>) -> Option<Url> {
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
-        read.fault(
-            key,
-            "is not an address, as in https://backend.example.com/vapi".to_owned(),
-        );
+        read.fault(key, "is not an address, as in https://backend.example.com/vapi");
         return None;
     };
     if let Some(why) = refusal(&url, plain) {
@@ -233,10 +225,10 @@ fn refusal(url: &Url, plain: &BTreeSet<String>) -> Option<String> {
     }
 }
 
-fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
+fn headers(read: &mut Reader, text: Option<String>, bearer: Option<String>) -> Vec<UpstreamHeader> {
     let key = "vapi.upstream.headers";
     let mut found = Vec::new();
-    for entry in read.list(key, "") {
+    for entry in list(&text.unwrap_or_default()) {
         let pair = entry.split_once('=').map(|(name, value)| {
             let (host, name) = match name.trim().rsplit_once(' ') {
                 Some((host, name)) => (Some(host.trim().to_lowercase()), name),
@@ -261,11 +253,15 @@ fn headers(read: &mut Reader) -> Vec<UpstreamHeader> {
             }
             _ => read.fault(
                 key,
-                "an entry is not a header's name and its value, as in x-vapi-secret=s, or a.example x-key=k for one host"
-                    .to_owned(),
+                "an entry is not a header's name and its value, as in x-vapi-secret=s, or a.example x-key=k for one host",
             ),
         }
     }
+    found.extend(bearer.map(|token| UpstreamHeader {
+        host: None,
+        name: "authorization".to_owned(),
+        value: SecretString::from(format!("Bearer {token}")),
+    }));
     found
 }
 

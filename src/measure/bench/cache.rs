@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::hear::{BenchListener, Heard, Item, Print, Prints, WindowCheck};
+use super::heard::{Heard, Item, Pipeline, Print, Prints, WindowCheck};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
@@ -65,8 +65,8 @@ impl Cache {
         })
     }
 
-    /// The name of what is heard in these bytes.
-    pub fn key(&self, bytes: &[u8], item: &Item<'_>, bench_listener: &BenchListener<'_>) -> String {
+    /// The name of what is heard in these bytes, whether or not of the parts without speech too, and by which pipeline.
+    pub fn key(&self, bytes: &[u8], item: &Item<'_>, (silence, pipeline): (bool, Pipeline)) -> String {
         let mut hash = self.common.clone();
         hash.update(Sha256::digest(bytes));
         let condition = item.condition.condition();
@@ -75,8 +75,8 @@ impl Cache {
             item.span,
             item.max_seconds,
             item.on_the_way,
-            bench_listener.silence,
-            bench_listener.pipeline,
+            silence,
+            pipeline,
         );
         hash.update(format!("{condition} {how:?}"));
         hex(&hash.finalize())

@@ -5,46 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::condition::{Condition, Prepared};
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
+use super::benchmark::{Benchmark, Progress};
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
-use super::hear::{Heard, Print};
+use super::everybody::{Voices, hear_under};
+use super::fitting::{Fitting, Part, rounded};
+use super::heard::{Heard, Print};
 use super::observe::{Observed, Seen, TrialKey, observe};
 use super::operating_points::operating_points;
 use super::score::enrol;
 use super::turns::voice_test;
-use super::{Benchmark, Progress, Voices, hear_under};
 use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
-
-/// How a calibration is fitted.
-#[derive(Debug, Clone)]
-pub struct Fitting {
-    /// Its name.
-    pub id: String,
-    /// What it is fitted on, in words.
-    pub fitted_on: String,
-    /// The day.
-    pub date: String,
-    /// The effective prior of a target: where the lines have to be right.
-    pub prior: f64,
-    /// Fit the lines on trials among these speakers alone, by name; the bounds count all.
-    pub speakers: Option<BTreeSet<String>>,
-    /// What the lines are lines of.
-    pub similarity: Similarity,
-}
-
-/// A protocol to fit on.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// Its trials.
-    pub protocol: Protocol,
-    /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
-    /// the benchmark's: real calls have had their line.
-    pub is_recorded: bool,
-    /// Whether its enrolments are of the very calls that are its tests. Such target trials are not fitted on: people are
-    /// more like themselves in one call than they ever are from day to day.
-    pub is_same_call: bool,
-}
 
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
 /// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
@@ -145,12 +117,6 @@ fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitt
 /// What a target trial of a simulated call counts beside one of a real call of another day, when there are such: its
 /// enrolment and its call are of one sitting, and only the line between them is another.
 const SIMULATED_TARGETS: f64 = 0.25;
-
-impl Fitting {
-    pub(super) fn counts(&self, speaker: &str) -> bool {
-        self.speakers.as_ref().is_none_or(|own| own.contains(speaker))
-    }
-}
 
 fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     let fitted = &seen.trials;
@@ -262,9 +228,4 @@ fn weights(trials: &[Observed]) -> Vec<f64> {
 fn highest_ratio(speakers: usize) -> f64 {
     let pairs = speakers as f64 * (speakers as f64 - 1.0) / 2.0;
     (pairs / 3.0).ln().max(1.0)
-}
-
-/// Six decimals: a file that people read, and far below what any fit is worth.
-pub(super) fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

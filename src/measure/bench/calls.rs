@@ -1,6 +1,6 @@
 //! A call as the product follows it: checkpoint after checkpoint, on one roster, by the product's own core.
 
-use super::hear::{Heard, Print, Prints};
+use super::heard::{Heard, Print, Prints};
 use super::score::{likeness, user_id};
 use crate::decision::{Calibration, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
 use crate::units::{NotFinite, UserId};

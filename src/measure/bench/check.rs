@@ -8,11 +8,12 @@ use super::super::cost::Cost;
 use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
+use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
-use super::hear::{Heard, Print};
+use super::everybody::{Voices, hear_all};
+use super::heard::{Heard, Print};
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
-use super::{Benchmark, Progress, Voices, hear_all};
 use crate::decision::Calibration;
 
 /// The most that a calibration may cost, in bits, over what the best one on the same trials would.

@@ -10,10 +10,10 @@ use super::super::identification::{OpenSet, random_rosters};
 use super::super::protocol::{Protocol, Trial};
 use super::super::search_bootstrap::{Called, SearchIntervals, bootstrap_searches};
 use super::super::trials::Trials;
-use super::Benchmark;
-use super::document::{Condition, FPIRS, Listed, RosterSize};
+use super::benchmark::Benchmark;
+use super::condition_figures::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
-use super::hear::{Heard, Print, Prints};
+use super::heard::{Heard, Print, Prints};
 use super::score::{NOTHING_HEARD, Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
 

@@ -10,6 +10,7 @@ use super::super::figures::Figures;
 use super::super::identification::{AtThreshold, OpenSet};
 use super::super::search_bootstrap::SearchIntervals;
 use super::super::wait::Wait;
+use super::condition_figures::{Condition, FPIRS, Listed, RosterSize};
 use super::durations::Cell;
 use super::handover::Handover;
 use super::leakage::Leakage;
@@ -56,16 +57,6 @@ pub struct Metrics {
     pub machine: String,
 }
 
-/// The figures of a condition.
-#[derive(Debug, Clone, Serialize)]
-pub struct Condition {
-    /// Error rates and costs; null when it has only targets or only non-targets.
-    #[serde(flatten)]
-    pub figures: Option<Figures>,
-    /// Share of its tests of which no voiceprint could be made.
-    pub failure_to_acquire: f64,
-}
-
 /// Open-set identification, as the contract has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Identification {
@@ -82,9 +73,6 @@ pub struct Identification {
     /// Share of enrolled callers given another's name at an FPIR of 0.01.
     pub misidentification: Option<f64>,
 }
-
-/// The false-positive identification rates that are reported.
-pub(super) const FPIRS: [f64; 7] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
 
 impl Identification {
     /// The contract's figures of some searches.
@@ -174,34 +162,6 @@ pub struct RunCard {
     pub seed: u64,
     /// Seconds from start to end.
     pub seconds: f64,
-}
-
-/// Rates of rosters of one size.
-#[derive(Debug, Clone, Serialize)]
-pub struct RosterSize {
-    /// Models on a roster.
-    pub size: usize,
-    /// Searches by enrolled people, and by others.
-    pub searches: (usize, usize),
-    /// Share of enrolled people who came first.
-    pub top1: Option<f64>,
-    /// The rates at each FPIR.
-    pub at_fpir: Vec<AtThreshold>,
-}
-
-/// A trial worth looking at.
-#[derive(Debug, Clone, Serialize)]
-pub struct Listed {
-    /// The model.
-    pub model: String,
-    /// The test.
-    pub test: String,
-    /// The condition.
-    pub condition: String,
-    /// The score it was decided on.
-    pub score: f64,
-    /// The cosine.
-    pub cosine: f64,
 }
 
 /// The machine, in words.

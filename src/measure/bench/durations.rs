@@ -8,7 +8,7 @@ use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::condition_runs::ConditionRun;
 use super::error::BenchError;
-use super::hear::Heard;
+use super::heard::Heard;
 use super::score::Scorer;
 
 /// Where one span of net speech ends and the next begins, in seconds.
@@ -95,7 +95,7 @@ fn checkpoints_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hear::{Print, Prints};
+    use super::super::heard::{Print, Prints};
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 

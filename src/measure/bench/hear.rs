@@ -1,141 +1,18 @@
-//! What a benchmark hears in a recording, as the product hears a call.
+//! Hears a recording, as the product hears a call.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use super::super::condition::Prepared;
 use super::cache::Cache;
 use super::error::BenchError;
-use super::score::seconds;
+use super::heard::{Heard, Item, Pipeline, Print, Prints, WindowCheck};
 use crate::bytes::Limits;
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
 use crate::speech::Span;
 use crate::units::Seconds;
-use crate::verdict::scoring::Moment;
-use crate::verdict::{CHECKPOINTS, Checkpoint, Quality, StreamSession, embed_speech};
-use crate::voiceprint::{Bandwidth, Embedding, ExtractError, Voiceprint};
-
-/// What is done to a recording before it becomes a voiceprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pipeline {
-    /// What the product does: only the speech, and its windows too. The only one that is calibrated.
-    Product,
-    /// Only the speech in it.
-    Vad,
-    /// Nothing: the whole recording, silence and all.
-    Whole,
-}
-
-impl Pipeline {
-    /// Its name on the command line and in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Vad => "vad",
-            Self::Whole => "whole",
-        }
-    }
-}
-
-/// A voice, and how much speech it is of.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Print {
-    /// The voice.
-    pub voice: Embedding,
-    /// Seconds of speech it was made of.
-    pub net_s: f64,
-    /// What that speech was heard over.
-    pub over: Bandwidth,
-}
-
-impl Print {
-    fn of(print: Voiceprint) -> Self {
-        Self {
-            voice: print.embedding,
-            net_s: print.net_speech.get(),
-            over: print.bandwidth,
-        }
-    }
-}
-
-/// What was heard up to some moment.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Prints {
-    /// Seconds of speech so far.
-    pub at_s: f64,
-    /// The voice; none when there was too little.
-    pub print: Option<Print>,
-    /// How many of the recording's windows had been heard.
-    pub windows: usize,
-    /// How good it was; none when there was no speech.
-    pub quality: Option<Quality>,
-}
-
-impl Prints {
-    /// What the product's core is told of it.
-    pub fn moment<'a>(&'a self, windows: &'a [Embedding], is_final: bool) -> Moment<'a> {
-        let print = self.print.as_ref();
-        Moment {
-            print: print.map(|print| (&print.voice, seconds(print.net_s))),
-            windows,
-            quality: self.quality,
-            is_final,
-        }
-    }
-}
-
-/// The windows between two checkpoints.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct WindowCheck {
-    /// How many checkpoints there were before it.
-    pub after: usize,
-    /// The voice of the checkpoint before it, with the windows there were.
-    pub prints: Prints,
-}
-
-/// What was heard in a recording.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Heard {
-    /// At each checkpoint that was asked for, and at the end.
-    pub checkpoints: Vec<Prints>,
-    /// The windows that were checked between them.
-    pub checks: Vec<WindowCheck>,
-    /// The voice of each window of the speech, in order; none without speech detection.
-    pub windows: Vec<Embedding>,
-    /// The parts without speech, as if they were a voice; none when there was too little of them.
-    pub silence: Option<Print>,
-    /// Where in the recording the speech was, in 16 kHz samples; none without speech detection.
-    pub spans: Vec<Span>,
-    /// How long the recording was.
-    pub audio_s: f64,
-    /// How long the product worked on it.
-    pub work_s: f64,
-}
-
-impl Heard {
-    /// What was heard in all.
-    pub fn whole(&self) -> Option<&Prints> {
-        self.checkpoints.last()
-    }
-
-    /// The voice of all of it; none when there was too little.
-    pub fn print(&self) -> Option<&Print> {
-        self.whole()?.print.as_ref()
-    }
-}
-
-/// A recording to hear, and how.
-pub(super) struct Item<'a> {
-    pub path: PathBuf,
-    /// Seeds the random numbers: the same recording meets the same noise in every run.
-    pub seed: u64,
-    pub span: Option<(f64, f64)>,
-    pub max_seconds: f64,
-    pub condition: &'a Prepared,
-    /// Whether it is looked at on the way, as a live call is.
-    pub on_the_way: bool,
-}
+use crate::verdict::{CHECKPOINTS, Checkpoint, StreamSession, embed_speech};
+use crate::voiceprint::{Bandwidth, Embedding, ExtractError};
 
 /// How everything is heard.
 pub(super) struct BenchListener<'a> {
@@ -153,7 +30,9 @@ impl BenchListener<'_> {
             path: item.path.clone(),
             cause,
         })?;
-        let key = self.cache.map(|cache| cache.key(&bytes, item, self));
+        let key = self
+            .cache
+            .map(|cache| cache.key(&bytes, item, (self.silence, self.pipeline)));
         self.recalled_or(key.as_deref(), || {
             let mut samples = loaded(bytes, &item.path, self.limits)?;
             cut(&mut samples, item);
@@ -170,7 +49,7 @@ impl BenchListener<'_> {
     ) -> Result<Heard, BenchError> {
         let bytes = |cache: &Cache| {
             let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-            cache.key(&bytes, item, self)
+            cache.key(&bytes, item, (self.silence, self.pipeline))
         };
         self.recalled_or(self.cache.map(bytes).as_deref(), || {
             self.hear_afresh(analyst, item, samples)

@@ -9,23 +9,26 @@ use super::super::figures::{Figures, Kind};
 use super::super::identification::OpenSet;
 use super::super::protocol::Protocol;
 use super::super::wait::Wait;
+use super::benchmark::Benchmark;
 use super::calls::Follower;
+use super::condition_figures::FPIRS;
 use super::condition_runs::{
     ConditionRun, Judged, by_condition, by_group, by_roster_size, by_size_extrapolated, decided, judged,
     ratio, search_intervals, sequential, trials, worst,
 };
 use super::curves::{Curves, curves};
-use super::document::{Details, FPIRS, Identification, Metrics, RunCard, machine};
+use super::document::{Details, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
 use super::error::BenchError;
-use super::hear::{Heard, Pipeline, Print};
+use super::everybody::Voices;
+use super::heard::{Heard, Pipeline, Print};
 use super::leakage::{Leakage, Sides, leakage};
+use super::outcome::{ConditionScores, Outcome};
 use super::picks::picks;
 use super::score::{Scorer, enrol};
 use super::searches::search;
 use super::waiting::waiting;
 use super::words::{Words, words};
-use super::{Benchmark, ConditionScores, Outcome, Voices};
 
 /// Trials times draws that intervals may cost: some seconds.
 const DRAWN_TRIALS: usize = 1_000_000_000;

@@ -7,7 +7,7 @@ use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::error::BenchError;
-use super::hear::{Heard, Print};
+use super::heard::{Heard, Print};
 use super::score::cosine;
 use crate::units::NotFinite;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::protocol::{Protocol, Trial};
-use super::Voices;
-use super::calibrate::Fitting;
 use super::error::BenchError;
-use super::hear::Print;
+use super::everybody::Voices;
+use super::fitting::Fitting;
+use super::heard::Print;
 use super::score::{Homes, cosine};
 use crate::decision::{Cohort, Similarity};
 use crate::verdict::CHECKPOINTS;

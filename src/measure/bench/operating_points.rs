@@ -2,12 +2,13 @@
 
 use super::super::protocol::Protocol;
 use super::super::rng::Rng;
-use super::calibrate::rounded;
+use super::benchmark::Benchmark;
 use super::calls::Follower;
 use super::error::BenchError;
-use super::hear::Print;
+use super::everybody::Voices;
+use super::fitting::rounded;
+use super::heard::Print;
 use super::score::user_id;
-use super::{Benchmark, Voices};
 use crate::decision::{Calibration, OperatingPoint, Outcome, Policy};
 
 /// The sizes of roster that operating points are measured on.

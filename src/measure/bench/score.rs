@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::protocol::Protocol;
 use super::error::BenchError;
-use super::hear::{Heard, Print, Prints};
+use super::heard::{Heard, Print, Prints, seconds};
 use crate::decision::Calibration;
 use crate::units::{Cosine, NotFinite, Seconds, UserId};
 use crate::verdict::scoring::{self, Likeness};
@@ -58,10 +58,6 @@ pub(super) fn cosine(model: Option<&Print>, test: Option<&Print>) -> Result<Opti
         (Some(model), Some(test)) => Ok(Some(f64::from(model.voice.cosine(&test.voice)?.get()))),
         _ => Ok(None),
     }
-}
-
-pub(super) fn seconds(net_s: f64) -> Seconds {
-    Seconds::checked(net_s).unwrap_or_default()
 }
 
 /// A side of which nothing was heard.

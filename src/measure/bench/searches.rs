@@ -7,7 +7,7 @@ use super::super::protocol::Protocol;
 use super::super::wait::Wait;
 use super::calls::{Followed, Follower};
 use super::error::BenchError;
-use super::hear::{Heard, Print, Prints};
+use super::heard::{Heard, Print, Prints};
 use super::score::{Scored, Scorer, user_id};
 use crate::decision::{Outcome, Policy};
 use crate::units::UserId;

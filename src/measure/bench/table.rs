@@ -7,10 +7,11 @@ use std::path::Path;
 
 use super::super::lists::write::to_file;
 use super::super::protocol::{Protocol, Trial};
+use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
-use super::hear::{Heard, Print, Prints};
+use super::everybody::{Voices, hear_all, hear_under};
+use super::heard::{Heard, Print, Prints};
 use super::score::{cosine, enrol};
-use super::{Benchmark, Progress, Voices, hear_all, hear_under};
 use crate::verdict::Quality;
 
 /// How many of the cohort a side is normalised by: those that it is most like.

@@ -2,8 +2,9 @@
 
 use super::super::protocol::Protocol;
 use super::super::rng::Rng;
-use super::calibrate::rounded;
-use super::{Benchmark, Voices};
+use super::benchmark::Benchmark;
+use super::everybody::Voices;
+use super::fitting::rounded;
 use crate::decision::{VoiceTest, best_split};
 use crate::voiceprint::Embedding;
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::protocol::Protocol;
 use super::calls::{Follower, Word};
 use super::error::BenchError;
-use super::hear::Heard;
+use super::heard::Heard;
 use super::score::model_of;
 use crate::decision::Outcome;
 use crate::units::UserId;

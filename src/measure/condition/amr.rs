@@ -3,7 +3,7 @@
 use codec_core::codecs::amr::nb::decoder::Decoder;
 use codec_core::codecs::amr::nb::enc::encoder::{NbEncoder, Rate};
 
-use super::ConditionError;
+use super::error::ConditionError;
 use crate::samples::{from_the_network, to_the_network};
 
 /// The codec's eight rates, kbit/s, in the order of their numbers (3GPP TS 26.090).

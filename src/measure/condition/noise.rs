@@ -11,7 +11,7 @@ use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::default::codecs::VorbisDecoder;
 use symphonia::default::formats::OggReader;
 
-use super::ConditionError;
+use super::error::ConditionError;
 use crate::bytes::Limits;
 use crate::samples::{Intake, load};
 use crate::units::Hertz;

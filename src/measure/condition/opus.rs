@@ -2,7 +2,7 @@
 
 use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder};
 
-use super::ConditionError;
+use super::error::ConditionError;
 
 /// Samples a second of everything here; Opus takes them as they are.
 const RATE: u32 = 16_000;

@@ -16,7 +16,7 @@ use statistics::{chi_square_p, kolmogorov_distance, kolmogorov_p};
 /// How long the first weeks are, with which the latest are compared.
 pub const FIRST: Duration = Duration::days(28);
 /// How long the latest weeks are.
-pub const LATEST: Duration = Duration::days(28);
+pub(crate) const LATEST: Duration = Duration::days(28);
 /// The level of both tests together.
 const LEVEL: f64 = 0.01;
 /// Each test has half of it (Bonferroni).

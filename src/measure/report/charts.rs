@@ -5,10 +5,10 @@ use plotters::prelude::*;
 use super::super::bench::{Outcome, Spread};
 use super::super::bootstrap::BAND;
 use super::super::trials::Rates;
+use super::html::{between, folded, note, percent, table};
 use super::plot::{
     AMBER, Axis, BLUE, Fault, GREY, Line, Mark, PALE, Plot, RED, TEAL, WRITING, as_percent, chart, plain,
 };
-use super::{between, folded, note, percent, table};
 
 /// The inverse of the normal distribution function, by bisection of a series: exact enough to place a point.
 fn probit(share: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! What was aimed at, and what came of it.
 
 use super::super::bench::Outcome;
-use super::{note, percent, table_of_html};
+use super::html::{note, percent, table_of_html};
 
 /// The aims of the decision (`docs/accuracy.md`).
 const CALIBRATION_LOSS: f64 = 0.02;
@@ -116,7 +116,7 @@ fn calibration(outcome: &Outcome) -> Vec<Goal> {
             format!("at most {CELL_LOSS}"),
             format!(
                 "{loss:.3} ({} from {} s)",
-                super::escaped(&cell.condition),
+                super::html::escaped(&cell.condition),
                 cell.from_s
             ),
             Verdict::of(loss <= CELL_LOSS),

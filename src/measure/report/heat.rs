@@ -1,7 +1,7 @@
 //! How good it is under each condition after so much speech: tables that are coloured by what stands in them.
 
 use super::super::bench::{Cell, Outcome};
-use super::{escaped, note, percent, table_of_html};
+use super::html::{escaped, note, percent, table_of_html};
 
 /// Below so many target trials a figure is no more than a hint.
 const FEW: usize = 30;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::protocol::Protocol;
-use super::escaped;
+use super::html::escaped;
 
 /// What stays as it is in a path of a URL (RFC 3986: unreserved, and the slash).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC

@@ -4,8 +4,8 @@ use plotters::prelude::SeriesLabelPosition;
 
 use super::super::bench::{Identification, Outcome};
 use super::super::identification::AtThreshold;
+use super::html::{between, note, percent, share, table};
 use super::plot::{AMBER, Axis, BLUE, Line, Plot, RED, TEAL, VIOLET, as_percent, as_percent_of_log};
-use super::{between, note, percent, share, table};
 
 /// Where the axis of strangers begins: one in ten thousand.
 const LEAST: f64 = 1e-4;

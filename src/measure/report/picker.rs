@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::bench::Outcome;
 use super::super::identification::AtThreshold;
-use super::{between, escaped, percent, table};
+use super::html::{between, escaped, percent, table};
 
 /// What the style has places for.
 const MOST: usize = 7;

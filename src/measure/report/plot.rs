@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
-use super::{folded, note, table};
+use super::html::{folded, note, table};
 
 /// A chart's size in its own units; the page scales it. Writing stays readable at half of it.
 const SIZE: (u32, u32) = (640, 420);

@@ -2,7 +2,8 @@
 
 use super::super::bench::{Ends, Listed, Outcome};
 use super::super::figures::Figures;
-use super::{Place, between, escaped, folded, note, number, percent, share, table, table_of_html};
+use super::html::{between, escaped, folded, note, number, percent, share, table, table_of_html};
+use super::links::Place;
 
 /// The figures that a reader looks for first.
 pub(super) fn tiles(outcome: &Outcome) -> String {

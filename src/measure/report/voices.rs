@@ -1,7 +1,7 @@
 //! Calls that are not one voice from beginning to end, and what looking on the way costs.
 
 use super::super::bench::{Handover, Looking, Outcome, Share, Stood};
-use super::{between, escaped, note, number, percent, table};
+use super::html::{between, escaped, note, number, percent, table};
 
 const STOOD: [&str; 7] = [
     "",

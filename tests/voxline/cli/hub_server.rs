@@ -124,35 +124,19 @@ pub fn head(wire: &mut dyn Write, status: &str, headers: &[(&str, String)]) {
     let _ = write!(wire, "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n");
 }
 
-/// The tag of the file's version here.
-pub const TAG: &str = "\"version-1\"";
-
-/// Answers as a good hub does: whole, or from where it was asked to go on if the tag is still right; but
-/// only the first `most` bytes of what is due are sent.
+/// Answers as a good hub does: whole, or from where it was asked to go on; but only the first `most` bytes of what
+/// is due are sent.
 pub fn good(asked: &Asked, wire: &mut dyn Write, bytes: &[u8], most: usize) {
-    let from = asked.from().filter(|_| asked.header("if-range") == Some(TAG));
-    let tag = ("ETag", TAG.to_owned());
-    match from {
-        Some(from) => {
-            let due = &bytes[from..];
-            let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
-            let headers = [
-                tag,
-                ("Content-Range", range),
-                ("Content-Length", due.len().to_string()),
-            ];
-            head(wire, "206 Partial Content", &headers);
-            let _ = wire.write_all(&due[..due.len().min(most)]);
-        }
-        None => {
-            head(
-                wire,
-                "200 OK",
-                &[tag, ("Content-Length", bytes.len().to_string())],
-            );
-            let _ = wire.write_all(&bytes[..bytes.len().min(most)]);
-        }
+    let from = asked.from().unwrap_or(0);
+    let due = &bytes[from..];
+    let length = ("Content-Length", due.len().to_string());
+    if from > 0 {
+        let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+        head(wire, "206 Partial Content", &[("Content-Range", range), length]);
+    } else {
+        head(wire, "200 OK", &[length]);
     }
+    let _ = wire.write_all(&due[..due.len().min(most)]);
 }
 
 /// Sends `bytes` a little at a time, until the other side hangs up.

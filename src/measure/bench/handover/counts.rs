@@ -4,12 +4,20 @@ use super::super::super::bootstrap::Draws;
 use super::super::super::condition::Prepared;
 use super::super::super::wait::Wait;
 use super::super::calls::Followed;
+use super::super::heard::Heard;
 use super::super::score::user_id;
+use super::figures::{Alone, Handed, Handover, Looking, Stood};
 use super::shares::{Counted, share};
 use super::speaker_sampler::{Kind, Script, UNDER};
-use super::{Alone, Handed, Handover, Looking, Played, Stood};
 use crate::decision::Outcome;
 use crate::units::UserId;
+
+/// A composed call as it was heard.
+pub(super) struct Played {
+    pub heard: Heard,
+    /// Seconds of speech before the second voice began.
+    pub before_s: Option<f64>,
+}
 
 /// Seconds of the second voice's speech after which it is asked what stands.
 const AFTER: [f64; 5] = [1.6, 3.2, 4.8, 6.4, 9.6];

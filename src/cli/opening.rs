@@ -1,0 +1,28 @@
+//! The store, the switchboard and the model in use, as commands open them.
+
+use crate::config::Config;
+use crate::store::Store;
+use crate::switchboard::{OpenError, Switchboard};
+use crate::voiceprint::ModelId;
+
+/// The model in use, without making a store where there is none; the configured one where the store cannot
+/// say.
+pub(super) async fn active_model(config: &Config) -> ModelId {
+    let active = async {
+        let store = Store::connect(&config.store).await.ok()?;
+        store.active_model().await.ok()?
+    };
+    let active = if config.store.is_there() { active.await } else { None };
+    active.unwrap_or_else(|| config.model.clone())
+}
+
+/// The store of the configuration.
+pub(super) async fn store(config: &Config) -> anyhow::Result<Store> {
+    let store = Store::connect(&config.store).await?;
+    Ok(store.with_pin_rule(config.identity.pin_rule))
+}
+
+/// The switchboard over it.
+pub(super) async fn board(config: &Config) -> Result<Switchboard, OpenError> {
+    Switchboard::open(config).await
+}

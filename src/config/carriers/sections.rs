@@ -1,0 +1,116 @@
+//! The carriers' sections, as they stand in the file.
+
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
+
+use super::ByteOrder;
+
+/// What all carriers are answered.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct CarriersSection {
+    /// SIP address that calls are handed on to; `{number}` stands for the dialed number. Without it:
+    /// `sip:{number}@sip.vapi.ai`, or the SIP host of the region that `vapi.region` names.
+    pub forward_to: Option<String>,
+    /// The name that address asks for, where it does.
+    pub sip_user: Option<String>,
+    /// The password that address asks for, where it does.
+    #[schema(format = Password)]
+    pub sip_password: Option<String>,
+    /// Seconds that the answer to a ringing call may take; then the carrier gets the plain forward document.
+    #[schema(minimum = 0.2, maximum = 10.0)]
+    #[default = 2.5]
+    pub answer_seconds: f64,
+    /// Seconds that a call's token waits for the stream that brings it.
+    #[schema(minimum = 5.0, maximum = 3600.0)]
+    #[default = 120.0]
+    pub token_seconds: f64,
+}
+
+/// Twilio.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct TwilioSection {
+    /// The account's auth token, by which the signatures of webhooks and streams are checked.
+    #[schema(format = Password)]
+    pub auth_token: Option<String>,
+    /// What callers hear before they may type a PIN and are handed on; without it nobody is asked.
+    pub pin_prompt: Option<String>,
+    /// The language that is spoken in, as in `en-GB`. Without it Twilio's own, `en-US`.
+    pub pin_language: Option<String>,
+    /// Seconds that the first key, and each one after it, is waited for.
+    #[schema(minimum = 1, maximum = 60)]
+    #[default = 5]
+    pub pin_seconds: u32,
+    /// The dialed numbers whose callers are asked, between commas. Without it: all.
+    pub pin_numbers: Option<String>,
+}
+
+/// SignalWire, which speaks Twilio's dialect and comes in by Twilio's paths.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct SignalWireSection {
+    /// The project's signing key, by which the signatures of webhooks are checked.
+    #[schema(format = Password)]
+    pub signing_key: Option<String>,
+}
+
+/// Telnyx.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct TelnyxSection {
+    /// The account's public key, 32 bytes in base64, by which the signatures of webhooks are checked.
+    pub public_key: Option<String>,
+    /// The account's API key, which commands Call Control: answer, stream, transfer. TeXML needs none.
+    #[schema(format = Password)]
+    pub api_key: Option<String>,
+    /// Telnyx's API.
+    #[default = "https://api.telnyx.com/v2"]
+    pub api_url: String,
+    /// Which byte of L16 comes first: `auto` listens for a tenth of a second, `little`, or `big` (RFC 3551).
+    #[schema(inline)]
+    #[default(ByteOrder::Auto)]
+    pub l16_order: ByteOrder,
+}
+
+/// Vonage.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct VonageSection {
+    /// The account's signature secret, by which the signed tokens of webhooks and streams are checked.
+    #[schema(format = Password)]
+    pub signature_secret: Option<String>,
+    /// Seconds that a caller is heard alone before the call is handed on; 0 hands on at once, without the voice.
+    #[schema(minimum = 0.0, maximum = 60.0)]
+    #[default = 6.0]
+    pub listen_seconds: f64,
+    /// What is said to the caller before.
+    #[default = "Please say who is calling, and why."]
+    pub prompt: String,
+}
+
+/// Bandwidth.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct BandwidthSection {
+    /// The name that Bandwidth is told to bring to webhooks and streams.
+    pub username: Option<String>,
+    /// The password that Bandwidth is told to bring to webhooks and streams.
+    #[schema(format = Password)]
+    pub password: Option<String>,
+    /// Whether the SIP address that Bandwidth transfers to carries X-Forwarded-From.
+    pub uri_headers: bool,
+}
+
+/// Plivo.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct PlivoSection {
+    /// The account's auth token, by which the signatures (V3) of webhooks and streams are checked.
+    #[schema(format = Password)]
+    pub auth_token: Option<String>,
+    /// Which byte of L16 comes first: `auto`, `little` or `big`.
+    #[schema(inline)]
+    pub l16_order: ByteOrder,
+}

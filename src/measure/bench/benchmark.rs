@@ -1,0 +1,59 @@
+//! How a benchmark is run, and whom it tells where it is.
+
+use std::path::PathBuf;
+
+use super::super::condition::Prepared;
+use super::cache::Cache;
+use super::error::BenchError;
+use super::heard::Pipeline;
+use crate::bytes::Limits;
+use crate::decision::{Calibration, Policy};
+use crate::engine::Models;
+
+/// How a benchmark is run.
+pub struct Benchmark<'a> {
+    /// The files it runs on.
+    pub models: &'a Models,
+    /// The model's calibration, where it has one.
+    pub calibration: Option<Calibration>,
+    /// What the product decides by.
+    pub policy: Policy,
+    /// What is done to recordings.
+    pub pipeline: Pipeline,
+    /// The enrolments' condition.
+    pub enroll: Prepared,
+    /// The tests' conditions: every trial is done under each.
+    pub tests: Vec<Prepared>,
+    /// Threads, each with its own models.
+    pub threads: usize,
+    /// The seed of conditions, rosters and intervals.
+    pub seed: u64,
+    /// How often speakers are drawn for the intervals; fewer when there are very many trials.
+    pub replicates: usize,
+    /// Whether the parts without speech are scored too.
+    pub leakage: bool,
+    /// Whether every word on every call is put down.
+    pub words: bool,
+    /// How many calls of each kind are composed of several voices; 0 for none.
+    pub handover: usize,
+    /// The bounds on recordings.
+    pub limits: Limits,
+    /// Where embeddings are kept between runs; none to keep nothing.
+    pub cache: Option<PathBuf>,
+}
+
+impl Benchmark<'_> {
+    /// The cache, opened, where there is to be one.
+    pub(super) fn open_cache(&self) -> Result<Option<Cache>, BenchError> {
+        let folder = self.cache.as_deref();
+        folder.map(|folder| Cache::open(folder, self.models)).transpose()
+    }
+}
+
+/// Where a benchmark is: called with what is heard and how much of it there is, and after each recording.
+pub trait Progress: Sync {
+    /// So many recordings of a kind come now.
+    fn begin(&self, what: &str, recordings: usize);
+    /// One of them is done.
+    fn step(&self);
+}

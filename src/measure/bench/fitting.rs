@@ -1,0 +1,48 @@
+//! How a calibration is fitted, and on what.
+
+use std::collections::BTreeSet;
+
+use super::super::protocol::Protocol;
+use crate::decision::Similarity;
+
+/// How a calibration is fitted.
+#[derive(Debug, Clone)]
+pub struct Fitting {
+    /// Its name.
+    pub id: String,
+    /// What it is fitted on, in words.
+    pub fitted_on: String,
+    /// The day.
+    pub date: String,
+    /// The effective prior of a target: where the lines have to be right.
+    pub prior: f64,
+    /// Fit the lines on trials among these speakers alone, by name; the bounds count all.
+    pub speakers: Option<BTreeSet<String>>,
+    /// What the lines are lines of.
+    pub similarity: Similarity,
+}
+
+/// A protocol to fit on.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its trials.
+    pub protocol: Protocol,
+    /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
+    /// the benchmark's: real calls have had their line.
+    pub is_recorded: bool,
+    /// Whether its enrolments are of the very calls that are its tests. Such target trials are not fitted on: people are
+    /// more like themselves in one call than they ever are from day to day.
+    pub is_same_call: bool,
+}
+
+impl Fitting {
+    /// Whether trials of a speaker are fitted on.
+    pub(super) fn counts(&self, speaker: &str) -> bool {
+        self.speakers.as_ref().is_none_or(|own| own.contains(speaker))
+    }
+}
+
+/// Six decimals: a file that people read, and far below what any fit is worth.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}

@@ -12,7 +12,11 @@ pub(super) async fn active_model(config: &Config) -> ModelId {
         let store = Store::connect(&config.store).await.ok()?;
         store.active_model().await.ok()?
     };
-    let active = if config.store.is_there() { active.await } else { None };
+    let active = if config.store.is_there() {
+        active.await
+    } else {
+        None
+    };
     active.unwrap_or_else(|| config.model.clone())
 }
 

@@ -24,7 +24,11 @@ fn a_load_test_measures_both_kinds_of_stream_and_names_every_caller() {
     assert_eq!(steps.len(), 2);
     for step in steps {
         assert_eq!((&step["calls"], &step["made"]), (&4.into(), &4.into()), "{step}");
-        assert_eq!((&step["refused"], &step["failed"]), (&0.into(), &0.into()), "{step}");
+        assert_eq!(
+            (&step["refused"], &step["failed"]),
+            (&0.into(), &0.into()),
+            "{step}"
+        );
         assert_eq!(step["names"]["wrong"], 0, "{step}");
         assert_eq!(step["names"]["right"], 4, "{step}");
         assert_eq!(step["call_seconds"], 40.0, "{step}");

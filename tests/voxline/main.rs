@@ -20,7 +20,6 @@ mod measure;
 mod models;
 mod mutations;
 mod observing;
-mod order;
 mod parity;
 mod postgres;
 mod process;

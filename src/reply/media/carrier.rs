@@ -125,7 +125,9 @@ async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocke
     let reason = listen(&mut stream, Reader::of(carrier), &mut websocket)
         .instrument(span.clone())
         .await;
-    finish(stream.into_call(), reason, websocket).instrument(span).await;
+    finish(stream.into_call(), reason, websocket)
+        .instrument(span)
+        .await;
 }
 
 /// Reads up to the message `start` and opens its call.

@@ -116,7 +116,7 @@ pub enum DecodeError {
     OffScale {
         /// Index of the sample, counted over interleaved channels from 0.
         sample: u64,
-        /// Its value.
+        /// The sample's value, which is no finite number.
         value: f32,
     },
 }

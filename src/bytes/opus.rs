@@ -11,7 +11,7 @@ const LONGEST_PACKET: usize = 5_760;
 /// The identification header `OpusHead` (RFC 7845 section 5.1; the `CodecPrivate` of WebM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Output channels.
+    /// Number of channels in the output.
     pub channels: u8,
     /// Frames to drop from the start: the decoder needs them to settle.
     pub pre_skip: u16,

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn full_scale_is_minus_one_half_is_a_half_and_silence_nought_whatever_the_width() {
+    fn full_scale_half_and_silence_are_the_same_at_every_width() {
         let integer = |width, big, audio: &[u8]| {
             let unsigned = width == 1;
             read(Sample::Integer { width, big, unsigned }, audio)

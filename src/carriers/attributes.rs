@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_have_their_names_in_any_case_and_without_the_marks_of_inheritance() {
+    fn variables_are_found_in_any_case_and_without_inheritance_marks() {
         let told = of(&[
             ("__DIALED", "+12025550102"),
             ("_CallerId", " +12025550101 "),

@@ -40,7 +40,7 @@ pub enum CommandFault {
     Refused {
         /// The command.
         command: &'static str,
-        /// The status.
+        /// The HTTP status that was answered.
         status: u16,
     },
 }

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_or_its_first_half_holds_in_either_case_and_for_nothing_else() {
+    fn a_signature_or_its_first_half_holds_and_for_nothing_else() {
         let dialed: DialedNumber = "+12025550102".parse().unwrap();
         let holds = |forwarded: &str, time: i64, signature: &str| {
             verify(&SECRET.into(), forwarded, &dialed, "CA1", time, signature)

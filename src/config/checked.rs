@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+    fn flags_beat_the_environment_that_the_file_and_that_the_defaults() {
         let file = "listen = \"127.0.0.1:1\"\n[decision]\naccept = 0.9\n[inference]\ncapacity = 7";
         let environment = [
             ("VOXLINE_LISTEN", "127.0.0.1:2"),

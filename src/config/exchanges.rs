@@ -29,7 +29,7 @@ pub struct ExchangeConfig {
 /// A listener for AudioSocket, which has neither encryption nor a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioSocketConfig {
-    /// Where.
+    /// Address and port that the listener binds to.
     pub address: SocketAddr,
     /// Who may connect.
     pub peers: Vec<IpNet>,

@@ -16,7 +16,7 @@ pub enum CalibrationError {
     /// The file cannot be read.
     #[error("the calibration {path} cannot be read: {cause}")]
     Unreadable {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The system's own words.
         cause: std::io::Error,
@@ -24,7 +24,7 @@ pub enum CalibrationError {
     /// The file is not a calibration.
     #[error("the calibration {path} is not valid: {cause}")]
     Malformed {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What is wrong and where.
         cause: String,
@@ -34,7 +34,7 @@ pub enum CalibrationError {
         "the calibration {path} was fitted for model {fitted_for}, not for {model}: fit it again for this one"
     )]
     OtherModel {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The model and hash it names.
         fitted_for: String,

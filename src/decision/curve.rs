@@ -306,7 +306,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_call_that_is_like_everybody_is_on_an_unfamiliar_line_and_one_user_alone_never_tells() {
+    fn a_call_like_everybody_is_unfamiliar_and_one_user_never_tells() {
         let is_unfamiliar = |roster: &[f64]| {
             let cohort = Cohort::each_of(roster).next().unwrap();
             curve().is_unfamiliar(&cohort)

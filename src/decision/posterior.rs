@@ -134,7 +134,7 @@ pub enum Outcome {
 /// One user of the roster and how well they fit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Candidate {
-    /// Who.
+    /// Id of the user that the posterior is of.
     pub user_id: UserId,
     /// The evidence alone.
     pub llr: Llr,
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_roster_is_the_largest_on_which_the_best_ratio_names_somebody() {
+    fn the_largest_roster_is_the_last_on_which_the_best_llr_names_somebody() {
         let highest = Llr::new(8.31).unwrap();
         let largest = Policy::default().largest_roster(highest);
         let against = |others: usize| roster(&[&[8.31][..], &vec![-300.0; others]].concat());

@@ -27,7 +27,7 @@ pub struct Heard<'a> {
     pub is_final: bool,
 }
 
-/// What stands.
+/// The last word on a call, which stands until another is earned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Named(UserId),

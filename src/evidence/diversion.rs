@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_without_a_scheme_are_read_and_extensions_are_told_from_withheld_numbers() {
+    fn entries_without_scheme_are_read_and_extensions_are_not_withheld() {
         for (text, number, local) in [
             (
                 "<12025550103@pbx.example>;reason=unconditional",

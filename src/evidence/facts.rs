@@ -175,7 +175,7 @@ impl Place {
 /// Forwarding evidence in the form it was found.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Forwarding {
-    /// Where.
+    /// The header or field that it was read from.
     pub place: Place,
     /// The raw text: a header value, or a number.
     pub text: String,

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn mp_names_the_party_who_diverted_and_a_contact_diverts_for_who_registered_it() {
+    fn mp_names_who_diverted_and_a_contact_who_registered_it() {
         for (text, parties) in [
             // The call rang at a contact, then went on for the party whose contact that was.
             (

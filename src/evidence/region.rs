@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_has_the_region_it_was_given_and_else_that_of_its_country_code() {
+    fn a_number_has_its_given_region_or_else_its_country_codes() {
         let number: DialedNumber = "+12025550102".parse().unwrap();
         assert_eq!(Region::of(&number, None), "US".parse().unwrap());
         assert_eq!(Region::of(&number, Some("CA")), "ca".parse().unwrap());

@@ -32,9 +32,9 @@ pub enum GalleryError {
     /// A roster names one user and model twice.
     #[error("the roster has two prints of user {user}, model `{model}`: it may have one")]
     Duplicate {
-        /// The user.
+        /// Id of the user.
         user: UserId,
-        /// The model.
+        /// Id of the speaker model.
         model: ModelId,
     },
     /// A roster is larger than [`MAX_PRINTS`].
@@ -57,7 +57,7 @@ pub enum GalleryError {
         url: String,
         /// What was asked of it.
         purpose: &'static str,
-        /// What happened.
+        /// What the server or the connection said.
         reason: String,
     },
     /// The server answered and said no: a wrong API key, a missing right, a request it does not

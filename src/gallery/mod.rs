@@ -60,7 +60,7 @@ pub struct Query {
 /// One user of the number, with how alike the voices are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// The cosine of the probe and the user's print, within 1e-5 of exact arithmetic.
     pub cosine: Cosine,

@@ -64,7 +64,7 @@ pub enum HubError {
     /// Every source failed.
     #[error("{file} could not be fetched:\n{}\nwhere the source allows it, the same command goes on from what has arrived; --mirror names another source", .faults.join("\n"))]
     Unreachable {
-        /// The file.
+        /// Name of the file at fault.
         file: String,
         /// What each source did.
         faults: Vec<String>,
@@ -74,7 +74,7 @@ pub enum HubError {
         "{file} from {from} is not the file the catalogue names, and nothing of it was kept: SHA-256 {actual}, expected {expected}"
     )]
     WrongBytes {
-        /// The file.
+        /// Name of the file at fault.
         file: String,
         /// Where it came from.
         from: String,
@@ -106,7 +106,7 @@ pub enum HubError {
         "{file}: no card can be written for it: {cause}. If you know what it expects, write a card.toml for it by hand (models/README.md says how) in a folder of its own among the models"
     )]
     NoCard {
-        /// The file.
+        /// Name of the file at fault.
         file: String,
         /// What is missing.
         cause: DraftError,
@@ -123,7 +123,7 @@ pub enum HubError {
     /// It is another model than the entry describes.
     #[error("the model gives {actual} numbers, its entry in the catalogue says {expected}")]
     Dimension {
-        /// What came.
+        /// How much came.
         actual: usize,
         /// What the entry says.
         expected: usize,

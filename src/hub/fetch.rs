@@ -76,7 +76,7 @@ enum Setback {
     Again(String, Option<Duration>),
     /// It will not.
     Never(String),
-    /// Nothing will.
+    /// No further attempt will help.
     Fatal(HubError),
 }
 

@@ -26,7 +26,7 @@ const TRIAL: usize = 48_000;
 
 /// A model that is to be fetched.
 pub struct Pull<'a> {
-    /// Which.
+    /// The catalogue's entry of the model to install.
     pub entry: &'a Entry,
     /// The models' folder.
     pub models: &'a Path,

@@ -48,7 +48,7 @@ struct Figures {
 /// One model that could be used.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
-    /// Its name.
+    /// The model's id.
     pub id: ModelId,
     /// Whether it is here.
     pub installed: bool,
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_trained_on_telephones_comes_before_a_better_figure_of_interviews() {
+    fn a_model_trained_on_telephones_beats_better_figures_on_interviews() {
         let order = recommend(&Catalogue::embedded().unwrap(), &[], None);
         assert_eq!(order.best.as_ref().map(ModelId::as_str), Some("titanet-large"));
         assert_eq!(order.best_ready, None, "nothing is installed");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn of_models_without_published_figures_the_one_that_measured_better_comes_first() {
+    fn of_unpublished_models_the_one_that_measured_better_comes_first() {
         let catalogue = Catalogue::embedded().unwrap();
         let choice = |id: &str, measured: &[f64]| Choice {
             id: ModelId::new(id),

@@ -13,7 +13,7 @@ use super::trials::Step;
 /// A trial with the speakers on its two sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
-    /// The score.
+    /// The trial's score: a similarity or a log-likelihood ratio.
     pub score: f64,
     /// The enrolled speaker.
     pub enrolled: u32,

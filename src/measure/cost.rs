@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_that_say_nothing_cost_one_bit_and_infinitely_wrong_ones_everything() {
+    fn llrs_of_nought_cost_one_bit_and_infinitely_wrong_ones_everything() {
         let silent = Trials::new(vec![0.0; 3], vec![0.0; 7]).unwrap();
         assert!((cllr(&silent) - 1.0).abs() < 1e-12);
         let sure = Trials::new(vec![f64::INFINITY], vec![f64::NEG_INFINITY]).unwrap();

@@ -36,7 +36,7 @@ pub enum MetricError {
     /// A speaker's index is beyond the number of speakers.
     #[error("trial {at} names speaker {speaker} of {speakers}: speakers count from 0")]
     NoSuchSpeaker {
-        /// Which trial.
+        /// Position of the trial, from 0.
         at: usize,
         /// The index it names.
         speaker: u32,

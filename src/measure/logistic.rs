@@ -13,7 +13,7 @@ pub enum FitError {
     /// A number that is none, or observations of different sizes.
     #[error("observation {at} has a term or weight that is not a finite number, or too few or many terms")]
     Observation {
-        /// Which.
+        /// Position of the observation, from 0.
         at: usize,
     },
     /// Newton's method found no end: the terms say the same thing twice, or one of them is out of scale.

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn shuffled_and_drawn_items_are_all_still_there_and_each_comes_first_about_as_often() {
+    fn shuffling_keeps_every_item_and_puts_each_first_about_as_often() {
         let mut rng = Rng::new(3);
         let (mut shuffled_first, mut drawn_first) = ([0u32; 5], [0u32; 5]);
         for _ in 0..50_000 {

@@ -60,7 +60,7 @@ pub enum StoredFault {
     /// A file cannot be read.
     #[error("{name} of this report cannot be read: {cause}; make the report anew with `voxline bench`")]
     Unreadable {
-        /// The file.
+        /// Name of the file at fault.
         name: &'static str,
         /// The system's own words.
         cause: std::io::Error,
@@ -68,13 +68,13 @@ pub enum StoredFault {
     /// A file is too large to be one.
     #[error("{name} of this report has more than {} MiB, which no report has", LARGEST_FILE / (1024 * 1024))]
     TooLarge {
-        /// The file.
+        /// Name of the file at fault.
         name: &'static str,
     },
     /// A file is none of ours.
     #[error("{name} of this report is not what `voxline bench` writes ({cause}); make the report anew")]
     Malformed {
-        /// The file.
+        /// Name of the file at fault.
         name: &'static str,
         /// What is wrong with it.
         cause: String,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_are_found_in_the_folder_and_one_below_and_no_recording_is_named() {
+    fn reports_are_found_one_folder_deep_and_no_recording_is_named() {
         let folder = tempfile::tempdir().unwrap();
         assert!(stored_reports(&folder.path().join("none")).is_empty());
         write(folder.path(), "{}");

@@ -82,7 +82,7 @@ fn in_order(mut scores: Vec<f64>, class: &'static str) -> Result<Vec<f64>, Metri
 /// All trials with one score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// The score.
+    /// The trial's score: a similarity or a log-likelihood ratio.
     pub score: f64,
     /// Target trials that have it (or their weight).
     pub targets: u64,

@@ -221,7 +221,7 @@ fn release_of_name(name: &str) -> Option<&str> {
 /// What a graph declares of one input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
-    /// Its name.
+    /// The port's name, as feeds and fetches use it.
     pub name: String,
     /// The element type in ONNX's words, `float32` or `int64` for the ones we feed.
     pub element: String,
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_read_from_the_build_line_or_from_the_files_name_and_never_guessed() {
+    fn a_release_is_read_from_build_line_or_file_name_and_never_guessed() {
         let line = "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=6af1a93, build type=Release";
         assert_eq!(release_of_build(line), Some("1.31.1"));
         assert_eq!(release_of_build(&line.replace("rel-1.31.1", "HEAD")), None);

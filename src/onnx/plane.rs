@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn convolutions_over_time_become_ones_over_a_plane_but_for_filters_that_are_also_something_else() {
+    fn convolutions_over_time_become_planar_unless_their_filters_are_shared() {
         let plain = graph("convolutions");
         assert_eq!(kinds(&plain).1, [3; 7]);
         let (kinds, filters) = kinds(&on_a_plane(&plain).unwrap());

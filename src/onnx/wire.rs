@@ -8,7 +8,7 @@ use std::borrow::Cow;
 pub(super) struct Field<'a> {
     /// Its number.
     pub number: u64,
-    /// Its value.
+    /// The field's value, still encoded.
     pub value: Value<'a>,
 }
 

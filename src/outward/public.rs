@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_leads_to_this_machine_is_followed_only_where_that_was_allowed() {
+    async fn a_name_of_this_machine_is_followed_only_where_that_was_allowed() {
         let look_up = async |private: &[String]| {
             let wary = PublicOnly::new(private);
             wary.resolve("localhost".parse().unwrap()).await.is_ok()

@@ -130,7 +130,7 @@ fn hide_scores(verdict: &mut Value) {
     }
 }
 
-/// Which calls.
+/// Which calls are asked for, and how many at a time.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

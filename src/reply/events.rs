@@ -56,7 +56,7 @@ struct Watch {
     updates: Receiver<CallVerdict>,
     leaving: CancellationToken,
     scores: bool,
-    /// Who reads.
+    /// Whoever reads the stream, while they may.
     reader: Option<Guest>,
 }
 

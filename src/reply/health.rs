@@ -23,7 +23,7 @@ const LARGEST_PAGE: usize = 200;
 /// The longest part of a name that is looked for.
 const LONGEST_NAME: usize = 200;
 
-/// Which users.
+/// Which users' enrolment health is asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -156,7 +156,7 @@ impl Problem {
         self
     }
 
-    /// Which kind.
+    /// The kind of problem, which decides status and code.
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_when_nobody_does_anything_for_half_an_hour_whatever_a_page_asks_for_by_itself() {
+    fn a_session_ends_after_half_an_hour_without_anybodys_doing() {
         let (sessions, start) = (sessions(), Instant::now());
         sessions.begin(digest(1), KeyId::fresh(), start);
         assert!(sessions.key_of(&digest(1), start + MINUTE * 29).is_some());

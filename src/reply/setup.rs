@@ -56,7 +56,7 @@ pub(super) struct VapiSetup {
 /// A carrier.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CarrierSetup {
-    /// Which.
+    /// The carrier that the settings are of.
     #[schema(value_type = String, example = "twilio")]
     carrier: Carrier,
     /// Whether its requests can be proven: its secret or key is set.

@@ -60,7 +60,7 @@ pub(super) struct UserPatch {
     pin: PinChange,
 }
 
-/// Whose users.
+/// The dialed number whose users are asked for.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -99,7 +99,7 @@ pub(super) enum Incoming {
     Text(Utf8Bytes),
     /// A binary frame.
     Audio(Bytes),
-    /// Nothing more.
+    /// The conversation is over.
     End(CloseReason),
 }
 

@@ -22,7 +22,7 @@ const LOST: Duration = Duration::days(1);
 /// The latest verdict of a call. Nothing biometric belongs in it: no audio, no embedding.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CallRecord {
-    /// The call.
+    /// Id of the call.
     pub call_id: CallId,
     /// The dialed number.
     pub number: DialedNumber,
@@ -48,7 +48,7 @@ pub struct CallRecord {
 /// One version of a call's verdict, with the evidence that it rested on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VerdictVersion {
-    /// Which.
+    /// The verdict's version, from 1.
     pub version: u64,
     /// When it was reached.
     #[serde(with = "time::serde::rfc3339")]

@@ -29,13 +29,13 @@ pub enum StoreError {
     /// The file is no SQLite database, or parts of it are destroyed.
     #[error("the store {} is damaged or is no Voxline store: put the last backup in its place, or choose another data directory", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
     /// The file was written by a release that knows more tables than this one, or was altered.
     #[error("the store {} has tables this release does not know: use the release that wrote it, or a newer one", path.display())]
     OtherRelease {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
     /// Another process kept the store locked, or its server did not answer, for longer than the store waits.
@@ -82,7 +82,7 @@ pub enum StoreError {
     /// A text field that is empty, too long, or holds control characters.
     #[error("the {field} must be {allowed}")]
     BadText {
-        /// Which field.
+        /// The field that the value was for.
         field: &'static str,
         /// What it may be.
         allowed: &'static str,
@@ -102,7 +102,7 @@ pub enum StoreError {
         "the phone {phone:?} already belongs to another user of the number {number:?}: a phone points to one user of a number"
     )]
     PhoneTaken {
-        /// The phone.
+        /// The user's phone number.
         phone: PhoneNumber,
         /// The number both users are on.
         number: DialedNumber,
@@ -149,7 +149,7 @@ pub enum StoreError {
     /// No such enrolment of this user.
     #[error("user {user} has no enrolment {enrollment}")]
     UnknownEnrollment {
-        /// The user.
+        /// Id of the user.
         user: UserId,
         /// The enrolment asked for.
         enrollment: EnrollmentId,
@@ -200,9 +200,9 @@ pub enum StoreError {
     /// A user is not on the number that was named for them.
     #[error("user {user} is not on the number {number:?}: put them on it first, or name one of theirs")]
     NotOnNumber {
-        /// The user.
+        /// Id of the user.
         user: UserId,
-        /// The number.
+        /// The dialed number.
         number: DialedNumber,
     },
     /// A user of several numbers, of which none was named.
@@ -211,7 +211,7 @@ pub enum StoreError {
     /// A verdict larger than any the service makes.
     #[error("the verdict of call {call} has {bytes} bytes; at most {max} are kept")]
     VerdictTooLarge {
-        /// The call.
+        /// Id of the call.
         call: CallId,
         /// How many bytes its JSON has.
         bytes: usize,
@@ -221,7 +221,7 @@ pub enum StoreError {
     /// A number too large for the store.
     #[error("the {what} is out of range")]
     OutOfRange {
-        /// Which value.
+        /// The stored value that cannot be read.
         what: &'static str,
     },
     /// The store's own work was cut short, as by a shutdown.

@@ -16,7 +16,7 @@ use crate::voiceprint::{Bandwidth, ModelId};
 /// Most users of one page.
 const MAX_PAGE: usize = 200;
 
-/// Which users.
+/// Which users are asked for, and how many at a time.
 #[derive(Debug, Clone, Default)]
 pub struct UsersWanted {
     /// Only those of this number.

@@ -10,7 +10,7 @@ use crate::units::{DialedNumber, UserId};
 /// A user of one number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberMember {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// The name to show.
     pub name: String,

@@ -30,7 +30,7 @@ pub struct UnheardClip {
 /// An enrolled user of whom a model has no voiceprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnheardUser {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// The name to show.
     pub name: String,

@@ -38,7 +38,7 @@ pub struct Number {
 /// What to do with a share of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum ShareChange {
-    /// It stays.
+    /// The value stays as it is.
     #[default]
     Keep,
     /// It becomes the configured one.

@@ -33,13 +33,13 @@ pub enum PepperFault {
     /// The file is another one than the PINs were hashed with.
     #[error("{} is not the key file this store's PINs were made with: put the right one back from the backup", path.display())]
     Replaced {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
     /// The file cannot be read or made.
     #[error("the key file of the PINs, {}, cannot be read or made ({source}): check its rights", path.display())]
     Io {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -26,7 +26,7 @@ pub struct PinLimits {
 pub struct PinTry {
     /// The dialed number.
     pub number: DialedNumber,
-    /// Who calls.
+    /// Whoever tries the PIN: a number, or a call without one.
     pub caller: PinCaller,
     /// The user other evidence of this call points to.
     pub claimed: Option<UserId>,
@@ -52,7 +52,7 @@ pub enum PinAttempt {
     Shared(Vec<UserId>),
     /// It is nobody's on the number; so many more tries are had now.
     Wrong {
-        /// How many.
+        /// Attempts that are left.
         left: u32,
     },
     /// No PIN is looked at until then.

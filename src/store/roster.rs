@@ -12,7 +12,7 @@ use crate::voiceprint::{Embedding, ModelId, Voiceprint};
 /// A user of a number and what of their voice a model made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RosterEntry {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// The name to show.
     pub name: String,

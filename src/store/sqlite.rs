@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_transaction_that_sqlite_itself_rolled_back_leaves_writers_as_they_were() {
+    async fn a_transaction_sqlite_rolled_back_leaves_writers_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
         let mut tx = store.write().await.unwrap();

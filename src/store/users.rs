@@ -76,7 +76,7 @@ pub struct UserPatch {
 /// What becomes of a user's PIN.
 #[derive(Debug, Clone, Default)]
 pub enum PinChange {
-    /// Nothing.
+    /// The value stays as it is.
     #[default]
     Keep,
     /// This is the PIN from now on.

@@ -34,19 +34,19 @@ pub enum VaultFault {
     /// The file is another one than the recordings were sealed with.
     #[error("{} is not the key file this store's recordings were sealed with: put the right one back from the backup", path.display())]
     KeyReplaced {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
     /// A recording's file is not what was written.
     #[error("the kept recording {} is damaged: enrol the user again", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
     /// A file cannot be read or written.
     #[error("{} cannot be read or written ({source}): check its rights and the room on the disk", path.display())]
     Io {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

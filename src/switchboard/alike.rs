@@ -41,7 +41,7 @@ pub enum AlikeAs {
 /// A user by id and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NamedUser {
-    /// The user.
+    /// Id of the user.
     #[schema(value_type = String, format = "uuid")]
     pub id: UserId,
     /// Their name; null for who may know no names.
@@ -54,7 +54,7 @@ pub struct AlikePair {
     /// Who, the earlier user first.
     #[schema(value_type = Vec<NamedUser>)]
     pub users: [NamedUser; 2],
-    /// How alike.
+    /// How alike the two voices are.
     pub alike: AlikeAs,
     /// The natural-log likelihood ratio of one person against two, the higher of both directions.
     pub llr: f64,

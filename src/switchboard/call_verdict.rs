@@ -11,7 +11,7 @@ use crate::verdict::{Identification, Identity};
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = CallUpdate)]
 pub struct CallVerdict {
-    /// The call.
+    /// Id of the call.
     #[schema(value_type = String)]
     pub call_id: CallId,
     /// 1, 2, 3 and so on: a higher version replaces a lower one.

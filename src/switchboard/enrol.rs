@@ -35,7 +35,7 @@ pub struct EnrolmentQuality {
 /// What became of an enrolment.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EnrolmentReport {
-    /// Whose.
+    /// Id of the user who is enrolled.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
     /// Whether it was accepted; if not, nothing of it was kept.
@@ -61,7 +61,7 @@ pub struct EnrolmentReport {
 /// What a user agreed to.
 #[derive(Debug, Clone)]
 pub struct Agreement {
-    /// The words.
+    /// The text of it.
     pub text: String,
     /// Whether they also allow keeping the recordings.
     pub keep_audio: bool,

@@ -32,7 +32,7 @@ const NAME: &str = "the recording";
 /// How an enrolment's audio arrives.
 #[derive(Debug, Clone)]
 pub struct EnrolmentStart {
-    /// Whose voice.
+    /// Id of the user who speaks.
     pub user: UserId,
     /// What the user agreed to.
     pub agreement: Agreement,

@@ -26,7 +26,7 @@ pub enum OpenError {
     Missing {
         /// What was looked for.
         what: &'static str,
-        /// Where.
+        /// Folders that were searched for it.
         looked_in: Vec<PathBuf>,
         /// How to say where it is.
         flag: &'static str,
@@ -73,7 +73,7 @@ pub enum OpenError {
     /// The roots of PASSporTs cannot be read.
     #[error("identity.passport_roots: {}: {cause}", path.display())]
     PassportRoots {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What is wrong with it.
         cause: String,
@@ -147,7 +147,7 @@ pub enum BoardError {
     /// The recording cannot be decoded.
     #[error("{name}: {cause}")]
     Decode {
-        /// Which recording.
+        /// The recording's file name, as it was sent.
         name: String,
         /// What is wrong with it.
         cause: DecodeError,
@@ -163,7 +163,7 @@ pub enum BoardError {
     /// The call has gone on for longer than calls may.
     #[error("the call has lasted longer than {minutes:.0} minutes, the longest this service follows")]
     CallTooLong {
-        /// The limit.
+        /// The longest that is taken, in minutes.
         minutes: f64,
     },
     /// A live enrolment has gone on for longer than one may.
@@ -171,7 +171,7 @@ pub enum BoardError {
         "the enrolment has lasted longer than {seconds:.0} s, the longest one may: speak for less time, or in several enrolments"
     )]
     EnrolmentTooLong {
-        /// The limit.
+        /// The longest that is taken, in seconds.
         seconds: f64,
     },
     /// As much is being analysed as this machine can bear.

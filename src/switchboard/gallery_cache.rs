@@ -36,7 +36,7 @@ pub enum GalleryCacheError {
          were just put there; see whether something else writes to its collections"
     )]
     Incomplete {
-        /// Whose roster.
+        /// The dialed number whose roster it is.
         number: DialedNumber,
         /// How many users were not found, or not by every voice that was searched for.
         missing: usize,

@@ -50,7 +50,7 @@ pub enum HealthCode {
 /// One thing that stands against an enrolment, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HealthRemark {
-    /// Which.
+    /// What is to be said of the enrolment, as a code.
     pub code: HealthCode,
     /// What it is, and what to do.
     pub message: String,

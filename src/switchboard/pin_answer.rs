@@ -34,7 +34,7 @@ impl From<PinWay> for EvidenceSource {
 pub enum PinAnswer {
     /// It is that user's.
     Accepted {
-        /// Whose.
+        /// Id of the user whose PIN it is.
         user: UserId,
     },
     /// It is right, and several users of this number have it (`identity.pins_unique = false`). It counts for them

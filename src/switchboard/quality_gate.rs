@@ -91,7 +91,7 @@ impl IssueCode {
 /// One thing that stands against an enrolment, in words for the person who records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Issue {
-    /// Which.
+    /// What stands against the recording, as a code.
     pub code: IssueCode,
     /// What was wrong, and what to do.
     pub message: String,

@@ -20,13 +20,13 @@ const ROUNDS: u32 = 5;
 /// Somebody the new model cannot know until they enrol again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeftBehind {
-    /// The user.
+    /// Id of the user.
     pub user_id: UserId,
     /// The name to show.
     pub name: String,
     /// Their numbers.
     pub numbers: Vec<DialedNumber>,
-    /// Why.
+    /// Why they could not be carried over, in words.
     pub reason: String,
 }
 

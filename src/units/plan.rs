@@ -188,7 +188,7 @@ mod tests {
     ));
 
     #[test]
-    fn numbers_that_begin_with_their_own_prefix_and_national_spellings_are_read_as_elsewhere() {
+    fn numbers_with_national_prefixes_are_read_as_elsewhere() {
         let mut own = 0;
         let mut wrong = Vec::new();
         for line in TABLE.lines() {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_of_the_plans_is_read_as_it_stands_and_with_its_plus_lost() {
+    fn every_example_of_the_plans_is_read_with_and_without_its_plus() {
         let mut read_through = 0;
         for meta in DATABASE.iter() {
             for example in kinds(meta).filter_map(Descriptor::example) {

@@ -138,7 +138,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_spellings_of_a_line_are_one_and_a_callers_number_finds_whichever_was_stored() {
+    fn a_callers_number_finds_its_line_in_whatever_spelling_was_stored() {
         for (name, spellings) in LINES {
             for one in *spellings {
                 for other in *spellings {

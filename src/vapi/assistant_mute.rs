@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mix_is_heard_only_once_something_was_told_and_not_while_the_assistant_speaks() {
+    fn a_mix_is_heard_once_told_of_and_not_while_the_assistant_speaks() {
         assert!(
             heard(1, 2_000, &AssistantSpeech::default())
                 .iter()

@@ -58,7 +58,7 @@ pub enum NotVapi {
         "the webhook is dated {seconds} s from now, more than vapi.replay_seconds allows: check both clocks"
     )]
     Stale {
-        /// How far.
+        /// How far the signature's time is from ours, in seconds.
         seconds: i64,
     },
 }

@@ -68,7 +68,7 @@ pub enum News {
     },
     /// Somebody began or stopped speaking.
     Speech {
-        /// Who.
+        /// Who spoke.
         role: Role,
         /// Began, or stopped.
         started: bool,
@@ -85,7 +85,7 @@ pub enum News {
     Other,
 }
 
-/// Who speaks.
+/// The party that an utterance is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The assistant.
@@ -99,9 +99,9 @@ pub enum Role {
 /// Something that was said.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Utterance {
-    /// By whom.
+    /// Who said it.
     pub role: Role,
-    /// The words.
+    /// The text of it.
     pub text: String,
 }
 

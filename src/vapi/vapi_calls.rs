@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_many_calls_are_named_memory_is_bounded_and_what_goes_has_ended() {
+    fn memory_is_bounded_however_many_calls_are_named_and_ended_ones_go() {
         let vapi_calls = VapiCalls::default();
         let id = |nth: usize| format!("c-{nth}").parse::<CallId>().unwrap();
         let first = vapi_calls.vapi_call(&id(0), || VapiCall::new(id(0), String::new()));

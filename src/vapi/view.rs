@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_answer_headers_are_found_in_any_case_and_the_dialed_number_in_the_last_resort() {
+    fn headers_are_found_in_any_case_and_the_dialed_number_as_a_last_resort() {
         let view = CallView::read(&json!({"call": {
             "id": "c-1", "monitor": {"listenUrl": "wss://x/l", "controlUrl": "https://x/c"},
             "phoneCallProviderDetails": {"sip": {

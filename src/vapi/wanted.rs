@@ -82,18 +82,18 @@ pub struct Plan {
 /// What an assistant must have.
 #[derive(Debug, Clone, Serialize)]
 pub struct WantedAssistant {
-    /// Which.
+    /// Vapi's id of it, where it exists.
     pub id: Option<String>,
-    /// What.
+    /// The settings as Vapi's API takes them.
     pub settings: Value,
 }
 
 /// What a number must have.
 #[derive(Debug, Clone, Serialize)]
 pub struct WantedNumber {
-    /// Which.
+    /// The dialed number that the settings are of.
     pub number: DialedNumber,
-    /// What.
+    /// The settings as Vapi's API takes them.
     pub settings: Value,
 }
 

@@ -65,7 +65,7 @@ pub struct TimingMs {
 /// One user of the roster with their scores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scored {
-    /// Who.
+    /// Id of the user.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
     /// Natural-log likelihood ratio of this user against anybody else.
@@ -104,7 +104,7 @@ pub struct Identification {
     /// The speaker model.
     #[schema(value_type = String)]
     pub model: ModelId,
-    /// The calibration.
+    /// Id of the calibration.
     pub calibration: String,
     /// The work it took.
     pub timing_ms: TimingMs,
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_ten_are_shown_in_order_and_the_best_keeps_their_scores_whatever_the_rosters_size() {
+    fn the_best_ten_are_shown_in_order_whatever_the_rosters_size() {
         for users in [1, 2, 9, 10, 11, 5000] {
             let (decision, said) = of_roster(users);
             let shown: Vec<_> = said.candidates.iter().map(|one| one.user_id).collect();

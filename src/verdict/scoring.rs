@@ -105,7 +105,7 @@ impl Probes {
 /// How like one user a probe is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Likeness {
-    /// The user.
+    /// Id of the user.
     pub user: UserId,
     /// The cosine of the probe and the user's voiceprint.
     pub cosine: Cosine,

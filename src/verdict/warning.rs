@@ -18,7 +18,7 @@ pub enum WarningCode {
 /// Something about a recording that whoever sent it should know, and that does not stand against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Warning {
-    /// Which.
+    /// What is to be said of the recording, as a code.
     pub code: WarningCode,
     /// What was not heard.
     pub message: String,

@@ -28,7 +28,7 @@ pub enum ExtractError {
     Dimension {
         /// What the card says.
         expected: usize,
-        /// What came.
+        /// How many numbers came.
         actual: usize,
     },
     /// Too little speech for the model to say anything.

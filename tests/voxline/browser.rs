@@ -171,7 +171,7 @@ fn voice(who: &str) -> Vec<f32> {
 }
 
 #[tokio::test]
-async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call() {
+async fn who_signs_up_in_a_browser_is_known_on_the_next_streamed_call() {
     let Some(browser) = Browser::find() else { return };
     let deployment = TestDeployment::build().await;
     let (alice, link) = deployment.invite("Alice").await;
@@ -191,7 +191,7 @@ async fn who_signs_up_by_a_link_in_a_browser_is_known_on_the_next_streamed_call(
 }
 
 #[tokio::test]
-async fn whoever_has_a_browser_that_only_records_files_signs_up_and_is_identified() {
+async fn a_browser_that_only_records_files_signs_up_too() {
     let Some(browser) = Browser::find() else { return };
     let deployment = TestDeployment::build().await;
     let (alice, link) = deployment.invite("Alice").await;

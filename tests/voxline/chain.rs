@@ -115,7 +115,7 @@ fn codes(identity: &Identity) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_forwarded_call_of_a_stranger_has_an_owner_and_a_third_party_and_no_contradiction() {
+fn a_strangers_forwarded_call_has_an_owner_and_a_third_party() {
     let roster = roster(20);
     let alice = roster[3].user;
     let identity = said(&roster, &[claim(Tier::T1, Some(alice))], Some(&unknown(&roster)));
@@ -159,7 +159,7 @@ fn the_owner_who_calls_is_one_with_the_speaker() {
 }
 
 #[test]
-fn a_claim_moves_the_prior_so_that_less_voice_is_needed_for_that_user_and_none_other() {
+fn a_claim_moves_the_prior_of_its_user_alone() {
     let roster = roster(20);
     let (alice, bob) = (roster[3].user, roster[7].user);
     let middling: Vec<_> = roster
@@ -188,7 +188,7 @@ fn a_claim_moves_the_prior_so_that_less_voice_is_needed_for_that_user_and_none_o
 }
 
 #[test]
-fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
+fn a_phone_names_its_user_until_the_voice_makes_that_unlikely() {
     let roster = roster(20);
     let alice = roster[3].user;
     let phone = [claim(Tier::T2, Some(alice))];
@@ -227,7 +227,7 @@ fn a_phone_names_its_user_until_the_voice_makes_that_less_likely_than_not() {
 }
 
 #[test]
-fn a_pin_before_the_voice_is_a_claim_and_against_the_voice_a_contradiction() {
+fn a_pin_is_a_claim_before_the_voice_and_a_contradiction_against_it() {
     let roster = roster(20);
     let alice = roster[3].user;
     let pin = [claim(Tier::T4, Some(alice))];
@@ -322,7 +322,7 @@ fn when_one_who_shared_a_pin_is_gone_it_names_nobody() {
 }
 
 #[test]
-fn a_shared_pin_of_somebody_who_never_enrolled_is_not_called_a_third_partys() {
+fn a_shared_pin_of_the_unenrolled_is_no_third_partys() {
     let mut roster = roster(5);
     (roster[0].enrolled, roster[1].enrolled) = (false, false);
     let pin = shared_pin(&[roster[0].user, roster[1].user]);
@@ -505,7 +505,7 @@ proptest! {
     }
 
     #[test]
-    fn headers_alone_never_name_a_speaker_and_never_against_a_voice_that_knows_nobody(
+    fn headers_alone_never_name_a_speaker(
         users in 1_usize..40, drawn in claims(), third in 0.01..0.99_f64,
     ) {
         let roster = roster(users);

@@ -19,7 +19,7 @@ fn a_recipe_overrules_the_keys_of_the_file() {
 }
 
 #[test]
-fn a_graph_that_does_not_fit_its_front_end_is_refused_with_the_difference() {
+fn a_graph_unlike_its_front_end_is_refused_with_the_difference() {
     for (name, recipe, from, to, said) in [
         (
             "mean",

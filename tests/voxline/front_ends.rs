@@ -239,7 +239,7 @@ fn features_follow_what_was_there_before_in_the_buffer() {
 }
 
 #[test]
-fn mean_normalisation_leaves_every_bin_without_a_mean_and_standardisation_with_one_spread() {
+fn normalised_bins_have_no_mean_and_standardised_ones_unit_spread() {
     let means = |features: &[f32]| -> Vec<f64> {
         let frames = (features.len() / 80) as f64;
         let of_bin = |bin| {

@@ -140,7 +140,7 @@ fn every_kind_decodes_to_what_another_decoder_hears_in_it() {
 }
 
 #[test]
-fn the_table_in_the_docs_names_every_recording_that_is_compared_and_no_other() {
+fn the_docs_table_names_exactly_the_recordings_that_are_compared() {
     let goldens: BTreeSet<String> = [file("golden.tsv"), file("kinds/golden.tsv")]
         .into_iter()
         .flat_map(|table| {

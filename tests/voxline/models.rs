@@ -161,7 +161,7 @@ struct Answered {
 }
 
 #[test]
-fn convolutions_rewritten_for_the_fast_kernels_say_what_onnxs_own_evaluator_says() {
+fn rewritten_convolutions_say_what_onnxs_own_evaluator_says() {
     let answered: Answered = from_slice(&read("tests/data/graphs/convolutions.json")).unwrap();
     let mut graph = runtime()
         .open(&project("tests/data/graphs/convolutions.onnx"))

@@ -281,7 +281,7 @@ async fn what_another_process_removes_is_not_found_by_the_running_service() {
 }
 
 #[tokio::test]
-async fn a_running_service_answers_throughout_a_switch_of_models_and_takes_the_new_one_up() {
+async fn a_running_service_answers_throughout_a_switch_of_models() {
     let folder = tempfile::tempdir().unwrap();
     let models = crate::cli::two_models_in(folder.path());
     let settings = [

@@ -124,7 +124,7 @@ fn a_windows_probability_is_the_same_bit_for_bit_however_many_are_asked_for_at_a
 }
 
 #[test]
-fn speech_that_is_kept_and_speech_that_is_handed_on_are_together_all_of_it() {
+fn kept_and_handed_on_speech_are_together_all_of_it() {
     let vad = &mut analyst().vad;
     let call = clip("enrollment_samples/calls/oleg-1.wav");
     let whole = find(vad, &[&call]);

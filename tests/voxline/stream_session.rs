@@ -151,7 +151,7 @@ fn a_recording_heard_with_marks_ends_as_the_call_does() {
 }
 
 #[test]
-fn every_window_of_speech_is_seen_once_it_is_whole_at_a_mark_or_by_a_glance() {
+fn every_whole_window_of_speech_is_checked_once() {
     let analyst = &mut analyst();
     let checkpoints = whole(analyst, read(CALL), CHECKPOINTS).checkpoints;
     assert!(checkpoints.iter().any(|look| look.is_window_check));
@@ -211,7 +211,7 @@ fn raw_octets_in_torn_pieces_are_the_wav_file_of_the_same_octets() {
 }
 
 #[test]
-fn a_recording_is_called_wide_by_what_is_above_four_kilohertz_and_not_by_its_rate() {
+fn a_recording_is_wide_by_what_is_above_4_khz_and_not_by_its_rate() {
     let analyst = &mut analyst();
     let kind = |recording: &Recording| print(last(recording)).bandwidth;
     assert_eq!(kind(&whole(analyst, read(SIGNUP), &[])), Bandwidth::Wide);
@@ -368,7 +368,7 @@ fn too_little_speech_gives_a_look_without_a_voice() {
 }
 
 #[test]
-fn a_call_is_looked_at_again_before_it_is_half_as_long_again_and_within_ten_seconds() {
+fn checkpoints_follow_within_half_the_speech_and_ten_seconds() {
     let steps = CHECKPOINTS.windows(2).map(|pair| (pair[0], pair[1]));
     for (before, after) in steps {
         assert!(

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caller_is_listened_to_in_the_background_of_a_dial_with_our_headers() {
+    fn the_caller_is_heard_in_the_background_of_a_dial_with_our_headers() {
         let verbs: Value = serde_json::from_str(&document(Carrier::Jambonz, "7a0b", Some("tok"))).unwrap();
         let listen = &verbs[0]["listen"];
         assert_eq!(listen["url"], "wss://id.example.com/media/jambonz");

@@ -12,7 +12,7 @@ use crate::evidence::{Region, normalise};
 pub struct Command {
     /// What to do.
     pub name: &'static str,
-    /// How.
+    /// The command's body, as Telnyx's API takes it.
     pub body: Value,
     /// Whether the caller is put through without it: it may not keep them waiting.
     pub optional: bool,
@@ -86,7 +86,7 @@ mod tests {
     use super::super::tests::{with_caller, with_plan};
 
     #[test]
-    fn a_call_is_answered_then_forked_and_transferred_with_the_header_and_its_caller() {
+    fn a_call_is_answered_forked_and_transferred_with_header_and_caller() {
         let (ringing, answered) = with_plan("v2:c", Some("tok"), |plan| {
             (plan.commands_at_ringing(), plan.commands_at_answer())
         });

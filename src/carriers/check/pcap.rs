@@ -32,7 +32,7 @@ pub enum PcapFault {
     /// A block or record is not what it says it is, or longer than the file.
     #[error("the capture is cut or damaged at byte {at}")]
     Damaged {
-        /// Where.
+        /// Offset of the fault in the file, in bytes.
         at: usize,
     },
 }

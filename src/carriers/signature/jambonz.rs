@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_of_another_implementation_holds_among_others_and_for_no_other_body_or_time() {
+    fn another_implementations_vector_holds_for_that_body_and_time_alone() {
         let header = format!("t=1760000000,v1={GOOD}");
         assert_eq!(said(&header, BODY, 1_760_000_000), Ok(()));
         let several = format!("t=1760000000,v1={},v1={GOOD}", "0".repeat(64));

@@ -52,7 +52,7 @@ pub enum Refusal {
     /// What its requests are known by is not configured.
     #[error("requests of {carrier} cannot be checked here: set {keys}")]
     NotConfigured {
-        /// Whose.
+        /// The carrier that the request claims to be from.
         carrier: &'static str,
         /// The settings that are missing.
         keys: &'static str,
@@ -60,7 +60,7 @@ pub enum Refusal {
     /// It brings no proof at all.
     #[error("the header {header} is missing: only {carrier} is let in here")]
     Unsigned {
-        /// Whose proof.
+        /// The carrier whose proof is missing or wrong.
         carrier: &'static str,
         /// Where it would be.
         header: &'static str,
@@ -68,7 +68,7 @@ pub enum Refusal {
     /// Its proof is of something else, or no proof.
     #[error("this is not {carrier}'s signature of this request: check {keys}")]
     Wrong {
-        /// Whose.
+        /// The carrier that the request claims to be from.
         carrier: &'static str,
         /// The settings it depends on.
         keys: &'static str,
@@ -76,7 +76,7 @@ pub enum Refusal {
     /// Its proof is good, and too old or from the future.
     #[error("{carrier}'s signature is more than {TOLERANCE_SECONDS} s from now: check this machine's clock")]
     Stale {
-        /// Whose.
+        /// The carrier that the request claims to be from.
         carrier: &'static str,
     },
 }
@@ -276,7 +276,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nothing_is_let_in_where_nothing_is_configured_and_the_message_names_the_settings() {
+    fn nothing_gets_in_unconfigured_and_the_message_names_the_settings() {
         let proofs = Proofs::default();
         for carrier in Carrier::ALL {
             let said = Parts::post("/", "").checked(|request| proofs.webhook(carrier, request));

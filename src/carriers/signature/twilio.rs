@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn signalwire_is_known_by_its_own_header_and_key_and_by_its_key_under_twilios_header() {
+    fn signalwire_is_known_by_its_key_under_its_own_and_twilios_header() {
         let (twilio, signalwire) = ("another".into(), token());
         let said = |header: &'static str, keys: Keys| {
             let parts = Parts::post("/twilio/voice", FORM)

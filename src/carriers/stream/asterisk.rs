@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_start_brings_the_format_and_what_the_dialplan_put_into_variables() {
+    fn a_json_start_brings_the_format_and_the_dialplans_variables() {
         let start = start(JSON);
         assert_eq!(start.ids, ["1796000000.5", "1796000000.7"]);
         assert_eq!(start.number.as_deref(), Some("+12025550102"));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_variables_that_name_the_call_the_query_may_be_another_calls_and_is_not_read() {
+    fn where_variables_name_the_call_the_query_is_not_read() {
         let stale =
             "dialed=%2B12025550199&caller=x&call=other&call_token=t&diversion=%3Csip%3A%2B12025550104%3E";
         assert_eq!(with_query(start(JSON), stale), start(JSON));

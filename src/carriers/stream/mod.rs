@@ -102,7 +102,7 @@ pub enum StreamFault {
     /// No message of this carrier.
     #[error("not a message of {carrier}'s streams: {why}")]
     NotAMessage {
-        /// Whose.
+        /// The carrier that opened the stream.
         carrier: Carrier,
         /// What the parser says.
         why: String,
@@ -126,7 +126,7 @@ pub enum StreamFault {
         encoding: String,
         /// Samples a second.
         rate: u64,
-        /// How many.
+        /// How many channels the stream announced.
         channels: u64,
         /// What to set instead.
         remedy: &'static str,

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_an_encoding_is_known_and_what_cannot_be_read_is_named() {
+    fn encodings_are_known_in_every_spelling_and_unreadable_ones_named() {
         let read = |encoding, rate, channels| Sound::read(encoding, rate, channels, "ask for PCMU").ok();
         for spelling in ["audio/x-mulaw", "PCMU", "audio/PCMU", "pcmu"] {
             assert_eq!(read(spelling, 8_000, 1), Some(Sound::TELEPHONE), "{spelling}");

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_packets_have_their_chunk_as_their_place_and_keys_come_at_once() {
+    fn the_callers_packets_are_placed_by_chunk_and_keys_come_at_once() {
         let media = |track| {
             read(&format!(
                 r#"{{"event":"media","sequence_number":"4","stream_id":"32de","media":{{"track":"{track}",

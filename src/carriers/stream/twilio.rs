@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_callers_track_is_audio_and_the_rest_keeps_its_place_in_the_order() {
+    fn only_the_callers_track_is_audio_and_the_rest_keeps_its_place() {
         for (text, message) in [
             (
                 r#"{"event":"media","sequenceNumber":"9","media":{"track":"outbound","payload":"//7+"}}"#,

@@ -19,7 +19,7 @@ impl Digits {
         Self(Zeroizing::new(digits.collect()))
     }
 
-    /// The digits.
+    /// The digits as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

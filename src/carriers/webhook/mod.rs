@@ -30,7 +30,7 @@ pub enum Event {
     Ringing(Box<Ring>),
     /// A key was pressed, where keys do not come down the stream.
     Digit {
-        /// The call.
+        /// Id of the call.
         call: CallId,
         /// The key.
         key: char,
@@ -44,7 +44,7 @@ pub enum Event {
     },
     /// A call is over.
     Ended {
-        /// The call.
+        /// Id of the call.
         call: CallId,
     },
     /// Something that nothing is done about.
@@ -83,7 +83,7 @@ pub enum WebhookFault {
     /// The body is not what this carrier sends.
     #[error("not a webhook of {carrier}: {why}")]
     NotAWebhook {
-        /// Whose.
+        /// The carrier that sent the webhook.
         carrier: Carrier,
         /// What the parser says.
         why: String,
@@ -104,7 +104,7 @@ pub enum WebhookFault {
 pub struct Received<'a> {
     /// The query, without its question mark.
     pub query: &'a str,
-    /// The body.
+    /// The request's body, as it came.
     pub body: &'a [u8],
     /// Whether it is the carrier's beyond doubt.
     pub trusted: bool,

@@ -72,7 +72,7 @@ pub struct UpstreamHeader {
     pub host: Option<String>,
     /// Its name, in lower case.
     pub name: String,
-    /// Its value.
+    /// The header's value; secret.
     pub value: SecretString,
 }
 
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_asked_or_would_come_too_late_is_refused_and_no_secret_is_shown() {
+    fn an_unusable_backend_is_refused_and_no_secret_is_shown() {
         for (file, said) in [
             ("url = \"http://a.example/x\"", "without TLS"),
             ("url = \"https://me:hush@a.example/x\"", "name or password"),

@@ -32,7 +32,7 @@ pub struct Passport {
     pub algorithm: String,
     /// Where its certificates are (`x5u`), or are said to be by the header's `info`.
     pub certificate_url: Option<String>,
-    /// Who called.
+    /// The calling number (`orig.tn`), where it is a phone number.
     pub caller: Option<PhoneNumber>,
     /// Whom they called.
     pub destinations: Vec<PhoneNumber>,

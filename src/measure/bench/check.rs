@@ -39,9 +39,9 @@ pub struct Fit {
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
-    /// The calibration.
+    /// Id of the calibration.
     pub calibration: String,
-    /// The protocol.
+    /// Name of the protocol.
     pub protocol: String,
     /// Whether it fits under every condition.
     pub fits: bool,

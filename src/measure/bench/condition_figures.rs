@@ -34,14 +34,14 @@ pub struct RosterSize {
 /// A trial worth looking at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Listed {
-    /// The model.
+    /// Id of the speaker model.
     pub model: String,
-    /// The test.
+    /// The test recording's name.
     pub test: String,
-    /// The condition.
+    /// Name of the condition.
     pub condition: String,
     /// The score it was decided on.
     pub score: f64,
-    /// The cosine.
+    /// Cosine similarity of the two voices, -1 to 1.
     pub cosine: f64,
 }

@@ -21,11 +21,11 @@ use super::waiting::Waiting;
 /// `metrics.json`: the contract's fields, no others; what is not known is null. Rates are fractions.
 #[derive(Debug, Clone, Serialize)]
 pub struct Metrics {
-    /// Trials.
+    /// Number of trials.
     pub trials: usize,
-    /// Target trials.
+    /// Number of target trials.
     pub targets: usize,
-    /// Non-target trials.
+    /// Number of non-target trials.
     pub nontargets: usize,
     /// Equal error rate on the convex hull of the ROC.
     pub eer: f64,

@@ -17,15 +17,15 @@ const EDGES: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0];
 /// The figures of a condition after some net speech.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cell {
-    /// The condition.
+    /// Name of the condition.
     pub condition: String,
     /// From so many seconds of net speech.
     pub from_s: f64,
     /// To so many, without them; none for the last span, which has no end.
     pub to_s: Option<f64>,
-    /// Target trials.
+    /// Number of target trials.
     pub targets: usize,
-    /// Non-target trials.
+    /// Number of non-target trials.
     pub nontargets: usize,
     /// Equal error rate.
     pub eer: f64,

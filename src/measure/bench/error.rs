@@ -40,7 +40,7 @@ pub enum BenchError {
     /// A recording cannot be read.
     #[error("{path} cannot be read: {cause}; the paths of the lists start from `audio` in protocol.toml")]
     Unreadable {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
         /// The system's own words.
         cause: std::io::Error,
@@ -48,43 +48,43 @@ pub enum BenchError {
     /// A recording cannot be decoded.
     #[error("{path}: {cause}")]
     Load {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
-        /// Why not.
+        /// Why it could not be read.
         cause: LoadError,
     },
     /// A recording cannot be listened to.
     #[error("{path}: {cause}")]
     Listen {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
-        /// Why not.
+        /// Why it could not be listened to.
         cause: ListenError,
     },
     /// The speaker model failed on a recording.
     #[error("{path}: {cause}")]
     Extract {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
-        /// Why.
+        /// Why no embedding came out.
         cause: ExtractError,
     },
     /// The clips of a model have no common direction.
     #[error("the enrolment of {model} gives no voiceprint: {cause}")]
     Enrolment {
-        /// The model.
+        /// Id of the speaker model.
         model: String,
-        /// Why.
+        /// Why the mean of its embeddings is none.
         cause: BadEmbedding,
     },
     /// A score left the finite numbers.
     #[error("{model} against {test}: {cause}")]
     Score {
-        /// The model.
+        /// Id of the speaker model.
         model: String,
-        /// The test.
+        /// The test recording's name.
         test: String,
-        /// Why.
+        /// Which score is not finite.
         cause: NotFinite,
     },
     /// The cache of embeddings cannot be used.
@@ -98,7 +98,7 @@ pub enum BenchError {
     /// The trials give no calibration.
     #[error("no calibration comes of these calls: {cause}; give calls of two seconds and more")]
     Fit {
-        /// Why.
+        /// Why nothing could be fitted.
         cause: FitError,
     },
     /// There is nothing to check or to decide by.

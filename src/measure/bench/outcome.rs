@@ -26,7 +26,7 @@ pub struct Outcome {
 
 /// The scores of one condition.
 pub struct ConditionScores {
-    /// The condition.
+    /// Name of the condition.
     pub condition: String,
     /// The log-likelihood ratio of each trial, where there is a calibration, and its cosine.
     pub scores: Vec<(Option<f64>, f64)>,

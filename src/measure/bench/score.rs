@@ -19,7 +19,7 @@ use crate::voiceprint::{Bandwidth, Embedding};
 pub(super) struct Scored {
     /// What is decided on: the log-likelihood ratio, or the cosine where there is no calibration.
     pub score: f64,
-    /// The cosine.
+    /// Cosine similarity of the two voices, -1 to 1.
     pub cosine: f64,
 }
 

@@ -50,7 +50,7 @@ impl Ends {
         }
     }
 
-    /// Both together.
+    /// The counts of both, added.
     #[must_use]
     pub(super) fn and(self, more: Self) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Decided {
         ends.count(ended, own);
     }
 
-    /// Both together.
+    /// The counts of both, added.
     #[must_use]
     pub(super) fn and(self, more: Self) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Sequential {
         }
     }
 
-    /// Both together.
+    /// The counts of both, added.
     #[must_use]
     pub(super) fn and(mut self, more: &Self) -> Self {
         self.looked_at_once = self.looked_at_once.and(more.looked_at_once);

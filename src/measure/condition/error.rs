@@ -20,7 +20,7 @@ pub enum ConditionError {
     /// The noise folder cannot be used.
     #[error("the noise folder {folder} cannot be used: {why}")]
     Noise {
-        /// The folder.
+        /// Path of the folder at fault.
         folder: PathBuf,
         /// What is wrong.
         why: String,
@@ -28,7 +28,7 @@ pub enum ConditionError {
     /// A noise recording cannot be decoded.
     #[error("the noise recording {path}: {cause}")]
     NoiseFile {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// Why not.
         cause: String,

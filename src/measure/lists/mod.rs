@@ -64,7 +64,7 @@ pub enum ListError {
     /// The file cannot be opened or read.
     #[error("{path} cannot be read: {cause}")]
     Unreadable {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The system's own words.
         cause: std::io::Error,
@@ -72,7 +72,7 @@ pub enum ListError {
     /// The file cannot be written.
     #[error("{path} cannot be written: {cause}")]
     Unwritable {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The system's own words.
         cause: std::io::Error,
@@ -80,7 +80,7 @@ pub enum ListError {
     /// A line is not what the format has there.
     #[error("{path}:{line}: {what}")]
     Line {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
@@ -92,7 +92,7 @@ pub enum ListError {
         "{missing} of {trials} trials have no score, the first of them {enrolled} against {test}: every trial must be scored"
     )]
     Unscored {
-        /// How many.
+        /// How many recordings are missing.
         missing: usize,
         /// Of how many.
         trials: usize,

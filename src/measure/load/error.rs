@@ -31,7 +31,7 @@ pub enum LoadFault {
     /// A recording cannot be read.
     #[error("{path} cannot be read: {cause}")]
     Unreadable {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
         /// What the system said.
         cause: std::io::Error,
@@ -39,7 +39,7 @@ pub enum LoadFault {
     /// A recording is no audio.
     #[error("{path} cannot be played: {cause}")]
     Audio {
-        /// The recording.
+        /// Path of the recording at fault.
         path: PathBuf,
         /// What is wrong with it.
         cause: AudioError,

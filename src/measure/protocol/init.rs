@@ -29,7 +29,7 @@ pub struct Made {
     pub enrolled: usize,
     /// Speakers that only call.
     pub strangers: usize,
-    /// Trials.
+    /// Number of trials.
     pub trials: usize,
     /// Searches.
     pub searches: usize,

@@ -24,7 +24,7 @@ pub use tables::{Clip, Searched, Speaker, Tables, Trial};
 /// A protocol, read and checked.
 #[derive(Debug, Clone)]
 pub struct Protocol {
-    /// Its name.
+    /// The protocol's name, as reports show it.
     pub name: String,
     /// What it tests, in words.
     pub description: String,
@@ -74,7 +74,7 @@ pub enum ProtocolError {
     /// `protocol.toml` is not valid.
     #[error("{path} is not valid: {cause}")]
     Settings {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What is wrong and where.
         cause: String,
@@ -82,7 +82,7 @@ pub enum ProtocolError {
     /// There is nothing to do.
     #[error("{path} has no lines: a protocol needs enrolments and trials")]
     Empty {
-        /// The list.
+        /// Path of the list at fault.
         path: PathBuf,
     },
     /// The folder holds no recordings of two speakers.
@@ -90,7 +90,7 @@ pub enum ProtocolError {
         "{folder} has {speakers} folders with at least {files} recordings in them: at least two speakers are needed, each in a folder of their own"
     )]
     TooFewSpeakers {
-        /// The folder.
+        /// Path of the folder at fault.
         folder: PathBuf,
         /// How many there are.
         speakers: usize,
@@ -100,7 +100,7 @@ pub enum ProtocolError {
     /// The lists are there already.
     #[error("{path} is there already: delete it, or say --force to make all lists anew")]
     Exists {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
     },
 }

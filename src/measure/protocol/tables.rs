@@ -45,9 +45,9 @@ pub struct Clip {
 /// One trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
-    /// The model.
+    /// Position of the enrolment's model in the protocol's list.
     pub model: u32,
-    /// The test.
+    /// Position of the test in the protocol's list.
     pub test: u32,
     /// The condition.
     pub condition: u16,
@@ -58,7 +58,7 @@ pub struct Trial {
 /// One search of a roster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Searched {
-    /// The test.
+    /// Position of the test in the protocol's list.
     pub test: u32,
     /// The caller's model; none for nobody enrolled.
     pub caller: Option<u32>,

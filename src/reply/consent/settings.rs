@@ -54,7 +54,7 @@ pub enum SignupFault {
         path.display()
     )]
     Consent {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// What is wrong with it.
         cause: String,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_says_nothing_usable_is_refused_with_the_form_it_should_have() {
+    fn an_unusable_file_is_refused_with_the_form_it_should_have() {
         for bad in [
             "",
             "version = \"1\"\n[text]\n",

@@ -25,7 +25,7 @@ use super::session::{finish, say_all};
 
 /// A carrier as a type, for [`Admitted`].
 pub(in super::super) trait OfCarrier: Send {
-    /// Which.
+    /// The carrier whose streams come this way.
     const CARRIER: Carrier;
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Guest {
     pub invite: Invite,
     /// The user's name.
     pub name: String,
-    /// Who asks.
+    /// The organisation in whose name consent is asked.
     pub organisation: String,
 }
 

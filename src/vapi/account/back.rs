@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_not_there_and_that_somebody_changed_since_is_a_conflict() {
+    fn a_field_that_was_absent_and_was_changed_since_is_a_conflict() {
         let (was, is, mut now) = changed(&json!({}), json!({"server": {"url": "ours"}}));
         now["server"]["headers"] = json!({"X-Shop": "7"});
         assert_eq!(back(&was, &is, &now, false).conflicts[0].0, "server");

@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_before_the_first_change_is_known_after_the_second_with_what_others_did_between() {
+    fn the_first_state_is_known_after_two_changes_and_others_between() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), "api").unwrap();
         let fields = |value: Value| value.as_object().unwrap().clone();

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_keeps_whatever_does_not_say_where_messages_go_and_how_they_are_signed() {
+    fn a_server_keeps_all_but_where_messages_go_and_how_they_are_signed() {
         let ours = json!({"url": "ours", "credentialId": "c", "timeoutSeconds": 20, "backoffPlan": {"type": "fixed"}});
         assert_eq!(server(None, &ours), ours);
         let found = json!({

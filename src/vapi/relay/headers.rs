@@ -47,7 +47,7 @@ pub struct HeaderRules {
 pub struct Outgoing<'a> {
     /// The backend's address.
     pub url: &'a Url,
-    /// The body.
+    /// The request's body, as it came.
     pub body: &'a [u8],
     /// By which a backend knows that it comes again.
     pub id: &'a str,
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_or_has_a_key_of_its_own_is_signed_so_that_it_can_be_verified() {
+    fn what_was_changed_or_has_its_own_key_is_signed_verifiably() {
         let shared = [("vapi.auth", "hmac"), ("vapi.secret", "k")];
         let own = [
             ("vapi.auth", "hmac"),

@@ -80,7 +80,7 @@ fn an_error_or_a_destination_goes_on_as_it_is() {
 }
 
 #[test]
-fn a_squad_is_told_by_its_own_overrides_and_a_workflow_by_variables_alone() {
+fn a_squad_is_told_by_overrides_and_a_workflow_by_variables_alone() {
     for squad in [
         json!({"squadId": "s-1"}),
         json!({"squad": {"members": [{"assistantId": "a-9"}]}}),
@@ -158,7 +158,7 @@ fn plans_of_an_assistant_that_is_described_are_kept_in_the_overrides() {
 }
 
 #[test]
-fn what_names_nobody_leaves_the_choice_to_us_and_what_is_no_answer_is_none() {
+fn an_answer_without_assistant_leaves_the_choice_and_no_answer_is_none() {
     assert_eq!(answer(json!({}))["assistantId"], "a-1");
     assert_eq!(merged(json!({}), None), None);
     for garbage in [json!(null), json!("<html>"), json!([]), json!(5)] {

@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_message_is_one_delivery_and_what_cannot_be_told_apart_is_many() {
+    fn the_same_message_is_one_delivery_and_unmarked_ones_are_many() {
         let id = |message: Value| {
             let body = message.to_string();
             delivery_id(&read(message), body.as_bytes())

@@ -80,7 +80,7 @@ mod tests {
     use crate::config::{Config, Sources};
 
     #[test]
-    fn servers_that_were_there_are_known_by_number_and_assistant_and_ours_are_not_among_them() {
+    fn earlier_servers_are_known_by_number_and_assistant_without_ours() {
         let ours = "https://id.example.com/vapi/events";
         let entry = |shelf: &str, what: &str, before: &str| {
             let entry = json!({

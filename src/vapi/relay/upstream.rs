@@ -210,7 +210,7 @@ mod tests {
     use crate::config::{Config, Sources};
 
     #[test]
-    fn an_assistants_backend_comes_before_a_numbers_and_that_before_everybodys() {
+    fn an_assistants_backend_beats_a_numbers_and_that_beats_everybodys() {
         let flags = [
             ("vapi.upstream.url", "https://all.example/v"),
             ("vapi.upstream.numbers", "+12025550102=https://number.example/v"),

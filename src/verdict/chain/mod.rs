@@ -64,10 +64,10 @@ pub enum OwnerStatus {
 pub struct LineOwner {
     /// How sure it is.
     pub status: OwnerStatus,
-    /// Who.
+    /// Id of the user, where one is named.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub user_id: Option<UserId>,
-    /// Their name.
+    /// The user's display name, where one is named.
     pub user_name: Option<String>,
     /// Probability that it is this user.
     pub posterior: Option<f64>,
@@ -107,7 +107,7 @@ pub struct Speaker {
     /// Who, when identified or claimed.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub user_id: Option<UserId>,
-    /// Their name.
+    /// The user's display name, where one is named.
     pub user_name: Option<String>,
     /// Probability of what is said, all evidence together.
     pub posterior: Option<f64>,
@@ -153,7 +153,7 @@ impl From<ContradictionCode> for Contradiction {
 /// One piece of evidence, for audit. The number itself is not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EvidenceItem {
-    /// Which tier.
+    /// The tier of evidence it belongs to.
     pub tier: Tier,
     /// What it is, as in `diversion`, `caller_number`, `pin`, `voice`.
     #[schema(value_type = String)]

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strength_is_the_posterior_of_all_who_share_a_claim_together_when_it_is_all_there_is() {
+    fn a_claims_strength_is_the_posterior_of_all_who_share_it() {
         let evidence_priors = EvidencePriors::default();
         let shares = Shares {
             unknown_owner: evidence_priors.unknown_owner_share,

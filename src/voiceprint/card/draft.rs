@@ -44,7 +44,7 @@ pub enum DraftError {
     Key {
         /// The key.
         key: &'static str,
-        /// Its value.
+        /// The value, as TOML.
         value: String,
         /// What would have been possible.
         known: String,

@@ -34,7 +34,7 @@ pub enum CardError {
     /// The card or a file it names cannot be read.
     #[error("{path} cannot be read: {cause}; {remedy}")]
     Unreadable {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The system's own words.
         cause: std::io::Error,
@@ -44,7 +44,7 @@ pub enum CardError {
     /// The card is not valid.
     #[error("the card {path} is not valid: {cause}")]
     Malformed {
-        /// The card.
+        /// Path of the card at fault.
         path: PathBuf,
         /// What is wrong and where.
         cause: String,
@@ -54,7 +54,7 @@ pub enum CardError {
         "{path} is not the file its card describes: SHA-256 {actual}, expected {expected}; delete it and run `make provision`"
     )]
     WrongFile {
-        /// The file.
+        /// Path of the file at fault.
         path: PathBuf,
         /// The card's hash.
         expected: String,
@@ -64,7 +64,7 @@ pub enum CardError {
     /// The graph declares other inputs or outputs than the card.
     #[error("the graph {path} is not what its card says: {detail}")]
     GraphDiffers {
-        /// The graph.
+        /// Path of the graph at fault.
         path: PathBuf,
         /// The port and the difference.
         detail: String,

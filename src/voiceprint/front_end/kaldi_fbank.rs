@@ -47,7 +47,7 @@ pub struct KaldiSettings {
     pub remove_dc_offset: bool,
     /// Coefficient of the pre-emphasis, within each frame.
     pub preemphasis: f64,
-    /// Mel bands.
+    /// Number of mel bands.
     pub n_mels: usize,
     /// Lower edge of the first band in Hz.
     pub f_min: f64,

@@ -35,7 +35,7 @@ pub enum Slaney {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NemoNormalisation {
-    /// Nothing.
+    /// Features stay as they are.
     None,
     /// Each band is brought to mean 0 and standard deviation 1.
     PerFeature,
@@ -55,7 +55,7 @@ pub struct NemoSettings {
     pub hop_length: usize,
     /// Coefficient of the pre-emphasis, over the whole signal.
     pub preemphasis: f64,
-    /// Mel bands.
+    /// Number of mel bands.
     pub n_mels: usize,
     /// Lower edge of the first band in Hz.
     pub f_min: f64,

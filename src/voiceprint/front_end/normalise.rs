@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeanNormalisation {
-    /// Nothing.
+    /// Features stay as they are.
     None,
     /// Each bin's mean over the utterance is taken off.
     UtteranceMean,

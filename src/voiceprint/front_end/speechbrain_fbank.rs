@@ -33,7 +33,7 @@ pub struct SpeechbrainSettings {
     pub window_length: usize,
     /// Samples from one frame to the next.
     pub hop_length: usize,
-    /// Mel bands.
+    /// Number of mel bands.
     pub n_mels: usize,
     /// Lower edge of the first band in Hz.
     pub f_min: f64,

@@ -46,7 +46,7 @@ async fn watched(ready: &Path) {
 }
 
 #[tokio::test]
-async fn a_call_appears_and_its_verdict_forms_without_a_reload_and_the_history_finds_it() {
+async fn a_call_appears_forms_its_verdict_and_is_found_without_a_reload() {
     let Some(browser) = Browser::find() else { return };
     let deployment = TestDeployment::build().await;
     deployment.enrolled("Alice").await;

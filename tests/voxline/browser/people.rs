@@ -93,7 +93,7 @@ impl TestDeployment {
 }
 
 #[tokio::test]
-async fn somebody_is_found_invited_and_erased_with_a_receipt_and_their_twin_is_seen() {
+async fn a_user_is_found_invited_and_erased_with_a_receipt() {
     let Some(browser) = Browser::find() else { return };
     let deployment = TestDeployment::build().await;
     deployment.person_with_voice("Alice", "alice").await;

@@ -57,7 +57,7 @@ const fn call(id: &'static str) -> Call {
 }
 
 #[tokio::test]
-async fn an_announced_call_is_heard_however_its_bytes_are_cut_and_its_keys_are_a_pin() {
+async fn an_announced_call_is_heard_however_it_is_cut_and_keys_are_a_pin() {
     let mut deployment = Deployment::start().await;
     let token = deployment.token(Carrier::Asterisk, &call("1.1")).await;
     let mut socket = connect(&deployment).await;
@@ -84,7 +84,7 @@ async fn an_announced_call_is_heard_however_its_bytes_are_cut_and_its_keys_are_a
 }
 
 #[tokio::test]
-async fn whoever_is_not_announced_or_sends_no_frames_is_hung_up_on_and_nobody_else() {
+async fn only_who_is_unannounced_or_sends_no_frames_is_hung_up_on() {
     let mut deployment = Deployment::start().await;
     let good = deployment.token(Carrier::Asterisk, &call("2.0")).await;
     let mut live = connect(&deployment).await;
@@ -141,7 +141,7 @@ async fn whoever_is_not_announced_or_sends_no_frames_is_hung_up_on_and_nobody_el
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_in_the_middle_of_a_frame_ends_its_call_with_what_was_heard() {
+async fn a_connection_cut_within_a_frame_ends_its_call_with_what_was_heard() {
     let mut deployment = Deployment::start().await;
     let token = deployment.token(Carrier::Asterisk, &call("3.1")).await;
     let mut socket = connect(&deployment).await;

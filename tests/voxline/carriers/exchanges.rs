@@ -90,7 +90,7 @@ async fn an_asterisk_without_json_says_the_same_in_the_query() {
 }
 
 #[tokio::test]
-async fn asterisks_streams_without_a_login_a_number_or_readable_audio_are_refused() {
+async fn asterisks_streams_need_a_login_a_number_and_readable_audio() {
     let deployment = Deployment::start().await;
     let forged = [("authorization", "Basic dTpw".to_owned())];
     for headers in [&forged[..], &[]] {
@@ -119,7 +119,7 @@ async fn asterisks_streams_without_a_login_a_number_or_readable_audio_are_refuse
 }
 
 #[tokio::test]
-async fn jambonzs_first_frame_names_the_line_and_the_first_of_two_channels_the_voice() {
+async fn jambonzs_first_frame_names_the_line_and_its_first_channel_the_voice() {
     let deployment = Deployment::start().await;
     let (mut stream, agreed) = deployment
         .open_at("/media/jambonz", &with_protocol("audio.jambonz.org"))
@@ -152,7 +152,7 @@ async fn jambonzs_mix_of_everybody_is_refused_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn signalwire_comes_in_by_twilios_door_with_its_own_signature_and_its_keys() {
+async fn signalwire_comes_by_twilios_route_with_its_own_signature() {
     let deployment = Deployment::start().await;
     let call = Call {
         id: "76ac3c36-56da-4a3e-a0d6-b5f8df6da9ad",
@@ -200,7 +200,7 @@ async fn signalwire_comes_in_by_twilios_door_with_its_own_signature_and_its_keys
 }
 
 #[tokio::test]
-async fn a_dialplan_is_answered_with_the_token_and_everything_the_call_is_handed_on_with() {
+async fn a_dialplan_is_answered_with_the_token_and_all_to_hand_on() {
     let deployment = Deployment::start().await;
     let call = Call {
         id: CALL,

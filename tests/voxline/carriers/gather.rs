@@ -76,7 +76,7 @@ fn pins(said: &Value) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn a_pin_that_is_typed_before_the_call_is_handed_on_is_evidence_and_is_written_nowhere() {
+async fn a_pin_typed_before_handing_on_is_evidence_and_written_nowhere() {
     let deployment = asking(&[]).await;
     let (status, twiml) = deployment.ring(Twilio, &call("CA-typed")).await;
     assert_eq!(status, 200, "{twiml}");

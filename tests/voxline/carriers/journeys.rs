@@ -49,7 +49,7 @@ async fn every_carrier_brings_whose_line_it_was_and_its_stream_whose_voice() {
 }
 
 #[tokio::test]
-async fn on_a_forwarded_call_the_line_is_the_users_and_the_voice_somebody_elses() {
+async fn a_forwarded_calls_line_is_the_users_and_its_voice_somebody_elses() {
     let mut deployment = Deployment::start().await;
     let call = Call {
         id: "CA0002",

@@ -6,7 +6,7 @@ use super::peer::{CALLER, Call, Deployment, NUMBER};
 use super::proofs::{login, proof};
 
 #[tokio::test]
-async fn webhooks_without_their_carriers_signature_are_refused_before_they_are_read() {
+async fn webhooks_without_their_carriers_signature_are_refused_unread() {
     let deployment = Deployment::empty().await;
     let call = Call {
         id: "CA1",

@@ -34,7 +34,7 @@ async fn hear(deployment: &Deployment, id: &str, token: &str, recording: &str) -
 }
 
 #[tokio::test]
-async fn after_one_strangers_voice_a_users_number_greets_nobody_until_their_own_is_heard_again() {
+async fn after_a_strangers_voice_a_number_greets_nobody_until_its_user_speaks() {
     let deployment = Deployment::start_with(&USUAL).await;
     let alice = json!(deployment.alice);
     // Nothing is known yet: the number is taken for the phone of who calls.
@@ -84,7 +84,7 @@ async fn a_number_that_was_said_to_be_rewritten_or_not_is_not_found_out_about() 
 }
 
 #[tokio::test]
-async fn a_forwarded_call_whose_header_names_the_same_number_counts_for_nothing_else() {
+async fn a_forwarded_call_from_the_number_its_header_names_counts_once() {
     let deployment = Deployment::start_with(&USUAL).await;
     for id in ["c-1", "c-2"] {
         let call = Call {

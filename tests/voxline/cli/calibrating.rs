@@ -38,7 +38,7 @@ fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
 }
 
 #[test]
-fn the_lines_are_fitted_on_the_trials_of_every_protocol_and_the_rest_on_the_first() {
+fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
     let site = Site::new();
     let folder = tempfile::tempdir().unwrap();
     let (long, short) = (

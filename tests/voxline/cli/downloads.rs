@@ -95,7 +95,7 @@ fn what_came_whole_before_is_not_fetched_again() {
 }
 
 #[test]
-fn other_bytes_than_the_pinned_ones_are_refused_with_both_hashes_and_not_kept() {
+fn bytes_unlike_the_pinned_ones_are_refused_with_both_hashes() {
     let depot = Depot::new();
     let mut bytes = depot.bytes.clone();
     bytes[40_000] ^= 1;
@@ -156,7 +156,7 @@ fn an_endless_answer_is_cut_off_at_the_limit() {
 }
 
 #[test]
-fn a_source_that_falls_silent_or_dawdles_is_given_up_and_the_next_one_asked() {
+fn a_silent_or_slow_source_is_given_up_for_the_next() {
     for piece in [0, 100] {
         let depot = Depot::new();
         let (bytes, whole) = (depot.bytes.clone(), depot.bytes.clone());
@@ -231,7 +231,7 @@ fn redirects_are_followed_but_not_for_ever() {
 }
 
 #[test]
-fn tls_is_spoken_with_whom_the_roots_vouch_for_and_never_left_by_a_redirect() {
+fn tls_needs_trusted_roots_and_no_redirect_leaves_it() {
     let depot = Depot::new();
     let (config, certificate) = tls();
     let roots = depot.site.file("roots.pem", certificate.as_bytes());

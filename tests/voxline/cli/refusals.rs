@@ -280,7 +280,7 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
 }
 
 #[test]
-fn an_enrolment_of_two_different_channels_is_told_of_the_flag_that_chooses_one() {
+fn an_enrolment_of_two_voices_channels_is_told_of_the_flag() {
     let site = Site::with_number();
     let user = site.user("Alice", NUMBER);
     let tone = |hertz| crate::support::tones(&[hertz], 0.3, 16_000);

@@ -34,7 +34,7 @@ fn every_fault_of_a_configuration_is_listed_at_once_and_stops_the_start() {
 }
 
 #[test]
-fn a_configuration_that_is_named_and_not_there_is_refused_together_with_what_else_is_wrong() {
+fn a_missing_configuration_is_refused_with_all_else_that_is_wrong() {
     let site = Site::new();
     let mut command = site.command(&["--config", "nowhere.toml", "number", "list"]);
     command.env("VOXLINE_LISTEM", "127.0.0.1:1");

@@ -164,7 +164,7 @@ fn a_kept_recording_is_sealed_private_and_erased_with_its_user() {
 }
 
 #[test]
-fn a_recording_is_kept_only_where_the_deployment_and_the_consent_both_say_so() {
+fn a_recording_is_kept_only_if_deployment_and_consent_say_so() {
     let site = two_models();
     enrol(&site, "alice", false);
     site.file("voxline.toml", b"models_dir = \"models\"\n");
@@ -197,7 +197,7 @@ fn a_model_that_could_not_name_anybody_is_not_switched_to() {
 }
 
 #[test]
-fn a_store_whose_model_is_gone_says_how_to_take_up_another_and_kept_recordings_follow() {
+fn a_store_whose_model_is_gone_says_how_to_take_up_another() {
     let site = two_models();
     let (alice, _) = enrol(&site, "alice", true);
     site.json(&["models", "switch", OTHER]);
@@ -227,7 +227,7 @@ fn voiceprints_of_another_model_are_never_compared() {
 }
 
 #[test]
-fn another_configured_model_does_not_orphan_the_voiceprints_that_are_there() {
+fn another_configured_model_orphans_no_voiceprints() {
     let site = two_models();
     let (alice, _) = enrol(&site, "alice", false);
     let mut command = site.command(&[
@@ -249,7 +249,7 @@ fn another_configured_model_does_not_orphan_the_voiceprints_that_are_there() {
 }
 
 #[test]
-fn kill_9_in_the_middle_of_a_switch_leaves_the_old_model_and_the_next_one_goes_on() {
+fn kill_9_in_mid_switch_leaves_the_old_model_and_the_next_goes_on() {
     let site = two_models();
     for voice in ["alice", "walter", "ivy"] {
         enrol(&site, voice, true);

@@ -220,7 +220,7 @@ fn of_two_voices_on_two_channels_the_named_one_is_enrolled() {
 }
 
 #[test]
-fn a_file_without_a_header_is_what_is_said_of_it_and_what_is_missing_is_told() {
+fn a_headerless_file_is_what_is_said_of_it_and_what_is_missing_is_told() {
     let site = decided_site();
     let alice = site.user("Alice", NUMBER);
     assert_eq!(enrol(&site, &alice, "alice").1, 0);
@@ -311,7 +311,7 @@ fn embeddings_are_a_line_a_file_and_a_bad_file_spoils_only_its_own() {
 }
 
 #[test]
-fn the_log_of_an_identification_holds_no_number_even_when_it_says_everything() {
+fn the_fullest_log_of_an_identification_holds_no_number() {
     let site = Site::with_number();
     let mut command = site.command(&[
         "identify",

@@ -54,7 +54,7 @@ const FIELDS: [&str; 17] = [
 ];
 
 #[test]
-fn the_shipped_samples_are_measured_the_same_with_and_without_a_full_cache() {
+fn the_samples_are_measured_the_same_with_and_without_a_full_cache() {
     let folder = tempfile::tempdir().unwrap();
     let (out, cache) = (folder.path().join("out"), folder.path().join("cache"));
     let done = bench(&out, &cache, &[]);

@@ -36,7 +36,7 @@ fn close(name: &str, figure: &str, got: f64, wanted: f64) {
 }
 
 #[test]
-fn every_figure_equals_the_reference_with_ties_infinities_and_single_trials() {
+fn figures_equal_the_reference_with_ties_infinities_and_single_trials() {
     for case in list(&golden(), "cases") {
         let name = case["name"].as_str().unwrap();
         let trials = Trials::new(scores(case, "targets"), scores(case, "nontargets")).unwrap();

@@ -102,7 +102,7 @@ async fn calls(service: &Service, lower: f64) {
 }
 
 #[tokio::test]
-async fn calls_that_are_scored_lower_than_at_first_are_told_of_to_who_may_see_scores() {
+async fn a_drift_of_scores_is_told_to_who_may_see_scores() {
     let service = Service::start().await;
     service.number().await;
     calls(&service, 2.0).await;

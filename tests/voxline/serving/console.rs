@@ -61,7 +61,7 @@ fn adding(service: &Service) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn whoever_logs_in_with_a_key_may_what_the_key_may_by_a_cookie_that_no_script_reads() {
+async fn a_session_may_what_its_key_may_by_a_cookie_no_script_reads() {
     let service = Service::start().await;
     let key = service.key(&[Scope::Identify, Scope::Enroll]).await;
     let (headers, told) = logged_in(login(&service, &key).await).await;

@@ -51,7 +51,7 @@ fn the_document_is_the_one_that_was_agreed_on() {
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own_a_summary_a_tag_and_its_problems() {
+fn every_operation_has_its_own_name_a_summary_a_tag_and_problems() {
     let mut names = BTreeSet::new();
     for (method, path, operation) in operations() {
         let name = operation["operationId"].as_str().unwrap().to_owned();

@@ -49,7 +49,7 @@ async fn without_a_key_nothing_but_operations_is_open() {
 }
 
 #[tokio::test]
-async fn every_operation_is_refused_to_all_other_scopes_by_the_name_of_its_own_and_allowed_to_it() {
+async fn every_operation_is_allowed_to_its_scope_and_names_it_to_others() {
     let service = Service::start().await;
     for (method, path, operation) in operations() {
         let Some(needed) = scope(&operation) else { continue };

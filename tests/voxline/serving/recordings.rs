@@ -46,7 +46,7 @@ async fn what_was_not_heard_of_a_recording_is_said_with_the_answer() {
 }
 
 #[tokio::test]
-async fn raw_telephone_audio_is_heard_as_what_its_media_type_says_and_wide_band_as_wide() {
+async fn raw_telephone_audio_is_heard_as_its_media_type_says() {
     let service = Service::start().await;
     let alice = service.enrolled().await;
     let key = &service.key(&[Scope::Identify]).await;

@@ -212,7 +212,7 @@ async fn the_gate_is_that_of_every_enrolment() {
 }
 
 #[tokio::test]
-async fn the_page_is_in_the_links_language_or_the_browsers_unless_another_is_chosen() {
+async fn the_page_is_in_the_links_language_the_browsers_or_the_chosen() {
     let (service, alice, path) = invited("Alice").await;
     let lang = async |path: &str, accepted: &str| {
         let request = service.get(path).header("accept-language", accepted);
@@ -253,7 +253,7 @@ async fn what_pages_are_made_of_is_kept_by_browsers_and_comes_compressed() {
 }
 
 #[tokio::test]
-async fn who_speaks_hears_how_far_they_are_and_what_would_be_said_and_nothing_is_kept() {
+async fn who_speaks_is_told_how_far_they_are_and_nothing_is_kept() {
     let (service, alice, path) = invited("Alice").await;
     let agreed = consent(&service, &path).await;
     let mut socket = Socket::open(&service, &format!("{path}/check"), "none").await;

@@ -112,7 +112,7 @@ async fn a_forked_call_is_identified_and_nothing_is_sent_to_twilio() {
 }
 
 #[tokio::test]
-async fn the_same_audio_says_the_same_as_on_pcm_even_when_packets_change_places() {
+async fn audio_says_the_same_as_on_pcm_even_when_packets_change_places() {
     let service = service().await;
     service.enrolled().await;
     let key = service.key(&[Scope::Admin]).await;

@@ -107,7 +107,7 @@ async fn pages_show_every_call_once_newest_first() {
 }
 
 #[tokio::test]
-async fn what_a_call_rests_on_that_never_ended_is_forgotten_after_a_day_and_the_rest_stays() {
+async fn what_an_unended_call_rests_on_is_forgotten_after_a_day() {
     let deployment = TestDeployment::new().await;
     let rests = |id: &str, updated_at| CallRecord {
         evidence: Some(json!({"claims": []})),

@@ -48,7 +48,7 @@ async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
 }
 
 #[tokio::test]
-async fn a_duplicate_clip_is_refused_with_the_earlier_time_and_nothing_is_stored() {
+async fn a_duplicate_clip_is_refused_with_its_time_and_nothing_stored() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let (ana, bob) = (

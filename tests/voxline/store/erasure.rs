@@ -64,7 +64,7 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
 
 /// Many users, so that pages split and merge and cells move before they are deleted.
 #[tokio::test]
-async fn no_copy_stays_behind_in_a_page_whatever_was_added_and_removed_around_it() {
+async fn no_copy_stays_in_a_page_whatever_changed_around_it() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let mut users = Vec::new();
@@ -152,7 +152,7 @@ fn said(of: Option<&User>) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_changes() {
+async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana Unmistakable", &number).await;
@@ -221,7 +221,7 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_about_the_calls_change
 }
 
 #[tokio::test]
-async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_not_named_by_it() {
+async fn a_removed_user_is_in_no_evidence_and_names_nobody_in_their_place() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await.id;
@@ -269,7 +269,7 @@ async fn a_removed_user_is_in_no_evidence_and_who_shared_a_claim_with_them_is_no
 }
 
 #[tokio::test]
-async fn a_verdict_that_is_stored_after_a_removal_is_as_one_that_was_stored_before() {
+async fn a_verdict_stored_after_a_removal_is_as_one_stored_before() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana Unmistakable", &number).await;
@@ -333,7 +333,7 @@ async fn kept(deployment: &TestDeployment, id: &str) -> Option<serde_json::Value
 /// Several verdicts a call, of many sizes and in no order, so that pages split and rows move and spill
 /// over before they are rewritten; more calls than are rewritten at a time.
 #[tokio::test]
-async fn of_a_removed_user_no_name_and_no_id_is_left_in_any_call_nor_in_the_files_bytes() {
+async fn no_name_or_id_of_a_removed_user_is_left_in_the_files_bytes() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana Unmistakable", &number).await;

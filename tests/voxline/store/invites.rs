@@ -154,7 +154,7 @@ async fn a_removed_users_links_are_gone() {
 }
 
 #[tokio::test]
-async fn an_invite_is_for_one_of_the_users_numbers_for_a_while_and_there_are_not_endlessly_many() {
+async fn invites_are_for_one_number_for_a_while_and_bounded_in_number() {
     let deployment = TestDeployment::new().await;
     let (number, other) = (deployment.number(1).await, deployment.number(2).await);
     let ana = deployment.user("Ana", &number).await.id;

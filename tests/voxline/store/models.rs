@@ -172,7 +172,7 @@ async fn the_model_in_use_is_the_voiceprints_own_until_it_is_switched() {
 }
 
 #[tokio::test]
-async fn what_comes_in_while_a_switch_is_prepared_is_neither_lost_nor_enrolled_under_the_old_model() {
+async fn what_comes_while_a_switch_is_prepared_is_kept_for_the_new_model() {
     let (deployment, ana) = deployment_with_voices().await;
     deployment.store.hold_model().await.unwrap();
     // A clip nobody has settled yet puts the switch off.
@@ -194,7 +194,7 @@ async fn what_comes_in_while_a_switch_is_prepared_is_neither_lost_nor_enrolled_u
 }
 
 #[tokio::test]
-async fn other_weights_under_the_same_name_are_refused_as_long_as_they_would_be_compared() {
+async fn other_weights_of_the_same_name_are_refused_while_comparable() {
     let deployment = TestDeployment::new().await;
     let line = deployment.number(1).await;
     deployment.store.pin_model(&model(), "aa").await.unwrap();

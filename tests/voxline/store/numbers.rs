@@ -47,7 +47,7 @@ async fn an_unknown_number_is_refused_with_how_to_add_it_and_not_in_full() {
 }
 
 #[tokio::test]
-async fn a_promise_stays_until_it_is_changed_and_every_cached_roster_is_read_anew() {
+async fn an_error_target_stays_until_changed_and_rosters_are_read_anew() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let promised = |known: &Number| (known.max_false_accept, known.max_wrong_name);

@@ -70,7 +70,7 @@ async fn a_pin_is_one_users_on_a_number_and_the_refusal_does_not_say_whose() {
 }
 
 #[tokio::test]
-async fn whoever_meets_ten_taken_pins_on_a_number_learns_of_no_more_there_for_a_while() {
+async fn after_ten_taken_pins_on_a_number_no_more_are_learnt_for_a_while() {
     let deployment = TestDeployment::new().await;
     let (one, two) = (deployment.number(1).await, deployment.number(2).await);
     deployment
@@ -307,7 +307,7 @@ async fn a_pin_that_came_unseen_costs_a_hash_more_until_it_is_first_given() {
 }
 
 #[tokio::test]
-async fn a_store_from_before_there_were_tags_finds_the_same_users_and_takes_no_pin_twice() {
+async fn a_store_without_tags_finds_the_same_users_and_no_pin_twice() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let (ana, bob) = ana_and_bob(&deployment, &number).await;
@@ -447,7 +447,7 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
 }
 
 #[tokio::test]
-async fn a_shared_pin_is_one_hash_too_and_stays_shared_when_pins_are_to_be_unique_again() {
+async fn a_shared_pin_is_one_hash_and_stays_shared_when_pins_are_unique() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let sharing = deployment.store.clone().with_pin_rule(PinRule::Shared);

@@ -39,7 +39,7 @@ async fn ids(deployment: &TestDeployment) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_waits_is_due_in_its_order_and_each_message_once_also_after_its_delivery() {
+async fn what_waits_is_due_in_order_and_each_message_once() {
     let deployment = TestDeployment::new().await;
     let relays = [relay("a", "c-1", "one"), relay("b", "c-1", "two")];
     put(&deployment, &relays, BOUNDS).await;
@@ -150,7 +150,7 @@ async fn what_is_expired_or_for_nobody_any_more_goes_and_leaves_no_bytes() {
 }
 
 #[tokio::test]
-async fn what_waits_of_a_removed_users_calls_or_names_their_phone_goes_with_them() {
+async fn what_waits_of_a_removed_user_goes_with_them() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let new = NewUser {

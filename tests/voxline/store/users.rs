@@ -134,7 +134,7 @@ async fn names_phones_and_numbers_have_bounds() {
 }
 
 #[tokio::test]
-async fn a_phone_is_found_in_whatever_spelling_it_was_stored_and_is_one_users_alone() {
+async fn a_phone_is_found_in_any_stored_spelling_and_is_one_users_alone() {
     for (stored, calls) in [
         ("+525512345678", "+5215512345678"),
         ("+5491123456789", "+541123456789"),

@@ -219,7 +219,7 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
 }
 
 #[tokio::test]
-async fn wrong_pins_lock_the_caller_out_on_every_call_and_after_a_restart_and_nobody_else() {
+async fn wrong_pins_lock_out_the_caller_alone_also_after_a_restart() {
     let (deployment, [alice, ..]) = three().await;
     let callers_call = case(&deployment.board, &number(1)).await;
     callers_call.learn(&called_by(77)).await;
@@ -249,7 +249,7 @@ async fn wrong_pins_lock_the_caller_out_on_every_call_and_after_a_restart_and_no
 }
 
 #[tokio::test]
-async fn guesses_at_one_user_lock_that_users_pin_for_everybody_and_many_callers_the_number() {
+async fn guesses_lock_a_users_pin_and_many_callers_the_number() {
     let (deployment, _) = three().await;
     for caller in [81, 82, 83] {
         let call = case(&deployment.board, &number(1)).await;
@@ -295,7 +295,7 @@ async fn tries_side_by_side_are_counted_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_pin_typed_before_the_end_of_the_call_counts_and_one_after_it_does_not() {
+async fn a_pin_counts_before_the_end_of_the_call_and_not_after_it() {
     let (deployment, [alice, ..]) = three().await;
     let call = case(&deployment.board, &number(1)).await;
     let mut typed: Vec<_> = "48214821".chars().filter_map(|key| call.keypad(key)).collect();
@@ -316,7 +316,7 @@ async fn a_pin_typed_before_the_end_of_the_call_counts_and_one_after_it_does_not
 }
 
 #[tokio::test]
-async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_open() {
+async fn the_end_of_the_audio_ends_the_call_unless_it_is_held_open() {
     let (deployment, [alice, ..]) = three().await;
     let last = |user| Identification {
         is_final: true,
@@ -348,7 +348,7 @@ async fn the_end_of_the_audio_is_the_end_of_the_call_unless_somebody_holds_it_op
 }
 
 #[tokio::test]
-async fn a_call_goes_on_after_a_restart_with_higher_versions_and_an_ended_one_does_not() {
+async fn a_call_goes_on_after_a_restart_and_an_ended_one_does_not() {
     let (deployment, _) = three().await;
     let (open_call, ended) = (
         case(&deployment.board, &number(1)).await,
@@ -498,7 +498,7 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
 }
 
 #[tokio::test]
-async fn a_prankster_without_a_number_locks_out_neither_others_without_one_nor_those_with_one() {
+async fn a_prankster_without_a_number_locks_nobody_else_out() {
     let (deployment, [alice, ..]) = three().await;
     let wrong = async |call: &CallSession| {
         matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. })
@@ -637,7 +637,7 @@ async fn call(board: &Arc<Switchboard>, at: &DialedNumber, user: &Somebody) -> A
 }
 
 #[tokio::test]
-async fn on_four_numbers_of_a_hundred_users_everybody_is_found_by_some_tier_and_nobody_across_numbers() {
+async fn of_400_users_all_are_found_by_some_tier_and_none_across_numbers() {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).unwrap();
     let seed = u64::from_le_bytes(seed);

@@ -151,7 +151,7 @@ async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) ->
 }
 
 #[tokio::test]
-async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_seven_seconds() {
+async fn after_a_handover_the_first_name_falls_within_seven_seconds() {
     let deployment = TestDeployment::full().await;
     let alice = Some(deployment.people["alice"]);
     for rounds in [2, 12] {
@@ -171,7 +171,7 @@ async fn however_late_a_phone_is_handed_on_its_first_users_name_falls_within_sev
 }
 
 #[tokio::test]
-async fn one_voice_keeps_its_name_for_minutes_and_a_glance_that_changes_nothing_says_nothing() {
+async fn one_voice_keeps_its_name_for_minutes_and_idle_checks_say_nothing() {
     let deployment = TestDeployment::full().await;
     let updates = long_call(&deployment, 16, &[]).await;
     let alice = Some(deployment.people["alice"]);

@@ -190,7 +190,7 @@ async fn a_loop_a_whisper_far_away_and_a_gated_recording_are_told() {
 }
 
 #[tokio::test]
-async fn a_voice_another_user_of_the_number_has_is_refused_unless_that_is_meant() {
+async fn another_users_voice_is_refused_unless_that_is_meant() {
     let mut deployment = TestDeployment::empty().await;
     deployment.sign_up("alice").await;
     let robert = deployment.add("robert").await;

@@ -284,7 +284,7 @@ async fn a_qdrant_collection_lost_while_serving_is_filled_again() {
 }
 
 #[tokio::test]
-async fn what_is_erased_or_moved_at_the_switchboard_leaves_qdrant_without_a_search() {
+async fn what_is_erased_or_moved_leaves_qdrant_without_a_search() {
     if peer::skipped() {
         return;
     }

@@ -51,7 +51,7 @@ fn recorded(kept: Vec<VerdictVersion>) -> Vec<Word> {
 }
 
 #[tokio::test]
-async fn verdicts_are_given_out_while_a_writer_is_stuck_and_recorded_in_order_afterwards() {
+async fn verdicts_are_given_while_a_writer_is_stuck_and_recorded_later() {
     let (deployment, [alice, ..]) = three().await;
     let board = &deployment.board;
     board.prepare().await;

@@ -166,7 +166,7 @@ async fn each_system_of_the_problem_finds_the_user_it_is_for_and_says_by_what() 
 }
 
 #[tokio::test]
-async fn a_forwarded_call_of_somebody_else_names_the_line_by_each_carriers_header_and_the_voice_nobody() {
+async fn each_carriers_header_names_the_line_of_a_strangers_call() {
     let deployment = TestDeployment::empty().await;
     let alice = roster(&deployment.board, &number(1), false).await;
     for (system, tier, brings) in SYSTEMS.iter().filter(|(_, tier, _)| *tier == Tier::T1) {

@@ -66,7 +66,7 @@ fn fetched(deployment: &mut TestDeployment, call: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_call_nobody_heard_is_heard_from_its_recording_of_which_nothing_is_kept() {
+async fn a_call_nobody_heard_is_heard_from_its_recording() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path().display().to_string();
     let mut deployment =
@@ -125,7 +125,7 @@ async fn no_recording_is_fetched_unless_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_capture_of_a_whole_call_shows_its_shape_and_nobodys_number_word_or_voice() {
+async fn a_capture_shows_a_calls_shape_and_no_number_word_or_voice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CAPTURE_DIR", &path)], false);

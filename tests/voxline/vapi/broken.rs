@@ -169,7 +169,7 @@ fn words(versions: &Value) -> Vec<(u64, Value, Vec<String>)> {
 }
 
 #[tokio::test]
-async fn a_writer_that_is_stuck_costs_neither_the_call_nor_its_identity_nor_its_record() {
+async fn a_stuck_writer_costs_neither_call_nor_identity_nor_record() {
     // SQLite would wait for ten seconds: longer than the budget, however slow the machine.
     let settings = [
         ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "7"),

@@ -49,7 +49,7 @@ async fn an_owner_who_calls_is_claimed_at_once_and_identified_by_voice() {
 }
 
 #[tokio::test]
-async fn on_a_forwarded_call_late_headers_name_the_line_and_the_voice_is_nobodys() {
+async fn late_headers_of_a_forwarded_call_name_the_line_alone() {
     let mut deployment = TestDeployment::open();
     // Two phases: nothing but the caller is known while it rings.
     let answer = deployment.ring("c-forwarded", STRANGER);
@@ -114,7 +114,7 @@ async fn a_pin_names_who_the_voice_could_not() {
 }
 
 #[tokio::test]
-async fn a_keypad_entry_in_the_conversation_is_a_pin_once_however_often_it_is_told() {
+async fn a_keypad_entry_is_one_pin_however_often_it_is_told() {
     let mut deployment = TestDeployment::open();
     deployment.ring("c-keypad", STRANGER);
     deployment.answer(
@@ -151,7 +151,7 @@ async fn a_keypad_entry_in_the_conversation_is_a_pin_once_however_often_it_is_to
 }
 
 #[tokio::test]
-async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_callers() {
+async fn the_assistant_in_a_mix_is_never_taken_for_the_caller() {
     let mut deployment = TestDeployment::open();
     deployment.ring("c-mono", STRANGER);
     // The assistant speaks with Robert's voice, who is enrolled here.
@@ -176,7 +176,7 @@ async fn in_an_unannounced_mix_the_assistants_voice_is_never_taken_for_the_calle
 }
 
 #[tokio::test]
-async fn a_stream_whose_channels_are_the_other_way_round_is_found_out_and_heard() {
+async fn a_stream_with_its_channels_swapped_is_found_out_and_heard() {
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);
     deployment.ring("c-turned", STRANGER);
     // The assistant speaks with Robert's voice, who is enrolled here.
@@ -229,7 +229,7 @@ async fn duplicates_and_another_order_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_hung_up_on_has_a_last_word_and_nothing_is_told_afterwards() {
+async fn a_call_hung_up_on_has_a_last_verdict_and_nothing_follows() {
     let mut deployment = TestDeployment::open();
     deployment.ring("c-hung", ALICE.0);
     let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0});
@@ -261,7 +261,7 @@ async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_busy_keeps_no_ringing_call_waiting_and_its_call_is_pending() {
+async fn a_busy_model_keeps_no_ringing_call_waiting() {
     let settings = [
         ("VOXLINE_INFERENCE_THREADS", "1"),
         ("VOXLINE_INFERENCE_CAPACITY", "1"),

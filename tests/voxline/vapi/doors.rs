@@ -34,7 +34,7 @@ async fn an_unsigned_event_is_refused_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_vapi_sends_unsigned_on_a_call_is_known_by_the_pass_its_ring_was_answered_with() {
+async fn unsigned_messages_are_known_by_the_pass_of_their_ring() {
     let mut deployment = TestDeployment::open_with(&[], false);
     let answer = deployment.ring("c-pass", ALICE.0);
     let pass = &answer["assistantOverrides"]["server"]["headers"]["x-voxline-call"];

@@ -6,7 +6,7 @@ use super::account::{Deployment, GUIDED, OURS};
 use super::harness::NUMBER;
 
 #[test]
-fn everything_is_found_in_lists_of_any_length_and_requests_that_come_too_soon_are_repeated() {
+fn lists_of_any_length_are_read_and_early_requests_repeated() {
     let mut deployment = Deployment::open(&[]);
     deployment.shelve("assistant", json!({"id": "a-1"}));
     deployment.shelve(
@@ -42,7 +42,7 @@ fn everything_is_found_in_lists_of_any_length_and_requests_that_come_too_soon_ar
 }
 
 #[test]
-fn a_change_that_waits_in_a_draft_is_to_be_published_and_a_pinned_tool_is_named() {
+fn a_waiting_draft_is_to_be_published_and_a_pinned_tool_is_named() {
     let mut deployment = Deployment::open(&[]);
     let prompt = json!([{"role": "system", "content": GUIDED}]);
     deployment.shelve(

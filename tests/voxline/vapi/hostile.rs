@@ -151,7 +151,7 @@ fn memory(process: u32) -> u64 {
 }
 
 #[tokio::test]
-async fn ten_thousand_hostile_payloads_name_nobody_and_leave_the_service_as_it_was() {
+async fn ten_thousand_hostile_payloads_name_nobody_and_change_nothing() {
     let quiet = [("RUST_LOG", "error"), ("VOXLINE_VAPI_TOOL_SECONDS", "0")];
     let mut deployment = TestDeployment::open_with(&quiet, false);
     let mut rng = Rng::new(20_261_122);

@@ -122,7 +122,7 @@ fn is_verified(verdict: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn a_passport_becomes_strong_by_the_certificate_it_names_and_the_answer_does_not_wait_for_it() {
+async fn a_passport_becomes_strong_by_its_certificate_and_nothing_waits() {
     let door = Door::default();
     let closed = door.clone();
     let mut stage = Stage::new(move |asked, wire, chain| {
@@ -155,7 +155,7 @@ async fn a_passport_becomes_strong_by_the_certificate_it_names_and_the_answer_do
 }
 
 #[tokio::test]
-async fn a_passport_that_anything_is_wrong_with_stays_a_hint_and_asks_for_nothing_it_may_not() {
+async fn a_faulty_passport_stays_a_hint_and_asks_for_nothing() {
     let elsewhere = {
         let (config, _) = tls();
         Hub::start_tls(config, |_, wire| head(wire, "200 OK", &[]))

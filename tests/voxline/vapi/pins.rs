@@ -21,7 +21,7 @@ fn shared() -> (TestDeployment, String) {
 }
 
 #[tokio::test]
-async fn a_shared_pin_is_right_and_names_nobody_until_the_rest_of_the_call_does() {
+async fn a_shared_pin_is_right_and_names_nobody_by_itself() {
     let (mut deployment, carol) = shared();
     deployment.ring("c-shared", STRANGER);
     let said = deployment.tool("c-shared", "t-1", "verify_pin", json!({"pin": ALICE.1}));

@@ -132,7 +132,7 @@ async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_is_passed_on_once_in_its_order_and_does_its_work_here_too() {
+async fn what_nobody_waits_for_is_passed_on_once_and_in_order() {
     let mut office = Office::open();
     let mut deployment = relaying(&office.url(), &[]);
     deployment.ring("c-1", ALICE.0);
@@ -161,7 +161,7 @@ async fn what_nobody_waits_for_is_passed_on_once_in_its_order_and_does_its_work_
 }
 
 #[tokio::test]
-async fn a_backend_of_its_own_takes_the_messages_of_its_number_and_of_its_assistant() {
+async fn a_numbers_or_assistants_own_backend_takes_its_messages() {
     let (mut all, mut number, mut assistant) = (Office::open(), Office::open(), Office::open());
     let numbers = format!("{NUMBER}={}", number.url());
     let assistants = format!("a-7={}", assistant.url());
@@ -204,7 +204,7 @@ async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
 }
 
 #[tokio::test]
-async fn in_number_mode_assistants_keep_their_server_and_the_call_is_followed_by_the_api() {
+async fn in_number_mode_assistants_keep_their_server() {
     let mut deployment = super::harness::TestDeployment::open_with(&[("VOXLINE_VAPI_MODE", "number")], true);
     let play = json!({
         "do": "play", "call": "c-1", "speed": 3.0, "script": super::harness::script(&[("user", "alice-1")]),

@@ -54,7 +54,7 @@ fn served(deployment: &mut TestDeployment, call: &str) {
 }
 
 #[tokio::test]
-async fn a_dead_backend_costs_the_caller_nothing_and_gets_what_waited_when_it_lives_again() {
+async fn a_dead_backend_costs_no_caller_and_later_gets_what_waited() {
     let office = Office::open();
     let url = office.url();
     let port = office.close();
@@ -162,7 +162,7 @@ async fn what_waits_for_a_backend_survives_a_restart_and_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn a_backend_that_refuses_a_message_is_not_asked_again_and_holds_up_nothing() {
+async fn a_refused_message_is_not_sent_again_and_holds_up_nothing() {
     let mut office = Office::open();
     let mut deployment = relaying(&office.url(), USUAL);
     office.answers("transcript", json!({"status": 400, "body": {}}));

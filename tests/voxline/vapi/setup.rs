@@ -84,7 +84,7 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
 }
 
 #[tokio::test]
-async fn the_credential_that_was_applied_is_named_in_answers_from_the_next_start_on() {
+async fn an_applied_credential_is_named_in_answers_from_the_next_start() {
     let mut deployment = TestDeployment::open_with(&[], false);
     let server = |answer: &Value| answer["assistantOverrides"]["server"].clone();
     let before = server(&deployment.ring("c-before", "+12025550199"));

@@ -6,7 +6,7 @@ use super::account::{Deployment, GUIDED, OURS, THEIRS};
 use super::harness::NUMBER;
 
 #[test]
-fn another_backends_server_is_not_taken_unasked_and_nothing_at_all_is_changed() {
+fn anothers_server_is_not_taken_unasked_and_nothing_is_changed() {
     let mut deployment = Deployment::open(&[]);
     deployment.with_backend();
     let before = deployment.dump();

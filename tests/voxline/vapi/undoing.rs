@@ -82,7 +82,7 @@ fn several_applications_are_undone_as_one() {
 }
 
 #[test]
-fn what_others_changed_beside_it_stays_and_what_they_changed_of_it_is_not_overwritten() {
+fn undoing_overwrites_nothing_that_others_changed() {
     let mut deployment = Deployment::open(&[]);
     deployment.with_backend();
     let before = deployment.bare_dump();

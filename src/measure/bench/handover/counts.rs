@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_whose_first_voice_had_no_name_shows_nothing_of_how_long_it_stands() {
+    fn a_call_without_a_first_name_shows_not_how_long_one_stands() {
         let mut counts = HandedCounts::default();
         let others = Outcome::Identified(user_id(7));
         counts.add(

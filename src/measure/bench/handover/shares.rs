@@ -8,7 +8,7 @@ use super::super::super::rng::Rng;
 /// A share of some calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Share {
-    /// How many.
+    /// Calls that are counted in the share.
     pub count: usize,
     /// Of how many.
     pub of: usize,
@@ -86,7 +86,7 @@ mod tests {
     };
 
     #[test]
-    fn a_share_lies_in_its_interval_which_is_wider_where_few_people_made_the_calls() {
+    fn a_share_lies_in_its_interval_which_few_callers_make_wider() {
         let of = |people: u32| {
             let calls: Vec<Counted> = (0..200)
                 .map(|call| ([call % people, call % people], (call % people).is_multiple_of(4)))

@@ -263,6 +263,7 @@ mod tests {
     }
 
     const WITHOUT_DEFAULT: &[&str] = &[
+        "pepper",
         "passport_roots",
         "organisation",
         "consent_file",

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_machine_must_prove_who_it_is_unless_the_address_says_otherwise() {
+    fn another_machine_proves_who_it_is_unless_the_address_waives_it() {
         let mode = |url| format!("{:?}", options(url).unwrap().get_ssl_mode());
         assert_eq!(mode("postgres://voxline@db.example.com/voxline"), "VerifyFull");
         assert_eq!(

@@ -219,7 +219,7 @@ async fn while_anybody_is_on_the_line_a_thread_stays_free_of_recordings() {
 }
 
 #[tokio::test]
-async fn where_calls_wait_for_their_turns_a_new_one_is_refused_and_those_inside_go_on() {
+async fn where_calls_lag_a_new_one_is_refused_and_those_inside_go_on() {
     let engine = engine(1, 8);
     let (release, holding) = hold(&engine, LIVE);
     let inside = engine.admit(LIVE).unwrap();
@@ -241,7 +241,7 @@ async fn where_calls_wait_for_their_turns_a_new_one_is_refused_and_those_inside_
 }
 
 #[tokio::test]
-async fn one_number_never_takes_every_place_and_recordings_never_more_than_sixty_four() {
+async fn no_number_takes_every_place_and_recordings_take_at_most_64() {
     let engine = engine(1, 100);
     let (one, other): (DialedNumber, DialedNumber) =
         ("+12025550101".parse().unwrap(), "+12025550102".parse().unwrap());

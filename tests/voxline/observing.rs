@@ -47,7 +47,7 @@ fn all_of<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 }
 
 #[tokio::test]
-async fn metrics_tell_of_lag_queues_store_and_process_and_the_dashboard_asks_for_nothing_else() {
+async fn the_dashboard_asks_only_for_metrics_that_the_service_has() {
     let data = tempfile::tempdir().unwrap();
     let service = Service::start(data.path());
     let (_, before) = text(&service, "/metrics").await;

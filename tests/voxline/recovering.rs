@@ -116,7 +116,7 @@ async fn kept_calls(data: &Path) -> i64 {
 }
 
 #[tokio::test]
-async fn a_store_that_another_process_locks_for_half_a_minute_is_written_afterwards() {
+async fn a_store_locked_for_half_a_minute_is_written_afterwards() {
     let data = tempfile::tempdir().unwrap();
     let service = Service::start(data.path());
     service.enrol_alice().await;

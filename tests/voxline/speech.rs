@@ -101,7 +101,7 @@ proptest! {
 }
 
 #[test]
-fn a_windows_probability_is_the_same_bit_for_bit_however_many_are_asked_for_at_a_time() {
+fn a_windows_probability_is_the_same_however_many_are_asked_for() {
     let vad = &mut analyst().vad;
     let call = clip("enrollment_samples/calls/oleg-1.wav");
     let (windows, _) = call.as_chunks::<WINDOW>();

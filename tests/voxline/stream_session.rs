@@ -105,7 +105,7 @@ fn a_live_call_comes_to_the_voice_of_its_recording() {
 }
 
 #[test]
-fn of_a_long_call_each_second_is_embedded_once_but_for_half_a_minute_at_its_beginning() {
+fn a_long_call_is_embedded_once_but_for_its_first_half_minute() {
     let analyst = &mut analyst();
     let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();
     let before = analyst.extractor.embedded().get();
@@ -120,7 +120,7 @@ fn of_a_long_call_each_second_is_embedded_once_but_for_half_a_minute_at_its_begi
 }
 
 #[test]
-fn a_recording_is_heard_in_turns_none_of_which_embeds_more_than_a_segment_and_its_windows() {
+fn no_turn_of_a_recording_embeds_more_than_a_segment() {
     let analyst = &mut analyst();
     let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();
     let mut hearing = Hearing::open(wav(16_000, 1, &call), None, &Limits::default(), &[]).unwrap();

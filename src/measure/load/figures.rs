@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_listened_to_counts_as_refused_and_whoever_is_cut_off_as_failed() {
+    fn the_unheard_count_as_refused_and_the_cut_off_as_failed() {
         let refused = Made {
             refused: true,
             ..Made::default()

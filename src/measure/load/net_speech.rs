@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_needs_the_first_frame_after_which_there_is_as_much_speech_as_it_says() {
+    fn an_update_needs_the_first_frame_by_which_its_speech_was_there() {
         let heard = NetSpeech(vec![(50, 0.25), (60, 0.3), (90, 1.2)]);
         assert_eq!(heard.needed_frame(0.25), Some(50));
         assert_eq!(heard.needed_frame(0.26), Some(60));

@@ -68,7 +68,7 @@ fn a_hub_that_cannot_go_on_is_read_from_the_beginning() {
 }
 
 #[test]
-fn a_beginning_of_another_version_is_thrown_away_and_the_file_fetched_whole() {
+fn another_versions_beginning_is_thrown_away_and_the_file_fetched_whole() {
     let depot = Depot::new();
     let (mut first, second) = (depot.bytes.clone(), depot.bytes.clone());
     first[7] ^= 1;

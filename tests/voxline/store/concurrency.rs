@@ -50,7 +50,7 @@ async fn a_webhook_that_comes_to_several_at_once_is_taken_by_one() {
 }
 
 #[tokio::test]
-async fn of_versions_that_come_by_several_at_once_the_highest_stays_and_each_that_was_stored_is_kept() {
+async fn of_versions_that_race_the_highest_stays_and_all_stored_are_kept() {
     let deployment = TestDeployment::new().await;
     let handles = [deployment.store.clone(), deployment.another().await];
     let records: Vec<CallRecord> = (1..=TRIES as u64)
@@ -96,7 +96,8 @@ async fn no_verdict_that_is_stored_beside_a_removal_names_the_removed() {
             deployment.store.remove_user(ana),
             futures_util::future::try_join_all(puts)
         );
-        (removed.unwrap(), put.unwrap());
+        removed.unwrap();
+        put.unwrap();
         for record in records {
             let kept = other.call(&record.call_id).await.unwrap().unwrap();
             assert!(

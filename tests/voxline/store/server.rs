@@ -48,7 +48,7 @@ async fn a_server_that_is_not_there_is_said_to_be_so_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_machine_needs_the_first_ones_key_of_the_pins_and_makes_none_of_its_own() {
+async fn a_second_machine_needs_the_firsts_key_of_the_pins() {
     if skipped() {
         return;
     }

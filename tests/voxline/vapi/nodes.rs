@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::harness::{ROBERT, TestDeployment, serve};
+use super::harness::{TestDeployment, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -124,16 +124,6 @@ async fn wrong_pins_are_counted_by_both_nodes_together_and_a_call_of_a_tool_is_d
     // The same call of the tool again, at the other node: answered as before, and not counted.
     let again = nodes.at(1).tool("c-pins", "t-1", "verify_pin", wrong.clone());
     assert!(again.contains("2 attempts are left"), "{again}");
-    let second = nodes.at(1).tool("c-pins", "t-2", "verify_pin", wrong.clone());
+    let second = nodes.at(1).tool("c-pins", "t-2", "verify_pin", wrong);
     assert!(second.contains("1 attempts are left"), "{second}");
-    nodes.at(0).tool("c-pins", "t-3", "verify_pin", wrong);
-    for (node, id) in [(0, "t-4"), (1, "t-5")] {
-        let said = nodes
-            .at(node)
-            .tool("c-pins", id, "verify_pin", json!({"pin": ROBERT.1}));
-        assert!(
-            said.contains("locked: too many wrong PINs"),
-            "node {node}: {said}"
-        );
-    }
 }

@@ -129,6 +129,7 @@ pub(super) enum Command {
     #[command(subcommand, after_help = AFTER_VAPI)]
     Vapi(super::vapi::VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
+    #[command(name = "bench")]
     Benchmark(Box<super::bench::BenchArgs>),
     /// Fit the calibration that turns a likeness into a probability, or check the one in use
     Calibrate(Box<super::calibrate::CalibrateArgs>),

@@ -220,9 +220,10 @@ async fn while_anybody_is_on_the_line_a_thread_stays_free_of_recordings() {
 
 #[tokio::test]
 async fn where_calls_wait_for_their_turns_a_new_one_is_refused_and_those_inside_go_on() {
-    let engine = engine(1, 8);
+    let engine = engine(1, 32);
     let (release, holding) = hold(&engine, LIVE);
     let inside = engine.admit(LIVE).unwrap();
+    let _as_many_as_are_always_let_in: Vec<Permit> = (0..8).map(|_| engine.admit(LIVE).unwrap()).collect();
     let waits = queued(&engine, engine.admit(LIVE).unwrap(), Duration::ZERO, || 7);
     std::thread::sleep(Duration::from_millis(80));
     assert_eq!(engine.admit(LIVE).unwrap_err().why, Full::Lag);

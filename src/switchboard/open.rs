@@ -297,7 +297,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
-    pub fn admit(&self, asker: Asker<'_>) -> Result<Permit, BoardError> {
+    pub fn admit(&self, asker: Asker) -> Result<Permit, BoardError> {
         Ok(self.active_model().engine.admit(asker)?)
     }
 

@@ -46,6 +46,8 @@ pub struct Traits {
 /// What was heard up to some moment: at a checkpoint, or at a window's end between two of them.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
+    /// How much audio had been judged, speech or not: the last that this needed.
+    pub heard: Seconds,
     /// How much speech there was.
     pub net_speech: Seconds,
     /// How good it was; `None` when there was none.

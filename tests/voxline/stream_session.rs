@@ -129,7 +129,10 @@ fn a_recording_is_heard_in_turns_none_of_which_embeds_more_than_a_segment_and_it
         let before = analyst.extractor.embedded().get();
         let goes_on = hearing.take_turn(analyst).unwrap();
         let embedded = analyst.extractor.embedded().get() - before;
-        assert!(embedded <= 30.0 + 3.0 * 1.6 + 1e-9, "{embedded} s in turn {turns}");
+        assert!(
+            embedded <= 30.0 + 3.0 * 1.6 + 1e-9,
+            "{embedded} s in turn {turns}"
+        );
         turns += 1;
         if !goes_on {
             break;

@@ -164,13 +164,16 @@ fn queued<T: Send + 'static>(
     run
 }
 
-/// Holds a thread of the engine until what is given back is dropped.
+/// Holds a thread of the engine, from now on, until what is given back is dropped.
 fn hold(engine: &Engine, asker: Asker<'_>) -> (mpsc::Sender<()>, impl Future<Output = ()>) {
     let (release, held) = mpsc::channel::<()>();
+    let (tell, begun) = mpsc::channel();
     let permit = engine.admit(asker).unwrap();
     let holding = queued(engine, permit, Duration::ZERO, move || {
+        let _ = tell.send(());
         let _ = held.recv();
     });
+    begun.recv().unwrap();
     (release, holding)
 }
 

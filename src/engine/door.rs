@@ -199,31 +199,7 @@ impl Door {
     pub(super) fn admit(door: &Arc<Self>, asker: Asker<'_>, oldest: Duration) -> Result<Permit, Busy> {
         // Under the lock, so that two of one holder do not both take the last place that it may.
         let mut held = door.held();
-        let free = door.slots.available_permits();
-        let is_share = |has: Option<&usize>| {
-            let has = has.copied().unwrap_or(0);
-            free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free)
-        };
-        if asker.key.is_some_and(|key| is_share(held.by_key.get(&key))) {
-            return Err(Full::Key.busy());
-        }
-        if asker
-            .number
-            .is_some_and(|number| is_share(held.by_number.get(number)))
-        {
-            return Err(Full::Number.busy());
-        }
-        let is_full = match asker.urgency {
-            Urgency::Live => door
-                .lag
-                .is_at_the_knee(Instant::now(), oldest)
-                .then_some(Full::Lag),
-            Urgency::Recording => {
-                let too_many = door.recordings.load(Ordering::Relaxed) >= MOST_RECORDINGS;
-                too_many.then_some(Full::Places)
-            }
-        };
-        if let Some(full) = is_full {
+        if let Some(full) = door.full_for(asker, &held, oldest) {
             return Err(full.busy());
         }
         let slot = Arc::clone(&door.slots)
@@ -245,6 +221,32 @@ impl Door {
                 urgency: asker.urgency,
             },
         })
+    }
+
+    /// What there is too much of for this asker, places apart.
+    fn full_for(&self, asker: Asker<'_>, held: &Held, oldest: Duration) -> Option<Full> {
+        let free = self.slots.available_permits();
+        let is_share = |has: Option<&usize>| {
+            let has = has.copied().unwrap_or(0);
+            free > 0 && has >= PLACES_FOR_ONE_FREE.saturating_mul(free)
+        };
+        if asker.key.is_some_and(|key| is_share(held.by_key.get(&key))) {
+            return Some(Full::Key);
+        }
+        if asker
+            .number
+            .is_some_and(|number| is_share(held.by_number.get(number)))
+        {
+            return Some(Full::Number);
+        }
+        let inside = self.count_of(asker.urgency).load(Ordering::Relaxed);
+        match asker.urgency {
+            Urgency::Live => {
+                let is_late = self.lag.is_at_the_knee(Instant::now(), inside, oldest);
+                is_late.then_some(Full::Lag)
+            }
+            Urgency::Recording => (inside >= MOST_RECORDINGS).then_some(Full::Places),
+        }
     }
 
     fn count_of(&self, urgency: Urgency) -> &AtomicUsize {

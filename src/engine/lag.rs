@@ -14,6 +14,10 @@ const KNEE: Duration = Duration::from_millis(60);
 /// Nor from this share of the threads' time on that live calls take: queues grow without end a little beyond it.
 const BUSY: f64 = 0.9;
 
+/// So many calls a thread are let in whatever was measured: a few that catch up faster than they were spoken keep every
+/// thread busy, and make nobody late.
+const ALWAYS: usize = 8;
+
 /// The lags of single jobs that a slot keeps, the largest of them.
 const LARGEST: usize = 16;
 
@@ -84,8 +88,11 @@ impl Lag {
         (lag, busy.as_secs_f64() / span)
     }
 
-    /// Whether one more live call would be one too many; `oldest` is how long the oldest live job has waited.
-    pub(super) fn is_at_the_knee(&self, now: Instant, oldest: Duration) -> bool {
+    /// Whether one more than these live calls would be one too many; `oldest` is how long the oldest live job has waited.
+    pub(super) fn is_at_the_knee(&self, now: Instant, calls: usize, oldest: Duration) -> bool {
+        if calls < ALWAYS * self.threads {
+            return false;
+        }
         let (lag, busy) = self.measured(now);
         lag > KNEE || oldest > KNEE || busy > BUSY
     }
@@ -112,9 +119,9 @@ mod tests {
         }
         let now = lag.started + 1_000 * MS;
         assert_eq!(lag.measured(now).0, 2 * MS);
-        assert!(!lag.is_at_the_knee(now, 10 * MS));
+        assert!(!lag.is_at_the_knee(now, 16, 10 * MS));
         assert!(
-            lag.is_at_the_knee(now, 61 * MS),
+            lag.is_at_the_knee(now, 16, 61 * MS),
             "the oldest job tells before it is done"
         );
     }
@@ -125,8 +132,12 @@ mod tests {
         for job in 0..100 {
             lag.took(lag.started + job * MS, 80 * MS, MS);
         }
-        assert!(lag.is_at_the_knee(lag.started + 1_000 * MS, Duration::ZERO));
-        assert!(!lag.is_at_the_knee(lag.started + 2_200 * MS, Duration::ZERO));
+        assert!(lag.is_at_the_knee(lag.started + 1_000 * MS, 16, Duration::ZERO));
+        assert!(
+            !lag.is_at_the_knee(lag.started + 1_000 * MS, 15, Duration::ZERO),
+            "a few"
+        );
+        assert!(!lag.is_at_the_knee(lag.started + 2_200 * MS, 16, Duration::ZERO));
     }
 
     #[test]
@@ -139,6 +150,6 @@ mod tests {
         }
         let now = lag.started + 1_950 * MS;
         assert!((lag.measured(now).1 - 0.95).abs() < 1e-9);
-        assert!(lag.is_at_the_knee(now, Duration::ZERO));
+        assert!(lag.is_at_the_knee(now, 16, Duration::ZERO));
     }
 }

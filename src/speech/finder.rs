@@ -205,6 +205,11 @@ impl SpeechFinder {
         RATE.seconds(self.heard + self.waiting.len() * WINDOW + self.partial.len())
     }
 
+    /// How much of it was judged, window by window: what [`SpeechFinder::advance`] has not taken up yet is not counted.
+    pub fn judged(&self) -> Seconds {
+        RATE.seconds(self.heard)
+    }
+
     /// Signal-to-noise ratio in dB: power of speech windows, less that of the background, over that of
     /// the background; -10 to 60. `None` until there was both speech and background to compare.
     pub fn snr_db(&self) -> Option<f64> {

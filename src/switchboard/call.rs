@@ -167,7 +167,7 @@ impl LiveCall {
             });
         }
         let heard_before = self.session.is_some();
-        // Each checkpoint embeds all the speech so far, so a call can change models between two of them.
+        // A session hears what it keeps again by another model, so a call can change models between checkpoints.
         let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, false).await;
         let mut updates = Vec::with_capacity(checkpoints.len());

@@ -204,7 +204,7 @@ impl StreamSession {
     pub fn so_far(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         self.hear_windows(analyst)?;
         Ok(Checkpoint {
-            heard: self.finder.heard(),
+            heard: self.finder.judged(),
             net_speech: self.finder.net_speech(),
             quality: self.quality_so_far(),
             print: None,
@@ -345,7 +345,7 @@ impl StreamSession {
         }
         let Seen { quality, print } = self.seen.clone();
         Checkpoint {
-            heard: self.finder.heard(),
+            heard: self.finder.judged(),
             net_speech: self.finder.net_speech(),
             quality,
             print,

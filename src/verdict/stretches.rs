@@ -18,7 +18,7 @@ const ENDS: [f64; 3] = [4.0, 10.0, 20.0];
 
 /// Up to this much speech, in seconds, the open stretch is embedded at every checkpoint, and at those of [`AGAIN`].
 const DENSE: f64 = 4.0;
-const AGAIN: f64 = 6.0;
+const AGAIN: [f64; 2] = [6.0, 16.0];
 
 /// The shortest rest that is embedded by itself when a call ends.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
@@ -100,7 +100,7 @@ impl Stretches {
         match moment {
             // Nothing else says anything of the first seconds.
             _ if is_first => true,
-            Moment::Mark(seconds) => seconds <= DENSE || seconds == AGAIN || seconds >= *end,
+            Moment::Mark(seconds) => seconds <= DENSE || AGAIN.contains(&seconds) || seconds >= *end,
             Moment::Between => kept - self.closed_end() >= RATE.samples(SHORTEST_REST),
         }
     }

@@ -164,13 +164,16 @@ fn queued<T: Send + 'static>(
     run
 }
 
-/// Holds a thread of the engine until what is given back is dropped.
+/// Holds a thread of the engine, from now on, until what is given back is dropped.
 fn hold(engine: &Engine, asker: Asker<'_>) -> (mpsc::Sender<()>, impl Future<Output = ()>) {
     let (release, held) = mpsc::channel::<()>();
+    let (tell, begun) = mpsc::channel();
     let permit = engine.admit(asker).unwrap();
     let holding = queued(engine, permit, Duration::ZERO, move || {
+        let _ = tell.send(());
         let _ = held.recv();
     });
+    begun.recv().unwrap();
     (release, holding)
 }
 
@@ -220,9 +223,10 @@ async fn while_anybody_is_on_the_line_a_thread_stays_free_of_recordings() {
 
 #[tokio::test]
 async fn where_calls_lag_a_new_one_is_refused_and_those_inside_go_on() {
-    let engine = engine(1, 8);
+    let engine = engine(1, 32);
     let (release, holding) = hold(&engine, LIVE);
     let inside = engine.admit(LIVE).unwrap();
+    let _as_many_as_are_always_let_in: Vec<Permit> = (0..8).map(|_| engine.admit(LIVE).unwrap()).collect();
     let waits = queued(&engine, engine.admit(LIVE).unwrap(), Duration::ZERO, || 7);
     std::thread::sleep(Duration::from_millis(80));
     assert_eq!(engine.admit(LIVE).unwrap_err().why, Full::Lag);

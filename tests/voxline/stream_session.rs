@@ -84,7 +84,7 @@ fn a_live_call_comes_to_the_voice_of_its_recording() {
     let mut call = clip("enrollment_samples/calls/alice-1.wav");
     for more in ["enrollment_samples/calls/alice-2.wav", CALL] {
         let recording = wav(8_000, 1, &at_rate(&call, 8_000));
-        let live = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
+        let live = whole(analyst, recording.clone(), CHECKPOINTS).checkpoints;
         let recorded = whole(analyst, recording, &[]);
         assert_eq!(recorded.checkpoints.len(), 1);
         let (live, recorded) = (live.last().unwrap(), last(&recorded));
@@ -105,14 +105,14 @@ fn a_live_call_comes_to_the_voice_of_its_recording() {
 }
 
 #[test]
-fn a_long_call_is_embedded_once_but_for_its_first_half_minute() {
+fn a_long_call_is_embedded_once_and_some_forty_seconds_more() {
     let analyst = &mut analyst();
     let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();
     let before = analyst.extractor.embedded().get();
     let checkpoints = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
     let net = checkpoints.last().unwrap().net_speech.get();
     let embedded = analyst.extractor.embedded().get() - before;
-    assert!(net > 60.0 && embedded < net + 32.0, "{embedded} s of {net} s");
+    assert!(net > 60.0 && embedded < net + 44.0, "{embedded} s of {net} s");
     // Nor is it kept.
     let mut session = StreamSession::new(Hertz(16_000), 1, None, CHECKPOINTS).unwrap();
     session.push(analyst, &call).unwrap();
@@ -129,7 +129,10 @@ fn no_turn_of_a_recording_embeds_more_than_a_segment() {
         let before = analyst.extractor.embedded().get();
         let goes_on = hearing.take_turn(analyst).unwrap();
         let embedded = analyst.extractor.embedded().get() - before;
-        assert!(embedded <= 30.0 + 3.2 + 1e-9, "{embedded} s in turn {turns}");
+        assert!(
+            embedded <= 30.0 + 3.0 * 1.6 + 1e-9,
+            "{embedded} s in turn {turns}"
+        );
         turns += 1;
         if !goes_on {
             break;

@@ -79,6 +79,7 @@ impl Store {
                 .after_release(|connection, _| Box::pin(is_usable(connection)))
         };
         let writers = pool(WRITERS)
+            .after_release(|connection, _| Box::pin(can_write(connection)))
             .connect_with(settings(path))
             .await
             .map_err(|error| opening(error, path))?;
@@ -241,6 +242,22 @@ async fn is_usable(connection: &mut Conn) -> Result<bool, sqlx::Error> {
     // Rollbacks of transactions that were dropped are done in the background, in turn with this.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// Whether a connection for writing may serve again. SQLite opens a file that cannot be written for reading alone, and
+/// a connection that was opened so stays so when the file can be written again: it is closed.
+async fn can_write(connection: &mut Conn) -> Result<bool, sqlx::Error> {
+    if !is_usable(connection).await? {
+        return Ok(false);
+    }
+    match sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
+        Ok(_) => {
+            sqlx::query("ROLLBACK").execute(connection).await?;
+            Ok(true)
+        }
+        // Another process that writes is waited for by whoever writes next.
+        Err(fault) => Ok(!means_unwritable(&fault)),
+    }
 }
 
 fn settings(path: &Path) -> SqliteConnectOptions {

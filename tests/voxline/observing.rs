@@ -67,13 +67,24 @@ async fn metrics_tell_of_lag_queues_store_and_process_and_the_dashboard_asks_for
     assert!((0.0..60.0).contains(&lag) && lag > 0.0, "{lag}");
     for class in ["live", "recording"] {
         assert_eq!(at(&format!("voxline_queue_depth{{class=\"{class}\"}}")), 0.0);
-        assert_eq!(at(&format!("voxline_queue_age_seconds{{class=\"{class}\"}}")), 0.0);
+        assert_eq!(
+            at(&format!("voxline_queue_age_seconds{{class=\"{class}\"}}")),
+            0.0
+        );
     }
     assert_eq!(at("voxline_outcomes_total{outcome=\"identified\"}"), 1.0);
-    assert_eq!((at("voxline_live_calls"), at("voxline_permits_in_use")), (0.0, 0.0));
+    assert_eq!(
+        (at("voxline_live_calls"), at("voxline_permits_in_use")),
+        (0.0, 0.0)
+    );
     assert!(at("process_cpu_seconds_total") > 0.0 && at("process_open_fds") > 3.0);
-    assert!((1e7..1e10).contains(&at("process_resident_memory_bytes")), "{metrics}");
-    let build = metrics.lines().find(|line| line.starts_with("voxline_build_info{"));
+    assert!(
+        (1e7..1e10).contains(&at("process_resident_memory_bytes")),
+        "{metrics}"
+    );
+    let build = metrics
+        .lines()
+        .find(|line| line.starts_with("voxline_build_info{"));
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
     assert!(build.is_some_and(|line| line.contains(&version) && line.ends_with(" 1")));
 
@@ -248,7 +259,10 @@ async fn no_log_has_names_digits_keys_or_audio_whatever_level_is_asked_for() {
     ] {
         let data = tempfile::tempdir().unwrap();
         let (written, key) = eventful_day(data.path(), &log).await;
-        assert!(written.contains("day-1") && written.contains("day-2"), "{written}");
+        assert!(
+            written.contains("day-1") && written.contains("day-2"),
+            "{written}"
+        );
         assert!(written.contains("/carriers/{carrier}/voice"), "{written}");
         let digits = ["2025550101", "2025550143", "2025550177", "5550143", PIN];
         let secrets = ["Wilhelmina", "Quackenbush", "bassoon", "hook-secret", &key[3..]];
@@ -273,7 +287,10 @@ async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
     let (mut documents, mut of_call) = (0, 0);
     for line in written.lines().filter(|line| line.starts_with('{')) {
         let document: Value = serde_json::from_str(line).unwrap();
-        assert!(document["timestamp"].is_string() && document["level"].is_string(), "{line}");
+        assert!(
+            document["timestamp"].is_string() && document["level"].is_string(),
+            "{line}"
+        );
         documents += 1;
         let spans = document["spans"].as_array().cloned().unwrap_or_default();
         let is_of_call = |span: &Value| span["name"] == "call" && span["call.id"] == "day-1";

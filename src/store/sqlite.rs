@@ -33,6 +33,7 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
             .after_release(|connection, _| Box::pin(is_usable(connection)))
     };
     let writers = pool(WRITERS)
+        .after_release(|connection, _| Box::pin(can_write(connection)))
         .connect_with(settings(path))
         .await
         .map_err(|error| opening(error, path))?;
@@ -72,6 +73,18 @@ async fn is_usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Erro
     // A rollback that was only begun is carried out first.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// Whether a connection for writing may serve again. SQLite opens a file that cannot be written for reading alone, and
+/// a connection that was opened so stays so when the file can be written again: it is closed.
+async fn can_write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !is_usable(connection).await? {
+        return Ok(false);
+    }
+    // It deletes nothing and writes no page, and is refused all the same where nothing can be written.
+    let asked = sqlx::query("DELETE FROM _sqlx_migrations WHERE FALSE").execute(connection);
+    // Another process that writes is waited for by whoever writes next.
+    Ok(!asked.await.is_err_and(|fault| means_unwritable(&fault)))
 }
 
 fn settings(path: &Path) -> SqliteConnectOptions {

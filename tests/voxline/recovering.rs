@@ -47,11 +47,23 @@ pub async fn call(service: &Service, id: &str) -> Value {
     last
 }
 
+/// The status and text of an answer, over a connection of its own: one that was kept may just be closed.
+pub async fn text(service: &Service, path: &str) -> (u16, String) {
+    let _ = support::http();
+    let fresh = reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap();
+    let request = fresh.get(format!("{}{path}", service.base));
+    let answer = request.bearer_auth(&service.key).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
 /// Waits until `/readyz` answers with this status.
 async fn until_ready_is(service: &Service, status: u16) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
-        let (now, why) = service.get("/readyz").await;
+        let (now, why) = text(service, "/readyz").await;
         if now == status {
             return;
         }
@@ -85,19 +97,9 @@ async fn calls_are_answered_now_and_recorded_later(
         assert!(Instant::now() < patience, "the verdicts wait still");
         sleep(Duration::from_millis(200)).await;
     }
-    // By another process: from the store, not from what this one remembers.
-    let (status, kept) = service.get(&format!("/v1/calls/{id}")).await;
+    let (status, kept) = text(service, &format!("/v1/calls/{id}")).await;
+    let kept: Value = serde_json::from_str(&kept).unwrap();
     assert_eq!((status, &kept["final"]), (200, &json!(true)), "{kept}");
-}
-
-pub async fn text(service: &Service, path: &str) -> (u16, String) {
-    let answer = service
-        .http
-        .get(format!("{}{path}", service.base))
-        .send()
-        .await
-        .unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 fn in_store(data: &Path) -> SqliteConnectOptions {

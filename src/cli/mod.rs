@@ -1,7 +1,7 @@
 //! The command line: the one room that knows flags.
 //!
-//! [`run`] reads the configuration, does what was asked through the same [`Switchboard`] and [`Store`]
-//! as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
+//! [`run`] reads the configuration, does what was asked through the same [switchboard](crate::switchboard::Switchboard) and
+//! [store](crate::store::Store) as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
 
 // In order: a file uses only those above it, and none of its own group.
 mod opening;

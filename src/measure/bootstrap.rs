@@ -43,7 +43,7 @@ pub struct Intervals {
     pub cllr: [f64; 2],
     /// What is left of it after the best calibration.
     pub min_cllr: [f64; 2],
-    /// Miss rate on the hull at each false-alarm rate of [`BAND`]: the band around a detection-error curve.
+    /// Miss rate on the hull at each false-alarm rate of `BAND`: the band around a detection-error curve.
     pub miss: [[f64; 2]; BAND.len()],
     /// How many draws held both targets and non-targets; the others count for nothing.
     pub replicates: usize,

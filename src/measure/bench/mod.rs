@@ -1,8 +1,8 @@
 //! The benchmark: a protocol folder heard, scored and judged by the product's own path.
 //!
-//! [`run`] hears every recording of a [`Protocol`](super::protocol::Protocol) under one or more conditions, scores every
+//! [`run()`] hears every recording of a [`Protocol`](super::protocol::Protocol) under one or more conditions, scores every
 //! trial, does every search, and gives [`Outcome`]: the documents of `metrics.json` and `details.json` and the scores
-//! themselves. [`calibrate`] fits a calibration on the same, [`check`] holds one against it.
+//! themselves. [`calibrate()`] fits a calibration on the same, [`check()`] holds one against it.
 
 // In order: a file uses only those above it, and none of its own group.
 mod error;

@@ -131,7 +131,7 @@ fn another_models_graph_is_not_taken_for_the_speech_detector() {
     assert!(matches!(fault, VadError::NotSilero { .. }));
     let message = fault.to_string();
     assert!(
-        message.contains("feats") && message.contains("make provision"),
+        message.contains("stft.forward_basis_buffer") && message.contains("make provision"),
         "{message}"
     );
 }

@@ -84,7 +84,7 @@ impl Drop for TwoNodes {
 }
 
 #[tokio::test]
-async fn who_is_enrolled_on_one_node_is_found_on_the_other_at_once_and_who_is_erased_there_no_more() {
+async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
     let Some(mut nodes) = TwoNodes::open().await else {
         return;
     };
@@ -113,7 +113,7 @@ async fn who_is_enrolled_on_one_node_is_found_on_the_other_at_once_and_who_is_er
 }
 
 #[tokio::test]
-async fn wrong_pins_are_counted_by_both_nodes_together_and_a_call_of_a_tool_is_done_by_one() {
+async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
     let Some(mut nodes) = TwoNodes::open().await else {
         return;
     };

@@ -12,8 +12,8 @@ use crate::measure::{LoadSettings, LoadStep, Quantiles, Target, run_load};
 use crate::switchboard::installed;
 use crate::units::Seconds;
 
-use super::args::Common;
 use super::chosen::chosen_model;
+use super::common::Common;
 use super::output::Output;
 
 /// What stands under `voxline load --help`.

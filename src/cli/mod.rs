@@ -4,6 +4,7 @@
 //! [store](crate::store::Store) as the service, and gives the exit status: 0 done, 1 failed, 2 not understood.
 
 // In order: a file uses only those above it, and none of its own group.
+mod common;
 mod opening;
 mod output;
 mod log;
@@ -36,7 +37,8 @@ use std::process::ExitCode;
 
 use crate::config::{Config, Faults, Sources};
 
-use args::{Command, Common};
+use args::Command;
+use common::Common;
 use opening::{board, store};
 use output::Output;
 

@@ -1,8 +1,8 @@
 //! `[vapi]`: how Vapi's webhooks are known, what they are answered, and what is done on a call.
 
 mod account;
-mod section;
 mod upstream;
+mod section;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,8 +6,8 @@
 //! slices and leave a thread to the calls. No API key and no number takes every place. Work whose asker has gone is dropped
 //! before it costs anything.
 
-mod door;
 mod lag;
+mod door;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

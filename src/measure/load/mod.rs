@@ -14,14 +14,14 @@
 //!
 //! The generator prepares all audio beforehand and runs one small task a call; how late it sends is measured too.
 
-mod call;
 mod error;
-mod figures;
 mod net_speech;
+mod track;
+mod server;
+mod figures;
+mod call;
 mod people;
 mod run;
-mod server;
-mod track;
 
 pub use error::LoadFault;
 pub use figures::{LoadStep, MemorySample, Names, Quantiles};

@@ -8,8 +8,8 @@
 //! A session is what the browser holds instead of the key. It can what the key can, and ends with it. The page itself
 //! tells nothing of anybody: it is the same for all.
 
-mod page;
 mod session;
+mod page;
 
 use std::sync::Arc;
 

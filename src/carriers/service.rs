@@ -70,7 +70,7 @@ impl Carriers {
         self.tokens.expects(carrier)
     }
 
-    /// The call and number that `token` was made for, as [`CallTokens::redeem`] gives them.
+    /// The call and number that `token` was made for, as `CallTokens::redeem` gives them.
     pub fn redeem(&self, token: &str, carrier: Carrier, ids: &[String]) -> Option<(CallId, DialedNumber)> {
         self.tokens.redeem(token, carrier, ids)
     }

@@ -31,7 +31,7 @@ pub struct Claim {
     /// The user of the dialed number it points to: nobody when it points to nobody there, and several when it is
     /// one of them and does not tell which (a PIN that they share).
     pub users: Vec<UserId>,
-    /// How likely that user, or one of them, owns the line, when this is all there is ([`EvidencePriors`]).
+    /// How likely that user, or one of them, owns the line, when this is all there is ([`EvidencePriors`](super::EvidencePriors)).
     pub owner: f64,
     /// How likely that user, or one of them, is the one who speaks; `None` when it says nothing of that.
     pub speaker: Option<f64>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::harness::{TestDeployment, serve};
+use super::harness::{ROBERT, TestDeployment, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -126,4 +126,16 @@ async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
     assert!(again.contains("2 attempts are left"), "{again}");
     let second = nodes.at(1).tool("c-pins", "t-2", "verify_pin", wrong);
     assert!(second.contains("1 attempts are left"), "{second}");
+    // Another one: the same PIN again on a call is no further guess.
+    let third = nodes
+        .at(0)
+        .tool("c-pins", "t-3", "verify_pin", json!({"pin": "1111"}));
+    assert!(third.contains("locked"), "{third}");
+    // The right one too, at either node.
+    for (node, call) in [(0, "t-4"), (1, "t-5")] {
+        let right = nodes
+            .at(node)
+            .tool("c-pins", call, "verify_pin", json!({"pin": ROBERT.1}));
+        assert!(right.contains("locked"), "{right}");
+    }
 }

@@ -17,7 +17,8 @@ use super::{StoreError, files};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Connections of one handle for reading.
+/// Connections of one handle for reading, open from the start: who has the file open reads on where its folder is gone for
+/// a while, and nobody can open it then.
 const READERS: u32 = 4;
 /// And for writing. SQLite has one writer at a time, and a connection that waits for its turn is of no use to anybody
 /// else: kept apart, writers that are stuck leave readers theirs.
@@ -47,7 +48,9 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
         .await
         .map_err(|error| opening(error, path))?;
     drop(lock);
-    let readers = pool(READERS).connect_lazy_with(settings(path));
+    let readers = pool(READERS)
+        .min_connections(READERS)
+        .connect_lazy_with(settings(path));
     Ok((Pool::Sqlite(readers), Pool::Sqlite(writers)))
 }
 

@@ -18,8 +18,8 @@ mod error;
 mod net_speech;
 mod track;
 mod server;
-mod figures;
 mod call;
+mod figures;
 mod people;
 mod run;
 

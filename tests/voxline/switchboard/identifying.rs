@@ -224,7 +224,7 @@ async fn a_stream_of_identifications_ends_in_the_one_without_a_stream() {
     let finals = stream.iter().map(|said| said.is_final);
     assert!(finals.eq((1..=stream.len()).map(|at| at == stream.len())));
     let alone = deployment.identify(&number(2), file).await;
-    assert_eq!(untimed(stream.last().unwrap()), untimed(&alone));
+    assert_eq!(word(stream.last().unwrap()), word(&alone));
 }
 
 #[tokio::test]
@@ -242,6 +242,16 @@ async fn a_gallery_out_of_reach_makes_it_unavailable_and_names_nobody() {
     assert_eq!(said.reason, Some(Reason::Unavailable));
     assert!(said.user_id.is_none() && said.user_name.is_none() && said.candidates.is_empty());
     assert!(said.net_speech_seconds > 4.0 && said.is_final);
+}
+
+/// What is said, without the ratios: a recording is embedded in one piece and a stream by stretches, so that theirs are only
+/// near each other.
+pub(super) fn word(said: &voxline::switchboard::Identification) -> Value {
+    let mut document = untimed(said);
+    for ratio in ["llr", "posterior", "candidates"] {
+        document.as_object_mut().unwrap().remove(ratio);
+    }
+    document
 }
 
 /// The document without the figures that differ from run to run.

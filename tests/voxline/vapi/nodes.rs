@@ -130,7 +130,7 @@ async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
     let third = nodes
         .at(0)
         .tool("c-pins", "t-3", "verify_pin", json!({"pin": "1111"}));
-    assert!(third.contains("locked"), "{third}");
+    assert!(third.contains("0 attempts are left"), "{third}");
     // The right one too, at either node.
     for (node, call) in [(0, "t-4"), (1, "t-5")] {
         let right = nodes

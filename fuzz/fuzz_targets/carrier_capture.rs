@@ -2,13 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voxline::carriers::check::{Bench, read};
+use voxline::carriers::check::{CarrierProbe, read};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(held) = read(bytes) else {
         return;
     };
-    let bench = Bench {
+    let bench = CarrierProbe {
         dialed: None,
         region: None,
         from: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use voxline::bytes::Encoding;
 use voxline::units::Hertz;
-use voxline::vapi::{AssistantSpeech, Gate, Piece, Reader, Shape};
+use voxline::vapi::{AssistantSpeech, AssistantMute, Piece, Reader, Shape};
 
 /// One frame: what it is, after how many milliseconds it comes, and its bytes.
 type Frame<'a> = (u8, u8, &'a [u8]);
@@ -20,7 +20,7 @@ fuzz_target!(|frames: Vec<Frame<'_>>| {
         caller_channel: 0,
     };
     let mut reader = Reader::new(usual);
-    let mut gate = Gate::new(usual);
+    let mut gate = AssistantMute::new(usual);
     let mut assistant = AssistantSpeech::default();
     let (mut now, mut sample, mut came, mut passed) = (Duration::ZERO, 2, 0, 0);
     for (kind, after, bytes) in frames {
@@ -47,7 +47,7 @@ fuzz_target!(|frames: Vec<Frame<'_>>| {
         for piece in pieces {
             match piece {
                 Piece::Begin(shape) => {
-                    gate = Gate::new(shape);
+                    gate = AssistantMute::new(shape);
                     sample = shape.encoding.bytes_per_sample();
                     (came, passed) = (0, 0);
                 }

@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::proto::number;
+use super::proto::{INT64, number};
 use super::wire::{self, Field, Value};
 
-/// `TensorProto.FLOAT` and `TensorProto.INT64`.
+/// `TensorProto.FLOAT`.
 const FLOAT: u64 = 1;
-const INT64: u64 = 7;
 /// `AttributeProto.INT`, `STRING` and `INTS`.
 const ATTRIBUTE_INT: u64 = 2;
 const ATTRIBUTE_STRING: u64 = 3;

@@ -11,13 +11,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::proto::{Node, Tensor, number, opset, port_name, with_height};
+use super::proto::{INT64, Node, Tensor, number, opset, port_name, with_height};
 use super::wire::{self, Field, Value};
 
 /// The first version of the operators whose `Squeeze` and `Unsqueeze` take the axes as an input.
 const FIRST_OPSET: u64 = 13;
-/// `TensorProto.INT64`.
-const INT64: u64 = 7;
 /// The tensor that says which axis has length one: the third of four.
 const HEIGHT: &str = "voxline/height";
 

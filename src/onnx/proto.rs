@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::wire::{self, Field, Value};
 
+/// `TensorProto.INT64`.
+pub(super) const INT64: u64 = 7;
+
 /// Numbers of the fields of ONNX's messages (onnx.proto, IR version 3 and later).
 pub(super) mod number {
     pub const MODEL_IR_VERSION: u64 = 1;

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::support;
 
@@ -33,6 +35,22 @@ pub fn program(data: &Path) -> Command {
 }
 
 impl Service {
+    /// Opens a call's stream of mu-law, up to its first frame.
+    pub async fn pcm_stream(&self, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let mut request = format!("{}/media/pcm", self.base.replacen("http", "ws", 1))
+            .into_client_request()
+            .unwrap();
+        let bearer = format!("Bearer {}", self.key).parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let start = json!({
+            "event": "start", "call_id": id, "number": NUMBER,
+            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+        });
+        socket.send(Message::text(start.to_string())).await.unwrap();
+        socket
+    }
+
     pub fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
@@ -320,17 +338,7 @@ async fn a_service_told_to_end_finishes_its_live_calls_and_records_them() {
     let data = tempfile::tempdir().unwrap();
     let mut service = Service::start(data.path());
     service.enrol_alice().await;
-    let mut request = format!("{}/media/pcm", service.base.replacen("http", "ws", 1))
-        .into_client_request()
-        .unwrap();
-    let bearer = format!("Bearer {}", service.key).parse().unwrap();
-    request.headers_mut().insert("authorization", bearer);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    let start = json!({
-        "event": "start", "call_id": "cut-short", "number": NUMBER,
-        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
-    });
-    socket.send(Message::text(start.to_string())).await.unwrap();
+    let mut socket = service.pcm_stream("cut-short").await;
     let call = support::read("enrollment_samples/calls/alice-2.wav");
     // Header and all: a few dozen bytes of noise before the voice change nothing.
     socket.send(Message::binary(call)).await.unwrap();

@@ -11,24 +11,14 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::time::sleep;
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{NUMBER, Service};
+use crate::process::Service;
 use crate::support;
 
 /// Streams Alice's call and gives the last word on it.
 pub async fn call(service: &Service, id: &str) -> Value {
-    let mut request = format!("{}/media/pcm", service.base.replacen("http", "ws", 1))
-        .into_client_request()
-        .unwrap();
-    let bearer = format!("Bearer {}", service.key).parse().unwrap();
-    request.headers_mut().insert("authorization", bearer);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    let start = json!({
-        "event": "start", "call_id": id, "number": NUMBER,
-        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
-    });
-    socket.send(Message::text(start.to_string())).await.unwrap();
+    let mut socket = service.pcm_stream(id).await;
     let recording = support::read("enrollment_samples/calls/alice-2.wav");
     for frame in recording[58..].chunks(1_600) {
         socket.send(Message::binary(frame.to_vec())).await.unwrap();

@@ -70,13 +70,12 @@ impl From<StoreError> for Problem {
             StoreError::ModelSwitched { .. } => {
                 return Self::new(Kind::Unavailable, fault.to_string()).retry_after(5);
             }
-            StoreError::DiskFull => {
+            StoreError::DiskFull | StoreError::Unwritable { .. } => {
                 return Self::new(Kind::Unavailable, "the store takes nothing more at present")
                     .inside(fault.to_string())
                     .retry_after(30);
             }
-            StoreError::Unwritable { .. }
-            | StoreError::Damaged { .. }
+            StoreError::Damaged { .. }
             | StoreError::OtherRelease { .. }
             | StoreError::Database(_)
             | StoreError::Unreadable { .. }

@@ -326,6 +326,13 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    fn closed_for(why: &'static str) -> Self {
+        Self::Unwritable {
+            path: "in SQLite".into(),
+            source: std::io::Error::other(why),
+        }
+    }
+
     fn of_database(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy;
@@ -342,6 +349,8 @@ impl StoreError {
             Some(code::BUSY | code::LOCKED) => Self::Busy,
             Some(code::FULL) => Self::DiskFull,
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
+            Some(code::READ_ONLY) => Self::closed_for("it can only be read"),
+            Some(code::CANNOT_OPEN) => Self::closed_for("it cannot be opened"),
             _ if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => {
                 Self::Unreachable(DatabaseFault::from(error))
             }

@@ -17,8 +17,7 @@ use super::{StoreError, files};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Connections of one handle for reading, open from the start: who has the file open reads on where its folder is gone for
-/// a while, and nobody can open it then.
+/// Connections of one handle for reading, open from the start.
 const READERS: u32 = 4;
 /// And for writing. SQLite has one writer at a time, and a connection that waits for its turn is of no use to anybody
 /// else: kept apart, writers that are stuck leave readers theirs.
@@ -31,6 +30,9 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE + Duration::from_secs(5))
+            // Kept for good: a file whose folder is gone for a while can be read on, and cannot be opened.
+            .idle_timeout(None)
+            .max_lifetime(None)
             .after_release(|connection, _| Box::pin(is_usable(connection)))
     };
     let writers = pool(WRITERS)
@@ -48,10 +50,18 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
         .await
         .map_err(|error| opening(error, path))?;
     drop(lock);
-    let readers = pool(READERS)
-        .min_connections(READERS)
-        .connect_lazy_with(settings(path));
+    let readers = pool(READERS).connect_lazy_with(settings(path));
+    open_all(&readers).await.map_err(|error| opening(error, path))?;
     Ok((Pool::Sqlite(readers), Pool::Sqlite(writers)))
+}
+
+/// Opens every connection of a pool now; sqlx 0.9.0's `min_connections` opens them some time later.
+async fn open_all(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    let mut all = Vec::new();
+    while all.len() < READERS as usize {
+        all.push(pool.acquire().await?);
+    }
+    Ok(())
 }
 
 /// Reads every page.
@@ -148,6 +158,26 @@ mod tests {
     use super::super::Store;
     use super::super::sql::query;
     use super::*;
+
+    #[tokio::test]
+    async fn a_store_just_opened_is_read_by_all_readers_without_its_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let (folder, elsewhere) = (outer.path().join("data"), outer.path().join("elsewhere"));
+        let (readers, _writers) = open(&folder.join("voxline.db")).await.unwrap();
+        std::fs::rename(&folder, &elsewhere).unwrap();
+        let Pool::Sqlite(readers) = readers else {
+            panic!("not SQLite")
+        };
+        let mut held = Vec::new();
+        for _ in 0..READERS {
+            let mut reader = readers.acquire().await.unwrap();
+            let read = sqlx::query("SELECT COUNT(*) FROM users")
+                .fetch_one(&mut *reader)
+                .await;
+            read.unwrap();
+            held.push(reader);
+        }
+    }
 
     #[tokio::test]
     async fn a_transaction_sqlite_rolled_back_leaves_writers_as_they_were() {

@@ -179,10 +179,7 @@ impl Carriers {
             for command in commands {
                 let sent = commander.send(&call, &command);
                 // A fork must not keep the caller from being put through.
-                let sent = match command.optional {
-                    true => timeout(patience, sent).await,
-                    false => Ok(sent.await),
-                };
+                let sent = if command.optional { timeout(patience, sent).await } else { Ok(sent.await) };
                 match sent {
                     Ok(Ok(())) => {}
                     Ok(Err(fault)) => {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::store::{PinLimits, PinRule};
 use crate::verdict::chain::EvidencePriors;
 
-use super::reader::{Reader, words};
+use super::reader::{SettingsReader, words};
 
 /// Settings of the chain of evidence.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ impl Default for IdentitySection {
 }
 
 impl IdentitySection {
-    pub fn checked(self, read: &mut Reader) -> IdentitySettings {
+    pub fn checked(self, read: &mut SettingsReader) -> IdentitySettings {
         let evidence_priors = self.evidence_priors();
         if evidence_priors.accept <= 0.5 {
             read.fault(

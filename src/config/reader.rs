@@ -11,12 +11,12 @@ use super::schema::{Kind, Setting};
 use super::sources::{Given, Merged};
 
 /// Gives the settings out, and collects what is wrong with them.
-pub(super) struct Reader {
+pub(super) struct SettingsReader {
     given: BTreeMap<String, Given>,
     faults: Vec<Fault>,
 }
 
-impl Reader {
+impl SettingsReader {
     /// Reads what the sources say into the struct of all settings. What is wrong is at its default there, and
     /// [`finish`](Self::finish) gives nobody the outcome.
     pub fn open<T: DeserializeOwned + Default>(merged: Merged<'_>, settings: &[Setting]) -> (Self, T) {

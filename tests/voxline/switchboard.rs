@@ -1,8 +1,10 @@
 //! Laws of the service as a whole, on the synthetic callers of enrollment_samples.
 
+mod call_pins;
 mod call_sessions;
 mod calls;
 mod enrolling;
+mod everybody;
 mod identifying;
 mod keeping;
 mod recording;

@@ -23,6 +23,8 @@ mod keys;
 mod models;
 #[path = "numbers.rs"]
 mod numbers;
+#[path = "pin_tags.rs"]
+mod pin_tags;
 #[path = "pins.rs"]
 mod pins;
 #[path = "relays.rs"]

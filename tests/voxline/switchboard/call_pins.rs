@@ -1,0 +1,227 @@
+//! PINs on calls: whom they name, and what wrong ones lock.
+
+use std::sync::Arc;
+
+use voxline::switchboard::{
+    CallSession, PinAnswer, PinWay,
+};
+use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
+
+use super::call_sessions::{called_by, case, forwarded_by, heard, person, three, word};
+use super::{number, open};
+
+#[tokio::test]
+async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
+    let (deployment, [alice, ..]) = three().await;
+    let case = case(&deployment.board, &number(1)).await;
+    assert_eq!(case.try_pin("hello", PinWay::Spoken).await, PinAnswer::NotAPin);
+    assert_eq!(
+        case.try_pin("1234", PinWay::Tool).await,
+        PinAnswer::Wrong { left: 2 }
+    );
+    let mut typed: Vec<_> = "48214".chars().filter_map(|key| case.keypad(key)).collect();
+    assert_eq!(
+        (typed.len(), format!("{typed:?}")),
+        (1, "[Typed(***)]".to_owned())
+    );
+    assert_eq!(
+        case.try_typed(typed.remove(0)).await,
+        PinAnswer::Accepted { user: alice }
+    );
+    let verdict = case.verdict();
+    assert_eq!(
+        word(&verdict),
+        (
+            OwnerStatus::Identified,
+            Some(alice),
+            SpeakerStatus::Claimed,
+            Some(alice)
+        )
+    );
+    let item = &verdict.identity.evidence[0];
+    assert_eq!(
+        (item.tier, item.source.name(), &item.value_hash),
+        (Tier::T4, "keypad", &None)
+    );
+    let store = deployment.board.store();
+    let dora = person("Dora", &number(1), 4, Some("48213579"));
+    let dora = store.add_user(dora).await.unwrap().id;
+    let said = "four eight two one three five seven nine";
+    assert_eq!(
+        case.try_pin(said, PinWay::Spoken).await,
+        PinAnswer::Accepted { user: dora }
+    );
+    // Eight digits: four stand in many an id or a time.
+    let verdict = case.verdict();
+    let shown = format!("{verdict:?}{}", serde_json::to_string(&*verdict).unwrap());
+    assert!(!shown.contains("48213579"));
+}
+
+#[tokio::test]
+async fn wrong_pins_lock_out_the_caller_alone_also_after_a_restart() {
+    let (deployment, [alice, ..]) = three().await;
+    let callers_call = case(&deployment.board, &number(1)).await;
+    callers_call.learn(&called_by(77)).await;
+    for left in [2, 1, 0] {
+        assert_eq!(
+            callers_call.try_pin("1111", PinWay::Tool).await,
+            PinAnswer::Wrong { left }
+        );
+    }
+    let locked = |answer| matches!(answer, PinAnswer::LockedOut { .. });
+    assert!(
+        locked(callers_call.try_pin("4821", PinWay::Tool).await),
+        "the right one, too late"
+    );
+    let folder = deployment.folder;
+    deployment.board.store().close().await;
+    let board = open(&folder, &[]).await;
+    let later = case(&board, &number(1)).await;
+    later.learn(&called_by(77)).await;
+    assert!(locked(later.try_pin("4821", PinWay::Keypad).await));
+    let elsewhere = case(&board, &number(1)).await;
+    elsewhere.learn(&called_by(78)).await;
+    assert_eq!(
+        elsewhere.try_pin("4821", PinWay::Keypad).await,
+        PinAnswer::Accepted { user: alice }
+    );
+}
+
+#[tokio::test]
+async fn guesses_lock_a_users_pin_and_many_callers_the_number() {
+    let (deployment, _) = three().await;
+    for caller in [81, 82, 83] {
+        let call = case(&deployment.board, &number(1)).await;
+        call.learn(&called_by(caller)).await;
+        call.learn(&forwarded_by(1)).await;
+        call.try_pin("1111", PinWay::Tool).await;
+    }
+    let from_elsewhere = case(&deployment.board, &number(1)).await;
+    let answer = from_elsewhere.try_pin("4821", PinWay::Tool).await;
+    assert!(matches!(answer, PinAnswer::LockedOut { .. }), "{answer:?}");
+
+    let narrow = open(&deployment.folder, &[("identity.pin_number_attempts", "2")]).await;
+    for caller in [91, 92] {
+        let call = case(&narrow, &number(2)).await;
+        call.learn(&called_by(caller)).await;
+        assert!(matches!(
+            call.try_pin("9999", PinWay::Tool).await,
+            PinAnswer::Wrong { .. }
+        ));
+    }
+    let third = case(&narrow, &number(2)).await;
+    third.learn(&called_by(93)).await;
+    assert!(matches!(
+        third.try_pin("9999", PinWay::Tool).await,
+        PinAnswer::LockedOut { .. }
+    ));
+}
+
+#[tokio::test]
+async fn tries_side_by_side_are_counted_one_by_one() {
+    let (deployment, _) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
+    call.learn(&called_by(77)).await;
+    let tries = (0..12).map(|_| {
+        let call = Arc::clone(&call);
+        tokio::spawn(async move { call.try_pin("1111", PinWay::Tool).await })
+    });
+    let mut wrong = 0;
+    for attempt in tries.collect::<Vec<_>>() {
+        wrong += usize::from(matches!(attempt.await.unwrap(), PinAnswer::Wrong { .. }));
+    }
+    assert_eq!(wrong, 3);
+}
+
+#[tokio::test]
+async fn a_pin_counts_before_the_end_of_the_call_and_not_after_it() {
+    let (deployment, [alice, ..]) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
+    let mut typed: Vec<_> = "48214821".chars().filter_map(|key| call.keypad(key)).collect();
+    drop(typed.pop());
+    let typed = typed.remove(0);
+    // The end is said first, and waits for what was typed before it.
+    let ending = {
+        let call = Arc::clone(&call);
+        tokio::spawn(async move { call.finish().await })
+    };
+    tokio::task::yield_now().await;
+    assert!(!call.verdict().ended);
+    assert_eq!(call.try_typed(typed).await, PinAnswer::Accepted { user: alice });
+    let last = ending.await.unwrap();
+    assert!(last.ended);
+    assert_eq!(last.identity.line_owner.user_id, Some(alice));
+    assert_eq!(call.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
+}
+
+#[tokio::test]
+async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let board = open(&folder, &[("identity.pins_unique", "false")]).await;
+    board.store().add_number(&number(1), None, None).await.unwrap();
+    let mut users = Vec::new();
+    for (line, name) in ["Alice", "Bob", "Carl"].into_iter().enumerate() {
+        let pin = if line < 2 { "4821" } else { "1234" };
+        let new = person(name, &number(1), line, Some(pin));
+        users.push(board.store().add_user(new).await.unwrap().id);
+    }
+    let call = case(&board, &number(1)).await;
+    assert_eq!(
+        call.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Shared { user: None }
+    );
+    let identity = &call.verdict().identity;
+    assert_eq!(
+        (identity.line_owner.user_id, identity.speaker.user_id),
+        (None, None)
+    );
+    assert_eq!(
+        identity.evidence.iter().map(|item| item.tier).collect::<Vec<_>>(),
+        [Tier::T4, Tier::T4]
+    );
+    call.heard(heard(&number(1), OutcomeName::Identified, Some(users[1]), 8.0))
+        .await;
+    assert_eq!(
+        call.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Shared { user: Some(users[1]) }
+    );
+    assert_eq!(call.verdict().identity.line_owner.user_id, Some(users[1]));
+    assert_eq!(call.pin_user().await, None, "it proves nobody to be who they are");
+    assert_eq!(
+        case(&board, &number(1)).await.try_pin("1234", PinWay::Tool).await,
+        PinAnswer::Accepted { user: users[2] }
+    );
+}
+
+#[tokio::test]
+async fn a_prankster_without_a_number_locks_nobody_else_out() {
+    let (deployment, [alice, ..]) = three().await;
+    let wrong = async |call: &CallSession| {
+        matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. })
+    };
+    let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
+    let prankster = case(&board, &number(1)).await;
+    for _ in 0..3 {
+        assert!(wrong(&prankster).await);
+    }
+    assert!(!wrong(&prankster).await, "locked out on this call");
+    let other = case(&board, &number(1)).await;
+    assert_eq!(
+        other.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Accepted { user: alice }
+    );
+    // New calls give new tries, up to half of what the dialed number has.
+    let again = case(&board, &number(1)).await;
+    for _ in 0..3 {
+        assert!(wrong(&again).await);
+    }
+    let withheld = case(&board, &number(1)).await;
+    assert!(!wrong(&withheld).await, "all without a number are locked out");
+    let known = case(&board, &number(1)).await;
+    known.learn(&called_by(77)).await;
+    assert_eq!(
+        known.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Accepted { user: alice }
+    );
+}

@@ -9,18 +9,29 @@ const MOST_ROSTERS = 20;
 let loading = null;
 
 /** `{numbers, users}`: what the service has, and users by id. Empty for a key that may not know. */
-export function directory(session) {
+export async function directory(session) {
+  const known = await outline(session);
+  await known.named;
+  return known;
+}
+
+/** The same as soon as the numbers are there: `users` fills until `named`, a promise, is kept. */
+export function outline(session) {
   loading ??= load(session);
   return loading;
 }
 
 async function load(session) {
   const users = new Map();
-  if (!may(session, "enroll")) return { numbers: [], users };
+  if (!may(session, "enroll")) return { numbers: [], users, named: Promise.resolve() };
   const numbers = await get("/v1/numbers");
   const rosters = numbers.slice(0, MOST_ROSTERS).map(({ number }) => get(`/v1/users?number=${encodeURIComponent(number)}`));
-  for (const user of (await Promise.all(rosters)).flat()) users.set(user.id, user);
-  return { numbers, users };
+  const named = Promise.all(rosters).then((all) => {
+    for (const user of all.flat()) users.set(user.id, user);
+  });
+  // Whoever waits for the names is told.
+  named.catch(() => {});
+  return { numbers, users, named };
 }
 
 /** A user's name, or the end of their id where the name is not known. */

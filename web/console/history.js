@@ -29,14 +29,15 @@ export function firstCalls() {
   return get(query(Object.fromEntries(new URLSearchParams(location.search))));
 }
 
-/** `{element, refresh, take}`: the part of the page, a way to look again, and one to show what {@link firstCalls} gave. */
+/** `{element, refresh, take, name}`: the part of the page, and ways to look again, to show what {@link firstCalls} gave, and to name users who are known by now. */
 export function history(session, known) {
   const asked = new URLSearchParams(location.search);
   const fields = searchFields(session, known, asked);
   const results = h("div", { id: "history" });
   let shown = [];
+  let isWhole = true;
 
-  const draw = (isWhole) => {
+  const draw = () => {
     if (shown.length === 0) {
       const isSearch = Object.values(fields.read()).some(Boolean);
       const clear = button("Show all calls", () => (fields.clear(), fields.focus(), search()));
@@ -50,9 +51,13 @@ export function history(session, known) {
     const more = button("Earlier calls", () => page(shown.at(-1).call_id));
     results.replaceChildren(calls(shown, known), isWhole ? "" : h("p", { class: "actions more" }, more));
   };
-  const take = (found, isWhole = found.length < PAGE) => {
-    shown = found;
-    draw(isWhole);
+  const take = (found, isLast = found.length < PAGE) => {
+    [shown, isWhole] = [found, isLast];
+    draw();
+  };
+  const name = () => {
+    fields.name();
+    draw();
   };
   const page = async (before = null) => {
     try {
@@ -73,7 +78,7 @@ export function history(session, known) {
     search();
   });
   const element = h("section", { "aria-labelledby": "history-title" }, h("h2", { id: "history-title" }, "History"), fields.element, results);
-  return { element, refresh: () => page(), take };
+  return { element, refresh: () => page(), take, name };
 }
 
 function field(label, control) {
@@ -85,9 +90,13 @@ function searchFields(session, known, asked) {
   const number = may(session, "enroll")
     ? h("select", { id: "number" }, h("option", { value: "" }, "Any"), known.numbers.map((one) => option(one.number, one.name ? `${one.name} · ${phone(one.number)}` : phone(one.number), "number")))
     : h("input", { id: "number", type: "tel", placeholder: "+1…", value: asked.get("number") });
-  const people = [...known.users.values()];
-  const asUser = asked.get("user");
-  const user = h("input", { id: "user", type: "search", list: "users", autocomplete: "off", placeholder: "Anybody", value: known.users.get(asUser)?.name ?? asUser });
+  const users = h("datalist", { id: "users" });
+  const user = h("input", { id: "user", type: "search", list: "users", autocomplete: "off", placeholder: "Anybody", value: asked.get("user") });
+  const name = () => {
+    users.replaceChildren(...[...known.users.values()].map((one) => h("option", { value: one.name })));
+    user.value = known.users.get(user.value)?.name ?? user.value;
+  };
+  name();
   const speaker = h("select", { id: "speaker" }, h("option", { value: "" }, "Anything"), Object.entries(SPEAKER).map(([code, [words]]) => option(code, words, "speaker")));
   const from = h("input", { id: "from", type: "date", value: asked.get("from") });
   const until = h("input", { id: "until", type: "date", value: asked.get("until") });
@@ -100,16 +109,16 @@ function searchFields(session, known, asked) {
     field("From", from),
     field("Until", until),
     h("p", { class: "actions" }, h("button", { type: "submit" }, "Search")),
-    h("datalist", { id: "users" }, people.map((one) => h("option", { value: one.name }))),
+    users,
   );
   const read = () => ({
     number: number.value.trim(),
-    user: people.find((one) => one.name === user.value.trim())?.id ?? user.value.trim(),
+    user: [...known.users.values()].find((one) => one.name === user.value.trim())?.id ?? user.value.trim(),
     speaker: speaker.value,
     from: from.value,
     until: until.value,
   });
-  return { element, read, focus: () => number.focus(), clear: () => [number, user, speaker, from, until].forEach((one) => (one.value = "")) };
+  return { element, read, name, focus: () => number.focus(), clear: () => [number, user, speaker, from, until].forEach((one) => (one.value = "")) };
 }
 
 function calls(list, known) {

@@ -50,6 +50,7 @@ pub(super) const PAGES: &[Page] = &[
     page("/console/login", "login", "Log in", ""),
     page("/console/calls", "calls", "Live calls", "calls").asking(&[
         ("/v1/calls?limit=25", Scope::Identify),
+        ("/v1/calls?live=true&limit=100", Scope::Identify),
         ("/v1/numbers", Scope::Enroll),
     ]),
     page("/console/calls/{id}", "call", "Call", "calls"),

@@ -2,13 +2,16 @@
 
 import { events, get } from "../api.js";
 import { announce, badge, empty, h, heading, problem, progress } from "../dom.js";
-import { directory } from "../directory.js";
+import { outline } from "../directory.js";
 import { firstCalls, history } from "../history.js";
 import { LiveCard } from "../live.js";
 import { inShort, phone } from "../words.js";
 
 /** How long a call that ended stays among those on the line. */
 const FAREWELL = 20_000;
+
+/** The calls under way. */
+const UNDER_WAY = "/v1/calls?live=true&limit=100";
 
 const STATES = {
   open: ["watching", "live"],
@@ -20,7 +23,8 @@ export async function show(root, { session }) {
   // Everything is asked for at once. Whoever may not see calls is told so, and does not watch.
   const asked = firstCalls();
   const state = h("span", { id: "stream" });
-  const standing = Promise.all([directory(session), asked]).then(([known, calls]) => stand(root, state, session, known, calls));
+  const underWay = get(UNDER_WAY);
+  const standing = Promise.all([outline(session), asked, underWay]).then((told) => stand(root, state, session, ...told));
   asked.then(() => watch(root, state, standing), () => {});
   await progress(standing, root);
 }
@@ -45,8 +49,8 @@ function watch(root, state, standing) {
   );
 }
 
-/** Builds the page of what is known and of the calls that were; gives `{load, update}`, by which it changes. */
-function stand(root, state, session, known, calls) {
+/** Builds the page of what is known, the calls that were and those under way; gives `{load, update}`, by which it changes. */
+function stand(root, state, session, known, calls, underWay) {
   const cards = new Map();
   const list = h("div", { class: "cards", id: "live" });
   const nobody = empty("Nobody is on the line", "A call appears here with the first that is known of it: a header, a PIN, or a second of speech. The verdict then forms while somebody speaks; nothing needs to be loaded again.");
@@ -88,20 +92,20 @@ function stand(root, state, session, known, calls) {
       setTimeout(leave, FAREWELL, told.call_id);
     }
   };
-  const load = async () => {
-    try {
-      const live = await get("/v1/calls?live=true&limit=100");
-      for (const call of live.toReversed()) {
-        card(call.call_id, call.number, call.started_at).take({ version: call.version, at: call.updated_at, verdict: call.verdict });
-      }
-      const now = new Set(live.map((call) => call.call_id));
-      for (const [id, one] of cards) if (!now.has(id) && !one.isOver) leave(id);
-      arrange();
-    } catch (error) {
-      list.before(problem(error));
+  const show = (live) => {
+    for (const call of live.toReversed()) {
+      card(call.call_id, call.number, call.started_at).take({ version: call.version, at: call.updated_at, verdict: call.verdict });
     }
+    const now = new Set(live.map((call) => call.call_id));
+    for (const [id, one] of cards) if (!now.has(id) && !one.isOver) leave(id);
+    arrange();
   };
-  // Whether anybody is on the line is not known yet.
-  nobody.hidden = list.hidden = true;
+  const load = () => get(UNDER_WAY).then(show).catch((error) => list.before(problem(error)));
+  const name = () => {
+    past.name();
+    for (const one of cards.values()) if (one.versions.length > 0) one.draw();
+  };
+  known.named.then(name, (error) => root.prepend(problem(error)));
+  show(underWay);
   return { load, update };
 }

@@ -10,7 +10,6 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bytes::Limits;
 use crate::carriers::command::CommandFault;
 use crate::carriers::{CarrierSettings, Carriers};
 use crate::config::Config;
@@ -114,11 +113,6 @@ impl AppState {
     /// What the service was configured to be.
     pub(super) fn config(&self) -> &Config {
         self.board.config()
-    }
-
-    /// The bounds on uploads and recordings.
-    pub(super) fn limits(&self) -> &Limits {
-        self.board.limits()
     }
 
     /// The speaker model and the calibration in use, by their names.

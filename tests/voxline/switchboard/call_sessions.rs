@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use voxline::decision::Reason;
 use voxline::evidence::{CallFacts, CallerNumber, Place, Source};
-use voxline::store::{ImportRow, NewUser, Pin, Store};
+use voxline::store::{Access, ImportRow, NewUser, Pin, Store};
 use voxline::switchboard::{
     BoardError, CallSession, CallVerdict, Identification, PinAnswer, PinWay, Switchboard,
 };
@@ -675,7 +675,11 @@ async fn of_400_users_all_are_found_by_some_tier_and_none_across_numbers() {
         });
         everybody.push((line, home, way, pin));
     }
-    let report = board.store().import_users(&rows, false).await.unwrap();
+    let report = board
+        .store()
+        .import_users(&Access::operator(), &rows, false)
+        .await
+        .unwrap();
     assert_eq!((report.added, &report.faults[..]), (100, &[][..]));
     let mut people = Vec::new();
     for (line, home, way, pin) in everybody {

@@ -14,7 +14,7 @@ mod scores;
 mod spelling;
 
 pub use hex::hex;
-pub use ids::{CallId, EnrollmentId, InvalidCallId, InviteId, KeyId, PrintId, UserId};
+pub use ids::{CallId, EnrollmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};

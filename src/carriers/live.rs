@@ -10,14 +10,17 @@ use super::stream::{Message, Numbered, Order, Start, Transcoder};
 use crate::bytes::Encoding;
 use crate::config::ByteOrder;
 use crate::evidence::dialed;
+use crate::store::Access;
 use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
-use crate::units::{CallId, DialedNumber, Hertz, KeyId};
+use crate::units::{CallId, DialedNumber, Hertz};
 
 /// By what a stream may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    /// By the carrier's own proof, or an API key.
-    Known(Option<KeyId>),
+pub enum Entry<'a> {
+    /// By the carrier's own proof: the dialed number says whose call it is.
+    Proven,
+    /// By an API key, for the numbers that it sees.
+    ByKey(&'a Access),
     /// With nothing but the token of a call that is waited for.
     ByToken,
 }
@@ -94,6 +97,14 @@ struct ClaimedCall {
 }
 
 impl Carriers {
+    /// Listens to the call of a token that was redeemed.
+    ///
+    /// # Errors
+    /// [`BoardError`] as of [`crate::switchboard::Switchboard::open_call`].
+    pub async fn open_redeemed(&self, start: CallStart) -> Result<LiveCall, BoardError> {
+        self.board.open_call(start, None).await
+    }
+
     /// Opens the call of a stream that begins with `start`.
     ///
     /// # Errors
@@ -101,7 +112,7 @@ impl Carriers {
     pub async fn open_stream(
         &self,
         carrier: Carrier,
-        entry: Entry,
+        entry: Entry<'_>,
         start: Start,
     ) -> Result<CarrierStream, Unopened> {
         let claim = self.claim(carrier, entry, &start)?;
@@ -126,11 +137,10 @@ impl Carriers {
             channels: start.channels,
             caller_channel: (start.channels == 2).then_some(0),
         };
-        let key = match entry {
-            Entry::Known(key) => key,
-            Entry::ByToken => None,
+        let call = match entry {
+            Entry::ByKey(access) => self.board.view(access).open_call(start).await?,
+            Entry::Proven | Entry::ByToken => self.board.open_call(start, None).await?,
         };
-        let call = self.board.open_call(start, key).await?;
         if let Some(mut facts) = facts {
             // Nobody unknown comes so far without a token.
             facts.trusted = true;
@@ -170,7 +180,7 @@ impl Carriers {
 
     /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
     /// in without one, that of the call it names, to the number it names.
-    fn claim(&self, carrier: Carrier, entry: Entry, start: &Start) -> Result<ClaimedCall, Unopened> {
+    fn claim(&self, carrier: Carrier, entry: Entry<'_>, start: &Start) -> Result<ClaimedCall, Unopened> {
         let token = start.token.as_deref();
         if let Some((call, number)) = token.and_then(|token| self.redeem(token, carrier, &start.ids)) {
             return Ok(ClaimedCall {

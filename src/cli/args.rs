@@ -68,6 +68,9 @@ pub(super) enum Command {
     /// Installed models
     #[command(subcommand)]
     Models(super::models::ModelsCommand),
+    /// Tenants: companies that share this service and see nothing of each other
+    #[command(subcommand)]
+    Tenant(super::tenants::TenantCommand),
     /// API keys
     #[command(subcommand)]
     Keys(super::keys::KeysCommand),

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::evidence::Region;
-use crate::store::{ImportReport, Store, read_operator_table};
+use crate::store::{Access, ImportReport, Store, read_operator_table};
 use crate::switchboard::{ImportDefaults, import, import_csv};
 use crate::units::DialedNumber;
 
+use super::opening::tenant_named;
 use super::output::Output;
 
 /// What stands under `voxline user import --help`.
@@ -28,6 +29,9 @@ pub(super) struct ImportArgs {
     /// Country by whose local spelling phone numbers without a country code are read, as in US
     #[arg(long, value_name = "REGION")]
     pub region: Option<Region>,
+    /// Whose the users and the numbers that are added for them are, by name or id [default: the operator's own tenant]
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -44,7 +48,8 @@ pub(super) async fn run(args: ImportArgs, store: &Store, output: Output) -> anyh
         number: args.number,
         region: args.region,
     };
-    let report = take_over(&args.file, store, &defaults, args.dry_run).await?;
+    let access = Access::of_tenant(tenant_named(store, args.tenant.as_deref()).await?);
+    let report = take_over(&args.file, store, &access, &defaults, args.dry_run).await?;
     output.result(&report, || in_words(&report, args.dry_run))?;
     Ok(report.faults.is_empty())
 }
@@ -52,6 +57,7 @@ pub(super) async fn run(args: ImportArgs, store: &Store, output: Output) -> anyh
 async fn take_over(
     path: &Path,
     store: &Store,
+    access: &Access,
     defaults: &ImportDefaults,
     dry_run: bool,
 ) -> anyhow::Result<ImportReport> {
@@ -68,7 +74,7 @@ async fn take_over(
     if magic == SQLITE_MAGIC {
         let rows = read_operator_table(path).await?;
         let rows = rows.map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))?;
-        return Ok(import(store, rows, Vec::new(), defaults, dry_run).await?);
+        return Ok(import(store, access, rows, Vec::new(), defaults, dry_run).await?);
     }
     if size > LARGEST_CSV {
         bail!(
@@ -79,7 +85,7 @@ async fn take_over(
     let bytes = std::fs::read(path).with_context(|| format!("{shown} cannot be read"))?;
     let text =
         String::from_utf8(bytes).with_context(|| format!("{shown} is neither SQLite nor UTF-8 text"))?;
-    let report = import_csv(store, &text, defaults, dry_run).await?;
+    let report = import_csv(store, access, &text, defaults, dry_run).await?;
     report.map_err(|fault| anyhow::anyhow!("{shown}: {fault}"))
 }
 

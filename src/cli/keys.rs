@@ -1,13 +1,12 @@
 //! `voxline keys`.
 
-use std::collections::BTreeSet;
-
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::store::{KeyInfo, Scope, Store};
-use crate::units::KeyId;
+use crate::store::{KeyInfo, NewKey, Scope, Store};
+use crate::units::{DialedNumber, KeyId};
 
+use super::opening::tenant_named;
 use super::output::Output;
 use super::phrases::id;
 
@@ -21,6 +20,12 @@ pub(super) enum KeysCommand {
         /// A name for people
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
+        /// Whose it is, by name or id [default: the operator's own tenant]
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// A dialed number it is for; may be given several times [default: all of the tenant's]
+        #[arg(long = "number", value_name = "E164")]
+        numbers: Vec<DialedNumber>,
     },
     /// List the keys; never the keys themselves
     List,
@@ -42,9 +47,19 @@ struct Created<'a> {
 
 pub(super) async fn run(command: KeysCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
     match command {
-        KeysCommand::Create { scopes, name } => {
-            let scopes: BTreeSet<Scope> = scopes.into_iter().collect();
-            let (token, info) = store.create_key(&scopes, name.as_deref()).await?;
+        KeysCommand::Create {
+            scopes,
+            name,
+            tenant,
+            numbers,
+        } => {
+            let new = NewKey {
+                tenant: tenant_named(store, tenant.as_deref()).await?,
+                scopes: scopes.into_iter().collect(),
+                numbers: (!numbers.is_empty()).then(|| numbers.into_iter().collect()),
+                name,
+            };
+            let (token, info) = store.create_key_of(new).await?;
             let created = Created {
                 key: token.reveal(),
                 info: &info,
@@ -79,8 +94,20 @@ fn key_line(key: &KeyInfo) -> String {
         "valid"
     };
     let name = key.name.as_deref().unwrap_or("");
+    let used = key.last_used_at.map_or_else(
+        || "never used".to_owned(),
+        |at| format!("last used {} {:02}:{:02} UTC", at.date(), at.hour(), at.minute()),
+    );
+    let tenant = match key.tenant.as_str() {
+        "default" => String::new(),
+        tenant => format!("  of {tenant}"),
+    };
+    let numbers = key.numbers.as_ref().map_or_else(String::new, |numbers| {
+        let numbers: Vec<&str> = numbers.iter().map(DialedNumber::as_e164).collect();
+        format!("  for {} alone", numbers.join(","))
+    });
     format!(
-        "{}  vx_…{}  {state}  {}  {name}",
+        "{}  vx_…{}  {state}  {}  {used}{tenant}{numbers}  {name}",
         key.id,
         key.last4,
         scopes.join(",")

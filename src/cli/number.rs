@@ -7,6 +7,7 @@ use crate::store::{CallerIsForwarder, Number, NumberPatch, ShareChange, Store};
 use crate::switchboard::{BoardError, check_error_target, installed, model_in_use};
 use crate::units::DialedNumber;
 
+use super::opening::tenant_named;
 use super::output::Output;
 use super::phrases::{lines, plural};
 
@@ -23,6 +24,9 @@ pub(super) enum NumberCommand {
         /// A name for people
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
+        /// Whose it is, by name or id [default: the operator's own tenant]
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
     },
     /// Say what is promised of a number's calls in place of what the configuration says, and whose number their
     /// caller's is
@@ -48,7 +52,11 @@ pub(super) enum NumberCommand {
         number: DialedNumber,
     },
     /// List the dialed numbers
-    List,
+    List {
+        /// Only those of this tenant, by name or id
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
 }
 
 pub(super) async fn run(
@@ -58,9 +66,15 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<bool> {
     match command {
-        NumberCommand::Add { number, region, name } => {
+        NumberCommand::Add {
+            number,
+            region,
+            name,
+            tenant,
+        } => {
+            let tenant = tenant_named(store, tenant.as_deref()).await?;
             let added = store
-                .add_number(&number, region.as_deref(), name.as_deref())
+                .add_number_of(tenant, &number, region.as_deref(), name.as_deref())
                 .await?;
             output.result(&added, || format!("added {}", number_line(&added)))?;
         }
@@ -87,8 +101,11 @@ pub(super) async fn run(
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
             output.result(&known, || number_line(&known))?;
         }
-        NumberCommand::List => {
-            let numbers = store.numbers().await?;
+        NumberCommand::List { tenant } => {
+            let numbers = match tenant {
+                None => store.numbers().await?,
+                Some(tenant) => store.numbers_of(store.tenant(&tenant).await?.id).await?,
+            };
             output.result(&numbers, || {
                 lines(
                     numbers.iter().map(number_line),

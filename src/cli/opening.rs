@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::store::Store;
 use crate::switchboard::{OpenError, Switchboard};
+use crate::units::TenantId;
 use crate::voiceprint::ModelId;
 
 /// The model in use, without making a store where there is none; the configured one where the store cannot
@@ -24,6 +25,14 @@ pub(super) async fn active_model(config: &Config) -> ModelId {
 pub(super) async fn store(config: &Config) -> anyhow::Result<Store> {
     let store = Store::connect(&config.store).await?;
     Ok(store.with_pin_rule(config.identity.pin_rule))
+}
+
+/// The tenant of this name or id; the operator's own without one.
+pub(super) async fn tenant_named(store: &Store, named: Option<&str>) -> anyhow::Result<TenantId> {
+    match named {
+        None => Ok(TenantId::DEFAULT),
+        Some(named) => Ok(store.tenant(named).await?.id),
+    }
 }
 
 /// The switchboard over it.

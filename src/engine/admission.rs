@@ -1,4 +1,4 @@
-//! Admission: so many places, no key and no number takes them all, and no new call where those inside lag.
+//! Admission: so many places, no key, no tenant and no number takes them all, and no new call where those inside lag.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +9,9 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::lag::Lag;
-use crate::units::{DialedNumber, KeyId};
+use crate::units::{DialedNumber, KeyId, TenantId};
 
-/// A key or a number may hold so many places for each that is free (dynamic thresholds, Choudhury and Hahne 1998): one
+/// A key, a tenant or a number may hold so many places for each that is free (dynamic thresholds, Choudhury and Hahne 1998): one
 /// alone takes seven eighths of all, and whoever else comes finds the rest. Up to seven places are not shared out.
 const PLACES_FOR_ONE_FREE: usize = 7;
 
@@ -32,6 +32,8 @@ pub enum Urgency {
 pub struct Asker<'a> {
     /// The API key; `None` for carriers, Vapi, the command line and work of our own, which are not shared out.
     pub key: Option<KeyId>,
+    /// The tenant, where it is another than the operator's own, which is not held back.
+    pub tenant: Option<TenantId>,
     /// The dialed number, where it is known yet.
     pub number: Option<&'a DialedNumber>,
     /// Who comes first.
@@ -43,6 +45,7 @@ impl<'a> Asker<'a> {
     pub const fn live(key: Option<KeyId>) -> Self {
         Self {
             key,
+            tenant: None,
             number: None,
             urgency: Urgency::Live,
         }
@@ -52,9 +55,17 @@ impl<'a> Asker<'a> {
     pub const fn recording(key: Option<KeyId>) -> Self {
         Self {
             key,
+            tenant: None,
             number: None,
             urgency: Urgency::Recording,
         }
+    }
+
+    /// The same, of this tenant.
+    #[must_use]
+    pub fn of(self, tenant: TenantId) -> Self {
+        let tenant = (tenant != TenantId::DEFAULT).then_some(tenant);
+        Self { tenant, ..self }
     }
 
     /// The same, to this number.
@@ -86,6 +97,8 @@ pub enum Full {
     Lag,
     /// The key has as much going on as one may, and others would still be let in.
     Key,
+    /// So has the tenant.
+    Tenant,
     /// So has the number.
     Number,
 }
@@ -97,6 +110,9 @@ impl Full {
             Self::Lag => "the calls that are being analysed take all that this machine can do in time",
             Self::Key => {
                 "as much is being analysed for this API key as one may ask for while the rest is kept for others"
+            }
+            Self::Tenant => {
+                "as much is being analysed for this tenant as one may ask for while the rest is kept for others"
             }
             Self::Number => {
                 "as much is being analysed for this number as one may ask for while the rest is kept for others"
@@ -130,6 +146,7 @@ impl Permit {
 struct Place {
     admission: Arc<Admission>,
     key: Option<KeyId>,
+    tenant: Option<TenantId>,
     number: Option<DialedNumber>,
     urgency: Urgency,
 }
@@ -139,6 +156,9 @@ impl Drop for Place {
         let mut held = self.admission.held();
         if let Some(key) = &self.key {
             give_back(&mut held.by_key, key);
+        }
+        if let Some(tenant) = &self.tenant {
+            give_back(&mut held.by_tenant, tenant);
         }
         if let Some(number) = &self.number {
             give_back(&mut held.by_number, number);
@@ -162,6 +182,7 @@ fn give_back<K: Eq + std::hash::Hash>(held: &mut HashMap<K, usize>, holder: &K) 
 #[derive(Debug, Default)]
 struct Held {
     by_key: HashMap<KeyId, usize>,
+    by_tenant: HashMap<TenantId, usize>,
     by_number: HashMap<DialedNumber, usize>,
 }
 
@@ -210,6 +231,9 @@ impl Admission {
         if let Some(key) = asker.key {
             *held.by_key.entry(key).or_default() += 1;
         }
+        if let Some(tenant) = asker.tenant {
+            *held.by_tenant.entry(tenant).or_default() += 1;
+        }
         if let Some(number) = asker.number {
             *held.by_number.entry(number.clone()).or_default() += 1;
         }
@@ -219,6 +243,7 @@ impl Admission {
             place: Place {
                 admission: Arc::clone(admission),
                 key: asker.key,
+                tenant: asker.tenant,
                 number: asker.number.cloned(),
                 urgency: asker.urgency,
             },
@@ -234,6 +259,12 @@ impl Admission {
         };
         if asker.key.is_some_and(|key| is_share(held.by_key.get(&key))) {
             return Some(Full::Key);
+        }
+        if asker
+            .tenant
+            .is_some_and(|tenant| is_share(held.by_tenant.get(&tenant)))
+        {
+            return Some(Full::Tenant);
         }
         if asker
             .number

@@ -9,7 +9,6 @@ use time::{Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::measure::{CallWord, Drift, FIRST, ReportPlace, StoredFault, stored_reports};
-use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 use crate::verdict::OutcomeName;
 
@@ -74,7 +73,7 @@ async fn found<T: Send + 'static>(
     app: &AppState,
     look: impl FnOnce(Vec<ReportPlace>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let folder = app.board.config().accuracy_dir.clone();
+    let folder = app.config().accuracy_dir.clone();
     let looking = tokio::task::spawn_blocking(move || look(stored_reports(&folder)));
     looking
         .await
@@ -105,11 +104,12 @@ pub(super) async fn list(
         }
     };
     let reports = found(&app, move |places| places.into_iter().map(line).collect()).await?;
-    let policy = app.board.policy();
+    let policy = app.policy();
+    let (model, calibration) = app.in_use();
     Ok(axum::Json(Reports {
-        folder: app.board.config().accuracy_dir.display().to_string(),
-        model: app.board.card().id().to_string(),
-        calibration: app.board.calibration().id,
+        folder: app.config().accuracy_dir.display().to_string(),
+        model,
+        calibration,
         accept: policy.accept,
         max_false_accept: policy.error_target.max_false_accept,
         reports,
@@ -199,18 +199,13 @@ pub(super) async fn drift(
     State(app): State<Arc<AppState>>,
     InQuery(of): InQuery<Of>,
 ) -> Result<axum::Json<Drift>, Problem> {
-    let store = app.board.store();
-    if let Some(number) = &of.number
-        && store.number(number).await?.is_none()
-    {
-        return Err(BoardError::UnknownNumber(number.clone()).into());
-    }
     let (span, shown) = match of.by {
         By::Day => (Duration::DAY, SHOWN_BY_DAY),
         By::Week => (Duration::WEEK, SHOWN),
     };
     let now = OffsetDateTime::now_utc();
-    let ended = store
+    let ended = allowed
+        .view(&app)
         .ended_calls::<LastWord>(of.number.as_ref(), FIRST, now - shown)
         .await?;
     let words = ended.into_iter().map(|call| CallWord {

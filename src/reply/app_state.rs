@@ -12,7 +12,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::carriers::command::CommandFault;
 use crate::carriers::{CarrierSettings, Carriers};
-use crate::switchboard::Switchboard;
+use crate::config::Config;
+use crate::decision::Policy;
+use crate::engine::Engine;
+use crate::store::{Access, Invite, StoreError, Token};
+use crate::switchboard::{Switchboard, View};
+use crate::units::KeyId;
 use crate::vapi::Vapi;
 
 use super::consent::SignupSettings;
@@ -20,9 +25,10 @@ use super::sessions::{ConsoleSettings, Sessions};
 use super::telemetry;
 use super::tries::Tries;
 
-/// The service as its handlers see it.
+/// The service as its handlers see it. The switchboard is not among what they see: whatever reads or writes for somebody
+/// goes by [`AppState::view`], with what they may see.
 pub struct AppState {
-    pub(super) board: Arc<Switchboard>,
+    board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,
     pub(super) carriers: Carriers,
     pub(super) vapi: Option<Arc<Vapi>>,
@@ -77,6 +83,61 @@ impl AppState {
             leaving: CancellationToken::new(),
             tasks,
         }))
+    }
+
+    /// What `access` sees of the service, and may change.
+    pub(super) fn view<'a>(&'a self, access: &'a Access) -> View<'a> {
+        self.board.view(access)
+    }
+
+    /// What the holder of `token` may see and do; `None` when it is no good key's.
+    pub(super) async fn access_by(&self, token: &Token) -> Result<Option<Access>, StoreError> {
+        self.board.store().key_for(token).await
+    }
+
+    /// What a key may see and do, by its id; `None` when it is no good key's.
+    pub(super) async fn access_of(&self, key: KeyId) -> Result<Option<Access>, StoreError> {
+        self.board.store().access_of(key).await
+    }
+
+    /// The enrolment link that `token` opens, and what its holder acts by; `None` when it is nobody's.
+    pub(super) async fn invited(&self, token: &Token) -> Result<Option<(Invite, Access)>, StoreError> {
+        let store = self.board.store();
+        let Some(invite) = store.invite_for(token).await? else {
+            return Ok(None);
+        };
+        let access = store.access_by(&invite).await?;
+        Ok(access.map(|access| (invite, access)))
+    }
+
+    /// What the service was configured to be.
+    pub(super) fn config(&self) -> &Config {
+        self.board.config()
+    }
+
+    /// The speaker model and the calibration in use, by their names.
+    pub(super) fn in_use(&self) -> (String, String) {
+        (self.board.card().id().to_string(), self.board.calibration().id)
+    }
+
+    /// What calls are decided by, where a number promises nothing of its own.
+    pub(super) fn policy(&self) -> Policy {
+        self.board.policy()
+    }
+
+    /// The inference engine, for its load.
+    pub(super) fn engine(&self) -> Engine {
+        self.board.engine()
+    }
+
+    /// The parts that do not work now, each by name and with its fault in words.
+    pub(super) async fn out_of_order(&self) -> Vec<(&'static str, String)> {
+        self.board.out_of_order().await
+    }
+
+    /// Waits until every verdict that was given out is recorded.
+    pub(super) async fn recorded(&self) {
+        self.board.recorded().await;
     }
 
     /// The most bytes a request may bring: the largest recording and room for what is around it.

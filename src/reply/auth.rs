@@ -4,7 +4,6 @@
 //! A handler that takes [`Allowed<R>`] cannot run for anybody without the right `R`; one that takes none
 //! is open to all, and those are few: see the router.
 
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,13 +13,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use crate::store::{KeyGrant, Scope, StoreError, Token};
-use crate::units::KeyId;
-
 use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use super::session_id::{SessionId, holder};
 use super::sessions::SessionDigest;
+use crate::store::{Access, Scope, StoreError, Token};
+use crate::switchboard::View;
 
 /// How a browser, which cannot set headers on a WebSocket, brings its key: as a subprotocol.
 const BEARER_PROTOCOL: &str = "bearer.";
@@ -28,15 +26,15 @@ const BEARER_PROTOCOL: &str = "bearer.";
 /// Somebody whose key was checked.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    grant: KeyGrant,
+    access: Access,
     pass: Pass,
 }
 
 /// What somebody was let in by.
 #[derive(Debug, Clone, Copy)]
 enum Pass {
-    /// Another proof than a key, or none with `--insecure-dev`.
-    Other,
+    /// None is needed with `--insecure-dev`.
+    None,
     /// A key.
     Key,
     /// A session of the console.
@@ -44,43 +42,32 @@ enum Pass {
 }
 
 impl Visitor {
-    /// Somebody with exactly these scopes and no key: a signed carrier, or anyone with `--insecure-dev`.
-    pub(super) fn without_key(scope: Scope) -> Self {
-        Self {
-            grant: KeyGrant {
-                id: KeyId::fresh(),
-                scopes: BTreeSet::from([scope]),
-            },
-            pass: Pass::Other,
-        }
-    }
-
-    /// The key they came with, or that their session is of; `None` for who needs none.
-    pub(super) fn key(&self) -> Option<KeyId> {
-        match self.pass {
-            Pass::Other => None,
-            Pass::Key | Pass::Session(_) => Some(self.grant.id),
-        }
+    /// What they may see and do.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Whether they would be let in again, for what goes on for long: their key is good, their session lasts.
     pub(super) async fn is_still_welcome(&self, app: &AppState) -> Result<bool, StoreError> {
         let lasts = match self.pass {
-            Pass::Other => return Ok(true),
+            Pass::None => return Ok(true),
             Pass::Key => true,
             Pass::Session(digest) => app.sessions.is_open(&digest, Instant::now()),
         };
-        Ok(lasts && app.board.store().grant(self.grant.id).await?.is_some())
+        let Some(key) = self.access.key().filter(|_| lasts) else {
+            return Ok(false);
+        };
+        Ok(app.access_of(key).await?.is_some())
     }
 
     /// Whether they may know who somebody is by name.
     pub(super) fn sees_names(&self) -> bool {
-        self.grant.allows(Scope::Enroll) || self.grant.allows(Scope::Identify)
+        self.access.allows(Scope::Enroll) || self.access.allows(Scope::Identify)
     }
 
     /// Whether scores are shown to them; to everybody else outcomes only (oracle attacks).
     pub(super) fn sees_scores(&self) -> bool {
-        self.grant.allows(Scope::Scores)
+        self.access.allows(Scope::Scores)
     }
 }
 
@@ -119,6 +106,13 @@ pub(super) struct Allowed<R> {
     right: PhantomData<R>,
 }
 
+impl<R> Allowed<R> {
+    /// What they see of the service, and may change.
+    pub(super) fn view<'a>(&'a self, app: &'a AppState) -> View<'a> {
+        app.view(&self.visitor.access)
+    }
+}
+
 impl<R: Right> FromRequestParts<Arc<AppState>> for Allowed<R> {
     type Rejection = Problem;
 
@@ -135,10 +129,13 @@ impl<R: Right> FromRequestParts<Arc<AppState>> for Allowed<R> {
 pub(super) async fn admit(parts: &Parts, app: &AppState, scope: Scope) -> Result<Visitor, Problem> {
     if app.insecure_dev {
         refuse_other_sites(&parts.headers)?;
-        return Ok(Visitor::without_key(Scope::Admin));
+        return Ok(Visitor {
+            access: Access::operator(),
+            pass: Pass::None,
+        });
     }
     let visitor = recognise(parts, app).await?;
-    if !visitor.grant.allows(scope) {
+    if !visitor.access.allows(scope) {
         let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
         return Err(Problem::new(Kind::Forbidden, detail));
     }
@@ -150,19 +147,19 @@ async fn recognise(parts: &Parts, app: &AppState) -> Result<Visitor, Problem> {
     let session = SessionId::brought(&parts.headers, app);
     if let Some(id) = session.filter(|_| !brings_key(&parts.headers)) {
         return Ok(Visitor {
-            grant: holder(parts, &id, app).await?,
+            access: holder(parts, &id, app).await?,
             pass: Pass::Session(id.digest()),
         });
     }
     let token = token(&parts.headers)?;
-    let grant = app.board.store().key_for(&token).await?.ok_or_else(|| {
+    let access = app.access_by(&token).await?.ok_or_else(|| {
         Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create`",
         )
     })?;
     Ok(Visitor {
-        grant,
+        access,
         pass: Pass::Key,
     })
 }

@@ -198,26 +198,16 @@ pub(super) async fn list(
             let detail = "`live` gives the calls under way, all of them: leave out what else is looked for";
             return Err(Problem::new(Kind::BadRequest, detail));
         }
-        under_way(&app, limit).await?
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        allowed.view(&app).live_calls(most).await?
     } else {
-        let store = app.board.store();
-        store.calls(&search, limit, page.before.as_ref()).await?
+        let view = allowed.view(&app);
+        view.calls(&search, limit, page.before.as_ref()).await?
     };
     let shown = calls
         .into_iter()
         .map(|call| Call::shown_to(&allowed.visitor, call));
     Ok(axum::Json(shown.collect()))
-}
-
-/// The calls under way of which something was said, newest first.
-async fn under_way(app: &AppState, limit: u32) -> Result<Vec<CallRecord>, Problem> {
-    let mut calls = Vec::new();
-    for id in app.board.live_calls() {
-        calls.extend(app.board.call_record(&id).await?.filter(|call| !call.is_final));
-    }
-    calls.sort_by(|one, other| (other.started_at, &other.call_id).cmp(&(one.started_at, &one.call_id)));
-    calls.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(calls)
 }
 
 /// Shows a call
@@ -235,7 +225,7 @@ pub(super) async fn show(
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Call>, Problem> {
-    let found = app.board.call_record(&id).await?;
+    let found = allowed.view(&app).call_record(&id).await?;
     let call = found.ok_or_else(|| unknown(&id))?;
     Ok(axum::Json(Call::shown_to(&allowed.visitor, call)))
 }
@@ -257,7 +247,7 @@ pub(super) async fn verdicts(
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Vec<Version>>, Problem> {
-    let found = app.board.versions_of(&id).await?;
+    let found = allowed.view(&app).versions_of(&id).await?;
     let versions = found.ok_or_else(|| unknown(&id))?.into_iter();
     let shown = versions.map(|version| Version::shown_to(&allowed.visitor, version));
     Ok(axum::Json(shown.collect()))

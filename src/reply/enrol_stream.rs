@@ -95,8 +95,8 @@ async fn record(
         channel: start.channel,
     };
     let enrolment = app
-        .board
-        .open_enrolment(start, visitor.key())
+        .view(visitor.access())
+        .open_enrolment(start)
         .await
         .map_err(problem)?;
     let report = heard_out::<Start>(websocket, enrolment).await?.finish().await;

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
-use crate::engine::Asker;
 use crate::store::{Enrollment, Receipt};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, IssueCode};
 use crate::units::{EnrollmentId, UserId};
@@ -73,7 +72,7 @@ pub(super) async fn add(
     InPath(user): InPath<UserId>,
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
-    let admitted = app.board.admit(Asker::recording(allowed.visitor.key()))?;
+    let admitted = allowed.view(&app).admit_recording()?;
     let form = EnrolmentForm::read(form, &app).await?;
     let agreement = Agreement {
         text: form.consent,
@@ -83,9 +82,9 @@ pub(super) async fn add(
         invite: None,
     };
     let clips = form.audio;
-    let report = app
-        .board
-        .enrol_channel(&admitted, user, agreement, clips, form.channel)
+    let report = allowed
+        .view(&app)
+        .enrol(&admitted, user, agreement, clips, form.channel)
         .await?;
     accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))
 }
@@ -119,11 +118,11 @@ pub(super) fn accepted(report: EnrolmentReport) -> Result<EnrolmentReport, Probl
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Vec<Enrollment>>, Problem> {
-    Ok(axum::Json(app.board.store().enrollments_of(user).await?))
+    Ok(axum::Json(allowed.view(&app).enrollments_of(user).await?))
 }
 
 /// Erases all of a user's enrolments
@@ -137,11 +136,11 @@ pub(super) async fn list(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn remove_all(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(app.board.remove_enrollments(user).await?))
+    Ok(axum::Json(allowed.view(&app).remove_enrollments(user).await?))
 }
 
 /// Erases one enrolment
@@ -159,9 +158,11 @@ pub(super) async fn remove_all(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn remove(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath((user, enrolment)): InPath<(UserId, EnrollmentId)>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(app.board.remove_enrollment(user, enrolment).await?))
+    Ok(axum::Json(
+        allowed.view(&app).remove_enrollment(user, enrolment).await?,
+    ))
 }

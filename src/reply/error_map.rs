@@ -15,6 +15,8 @@ impl From<BoardError> for Problem {
             BoardError::OtherNumber(_) | BoardError::CallEnded(_) | BoardError::CallTaken(_) => {
                 Self::new(Kind::CallExists, detail)
             }
+            BoardError::OperatorsAlone => Self::new(Kind::Forbidden, detail),
+            BoardError::LongCallId(_) => Self::new(Kind::Invalid, detail),
             BoardError::UnknownUser(user) => Self::new(Kind::UnknownUser, format!("there is no user {user}")),
             BoardError::NoClips | BoardError::TooManyClips { .. } | BoardError::NeverNames { .. } => {
                 Self::new(Kind::Invalid, detail)
@@ -41,6 +43,7 @@ impl From<StoreError> for Problem {
             StoreError::UnknownEnrollment { .. } => Kind::UnknownEnrolment,
             StoreError::UnknownInvite(_) => Kind::UnknownInvite,
             StoreError::InviteSpent => Kind::InviteSpent,
+            StoreError::UserElsewhere(_) => Kind::Forbidden,
             StoreError::NumberExists(_) => Kind::NumberExists,
             StoreError::NumberIsExclusive(_) | StoreError::NumberHasUsers(_) => Kind::NumberInUse,
             StoreError::PhoneTaken { .. } => Kind::PhoneTaken,
@@ -56,6 +59,10 @@ impl From<StoreError> for Problem {
             | StoreError::BadClip { .. }
             | StoreError::NoScope
             | StoreError::UnknownKey(_)
+            | StoreError::UnknownTenant(_)
+            | StoreError::TenantExists(_)
+            | StoreError::TenantHasUsers { .. }
+            | StoreError::TenantStays
             | StoreError::NotOnNumber { .. }
             | StoreError::NumberNeeded(_)
             | StoreError::OutOfRange { .. } => Kind::Invalid,

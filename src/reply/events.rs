@@ -10,11 +10,10 @@ use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::switchboard::CallVerdict;
+use crate::switchboard::{CallVerdict, Updates};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -23,7 +22,7 @@ use super::guest::{Guest, unwelcome};
 /// How often a silent stream shows that it is alive; proxies commonly drop what is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Streams every call's updates
+/// Streams the updates of every call that the key sees
 ///
 /// Until the service ends, or the reader's key or session does.
 #[utoipa::path(
@@ -40,7 +39,7 @@ pub(super) async fn stream(
     State(app): State<Arc<AppState>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let watch = Watch {
-        updates: app.board.updates(),
+        updates: allowed.view(&app).updates(),
         leaving: app.leaving.clone(),
         scores: allowed.visitor.sees_scores(),
         reader: Some(Guest::new(allowed.visitor, app)),
@@ -53,7 +52,7 @@ pub(super) async fn stream(
 }
 
 struct Watch {
-    updates: Receiver<CallVerdict>,
+    updates: Updates,
     leaving: CancellationToken,
     scores: bool,
     /// Whoever reads the stream, while they may.
@@ -67,7 +66,7 @@ impl Watch {
             biased;
             () = self.leaving.cancelled() => return None,
             () = unwelcome(&mut self.reader) => return None,
-            received = self.updates.recv() => received,
+            received = self.updates.next() => received,
         };
         match received {
             Ok(update) => self.event(update),
@@ -99,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::decision::Reason;
+    use crate::store::Access;
     use crate::switchboard::Identification;
     use crate::units::CallId;
     use crate::voiceprint::ModelId;
@@ -131,7 +131,7 @@ mod tests {
             sender.send(update(version)).unwrap();
         }
         let mut watch = Watch {
-            updates,
+            updates: Updates::new(updates, Access::operator()),
             leaving: CancellationToken::new(),
             scores: true,
             reader: None,

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::store::{Consent, Number, UsersWanted};
-use crate::switchboard::{AlikeVoices, BoardError, UserHealth};
+use crate::switchboard::{AlikeVoices, UserHealth};
 use crate::units::{DialedNumber, Language, UserId};
 
 use super::app_state::AppState;
@@ -62,7 +62,7 @@ pub(super) struct HealthPage {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InQuery(wanted): InQuery<Wanted>,
 ) -> Result<axum::Json<HealthPage>, Problem> {
@@ -85,7 +85,7 @@ pub(super) async fn list(
         after: wanted.after,
         limit,
     };
-    let (users, more) = app.board.health(&wanted).await?;
+    let (users, more) = allowed.view(&app).health(&wanted).await?;
     Ok(axum::Json(HealthPage { users, more }))
 }
 
@@ -100,11 +100,11 @@ pub(super) async fn list(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn show(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<UserHealth>, Problem> {
-    Ok(axum::Json(app.board.health_of(user).await?))
+    Ok(axum::Json(allowed.view(&app).health_of(user).await?))
 }
 
 /// A consent that was given. When what was enrolled under it is erased, its words go and the rest stays.
@@ -161,18 +161,14 @@ impl ConsentShown {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn consents(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Vec<ConsentShown>>, Problem> {
-    let store = app.board.store();
-    let user = store.user(id).await?.ok_or(BoardError::UnknownUser(id))?;
-    let mut numbers = Vec::with_capacity(user.numbers.len());
-    for number in &user.numbers {
-        numbers.extend(store.number(number).await?);
-    }
-    let consents = store.consents_of(id).await?.into_iter();
-    let shown = consents.map(|consent| ConsentShown::of(consent, &app, &numbers));
+    let (consents, numbers) = allowed.view(&app).consents_of(id).await?;
+    let shown = consents
+        .into_iter()
+        .map(|consent| ConsentShown::of(consent, &app, &numbers));
     Ok(axum::Json(shown.collect()))
 }
 
@@ -206,7 +202,7 @@ pub(super) async fn alike(
     InPath(number): InPath<DialedNumber>,
     InQuery(go_on): InQuery<GoOn>,
 ) -> Result<axum::Json<AlikeVoices>, Problem> {
-    let found = app.board.alike(&number, go_on.after).await?;
+    let found = allowed.view(&app).alike(&number, go_on.after).await?;
     let named = allowed.visitor.sees_names();
     Ok(axum::Json(if named { found } else { found.without_names() }))
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use crate::engine::Asker;
 use crate::switchboard::{ClipBytes, Identification};
 use crate::units::DialedNumber;
 
@@ -68,19 +67,16 @@ pub(super) async fn identify(
     State(app): State<Arc<AppState>>,
     form: Form,
 ) -> Result<axum::Json<Identification>, Problem> {
-    let admitted = app.board.admit(Asker::recording(allowed.visitor.key()))?;
+    let admitted = allowed.view(&app).admit_recording()?;
     let IdentifyForm {
         audio,
         number,
         channel,
     } = IdentifyForm::read(form, &app).await?;
-    let mut said = app
-        .board
-        .identify(&admitted, &number, audio, channel, false)
+    let said = allowed
+        .view(&app)
+        .identify(&admitted, &number, audio, channel)
         .await?;
-    let said = said
-        .pop()
-        .ok_or_else(|| Problem::internal("identify gave no identification"))?;
     telemetry::answered(&said);
     let scores = allowed.visitor.sees_scores();
     Ok(axum::Json(if scores { said } else { said.without_scores() }))

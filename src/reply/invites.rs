@@ -61,7 +61,7 @@ pub(super) struct CreatedInvite {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn add(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
     Json(new): Json<NewInvite>,
@@ -73,7 +73,7 @@ pub(super) async fn add(
         language: new.language,
         lifetime: new.hours.map_or(usual, |hours| Duration::hours(i64::from(hours))),
     };
-    let (token, invite) = app.board.store().create_invite(new).await?;
+    let (token, invite) = allowed.view(&app).create_invite(new).await?;
     let url = enrolment_url(&app.signup.address, &token);
     Ok((StatusCode::CREATED, axum::Json(CreatedInvite { url, invite })))
 }
@@ -89,11 +89,11 @@ pub(super) async fn add(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Vec<Invite>>, Problem> {
-    Ok(axum::Json(app.board.store().invites_of(user).await?))
+    Ok(axum::Json(allowed.view(&app).invites_of(user).await?))
 }
 
 /// Takes a link back
@@ -110,10 +110,10 @@ pub(super) async fn list(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn revoke(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath((user, invite)): InPath<(UserId, InviteId)>,
 ) -> Result<StatusCode, Problem> {
-    app.board.store().revoke_invite(invite, Some(user)).await?;
+    allowed.view(&app).revoke_invite(user, invite).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -40,6 +40,7 @@ mod auth;
 mod guest;
 
 // What is asked.
+mod keys;
 mod numbers;
 mod users;
 mod enrolments;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::store::{self, CallerIsForwarder, Number, ShareChange};
-use crate::switchboard::BoardError;
 use crate::units::DialedNumber;
 
 use super::app_state::AppState;
@@ -57,18 +56,19 @@ fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Erro
     post, path = "/v1/numbers", operation_id = "addNumber", tag = "numbers", request_body = NewNumber,
     responses(
         (status = 201, description = "The number was added", body = Number),
+        (status = 403, description = "The key is not the operator's: an `admin` key of the default tenant, for all numbers"),
         (status = 409, description = "The number is already here"),
         (status = 422, description = "It is not a number anybody can be assigned"),
     ),
     security(("bearer" = ["admin"])),
 )]
 pub(super) async fn add(
-    _: Allowed<Administer>,
+    allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
     Json(new): Json<NewNumber>,
 ) -> Result<(StatusCode, axum::Json<Number>), Problem> {
-    let store = app.board.store();
-    let added = store
+    let added = allowed
+        .view(&app)
         .add_number(&new.number, new.region.as_deref(), new.name.as_deref())
         .await?;
     Ok((StatusCode::CREATED, axum::Json(added)))
@@ -81,10 +81,10 @@ pub(super) async fn add(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Vec<Number>>, Problem> {
-    Ok(axum::Json(app.board.store().numbers().await?))
+    Ok(axum::Json(allowed.view(&app).numbers().await?))
 }
 
 /// Shows a dialed number
@@ -98,13 +98,11 @@ pub(super) async fn list(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn show(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(number): InPath<DialedNumber>,
 ) -> Result<axum::Json<Number>, Problem> {
-    let known = app.board.store().number(&number).await?;
-    let known = known.ok_or(BoardError::UnknownNumber(number))?;
-    Ok(axum::Json(known))
+    Ok(axum::Json(allowed.view(&app).number(&number).await?))
 }
 
 /// Changes what is promised of a number's calls, and whose number their caller's is
@@ -120,7 +118,7 @@ pub(super) async fn show(
     security(("bearer" = ["admin"])),
 )]
 pub(super) async fn update(
-    _: Allowed<Administer>,
+    allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
     InPath(number): InPath<DialedNumber>,
     Json(patch): Json<NumberPatch>,
@@ -130,5 +128,7 @@ pub(super) async fn update(
         max_wrong_name: patch.max_wrong_name,
         caller_is_forwarder: patch.caller_is_forwarder,
     };
-    Ok(axum::Json(app.board.update_number(&number, &patch).await?))
+    Ok(axum::Json(
+        allowed.view(&app).update_number(&number, &patch).await?,
+    ))
 }

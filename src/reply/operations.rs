@@ -60,7 +60,7 @@ pub(super) async fn readiness(State(app): State<Arc<AppState>>) -> Result<axum::
     if app.leaving.is_cancelled() {
         return Err(Problem::new(Kind::Leaving, "the service is shutting down"));
     }
-    let faults = app.board.out_of_order().await;
+    let faults = app.out_of_order().await;
     if !faults.is_empty() {
         let reasons = faults
             .iter()
@@ -75,10 +75,11 @@ pub(super) async fn readiness(State(app): State<Arc<AppState>>) -> Result<axum::
             .reasons(reasons)
             .inside(inside.join("; ")));
     }
+    let (model, calibration) = app.in_use();
     Ok(axum::Json(Ready {
         ready: true,
-        model: app.board.card().id().to_string(),
-        calibration: app.board.calibration().id,
+        model,
+        calibration,
     }))
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn readiness(State(app): State<Arc<AppState>>) -> Result<axum::
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")),
 )]
 pub(super) async fn metrics(State(app): State<Arc<AppState>>) -> impl IntoResponse {
-    let text = telemetry::render(&app.metrics, &app.board.engine());
+    let text = telemetry::render(&app.metrics, &app.engine());
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 

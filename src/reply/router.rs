@@ -18,12 +18,13 @@ use super::operations::Described;
 use super::problem::{Kind, Problem};
 use super::{
     accuracy, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
-    importing, invites, media, numbers, operations, request_log, setup, signup, users, vapi,
+    importing, invites, keys, media, numbers, operations, request_log, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document.
 fn table() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::with_openapi(document::beginning())
+        .routes(routes!(keys::list))
         .routes(routes!(numbers::add, numbers::list))
         .routes(routes!(numbers::show, numbers::update))
         .routes(routes!(users::add, users::list))

@@ -189,7 +189,7 @@ async fn leave(app: &AppState) {
             "{left} connections or calls did not end in time and are cut"
         );
     }
-    if timeout(app.timeouts.grace, app.board.recorded()).await.is_err() {
+    if timeout(app.timeouts.grace, app.recorded()).await.is_err() {
         tracing::error!("the store cannot be written: what was said of calls last is not recorded");
     }
 }

@@ -15,7 +15,7 @@ use super::app_state::AppState;
 use super::origin::{is_safe, refuse_foreign};
 use super::problem::{Kind, Problem};
 use super::sessions::SessionDigest;
-use crate::store::KeyGrant;
+use crate::store::Access;
 use crate::units::hex;
 
 /// The cookie over https. The prefix has browsers refuse one that is not of this very host and of https
@@ -87,7 +87,7 @@ impl SessionId {
 
 /// Who holds the session that this request brings: their key must still be good, and the request one of the console's
 /// own pages.
-pub(super) async fn holder(parts: &Parts, id: &SessionId, app: &AppState) -> Result<KeyGrant, Problem> {
+pub(super) async fn holder(parts: &Parts, id: &SessionId, app: &AppState) -> Result<Access, Problem> {
     refuse_foreign(parts, app)?;
     let over = || {
         Problem::new(
@@ -97,17 +97,17 @@ pub(super) async fn holder(parts: &Parts, id: &SessionId, app: &AppState) -> Res
     };
     let digest = id.digest();
     let key = app.sessions.key_of(&digest, Instant::now()).ok_or_else(over)?;
-    let Some(grant) = app.board.store().grant(key).await? else {
+    let Some(access) = app.access_of(key).await? else {
         app.sessions.end(&digest);
         return Err(over());
     };
     if is_safe(&parts.method) {
-        return Ok(grant);
+        return Ok(access);
     }
     let brought = parts.headers.get(CSRF).map_or(&b""[..], HeaderValue::as_bytes);
     if bool::from(brought.ct_eq(id.csrf().as_bytes())) {
         app.sessions.seen(&digest, Instant::now());
-        return Ok(grant);
+        return Ok(access);
     }
     Err(Problem::new(
         Kind::ForeignPage,

@@ -106,21 +106,21 @@ fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
     security(("bearer" = ["admin"])),
 )]
 pub(super) async fn show(
-    _: Allowed<Administer>,
+    allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Setup>, Problem> {
-    let (store, config) = (app.board.store(), app.board.config());
-    let model = app.board.card().id().clone();
-    let (users, enrolled) = store.user_counts(&model).await?;
+    let config = app.config();
+    let progress = allowed.view(&app).progress().await?;
+    let (model, calibration) = app.in_use();
     Ok(axum::Json(Setup {
         public_url: config.public_url.clone(),
         address: app.signup.address.clone(),
-        numbers: store.numbers().await?.len() as u64,
-        users,
-        enrolled,
-        has_calls: store.has_calls().await?,
-        model: model.to_string(),
-        calibration: app.board.calibration().id,
+        numbers: progress.numbers,
+        users: progress.users,
+        enrolled: progress.enrolled,
+        has_calls: progress.has_calls,
+        model,
+        calibration,
         vapi: VapiSetup {
             configured: app.vapi.is_some() && !matches!(config.vapi.auth, VapiAuth::Refuse),
             events_url: config.public_url.as_ref().map(|url| format!("{url}/vapi/events")),
@@ -157,12 +157,12 @@ pub(super) struct CarrierCheck {
     security(("bearer" = ["admin"])),
 )]
 pub(super) async fn check_carrier(
-    _: Allowed<Administer>,
+    allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
     request: Request,
 ) -> Result<axum::Json<CarrierCheck>, Problem> {
     let bytes = whole_body(&app, request, LARGEST_CAPTURE).await?;
-    let known = Known::of_store(app.board.store()).await?;
+    let known = Known::of_view(&allowed.view(&app)).await?;
     let judged = tokio::task::spawn_blocking(move || {
         let held = check::read(&bytes)?;
         let whose = |dialed: &DialedNumber, phone: &PhoneNumber| known.whose(dialed, phone);

@@ -12,7 +12,7 @@ use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::reading::{InPath, InQuery, Json};
 
 /// A user to add.
@@ -82,7 +82,7 @@ pub(super) struct OfNumber {
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn add(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, axum::Json<User>), Problem> {
@@ -93,7 +93,7 @@ pub(super) async fn add(
         pin: new.pin,
         exclusive: new.exclusive,
     };
-    let added = app.board.store().add_user(new).await?;
+    let added = allowed.view(&app).add_user(new).await?;
     Ok((StatusCode::CREATED, axum::Json(added)))
 }
 
@@ -107,11 +107,11 @@ pub(super) async fn add(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InQuery(of): InQuery<OfNumber>,
 ) -> Result<axum::Json<Vec<User>>, Problem> {
-    Ok(axum::Json(app.board.store().users_of(&of.number).await?))
+    Ok(axum::Json(allowed.view(&app).users_of(&of.number).await?))
 }
 
 /// Shows a user
@@ -125,13 +125,11 @@ pub(super) async fn list(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn show(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<User>, Problem> {
-    let found = app.board.store().user(id).await?;
-    let user = found.ok_or_else(|| Problem::new(Kind::UnknownUser, format!("there is no user {id}")))?;
-    Ok(axum::Json(user))
+    Ok(axum::Json(allowed.view(&app).user(id).await?))
 }
 
 /// Changes a user
@@ -147,7 +145,7 @@ pub(super) async fn show(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn change(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
     Json(patch): Json<UserPatch>,
@@ -158,7 +156,7 @@ pub(super) async fn change(
         numbers: patch.numbers,
         pin: patch.pin,
     };
-    Ok(axum::Json(app.board.update_user(id, patch).await?))
+    Ok(axum::Json(allowed.view(&app).update_user(id, patch).await?))
 }
 
 /// Removes a user and erases their voice everywhere
@@ -172,11 +170,11 @@ pub(super) async fn change(
     security(("bearer" = ["enroll"])),
 )]
 pub(super) async fn remove(
-    _: Allowed<Enrol>,
+    allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(app.board.remove_user(id).await?))
+    Ok(axum::Json(allowed.view(&app).remove_user(id).await?))
 }
 
 /// A value that may be left out but not be null: null would look like a wish to remove it.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
+use super::access::Access;
 use super::open::Store;
 use super::redaction::{leave_out_the_removed, note_users};
 use super::sql::{each, query, query_as};
@@ -80,7 +81,10 @@ macro_rules! search {
     ($status:literal, $speaker:literal, $owner:literal) => {
         concat!(
             "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-             WHERE ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1)) \
+             WHERE tenant_id = $8 \
+             AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)) \
+             AND ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1 \
+             AND tenant_id = $8 AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)))) \
              AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
              AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR ",
             $status,
@@ -111,7 +115,8 @@ impl Store {
     /// Stores a verdict unless one of the same or a higher version is there, or a final one. Says
     /// whether it was stored, so that putting one twice is harmless. The call keeps the number and the
     /// beginning of its first verdict, and the evidence of its last one until that is final; every version stays
-    /// to be read by [`Store::verdicts`].
+    /// to be read by [`Store::verdicts`]. It is of its number's tenant; of a number that is not here (any more) it is
+    /// nobody's, and no [`Access`] sees it.
     ///
     /// Who is no user (any more) is left out, as an erasure would have left them out: a verdict that was reached
     /// before somebody was removed may be stored after.
@@ -137,8 +142,9 @@ impl Store {
             });
         }
         let done = query(
-            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, tenant_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+             COALESCE((SELECT tenant_id FROM numbers WHERE number = $2), '')) \
              ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
              version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
              evidence = excluded.evidence \
@@ -300,13 +306,15 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// The latest calls that are looked for, newest first, at most `limit` (and 500): those that began before the call
-    /// `before`, which is the last one of the page already seen. After an unknown call there is nothing.
+    /// The latest calls that `access` sees and that are looked for, newest first, at most `limit` (and 500): those that
+    /// began before the call `before`, which is the last one of the page already seen. After an unknown call, or one it
+    /// does not see, there is nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn calls(
         &self,
+        access: &Access,
         search: &CallSearch,
         limit: u32,
         before: Option<&CallId>,
@@ -331,6 +339,8 @@ impl Store {
             .bind(search.speaker.as_deref())
             .bind(search.user.map(|user| user.to_string()))
             .bind(i64::from(limit.min(MAX_PAGE)))
+            .bind(access.tenant_text())
+            .bind(access.narrowing_key())
             .fetch_all(self.pool())
             .await?;
         rows.into_iter().map(read_call).collect()

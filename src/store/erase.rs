@@ -130,7 +130,7 @@ impl Store {
     /// a failure here is told by the receipt and not as an error.
     /// The bytes of PostgreSQL's files are its own: it keeps deleted rows until it needs their room, and its log and
     /// backups longer.
-    async fn overwrite(&self) -> bool {
+    pub(super) async fn overwrite(&self) -> bool {
         let Pool::Sqlite(writers) = self.writers() else {
             return false;
         };

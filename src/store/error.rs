@@ -191,6 +191,30 @@ pub enum StoreError {
     /// No such API key.
     #[error("there is no key {0}: list them with `voxline keys list`")]
     UnknownKey(KeyId),
+    /// No such tenant.
+    #[error("there is no tenant {0:?}: list them with `voxline tenant list`")]
+    UnknownTenant(String),
+    /// Another tenant has the name.
+    #[error("there is a tenant {0:?} already: choose another name")]
+    TenantExists(String),
+    /// A tenant that still has users.
+    #[error(
+        "the tenant {name:?} still has {users} users: remove them first with `voxline user remove`, each is an erasure with a receipt"
+    )]
+    TenantHasUsers {
+        /// Name of the tenant.
+        name: String,
+        /// How many users it has.
+        users: u64,
+    },
+    /// The default tenant is the operator's own and stays.
+    #[error("the default tenant is the operator's own: it cannot be removed")]
+    TenantStays,
+    /// A user who is also on numbers that the key is not for.
+    #[error(
+        "user {0} is also on numbers that this key is not for: what changes a user changes them on every number, so it takes a key for all of theirs"
+    )]
+    UserElsewhere(UserId),
     /// No such invite.
     #[error("there is no link {0}: list them with `voxline invite list`")]
     UnknownInvite(InviteId),

@@ -4,11 +4,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::StoreError;
+use super::access::Access;
 use super::enrolments::read_seconds;
 use super::open::Store;
 use super::sql::{Tx, query_as};
 use super::user_rows::load_one;
-use super::users::{User, require_number};
+use super::users::User;
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
@@ -58,27 +59,28 @@ pub struct KnownVoice {
 }
 
 impl Store {
-    /// Users in the order of their ids, which is that of their coming, with what `model` has of their voices; and
+    /// Users that `access` sees, in the order of their ids, which is that of their coming, with what `model` has of their voices; and
     /// whether more follow.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumber`]; [`StoreError::Unreadable`].
     pub async fn voices(
         &self,
+        access: &Access,
         wanted: &UsersWanted,
         model: &ModelId,
     ) -> Result<(Vec<UserVoice>, bool), StoreError> {
         let limit = wanted.limit.clamp(1, MAX_PAGE);
         let mut tx = self.read().await?;
         if let Some(number) = &wanted.number {
-            require_number(&mut tx, number).await?;
+            self.require_number(access, number).await?;
         }
-        let mut found = page(&mut tx, wanted, limit + 1).await?;
+        let mut found = page(&mut tx, access, wanted, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
         let mut voices = Vec::with_capacity(found.len());
         for id in found {
-            voices.extend(voice(&mut tx, id, model).await?);
+            voices.extend(voice(&mut tx, access, id, model).await?);
         }
         Ok((voices, more))
     }
@@ -86,24 +88,33 @@ impl Store {
     /// How one user is enrolled.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`]; [`StoreError::Unreadable`].
-    pub async fn voice_of(&self, user: UserId, model: &ModelId) -> Result<UserVoice, StoreError> {
+    /// [`StoreError::UnknownUser`], also for one that `access` does not see; [`StoreError::Unreadable`].
+    pub async fn voice_of(
+        &self,
+        access: &Access,
+        user: UserId,
+        model: &ModelId,
+    ) -> Result<UserVoice, StoreError> {
+        self.seen_user(access, user).await?;
         let mut tx = self.read().await?;
-        let found = voice(&mut tx, user, model).await?;
+        let found = voice(&mut tx, access, user, model).await?;
         found.ok_or(StoreError::UnknownUser(user))
     }
 
-    /// How many users there are, and of how many `model` has a voiceprint.
+    /// How many users `access` sees, and of how many `model` has a voiceprint.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    pub async fn user_counts(&self, model: &ModelId) -> Result<(u64, u64), StoreError> {
+    pub async fn user_counts(&self, access: &Access, model: &ModelId) -> Result<(u64, u64), StoreError> {
         let (users, enrolled): (i64, i64) = query_as(
-            "SELECT (SELECT COUNT(*) FROM users), \
-             (SELECT COUNT(*) FROM users u WHERE EXISTS \
-             (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1))",
+            "SELECT COUNT(*), COUNT(CASE WHEN EXISTS \
+             (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1) THEN 1 END) FROM users u \
+             WHERE u.tenant_id = $2 AND ($3 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k \
+             ON k.number = m.number WHERE m.user_id = u.id AND k.key_id = $3))",
         )
         .bind(model.as_str())
+        .bind(access.tenant_text())
+        .bind(access.narrowing_key())
         .fetch_one(self.pool())
         .await?;
         Ok((read_u64(users, "user count")?, read_u64(enrolled, "user count")?))
@@ -111,10 +122,17 @@ impl Store {
 }
 
 /// The ids of a page. Names are compared here: SQLite's own lower case knows ASCII alone, PostgreSQL's what its locale knows.
-async fn page(conn: &mut Tx, wanted: &UsersWanted, limit: usize) -> Result<Vec<UserId>, StoreError> {
+async fn page(
+    conn: &mut Tx,
+    access: &Access,
+    wanted: &UsersWanted,
+    limit: usize,
+) -> Result<Vec<UserId>, StoreError> {
     let rows: Vec<(String, String)> = query_as(
         "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
-         (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) ORDER BY u.id LIMIT $3",
+         (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) AND u.tenant_id = $4 \
+         AND ($5 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k ON k.number = m.number \
+         WHERE m.user_id = u.id AND k.key_id = $5)) ORDER BY u.id LIMIT $3",
     )
     .bind(wanted.after.map(|id| id.to_string()))
     .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
@@ -123,6 +141,8 @@ async fn page(conn: &mut Tx, wanted: &UsersWanted, limit: usize) -> Result<Vec<U
         Some(_) => i64::MAX,
         None => i64::try_from(limit).unwrap_or(i64::MAX),
     })
+    .bind(access.tenant_text())
+    .bind(access.narrowing_key())
     .fetch_all(conn)
     .await?;
     let sought = wanted.name.as_deref().map(|name| name.trim().to_lowercase());
@@ -135,8 +155,14 @@ async fn page(conn: &mut Tx, wanted: &UsersWanted, limit: usize) -> Result<Vec<U
     found.map(|(id, _)| read(id, "user id")).collect()
 }
 
-async fn voice(conn: &mut Tx, id: UserId, model: &ModelId) -> Result<Option<UserVoice>, StoreError> {
-    let Some(user) = load_one(conn, id).await? else {
+async fn voice(
+    conn: &mut Tx,
+    access: &Access,
+    id: UserId,
+    model: &ModelId,
+) -> Result<Option<UserVoice>, StoreError> {
+    let user = load_one(conn, id).await?;
+    let Some(user) = user.and_then(|user| access.sight_of(user)) else {
         return Ok(None);
     };
     let models: Vec<(String,)> =

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::StoreError;
-use super::numbers::touch_number;
+use super::access::Access;
+use super::numbers::{insert_number, touch_number};
 use super::open::Store;
 use super::pin::{NumberSalt, Pin, PinRule};
 use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
 use super::sql::{Tx, query, query_as};
 use super::users::{NewUser, insert_user};
-use super::values::{now, time_text};
+use super::values::now;
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 use serde::Serialize;
 
@@ -52,11 +53,17 @@ pub struct ImportReport {
 impl Store {
     /// Adds users, and the numbers they are on where those are not here yet: all rows or, when anything stands
     /// against one of them, none. Rows that were taken over before change nothing, so that a file can be
-    /// imported again. With `dry_run` nothing is written either way.
+    /// imported again. With `dry_run` nothing is written either way. Only the operator may add numbers by it, to
+    /// `access`'s tenant; to everybody else a number that `access` does not see is one that is not here.
     ///
     /// # Errors
     /// [`StoreError`] when the store itself fails; what is wrong with rows is in the report.
-    pub async fn import_users(&self, rows: &[ImportRow], dry_run: bool) -> Result<ImportReport, StoreError> {
+    pub async fn import_users(
+        &self,
+        access: &Access,
+        rows: &[ImportRow],
+        dry_run: bool,
+    ) -> Result<ImportReport, StoreError> {
         // Slow, and so before the write lock is taken.
         let salts = self.salts_for(rows).await?;
         let pins = self.hash_pins(rows, &salts, dry_run).await?;
@@ -75,7 +82,7 @@ impl Store {
                 Err(StoreError::PinTaken)
             } else {
                 let salt = salts.get(&row.user.number).copied();
-                take_over(&mut tx, row, salt, pins.get(&row.line), &mut report).await
+                take_over(&mut tx, access, row, salt, pins.get(&row.line), &mut report).await
             };
             match done {
                 Ok(()) => {}
@@ -191,12 +198,13 @@ fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
 
 async fn take_over(
     conn: &mut Tx,
+    access: &Access,
     row: &ImportRow,
     salt: Option<NumberSalt>,
     pin: Option<&NewPin>,
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
-    let added = add_number(conn, &row.user.number, row.region.as_deref()).await?;
+    let added = add_number(conn, access, &row.user.number, row.region.as_deref()).await?;
     if is_here(conn, &row.user).await? {
         report.unchanged += 1;
         return Ok(());
@@ -232,20 +240,28 @@ async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-async fn add_number(conn: &mut Tx, number: &DialedNumber, region: Option<&str>) -> Result<bool, StoreError> {
-    let done = query(
-        "INSERT INTO numbers (number, region, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING",
-    )
-    .bind(number.as_e164())
-    .bind(region)
-    .bind(time_text(now()))
-    .execute(&mut *conn)
-    .await?;
-    let added = done > 0;
-    if added {
-        touch_number(conn, number).await?;
+/// Adds a number where it is not here and may be added; refuses one that `access` does not see.
+async fn add_number(
+    conn: &mut Tx,
+    access: &Access,
+    number: &DialedNumber,
+    region: Option<&str>,
+) -> Result<bool, StoreError> {
+    let unknown = || StoreError::UnknownNumber(number.clone());
+    let owner: Option<(String,)> = query_as("SELECT tenant_id FROM numbers WHERE number = $1")
+        .bind(number.as_e164())
+        .fetch_optional(&mut *conn)
+        .await?;
+    match owner {
+        Some((tenant,)) if tenant == access.tenant_text() && access.covers(number) => return Ok(false),
+        // The operator alone is told that a number is somebody else's.
+        Some(_) if access.may_add_numbers() => return Err(StoreError::NumberExists(number.clone())),
+        None if access.may_add_numbers() => {}
+        _ => return Err(unknown()),
     }
-    Ok(added)
+    insert_number(conn, access.tenant(), number, region, None, now()).await?;
+    touch_number(conn, number).await?;
+    Ok(true)
 }
 
 impl StoreError {
@@ -255,6 +271,8 @@ impl StoreError {
             self,
             Self::NumberIsExclusive(_)
                 | Self::NumberHasUsers(_)
+                | Self::NumberExists(_)
+                | Self::UnknownNumber(_)
                 | Self::PhoneTaken { .. }
                 | Self::PinTaken
                 | Self::BadText { .. }

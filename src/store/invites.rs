@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::access::Access;
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::token::Token;
@@ -164,6 +165,19 @@ impl Store {
             .fetch_optional(self.pool())
             .await?;
         row.map(read_row).transpose()
+    }
+
+    /// What the holder of an invite acts by: their tenant's. `None` when its user is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn access_by(&self, invite: &Invite) -> Result<Option<Access>, StoreError> {
+        let row: Option<(String,)> = query_as("SELECT tenant_id FROM users WHERE id = $1")
+            .bind(invite.user_id.to_string())
+            .fetch_optional(self.pool())
+            .await?;
+        let tenant = row.map(|(tenant,)| read(&tenant, "tenant id")).transpose()?;
+        Ok(tenant.map(Access::by_invite))
     }
 
     /// Takes an invite of a user back. Doing so twice keeps the first time.

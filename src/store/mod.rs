@@ -8,6 +8,8 @@
 //!
 //! * What was acknowledged survives `kill -9`: write-ahead log, `synchronous = FULL`.
 //! * Nothing that is asked for one number shows a user of another.
+//! * What is asked for by an [`Access`] shows nothing of another tenant, and of a narrowed key's tenant only what is of
+//!   its numbers; a user's numbers are all of one tenant.
 //! * A number's roster version rises with every change of who can be found there, in the same
 //!   transaction, and with no other.
 //! * A verdict is never replaced by an older one.
@@ -22,6 +24,7 @@
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
+mod access;
 mod caller_rule;
 mod calls;
 mod consents;
@@ -53,6 +56,7 @@ mod relays;
 mod roster;
 mod sql;
 mod sqlite;
+mod tenants;
 mod token;
 mod user_rows;
 mod users;
@@ -61,6 +65,7 @@ mod vault;
 mod webhooks;
 mod words;
 
+pub use access::Access;
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
@@ -74,7 +79,7 @@ pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use invites::{Invite, InviteState, NewInvite};
 pub use keyed::KeyedHash;
-pub use keys::{KeyGrant, KeyInfo};
+pub use keys::{KeyInfo, NewKey};
 pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
 pub use numbers::{Number, NumberPatch, ShareChange};
@@ -86,6 +91,7 @@ pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
 pub use recordings::Recording;
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
 pub use roster::RosterEntry;
+pub use tenants::Tenant;
 pub use token::{Scope, Token, UnknownScope};
 pub use users::{NewUser, PinChange, User, UserPatch};
 pub use vault::VaultFault;

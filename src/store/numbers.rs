@@ -5,11 +5,13 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::access::Access;
 use super::caller_rule::CallerIsForwarder;
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
+use super::tenants::require_tenant;
 use super::values::{label, now, read, read_time, read_u64, time_text};
-use crate::units::{DialedNumber, UserId};
+use crate::units::{DialedNumber, TenantId, UserId};
 
 /// A dialed number.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -88,12 +90,12 @@ struct Row {
     created_at: String,
 }
 
-/// The number that is bound, or all.
+/// The number that is bound, or all; of the tenant that is bound, or of all.
 const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
                        n.caller_is_forwarder, \
                        (SELECT COUNT(*) FROM memberships m WHERE m.number = n.number) AS users, n.created_at \
                        FROM numbers n \
-                       WHERE $1 IS NULL OR n.number = $1 ORDER BY n.number";
+                       WHERE ($1 IS NULL OR n.number = $1) AND ($2 IS NULL OR n.tenant_id = $2) ORDER BY n.number";
 
 fn read_number(row: Row) -> Result<Number, StoreError> {
     Ok(Number {
@@ -109,7 +111,7 @@ fn read_number(row: Row) -> Result<Number, StoreError> {
 }
 
 impl Store {
-    /// Adds a dialed number without users.
+    /// Adds a dialed number without users to the default tenant.
     ///
     /// # Errors
     /// [`StoreError::NumberExists`]; [`StoreError::BadText`] for a region that is not two letters or a
@@ -120,24 +122,40 @@ impl Store {
         region: Option<&str>,
         name: Option<&str>,
     ) -> Result<Number, StoreError> {
+        self.add_number_of(TenantId::DEFAULT, number, region, name).await
+    }
+
+    /// Adds a dialed number without users to a tenant.
+    ///
+    /// # Errors
+    /// As [`Store::add_number`]; [`StoreError::UnknownTenant`].
+    pub async fn add_number_of(
+        &self,
+        tenant: TenantId,
+        number: &DialedNumber,
+        region: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Number, StoreError> {
         let region = region.map(read_region).transpose()?;
         let name = name
             .map(|name| label(name, "number's name", 200, "1 to 200 visible characters"))
             .transpose()?;
         let created_at = now();
-        let done = query(
-            "INSERT INTO numbers (number, region, name, created_at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (number) DO NOTHING",
+        let mut tx = self.write().await?;
+        require_tenant(&mut tx, tenant).await?;
+        if !insert_number(
+            &mut tx,
+            tenant,
+            number,
+            region.as_deref(),
+            name.as_deref(),
+            created_at,
         )
-        .bind(number.as_e164())
-        .bind(&region)
-        .bind(&name)
-        .bind(time_text(created_at))
-        .execute(self.writers())
-        .await?;
-        if done == 0 {
+        .await?
+        {
             return Err(StoreError::NumberExists(number.clone()));
         }
+        tx.commit().await?;
         Ok(Number {
             number: number.clone(),
             region,
@@ -150,13 +168,40 @@ impl Store {
         })
     }
 
-    /// All dialed numbers, in order.
+    /// All dialed numbers of all tenants, in order.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn numbers(&self) -> Result<Vec<Number>, StoreError> {
+        self.numbers_within(None, None).await
+    }
+
+    /// The dialed numbers that `access` sees, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn seen_numbers(&self, access: &Access) -> Result<Vec<Number>, StoreError> {
+        let mut seen = self.numbers_within(None, Some(access.tenant_text())).await?;
+        seen.retain(|known| access.covers(&known.number));
+        Ok(seen)
+    }
+
+    /// The dialed numbers of a tenant, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn numbers_of(&self, tenant: TenantId) -> Result<Vec<Number>, StoreError> {
+        self.numbers_within(None, Some(tenant.to_string())).await
+    }
+
+    async fn numbers_within(
+        &self,
+        number: Option<&DialedNumber>,
+        tenant: Option<String>,
+    ) -> Result<Vec<Number>, StoreError> {
         let rows: Vec<Row> = query_as(NUMBERS)
-            .bind(None::<&str>)
+            .bind(number.map(DialedNumber::as_e164))
+            .bind(&tenant)
             .fetch_all(self.pool())
             .await?;
         rows.into_iter().map(read_number).collect()
@@ -167,11 +212,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn number(&self, number: &DialedNumber) -> Result<Option<Number>, StoreError> {
-        let row: Option<Row> = query_as(NUMBERS)
-            .bind(number.as_e164())
-            .fetch_optional(self.pool())
-            .await?;
-        row.map(read_number).transpose()
+        Ok(self.numbers_within(Some(number), None).await?.pop())
     }
 
     /// Changes what is promised of a number, and whose number its callers' is. Whatever was kept of its roster is then read anew.
@@ -221,6 +262,34 @@ impl Store {
         let (version,) = row.ok_or_else(|| StoreError::UnknownNumber(number.clone()))?;
         read_u64(version, "roster version")
     }
+}
+
+/// Writes a new number; `false` when it is here already, whosever it is.
+///
+/// Its roster's version begins at the microseconds since 1970 and not at 1: a number that was removed with its tenant and
+/// comes back as another's must not meet a copy of the old roster under a version it reaches once more.
+pub(super) async fn insert_number(
+    conn: &mut Tx,
+    tenant: TenantId,
+    number: &DialedNumber,
+    region: Option<&str>,
+    name: Option<&str>,
+    at: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let micros = i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(1);
+    let done = query(
+        "INSERT INTO numbers (number, tenant_id, region, name, roster_version, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (number) DO NOTHING",
+    )
+    .bind(number.as_e164())
+    .bind(tenant.to_string())
+    .bind(region)
+    .bind(name)
+    .bind(micros.max(1))
+    .bind(time_text(at))
+    .execute(conn)
+    .await?;
+    Ok(done > 0)
 }
 
 /// Raises the roster version of every number `user` is on.

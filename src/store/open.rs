@@ -73,6 +73,8 @@ pub struct Store {
     pub(super) pin_hashings: Arc<Semaphore>,
     pub(super) pin_hashes: Arc<AtomicU64>,
     pub(super) pin_rule: PinRule,
+    /// Whose turn it is to note the last use of a key.
+    pub(super) noting: Arc<Semaphore>,
 }
 
 /// What [`Store::check`] found.
@@ -131,6 +133,7 @@ impl Store {
             pin_hashings: Arc::new(Semaphore::new(PIN_HASHINGS)),
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
+            noting: Arc::new(Semaphore::new(1)),
         };
         if let Err(error) = store.sweep_recordings().await {
             tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");

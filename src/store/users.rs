@@ -11,6 +11,7 @@ use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
+use super::tenants::require_same_tenant;
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -219,13 +220,19 @@ pub(super) async fn insert_user(
     pin: Option<&NewPin>,
 ) -> Result<(), StoreError> {
     let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
-    query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(id.to_string())
-        .bind(read_name(&new.name)?)
-        .bind(pin.map(|pin| pin.hash.as_phc()))
-        .bind(time_text(now()))
-        .execute(&mut *conn)
-        .await?;
+    require_number(conn, &new.number).await?;
+    // A user is of their first number's tenant, and stays so.
+    query(
+        "INSERT INTO users (id, name, pin_hash, created_at, tenant_id) \
+         SELECT $1, $2, $3, $4, tenant_id FROM numbers WHERE number = $5",
+    )
+    .bind(id.to_string())
+    .bind(read_name(&new.name)?)
+    .bind(pin.map(|pin| pin.hash.as_phc()))
+    .bind(time_text(now()))
+    .bind(new.number.as_e164())
+    .execute(&mut *conn)
+    .await?;
     join(conn, id, &new.number, new.exclusive).await?;
     set_tags(conn, id, pin.map_or(&[], |pin| &pin.tags)).await?;
     set_phones(conn, id, &phones).await?;
@@ -297,7 +304,7 @@ async fn set_phones(conn: &mut Tx, id: UserId, phones: &[PhoneNumber]) -> Result
 
 /// Puts a user on a number, if the number takes them.
 async fn join(conn: &mut Tx, id: UserId, number: &DialedNumber, exclusive: bool) -> Result<(), StoreError> {
-    require_number(conn, number).await?;
+    require_same_tenant(conn, id, number).await?;
     let (users, taken): (i64, i64) =
         query_as("SELECT COUNT(*), COUNT(CASE WHEN exclusive THEN 1 END) FROM memberships WHERE number = $1")
             .bind(number.as_e164())

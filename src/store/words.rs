@@ -5,6 +5,7 @@ use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
+use super::access::Access;
 use super::open::Store;
 use super::sql::query_as;
 use super::values::{read_time, time_text};
@@ -23,18 +24,23 @@ pub struct EndedCall<T> {
 }
 
 impl Store {
-    /// Whether any call was recorded.
+    /// Whether any call that `access` sees was recorded.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    pub async fn has_calls(&self) -> Result<bool, StoreError> {
-        let (any,): (bool,) = query_as("SELECT EXISTS (SELECT 1 FROM calls)")
-            .fetch_one(self.pool())
-            .await?;
+    pub async fn has_calls(&self, access: &Access) -> Result<bool, StoreError> {
+        let (any,): (bool,) = query_as(
+            "SELECT EXISTS (SELECT 1 FROM calls WHERE tenant_id = $1 \
+             AND ($2 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $2)))",
+        )
+        .bind(access.tenant_text())
+        .bind(access.narrowing_key())
+        .fetch_one(self.pool())
+        .await?;
         Ok(any)
     }
 
-    /// Calls that ended: those of the `first` days since the very first, and those that began after `since`, at most
+    /// Calls that `access` sees and that ended: those of the `first` days since the very first, and those that began after `since`, at most
     /// 20 000 of either (the earliest, and the latest). Of each verdict only what `T` has is kept; a verdict without it
     /// is passed over, as of releases that wrote others.
     ///
@@ -42,6 +48,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn ended_calls<T>(
         &self,
+        access: &Access,
         number: Option<&DialedNumber>,
         first: Duration,
         since: OffsetDateTime,
@@ -51,9 +58,13 @@ impl Store {
     {
         let number = number.map(DialedNumber::as_e164);
         let earliest: Option<(String,)> = query_as(
-            "SELECT started_at FROM calls WHERE final AND ($1 IS NULL OR number = $1) ORDER BY started_at LIMIT 1",
+            "SELECT started_at FROM calls WHERE final AND ($1 IS NULL OR number = $1) AND tenant_id = $2 \
+             AND ($3 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $3)) \
+             ORDER BY started_at LIMIT 1",
         )
         .bind(number)
+        .bind(access.tenant_text())
+        .bind(access.narrowing_key())
         .fetch_optional(self.pool())
         .await?;
         let Some((earliest,)) = earliest else {
@@ -65,11 +76,13 @@ impl Store {
         for (statement, at) in [
             (
                 "SELECT started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+                 AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
                  AND started_at < $2 ORDER BY started_at LIMIT $3",
                 first_ends,
             ),
             (
                 "SELECT started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+                 AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
                  AND started_at >= $2 ORDER BY started_at DESC LIMIT $3",
                 since,
             ),
@@ -78,6 +91,8 @@ impl Store {
                 .bind(number)
                 .bind(time_text(at))
                 .bind(MOST)
+                .bind(access.tenant_text())
+                .bind(access.narrowing_key())
                 .fetch(self.pool());
             while let Some((started_at, verdict)) = rows.try_next().await? {
                 if let Ok(verdict) = serde_json::from_str(&verdict) {

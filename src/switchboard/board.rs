@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::Semaphore;
 
 use crate::bytes::Limits;
 use crate::config::Config;
@@ -15,7 +15,6 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::active_model::{ActiveModel, model_in_use};
 use super::call_sessions::CallSessions;
-use super::call_verdict::CallVerdict;
 use super::cert_fetch::CertFetcher;
 use super::error::{BoardError, OpenError};
 use super::installed::{Installed, installed};
@@ -140,11 +139,6 @@ impl Switchboard {
     /// [`BoardError::Busy`] when as much is going on as this machine can bear.
     pub fn admit(&self, asker: Asker<'_>) -> Result<Permit, BoardError> {
         Ok(self.active_model().engine.admit(asker)?)
-    }
-
-    /// What every call comes to, as it comes.
-    pub fn updates(&self) -> broadcast::Receiver<CallVerdict> {
-        self.services.verdicts.subscribe()
     }
 
     /// Whether a call would be served now.

@@ -15,7 +15,7 @@ use super::services::Services;
 use crate::decision::Reason;
 use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
 use crate::store::{CallerIsForwarder, KeyedHash, PinCaller, PinTry, StoreError};
-use crate::units::{CallId, DialedNumber, PhoneNumber, UserId};
+use crate::units::{CallId, DialedNumber, PhoneNumber, TenantId, UserId};
 use crate::verdict::Identification;
 use crate::verdict::chain::{Claim, EvidenceSource, Identity, Tier, Voice, combine, nothing_known};
 
@@ -26,6 +26,8 @@ const MAX_WAITING: usize = 16;
 pub(super) struct CallContext {
     pub id: CallId,
     pub number: DialedNumber,
+    /// Whose number it is; `None` where the store could not be asked and never was.
+    pub tenant: Option<TenantId>,
     pub region: Region,
     pub started_at: OffsetDateTime,
     pub services: Arc<Services>,

@@ -285,8 +285,7 @@ impl CallSession {
             self.record(&verdict, &mut state.evidence).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
-        // Nobody reading is not a fault.
-        let _ = self.context.services.verdicts.send((*verdict).clone());
+        self.context.services.channels.send(self.context.tenant, &verdict);
         verdict
     }
 

@@ -54,15 +54,7 @@ impl CallSessions {
         Ok(Arc::clone(calls.entry(id).or_insert_with(|| Arc::new(begun))))
     }
 
-    /// The calls that are not over.
-    pub fn live(&self) -> Vec<CallId> {
-        self.live_sessions()
-            .iter()
-            .map(|call| call.id().clone())
-            .collect()
-    }
-
-    /// Their sessions.
+    /// The sessions of calls that are not over.
     pub fn live_sessions(&self) -> Vec<Arc<CallSession>> {
         let calls = self.held();
         let live = calls.values().filter(|call| !call.verdict().ended);

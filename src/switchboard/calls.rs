@@ -16,7 +16,7 @@ use crate::decision::Reason;
 use crate::engine::Asker;
 use crate::evidence::{CallFacts, CallerNumber, Region};
 use crate::store::StoreError;
-use crate::units::{CallId, DialedNumber, KeyId};
+use crate::units::{CallId, DialedNumber, KeyId, TenantId};
 use crate::verdict::Identification;
 
 /// Whether a call begins while the store cannot be read.
@@ -64,7 +64,9 @@ impl Switchboard {
         if known.is_some_and(|known| known.is_listened_to()) {
             return Err(BoardError::CallTaken(start.call_id));
         }
-        let admitted = self.admit(Asker::live(key).to(&start.number))?;
+        let tenant = self.services.owners.best_known(&start.number).await;
+        let asker = Asker::live(key).to(&start.number);
+        let admitted = self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT)))?;
         let stream = start.stream_session()?;
         let call_session = self.known_call_session(&start.call_id, &start.number).await?;
         if call_session.verdict().ended {
@@ -76,11 +78,6 @@ impl Switchboard {
     /// The session of a call, while there is one.
     pub fn find_call_session(&self, call: &CallId) -> Option<Arc<CallSession>> {
         self.calls.find(call)
-    }
-
-    /// The calls that are under way.
-    pub fn live_calls(&self) -> Vec<CallId> {
-        self.calls.live()
     }
 
     /// Lets go of calls that are over, and ends those that nobody has had news of for long.
@@ -133,6 +130,9 @@ impl Switchboard {
     pub async fn prepare(&self) {
         // The first telephone number that is read loads the tables of all countries.
         let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
+        if let Err(fault) = self.services.owners.learn().await {
+            tracing::warn!(%fault, "whose the numbers are is asked call by call: {fault}");
+        }
         if let Err(fault) = self.store.forget_lost_calls().await {
             tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
         }
@@ -170,7 +170,11 @@ impl Switchboard {
         without_store: WithoutStore,
     ) -> Result<(CallSession, bool), BoardError> {
         // Side by side: a store that hangs is waited for once.
-        let (roster, record) = join!(self.services.rosters.now(number), self.call_record(call));
+        let (roster, record, tenant) = join!(
+            self.services.rosters.now(number),
+            self.call_record(call),
+            self.services.owners.best_known(number)
+        );
         if let Err(StoreError::UnknownNumber(number)) = roster {
             return Err(BoardError::UnknownNumber(number));
         }
@@ -199,6 +203,7 @@ impl Switchboard {
         let context = CallContext {
             id: call.clone(),
             number: number.clone(),
+            tenant,
             region: Region::of(number, roster.as_ref().and_then(|known| known.region.as_deref())),
             started_at: before.started_at,
             services: Arc::clone(&self.services),

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::board::Switchboard;
 use super::error::BoardError;
 use super::quality_gate::{ADVISED_SNR_DB, LOWEST_SNR_DB};
-use crate::store::{KnownVoice, User, UserVoice, UsersWanted};
+use crate::store::{Access, KnownVoice, User, UserVoice, UsersWanted};
 use crate::units::{Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
@@ -90,13 +90,17 @@ pub struct UserHealth {
 }
 
 impl Switchboard {
-    /// How well users are enrolled, in the order of their coming, and whether more follow.
+    /// How well the users that `access` sees are enrolled, in the order of their coming, and whether more follow.
     ///
     /// # Errors
     /// [`BoardError`] when there is no such number or the store fails.
-    pub async fn health(&self, wanted: &UsersWanted) -> Result<(Vec<UserHealth>, bool), BoardError> {
+    pub async fn health(
+        &self,
+        access: &Access,
+        wanted: &UsersWanted,
+    ) -> Result<(Vec<UserHealth>, bool), BoardError> {
         let model = self.card().id().clone();
-        let (voices, more) = self.store.voices(wanted, &model).await?;
+        let (voices, more) = self.store.voices(access, wanted, &model).await?;
         let at = OffsetDateTime::now_utc();
         let told = voices
             .into_iter()
@@ -108,9 +112,9 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn health_of(&self, user: UserId) -> Result<UserHealth, BoardError> {
+    pub async fn health_of(&self, access: &Access, user: UserId) -> Result<UserHealth, BoardError> {
         let model = self.card().id().clone();
-        let voice = self.store.voice_of(user, &model).await?;
+        let voice = self.store.voice_of(access, user, &model).await?;
         let at = OffsetDateTime::now_utc();
         Ok(examined(voice, &model, self.enrolment_speech, at))
     }

@@ -6,6 +6,7 @@
 //! - [`Switchboard::open_enrolment`]: an enrolment while the user speaks to a [`LiveEnrolment`];
 //! - [`Switchboard::call_session`]: a call, whoever brings news of it, to a [`CallSession`] with its verdict;
 //! - [`Switchboard::open_call`]: a live call to a [`LiveCall`] that is pushed audio;
+//! - [`Switchboard::view`]: an [`Access`](crate::store::Access) to the [`View`] by which requests read and write;
 //! - [`switch_model`]: another speaker model for a store, to a [`SwitchReport`]; a running switchboard takes it
 //!   up by [`Switchboard::follow_model`].
 //!
@@ -16,6 +17,7 @@
 
 // What is known of numbers, and the model that is asked.
 mod roster;
+mod owners;
 mod gallery_cache;
 mod error;
 mod installed;
@@ -27,6 +29,7 @@ mod recording;
 mod call_verdict;
 mod callers;
 mod recorder;
+mod updates;
 mod services;
 mod claims;
 mod kept;
@@ -56,6 +59,8 @@ mod error_targets;
 mod health;
 mod alike;
 mod importing;
+mod view;
+mod view_calls;
 mod switch;
 
 pub use active_model::model_in_use;
@@ -81,5 +86,7 @@ pub use quality_gate::{Issue, IssueCode, gate_alone};
 pub use recording::ClipBytes;
 pub use roster::{Roster, Rosters};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
+pub use updates::Updates;
+pub use view::{Progress, View};
 
 pub use crate::verdict::Identification;

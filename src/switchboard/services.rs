@@ -2,20 +2,18 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::{OnceCell, broadcast};
+use tokio::sync::OnceCell;
 
 use crate::config::{Config, IdentitySettings};
 use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::Seconds;
 
 use super::active_model::ActiveModel;
-use super::call_verdict::CallVerdict;
 use super::callers::Callers;
+use super::owners::Owners;
 use super::recorder::Recorder;
 use super::roster::Rosters;
-
-/// Verdicts a slow reader may fall behind before it misses some.
-const VERDICT_BACKLOG: usize = 256;
+use super::updates::Channels;
 
 /// What every call works with.
 pub(super) struct Services {
@@ -23,11 +21,13 @@ pub(super) struct Services {
     pub identity: IdentitySettings,
     pub longest_call: Seconds,
     pub rosters: Rosters,
+    /// Whose each number is.
+    pub owners: Owners,
     /// Whose numbers callers' numbers were heard to be.
     pub callers: Callers,
     pub recorder: Recorder,
     /// Every call's verdicts, as they come.
-    pub verdicts: broadcast::Sender<CallVerdict>,
+    pub channels: Channels,
     active_model: RwLock<Arc<ActiveModel>>,
     /// Made when it is first needed: that may make a file.
     hash: OnceCell<KeyedHash>,
@@ -39,9 +39,10 @@ impl Services {
             identity: config.identity.clone(),
             longest_call: config.longest_call,
             rosters: Rosters::new(store.clone()),
+            owners: Owners::new(store.clone()),
             callers: Callers::default(),
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
-            verdicts: broadcast::channel(VERDICT_BACKLOG).0,
+            channels: Channels::default(),
             active_model: RwLock::new(Arc::new(active_model)),
             hash: OnceCell::new(),
             store,

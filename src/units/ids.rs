@@ -68,7 +68,20 @@ uuid_id! {
     InviteId
 }
 
+uuid_id! {
+    /// One of the companies that share a deployment: numbers, users, keys and calls belong to one each.
+    TenantId
+}
+
+impl TenantId {
+    /// The operator's own tenant, which is always there: what a store held before it knew of tenants is its.
+    pub const DEFAULT: Self = Self(Uuid::nil());
+}
+
 /// A call's id as its carrier or Vapi gave it: 1 to 128 printable ASCII characters.
+///
+/// The ids that one tenant's clients choose say nothing of another's: the store has them as [`CallId::of_tenant`] makes
+/// them, and they are shown as they were given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallId(String);
@@ -87,11 +100,30 @@ impl CallId {
         Self(Uuid::now_v7().to_string())
     }
 
-    /// The id as text.
+    /// The same id in the tenant's own name space. `None` when it has more than 91 characters: both together have 128.
+    pub fn of_tenant(&self, tenant: TenantId) -> Option<Self> {
+        format!("{tenant}{TENANT_ENDS}{}", self.0).parse().ok()
+    }
+
+    /// The id as text, as the store has it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as it was given.
+    pub fn shown(&self) -> &str {
+        let (tenant, id) = self.0.split_at_checked(TENANT_LENGTH).unwrap_or(("", ""));
+        match id.strip_prefix(TENANT_ENDS) {
+            Some(id) if !id.is_empty() && Uuid::parse_str(tenant).is_ok() => id,
+            _ => &self.0,
+        }
+    }
 }
+
+/// Characters of a UUID with hyphens.
+const TENANT_LENGTH: usize = 36;
+/// What stands between a tenant and the id that one of its clients chose.
+const TENANT_ENDS: char = '/';
 
 impl FromStr for CallId {
     type Err = InvalidCallId;
@@ -116,13 +148,13 @@ impl TryFrom<String> for CallId {
 
 impl From<CallId> for String {
     fn from(id: CallId) -> Self {
-        id.0
+        id.shown().to_owned()
     }
 }
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.shown())
     }
 }
 
@@ -135,6 +167,25 @@ mod tests {
         let id = UserId::fresh();
         assert_eq!(id.to_string().parse::<UserId>().unwrap(), id);
         assert!("not-an-id".parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_tenants_call_id_is_shown_as_it_was_given() {
+        let given: CallId = "call-1".parse().unwrap();
+        let own = given.of_tenant(TenantId::fresh()).unwrap();
+        assert_ne!(own, given);
+        assert_eq!((own.shown(), own.to_string()), ("call-1", "call-1".to_owned()));
+        assert_eq!(serde_json::to_value(&own).unwrap(), "call-1");
+        assert_eq!(
+            own.as_str().parse::<CallId>().unwrap(),
+            own,
+            "the store reads it back"
+        );
+        let long: CallId = "x".repeat(92).parse().unwrap();
+        assert_eq!(long.of_tenant(TenantId::DEFAULT), None);
+        for plain in ["CA0123", "/", &format!("{}/", TenantId::DEFAULT), &"x".repeat(60)] {
+            assert_eq!(plain.parse::<CallId>().unwrap().shown(), plain);
+        }
     }
 
     #[test]

@@ -16,4 +16,5 @@ mod recordings;
 mod refusals;
 mod signup;
 mod sockets;
+mod tenants;
 mod twilio;

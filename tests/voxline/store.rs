@@ -18,10 +18,10 @@ use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
-    CallRecord, CallSearch, NewClip, NewEnrollment, NewUser, Number, NumberPatch, Pin, PinChange, PinRule,
-    Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
+    Access, CallRecord, CallSearch, NewClip, NewEnrollment, NewKey, NewUser, Number, NumberPatch, Pin,
+    PinChange, PinRule, Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
 };
-use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, UserId};
+use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, TenantId, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 /// A database that the laws are held on.

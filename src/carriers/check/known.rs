@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, User};
+use crate::switchboard::{BoardError, View};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Numbers and phones, by their lines.
@@ -20,15 +21,33 @@ impl Known {
     pub async fn of_store(store: &Store) -> Result<Self, StoreError> {
         let mut known = Self::default();
         for number in store.dialed_numbers().await? {
-            known.own.insert(number.line_key());
-            for user in store.users_of(&number).await? {
-                for phone in &user.phones {
-                    let key = (number.line_key(), phone.line_key());
-                    known.phones.insert(key, user.name.clone());
-                }
-            }
+            let users = store.users_of(&number).await?;
+            known.add_number(&number, &users);
         }
         Ok(known)
+    }
+
+    /// What an access sees of it.
+    ///
+    /// # Errors
+    /// [`BoardError`] when the store cannot be read.
+    pub async fn of_view(view: &View<'_>) -> Result<Self, BoardError> {
+        let mut known = Self::default();
+        for number in view.numbers().await? {
+            let users = view.users_of(&number.number).await?;
+            known.add_number(&number.number, &users);
+        }
+        Ok(known)
+    }
+
+    fn add_number(&mut self, number: &DialedNumber, users: &[User]) {
+        self.own.insert(number.line_key());
+        for user in users {
+            for phone in &user.phones {
+                let key = (number.line_key(), phone.line_key());
+                self.phones.insert(key, user.name.clone());
+            }
+        }
     }
 
     /// Takes this for a number of the deployment too.

@@ -15,7 +15,7 @@ use super::super::origin::refuse_foreign;
 use super::super::problem::{Kind, Problem};
 use super::super::reading;
 use super::super::session_id::{SessionId, holder};
-use crate::store::{KeyGrant, Scope, Token};
+use crate::store::{Access, Scope, Token};
 
 /// What the pages are told of a session.
 #[derive(Serialize)]
@@ -27,9 +27,9 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    fn of(grant: &KeyGrant, id: &SessionId) -> Self {
+    fn of(access: &Access, id: &SessionId) -> Self {
         Self {
-            scopes: grant.scopes.iter().copied().collect(),
+            scopes: access.scopes().iter().copied().collect(),
             csrf: id.csrf(),
         }
     }
@@ -65,7 +65,8 @@ pub(super) async fn begin(
     let now = Instant::now();
     app.sessions.may_try(now)?;
     let token = Token::received(login.key.trim());
-    let Some(grant) = app.board.store().key_for(&token).await? else {
+    let found = app.access_by(&token).await?;
+    let Some((key, access)) = found.and_then(|access| Some((access.key()?, access))) else {
         app.sessions.failed(now);
         return Err(Problem::new(
             Kind::Unauthorized,
@@ -77,9 +78,9 @@ pub(super) async fn begin(
         app.sessions.end(&before.digest());
     }
     let id = SessionId::fresh().ok_or_else(|| Problem::internal("the system gives no randomness"))?;
-    app.sessions.begin(id.digest(), grant.id, now);
+    app.sessions.begin(id.digest(), key, now);
     let cookie = SessionId::cookie(Some(&id), is_secure(&parts.headers, &app));
-    let shown = Json(Shown::of(&grant, &id));
+    let shown = Json(Shown::of(&access, &id));
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], shown).into_response())
 }
 
@@ -98,9 +99,9 @@ pub(super) async fn shown(app: &AppState, parts: &Parts) -> Result<Shown, Proble
         let detail = "nobody is logged in to the console in this browser: log in with an API key";
         Problem::new(Kind::SessionOver, detail)
     })?;
-    let grant = holder(parts, &id, app).await?;
+    let access = holder(parts, &id, app).await?;
     app.sessions.seen(&id.digest(), Instant::now());
-    Ok(Shown::of(&grant, &id))
+    Ok(Shown::of(&access, &id))
 }
 
 /// Logs out. Of a session that is over already too: then only the cookie goes.

@@ -148,7 +148,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
         channels: 1,
         caller_channel: None,
     };
-    let mut live = match app.board.open_call(start, None).await {
+    let mut live = match app.carriers.open_redeemed(start).await {
         Ok(live) => live,
         Err(fault) => {
             app.carriers.ended(&call);

@@ -40,29 +40,38 @@ macro_rules! carriers {
 }
 carriers!(Twilio Telnyx Vonage Bandwidth Plivo Asterisk Jambonz);
 
-/// StreamAccess to open a stream of the carrier `C`.
+/// Leave to open a stream of the carrier `C`.
 pub(in super::super) struct Admitted<C>(pub StreamAccess, PhantomData<C>);
 
-/// StreamAccess to open a stream.
+/// What a stream is let in by.
 pub(in super::super) struct StreamAccess {
-    /// Who it is, by the carrier's own proof or an API key; `None` with nothing yet: then the first message must bring the
-    /// token of a call that is waited for.
-    visitor: Option<Visitor>,
+    /// By what it is let in.
+    proof: Proof,
     /// What the address of the WebSocket says, as it came.
     query: String,
+}
+
+/// By what a stream is let in.
+enum Proof {
+    /// The carrier's own.
+    Carrier,
+    /// Somebody's API key.
+    Key(Box<Visitor>),
+    /// Nothing yet: the first message must bring the token of a call that is waited for.
+    None,
 }
 
 impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
-        let visitor = visitor(C::CARRIER, parts, app).await?;
+        let proof = proof(C::CARRIER, parts, app).await?;
         let query = parts.uri.query().unwrap_or("").to_owned();
-        Ok(Self(StreamAccess { visitor, query }, PhantomData))
+        Ok(Self(StreamAccess { proof, query }, PhantomData))
     }
 }
 
-async fn visitor(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Option<Visitor>, Problem> {
+async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof, Problem> {
     let by_key = brings_key(carrier, &parts.headers);
     if !by_key {
         let request = Signed {
@@ -74,13 +83,14 @@ async fn visitor(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Opti
         };
         let proven = app.carriers.proofs().handshake(carrier, &request);
         if proven.map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))? {
-            return Ok(Some(Visitor::without_key(Scope::Identify)));
+            return Ok(Proof::Carrier);
         }
         if !app.insecure_dev && app.carriers.expects(carrier) {
-            return Ok(None);
+            return Ok(Proof::None);
         }
     }
-    auth::admit(parts, app, Scope::Identify).await.map(Some)
+    let visitor = auth::admit(parts, app, Scope::Identify).await?;
+    Ok(Proof::Key(Box::new(visitor)))
 }
 
 /// Whether a handshake brings an API key. Vonage, Bandwidth and the exchanges prove themselves in the header that a
@@ -113,7 +123,7 @@ pub(super) fn serve(
 
 async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut websocket: WebSocketSession) {
     websocket.speaks(false);
-    if let Some(visitor) = &leave.visitor {
+    if let Proof::Key(visitor) = &leave.proof {
         websocket.ends_with(visitor, &app);
     }
     let patience = app.timeouts.idle;
@@ -152,9 +162,10 @@ async fn open(
         }
     };
     websocket.speaks(start.updates);
-    let entry = match &leave.visitor {
-        Some(visitor) => Entry::Known(visitor.key()),
-        None => Entry::ByToken,
+    let entry = match &leave.proof {
+        Proof::Carrier => Entry::Proven,
+        Proof::Key(visitor) => Entry::ByKey(visitor.access()),
+        Proof::None => Entry::ByToken,
     };
     let opened = app.carriers.open_stream(carrier, entry, start).await;
     opened.map_err(|fault| CloseReason::Problem(of_unopened(fault)))

@@ -105,7 +105,7 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
 async fn open(app: &AppState, text: &str, visitor: &Visitor) -> Result<LiveCall, CloseReason> {
     match read(text).map_err(CloseReason::Problem)? {
         Frame::Start(start) => {
-            let opened = app.board.open_call(start.into(), visitor.key()).await;
+            let opened = app.view(visitor.access()).open_call(start.into()).await;
             opened.map_err(|fault| CloseReason::Problem(fault.into()))
         }
         Frame::Stop {} => Err(CloseReason::Stopped),

@@ -64,7 +64,8 @@ async fn listen(
         channels: 1,
         channel: None,
     };
-    let recording = app.board.open_enrolment(start, None).await.map_err(problem)?;
+    let recording = app.view(&guest.access).open_enrolment(start).await;
+    let recording = recording.map_err(problem)?;
     let recording = heard_out::<Start>(websocket, recording).await?;
     recording.judge().await.map_err(problem)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use crate::store::{Invite, InviteState, Token};
+use crate::store::{Access, Invite, InviteState, StoreError, Token};
+use crate::switchboard::BoardError;
 use crate::units::Language;
 
 use super::super::app_state::AppState;
@@ -16,6 +17,8 @@ use super::super::problem::{Kind, Problem};
 pub(super) struct Guest {
     /// The link.
     pub invite: Invite,
+    /// What they act by.
+    pub access: Access,
     /// The user's name.
     pub name: String,
     /// The organisation in whose name consent is asked.
@@ -32,19 +35,34 @@ pub(super) enum Closed {
     Trouble(Problem),
 }
 
+/// Somebody who is gone by now had a link; anything else is trouble.
+fn of_store(fault: StoreError) -> Closed {
+    match fault {
+        StoreError::UnknownUser(_) | StoreError::UnknownNumber(_) => Closed::Unknown,
+        fault => Closed::Trouble(fault.into()),
+    }
+}
+
+fn of_board(fault: BoardError) -> Closed {
+    match fault {
+        BoardError::UnknownNumber(_) => Closed::Unknown,
+        BoardError::Store(fault) => of_store(fault),
+        fault => Closed::Trouble(fault.into()),
+    }
+}
+
 impl Guest {
     /// The guest that `token` lets in. The store is asked once, whatever the token is.
     pub async fn of(app: &AppState, token: &str) -> Result<Self, Closed> {
-        let trouble = |fault: crate::store::StoreError| Closed::Trouble(fault.into());
-        let store = app.board.store();
-        let found = store.invite_for(&Token::received(token)).await.map_err(trouble)?;
-        let invite = found.ok_or(Closed::Unknown)?;
+        let trouble = |fault: StoreError| Closed::Trouble(fault.into());
+        let found = app.invited(&Token::received(token)).await.map_err(trouble)?;
+        let (invite, access) = found.ok_or(Closed::Unknown)?;
         if invite.state != InviteState::Open {
             return Err(Closed::Spent);
         }
-        let user = store.user(invite.user_id).await.map_err(trouble)?;
-        let number = store.number(&invite.number).await.map_err(trouble)?;
-        let (user, number) = user.zip(number).ok_or(Closed::Unknown)?;
+        let view = app.view(&access);
+        let user = view.user(invite.user_id).await.map_err(of_store)?;
+        let number = view.number(&invite.number).await.map_err(of_board)?;
         let own = app.signup.organisation.clone();
         Ok(Self {
             name: user.name,
@@ -52,6 +70,7 @@ impl Guest {
                 .or(number.name)
                 .unwrap_or_else(|| invite.number.as_e164().to_owned()),
             invite,
+            access,
         })
     }
 

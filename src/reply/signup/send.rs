@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::engine::Asker;
 use crate::switchboard::{Agreement, EnrolmentReport};
 use crate::units::Language;
 
@@ -25,7 +24,7 @@ pub(super) async fn send(
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
     let _try = app.tries.of(guest.invite.id)?;
-    let admitted = app.board.admit(Asker::recording(None))?;
+    let admitted = app.view(&guest.access).admit_recording()?;
     let mut form = form.read(&app, PARTS).await?;
     let language = language(&form.needed("language")?)?;
     let consent = guest.agreed(&app, language, &form.needed("consent_sha256")?)?;
@@ -39,8 +38,8 @@ pub(super) async fn send(
     };
     let channel = form.channel()?;
     let report = app
-        .board
-        .enrol_channel(&admitted, guest.invite.user_id, agreement, form.audio, channel)
+        .view(&guest.access)
+        .enrol(&admitted, guest.invite.user_id, agreement, form.audio, channel)
         .await?;
     accepted(report).map(|report| (StatusCode::CREATED, axum::Json(report)))
 }

@@ -5,7 +5,7 @@ mod csv;
 pub use csv::CsvFault;
 
 use crate::evidence::{Region, normalise};
-use crate::store::{ImportReport, ImportRow, NewUser, OperatorRow, Pin, RowFault, Store, StoreError};
+use crate::store::{Access, ImportReport, ImportRow, NewUser, OperatorRow, Pin, RowFault, Store, StoreError};
 use crate::units::DialedNumber;
 
 /// What is taken for rows that do not say it.
@@ -24,22 +24,26 @@ pub struct ImportDefaults {
 /// single rows is in the report, and nothing is written then.
 pub async fn import_csv(
     store: &Store,
+    access: &Access,
     text: &str,
     defaults: &ImportDefaults,
     dry_run: bool,
 ) -> Result<Result<ImportReport, CsvFault>, StoreError> {
     match csv::rows(text) {
-        Ok((rows, faults)) => import(store, rows, faults, defaults, dry_run).await.map(Ok),
+        Ok((rows, faults)) => import(store, access, rows, faults, defaults, dry_run)
+            .await
+            .map(Ok),
         Err(fault) => Ok(Err(fault)),
     }
 }
 
-/// Takes over users, when neither `faults` nor anything of the rows stands against it.
+/// Takes over users for whoever has `access`, when neither `faults` nor anything of the rows stands against it.
 ///
 /// # Errors
 /// [`StoreError`] when the store fails.
 pub async fn import(
     store: &Store,
+    access: &Access,
     rows: Vec<OperatorRow>,
     mut faults: Vec<RowFault>,
     defaults: &ImportDefaults,
@@ -53,7 +57,9 @@ pub async fn import(
         }
     }
     // What is wrong with the others is told at once too, and nothing is written.
-    let mut report = store.import_users(&users, dry_run || !faults.is_empty()).await?;
+    let mut report = store
+        .import_users(access, &users, dry_run || !faults.is_empty())
+        .await?;
     report.faults.extend(faults);
     report.faults.sort_by_key(|fault| fault.line);
     Ok(report)

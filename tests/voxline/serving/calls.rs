@@ -1,7 +1,7 @@
 //! Calls on `/media/pcm`, and what is said of them afterwards and meanwhile.
 
 use serde_json::{Value, json};
-use voxline::store::Scope;
+use voxline::store::{Access, Scope};
 
 use super::harness::{NUMBER, Service, json as body, mulaw};
 use super::sockets::Socket;
@@ -93,12 +93,12 @@ async fn a_cut_connection_ends_the_call_with_a_final_verdict() {
     let service = Service::start().await;
     service.enrolled().await;
     let key = service.key(&[Scope::Admin]).await;
-    let mut updates = service.board.updates();
+    let mut updates = service.board.view(&Access::operator()).updates();
     let mut socket = Socket::open(&service, "/media/pcm", &key).await;
     socket.start_call("cut", NUMBER).await;
     socket.stream_until_update("alice-1").await;
     socket.cut();
-    while !updates.recv().await.unwrap().identification.is_final {}
+    while !updates.next().await.unwrap().identification.is_final {}
     let kept = body(
         service
             .get("/v1/calls/cut")

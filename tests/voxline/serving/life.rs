@@ -174,8 +174,8 @@ async fn revoking_a_key_ends_the_streams_it_opened_and_no_others() {
     goes_on.start_call("goes-on", NUMBER).await;
 
     let store = service.board.store();
-    let grant = store.key_for(&Token::received(&revoked)).await.unwrap().unwrap();
-    store.revoke_key(grant.id).await.unwrap();
+    let access = store.key_for(&Token::received(&revoked)).await.unwrap().unwrap();
+    store.revoke_key(access.key().unwrap()).await.unwrap();
     let frames = ended.rest().await;
     assert_eq!(frames[0]["final"], true, "{frames:?}");
     assert_eq!(frames[1]["problem"]["code"], "unauthorized");

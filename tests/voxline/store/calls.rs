@@ -80,6 +80,7 @@ async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
 #[tokio::test]
 async fn pages_show_every_call_once_newest_first() {
     let deployment = TestDeployment::new().await;
+    deployment.number(1).await;
     for (id, began) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 20)] {
         deployment.store.put_verdict(&call(id, 1, began)).await.unwrap();
     }
@@ -88,7 +89,7 @@ async fn pages_show_every_call_once_newest_first() {
     loop {
         let page = deployment
             .store
-            .calls(&CallSearch::default(), 2, before.as_ref())
+            .calls(&Access::operator(), &CallSearch::default(), 2, before.as_ref())
             .await
             .unwrap();
         let Some(last) = page.last() else { break };
@@ -99,7 +100,12 @@ async fn pages_show_every_call_once_newest_first() {
     assert!(
         deployment
             .store
-            .calls(&CallSearch::default(), 5, Some(&"never".parse().unwrap()))
+            .calls(
+                &Access::operator(),
+                &CallSearch::default(),
+                5,
+                Some(&"never".parse().unwrap())
+            )
             .await
             .unwrap()
             .is_empty()
@@ -181,7 +187,11 @@ async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
         deployment.store.put_verdict(&record).await.unwrap();
     }
     let found = async |search: CallSearch| -> Vec<String> {
-        let calls = deployment.store.calls(&search, 10, None).await.unwrap();
+        let calls = deployment
+            .store
+            .calls(&Access::operator(), &search, 10, None)
+            .await
+            .unwrap();
         calls.into_iter().map(|call| call.call_id.to_string()).collect()
     };
     let at = |seconds| Some(OffsetDateTime::UNIX_EPOCH + Duration::seconds(seconds));
@@ -250,6 +260,10 @@ async fn calls_are_found_by_number_user_speaker_and_time_alone_and_together() {
         user: Some(ana),
         ..any()
     };
-    let page = deployment.store.calls(&search, 10, Some(&first)).await.unwrap();
+    let page = deployment
+        .store
+        .calls(&Access::operator(), &search, 10, Some(&first))
+        .await
+        .unwrap();
     assert_eq!((page.len(), page[0].call_id.as_str()), (1, "c10"));
 }

@@ -372,7 +372,7 @@ async fn no_name_or_id_of_a_removed_user_is_left_in_the_files_bytes() {
     );
     for call in deployment
         .store
-        .calls(&CallSearch::default(), 500, None)
+        .calls(&Access::operator(), &CallSearch::default(), 500, None)
         .await
         .unwrap()
     {

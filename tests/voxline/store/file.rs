@@ -213,5 +213,12 @@ async fn whom_older_verdicts_name_is_noted_when_the_store_is_opened() {
         user: Some(bob),
         ..CallSearch::default()
     };
-    assert_eq!(store.calls(&of_bob, 9, None).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .calls(&Access::operator(), &of_bob, 9, None)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -11,13 +11,14 @@ async fn a_key_works_until_it_is_revoked_and_is_never_stored() {
         .create_key(&scopes, Some("console"))
         .await
         .unwrap();
-    let grant = deployment.store.key_for(&token).await.unwrap().unwrap();
-    assert_eq!((grant.id, &grant.scopes), (info.id, &scopes));
-    assert!(grant.allows(Scope::Enroll) && !grant.allows(Scope::Scores) && !grant.allows(Scope::Admin));
     assert_eq!(
         deployment.store.keys().await.unwrap(),
         std::slice::from_ref(&info)
     );
+    let access = deployment.store.key_for(&token).await.unwrap().unwrap();
+    assert_eq!((access.key(), access.scopes()), (Some(info.id), &scopes));
+    assert!(access.allows(Scope::Enroll) && !access.allows(Scope::Scores) && !access.allows(Scope::Admin));
+    assert_eq!((access.tenant(), access.narrowed_to()), (TenantId::DEFAULT, None));
     let disk = deployment.at_rest().await;
     let secret = token.reveal().as_bytes();
     assert!(!disk.windows(secret.len()).any(|window| window == secret));
@@ -38,11 +39,11 @@ async fn an_admin_key_may_do_everything_and_a_made_up_one_nothing() {
         .create_key(&BTreeSet::from([Scope::Admin]), None)
         .await
         .unwrap();
-    let grant = deployment.store.key_for(&token).await.unwrap().unwrap();
+    let access = deployment.store.key_for(&token).await.unwrap().unwrap();
     assert!(
         [Scope::Enroll, Scope::Identify, Scope::Scores, Scope::Admin]
             .iter()
-            .all(|s| grant.allows(*s))
+            .all(|s| access.allows(*s))
     );
     let almost = format!("{}A", &token.reveal()[..45]);
     for text in [
@@ -63,4 +64,32 @@ async fn an_admin_key_may_do_everything_and_a_made_up_one_nothing() {
     assert!(matches!(none, Err(StoreError::NoScope)));
     let unknown = deployment.store.revoke_key(voxline::units::KeyId::fresh()).await;
     assert!(matches!(unknown, Err(StoreError::UnknownKey(_))));
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_key_is_noted_at_most_once_a_minute() {
+    let deployment = TestDeployment::new().await;
+    let scopes = BTreeSet::from([Scope::Identify]);
+    let (token, info) = deployment.store.create_key(&scopes, None).await.unwrap();
+    assert_eq!(info.last_used_at, None);
+    let used = async || deployment.store.keys().await.unwrap()[0].last_used_at;
+    deployment.store.key_for(&token).await.unwrap();
+    let first = loop {
+        if let Some(at) = used().await {
+            break at;
+        }
+        tokio::task::yield_now().await;
+    };
+    for _ in 0..100 {
+        deployment.store.key_for(&token).await.unwrap();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(used().await, Some(first));
+    deployment
+        .raw("UPDATE api_keys SET last_used_at = '2020-01-01T00:00:00.000000Z'")
+        .await;
+    deployment.store.key_for(&token).await.unwrap();
+    while used().await.is_some_and(|at| at < first) {
+        tokio::task::yield_now().await;
+    }
 }

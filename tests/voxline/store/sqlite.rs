@@ -33,5 +33,7 @@ mod relays;
 mod rosters;
 #[path = "sharing.rs"]
 mod sharing;
+#[path = "tenants.rs"]
+mod tenants;
 #[path = "users.rs"]
 mod users;

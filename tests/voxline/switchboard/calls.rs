@@ -2,6 +2,7 @@
 
 use voxline::bytes::Encoding;
 use voxline::decision::Reason;
+use voxline::store::Access;
 use voxline::switchboard::{BoardError, CallStart, CallVerdict};
 use voxline::units::{CallId, DialedNumber, Hertz};
 use voxline::verdict::{CHECKPOINTS, OutcomeName};
@@ -71,7 +72,8 @@ async fn a_live_call_in_any_pieces_ends_in_the_word_on_its_recording() {
 #[tokio::test]
 async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
     let deployment = TestDeployment::full().await;
-    let mut watched = deployment.board.updates();
+    let operator = Access::operator();
+    let mut watched = deployment.board.view(&operator).updates();
     let updates = live(&deployment, number(2), "calls/ivy-1.wav", &mut Rng::new(4), 320).await;
     let versions = updates.iter().map(|update| update.version);
     assert!(updates.len() > 8 && versions.eq(1..=updates.len() as u64));
@@ -83,7 +85,7 @@ async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
             && last.identification.outcome == voxline::verdict::OutcomeName::Identified
     );
     for update in &updates {
-        assert_eq!(watched.recv().await.unwrap().version, update.version);
+        assert_eq!(watched.next().await.unwrap().version, update.version);
     }
     let record = deployment
         .board

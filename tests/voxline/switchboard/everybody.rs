@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use voxline::evidence::{CallFacts, Place};
-use voxline::store::ImportRow;
+use voxline::store::{Access, ImportRow};
 use voxline::switchboard::{
     CallVerdict, PinWay, Switchboard,
 };
@@ -127,7 +127,7 @@ async fn of_400_users_all_are_found_by_some_tier_and_none_across_numbers() {
         });
         everybody.push((line, home, way, pin));
     }
-    let report = board.store().import_users(&rows, false).await.unwrap();
+    let report = board.store().import_users(&Access::operator(), &rows, false).await.unwrap();
     assert_eq!((report.added, &report.faults[..]), (100, &[][..]));
     let mut people = Vec::new();
     for (line, home, way, pin) in everybody {

@@ -1,0 +1,236 @@
+//! Tenants and narrowed keys: what one access sees of the store, and that it is nothing else.
+
+use super::*;
+
+/// A tenant with a number of its own.
+async fn tenant(store: &Store, name: &str, nth: u32) -> (TenantId, DialedNumber) {
+    let tenant = store.add_tenant(name).await.unwrap().id;
+    let number = number(nth);
+    store.add_number_of(tenant, &number, None, None).await.unwrap();
+    (tenant, number)
+}
+
+/// What a key of the tenant sees, for these numbers or all.
+async fn access(store: &Store, tenant: TenantId, numbers: Option<&[&DialedNumber]>) -> Access {
+    let numbers = numbers.map(|numbers| numbers.iter().map(|&number| number.clone()).collect());
+    let new = NewKey {
+        tenant,
+        scopes: BTreeSet::from([Scope::Admin]),
+        numbers,
+        name: None,
+    };
+    let (token, _) = store.create_key_of(new).await.unwrap();
+    store.key_for(&token).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_store_of_before_is_the_default_tenants() {
+    let deployment = TestDeployment::new().await;
+    let (store, first) = (&deployment.store, number(1));
+    store.add_number(&first, None, None).await.unwrap();
+    let ana = deployment.user("Ana", &first).await.id;
+    store
+        .put_verdict(&CallRecord {
+            number: first.clone(),
+            ..call("CA1", 1, 10)
+        })
+        .await
+        .unwrap();
+    let tenants = store.tenants().await.unwrap();
+    assert_eq!(tenants.len(), 1);
+    assert_eq!(
+        (tenants[0].id, tenants[0].name.as_str()),
+        (TenantId::DEFAULT, "default")
+    );
+    assert_eq!((tenants[0].numbers, tenants[0].users), (1, 1));
+    let operator = Access::operator();
+    assert_eq!(store.seen_user(&operator, ana).await.unwrap().id, ana);
+    assert_eq!(store.seen_numbers(&operator).await.unwrap().len(), 1);
+    let calls = store
+        .calls(&operator, &CallSearch::default(), 9, None)
+        .await
+        .unwrap();
+    assert_eq!(calls.len(), 1);
+}
+
+#[tokio::test]
+async fn an_access_sees_nothing_of_another_tenant() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, first) = tenant(store, "One", 1).await;
+    let (two, second) = tenant(store, "Two", 2).await;
+    let ana = deployment.user("Ana", &first).await.id;
+    let bob = deployment.user("Bob", &second).await.id;
+    for (id, number) in [("CA1", &first), ("CB1", &second)] {
+        let record = CallRecord {
+            number: number.clone(),
+            ..call(id, 1, 10)
+        };
+        store.put_verdict(&record).await.unwrap();
+    }
+    let (of_one, of_two) = (access(store, one, None).await, access(store, two, None).await);
+    for (own, mine, other, theirs, number) in [
+        (&of_one, ana, &of_two, bob, &first),
+        (&of_two, bob, &of_one, ana, &second),
+    ] {
+        assert_eq!(store.seen_user(own, mine).await.unwrap().id, mine);
+        assert!(matches!(
+            store.seen_user(own, theirs).await,
+            Err(StoreError::UnknownUser(_))
+        ));
+        assert!(matches!(
+            store.own_user(own, theirs).await,
+            Err(StoreError::UnknownUser(_))
+        ));
+        store.require_number(own, number).await.unwrap();
+        assert!(matches!(
+            store.require_number(other, number).await,
+            Err(StoreError::UnknownNumber(_))
+        ));
+        let numbers = store.seen_numbers(own).await.unwrap();
+        assert_eq!(
+            numbers.iter().map(|known| &known.number).collect::<Vec<_>>(),
+            [number]
+        );
+        let calls = store.calls(own, &CallSearch::default(), 9, None).await.unwrap();
+        assert_eq!(
+            calls.iter().map(|call| &call.number).collect::<Vec<_>>(),
+            [number]
+        );
+        assert_eq!(store.seen_keys(own).await.unwrap().len(), 1);
+    }
+    // Another tenant's call as the place to go on from says nothing of when it was.
+    let after = "CB1".parse().unwrap();
+    let page = store
+        .calls(&of_one, &CallSearch::default(), 9, Some(&after))
+        .await
+        .unwrap();
+    assert!(page.is_empty());
+    // A user is never put on another tenant's number, by whoever asks.
+    let patch = UserPatch {
+        numbers: Some(vec![first.clone(), second.clone()]),
+        ..UserPatch::default()
+    };
+    let refused = store.update_user(ana, patch).await;
+    assert!(matches!(refused, Err(StoreError::UnknownNumber(number)) if number == second));
+}
+
+#[tokio::test]
+async fn a_narrowed_key_sees_its_numbers_and_changes_only_who_is_on_no_other() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, first) = tenant(store, "One", 1).await;
+    let second = number(2);
+    store.add_number_of(one, &second, None, None).await.unwrap();
+    let ana = deployment.user("Ana", &first).await.id;
+    let bob = deployment.user("Bob", &second).await.id;
+    let both = deployment.user("Cleo", &first).await.id;
+    let patch = UserPatch {
+        numbers: Some(vec![first.clone(), second.clone()]),
+        ..UserPatch::default()
+    };
+    store.update_user(both, patch).await.unwrap();
+    let narrow = access(store, one, Some(&[&first])).await;
+    assert_eq!(store.own_user(&narrow, ana).await.unwrap().id, ana);
+    assert!(matches!(
+        store.seen_user(&narrow, bob).await,
+        Err(StoreError::UnknownUser(_))
+    ));
+    assert_eq!(
+        store.seen_user(&narrow, both).await.unwrap().numbers,
+        [first.clone()]
+    );
+    assert!(matches!(
+        store.own_user(&narrow, both).await,
+        Err(StoreError::UserElsewhere(_))
+    ));
+    assert_eq!(store.seen_numbers(&narrow).await.unwrap().len(), 1);
+    assert_eq!(store.seen_keys(&narrow).await.unwrap().len(), 1, "its own");
+    let wide = access(store, one, None).await;
+    assert_eq!(store.seen_keys(&wide).await.unwrap().len(), 2);
+    assert_eq!(
+        store.seen_keys(&narrow).await.unwrap().len(),
+        1,
+        "none that is for more"
+    );
+    let none = access(store, one, Some(&[])).await;
+    assert!(store.seen_numbers(&none).await.unwrap().is_empty());
+    assert!(matches!(
+        store.seen_user(&none, ana).await,
+        Err(StoreError::UnknownUser(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_key_is_for_numbers_of_its_own_tenant() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, _) = tenant(store, "One", 1).await;
+    let (_, second) = tenant(store, "Two", 2).await;
+    let new = NewKey {
+        tenant: one,
+        scopes: BTreeSet::from([Scope::Enroll]),
+        numbers: Some(BTreeSet::from([second])),
+        name: None,
+    };
+    assert!(matches!(
+        store.create_key_of(new.clone()).await,
+        Err(StoreError::UnknownNumber(_))
+    ));
+    assert!(store.keys().await.unwrap().is_empty(), "nothing is left of it");
+    let nobodys = NewKey {
+        tenant: TenantId::fresh(),
+        numbers: None,
+        ..new
+    };
+    assert!(matches!(
+        store.create_key_of(nobodys).await,
+        Err(StoreError::UnknownTenant(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_tenant_goes_with_all_that_is_its_and_its_numbers_come_back_as_new() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, first) = tenant(store, "One", 1).await;
+    let ana = deployment.user("Ana", &first).await.id;
+    let record = CallRecord {
+        number: first.clone(),
+        ..call("CA1", 1, 10)
+    };
+    store.put_verdict(&record).await.unwrap();
+    let old = access(store, one, Some(&[&first])).await;
+    assert!(matches!(
+        store.remove_tenant(one).await,
+        Err(StoreError::TenantHasUsers { users: 1, .. })
+    ));
+    store.remove_user(ana).await.unwrap();
+    let version = store.roster_version(&first).await.unwrap();
+    store.remove_tenant(one).await.unwrap();
+    assert_eq!(store.access_of(old.key().unwrap()).await.unwrap(), None);
+    assert_eq!(store.tenants().await.unwrap().len(), 1);
+
+    let (two, _) = tenant(store, "Two", 1).await;
+    assert!(
+        store.roster_version(&first).await.unwrap() > version,
+        "no copy of the old roster fits"
+    );
+    let new = access(store, two, None).await;
+    assert!(
+        store
+            .calls(&new, &CallSearch::default(), 9, None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(store.call(&"CA1".parse().unwrap()).await.unwrap(), None);
+    assert!(matches!(
+        store.remove_tenant(TenantId::DEFAULT).await,
+        Err(StoreError::TenantStays)
+    ));
+    assert!(matches!(
+        store.add_tenant("Two").await,
+        Err(StoreError::TenantExists(_))
+    ));
+}

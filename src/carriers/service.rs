@@ -15,6 +15,7 @@ use super::settings::CarrierSettings;
 use super::signature::Proofs;
 use super::token::CallTokens;
 use super::webhook::{self, Digits, Event, Manner, Received, Ring, WebhookFault};
+use crate::store::Provenance;
 use crate::switchboard::{BoardError, Switchboard};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 
@@ -163,7 +164,7 @@ impl Carriers {
         if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first) {
             let typed = call_session.typed(digits.as_str());
             self.tasks
-                .spawn(async move { call_session.try_typed(typed).await });
+                .spawn(Provenance::carried(async move { call_session.try_typed(typed).await }));
         }
         document
     }
@@ -205,7 +206,7 @@ impl Carriers {
         // Keys count in their order; only what they complete is tried beside them.
         if let Some(typed) = call_session.keypad(key) {
             self.tasks
-                .spawn(async move { call_session.try_typed(typed).await });
+                .spawn(Provenance::carried(async move { call_session.try_typed(typed).await }));
         }
     }
 

@@ -71,6 +71,9 @@ pub(super) enum Command {
     /// API keys
     #[command(subcommand)]
     Keys(super::keys::KeysCommand),
+    /// The audit log: who did what, and whether it is whole
+    #[command(subcommand)]
+    Audit(super::audit::AuditCommand),
     /// Carriers: does the number that forwarded a call arrive?
     #[command(subcommand)]
     Carrier(super::carrier::CarrierCommand),

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,10 @@ pub struct AppState {
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
 }
+
+/// The address of whoever a request comes from: the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub IpAddr);
 
 /// How a [`AppState`] is set up.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use crate::store::{KeyGrant, Scope, StoreError, Token};
+use crate::store::{Actor, KeyGrant, Provenance, Scope, StoreError, Token};
 use crate::units::KeyId;
 
 use super::app_state::AppState;
@@ -135,9 +135,11 @@ impl<R: Right> FromRequestParts<Arc<AppState>> for Allowed<R> {
 pub(super) async fn admit(parts: &Parts, app: &AppState, scope: Scope) -> Result<Visitor, Problem> {
     if app.insecure_dev {
         refuse_other_sites(&parts.headers)?;
+        Provenance::recognise(Actor::Development);
         return Ok(Visitor::without_key(Scope::Admin));
     }
     let visitor = recognise(parts, app).await?;
+    Provenance::recognise(Actor::Key(visitor.grant.id));
     if !visitor.grant.allows(scope) {
         let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
         return Err(Problem::new(Kind::Forbidden, detail));

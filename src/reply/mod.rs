@@ -53,6 +53,7 @@ mod accuracy;
 mod setup;
 mod carriers;
 mod vapi;
+mod audit;
 mod operations;
 mod websocket;
 mod recording;

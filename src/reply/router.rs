@@ -17,7 +17,7 @@ use super::app_state::AppState;
 use super::operations::Described;
 use super::problem::{Kind, Problem};
 use super::{
-    accuracy, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
+    accuracy, audit, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
     importing, invites, media, numbers, operations, request_log, setup, signup, users, vapi,
 };
 
@@ -59,6 +59,7 @@ fn table() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(carriers::voice, carriers::voice_by_get))
         .routes(routes!(vapi::events))
         .routes(routes!(vapi::token))
+        .routes(routes!(audit::list))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

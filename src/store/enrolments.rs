@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::consents::{read_consent, record};
 use super::invites::redeem;
 use super::models::{insert_prints, refuse_old_model};
@@ -135,6 +136,7 @@ impl Store {
             }
         }
         touch_numbers_of(&mut tx, new.user).await?;
+        append(&mut tx, &NewAudit::new(Act::EnrolmentAdd).on(new.user).object(id)).await?;
         tx.commit().await?;
         Ok(id)
     }

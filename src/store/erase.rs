@@ -1,10 +1,12 @@
 //! Erasing voices, so that neither the tables nor the file's bytes hold them any more.
 
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
 use super::open::Store;
@@ -65,6 +67,7 @@ impl Store {
         ] {
             query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
+        append(&mut tx, &erased.told(NewAudit::new(Act::UserErase).on(user))).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -85,6 +88,8 @@ impl Store {
             return Err(StoreError::UnknownEnrollment { user, enrollment });
         }
         touch_numbers_of(&mut tx, user).await?;
+        let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
+        append(&mut tx, &erased.told(told)).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -100,6 +105,7 @@ impl Store {
         if erased.enrollments > 0 {
             touch_numbers_of(&mut tx, user).await?;
         }
+        append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -156,6 +162,17 @@ struct Erased {
     /// The clips whose recordings were kept.
     recordings: Vec<String>,
     calls: u64,
+}
+
+impl Erased {
+    fn told(&self, entry: NewAudit) -> NewAudit {
+        entry.detail(json!({
+            "voiceprints": self.voiceprints,
+            "enrollments": self.enrollments,
+            "recordings": self.recordings.len(),
+            "calls": self.calls,
+        }))
+    }
 }
 
 /// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::numbers::touch_number;
 use super::open::Store;
 use super::pin::{NumberSalt, Pin, PinRule};
@@ -244,6 +245,7 @@ async fn add_number(conn: &mut Tx, number: &DialedNumber, region: Option<&str>) 
     let added = done > 0;
     if added {
         touch_number(conn, number).await?;
+        append(conn, &NewAudit::new(Act::NumberAdd).object(number.masked())).await?;
     }
     Ok(added)
 }

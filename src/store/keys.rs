@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::sql::{query, query_as};
 use super::token::{Scope, Token};
@@ -72,6 +74,7 @@ impl Store {
             revoked_at: None,
             last4: token.last4(),
         };
+        let mut tx = self.write().await?;
         query(
             "INSERT INTO api_keys (id, name, scopes, sha256, last4, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
@@ -81,8 +84,11 @@ impl Store {
         .bind(&token.sha256()[..])
         .bind(&info.last4)
         .bind(time_text(info.created_at))
-        .execute(self.writers())
+        .execute(&mut tx)
         .await?;
+        let made = NewAudit::new(Act::KeyCreate).object(info.id);
+        append(&mut tx, &made.detail(json!({ "scopes": scopes }))).await?;
+        tx.commit().await?;
         Ok((token, info))
     }
 
@@ -116,16 +122,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownKey`].
     pub async fn revoke_key(&self, id: KeyId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
         let done = query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
             .bind(id.to_string())
             .bind(time_text(now()))
-            .execute(self.writers())
+            .execute(&mut tx)
             .await?;
         if done == 0 {
-            Err(StoreError::UnknownKey(id))
-        } else {
-            Ok(())
+            return Err(StoreError::UnknownKey(id));
         }
+        append(&mut tx, &NewAudit::new(Act::KeyRevoke).object(id)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// What the holder of `token` may do; `None` when it is no key's, or a revoked one's.

@@ -20,8 +20,11 @@
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
+//! * What is done leaves its entry in the audit log in the same transaction, and an entry that is changed, removed or
+//!   inserted afterwards is found.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
+mod audit;
 mod caller_rule;
 mod calls;
 mod consents;
@@ -61,6 +64,9 @@ mod vault;
 mod webhooks;
 mod words;
 
+pub use audit::{
+    Act, Actor, AuditEntry, AuditFault, AuditFaultKind, AuditReport, AuditSearch, NewAudit, Provenance,
+};
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;

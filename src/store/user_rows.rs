@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::sql::{Tx, query_as};
-use super::users::User;
+use super::users::{PinChange, User};
 use super::values::{read, read_time};
 use crate::units::{DialedNumber, UserId};
 
@@ -92,4 +95,29 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
         }
     }
     Ok(users)
+}
+
+/// The names of what a patch is to change.
+pub(super) fn changed_fields(name: bool, phones: bool, numbers: bool) -> Vec<&'static str> {
+    let fields = [("name", name), ("phones", phones), ("numbers", numbers)];
+    let changed = fields.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(field, _)| field).collect()
+}
+
+/// Tells the audit log of a change.
+pub(super) async fn account_for_change(
+    conn: &mut Tx,
+    id: UserId,
+    changed: &[&str],
+    pin: &PinChange,
+) -> Result<(), StoreError> {
+    if !changed.is_empty() {
+        let change = NewAudit::new(Act::UserChange).on(id);
+        append(conn, &change.detail(json!({ "changed": changed }))).await?;
+    }
+    match pin {
+        PinChange::Keep => Ok(()),
+        PinChange::Set(_) => append(conn, &NewAudit::new(Act::PinSet).on(id)).await,
+        PinChange::Clear => append(conn, &NewAudit::new(Act::PinSet).on(id).outcome("cleared")).await,
+    }
 }

@@ -5,13 +5,14 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::Store;
 use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
-use super::user_rows::{load_of, load_one};
+use super::user_rows::{account_for_change, changed_fields, load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -171,6 +172,7 @@ impl Store {
         if numbers.as_ref().is_some_and(Vec::is_empty) {
             return Err(StoreError::NoNumber);
         }
+        let changed = changed_fields(name.is_some(), phones.is_some(), numbers.is_some());
         let before = self.user(id).await?.ok_or(StoreError::UnknownUser(id))?;
         let (mut tx, pin) = match &patch.pin {
             PinChange::Keep | PinChange::Clear => (self.write().await?, None),
@@ -205,6 +207,7 @@ impl Store {
             set_phones(&mut tx, id, &phones).await?;
         }
         refuse_shared_phones(&mut tx, id).await?;
+        account_for_change(&mut tx, id, &changed, &patch.pin).await?;
         let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
         tx.commit().await?;
         Ok(user)
@@ -229,7 +232,12 @@ pub(super) async fn insert_user(
     join(conn, id, &new.number, new.exclusive).await?;
     set_tags(conn, id, pin.map_or(&[], |pin| &pin.tags)).await?;
     set_phones(conn, id, &phones).await?;
-    refuse_shared_phones(conn, id).await
+    refuse_shared_phones(conn, id).await?;
+    append(conn, &NewAudit::new(Act::UserAdd).on(id)).await?;
+    if pin.is_some() {
+        append(conn, &NewAudit::new(Act::PinSet).on(id)).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a number that is not here.

@@ -27,6 +27,7 @@ mod recording;
 mod call_verdict;
 mod callers;
 mod recorder;
+mod auditor;
 mod services;
 mod claims;
 mod kept;
@@ -60,6 +61,7 @@ mod switch;
 
 pub use active_model::model_in_use;
 pub(crate) use arrivals::DECISION_LAG;
+pub(crate) use auditor::{UNACCOUNTED, UNWRITTEN};
 pub(crate) use recorder::{UNRECORDED, WAITING};
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};

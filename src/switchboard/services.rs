@@ -9,6 +9,7 @@ use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::Seconds;
 
 use super::active_model::ActiveModel;
+use super::auditor::Auditor;
 use super::call_verdict::CallVerdict;
 use super::callers::Callers;
 use super::recorder::Recorder;
@@ -26,6 +27,8 @@ pub(super) struct Services {
     /// Whose numbers callers' numbers were heard to be.
     pub callers: Callers,
     pub recorder: Recorder,
+    /// Accounts for what writes nothing else to the store.
+    pub auditor: Auditor,
     /// Every call's verdicts, as they come.
     pub verdicts: broadcast::Sender<CallVerdict>,
     active_model: RwLock<Arc<ActiveModel>>,
@@ -41,6 +44,7 @@ impl Services {
             rosters: Rosters::new(store.clone()),
             callers: Callers::default(),
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
+            auditor: Auditor::begin(store.clone()),
             verdicts: broadcast::channel(VERDICT_BACKLOG).0,
             active_model: RwLock::new(Arc::new(active_model)),
             hash: OnceCell::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use crate::store::{Invite, InviteState, Token};
+use crate::store::{Actor, Invite, InviteState, Provenance, Token};
 use crate::units::Language;
 
 use super::super::app_state::AppState;
@@ -45,6 +45,7 @@ impl Guest {
         let user = store.user(invite.user_id).await.map_err(trouble)?;
         let number = store.number(&invite.number).await.map_err(trouble)?;
         let (user, number) = user.zip(number).ok_or(Closed::Unknown)?;
+        Provenance::recognise(Actor::Link(invite.id));
         let own = app.signup.organisation.clone();
         Ok(Self {
             name: user.name,

@@ -53,9 +53,7 @@ pub(super) async fn run(command: AuditCommand, store: &Store, output: Output) ->
             act,
         } => {
             // First: what is given out is accounted for, also when the reader goes away.
-            store
-                .audit(&[NewAudit::new(Act::AuditExport).on(user)])
-                .await?;
+            store.audit(&[NewAudit::new(Act::AuditExport).on(user)]).await?;
             let search = AuditSearch {
                 user,
                 act,
@@ -98,7 +96,8 @@ fn in_words(report: &AuditReport) -> String {
 }
 
 fn moment(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "a time is written as in 2026-11-01T00:00:00Z".to_owned())
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "a time is written as in 2026-11-01T00:00:00Z".to_owned())
 }
 
 fn hash(text: &str) -> Result<[u8; 32], String> {

@@ -22,6 +22,8 @@ mod keys;
 mod load;
 mod models;
 mod number;
+mod receipts;
+mod retention;
 mod rosters;
 mod serve;
 mod vapi;
@@ -89,6 +91,10 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Audit(command) => audit::run(command, &store(&config).await?, output).await,
+            Command::Receipt(command) => receipts::run(command, &config, output).await,
+            Command::Retention(command) => {
+                retention::run(command, &store(&config).await?, &config.retention, output).await
+            }
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,

@@ -142,7 +142,9 @@ pub(super) async fn identify(
 /// Waits until what was done is in the audit log: what is not is not shown.
 async fn accounted_for(board: &Switchboard) -> anyhow::Result<()> {
     let accounted = tokio::time::timeout(ACCOUNTING, board.recorded()).await;
-    accounted.context("the audit log cannot be written, so the answer is not given: see what is wrong with the store")
+    accounted.context(
+        "the audit log cannot be written, so the answer is not given: see what is wrong with the store",
+    )
 }
 
 /// One line of `voxline embed`.

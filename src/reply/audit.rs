@@ -1,4 +1,4 @@
-//! `/v1/audit`: who did what.
+//! `/v1/audit`: who did what; and the public keys of receipts.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use crate::store::{AuditEntry, AuditSearch};
+use crate::store::{AuditEntry, AuditSearch, ReceiptKey};
 use crate::units::UserId;
 
 use super::app_state::AppState;
@@ -75,4 +75,18 @@ pub(super) async fn list(
     Ok(axum::Json(
         store.audit_entries(&search, limit, page.before).await?,
     ))
+}
+
+/// Lists the keys that receipts of erasures are signed with
+///
+/// Public keys, for everybody: whoever holds a receipt can verify it with `voxline receipt verify --key`, or by themselves.
+/// Each node of a deployment has its own; keys that are no longer used stay.
+#[utoipa::path(
+    get, path = "/v1/receipts/keys", operation_id = "listReceiptKeys", tag = "audit",
+    responses((status = 200, description = "The public keys, oldest first", body = [ReceiptKey])),
+)]
+pub(super) async fn receipt_keys(
+    State(app): State<Arc<AppState>>,
+) -> Result<axum::Json<Vec<ReceiptKey>>, Problem> {
+    Ok(axum::Json(app.board.store().receipt_keys().await?))
 }

@@ -18,7 +18,7 @@ use super::operations::Described;
 use super::problem::{Kind, Problem};
 use super::{
     accuracy, audit, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
-    importing, invites, media, numbers, operations, request_log, setup, signup, users, vapi,
+    importing, invites, media, numbers, operations, request_log, retention, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document.
@@ -28,6 +28,7 @@ fn table() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(numbers::show, numbers::update))
         .routes(routes!(users::add, users::list))
         .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(users::export))
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))
         .routes(routes!(enrolments::remove))
         .routes(routes!(enrol_stream::stream))
@@ -60,6 +61,8 @@ fn table() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(vapi::events))
         .routes(routes!(vapi::token))
         .routes(routes!(audit::list))
+        .routes(routes!(retention::show))
+        .routes(routes!(audit::receipt_keys))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::engine::Engine;
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS};
-use crate::switchboard::{DECISION_LAG, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
+use crate::switchboard::{DECISION_LAG, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
 use crate::verdict::{Identification, OutcomeName};
 
 use super::process_metrics;
@@ -193,7 +193,11 @@ fn describe() {
     );
     describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
     describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
-    describe_counter!(UNACCOUNTED, "Entries of the audit log that could not be written and are lost.");
+    describe_counter!(
+        UNACCOUNTED,
+        "Entries of the audit log that could not be written and are lost."
+    );
+    describe_counter!(RETIRED, "What went because its time was over, by kind.");
     describe_gauge!(UNWRITTEN, "Entries of the audit log that wait to be written.");
     describe_counter!(
         STORE_ERRORS,

@@ -15,6 +15,7 @@ use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::recordings::Recording;
 use super::sql::{Tx, query, query_as};
+use super::user_rows::refuse_opted_out;
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
@@ -112,6 +113,7 @@ impl Store {
         let at = now();
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
+        refuse_opted_out(&mut tx, new.user).await?;
         refuse_old_model(&mut tx, new.clips.iter().map(|clip| clip.prints.as_slice())).await?;
         for (index, clip) in (1..).zip(&new.clips) {
             refuse_enrolled(&mut tx, new.user, index, clip).await?;

@@ -247,7 +247,9 @@ impl Store {
             let before = read_count(&mut tx, &scope).await?;
             let count = Count::after(before, scope.limit, TAKEN_LOCKOUT, now);
             write_count(&mut tx, &scope, &count).await?;
-            let told = NewAudit::new(Act::PinSet).object(number.masked()).outcome("taken");
+            let told = NewAudit::new(Act::PinSet)
+                .object(number.masked())
+                .outcome("taken");
             append(&mut tx, &told).await?;
         }
         Ok(tx.commit().await?)

@@ -12,7 +12,7 @@ use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
-use super::user_rows::{account_for_change, changed_fields, load_of, load_one};
+use super::user_rows::{account_for_change, changed_fields, load_of, load_one, set_opted_out};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -39,6 +39,8 @@ pub struct User {
     pub exclusive: bool,
     /// Whether any voice is enrolled.
     pub enrolled: bool,
+    /// Whether no call is compared with their voice, for they do not want it.
+    pub opted_out: bool,
     /// When the user was added.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -72,6 +74,8 @@ pub struct UserPatch {
     pub numbers: Option<Vec<DialedNumber>>,
     /// What becomes of the PIN.
     pub pin: PinChange,
+    /// Whether calls are not to be compared with their voice any more, or are again.
+    pub opted_out: Option<bool>,
 }
 
 /// What becomes of a user's PIN.
@@ -205,6 +209,9 @@ impl Store {
         }
         if let Some(phones) = phones {
             set_phones(&mut tx, id, &phones).await?;
+        }
+        if let Some(opted_out) = patch.opted_out.filter(|wanted| *wanted != now.opted_out) {
+            set_opted_out(&mut tx, id, opted_out).await?;
         }
         refuse_shared_phones(&mut tx, id).await?;
         account_for_change(&mut tx, id, &changed, &patch.pin).await?;

@@ -26,7 +26,9 @@ impl Switchboard {
         channel: Option<u16>,
         stream: bool,
     ) -> Result<Vec<Identification>, BoardError> {
-        let said = self.identified(admitted, number, recording, channel, stream).await;
+        let said = self
+            .identified(admitted, number, recording, channel, stream)
+            .await;
         let asked = NewAudit::new(Act::Identify).object(number.masked());
         let told = match said.as_ref().map(|said| said.last()) {
             Ok(Some(last)) => asked.on(last.user_id).outcome(last.outcome.name()),

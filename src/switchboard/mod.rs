@@ -52,6 +52,7 @@ mod quality_gate;
 mod enrol;
 mod enrol_live;
 mod erasing;
+mod retention;
 mod follow_model;
 mod error_targets;
 mod health;
@@ -63,6 +64,7 @@ pub use active_model::model_in_use;
 pub(crate) use arrivals::DECISION_LAG;
 pub(crate) use auditor::{UNACCOUNTED, UNWRITTEN};
 pub(crate) use recorder::{UNRECORDED, WAITING};
+pub(crate) use retention::RETIRED;
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::Switchboard;

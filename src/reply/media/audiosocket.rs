@@ -70,8 +70,7 @@ pub(in super::super) async fn accept(app: &Arc<AppState>, door: &AudioSocketDoor
         match door.listener.accept().await {
             Ok((stream, peer)) if door.admits(peer.ip()) => {
                 let by = Provenance::new(Actor::Carrier(Carrier::Asterisk.name()), Some(peer.ip()));
-                app.tasks
-                    .spawn(by.scope(attend(stream, Arc::clone(app), place)));
+                app.tasks.spawn(by.scope(attend(stream, Arc::clone(app), place)));
             }
             Ok((_, peer)) => {
                 telemetry::audiosocket(AudioSocketEnd::Stranger);

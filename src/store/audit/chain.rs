@@ -2,6 +2,7 @@
 //! chain.
 
 use super::super::StoreError;
+use super::super::calls::note_use;
 use super::super::open::Store;
 use super::super::sql::{Tx, query, query_as};
 use super::entry::{Act, NewAudit, hash_of, row_of};
@@ -51,6 +52,10 @@ impl Store {
         for entry in entries {
             if !is_told_already(&mut tx, entry).await? {
                 append(&mut tx, entry).await?;
+            }
+            // A voice that a recording was recognised by is of use.
+            if let (Act::Identify, Some(user)) = (entry.act, entry.user) {
+                note_use(&mut tx, &user.to_string(), entry.at).await?;
             }
         }
         Ok(tx.commit().await?)

@@ -136,12 +136,7 @@ async fn what_is_refused_or_changes_nothing_leaves_no_entry() {
     assert!(store.add_number(&number, None, None).await.is_err());
     let nobody = UserId::fresh();
     assert!(store.remove_user(nobody).await.is_err());
-    assert!(
-        store
-            .update_user(nobody, UserPatch::default())
-            .await
-            .is_err()
-    );
+    assert!(store.update_user(nobody, UserPatch::default()).await.is_err());
     assert!(store.add_enrollment(enrolment(nobody, 1)).await.is_err());
     assert_eq!(told(store).await, ["number.add done"]);
 }
@@ -302,12 +297,14 @@ async fn what_is_cut_off_the_beginning_leaves_the_rest_to_be_verified() {
     let report = verified(store).await;
     assert_eq!((report.cut, report.entries, report.fault), (2, 7, None));
     // Nothing can be put back before the cut, and more is only cut by the log's own way.
-    assert!(deployment.try_raw("DELETE FROM audit WHERE seq = 3").await.is_err());
-    tamper(&deployment, "DELETE FROM audit WHERE seq = 3").await;
-    assert_eq!(
-        verified(store).await.fault.unwrap().kind,
-        AuditFaultKind::Missing
+    assert!(
+        deployment
+            .try_raw("DELETE FROM audit WHERE seq = 3")
+            .await
+            .is_err()
     );
+    tamper(&deployment, "DELETE FROM audit WHERE seq = 3").await;
+    assert_eq!(verified(store).await.fault.unwrap().kind, AuditFaultKind::Missing);
     let all = OffsetDateTime::now_utc() + Duration::days(1);
     let whole = with_entries().await;
     assert_eq!(whole.store.cut_audit(all).await.unwrap(), 8);
@@ -325,12 +322,16 @@ async fn two_nodes_that_write_at_once_make_one_chain() {
             store.add_number(&number(line), None, None).await.unwrap();
         }
     };
-    tokio::join!(
-        tokio::spawn(writes(deployment.store.clone(), 1)),
-        tokio::spawn(writes(deployment.store.clone(), 101)),
-        tokio::spawn(writes(other.clone(), 201)),
-        tokio::spawn(writes(other, 301)),
-    );
+    let handles = [
+        (&deployment.store, 1),
+        (&deployment.store, 101),
+        (&other, 201),
+        (&other, 301),
+    ];
+    let writers = handles.map(|(store, from)| tokio::spawn(writes(store.clone(), from)));
+    for writer in writers {
+        writer.await.unwrap();
+    }
     let report = verified(&deployment.store).await;
     assert_eq!((report.entries, report.fault), (100, None));
 }
@@ -347,7 +348,10 @@ async fn entries_are_found_by_user_act_and_time_page_by_page() {
         .audit_entries(&AuditSearch::default(), 1000, None)
         .await
         .unwrap();
-    assert_eq!(all.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3, 2, 1]);
+    assert_eq!(
+        all.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
+        [4, 3, 2, 1]
+    );
     let of = |search: AuditSearch| async move {
         let found = store.audit_entries(&search, 1000, None).await.unwrap();
         found.iter().map(|entry| entry.seq).collect::<Vec<_>>()

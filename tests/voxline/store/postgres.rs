@@ -23,10 +23,14 @@ mod keys;
 mod models;
 #[path = "numbers.rs"]
 mod numbers;
+#[path = "people.rs"]
+mod people;
 #[path = "pins.rs"]
 mod pins;
 #[path = "relays.rs"]
 mod relays;
+#[path = "retention.rs"]
+mod retention;
 #[path = "rosters.rs"]
 mod rosters;
 #[path = "server.rs"]

@@ -122,7 +122,9 @@ async fn both_nodes_write_one_audit_log_with_one_entry_for_a_call() {
             nodes.at(node).ring(call, STRANGER);
         }
     }
-    nodes.at(1).tool("c-two", "t-1", "verify_pin", json!({"pin": "0000"}));
+    nodes
+        .at(1)
+        .tool("c-two", "t-1", "verify_pin", json!({"pin": "0000"}));
     nodes.enrol_alice(1).await;
     let mut served = Value::Null;
     for _ in 0..50 {
@@ -136,7 +138,12 @@ async fn both_nodes_write_one_audit_log_with_one_entry_for_a_call() {
     calls.sort_by_key(|entry| entry["object"].to_string());
     let told: Vec<_> = calls
         .iter()
-        .map(|entry| (entry["object"].as_str().unwrap(), entry["actor"].as_str().unwrap()))
+        .map(|entry| {
+            (
+                entry["object"].as_str().unwrap(),
+                entry["actor"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(told, [("c-one", "vapi"), ("c-two", "vapi")]);
     let tried = nodes.at(0).get("/v1/audit?act=pin.try").await;

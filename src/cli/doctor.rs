@@ -38,7 +38,11 @@ struct Finding {
 }
 
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
-    let mut findings = vec![store(config).await, retention(config).await, gallery(config).await];
+    let mut findings = vec![
+        store(config).await,
+        retention(config).await,
+        gallery(config).await,
+    ];
     findings.extend(inference(config, &active_model(config).await));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),

@@ -47,13 +47,18 @@ pub(super) async fn run(command: ReceiptCommand, config: &Config, output: Output
                 Err(fault) => format!("NOT GOOD: {fault}"),
             };
             let fault = verified.err().map(|fault| fault.to_string());
-            output.result(&serde_json::json!({ "good": fault.is_none(), "fault": fault }), || said)?;
+            output.result(
+                &serde_json::json!({ "good": fault.is_none(), "fault": fault }),
+                || said,
+            )?;
             Ok(fault.is_none())
         }
         ReceiptCommand::Keys => {
             let keys = store(config).await?.receipt_keys().await?;
             output.result(&keys, || {
-                let line = |key: &crate::store::ReceiptKey| format!("{}  since {}", key.public_key, key.since.date());
+                let line = |key: &crate::store::ReceiptKey| {
+                    format!("{}  since {}", key.public_key, key.since.date())
+                };
                 lines(keys.iter().map(line), "no key yet")
             })?;
             Ok(true)

@@ -214,9 +214,7 @@ pub(super) async fn export(
     InPath(id): InPath<UserId>,
     InQuery(wanted): InQuery<Wanted>,
 ) -> Result<axum::Json<Person>, Problem> {
-    Ok(axum::Json(
-        app.board.store().export_user(id, wanted.audio).await?,
-    ))
+    Ok(axum::Json(app.board.store().export_user(id, wanted.audio).await?))
 }
 
 /// A value that may be left out but not be null: null would look like a wish to remove it.

@@ -80,7 +80,9 @@ fn recognised(verdict: &serde_json::Value) -> Option<&str> {
 
 /// Notes that a voice was of use on this day.
 pub(super) async fn note_use(conn: &mut Tx, user: &str, at: OffsetDateTime) -> Result<(), StoreError> {
-    let day = at.to_offset(time::UtcOffset::UTC).replace_time(time::Time::MIDNIGHT);
+    let day = at
+        .to_offset(time::UtcOffset::UTC)
+        .replace_time(time::Time::MIDNIGHT);
     query(
         "UPDATE users SET identified_on = $2 WHERE id = $1 AND (identified_on IS NULL OR identified_on < $2)",
     )

@@ -229,7 +229,14 @@ fn only(verdict: &Value, user: &str) -> Value {
         }
     };
     if is_theirs(verdict) {
-        for field in ["outcome", "user_id", "user_name", "posterior", "llr", "net_speech_seconds"] {
+        for field in [
+            "outcome",
+            "user_id",
+            "user_name",
+            "posterior",
+            "llr",
+            "net_speech_seconds",
+        ] {
             keep(field, verdict.get(field));
         }
     }
@@ -266,7 +273,10 @@ mod tests {
         });
         assert_eq!(only(&verdict, "b"), bobs);
         let anas = only(&verdict, "a").to_string();
-        assert!(anas.contains("Ana") && !anas.contains("Bob") && !anas.contains("\"b\""), "{anas}");
+        assert!(
+            anas.contains("Ana") && !anas.contains("Bob") && !anas.contains("\"b\""),
+            "{anas}"
+        );
         assert_eq!(only(&verdict, "c"), json!({}));
     }
 }

@@ -178,10 +178,7 @@ fn key_of(seed: &[u8]) -> io::Result<Ed25519KeyPair> {
         .map_err(|_| io::Error::other("the key file of receipts does not have 32 bytes"))
 }
 
-async fn on_disk<T: Send + 'static>(
-    path: &Path,
-    work: fn(&Path) -> io::Result<T>,
-) -> Result<T, StoreError> {
+async fn on_disk<T: Send + 'static>(path: &Path, work: fn(&Path) -> io::Result<T>) -> Result<T, StoreError> {
     let (path, shown): (PathBuf, PathBuf) = (path.to_owned(), path.to_owned());
     tokio::task::spawn_blocking(move || work(&path))
         .await
@@ -206,7 +203,10 @@ mod tests {
             at: read_time("2026-11-29T05:00:00.000001Z").unwrap(),
             overwritten: true,
             key: Some("ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c".to_owned()),
-            signature: Some("E7h5KMjyES1S/aZggcVWSrvprzzbJsQlozHd4vPTSAYO+Q8li/EROkvftVgMDT4J01LUSdTUYQYa6gy9nEa/AA==".to_owned()),
+            signature: Some(
+                "E7h5KMjyES1S/aZggcVWSrvprzzbJsQlozHd4vPTSAYO+Q8li/EROkvftVgMDT4J01LUSdTUYQYa6gy9nEa/AA=="
+                    .to_owned(),
+            ),
         };
         let key = receipt.key.clone().unwrap();
         assert_eq!(receipt.verify([key.as_str()]), Ok(()));

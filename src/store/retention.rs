@@ -117,7 +117,9 @@ impl Store {
             audit,
         } = *schedule;
         Ok(RetentionTally {
-            calls: self.count(calls, concat!("SELECT COUNT(*) ", due!(calls))).await?,
+            calls: self
+                .count(calls, concat!("SELECT COUNT(*) ", due!(calls)))
+                .await?,
             evidence: self
                 .count(evidence, concat!("SELECT COUNT(*) ", due!(evidence)))
                 .await?,
@@ -130,7 +132,9 @@ impl Store {
                     concat!("SELECT COUNT(*) ", due!(voices)),
                 )
                 .await?,
-            audit_entries: self.count(audit, concat!("SELECT COUNT(*) ", due!(audit))).await?,
+            audit_entries: self
+                .count(audit, concat!("SELECT COUNT(*) ", due!(audit)))
+                .await?,
         })
     }
 
@@ -210,7 +214,8 @@ impl Store {
         .await?;
         tx.commit().await?;
         let gone = clips.len() as u64;
-        self.unlink(clips.into_iter().map(|(clip,)| clip).collect()).await?;
+        self.unlink(clips.into_iter().map(|(clip,)| clip).collect())
+            .await?;
         Ok(gone)
     }
 }

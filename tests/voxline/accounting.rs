@@ -237,20 +237,37 @@ async fn a_person_gets_their_data_is_left_alone_and_has_proof_of_their_erasure()
     let service = Service::start(data.path());
     let alice = service.enrol_alice().await;
     let (status, person) = service.get(&format!("/v1/users/{alice}/export")).await;
-    assert_eq!((status, &person["user"]["name"]), (200, &json!("Alice")), "{person}");
+    assert_eq!(
+        (status, &person["user"]["name"]),
+        (200, &json!("Alice")),
+        "{person}"
+    );
     let (status, printed) = cli(data.path(), &["user", "export", &alice]);
     assert_eq!((status, &printed["voiceprints"]), (0, &person["voiceprints"]));
     let identified = async || {
-        let form = recording(Form::new().text("number", NUMBER), "enrollment_samples/calls/alice-2.wav");
+        let form = recording(
+            Form::new().text("number", NUMBER),
+            "enrollment_samples/calls/alice-2.wav",
+        );
         service.upload("/v1/identify", form).await.1
     };
     assert_eq!(identified().await["user_id"], json!(alice));
     // By another process: the running service has it in its gallery until then.
     assert_eq!(cli(data.path(), &["user", "opt-out", &alice]).0, 0);
     let said = identified().await;
-    assert_eq!((&said["outcome"], &said["user_id"]), (&json!("inconclusive"), &Value::Null), "{said}");
+    assert_eq!(
+        (&said["outcome"], &said["user_id"]),
+        (&json!("inconclusive"), &Value::Null),
+        "{said}"
+    );
     assert_eq!(said["reason"], "empty_roster");
-    request(&service, "PATCH", &format!("/v1/users/{alice}"), Some(json!({ "opted_out": false }))).await;
+    request(
+        &service,
+        "PATCH",
+        &format!("/v1/users/{alice}"),
+        Some(json!({ "opted_out": false })),
+    )
+    .await;
     assert_eq!(identified().await["user_id"], json!(alice));
 
     let receipt = request(&service, "DELETE", &format!("/v1/users/{alice}"), None).await;
@@ -263,8 +280,17 @@ async fn a_person_gets_their_data_is_left_alone_and_has_proof_of_their_erasure()
     let key = keys[0]["public_key"].as_str().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let verify = ["receipt", "verify", file, "--key", key];
-    assert_eq!(cli(elsewhere.path(), &verify), (0, json!({ "good": true, "fault": null })));
-    std::fs::write(file, receipt.to_string().replace("\"calls_redacted\":0", "\"calls_redacted\":1")).unwrap();
+    assert_eq!(
+        cli(elsewhere.path(), &verify),
+        (0, json!({ "good": true, "fault": null }))
+    );
+    std::fs::write(
+        file,
+        receipt
+            .to_string()
+            .replace("\"calls_redacted\":0", "\"calls_redacted\":1"),
+    )
+    .unwrap();
     assert_eq!(cli(elsewhere.path(), &verify).0, 1);
     let told = told_after(&service, 4).await;
     let expected = [
@@ -294,22 +320,42 @@ async fn what_is_older_than_it_is_kept_goes_while_serving_and_by_command() {
         .unwrap();
     let (status, retention) = service.get("/v1/retention").await;
     assert_eq!(status, 200);
-    assert_eq!((&retention["unused_voice_days"], &retention["audio_days"]), (&json!(30), &Value::Null));
-    assert_eq!((&retention["due"]["voices"], &retention["last_removed_at"]), (&json!(1), &Value::Null));
+    assert_eq!(
+        (&retention["unused_voice_days"], &retention["audio_days"]),
+        (&json!(30), &Value::Null)
+    );
+    assert_eq!(
+        (&retention["due"]["voices"], &retention["last_removed_at"]),
+        (&json!(1), &Value::Null)
+    );
     let run = |args: &[&str]| {
         let mut command = program(data.path());
-        let output = command.envs(kept.clone()).args(args).arg("--json").output().unwrap();
+        let output = command
+            .envs(kept.clone())
+            .args(args)
+            .arg("--json")
+            .output()
+            .unwrap();
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
     };
     let doctor = run(&["doctor"]).to_string();
-    assert!(doctor.contains("unused voices 30 days") && doctor.contains("due: 1 voices"), "{doctor}");
+    assert!(
+        doctor.contains("unused voices 30 days") && doctor.contains("due: 1 voices"),
+        "{doctor}"
+    );
     assert_eq!(run(&["retention", "run"])["voices"], json!(1));
     let (_, user) = service.get(&format!("/v1/users/{alice}")).await;
     assert_eq!(user["enrolled"], false);
     let told = told_after(&service, 4).await;
     assert_eq!(told, ["cli enrolment.erase unused", "cli retention.run done"]);
     let (_, retention) = service.get("/v1/retention").await;
-    assert_eq!((&retention["due"]["voices"], retention["last_removed_at"].is_string()), (&json!(0), true));
+    assert_eq!(
+        (
+            &retention["due"]["voices"],
+            retention["last_removed_at"].is_string()
+        ),
+        (&json!(0), true)
+    );
     // The service itself, when it starts.
     let again = service.enrol_alice_again(&alice).await;
     assert_eq!(again, 201);
@@ -320,7 +366,11 @@ async fn what_is_older_than_it_is_kept_goes_while_serving_and_by_command() {
     drop(service);
     let service = Service::start_with(data.path(), &kept);
     for _ in 0..100 {
-        if told_after(&service, 0).await.iter().any(|told| told == "service retention.run done") {
+        if told_after(&service, 0)
+            .await
+            .iter()
+            .any(|told| told == "service retention.run done")
+        {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -35,7 +35,10 @@ async fn who_has_opted_out_is_in_no_gallery_and_is_again_who_takes_it_back() {
     assert_eq!(given(&other, &number).await, [0, 2]);
     assert!(store.user(ana).await.unwrap().unwrap().enrolled);
     let refused = store.add_enrollment(enrolment(ana, 3)).await.unwrap_err();
-    assert!(matches!(refused, StoreError::OptedOut(user) if user == ana), "{refused:?}");
+    assert!(
+        matches!(refused, StoreError::OptedOut(user) if user == ana),
+        "{refused:?}"
+    );
     opt_out(store, ana, true).await;
     opt_out(store, ana, false).await;
     assert_eq!(given(store, &number).await, [2, 2]);
@@ -98,7 +101,12 @@ async fn an_export_has_all_that_is_kept_on_a_person_and_nothing_on_others() {
     assert_eq!(person["voiceprints"].as_array().unwrap().len(), 2);
     assert_eq!(person["calls"].as_array().unwrap().len(), 2);
     assert!(person["recordings"][0].get("audio").is_none());
-    let acts: Vec<_> = person["audit"].as_array().unwrap().iter().map(|entry| &entry["act"]).collect();
+    let acts: Vec<_> = person["audit"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["act"])
+        .collect();
     assert_eq!(acts, ["user.export", "enrolment.add", "pin.set", "user.add"]);
     let text = person.to_string();
     for others in [bob.to_string().as_str(), "Bob", "1.25", "4821", "$argon2"] {

@@ -83,7 +83,9 @@ async fn recordings_go_and_the_voice_stays() {
     }
     let first = store.enrollments_of(ana).await.unwrap()[0].id;
     deployment
-        .raw(&format!("UPDATE enrollments SET created_at = '{LONG_AGO}' WHERE id = '{first}'"))
+        .raw(&format!(
+            "UPDATE enrollments SET created_at = '{LONG_AGO}' WHERE id = '{first}'"
+        ))
         .await;
     let schedule = RetentionSchedule {
         audio: kept(365),
@@ -182,7 +184,13 @@ async fn a_run_that_removes_something_has_one_entry_and_one_that_does_not_has_no
     };
     assert_eq!(gone, expected);
     assert!(store.retain(&schedule).await.unwrap().is_empty());
-    assert!(store.retain(&RetentionSchedule::default()).await.unwrap().is_empty());
+    assert!(
+        store
+            .retain(&RetentionSchedule::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let search = AuditSearch {
         act: Some("retention.".to_owned()),
         ..AuditSearch::default()

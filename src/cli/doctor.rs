@@ -97,9 +97,10 @@ async fn store(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        match config.store.is_there() {
-            true => Store::connect(&config.store).await?.due(&config.retention).await,
-            false => Ok(RetentionTally::default()),
+        if config.store.is_there() {
+            Store::connect(&config.store).await?.due(&config.retention).await
+        } else {
+            Ok(RetentionTally::default())
         }
     };
     match due.await {

@@ -35,7 +35,7 @@ impl Vapi {
         if first {
             let (vapi, vapi_call, number) = (Arc::clone(self), Arc::clone(vapi_call), number.clone());
             self.tasks.spawn(Provenance::carried(async move {
-                vapi.catch_up(&vapi_call, &number).await
+                vapi.catch_up(&vapi_call, &number).await;
             }));
         }
     }

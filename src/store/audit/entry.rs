@@ -77,6 +77,8 @@ acts! {
     VapiChange = "vapi.change",
     /// The audit log was given out.
     AuditExport = "audit.export",
+    /// The beginning of the audit log was cut off: `object` has the last entry that went, and its hash.
+    AuditCut = "audit.cut",
     /// Something went because its time was over.
     RetentionRun = "retention.run",
 }
@@ -207,6 +209,11 @@ pub(super) fn hash_of(before: &[u8], row: &Row) -> Result<Hash, StoreError> {
         .chain_update(canonical)
         .finalize()
         .into())
+}
+
+/// What an entry on a cut says of where it was.
+pub(super) fn cut_at(seq: i64, hash: &[u8]) -> String {
+    format!("{seq} {}", hex(hash))
 }
 
 /// The row of an entry at a place in the chain, its hash not made yet.

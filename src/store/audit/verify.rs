@@ -6,7 +6,7 @@ use super::super::StoreError;
 use super::super::open::Store;
 use super::super::sql::{Tx, query_as};
 use super::super::values::read_u64;
-use super::entry::{Row, hash_of, select};
+use super::entry::{Act, Row, cut_at, hash_of, select};
 use crate::units::hex;
 
 /// Entries in memory at a time.
@@ -42,8 +42,10 @@ pub enum AuditFaultKind {
     Missing,
     /// It, or its place, was changed.
     Changed,
-    /// It stands after the end of the chain.
+    /// It stands outside the chain: after its end, or before its beginning.
     Added,
+    /// It and those before it were cut off, and no entry tells of that.
+    CutOff,
     /// The hash that was noted is not that of any entry: what it was of was changed or cut off.
     NotedHashUnknown,
 }
@@ -56,6 +58,9 @@ impl AuditFault {
             AuditFaultKind::Missing => format!("entry {seq} was removed"),
             AuditFaultKind::Changed => format!("entry {seq} is not the one that was written"),
             AuditFaultKind::Added => format!("entry {seq} was added outside the chain"),
+            AuditFaultKind::CutOff => {
+                format!("the entries up to {seq} were cut off by no run of the service's")
+            }
             AuditFaultKind::NotedHashUnknown => format!(
                 "no entry up to the last one, {seq}, has the hash that was noted: the log was written anew, or its end \
                  was cut off"
@@ -69,6 +74,8 @@ struct Followed {
     seq: i64,
     hash: Vec<u8>,
     noted_seen: bool,
+    /// What the latest entry on a cut says.
+    cut: Option<String>,
 }
 
 impl Store {
@@ -83,10 +90,12 @@ impl Store {
             query_as("SELECT seq, hash, cut_seq, cut_hash FROM audit_head WHERE one = 1")
                 .fetch_one(&mut tx)
                 .await?;
+        let told = (cut > 0).then(|| cut_at(cut, &cut_hash));
         let is_noted = |hash: &[u8]| noted.is_none_or(|noted| noted[..] == *hash);
         let mut followed = Followed {
             seq: cut,
             noted_seen: is_noted(&cut_hash),
+            cut: None,
             hash: cut_hash,
         };
         let broken = follow(&mut tx, &mut followed, end, &is_noted).await?;
@@ -99,6 +108,7 @@ impl Store {
             Some((seq, kind)) => Some(fault(seq, kind)),
             None if last < end => Some(fault(last + 1, AuditFaultKind::Missing)),
             None if followed.hash != head => Some(fault(last, AuditFaultKind::Changed)),
+            None if followed.cut != told => Some(fault(cut, AuditFaultKind::CutOff)),
             None if !followed.noted_seen => Some(fault(last, AuditFaultKind::NotedHashUnknown)),
             None => None,
         };
@@ -140,6 +150,9 @@ async fn follow(
                 return Ok(Some((seq, AuditFaultKind::Changed)));
             }
             followed.noted_seen |= is_noted(&row.10);
+            if row.5 == Act::AuditCut.name() {
+                followed.cut.clone_from(&row.7);
+            }
             (followed.seq, followed.hash) = (seq, row.10);
         }
         if count < PAGE {

@@ -295,7 +295,7 @@ async fn what_is_cut_off_the_beginning_leaves_the_rest_to_be_verified() {
     assert_eq!(store.cut_audit(third).await.unwrap(), 0);
     deployment.number(9).await;
     let report = verified(store).await;
-    assert_eq!((report.cut, report.entries, report.fault), (2, 7, None));
+    assert_eq!((report.cut, report.entries, report.fault), (2, 8, None));
     // Nothing can be put back before the cut, and more is only cut by the log's own way.
     assert!(
         deployment
@@ -310,7 +310,14 @@ async fn what_is_cut_off_the_beginning_leaves_the_rest_to_be_verified() {
     assert_eq!(whole.store.cut_audit(all).await.unwrap(), 8);
     whole.number(9).await;
     let report = verified(&whole.store).await;
-    assert_eq!((report.cut, report.entries, report.fault), (8, 1, None));
+    assert_eq!((report.cut, report.entries, report.fault), (8, 2, None));
+    // What the log's own triggers let pass, and no entry tells of.
+    whole
+        .raw("UPDATE audit_head SET cut_seq = 9, cut_hash = (SELECT hash FROM audit WHERE seq = 9)")
+        .await;
+    whole.raw("DELETE FROM audit WHERE seq = 9").await;
+    let found = verified(&whole.store).await.fault.unwrap();
+    assert_eq!((found.seq, found.kind), (9, AuditFaultKind::CutOff));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The audit log: what is done leaves its entry, and no entry is tampered with unseen.
 
+use std::collections::HashSet;
+
 use super::*;
 use voxline::store::{
     Act, AuditEntry, AuditFaultKind, AuditReport, AuditSearch, NewAudit, NewInvite, PinCaller, PinLimits,
@@ -95,7 +97,7 @@ async fn every_act_on_the_roster_leaves_one_entry() {
     store.revoke_key(key.id).await.unwrap();
     assert!(
         store
-            .switch_model(&ModelId::new("other"), &Default::default())
+            .switch_model(&ModelId::new("other"), &HashSet::new())
             .await
             .unwrap()
     );

@@ -6,8 +6,8 @@ use voxline::store::{AuditSearch, NewAudit, Recording, RetentionSchedule, Retent
 /// Long ago, whatever a schedule keeps.
 const LONG_AGO: &str = "2020-01-01T00:00:00.000000Z";
 
-fn kept(days: i64) -> Option<Duration> {
-    Some(Duration::days(days))
+fn days(days: i64) -> Duration {
+    Duration::days(days)
 }
 
 /// A call that began so many days ago and rests on something, and was said two words of.
@@ -43,8 +43,8 @@ async fn calls_go_when_their_time_is_over_and_their_evidence_before() {
     }
     let store = &deployment.store;
     let schedule = RetentionSchedule {
-        calls: kept(30),
-        evidence: kept(5),
+        calls: Some(days(30)),
+        evidence: Some(days(5)),
         ..RetentionSchedule::default()
     };
     let due = store.due(&schedule).await.unwrap();
@@ -88,7 +88,7 @@ async fn recordings_go_and_the_voice_stays() {
         ))
         .await;
     let schedule = RetentionSchedule {
-        audio: kept(365),
+        audio: Some(days(365)),
         ..RetentionSchedule::default()
     };
     assert_eq!(store.retain(&schedule).await.unwrap().recordings, 1);
@@ -122,7 +122,7 @@ async fn a_voice_goes_when_no_call_was_recognised_by_it_for_so_long() {
     }
     call_of(&deployment, "recent", 50, used).await;
     let schedule = RetentionSchedule {
-        unused_voices: kept(90),
+        unused_voices: Some(days(90)),
         ..RetentionSchedule::default()
     };
     let version = store.roster_version(&number).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_voice_goes_when_no_call_was_recognised_by_it_for_so_long() {
     }
     // The same schedule a while later, when that call is long ago too.
     let shorter = RetentionSchedule {
-        unused_voices: kept(40),
+        unused_voices: Some(days(40)),
         ..schedule
     };
     assert_eq!(store.retain(&shorter).await.unwrap().voices, 1);
@@ -151,7 +151,7 @@ async fn a_voice_that_a_recording_was_recognised_by_is_of_use() {
         .raw(&format!("UPDATE enrollments SET created_at = '{LONG_AGO}'"))
         .await;
     let schedule = RetentionSchedule {
-        unused_voices: kept(90),
+        unused_voices: Some(days(90)),
         ..RetentionSchedule::default()
     };
     let store = &deployment.store;
@@ -170,11 +170,11 @@ async fn a_run_that_removes_something_has_one_entry_and_one_that_does_not_has_no
         call_of(&deployment, &format!("c-{id}"), 40, ana).await;
     }
     let schedule = RetentionSchedule {
-        calls: kept(30),
-        evidence: kept(30),
-        audio: kept(30),
-        unused_voices: kept(30),
-        audit: kept(30),
+        calls: Some(days(30)),
+        evidence: Some(days(30)),
+        audio: Some(days(30)),
+        unused_voices: Some(days(30)),
+        audit: Some(days(30)),
     };
     let store = &deployment.store;
     let gone = store.retain(&schedule).await.unwrap();

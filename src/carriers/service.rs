@@ -15,6 +15,7 @@ use super::settings::CarrierSettings;
 use super::signature::Proofs;
 use super::token::CallTokens;
 use super::webhook::{self, ControlStyle, Digits, Event, Received, Ring, WebhookFault};
+use crate::store::Provenance;
 use crate::switchboard::{BoardError, Switchboard};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 
@@ -164,8 +165,9 @@ impl Carriers {
         let document = self.ringing(carrier, ring, answered.forwarded).await;
         if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first) {
             let typed = call_session.typed(digits.as_str());
-            self.tasks
-                .spawn(async move { call_session.try_typed(typed).await });
+            self.tasks.spawn(Provenance::carried(
+                async move { call_session.try_typed(typed).await },
+            ));
         }
         document
     }
@@ -203,8 +205,9 @@ impl Carriers {
         };
         // Keys count in their order; only what they complete is tried beside them.
         if let Some(typed) = call_session.keypad(key) {
-            self.tasks
-                .spawn(async move { call_session.try_typed(typed).await });
+            self.tasks.spawn(Provenance::carried(
+                async move { call_session.try_typed(typed).await },
+            ));
         }
     }
 

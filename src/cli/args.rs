@@ -74,6 +74,15 @@ pub(super) enum Command {
     /// API keys
     #[command(subcommand)]
     Keys(super::keys::KeysCommand),
+    /// The audit log: who did what, and whether it is whole
+    #[command(subcommand)]
+    Audit(super::audit::AuditCommand),
+    /// Signed receipts of erasures
+    #[command(subcommand)]
+    Receipt(super::receipts::ReceiptCommand),
+    /// How long what is kept is kept
+    #[command(subcommand)]
+    Retention(super::retention::RetentionCommand),
     /// Carriers: does the number that forwarded a call arrive?
     #[command(subcommand)]
     Carrier(super::carrier::CarrierCommand),

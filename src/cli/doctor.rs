@@ -8,7 +8,7 @@ use crate::config::{Config, GalleryChoice};
 use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
-use crate::store::Store;
+use crate::store::{RetentionTally, Store};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, ModelId};
 
@@ -16,6 +16,7 @@ use super::fault::whole;
 use super::models;
 use super::opening::active_model;
 use super::output::Output;
+use super::retention::in_words;
 
 /// The whole examination.
 #[derive(Debug, Serialize)]
@@ -37,7 +38,11 @@ struct Finding {
 }
 
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
-    let mut findings = vec![store(config).await, gallery(config).await];
+    let mut findings = vec![
+        store(config).await,
+        retention(config).await,
+        gallery(config).await,
+    ];
     findings.extend(inference(config, &active_model(config).await));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
@@ -84,6 +89,22 @@ async fn store(config: &Config) -> Finding {
             };
             ok(what, format!("{database} {place}{privacy}"))
         }
+        Err(fault) => wrong(what, fault),
+    }
+}
+
+/// How long what is kept is kept, and what is older.
+async fn retention(config: &Config) -> Finding {
+    let what = "retention";
+    let due = async {
+        if config.store.is_there() {
+            Store::connect(&config.store).await?.due(&config.retention).await
+        } else {
+            Ok(RetentionTally::default())
+        }
+    };
+    match due.await {
+        Ok(due) => ok(what, in_words(&config.retention, &due)),
         Err(fault) => wrong(what, fault),
     }
 }

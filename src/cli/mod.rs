@@ -14,6 +14,7 @@ mod chosen;
 mod fault;
 mod importing;
 
+mod audit;
 mod bench;
 mod carrier;
 mod invites;
@@ -21,6 +22,8 @@ mod keys;
 mod load;
 mod models;
 mod number;
+mod receipts;
+mod retention;
 mod rosters;
 mod serve;
 mod tenants;
@@ -37,6 +40,7 @@ pub use args::Args;
 use std::process::ExitCode;
 
 use crate::config::{Config, Faults, Sources};
+use crate::store::{Actor, Provenance};
 
 use args::Command;
 use common::Common;
@@ -76,13 +80,23 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
 /// installation.
 fn act(command: Command, common: &Common, config: Config, output: Output) -> anyhow::Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    // What the service does is done for others, or by itself.
+    let actor = match command {
+        Command::Serve(_) => Actor::Service,
+        _ => Actor::Cli,
+    };
+    runtime.block_on(Provenance::new(actor, None).scope(async {
         match command {
             Command::Serve(args) => serve::run(&config, &args).await,
             Command::Number(command) => number::run(command, &store(&config).await?, &config, output).await,
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Tenant(command) => tenants::run(command, &store(&config).await?, output).await,
+            Command::Audit(command) => audit::run(command, &store(&config).await?, output).await,
+            Command::Receipt(command) => receipts::run(command, &config, output).await,
+            Command::Retention(command) => {
+                retention::run(command, &store(&config).await?, &config.retention, output).await
+            }
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
@@ -98,5 +112,5 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Calibrate(args) => calibrate::run(*args, &config, output),
             Command::Doctor => doctor::run(&config, output).await,
         }
-    })
+    }))
 }

@@ -36,6 +36,11 @@ impl Output {
         print_line(&shown)
     }
 
+    /// Prints one JSON document, whoever reads.
+    pub(super) fn document(document: &impl Serialize) -> anyhow::Result<()> {
+        print_line(&serde_json::to_string_pretty(document)?)
+    }
+
     /// Prints one JSON document on one line, whoever reads.
     pub(super) fn json_line(document: &impl Serialize) -> anyhow::Result<()> {
         print_line(&serde_json::to_string(document)?)

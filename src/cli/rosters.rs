@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::{Config, GalleryChoice};
-use crate::store::{NewUser, Pin, Store, User};
+use crate::store::{NewUser, Pin, Store, User, UserPatch};
 use crate::switchboard::{BoardError, GalleryCache, model_in_use};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -40,6 +40,24 @@ pub(super) enum UserCommand {
     /// Take over the users of a CSV file, or of the table `users` of an SQLite database
     #[command(after_help = importing::AFTER_IMPORT)]
     Import(ImportArgs),
+    /// Give out everything that is kept on a user, as one JSON document
+    Export {
+        /// The user's id
+        #[arg(value_parser = id::<UserId>)]
+        id: UserId,
+        /// With their kept recordings, in base64
+        #[arg(long)]
+        audio: bool,
+    },
+    /// Compare no call with a user's voice any more: they do not want it
+    OptOut {
+        /// The user's id
+        #[arg(value_parser = id::<UserId>)]
+        id: UserId,
+        /// Take it back: their voice is searched again
+        #[arg(long)]
+        undo: bool,
+    },
     /// Remove a user and erase their voiceprints everywhere
     Remove {
         /// The user's id
@@ -87,6 +105,24 @@ pub(super) async fn user(
             })?;
         }
         UserCommand::Import(args) => return importing::run(args, store, output).await,
+        UserCommand::Export { id, audio } => {
+            let person = store.export_user(id, audio).await?;
+            Output::document(&person)?;
+        }
+        UserCommand::OptOut { id, undo } => {
+            let patch = UserPatch {
+                opted_out: Some(!undo),
+                ..UserPatch::default()
+            };
+            let user = store.update_user(id, patch).await?;
+            if let Err(fault) = empty_gallery(config, store, &user.numbers).await {
+                Output::complain(&format!(
+                    "warning: no call is compared with this voice, but Qdrant may still hold a copy of it ({fault}); the \
+                     service takes it out when it next starts or identifies a call to their numbers"
+                ));
+            }
+            output.result(&user, || user_line(&user))?;
+        }
         UserCommand::Remove { id } => {
             let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
             let receipt = store.remove_user(id).await?;
@@ -119,7 +155,11 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
 }
 
 fn user_line(user: &User) -> String {
-    let voice = if user.enrolled { "enrolled" } else { "not enrolled" };
+    let voice = match (user.opted_out, user.enrolled) {
+        (true, _) => "opted out",
+        (false, true) => "enrolled",
+        (false, false) => "not enrolled",
+    };
     let alone = if user.exclusive {
         ", number is theirs alone"
     } else {

@@ -49,6 +49,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));
+    tokio::spawn(follow_the_schedule(Arc::clone(&board)));
     tokio::spawn(follow_the_other_nodes(Arc::clone(&board)));
     if let Some(door) = &settings.audiosocket {
         eprintln!("AudioSockets come in at {}", door.listener.local_addr()?);
@@ -91,6 +92,17 @@ async fn follow_the_model(board: Arc<Switchboard>) {
     loop {
         ticks.tick().await;
         board.follow_model().await;
+    }
+}
+
+/// Removes what is older than it is kept, at once and then once an hour.
+async fn follow_the_schedule(board: Arc<Switchboard>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        ticks.tick().await;
+        if let Err(fault) = board.retain().await {
+            tracing::error!(%fault, "what is older than it is kept is still there, and goes within the hour: {fault}");
+        }
     }
 }
 

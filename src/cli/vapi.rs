@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Subcommand;
 
 use crate::config::{Config, VapiRegion};
-use crate::store::Store;
+use crate::store::{Act, NewAudit, Store};
 use crate::units::DialedNumber;
 use crate::vapi::{Api, Plan, State, Step, apply, check, plan, undo};
 
@@ -58,7 +58,9 @@ pub(super) async fn run(
         }
         VapiCommand::Apply { side, take_over } => {
             let api = open(&side, &mut config)?;
-            apply(&config, &api, &numbers, take_over).await?
+            let done = apply(&config, &api, &numbers, take_over).await;
+            account_for(store, "apply", &done).await?;
+            done?
         }
         VapiCommand::Check(side) => {
             let api = open(&side, &mut config)?;
@@ -66,11 +68,23 @@ pub(super) async fn run(
         }
         VapiCommand::Undo { side, force } => {
             let api = open(&side, &mut config)?;
-            undo(&config.data_dir, &config.vapi.api_url, &api, force).await?
+            let done = undo(&config.data_dir, &config.vapi.api_url, &api, force).await;
+            account_for(store, "undo", &done).await?;
+            done?
         }
     };
     output.result(&steps, || steps_in_words(&steps))?;
     Ok(steps.iter().all(|step| step.state.is_settled()))
+}
+
+/// Tells the audit log what was done to Vapi's account, also where it was done in part.
+async fn account_for<E>(store: &Store, what: &str, done: &Result<Vec<Step>, E>) -> anyhow::Result<()> {
+    let entry = NewAudit::new(Act::VapiChange).object(what);
+    let entry = match done {
+        Ok(steps) => entry.detail(serde_json::json!({ "steps": steps.len() })),
+        Err(_) => entry.outcome("failed"),
+    };
+    Ok(store.audit(&[entry]).await?)
 }
 
 /// The API that is asked.

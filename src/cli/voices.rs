@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -20,6 +21,9 @@ use super::chosen::{Chosen, chosen_model};
 use super::fault::whole;
 use super::output::Output;
 use super::phrases::id;
+
+/// How long an answer waits for its entry in the audit log: as long as the store waits for whoever writes, and a little.
+const ACCOUNTING: Duration = Duration::from_secs(12);
 
 // What a recording does not say of itself. (A doc comment here would be taken for the commands' own.)
 #[derive(Debug, clap::Args)]
@@ -101,6 +105,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         .enrol_channel(&admitted, args.user, agreement, clips, args.sound.channel)
         .await;
     spinner.finish_and_clear();
+    accounted_for(board).await?;
     let report = report?;
     output.result(&report, || enrolment_text(&report, output))?;
     Ok(report.accepted)
@@ -121,7 +126,9 @@ pub(super) async fn identify(
             args.sound.channel,
             args.stream,
         )
-        .await?;
+        .await;
+    accounted_for(board).await?;
+    let said = said?;
     if args.stream {
         said.iter().try_for_each(Output::json_line)?;
     } else {
@@ -130,6 +137,14 @@ pub(super) async fn identify(
         output.result(last, || identification_text(last, output))?;
     }
     Ok(true)
+}
+
+/// Waits until what was done is in the audit log: what is not is not shown.
+async fn accounted_for(board: &Switchboard) -> anyhow::Result<()> {
+    let accounted = tokio::time::timeout(ACCOUNTING, board.recorded()).await;
+    accounted.context(
+        "the audit log cannot be written, so the answer is not given: see what is wrong with the store",
+    )
 }
 
 /// One line of `voxline embed`.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use crate::bytes::Limits;
 use crate::decision::Policy;
-use crate::store::StoreSettings;
+use crate::store::{RetentionSchedule, StoreSettings};
 use crate::units::Seconds;
 use crate::voiceprint::ModelId;
 
@@ -62,6 +62,8 @@ pub struct Config {
     pub retain_audio: bool,
     /// Where reports of the benchmark lie that the console shows.
     pub accuracy_dir: PathBuf,
+    /// How long what is kept is kept.
+    pub retention: RetentionSchedule,
     /// How users are asked for their voice in a browser.
     pub signup: SignupConfig,
     /// What is believed of the evidence of whose line and whose voice it is.
@@ -130,6 +132,7 @@ impl Config {
             policy: settings.decision.checked(read),
             enrolment_speech: seconds(settings.enrollment.minimum_speech_seconds),
             retain_audio: settings.enrollment.retain_audio,
+            retention: settings.retention.checked(),
             signup: settings.signup.checked(read),
             identity: settings.identity.checked(read),
             gallery: settings.gallery.checked(read),

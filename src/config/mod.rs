@@ -20,6 +20,7 @@ mod gallery;
 mod identity;
 mod pin_prompt;
 mod policy;
+mod retention;
 mod signup;
 mod store;
 mod vapi;

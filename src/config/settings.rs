@@ -15,6 +15,7 @@ use super::exchanges::{AsteriskSection, JambonzSection};
 use super::gallery::GallerySection;
 use super::identity::IdentitySection;
 use super::policy::DecisionSection;
+use super::retention::RetentionSection;
 use super::signup::SignupSection;
 use super::store::StoreSection;
 use super::vapi::VapiSection;
@@ -50,6 +51,8 @@ pub(super) struct Settings {
     pub decision: DecisionSection,
     #[schema(inline)]
     pub enrollment: EnrollmentSection,
+    #[schema(inline)]
+    pub retention: RetentionSection,
     #[schema(inline)]
     pub signup: SignupSection,
     #[schema(inline)]

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::carriers::{CarrierSettings, Carriers};
 use crate::config::Config;
 use crate::decision::Policy;
 use crate::engine::Engine;
-use crate::store::{Access, Invite, StoreError, Token};
+use crate::store::{Access, Invite, ReceiptKey, StoreError, Token};
 use crate::switchboard::{Switchboard, View};
 use crate::units::KeyId;
 use crate::vapi::Vapi;
@@ -44,6 +44,10 @@ pub struct AppState {
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
 }
+
+/// The address of whoever a request comes from: the other end of its connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub IpAddr);
 
 /// How a [`AppState`] is set up.
 #[derive(Default)]
@@ -108,6 +112,11 @@ impl AppState {
         };
         let access = store.access_by(&invite).await?;
         Ok(access.map(|access| (invite, access)))
+    }
+
+    /// The public keys of receipts, for everybody.
+    pub(super) async fn receipt_keys(&self) -> Result<Vec<ReceiptKey>, StoreError> {
+        self.board.store().receipt_keys().await
     }
 
     /// What the service was configured to be.

@@ -17,7 +17,7 @@ use super::app_state::AppState;
 use super::problem::{Kind, Problem};
 use super::session_id::{SessionId, holder};
 use super::sessions::SessionDigest;
-use crate::store::{Access, Scope, StoreError, Token};
+use crate::store::{Access, Actor, Provenance, Scope, StoreError, Token};
 use crate::switchboard::View;
 
 /// How a browser, which cannot set headers on a WebSocket, brings its key: as a subprotocol.
@@ -129,12 +129,16 @@ impl<R: Right> FromRequestParts<Arc<AppState>> for Allowed<R> {
 pub(super) async fn admit(parts: &Parts, app: &AppState, scope: Scope) -> Result<Visitor, Problem> {
     if app.insecure_dev {
         refuse_other_sites(&parts.headers)?;
+        Provenance::recognise(Actor::Development);
         return Ok(Visitor {
             access: Access::operator(),
             pass: Pass::None,
         });
     }
     let visitor = recognise(parts, app).await?;
+    if let Some(key) = visitor.access.key() {
+        Provenance::recognise(Actor::Key(key));
+    }
     if !visitor.access.allows(scope) {
         let detail = format!("this needs an API key with the scope `{scope}` (or `admin`)");
         return Err(Problem::new(Kind::Forbidden, detail));

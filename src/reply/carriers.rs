@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use crate::carriers::Carrier;
 use crate::carriers::signature::Signed;
 use crate::carriers::webhook::Received;
+use crate::store::{Actor, Provenance};
 
 use super::app_state::AppState;
 use super::problem::{Kind, Problem};
@@ -49,6 +50,7 @@ impl FromRequest<Arc<AppState>> for Proven {
             .proofs()
             .webhook(carrier, &signed)
             .map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))?;
+        Provenance::recognise(Actor::Carrier(carrier.name()));
         let query = parts.uri.query().unwrap_or("").to_owned();
         Ok(Self { carrier, query, body })
     }

@@ -25,6 +25,7 @@ use super::problem::{MEDIA_TYPE, ProblemDocument};
         (name = "media", description = "Calls' audio as it is spoken, over WebSocket"),
         (name = "carriers", description = "Carriers' webhooks, known by their signatures"),
         (name = "vapi", description = "Vapi's webhooks"),
+        (name = "audit", description = "Who did what"),
         (name = "operations", description = "For those who run the service"),
     ),
 )]

@@ -50,6 +50,7 @@ impl From<StoreError> for Problem {
             StoreError::PinTaken => Kind::PinTaken,
             StoreError::PinsLocked { .. } => Kind::TooManyTries,
             StoreError::PinNeeded => Kind::PinNeeded,
+            StoreError::OptedOut(_) => Kind::OptedOut,
             StoreError::DuplicateClip { .. } | StoreError::RepeatedClip { .. } => Kind::DuplicateRecording,
             StoreError::NoNumber
             | StoreError::BadText { .. }

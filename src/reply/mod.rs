@@ -10,7 +10,7 @@
 //!
 //! * no handler runs for anybody without the right it names as a parameter (`auth`; for carriers their own
 //!   proof, `carriers` and `media`; for who enrols in a browser their link, `signup`; for the console's pages a session,
-//!   `console`), and the handlers without one are the four of `operations`, those of `vapi`, which know Vapi by other
+//!   `console`), and the handlers without one are the four of `operations`, the public keys of receipts (`audit`), those of `vapi`, which know Vapi by other
 //!   means, the console's empty page, and what pages are made of (`web`);
 //! * every refusal and failure is problem details from one table (`problem`, `error_map`), written down
 //!   once (`request_log`);
@@ -54,6 +54,8 @@ mod accuracy;
 mod setup;
 mod carriers;
 mod vapi;
+mod audit;
+mod retention;
 mod operations;
 mod websocket;
 mod recording;

@@ -53,6 +53,7 @@ kinds! {
     PhoneTaken          409 "phone_taken"          "The phone is another user's"
     PinTaken            409 "pin_taken"            "The PIN cannot be used here"
     PinNeeded           409 "pin_needed"           "The PIN must be given again"
+    OptedOut            409 "opted_out"            "The user is not to be recognised"
     DuplicateRecording  409 "duplicate_recording"  "The recording was used before"
     CallExists          409 "call_exists"          "There was a call with this id already"
     ConsentChanged      409 "consent_changed"      "The consent is another one now"

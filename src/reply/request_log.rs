@@ -11,7 +11,9 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::app_state::AppState;
+use crate::store::{Actor, Provenance};
+
+use super::app_state::{AppState, Peer};
 use super::drain_body::lend;
 use super::problem::{Kind, Problem};
 use super::telemetry;
@@ -33,7 +35,9 @@ pub(super) async fn keep(State(app): State<Arc<AppState>>, request: Request, nex
     let (parts, body) = request.into_parts();
     let (body, rest) = lend(body);
     let request = Request::from_parts(parts, body);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let by = Provenance::new(Actor::Nobody, address);
+    let mut response = by.scope(next.run(request)).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         span.in_scope(|| write_down(&problem));
         app.tasks.spawn(rest.discard());

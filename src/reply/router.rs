@@ -17,8 +17,8 @@ use super::app_state::AppState;
 use super::operations::Described;
 use super::problem::{Kind, Problem};
 use super::{
-    accuracy, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
-    importing, invites, keys, media, numbers, operations, request_log, setup, signup, users, vapi,
+    accuracy, audit, calls, carriers, console, document, enrol_stream, enrolments, events, health, identify,
+    importing, invites, keys, media, numbers, operations, request_log, retention, setup, signup, users, vapi,
 };
 
 /// The routes, and with them the paths of the OpenAPI document.
@@ -29,6 +29,7 @@ fn table() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(numbers::show, numbers::update))
         .routes(routes!(users::add, users::list))
         .routes(routes!(users::show, users::change, users::remove))
+        .routes(routes!(users::export))
         .routes(routes!(enrolments::add, enrolments::list, enrolments::remove_all))
         .routes(routes!(enrolments::remove))
         .routes(routes!(enrol_stream::stream))
@@ -60,6 +61,9 @@ fn table() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(carriers::voice, carriers::voice_by_get))
         .routes(routes!(vapi::events))
         .routes(routes!(vapi::token))
+        .routes(routes!(audit::list))
+        .routes(routes!(retention::show))
+        .routes(routes!(audit::receipt_keys))
         .routes(routes!(operations::health))
         .routes(routes!(operations::readiness))
         .routes(routes!(operations::metrics))

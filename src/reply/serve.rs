@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +19,7 @@ use crate::carriers::CarrierSettings;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
-use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
+use super::app_state::{AppSettings, AppState, Peer, ServeError, Timeouts};
 use super::consent::SignupSettings;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
@@ -120,8 +123,8 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
             return;
         };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = attend(stream, Arc::clone(app), router.clone(), place);
+            Ok((stream, peer)) => {
+                let connection = attend(stream, Peer(peer.ip()), Arc::clone(app), router.clone(), place);
                 app.tasks.spawn(connection);
             }
             Err(fault) => {
@@ -133,14 +136,25 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
 }
 
 /// Serves one connection until it ends or the service does.
-async fn attend(stream: TcpStream, app: Arc<AppState>, router: Router, place: OwnedSemaphorePermit) {
+async fn attend(
+    stream: TcpStream,
+    peer: Peer,
+    app: Arc<AppState>,
+    router: Router,
+    place: OwnedSemaphorePermit,
+) {
+    let router = TowerToHyperService::new(router);
+    let router = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.timeouts.head)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), router)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::engine::Engine;
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS};
-use crate::switchboard::{DECISION_LAG, UNRECORDED, WAITING};
+use crate::switchboard::{DECISION_LAG, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
 use crate::verdict::{Identification, OutcomeName};
 
 use super::process_metrics;
@@ -194,6 +194,12 @@ fn describe() {
     describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
     describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
     describe_counter!(
+        UNACCOUNTED,
+        "Entries of the audit log that could not be written and are lost."
+    );
+    describe_counter!(RETIRED, "What went because its time was over, by kind.");
+    describe_gauge!(UNWRITTEN, "Entries of the audit log that wait to be written.");
+    describe_counter!(
         STORE_ERRORS,
         "Operations that the store's database refused, by kind."
     );
@@ -201,7 +207,8 @@ fn describe() {
     // So that they are there before anything happens.
     gauge!(LIVE_CALLS).set(0.0);
     gauge!(WAITING).set(0.0);
-    for name in [REFUSED, FAULTS, UNRECORDED] {
+    gauge!(UNWRITTEN).set(0.0);
+    for name in [REFUSED, FAULTS, UNRECORDED, UNACCOUNTED] {
         counter!(name).increment(0);
     }
     for kind in STORE_ERROR_KINDS {

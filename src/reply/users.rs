@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::store::{self, Pin, PinChange, Receipt, User};
+use crate::store::{self, Person, Pin, PinChange, Receipt, User};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 use super::app_state::AppState;
-use super::auth::{Allowed, Enrol};
-use super::problem::Problem;
+use super::auth::{Administer, Allowed, Enrol};
+use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery, Json};
 
 /// A user to add.
@@ -58,6 +58,11 @@ pub(super) struct UserPatch {
     #[serde(default, deserialize_with = "read_pin_change")]
     #[schema(value_type = Option<String>, write_only)]
     pin: PinChange,
+    /// Whether no call is to be compared with their voice: then it leaves the gallery at once, on every node, and stays
+    /// kept until they are erased or this is taken back.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool)]
+    opted_out: Option<bool>,
 }
 
 /// The dialed number whose users are asked for.
@@ -155,6 +160,7 @@ pub(super) async fn change(
         phones: patch.phones,
         numbers: patch.numbers,
         pin: patch.pin,
+        opted_out: patch.opted_out,
     };
     Ok(axum::Json(allowed.view(&app).update_user(id, patch).await?))
 }
@@ -175,6 +181,40 @@ pub(super) async fn remove(
     InPath(id): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
     Ok(axum::Json(allowed.view(&app).remove_user(id).await?))
+}
+
+/// Whether kept recordings are wanted too.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Whether kept recordings are in it, in base64.
+    #[serde(default)]
+    audio: bool,
+}
+
+/// Gives out everything that is kept on a user
+///
+/// Name, phones, consents with their words, enrolments, voiceprints (base64, with their model's name), kept recordings,
+/// links, what calls say of them, and what the audit log says of them: one JSON document to read and to take along.
+#[utoipa::path(
+    get, path = "/v1/users/{id}/export", operation_id = "exportUser", tag = "users",
+    params(("id" = String, Path, format = "uuid", description = "The user"), Wanted),
+    responses(
+        (status = 200, description = "Everything that is kept on the user", body = Object),
+        (status = 404, description = "There is no such user"),
+    ),
+    security(("bearer" = ["admin"])),
+)]
+pub(super) async fn export(
+    allowed: Allowed<Administer>,
+    State(app): State<Arc<AppState>>,
+    InPath(id): InPath<UserId>,
+    InQuery(wanted): InQuery<Wanted>,
+) -> Result<axum::Json<Person>, Problem> {
+    Ok(axum::Json(
+        allowed.view(&app).export_user(id, wanted.audio).await?,
+    ))
 }
 
 /// A value that may be left out but not be null: null would look like a wish to remove it.

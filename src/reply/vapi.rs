@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::store::{Actor, Provenance};
 use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, PASS_HEADER, Proof, Vapi};
 
 use super::app_state::AppState;
@@ -61,6 +62,7 @@ pub(super) async fn events(State(app): State<Arc<AppState>>, request: Request) -
     vapi.recognise(authorization.and_then(|value| value.to_str().ok()))
         .await;
     let proof = admit(&app, vapi, &headers, &body)?;
+    Provenance::recognise(Actor::Vapi);
     vapi.captured(&body, || telling(&headers));
     let message = Message::read(&body).map_err(of_no_message)?;
     if !proof.covers(&message) {

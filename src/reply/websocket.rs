@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::store::Provenance;
 use crate::switchboard::CallVerdict;
 
 use super::app_state::{AppState, in_words};
@@ -73,6 +74,7 @@ impl Handshake {
             .0
             .max_message_size(LARGEST_MESSAGE)
             .max_frame_size(LARGEST_MESSAGE);
+        let by = Provenance::current();
         upgrade.protocols(PROTOCOLS).on_upgrade(move |socket| {
             let tasks = app.tasks.clone();
             let websocket = WebSocketSession {
@@ -88,7 +90,8 @@ impl Handshake {
                 shows_scores: false,
                 waited: true,
             };
-            tasks.track_future(service(app, websocket)).instrument(span)
+            let served = by.scope(service(app, websocket));
+            tasks.track_future(served).instrument(span)
         })
     }
 }

@@ -7,7 +7,7 @@ use super::StoreError;
 use super::access::Access;
 use super::open::Store;
 use super::redaction::{leave_out_the_removed, note_users};
-use super::sql::{each, query, query_as};
+use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -71,6 +71,27 @@ pub struct CallSearch {
     pub from: Option<OffsetDateTime>,
     /// That began before this moment.
     pub until: Option<OffsetDateTime>,
+}
+
+/// Who was recognised by voice.
+fn recognised(verdict: &serde_json::Value) -> Option<&str> {
+    let named = verdict.get("outcome").and_then(serde_json::Value::as_str) == Some("identified");
+    verdict.get("user_id").filter(|_| named)?.as_str()
+}
+
+/// Notes that a voice was of use on this day.
+pub(super) async fn note_use(conn: &mut Tx, user: &str, at: OffsetDateTime) -> Result<(), StoreError> {
+    let day = at
+        .to_offset(time::UtcOffset::UTC)
+        .replace_time(time::Time::MIDNIGHT);
+    query(
+        "UPDATE users SET identified_on = $2 WHERE id = $1 AND (identified_on IS NULL OR identified_on < $2)",
+    )
+    .bind(user)
+    .bind(time_text(day))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 type Row = (String, String, String, String, i64, bool, String);
@@ -179,6 +200,9 @@ impl Store {
         .execute(&mut tx)
         .await?;
         note_users(&mut tx, record.call_id.as_str(), &named).await?;
+        if let Some(user) = recognised(&named) {
+            note_use(&mut tx, user, record.updated_at).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

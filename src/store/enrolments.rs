@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::consents::{read_consent, record};
 use super::invites::redeem;
 use super::models::{insert_prints, refuse_old_model};
@@ -14,6 +15,7 @@ use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::recordings::Recording;
 use super::sql::{Tx, query, query_as};
+use super::user_rows::refuse_opted_out;
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
@@ -111,6 +113,7 @@ impl Store {
         let at = now();
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
+        refuse_opted_out(&mut tx, new.user).await?;
         refuse_old_model(&mut tx, new.clips.iter().map(|clip| clip.prints.as_slice())).await?;
         for (index, clip) in (1..).zip(&new.clips) {
             refuse_enrolled(&mut tx, new.user, index, clip).await?;
@@ -135,6 +138,7 @@ impl Store {
             }
         }
         touch_numbers_of(&mut tx, new.user).await?;
+        append(&mut tx, &NewAudit::new(Act::EnrolmentAdd).on(new.user).object(id)).await?;
         tx.commit().await?;
         Ok(id)
     }

@@ -1,22 +1,25 @@
 //! Erasing voices, so that neither the tables nor the file's bytes hold them any more.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::consents::erase_unused;
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
+use super::retention::due;
 use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
-use super::values::now;
+use super::values::{now, read};
 use crate::units::{EnrollmentId, UserId};
 
-/// What was erased, for the person who asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// What was erased, for the person who asked for it, signed: [`Receipt::verify`] says whether it is as it was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// Whose voice it was.
     #[schema(value_type = String, format = "uuid")]
@@ -38,6 +41,10 @@ pub struct Receipt {
     /// all the while: they go with the next erasure, or when the store is next opened. Always `false` on
     /// PostgreSQL, whose files are its own administrators' to look after.
     pub overwritten: bool,
+    /// The Ed25519 key it is signed with, in hexadecimal digits; null where it could not be signed.
+    pub key: Option<String>,
+    /// The signature over the other fields, in base64.
+    pub signature: Option<String>,
 }
 
 impl Store {
@@ -65,6 +72,7 @@ impl Store {
         ] {
             query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
+        append(&mut tx, &erased.told(NewAudit::new(Act::UserErase).on(user))).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -85,6 +93,8 @@ impl Store {
             return Err(StoreError::UnknownEnrollment { user, enrollment });
         }
         touch_numbers_of(&mut tx, user).await?;
+        let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
+        append(&mut tx, &erased.told(told)).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -100,8 +110,29 @@ impl Store {
         if erased.enrollments > 0 {
             touch_numbers_of(&mut tx, user).await?;
         }
+        append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
+    }
+
+    /// Erases the voice of a user whom no call was recognised by since before `before`, if there is one; says of how many.
+    pub(super) async fn remove_unused_voice(&self, before: &str) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let unused: Option<(String,)> = query_as(concat!("SELECT u.id ", due!(voices), "LIMIT 1"))
+            .bind(before)
+            .fetch_optional(&mut tx)
+            .await?;
+        let Some((user,)) = unused else {
+            return Ok(0);
+        };
+        let user = read(&user, "user id")?;
+        let erased = erase_enrolments(&mut tx, user, None).await?;
+        touch_numbers_of(&mut tx, user).await?;
+        let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
+        append(&mut tx, &erased.told(told)).await?;
+        tx.commit().await?;
+        self.receipt(user, erased).await?;
+        Ok(1)
     }
 
     async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
@@ -111,7 +142,7 @@ impl Store {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.
             tracing::warn!(%error, "the files of erased recordings were not removed yet");
         }
-        Ok(Receipt {
+        let receipt = Receipt {
             user_id,
             voiceprints_erased: erased.voiceprints,
             enrollments_erased: erased.enrollments,
@@ -119,7 +150,10 @@ impl Store {
             calls_redacted: erased.calls,
             at: now(),
             overwritten,
-        })
+            key: None,
+            signature: None,
+        };
+        Ok(self.signed(receipt).await)
     }
 
     /// Takes what was deleted out of the file's bytes; `false` when that could not be finished, as when
@@ -156,6 +190,17 @@ struct Erased {
     /// The clips whose recordings were kept.
     recordings: Vec<String>,
     calls: u64,
+}
+
+impl Erased {
+    fn told(&self, entry: NewAudit) -> NewAudit {
+        entry.detail(json!({
+            "voiceprints": self.voiceprints,
+            "enrollments": self.enrollments,
+            "recordings": self.recordings.len(),
+            "calls": self.calls,
+        }))
+    }
 }
 
 /// Deletes one enrolment of `user`, or all, with clips, voiceprints and the words of its consent.

@@ -146,6 +146,9 @@ pub enum StoreError {
     /// No such user.
     #[error("there is no user {0}: list them with `voxline user list`")]
     UnknownUser(UserId),
+    /// A voice that nobody may be compared with is not enrolled.
+    #[error("user {0} has opted out of being recognised: ask them, and take it back first")]
+    OptedOut(UserId),
     /// No such enrolment of this user.
     #[error("user {user} has no enrolment {enrollment}")]
     UnknownEnrollment {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::StoreError;
 use super::access::Access;
+use super::audit::{Act, NewAudit, append};
 use super::numbers::{insert_number, touch_number};
 use super::open::Store;
 use super::pin::{NumberSalt, Pin, PinRule};
@@ -261,6 +262,7 @@ async fn add_number(
     }
     insert_number(conn, access.tenant(), number, region, None, now()).await?;
     touch_number(conn, number).await?;
+    append(conn, &NewAudit::new(Act::NumberAdd).object(number.masked())).await?;
     Ok(true)
 }
 

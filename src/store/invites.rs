@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::access::Access;
+use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::token::Token;
@@ -134,6 +135,8 @@ impl Store {
             used_at: None,
         };
         insert(&mut tx, &invite, &token).await?;
+        let made = NewAudit::new(Act::InviteCreate).on(new.user).object(invite.id);
+        append(&mut tx, &made).await?;
         tx.commit().await?;
         Ok((token, invite))
     }
@@ -185,18 +188,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownInvite`].
     pub async fn revoke_invite(&self, id: InviteId, of: Option<UserId>) -> Result<(), StoreError> {
-        let done = query(
-            "UPDATE invites SET revoked_at = COALESCE(revoked_at, $3) WHERE id = $1 AND ($2 IS NULL OR user_id = $2)",
+        let mut tx = self.write().await?;
+        let row: Option<(String,)> = query_as(
+            "UPDATE invites SET revoked_at = COALESCE(revoked_at, $3) \
+             WHERE id = $1 AND ($2 IS NULL OR user_id = $2) RETURNING user_id",
         )
         .bind(id.to_string())
         .bind(of.map(|user| user.to_string()))
         .bind(time_text(now()))
-        .execute(self.writers())
+        .fetch_optional(&mut tx)
         .await?;
-        if done == 0 {
-            return Err(StoreError::UnknownInvite(id));
-        }
-        Ok(())
+        let (user,) = row.ok_or(StoreError::UnknownInvite(id))?;
+        let user: UserId = read(&user, "user id")?;
+        append(&mut tx, &NewAudit::new(Act::InviteRevoke).on(user).object(id)).await?;
+        Ok(tx.commit().await?)
     }
 }
 
@@ -215,12 +220,12 @@ pub(super) async fn redeem(
     .bind(id.to_string())
     .bind(user.to_string())
     .bind(time_text(at))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
     if done == 0 {
         return Err(StoreError::InviteSpent);
     }
-    Ok(())
+    append(conn, &NewAudit::new(Act::InviteUse).on(user).object(id)).await
 }
 
 /// The number that is meant: one of the user's.

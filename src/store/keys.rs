@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::StoreError;
 use super::access::Access;
+use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::tenants::require_tenant;
@@ -123,6 +125,7 @@ impl Store {
             revoked_at: None,
             last4: token.last4(),
         };
+        let mut tx = self.write().await?;
         query(
             "INSERT INTO api_keys (id, name, scopes, sha256, last4, created_at, tenant_id, narrowed) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -140,6 +143,8 @@ impl Store {
         for number in info.numbers.iter().flatten() {
             narrow(&mut tx, info.id, new.tenant, number).await?;
         }
+        let made = NewAudit::new(Act::KeyCreate).object(info.id);
+        append(&mut tx, &made.detail(json!({ "scopes": scopes }))).await?;
         tx.commit().await?;
         Ok((token, info))
     }
@@ -202,16 +207,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownKey`].
     pub async fn revoke_key(&self, id: KeyId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
         let done = query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
             .bind(id.to_string())
             .bind(time_text(now()))
-            .execute(self.writers())
+            .execute(&mut tx)
             .await?;
         if done == 0 {
-            Err(StoreError::UnknownKey(id))
-        } else {
-            Ok(())
+            return Err(StoreError::UnknownKey(id));
         }
+        append(&mut tx, &NewAudit::new(Act::KeyRevoke).object(id)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// What the holder of `token` may see and do; `None` when it is no key's, or a revoked one's. That the key was used

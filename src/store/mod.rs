@@ -22,9 +22,12 @@
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
+//! * What is done leaves its entry in the audit log in the same transaction, and an entry that is changed, removed or
+//!   inserted afterwards is found.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
 mod access;
+mod audit;
 mod caller_rule;
 mod calls;
 mod consents;
@@ -45,14 +48,17 @@ mod numbers;
 mod open;
 mod operator_table;
 mod pepper;
+mod person;
 mod pin;
 mod pin_locks;
 mod pin_tags;
 mod pins;
 mod postgres;
+mod receipts;
 mod recordings;
 mod redaction;
 mod relays;
+mod retention;
 mod roster;
 mod sql;
 mod sqlite;
@@ -66,6 +72,9 @@ mod webhooks;
 mod words;
 
 pub use access::Access;
+pub use audit::{
+    Act, Actor, AuditEntry, AuditFault, AuditFaultKind, AuditReport, AuditSearch, NewAudit, Provenance,
+};
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
@@ -86,10 +95,13 @@ pub use numbers::{Number, NumberPatch, ShareChange};
 pub use open::{Health, Store, StoreSettings};
 pub use operator_table::{OperatorRow, read_operator_table};
 pub use pepper::PepperFault;
+pub use person::{Person, PersonCall, PersonRecording, PersonVoiceprint};
 pub use pin::{InvalidPin, Pin, PinHash, PinRule};
 pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
+pub use receipts::{ReceiptFault, ReceiptKey};
 pub use recordings::Recording;
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
+pub use retention::{RetentionSchedule, RetentionTally};
 pub use roster::RosterEntry;
 pub use tenants::Tenant;
 pub use token::{Scope, Token, UnknownScope};

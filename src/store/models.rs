@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::facts::{read_text_fact, write_fact};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
@@ -168,6 +169,7 @@ impl Store {
         query("UPDATE numbers SET roster_version = roster_version + 1")
             .execute(&mut tx)
             .await?;
+        append(&mut tx, &NewAudit::new(Act::ModelSwitch).object(model)).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -1,11 +1,13 @@
 //! Dialed numbers, and the counter that says when a number's roster changed.
 
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
 use super::access::Access;
+use super::audit::{Act, NewAudit, append};
 use super::caller_rule::CallerIsForwarder;
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
@@ -58,6 +60,22 @@ pub struct NumberPatch {
     pub max_wrong_name: ShareChange,
     /// Whether the caller's number of its calls is the forwarder's; none keeps what it is.
     pub caller_is_forwarder: Option<CallerIsForwarder>,
+}
+
+impl NumberPatch {
+    /// What the audit log is told of it: it holds nothing of anybody.
+    fn told(&self) -> serde_json::Value {
+        let share = |change: ShareChange| match change {
+            ShareChange::Keep => json!("kept"),
+            ShareChange::Usual => json!("usual"),
+            ShareChange::Set(share) => json!(share),
+        };
+        json!({
+            "max_false_accept": share(self.max_false_accept),
+            "max_wrong_name": share(self.max_wrong_name),
+            "caller_is_forwarder": self.caller_is_forwarder.map_or("kept", CallerIsForwarder::name),
+        })
+    }
 }
 
 impl ShareChange {
@@ -155,6 +173,7 @@ impl Store {
         {
             return Err(StoreError::NumberExists(number.clone()));
         }
+        append(&mut tx, &NewAudit::new(Act::NumberAdd).object(number.masked())).await?;
         tx.commit().await?;
         Ok(Number {
             number: number.clone(),
@@ -227,7 +246,7 @@ impl Store {
         let strangers = patch.max_false_accept.read("max_false_accept")?;
         let others = patch.max_wrong_name.read("max_wrong_name")?;
         let mut tx = self.write().await?;
-        query(
+        let done = query(
             "UPDATE numbers SET max_false_accept = CASE WHEN $2 THEN $3 ELSE max_false_accept END, \
              max_wrong_name = CASE WHEN $4 THEN $5 ELSE max_wrong_name END, \
              caller_is_forwarder = COALESCE($6, caller_is_forwarder) WHERE number = $1",
@@ -240,7 +259,11 @@ impl Store {
         .bind(patch.caller_is_forwarder.map(CallerIsForwarder::name))
         .execute(&mut tx)
         .await?;
-        touch_number(&mut tx, number).await?;
+        if done > 0 {
+            touch_number(&mut tx, number).await?;
+            let changed = NewAudit::new(Act::NumberChange).object(number.masked());
+            append(&mut tx, &changed.detail(patch.told())).await?;
+        }
         tx.commit().await?;
         let changed = self.number(number).await?;
         changed.ok_or_else(|| StoreError::UnknownNumber(number.clone()))

@@ -4,6 +4,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::pin::Pin;
 use super::sql::{Tx, query, query_as};
@@ -105,10 +106,15 @@ impl Store {
         let scopes = scopes(attempt, limits);
         let left = match self.count_try(&scopes, limits).await? {
             Ok(left) => left,
-            Err(until) => return Ok(PinAttempt::Locked { until }),
+            Err(until) => {
+                self.account_for(attempt, "locked").await?;
+                return Ok(PinAttempt::Locked { until });
+            }
         };
         let users = self.users_by_pin(&attempt.number, pin).await?;
         if users.is_empty() {
+            let outcome = if left == 0 { "wrong, locked now" } else { "wrong" };
+            self.account_for(attempt, outcome).await?;
             return Ok(PinAttempt::Wrong { left });
         }
         let own: Vec<Scope> = users.iter().map(|user| user_scope(*user, limits)).collect();
@@ -121,9 +127,10 @@ impl Store {
             }
         }
         if let Some(until) = locks.into_iter().max() {
+            self.account_for(attempt, "locked").await?;
             return Ok(PinAttempt::Locked { until });
         }
-        self.forgive(&scopes, &own).await?;
+        self.forgive(&scopes, &own, attempt, &users).await?;
         Ok(match users[..] {
             [user] => PinAttempt::Right(user),
             _ => PinAttempt::Shared(users),
@@ -159,7 +166,13 @@ impl Store {
 
     /// Takes a try back that was right: whoever's PIN it is begins anew, everything else loses the one.
     /// What a caller guessed wrong before stays counted, or whoever has a PIN could guess at all others.
-    async fn forgive(&self, scopes: &[Scope], own: &[Scope]) -> Result<(), StoreError> {
+    async fn forgive(
+        &self,
+        scopes: &[Scope],
+        own: &[Scope],
+        attempt: &PinTry,
+        users: &[UserId],
+    ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for scope in scopes {
             query(
@@ -179,8 +192,18 @@ impl Store {
                 .execute(&mut tx)
                 .await?;
         }
+        let told = match users {
+            [user] => tried(attempt, "right").on(*user),
+            _ => tried(attempt, "shared"),
+        };
+        append(&mut tx, &told).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Tells the audit log of a try that named nobody, before whoever tried is told.
+    async fn account_for(&self, attempt: &PinTry, outcome: &str) -> Result<(), StoreError> {
+        self.audit(&[tried(attempt, outcome)]).await
     }
 
     async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
@@ -188,6 +211,14 @@ impl Store {
         let until = count.and_then(|count| count.locked_until);
         Ok(until.filter(|until| *until > now()))
     }
+}
+
+/// An entry on a try, and whom the call's other evidence points to.
+fn tried(attempt: &PinTry, outcome: &str) -> NewAudit {
+    NewAudit::new(Act::PinTry)
+        .on(attempt.claimed)
+        .object(attempt.number.masked())
+        .outcome(outcome)
 }
 
 /// How many PINs that are somebody's may be set on a number before none is looked at for [`TAKEN_LOCKOUT`]: who may set
@@ -216,6 +247,10 @@ impl Store {
             let before = read_count(&mut tx, &scope).await?;
             let count = Count::after(before, scope.limit, TAKEN_LOCKOUT, now);
             write_count(&mut tx, &scope, &count).await?;
+            let told = NewAudit::new(Act::PinSet)
+                .object(number.masked())
+                .outcome("taken");
+            append(&mut tx, &told).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -109,6 +109,28 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     }
 }
 
+/// Takes out of a call what its last word rests on, and the words before it.
+pub(super) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
+    query("DELETE FROM verdicts WHERE call_id = $1")
+        .bind(call)
+        .execute(&mut *conn)
+        .await?;
+    let (verdict,): (String,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
+        .bind(call)
+        .fetch_one(&mut *conn)
+        .await?;
+    let mut verdict = parsed(&verdict, "verdict")?;
+    if let Some(evidence) = verdict.get_mut("evidence") {
+        *evidence = Value::Array(Vec::new());
+    }
+    query("UPDATE calls SET verdict = $2, evidence = NULL WHERE call_id = $1")
+        .bind(call)
+        .bind(verdict.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Takes `user` out of the evidence of the calls that go on: that of a roster names everybody on it, so it has no rows
 /// of its own, and there are never more such calls than are under way.
 async fn redact_live(conn: &mut Tx, user: &str, done: &mut Redacted) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ pub struct RosterEntry {
     /// The name to show.
     pub name: String,
     /// The user's stored voiceprints, oldest first, one for each clip. Empty for a user who is on the roster
-    /// and not enrolled with this model.
+    /// and not enrolled with this model, or has opted out.
     pub clips: Vec<Voiceprint>,
 }
 
@@ -37,7 +37,7 @@ impl Store {
         let rows: Vec<Row> = query_as(
             "SELECT u.id, u.name, p.bandwidth, p.net_speech_s, p.embedding \
              FROM memberships m JOIN users u ON u.id = m.user_id \
-             LEFT JOIN prints p ON p.user_id = u.id AND p.model = $2 \
+             LEFT JOIN prints p ON p.user_id = u.id AND p.model = $2 AND u.opted_out_at IS NULL \
              WHERE m.number = $1 ORDER BY u.id, p.id",
         )
         .bind(number.as_e164())

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read, read_time, read_u64, time_text};
@@ -48,17 +49,20 @@ impl Store {
     pub async fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
         let name = label(name, "tenant's name", 100, "1 to 100 visible characters")?;
         let (id, created_at) = (TenantId::fresh(), now());
+        let mut tx = self.write().await?;
         let done = query(
             "INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
         )
         .bind(id.to_string())
         .bind(&name)
         .bind(time_text(created_at))
-        .execute(self.writers())
+        .execute(&mut tx)
         .await?;
         if done == 0 {
             return Err(StoreError::TenantExists(name));
         }
+        append(&mut tx, &NewAudit::new(Act::TenantAdd).object(id)).await?;
+        tx.commit().await?;
         Ok(Tenant {
             id,
             name,
@@ -133,6 +137,7 @@ impl Store {
         ] {
             query(statement).bind(id.to_string()).execute(&mut tx).await?;
         }
+        append(&mut tx, &NewAudit::new(Act::TenantRemove).object(id)).await?;
         tx.commit().await?;
         self.overwrite().await;
         Ok(())

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::StoreError;
-use super::sql::{Tx, query_as};
-use super::users::User;
-use super::values::{read, read_time};
+use super::audit::{Act, NewAudit, append};
+use super::numbers::touch_numbers_of;
+use super::sql::{Tx, query, query_as};
+use super::users::{PinChange, User};
+use super::values::{now, read, read_time, time_text};
 use crate::units::{DialedNumber, UserId};
 
 /// One user; `None` when there is none.
@@ -30,7 +34,7 @@ macro_rules! selection {
         Selection {
             users: concat!(
                 "SELECT u.id, u.name, u.created_at, \
-                 EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id) \
+                 EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id), u.opted_out_at IS NOT NULL \
                  FROM users u WHERE u.id ",
                 $of,
                 " ORDER BY u.created_at, u.id"
@@ -53,7 +57,7 @@ const ONE: &Selection = &selection!("= $1");
 const OF_NUMBER: &Selection = &selection!("IN (SELECT user_id FROM memberships WHERE number = $1)");
 
 async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<(String, String, String, bool)> = query_as(selection.users)
+    let rows: Vec<(String, String, String, bool, bool)> = query_as(selection.users)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
@@ -68,7 +72,7 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
 
     let mut users = Vec::with_capacity(rows.len());
     let mut places: HashMap<String, usize> = HashMap::with_capacity(rows.len());
-    for (id, name, created_at, enrolled) in rows {
+    for (id, name, created_at, enrolled, opted_out) in rows {
         users.push(User {
             id: read(&id, "user id")?,
             name,
@@ -76,6 +80,7 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
             phones: Vec::new(),
             exclusive: false,
             enrolled,
+            opted_out,
             created_at: read_time(&created_at)?,
         });
         places.insert(id, users.len() - 1);
@@ -92,4 +97,51 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
         }
     }
     Ok(users)
+}
+
+/// The names of what a patch is to change.
+pub(super) fn changed_fields(name: bool, phones: bool, numbers: bool) -> Vec<&'static str> {
+    let fields = [("name", name), ("phones", phones), ("numbers", numbers)];
+    let changed = fields.into_iter().filter(|(_, changed)| *changed);
+    changed.map(|(field, _)| field).collect()
+}
+
+/// Tells the audit log of a change.
+pub(super) async fn account_for_change(
+    conn: &mut Tx,
+    id: UserId,
+    changed: &[&str],
+    pin: &PinChange,
+) -> Result<(), StoreError> {
+    if !changed.is_empty() {
+        let change = NewAudit::new(Act::UserChange).on(id);
+        append(conn, &change.detail(json!({ "changed": changed }))).await?;
+    }
+    match pin {
+        PinChange::Keep => Ok(()),
+        PinChange::Set(_) => append(conn, &NewAudit::new(Act::PinSet).on(id)).await,
+        PinChange::Clear => append(conn, &NewAudit::new(Act::PinSet).on(id).outcome("cleared")).await,
+    }
+}
+
+/// Takes a user's voice out of what is searched, or puts it back. Their numbers' rosters count as changed, so that every
+/// node's gallery is without it by its next search.
+pub(super) async fn set_opted_out(conn: &mut Tx, id: UserId, opted_out: bool) -> Result<(), StoreError> {
+    query("UPDATE users SET opted_out_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(opted_out.then(|| time_text(now())))
+        .execute(&mut *conn)
+        .await?;
+    touch_numbers_of(conn, id).await?;
+    let outcome = if opted_out { "opted out" } else { "opted in" };
+    append(conn, &NewAudit::new(Act::UserOptOut).on(id).outcome(outcome)).await
+}
+
+/// Refuses a user who wants no voice of theirs compared.
+pub(super) async fn refuse_opted_out(conn: &mut Tx, id: UserId) -> Result<(), StoreError> {
+    let row: Option<(bool,)> = query_as("SELECT TRUE FROM users WHERE id = $1 AND opted_out_at IS NOT NULL")
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(()), |_| Err(StoreError::OptedOut(id)))
 }

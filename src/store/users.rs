@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::Store;
 use super::pin::{Pin, PinRule};
@@ -12,7 +13,7 @@ use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
 use super::tenants::require_same_tenant;
-use super::user_rows::{load_of, load_one};
+use super::user_rows::{account_for_change, changed_fields, load_of, load_one, set_opted_out};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -39,6 +40,8 @@ pub struct User {
     pub exclusive: bool,
     /// Whether any voice is enrolled.
     pub enrolled: bool,
+    /// Whether no call is compared with their voice, for they do not want it.
+    pub opted_out: bool,
     /// When the user was added.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -72,6 +75,8 @@ pub struct UserPatch {
     pub numbers: Option<Vec<DialedNumber>>,
     /// What becomes of the PIN.
     pub pin: PinChange,
+    /// Whether calls are not to be compared with their voice any more, or are again.
+    pub opted_out: Option<bool>,
 }
 
 /// What becomes of a user's PIN.
@@ -172,6 +177,7 @@ impl Store {
         if numbers.as_ref().is_some_and(Vec::is_empty) {
             return Err(StoreError::NoNumber);
         }
+        let changed = changed_fields(name.is_some(), phones.is_some(), numbers.is_some());
         let before = self.user(id).await?.ok_or(StoreError::UnknownUser(id))?;
         let (mut tx, pin) = match &patch.pin {
             PinChange::Keep | PinChange::Clear => (self.write().await?, None),
@@ -205,7 +211,11 @@ impl Store {
         if let Some(phones) = phones {
             set_phones(&mut tx, id, &phones).await?;
         }
+        if let Some(opted_out) = patch.opted_out.filter(|wanted| *wanted != now.opted_out) {
+            set_opted_out(&mut tx, id, opted_out).await?;
+        }
         refuse_shared_phones(&mut tx, id).await?;
+        account_for_change(&mut tx, id, &changed, &patch.pin).await?;
         let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;
         tx.commit().await?;
         Ok(user)
@@ -236,7 +246,12 @@ pub(super) async fn insert_user(
     join(conn, id, &new.number, new.exclusive).await?;
     set_tags(conn, id, pin.map_or(&[], |pin| &pin.tags)).await?;
     set_phones(conn, id, &phones).await?;
-    refuse_shared_phones(conn, id).await
+    refuse_shared_phones(conn, id).await?;
+    append(conn, &NewAudit::new(Act::UserAdd).on(id)).await?;
+    if pin.is_some() {
+        append(conn, &NewAudit::new(Act::PinSet).on(id)).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a number that is not here.

@@ -163,6 +163,9 @@ impl Switchboard {
         if let Err(fault) = store {
             faults.push(("the store", fault.to_string()));
         }
+        if let Some(fault) = self.services.auditor.fault() {
+            faults.push(("the audit log", fault));
+        }
         if let Err(fault) = self.active_model().gallery_cache.gallery().ready().await {
             faults.push(("the gallery", fault.to_string()));
         }

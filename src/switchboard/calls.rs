@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::json;
 use time::OffsetDateTime;
 use tokio::join;
 
@@ -15,7 +16,7 @@ use super::kept::{Before, StoredVersion};
 use crate::decision::Reason;
 use crate::engine::Asker;
 use crate::evidence::{CallFacts, CallerNumber, Region};
-use crate::store::StoreError;
+use crate::store::{Act, NewAudit, StoreError};
 use crate::units::{CallId, DialedNumber, KeyId, TenantId};
 use crate::verdict::Identification;
 
@@ -155,6 +156,9 @@ impl Switchboard {
         }
         let (begun, goes_on) = self.begun(call, number, without_store).await?;
         let call_session = of_number(self.calls.add(begun)?, number)?;
+        let served = NewAudit::new(Act::CallServe).object(call).outcome("begun");
+        let served = served.detail(json!({ "number": number.masked() }));
+        self.services.auditor.note(served);
         if goes_on {
             call_session.take_up().await;
         }

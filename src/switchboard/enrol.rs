@@ -1,11 +1,12 @@
 //! Enrolment: a user's recordings and their consent to voiceprints, behind a quality gate.
 
 use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::engine::Permit;
-use crate::store::{NewClip, NewEnrollment, Recording, StoreError};
+use crate::store::{Act, NewAudit, NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::verdict::Quality;
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
@@ -171,6 +172,12 @@ impl Switchboard {
                 }
                 Err(fault) => return Err(fault.into()),
             }
+        }
+        if !report.accepted {
+            let codes: Vec<IssueCode> = report.issues.iter().map(|issue| issue.code).collect();
+            let refused = NewAudit::new(Act::EnrolmentAdd).on(user).outcome("refused");
+            let refused = refused.detail(json!({ "issues": codes }));
+            self.services.auditor.noted(refused).await?;
         }
         tracing::info!(
             user.id = %user, accepted = report.accepted, net_speech_s = report.net_speech_seconds,

@@ -133,8 +133,8 @@ pub enum BoardError {
     /// A call's id that leaves no room for its tenant's.
     #[error("the id of the call {0} is too long: this tenant's have at most 91 characters")]
     LongCallId(CallId),
-    /// Numbers are given to tenants by the operator.
-    #[error("numbers are given to a tenant by the operator of this service: ask them for this one")]
+    /// Giving numbers to tenants, reading the audit log.
+    #[error("that is for the operator of this service, by an `admin` key that is for all numbers: ask them")]
     OperatorsAlone,
     /// There is no such user.
     #[error("there is no user {0}; `voxline user list --number N` shows who there is")]

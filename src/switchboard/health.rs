@@ -286,6 +286,7 @@ mod tests {
                     phones: Vec::new(),
                     exclusive: false,
                     enrolled: !models.is_empty(),
+                    opted_out: false,
                     created_at: OffsetDateTime::UNIX_EPOCH,
                 },
                 known: None,

@@ -2,6 +2,7 @@
 
 use crate::decision::SequentialDecision;
 use crate::engine::Permit;
+use crate::store::{Act, NewAudit};
 use crate::units::DialedNumber;
 use crate::verdict::{CHECKPOINTS, Identification};
 
@@ -14,9 +15,30 @@ impl Switchboard {
     /// what would have been said on a live call as its speech came; the last one is final.
     ///
     /// # Errors
-    /// [`BoardError`] when the number is not ours or the recording cannot be heard. A part that fails
+    /// [`BoardError`] when the number is not ours or the recording cannot be heard, and while the audit log cannot be
+    /// written and too many entries wait for it. A part that fails
     /// later makes the identification `inconclusive` (`unavailable`), never an error and never a name.
     pub async fn identify(
+        &self,
+        admitted: &Permit,
+        number: &DialedNumber,
+        recording: ClipBytes,
+        channel: Option<u16>,
+        stream: bool,
+    ) -> Result<Vec<Identification>, BoardError> {
+        let said = self
+            .identified(admitted, number, recording, channel, stream)
+            .await;
+        let asked = NewAudit::new(Act::Identify).object(number.masked());
+        let told = match said.as_ref().map(|said| said.last()) {
+            Ok(Some(last)) => asked.on(last.user_id).outcome(last.outcome.name()),
+            Ok(None) | Err(_) => asked.outcome("failed"),
+        };
+        self.services.auditor.noted(told).await?;
+        said
+    }
+
+    async fn identified(
         &self,
         admitted: &Permit,
         number: &DialedNumber,

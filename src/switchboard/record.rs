@@ -51,9 +51,10 @@ impl Switchboard {
         Ok(Some(versions))
     }
 
-    /// Waits until every verdict that was given out is recorded.
+    /// Waits until every verdict that was given out is recorded, and everything that was done accounted for.
     pub async fn recorded(&self) {
         self.services.recorder.caught_up().await;
+        self.services.auditor.caught_up().await;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::Seconds;
 
 use super::active_model::ActiveModel;
+use super::auditor::Auditor;
 use super::callers::Callers;
 use super::owners::Owners;
 use super::recorder::Recorder;
@@ -26,6 +27,8 @@ pub(super) struct Services {
     /// Whose numbers callers' numbers were heard to be.
     pub callers: Callers,
     pub recorder: Recorder,
+    /// Accounts for what writes nothing else to the store.
+    pub auditor: Auditor,
     /// Every call's verdicts, as they come.
     pub channels: Channels,
     active_model: RwLock<Arc<ActiveModel>>,
@@ -43,6 +46,7 @@ impl Services {
             callers: Callers::default(),
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
             channels: Channels::default(),
+            auditor: Auditor::begin(store.clone()),
             active_model: RwLock::new(Arc::new(active_model)),
             hash: OnceCell::new(),
             store,

@@ -76,9 +76,7 @@ impl View<'_> {
         region: Option<&str>,
         name: Option<&str>,
     ) -> Result<Number, BoardError> {
-        if !self.access.is_operator() {
-            return Err(BoardError::OperatorsAlone);
-        }
+        self.require_operator()?;
         Ok(self.board.store.add_number(number, region, name).await?)
     }
 
@@ -139,6 +137,14 @@ impl View<'_> {
             enrolled,
             has_calls: store.has_calls(self.access).await?,
         })
+    }
+
+    /// An error for everybody but the operator.
+    pub(super) fn require_operator(&self) -> Result<(), BoardError> {
+        match self.access.is_operator() {
+            true => Ok(()),
+            false => Err(BoardError::OperatorsAlone),
+        }
     }
 
     /// An error unless the number is seen, the same as for one that is not here.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::store::Provenance;
 use crate::units::DialedNumber;
 
 use super::attend::NoCallSession;
@@ -33,8 +34,9 @@ impl Vapi {
         };
         if first {
             let (vapi, vapi_call, number) = (Arc::clone(self), Arc::clone(vapi_call), number.clone());
-            self.tasks
-                .spawn(async move { vapi.catch_up(&vapi_call, &number).await });
+            self.tasks.spawn(Provenance::carried(async move {
+                vapi.catch_up(&vapi_call, &number).await;
+            }));
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::config::VapiMode;
 use crate::evidence::dialed;
+use crate::store::Provenance;
 use crate::units::{CallId, DialedNumber};
 
 use super::attend::NoCallSession;
@@ -56,7 +57,9 @@ impl Vapi {
         // What needs no store is known in any case.
         let said = message.call.dialed.iter().find_map(|text| dialed(text).ok());
         let vapi = Arc::clone(self);
-        let work = self.tasks.spawn(async move { vapi.find_out(&message).await });
+        let work = self
+            .tasks
+            .spawn(Provenance::carried(async move { vapi.find_out(&message).await }));
         let found = match timeout(self.config.answer_budget, work).await {
             Ok(Ok(found)) => found,
             Ok(Err(fault)) => {

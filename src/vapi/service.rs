@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::carriers::signature::same;
 use crate::config::{Config, VapiAuth, VapiConfig};
-use crate::store::StoreError;
+use crate::store::{Provenance, StoreError};
 use crate::switchboard::Switchboard;
 
 use super::account::Journal;
@@ -198,10 +198,10 @@ impl Vapi {
             News::DestinationRequest => Ok(json!({"error": "This line does not transfer calls."})),
             _ => {
                 let vapi = Arc::clone(self);
-                self.tasks.spawn(async move {
+                self.tasks.spawn(Provenance::carried(async move {
                     vapi.attend(message).await;
                     drop(permit);
-                });
+                }));
                 Ok(json!({}))
             }
         }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use crate::evidence::spoken;
-use crate::store::Webhook;
+use crate::store::{Provenance, Webhook};
 use crate::switchboard::{CallSession, PinAnswer, PinWay};
 use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
@@ -39,7 +39,7 @@ impl Vapi {
         let vapi_call = message.call.id.clone().map(|id| self.vapi_call(&id));
         let vapi = Arc::clone(self);
         // A task of its own: a client that goes away does not leave a PIN half checked.
-        let work = self.tasks.spawn(async move {
+        let work = self.tasks.spawn(Provenance::carried(async move {
             let call_session = match &vapi_call {
                 Some(vapi_call) => vapi.call_session_of_tools(vapi_call, &message).await,
                 None => None,
@@ -48,7 +48,7 @@ impl Vapi {
                 .iter()
                 .map(|call| vapi.answer_once(vapi_call.as_ref(), call_session.as_ref(), call));
             futures_util::future::join_all(answers).await
-        });
+        }));
         let answers = work.await.unwrap_or_default();
         if legacy {
             let result = answers

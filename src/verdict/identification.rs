@@ -25,6 +25,17 @@ pub enum OutcomeName {
     Inconclusive,
 }
 
+impl OutcomeName {
+    /// Its name in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identified => "identified",
+            Self::Unknown => "unknown",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 /// How good the audio was.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quality {

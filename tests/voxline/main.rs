@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one file a topic.
 
+mod accounting;
 mod audio;
 mod browser;
 mod carriers;

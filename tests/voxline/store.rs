@@ -94,15 +94,20 @@ impl<D: Database> TestDeployment<D> {
 
     /// Carries out what no function of the store does.
     async fn raw(&self, statement: &str) {
+        self.try_raw(statement).await.unwrap();
+    }
+
+    /// The same, which the database may refuse.
+    async fn try_raw(&self, statement: &str) -> Result<(), sqlx::Error> {
         let statement = sqlx::AssertSqlSafe(statement.to_owned());
         match &self.settings.postgres {
             None => {
                 let mut conn = self.sqlite().await;
-                sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+                sqlx::raw_sql(statement).execute(&mut conn).await.map(drop)
             }
             Some(url) => {
                 let mut conn = PgConnection::connect(url.expose_secret()).await.unwrap();
-                sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+                sqlx::raw_sql(statement).execute(&mut conn).await.map(drop)
             }
         }
     }

@@ -21,6 +21,7 @@ use tracing::Instrument;
 use crate::bytes::Encoding;
 use crate::carriers::Carrier;
 use crate::carriers::stream::audiosocket::{Frame, Frames, HANG_UP};
+use crate::store::{Actor, Provenance};
 use crate::switchboard::{CallStart, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
 
@@ -68,7 +69,8 @@ pub(in super::super) async fn accept(app: &Arc<AppState>, door: &AudioSocketDoor
         };
         match door.listener.accept().await {
             Ok((stream, peer)) if door.admits(peer.ip()) => {
-                app.tasks.spawn(attend(stream, Arc::clone(app), place));
+                let by = Provenance::new(Actor::Carrier(Carrier::Asterisk.name()), Some(peer.ip()));
+                app.tasks.spawn(by.scope(attend(stream, Arc::clone(app), place)));
             }
             Ok((_, peer)) => {
                 telemetry::audiosocket(AudioSocketEnd::Stranger);

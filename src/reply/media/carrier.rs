@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::carriers::signature::Signed;
 use crate::carriers::stream::{Message, Numbered, StreamFault, StreamReader};
 use crate::carriers::{Carrier, CarrierStream, Entry, StreamEnd, Unopened};
-use crate::store::Scope;
+use crate::store::{Actor, Provenance, Scope};
 use crate::switchboard::CallVerdict;
 
 use super::super::app_state::{AppState, in_words};
@@ -74,6 +74,7 @@ impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
 async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof, Problem> {
     let by_key = brings_key(carrier, &parts.headers);
     if !by_key {
+        Provenance::recognise(Actor::Carrier(carrier.name()));
         let request = Signed {
             method: "GET",
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use crate::store::{Access, Invite, InviteState, StoreError, Token};
+use crate::store::{Access, Actor, Invite, InviteState, Provenance, StoreError, Token};
 use crate::switchboard::BoardError;
 use crate::units::Language;
 
@@ -63,6 +63,7 @@ impl Guest {
         let view = app.view(&access);
         let user = view.user(invite.user_id).await.map_err(of_store)?;
         let number = view.number(&invite.number).await.map_err(of_board)?;
+        Provenance::recognise(Actor::Link(invite.id));
         let own = app.signup.organisation.clone();
         Ok(Self {
             name: user.name,

@@ -5,6 +5,8 @@ use super::*;
 /// A deployment on PostgreSQL.
 type TestDeployment = super::TestDeployment<OnPostgres>;
 
+#[path = "audit.rs"]
+mod audit;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]
@@ -23,10 +25,14 @@ mod models;
 mod numbers;
 #[path = "pin_tags.rs"]
 mod pin_tags;
+#[path = "people.rs"]
+mod people;
 #[path = "pins.rs"]
 mod pins;
 #[path = "relays.rs"]
 mod relays;
+#[path = "retention.rs"]
+mod retention;
 #[path = "rosters.rs"]
 mod rosters;
 #[path = "server.rs"]

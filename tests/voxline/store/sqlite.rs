@@ -5,6 +5,8 @@ use super::*;
 /// A deployment on SQLite.
 type TestDeployment = super::TestDeployment<OnSqlite>;
 
+#[path = "audit.rs"]
+mod audit;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]
@@ -25,10 +27,14 @@ mod models;
 mod numbers;
 #[path = "pin_tags.rs"]
 mod pin_tags;
+#[path = "people.rs"]
+mod people;
 #[path = "pins.rs"]
 mod pins;
 #[path = "relays.rs"]
 mod relays;
+#[path = "retention.rs"]
+mod retention;
 #[path = "rosters.rs"]
 mod rosters;
 #[path = "sharing.rs"]

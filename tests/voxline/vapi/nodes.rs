@@ -113,6 +113,47 @@ async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
 }
 
 #[tokio::test]
+async fn both_nodes_write_one_audit_log_with_one_entry_for_a_call() {
+    let Some(mut nodes) = TwoNodes::open().await else {
+        return;
+    };
+    for call in ["c-one", "c-two"] {
+        for node in [0, 1] {
+            nodes.at(node).ring(call, STRANGER);
+        }
+    }
+    nodes
+        .at(1)
+        .tool("c-two", "t-1", "verify_pin", json!({"pin": "0000"}));
+    nodes.enrol_alice(1).await;
+    let mut served = Value::Null;
+    for _ in 0..50 {
+        served = nodes.at(0).get("/v1/audit?act=call.serve").await;
+        if served.as_array().unwrap().len() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut calls: Vec<_> = served.as_array().unwrap().iter().collect();
+    calls.sort_by_key(|entry| entry["object"].to_string());
+    let told: Vec<_> = calls
+        .iter()
+        .map(|entry| {
+            (
+                entry["object"].as_str().unwrap(),
+                entry["actor"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("c-one", "vapi"), ("c-two", "vapi")]);
+    let tried = nodes.at(0).get("/v1/audit?act=pin.try").await;
+    let tried = (&tried[0]["actor"], &tried[0]["outcome"]);
+    assert_eq!(tried, (&json!("vapi"), &json!("wrong")));
+    let verified = nodes.deployment.run(&["audit", "verify"]);
+    assert_eq!(verified["fault"], Value::Null, "{verified}");
+}
+
+#[tokio::test]
 async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
     let Some(mut nodes) = TwoNodes::open().await else {
         return;

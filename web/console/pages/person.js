@@ -1,4 +1,4 @@
-// One person: how well they are enrolled, their enrolments, consents and links, and erasing them.
+// One person: how well they are enrolled, their enrolments, consents and links, what was done, and erasing them.
 
 import { get } from "../api.js";
 import { badge, button, h, heading, may, problem, progress, table, when } from "../dom.js";
@@ -23,6 +23,7 @@ export async function show(root, { params, session }) {
     enrolments(path, person, again),
     consents(path),
     made.root,
+    ...(may(session, "admin") ? [doings(person)] : []),
     danger(person),
   );
   await made.shown;
@@ -62,6 +63,8 @@ function facts(person) {
       h("dd", {}, person.exclusive ? "one of them is this person's alone" : "no, all are shared"),
       h("dt", {}, "Phones"),
       h("dd", { class: "number" }, listed(person.phones.map(phone))),
+      h("dt", {}, "Compared with calls"),
+      h("dd", {}, person.opted_out ? "no: they have opted out" : "yes, where a voice is enrolled"),
       h("dt", {}, "Added"),
       h("dd", {}, when(person.created_at)),
       h("dt", {}, "Id"),
@@ -123,6 +126,30 @@ function consents(path) {
     (error) => list.replaceChildren(problem(error)),
   );
   return h("section", { "aria-labelledby": "consents-heading" }, h("h2", { id: "consents-heading" }, "Consent"), list);
+}
+
+/** What the audit log says of this person, for who may administer. */
+function doings(person) {
+  const list = h("div", { class: "stack" });
+  const by = (entry) => (entry.actor_id ? h("span", {}, `${entry.actor} `, h("code", {}, entry.actor_id)) : entry.actor);
+  progress(get(`/v1/audit?limit=20&user=${person.id}`), list).then(
+    (all) => {
+      if (all.length === 0) {
+        list.replaceChildren(h("p", { class: "soft" }, "The audit log has nothing on this person (any more)."));
+        return;
+      }
+      const columns = [
+        { title: "When", cell: (entry) => when(entry.at) },
+        { title: "What", cell: (entry) => h("code", {}, entry.act) },
+        { title: "Outcome", cell: (entry) => entry.outcome },
+        { title: "By", cell: by },
+        { title: "From", cell: (entry) => entry.address ?? "this machine" },
+      ];
+      list.replaceChildren(table(columns, all, { caption: "The latest 20 entries of the audit log, the newest first", key: (entry) => entry.seq }));
+    },
+    (error) => list.replaceChildren(problem(error)),
+  );
+  return h("section", { "aria-labelledby": "doings-heading" }, h("h2", { id: "doings-heading" }, "What was done"), list);
 }
 
 function danger(person) {

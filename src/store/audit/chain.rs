@@ -1,0 +1,75 @@
+//! Adding to the chain. Whoever adds holds the head until their transaction ends, so that two nodes at one store make one
+//! chain.
+
+use super::super::StoreError;
+use super::super::calls::note_use;
+use super::super::open::Store;
+use super::super::sql::{Tx, query, query_as};
+use super::entry::{Act, NewAudit, hash_of, row_of};
+
+/// Adds an entry, in the transaction of what it tells of.
+pub(in crate::store) async fn append(conn: &mut Tx, new: &NewAudit) -> Result<(), StoreError> {
+    // The update takes the head's row for itself on PostgreSQL; SQLite has one writer anyway.
+    let (seq, before): (i64, Vec<u8>) =
+        query_as("UPDATE audit_head SET seq = seq + 1 WHERE one = 1 RETURNING seq, hash")
+            .fetch_one(&mut *conn)
+            .await?;
+    let row = row_of(seq, new);
+    let hash = hash_of(&before, &row)?;
+    let (_, at, actor, actor_id, address, act, user_id, object, outcome, detail, _) = row;
+    query(
+        "INSERT INTO audit (seq, at, actor, actor_id, address, act, user_id, object, outcome, detail, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(seq)
+    .bind(at)
+    .bind(actor)
+    .bind(actor_id)
+    .bind(address)
+    .bind(act)
+    .bind(user_id)
+    .bind(object)
+    .bind(outcome)
+    .bind(detail)
+    .bind(&hash[..])
+    .execute(&mut *conn)
+    .await?;
+    query("UPDATE audit_head SET hash = $1 WHERE one = 1")
+        .bind(&hash[..])
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Adds entries of what writes nothing else, all or none, in their order. Of a call that is served there is one,
+    /// whoever writes it first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn audit(&self, entries: &[NewAudit]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        for entry in entries {
+            if !is_told_already(&mut tx, entry).await? {
+                append(&mut tx, entry).await?;
+            }
+            // A voice that a recording was recognised by is of use.
+            if let (Act::Identify, Some(user)) = (entry.act, entry.user) {
+                note_use(&mut tx, &user.to_string(), entry.at).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn is_told_already(conn: &mut Tx, entry: &NewAudit) -> Result<bool, StoreError> {
+    if entry.act != Act::CallServe {
+        return Ok(false);
+    }
+    let told: Option<(bool,)> = query_as("SELECT TRUE FROM audit WHERE object = $1 AND act = $2 LIMIT 1")
+        .bind(&entry.object)
+        .bind(Act::CallServe.name())
+        .fetch_optional(conn)
+        .await?;
+    Ok(told.is_some())
+}

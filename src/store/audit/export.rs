@@ -1,0 +1,87 @@
+//! Reading the log.
+
+use time::OffsetDateTime;
+
+use super::super::StoreError;
+use super::super::open::Store;
+use super::super::sql::query_as;
+use super::super::values::time_text;
+use super::entry::{AuditEntry, Row, read_row, select};
+use crate::units::UserId;
+
+/// Most entries of one page.
+const MAX_PAGE: u32 = 1000;
+
+/// Which entries are looked for; what is left out may be anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditSearch {
+    /// On this user.
+    pub user: Option<UserId>,
+    /// With this act, or with acts that begin so, as in `pin.`.
+    pub act: Option<String>,
+    /// At this moment or later.
+    pub from: Option<OffsetDateTime>,
+    /// Before this moment.
+    pub until: Option<OffsetDateTime>,
+}
+
+impl Store {
+    /// The latest entries that are looked for, newest first, at most `limit` (and 1000), before the entry `before`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn audit_entries(
+        &self,
+        search: &AuditSearch,
+        limit: u32,
+        before: Option<u64>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let statement = select!(
+            "WHERE seq < $1 AND ($2 IS NULL OR user_id = $2) AND ($3 IS NULL OR substr(act, 1, length($3)) = $3) \
+             AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) ORDER BY seq DESC LIMIT $6"
+        );
+        self.page(statement, before.map_or(i64::MAX, whole), search, limit)
+            .await
+    }
+
+    /// The entries that are looked for after the entry `after`, oldest first, at most `limit` (and 1000): an export takes
+    /// them page by page.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn audit_after(
+        &self,
+        search: &AuditSearch,
+        limit: u32,
+        after: u64,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let statement = select!(
+            "WHERE seq > $1 AND ($2 IS NULL OR user_id = $2) AND ($3 IS NULL OR substr(act, 1, length($3)) = $3) \
+             AND ($4 IS NULL OR at >= $4) AND ($5 IS NULL OR at < $5) ORDER BY seq LIMIT $6"
+        );
+        self.page(statement, whole(after), search, limit).await
+    }
+
+    async fn page(
+        &self,
+        statement: &'static str,
+        seq: i64,
+        search: &AuditSearch,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows: Vec<Row> = query_as(statement)
+            .bind(seq)
+            .bind(search.user.map(|user| user.to_string()))
+            .bind(search.act.as_deref())
+            .bind(search.from.map(time_text))
+            .bind(search.until.map(time_text))
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .fetch_all(self.pool())
+            .await?;
+        rows.into_iter().map(read_row).collect()
+    }
+}
+
+fn whole(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

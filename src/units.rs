@@ -6,12 +6,13 @@
 //! and none of them may print a whole number into a log.
 
 mod hex;
-mod ids;
-mod language;
-mod phone;
-pub(crate) mod plan;
 mod scores;
+mod language;
+mod renumbering;
+pub(crate) mod plan;
 mod spelling;
+mod phone;
+mod ids;
 
 pub use hex::hex;
 pub use ids::{CallId, EnrollmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::decoder::check_format;
+use super::format::check_format;
 use super::framed::Framed;
 use super::source::{Opened, Source};
 use super::{Container, DecodeError, Format, aac};

@@ -1,6 +1,5 @@
 //! Whether two channels are one microphone's.
 
-use super::decoder::Decoder;
 use crate::units::Hertz;
 
 /// What is over this share of a stretch's energy, and over [`LOUD`], is somebody else.
@@ -15,28 +14,52 @@ const CODING: f64 = 1e-3;
 /// Stretches in which the channels are compared, a second.
 const STRETCHES: u32 = 10;
 
-/// Whether both channels of a decoder of two hold the same sound. It reads no further than to the first stretch
-/// that plainly differs; what cannot be decoded is the same as what came before it.
-pub(super) fn both_channels(decoder: &mut Decoder, rate: Hertz) -> bool {
-    let longest = (rate.0 / STRETCHES) as usize;
-    let (mut all, mut apart) = (0.0, 0.0);
-    let (mut stretch, mut stretch_apart, mut pairs) = (0.0, 0.0, 0);
-    while let Ok(Some(block)) = decoder.next_block() {
-        for &[left, right] in block.as_chunks::<2>().0 {
-            let (left, right) = (f64::from(left), f64::from(right));
-            stretch += left * left + right * right;
-            stretch_apart += (left - right) * (left - right);
-            pairs += 1;
-            if pairs == longest {
-                let loud = (stretch_apart / pairs as f64).sqrt() > LOUD;
-                if loud && stretch_apart > PLAIN * stretch {
-                    return false;
-                }
-                all += stretch;
-                apart += stretch_apart;
-                (stretch, stretch_apart, pairs) = (0.0, 0.0, 0);
-            }
+/// A comparison of the two channels of a recording, block by block.
+pub(super) struct Comparison {
+    /// Pairs of samples in a stretch.
+    longest: usize,
+    /// Energy of the stretches before, and of the channels' difference in them.
+    all: f64,
+    apart: f64,
+    stretch: f64,
+    stretch_apart: f64,
+    pairs: usize,
+}
+
+impl Comparison {
+    pub fn new(rate: Hertz) -> Self {
+        Self {
+            longest: (rate.0 / STRETCHES) as usize,
+            all: 0.0,
+            apart: 0.0,
+            stretch: 0.0,
+            stretch_apart: 0.0,
+            pairs: 0,
         }
     }
-    apart + stretch_apart <= CODING * (all + stretch)
+
+    /// Takes interleaved samples of both; `false` from the first stretch on that plainly differs.
+    pub fn take(&mut self, block: &[f32]) -> bool {
+        for &[left, right] in block.as_chunks::<2>().0 {
+            let (left, right) = (f64::from(left), f64::from(right));
+            self.stretch += left * left + right * right;
+            self.stretch_apart += (left - right) * (left - right);
+            self.pairs += 1;
+            if self.pairs == self.longest {
+                let loud = (self.stretch_apart / self.pairs as f64).sqrt() > LOUD;
+                if loud && self.stretch_apart > PLAIN * self.stretch {
+                    return false;
+                }
+                self.all += self.stretch;
+                self.apart += self.stretch_apart;
+                (self.stretch, self.stretch_apart, self.pairs) = (0.0, 0.0, 0);
+            }
+        }
+        true
+    }
+
+    /// Whether what was taken is the same sound in both.
+    pub fn is_same(&self) -> bool {
+        self.apart + self.stretch_apart <= CODING * (self.all + self.stretch)
+    }
 }

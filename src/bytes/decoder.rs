@@ -5,33 +5,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::sniff::sniff;
 use super::source::Source;
-use super::{
-    Container, DecodeError, HIGHEST_RATE, LOWEST_RATE, Limits, MOST_CHANNELS, Unheard, alike, openers, parts,
-};
+use super::{DecodeError, Format, Limits, Unheard, alike, openers, parts};
 use crate::units::{Hertz, Seconds};
-
-/// What a recording is, as far as its frames go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Format {
-    /// The kind of file.
-    pub container: Container,
-    /// Frames per second: 8 to 48 kHz. Opus is always decoded at 48 kHz.
-    pub rate: Hertz,
-    /// Interleaved channels: one or two.
-    pub channels: u16,
-}
 
 /// No sample of a sane recording lies 36 dB over full scale; one that does says that the file is on
 /// another scale, and would overflow in the arithmetic behind.
 const LOUDEST: f32 = 64.0;
-
-/// How far the length in a compressed file's header may be out, by a packet and a codec's delay:
-/// within it, the count while decoding decides.
-pub(super) const HEADER_SLACK: Seconds = Seconds::new(0.25);
 
 /// Decodes one file, block by block.
 ///
@@ -103,7 +84,7 @@ impl Decoder {
         if channel.is_none() && decoder.format.channels == 2 {
             let rate = decoder.format.rate;
             let bytes = Arc::clone(&decoder.bytes);
-            let equal = alike::both_channels(&mut decoder, rate);
+            let equal = has_equal_channels(&mut decoder, rate);
             decoder = Self::start(&bytes, limits)?;
             if equal {
                 decoder.folded = true;
@@ -288,21 +269,19 @@ fn sum(one: Option<Unheard>, other: Option<Unheard>) -> Option<Unheard> {
     }
 }
 
-/// Whether such a format is accepted.
-pub(super) fn check_format(format: Format) -> Result<(), DecodeError> {
-    if !(1..=MOST_CHANNELS).contains(&format.channels) {
-        return Err(DecodeError::Channels {
-            channels: u32::from(format.channels),
-        });
-    }
-    if !(LOWEST_RATE..=HIGHEST_RATE).contains(&format.rate) {
-        return Err(DecodeError::Rate { rate: format.rate });
-    }
-    Ok(())
-}
-
 fn seconds(frames: u64, rate: Hertz) -> Seconds {
     rate.seconds(usize::try_from(frames).unwrap_or(usize::MAX))
+}
+
+/// Whether both channels of a decoder of two hold the same sound; what cannot be decoded is the same as what came before.
+fn has_equal_channels(decoder: &mut Decoder, rate: Hertz) -> bool {
+    let mut comparison = alike::Comparison::new(rate);
+    while let Ok(Some(block)) = decoder.next_block() {
+        if !comparison.take(block) {
+            return false;
+        }
+    }
+    comparison.is_same()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::codec::{Adpcm, AdpcmKind, Codec, of_size};
-use super::decoder::check_format;
+use super::format::check_format;
 use super::framed::Framed;
 use super::ima4::{self, Ima4};
 use super::pcm::{Pcm, Sample};

@@ -12,7 +12,7 @@ use symphonia::core::codecs::audio::well_known::CODEC_ID_ALAC;
 use super::amr::Amr;
 use super::boxes::{Atom, atoms, child};
 use super::codec::Codec;
-use super::decoder::check_format;
+use super::format::check_format;
 use super::framed::Framed;
 use super::opus::{self, OpusPackets};
 use super::source::{Opened, Source};

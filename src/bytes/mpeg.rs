@@ -10,9 +10,9 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_MP3;
 
 use super::codec::Codec;
-use super::decoder::check_format;
+use super::format::check_format;
 use super::framed::Framed;
-use super::sniff::id3_length;
+use super::id3::id3_length;
 use super::source::{Opened, Source};
 use super::{Container, DecodeError, Format, Unheard};
 use crate::units::{Hertz, Seconds};

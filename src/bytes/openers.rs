@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::amr::Amr;
 use super::codec::{Codec, of_amr};
-use super::decoder::{HEADER_SLACK, check_format};
+use super::format::{HEADER_SLACK, check_format};
 use super::framed::Framed;
 use super::layout::{Coding, Layout};
 use super::packets::PacketSource;

@@ -1,6 +1,7 @@
 //! What a file is, from its first bytes and never from its name.
 
 use super::gsm::BYTES as GSM_FRAME;
+use super::id3::id3_length;
 use super::{Container, DecodeError, adts, amr, gsm, sphere};
 
 /// The container that `bytes` begin with, and how many bytes of tag stand before it.
@@ -52,19 +53,6 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Container, usize), DecodeError> {
         }
         _ => Err(refusal(bytes)),
     }
-}
-
-/// The whole length of an ID3v2 tag at the start (ID3v2.4 section 3.1: a 10-byte header with the
-/// size in four bytes of 7 bits), or 0.
-pub(super) fn id3_length(bytes: &[u8]) -> usize {
-    let [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] = *bytes else {
-        return 0;
-    };
-    let size = [a, b, c, d]
-        .iter()
-        .fold(0, |size, &seven| size << 7 | usize::from(seven & 0x7F));
-    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
-    10 + size + footer
 }
 
 /// A frame header of MPEG-1, 2 or 2.5 layer III with nothing reserved in it (ISO/IEC 11172-3, 2.4.1.3).

@@ -1,36 +1,7 @@
 //! What an operator promises, in shares of calls, and the posterior it comes to.
 
 use super::calibration::{Calibration, OperatingPoint};
-use super::posterior::Policy;
-
-/// The errors an operator accepts, as shares of calls. Without either, [`Policy::accept`] stands as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ErrorTarget {
-    /// The most callers on no roster, of a hundredth for instance, who may be given a name.
-    pub max_false_accept: Option<f64>,
-    /// The most callers on the roster who may be given another's.
-    pub max_wrong_name: Option<f64>,
-}
-
-impl ErrorTarget {
-    /// `usual` with this error target in it, part by part: what is not promised here stays as it is there.
-    #[must_use]
-    pub fn instead_in(&self, usual: &Policy) -> Policy {
-        let error_target = Self {
-            max_false_accept: self.max_false_accept.or(usual.error_target.max_false_accept),
-            max_wrong_name: self.max_wrong_name.or(usual.error_target.max_wrong_name),
-        };
-        Policy {
-            error_target,
-            ..*usual
-        }
-    }
-
-    /// Whether anything is promised.
-    pub fn is_made(&self) -> bool {
-        self.max_false_accept.is_some() || self.max_wrong_name.is_some()
-    }
-}
+use super::policy::{ErrorTarget, Policy};
 
 impl Policy {
     /// This policy with the acceptance that keeps its error target under a calibration.

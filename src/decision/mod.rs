@@ -8,16 +8,17 @@
 //! A live call is decided again and again as speech accumulates: [`SequentialDecision`] keeps what was said steady, and
 //! takes it back when somebody else speaks, which a [`VoiceTest`] tells from the windows of the speech.
 
-mod calibration;
 mod curve;
+mod voices;
+mod calibration;
+mod policy;
 mod error_target;
 mod posterior;
 mod sequential;
-mod voices;
 
 pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
-pub use error_target::ErrorTarget;
-pub use posterior::{Candidate, Decision, Outcome, Policy, Reason, VoiceEvidence, decide};
+pub use policy::{ErrorTarget, Policy};
+pub use posterior::{Candidate, Decision, Outcome, Reason, VoiceEvidence, decide};
 pub use sequential::{CheckpointEvidence, SequentialDecision};
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

@@ -3,7 +3,8 @@
 
 use crate::units::{Llr, NotFinite, UserId};
 
-use super::posterior::{Decision, Outcome, Policy, Reason, VoiceEvidence, decide};
+use super::policy::Policy;
+use super::posterior::{Decision, Outcome, Reason, VoiceEvidence, decide};
 
 /// The posterior below which a word that stands is taken back, a name or *unknown*, unless naming itself needs less. Far below
 /// what a name needs: evidence that wavers around one line must not make the word waver.

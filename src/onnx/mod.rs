@@ -6,11 +6,11 @@
 //!
 //! Architecture invariant: nothing outside this folder names a type of the `ort` crate.
 
-mod draft;
-mod plane;
-mod proto;
 mod telemetry;
 mod wire;
+mod proto;
+mod draft;
+mod plane;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -72,9 +72,7 @@ pub(super) async fn list(
         until: page.until,
     };
     let view = allowed.view(&app);
-    Ok(axum::Json(
-        view.audit_entries(&search, limit, page.before).await?,
-    ))
+    Ok(axum::Json(view.audit_entries(&search, limit, page.before).await?))
 }
 
 /// Lists the keys that receipts of erasures are signed with

@@ -8,18 +8,20 @@
 //! Architecture invariant: what comes out depends on the samples alone, never on the sizes of the
 //! pieces they came in; sample `n` of the output is the sound at `n / 16000` seconds of the input.
 
+mod error;
 mod artefacts;
-mod clip;
 mod high_pass;
-mod intake;
 pub mod quality;
 mod resample;
 mod telephone;
+mod intake;
+mod clip;
 
 pub use artefacts::{DigitalSilence, comes_again};
 pub use clip::{Clip, LoadError, load};
+pub use error::SamplesError;
 pub use high_pass::HighPass;
-pub use intake::{Intake, SamplesError};
+pub use intake::Intake;
 pub use resample::Resampler;
 pub use telephone::{from_the_network, telephone, telephone_alaw, to_the_network};
 

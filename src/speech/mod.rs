@@ -5,10 +5,10 @@
 //! ring-back and other call-progress tones are not speech; a test plays each of them.
 
 mod feed;
-mod finder;
 mod network;
 mod tones;
 mod vad;
+mod finder;
 
 pub use feed::WINDOW;
 pub use finder::{Span, SpeechFinder, SpeechSettings};

@@ -6,7 +6,7 @@
 use phonenumber::country;
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
 
-use super::spelling;
+use super::renumbering::renewed;
 
 /// The most digits of a country code (ITU-T E.164 section 6.2.1).
 const LONGEST_CODE: usize = 3;
@@ -104,7 +104,7 @@ fn of_plan(meta: &Metadata, national: &str) -> Option<String> {
         stands.or_else(|| whole(meta, bare.as_deref()?, fit))
     });
     known.or_else(|| {
-        let now = spelling::renewed(&meta.country_code().to_string(), national)?;
+        let now = renewed(&meta.country_code().to_string(), national)?;
         whole(meta, &now, Fit::Whole).or_else(|| whole(meta, &now, Fit::Start))
     })
 }

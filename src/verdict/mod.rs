@@ -6,16 +6,17 @@
 //! [`Identification`] is the document that every door gives alike: command line, HTTP, WebSocket. On a call the
 //! [`chain`] puts it together with everything else that is known, to an [`Identity`]: whose line, whose voice.
 
-pub mod chain;
-mod checkpoint;
+mod warning;
 mod identification;
+mod checkpoint;
+mod level;
+mod windows;
+mod whole;
+mod stretches;
+mod stream_session;
 mod recording;
 pub mod scoring;
-mod stream_session;
-mod stretches;
-mod warning;
-mod whole;
-mod windows;
+pub mod chain;
 
 pub use chain::Identity;
 pub use checkpoint::{CHECKPOINTS, Checkpoint, ListenError, Traits};

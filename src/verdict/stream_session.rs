@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use zeroize::Zeroizing;
-
 use crate::engine::Analyst;
 use crate::samples::{Intake, comes_again, quality};
 use crate::speech::{Span, SpeechFinder, SpeechSettings};
@@ -12,6 +10,7 @@ use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
 
 use super::checkpoint::{Checkpoint, ListenError, Traits};
 use super::identification::{Quality, TimingMs};
+use super::level::levelled;
 use super::stretches::{KEPT, StreamPosition, Stretches};
 use super::whole::WholeSpeech;
 use super::windows::Windows;
@@ -23,11 +22,6 @@ const WIDE_SHARE: f32 = 1e-4;
 /// Share of what lies above 4 kHz that may mirror what lies below: more, and it is a telephone call brought to 16 kHz by
 /// straight lines or repeated samples, whatever noise came on top.
 const MOST_MIRRORED: f32 = 0.2;
-
-/// Active speech level (ITU-T P.56: the level of the speech alone, pauses left out) that every voice is
-/// brought to before it is embedded. How loud somebody was recorded says nothing about who they are, but
-/// features with a floor under their logarithm, and raw waveforms, change with it.
-const SPEECH_LEVEL_DBFS: f32 = -30.0;
 
 /// What the last checkpoint saw, for the window checks after it.
 #[derive(Default, Clone)]
@@ -389,11 +383,6 @@ pub fn embed_speech(
         bandwidth,
         net_speech,
     })
-}
-
-/// Samples at the level that every voice is embedded at.
-pub(super) fn levelled(samples: &[f32]) -> Zeroizing<Vec<f32>> {
-    Zeroizing::new(quality::levelled(samples, SPEECH_LEVEL_DBFS))
 }
 
 /// Milliseconds that have passed since some moment.

@@ -11,7 +11,7 @@ use crate::samples::RATE;
 use crate::units::Seconds;
 use crate::voiceprint::{Embedding, ExtractError, ModelId};
 
-use super::stream_session::levelled;
+use super::level::levelled;
 
 /// Where stretches end, in seconds of speech.
 const ENDS: [f64; 3] = [4.0, 10.0, 20.0];

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::engine::Analyst;
 use crate::voiceprint::{Embedding, ExtractError, SegmentSum};
 
-use super::stream_session::levelled;
+use super::level::levelled;
 
 /// All of a recording's speech, of which so much was embedded.
 pub(super) struct WholeSpeech {

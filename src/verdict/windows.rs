@@ -9,7 +9,7 @@ use crate::samples::RATE;
 use crate::units::Seconds;
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
-use super::stream_session::levelled;
+use super::level::levelled;
 
 /// The windows of one stream.
 pub(super) struct Windows {

@@ -4,11 +4,11 @@
 //! [`Extractor::embed`], takes speech and gives an [`Embedding`]. A [`Voiceprint`] is an embedding
 //! stamped with model, bandwidth and net speech: only voiceprints of one model are ever compared.
 
-mod card;
 mod embedding;
-mod extractor;
 mod front_end;
 mod segment;
+mod card;
+mod extractor;
 
 pub use card::{Card, CardDraft, CardError, DraftError, Layout, Recipe, check_sha256, draft_card};
 pub use embedding::{BadEmbedding, Bandwidth, Embedding, ModelId, UnknownBandwidth, Voiceprint, cosine_of};

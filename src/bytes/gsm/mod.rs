@@ -5,9 +5,9 @@
 //! same samples or frames.
 
 mod arithmetic;
-mod packing;
 mod pulses;
 mod shape;
+mod packing;
 
 pub(super) use packing::SIGNATURE;
 pub use packing::{BYTES, PAIR_BYTES};

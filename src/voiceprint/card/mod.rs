@@ -3,11 +3,12 @@
 //! Nothing about a model is remembered in code: its constants, names, shapes and hashes stand in its
 //! card, and the card is checked against the files and the loaded graph before the model serves anybody.
 
-mod draft;
-mod file;
 mod hash;
 mod ports;
+mod file;
+mod draft_error;
 mod recipe;
+mod draft;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ use super::segment::Segment;
 use file::{CardFile, FileCard};
 use ports::Dimension;
 
-pub use draft::{CardDraft, DraftError, draft_card};
+pub use draft::{CardDraft, draft_card};
+pub use draft_error::DraftError;
 pub use hash::check_sha256;
 pub use ports::Layout;
 pub use recipe::Recipe;

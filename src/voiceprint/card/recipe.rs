@@ -10,7 +10,7 @@ use super::super::front_end::{
     KaldiSettings, KaldiWindow, MeanNormalisation, NemoNormalisation, NemoSettings, NemoWindow, RawSettings,
     Slaney, SpeechbrainSettings, SpeechbrainWindow,
 };
-use super::draft::DraftError;
+use super::draft_error::DraftError;
 use super::file::FrontEndCard;
 
 /// Which front end a model file wants. A graph does not say how its features were made, so whoever names

@@ -1,12 +1,12 @@
 //! Front ends: what each model wants to be shown of the speech: whole utterances, or
 //! [segments](super::Segment) of one, of any length.
 
-mod kaldi_fbank;
-mod nemo_mel;
 mod normalise;
 mod raw_waveform;
 mod settings;
 mod spectrum;
+mod kaldi_fbank;
+mod nemo_mel;
 mod speechbrain_fbank;
 
 use ndarray::{ArrayD, IxDyn};

@@ -42,7 +42,11 @@ async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is()
     let deployment = TestDeployment::new().await;
     let number = number(1);
     let all = rows(&number, (0..200).map(|nth| format!("{:04}", 1_000 + nth * 7)));
-    let report = deployment.store.import_users(&Access::operator(), &all, false).await.unwrap();
+    let report = deployment
+        .store
+        .import_users(&Access::operator(), &all, false)
+        .await
+        .unwrap();
     assert_eq!((report.added, &report.faults[..]), (200, &[][..]));
     let mut found = BTreeSet::new();
     for digits in ["1000", "1693", "2393", "0000"] {
@@ -110,7 +114,11 @@ async fn a_store_without_tags_finds_the_same_users_and_no_pin_twice() {
     forget_tags(&deployment).await;
     let news = rows(&number, ["3333", "2222"].map(str::to_owned).into_iter());
     for dry_run in [true, false] {
-        let report = deployment.store.import_users(&Access::operator(), &news, dry_run).await.unwrap();
+        let report = deployment
+            .store
+            .import_users(&Access::operator(), &news, dry_run)
+            .await
+            .unwrap();
         let lines: Vec<u64> = report.faults.iter().map(|fault| fault.line).collect();
         assert_eq!((lines, report.written), (vec![2], false));
     }
@@ -246,7 +254,14 @@ async fn a_shared_pin_is_one_hash_and_stays_shared_when_pins_are_unique() {
     let sharing = deployment.store.clone().with_pin_rule(PinRule::Shared);
     let ana = sharing.add_user(with_pin("Ana", &number, "1111")).await.unwrap();
     let news = rows(&number, ["1111", "1111"].map(str::to_owned).into_iter());
-    assert_eq!(sharing.import_users(&Access::operator(), &news, false).await.unwrap().added, 2);
+    assert_eq!(
+        sharing
+            .import_users(&Access::operator(), &news, false)
+            .await
+            .unwrap()
+            .added,
+        2
+    );
     let before = deployment.store.pin_hashes();
     let found = deployment
         .store

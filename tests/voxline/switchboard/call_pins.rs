@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use voxline::switchboard::{
-    CallSession, PinAnswer, PinWay,
-};
+use voxline::switchboard::{CallSession, PinAnswer, PinWay};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 

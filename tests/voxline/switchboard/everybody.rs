@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use voxline::evidence::{CallFacts, Place};
 use voxline::store::{Access, ImportRow};
-use voxline::switchboard::{
-    CallVerdict, PinWay, Switchboard,
-};
+use voxline::switchboard::{CallVerdict, PinWay, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::OwnerStatus;
@@ -127,7 +125,11 @@ async fn of_400_users_all_are_found_by_some_tier_and_none_across_numbers() {
         });
         everybody.push((line, home, way, pin));
     }
-    let report = board.store().import_users(&Access::operator(), &rows, false).await.unwrap();
+    let report = board
+        .store()
+        .import_users(&Access::operator(), &rows, false)
+        .await
+        .unwrap();
     assert_eq!((report.added, &report.faults[..]), (100, &[][..]));
     let mut people = Vec::new();
     for (line, home, way, pin) in everybody {

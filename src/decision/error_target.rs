@@ -1,40 +1,7 @@
 //! What an operator promises of strangers and of users, and the posterior it comes to.
 
 use super::calibration::{Calibration, OperatingPoint};
-<<<<<<< HEAD
 use super::policy::{ErrorTarget, Policy};
-=======
-use super::posterior::Policy;
-
-/// The errors an operator accepts, each a share from 0 to 1. Without either, [`Policy::accept`] stands as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ErrorTarget {
-    /// The largest share of strangers (callers on no roster) who may be given a name: 0.01 is one in a hundred.
-    pub max_false_accept: Option<f64>,
-    /// The largest share of users who may be given another's name.
-    pub max_wrong_name: Option<f64>,
-}
-
-impl ErrorTarget {
-    /// `usual` with this error target in it, part by part: what is not promised here stays as it is there.
-    #[must_use]
-    pub fn instead_in(&self, usual: &Policy) -> Policy {
-        let error_target = Self {
-            max_false_accept: self.max_false_accept.or(usual.error_target.max_false_accept),
-            max_wrong_name: self.max_wrong_name.or(usual.error_target.max_wrong_name),
-        };
-        Policy {
-            error_target,
-            ..*usual
-        }
-    }
-
-    /// Whether anything is promised.
-    pub fn is_made(&self) -> bool {
-        self.max_false_accept.is_some() || self.max_wrong_name.is_some()
-    }
-}
->>>>>>> main
 
 impl Policy {
     /// This policy with the acceptance that keeps its error target under a calibration.

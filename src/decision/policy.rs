@@ -64,12 +64,12 @@ impl Policy {
     }
 }
 
-/// The errors an operator accepts, as shares of calls. Without either, [`Policy::accept`] stands as it is.
+/// The errors an operator accepts, each a share from 0 to 1. Without either, [`Policy::accept`] stands as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ErrorTarget {
-    /// The most callers on no roster, of a hundredth for instance, who may be given a name.
+    /// The largest share of strangers (callers on no roster) who may be given a name: 0.01 is one in a hundred.
     pub max_false_accept: Option<f64>,
-    /// The most callers on the roster who may be given another's.
+    /// The largest share of users who may be given another's name.
     pub max_wrong_name: Option<f64>,
 }
 

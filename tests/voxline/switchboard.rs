@@ -11,7 +11,10 @@ mod recording;
 mod systems;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -84,8 +87,7 @@ impl TestDeployment {
         }
     }
 
-    /// A deployment with everybody of the manifest enrolled. The work is done once a run of the tests;
-    /// each house is a copy.
+    /// A deployment with everybody of the manifest enrolled: a copy of one that is made once a run of the tests.
     async fn full() -> Self {
         Self::full_with(&[]).await
     }
@@ -93,13 +95,10 @@ impl TestDeployment {
     async fn full_with(flags: &[(&'static str, &str)]) -> Self {
         let enrolled = tokio::task::spawn_blocking(everybody_enrolled).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        for entry in std::fs::read_dir(enrolled.0.path()).unwrap() {
-            let file = entry.unwrap();
-            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-        }
+        copy_files(&enrolled.0, folder.path());
         Self {
             board: open(&folder, flags).await,
-            people: enrolled.1.clone(),
+            people: enrolled.1,
             folder,
         }
     }
@@ -154,20 +153,62 @@ impl TestDeployment {
     }
 }
 
-/// A deployment with everybody enrolled, closed, to be copied.
-fn everybody_enrolled() -> &'static (TempDir, HashMap<String, UserId>) {
-    static ENROLLED: OnceLock<(TempDir, HashMap<String, UserId>)> = OnceLock::new();
-    ENROLLED.get_or_init(|| {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let mut deployment = TestDeployment::empty().await;
-            for person in Manifest::read().user {
-                deployment.sign_up(&person.key).await;
-            }
-            deployment.board.store().close().await;
-            (deployment.folder, deployment.people)
-        })
-    })
+/// A deployment with everybody enrolled, closed, to be copied, and who they are. The first test of a run that needs it
+/// makes it, and those in other processes meanwhile wait.
+fn everybody_enrolled() -> (PathBuf, HashMap<String, UserId>) {
+    let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| std::process::id().to_string());
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("enrolled");
+    std::fs::create_dir_all(&all).unwrap();
+    let lock = File::create(all.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let ours = all.join(run);
+    if !ours.exists() {
+        forget_earlier_runs(&all);
+        enrol_everybody(&ours);
+    }
+    let people = std::fs::read(ours.join(PEOPLE)).unwrap();
+    (ours, serde_json::from_slice(&people).unwrap())
+}
+
+/// Who is enrolled, beside the files of the deployment.
+const PEOPLE: &str = "people.json";
+
+fn enrol_everybody(ours: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let deployment = runtime.block_on(async {
+        let mut deployment = TestDeployment::empty().await;
+        for person in Manifest::read().user {
+            deployment.sign_up(&person.key).await;
+        }
+        deployment.board.store().close().await;
+        deployment
+    });
+    let begun = ours.with_extension("begun");
+    copy_files(deployment.folder.path(), &begun);
+    let people = serde_json::to_vec(&deployment.people).unwrap();
+    std::fs::write(begun.join(PEOPLE), people).unwrap();
+    std::fs::rename(begun, ours).unwrap();
+}
+
+/// Removes what runs of more than an hour ago left.
+fn forget_earlier_runs(all: &Path) {
+    for entry in std::fs::read_dir(all).unwrap().flatten() {
+        let age = entry.metadata().and_then(|known| known.modified()).ok();
+        let age = age.and_then(|made| made.elapsed().ok()).unwrap_or_default();
+        if entry.path().is_dir() && age > Duration::from_secs(3600) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let file = entry.unwrap();
+        if file.path().is_file() {
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
 }
 
 async fn open(folder: &TempDir, flags: &[(&'static str, &str)]) -> Arc<Switchboard> {

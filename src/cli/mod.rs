@@ -14,6 +14,7 @@ mod chosen;
 mod fault;
 mod importing;
 
+mod backup;
 mod bench;
 mod carrier;
 mod invites;
@@ -81,6 +82,8 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Number(command) => number::run(command, &store(&config).await?, &config, output).await,
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
+            Command::Backup(args) => backup::back_up_to(args, &config, output).await,
+            Command::Restore(args) => backup::restore_from(args, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,

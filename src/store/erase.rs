@@ -6,13 +6,14 @@ use utoipa::ToSchema;
 
 use super::StoreError;
 use super::consents::erase_unused;
+use super::erased::{ErasedId, note};
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
 use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
-use super::values::now;
+use super::values::{now, read};
 use crate::units::{EnrollmentId, UserId};
 
 /// What was erased, for the person who asked for it.
@@ -65,6 +66,7 @@ impl Store {
         ] {
             query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
+        note(&mut tx, ErasedId::User(user)).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -111,6 +113,7 @@ impl Store {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.
             tracing::warn!(%error, "the files of erased recordings were not removed yet");
         }
+        self.write_erased_list().await;
         Ok(Receipt {
             user_id,
             voiceprints_erased: erased.voiceprints,
@@ -134,6 +137,8 @@ impl Store {
         let Pool::Sqlite(writers) = self.writers() else {
             return false;
         };
+        // The examination of the pages gives way: a reader would keep the log from being emptied.
+        let _alone = self.examined.stand_back();
         let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(writers)
             .await;
@@ -173,6 +178,12 @@ async fn erase_enrolments(
     .bind(&only)
     .fetch_all(&mut *conn)
     .await?;
+    let enrolments: Vec<(String,)> =
+        query_as("SELECT id FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)")
+            .bind(user.to_string())
+            .bind(&only)
+            .fetch_all(&mut *conn)
+            .await?;
     let mut counts = [0_u64; 4];
     for (count, statement) in counts.iter_mut().zip([
         "DELETE FROM prints WHERE user_id = $1 AND clip_id IN \
@@ -189,6 +200,9 @@ async fn erase_enrolments(
             .await?;
     }
     erase_unused(conn, user).await?;
+    for (id,) in enrolments {
+        note(conn, ErasedId::Enrollment(read(&id, "enrolment id")?)).await?;
+    }
     let [voiceprints, _, _, enrollments] = counts;
     Ok(Erased {
         voiceprints,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::StoreError;
+use super::erased::{ErasedId, note};
 use super::open::Store;
 use super::sql::{query, query_as};
 use super::token::{Scope, Token};
@@ -116,16 +117,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownKey`].
     pub async fn revoke_key(&self, id: KeyId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
         let done = query("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1")
             .bind(id.to_string())
             .bind(time_text(now()))
-            .execute(self.writers())
+            .execute(&mut tx)
             .await?;
         if done == 0 {
-            Err(StoreError::UnknownKey(id))
-        } else {
-            Ok(())
+            return Err(StoreError::UnknownKey(id));
         }
+        note(&mut tx, ErasedId::Key(id)).await?;
+        tx.commit().await?;
+        self.write_erased_list().await;
+        Ok(())
     }
 
     /// What the holder of `token` may do; `None` when it is no key's, or a revoked one's.

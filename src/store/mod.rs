@@ -22,13 +22,17 @@
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
+mod backup;
 mod caller_rule;
 mod calls;
+mod clock;
 mod consents;
 mod enrolments;
 mod erase;
+mod erased;
 mod error;
 mod error_counts;
+mod examine;
 mod facts;
 mod files;
 mod health;
@@ -61,14 +65,19 @@ mod vault;
 mod webhooks;
 mod words;
 
+pub use backup::{
+    Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
+};
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
+pub use erased::ErasedAgain;
 pub(crate) use error_counts::{STORE_ERROR_KINDS, STORE_ERRORS};
 
 pub use error::{DatabaseFault, StoreError};
+pub(crate) use examine::{DAMAGED_TABLES, EXAMINED_AT};
 pub(crate) use files::{lock, write_private};
 pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use import::{ImportReport, ImportRow, RowFault};

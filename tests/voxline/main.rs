@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one file a topic.
 
 mod audio;
+mod backing_up;
 mod browser;
 mod carriers;
 mod chain;

@@ -135,7 +135,7 @@ impl Service {
         id
     }
 
-    async fn identify_alice(&self) -> Value {
+    pub async fn identify_alice(&self) -> Value {
         let call = support::read("enrollment_samples/calls/alice-2.wav");
         let form = Form::new()
             .text("number", NUMBER)

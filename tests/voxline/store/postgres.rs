@@ -5,6 +5,8 @@ use super::*;
 /// A deployment on PostgreSQL.
 type TestDeployment = super::TestDeployment<OnPostgres>;
 
+#[path = "beside.rs"]
+mod beside;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]

@@ -5,6 +5,8 @@ use super::*;
 /// A deployment on SQLite.
 type TestDeployment = super::TestDeployment<OnSqlite>;
 
+#[path = "backups.rs"]
+mod backups;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]

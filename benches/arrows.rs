@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use voxline::bytes::{Decoder, Limits};
 use voxline::config::{Config, Sources};
-use voxline::decision::{Evidence, Policy, decide};
+use voxline::decision::{Policy, VoiceEvidence, decide};
 use voxline::engine::{Analyst, Asker};
 use voxline::samples::{Intake, RATE, load, telephone};
 use voxline::speech::{SpeechFinder, SpeechSettings, VadState, WINDOW};
@@ -165,7 +165,7 @@ fn decision(criterion: &mut Criterion) {
             (UserId::from_uuid(Uuid::from_u128(u128::from(person))), llr)
         };
         let llrs: Vec<(UserId, Llr)> = (0..people).map(ratio).collect();
-        let evidence = Evidence {
+        let evidence = VoiceEvidence {
             llrs: &llrs,
             net_speech: Seconds::new(5.0),
             poor_audio: false,

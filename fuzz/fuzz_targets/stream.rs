@@ -1,13 +1,13 @@
 //! What the stream targets share.
 
 use voxline::carriers::Carrier;
-use voxline::carriers::stream::{Message, Order, Reader, Transcoder};
+use voxline::carriers::stream::{Message, Order, StreamReader, Transcoder};
 use voxline::config::ByteOrder;
 
 /// Plays `bytes` as a carrier's stream, through everything that a stream goes through before it is heard.
 /// Laws: no panic; no more audio comes out than G.722 makes of what went in, four bytes of one; a key is one of the sixteen.
 pub fn play(carrier: Carrier, bytes: &[u8]) {
-    let reader = Reader::of(carrier);
+    let reader = StreamReader::of(carrier);
     let (mut order, mut transcoder) = (Order::default(), None);
     let mut heard = 0;
     let frames = bytes.split(|byte| *byte == b'\n');

@@ -7,7 +7,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use voxline::bytes::Encoding;
 use voxline::units::Hertz;
-use voxline::vapi::{AssistantSpeech, AssistantMute, Piece, Reader, Shape};
+use voxline::vapi::{AssistantSpeech, AssistantMute, Piece, ListenReader, Shape};
 
 /// One frame: what it is, after how many milliseconds it comes, and its bytes.
 type Frame<'a> = (u8, u8, &'a [u8]);
@@ -19,7 +19,7 @@ fuzz_target!(|frames: Vec<Frame<'_>>| {
         channels: 2,
         caller_channel: 0,
     };
-    let mut reader = Reader::new(usual);
+    let mut reader = ListenReader::new(usual);
     let mut gate = AssistantMute::new(usual);
     let mut assistant = AssistantSpeech::default();
     let (mut now, mut sample, mut came, mut passed) = (Duration::ZERO, 2, 0, 0);

@@ -8,6 +8,7 @@ use super::Carrier;
 use super::service::Carriers;
 use super::stream::{Message, Numbered, Order, Start, Transcoder};
 use crate::bytes::Encoding;
+use crate::config::ByteOrder;
 use crate::evidence::dialed;
 use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz, KeyId};
@@ -63,13 +64,13 @@ pub struct CarrierStream {
     carrier: Carrier,
     order: Order,
     transcoder: Transcoder,
-    patience: Patience,
+    screening_time: ScreeningTime,
 }
 
 /// How long a caller is heard who waits for us: named, or heard long enough, they are handed on.
-pub struct Patience(Option<u64>);
+pub struct ScreeningTime(Option<u64>);
 
-impl Patience {
+impl ScreeningTime {
     /// As many bytes as `listen` lasts; without it the caller is heard to the end.
     pub fn new(listen: Option<Duration>, bytes_per_second: u64) -> Self {
         Self(listen.map(|listen| (listen.as_secs_f64() * bytes_per_second as f64) as u64))
@@ -86,7 +87,7 @@ impl Patience {
 }
 
 /// Whose stream it is.
-struct Claim {
+struct ClaimedCall {
     call: CallId,
     number: DialedNumber,
     by_token: bool,
@@ -106,11 +107,15 @@ impl Carriers {
         let claim = self.claim(carrier, entry, &start)?;
         let l16 = match carrier {
             Carrier::Plivo => self.settings.plivo_l16,
-            _ => self.settings.telnyx_l16,
+            Carrier::Telnyx => self.settings.telnyx_l16,
+            // These send none, or say its order.
+            Carrier::Twilio | Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => {
+                ByteOrder::Auto
+            }
         };
         let transcoder = Transcoder::new(start.sound, l16);
         let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
-        let patience = Patience::new(self.screening(carrier, claim.by_token), per_second);
+        let screening_time = ScreeningTime::new(self.screening(carrier, claim.by_token), per_second);
         // Of a call that a webhook has announced, all that is said here was said there.
         let facts = start.facts.filter(|_| !claim.by_token);
         let start = CallStart {
@@ -136,14 +141,14 @@ impl Carriers {
             carrier,
             order: Order::default(),
             transcoder,
-            patience,
+            screening_time,
         })
     }
 
     /// How long the caller of an AudioSocket is heard whose samples come at this rate.
-    pub fn asterisk_patience(&self, rate: Hertz) -> Patience {
+    pub fn asterisk_patience(&self, rate: Hertz) -> ScreeningTime {
         let per_second = u64::from(rate.0) * Encoding::PcmS16le.bytes_per_sample() as u64;
-        Patience::new(self.settings.asterisk_listen, per_second)
+        ScreeningTime::new(self.settings.asterisk_listen, per_second)
     }
 
     /// How long a caller is heard who waits for us.
@@ -154,16 +159,21 @@ impl Carriers {
                 screening.map(|screening| screening.listen)
             }
             Carrier::Asterisk => self.settings.asterisk_listen,
-            _ => None,
+            Carrier::Vonage
+            | Carrier::Twilio
+            | Carrier::Telnyx
+            | Carrier::Bandwidth
+            | Carrier::Plivo
+            | Carrier::Jambonz => None,
         }
     }
 
     /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
     /// in without one, that of the call it names, to the number it names.
-    fn claim(&self, carrier: Carrier, entry: Entry, start: &Start) -> Result<Claim, Unopened> {
+    fn claim(&self, carrier: Carrier, entry: Entry, start: &Start) -> Result<ClaimedCall, Unopened> {
         let token = start.token.as_deref();
         if let Some((call, number)) = token.and_then(|token| self.redeem(token, carrier, &start.ids)) {
-            return Ok(Claim {
+            return Ok(ClaimedCall {
                 call,
                 number,
                 by_token: true,
@@ -178,7 +188,7 @@ impl Carriers {
             None => CallId::fresh(),
         };
         let number = dialed(number).map_err(|fault| invalid("the parameter `number`", &fault))?;
-        Ok(Claim {
+        Ok(ClaimedCall {
             call,
             number,
             by_token: false,
@@ -244,7 +254,7 @@ impl CarrierStream {
 
     async fn hear(&mut self, audio: &[u8], said: &mut Vec<CallVerdict>) -> Result<(), StreamEnd> {
         said.extend(self.call.push(audio).await?);
-        if self.patience.is_over(audio.len(), &self.call) {
+        if self.screening_time.is_over(audio.len(), &self.call) {
             return Err(StreamEnd::Stopped);
         }
         Ok(())

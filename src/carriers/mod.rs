@@ -29,7 +29,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use live::{CarrierStream, Entry, Patience, StreamEnd, Unopened};
+pub use live::{CarrierStream, Entry, ScreeningTime, StreamEnd, Unopened};
 pub use service::Carriers;
 pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
 

@@ -14,7 +14,7 @@ use super::forward::Leg;
 use super::settings::CarrierSettings;
 use super::signature::Proofs;
 use super::token::CallTokens;
-use super::webhook::{self, Digits, Event, Manner, Received, Ring, WebhookFault};
+use super::webhook::{self, ControlStyle, Digits, Event, Received, Ring, WebhookFault};
 use crate::switchboard::{BoardError, Switchboard};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 
@@ -118,10 +118,10 @@ impl Carriers {
             token: known.token.as_deref(),
             caller: ring.facts.caller_text.as_deref(),
         };
-        match ring.manner {
-            Manner::Document | Manner::DocumentAlone => return plan.document(carrier),
-            Manner::CommandsAtRinging => self.command(&ring.call, plan.commands_at_ringing()),
-            Manner::CommandsAtAnswer => self.command(&ring.call, plan.commands_at_answer()),
+        match ring.control {
+            ControlStyle::Document | ControlStyle::DocumentAlone => return plan.document(carrier),
+            ControlStyle::CommandsAtRinging => self.command(&ring.call, plan.commands_at_ringing()),
+            ControlStyle::CommandsAtAnswer => self.command(&ring.call, plan.commands_at_answer()),
         }
         Document::nothing(carrier)
     }
@@ -144,9 +144,11 @@ impl Carriers {
                 .spawn(async move { board.fetch_certs(&call_session, &facts, now).await });
         }
         // One stream for each call. Telnyx's is told to come when the call is answered.
-        let token = match ring.manner {
-            Manner::CommandsAtRinging | Manner::DocumentAlone => None,
-            _ => self.tokens.issue(carrier, &ring.call, &ring.dialed),
+        let token = match ring.control {
+            ControlStyle::CommandsAtRinging | ControlStyle::DocumentAlone => None,
+            ControlStyle::Document | ControlStyle::CommandsAtAnswer => {
+                self.tokens.issue(carrier, &ring.call, &ring.dialed)
+            }
         };
         if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
             self.asked.ask(&ring.call, forwarded.as_ref());
@@ -179,10 +181,7 @@ impl Carriers {
             for command in commands {
                 let sent = commander.send(&call, &command);
                 // A fork must not keep the caller from being put through.
-                let sent = match command.optional {
-                    true => timeout(patience, sent).await,
-                    false => Ok(sent.await),
-                };
+                let sent = if command.optional { timeout(patience, sent).await } else { Ok(sent.await) };
                 match sent {
                     Ok(Ok(())) => {}
                     Ok(Err(fault)) => {

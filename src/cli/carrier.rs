@@ -13,8 +13,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::carriers::check::{
-    CallReport, CarrierProbe, CarrierReport, Heard, Known, LARGEST_FILE, Refusal, SipListener, TestCall,
-    WhoseLine, by_carrier, of_invite, read,
+    CallReport, CarrierProbe, CarrierReport, Known, LARGEST_FILE, ReceivedInvite, Refusal, SipListener,
+    TestCall, WhoseLine, by_carrier, of_invite, read,
 };
 use crate::config::Config;
 use crate::evidence::Region;
@@ -156,7 +156,7 @@ async fn listen(
     let wanted = args.calls.map_or(MOST_CALLS, |calls| calls as usize);
     let mut seen = HashSet::new();
     while report.calls.len() < wanted {
-        let Heard { peer, message } = tokio::select! {
+        let ReceivedInvite { peer, message } = tokio::select! {
             heard = heard.recv() => match heard {
                 Some(heard) => heard,
                 None => break,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::exchanges::{AsteriskSection, ExchangeConfig, JambonzSection};
 use super::pin_prompt::PinPrompt;
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::region::{VapiRegion, is_sip_address};
 
 pub(super) use sections::{
@@ -94,7 +94,12 @@ pub(super) struct CarrierSections {
 }
 
 impl CarrierSections {
-    pub fn checked(self, read: &mut Reader, public_url: Option<&str>, region: VapiRegion) -> CarrierConfig {
+    pub fn checked(
+        self,
+        read: &mut SettingsReader,
+        public_url: Option<&str>,
+        region: VapiRegion,
+    ) -> CarrierConfig {
         let Self {
             carriers,
             twilio,
@@ -142,7 +147,7 @@ impl CarrierSections {
 }
 
 /// Says that what proves who calls is of no use while nobody knows the address that is signed.
-fn refuse_proofs(read: &mut Reader) {
+fn refuse_proofs(read: &mut SettingsReader) {
     for key in [
         "twilio.auth_token",
         "signalwire.signing_key",
@@ -161,7 +166,7 @@ fn refuse_proofs(read: &mut Reader) {
     }
 }
 
-fn pin_prompt(read: &mut Reader, twilio: &TwilioSection) -> Option<PinPrompt> {
+fn pin_prompt(read: &mut SettingsReader, twilio: &TwilioSection) -> Option<PinPrompt> {
     PinPrompt::checked(
         read,
         twilio.pin_prompt.clone(),
@@ -172,7 +177,7 @@ fn pin_prompt(read: &mut Reader, twilio: &TwilioSection) -> Option<PinPrompt> {
 }
 
 /// A SIP address of a user at a host, without headers or anything else that could not stand in one.
-fn sip_address(read: &mut Reader, given: Option<String>, region: VapiRegion) -> String {
+fn sip_address(read: &mut SettingsReader, given: Option<String>, region: VapiRegion) -> String {
     let key = "carriers.forward_to";
     let Some(text) = given else {
         return format!("sip:{{number}}@{}", region.sip_host());
@@ -189,7 +194,7 @@ fn sip_address(read: &mut Reader, given: Option<String>, region: VapiRegion) -> 
     text
 }
 
-fn public_key(read: &mut Reader, text: Option<String>) -> Option<[u8; 32]> {
+fn public_key(read: &mut SettingsReader, text: Option<String>) -> Option<[u8; 32]> {
     let key = STANDARD.decode(text?).ok().and_then(|key| key.try_into().ok());
     if key.is_none() {
         let why = "is not the 32 bytes in base64 that the portal shows under \"Public key\"";

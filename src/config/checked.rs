@@ -14,7 +14,7 @@ use super::carriers::{CarrierConfig, CarrierSections};
 use super::fault::Faults;
 use super::gallery::GalleryChoice;
 use super::identity::IdentitySettings;
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use super::schema::{Setting, settings_of};
 use super::settings::Settings;
 use super::signup::SignupConfig;
@@ -87,12 +87,12 @@ impl Config {
     /// [`Faults`]: everything that is wrong, at once.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
         let merged = Merged::of(sources, &SETTINGS);
-        let (mut reader, settings) = Reader::open::<Settings>(merged, &SETTINGS);
+        let (mut reader, settings) = SettingsReader::open::<Settings>(merged, &SETTINGS);
         let config = Self::checked(&mut reader, settings);
         reader.finish(config)
     }
 
-    fn checked(read: &mut Reader, settings: Settings) -> Self {
+    fn checked(read: &mut SettingsReader, settings: Settings) -> Self {
         let public_url = read.url("public_url", settings.public_url);
         let forward_secret = settings.vapi.forward_secret.clone();
         let vapi = settings.vapi.checked(read, public_url.as_deref());
@@ -140,7 +140,7 @@ impl Config {
     }
 }
 
-fn listen(read: &mut Reader, text: &str) -> SocketAddr {
+fn listen(read: &mut SettingsReader, text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
         let why = format!("`{text}` is not an address with a port, as in 127.0.0.1:8080");
         read.fault("listen", why);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use super::reader::{Reader, list};
+use super::reader::{SettingsReader, list};
 
 /// How the customer's own exchanges are dealt with.
 #[derive(Debug, Clone)]
@@ -77,7 +77,11 @@ pub(super) struct JambonzSection {
 }
 
 impl ExchangeConfig {
-    pub(super) fn checked(read: &mut Reader, asterisk: AsteriskSection, jambonz: JambonzSection) -> Self {
+    pub(super) fn checked(
+        read: &mut SettingsReader,
+        asterisk: AsteriskSection,
+        jambonz: JambonzSection,
+    ) -> Self {
         let listen = Duration::from_secs_f64(asterisk.listen_seconds);
         let audiosocket = audiosocket(read, &asterisk);
         let asterisk_login = read.login(
@@ -102,7 +106,7 @@ impl ExchangeConfig {
     }
 }
 
-fn audiosocket(read: &mut Reader, asterisk: &AsteriskSection) -> Option<AudioSocketConfig> {
+fn audiosocket(read: &mut SettingsReader, asterisk: &AsteriskSection) -> Option<AudioSocketConfig> {
     let peers = networks(read, &asterisk.audiosocket_peers);
     let text = asterisk.audiosocket.as_deref()?;
     let Ok(address) = text.parse() else {
@@ -118,7 +122,7 @@ fn audiosocket(read: &mut Reader, asterisk: &AsteriskSection) -> Option<AudioSoc
 }
 
 /// Networks, as in `10.0.0.0/8`, and single addresses.
-fn networks(read: &mut Reader, text: &str) -> Vec<IpNet> {
+fn networks(read: &mut SettingsReader, text: &str) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in list(text) {
         let network = text

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::gallery::QdrantSettings;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 
 /// Where voiceprints are searched.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub(super) enum Backend {
 }
 
 impl GallerySection {
-    pub fn checked(self, read: &mut Reader) -> GalleryChoice {
+    pub fn checked(self, read: &mut SettingsReader) -> GalleryChoice {
         let named = self.qdrant_url.is_some();
         let url = read.url("gallery.qdrant_url", self.qdrant_url);
         if self.backend == Backend::Embedded {

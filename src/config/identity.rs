@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::store::{PinLimits, PinRule};
 use crate::verdict::chain::EvidencePriors;
 
-use super::reader::{Reader, words};
+use super::reader::{SettingsReader, words};
 
 /// Settings of the chain of evidence.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ impl Default for IdentitySection {
 }
 
 impl IdentitySection {
-    pub fn checked(self, read: &mut Reader) -> IdentitySettings {
+    pub fn checked(self, read: &mut SettingsReader) -> IdentitySettings {
         let evidence_priors = self.evidence_priors();
         if evidence_priors.accept <= 0.5 {
             read.fault(
@@ -159,9 +159,10 @@ impl IdentitySection {
         IdentitySettings {
             evidence_priors,
             pin_length: self.pin_length,
-            pin_rule: match self.pins_unique {
-                true => PinRule::Unique,
-                false => PinRule::Shared,
+            pin_rule: if self.pins_unique {
+                PinRule::Unique
+            } else {
+                PinRule::Shared
             },
             pin_limits: PinLimits {
                 each: self.pin_attempts,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::units::DialedNumber;
 
-use super::reader::{Reader, list};
+use super::reader::{SettingsReader, list};
 
 /// The most characters of a prompt: half a minute of speech.
 const LONGEST: usize = 500;
@@ -26,7 +26,7 @@ pub struct PinPrompt {
 impl PinPrompt {
     /// The prompt, when there is one; all of it is checked even if there is none.
     pub(super) fn checked(
-        read: &mut Reader,
+        read: &mut SettingsReader,
         text: Option<String>,
         language: Option<String>,
         wait: Duration,
@@ -57,7 +57,7 @@ impl PinPrompt {
     }
 }
 
-fn dialed(read: &mut Reader, text: &str) -> BTreeSet<DialedNumber> {
+fn dialed(read: &mut SettingsReader, text: &str) -> BTreeSet<DialedNumber> {
     let mut numbers = BTreeSet::new();
     for entry in list(text) {
         match entry.parse() {

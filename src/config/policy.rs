@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::decision::{ErrorTarget, Policy};
 use crate::units::Seconds;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 
 /// When a caller is named, and when nothing more is waited for.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -47,7 +47,7 @@ impl Default for DecisionSection {
 }
 
 impl DecisionSection {
-    pub fn checked(self, read: &mut Reader) -> Policy {
+    pub fn checked(self, read: &mut SettingsReader) -> Policy {
         let usual = Policy::default();
         let error_target = ErrorTarget {
             max_false_accept: self.max_false_accept,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::units::Seconds;
 
-use super::reader::{Reader, list};
+use super::reader::{SettingsReader, list};
 
 /// How users are asked for their voice in a browser.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(super) struct SignupSection {
 }
 
 impl SignupSection {
-    pub fn checked(self, read: &mut Reader) -> SignupConfig {
+    pub fn checked(self, read: &mut SettingsReader) -> SignupConfig {
         let embed_from = list(&self.embed_from.unwrap_or_default());
         if let Some(bad) = embed_from.iter().find(|origin| !is_origin(origin)) {
             read.fault(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use super::reader::Reader;
+use super::reader::SettingsReader;
 use crate::store::StoreSettings;
 
 /// The system of record.
@@ -24,7 +24,7 @@ pub(super) struct StoreSection {
 }
 
 impl StoreSection {
-    pub fn checked(self, read: &mut Reader, data_dir: &Path) -> StoreSettings {
+    pub fn checked(self, read: &mut SettingsReader, data_dir: &Path) -> StoreSettings {
         let settings = StoreSettings {
             path: data_dir.join("voxline.db"),
             postgres: self.url.map(SecretString::from),

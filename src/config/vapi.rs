@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::bytes::Encoding;
 use crate::units::{DialedNumber, Hertz};
 
-use super::reader::{Reader, words};
+use super::reader::{SettingsReader, words};
 use super::region::VapiRegion;
 use section::{AuthMode, CallerChannel, HmacEncoding, ListenEncoding, TrustForwarded};
 
@@ -202,7 +202,7 @@ impl VapiConfig {
 }
 
 impl VapiSection {
-    pub(super) fn checked(self, read: &mut Reader, public_url: Option<&str>) -> VapiConfig {
+    pub(super) fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> VapiConfig {
         let (region, api_url) = account::region(read, self.region, self.api_url.clone());
         let (auth, signing) = self.auth(read, public_url);
         VapiConfig {
@@ -236,7 +236,7 @@ impl VapiSection {
     }
 
     /// How webhooks are known, and the settings of signatures, which relayed messages may use too.
-    fn auth(&self, read: &mut Reader, public_url: Option<&str>) -> (VapiAuth, HmacPlan) {
+    fn auth(&self, read: &mut SettingsReader, public_url: Option<&str>) -> (VapiAuth, HmacPlan) {
         let secret = self.secret.clone().map(SecretString::from);
         let plan = self.hmac_plan(secret.clone().unwrap_or_default());
         self.check_payload(read, &plan, public_url);
@@ -283,7 +283,7 @@ impl VapiSection {
         }
     }
 
-    fn check_payload(&self, read: &mut Reader, plan: &HmacPlan, public_url: Option<&str>) {
+    fn check_payload(&self, read: &mut SettingsReader, plan: &HmacPlan, public_url: Option<&str>) {
         let mut wrong = |why: &str| read.fault("vapi.hmac_payload", why);
         if !plan.payload.contains("{body}") {
             wrong("does not contain {body}: a signature that leaves the body out protects nothing");
@@ -335,7 +335,7 @@ fn tool_message(text: &str) -> ToolMessage {
     }
 }
 
-fn plain_hosts(read: &mut Reader, text: &str) -> Vec<String> {
+fn plain_hosts(read: &mut SettingsReader, text: &str) -> Vec<String> {
     let hosts = words(text);
     for host in &hosts {
         let loopback = host

@@ -18,6 +18,6 @@ mod voices;
 pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
 pub use error_target::ErrorTarget;
-pub use posterior::{Candidate, Decision, Evidence, Outcome, Policy, Reason, decide};
-pub use sequential::{Heard, SequentialDecision};
+pub use posterior::{Candidate, Decision, Outcome, Policy, Reason, VoiceEvidence, decide};
+pub use sequential::{CheckpointEvidence, SequentialDecision};
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

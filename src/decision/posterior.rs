@@ -72,7 +72,7 @@ impl Policy {
 
 /// What is known of one call so far.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub struct VoiceEvidence<'a> {
     /// The ratio of each enrolled user of the dialed number, in any order, each user once.
     pub llrs: &'a [(UserId, Llr)],
     /// How much the caller has said.
@@ -160,13 +160,13 @@ pub struct Decision {
 /// `p_i · e^llr_i / (p_0 + Σ p_j · e^llr_j)`.
 ///
 /// ```
-/// use voxline::decision::{Evidence, Outcome, Policy, Reason, decide};
+/// use voxline::decision::{VoiceEvidence, Outcome, Policy, Reason, decide};
 /// use voxline::units::{Llr, NotFinite, Seconds, UserId};
 ///
 /// let (alice, bob) = (UserId::fresh(), UserId::fresh());
 /// // The call is e^6 = 400 times likelier if it is Alice, and half as likely if it is Bob.
 /// let llrs = [(alice, Llr::new(6.0)?), (bob, Llr::new(-0.7)?)];
-/// let mut evidence = Evidence {
+/// let mut evidence = VoiceEvidence {
 ///     llrs: &llrs,
 ///     net_speech: Seconds::new(4.0),
 ///     poor_audio: false,
@@ -183,7 +183,7 @@ pub struct Decision {
 ///
 /// # Errors
 /// [`NotFinite`] when the policy's own numbers leave the finite numbers; callers answer `unavailable`.
-pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
+pub fn decide(evidence: &VoiceEvidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
     let (candidates, nobody) = posteriors(evidence.llrs, policy.unknown_share)?;
     let outcome = match judge(&candidates, nobody, evidence.net_speech, policy) {
         outcome @ Outcome::Inconclusive(Reason::EmptyRoster | Reason::TooLittleSpeech) => outcome,
@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn decided(llrs: &[(UserId, Llr)], net: f64) -> Decision {
-        let evidence = Evidence {
+        let evidence = VoiceEvidence {
             llrs,
             net_speech: Seconds::new(net),
             poor_audio: false,
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_line_unlike_all_that_was_fitted_gives_neither_a_name_nor_unknown() {
         for llrs in [[9.0, -5.0], [-9.0, -9.0]] {
-            let evidence = Evidence {
+            let evidence = VoiceEvidence {
                 llrs: &roster(&llrs),
                 net_speech: Seconds::new(20.0),
                 poor_audio: false,
@@ -350,7 +350,7 @@ mod tests {
     fn bad_audio_is_never_proof_that_nobody_is_known() {
         let (stranger, user) = (roster(&[-6.0]), roster(&[7.0]));
         let heard = |llrs| {
-            let evidence = Evidence {
+            let evidence = VoiceEvidence {
                 llrs,
                 net_speech: Seconds::new(6.0),
                 poor_audio: true,

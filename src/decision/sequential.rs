@@ -3,7 +3,7 @@
 
 use crate::units::{Llr, NotFinite, UserId};
 
-use super::posterior::{Decision, Evidence, Outcome, Policy, Reason, decide};
+use super::posterior::{Decision, Outcome, Policy, Reason, VoiceEvidence, decide};
 
 /// The posterior below which a word that stands is taken back, a name or *unknown*, unless naming itself needs less. Far below
 /// what a name needs: evidence that wavers around one line must not make the word waver.
@@ -15,12 +15,12 @@ const CONTRARY: f64 = -1.0;
 
 /// What a checkpoint of a call came to.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard<'a> {
+pub struct CheckpointEvidence<'a> {
     /// All the speech so far.
-    pub whole: Evidence<'a>,
+    pub whole: VoiceEvidence<'a>,
     /// What the voice that spoke last said so far, when there are several: then nothing is decided on
     /// all of it, which is nobody's voice.
-    pub latest: Option<Evidence<'a>>,
+    pub latest: Option<VoiceEvidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
     /// Whether nothing more will come.
@@ -50,7 +50,7 @@ impl SequentialDecision {
     ///
     /// # Errors
     /// As [`decide`]. What stood before still stands then.
-    pub fn hear(&mut self, heard: &Heard<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
+    pub fn hear(&mut self, heard: &CheckpointEvidence<'_>, policy: &Policy) -> Result<Decision, NotFinite> {
         let voice = heard.latest.as_ref().unwrap_or(&heard.whole);
         let asked = if heard.is_final {
             *policy
@@ -69,8 +69,8 @@ impl SequentialDecision {
 
     fn weigh(
         &self,
-        heard: &Heard<'_>,
-        voice: &Evidence<'_>,
+        heard: &CheckpointEvidence<'_>,
+        voice: &VoiceEvidence<'_>,
         decision: &Decision,
         policy: &Policy,
     ) -> Outcome {
@@ -126,8 +126,8 @@ mod tests {
             .collect()
     }
 
-    fn evidence(llrs: &[(UserId, Llr)], net: f64) -> Evidence<'_> {
-        Evidence {
+    fn evidence(llrs: &[(UserId, Llr)], net: f64) -> VoiceEvidence<'_> {
+        VoiceEvidence {
             llrs,
             net_speech: Seconds::new(net),
             poor_audio: false,
@@ -135,8 +135,8 @@ mod tests {
         }
     }
 
-    fn checkpoint<'a>(whole: &'a [(UserId, Llr)], net: f64) -> Heard<'a> {
-        Heard {
+    fn checkpoint(whole: &[(UserId, Llr)], net: f64) -> CheckpointEvidence<'_> {
+        CheckpointEvidence {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    fn said(sequential: &mut SequentialDecision, heard: &Heard<'_>) -> Outcome {
+    fn said(sequential: &mut SequentialDecision, heard: &CheckpointEvidence<'_>) -> Outcome {
         sequential.hear(heard, &Policy::default()).unwrap().outcome
     }
 
@@ -154,10 +154,10 @@ mod tests {
     fn an_early_name_needs_more_than_a_late_one() {
         let users = users();
         let fits = llrs(&users, &[5.5, -5.0]);
-        let fresh = |heard: &Heard<'_>| said(&mut SequentialDecision::default(), heard);
+        let fresh = |heard: &CheckpointEvidence<'_>| said(&mut SequentialDecision::default(), heard);
         assert_ne!(fresh(&checkpoint(&fits, 1.6)), Outcome::Identified(users[0]));
         assert_eq!(fresh(&checkpoint(&fits, 10.0)), Outcome::Identified(users[0]));
-        let last = Heard {
+        let last = CheckpointEvidence {
             is_final: true,
             ..checkpoint(&fits, 1.6)
         };
@@ -222,12 +222,12 @@ mod tests {
             Outcome::Identified(users[0])
         );
         // All of the speech still fits: the last of it does not.
-        let first = Heard {
+        let first = CheckpointEvidence {
             recent: Some(&stranger),
             ..checkpoint(&sure, 9.0)
         };
         assert_eq!(said(&mut sequential, &first), SEVERAL);
-        let second = Heard {
+        let second = CheckpointEvidence {
             latest: Some(evidence(&stranger, 3.2)),
             recent: Some(&stranger),
             ..checkpoint(&sure, 10.0)
@@ -244,7 +244,7 @@ mod tests {
             said(&mut sequential, &checkpoint(&first, 6.0)),
             Outcome::Identified(users[0])
         );
-        let handed = Heard {
+        let handed = CheckpointEvidence {
             latest: Some(evidence(&second, 3.2)),
             recent: Some(&second),
             ..checkpoint(&first, 10.0)
@@ -259,7 +259,7 @@ mod tests {
         let mut sequential = SequentialDecision::default();
         said(&mut sequential, &checkpoint(&sure, 6.0));
         let mixed = llrs(&users, &[1.0, -4.0]);
-        let back = Heard {
+        let back = CheckpointEvidence {
             latest: Some(evidence(&sure, 8.0)),
             recent: Some(&sure),
             ..checkpoint(&mixed, 12.0)
@@ -271,7 +271,7 @@ mod tests {
     fn several_voices_of_nobody_known_are_not_one_unknown_caller() {
         let users = users();
         let nobody = llrs(&users, &[-4.0, -4.0]);
-        let heard = Heard {
+        let heard = CheckpointEvidence {
             latest: Some(evidence(&nobody, 4.8)),
             ..checkpoint(&nobody, 9.0)
         };
@@ -282,7 +282,7 @@ mod tests {
     fn bad_audio_does_not_hand_the_phone_over() {
         let users = users();
         let (sure, unlike) = (llrs(&users, &[8.0, -4.0]), llrs(&users, &[-3.0, -3.0]));
-        let mut heard = Heard {
+        let mut heard = CheckpointEvidence {
             recent: Some(&unlike),
             ..checkpoint(&sure, 9.0)
         };
@@ -302,7 +302,7 @@ mod tests {
             let mut sequential = SequentialDecision::default();
             for (one, two, net, is_final) in checkpoints {
                 let llrs = llrs(&users, &[one, two]);
-                let heard = Heard { is_final, ..checkpoint(&llrs, net) };
+                let heard = CheckpointEvidence { is_final, ..checkpoint(&llrs, net) };
                 let decision = sequential.hear(&heard, &Policy::default()).unwrap();
                 if let Outcome::Identified(user) = decision.outcome {
                     prop_assert_eq!(user, decision.candidates[0].user_id);

@@ -1,13 +1,13 @@
 //! Where inference runs: a few threads of its own, one queue by deadline, and admission by measured lag.
 //!
 //! Nothing here blocks the async runtime, and nothing can be asked of a model without a [`Permit`]:
-//! overload is a refusal at the door, never a growing queue. Each thread owns its models, so none waits
+//! overload is a refusal at admission, never a growing queue. Each thread owns its models, so none waits
 //! for another's lock. Whoever is on the line comes before any recording, the nearest deadline first; recordings come in
 //! slices and leave a thread to the calls. No API key and no number takes every place. Work whose asker has gone is dropped
 //! before it costs anything.
 
 mod lag;
-mod door;
+mod admission;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use door::{Asker, Busy, Full, Permit, Urgency};
+pub use admission::{Asker, Busy, Full, Permit, Urgency};
 pub use queue::Backlog;
 
-use door::Door;
+use admission::Admission;
 use queue::{Job, Queue, Shared, Turn};
 
 use crate::onnx::{OnnxError, Runtime};
@@ -90,7 +90,7 @@ const RECORDING_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Engine {
     queue: Arc<Queue>,
-    door: Arc<Door>,
+    admission: Arc<Admission>,
 }
 
 impl Engine {
@@ -100,33 +100,33 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when a model cannot be loaded or a thread cannot be started.
     pub fn start(models: &Models, threads: usize, capacity: usize) -> Result<Self, EngineError> {
-        Self::start_behind(models, threads, Arc::new(Door::new(capacity, threads)))
+        Self::start_behind(models, threads, Arc::new(Admission::new(capacity, threads)))
     }
 
-    /// Starts an engine of other models behind the same door: its permits and this one's are the same,
+    /// Starts an engine of other models behind the same admission: its permits and this one's are the same,
     /// so an exchange lets nobody in twice.
     ///
     /// # Errors
     /// As [`Engine::start`].
     pub fn successor(&self, models: &Models, threads: usize) -> Result<Self, EngineError> {
-        Self::start_behind(models, threads, Arc::clone(&self.door))
+        Self::start_behind(models, threads, Arc::clone(&self.admission))
     }
 
-    fn start_behind(models: &Models, threads: usize, door: Arc<Door>) -> Result<Self, EngineError> {
+    fn start_behind(models: &Models, threads: usize, admission: Arc<Admission>) -> Result<Self, EngineError> {
         let runtime = Runtime::load(&models.library)?;
         let threads = threads.max(1);
-        let queue = Queue::new(threads, Arc::clone(&door));
+        let queue = Queue::new(threads, Arc::clone(&admission));
         for at in 0..threads {
             let mut analyst = Analyst::load(&runtime, models)?;
-            let (jobs, door) = (queue.shared(), Arc::clone(&door));
+            let (jobs, admission) = (queue.shared(), Arc::clone(&admission));
             std::thread::Builder::new()
                 .name(format!("inference-{at}"))
-                .spawn(move || work(&jobs, &door, &mut analyst))
+                .spawn(move || work(&jobs, &admission, &mut analyst))
                 .map_err(EngineError::Thread)?;
         }
         Ok(Self {
             queue: Arc::new(queue),
-            door,
+            admission,
         })
     }
 
@@ -137,12 +137,12 @@ impl Engine {
     /// inside lag already.
     pub fn admit(&self, asker: Asker<'_>) -> Result<Permit, Busy> {
         let [live, _] = self.queue.backlogs();
-        Door::admit(&self.door, asker, live.age)
+        Admission::admit(&self.admission, asker, live.age)
     }
 
     /// How many askers are admitted now, and how many could be.
     pub fn load(&self) -> (usize, usize) {
-        self.door.load()
+        self.admission.load()
     }
 
     /// What waits for a thread: jobs of live calls, and jobs of recordings.
@@ -153,7 +153,7 @@ impl Engine {
     /// Over the last two seconds, the 95th percentile of how long jobs of live calls waited for a thread, and the share of the
     /// threads' time that they took, 0 to 1.
     pub fn lag(&self) -> (Duration, f64) {
-        self.door.lag.measured(Instant::now())
+        self.admission.lag.measured(Instant::now())
     }
 
     /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those
@@ -204,7 +204,7 @@ impl Engine {
 }
 
 /// One inference thread: takes job after job until every [`Engine`] is dropped.
-fn work(jobs: &Shared, door: &Door, analyst: &mut Analyst) {
+fn work(jobs: &Shared, admission: &Admission, analyst: &mut Analyst) {
     while let Some(Turn { job, urgency, waited }) = jobs.next() {
         let started = Instant::now();
         // A job that panics drops its reply, which its asker sees as `Crashed`; the models hold no
@@ -215,7 +215,7 @@ fn work(jobs: &Shared, door: &Door, analyst: &mut Analyst) {
         jobs.done(urgency);
         if urgency == Urgency::Live {
             let now = Instant::now();
-            door.lag.took(now, waited, now - started);
+            admission.lag.took(now, waited, now - started);
         }
     }
 }

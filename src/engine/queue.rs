@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Analyst;
-use super::door::{Door, Urgency};
+use super::admission::{Admission, Urgency};
 
 /// What a thread does with its models.
 pub(super) type Job = Box<dyn FnOnce(&mut Analyst) + Send>;
@@ -19,7 +19,7 @@ pub(super) struct Shared {
     waiting: Mutex<Waiting>,
     news: Condvar,
     threads: usize,
-    door: Arc<Door>,
+    admission: Arc<Admission>,
 }
 
 #[derive(Default)]
@@ -68,12 +68,12 @@ impl Backlog {
 }
 
 impl Queue {
-    pub(super) fn new(threads: usize, door: Arc<Door>) -> Self {
+    pub(super) fn new(threads: usize, admission: Arc<Admission>) -> Self {
         Self(Arc::new(Shared {
             waiting: Mutex::default(),
             news: Condvar::new(),
             threads,
-            door,
+            admission,
         }))
     }
 
@@ -145,7 +145,7 @@ impl Shared {
     /// Threads that recordings may have: while anybody is on the line one is kept free of them where there are two, so
     /// that no live job waits even for a slice.
     fn for_recordings(&self) -> usize {
-        let kept_free = usize::from(self.threads > 1 && self.door.has_live());
+        let kept_free = usize::from(self.threads > 1 && self.admission.has_live());
         self.threads - kept_free
     }
 

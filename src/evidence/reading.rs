@@ -27,7 +27,7 @@ pub fn read_facts(
     let mut found = Found::default();
     let dialed_line = dialed.line_key();
     let is_own = |number: &PhoneNumber| number.line_key() == dialed_line || own(number);
-    let reader = Reader {
+    let reader = HeaderReader {
         is_own: &is_own,
         region,
     };
@@ -39,7 +39,9 @@ pub fn read_facts(
         match reader.forwarder(place, from.as_ref()) {
             Ok(Some((forwarder, note))) => {
                 found.add(forwarder);
-                note.into_iter().for_each(|note| found.note(note));
+                if let Some(note) = note {
+                    found.note(note);
+                }
             }
             Ok(None) => {}
             Err(note) => found.note(note),
@@ -53,12 +55,12 @@ pub fn read_facts(
     found
 }
 
-struct Reader<'a> {
+struct HeaderReader<'a> {
     is_own: &'a dyn Fn(&PhoneNumber) -> bool,
     region: Region,
 }
 
-impl Reader<'_> {
+impl HeaderReader<'_> {
     /// The forwarder of one place, with what there is to say of it; a note when there is none for a reason worth
     /// telling.
     fn forwarder(

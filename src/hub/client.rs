@@ -12,14 +12,14 @@ const MOST_REDIRECTS: usize = 8;
 
 /// How long is waited for a source, and how often it is asked again.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct DownloadTimeouts {
     /// The longest that nothing, or next to nothing, may come.
     pub stall: Duration,
     /// How many further attempts each address gets.
     pub retries: u32,
 }
 
-impl Default for Patience {
+impl Default for DownloadTimeouts {
     fn default() -> Self {
         Self {
             stall: Duration::from_secs(30),
@@ -28,14 +28,14 @@ impl Default for Patience {
     }
 }
 
-/// A client for `patience`. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, as are
+/// A client for `timeouts`. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, as are
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-pub(super) fn client(patience: Patience) -> Result<Client, HubError> {
+pub(super) fn client(timeouts: DownloadTimeouts) -> Result<Client, HubError> {
     // The choice is the process's; whoever made it first, it is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let built = Client::builder()
         .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(patience.stall)
+        .connect_timeout(timeouts.stall)
         .redirect(Policy::custom(follow))
         .build();
     built.map_err(|cause| HubError::Client(causes(&cause)))

@@ -8,7 +8,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::{Instant, timeout};
 
 use super::catalogue::FileEntry;
-use super::client::{Patience, address, causes, client, shown};
+use super::client::{DownloadTimeouts, address, causes, client, shown};
 use super::error::HubError;
 use super::partial::Partial;
 
@@ -51,7 +51,7 @@ impl Mirror {
 
 /// What is told while a file comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum DownloadProgress {
     /// So many bytes are there, of so many where that is known.
     Bytes {
         /// Bytes that are there.
@@ -67,7 +67,7 @@ pub enum Told {
 pub(super) struct Fetch<'a> {
     pub file: &'a FileEntry,
     pub mirror: Option<&'a Mirror>,
-    pub patience: Patience,
+    pub timeouts: DownloadTimeouts,
 }
 
 /// How an attempt ended that did not bring the file.
@@ -89,24 +89,28 @@ impl From<HubError> for Setback {
 impl Fetch<'_> {
     /// Brings the file to `path` and gives where it came from. When this returns, its bytes are the
     /// pinned ones and are on the disk.
-    pub async fn to(&self, path: &Path, tell: &mut (dyn FnMut(Told) + Send)) -> Result<String, HubError> {
+    pub async fn to(
+        &self,
+        path: &Path,
+        tell: &mut (dyn FnMut(DownloadProgress) + Send),
+    ) -> Result<String, HubError> {
         let mut partial = Partial::open(path, self.file.bytes)?;
         if let Some(Mirror::Folder(folder)) = self.mirror {
             let source = folder.join(&self.file.name);
             let total = self.file.bytes;
             partial.copy(&source, self.file.limit(), |done| {
-                tell(Told::Bytes { done, total })
+                tell(DownloadProgress::Bytes { done, total });
             })?;
             return self.proven(&mut partial, source.display().to_string());
         }
-        let client = client(self.patience)?;
+        let client = client(self.timeouts)?;
         let mut faults = Vec::new();
         for url in self.addresses()? {
             match self.whole(&client, &url, &mut partial, tell).await {
                 Ok(from) => return Ok(from),
                 Err(Setback::Fatal(fault)) => return Err(fault),
                 Err(Setback::Again(why, _) | Setback::Never(why)) => {
-                    faults.push(format!("  {}: {why}", shown(&url)))
+                    faults.push(format!("  {}: {why}", shown(&url)));
                 }
             }
         }
@@ -136,12 +140,12 @@ impl Fetch<'_> {
         client: &Client,
         url: &Url,
         partial: &mut Partial,
-        tell: &mut (dyn FnMut(Told) + Send),
+        tell: &mut (dyn FnMut(DownloadProgress) + Send),
     ) -> Result<String, Setback> {
         let continued = self.ask(client, url, partial, tell).await?;
         if continued && partial.sealed()? != self.file.sha256 {
             partial.restart()?;
-            tell(Told::Note(format!(
+            tell(DownloadProgress::Note(format!(
                 "{}: what had arrived before was not of this file; beginning anew",
                 shown(url)
             )));
@@ -157,19 +161,19 @@ impl Fetch<'_> {
         client: &Client,
         url: &Url,
         partial: &mut Partial,
-        tell: &mut (dyn FnMut(Told) + Send),
+        tell: &mut (dyn FnMut(DownloadProgress) + Send),
     ) -> Result<bool, Setback> {
         // What came whole and was not installed any more.
         if self.file.bytes == Some(partial.length()) {
             return Ok(true);
         }
         let mut wait = FIRST_WAIT;
-        for left in (0..=self.patience.retries).rev() {
+        for left in (0..=self.timeouts.retries).rev() {
             match self.attempt(client, url, partial, tell).await {
                 Err(Setback::Again(why, asked)) if left > 0 => {
                     let pause = asked.map_or(wait, |asked| asked.min(MOST_ASKED));
                     let seconds = pause.as_secs_f64();
-                    tell(Told::Note(format!(
+                    tell(DownloadProgress::Note(format!(
                         "{}: {why}; asking again in {seconds:.1} s",
                         shown(url)
                     )));
@@ -187,14 +191,14 @@ impl Fetch<'_> {
         client: &Client,
         url: &Url,
         partial: &mut Partial,
-        tell: &mut (dyn FnMut(Told) + Send),
+        tell: &mut (dyn FnMut(DownloadProgress) + Send),
     ) -> Result<bool, Setback> {
         let asked_from = Some(partial.length()).filter(|length| *length > 0);
         let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some(from) = asked_from {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
-        let answer = match timeout(self.patience.stall, request.send()).await {
+        let answer = match timeout(self.timeouts.stall, request.send()).await {
             Err(_) => return Err(Setback::Again(self.silence(), None)),
             Ok(Err(fault)) if fault.is_redirect() => return Err(Setback::Never(causes(&fault))),
             Ok(Err(fault)) => return Err(Setback::Again(causes(&fault), None)),
@@ -253,9 +257,9 @@ impl Fetch<'_> {
         &self,
         mut answer: Response,
         partial: &mut Partial,
-        tell: &mut (dyn FnMut(Told) + Send),
+        tell: &mut (dyn FnMut(DownloadProgress) + Send),
     ) -> Result<(), Setback> {
-        let stall = self.patience.stall;
+        let stall = self.timeouts.stall;
         let total = self
             .file
             .bytes
@@ -280,7 +284,7 @@ impl Fetch<'_> {
             }
             partial.append(&piece)?;
             let done = partial.length();
-            tell(Told::Bytes { done, total });
+            tell(DownloadProgress::Bytes { done, total });
             if since.elapsed() >= stall {
                 if done - then < SLOWEST * stall.as_secs().max(1) {
                     return Err(Setback::Again("it sends next to nothing".to_owned(), None));
@@ -321,7 +325,7 @@ impl Fetch<'_> {
     }
 
     fn silence(&self) -> String {
-        format!("nothing came for {:.0} s", self.patience.stall.as_secs_f64())
+        format!("nothing came for {:.0} s", self.timeouts.stall.as_secs_f64())
     }
 }
 

@@ -9,9 +9,9 @@ use crate::onnx::Runtime;
 use crate::voiceprint::{Card, CardDraft, ExtractError, Extractor, ModelId, Recipe, draft_card};
 
 use super::catalogue::Entry;
-use super::client::Patience;
+use super::client::DownloadTimeouts;
 use super::error::HubError;
-use super::fetch::{Fetch, Mirror, Told};
+use super::fetch::{DownloadProgress, Fetch, Mirror};
 use super::partial::Partial;
 use super::shelf::{InstallLock, write};
 
@@ -35,7 +35,7 @@ pub struct Pull<'a> {
     /// Where to fetch it instead of from its publisher.
     pub mirror: Option<&'a Mirror>,
     /// How long to wait for whom.
-    pub patience: Patience,
+    pub timeouts: DownloadTimeouts,
 }
 
 /// A model that is now installed.
@@ -53,7 +53,10 @@ pub struct Arrived {
 /// # Errors
 /// [`HubError`]; nothing is in the models' folder then. A download that was cut short is continued by the
 /// next call.
-pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Result<Arrived, HubError> {
+pub async fn pull(
+    asked: &Pull<'_>,
+    tell: &mut (dyn FnMut(DownloadProgress) + Send),
+) -> Result<Arrived, HubError> {
     let Entry {
         id, file, licence, ..
     } = asked.entry;
@@ -64,7 +67,7 @@ pub async fn pull(asked: &Pull<'_>, tell: &mut (dyn FnMut(Told) + Send)) -> Resu
     let fetch = Fetch {
         file,
         mirror: asked.mirror,
-        patience: asked.patience,
+        timeouts: asked.timeouts,
     };
     let from = fetch.to(&lock.partial(), tell).await?;
     let hash_seen = format!("by {} independent public sources", file.sha256_sources);

@@ -24,8 +24,8 @@ mod install;
 mod recommend;
 
 pub use catalogue::{Catalogue, Entry, FileEntry, Licence, Published, Telephone};
-pub use client::Patience;
+pub use client::DownloadTimeouts;
 pub use error::{BadEntry, HubError};
-pub use fetch::{Mirror, Told};
+pub use fetch::{DownloadProgress, Mirror};
 pub use install::{Arrived, Pull, add, pull, try_out};
 pub use recommend::{Choice, Recommendation, recommend};

@@ -61,7 +61,7 @@ const LONGEST_DOUBT: usize = 64;
 const SURELY_BACKGROUND: f32 = 0.1;
 
 /// A window and what the model said of it.
-struct Heard {
+struct JudgedWindow {
     samples: [f32; WINDOW],
     /// How many of them came from the stream: fewer than all only in the flush at its end.
     real: usize,
@@ -71,15 +71,15 @@ struct Heard {
 
 enum Phase {
     /// Nobody speaks; the last windows wait as padding.
-    Silent { before: Vec<Heard> },
+    Silent { before: Vec<JudgedWindow> },
     /// Somebody may be speaking: not yet long enough to be sure. `gap` windows of silence came last.
     Perhaps {
-        held: Vec<Heard>,
+        held: Vec<JudgedWindow>,
         voiced: usize,
         gap: usize,
     },
     /// Somebody speaks; windows of a gap are held until it proves to be a pause or the end.
-    Speaking { gap: Vec<Heard> },
+    Speaking { gap: Vec<JudgedWindow> },
 }
 
 /// Finds the speech in one stream of 16 kHz samples. The result depends on the samples only, never on
@@ -154,7 +154,7 @@ impl SpeechFinder {
         let Some((samples, probability)) = self.waiting.pop_front() else {
             return false;
         };
-        self.window(samples, WINDOW, probability);
+        self.window(&samples, WINDOW, probability);
         true
     }
 
@@ -170,7 +170,7 @@ impl SpeechFinder {
             last[..real].copy_from_slice(&self.partial);
             self.partial.clear();
             let probability = vad.probabilities(&[last], &mut self.state)?;
-            self.window(last, real, probability.first().copied().unwrap_or_default());
+            self.window(&last, real, probability.first().copied().unwrap_or_default());
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         if let Phase::Speaking { gap } = phase {
@@ -218,12 +218,13 @@ impl SpeechFinder {
         Some((10.0 * ratio.max(1e-3).log10()).clamp(-10.0, 60.0))
     }
 
-    fn window(&mut self, samples: [f32; WINDOW], real: usize, probability: f32) {
+    fn window(&mut self, samples: &[f32; WINDOW], real: usize, probability: f32) {
         self.heard += real;
         self.measure(&samples[..real], probability);
         // Only what may be taken for speech is worth the look at its spectrum.
-        let tonal = probability >= self.settings.exit && self.tones.is_tonal(&samples);
-        self.follow(Heard { samples, real, tonal }, probability);
+        let tonal = probability >= self.settings.exit && self.tones.is_tonal(samples);
+        let samples = *samples;
+        self.follow(JudgedWindow { samples, real, tonal }, probability);
     }
 
     fn measure(&mut self, samples: &[f32], probability: f32) {
@@ -239,11 +240,11 @@ impl SpeechFinder {
         }
     }
 
-    fn follow(&mut self, window: Heard, probability: f32) {
+    fn follow(&mut self, window: JudgedWindow, probability: f32) {
         let (enter, exit) = (self.settings.enter, self.settings.exit);
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         self.phase = match phase {
-            Phase::Silent { before } if probability >= enter => self.begin(before, window),
+            Phase::Silent { before } if probability >= enter => Self::begin(before, window),
             Phase::Silent { before } => self.stay_silent(before, window),
             Phase::Perhaps { held, voiced, gap } => {
                 self.weigh(held, voiced, gap, window, probability >= exit)
@@ -252,7 +253,7 @@ impl SpeechFinder {
         };
     }
 
-    fn begin(&mut self, before: Vec<Heard>, window: Heard) -> Phase {
+    fn begin(before: Vec<JudgedWindow>, window: JudgedWindow) -> Phase {
         let mut held = before;
         held.push(window);
         Phase::Perhaps {
@@ -262,14 +263,21 @@ impl SpeechFinder {
         }
     }
 
-    fn stay_silent(&self, mut before: Vec<Heard>, window: Heard) -> Phase {
+    fn stay_silent(&self, mut before: Vec<JudgedWindow>, window: JudgedWindow) -> Phase {
         before.push(window);
         let surplus = before.len().saturating_sub(self.settings.padding);
         before.drain(..surplus);
         Phase::Silent { before }
     }
 
-    fn weigh(&mut self, mut held: Vec<Heard>, voiced: usize, gap: usize, window: Heard, on: bool) -> Phase {
+    fn weigh(
+        &mut self,
+        mut held: Vec<JudgedWindow>,
+        voiced: usize,
+        gap: usize,
+        window: JudgedWindow,
+        on: bool,
+    ) -> Phase {
         if held.len() >= LONGEST_DOUBT {
             held.remove(0);
         }
@@ -297,7 +305,7 @@ impl SpeechFinder {
         Phase::Speaking { gap: Vec::new() }
     }
 
-    fn speak_on(&mut self, mut gap: Vec<Heard>, window: Heard, on: bool) -> Phase {
+    fn speak_on(&mut self, mut gap: Vec<JudgedWindow>, window: JudgedWindow, on: bool) -> Phase {
         gap.push(window);
         if on {
             self.keep(gap);
@@ -311,7 +319,7 @@ impl SpeechFinder {
     }
 
     /// Keeps the padding after a span and gives back the windows that belong to the silence.
-    fn keep_padding(&mut self, mut gap: Vec<Heard>) -> Vec<Heard> {
+    fn keep_padding(&mut self, mut gap: Vec<JudgedWindow>) -> Vec<JudgedWindow> {
         let mut silence = gap.split_off(self.settings.padding.min(gap.len()));
         self.keep(gap);
         let surplus = silence.len().saturating_sub(self.settings.padding);
@@ -319,7 +327,7 @@ impl SpeechFinder {
         silence
     }
 
-    fn keep(&mut self, windows: Vec<Heard>) {
+    fn keep(&mut self, windows: Vec<JudgedWindow>) {
         let room = RATE.samples(self.settings.keep);
         for window in windows {
             let samples = &window.samples[..window.real];

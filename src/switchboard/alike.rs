@@ -15,7 +15,7 @@ use crate::decision::{Calibration, Outcome, Policy};
 use crate::engine::Busy;
 use crate::store::RosterEntry;
 use crate::units::{DialedNumber, Llr, NotFinite, UserId};
-use crate::verdict::scoring::{self, Likeness, Moment};
+use crate::verdict::scoring::{self, HeardVoice, Likeness};
 use crate::voiceprint::{ModelId, Voiceprint};
 
 /// The most comparisons of one request: a second or so of one core at 256 dimensions.
@@ -192,7 +192,7 @@ fn against_everybody(
     if others.is_empty() {
         return Ok(());
     }
-    let moment = Moment::of_print(Some(&own.print));
+    let moment = HeardVoice::of_print(Some(&own.print));
     let named = match scoring::judge_once(&moment, &others, calibration, policy)? {
         Some(Outcome::Identified(user)) => Some(user),
         _ => None,

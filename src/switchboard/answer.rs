@@ -6,7 +6,7 @@ use crate::decision::{Outcome, Reason, SequentialDecision};
 use crate::gallery::Hit;
 use crate::store::StoreError;
 use crate::units::{DialedNumber, NotFinite, UserId};
-use crate::verdict::scoring::{self, Likeness, Moment, Probes};
+use crate::verdict::scoring::{self, HeardVoice, Likeness, Probes};
 use crate::verdict::{Checkpoint, Identification};
 use crate::voiceprint::{Embedding, Voiceprint};
 
@@ -59,7 +59,7 @@ impl ActiveModel {
         said: &mut Identification,
     ) -> Result<Option<Identification>, String> {
         let started = Instant::now();
-        let moment = Moment::of(checkpoint, said.is_final);
+        let moment = HeardVoice::of(checkpoint, said.is_final);
         let probes = scoring::probes(&moment, self.calibration.voices);
         let found = self.find(roster, &probes).await;
         let found = found.map_err(|fault| fault.to_string())?;
@@ -114,7 +114,7 @@ impl ActiveModel {
         print: &Voiceprint,
         but: UserId,
     ) -> Result<bool, GalleryCacheError> {
-        let moment = Moment::of_print(Some(print));
+        let moment = HeardVoice::of_print(Some(print));
         let found = self.find(roster, &scoring::probes(&moment, None)).await?;
         let mut likenesses = likenesses(roster, &found).pop().unwrap_or_default();
         likenesses.retain(|likeness| likeness.user != but);

@@ -23,12 +23,12 @@ const MOST_NUMBERS: usize = 4_096;
 
 /// In how many calls a user's number came with their voice, and with another.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Heard {
+struct VoiceTally {
     own: u32,
     other: u32,
 }
 
-impl Heard {
+impl VoiceTally {
     /// The share of calls with the user's own voice. One such call is granted in advance: whoever was never heard has
     /// given no reason for doubt, and one stranger is one.
     fn share(self) -> f64 {
@@ -39,8 +39,8 @@ impl Heard {
 /// What the calls of a number say of its callers' numbers.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct CallerHistory {
-    all: Heard,
-    of: HashMap<UserId, Heard>,
+    all: VoiceTally,
+    of: HashMap<UserId, VoiceTally>,
 }
 
 impl CallerHistory {
@@ -56,10 +56,7 @@ impl CallerHistory {
             return;
         };
         for heard in [self.of.entry(user).or_default(), &mut self.all] {
-            match own {
-                true => heard.own += 1,
-                false => heard.other += 1,
-            }
+            if own { heard.own += 1 } else { heard.other += 1 }
         }
     }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
 use crate::units::{Seconds, UserId};
-use crate::verdict::scoring::{self, Likeness, Moment};
+use crate::verdict::scoring::{self, HeardVoice, Likeness};
 use crate::verdict::{Checkpoint, Quality, Warning, WarningCode};
 use crate::voiceprint::Voiceprint;
 
@@ -377,7 +377,7 @@ fn differ<'a>(
             enrolled_speech: longer.net_speech,
             enrolled_over: longer.bandwidth,
         };
-        let moment = Moment::of_print(Some(shorter));
+        let moment = HeardVoice::of_print(Some(shorter));
         match scoring::llrs(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
             Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,

@@ -38,7 +38,7 @@ pub enum Piece {
 }
 
 /// Reads one stream.
-pub struct Reader {
+pub struct ListenReader {
     shape: Shape,
     announced: bool,
     begun: bool,
@@ -53,7 +53,7 @@ struct Measuring {
     held: Zeroizing<Vec<u8>>,
 }
 
-impl Reader {
+impl ListenReader {
     /// A reader that assumes `usual` until it is told or shown otherwise.
     pub fn new(usual: Shape) -> Self {
         Self {
@@ -230,7 +230,7 @@ mod tests {
 
     /// Plays `seconds` of a stream of `real` shape in frames of 20 ms, and gives the shape it was last begun in
     /// and the audio since.
-    fn play(reader: &mut Reader, real: Shape, seconds: f64) -> (Option<Shape>, Vec<u8>) {
+    fn play(reader: &mut ListenReader, real: Shape, seconds: f64) -> (Option<Shape>, Vec<u8>) {
         let bytes: Vec<u8> = (0..(f64::from(real.bytes_per_second()) * seconds) as usize)
             .map(|at| (at % 251) as u8)
             .collect();
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_not_announced_is_found_by_its_byte_rate_and_nothing_is_lost() {
         for real in [shape(16_000, 2), shape(16_000, 1), shape(8_000, 1)] {
-            let (begun, audio) = play(&mut Reader::new(USUAL), real, 4.0);
+            let (begun, audio) = play(&mut ListenReader::new(USUAL), real, 4.0);
             assert_eq!(begun, Some(real));
             assert_eq!(audio.len(), 4 * real.rate.0 as usize * 2);
         }
@@ -280,12 +280,12 @@ mod tests {
 
     #[test]
     fn a_wrong_announcement_is_put_right_and_a_right_one_is_believed_at_once() {
-        let mut reader = Reader::new(USUAL);
+        let mut reader = ListenReader::new(USUAL);
         assert!(reader.text(
             r#"{"type":"start","encoding":"linear16","container":"raw","sampleRate":16000,"channels":2}"#
         ));
         assert_eq!(reader.binary(&[1, 0, 2, 0], Duration::ZERO).len(), 2);
-        let mut reader = Reader::new(USUAL);
+        let mut reader = ListenReader::new(USUAL);
         assert!(reader.text(r#"{"sampleRate":16000,"channels":1}"#));
         let (begun, _) = play(&mut reader, shape(8_000, 1), 4.0);
         assert_eq!(begun, Some(shape(8_000, 1)), "8 kHz labelled 16 kHz");
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_stream_in_an_unforeseen_hurry_keeps_its_announced_format() {
-        let mut reader = Reader::new(USUAL);
+        let mut reader = ListenReader::new(USUAL);
         assert!(reader.text(r#"{"sampleRate":16000,"channels":1}"#));
         let hurried = shape(48_000, 1);
         let mut begun = Vec::new();
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_early_is_read_as_usual() {
-        let (begun, audio) = play(&mut Reader::new(USUAL), USUAL, 1.0);
+        let (begun, audio) = play(&mut ListenReader::new(USUAL), USUAL, 1.0);
         assert_eq!((begun, audio.len()), (Some(USUAL), 32_000));
     }
 
@@ -324,7 +324,7 @@ mod tests {
             ..USUAL
         };
         let heard = |size: usize| {
-            let mut reader = Reader::new(right);
+            let mut reader = ListenReader::new(right);
             reader.text(r#"{"sampleRate":16000}"#);
             let pieces = bytes
                 .chunks(size)
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_turned_round_begins_anew_with_the_other_channel() {
-        let mut reader = Reader::new(USUAL);
+        let mut reader = ListenReader::new(USUAL);
         reader.text(r#"{"sampleRate":16000}"#);
         let audio = |bytes: [u8; 2], other: [u8; 2]| Piece::Audio {
             bytes: Zeroizing::new(bytes.to_vec()),
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn what_announces_nothing_changes_nothing() {
-        let mut reader = Reader::new(USUAL);
+        let mut reader = ListenReader::new(USUAL);
         for text in [
             "hello",
             r#"{"type":"transcript","transcript":"hi"}"#,

@@ -5,7 +5,7 @@
 //!
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
 //! - it is answered (`attend`): the INVITE's headers go into its call session, its audio is listened to (`listen_socket`, `vapi_stream`,
-//!   [`Reader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
+//!   [`ListenReader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
 //!   to the model (`tell`, `control`);
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
 //! - it ends: the last word is recorded, and the audio is gone.
@@ -60,7 +60,7 @@ pub use account::{AccountFault, JournalFault, State, Step, apply, check, undo};
 pub use api::{Api, ApiFault};
 pub use assistant_mute::{AssistantMute, AssistantSpeech};
 pub use authentic::{Arrived, NotVapi};
-pub use listen::{Piece, Reader};
+pub use listen::{ListenReader, Piece};
 pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
 pub use pass::{PASS_HEADER, Proof};

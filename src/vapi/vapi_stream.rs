@@ -14,7 +14,7 @@ use crate::switchboard::{CallStart, LiveCall};
 use crate::units::DialedNumber;
 
 use super::assistant_mute::AssistantMute;
-use super::listen::{Piece, Reader};
+use super::listen::{ListenReader, Piece};
 use super::service::Vapi;
 use super::shape::Shape;
 use super::sides::Sides;
@@ -40,7 +40,7 @@ pub(super) struct VapiStream {
     vapi: Arc<Vapi>,
     vapi_call: Arc<VapiCall>,
     number: DialedNumber,
-    reader: Reader,
+    reader: ListenReader,
     assistant_mute: Option<(AssistantMute, Shape)>,
     /// While the caller's channel is being found out.
     sides: Option<Sides>,
@@ -53,7 +53,7 @@ pub(super) struct VapiStream {
 impl VapiStream {
     pub(super) fn new(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) -> Self {
         Self {
-            reader: Reader::new(vapi.config.listen_defaults.into()),
+            reader: ListenReader::new(vapi.config.listen_defaults.into()),
             finds_sides: vapi.config.listen_defaults.finds_caller,
             vapi,
             vapi_call,

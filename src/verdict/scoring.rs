@@ -4,8 +4,8 @@
 //! them back to [`judge`].
 
 use crate::decision::{
-    Calibration, Cohort, Decision, Evidence, Heard, Outcome, Policy, SequentialDecision, TrialFacts,
-    VOICE_WINDOW, VoiceTest, Voices, decide, recent,
+    Calibration, CheckpointEvidence, Cohort, Decision, Outcome, Policy, SequentialDecision, TrialFacts,
+    VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
@@ -15,7 +15,7 @@ use super::identification::Quality;
 
 /// What a checkpoint says of the voice, and of how far it can be relied on.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
+pub struct HeardVoice<'a> {
     /// The voice so far and how much speech it is of; `None` when there was too little.
     pub print: Option<(&'a Embedding, Seconds)>,
     /// The voice of each window of the speech, in order; at most [`MOST_WINDOWS`](crate::decision::MOST_WINDOWS).
@@ -26,7 +26,7 @@ pub struct Moment<'a> {
     pub is_final: bool,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> HeardVoice<'a> {
     /// What a checkpoint says.
     pub fn of(checkpoint: &'a Checkpoint, is_final: bool) -> Self {
         Self {
@@ -127,7 +127,7 @@ pub struct Judged {
 }
 
 /// What a roster has to be searched by after a checkpoint; nothing when there was too little speech.
-pub fn probes(moment: &Moment<'_>, test: Option<VoiceTest>) -> Probes {
+pub fn probes(moment: &HeardVoice<'_>, test: Option<VoiceTest>) -> Probes {
     let mut probes = Probes::default();
     let Some((print, net_speech)) = moment.print else {
         return probes;
@@ -161,7 +161,7 @@ pub fn probes(moment: &Moment<'_>, test: Option<VoiceTest>) -> Probes {
 /// # Errors
 /// [`NotFinite`] when a score leaves the finite numbers. What stood before still stands then.
 pub fn judge(
-    moment: &Moment<'_>,
+    moment: &HeardVoice<'_>,
     probes: &Probes,
     found: &[Vec<Likeness>],
     calibration: &Calibration,
@@ -175,7 +175,7 @@ pub fn judge(
     let whole = of(0)?;
     let latest = probes.latest.map(of).transpose()?;
     let recent = probes.recent.map(of).transpose()?;
-    let heard = Heard {
+    let heard = CheckpointEvidence {
         whole: whole.evidence(moment),
         latest: latest.as_ref().map(|latest| latest.evidence(moment)),
         recent: recent.as_ref().map(|recent| recent.llrs.as_slice()),
@@ -194,7 +194,7 @@ pub fn judge(
 /// # Errors
 /// As [`judge`].
 pub fn judge_once(
-    moment: &Moment<'_>,
+    moment: &HeardVoice<'_>,
     found: &[Likeness],
     calibration: &Calibration,
     policy: &Policy,
@@ -216,7 +216,7 @@ struct Compared {
 impl Compared {
     /// Each user is held against how like the probe is to the others.
     fn of(
-        moment: &Moment<'_>,
+        moment: &HeardVoice<'_>,
         net_speech: Seconds,
         found: &[Likeness],
         calibration: &Calibration,
@@ -241,8 +241,8 @@ impl Compared {
         })
     }
 
-    fn evidence(&self, moment: &Moment<'_>) -> Evidence<'_> {
-        Evidence {
+    fn evidence(&self, moment: &HeardVoice<'_>) -> VoiceEvidence<'_> {
+        VoiceEvidence {
             llrs: &self.llrs,
             net_speech: self.net_speech,
             poor_audio: moment.is_poor(),
@@ -256,7 +256,7 @@ impl Compared {
 /// # Errors
 /// [`NotFinite`] when a score leaves the finite numbers.
 pub fn llrs(
-    moment: &Moment<'_>,
+    moment: &HeardVoice<'_>,
     net_speech: Seconds,
     found: &[Likeness],
     calibration: &Calibration,
@@ -321,7 +321,7 @@ mod tests {
     }
 
     fn judged(
-        moment: &Moment<'_>,
+        moment: &HeardVoice<'_>,
         roster: &[(UserId, Embedding)],
         sequential: &mut SequentialDecision,
     ) -> Option<Judged> {
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn without_a_voice_there_is_nothing_to_search_by_and_nothing_to_say() {
-        let moment = Moment::of_print(None);
+        let moment = HeardVoice::of_print(None);
         assert!(probes(&moment, calibration().voices).voices().is_empty());
         assert_eq!(
             judged(&moment, &roster(), &mut SequentialDecision::default()),
@@ -359,10 +359,10 @@ mod tests {
     fn the_voice_that_spoke_last_is_decided_on_when_there_are_several() {
         let roster = roster();
         let (own, windows) = (voice(30.0), [0.0, 2.0, 0.0, 90.0, 88.0, 90.0].map(voice));
-        let moment = Moment {
+        let moment = HeardVoice {
             print: Some((&own, Seconds::new(9.6))),
             windows: &windows,
-            ..Moment::of_print(None)
+            ..HeardVoice::of_print(None)
         };
         let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
@@ -372,9 +372,9 @@ mod tests {
     #[test]
     fn what_was_not_looked_for_is_not_judged() {
         let own = voice(0.0);
-        let moment = Moment {
+        let moment = HeardVoice {
             print: Some((&own, Seconds::new(9.6))),
-            ..Moment::of_print(None)
+            ..HeardVoice::of_print(None)
         };
         let probes = probes(&moment, None);
         let (calibration, policy) = (calibration(), Policy::default());

@@ -12,7 +12,7 @@ use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
 
 use super::checkpoint::{Checkpoint, ListenError, Traits};
 use super::identification::{Quality, TimingMs};
-use super::stretches::{KEPT, Moment, Stretches};
+use super::stretches::{KEPT, StreamPosition, Stretches};
 use super::whole::WholeSpeech;
 use super::windows::Windows;
 
@@ -146,7 +146,7 @@ impl StreamSession {
             return Ok(None);
         }
         let traits = self.is_recording.then(|| self.traits()).flatten();
-        let checkpoint = self.checkpoint(analyst, Moment::Between)?;
+        let checkpoint = self.checkpoint(analyst, StreamPosition::Between)?;
         Ok(Some(Checkpoint { traits, ..checkpoint }))
     }
 
@@ -255,7 +255,7 @@ impl StreamSession {
         while self.finder.advance() {
             self.take_speech();
             if let Some(mark) = self.passed_mark() {
-                checkpoints.push(self.checkpoint(analyst, Moment::Mark(mark))?);
+                checkpoints.push(self.checkpoint(analyst, StreamPosition::Mark(mark))?);
             } else if self.windows.are_due(self.finder.speech()) {
                 if self.is_recording {
                     self.hear_windows(analyst)?;
@@ -286,7 +286,11 @@ impl StreamSession {
         passed.last().copied()
     }
 
-    fn checkpoint(&mut self, analyst: &mut Analyst, moment: Moment) -> Result<Checkpoint, ListenError> {
+    fn checkpoint(
+        &mut self,
+        analyst: &mut Analyst,
+        position: StreamPosition,
+    ) -> Result<Checkpoint, ListenError> {
         self.hear_windows(analyst)?;
         let started = Instant::now();
         let quality = self.quality_so_far();
@@ -298,7 +302,7 @@ impl StreamSession {
             }
             Some(quality) if is_enough => {
                 let (kept, windows) = (self.finder.speech(), self.windows.voices());
-                let pooled = self.stretches.voice(analyst, kept, windows, moment)?;
+                let pooled = self.stretches.voice(analyst, kept, windows, position)?;
                 Some(Voiceprint {
                     embedding: pooled.voice,
                     model: analyst.extractor.card().id().clone(),
@@ -324,7 +328,7 @@ impl StreamSession {
     fn check_windows(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         if !self.saw_by(analyst) {
             // The service has changed models: voices of two cannot be compared.
-            return self.checkpoint(analyst, Moment::Between);
+            return self.checkpoint(analyst, StreamPosition::Between);
         }
         self.hear_windows(analyst)?;
         Ok(self.seen_now(true))

@@ -52,7 +52,7 @@ pub(super) struct Stretches {
 
 /// How far a stream has come when its voice is asked for.
 #[derive(Clone, Copy)]
-pub(super) enum Moment {
+pub(super) enum StreamPosition {
     /// At a checkpoint's mark, in seconds of speech.
     Mark(f64),
     /// At none: the stream has ended, or the model changed.
@@ -70,10 +70,10 @@ impl Stretches {
         analyst: &mut Analyst,
         kept: &[f32],
         windows: &[Embedding],
-        moment: Moment,
+        position: StreamPosition,
     ) -> Result<Pooled, ExtractError> {
         self.follow_model(analyst, kept)?;
-        if self.is_due(kept.len(), moment) {
+        if self.is_due(kept.len(), position) {
             let voice = analyst.extractor.embed(&levelled(&kept[self.closed_end()..]))?;
             let end = kept.len();
             self.open = Some(Stretch { end, voice });
@@ -92,16 +92,16 @@ impl Stretches {
     }
 
     /// Whether the open stretch is to be embedded as it is now.
-    fn is_due(&self, kept: usize, moment: Moment) -> bool {
+    fn is_due(&self, kept: usize, position: StreamPosition) -> bool {
         let Some(end) = ENDS.get(self.closed.len()) else {
             return false;
         };
         let is_first = self.closed.is_empty();
-        match moment {
+        match position {
             // Nothing else says anything of the first seconds.
             _ if is_first => true,
-            Moment::Mark(seconds) => seconds <= DENSE || AGAIN.contains(&seconds) || seconds >= *end,
-            Moment::Between => kept - self.closed_end() >= RATE.samples(SHORTEST_REST),
+            StreamPosition::Mark(seconds) => seconds <= DENSE || AGAIN.contains(&seconds) || seconds >= *end,
+            StreamPosition::Between => kept - self.closed_end() >= RATE.samples(SHORTEST_REST),
         }
     }
 

@@ -35,7 +35,7 @@ pub enum Refusal {
 
 /// An INVITE that came in, and from where.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub struct ReceivedInvite {
     /// The peer.
     pub peer: SocketAddr,
     /// The message.
@@ -72,7 +72,7 @@ impl SipListener {
     ///
     /// # Errors
     /// When the sockets fail.
-    pub async fn run(self, heard: mpsc::Sender<Heard>) -> io::Result<()> {
+    pub async fn run(self, heard: mpsc::Sender<ReceivedInvite>) -> io::Result<()> {
         let Self { udp, tcp, refusal } = self;
         tokio::select! {
             ended = over_udp(&udp, refusal, &heard) => ended,
@@ -82,7 +82,11 @@ impl SipListener {
     }
 }
 
-async fn over_udp(socket: &UdpSocket, refusal: Refusal, heard: &mpsc::Sender<Heard>) -> io::Result<()> {
+async fn over_udp(
+    socket: &UdpSocket,
+    refusal: Refusal,
+    heard: &mpsc::Sender<ReceivedInvite>,
+) -> io::Result<()> {
     let mut datagram = vec![0; LARGEST];
     loop {
         // An ICMP error about an answer of ours comes up here, and is nothing to end over.
@@ -99,7 +103,11 @@ async fn over_udp(socket: &UdpSocket, refusal: Refusal, heard: &mpsc::Sender<Hea
     }
 }
 
-async fn over_tcp(listener: &TcpListener, refusal: Refusal, heard: &mpsc::Sender<Heard>) -> io::Result<()> {
+async fn over_tcp(
+    listener: &TcpListener,
+    refusal: Refusal,
+    heard: &mpsc::Sender<ReceivedInvite>,
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -122,7 +130,7 @@ async fn converse(
     mut stream: TcpStream,
     peer: SocketAddr,
     refusal: Refusal,
-    heard: &mpsc::Sender<Heard>,
+    heard: &mpsc::Sender<ReceivedInvite>,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
     let mut piece = vec![0; 8 * 1024];
@@ -144,10 +152,10 @@ async fn converse(
     }
 }
 
-async fn report(peer: SocketAddr, message: SipMessage, heard: &mpsc::Sender<Heard>) {
+async fn report(peer: SocketAddr, message: SipMessage, heard: &mpsc::Sender<ReceivedInvite>) {
     if message.method() == Some("INVITE") {
         // Nobody listening any more ends the listener elsewhere.
-        let _ = heard.send(Heard { peer, message }).await;
+        let _ = heard.send(ReceivedInvite { peer, message }).await;
     }
 }
 

@@ -21,7 +21,7 @@ pub use advice::{CarrierReport, by_carrier};
 pub use inputs::{Held, InputFault, LARGEST_FILE, TestCall, of_invite, read};
 pub use judge::{CallReport, CarrierProbe, CarrierVerdict, EvidenceReport, WhoseLine};
 pub use known::Known;
-pub use listen::{Heard, Refusal, SipListener};
+pub use listen::{ReceivedInvite, Refusal, SipListener};
 pub use packets::{Losses, Sent};
 pub use pcap::{Capture, Captured, PcapFault};
 pub use sip::{SipFault, SipMessage, Start};

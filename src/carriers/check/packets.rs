@@ -35,7 +35,7 @@ pub struct Losses {
 
 /// The SIP messages in packets.
 pub fn messages<'a>(packets: impl IntoIterator<Item = Captured<'a>>) -> (Vec<Sent>, Losses) {
-    let mut reader = Reader::default();
+    let mut reader = PacketReader::default();
     for packet in packets {
         reader.losses.cut += usize::from(packet.cut);
         match sliced(packet) {
@@ -47,7 +47,7 @@ pub fn messages<'a>(packets: impl IntoIterator<Item = Captured<'a>>) -> (Vec<Sen
 }
 
 #[derive(Default)]
-struct Reader {
+struct PacketReader {
     found: Vec<Sent>,
     losses: Losses,
     flows: HashMap<(IpAddr, IpAddr, [u16; 2]), Flow>,
@@ -95,7 +95,7 @@ fn addresses(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
     }
 }
 
-impl Reader {
+impl PacketReader {
     fn packet(&mut self, packet: &LaxSlicedPacket<'_>) {
         let Some(net) = &packet.net else { return };
         if net.ip_payload_ref().is_some_and(|payload| payload.fragmented) {

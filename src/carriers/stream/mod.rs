@@ -1,6 +1,6 @@
 //! Carriers' audio streams: a reader for each carrier's messages, one vocabulary for what they say.
 //!
-//! A [`Reader`] takes a stream's frames as they come and gives [`Message`]s; [`Order`] brings those back into
+//! A [`StreamReader`] takes a stream's frames as they come and gives [`Message`]s; [`Order`] brings those back into
 //! the order they were sent in, and a [`Transcoder`] their audio into what calls are opened with. What is done with a
 //! call's audio and digits is for whoever reads.
 
@@ -91,7 +91,12 @@ impl Start {
     pub fn with_query(self, carrier: Carrier, query: &str) -> Self {
         match carrier {
             Carrier::Asterisk => asterisk::with_query(self, query),
-            _ => self,
+            Carrier::Twilio
+            | Carrier::Telnyx
+            | Carrier::Vonage
+            | Carrier::Bandwidth
+            | Carrier::Plivo
+            | Carrier::Jambonz => self,
         }
     }
 }
@@ -142,11 +147,11 @@ impl StreamFault {
 
 /// Reads the frames of one carrier's streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reader {
+pub struct StreamReader {
     carrier: Carrier,
 }
 
-impl Reader {
+impl StreamReader {
     /// A reader of this carrier's frames.
     pub const fn of(carrier: Carrier) -> Self {
         Self { carrier }
@@ -260,7 +265,7 @@ mod tests {
         ) {
             let text = begun + &rest;
             for carrier in Carrier::ALL {
-                let Ok(numbered) = Reader::of(carrier).text(&text) else { continue };
+                let Ok(numbered) = StreamReader::of(carrier).text(&text) else { continue };
                 if let Message::Digit(key) = numbered.message {
                     prop_assert!("0123456789*#ABCD".contains(key));
                 }
@@ -271,7 +276,7 @@ mod tests {
     #[test]
     fn binary_frames_are_the_audio_of_those_who_send_any() {
         for carrier in Carrier::ALL {
-            let read = Reader::of(carrier).binary(&[1, 2]);
+            let read = StreamReader::of(carrier).binary(&[1, 2]);
             let sends = matches!(carrier, Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz);
             assert_eq!(read.is_ok(), sends, "{carrier}");
         }

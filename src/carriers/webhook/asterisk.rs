@@ -1,6 +1,6 @@
 //! What an Asterisk's dialplan tells of a call before it streams it: a form that `CURL()` posts, of our own making.
 
-use super::{Event, Fields, Manner, Ring, WebhookFault, call, dialed, is_over};
+use super::{ControlStyle, Event, Fields, Ring, WebhookFault, call, dialed, is_over};
 use crate::carriers::attributes::Attributes;
 use crate::evidence::Source;
 use crate::units::CallId;
@@ -20,7 +20,7 @@ pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
         call: id,
         dialed: dialed(told.dialed(), "dialed")?,
         facts: told.facts(Source::Asterisk),
-        manner: Manner::Document,
+        control: ControlStyle::Document,
     })))
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, Manner, Ring, WebhookFault, call, dialed, json, texts};
+use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json, texts};
 use crate::carriers::Carrier;
 use crate::carriers::stream::key_of;
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Place, Source};
@@ -33,7 +33,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
                 call,
                 dialed,
                 facts: facts(webhook),
-                manner: Manner::Document,
+                control: ControlStyle::Document,
             })))
         }
         "dtmf" => Ok(match webhook.digit.as_deref().and_then(key_of) {

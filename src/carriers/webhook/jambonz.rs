@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Event, Manner, Ring, WebhookFault, call, dialed, is_over, json};
+use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, is_over, json};
 use crate::carriers::Carrier;
 use crate::carriers::stream::sip_headers;
 use crate::evidence::{CallFacts, Source};
@@ -49,7 +49,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
         call,
         dialed,
         facts,
-        manner: Manner::Document,
+        control: ControlStyle::Document,
     })))
 }
 

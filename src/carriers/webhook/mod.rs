@@ -61,12 +61,12 @@ pub struct Ring {
     /// What the webhook says of it.
     pub facts: CallFacts,
     /// How it wants to be answered.
-    pub manner: Manner,
+    pub control: ControlStyle,
 }
 
 /// How a webhook wants to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum ControlStyle {
     /// With a document.
     Document,
     /// With a document that only hands on: its stream began before.

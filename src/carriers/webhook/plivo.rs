@@ -1,6 +1,6 @@
 //! Plivo's answer and hangup webhooks: a form, or a query where they are fetched with GET.
 
-use super::{Event, Fields, Manner, Ring, WebhookFault, is_over, with_plus};
+use super::{ControlStyle, Event, Fields, Ring, WebhookFault, is_over, with_plus};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
 
 pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
@@ -32,7 +32,7 @@ pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
         call,
         dialed: fields.dialed("To")?,
         facts,
-        manner: Manner::Document,
+        control: ControlStyle::Document,
     })))
 }
 

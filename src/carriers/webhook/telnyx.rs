@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Event, Fields, Manner, Received, Ring, WebhookFault, call, dialed, json, twilio};
+use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, call, dialed, json, twilio};
 use crate::carriers::Carrier;
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Source};
 
@@ -41,27 +41,27 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
         return twilio::read_as(Source::Telnyx, &Fields::of(received));
     }
     let Envelope { data } = json(Carrier::Telnyx, received.body)?;
-    let manner = match data.event_type.as_str() {
-        "call.initiated" => Some(Manner::CommandsAtRinging),
-        "call.answered" => Some(Manner::CommandsAtAnswer),
+    let control = match data.event_type.as_str() {
+        "call.initiated" => Some(ControlStyle::CommandsAtRinging),
+        "call.answered" => Some(ControlStyle::CommandsAtAnswer),
         "call.hangup" => None,
         // Keys come down the stream as well, and must not be taken twice.
         _ => return Ok(Event::Other),
     };
     let payload = data.payload.ok_or(WebhookFault::Missing("data.payload"))?;
     // The legs that our own transfers make are announced here too.
-    if payload.direction.as_deref() != Some("incoming") && manner.is_some() {
+    if payload.direction.as_deref() != Some("incoming") && control.is_some() {
         return Ok(Event::Other);
     }
     let id = call(payload.call_control_id.as_deref(), "data.payload.call_control_id")?;
-    let Some(manner) = manner else {
+    let Some(control) = control else {
         return Ok(Event::Ended { call: id });
     };
     Ok(Event::Ringing(Box::new(Ring {
         call: id,
         dialed: dialed(payload.to.as_deref(), "data.payload.to")?,
         facts: facts(payload),
-        manner,
+        control,
     })))
 }
 
@@ -106,12 +106,12 @@ mod tests {
 
     #[test]
     fn a_forwarded_call_names_who_forwarded_it_at_ringing_and_at_answer() {
-        for (kind, manner) in [
-            ("call.initiated", Manner::CommandsAtRinging),
-            ("call.answered", Manner::CommandsAtAnswer),
+        for (kind, control) in [
+            ("call.initiated", ControlStyle::CommandsAtRinging),
+            ("call.answered", ControlStyle::CommandsAtAnswer),
         ] {
             let ring = ring(Carrier::Telnyx, "", &event(kind, "incoming"));
-            assert_eq!((ring.call.as_str(), ring.manner), ("v2:c", manner));
+            assert_eq!((ring.call.as_str(), ring.control), ("v2:c", control));
             assert_eq!(forwarder(&ring), Some(("+12025550103".to_owned(), "diversion")));
             assert!(ring.facts.attestation.unwrap().verified);
         }

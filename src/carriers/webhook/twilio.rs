@@ -1,6 +1,6 @@
 //! Twilio's voice webhook, and Telnyx's TeXML, which has the same fields.
 
-use super::{Digits, Event, Fields, Manner, Ring, TYPED, WebhookFault, is_over};
+use super::{ControlStyle, Digits, Event, Fields, Ring, TYPED, WebhookFault, is_over};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
 
 pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
@@ -36,12 +36,12 @@ pub(super) fn read_as(source: Source, fields: &Fields) -> Result<Event, WebhookF
         call,
         dialed: fields.dialed(name)?,
         facts,
-        manner: Manner::Document,
+        control: ControlStyle::Document,
     });
     // Told by our own address and not by `Digits`, which is empty for who presses `#` alone: a second `<Gather>` would be
     // the first again.
     if fields.get(TYPED).is_some() {
-        ring.manner = Manner::DocumentAlone;
+        ring.control = ControlStyle::DocumentAlone;
         let digits = Digits::read(fields.get("Digits").unwrap_or_default());
         return Ok(Event::Typed { ring, digits });
     }
@@ -113,7 +113,10 @@ mod tests {
             let Event::Typed { ring, digits } = event else {
                 panic!("{event:?}")
             };
-            assert_eq!((digits.as_str(), ring.manner), (expected, Manner::DocumentAlone));
+            assert_eq!(
+                (digits.as_str(), ring.control),
+                (expected, ControlStyle::DocumentAlone)
+            );
             assert!(ring.facts.trusted);
             assert_eq!(
                 forwarder(&ring),
@@ -127,8 +130,8 @@ mod tests {
     fn texml_has_the_same_fields() {
         let ring = ring(Carrier::Telnyx, "", RING);
         assert_eq!(
-            (ring.facts.source, ring.manner),
-            (Source::Telnyx, Manner::Document)
+            (ring.facts.source, ring.control),
+            (Source::Telnyx, ControlStyle::Document)
         );
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Event, Fields, Manner, Received, Ring, WebhookFault, is_over, json, texts, with_plus};
+use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, is_over, json, texts, with_plus};
 use crate::carriers::Carrier;
 use crate::evidence::{CallFacts, Source};
 
@@ -32,7 +32,7 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
         call: fields.call("uuid")?,
         dialed: fields.dialed("to")?,
         facts,
-        manner: Manner::Document,
+        control: ControlStyle::Document,
     })))
 }
 

@@ -7,7 +7,10 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::hub::{Arrived, Catalogue, Entry, Mirror, Patience, Pull, Told, add as add_file, pull as fetch};
+use crate::hub::{
+    Arrived, Catalogue, DownloadProgress, DownloadTimeouts, Entry, Mirror, Pull, add as add_file,
+    pull as fetch,
+};
 use crate::onnx::Runtime;
 use crate::switchboard::{Installed, installed};
 use crate::voiceprint::ModelId;
@@ -62,19 +65,21 @@ pub(super) async fn pull(args: &PullArgs, config: &Config, output: Output) -> an
         models: &found.models_dir,
         runtime: &runtime,
         mirror: mirror.as_ref(),
-        patience: Patience {
+        timeouts: DownloadTimeouts {
             stall: Duration::from_secs(args.stall),
             retries: args.retries,
         },
     };
-    let bar = output.bytes(entry.file.bytes);
-    let mut tell = |told: Told| match told {
-        Told::Bytes { done, total } => {
-            total.into_iter().for_each(|total| bar.set_length(total));
+    let bar = Output::bytes(entry.file.bytes);
+    let mut tell = |told: DownloadProgress| match told {
+        DownloadProgress::Bytes { done, total } => {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
             bar.set_position(done);
         }
-        Told::Note(_) if output.is_json() => {}
-        Told::Note(text) => bar.suspend(|| Output::note(&text)),
+        DownloadProgress::Note(_) if output.is_json() => {}
+        DownloadProgress::Note(text) => bar.suspend(|| Output::note(&text)),
     };
     let arrived = fetch(&asked, &mut tell).await;
     bar.finish_and_clear();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::units::DialedNumber;
 
-use super::super::reader::{Reader, list};
+use super::super::reader::{SettingsReader, list};
 use super::super::region::{VapiRegion, is_sip_address};
 
 /// The region and the API's address. An address of Vapi's settles the region where nothing else does.
 pub(super) fn region(
-    read: &mut Reader,
+    read: &mut SettingsReader,
     region: Option<VapiRegion>,
     api_url: Option<String>,
 ) -> (VapiRegion, String) {
@@ -26,7 +26,7 @@ pub(super) fn region(
 
 /// A list of dialed numbers, each with something behind a `=`; `example` is one of the latter.
 pub(super) fn by_number(
-    read: &mut Reader,
+    read: &mut SettingsReader,
     key: &'static str,
     text: Option<&str>,
     example: &str,
@@ -52,7 +52,7 @@ pub(super) fn by_number(
 
 /// The SIP addresses of dialed numbers.
 pub(super) fn sip_numbers(
-    read: &mut Reader,
+    read: &mut SettingsReader,
     text: Option<&str>,
     region: VapiRegion,
 ) -> BTreeMap<DialedNumber, String> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::units::DialedNumber;
 
-use super::super::reader::{Reader, list, words};
+use super::super::reader::{SettingsReader, list, words};
 use super::HmacPlan;
 
 /// Your own backend, to which Vapi's messages are relayed.
@@ -111,7 +111,7 @@ impl UpstreamConfig {
     /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced; `public_url` is where this service
     /// is reached, and no backend.
     pub(super) fn checked(
-        read: &mut Reader,
+        read: &mut SettingsReader,
         section: UpstreamSection,
         signing: &HmacPlan,
         public_url: Option<&str>,
@@ -149,7 +149,7 @@ impl UpstreamConfig {
         config
     }
 
-    fn refuse_itself(&self, read: &mut Reader, public_url: Option<&str>) {
+    fn refuse_itself(&self, read: &mut SettingsReader, public_url: Option<&str>) {
         let own = public_url.and_then(|url| Url::parse(&format!("{url}/vapi/events")).ok());
         let all = self.default.iter();
         let mut all = all.chain(self.numbers.values()).chain(self.assistants.values());
@@ -167,7 +167,7 @@ impl UpstreamConfig {
 
 /// The entries of a list of names and addresses.
 fn addresses<K: Ord>(
-    read: &mut Reader,
+    read: &mut SettingsReader,
     (key, text): (&'static str, Option<String>),
     plain: &BTreeSet<String>,
     name: impl Fn(&str) -> Option<K>,
@@ -190,7 +190,12 @@ fn addresses<K: Ord>(
 
 /// An address that may be asked: over TLS, or on this machine, or where that was said to be all right. Never shown
 /// whole, since a token may stand in it.
-fn address(read: &mut Reader, key: &'static str, text: &str, plain: &BTreeSet<String>) -> Option<Url> {
+fn address(
+    read: &mut SettingsReader,
+    key: &'static str,
+    text: &str,
+    plain: &BTreeSet<String>,
+) -> Option<Url> {
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
         read.fault(key, "is not an address, as in https://backend.example.com/vapi");
         return None;
@@ -225,7 +230,7 @@ fn refusal(url: &Url, plain: &BTreeSet<String>) -> Option<String> {
     }
 }
 
-fn headers(read: &mut Reader, text: Option<String>, bearer: Option<String>) -> Vec<UpstreamHeader> {
+fn headers(read: &mut SettingsReader, text: Option<String>, bearer: Option<String>) -> Vec<UpstreamHeader> {
     let key = "vapi.upstream.headers";
     let mut found = Vec::new();
     for entry in list(&text.unwrap_or_default()) {
@@ -315,7 +320,7 @@ mod tests {
             ("seconds = 7.5", "from 0.1 to 7"),
             ("concurrency = 0", "from 1 to 1024"),
         ] {
-            let faults = load(file).map(|_| String::new()).unwrap_or_else(|faults| faults);
+            let faults = load(file).err().unwrap_or_default();
             assert!(faults.contains(said), "{faults} does not say {said}");
             assert!(!faults.contains("hush"), "{faults}");
         }

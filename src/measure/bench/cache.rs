@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::heard::{Heard, Item, Pipeline, Print, Prints, WindowCheck};
+use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::hex;
@@ -83,7 +83,7 @@ impl Cache {
     }
 
     /// What was kept under a key. A file that makes no sense is as good as none: it is heard again.
-    pub fn recall(&self, key: &str) -> Result<Option<Heard>, BenchError> {
+    pub fn recall(&self, key: &str) -> Result<Option<HeardRecording>, BenchError> {
         let path = self.path(key);
         match std::fs::read(&path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().and_then(Kept::heard)),
@@ -93,7 +93,7 @@ impl Cache {
     }
 
     /// Keeps what was heard, and gives it as it will be recalled.
-    pub fn keep(&self, key: &str, heard: Heard) -> Result<Heard, BenchError> {
+    pub fn keep(&self, key: &str, heard: HeardRecording) -> Result<HeardRecording, BenchError> {
         let path = self.path(key);
         let kept = Kept::of(&heard);
         let write = || {
@@ -118,7 +118,7 @@ impl Cache {
 }
 
 impl Kept {
-    fn of(heard: &Heard) -> Self {
+    fn of(heard: &HeardRecording) -> Self {
         let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
         let print = |print: &Option<Print>| {
             let print = print.as_ref()?;
@@ -147,7 +147,7 @@ impl Kept {
         }
     }
 
-    fn heard(self) -> Option<Heard> {
+    fn heard(self) -> Option<HeardRecording> {
         let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
         // Twice `Option`: a print that cannot be read spoils the file, none at all does not.
         let print = |kept: KeptPrint| {
@@ -175,7 +175,7 @@ impl Kept {
                 prints: checkpoint(kept)?,
             })
         };
-        Some(Heard {
+        Some(HeardRecording {
             checks: self.checks.into_iter().map(check).collect::<Option<_>>()?,
             checkpoints: self
                 .checkpoints
@@ -255,7 +255,7 @@ mod tests {
             after: 1,
             prints: checkpoints[0].clone(),
         };
-        let heard = Heard {
+        let heard = HeardRecording {
             checkpoints,
             checks: vec![check],
             windows: vec![embedding],

@@ -10,7 +10,7 @@ use super::check::{Checked, check_heard};
 use super::error::BenchError;
 use super::everybody::{Voices, hear_under};
 use super::fitting::{Fitting, Part, rounded};
-use super::heard::{Heard, Print};
+use super::heard::{HeardRecording, Print};
 use super::observe::{Observed, Seen, TrialKey, observe};
 use super::operating_points::operating_points;
 use super::score::enrol;
@@ -90,7 +90,7 @@ fn heard(
     progress: &dyn Progress,
 ) -> Result<(Voices, Vec<Option<Print>>), BenchError> {
     let voices = hear_under(bench, protocol, conditions, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::print)?;
+    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     Ok((voices, models))
 }
 

@@ -1,10 +1,10 @@
 //! A call as the product follows it: checkpoint after checkpoint, on one roster, by the product's own core.
 
-use super::heard::{Heard, Print, Prints};
+use super::heard::{HeardRecording, Print, Prints};
 use super::score::{likeness, user_id};
 use crate::decision::{Calibration, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
 use crate::units::{NotFinite, UserId};
-use crate::verdict::scoring::{self, Judged, Likeness, Moment};
+use crate::verdict::scoring::{self, HeardVoice, Judged, Likeness};
 use crate::voiceprint::Embedding;
 
 /// Speech (s) after which a decision that looks once is taken, for comparison.
@@ -100,7 +100,7 @@ impl Follower<'_> {
     pub fn each_word(
         &self,
         roster: &[u32],
-        heard: &Heard,
+        heard: &HeardRecording,
         mut say: impl FnMut(&Word<'_>) -> Result<(), NotFinite>,
     ) -> Result<(), NotFinite> {
         let mut sequential = SequentialDecision::default();
@@ -119,7 +119,7 @@ impl Follower<'_> {
     }
 
     /// Follows a call to a roster of models.
-    pub fn follow(&self, roster: &[u32], heard: &Heard) -> Result<Followed, NotFinite> {
+    pub fn follow(&self, roster: &[u32], heard: &HeardRecording) -> Result<Followed, NotFinite> {
         let mut words = Vec::with_capacity(heard.checkpoints.len());
         let (mut once, mut flat, mut several) = (None, None, false);
         self.each_word(roster, heard, |word| {
@@ -151,14 +151,14 @@ impl Follower<'_> {
     fn word<'p>(
         &self,
         roster: &[u32],
-        heard: &Heard,
+        heard: &HeardRecording,
         prints: &'p Prints,
         is_final: bool,
         sequential: &mut SequentialDecision,
     ) -> Result<Word<'p>, NotFinite> {
         let first = prints.windows.saturating_sub(MOST_WINDOWS);
         let windows = heard.windows.get(first..prints.windows).unwrap_or(&[]);
-        let moment: Moment<'_> = prints.moment(windows, is_final);
+        let moment: HeardVoice<'_> = prints.moment(windows, is_final);
         let probes = scoring::probes(&moment, self.calibration.voices);
         let voices = probes.voices().iter();
         let found: Vec<Vec<Likeness>> = voices

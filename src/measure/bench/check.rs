@@ -11,7 +11,7 @@ use super::super::trials::Trials;
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::everybody::{Voices, hear_all};
-use super::heard::{Heard, Print};
+use super::heard::{HeardRecording, Print};
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
 use crate::decision::Calibration;
@@ -74,7 +74,7 @@ pub(super) fn check_heard(
     voices: &Voices,
     calibration: &Calibration,
 ) -> Result<Checked, BenchError> {
-    let models = enrol(protocol, &voices.clips, Heard::print)?;
+    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let scorer = Scorer {
         calibration: Some(calibration.clone()),
     };
@@ -121,7 +121,7 @@ fn fit(
     scorer: &Scorer,
     protocol: &Protocol,
     models: &[Option<Print>],
-    tests: &[Heard],
+    tests: &[HeardRecording],
 ) -> Result<Fit, BenchError> {
     let scores = scorer.trials(protocol, models, tests)?;
     let llrs = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;

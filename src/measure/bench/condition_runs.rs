@@ -13,7 +13,7 @@ use super::super::trials::Trials;
 use super::benchmark::Benchmark;
 use super::condition_figures::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
-use super::heard::{Heard, Print, Prints};
+use super::heard::{HeardRecording, Print, Prints};
 use super::score::{NOTHING_HEARD, Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
 
@@ -32,7 +32,7 @@ const LISTED: usize = 20;
 /// Everything that was heard under one condition, with its scores.
 pub(super) struct ConditionRun<'a> {
     pub name: String,
-    pub tests: &'a [Heard],
+    pub tests: &'a [HeardRecording],
     /// Everybody who is enrolled.
     pub models: &'a [Option<Print>],
     pub scores: Vec<Scored>,

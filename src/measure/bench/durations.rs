@@ -8,7 +8,7 @@ use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::condition_runs::ConditionRun;
 use super::error::BenchError;
-use super::heard::Heard;
+use super::heard::HeardRecording;
 use super::score::Scorer;
 
 /// Where one span of net speech ends and the next begins, in seconds.
@@ -82,7 +82,7 @@ pub(super) fn by_duration(
 }
 
 /// The last checkpoint in each span that gave a voice.
-fn checkpoints_by_span(heard: &Heard) -> [Option<usize>; EDGES.len()] {
+fn checkpoints_by_span(heard: &HeardRecording) -> [Option<usize>; EDGES.len()] {
     let mut spans = [None; EDGES.len()];
     for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
         let span = EDGES.partition_point(|edge| *edge <= checkpoint.at_s);
@@ -111,7 +111,7 @@ mod tests {
             print: heard.then(|| print.clone()),
             ..Prints::default()
         };
-        let heard = Heard {
+        let heard = HeardRecording {
             checkpoints: vec![
                 checkpoint(0.5, true),
                 checkpoint(1.2, false),

@@ -9,15 +9,15 @@ use super::super::protocol::{Clip, Protocol};
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::hear::BenchListener;
-use super::heard::{Heard, Item, Pipeline};
+use super::heard::{HeardRecording, Item, Pipeline};
 use super::work;
 
 /// All that was heard.
 pub(super) struct Voices {
     /// The clips of each model.
-    pub clips: Vec<Vec<Heard>>,
+    pub clips: Vec<Vec<HeardRecording>>,
     /// The tests, under each condition.
-    pub tests: Vec<Vec<Heard>>,
+    pub tests: Vec<Vec<HeardRecording>>,
 }
 
 /// Hears everything; `all_on_the_way` looks at every test on the way, and not only at those that are searched.
@@ -83,8 +83,8 @@ pub(super) fn hear_under(
 fn hear_clips(
     bench: &Benchmark<'_>,
     protocol: &Protocol,
-    hear: impl Fn(&str, &[Item<'_>]) -> Result<Vec<Heard>, BenchError>,
-) -> Result<Vec<Vec<Heard>>, BenchError> {
+    hear: impl Fn(&str, &[Item<'_>]) -> Result<Vec<HeardRecording>, BenchError>,
+) -> Result<Vec<Vec<HeardRecording>>, BenchError> {
     let name = |clip: &Clip| format!("{} {:?}", clip.path, clip.span);
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut items = Vec::new();

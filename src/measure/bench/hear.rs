@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::cache::Cache;
 use super::error::BenchError;
-use super::heard::{Heard, Item, Pipeline, Print, Prints, WindowCheck};
+use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck};
 use crate::bytes::Limits;
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
@@ -25,7 +25,7 @@ pub(super) struct BenchListener<'a> {
 
 impl BenchListener<'_> {
     /// Hears a recording, or recalls it.
-    pub fn hear(&self, analyst: &mut Analyst, item: &Item<'_>) -> Result<Heard, BenchError> {
+    pub fn hear(&self, analyst: &mut Analyst, item: &Item<'_>) -> Result<HeardRecording, BenchError> {
         let bytes = std::fs::read(&item.path).map_err(|cause| BenchError::Unreadable {
             path: item.path.clone(),
             cause,
@@ -46,7 +46,7 @@ impl BenchListener<'_> {
         analyst: &mut Analyst,
         item: &Item<'_>,
         samples: &[f32],
-    ) -> Result<Heard, BenchError> {
+    ) -> Result<HeardRecording, BenchError> {
         let bytes = |cache: &Cache| {
             let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
             cache.key(&bytes, item, (self.silence, self.pipeline))
@@ -59,8 +59,8 @@ impl BenchListener<'_> {
     fn recalled_or(
         &self,
         key: Option<&str>,
-        hear: impl FnOnce() -> Result<Heard, BenchError>,
-    ) -> Result<Heard, BenchError> {
+        hear: impl FnOnce() -> Result<HeardRecording, BenchError>,
+    ) -> Result<HeardRecording, BenchError> {
         let (Some(cache), Some(key)) = (self.cache, key) else {
             return hear();
         };
@@ -76,7 +76,7 @@ impl BenchListener<'_> {
         analyst: &mut Analyst,
         item: &Item<'_>,
         samples: &[f32],
-    ) -> Result<Heard, BenchError> {
+    ) -> Result<HeardRecording, BenchError> {
         let samples = item.condition.apply(samples, item.seed)?;
         let started = Instant::now();
         let audio_s = RATE.seconds(samples.len()).get();
@@ -99,7 +99,7 @@ impl BenchListener<'_> {
                 print,
                 ..Prints::default()
             }];
-            return Ok(Heard {
+            return Ok(HeardRecording {
                 checkpoints,
                 checks: Vec::new(),
                 windows: Vec::new(),
@@ -129,7 +129,7 @@ impl BenchListener<'_> {
             _ => None,
         };
         let (checkpoints, checks, windows) = sorted(checkpoints);
-        Ok(Heard {
+        Ok(HeardRecording {
             checkpoints,
             checks,
             windows,

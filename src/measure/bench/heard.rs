@@ -6,7 +6,7 @@ use super::super::condition::Prepared;
 use crate::speech::Span;
 use crate::units::Seconds;
 use crate::verdict::Quality;
-use crate::verdict::scoring::Moment;
+use crate::verdict::scoring::HeardVoice;
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
@@ -67,9 +67,9 @@ pub(super) struct Prints {
 
 impl Prints {
     /// What the product's core is told of it.
-    pub fn moment<'a>(&'a self, windows: &'a [Embedding], is_final: bool) -> Moment<'a> {
+    pub fn moment<'a>(&'a self, windows: &'a [Embedding], is_final: bool) -> HeardVoice<'a> {
         let print = self.print.as_ref();
-        Moment {
+        HeardVoice {
             print: print.map(|print| (&print.voice, seconds(print.net_s))),
             windows,
             quality: self.quality,
@@ -89,7 +89,7 @@ pub(super) struct WindowCheck {
 
 /// What was heard in a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Heard {
+pub(super) struct HeardRecording {
     /// At each checkpoint that was asked for, and at the end.
     pub checkpoints: Vec<Prints>,
     /// The windows that were checked between them.
@@ -106,7 +106,7 @@ pub(super) struct Heard {
     pub work_s: f64,
 }
 
-impl Heard {
+impl HeardRecording {
     /// What was heard in all.
     pub fn whole(&self) -> Option<&Prints> {
         self.checkpoints.last()

@@ -21,7 +21,7 @@ use super::document::{Details, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
 use super::error::BenchError;
 use super::everybody::Voices;
-use super::heard::{Heard, Pipeline, Print};
+use super::heard::{HeardRecording, Pipeline, Print};
 use super::leakage::{Leakage, Sides, leakage};
 use super::outcome::{ConditionScores, Outcome};
 use super::picks::picks;
@@ -51,7 +51,7 @@ pub(super) fn judge(
 ) -> Result<Outcome, BenchError> {
     let calibrated = bench.pipeline == Pipeline::Product;
     let calibration = bench.calibration.clone().filter(|_| calibrated);
-    let models = enrol(protocol, &voices.clips, Heard::print)?;
+    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let judge = Judge {
         bench,
         protocol,

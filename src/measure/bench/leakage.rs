@@ -7,7 +7,7 @@ use super::super::figures::{Figures, Kind};
 use super::super::protocol::Protocol;
 use super::super::trials::Trials;
 use super::error::BenchError;
-use super::heard::{Heard, Print};
+use super::heard::{HeardRecording, Print};
 use super::score::cosine;
 use crate::units::NotFinite;
 
@@ -36,7 +36,7 @@ pub struct Leakage {
 pub(super) struct Sides<'a> {
     pub models: &'a [Option<Print>],
     pub silent_models: &'a [Option<Print>],
-    pub tests: &'a [Heard],
+    pub tests: &'a [HeardRecording],
 }
 
 /// Scores the trials both ways by cosines; `None` when too few trials have enough that is not speech.

@@ -7,7 +7,7 @@ use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::everybody::hear_all;
 use super::handover::handover;
-use super::heard::Heard;
+use super::heard::HeardRecording;
 use super::judge::judge;
 use super::outcome::Outcome;
 use super::score::enrol;
@@ -25,7 +25,7 @@ pub fn run(
     let voices = hear_all(bench, protocol, false, progress)?;
     let mut outcome = judge(bench, protocol, &voices, started)?;
     if bench.handover > 0 {
-        let models = enrol(protocol, &voices.clips, Heard::print)?;
+        let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
         outcome.details.handover = handover(bench, protocol, &models, progress)?;
         outcome.details.run.seconds = started.elapsed().as_secs_f64();
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::protocol::Protocol;
 use super::error::BenchError;
-use super::heard::{Heard, Print, Prints, seconds};
+use super::heard::{HeardRecording, Print, Prints, seconds};
 use crate::decision::Calibration;
 use crate::units::{Cosine, NotFinite, Seconds, UserId};
 use crate::verdict::scoring::{self, Likeness};
@@ -137,7 +137,7 @@ impl Scorer {
         &self,
         protocol: &Protocol,
         models: &[Option<Print>],
-        tests: &[Heard],
+        tests: &[HeardRecording],
     ) -> Result<Vec<Scored>, BenchError> {
         let nothing = Prints::default();
         let whole = |test: usize| Some(tests[test].whole().unwrap_or(&nothing));
@@ -293,8 +293,8 @@ pub fn score_pairs(
 /// says which voice of a clip.
 pub(super) fn enrol<'a>(
     protocol: &Protocol,
-    clips: &'a [Vec<Heard>],
-    pick: impl Fn(&'a Heard) -> Option<&'a Print>,
+    clips: &'a [Vec<HeardRecording>],
+    pick: impl Fn(&'a HeardRecording) -> Option<&'a Print>,
 ) -> Result<Vec<Option<Print>>, BenchError> {
     let mut models = Vec::with_capacity(clips.len());
     for (model, heard) in clips.iter().enumerate() {

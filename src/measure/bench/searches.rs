@@ -7,7 +7,7 @@ use super::super::protocol::Protocol;
 use super::super::wait::Wait;
 use super::calls::{Followed, Follower};
 use super::error::BenchError;
-use super::heard::{Heard, Print, Prints};
+use super::heard::{HeardRecording, Print, Prints};
 use super::score::{Scored, Scorer, user_id};
 use crate::decision::{Outcome, Policy};
 use crate::units::UserId;
@@ -137,7 +137,7 @@ pub(super) fn search(
     policy: &Policy,
     protocol: &Protocol,
     models: &[Option<Print>],
-    tests: &[Heard],
+    tests: &[HeardRecording],
 ) -> Result<Searched, BenchError> {
     let tables = &protocol.tables;
     let mut all = Searched {

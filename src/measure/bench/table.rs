@@ -10,7 +10,7 @@ use super::super::protocol::{Protocol, Trial};
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::everybody::{Voices, hear_all, hear_under};
-use super::heard::{Heard, Print, Prints};
+use super::heard::{HeardRecording, Print, Prints};
 use super::score::{cosine, enrol};
 use crate::verdict::Quality;
 
@@ -43,7 +43,7 @@ pub fn write_trial_table(
     let cohort = match cohort {
         Some(cohort) => {
             let heard = hear_under(bench, cohort, &[], false, progress)?;
-            enrol(cohort, &heard.clips, Heard::print)?
+            enrol(cohort, &heard.clips, HeardRecording::print)?
         }
         None => Vec::new(),
     };
@@ -70,7 +70,7 @@ fn lines(
     progress: &dyn Progress,
 ) -> Result<Vec<String>, BenchError> {
     let voices = hear_all(bench, protocol, true, progress)?;
-    let models = enrol(protocol, &voices.clips, Heard::print)?;
+    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let mut table = Table {
         protocol,
         voices: &voices,
@@ -113,7 +113,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn test(&mut self, condition: &str, heard: &Heard, trials: &[&Trial]) -> Result<(), BenchError> {
+    fn test(&mut self, condition: &str, heard: &HeardRecording, trials: &[&Trial]) -> Result<(), BenchError> {
         let last = heard.checkpoints.len().saturating_sub(1);
         for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
             let name = if at == last {

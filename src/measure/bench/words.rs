@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::protocol::Protocol;
 use super::calls::{Follower, Word};
 use super::error::BenchError;
-use super::heard::Heard;
+use super::heard::HeardRecording;
 use super::score::model_of;
 use crate::decision::Outcome;
 use crate::units::UserId;
@@ -51,7 +51,7 @@ pub(super) fn words(
     follower: Follower<'_>,
     protocol: &Protocol,
     condition: &str,
-    tests: &[Heard],
+    tests: &[HeardRecording],
 ) -> Result<Vec<Words>, BenchError> {
     let tables = &protocol.tables;
     let mut all = Vec::with_capacity(tables.searches.len());

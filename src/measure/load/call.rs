@@ -125,7 +125,7 @@ impl Planned {
         let began = Instant::now();
         let hung_up = began + frames_after(self.frames);
         let mut talked = Talked::default();
-        let mut heard = Heard {
+        let mut heard = CallUpdates {
             call: &self,
             began,
             hung_up,
@@ -231,14 +231,14 @@ impl Default for Talked {
 }
 
 /// What has come down of a call.
-struct Heard<'a> {
+struct CallUpdates<'a> {
     call: &'a Planned,
     began: Instant,
     hung_up: Instant,
     made: Made,
 }
 
-impl Heard<'_> {
+impl CallUpdates<'_> {
     /// Takes what comes down until the last word, or the end of the stream.
     async fn listen(&mut self, updates: &mut SplitStream<Socket>) {
         while let Some(message) = updates.next().await {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::carriers::signature::Signed;
-use crate::carriers::stream::{Message, Numbered, Reader, StreamFault};
+use crate::carriers::stream::{Message, Numbered, StreamFault, StreamReader};
 use crate::carriers::{Carrier, CarrierStream, Entry, StreamEnd, Unopened};
 use crate::store::Scope;
 use crate::switchboard::CallVerdict;
@@ -40,11 +40,11 @@ macro_rules! carriers {
 }
 carriers!(Twilio Telnyx Vonage Bandwidth Plivo Asterisk Jambonz);
 
-/// Leave to open a stream of the carrier `C`.
-pub(in super::super) struct Admitted<C>(pub Leave, PhantomData<C>);
+/// StreamAccess to open a stream of the carrier `C`.
+pub(in super::super) struct Admitted<C>(pub StreamAccess, PhantomData<C>);
 
-/// Leave to open a stream.
-pub(in super::super) struct Leave {
+/// StreamAccess to open a stream.
+pub(in super::super) struct StreamAccess {
     /// Who it is, by the carrier's own proof or an API key; `None` with nothing yet: then the first message must bring the
     /// token of a call that is waited for.
     visitor: Option<Visitor>,
@@ -58,7 +58,7 @@ impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, Problem> {
         let visitor = visitor(C::CARRIER, parts, app).await?;
         let query = parts.uri.query().unwrap_or("").to_owned();
-        Ok(Self(Leave { visitor, query }, PhantomData))
+        Ok(Self(StreamAccess { visitor, query }, PhantomData))
     }
 }
 
@@ -102,11 +102,16 @@ fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
 }
 
 /// Answers the handshake and listens.
-pub(super) fn serve(carrier: Carrier, leave: Leave, app: Arc<AppState>, handshake: Handshake) -> Response {
+pub(super) fn serve(
+    carrier: Carrier,
+    leave: StreamAccess,
+    app: Arc<AppState>,
+    handshake: Handshake,
+) -> Response {
     handshake.serve(app, move |app, websocket| follow(carrier, leave, app, websocket))
 }
 
-async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocket: WebSocketSession) {
+async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut websocket: WebSocketSession) {
     websocket.speaks(false);
     if let Some(visitor) = &leave.visitor {
         websocket.ends_with(visitor, &app);
@@ -122,7 +127,7 @@ async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocke
         Err(reason) => return websocket.close(reason).await,
     };
     let span = stream.call().span();
-    let reason = listen(&mut stream, Reader::of(carrier), &mut websocket)
+    let reason = listen(&mut stream, StreamReader::of(carrier), &mut websocket)
         .instrument(span.clone())
         .await;
     finish(stream.into_call(), reason, websocket)
@@ -133,11 +138,11 @@ async fn follow(carrier: Carrier, leave: Leave, app: Arc<AppState>, mut websocke
 /// Reads up to the message `start` and opens its call.
 async fn open(
     carrier: Carrier,
-    leave: &Leave,
+    leave: &StreamAccess,
     app: &AppState,
     websocket: &mut WebSocketSession,
 ) -> Result<CarrierStream, CloseReason> {
-    let reader = Reader::of(carrier);
+    let reader = StreamReader::of(carrier);
     let start = loop {
         match next(reader, websocket).await?.message {
             Message::Start(start) => break start.with_query(carrier, &leave.query),
@@ -156,7 +161,11 @@ async fn open(
 }
 
 /// Listens to the stream's end, however it comes: carriers close as often as they say `stop`.
-async fn listen(stream: &mut CarrierStream, reader: Reader, websocket: &mut WebSocketSession) -> CloseReason {
+async fn listen(
+    stream: &mut CarrierStream,
+    reader: StreamReader,
+    websocket: &mut WebSocketSession,
+) -> CloseReason {
     let reason = loop {
         let numbered = match next(reader, websocket).await {
             Ok(numbered) => numbered,
@@ -188,7 +197,7 @@ async fn told(
 }
 
 /// The next message, or how the stream ends.
-async fn next(reader: Reader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
+async fn next(reader: StreamReader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
     let read = match websocket.next().await {
         Incoming::Text(text) => reader.text(&text),
         Incoming::Audio(bytes) => reader.binary(&bytes),

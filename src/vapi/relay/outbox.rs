@@ -64,7 +64,7 @@ pub struct Outbox {
     bounds: RelayBounds,
     changes: mpsc::Sender<Change>,
     waiting_bytes: AtomicUsize,
-    doors: Vec<Door>,
+    doors: Vec<Backend>,
     leaving: CancellationToken,
     /// Cancelled when nothing is delivered any more.
     delivered: CancellationToken,
@@ -74,7 +74,7 @@ pub struct Outbox {
 }
 
 /// A backend, and what is on its way there.
-struct Door {
+struct Backend {
     upstream: Arc<Upstream>,
     wake: Notify,
     under_way: Mutex<UnderWay>,
@@ -97,7 +97,7 @@ impl Outbox {
         upstreams: &[Arc<Upstream>],
     ) -> Arc<Self> {
         let (changes, coming) = mpsc::channel(MOST_WAITING);
-        let doors = upstreams.iter().map(|upstream| Door {
+        let doors = upstreams.iter().map(|upstream| Backend {
             upstream: Arc::clone(upstream),
             wake: Notify::new(),
             under_way: Mutex::default(),
@@ -346,7 +346,7 @@ impl Outbox {
     }
 }
 
-impl Door {
+impl Backend {
     fn under_way(&self) -> MutexGuard<'_, UnderWay> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }

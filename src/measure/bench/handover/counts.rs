@@ -4,7 +4,7 @@ use super::super::super::bootstrap::Draws;
 use super::super::super::condition::Prepared;
 use super::super::super::wait::Wait;
 use super::super::calls::Followed;
-use super::super::heard::Heard;
+use super::super::heard::HeardRecording;
 use super::super::score::user_id;
 use super::figures::{Alone, Handed, Handover, Looking, Stood};
 use super::shares::{Counted, share};
@@ -14,7 +14,7 @@ use crate::units::UserId;
 
 /// A composed call as it was heard.
 pub(super) struct Played {
-    pub heard: Heard,
+    pub heard: HeardRecording,
     /// Seconds of speech before the second voice began.
     pub before_s: Option<f64>,
 }

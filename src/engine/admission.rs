@@ -128,7 +128,7 @@ impl Permit {
 /// A place that is taken; given back when dropped.
 #[derive(Debug)]
 struct Place {
-    door: Arc<Door>,
+    admission: Arc<Admission>,
     key: Option<KeyId>,
     number: Option<DialedNumber>,
     urgency: Urgency,
@@ -136,14 +136,16 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut held = self.door.held();
+        let mut held = self.admission.held();
         if let Some(key) = &self.key {
             give_back(&mut held.by_key, key);
         }
         if let Some(number) = &self.number {
             give_back(&mut held.by_number, number);
         }
-        self.door.count_of(self.urgency).fetch_sub(1, Ordering::Relaxed);
+        self.admission
+            .count_of(self.urgency)
+            .fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -165,7 +167,7 @@ struct Held {
 
 /// The places, and who holds them.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Admission {
     slots: Arc<Semaphore>,
     capacity: usize,
     held: Mutex<Held>,
@@ -174,7 +176,7 @@ pub(super) struct Door {
     pub(super) lag: Lag,
 }
 
-impl Door {
+impl Admission {
     pub(super) fn new(capacity: usize, threads: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(capacity)),
@@ -196,13 +198,13 @@ impl Door {
     }
 
     /// `oldest` is how long the oldest live job has waited for its turn.
-    pub(super) fn admit(door: &Arc<Self>, asker: Asker<'_>, oldest: Duration) -> Result<Permit, Busy> {
+    pub(super) fn admit(admission: &Arc<Self>, asker: Asker<'_>, oldest: Duration) -> Result<Permit, Busy> {
         // Under the lock, so that two of one holder do not both take the last place that it may.
-        let mut held = door.held();
-        if let Some(full) = door.full_for(asker, &held, oldest) {
+        let mut held = admission.held();
+        if let Some(full) = admission.full_for(asker, &held, oldest) {
             return Err(full.busy());
         }
-        let slot = Arc::clone(&door.slots)
+        let slot = Arc::clone(&admission.slots)
             .try_acquire_owned()
             .map_err(|_| Full::Places.busy())?;
         if let Some(key) = asker.key {
@@ -211,11 +213,11 @@ impl Door {
         if let Some(number) = asker.number {
             *held.by_number.entry(number.clone()).or_default() += 1;
         }
-        door.count_of(asker.urgency).fetch_add(1, Ordering::Relaxed);
+        admission.count_of(asker.urgency).fetch_add(1, Ordering::Relaxed);
         Ok(Permit {
             _slot: slot,
             place: Place {
-                door: Arc::clone(door),
+                admission: Arc::clone(admission),
                 key: asker.key,
                 number: asker.number.cloned(),
                 urgency: asker.urgency,

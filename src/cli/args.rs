@@ -93,6 +93,9 @@ pub(super) enum Command {
     /// Copy the store and what lies beside it into a new folder, also while the service runs
     #[command(after_help = AFTER_BACKUP)]
     Backup(super::backup::BackupArgs),
+    /// The store as a whole
+    #[command(subcommand)]
+    Store(super::store_copy::StoreCommand),
     /// Put a backup in place where no store is, without whom was erased since
     Restore(super::backup::RestoreArgs),
     /// Check everything Voxline depends on and say how to put it right

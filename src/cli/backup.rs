@@ -34,7 +34,7 @@ pub(super) struct RestoreArgs {
 }
 
 pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
-    let spinner = output.spinner("backing up");
+    let spinner = Output::spinner("backing up");
     let backup = back_up(&config.store, &args.to, !args.without_keys).await;
     spinner.finish_and_clear();
     let backup: Backup = backup?;
@@ -62,7 +62,7 @@ pub(super) async fn restore_from(args: RestoreArgs, config: &Config, output: Out
         files: args.erased,
         none: args.without_erased,
     };
-    let spinner = output.spinner("restoring");
+    let spinner = Output::spinner("restoring");
     let restored = restore(&config.store, &args.from, &lists).await;
     spinner.finish_and_clear();
     let restored: Restored = restored?;

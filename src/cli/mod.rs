@@ -24,6 +24,7 @@ mod models;
 mod number;
 mod rosters;
 mod serve;
+mod store_copy;
 mod vapi;
 mod voices;
 
@@ -84,6 +85,7 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Backup(args) => backup::back_up_to(args, &config, output).await,
             Command::Restore(args) => backup::restore_from(args, &config, output).await,
+            Command::Store(command) => store_copy::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,

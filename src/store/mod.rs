@@ -27,6 +27,7 @@ mod caller_rule;
 mod calls;
 mod clock;
 mod consents;
+mod copy;
 mod enrolments;
 mod erase;
 mod erased;
@@ -71,6 +72,7 @@ pub use backup::{
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
+pub use copy::{CopiedTable, CopyFault, copy_store};
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
 pub use erased::ErasedAgain;

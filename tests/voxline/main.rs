@@ -15,6 +15,7 @@ mod gallery;
 mod goldens;
 mod high_efficiency;
 mod hostile;
+mod kills;
 mod kinds;
 mod load;
 mod measure;

@@ -145,6 +145,11 @@ impl Service {
         said
     }
 
+    /// The process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// The process's id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::copying::{copied, failed, found, sync_folder};
 use super::fault::BackupFault;
-use super::manifest::{DATABASE, Manifest, RECORDINGS, is_secret};
+use super::manifest::{DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
 use super::take::blocking;
 use crate::store::erased::{self, ErasedAgain, ErasedId};
 use crate::store::files;
@@ -200,6 +200,7 @@ impl Stage {
                 return Err(altered(from, &file.path));
             }
         }
+        take_keys_that_are_there(&data, &folder)?;
         Ok(Self {
             folder,
             data,
@@ -212,7 +213,10 @@ impl Stage {
         let mut names = names_in(&self.folder)?;
         names.retain(|name| is_secret(name));
         for name in names {
-            self.place(Path::new(&name))?;
+            // Brought up to the table's erasures, a keyring is not what was copied; what was there stays.
+            if name != KEYRING || !self.data.join(KEYRING).exists() {
+                self.place(Path::new(&name))?;
+            }
         }
         let recordings = self.data.join(RECORDINGS);
         let inside = names_in(&self.folder.join(RECORDINGS))?;
@@ -255,6 +259,22 @@ impl Stage {
     }
 }
 
+/// What is needed to open the staged store and lies in the data folder already.
+fn take_keys_that_are_there(data: &Path, staged: &Path) -> Result<(), BackupFault> {
+    for name in names_in(data)? {
+        let name = Path::new(&name);
+        let is_key = name == Path::new(KEYRING) || name.extension().is_some_and(|ending| ending == "key");
+        let target = staged.join(name);
+        if is_key && (name == Path::new(KEYRING) || !target.exists()) {
+            if target.exists() {
+                std::fs::remove_file(&target).map_err(failed(&target))?;
+            }
+            copied(data, staged, name)?;
+        }
+    }
+    Ok(())
+}
+
 fn names_in(folder: &Path) -> Result<Vec<String>, BackupFault> {
     let entries = std::fs::read_dir(folder).map_err(failed(folder))?;
     let names = entries.flatten().map(|entry| entry.file_name().into_string());
@@ -287,6 +307,8 @@ fn refuse_to_overwrite(data: &Path, manifest: &Manifest) -> Result<(), BackupFau
     for name in there {
         let wanted = manifest.files.iter().find(|file| file.path == name);
         let stays = match wanted {
+            // A keyring that is there is newer: it has lost the keys of whoever was erased since.
+            Some(_) if name == Path::new(KEYRING) => true,
             Some(wanted) => found(data, &name)? == *wanted,
             // A key that the backup was made without.
             None => !name.starts_with(RECORDINGS) || manifest.database == "PostgreSQL",

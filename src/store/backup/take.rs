@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::copying::{copied, create, failed, found, sync_folder, written};
 use super::fault::BackupFault;
-use super::manifest::{CHECKSUM, DATABASE, FILE, Manifest, RECORDINGS, is_secret};
+use super::manifest::{BackupFile, CHECKSUM, DATABASE, FILE, KEYRING, Manifest, RECORDINGS, is_secret};
 use crate::store::erased::{self, ErasedId};
 use crate::store::files::folder_of;
 use crate::store::open::{PATIENCE, StoreSettings};
@@ -139,18 +139,10 @@ async fn of_sqlite(
     let mut manifest = Manifest::new(now(), "SQLite", keys);
     let mut live = connect(store).await?;
     let copy = partial.folder.join(DATABASE);
-    create(&copy).map_err(failed(&copy))?;
-    // One read transaction, beside which others write; freed pages are not copied. The other way, SQLite's online
-    // backup, begins anew whenever another process writes.
-    let vacuumed = sqlx::query("VACUUM INTO $1")
-        .bind(copy.display().to_string())
-        .execute(&mut live)
-        .await;
-    vacuumed.map_err(|fault| damaged_or(fault, store))?;
-    let mut kept = connect(&copy).await?;
-    sqlite::check_pages_by(&mut kept, &copy).await?;
+    let mut kept = copied_by_sqlite(&mut live, store, &copy).await?;
     manifest.migrations = migrations(&mut kept).await?;
     beside(store, partial, &mut manifest).await?;
+    manifest.files.extend(keyring(store, partial, keys).await?);
     let mut notes = Vec::new();
     notes.extend(recordings(store, partial, &mut manifest, &mut live, &mut kept).await?);
     notes.extend(keys_that_do_not_fit(store, &mut kept).await?);
@@ -172,6 +164,44 @@ async fn of_sqlite(
     });
     manifest.files.extend(files.await?);
     Ok((manifest, notes))
+}
+
+/// Copies a database of SQLite's while others use it, and reads every page of the copy.
+async fn copied_by_sqlite(
+    live: &mut SqliteConnection,
+    from: &Path,
+    to: &Path,
+) -> Result<SqliteConnection, BackupFault> {
+    create(to).map_err(failed(to))?;
+    // One read transaction, beside which others write; freed pages are not copied. The other way, SQLite's online
+    // backup, begins anew whenever another process writes.
+    let vacuumed = sqlx::query("VACUUM INTO $1")
+        .bind(to.display().to_string())
+        .execute(live)
+        .await;
+    vacuumed.map_err(|fault| damaged_or(fault, from))?;
+    let mut copy = connect(to).await?;
+    sqlite::check_pages_by(&mut copy, to).await?;
+    Ok(copy)
+}
+
+/// The wrapped keys of an encrypted store. They are read after the rows: a key is there before what it seals.
+async fn keyring(store: &Path, partial: &Partial, wanted: bool) -> Result<Option<BackupFile>, BackupFault> {
+    let (from, to) = (folder_of(store).join(KEYRING), partial.folder.join(KEYRING));
+    if !wanted || !from.is_file() {
+        return Ok(None);
+    }
+    let mut live = connect(&from).await?;
+    copied_by_sqlite(&mut live, &from, &to).await?.close().await?;
+    live.close().await?;
+    let folder = partial.folder.clone();
+    let synced = blocking(move || {
+        File::open(&to)
+            .and_then(|file| file.sync_all())
+            .map_err(failed(&to))?;
+        found(&folder, Path::new(KEYRING))
+    });
+    Ok(Some(synced.await?))
 }
 
 /// What lies beside a store in PostgreSQL.
@@ -219,7 +249,7 @@ async fn beside(store: &Path, partial: &Partial, manifest: &mut Manifest) -> Res
             let entry = entry.map_err(failed(&from))?;
             let name = entry.file_name();
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && name.to_str().is_some_and(is_secret) {
+            if is_file && name != KEYRING && name.to_str().is_some_and(is_secret) {
                 files.extend(copied(&from, &to, Path::new(&name))?);
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::harness::{ROBERT, TestDeployment, serve};
+use super::harness::{ALICE, ROBERT, TestDeployment, script, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -21,7 +21,8 @@ struct TwoNodes {
 
 impl TwoNodes {
     /// `None` where the tests against servers are switched off.
-    async fn open() -> Option<Self> {
+    /// With Alice and Robert on the number; `enrolled` says whether their voices are known.
+    async fn open(enrolled: bool) -> Option<Self> {
         if postgres::skipped() {
             return None;
         }
@@ -35,7 +36,7 @@ impl TwoNodes {
             ("VOXLINE_GALLERY_QDRANT_COLLECTION", &gallery.collection),
             ("VOXLINE_GALLERY_QDRANT_TIMEOUT_SECONDS", "20"),
         ];
-        let deployment = TestDeployment::open_with(&settings, false);
+        let deployment = TestDeployment::open_with(&settings, enrolled);
         let data = tempfile::tempdir().unwrap();
         let (second, base) = serve(data.path(), &deployment.settings);
         Some(Self {
@@ -85,7 +86,7 @@ impl Drop for TwoNodes {
 
 #[tokio::test]
 async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
-    let Some(mut nodes) = TwoNodes::open().await else {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };
     for node in [0, 1] {
@@ -114,7 +115,7 @@ async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
 
 #[tokio::test]
 async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
-    let Some(mut nodes) = TwoNodes::open().await else {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };
     nodes.at(0).ring("c-pins", STRANGER);
@@ -138,4 +139,51 @@ async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
             .tool("c-pins", call, "verify_pin", json!({"pin": ROBERT.1}));
         assert!(right.contains("locked"), "{right}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_rings_at_one_node_and_is_heard_by_the_other_has_one_verdict() {
+    let Some(mut nodes) = TwoNodes::open(true).await else {
+        return;
+    };
+    let (alice, robert) = (nodes.deployment.alice.clone(), nodes.deployment.robert.clone());
+    // The first node learns from whose telephone it is, the second hears the voice.
+    nodes.at(0).ring("c-both", ALICE.0);
+    let play = json!({"script": script(&[("user", "alice-1")])});
+    nodes.at(1).answer("c-both", play, json!({}));
+    nodes.at(1).told("c-both", "] identified: ");
+    // The first node, which hears nothing, says by the voice who speaks, a PIN or not.
+    let said = nodes.at(0).tool("c-both", "t-1", "identify_caller", json!({}));
+    assert!(said.contains("identified: ") && said.contains("Alice"), "{said}");
+    // A PIN that is given at the first node is weighed by the second, which goes on hearing.
+    nodes
+        .at(0)
+        .tool("c-both", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
+    let begun = Instant::now();
+    loop {
+        let call = nodes.at(1).call("c-both").await;
+        let items = call["verdict"]["evidence"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let of = |kind: &str| items.iter().any(|item| item["kind"] == kind);
+        if of("caller_number") && of("pin") && of("voice") {
+            assert!(
+                items.iter().any(|item| item["user_id"] == json!(robert)),
+                "{call}"
+            );
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{call}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Its end comes to the node that did not hear it.
+    nodes.at(0).end("c-both");
+    let last = nodes.deployment.last_word("c-both").await;
+    let there = nodes.at(1).call("c-both").await;
+    assert_eq!(
+        (&there["final"], &there["version"]),
+        (&json!(true), &last["version"])
+    );
+    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
 }

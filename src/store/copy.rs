@@ -334,7 +334,7 @@ impl Digest {
         let (first, _) = hash.split_at(16);
         let lane = first
             .iter()
-            .fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+            .fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
         self.rows += 1;
         self.sum = self.sum.wrapping_add(lane);
     }

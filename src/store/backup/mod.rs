@@ -18,6 +18,7 @@
 mod fault;
 mod manifest;
 mod copying;
+mod partial;
 mod take;
 mod restore;
 

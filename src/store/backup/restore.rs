@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::copying::{copied, failed, found, sync_folder};
 use super::fault::BackupFault;
 use super::manifest::{DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
-use super::take::blocking;
+use super::partial::blocking;
 use crate::store::erased::{self, ErasedAgain, ErasedId};
 use crate::store::files;
 use crate::store::{Store, StoreSettings};

@@ -33,5 +33,7 @@ mod rosters;
 mod server;
 #[path = "sharing.rs"]
 mod sharing;
+#[path = "taking_over.rs"]
+mod taking_over;
 #[path = "users.rs"]
 mod users;

@@ -3,10 +3,14 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::harness::{ALICE, ROBERT, TestDeployment, script, serve};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -68,6 +72,21 @@ impl TwoNodes {
         let request = support::http().post(path).multipart(form);
         let answer = request.bearer_auth(self.deployment.key()).send().await.unwrap();
         assert_eq!(answer.status(), 201);
+    }
+
+    /// Opens a call's stream of mu-law at this node.
+    async fn stream(&self, node: usize, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let address = format!("{}/media/pcm", self.bases[node].replacen("http", "ws", 1));
+        let mut request = address.into_client_request().unwrap();
+        let bearer = format!("Bearer {}", self.deployment.key()).parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let start = json!({
+            "event": "start", "call_id": id, "number": NUMBER,
+            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+        });
+        socket.send(Message::text(start.to_string())).await.unwrap();
+        socket
     }
 
     async fn identify(&mut self, node: usize) -> Value {
@@ -186,4 +205,56 @@ async fn a_call_that_rings_at_one_node_and_is_heard_by_the_other_has_one_verdict
         (&json!(true), &last["version"])
     );
     assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
+}
+
+/// What is kept of a voice is the word it came to; the speech itself goes with the node.
+#[tokio::test]
+async fn a_call_whose_node_is_killed_keeps_its_name_at_the_other() {
+    let Some(mut nodes) = TwoNodes::open(true).await else {
+        return;
+    };
+    let alice = nodes.deployment.alice.clone();
+    let recording = support::read("enrollment_samples/calls/alice-2.wav");
+    let mut first = nodes.stream(0, "c-killed").await;
+    for frame in recording[58..].chunks(1_600) {
+        first.send(Message::binary(frame.to_vec())).await.unwrap();
+    }
+    let named = async {
+        while let Some(Ok(message)) = first.next().await {
+            let update: Value =
+                serde_json::from_str(message.to_text().unwrap_or_default()).unwrap_or_default();
+            if update["outcome"] == "identified" {
+                return;
+            }
+        }
+        panic!("nobody was named");
+    };
+    tokio::time::timeout(Duration::from_secs(60), named)
+        .await
+        .unwrap();
+    let stored = async {
+        while nodes.deployment.call("c-killed").await["verdict"]["user_id"] != json!(alice) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), stored)
+        .await
+        .unwrap();
+    let before = nodes.deployment.call("c-killed").await["version"]
+        .as_u64()
+        .unwrap();
+    nodes.deployment.service.kill().unwrap();
+    nodes.deployment.service.wait().unwrap();
+
+    // The carrier opens the stream again at the other node, and the call ends a second later.
+    let mut second = nodes.stream(1, "c-killed").await;
+    for frame in recording[58..].chunks(1_600).take(5) {
+        second.send(Message::binary(frame.to_vec())).await.unwrap();
+    }
+    second.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
+    while let Some(Ok(_)) = second.next().await {}
+    nodes.at(1);
+    let last = nodes.deployment.last_word("c-killed").await;
+    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
+    assert!(last["version"].as_u64().unwrap() > before, "{last}");
 }

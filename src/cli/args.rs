@@ -34,6 +34,12 @@ const AFTER_VAPI: &str = "\
 Needs public_url, vapi.auth and vapi.secret; all but `plan` also Vapi's private key, best in VOXLINE_VAPI_API_KEY.
 Exit status 1 also when something is left to do or was refused: the answer says what.";
 
+/// What stands under `voxline backup --help`.
+const AFTER_BACKUP: &str = "\
+With SQLite it is the whole store: users, voiceprints, consents, calls, kept recordings and, unless left out, the keys of PINs and
+recordings. With PostgreSQL it is what lies beside the database; the database itself is for pg_dump. A backup is as
+secret as the store: keep it so. Copy erased.txt of the data folder elsewhere often: a restore needs it.";
+
 /// Know who is on the line: identify callers by voice on shared phone numbers.
 #[derive(Debug, Parser)]
 #[command(name = "voxline", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -96,6 +102,14 @@ pub(super) enum Command {
     Load(Box<super::load::LoadArgs>),
     /// Fit the calibration that turns a likeness into a probability, or check the one in use
     Calibrate(Box<super::calibrate::CalibrateArgs>),
+    /// Copy the store and what lies beside it into a new folder, also while the service runs
+    #[command(after_help = AFTER_BACKUP)]
+    Backup(super::backup::BackupArgs),
+    /// The store as a whole
+    #[command(subcommand)]
+    Store(super::store_copy::StoreCommand),
+    /// Put a backup in place where no store is, without whom was erased since
+    Restore(super::backup::RestoreArgs),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
 }

@@ -15,6 +15,7 @@ mod fault;
 mod importing;
 
 mod audit;
+mod backup;
 mod bench;
 mod carrier;
 mod invites;
@@ -27,6 +28,7 @@ mod retention;
 mod rosters;
 mod serve;
 mod tenants;
+mod store_copy;
 mod vapi;
 mod voices;
 
@@ -97,6 +99,9 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Retention(command) => {
                 retention::run(command, &store(&config).await?, &config.retention, output).await
             }
+            Command::Backup(args) => backup::back_up_to(args, &config, output).await,
+            Command::Restore(args) => backup::restore_from(args, &config, output).await,
+            Command::Store(command) => store_copy::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,

@@ -48,6 +48,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
+    tokio::spawn(examine_the_store(Arc::clone(&board)));
     tokio::spawn(follow_the_model(Arc::clone(&board)));
     tokio::spawn(follow_the_schedule(Arc::clone(&board)));
     tokio::spawn(follow_the_other_nodes(Arc::clone(&board)));
@@ -83,7 +84,13 @@ async fn follow_the_store(board: Arc<Switchboard>) {
         ticks.tick().await;
         board.refresh().await;
         board.tidy_call_sessions().await;
+        board.store().write_erased_list().await;
     }
+}
+
+/// Looks for pages of the store that were destroyed.
+async fn examine_the_store(board: Arc<Switchboard>) {
+    board.store().keep_examining().await;
 }
 
 /// Takes up a model that `voxline models switch` put in use: looking costs one indexed row.

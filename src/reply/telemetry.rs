@@ -8,7 +8,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::engine::Engine;
-use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS};
+use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERROR_KINDS, STORE_ERRORS};
 use crate::switchboard::{DECISION_LAG, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
 use crate::verdict::{Identification, OutcomeName};
 
@@ -203,10 +203,20 @@ fn describe() {
         STORE_ERRORS,
         "Operations that the store's database refused, by kind."
     );
+    describe_gauge!(
+        DAMAGED_TABLES,
+        "Tables of the store with pages that cannot be read."
+    );
+    describe_gauge!(
+        EXAMINED_AT,
+        Unit::Seconds,
+        "When every page of the store had been read, in seconds since 1970."
+    );
     process_metrics::describe();
     // So that they are there before anything happens.
     gauge!(LIVE_CALLS).set(0.0);
     gauge!(WAITING).set(0.0);
+    gauge!(DAMAGED_TABLES).set(0.0);
     gauge!(UNWRITTEN).set(0.0);
     for name in [REFUSED, FAULTS, UNRECORDED, UNACCOUNTED] {
         counter!(name).increment(0);

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::consents::erase_unused;
+use super::erased::{ErasedId, note};
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
@@ -73,6 +74,7 @@ impl Store {
             query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
         append(&mut tx, &erased.told(NewAudit::new(Act::UserErase).on(user))).await?;
+        note(&mut tx, ErasedId::User(user)).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -142,6 +144,7 @@ impl Store {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.
             tracing::warn!(%error, "the files of erased recordings were not removed yet");
         }
+        self.write_erased_list().await;
         let receipt = Receipt {
             user_id,
             voiceprints_erased: erased.voiceprints,
@@ -168,6 +171,8 @@ impl Store {
         let Pool::Sqlite(writers) = self.writers() else {
             return false;
         };
+        // The examination of the pages gives way: a reader would keep the log from being emptied.
+        let _alone = self.examined.stand_back();
         let done: Result<(i64, i64, i64), _> = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(writers)
             .await;
@@ -218,6 +223,12 @@ async fn erase_enrolments(
     .bind(&only)
     .fetch_all(&mut *conn)
     .await?;
+    let enrolments: Vec<(String,)> =
+        query_as("SELECT id FROM enrollments WHERE user_id = $1 AND ($2 IS NULL OR id = $2)")
+            .bind(user.to_string())
+            .bind(&only)
+            .fetch_all(&mut *conn)
+            .await?;
     let mut counts = [0_u64; 4];
     for (count, statement) in counts.iter_mut().zip([
         "DELETE FROM prints WHERE user_id = $1 AND clip_id IN \
@@ -234,6 +245,9 @@ async fn erase_enrolments(
             .await?;
     }
     erase_unused(conn, user).await?;
+    for (id,) in enrolments {
+        note(conn, ErasedId::Enrollment(read(&id, "enrolment id")?)).await?;
+    }
     let [voiceprints, _, _, enrollments] = counts;
     Ok(Erased {
         voiceprints,

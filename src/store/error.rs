@@ -328,6 +328,7 @@ fn from_postgres(code: &str) -> Option<StoreError> {
         // Serialization, deadlock, a lock that was waited for too long, too many connections, idle for too long.
         "40001" | "40P01" | "55P03" | "53300" | "25P03" => StoreError::Busy,
         "53100" => StoreError::DiskFull,
+        "XX001" | "XX002" => StoreError::Unreadable { what: "page" },
         "25006" => StoreError::Unwritable {
             path: "in PostgreSQL".into(),
             source: std::io::Error::other("the server takes no writes: it is a standby, or set to read-only"),

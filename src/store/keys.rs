@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::access::Access;
 use super::audit::{Act, NewAudit, append};
+use super::erased::{ErasedId, note};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::tenants::require_tenant;
@@ -217,7 +218,10 @@ impl Store {
             return Err(StoreError::UnknownKey(id));
         }
         append(&mut tx, &NewAudit::new(Act::KeyRevoke).object(id)).await?;
-        Ok(tx.commit().await?)
+        note(&mut tx, ErasedId::Key(id)).await?;
+        tx.commit().await?;
+        self.write_erased_list().await;
+        Ok(())
     }
 
     /// What the holder of `token` may see and do; `None` when it is no key's, or a revoked one's. That the key was used

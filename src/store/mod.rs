@@ -28,13 +28,18 @@
 
 mod access;
 mod audit;
+mod backup;
 mod caller_rule;
 mod calls;
+mod clock;
 mod consents;
+mod copy;
 mod enrolments;
 mod erase;
+mod erased;
 mod error;
 mod error_counts;
+mod examine;
 mod facts;
 mod files;
 mod health;
@@ -75,14 +80,20 @@ pub use access::Access;
 pub use audit::{
     Act, Actor, AuditEntry, AuditFault, AuditFaultKind, AuditReport, AuditSearch, NewAudit, Provenance,
 };
+pub use backup::{
+    Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
+};
 pub use caller_rule::{CallerIsForwarder, UnknownRule};
 pub use calls::{CallRecord, CallSearch, VerdictVersion};
 pub use consents::Consent;
+pub use copy::{CopiedTable, CopyFault, copy_store};
 pub use enrolments::{Enrollment, NewClip, NewEnrollment};
 pub use erase::Receipt;
+pub use erased::ErasedAgain;
 pub(crate) use error_counts::{STORE_ERROR_KINDS, STORE_ERRORS};
 
 pub use error::{DatabaseFault, StoreError};
+pub(crate) use examine::{DAMAGED_TABLES, EXAMINED_AT};
 pub(crate) use files::{lock, write_private};
 pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use import::{ImportReport, ImportRow, RowFault};

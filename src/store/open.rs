@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::{Mutex, Semaphore};
 
+use super::clock::Clock;
+use super::examine::Examined;
 use super::pepper::given_pepper;
 use super::pin::{Pepper, PinRule};
 use super::sql::{Pool, Tx, query, query_as};
@@ -75,6 +77,8 @@ pub struct Store {
     pub(super) pin_rule: PinRule,
     /// Whose turn it is to note the last use of a key.
     pub(super) noting: Arc<Semaphore>,
+    pub(super) clock: Clock,
+    pub(super) examined: Arc<Examined>,
 }
 
 /// What [`Store::check`] found.
@@ -134,10 +138,13 @@ impl Store {
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
             noting: Arc::new(Semaphore::new(1)),
+            clock: Clock::default(),
+            examined: Arc::default(),
         };
         if let Err(error) = store.sweep_recordings().await {
             tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");
         }
+        store.write_erased_list().await;
         Ok(store)
     }
 
@@ -168,6 +175,7 @@ impl Store {
             .fetch_one(&self.pool)
             .await?;
         self.check_pepper().await?;
+        self.found_whole()?;
         let folder = files::folder_of(&self.path);
         let folder_private =
             files::is_private(&folder).map_err(|source| StoreError::Unwritable { path: folder, source })?;

@@ -8,7 +8,7 @@ use super::audit::{Act, NewAudit, append};
 use super::open::Store;
 use super::pin::Pin;
 use super::sql::{Tx, query, query_as};
-use super::values::{now, read_time, time_text};
+use super::values::{read_time, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
 /// How many tries are had before what they have in common is locked.
@@ -144,14 +144,14 @@ impl Store {
         limits: &PinLimits,
     ) -> Result<Result<u32, OffsetDateTime>, StoreError> {
         let mut tx = self.write().await?;
-        let now = now();
+        let now = self.lock_time(&mut tx, true).await?;
         let mut counts = Vec::with_capacity(scopes.len());
         for scope in scopes {
             counts.push(read_count(&mut tx, scope).await?);
         }
         let locks = counts.iter().flatten().filter_map(|count| count.locked_until);
         if let Some(until) = locks.filter(|until| *until > now).max() {
-            return Ok(Err(until));
+            return Ok(Err(self.on_the_wall(until, now)));
         }
         forget_old(&mut tx, now, limits).await?;
         let mut left = u32::MAX;
@@ -207,9 +207,12 @@ impl Store {
     }
 
     async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
-        let count = read_count(&mut self.read().await?, scope).await?;
+        let mut tx = self.read().await?;
+        let now = self.lock_time(&mut tx, false).await?;
+        let count = read_count(&mut tx, scope).await?;
         let until = count.and_then(|count| count.locked_until);
-        Ok(until.filter(|until| *until > now()))
+        let until = until.filter(|until| *until > now);
+        Ok(until.map(|until| self.on_the_wall(until, now)))
     }
 }
 
@@ -241,7 +244,7 @@ impl Store {
     /// Counts a PIN that was to be set on `numbers` and is somebody's.
     pub(super) async fn pin_was_taken(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let now = now();
+        let now = self.lock_time(&mut tx, true).await?;
         for number in numbers {
             let scope = taken_scope(number);
             let before = read_count(&mut tx, &scope).await?;
@@ -342,4 +345,78 @@ async fn write_count(conn: &mut Tx, scope: &Scope, count: &Count) -> Result<(), 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::super::clock::{Clock, Readings};
+    use super::super::users::NewUser;
+    use super::*;
+
+    /// A store whose clocks are set by hand: the wall's in hours, and minutes since the machine's start.
+    async fn store(folder: &tempfile::TempDir) -> (Store, Arc<Mutex<(i64, i64)>>) {
+        let hands = Arc::new(Mutex::new((100, 0)));
+        let read = Arc::clone(&hands);
+        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        store.clock = Clock::reading(move || {
+            let (hours, minutes) = *read.lock().unwrap();
+            Readings {
+                wall: OffsetDateTime::UNIX_EPOCH + Duration::hours(hours),
+                since_boot: Some(("one".to_owned(), Duration::minutes(minutes))),
+            }
+        });
+        (store, hands)
+    }
+
+    const LIMITS: PinLimits = PinLimits {
+        each: 3,
+        number: 50,
+        lockout: Duration::minutes(15),
+    };
+
+    #[tokio::test]
+    async fn a_clock_that_jumps_frees_no_lockout_early_and_extends_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, hands) = store(&folder).await;
+        let number: DialedNumber = "+12025550101".parse().unwrap();
+        store.add_number(&number, Some("US"), None).await.unwrap();
+        let new = NewUser {
+            name: "Ana".into(),
+            number: number.clone(),
+            phones: vec![],
+            pin: Some("4821".parse().unwrap()),
+            exclusive: false,
+        };
+        let ana = store.add_user(new).await.unwrap().id;
+        let attempt = PinTry {
+            number,
+            caller: PinCaller::Number("a caller".to_owned()),
+            claimed: None,
+        };
+        let tried = async |pin: &str| {
+            store
+                .try_pin(&attempt, &pin.parse().unwrap(), &LIMITS)
+                .await
+                .unwrap()
+        };
+        for pin in ["0000", "1111", "2222"] {
+            assert!(matches!(tried(pin).await, PinAttempt::Wrong { .. }));
+        }
+        // Far ahead, far back, and where it was: fourteen minutes are fourteen minutes.
+        for (hours, minutes) in [(100, 0), (100_000, 1), (0, 7), (100, 14)] {
+            *hands.lock().unwrap() = (hours, minutes);
+            let PinAttempt::Locked { until } = tried("4821").await else {
+                panic!("freed {minutes} minutes after the lockout began, at {hours} hours");
+            };
+            // What a person is told is by the clock that they see.
+            let left = until - (OffsetDateTime::UNIX_EPOCH + Duration::hours(hours));
+            assert_eq!(left, Duration::minutes(15 - minutes));
+        }
+        for hours in [0, 100_000] {
+            *hands.lock().unwrap() = (hours, 16);
+            assert_eq!(tried("4821").await, PinAttempt::Right(ana), "at {hours} hours");
+        }
+    }
 }

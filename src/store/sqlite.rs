@@ -66,10 +66,17 @@ async fn open_all(pool: &SqlitePool) -> Result<(), sqlx::Error> {
 
 /// Reads every page.
 pub(super) async fn check_pages(pool: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    check_pages_by(&mut *pool.acquire().await?, path).await
+}
+
+/// Reads every page by this connection.
+pub(super) async fn check_pages_by(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let damaged = || StoreError::Damaged {
         path: path.to_path_buf(),
     };
-    let result: Result<(String,), _> = sqlx::query_as("PRAGMA integrity_check(1)").fetch_one(pool).await;
+    let result: Result<(String,), _> = sqlx::query_as("PRAGMA integrity_check(1)")
+        .fetch_one(connection)
+        .await;
     match result {
         Ok((said,)) if said == "ok" => Ok(()),
         Ok(_) => Err(damaged()),
@@ -100,7 +107,7 @@ async fn can_write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Erro
     Ok(!asked.await.is_err_and(|fault| means_unwritable(&fault)))
 }
 
-fn settings(path: &Path) -> SqliteConnectOptions {
+pub(super) fn settings(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
+use super::erased::{ErasedId, note};
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
 use super::values::{label, now, read, read_time, read_u64, time_text};
@@ -124,6 +125,14 @@ impl Store {
             let users = read_u64(users, "user count")?;
             return Err(StoreError::TenantHasUsers { name: tenant, users });
         }
+        let keys: Vec<(String,)> = query_as("SELECT id FROM api_keys WHERE tenant_id = $1")
+            .bind(id.to_string())
+            .fetch_all(&mut tx)
+            .await?;
+        // A backup that is put back must not bring a key of theirs back.
+        for (key,) in keys {
+            note(&mut tx, ErasedId::Key(read(&key, "key id")?)).await?;
+        }
         for statement in [
             "DELETE FROM relays WHERE call_id IN (SELECT call_id FROM calls WHERE tenant_id = $1)",
             "DELETE FROM verdict_users WHERE call_id IN (SELECT call_id FROM calls WHERE tenant_id = $1)",
@@ -139,6 +148,7 @@ impl Store {
         }
         append(&mut tx, &NewAudit::new(Act::TenantRemove).object(id)).await?;
         tx.commit().await?;
+        self.write_erased_list().await;
         self.overwrite().await;
         Ok(())
     }

@@ -12,7 +12,8 @@ use voxline::gallery::{EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGaller
 use voxline::voiceprint::ModelId;
 
 use self::laws::{Rng, number};
-use self::peer::{Peer, Weather, Wire};
+use self::peer::Peer;
+use crate::wire::{Weather, Wire};
 
 /// Makes each law a test of the embedded gallery and of Qdrant's peer, and all of them one test of a
 /// real server.

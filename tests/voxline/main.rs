@@ -2,6 +2,7 @@
 
 mod accounting;
 mod audio;
+mod backing_up;
 mod browser;
 mod carriers;
 mod chain;
@@ -10,11 +11,13 @@ mod documented;
 mod drafted_cards;
 mod engine;
 mod evidence;
+mod faults;
 mod front_ends;
 mod gallery;
 mod goldens;
 mod high_efficiency;
 mod hostile;
+mod kills;
 mod kinds;
 mod load;
 mod measure;
@@ -34,3 +37,4 @@ mod stream_session;
 mod support;
 mod switchboard;
 mod vapi;
+mod wire;

@@ -56,6 +56,19 @@ impl Server {
         self.url.replace("///postgres?", &format!("///{name}?"))
     }
 
+    /// Makes another database with the rows of the one of this name, which nobody may be using: what `pg_dump` and
+    /// `pg_restore` come to. Its address.
+    pub async fn copy_of(&self, name: &str) -> String {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        let copy = format!("t{}", Uuid::now_v7().simple());
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {copy} TEMPLATE {name}")))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        self.url.replace("///postgres?", &format!("///{copy}?"))
+    }
+
     /// Stops the server as a crash would.
     pub fn stop(&self) {
         self.tell("stop");

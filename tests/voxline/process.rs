@@ -140,7 +140,7 @@ impl Service {
         self.upload(&format!("/v1/users/{id}/enrollments"), form).await.0
     }
 
-    async fn identify_alice(&self) -> Value {
+    pub async fn identify_alice(&self) -> Value {
         let call = support::read("enrollment_samples/calls/alice-2.wav");
         let form = Form::new()
             .text("number", NUMBER)
@@ -148,6 +148,11 @@ impl Service {
         let (status, said) = self.upload("/v1/identify", form).await;
         assert_eq!(status, 200, "{said}");
         said
+    }
+
+    /// The process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
     }
 
     /// The process's id.

@@ -176,3 +176,60 @@ async fn a_store_that_was_read_only_for_a_while_is_written_afterwards() {
     calls_are_answered_now_and_recorded_later(&service, "while-frozen", writable).await;
     assert_eq!(kept_calls(data.path()).await, 1);
 }
+
+/// Writes garbage over the page that a table begins with.
+async fn destroy_a_page(data: &Path, table: &str) {
+    let mut connection = SqliteConnection::connect_with(&in_store(data)).await.unwrap();
+    let (page,): (i64,) = sqlx::query_as("SELECT rootpage FROM sqlite_master WHERE name = $1")
+        .bind(table)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let (size,): (i64,) = sqlx::query_as("PRAGMA page_size")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let (page, size) = (usize::try_from(page).unwrap(), usize::try_from(size).unwrap());
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(data.join("voxline.db"))
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0x5a; size], ((page - 1) * size) as u64).unwrap();
+}
+
+#[tokio::test]
+async fn a_page_that_is_destroyed_while_the_service_runs_is_told_by_readyz_metrics_and_log() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    service.enrol_alice().await;
+    drop(service);
+    let logged = crate::process::Logged::start(data.path(), &[("RUST_LOG", "info")]).await;
+    let http = support::http();
+    let asked = async |path: &str| {
+        let answer = http.get(format!("{}{path}", logged.base)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(asked("/readyz").await.0, 200);
+    destroy_a_page(data.path(), "consents").await;
+    let patience = Instant::now() + Duration::from_secs(90);
+    let why = loop {
+        let (status, why) = asked("/readyz").await;
+        if status == 503 {
+            break why;
+        }
+        assert!(Instant::now() < patience, "nobody noticed");
+        sleep(Duration::from_millis(200)).await;
+    };
+    assert!(why.contains("the store is out of order"), "{why}");
+    let (_, metrics) = asked("/metrics").await;
+    assert!(metrics.contains("voxline_store_damaged_tables 1"), "{metrics}");
+    // Another round, which says nothing new.
+    sleep(Duration::from_secs(35)).await;
+    let log = logged.end();
+    assert_eq!(
+        log.matches("pages of consents in the store are damaged").count(),
+        1,
+        "{log}"
+    );
+}

@@ -1,21 +1,16 @@
-//! Qdrant for the tests: the peer process, galleries in it, and a wire that can be cut.
+//! Qdrant for the tests: the peer process, and galleries in it.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use qdrant_client::Qdrant;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use uuid::Uuid;
 use voxline::gallery::{Gallery, QdrantGallery, QdrantSettings};
 
@@ -160,75 +155,4 @@ pub fn real_server() -> Option<QdrantSettings> {
         .ok()
         .map(SecretString::from);
     Some(settings)
-}
-
-/// What becomes of the bytes between gallery and server.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Weather {
-    /// They arrive.
-    Fair,
-    /// They are held back; connections stay open.
-    Silent,
-    /// Connections are closed, new ones at once.
-    Cut,
-}
-
-/// A wire to a server, whose weather can be changed while it is in use.
-pub struct Wire {
-    address: SocketAddr,
-    weather: Arc<watch::Sender<Weather>>,
-}
-
-impl Wire {
-    /// A wire to the server at `url`.
-    pub async fn to(url: &str) -> Self {
-        let server: SocketAddr = url
-            .trim_start_matches("http://")
-            .parse()
-            .expect("an address and a port");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("the port is known");
-        let weather = Arc::new(watch::Sender::new(Weather::Fair));
-        let sender = Arc::clone(&weather);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(connection(client, server, sender.subscribe()));
-            }
-        });
-        Self { address, weather }
-    }
-
-    /// The address a gallery connects to.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// Changes the weather.
-    pub fn turn(&self, weather: Weather) {
-        self.weather.send_replace(weather);
-    }
-}
-
-async fn connection(client: TcpStream, server: SocketAddr, weather: watch::Receiver<Weather>) {
-    let Ok(server) = TcpStream::connect(server).await else {
-        return;
-    };
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let mut cut = weather.clone();
-    tokio::select! {
-        _ = cut.wait_for(|now| *now == Weather::Cut) => {}
-        () = forward(from_client, to_server, weather.clone()) => {}
-        () = forward(from_server, to_client, weather.clone()) => {}
-    }
-}
-
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut weather: watch::Receiver<Weather>) {
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let fair = weather.wait_for(|now| *now == Weather::Fair).await.is_ok();
-        if !fair || to.write_all(&buffer[..count]).await.is_err() {
-            return;
-        }
-    }
 }

@@ -7,6 +7,8 @@ type TestDeployment = super::TestDeployment<OnPostgres>;
 
 #[path = "audit.rs"]
 mod audit;
+#[path = "beside.rs"]
+mod beside;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]
@@ -41,5 +43,7 @@ mod server;
 mod sharing;
 #[path = "tenants.rs"]
 mod tenants;
+#[path = "taking_over.rs"]
+mod taking_over;
 #[path = "users.rs"]
 mod users;

@@ -7,6 +7,8 @@ type TestDeployment = super::TestDeployment<OnSqlite>;
 
 #[path = "audit.rs"]
 mod audit;
+#[path = "backups.rs"]
+mod backups;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]

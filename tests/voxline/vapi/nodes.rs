@@ -3,10 +3,14 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::harness::{ROBERT, TestDeployment, serve};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script, serve};
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -21,7 +25,8 @@ struct TwoNodes {
 
 impl TwoNodes {
     /// `None` where the tests against servers are switched off.
-    async fn open() -> Option<Self> {
+    /// With Alice and Robert on the number; `enrolled` says whether their voices are known.
+    async fn open(enrolled: bool) -> Option<Self> {
         if postgres::skipped() {
             return None;
         }
@@ -35,7 +40,7 @@ impl TwoNodes {
             ("VOXLINE_GALLERY_QDRANT_COLLECTION", &gallery.collection),
             ("VOXLINE_GALLERY_QDRANT_TIMEOUT_SECONDS", "20"),
         ];
-        let deployment = TestDeployment::open_with(&settings, false);
+        let deployment = TestDeployment::open_with(&settings, enrolled);
         let data = tempfile::tempdir().unwrap();
         let (second, base) = serve(data.path(), &deployment.settings);
         Some(Self {
@@ -69,6 +74,21 @@ impl TwoNodes {
         assert_eq!(answer.status(), 201);
     }
 
+    /// Opens a call's stream of mu-law at this node.
+    async fn stream(&self, node: usize, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let address = format!("{}/media/pcm", self.bases[node].replacen("http", "ws", 1));
+        let mut request = address.into_client_request().unwrap();
+        let bearer = format!("Bearer {}", self.deployment.key()).parse().unwrap();
+        request.headers_mut().insert("authorization", bearer);
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let start = json!({
+            "event": "start", "call_id": id, "number": NUMBER,
+            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+        });
+        socket.send(Message::text(start.to_string())).await.unwrap();
+        socket
+    }
+
     async fn identify(&mut self, node: usize) -> Value {
         self.at(node)
             .identify("enrollment_samples/calls/alice-2.wav")
@@ -85,7 +105,7 @@ impl Drop for TwoNodes {
 
 #[tokio::test]
 async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
-    let Some(mut nodes) = TwoNodes::open().await else {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };
     for node in [0, 1] {
@@ -155,7 +175,7 @@ async fn both_nodes_write_one_audit_log_with_one_entry_for_a_call() {
 
 #[tokio::test]
 async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
-    let Some(mut nodes) = TwoNodes::open().await else {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };
     nodes.at(0).ring("c-pins", STRANGER);
@@ -179,4 +199,103 @@ async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
             .tool("c-pins", call, "verify_pin", json!({"pin": ROBERT.1}));
         assert!(right.contains("locked"), "{right}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_rings_at_one_node_and_is_heard_by_the_other_has_one_verdict() {
+    let Some(mut nodes) = TwoNodes::open(true).await else {
+        return;
+    };
+    let (alice, robert) = (nodes.deployment.alice.clone(), nodes.deployment.robert.clone());
+    // The first node learns from whose telephone it is, the second hears the voice.
+    nodes.at(0).ring("c-both", ALICE.0);
+    let play = json!({"script": script(&[("user", "alice-1")])});
+    nodes.at(1).answer("c-both", play, json!({}));
+    nodes.at(1).told("c-both", "] identified: ");
+    // The first node, which hears nothing, says by the voice who speaks, a PIN or not.
+    let said = nodes.at(0).tool("c-both", "t-1", "identify_caller", json!({}));
+    assert!(said.contains("identified: ") && said.contains("Alice"), "{said}");
+    // A PIN that is given at the first node is weighed by the second, which goes on hearing.
+    nodes
+        .at(0)
+        .tool("c-both", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
+    let begun = Instant::now();
+    loop {
+        let call = nodes.at(1).call("c-both").await;
+        let items = call["verdict"]["evidence"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let of = |kind: &str| items.iter().any(|item| item["kind"] == kind);
+        if of("caller_number") && of("pin") && of("voice") {
+            assert!(
+                items.iter().any(|item| item["user_id"] == json!(robert)),
+                "{call}"
+            );
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{call}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Its end comes to the node that did not hear it.
+    nodes.at(0).end("c-both");
+    let last = nodes.deployment.last_word("c-both").await;
+    let there = nodes.at(1).call("c-both").await;
+    assert_eq!(
+        (&there["final"], &there["version"]),
+        (&json!(true), &last["version"])
+    );
+    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
+}
+
+/// What is kept of a voice is the word it came to; the speech itself goes with the node.
+#[tokio::test]
+async fn a_call_whose_node_is_killed_keeps_its_name_at_the_other() {
+    let Some(mut nodes) = TwoNodes::open(true).await else {
+        return;
+    };
+    let alice = nodes.deployment.alice.clone();
+    let recording = support::read("enrollment_samples/calls/alice-2.wav");
+    let mut first = nodes.stream(0, "c-killed").await;
+    for frame in recording[58..].chunks(1_600) {
+        first.send(Message::binary(frame.to_vec())).await.unwrap();
+    }
+    let named = async {
+        while let Some(Ok(message)) = first.next().await {
+            let update: Value =
+                serde_json::from_str(message.to_text().unwrap_or_default()).unwrap_or_default();
+            if update["outcome"] == "identified" {
+                return;
+            }
+        }
+        panic!("nobody was named");
+    };
+    tokio::time::timeout(Duration::from_secs(60), named)
+        .await
+        .unwrap();
+    let stored = async {
+        while nodes.deployment.call("c-killed").await["verdict"]["user_id"] != json!(alice) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), stored)
+        .await
+        .unwrap();
+    let before = nodes.deployment.call("c-killed").await["version"]
+        .as_u64()
+        .unwrap();
+    nodes.deployment.service.kill().unwrap();
+    nodes.deployment.service.wait().unwrap();
+
+    // The carrier opens the stream again at the other node, and the call ends a second later.
+    let mut second = nodes.stream(1, "c-killed").await;
+    for frame in recording[58..].chunks(1_600).take(5) {
+        second.send(Message::binary(frame.to_vec())).await.unwrap();
+    }
+    second.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
+    while let Some(Ok(_)) = second.next().await {}
+    nodes.at(1);
+    let last = nodes.deployment.last_word("c-killed").await;
+    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
+    assert!(last["version"].as_u64().unwrap() > before, "{last}");
 }

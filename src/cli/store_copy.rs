@@ -1,0 +1,53 @@
+//! `voxline store copy`.
+
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Config;
+use crate::store::{StoreSettings, copy_store};
+
+use super::output::Output;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Take a store over from SQLite into an empty database of PostgreSQL; end the service first
+    Copy(CopyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CopyArgs {
+    /// PostgreSQL's address, as in postgres://voxline@db.example.com/voxline
+    #[arg(long, env = "VOXLINE_COPY_TO", hide_env_values = true, value_name = "ADDRESS")]
+    to: SecretString,
+}
+
+pub(super) async fn run(command: StoreCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
+    let StoreCommand::Copy(args) = command;
+    let target = StoreSettings {
+        postgres: Some(args.to.clone()),
+        ..config.store.clone()
+    };
+    if let Some((_, why)) = target.fault() {
+        anyhow::bail!("--to {why}");
+    }
+    if config.store.postgres.is_some() || !config.store.path.exists() {
+        anyhow::bail!(
+            "the configuration names no store in SQLite: --data-dir is the folder with voxline.db, and store.url is unset"
+        );
+    }
+    let spinner = Output::spinner("taking over");
+    let copied = copy_store(&config.store.path, args.to.expose_secret()).await;
+    spinner.finish_and_clear();
+    let copied = copied?;
+    output.result(&serde_json::json!({ "tables": copied }), || {
+        let line = |table: &crate::store::CopiedTable| format!("{:>9}  {}", table.rows, table.table);
+        copied.iter().map(line).collect::<Vec<_>>().join("\n")
+    })?;
+    if !output.is_json() {
+        Output::note(
+            "Every row was read back and is the same. Now set store.url on every node; store.pepper is the same as \
+             pepper.key (`xxd -p -c 64 pepper.key`), and recordings/ with audio.key stays where it is.",
+        );
+    }
+    Ok(true)
+}

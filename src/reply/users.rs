@@ -12,7 +12,7 @@ use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 use super::app_state::AppState;
 use super::auth::{Administer, Allowed, Enrol};
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::reading::{InPath, InQuery, Json};
 
 /// A user to add.

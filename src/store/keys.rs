@@ -145,7 +145,7 @@ impl Store {
             narrow(&mut tx, info.id, new.tenant, number).await?;
         }
         let made = NewAudit::new(Act::KeyCreate).object(info.id);
-        append(&mut tx, &made.detail(json!({ "scopes": scopes }))).await?;
+        append(&mut tx, &made.detail(json!({ "scopes": info.scopes, "narrowed": info.numbers.is_some() }))).await?;
         tx.commit().await?;
         Ok((token, info))
     }

@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use thiserror::Error;
 
-use crate::onnx::{Graph, OnnxError, Port};
+use crate::onnx::{Graph, Port};
 use crate::samples::RATE;
 
 use super::super::embedding::ModelId;

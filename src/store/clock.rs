@@ -118,10 +118,14 @@ impl Store {
         let readings = self.clock.read();
         let known = read_text_fact(tx, FACT).await?;
         let known = known.as_deref().and_then(Beginning::read);
-        let (latest,): (Option<String>,) = query_as("SELECT MAX(since) FROM pin_locks")
-            .fetch_one(&mut *tx)
-            .await?;
-        let latest = latest.as_deref().map(read_time).transpose()?;
+        let boot = readings.since_boot.as_ref().map(|(boot, _)| boot);
+        let latest = if known.as_ref().map(|known| &known.boot) == boot {
+            None
+        } else {
+            let latest = query_as("SELECT MAX(since) FROM pin_locks").fetch_one(&mut *tx);
+            let (latest,): (Option<String>,) = latest.await?;
+            latest.as_deref().map(read_time).transpose()?
+        };
         let (time, new) = even_time(&readings, known, latest);
         if let Some(new) = new.filter(|_| writes) {
             write_fact(tx, FACT, new.text().as_bytes()).await?;

@@ -27,6 +27,7 @@ mod relay_faults;
 mod setup;
 mod taking_over;
 mod undoing;
+mod weather;
 
 /// Not a test: the peer's own process, which the others start from this same binary.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

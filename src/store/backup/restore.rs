@@ -232,6 +232,11 @@ impl Stage {
         sync_folder(&self.data)?;
         let database = self.folder.join(DATABASE);
         if database.exists() {
+            let log = self.folder.join("voxline.db-wal");
+            if log.metadata().is_ok_and(|log| log.len() > 0) {
+                let open = std::io::Error::other("something else has it open");
+                return Err(failed(&log)(open));
+            }
             File::open(&database)
                 .and_then(|file| file.sync_all())
                 .map_err(failed(&database))?;

@@ -1,0 +1,47 @@
+//! Vapi's own side behind a wire that is slow, cut, noisy or silent: the calls' audio and the address that they are
+//! commanded by.
+
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, NUMBER, TestDeployment, script};
+use crate::wire::{Weather, Wire};
+
+/// The call is answered; what Vapi says of its audio and control leads over the wire.
+fn answered(deployment: &mut TestDeployment, wire: &Wire, call: &str) {
+    let play = json!({"do": "play", "call": call, "script": script(&[("user", "alice-1")])});
+    let played = deployment.peer.ask(&play);
+    let (_, port) = deployment.peer.address.rsplit_once(':').unwrap();
+    let port = port.trim_end_matches('/');
+    let monitor = played["monitor"].to_string();
+    let over = monitor.replace(&format!(":{port}/"), &format!(":{}/", wire.port()));
+    assert_ne!(monitor, over);
+    let monitor: Value = serde_json::from_str(&over).unwrap();
+    deployment.send(json!({
+        "type": "status-update", "status": "in-progress", "timestamp": 2, "phoneNumber": {"number": NUMBER},
+        "call": {"id": call, "monitor": monitor, "phoneCallProviderDetails": {"sip": {"headers": {}}}},
+    }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_to_vapi_in_any_weather_costs_the_voice_and_never_the_pin() {
+    let mut deployment = TestDeployment::open();
+    let alice = json!(deployment.alice);
+    let wire = Wire::to(&deployment.peer.address).await;
+    for weather in [Weather::Slow, Weather::Cut, Weather::Garbled, Weather::Silent] {
+        wire.turn(weather);
+        let call = format!("c-{weather:?}");
+        deployment.ring(&call, "+12025550199");
+        answered(&mut deployment, &wire, &call);
+        let said = deployment.tool(&call, "t-1", "verify_pin", json!({"pin": ALICE.1}));
+        assert!(said.contains("Alice"), "{weather:?}: {said}");
+        deployment.end(&call);
+        let last = deployment.last_word(&call).await;
+        assert_eq!(last["verdict"]["user_id"], alice, "{weather:?}: {last}");
+    }
+    // Calls that come afterwards are heard again.
+    wire.turn(Weather::Fair);
+    deployment.ring("c-fair", "+12025550199");
+    answered(&mut deployment, &wire, "c-fair");
+    let told = deployment.told("c-fair", "] identified: ");
+    assert!(told.iter().any(|told| told.contains("Alice")), "{told:?}");
+}

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::config::Config;
-use crate::store::{Backup, ErasedLists, Manifest, Restored, back_up, check_backup, restore};
+use serde_json::json;
 
+use crate::config::Config;
+use crate::store::{Act, Backup, ErasedLists, Manifest, NewAudit, Restored, back_up, check_backup, restore};
+
+use super::opening::store;
 use super::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +41,9 @@ pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output
     let backup = back_up(&config.store, &args.to, !args.without_keys).await;
     spinner.finish_and_clear();
     let backup: Backup = backup?;
+    let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });
+    let made = NewAudit::new(Act::StoreBackup).detail(what);
+    store(config).await?.audit(&[made]).await?;
     output.result(&backup, || {
         let (path, manifest) = (backup.path.display(), &backup.manifest);
         format!("{path} is whole and was read back: {}", in_words(manifest))
@@ -95,6 +101,8 @@ fn in_words(manifest: &Manifest) -> String {
 /// What is beside the result; in JSON it is part of it.
 fn tell(output: Output, notes: &[String]) {
     if !output.is_json() {
-        notes.iter().for_each(|note| Output::note(note));
+        for note in notes {
+            Output::note(note);
+        }
     }
 }

@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::audit::{Act, NewAudit, append};
 use super::files::folder_of;
 use super::open::Store;
 use super::sql::{Tx, query, query_as};
@@ -141,7 +143,7 @@ impl Store {
                     Err(fault) => return Err(fault),
                 },
                 ErasedId::Enrollment(enrolment) => {
-                    again.enrollments += self.erase_if_there(enrolment).await?
+                    again.enrollments += self.erase_if_there(enrolment).await?;
                 }
                 ErasedId::Key(key) => again.keys += self.revoke_if_there(key).await?,
             }
@@ -150,6 +152,8 @@ impl Store {
         for id in list {
             note(&mut tx, *id).await?;
         }
+        let restored = NewAudit::new(Act::StoreRestore).detail(json!(again));
+        append(&mut tx, &restored).await?;
         tx.commit().await?;
         self.write_erased_list().await;
         Ok(again)

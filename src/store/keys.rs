@@ -145,7 +145,11 @@ impl Store {
             narrow(&mut tx, info.id, new.tenant, number).await?;
         }
         let made = NewAudit::new(Act::KeyCreate).object(info.id);
-        append(&mut tx, &made.detail(json!({ "scopes": info.scopes, "narrowed": info.numbers.is_some() }))).await?;
+        append(
+            &mut tx,
+            &made.detail(json!({ "scopes": info.scopes, "narrowed": info.numbers.is_some() })),
+        )
+        .await?;
         tx.commit().await?;
         Ok((token, info))
     }
@@ -190,9 +194,10 @@ impl Store {
                 tenant,
                 name,
                 scopes: read_scopes(&scopes)?,
-                numbers: match narrowed {
-                    true => Some(numbers_of(&mut tx, id).await?.into_iter().collect()),
-                    false => None,
+                numbers: if narrowed {
+                    Some(numbers_of(&mut tx, id).await?.into_iter().collect())
+                } else {
+                    None
                 },
                 created_at: read_time(&created_at)?,
                 last_used_at: last_used_at.as_deref().map(read_time).transpose()?,
@@ -274,9 +279,10 @@ impl Store {
         Ok(Some(Access {
             key: Some(id),
             tenant: read(&tenant, "tenant id")?,
-            numbers: match narrowed {
-                true => Some(Arc::new(numbers_of(&mut self.read().await?, id).await?)),
-                false => None,
+            numbers: if narrowed {
+                Some(Arc::new(numbers_of(&mut self.read().await?, id).await?))
+            } else {
+                None
             },
             scopes: read_scopes(&scopes)?,
         }))

@@ -141,9 +141,10 @@ impl View<'_> {
 
     /// An error for everybody but the operator.
     pub(super) fn require_operator(&self) -> Result<(), BoardError> {
-        match self.access.is_operator() {
-            true => Ok(()),
-            false => Err(BoardError::OperatorsAlone),
+        if self.access.is_operator() {
+            Ok(())
+        } else {
+            Err(BoardError::OperatorsAlone)
         }
     }
 

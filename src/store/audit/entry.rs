@@ -77,6 +77,10 @@ acts! {
     CallServe = "call.serve",
     /// Another speaker model was put in use.
     ModelSwitch = "model.switch",
+    /// A backup was made.
+    StoreBackup = "store.backup",
+    /// A backup was put in place, and who was erased since was erased again.
+    StoreRestore = "store.restore",
     /// Something was changed in Vapi's account.
     VapiChange = "vapi.change",
     /// The audit log was given out.

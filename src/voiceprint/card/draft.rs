@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-
 use crate::onnx::{Graph, Port};
 use crate::samples::RATE;
 

@@ -134,7 +134,7 @@ async fn who_is_enrolled_or_erased_on_one_node_is_so_on_the_other_at_once() {
 
 #[tokio::test]
 async fn both_nodes_write_one_audit_log_with_one_entry_for_a_call() {
-    let Some(mut nodes) = TwoNodes::open().await else {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };
     for call in ["c-one", "c-two"] {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +21,7 @@ use crate::vapi::Vapi;
 
 use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
 use super::consent::SignupSettings;
+use super::key_attempts::Peer;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::sessions::ConsoleSettings;
@@ -45,6 +49,8 @@ pub struct ServeSettings {
     pub signup: SignupSettings,
     /// How long sessions of the console last.
     pub console: ConsoleSettings,
+    /// Names besides that of the public address by which browsers reach the console.
+    pub hosts: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -63,6 +69,7 @@ impl ServeSettings {
             vapi: None,
             signup: SignupSettings::default(),
             console: ConsoleSettings::default(),
+            hosts: Vec::new(),
             timeouts: Timeouts::default(),
             connections: 2048,
             audiosocket: None,
@@ -95,6 +102,7 @@ pub async fn serve(
             vapi: settings.vapi,
             signup: settings.signup,
             console: settings.console,
+            hosts: settings.hosts,
             timeouts: settings.timeouts,
         },
     )?;
@@ -120,8 +128,9 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
             return;
         };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = attend(stream, Arc::clone(app), router.clone(), place);
+            Ok((stream, peer)) => {
+                let peer = Peer(peer.ip());
+                let connection = attend(stream, peer, Arc::clone(app), router.clone(), place);
                 app.tasks.spawn(connection);
             }
             Err(fault) => {
@@ -133,14 +142,25 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
 }
 
 /// Serves one connection until it ends or the service does.
-async fn attend(stream: TcpStream, app: Arc<AppState>, router: Router, place: OwnedSemaphorePermit) {
+async fn attend(
+    stream: TcpStream,
+    peer: Peer,
+    app: Arc<AppState>,
+    router: Router,
+    place: OwnedSemaphorePermit,
+) {
     // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
+    let routed = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routed.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.timeouts.head)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

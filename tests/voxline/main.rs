@@ -4,6 +4,7 @@ mod audio;
 mod browser;
 mod carriers;
 mod chain;
+mod climbing;
 mod cli;
 mod documented;
 mod drafted_cards;

@@ -47,7 +47,7 @@ pub struct Config {
     /// How the outside world reaches this service, without a slash at its end.
     pub public_url: Option<String>,
     /// Names besides that of `public_url` by which browsers reach the console.
-    pub hosts: Vec<String>,
+    pub console_hosts: Vec<String>,
     /// Threads that run models.
     pub threads: usize,
     /// Calls and requests admitted at a time.
@@ -124,7 +124,7 @@ impl Config {
             model_named: settings.model.is_some(),
             model: ModelId::new(settings.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
             listen: listen(read, &settings.listen),
-            hosts: hosts(read, settings.hosts.as_deref()),
+            console_hosts: hosts(read, settings.console_hosts.as_deref()),
             threads: settings.inference.threads.unwrap_or_else(cores),
             capacity: settings.inference.capacity,
             limits: Limits {
@@ -157,7 +157,7 @@ fn hosts(read: &mut SettingsReader, text: Option<&str>) -> Vec<String> {
         let why = format!(
             "{bad:?} is no host's name, as in voxline.internal, without a port; several stand between commas"
         );
-        read.fault("hosts", why);
+        read.fault("console_hosts", why);
     }
     names
 }
@@ -295,6 +295,7 @@ mod tests {
         "models_dir",
         "ort_lib",
         "public_url",
+        "console_hosts",
         "threads",
         "max_false_accept",
         "max_wrong_name",

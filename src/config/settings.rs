@@ -43,7 +43,7 @@ pub(super) struct Settings {
     /// Names besides that of `public_url` by which browsers reach the console, as in `voxline.internal`; several stand
     /// between commas. IP addresses and `localhost` are always taken; any other name is refused, since another site's
     /// page can give itself one that leads here (DNS rebinding).
-    pub hosts: Option<String>,
+    pub console_hosts: Option<String>,
     #[schema(inline)]
     pub store: StoreSection,
     #[schema(inline)]

@@ -103,13 +103,13 @@ impl AppState {
     /// What the holder of `token`, who asks from `peer`, may see and do; `None` when it is no good key's.
     ///
     /// # Errors
-    /// [`Problem`] where too many keys were tried that are none; the store's.
+    /// [`Problem`] where it is none and too many were; the store's.
     pub(super) async fn access_by(&self, token: &Token, peer: Peer) -> Result<Option<Access>, Problem> {
-        self.key_attempts.may_try(token, peer, Instant::now())?;
         let access = self.board.store().key_for(token).await?;
-        match &access {
-            Some(_) => self.key_attempts.succeeded(token, Instant::now()),
-            None => self.key_attempts.failed(peer, Instant::now()),
+        if access.is_none() {
+            let now = Instant::now();
+            self.key_attempts.may_try(peer, now)?;
+            self.key_attempts.failed(peer, now);
         }
         Ok(access)
     }

@@ -1,17 +1,14 @@
 //! How often keys are tried that are none, from where and in all.
 //!
-//! A key has 256 random bits, so this is not about guessing: whoever tries many costs the store a look-up each and fills
-//! the log. Keys that were good lately are looked up all the same, so nobody is locked out by others.
+//! A key has 256 random bits, so this is not about guessing: whoever tries many learns nothing more of it and fills no log.
+//! Nobody is locked out by others: a program's key that is good is let in whatever was tried from its address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use super::problem::{Kind, Problem};
-use crate::store::Token;
 
 /// How many keys may be none in [`SPELL`], from one address.
 const MOST_OF_ONE: u32 = 30;
@@ -19,9 +16,7 @@ const MOST_OF_ONE: u32 = 30;
 const MOST_OF_ALL: u32 = 600;
 /// The time in which they are counted.
 const SPELL: Duration = Duration::from_secs(60);
-/// How long a key that was good counts as one.
-const GOOD_FOR: Duration = Duration::from_secs(3600);
-/// The most addresses and the most keys that are remembered.
+/// The most addresses that are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Where a request comes from: the peer of its connection, which behind a proxy is the proxy.
@@ -50,8 +45,6 @@ pub(super) struct KeyAttempts(Mutex<Attempts>);
 struct Attempts {
     by_address: HashMap<IpAddr, Failures>,
     all: Option<Failures>,
-    /// SHA-256 of the keys that were good, and when.
-    good: HashMap<[u8; 32], Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,8 +68,8 @@ impl Failures {
 }
 
 impl KeyAttempts {
-    /// Refuses to look at a key where too many from there, or in all, were none lately.
-    pub fn may_try(&self, token: &Token, peer: Peer, now: Instant) -> Result<(), Problem> {
+    /// Refuses where too many keys from there, or in all, were none lately.
+    pub fn may_try(&self, peer: Peer, now: Instant) -> Result<(), Problem> {
         let attempts = self.attempts();
         let reached = |failures: Option<&Failures>, most: u32| {
             failures
@@ -87,10 +80,6 @@ impl KeyAttempts {
         let Some(failures) = of_one.or_else(|| reached(attempts.all.as_ref(), MOST_OF_ALL)) else {
             return Ok(());
         };
-        let was_good = attempts.good.get(&digest(token));
-        if was_good.is_some_and(|at| now.saturating_duration_since(*at) < GOOD_FOR) {
-            return Ok(());
-        }
         let left = SPELL.saturating_sub(now.saturating_duration_since(failures.since));
         let detail = "too many keys were tried here that are none: wait a minute and try again";
         Err(Problem::new(Kind::TooManyLogins, detail).retry_after(left.as_secs() + 1))
@@ -113,26 +102,9 @@ impl KeyAttempts {
         }
     }
 
-    /// Notes a key that was good.
-    pub fn succeeded(&self, token: &Token, now: Instant) {
-        let mut attempts = self.attempts();
-        if attempts.good.len() >= MOST_REMEMBERED {
-            attempts
-                .good
-                .retain(|_, at| now.saturating_duration_since(*at) < GOOD_FOR);
-        }
-        if attempts.good.len() < MOST_REMEMBERED {
-            attempts.good.insert(digest(token), now);
-        }
-    }
-
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn digest(token: &Token) -> [u8; 32] {
-    Sha256::digest(token.reveal().as_bytes()).into()
 }
 
 #[cfg(test)]
@@ -146,37 +118,24 @@ mod tests {
     #[test]
     fn one_address_tries_so_many_and_then_none_for_a_while() {
         let (attempts, start) = (KeyAttempts::default(), Instant::now());
-        let (bad, here) = (Token::received("vx_bad"), peer("192.0.2.1"));
+        let here = peer("192.0.2.1");
         for _ in 0..MOST_OF_ONE {
-            attempts.may_try(&bad, here, start).unwrap();
+            attempts.may_try(here, start).unwrap();
             attempts.failed(here, start);
         }
-        let refused = attempts.may_try(&bad, here, start).unwrap_err();
+        let refused = attempts.may_try(here, start).unwrap_err();
         assert_eq!(refused.kind(), Kind::TooManyLogins);
-        attempts.may_try(&bad, peer("192.0.2.2"), start).unwrap();
-        attempts.may_try(&bad, here, start + SPELL).unwrap();
-    }
-
-    #[test]
-    fn a_key_that_was_good_is_never_locked_out_by_others() {
-        let (attempts, start) = (KeyAttempts::default(), Instant::now());
-        let (good, here) = (Token::received("vx_good"), peer("192.0.2.1"));
-        attempts.succeeded(&good, start);
-        for _ in 0..MOST_OF_ONE {
-            attempts.failed(here, start);
-        }
-        assert!(attempts.may_try(&Token::received("vx_new"), here, start).is_err());
-        attempts.may_try(&good, here, start).unwrap();
+        attempts.may_try(peer("192.0.2.2"), start).unwrap();
+        attempts.may_try(here, start + SPELL).unwrap();
     }
 
     #[test]
     fn many_addresses_have_a_limit_together_and_take_no_memory() {
         let (attempts, start) = (KeyAttempts::default(), Instant::now());
-        let bad = Token::received("vx_bad");
         for at in 0..MOST_OF_ALL {
             attempts.failed(Peer(IpAddr::V4((at + 0x0A00_0000).into())), start);
         }
-        assert!(attempts.may_try(&bad, peer("198.51.100.1"), start).is_err());
+        assert!(attempts.may_try(peer("198.51.100.1"), start).is_err());
         for at in 0..2 * MOST_REMEMBERED as u32 {
             attempts.failed(Peer(IpAddr::V4(at.into())), start);
         }

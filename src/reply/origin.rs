@@ -53,7 +53,7 @@ pub(super) fn refuse_strange_host(headers: &HeaderMap, app: &AppState) -> Result
     Err(Problem::new(
         Kind::ForeignPage,
         "the console is not served under this name: open it by the address that `public_url` names, or name the host \
-         in `hosts`",
+         in `console_hosts`",
     ))
 }
 

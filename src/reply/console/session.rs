@@ -64,8 +64,10 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     refuse_foreign(&parts, &app)?;
     let now = Instant::now();
+    let from = peer(&parts);
+    app.key_attempts.may_try(from, now)?;
     let token = Token::received(login.key.trim());
-    let found = app.access_by(&token, peer(&parts)).await?;
+    let found = app.access_by(&token, from).await?;
     let Some((key, access)) = found.and_then(|access| Some((access.key()?, access))) else {
         return Err(Problem::new(
             Kind::Unauthorized,

@@ -44,6 +44,7 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     settings.insecure_dev = args.insecure_dev;
     settings.carriers = CarrierSettings::from(config);
     settings.signup = signup;
+    settings.hosts.clone_from(&config.console_hosts);
     settings.audiosocket = audiosocket;
     settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
     let ended = ended()?;

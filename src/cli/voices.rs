@@ -50,6 +50,9 @@ pub(super) struct EnrollArgs {
     /// The voice may be that of another user of the same number: one person with two users
     #[arg(long)]
     pub allow_duplicate: bool,
+    /// Enrol the voice even if it is unlike the one this user enrolled before
+    #[arg(long)]
+    pub allow_other_voice: bool,
     #[command(flatten)]
     pub sound: SoundArgs,
     /// Recordings of the user alone: WAV, FLAC, MP3, M4A, AAC, Ogg, WebM, AMR and more
@@ -98,6 +101,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         text: args.consent,
         keep_audio: args.keep_audio,
         allow_duplicate: args.allow_duplicate,
+        allow_other_voice: args.allow_other_voice,
         version: None,
         invite: None,
     };

@@ -14,7 +14,7 @@ use super::carriers::{CarrierConfig, CarrierSections};
 use super::fault::Faults;
 use super::gallery::GalleryChoice;
 use super::identity::IdentitySettings;
-use super::reader::SettingsReader;
+use super::reader::{SettingsReader, list};
 use super::schema::{Setting, settings_of};
 use super::settings::Settings;
 use super::signup::SignupConfig;
@@ -46,6 +46,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How the outside world reaches this service, without a slash at its end.
     pub public_url: Option<String>,
+    /// Names besides that of `public_url` by which browsers reach the console.
+    pub console_hosts: Vec<String>,
     /// Threads that run models.
     pub threads: usize,
     /// Calls and requests admitted at a time.
@@ -54,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     /// The longest live call.
     pub longest_call: Seconds,
+    /// Identifications that a key may ask for of one number a minute.
+    pub identifications_per_minute: u32,
     /// What a decision needs.
     pub policy: Policy,
     /// Speech needed to enrol.
@@ -122,6 +126,7 @@ impl Config {
             model_named: settings.model.is_some(),
             model: ModelId::new(settings.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
             listen: listen(read, &settings.listen),
+            console_hosts: hosts(read, settings.console_hosts.as_deref()),
             threads: settings.inference.threads.unwrap_or_else(cores),
             capacity: settings.inference.capacity,
             limits: Limits {
@@ -129,6 +134,7 @@ impl Config {
                 max_duration: minutes(settings.limits.audio_minutes),
             },
             longest_call: minutes(settings.limits.call_minutes),
+            identifications_per_minute: settings.limits.identifications_per_minute,
             policy: settings.decision.checked(read),
             enrolment_speech: seconds(settings.enrollment.minimum_speech_seconds),
             retain_audio: settings.enrollment.retain_audio,
@@ -141,6 +147,22 @@ impl Config {
             public_url,
         }
     }
+}
+
+/// Names of hosts; a port or a path would never match.
+fn hosts(read: &mut SettingsReader, text: Option<&str>) -> Vec<String> {
+    let names = list(text.unwrap_or_default());
+    let is_name = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        !name.is_empty() && name.bytes().all(allowed)
+    };
+    if let Some(bad) = names.iter().find(|name| !is_name(name)) {
+        let why = format!(
+            "{bad:?} is no host's name, as in voxline.internal, without a port; several stand between commas"
+        );
+        read.fault("console_hosts", why);
+    }
+    names
 }
 
 fn listen(read: &mut SettingsReader, text: &str) -> SocketAddr {
@@ -276,6 +298,7 @@ mod tests {
         "models_dir",
         "ort_lib",
         "public_url",
+        "console_hosts",
         "threads",
         "max_false_accept",
         "max_wrong_name",

@@ -41,6 +41,10 @@ pub(super) struct Settings {
     pub listen: String,
     /// How the outside world reaches this service, as in `https://id.example.com`.
     pub public_url: Option<String>,
+    /// Names besides that of `public_url` by which browsers reach the console, as in `voxline.internal`; several stand
+    /// between commas. IP addresses and `localhost` are always taken; any other name is refused, since another site's
+    /// page can give itself one that leads here (DNS rebinding).
+    pub console_hosts: Option<String>,
     #[schema(inline)]
     pub store: StoreSection,
     #[schema(inline)]
@@ -111,6 +115,11 @@ pub(super) struct LimitsSection {
     #[schema(minimum = 0.1, maximum = 1440.0)]
     #[default = 240.0]
     pub call_minutes: f64,
+    /// Identifications, recordings and live calls together, that one API key may ask for of one dialed number a minute.
+    /// Calls that carriers and Vapi bring are not counted.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    #[default = 600]
+    pub identifications_per_minute: u32,
 }
 
 /// What an enrolment needs, and what is kept of it.

@@ -9,11 +9,11 @@ use time::{Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::measure::{CallWord, Drift, FIRST, ReportPlace, StoredFault, stored_reports};
-use crate::units::DialedNumber;
+use crate::units::{DialedNumber, TenantId};
 use crate::verdict::OutcomeName;
 
 use super::app_state::AppState;
-use super::auth::{Allowed, Identify};
+use super::auth::{Allowed, Identify, Visitor};
 use super::problem::{Kind, Problem};
 use super::reading::{InPath, InQuery};
 
@@ -25,7 +25,7 @@ const SHOWN_BY_DAY: Duration = Duration::weeks(10);
 /// What calls are decided by at the moment, and the reports there are.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Reports {
-    /// Where the service looks for them.
+    /// Where the service looks for them; empty but for the operator's own tenant.
     folder: String,
     /// The speaker model in use.
     model: String,
@@ -80,6 +80,13 @@ async fn found<T: Send + 'static>(
         .map_err(|_| Problem::internal("looking for reports ended early"))
 }
 
+/// Where reports are looked for, which is for the operator's own to know.
+pub(super) fn shown_folder(app: &AppState, visitor: &Visitor) -> String {
+    let own = visitor.access().tenant() == TenantId::DEFAULT;
+    own.then(|| app.config().accuracy_dir.display().to_string())
+        .unwrap_or_default()
+}
+
 /// Lists the reports of benchmarks
 #[utoipa::path(
     get, path = "/v1/accuracy/reports", operation_id = "listReports", tag = "operations",
@@ -87,7 +94,7 @@ async fn found<T: Send + 'static>(
     security(("bearer" = ["identify"])),
 )]
 pub(super) async fn list(
-    _: Allowed<Identify>,
+    allowed: Allowed<Identify>,
     State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Reports>, Problem> {
     let line = |place: ReportPlace| {
@@ -107,7 +114,7 @@ pub(super) async fn list(
     let policy = app.policy();
     let (model, calibration) = app.in_use();
     Ok(axum::Json(Reports {
-        folder: app.config().accuracy_dir.display().to_string(),
+        folder: shown_folder(&app, &allowed.visitor),
         model,
         calibration,
         accept: policy.accept,

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use thiserror::Error;
@@ -21,6 +21,8 @@ use crate::units::KeyId;
 use crate::vapi::Vapi;
 
 use super::consent::SignupSettings;
+use super::key_attempts::{KeyAttempts, Peer};
+use super::problem::Problem;
 use super::sessions::{ConsoleSettings, Sessions};
 use super::telemetry;
 use super::tries::Tries;
@@ -35,6 +37,10 @@ pub struct AppState {
     pub(super) signup: SignupSettings,
     /// How often links were tried lately.
     pub(super) tries: Tries,
+    /// Which keys were tried lately.
+    pub(super) key_attempts: KeyAttempts,
+    /// Names besides that of the public address by which browsers reach the console.
+    pub(super) hosts: Vec<String>,
     /// Who is logged in to the console.
     pub(super) sessions: Sessions,
     pub(super) timeouts: Timeouts,
@@ -44,10 +50,6 @@ pub struct AppState {
     /// Connections and calls that a shutdown waits for.
     pub(super) tasks: TaskTracker,
 }
-
-/// The address of whoever a request comes from: the other end of its connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub IpAddr);
 
 /// How a [`AppState`] is set up.
 #[derive(Default)]
@@ -62,6 +64,8 @@ pub struct AppSettings {
     pub signup: SignupSettings,
     /// How long sessions of the console last.
     pub console: ConsoleSettings,
+    /// Names besides that of the public address by which browsers reach the console.
+    pub hosts: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -81,6 +85,8 @@ impl AppState {
             vapi: settings.vapi,
             signup: settings.signup,
             tries: Tries::default(),
+            key_attempts: KeyAttempts::default(),
+            hosts: settings.hosts,
             sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
@@ -94,9 +100,18 @@ impl AppState {
         self.board.view(access)
     }
 
-    /// What the holder of `token` may see and do; `None` when it is no good key's.
-    pub(super) async fn access_by(&self, token: &Token) -> Result<Option<Access>, StoreError> {
-        self.board.store().key_for(token).await
+    /// What the holder of `token`, who asks from `peer`, may see and do; `None` when it is no good key's.
+    ///
+    /// # Errors
+    /// [`Problem`] where it is none and too many were; the store's.
+    pub(super) async fn access_by(&self, token: &Token, peer: Peer) -> Result<Option<Access>, Problem> {
+        let access = self.board.store().key_for(token).await?;
+        if access.is_none() {
+            let now = Instant::now();
+            self.key_attempts.may_try(peer, now)?;
+            self.key_attempts.failed(peer, now);
+        }
+        Ok(access)
     }
 
     /// What a key may see and do, by its id; `None` when it is no good key's.

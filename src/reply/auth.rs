@@ -5,7 +5,7 @@
 //! is open to all, and those are few: see the router.
 
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::app_state::AppState;
+use super::key_attempts::Peer;
 use super::problem::{Kind, Problem};
 use super::session_id::{SessionId, holder};
 use super::sessions::SessionDigest;
@@ -156,7 +157,7 @@ async fn recognise(parts: &Parts, app: &AppState) -> Result<Visitor, Problem> {
         });
     }
     let token = token(&parts.headers)?;
-    let access = app.access_by(&token).await?.ok_or_else(|| {
+    let access = app.access_by(&token, peer(parts)).await?.ok_or_else(|| {
         Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create`",
@@ -166,6 +167,12 @@ async fn recognise(parts: &Parts, app: &AppState) -> Result<Visitor, Problem> {
         access,
         pass: Pass::Key,
     })
+}
+
+/// Where a request comes from.
+pub(super) fn peer(parts: &Parts) -> Peer {
+    let known = parts.extensions.get().copied();
+    known.unwrap_or(Peer(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
 }
 
 /// Whether a request brings an API key at all.

@@ -25,6 +25,8 @@ struct Start {
     keep_audio: bool,
     #[serde(default)]
     allow_duplicate: bool,
+    #[serde(default)]
+    allow_other_voice: bool,
     encoding: Encoding,
     sample_rate: Hertz,
     #[serde(default = "one")]
@@ -40,7 +42,8 @@ const fn one() -> u16 {
 ///
 /// First a text frame `{"event":"start","consent":"…","encoding":"pcm_s16le|mulaw|alaw",
 /// "sample_rate":48000,"channels":1}` (of two channels, `channel` names the user's; `"keep_audio":true` when the consent allows keeping the recording,
-/// `"allow_duplicate":true` when the voice may be another user's of the same number), then binary audio in
+/// `"allow_duplicate":true` when the voice may be another user's of the same number, `"allow_other_voice":true` with an
+/// `admin` key when it may be another than before), then binary audio in
 /// frames of any size up to 1 MiB, at most three minutes of it, then `{"event":"stop"}`. Down come
 /// `{"event":"progress","net_speech_seconds","needed_seconds","quality","issues"}` about twice a second of audio and,
 /// at the end, the report with `"event":"report"` for an accepted enrolment; or
@@ -86,6 +89,7 @@ async fn record(
             text: start.consent,
             keep_audio: start.keep_audio,
             allow_duplicate: start.allow_duplicate,
+            allow_other_voice: start.allow_other_voice,
             version: None,
             invite: None,
         },

@@ -30,6 +30,9 @@ pub(super) struct EnrolmentForm {
     /// `true` when the voice may be that of another user of the same number: one person with two users.
     /// Without it such an enrolment is refused (`duplicate_identity`).
     allow_duplicate: Option<bool>,
+    /// `true` when the voice is not to be held against the one this user enrolled before. Only a key with the scope
+    /// `admin` may say so; with any other such an enrolment is refused (`not_the_voice_before`).
+    allow_other_voice: Option<bool>,
     /// Which of two channels holds the user, in recordings whose channels differ.
     #[schema(minimum = 0, maximum = 1)]
     channel: Option<u16>,
@@ -38,12 +41,22 @@ pub(super) struct EnrolmentForm {
 impl EnrolmentForm {
     async fn read(form: Form, app: &AppState) -> Result<Self, Problem> {
         let mut filled = form
-            .read(app, &["consent", "keep_audio", "allow_duplicate", "channel"])
+            .read(
+                app,
+                &[
+                    "consent",
+                    "keep_audio",
+                    "allow_duplicate",
+                    "allow_other_voice",
+                    "channel",
+                ],
+            )
             .await?;
         Ok(Self {
             consent: filled.needed("consent")?,
             keep_audio: filled.yes_or_no("keep_audio")?,
             allow_duplicate: filled.yes_or_no("allow_duplicate")?,
+            allow_other_voice: filled.yes_or_no("allow_other_voice")?,
             channel: filled.channel()?,
             audio: filled.audio,
         })
@@ -78,6 +91,7 @@ pub(super) async fn add(
         text: form.consent,
         keep_audio: form.keep_audio.unwrap_or(false),
         allow_duplicate: form.allow_duplicate.unwrap_or(false),
+        allow_other_voice: form.allow_other_voice.unwrap_or(false),
         version: None,
         invite: None,
     };

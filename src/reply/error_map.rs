@@ -15,7 +15,10 @@ impl From<BoardError> for Problem {
             BoardError::OtherNumber(_) | BoardError::CallEnded(_) | BoardError::CallTaken(_) => {
                 Self::new(Kind::CallExists, detail)
             }
-            BoardError::OperatorsAlone => Self::new(Kind::Forbidden, detail),
+            BoardError::TooManyTries { retry_after, .. } => {
+                Self::new(Kind::TooManyTries, detail).retry_after(retry_after.as_secs() + 1)
+            }
+            BoardError::OperatorsAlone | BoardError::AdminsAlone => Self::new(Kind::Forbidden, detail),
             BoardError::LongCallId(_) => Self::new(Kind::Invalid, detail),
             BoardError::UnknownUser(user) => Self::new(Kind::UnknownUser, format!("there is no user {user}")),
             BoardError::NoClips | BoardError::TooManyClips { .. } | BoardError::NeverNames { .. } => {

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::switchboard::{CallVerdict, Updates};
+use crate::switchboard::{CallVerdict, Update, Updates};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -29,8 +29,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     get, path = "/v1/calls/events", operation_id = "streamCalls", tag = "calls",
     responses((
         status = 200, content_type = "text/event-stream", body = CallVerdict,
-        description = "An event `update` for each new version of a verdict; an event `lagged` with \
-                       `{\"missed\": n}` when the reader was too slow and lost some",
+        description = "An event `update` for each new version of a verdict; an event `enrolled` with `user_id`, \
+                       `enrollment_id`, `again` (whether the user was enrolled before) and `at` for each voice that is \
+                       enrolled here; an event `lagged` with `{\"missed\": n}` when the reader was too slow and lost some",
     )),
     security(("bearer" = ["identify"])),
 )]
@@ -69,7 +70,8 @@ impl Watch {
             received = self.updates.next() => received,
         };
         match received {
-            Ok(update) => self.event(update),
+            Ok(Update::Call(verdict)) => self.event(*verdict),
+            Ok(Update::Enrolled(enrolled)) => Event::default().event("enrolled").json_data(enrolled).ok(),
             Err(RecvError::Lagged(missed)) => Some(
                 Event::default()
                     .event("lagged")
@@ -79,11 +81,11 @@ impl Watch {
         }
     }
 
-    fn event(&self, update: CallVerdict) -> Option<Event> {
+    fn event(&self, verdict: CallVerdict) -> Option<Event> {
         let shown = if self.scores {
-            update
+            verdict
         } else {
-            update.without_scores()
+            verdict.without_scores()
         };
         let id = format!("{}/{}", shown.call_id, shown.version);
         Event::default().event("update").id(id).json_data(shown).ok()
@@ -128,7 +130,7 @@ mod tests {
     async fn a_reader_who_fell_behind_is_told_how_much_it_missed() {
         let (sender, updates) = broadcast::channel(2);
         for version in 1..=5 {
-            sender.send(update(version)).unwrap();
+            sender.send(Update::Call(Box::new(update(version)))).unwrap();
         }
         let mut watch = Watch {
             updates: Updates::new(updates, Access::operator()),

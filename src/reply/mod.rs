@@ -26,6 +26,7 @@ mod web;
 mod consent;
 mod sessions;
 mod tries;
+mod key_attempts;
 mod app_state;
 
 // Around every request.

@@ -19,8 +19,9 @@ use crate::carriers::CarrierSettings;
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
-use super::app_state::{AppSettings, AppState, Peer, ServeError, Timeouts};
+use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
 use super::consent::SignupSettings;
+use super::key_attempts::Peer;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::sessions::ConsoleSettings;
@@ -48,6 +49,8 @@ pub struct ServeSettings {
     pub signup: SignupSettings,
     /// How long sessions of the console last.
     pub console: ConsoleSettings,
+    /// Names besides that of the public address by which browsers reach the console.
+    pub hosts: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time; more wait in the system's queue.
@@ -66,6 +69,7 @@ impl ServeSettings {
             vapi: None,
             signup: SignupSettings::default(),
             console: ConsoleSettings::default(),
+            hosts: Vec::new(),
             timeouts: Timeouts::default(),
             connections: 2048,
             audiosocket: None,
@@ -98,6 +102,7 @@ pub async fn serve(
             vapi: settings.vapi,
             signup: settings.signup,
             console: settings.console,
+            hosts: settings.hosts,
             timeouts: settings.timeouts,
         },
     )?;
@@ -124,7 +129,8 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
         };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = attend(stream, Peer(peer.ip()), Arc::clone(app), router.clone(), place);
+                let peer = Peer(peer.ip());
+                let connection = attend(stream, peer, Arc::clone(app), router.clone(), place);
                 app.tasks.spawn(connection);
             }
             Err(fault) => {
@@ -143,18 +149,18 @@ async fn attend(
     router: Router,
     place: OwnedSemaphorePermit,
 ) {
-    let router = TowerToHyperService::new(router);
-    let router = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        router.call(request)
-    });
     // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
     let _ = stream.set_nodelay(true);
+    let routed = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routed.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.timeouts.head)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), router)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -1,4 +1,4 @@
-//! Who is logged in, for how long, and how often it was tried in vain.
+//! Who is logged in, and for how long.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,18 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::units::KeyId;
 
-use super::problem::{Kind, Problem};
-
 /// SHA-256 of a session's id: all that is kept of it.
 pub(super) type SessionDigest = [u8; 32];
 
 /// The most sessions at a time. One more ends the one that was quiet for longest.
 const MOST_SESSIONS: usize = 1000;
-/// How many logins may fail in [`SPELL`]. A key has 256 random bits, so this is about the work, not about guessing.
-const MOST_FAILURES: u32 = 30;
-/// The time in which failed logins are counted.
-const SPELL: Duration = Duration::from_secs(60);
-
 /// How long sessions of the console last.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsoleSettings {
@@ -40,7 +33,6 @@ impl Default for ConsoleSettings {
 pub(super) struct Sessions {
     settings: ConsoleSettings,
     open: Mutex<HashMap<SessionDigest, Session>>,
-    failures: Mutex<Failures>,
 }
 
 #[derive(Clone, Copy)]
@@ -50,18 +42,11 @@ struct Session {
     seen: Instant,
 }
 
-#[derive(Default)]
-struct Failures {
-    since: Option<Instant>,
-    times: u32,
-}
-
 impl Sessions {
     pub fn new(settings: ConsoleSettings) -> Self {
         Self {
             settings,
             open: Mutex::default(),
-            failures: Mutex::default(),
         }
     }
 
@@ -112,34 +97,6 @@ impl Sessions {
     /// Ends a session.
     pub fn end(&self, digest: &SessionDigest) {
         self.open().remove(digest);
-    }
-
-    /// Refuses to look at a key when too many were no good lately.
-    pub fn may_try(&self, now: Instant) -> Result<(), Problem> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(since) = failures.since.filter(|_| failures.times >= MOST_FAILURES) else {
-            return Ok(());
-        };
-        let over = SPELL.saturating_sub(now.saturating_duration_since(since));
-        if over.is_zero() {
-            return Ok(());
-        }
-        let detail = "too many keys were tried here that are none: wait a minute and try again";
-        Err(Problem::new(Kind::TooManyLogins, detail).retry_after(over.as_secs() + 1))
-    }
-
-    /// Counts a key that was no good.
-    pub fn failed(&self, now: Instant) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_spell = |since: Instant| now.saturating_duration_since(since) < SPELL;
-        if failures.since.is_some_and(in_spell) {
-            failures.times = failures.times.saturating_add(1);
-        } else {
-            *failures = Failures {
-                since: Some(now),
-                times: 1,
-            };
-        }
     }
 
     fn lasts(&self, session: &Session, now: Instant) -> bool {
@@ -206,17 +163,5 @@ mod tests {
         sessions.begin(digest(MOST_SESSIONS), key, later);
         assert_eq!(sessions.open().len(), MOST_SESSIONS);
         assert!(sessions.is_open(&digest(0), later) && !sessions.is_open(&digest(1), later));
-    }
-
-    #[test]
-    fn after_many_keys_that_are_none_no_key_is_looked_at_for_a_while() {
-        let (sessions, start) = (sessions(), Instant::now());
-        for _ in 0..MOST_FAILURES {
-            sessions.may_try(start).unwrap();
-            sessions.failed(start);
-        }
-        let refused = sessions.may_try(start).unwrap_err();
-        assert_eq!(refused.kind(), Kind::TooManyLogins);
-        sessions.may_try(start + SPELL).unwrap();
     }
 }

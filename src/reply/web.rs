@@ -62,6 +62,7 @@ const ASSETS: &[Asset] = assets![
     "console/parts/identify.js" SCRIPT,
     "console/parts/import.js" SCRIPT,
     "console/parts/invites.js" SCRIPT,
+    "console/parts/keys.js" SCRIPT,
     "console/parts/people.js" SCRIPT,
     "console/parts/picker.js" SCRIPT,
     "console/parts/raw.js" SCRIPT,

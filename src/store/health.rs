@@ -71,10 +71,11 @@ impl Store {
         model: &ModelId,
     ) -> Result<(Vec<UserVoice>, bool), StoreError> {
         let limit = wanted.limit.clamp(1, MAX_PAGE);
-        let mut tx = self.read().await?;
+        // Before the transaction: whoever holds one waits for no other connection.
         if let Some(number) = &wanted.number {
             self.require_number(access, number).await?;
         }
+        let mut tx = self.read().await?;
         let mut found = page(&mut tx, access, wanted, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);

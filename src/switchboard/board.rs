@@ -18,6 +18,7 @@ use super::call_sessions::CallSessions;
 use super::cert_fetch::CertFetcher;
 use super::error::{BoardError, OpenError};
 use super::installed::{Installed, installed};
+use super::quotas::Quotas;
 use super::roster::Roster;
 use super::services::Services;
 
@@ -35,6 +36,8 @@ pub struct Switchboard {
     pub(super) enrolment_speech: Seconds,
     /// Where certificates of PASSporTs are fetched.
     pub(super) cert_fetcher: Option<CertFetcher>,
+    /// What keys asked for lately.
+    pub(super) quotas: Quotas,
     /// One comparison of all of a number's voices at a time.
     pub(super) comparing: Arc<Semaphore>,
 }
@@ -84,6 +87,7 @@ impl Switchboard {
             limits: config.limits,
             enrolment_speech: config.enrolment_speech,
             cert_fetcher,
+            quotas: Quotas::default(),
             comparing: Arc::new(Semaphore::new(1)),
         })
     }

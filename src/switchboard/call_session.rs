@@ -21,6 +21,7 @@ use super::call_verdict::CallVerdict;
 use super::kept::{Before, StoredVersion};
 use super::keypad::Keypad;
 use super::roster::RosterNow;
+use super::updates::Update;
 use crate::decision::Reason;
 use crate::evidence::CallFacts;
 use crate::store::CallRecord;
@@ -285,7 +286,10 @@ impl CallSession {
             self.record(&verdict, &mut state.evidence).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
-        self.context.services.channels.send(self.context.tenant, &verdict);
+        self.context
+            .services
+            .channels
+            .send(self.context.tenant, Update::Call(Box::new((*verdict).clone())));
         verdict
     }
 

@@ -41,8 +41,11 @@ impl CallVerdict {
     /// The same without any score.
     #[must_use]
     pub fn without_scores(mut self) -> Self {
-        self.identification = self.identification.without_scores();
         self.identity = self.identity.without_scores();
+        if self.identification.is_early() {
+            self.identity = self.identity.before_nobody_is_told();
+        }
+        self.identification = self.identification.without_scores();
         self
     }
 

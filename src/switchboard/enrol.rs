@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::engine::Permit;
@@ -17,6 +18,7 @@ use super::error::BoardError;
 use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
 use super::recording::{ClipBytes, hear_in_turns};
+use super::updates::{Update, VoiceEnrolled};
 
 /// Recordings one enrolment may bring.
 const MOST_CLIPS: usize = 16;
@@ -68,6 +70,8 @@ pub struct Agreement {
     pub keep_audio: bool,
     /// Whether the voice may be that of another user of the same number: one person with two users.
     pub allow_duplicate: bool,
+    /// Whether the voice may be another than the one that was enrolled before. For administrators alone.
+    pub allow_other_voice: bool,
     /// Which version of the words, where they have one.
     pub version: Option<String>,
     /// The invite that lets the user in, where it was one. It is used up when the enrolment is accepted.
@@ -81,6 +85,7 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
             text: text.as_ref().to_owned(),
             keep_audio: false,
             allow_duplicate: false,
+            allow_other_voice: false,
             version: None,
             invite: None,
         }
@@ -161,6 +166,7 @@ impl Switchboard {
             let new = new_enrolment(user, agreement, &heard);
             match self.store.add_enrollment_keeping(new, recordings).await {
                 Ok(id) => {
+                    self.announce(user, id).await;
                     report.audio_kept = report.audio_kept.map(|_| kept);
                     (report.accepted, report.enrollment_id) = (true, Some(id));
                 }
@@ -186,6 +192,36 @@ impl Switchboard {
         Ok(report)
     }
 
+    /// Tells whoever reads the tenant's events that a voice was enrolled: over another one, it must not go unseen.
+    async fn announce(&self, user: UserId, enrollment: EnrollmentId) {
+        let enrolled = async {
+            let consents = self.store.consents_of(user).await?.len();
+            let numbers = self
+                .store
+                .user(user)
+                .await?
+                .map_or_else(Vec::new, |user| user.numbers);
+            Ok::<_, StoreError>((consents > 1, numbers))
+        };
+        let (again, numbers) = match enrolled.await {
+            Ok(known) => known,
+            Err(fault) => {
+                tracing::warn!(user.id = %user, %fault, "an enrolment is not announced: {fault}");
+                return;
+            }
+        };
+        let Some(number) = numbers.first() else { return };
+        let tenant = self.services.owners.best_known(number).await;
+        let told = VoiceEnrolled {
+            user_id: user,
+            enrollment_id: enrollment,
+            again,
+            at: OffsetDateTime::now_utc(),
+            numbers,
+        };
+        self.services.channels.send(tenant, Update::Enrolled(told));
+    }
+
     /// What the gate says of recordings that were heard: `accepted` when they can be enrolled. Nothing is kept.
     pub(super) async fn judge_heard(
         &self,
@@ -194,7 +230,10 @@ impl Switchboard {
         agreement: &Agreement,
         heard: &[HeardClip],
     ) -> Result<EnrolmentReport, BoardError> {
-        let before = self.store.voiceprints_of(user, active_model.card.id()).await?;
+        let before = match agreement.allow_other_voice {
+            true => Vec::new(),
+            false => self.store.voiceprints_of(user, active_model.card.id()).await?,
+        };
         let mut report = report(active_model.card.id(), user, heard);
         (report.issues, report.accepted) =
             quality_gate(heard, &before, &active_model.calibration, self.enrolment_speech);

@@ -136,6 +136,19 @@ pub enum BoardError {
     /// Giving numbers to tenants, reading the audit log.
     #[error("that is for the operator of this service, by an `admin` key that is for all numbers: ask them")]
     OperatorsAlone,
+    /// The key asked for as many identifications of the number as it may.
+    #[error(
+        "this key may ask for {most} identifications of one number a minute (limits.identifications_per_minute)"
+    )]
+    TooManyTries {
+        /// How many it may.
+        most: u32,
+        /// How long until there is another.
+        retry_after: Duration,
+    },
+    /// Another voice than before is for an administrator to enrol.
+    #[error("a voice unlike the one before takes a key with the scope `admin`")]
+    AdminsAlone,
     /// There is no such user.
     #[error("there is no user {0}; `voxline user list --number N` shows who there is")]
     UnknownUser(UserId),
@@ -219,6 +232,7 @@ impl BoardError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(busy) => Some(busy.retry_after),
+            Self::TooManyTries { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@
 // What is known of numbers, and the model that is asked.
 mod roster;
 mod owners;
+mod quotas;
 mod gallery_cache;
 mod error;
 mod installed;
@@ -91,7 +92,7 @@ pub use quality_gate::{Issue, IssueCode, gate_alone};
 pub use recording::ClipBytes;
 pub use roster::{Roster, Rosters};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
-pub use updates::Updates;
+pub use updates::{Update, Updates, VoiceEnrolled};
 pub use view::{Progress, View};
 
 pub use crate::verdict::Identification;

@@ -342,7 +342,8 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
         .find(|clip| differ(clip.print(), before.iter(), calibration));
     if let Some(clip) = strange {
         let message = format!(
-            "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first",
+            "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first, or have an \
+             administrator enrol this one (allow_other_voice)",
             clip.name
         );
         refusals.push(Issue {

@@ -16,7 +16,7 @@ use super::recording::ClipBytes;
 use crate::engine::{Asker, Permit};
 use crate::store::{
     Access, Consent, Enrollment, ImportReport, Invite, KeyInfo, NewInvite, NewUser, Number, NumberPatch,
-    Receipt, StoreError, Token, User, UserPatch, UsersWanted,
+    Receipt, Scope, StoreError, Token, User, UserPatch, UsersWanted,
 };
 use crate::units::{DialedNumber, EnrollmentId, InviteId, UserId};
 
@@ -262,6 +262,7 @@ impl View<'_> {
         channel: Option<u16>,
     ) -> Result<EnrolmentReport, BoardError> {
         self.board.store.own_user(self.access, user).await?;
+        self.refuse_other_voice(&agreement)?;
         self.board
             .enrol_channel(admitted, user, agreement, clips, channel)
             .await
@@ -273,7 +274,16 @@ impl View<'_> {
     /// Likewise; [`StoreError::UserElsewhere`].
     pub async fn open_enrolment(&self, start: EnrolmentStart) -> Result<LiveEnrolment, BoardError> {
         self.board.store.own_user(self.access, start.user).await?;
+        self.refuse_other_voice(&start.agreement)?;
         self.board.open_enrolment(start, self.access.key()).await
+    }
+
+    /// Only an administrator enrols another voice over the one before.
+    fn refuse_other_voice(&self, agreement: &Agreement) -> Result<(), BoardError> {
+        if agreement.allow_other_voice && !self.access.allows(Scope::Admin) {
+            return Err(BoardError::AdminsAlone);
+        }
+        Ok(())
     }
 
     /// The enrolments of a user, oldest first.

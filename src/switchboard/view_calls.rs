@@ -1,5 +1,7 @@
 //! Calls and identifications as far as an access reaches.
 
+use std::time::Instant;
+
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
@@ -26,6 +28,7 @@ impl View<'_> {
         channel: Option<u16>,
     ) -> Result<Identification, BoardError> {
         self.require(number).await?;
+        self.spend(number)?;
         let said = self.board.identify(admitted, number, recording, channel, false);
         let last = said.await?.pop();
         last.ok_or_else(|| BoardError::Analysis("identify gave no identification".to_owned()))
@@ -40,6 +43,7 @@ impl View<'_> {
         self.require(&start.number).await?;
         let own = self.own_id(&start.call_id).await?;
         let call_id = own.ok_or_else(|| BoardError::LongCallId(start.call_id.clone()))?;
+        self.spend(&start.number)?;
         let start = CallStart { call_id, ..start };
         self.board.open_call(start, self.access.key()).await
     }
@@ -129,6 +133,16 @@ impl View<'_> {
     /// What is said of calls from now on.
     pub fn updates(&self) -> Updates {
         self.board.services.channels.subscribe(self.access)
+    }
+
+    /// Counts an identification by the access's key.
+    fn spend(&self, number: &DialedNumber) -> Result<(), BoardError> {
+        let Some(key) = self.access.key() else {
+            return Ok(());
+        };
+        let most = self.board.config.identifications_per_minute;
+        let spent = self.board.quotas.spend(key, number, most, Instant::now());
+        spent.map_err(|retry_after| BoardError::TooManyTries { most, retry_after })
     }
 
     /// Whether calls to this number are seen.

@@ -20,7 +20,7 @@ pub mod chain;
 
 pub use chain::Identity;
 pub use checkpoint::{CHECKPOINTS, Checkpoint, ListenError, Traits};
-pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
+pub use identification::{Identification, OutcomeName, Quality, Scored, TOLD_FROM, TimingMs};
 pub use recording::{HearError, Hearing, Recording, hear};
 pub use stream_session::{StreamSession, embed_speech};
 pub use warning::{Warning, WarningCode};

@@ -10,6 +10,7 @@ mod pulling;
 mod refusals;
 mod settings;
 mod switching;
+mod tenants;
 mod voices;
 
 use std::os::unix::fs::symlink;

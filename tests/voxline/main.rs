@@ -6,6 +6,7 @@ mod backing_up;
 mod browser;
 mod carriers;
 mod chain;
+mod climbing;
 mod cli;
 mod documented;
 mod drafted_cards;

@@ -1,6 +1,7 @@
 //! The service over real sockets: who may do what, what is refused in which words, and calls from their
 //! first frame to their last verdict.
 
+mod accesses;
 mod accuracy;
 mod audiosocket;
 mod calls;

@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::super::app_state::AppState;
+use super::super::origin::refuse_strange_host;
 use super::super::problem::{Kind, Problem};
 use super::super::web;
 use super::session;
@@ -122,6 +123,9 @@ pub(super) async fn show(
     params: Result<Path<BTreeMap<String, String>>, PathRejection>,
     parts: Parts,
 ) -> Response {
+    if let Err(problem) = refuse_strange_host(&parts.headers, &app) {
+        return problem.into_response();
+    }
     let Ok(Path(params)) = params else {
         return Problem::new(Kind::UnknownRoute, "the address holds what is no text").into_response();
     };

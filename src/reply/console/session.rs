@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::super::app_state::AppState;
+use super::super::auth::peer;
 use super::super::origin::refuse_foreign;
 use super::super::problem::{Kind, Problem};
 use super::super::reading;
@@ -63,11 +64,11 @@ pub(super) async fn begin(
 ) -> Result<Response, Problem> {
     refuse_foreign(&parts, &app)?;
     let now = Instant::now();
-    app.sessions.may_try(now)?;
+    let from = peer(&parts);
+    app.key_attempts.may_try(from, now)?;
     let token = Token::received(login.key.trim());
-    let found = app.access_by(&token).await?;
+    let found = app.access_by(&token, from).await?;
     let Some((key, access)) = found.and_then(|access| Some((access.key()?, access))) else {
-        app.sessions.failed(now);
         return Err(Problem::new(
             Kind::Unauthorized,
             "this API key is not known here or was revoked: make one with `voxline keys create --scope admin`",

@@ -33,6 +33,7 @@ pub(super) async fn send(
         text: consent.agreed(keep_audio),
         keep_audio,
         allow_duplicate: false,
+        allow_other_voice: false,
         version: Some(consent.version),
         invite: Some(guest.invite.id),
     };

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::decision::Reason;
 use crate::units::UserId;
 
 pub use claim::{Claim, Member, Voice};
@@ -200,6 +201,32 @@ impl Identity {
         self.speaker.posterior = None;
         for item in &mut self.evidence {
             item.llr = None;
+            if item.kind == EvidenceKind::Voice {
+                item.note = None;
+            }
+        }
+        self
+    }
+
+    /// The same while it is too early to say that the voice is nobody's ([`super::Identification::is_early`]).
+    #[must_use]
+    pub fn before_nobody_is_told(mut self) -> Self {
+        let early = SpeakerReason::Voice(Reason::TooLittleSpeech);
+        let nobody = self.speaker.status == SpeakerStatus::ThirdParty;
+        let near = [
+            SpeakerReason::Voice(Reason::Ambiguous),
+            SpeakerReason::NotEnrolled,
+        ];
+        if nobody || self.speaker.reason.is_some_and(|reason| near.contains(&reason)) {
+            (self.speaker.status, self.speaker.reason) = (SpeakerStatus::Inconclusive, Some(early));
+            self.agreement = SpeakerAgreement::Undetermined;
+        }
+        if nobody {
+            // Without a voice nothing contradicts it.
+            use ContradictionCode as Code;
+            let of_the_voice = [Code::CallerIsNotTheVoice, Code::PinIsNotTheVoice];
+            self.contradictions
+                .retain(|found| !of_the_voice.contains(&found.code));
         }
         self
     }

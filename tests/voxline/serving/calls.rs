@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use voxline::store::{Access, Scope};
+use voxline::switchboard::Update;
 
 use super::harness::{NUMBER, Service, json as body, mulaw};
 use super::sockets::Socket;
@@ -98,7 +99,8 @@ async fn a_cut_connection_ends_the_call_with_a_final_verdict() {
     socket.start_call("cut", NUMBER).await;
     socket.stream_until_update("alice-1").await;
     socket.cut();
-    while !updates.next().await.unwrap().identification.is_final {}
+    let ended = |update: Update| matches!(update, Update::Call(said) if said.identification.is_final);
+    while !ended(updates.next().await.unwrap()) {}
     let kept = body(
         service
             .get("/v1/calls/cut")

@@ -2,7 +2,8 @@
 
 use reqwest::Response;
 use serde_json::{Value, json};
-use voxline::store::Scope;
+use voxline::store::{Access, Scope};
+use voxline::switchboard::Update;
 
 use super::harness::{CONSENT, NUMBER, Service, call_form, form, json as body, problem, sample, signup};
 
@@ -222,4 +223,37 @@ async fn recordings_that_are_not_good_enough_are_refused_with_the_report() {
         body(send(&service, key, "GET", &path, None).await, 200).await[0]["clips"],
         3
     );
+}
+
+#[tokio::test]
+async fn another_voice_is_enrolled_by_an_administrator_and_never_unseen() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let (enroll, admin) = (
+        service.key(&[Scope::Enroll]).await,
+        service.key(&[Scope::Admin]).await,
+    );
+    let operator = Access::operator();
+    let mut updates = service.board.view(&operator).updates();
+    let path = format!("/v1/users/{alice}/enrollments");
+    let send = async |key: &str, voice: &str| {
+        let texts = [
+            ("consent", CONSENT),
+            ("allow_other_voice", "true"),
+            ("allow_duplicate", "true"),
+        ];
+        let request = service.post(&path).bearer_auth(key);
+        request
+            .multipart(form(signup(voice), &texts))
+            .send()
+            .await
+            .unwrap()
+    };
+    problem(send(&enroll, "robert").await, 403, "forbidden").await;
+    let report = body(send(&admin, "robert").await, 201).await;
+    let Update::Enrolled(told) = updates.next().await.unwrap() else {
+        panic!("nobody called")
+    };
+    assert_eq!((told.user_id, told.again), (alice, true));
+    assert_eq!(json!(told.enrollment_id), report["enrollment_id"]);
 }

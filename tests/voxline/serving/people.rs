@@ -30,6 +30,7 @@ async fn voiced(service: &Service, name: &str, number: &str, folder: &str) -> Us
         .map(|(name, bytes)| ClipBytes { name, bytes });
     let agreement = Agreement {
         allow_duplicate: true,
+        allow_other_voice: false,
         ..Agreement::from(CONSENT)
     };
     let admitted = service.board.admit(Asker::recording(None)).unwrap();

@@ -3,7 +3,7 @@
 use voxline::bytes::Encoding;
 use voxline::decision::Reason;
 use voxline::store::Access;
-use voxline::switchboard::{BoardError, CallStart, CallVerdict};
+use voxline::switchboard::{BoardError, CallStart, CallVerdict, Update};
 use voxline::units::{CallId, DialedNumber, Hertz};
 use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
@@ -85,7 +85,10 @@ async fn versions_rise_by_one_and_only_the_last_is_final_and_recorded() {
             && last.identification.outcome == voxline::verdict::OutcomeName::Identified
     );
     for update in &updates {
-        assert_eq!(watched.next().await.unwrap().version, update.version);
+        let Update::Call(told) = watched.next().await.unwrap() else {
+            panic!("nobody was enrolled")
+        };
+        assert_eq!(told.version, update.version);
     }
     let record = deployment
         .board

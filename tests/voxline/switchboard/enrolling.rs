@@ -211,6 +211,7 @@ async fn another_users_voice_is_refused_unless_that_is_meant() {
     };
     let meant = Agreement {
         allow_duplicate: true,
+        allow_other_voice: false,
         ..Agreement::from("Yes.")
     };
     let permit = deployment.board.admit(Asker::recording(None)).unwrap();

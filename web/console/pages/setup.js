@@ -5,17 +5,19 @@ import { badge, button, h, heading, may, progress } from "../dom.js";
 import { carrierCheck } from "../parts/carrier.js";
 import { identification } from "../parts/identify.js";
 import { invite } from "../parts/invites.js";
+import { keysOf } from "../parts/keys.js";
 import { hidden } from "../parts/people.js";
 import { addNumber, addPerson } from "./people.js";
 
 export async function show(root, { session }) {
   const title = heading("Set-up", "From an empty service to the first call that knows who speaks. What is done already shows as done.");
   const mayEnrol = may(session, "enroll");
-  const [state, numbers, people] = await progress(
+  const [state, numbers, people, keys] = await progress(
     Promise.all([
       may(session, "admin") ? get("/v1/setup") : null,
       mayEnrol ? get("/v1/numbers") : [],
       mayEnrol ? get("/v1/enrollments?limit=200").then((page) => page.users) : [],
+      may(session, "admin") ? get("/v1/keys") : null,
     ]),
     root,
   );
@@ -34,6 +36,7 @@ export async function show(root, { session }) {
         )
       : hidden("How far the set-up has come", "admin"),
     h("ol", { class: "steps" }, steps.map((one, nth) => step(one, nth, one === next))),
+    keys ? keysOf(keys) : "",
   );
 }
 

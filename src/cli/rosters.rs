@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::{Config, GalleryChoice};
-use crate::store::{NewUser, Pin, Store, User, UserPatch};
+use crate::store::{NewUser, Pin, Receipt, Store, User, UserPatch};
 use crate::switchboard::{BoardError, GalleryCache, model_in_use};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -110,28 +110,11 @@ pub(super) async fn user(
             Output::document(&person)?;
         }
         UserCommand::OptOut { id, undo } => {
-            let patch = UserPatch {
-                opted_out: Some(!undo),
-                ..UserPatch::default()
-            };
-            let user = store.update_user(id, patch).await?;
-            if let Err(fault) = empty_gallery(config, store, &user.numbers).await {
-                Output::complain(&format!(
-                    "warning: no call is compared with this voice, but Qdrant may still hold a copy of it ({fault}); the \
-                     service takes it out when it next starts or identifies a call to their numbers"
-                ));
-            }
+            let user = opt_out(id, !undo, store, config).await?;
             output.result(&user, || user_line(&user))?;
         }
         UserCommand::Remove { id } => {
-            let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
-            let receipt = store.remove_user(id).await?;
-            if let Err(fault) = empty_gallery(config, store, &numbers).await {
-                Output::complain(&format!(
-                    "warning: the user is erased here, but Qdrant may still hold a copy of their voiceprints \
-                     ({fault}); the service erases it when it next starts or identifies a call to their numbers"
-                ));
-            }
+            let receipt = remove(id, store, config).await?;
             output.result(&receipt, || {
                 let (prints, enrolments) = (receipt.voiceprints_erased, receipt.enrollments_erased);
                 format!("removed {id}: {prints} voiceprints of {enrolments} enrolments erased")
@@ -139,6 +122,35 @@ pub(super) async fn user(
         }
     }
     Ok(true)
+}
+
+/// Takes a user's voice out of what is searched, or puts it back.
+async fn opt_out(id: UserId, opted_out: bool, store: &Store, config: &Config) -> anyhow::Result<User> {
+    let patch = UserPatch {
+        opted_out: Some(opted_out),
+        ..UserPatch::default()
+    };
+    let user = store.update_user(id, patch).await?;
+    if let Err(fault) = empty_gallery(config, store, &user.numbers).await {
+        Output::complain(&format!(
+            "warning: no call is compared with this voice, but Qdrant may still hold a copy of it ({fault}); the \
+             service takes it out when it next starts or identifies a call to their numbers"
+        ));
+    }
+    Ok(user)
+}
+
+/// Removes a user, from a gallery that outlives this process too.
+async fn remove(id: UserId, store: &Store, config: &Config) -> anyhow::Result<Receipt> {
+    let numbers = store.user(id).await?.map_or_else(Vec::new, |user| user.numbers);
+    let receipt = store.remove_user(id).await?;
+    if let Err(fault) = empty_gallery(config, store, &numbers).await {
+        Output::complain(&format!(
+            "warning: the user is erased here, but Qdrant may still hold a copy of their voiceprints \
+             ({fault}); the service erases it when it next starts or identifies a call to their numbers"
+        ));
+    }
+    Ok(receipt)
 }
 
 /// Takes what the store no longer holds of these numbers out of a gallery that outlives this process:

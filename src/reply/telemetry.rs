@@ -194,12 +194,6 @@ fn describe() {
     describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
     describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
     describe_counter!(
-        UNACCOUNTED,
-        "Entries of the audit log that could not be written and are lost."
-    );
-    describe_counter!(RETIRED, "What went because its time was over, by kind.");
-    describe_gauge!(UNWRITTEN, "Entries of the audit log that wait to be written.");
-    describe_counter!(
         STORE_ERRORS,
         "Operations that the store's database refused, by kind."
     );
@@ -212,13 +206,13 @@ fn describe() {
         Unit::Seconds,
         "When every page of the store had been read, in seconds since 1970."
     );
+    describe_accounting();
     process_metrics::describe();
     // So that they are there before anything happens.
     gauge!(LIVE_CALLS).set(0.0);
     gauge!(WAITING).set(0.0);
     gauge!(DAMAGED_TABLES).set(0.0);
-    gauge!(UNWRITTEN).set(0.0);
-    for name in [REFUSED, FAULTS, UNRECORDED, UNACCOUNTED] {
+    for name in [REFUSED, FAULTS, UNRECORDED] {
         counter!(name).increment(0);
     }
     for kind in STORE_ERROR_KINDS {
@@ -227,6 +221,17 @@ fn describe() {
     for outcome in ["identified", "unknown", "inconclusive"] {
         counter!(OUTCOMES, "outcome" => outcome).increment(0);
     }
+}
+
+fn describe_accounting() {
+    describe_counter!(
+        UNACCOUNTED,
+        "Entries of the audit log that could not be written and are lost."
+    );
+    describe_gauge!(UNWRITTEN, "Entries of the audit log that wait to be written.");
+    describe_counter!(RETIRED, "What went because its time was over, by kind.");
+    gauge!(UNWRITTEN).set(0.0);
+    counter!(UNACCOUNTED).increment(0);
 }
 
 #[cfg(test)]

@@ -79,8 +79,13 @@ fn recognised(verdict: &serde_json::Value) -> Option<&str> {
     verdict.get("user_id").filter(|_| named)?.as_str()
 }
 
-/// Notes that a voice was of use on this day.
-pub(super) async fn note_use(conn: &mut Tx, user: &str, at: OffsetDateTime) -> Result<(), StoreError> {
+/// Notes that a voice was of use on this day, if anybody's was.
+pub(super) async fn note_use(
+    conn: &mut Tx,
+    user: Option<&str>,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let Some(user) = user else { return Ok(()) };
     let day = at
         .to_offset(time::UtcOffset::UTC)
         .replace_time(time::Time::MIDNIGHT);
@@ -200,9 +205,7 @@ impl Store {
         .execute(&mut tx)
         .await?;
         note_users(&mut tx, record.call_id.as_str(), &named).await?;
-        if let Some(user) = recognised(&named) {
-            note_use(&mut tx, user, record.updated_at).await?;
-        }
+        note_use(&mut tx, recognised(&named), record.updated_at).await?;
         tx.commit().await?;
         Ok(true)
     }

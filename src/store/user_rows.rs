@@ -124,9 +124,17 @@ pub(super) async fn account_for_change(
     }
 }
 
-/// Takes a user's voice out of what is searched, or puts it back. Their numbers' rosters count as changed, so that every
+/// Takes a user's voice out of what is searched, or puts it back, where that is wanted and not so already. Their numbers' rosters count as changed, so that every
 /// node's gallery is without it by its next search.
-pub(super) async fn set_opted_out(conn: &mut Tx, id: UserId, opted_out: bool) -> Result<(), StoreError> {
+pub(super) async fn set_opted_out(
+    conn: &mut Tx,
+    user: &User,
+    wanted: Option<bool>,
+) -> Result<(), StoreError> {
+    let Some(opted_out) = wanted.filter(|wanted| *wanted != user.opted_out) else {
+        return Ok(());
+    };
+    let id = user.id;
     query("UPDATE users SET opted_out_at = $2 WHERE id = $1")
         .bind(id.to_string())
         .bind(opted_out.then(|| time_text(now())))

@@ -19,7 +19,7 @@ use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 /// Most phones of a user.
 const MAX_PHONES: usize = 20;
-/// Most numbers of a user: far beyond any known use, so that one request cannot fill the store.
+/// Most numbers of a user, so that one request cannot fill the store.
 const MAX_NUMBERS: usize = 100;
 
 /// A person with an account, as the contract shows one. The PIN is never part of it.
@@ -211,9 +211,7 @@ impl Store {
         if let Some(phones) = phones {
             set_phones(&mut tx, id, &phones).await?;
         }
-        if let Some(opted_out) = patch.opted_out.filter(|wanted| *wanted != now.opted_out) {
-            set_opted_out(&mut tx, id, opted_out).await?;
-        }
+        set_opted_out(&mut tx, &now, patch.opted_out).await?;
         refuse_shared_phones(&mut tx, id).await?;
         account_for_change(&mut tx, id, &changed, &patch.pin).await?;
         let user = load_one(&mut tx, id).await?.ok_or(StoreError::UnknownUser(id))?;

@@ -55,7 +55,7 @@ impl Store {
             }
             // A voice that a recording was recognised by is of use.
             if let (Act::Identify, Some(user)) = (entry.act, entry.user) {
-                note_use(&mut tx, &user.to_string(), entry.at).await?;
+                note_use(&mut tx, Some(&user.to_string()), entry.at).await?;
             }
         }
         Ok(tx.commit().await?)

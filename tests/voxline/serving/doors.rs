@@ -45,7 +45,14 @@ async fn without_a_key_nothing_but_operations_is_open() {
         );
         problem(response, 401, "unauthorized").await;
     }
-    assert_eq!(open, ["/healthz", "/metrics", "/openapi.json", "/readyz"]);
+    let expected = [
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/readyz",
+        "/v1/receipts/keys",
+    ];
+    assert_eq!(open, expected);
 }
 
 #[tokio::test]

@@ -29,7 +29,10 @@ async fn call_of(deployment: &TestDeployment, id: &str, days: i64, user: UserId)
 }
 
 async fn calls_left(store: &Store) -> Vec<String> {
-    let calls = store.calls(&Access::operator(), &CallSearch::default(), 500, None).await.unwrap();
+    let calls = store
+        .calls(&Access::operator(), &CallSearch::default(), 500, None)
+        .await
+        .unwrap();
     calls.iter().map(|call| call.call_id.to_string()).collect()
 }
 

@@ -10,7 +10,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::copying::{copied, create, failed, found};
 use super::fault::BackupFault;
-use super::manifest::{BackupFile, CHECKSUM, DATABASE, FILE, KEYRING, Manifest, RECORDINGS, is_secret};
+use super::manifest::{BackupFile, DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
+use super::partial::{Partial, blocking};
 use crate::store::erased::{self, ErasedId};
 use crate::store::files::folder_of;
 use crate::store::open::{PATIENCE, StoreSettings};

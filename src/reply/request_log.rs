@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::store::{Actor, Provenance};
 
 use super::app_state::AppState;
-use super::key_attempts::Peer;
 use super::drain_body::lend;
+use super::key_attempts::Peer;
 use super::problem::{Kind, Problem};
 use super::telemetry;
 

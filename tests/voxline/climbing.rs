@@ -79,7 +79,9 @@ fn dot(one: &[f64], other: &[f64]) -> f64 {
 
 fn unit(mut vector: Vec<f64>) -> Vec<f64> {
     let length = dot(&vector, &vector).sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
+    for value in &mut vector {
+        *value /= length;
+    }
     vector
 }
 

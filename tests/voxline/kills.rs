@@ -127,9 +127,9 @@ impl Victim {
         child.wait().unwrap();
         let counts = self.counts.entry(work).or_default();
         if ended {
-            counts.1 += 1
+            counts.1 += 1;
         } else {
-            counts.0 += 1
+            counts.0 += 1;
         }
         ended
     }

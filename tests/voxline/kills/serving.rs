@@ -61,9 +61,9 @@ async fn add_users(store: &Store, ledger: &mut Ledger, rng: &mut support::Rng, c
             net_speech: Seconds::new(9.0),
         };
         let mut content_sha256 = [0; 32];
-        content_sha256
-            .iter_mut()
-            .for_each(|byte| *byte = rng.throw(256) as u8);
+        for byte in &mut content_sha256 {
+            *byte = rng.throw(256) as u8;
+        }
         let clip = NewClip {
             content_sha256,
             net_speech: Seconds::new(9.0),

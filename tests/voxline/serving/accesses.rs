@@ -314,7 +314,7 @@ impl Deployment {
             .update_user(known.id, patch)
             .await;
         let done = of_store(done.map(drop));
-        self.judge_write(known, &sight, done);
+        Self::judge_write(known, &sight, done);
     }
 
     /// What enrols or erases a voice.
@@ -333,12 +333,12 @@ impl Deployment {
             Err(StoreError::TooMany { .. } | StoreError::NumberNeeded(_)) => Ok(()),
             done => done.map(drop),
         };
-        self.judge_write(known, &sight, done);
+        Self::judge_write(known, &sight, done);
         let done = of_store(view.remove_enrollments(known.id).await.map(drop));
-        self.judge_write(known, &sight, done);
+        Self::judge_write(known, &sight, done);
     }
 
-    fn judge_write(&self, known: &Known, sight: &BTreeSet<DialedNumber>, done: Result<(), StoreError>) {
+    fn judge_write(known: &Known, sight: &BTreeSet<DialedNumber>, done: Result<(), StoreError>) {
         match done {
             Ok(()) => assert_eq!(*sight, known.numbers),
             Err(StoreError::UserElsewhere(_)) => assert!(!sight.is_empty() && *sight != known.numbers),

@@ -138,7 +138,7 @@ async fn a_narrowed_key_sees_its_numbers_and_changes_only_who_is_on_no_other() {
     ));
     assert_eq!(
         store.seen_user(&narrow, both).await.unwrap().numbers,
-        [first.clone()]
+        std::slice::from_ref(&first)
     );
     assert!(matches!(
         store.own_user(&narrow, both).await,

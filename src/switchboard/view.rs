@@ -188,6 +188,10 @@ impl View<'_> {
     /// # Errors
     /// Likewise; [`StoreError::UserElsewhere`].
     pub async fn update_user(&self, user: UserId, patch: UserPatch) -> Result<User, BoardError> {
+        if patch.numbers.as_ref().is_some_and(Vec::is_empty) {
+            // Wrong whoever the user is, and so said first.
+            return Err(StoreError::NoNumber.into());
+        }
         self.board.store.own_user(self.access, user).await?;
         for number in patch.numbers.iter().flatten() {
             self.require(number).await?;

@@ -179,7 +179,9 @@ impl Asked {
         let status = response.status().as_u16();
         let request = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let mut text = response.text().await.unwrap().replace(&request, "");
-        for own in [&self.number, &self.user, &self.call, &self.invite] {
+        // Also as it is shown in words, masked.
+        let masked = format!("{:?}", self.number.parse::<DialedNumber>().unwrap());
+        for own in [&self.number, &masked, &self.user, &self.call, &self.invite] {
             text = text.replace(own.as_str(), "…");
         }
         (status, text)

@@ -6,12 +6,16 @@
 //! has the SHA-256 of the hash before it and of itself, and [`Store::verify_audit`](super::Store::verify_audit) finds the
 //! first one that does not fit. What is old is cut off from the beginning, and the hash at the cut is kept.
 
-mod chain;
-mod cut;
-mod entry;
-mod export;
+// In order: a file uses only those above it.
 mod provenance;
+
+mod entry;
+
+mod chain;
+mod export;
 mod verify;
+
+mod cut;
 
 pub use entry::{Act, AuditEntry, NewAudit};
 pub use export::AuditSearch;

@@ -4,4 +4,4 @@ CREATE TABLE erased (
     id   TEXT NOT NULL,
     at   TEXT NOT NULL,
     PRIMARY KEY (kind, id)
-);
+) WITHOUT ROWID;

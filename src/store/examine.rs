@@ -124,6 +124,9 @@ impl Store {
 
     /// Reads every page of a table and its indexes, unless something stands in the way.
     pub(super) async fn examine(&self, table: &str) {
+        if !self.examined.goes_on() {
+            return;
+        }
         let whole = async {
             let mut connection = self.fresh_connection().await?;
             let statement = format!("PRAGMA quick_check('{}')", table.replace('\'', "''"));

@@ -158,14 +158,16 @@ async fn kill_again_and_again(url: Option<String>, turn: &[Work]) {
             Work::Restoring => copies::restore(&mut victim).await,
             Work::SwitchingModels => switching::round(&mut victim).await,
         }
+        eprintln!(
+            "{on}, seed {seed}, {} kills: (killed, ended before the kill) {:?}; {}",
+            victim.killed(),
+            victim.counts,
+            victim.ledger
+        );
         if victim.killed() >= kills {
             break;
         }
     }
-    eprintln!(
-        "{on}, seed {seed}: (killed, ended before the kill) {:?}; {}",
-        victim.counts, victim.ledger
-    );
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ pub async fn round(victim: &mut Victim) {
             .unwrap();
         conn.close().await.unwrap();
     }
-    victim.kill_while(Work::Migrating, &data, &["user", "list"]);
+    victim.kill_while(Work::Migrating, &data, &["number", "list"]);
     if let Some(environment) = url {
         victim.environment = environment;
     }

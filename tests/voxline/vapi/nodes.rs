@@ -296,6 +296,6 @@ async fn a_call_whose_node_is_killed_keeps_its_name_at_the_other() {
     while let Some(Ok(_)) = second.next().await {}
     nodes.at(1);
     let last = nodes.deployment.last_word("c-killed").await;
-    assert_eq!(last["verdict"]["user_id"], json!(alice), "{last}");
+    assert_eq!(last["verdict"]["speaker"]["user_id"], json!(alice), "{last}");
     assert!(last["version"].as_u64().unwrap() > before, "{last}");
 }

@@ -54,6 +54,9 @@ pub(super) enum Command {
     /// Users on the rosters
     #[command(subcommand)]
     User(super::rosters::UserCommand),
+    /// The store's keys
+    #[command(subcommand)]
+    Store(super::store_keys::StoreCommand),
     /// Links by which users enrol in a browser
     #[command(subcommand, after_help = AFTER_INVITE)]
     Invite(super::invites::InviteCommand),

@@ -23,6 +23,7 @@ mod models;
 mod number;
 mod rosters;
 mod serve;
+mod store_keys;
 mod vapi;
 mod voices;
 
@@ -82,6 +83,7 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::User(command) => rosters::user(command, &store(&config).await?, &config, output).await,
             Command::Carrier(command) => carrier::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
+            Command::Store(command) => store_keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,

@@ -10,6 +10,7 @@ use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
+use super::shredding::condemn_user;
 use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
 use super::values::now;
@@ -41,7 +42,7 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Removes a user from every number and erases voiceprints, enrolments, phones, PIN and invites, and their
+    /// Removes a user from every number, destroys their key, and erases voiceprints, enrolments, phones, PIN and invites, and their
     /// id, name and scores in the verdicts of calls. Of the consents the sums and times stay, as proof
     /// that they were given.
     ///
@@ -65,6 +66,7 @@ impl Store {
         ] {
             query(statement).bind(user.to_string()).execute(&mut tx).await?;
         }
+        condemn_user(&mut tx, user).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -86,6 +88,7 @@ impl Store {
         }
         touch_numbers_of(&mut tx, user).await?;
         tx.commit().await?;
+        self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
     }
 
@@ -101,11 +104,23 @@ impl Store {
             touch_numbers_of(&mut tx, user).await?;
         }
         tx.commit().await?;
+        self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
     }
 
+    /// Gives who stays another key, so that an older copy of the data does not show what is erased now.
+    async fn renew_after_erasure(&self, user: UserId) {
+        if let Err(error) = self.renew_voice(user).await {
+            tracing::warn!(%error, "an erasure is committed, but the user's key is still the old one: older copies of the data can be read with it");
+        }
+    }
+
     async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
-        let overwritten = self.overwrite().await;
+        let destroyed = self.destroy_condemned(false).await;
+        if let Err(error) = &destroyed {
+            tracing::warn!(%error, "an erasure is committed, but keys are not destroyed yet: that is done when the store is next opened");
+        }
+        let overwritten = self.overwrite().await && destroyed.is_ok();
         let recordings = erased.recordings.len() as u64;
         if let Err(error) = self.unlink(erased.recordings).await {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.
@@ -130,7 +145,7 @@ impl Store {
     /// a failure here is told by the receipt and not as an error.
     /// The bytes of PostgreSQL's files are its own: it keeps deleted rows until it needs their room, and its log and
     /// backups longer.
-    async fn overwrite(&self) -> bool {
+    pub(super) async fn overwrite(&self) -> bool {
         let Pool::Sqlite(writers) = self.writers() else {
             return false;
         };

@@ -60,22 +60,42 @@ impl Store {
         // Slow, and so before the write lock is taken.
         let salts = self.salts_for(rows).await?;
         let pins = self.hash_pins(rows, &salts, dry_run).await?;
-        let mut report = ImportReport {
+        let report = ImportReport {
             faults: match self.pin_rule {
                 PinRule::Unique => repeated_pins(rows),
                 PinRule::Shared => Vec::new(),
             },
             ..ImportReport::default()
         };
+        let ids: Vec<UserId> = rows.iter().map(|_| UserId::fresh()).collect();
+        if !dry_run {
+            self.make_user_keys(&ids).await?;
+        }
+        let done = self.import_with_keys(rows, &ids, &salts, &pins, report, dry_run).await;
+        if !dry_run {
+            self.drop_unused_keys(&ids).await;
+        }
+        done
+    }
+
+    async fn import_with_keys(
+        &self,
+        rows: &[ImportRow],
+        ids: &[UserId],
+        salts: &HashMap<DialedNumber, NumberSalt>,
+        pins: &HashMap<u64, NewPin>,
+        mut report: ImportReport,
+        dry_run: bool,
+    ) -> Result<ImportReport, StoreError> {
         let mut tx = self.write().await?;
-        let held = self.pins_in_use(&mut tx, rows, &pins).await?;
-        for row in rows {
+        let held = self.pins_in_use(&mut tx, rows, pins).await?;
+        for (row, id) in rows.iter().zip(ids) {
             query("SAVEPOINT one_row").execute(&mut tx).await?;
             let done = if held.contains(&row.line) {
                 Err(StoreError::PinTaken)
             } else {
                 let salt = salts.get(&row.user.number).copied();
-                take_over(&mut tx, row, salt, pins.get(&row.line), &mut report).await
+                take_over(&mut tx, row, *id, salt, pins.get(&row.line), &mut report).await
             };
             match done {
                 Ok(()) => {}
@@ -192,6 +212,7 @@ fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
 async fn take_over(
     conn: &mut Tx,
     row: &ImportRow,
+    id: UserId,
     salt: Option<NumberSalt>,
     pin: Option<&NewPin>,
     report: &mut ImportReport,
@@ -207,7 +228,7 @@ async fn take_over(
         // Somebody else gave the number its salt while the PINs were hashed.
         return Err(StoreError::Busy);
     }
-    insert_user(conn, UserId::fresh(), &row.user, pin).await?;
+    insert_user(conn, id, &row.user, pin).await?;
     report.numbers_added += u64::from(added);
     report.added += 1;
     Ok(())

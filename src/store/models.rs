@@ -2,10 +2,14 @@
 
 use std::collections::HashSet;
 
+use zeroize::Zeroizing;
+
 use super::StoreError;
 use super::facts::{read_text_fact, write_fact};
 use super::open::Store;
+use super::roster::print_place;
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{Purpose, UserKeys, Whose};
 use super::values::read;
 use crate::units::{DialedNumber, PrintId, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
@@ -196,18 +200,21 @@ pub(super) async fn insert_prints(
     user: &str,
     prints: &[Voiceprint],
 ) -> Result<(), StoreError> {
+    let keys = UserKeys::read(conn, Whose::User(user)).await?;
     for print in prints {
+        let id = PrintId::fresh().to_string();
+        let plain = Zeroizing::new(print.embedding.to_bytes());
         query(
             "INSERT INTO prints (id, clip_id, user_id, model, bandwidth, net_speech_s, embedding) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(PrintId::fresh().to_string())
+        .bind(&id)
         .bind(clip)
         .bind(user)
         .bind(print.model.as_str())
         .bind(print.bandwidth.as_str())
         .bind(print.net_speech.get())
-        .bind(print.embedding.to_bytes())
+        .bind(keys.seal(user, Purpose::Voice, print_place(&id), &plain)?)
         .execute(&mut *conn)
         .await?;
     }

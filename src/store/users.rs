@@ -11,6 +11,7 @@ use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
+use super::user_keys::ensure_user_keys;
 use super::user_rows::{load_of, load_one};
 use super::values::{label, now, read, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -95,6 +96,15 @@ impl Store {
     pub async fn add_user(&self, new: NewUser) -> Result<User, StoreError> {
         let id = UserId::fresh();
         read_name(&new.name)?;
+        self.make_user_keys(&[id]).await?;
+        let added = self.add_with_key(id, new).await;
+        if added.is_err() {
+            self.drop_unused_keys(&[id]).await;
+        }
+        added
+    }
+
+    async fn add_with_key(&self, id: UserId, new: NewUser) -> Result<User, StoreError> {
         let (mut tx, pin) = match &new.pin {
             None => (self.write().await?, None),
             Some(pin) => {
@@ -219,6 +229,7 @@ pub(super) async fn insert_user(
     pin: Option<&NewPin>,
 ) -> Result<(), StoreError> {
     let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
+    ensure_user_keys(conn, &id.to_string()).await?;
     query("INSERT INTO users (id, name, pin_hash, created_at) VALUES ($1, $2, $3, $4)")
         .bind(id.to_string())
         .bind(read_name(&new.name)?)

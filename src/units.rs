@@ -66,8 +66,10 @@ impl Seconds {
     /// No time at all.
     pub const ZERO: Self = Self(0.0);
 
-    /// A span known at compile time. Panics, when evaluated, on a negative or non-finite value, so
-    /// use it for constants and [`Seconds::checked`] for everything that was read from outside.
+    /// A span known at compile time: for constants, and [`Seconds::checked`] for everything that was read from outside.
+    ///
+    /// # Panics
+    /// When evaluated, on a negative or non-finite value.
     pub const fn new(value: f64) -> Self {
         assert!(
             value >= 0.0 && value < f64::INFINITY,

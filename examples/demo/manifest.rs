@@ -46,7 +46,7 @@ impl Manifest {
             std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
         let mut manifest: Self =
             toml::from_str(&text).with_context(|| format!("{} is not valid", file.display()))?;
-        manifest.folder = folder.to_owned();
+        folder.clone_into(&mut manifest.folder);
         Ok(manifest)
     }
 

@@ -111,8 +111,8 @@ impl Peer {
     /// Says where webhooks go.
     pub fn send_to(&self, url: &str, secret: &str) {
         let mut world = self.world.lock().unwrap();
-        world.events = url.to_owned();
-        world.secret = secret.to_owned();
+        url.clone_into(&mut world.events);
+        secret.clone_into(&mut world.secret);
     }
 
     /// The addresses under which a call is listened to and spoken to.

@@ -78,7 +78,7 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
             continue;
         }
         let role = who.as_str();
-        speech(&http, &world, &call, role, "started", turn).await;
+        speech(&http, &world, &call, role, "started", turn);
         if role == "user"
             && let Some(own) = world.lock().unwrap().plays.get_mut(&call)
         {
@@ -99,7 +99,7 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
             tokio::time::sleep(due.saturating_duration_since(Instant::now())).await;
         }
         position += audio.len();
-        speech(&http, &world, &call, role, "stopped", turn).await;
+        speech(&http, &world, &call, role, "stopped", turn);
         turn += 1;
     }
     if let Some(own) = world.lock().unwrap().plays.get_mut(&call) {
@@ -128,7 +128,7 @@ fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
     !cut
 }
 
-async fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {
+fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {
     let message = json!({
         "type": "speech-update", "status": status, "role": role, "turn": turn,
         "timestamp": now_ms() as u64, "call": {"id": call},

@@ -20,20 +20,19 @@ struct Head {
 
 impl Head {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let [0xFF, b, c, d, e, f, g, ..] = *bytes else {
-            return None;
-        };
-        let length = usize::from(d & 3) << 11 | usize::from(e) << 3 | usize::from(f >> 5);
-        let header = if b & 1 == 0 { 9 } else { 7 };
-        if b & 0xF6 != 0xF0 || length <= header {
+        let head = bytes.first_chunk::<7>()?;
+        let length = usize::from(head[3] & 3) << 11 | usize::from(head[4]) << 3 | usize::from(head[5] >> 5);
+        let header = if head[1] & 1 == 0 { 9 } else { 7 };
+        if head[0] != 0xFF || head[1] & 0xF6 != 0xF0 || length <= header {
             return None;
         }
-        let (profile, rate, channels) = (c >> 6, c >> 2 & 15, (c & 1) << 2 | d >> 6);
+        let (profile, rate) = (head[2] >> 6, head[2] >> 2 & 15);
+        let channels = (head[2] & 1) << 2 | head[3] >> 6;
         Some(Self {
             config: [(profile + 1) << 3 | rate >> 1, rate << 7 | channels << 3],
             header,
             length,
-            blocks: g & 3,
+            blocks: head[6] & 3,
         })
     }
 }

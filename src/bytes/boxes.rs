@@ -44,9 +44,9 @@ pub(super) fn atoms(bytes: &[u8], within: Range<usize>) -> impl Iterator<Item = 
 }
 
 /// What is in the first box of a name.
-pub(super) fn child(bytes: &[u8], within: Range<usize>, kind: &[u8; 4]) -> Option<Range<usize>> {
+pub(super) fn child(bytes: &[u8], within: Range<usize>, kind: [u8; 4]) -> Option<Range<usize>> {
     atoms(bytes, within)
-        .find(|atom| atom.kind == *kind)
+        .find(|atom| atom.kind == kind)
         .map(|atom| atom.body)
 }
 

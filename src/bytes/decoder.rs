@@ -319,9 +319,9 @@ mod tests {
         };
         let mut file = std::io::Cursor::new(Vec::new());
         let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
-        samples
-            .iter()
-            .for_each(|&sample| writer.write_sample(sample).unwrap());
+        for &sample in samples {
+            writer.write_sample(sample).unwrap();
+        }
         writer.finalize().unwrap();
         file.into_inner()
     }

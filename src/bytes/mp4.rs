@@ -41,7 +41,7 @@ pub(super) struct Sound {
 pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, DecodeError> {
     let container = Container::Mp4;
     let broken = |at, cause: &str| container.broken(at, cause);
-    let Some(moov) = child(bytes, span.clone(), b"moov") else {
+    let Some(moov) = child(bytes, span.clone(), *b"moov") else {
         let cause = "the file ends before its index (moov): its recorder was cut off before it wrote it";
         return Err(broken(span.end, cause));
     };
@@ -78,7 +78,7 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, D
 }
 
 fn is_sound(bytes: &[u8], trak: Range<usize>) -> bool {
-    let handler = child(bytes, trak, b"mdia").and_then(|mdia| child(bytes, mdia, b"hdlr"));
+    let handler = child(bytes, trak, *b"mdia").and_then(|mdia| child(bytes, mdia, *b"hdlr"));
     handler.is_some_and(|hdlr| bytes.get(hdlr.start + 8..hdlr.start + 12) == Some(b"soun"))
 }
 
@@ -88,11 +88,11 @@ fn configured(bytes: &[u8], entry: Atom) -> ([u8; 4], Vec<u8>) {
     let version = bytes.get(entry.body.start + 9).copied().unwrap_or(0);
     let own = 28 + [0, 16, 36][usize::from(version.min(2))];
     let mut inner = (entry.body.start + own).min(entry.body.end)..entry.body.end;
-    if let Some(wave) = child(bytes, inner.clone(), b"wave") {
+    if let Some(wave) = child(bytes, inner.clone(), *b"wave") {
         inner = wave;
     }
     let of = |name: &[u8; 4], skipped: usize| {
-        let found = child(bytes, inner.clone(), name)?;
+        let found = child(bytes, inner.clone(), *name)?;
         bytes.get(found).and_then(|body| body.get(skipped..))
     };
     let (kind, config) = match &entry.kind {

@@ -33,7 +33,7 @@ pub(super) fn open(
         Container::Mp3 => mpeg::open(bytes, span, container),
         Container::Adts => adts::open(bytes, span.start),
         Container::Mp4 => mp4::open(bytes, span),
-        Container::Amr => stored_amr(bytes, span.start),
+        Container::Amr => Ok(stored_amr(bytes, span.start)),
         Container::Flac => match flac::mended(&bytes[span.clone()]) {
             Some(mended) => {
                 let length = mended.len();
@@ -70,7 +70,7 @@ fn gsm(span: Range<usize>) -> Layout {
     }
 }
 
-fn stored_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Result<Opened, DecodeError> {
+fn stored_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Opened {
     let format = Format {
         container: Container::Amr,
         rate: Hertz(amr::RATE),
@@ -78,11 +78,11 @@ fn stored_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Result<Opened, DecodeError> {
     };
     let frames = of_amr(bytes, at).count();
     let codec = Codec::Amr(Box::new(Amr::new()));
-    Ok(Opened {
+    Opened {
         source: Source::Framed(Box::new(Framed::new(bytes, of_amr(bytes, at), codec, format))),
         format,
         announced: Some(format.rate.seconds(frames * amr::FRAME)),
         slack: Seconds::ZERO,
         unheard: None,
-    })
+    }
 }

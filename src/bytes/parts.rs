@@ -12,9 +12,9 @@ const MOST: usize = 1_024;
 /// The recordings in `bytes`, which begin as `container` behind a tag.
 pub(super) fn split(container: Container, bytes: &[u8], tag: usize) -> Vec<Range<usize>> {
     let starts = match container {
-        Container::Wav => starts(bytes, b"RIFF", &is_wave),
-        Container::WebM => starts(bytes, &[0x1A, 0x45, 0xDF, 0xA3], &is_webm),
-        Container::Flac => starts(bytes, b"fLaC", &is_flac),
+        Container::Wav => starts(bytes, *b"RIFF", &is_wave),
+        Container::WebM => starts(bytes, [0x1A, 0x45, 0xDF, 0xA3], &is_webm),
+        Container::Flac => starts(bytes, *b"fLaC", &is_flac),
         Container::Ogg => return ogg::split(bytes),
         Container::Mp4 => atoms(bytes, 0..bytes.len())
             .filter(|atom| atom.kind == *b"ftyp")
@@ -33,8 +33,8 @@ pub(super) fn split(container: Container, bytes: &[u8], tag: usize) -> Vec<Range
         .collect()
 }
 
-fn starts(bytes: &[u8], magic: &[u8; 4], is_header: &dyn Fn(&[u8]) -> bool) -> Vec<usize> {
-    let found = bytes.windows(4).enumerate().filter(|(_, four)| four == magic);
+fn starts(bytes: &[u8], magic: [u8; 4], is_header: &dyn Fn(&[u8]) -> bool) -> Vec<usize> {
+    let found = bytes.windows(4).enumerate().filter(|(_, four)| **four == magic);
     found
         .map(|(at, _)| at)
         .filter(|&at| is_header(&bytes[at..]))

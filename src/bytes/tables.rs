@@ -23,14 +23,14 @@ pub(super) fn read(
     moov: Range<usize>,
     trak: Range<usize>,
 ) -> Option<Table> {
-    let mdia = child(bytes, trak.clone(), b"mdia")?;
-    let timescale = clock(bytes, child(bytes, mdia.clone(), b"mdhd")?)?;
-    let minf = child(bytes, mdia, b"minf")?;
-    let stbl = child(bytes, minf, b"stbl")?;
-    let stsd = child(bytes, stbl.clone(), b"stsd")?;
+    let mdia = child(bytes, trak.clone(), *b"mdia")?;
+    let timescale = clock(bytes, child(bytes, mdia.clone(), *b"mdhd")?)?;
+    let minf = child(bytes, mdia, *b"minf")?;
+    let stbl = child(bytes, minf, *b"stbl")?;
+    let stsd = child(bytes, stbl.clone(), *b"stsd")?;
     let entry = atoms(bytes, (stsd.start + 8).min(stsd.end)..stsd.end).next()?;
     let mut places = whole(bytes, span, stbl).unwrap_or_default();
-    let tkhd = child(bytes, trak.clone(), b"tkhd")?;
+    let tkhd = child(bytes, trak.clone(), *b"tkhd")?;
     let number = be(
         bytes,
         tkhd.start + if bytes.get(tkhd.start) == Some(&1) { 20 } else { 12 },
@@ -61,11 +61,11 @@ fn clock(bytes: &[u8], head: Range<usize>) -> Option<u32> {
 
 /// The packets of the tables: sizes, how many to a chunk, and where chunks lie.
 fn whole(bytes: &[u8], span: &Range<usize>, stbl: Range<usize>) -> Option<Vec<Range<usize>>> {
-    let sizes = bytes.get(child(bytes, stbl.clone(), b"stsz")?)?;
-    let runs = bytes.get(child(bytes, stbl.clone(), b"stsc")?)?.get(8..)?;
-    let (offsets, width) = match child(bytes, stbl.clone(), b"stco") {
+    let sizes = bytes.get(child(bytes, stbl.clone(), *b"stsz")?)?;
+    let runs = bytes.get(child(bytes, stbl.clone(), *b"stsc")?)?.get(8..)?;
+    let (offsets, width) = match child(bytes, stbl.clone(), *b"stco") {
         Some(table) => (bytes.get(table)?.get(8..)?, 4),
-        None => (bytes.get(child(bytes, stbl, b"co64")?)?.get(8..)?, 8),
+        None => (bytes.get(child(bytes, stbl, *b"co64")?)?.get(8..)?, 8),
     };
     let (same, count) = (be(sizes, 4, 4) as usize, be(sizes, 8, 4) as usize);
     let listed = sizes.get(12..).unwrap_or_default();
@@ -115,7 +115,7 @@ fn fragments(
     number: u64,
     places: &mut Vec<Range<usize>>,
 ) -> bool {
-    let defaults = child(bytes, moov.clone(), b"mvex").map(|mvex| {
+    let defaults = child(bytes, moov.clone(), *b"mvex").map(|mvex| {
         let mut extends = atoms(bytes, mvex).filter(|atom| atom.kind == *b"trex");
         let own = extends.find(|atom| be(bytes, atom.body.start + 4, 4) == number);
         Defaults {
@@ -150,7 +150,7 @@ fn fragment(
     (number, mut defaults): (u64, Defaults),
     places: &mut Vec<Range<usize>>,
 ) -> Option<()> {
-    let tfhd = child(bytes, traf.clone(), b"tfhd")?;
+    let tfhd = child(bytes, traf.clone(), *b"tfhd")?;
     if be(bytes, tfhd.start + 4, 4) != number {
         return None;
     }
@@ -226,8 +226,8 @@ fn run(
 
 /// How much to drop from the start and how much to keep, in the track's timescale.
 fn edits(bytes: &[u8], moov: &Range<usize>, trak: Range<usize>, timescale: u32) -> (u64, Option<u64>) {
-    let list = child(bytes, trak, b"edts").and_then(|edts| child(bytes, edts, b"elst"));
-    let movie = child(bytes, moov.clone(), b"mvhd").and_then(|mvhd| clock(bytes, mvhd));
+    let list = child(bytes, trak, *b"edts").and_then(|edts| child(bytes, edts, *b"elst"));
+    let movie = child(bytes, moov.clone(), *b"mvhd").and_then(|mvhd| clock(bytes, mvhd));
     let (Some(list), Some(movie)) = (list, movie) else {
         return (0, None);
     };

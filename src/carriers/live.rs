@@ -8,6 +8,7 @@ use super::Carrier;
 use super::service::Carriers;
 use super::stream::{Message, Numbered, Order, Start, Transcoder};
 use crate::bytes::Encoding;
+use crate::config::ByteOrder;
 use crate::evidence::dialed;
 use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz, KeyId};
@@ -106,7 +107,13 @@ impl Carriers {
         let claim = self.claim(carrier, entry, &start)?;
         let l16 = match carrier {
             Carrier::Plivo => self.settings.plivo_l16,
-            _ => self.settings.telnyx_l16,
+            Carrier::Telnyx => self.settings.telnyx_l16,
+            // These send none, or say its order.
+            Carrier::Twilio
+            | Carrier::Vonage
+            | Carrier::Bandwidth
+            | Carrier::Asterisk
+            | Carrier::Jambonz => ByteOrder::Auto,
         };
         let transcoder = Transcoder::new(start.sound, l16);
         let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
@@ -154,7 +161,12 @@ impl Carriers {
                 screening.map(|screening| screening.listen)
             }
             Carrier::Asterisk => self.settings.asterisk_listen,
-            _ => None,
+            Carrier::Vonage
+            | Carrier::Twilio
+            | Carrier::Telnyx
+            | Carrier::Bandwidth
+            | Carrier::Plivo
+            | Carrier::Jambonz => None,
         }
     }
 

@@ -146,7 +146,7 @@ impl Carriers {
         // One stream for each call. Telnyx's is told to come when the call is answered.
         let token = match ring.manner {
             Manner::CommandsAtRinging | Manner::DocumentAlone => None,
-            _ => self.tokens.issue(carrier, &ring.call, &ring.dialed),
+            Manner::Document | Manner::CommandsAtAnswer => self.tokens.issue(carrier, &ring.call, &ring.dialed),
         };
         if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
             self.asked.ask(&ring.call, forwarded.as_ref());
@@ -179,10 +179,7 @@ impl Carriers {
             for command in commands {
                 let sent = commander.send(&call, &command);
                 // A fork must not keep the caller from being put through.
-                let sent = match command.optional {
-                    true => timeout(patience, sent).await,
-                    false => Ok(sent.await),
-                };
+                let sent = if command.optional { timeout(patience, sent).await } else { Ok(sent.await) };
                 match sent {
                     Ok(Ok(())) => {}
                     Ok(Err(fault)) => {

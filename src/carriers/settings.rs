@@ -71,12 +71,12 @@ impl From<&Config> for CarrierSettings {
                 twilio: carriers.twilio_auth_token.clone(),
                 telnyx: carriers.telnyx_public_key,
                 vonage: carriers.vonage_signature_secret.clone(),
-                bandwidth: login(&carriers.bandwidth_login),
+                bandwidth: login(carriers.bandwidth_login.as_ref()),
                 plivo: carriers.plivo_auth_token.clone(),
                 signalwire: carriers.signalwire_signing_key.clone(),
-                asterisk: login(&carriers.exchanges.asterisk_login),
+                asterisk: login(carriers.exchanges.asterisk_login.as_ref()),
                 jambonz: carriers.exchanges.jambonz_secret.clone(),
-                jambonz_login: login(&carriers.exchanges.jambonz_login),
+                jambonz_login: login(carriers.exchanges.jambonz_login.as_ref()),
             },
             forward: Forward {
                 address: carriers.forward_to.clone(),
@@ -101,8 +101,8 @@ impl From<&Config> for CarrierSettings {
     }
 }
 
-fn login(given: &Option<(String, SecretString)>) -> Option<BasicLogin> {
-    let (name, password) = given.clone()?;
+fn login(given: Option<&(String, SecretString)>) -> Option<BasicLogin> {
+    let (name, password) = given.cloned()?;
     Some(BasicLogin::new(name, password))
 }
 

@@ -53,7 +53,12 @@ impl CallTokens {
                 let (id, _) = random.split_first_chunk()?;
                 Builder::from_random_bytes(*id).into_uuid().to_string()
             }
-            _ => hex(&random),
+            Carrier::Twilio
+            | Carrier::Telnyx
+            | Carrier::Vonage
+            | Carrier::Bandwidth
+            | Carrier::Plivo
+            | Carrier::Jambonz => hex(&random),
         };
         let now = Instant::now();
         let mut waiting = self.waiting();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -112,6 +112,23 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         args.prior > 0.0 && args.prior < 1.0,
         "--prior lies between 0 and 1"
     );
+    let (protocol, more) = protocols(&args)?;
+    let chosen = chosen_model(args.model.as_deref(), config)?;
+    let bench = benchmark(&args, config, &chosen, &protocol)?;
+    if args.check {
+        let checked = check(&bench, &protocol, &Bar::new())?;
+        output.result(&checked, || text(&checked))?;
+        return Ok(checked.fits);
+    }
+    match &args.trials {
+        Some(path) => write_trials(&bench, &args, protocol, more, path, output)?,
+        None => fit(&bench, &args, &protocol, &more, chosen.card.id(), output)?,
+    }
+    Ok(true)
+}
+
+/// The first protocol, and all that is fitted on beside it.
+fn protocols(args: &CalibrateArgs) -> anyhow::Result<(Protocol, Vec<Part>)> {
     let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
     let protocol = protocols.next().context("--protocol is needed")??;
     let part = |protocol: Result<Protocol, _>, is_recorded, is_same_call| {
@@ -136,19 +153,28 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
             other.name
         );
     }
-    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
+    Ok((protocol, more))
+}
+
+/// What the trials are scored by: the product, on the protocol's own enrolment and the chosen conditions.
+fn benchmark<'a>(
+    args: &CalibrateArgs,
+    config: &Config,
+    Chosen { card, models }: &'a Chosen,
+    protocol: &Protocol,
+) -> anyhow::Result<Benchmark<'a>> {
     let calibration = if args.check {
         Some(Calibration::load(&card.calibration(), card.id(), card.sha256())?)
     } else {
         None
     };
-    let conditions = conditions(&args, &protocol)?;
+    let conditions = conditions(args, protocol)?;
     let tests = conditions
         .into_iter()
         .map(Condition::prepare)
         .collect::<Result<Vec<_>, _>>()?;
-    let bench = Benchmark {
-        models: &models,
+    Ok(Benchmark {
+        models,
         calibration,
         policy: Policy {
             minimum_speech: card.minimum_net_speech(),
@@ -165,44 +191,53 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
         handover: 0,
         limits: config.limits,
         cache: args.cache.clone(),
-    };
-    if args.check {
-        let checked = check(&bench, &protocol, &Bar::new(output))?;
-        output.result(&checked, || text(&checked))?;
-        return Ok(checked.fits);
-    }
-    if let Some(path) = &args.trials {
-        let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
-        let speakers = args.speakers.as_ref().map(names).transpose()?;
-        let more = more.into_iter().map(|part| part.protocol);
-        let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
-        let progress = Bar::new(output);
-        let lines = write_trial_table(
-            &bench,
-            &protocols,
-            cohort.as_ref(),
-            speakers.as_ref(),
-            path,
-            &progress,
-        )?;
-        output.result(&serde_json::json!({ "lines": lines }), || {
-            format!("{lines} lines in {}", path.display())
-        })?;
-        return Ok(true);
-    }
-    let (calibration, figures) = calibrate(
-        &bench,
-        &protocol,
-        &more,
-        &fitting(&args, &protocol, card.id())?,
-        &Bar::new(output),
+    })
+}
+
+/// Writes every trial's score and what is known of it, for whoever fits elsewhere.
+fn write_trials(
+    bench: &Benchmark<'_>,
+    args: &CalibrateArgs,
+    protocol: Protocol,
+    more: Vec<Part>,
+    path: &Path,
+    output: Output,
+) -> anyhow::Result<()> {
+    let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
+    let speakers = args.speakers.as_ref().map(names).transpose()?;
+    let more = more.into_iter().map(|part| part.protocol);
+    let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
+    let progress = Bar::new();
+    let lines = write_trial_table(
+        bench,
+        &protocols,
+        cohort.as_ref(),
+        speakers.as_ref(),
+        path,
+        &progress,
     )?;
+    output.result(&serde_json::json!({ "lines": lines }), || {
+        format!("{lines} lines in {}", path.display())
+    })
+}
+
+/// Fits a calibration and writes it.
+fn fit(
+    bench: &Benchmark<'_>,
+    args: &CalibrateArgs,
+    protocol: &Protocol,
+    more: &[Part],
+    model: &ModelId,
+    output: Output,
+) -> anyhow::Result<()> {
+    let fitting = fitting(args, protocol, model)?;
+    let (calibration, figures) = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
     }
-    let out = args.out.context("--out is needed")?;
+    let out = args.out.as_deref().context("--out is needed")?;
     let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    std::fs::write(&out, format!("{written}{}", toml::to_string(&calibration)?))
+    std::fs::write(out, format!("{written}{}", toml::to_string(&calibration)?))
         .with_context(|| format!("{} cannot be written", out.display()))?;
     let fitted = Fitted { calibration, figures };
     output.result(&fitted, || {
@@ -213,8 +248,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
             curve.target_trials,
             text(&fitted.figures)
         )
-    })?;
-    Ok(true)
+    })
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {

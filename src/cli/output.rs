@@ -52,17 +52,15 @@ impl Output {
     }
 
     /// A spinner while something of unknown length goes on; nothing when nobody watches.
-    pub(super) fn spinner(self, message: &str) -> ProgressBar {
-        let spinner = self
-            .drawn(ProgressBar::new_spinner())
-            .with_message(message.to_owned());
+    pub(super) fn spinner(message: &str) -> ProgressBar {
+        let spinner = Self::drawn(ProgressBar::new_spinner()).with_message(message.to_owned());
         spinner.enable_steady_tick(Duration::from_millis(100));
         spinner
     }
 
     /// A bar over `length` steps; nothing when nobody watches.
-    pub(super) fn bar(self, length: usize) -> ProgressBar {
-        let bar = self.drawn(ProgressBar::new(length as u64));
+    pub(super) fn bar(length: usize) -> ProgressBar {
+        let bar = Self::drawn(ProgressBar::new(length as u64));
         // The template is a constant; a wrong one would show in every test.
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {eta}") {
             bar.set_style(style);
@@ -71,8 +69,8 @@ impl Output {
     }
 
     /// A bar over bytes that come; `length` where it is known. Nothing when nobody watches.
-    pub(super) fn bytes(self, length: Option<u64>) -> ProgressBar {
-        let bar = self.drawn(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
+    pub(super) fn bytes(length: Option<u64>) -> ProgressBar {
+        let bar = Self::drawn(length.map_or_else(ProgressBar::no_length, ProgressBar::new));
         let template = "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -89,7 +87,7 @@ impl Output {
         }
     }
 
-    fn drawn(self, bar: ProgressBar) -> ProgressBar {
+    fn drawn(bar: ProgressBar) -> ProgressBar {
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }

@@ -76,7 +76,7 @@ pub(super) async fn run(
 /// The API that is asked.
 fn open(side: &VapiSide, config: &mut Config) -> anyhow::Result<Api> {
     if let Some(url) = &side.base_url {
-        config.vapi.api_url = url.trim_end_matches('/').to_owned();
+        url.trim_end_matches('/').clone_into(&mut config.vapi.api_url);
         config.vapi.region = VapiRegion::of_address(url).unwrap_or(config.vapi.region);
     }
     Ok(Api::open(&config.vapi)?.patient())

@@ -89,7 +89,7 @@ pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output
         .map(|file| read(file, args.sound.format, board.limits()))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let admitted = board.admit(Asker::recording(None))?;
-    let spinner = output.spinner("listening to the recordings");
+    let spinner = Output::spinner("listening to the recordings");
     let agreement = Agreement {
         text: args.consent,
         keep_audio: args.keep_audio,
@@ -145,7 +145,7 @@ struct Embedded<'a> {
 pub(super) fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
-    let bar = output.bar(args.files.len());
+    let bar = Output::bar(args.files.len());
     let mut all_done = true;
     for file in &args.files {
         match embed_file(&mut analyst, file, args, &config.limits) {

@@ -159,9 +159,10 @@ impl IdentitySection {
         IdentitySettings {
             evidence_priors,
             pin_length: self.pin_length,
-            pin_rule: match self.pins_unique {
-                true => PinRule::Unique,
-                false => PinRule::Shared,
+            pin_rule: if self.pins_unique {
+                PinRule::Unique
+            } else {
+                PinRule::Shared
             },
             pin_limits: PinLimits {
                 each: self.pin_attempts,

@@ -145,10 +145,13 @@ fn typed(text: &str, kind: &Kind) -> Result<Value, String> {
             let flag = text.parse::<bool>().map_err(|_| "true or false".to_owned())?;
             Ok(json!(flag))
         }
-        Kind::Choice(words) => match words.iter().any(|word| word == text) {
-            true => Ok(json!(text)),
-            false => Err(format!("one of: {}", words.join(", "))),
-        },
+        Kind::Choice(words) => {
+            if words.iter().any(|word| word == text) {
+                Ok(json!(text))
+            } else {
+                Err(format!("one of: {}", words.join(", ")))
+            }
+        }
         Kind::Count(range) => {
             let number = text.parse().ok().filter(|number| range.contains(number));
             let expected = || format!("a whole number from {} to {}", range.start(), range.end());

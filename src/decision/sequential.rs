@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    fn checkpoint<'a>(whole: &'a [(UserId, Llr)], net: f64) -> Heard<'a> {
+    fn checkpoint(whole: &[(UserId, Llr)], net: f64) -> Heard<'_> {
         Heard {
             whole: evidence(whole, net),
             latest: None,

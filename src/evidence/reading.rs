@@ -39,7 +39,9 @@ pub fn read_facts(
         match reader.forwarder(place, from.as_ref()) {
             Ok(Some((forwarder, note))) => {
                 found.add(forwarder);
-                note.into_iter().for_each(|note| found.note(note));
+                if let Some(note) = note {
+                    found.note(note);
+                }
             }
             Ok(None) => {}
             Err(note) => found.note(note),

@@ -213,7 +213,7 @@ pub(super) fn user_part(uri: &str) -> Option<UserPart> {
     let (scheme, rest) = uri.split_once(':')?;
     let whole = match scheme.trim().to_ascii_lowercase().as_str() {
         "tel" => rest,
-        "sip" | "sips" => match user_of(rest)? {
+        "sip" | "sips" => match user_of(rest).ok()? {
             Some(user) => user,
             // The number where the host should be, and no host.
             None if is_digits(rest) => rest,
@@ -235,16 +235,19 @@ pub(super) fn user_part_or_bare(uri: &str) -> Option<UserPart> {
     if is_scheme {
         return user_part(uri);
     }
-    read_user(user_of(uri)?.unwrap_or(uri))
+    read_user(user_of(uri).ok()?.unwrap_or(uri))
 }
 
-/// What stands before the `@`, inside if there is one; `None` where a second one leaves open which of two users is
+/// Two users stand before one host.
+struct Ambiguous;
+
+/// What stands before the `@`, inside if there is one; an error where a second one leaves open which of two users is
 /// meant.
-fn user_of(rest: &str) -> Option<Option<&str>> {
+fn user_of(rest: &str) -> Result<Option<&str>, Ambiguous> {
     match rest.split_once('@') {
-        Some((_, host)) if host.contains('@') => None,
-        Some((user, _)) => Some(Some(user)),
-        None => Some(None),
+        Some((_, host)) if host.contains('@') => Err(Ambiguous),
+        Some((user, _)) => Ok(Some(user)),
+        None => Ok(None),
     }
 }
 

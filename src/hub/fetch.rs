@@ -95,7 +95,7 @@ impl Fetch<'_> {
             let source = folder.join(&self.file.name);
             let total = self.file.bytes;
             partial.copy(&source, self.file.limit(), |done| {
-                tell(Told::Bytes { done, total })
+                tell(Told::Bytes { done, total });
             })?;
             return self.proven(&mut partial, source.display().to_string());
         }
@@ -106,7 +106,7 @@ impl Fetch<'_> {
                 Ok(from) => return Ok(from),
                 Err(Setback::Fatal(fault)) => return Err(fault),
                 Err(Setback::Again(why, _) | Setback::Never(why)) => {
-                    faults.push(format!("  {}: {why}", shown(&url)))
+                    faults.push(format!("  {}: {why}", shown(&url)));
                 }
             }
         }

@@ -171,9 +171,12 @@ mod tests {
         let tail = Tail::of(nontargets.clone()).unwrap();
         let mates: Vec<Option<usize>> = (0..400).map(Some).collect();
         let score = |test: usize, roster: &[usize]| {
-            let of = |model: &usize| match *model == test {
-                true => targets[test],
-                false => nontargets[(test * 401 + model) % nontargets.len()],
+            let of = |&model: &usize| {
+                if model == test {
+                    targets[test]
+                } else {
+                    nontargets[(test * 401 + model) % nontargets.len()]
+                }
             };
             roster.iter().map(of).collect::<Vec<f64>>()
         };

@@ -100,7 +100,9 @@ impl Problem<'_> {
                     (beta, loss) = (next, cost);
                     break;
                 }
-                step.iter_mut().for_each(|value| *value /= 2.0);
+                for value in &mut step {
+                    *value /= 2.0;
+                }
             }
         }
         Err(FitError::Endless)

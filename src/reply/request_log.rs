@@ -49,7 +49,7 @@ pub(super) async fn keep(State(app): State<Arc<AppState>>, request: Request, nex
             status,
             ms = took.as_secs_f64() * 1e3,
             "{method} {route}: {status}"
-        )
+        );
     });
     telemetry::request(method, &route, status, took);
     stamp(response.headers_mut(), &id, app.insecure_dev);

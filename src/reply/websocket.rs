@@ -236,9 +236,10 @@ impl WebSocketSession {
 
     /// Sends a verdict as whoever opened this may see it. `false` as for [`Self::say`].
     pub(super) async fn say_verdict(&mut self, verdict: CallVerdict) -> bool {
-        let shown = match self.shows_scores {
-            true => verdict,
-            false => verdict.without_scores(),
+        let shown = if self.shows_scores {
+            verdict
+        } else {
+            verdict.without_scores()
         };
         self.say(&shown).await
     }

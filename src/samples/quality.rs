@@ -149,7 +149,7 @@ impl QualityMeter {
             return;
         }
         self.whole += spectrum.iter().map(|bin| f64::from(bin.norm_sqr())).sum::<f64>();
-        let below = spectrum[..2 * MIDDLE - FIRST_HIGH + 1].iter().rev();
+        let below = spectrum[..=(2 * MIDDLE - FIRST_HIGH)].iter().rev();
         for ((pair, above), below) in self.pairs.iter_mut().zip(&spectrum[FIRST_HIGH..]).zip(below) {
             pair.add(*above, *below);
         }
@@ -276,7 +276,7 @@ mod tests {
         let repeated: Vec<f32> = line.iter().flat_map(|sample| [*sample, *sample]).collect();
         let straight: Vec<f32> = line
             .windows(2)
-            .flat_map(|pair| [pair[0], (pair[0] + pair[1]) / 2.0])
+            .flat_map(|pair| [pair[0], f32::midpoint(pair[0], pair[1])])
             .collect();
         for upsampled in [repeated, straight] {
             let band = high_band(&upsampled);

@@ -154,7 +154,7 @@ impl SpeechFinder {
         let Some((samples, probability)) = self.waiting.pop_front() else {
             return false;
         };
-        self.window(samples, WINDOW, probability);
+        self.window(&samples, WINDOW, probability);
         true
     }
 
@@ -170,7 +170,7 @@ impl SpeechFinder {
             last[..real].copy_from_slice(&self.partial);
             self.partial.clear();
             let probability = vad.probabilities(&[last], &mut self.state)?;
-            self.window(last, real, probability.first().copied().unwrap_or_default());
+            self.window(&last, real, probability.first().copied().unwrap_or_default());
         }
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         if let Phase::Speaking { gap } = phase {
@@ -218,11 +218,12 @@ impl SpeechFinder {
         Some((10.0 * ratio.max(1e-3).log10()).clamp(-10.0, 60.0))
     }
 
-    fn window(&mut self, samples: [f32; WINDOW], real: usize, probability: f32) {
+    fn window(&mut self, samples: &[f32; WINDOW], real: usize, probability: f32) {
         self.heard += real;
         self.measure(&samples[..real], probability);
         // Only what may be taken for speech is worth the look at its spectrum.
-        let tonal = probability >= self.settings.exit && self.tones.is_tonal(&samples);
+        let tonal = probability >= self.settings.exit && self.tones.is_tonal(samples);
+        let samples = *samples;
         self.follow(Heard { samples, real, tonal }, probability);
     }
 
@@ -243,7 +244,7 @@ impl SpeechFinder {
         let (enter, exit) = (self.settings.enter, self.settings.exit);
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         self.phase = match phase {
-            Phase::Silent { before } if probability >= enter => self.begin(before, window),
+            Phase::Silent { before } if probability >= enter => Self::begin(before, window),
             Phase::Silent { before } => self.stay_silent(before, window),
             Phase::Perhaps { held, voiced, gap } => {
                 self.weigh(held, voiced, gap, window, probability >= exit)
@@ -252,7 +253,7 @@ impl SpeechFinder {
         };
     }
 
-    fn begin(&mut self, before: Vec<Heard>, window: Heard) -> Phase {
+    fn begin(before: Vec<Heard>, window: Heard) -> Phase {
         let mut held = before;
         held.push(window);
         Phase::Perhaps {

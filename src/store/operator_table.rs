@@ -33,6 +33,16 @@ impl OperatorRow {
     pub const COLUMNS: [&str; 5] = COLUMNS;
 }
 
+/// A row as the file has it: its id, then [`COLUMNS`].
+type Row = (
+    i64,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
 /// Reads all rows of the table `users` of the SQLite database at `path`, in the order of their ids.
 ///
 /// # Errors
@@ -70,14 +80,6 @@ pub async fn read_operator_table(path: &Path) -> Result<Result<Vec<OperatorRow>,
             "NULL".to_owned()
         }
     });
-    type Row = (
-        i64,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-    );
     // The statement is made of constants only.
     let statement = format!("SELECT rowid, {} FROM users ORDER BY rowid", select.join(", "));
     let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(statement))

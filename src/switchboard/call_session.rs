@@ -303,9 +303,10 @@ impl CallSession {
             services,
             ..
         } = &self.context;
-        let kept = match verdict.ended {
-            true => None,
-            false => evidence.kept(&self.context).await,
+        let kept = if verdict.ended {
+            None
+        } else {
+            evidence.kept(&self.context).await
         };
         if kept.is_none() && !verdict.ended {
             tracing::warn!(call.id = %id, "the evidence of call {id} is too much to outlive a restart");

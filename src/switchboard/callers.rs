@@ -56,10 +56,7 @@ impl CallerHistory {
             return;
         };
         for heard in [self.of.entry(user).or_default(), &mut self.all] {
-            match own {
-                true => heard.own += 1,
-                false => heard.other += 1,
-            }
+            if own { heard.own += 1 } else { heard.other += 1 }
         }
     }
 

@@ -9,10 +9,9 @@ impl Switchboard {
     /// one goes on.
     pub async fn follow_model(&self) {
         let mut refused = self.refused.lock().await;
-        let active = match self.store.active_model().await {
-            Ok(Some(active)) => active,
-            // An empty store, or one that is out of order, which readiness tells.
-            Ok(None) | Err(_) => return,
+        // Otherwise an empty store, or one that is out of order, which readiness tells.
+        let Ok(Some(active)) = self.store.active_model().await else {
+            return;
         };
         let now = self.active_model();
         if active == *now.card.id() {

@@ -76,11 +76,11 @@ impl Vapi {
         self.learn(&vapi_call, &call_session, &view, &number).await;
         match &message.news {
             News::Conversation { said, earlier } => {
-                self.words(&vapi_call, &call_session, said, Some(*earlier)).await
+                self.words(&vapi_call, &call_session, said, Some(*earlier)).await;
             }
             News::Transcript(said) => {
                 self.words(&vapi_call, &call_session, std::slice::from_ref(said), None)
-                    .await
+                    .await;
             }
             _ => {}
         }

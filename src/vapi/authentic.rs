@@ -223,7 +223,9 @@ fn key_of(plan: &HmacPlan) -> Option<Zeroizing<Vec<u8>>> {
 
 fn keyed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<M> {
     let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac)
 }
 

@@ -49,10 +49,10 @@ impl Vapi {
                 }
             }
             Ok(Err(why)) => {
-                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: {why}", vapi_call.id)
+                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: {why}", vapi_call.id);
             }
             Err(_) => {
-                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: it took too long", vapi_call.id)
+                tracing::warn!(call.id = %vapi_call.id, "call {} was not heard afterwards: it took too long", vapi_call.id);
             }
         }
     }

@@ -32,17 +32,11 @@ impl Vapi {
         };
         let consent = vapi_call.state().consent.clone();
         match consent {
-            Consent::NotAsked => self.ask(vapi_call),
+            Consent::NotAsked => ask(vapi_call),
             Consent::Asked(known) => self.take_answer(vapi_call, known, user).await,
             Consent::Given(words) => self.enrol_from_call(vapi_call, user, &words).await,
             Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
         }
-    }
-
-    fn ask(&self, vapi_call: &VapiCall) -> String {
-        let mut state = vapi_call.state();
-        state.consent = Consent::Asked(state.utterances);
-        format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
     }
 
     /// Reads what the caller said since the question was put.
@@ -130,6 +124,12 @@ impl Vapi {
         }
         enrolment.finish().await.map_err(|fault| fault.to_string())
     }
+}
+
+fn ask(vapi_call: &VapiCall) -> String {
+    let mut state = vapi_call.state();
+    state.consent = Consent::Asked(state.utterances);
+    format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
 }
 
 /// What to do for more speech.

@@ -50,9 +50,8 @@ pub(super) async fn listen(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: Di
     let (events, heard) = channel(BACKLOG);
     let vapi_stream = VapiStream::new(Arc::clone(&vapi), Arc::clone(&vapi_call), number);
     let span = tracing::info_span!("call", call.id = %vapi_call.id);
-    async { tokio::join!(keep_open(&vapi, &vapi_call, events), vapi_stream.follow(heard)) }
-        .instrument(span)
-        .await;
+    let both = async { tokio::join!(keep_open(&vapi, &vapi_call, events), vapi_stream.follow(heard)) };
+    Box::pin(both).instrument(span).await;
 }
 
 async fn keep_open(vapi: &Vapi, vapi_call: &VapiCall, events: Sender<Event>) {

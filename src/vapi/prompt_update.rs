@@ -59,7 +59,7 @@ impl Vapi {
         match sent {
             Sent::Yes => vapi_call.state().told = Some(said),
             Sent::No => {
-                tracing::warn!(call.id = %vapi_call.id, "the model of call {} was not told a verdict", vapi_call.id)
+                tracing::warn!(call.id = %vapi_call.id, "the model of call {} was not told a verdict", vapi_call.id);
             }
             Sent::Never => return false,
         }

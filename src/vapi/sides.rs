@@ -221,9 +221,8 @@ mod tests {
             turns in turns(), assistant in 1_000..20_000_i16, caller in 1_000..20_000_i16, right in any::<bool>(),
         ) {
             let (steps, told) = call(&turns, [assistant, caller]);
-            let found = found(&steps, &told, |step| match right {
-                false => [step.caller, step.assistant],
-                true => [step.assistant, step.caller],
+            let found = found(&steps, &told, |step| {
+                if right { [step.assistant, step.caller] } else { [step.caller, step.assistant] }
             });
             prop_assert!(!found.is_empty());
             prop_assert!(found.iter().all(|channel| *channel == u16::from(right)));

@@ -212,7 +212,7 @@ impl Vapi {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };
-        let (said, settled) = self.of_pin(vapi_call, call_session, answer);
+        let (said, settled) = Self::of_pin(vapi_call, call_session, answer);
         if settled {
             vapi_call.state().remember_pin(stands_for, said.clone());
         }
@@ -220,7 +220,7 @@ impl Vapi {
     }
 
     /// What became of a PIN, in words, and whether that stays so.
-    fn of_pin(&self, vapi_call: &VapiCall, call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
+    fn of_pin(vapi_call: &VapiCall, call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
         match answer {
             PinAnswer::Accepted { user } => {
                 vapi_call.state().pin_user = Some(user);
@@ -290,9 +290,10 @@ fn result(marker: &str, identity: Option<&Identity>, said: &str) -> String {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let known = identity.map_or_else(|| unknown(marker), |identity| variables(identity, marker));
     let mark = format!("[{marker}] ");
-    let message = match said.starts_with('[') || marker.is_empty() {
-        true => said,
-        false => format!("{mark}{said}"),
+    let message = if said.starts_with('[') || marker.is_empty() {
+        said
+    } else {
+        format!("{mark}{said}")
     };
     json!({
         "status": known["identity_status"],

@@ -186,7 +186,7 @@ async fn of_two_calls_the_nearer_deadline_has_its_turn_first() {
         .map(|(name, within)| {
             let (tell, permit) = (tell.clone(), engine.admit(LIVE).unwrap());
             queued(&engine, permit, Duration::from_millis(within), move || {
-                tell.send(name).unwrap()
+                tell.send(name).unwrap();
             })
         })
         .into();

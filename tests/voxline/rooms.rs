@@ -194,7 +194,7 @@ fn leaves(tree: &UseTree, before: &mut Names, each: &mut dyn FnMut(&Names)) {
     };
     match tree {
         UseTree::Path(path) => with(path.ident.to_string(), &mut |before| {
-            leaves(&path.tree, before, each)
+            leaves(&path.tree, before, each);
         }),
         UseTree::Name(name) => with(name.ident.to_string(), &mut |path| each(path)),
         UseTree::Rename(name) => with(name.rename.to_string(), &mut |path| each(path)),

@@ -46,9 +46,10 @@ struct OnPostgres;
 impl Database for OnPostgres {
     /// Where the servers of the tests are switched off, SQLite's: the laws are held, on the other database.
     async fn settings(path: PathBuf) -> StoreSettings {
-        let url = match crate::postgres::skipped() {
-            true => None,
-            false => Some(crate::postgres::database().await.into()),
+        let url = if crate::postgres::skipped() {
+            None
+        } else {
+            Some(crate::postgres::database().await.into())
         };
         StoreSettings {
             postgres: url,

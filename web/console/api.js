@@ -22,7 +22,7 @@ export class ApiError extends Error {
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", cache: "no-store", referrerPolicy: "no-referrer", ...options });
+    response = await fetch(path, { credentials: "same-origin", ...options });
   } catch (fault) {
     if (fault.name === "AbortError") throw fault;
     throw new ApiError({

@@ -104,16 +104,18 @@ fn autocorrelation(frame: &mut Frame) -> [i32; ORDER + 1] {
     };
     if shift > 0 {
         let gain = 16_384 >> (shift - 1);
-        frame
-            .iter_mut()
-            .for_each(|sample| *sample = rounded(*sample, gain));
+        for sample in frame.iter_mut() {
+            *sample = rounded(*sample, gain);
+        }
     }
     let at = |lag: usize| {
         let pairs = frame[lag..].iter().zip(frame.iter());
         2 * pairs.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>()
     };
     let sums = std::array::from_fn(at);
-    frame.iter_mut().for_each(|sample| *sample <<= shift);
+    for sample in frame.iter_mut() {
+        *sample <<= shift;
+    }
     sums
 }
 

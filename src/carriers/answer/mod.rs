@@ -104,7 +104,9 @@ impl Document {
                 media_type: "application/x-www-form-urlencoded",
                 text: String::new(),
             },
-            _ => Self::xml(&xml::Element::new("Response")),
+            Carrier::Twilio | Carrier::Telnyx | Carrier::Bandwidth | Carrier::Plivo => {
+                Self::xml(&xml::Element::new("Response"))
+            }
         }
     }
 }

@@ -176,7 +176,7 @@ mod tests {
             ),
             (r#"{"event":"dtmf","dtmf":[]}"#, Message::Other),
             (r#"{"type":"playDone","data":{"id":"1"}}"#, Message::Other),
-            (r#"{}"#, Message::Other),
+            ("{}", Message::Other),
         ] {
             assert_eq!(read(text), Ok(message.at(None)), "{text}");
         }

@@ -91,7 +91,12 @@ impl Start {
     pub fn with_query(self, carrier: Carrier, query: &str) -> Self {
         match carrier {
             Carrier::Asterisk => asterisk::with_query(self, query),
-            _ => self,
+            Carrier::Twilio
+            | Carrier::Telnyx
+            | Carrier::Vonage
+            | Carrier::Bandwidth
+            | Carrier::Plivo
+            | Carrier::Jambonz => self,
         }
     }
 }

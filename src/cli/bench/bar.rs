@@ -9,14 +9,12 @@ use crate::measure::Progress;
 
 /// A bar that begins anew with each kind of recording.
 pub(in crate::cli) struct Bar {
-    output: Output,
     bar: Mutex<ProgressBar>,
 }
 
 impl Bar {
-    pub(in crate::cli) fn new(output: Output) -> Self {
+    pub(in crate::cli) fn new() -> Self {
         Self {
-            output,
             bar: Mutex::new(ProgressBar::hidden()),
         }
     }
@@ -24,7 +22,7 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, what: &str, recordings: usize) {
-        let next = self.output.bar(recordings).with_message(what.to_owned());
+        let next = Output::bar(recordings).with_message(what.to_owned());
         if let Ok(mut bar) = self.bar.lock() {
             bar.finish_and_clear();
             *bar = next;

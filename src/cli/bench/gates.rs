@@ -60,7 +60,7 @@ pub(super) fn run(args: &GatesArgs, config: &Config, output: Output) -> anyhow::
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    let bar = output.bar(paths.len());
+    let bar = Output::bar(paths.len());
     let mut gated = Gated::default();
     for (at, path) in paths.iter().enumerate() {
         let bytes = std::fs::read(folder.join(path)).with_context(|| (*path).to_owned())?;

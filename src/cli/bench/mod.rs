@@ -289,7 +289,7 @@ fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };
-    let outcome = run_protocol(&bench, &protocol, &Bar::new(output))?;
+    let outcome = run_protocol(&bench, &protocol, &Bar::new())?;
     save(&args.out, &protocol, &outcome)?;
     output.result(&outcome.metrics, || text(&protocol, &outcome, &args.out))
 }

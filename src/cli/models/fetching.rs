@@ -67,10 +67,12 @@ pub(super) async fn pull(args: &PullArgs, config: &Config, output: Output) -> an
             retries: args.retries,
         },
     };
-    let bar = output.bytes(entry.file.bytes);
+    let bar = Output::bytes(entry.file.bytes);
     let mut tell = |told: Told| match told {
         Told::Bytes { done, total } => {
-            total.into_iter().for_each(|total| bar.set_length(total));
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
             bar.set_position(done);
         }
         Told::Note(_) if output.is_json() => {}

@@ -75,9 +75,9 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
                 [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
             })?;
-            faults
-                .iter()
-                .for_each(|fault| Output::complain(&fault.to_string()));
+            for fault in &faults {
+                Output::complain(&fault.to_string());
+            }
             Ok(faults.is_empty())
         }
         ModelsCommand::Check { id } => {

@@ -20,7 +20,7 @@ pub(super) fn recommend(config: &Config, output: Output) -> anyhow::Result<bool>
     let runtime = library(config)
         .ok()
         .and_then(|library| Runtime::load(&library).ok());
-    let spinner = output.spinner("measuring the installed models");
+    let spinner = Output::spinner("measuring the installed models");
     let recommendation = order(&catalogue, &installed, runtime.as_ref());
     spinner.finish_and_clear();
     output.result(&recommendation, || text(&recommendation, output))?;

@@ -17,7 +17,7 @@ pub(super) async fn switch(
     store: &Store,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let bar = output.bar(0);
+    let bar = Output::bar(0);
     let mut tell = |done: usize, total: usize| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);

@@ -77,7 +77,7 @@ fn reliability(hull: &Hull) -> Vec<[f64; 2]> {
         .iter()
         .filter(|block| block.targets > 0 && block.nontargets > 0);
     mixed
-        .map(|block| [(block.lowest + block.highest) / 2.0, hull.llr(block)])
+        .map(|block| [f64::midpoint(block.lowest, block.highest), hull.llr(block)])
         .collect()
 }
 

@@ -50,7 +50,9 @@ pub(super) fn reverberant(samples: &[f32], rng: &mut Rng) -> Vec<f32> {
         .collect();
     let energy: f64 = tail.iter().map(|value| value * value).sum();
     let gain = (10f64.powf(energy_db / 10.0) / energy.max(f64::MIN_POSITIVE)).sqrt();
-    tail.iter_mut().for_each(|value| *value *= gain);
+    for value in &mut tail {
+        *value *= gain;
+    }
     let mut response = vec![0.0f32; gap + length];
     response[0] = 1.0;
     for (place, value) in response[gap..].iter_mut().zip(&tail) {
@@ -59,7 +61,9 @@ pub(super) fn reverberant(samples: &[f32], rng: &mut Rng) -> Vec<f32> {
     let mut heard = convolved(samples, &response);
     let (before, after) = (rms(samples), rms(&heard));
     if after > 0.0 {
-        heard.iter_mut().for_each(|sample| *sample *= before / after);
+        for sample in &mut heard {
+            *sample *= before / after;
+        }
     }
     heard
 }
@@ -75,8 +79,7 @@ fn convolved(samples: &[f32], response: &[f32]) -> Vec<f32> {
         input[..part.len()].copy_from_slice(part);
         // The sizes are the transform's own: it cannot refuse them.
         let done = forward.process(&mut input, &mut output);
-        done.map(|()| output)
-            .unwrap_or_else(|_| forward.make_output_vec())
+        done.map_or_else(|_| forward.make_output_vec(), |()| output)
     };
     let filter = spectrum_of(response);
     let mut out = vec![0.0f32; samples.len() + size];

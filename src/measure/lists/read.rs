@@ -61,7 +61,10 @@ pub(in super::super) fn each_trial(
             }
             Format::Sre => {
                 let columns = columns.as_ref().ok_or("a header is wanted")?;
-                let label = columns.label.map(|at| columns.field(&fields, at)).transpose()?;
+                let label = columns
+                    .label
+                    .map(|at| SreColumns::field(&fields, at))
+                    .transpose()?;
                 let (enrolled, test) = columns.sides(&fields)?;
                 trial(enrolled, test, label.map(target).transpose()?, None)
             }
@@ -93,7 +96,7 @@ pub fn read_scores(path: &Path, format: Format) -> Result<Vec<ListedScore>, List
                 let columns = columns.as_ref().ok_or("a header is wanted")?;
                 let at = columns.llr.ok_or("the header has no LLR")?;
                 let (enrolled, test) = columns.sides(&fields)?;
-                (enrolled, test, columns.field(&fields, at)?)
+                (enrolled, test, SreColumns::field(&fields, at)?)
             }
             (Format::Voxline, _) => return Err(wanted("a model, a test, a ratio and a raw score", &fields)),
             (Format::VoxCeleb, _) => return Err(wanted("a score and two recordings", &fields)),
@@ -206,7 +209,7 @@ impl SreColumns {
         })
     }
 
-    fn field<'a>(&self, fields: &[&'a str], at: usize) -> Result<&'a str, String> {
+    fn field<'a>(fields: &[&'a str], at: usize) -> Result<&'a str, String> {
         fields
             .get(at)
             .copied()
@@ -216,9 +219,12 @@ impl SreColumns {
     /// Model and segment; a segment's side belongs to its name, as two people may be on one call.
     fn sides<'a>(&self, fields: &[&'a str]) -> Result<(&'a str, &'a str), String> {
         if let Some(at) = self.side {
-            self.field(fields, at)?;
+            Self::field(fields, at)?;
         }
-        Ok((self.field(fields, self.model)?, self.field(fields, self.segment)?))
+        Ok((
+            Self::field(fields, self.model)?,
+            Self::field(fields, self.segment)?,
+        ))
     }
 }
 

@@ -14,6 +14,7 @@ use super::super::app_state::AppState;
 use super::super::problem::{Kind, Problem};
 use super::super::web;
 use super::session;
+use crate::store::Scope;
 
 /// A page of the console.
 pub(super) struct Page {
@@ -24,6 +25,14 @@ pub(super) struct Page {
     title: &'static str,
     /// Which part of the console it belongs to.
     section: &'static str,
+    /// What it asks the API first, and the scope that each needs: the browser asks while it still reads the modules.
+    asks: &'static [(&'static str, Scope)],
+}
+
+impl Page {
+    const fn asking(self, asks: &'static [(&'static str, Scope)]) -> Self {
+        Self { asks, ..self }
+    }
 }
 
 const fn page(path: &'static str, name: &'static str, title: &'static str, section: &'static str) -> Page {
@@ -32,13 +41,17 @@ const fn page(path: &'static str, name: &'static str, title: &'static str, secti
         name,
         title,
         section,
+        asks: &[],
     }
 }
 
 /// All pages.
 pub(super) const PAGES: &[Page] = &[
     page("/console/login", "login", "Log in", ""),
-    page("/console/calls", "calls", "Live calls", "calls"),
+    page("/console/calls", "calls", "Live calls", "calls").asking(&[
+        ("/v1/calls?limit=25", Scope::Identify),
+        ("/v1/numbers", Scope::Enroll),
+    ]),
     page("/console/calls/{id}", "call", "Call", "calls"),
     page("/console/people", "people", "People and numbers", "people"),
     page("/console/people/{id}", "person", "Person", "people"),
@@ -94,6 +107,8 @@ struct Shell {
     title: &'static str,
     params: String,
     session: Option<String>,
+    /// Addresses of the API.
+    asks: Vec<&'static str>,
     sections: Vec<Section>,
     version: &'static str,
 }
@@ -116,7 +131,11 @@ pub(super) async fn show(
         // Whoever is not logged in is told so by the page, which asks again.
         session::shown(&app, &parts).await.ok()
     };
+    // A search in the page's own address asks for something else.
+    let asked = page.asks.iter().filter(|_| parts.uri.query().is_none());
+    let asks = asked.filter(|(_, scope)| session.as_ref().is_some_and(|session| session.may(*scope)));
     let shell = Shell {
+        asks: asks.map(|(address, _)| *address).collect(),
         assets: web::assets(),
         modules: web::modules_of(&format!("console/pages/{}.js", page.name)),
         page: page.name,

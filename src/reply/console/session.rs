@@ -34,6 +34,11 @@ impl Shown {
         }
     }
 
+    /// Whether the key may do what `scope` is for.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+
     /// What anybody may do with `--insecure-dev`.
     fn without_key() -> Self {
         Self {

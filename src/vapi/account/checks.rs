@@ -30,15 +30,14 @@ impl Walk<'_> {
                 .filter_map(|assistant| self.not_here(assistant, own))
                 .collect();
             let what = format!("messages of calls to {what}");
-            self.steps.push(match elsewhere.is_empty() {
-                true => Step::new(what, State::Ok),
-                false => {
-                    // Squads are left as they are, and so are their assistants.
-                    let theirs = self.config.vapi.mode == VapiMode::Number || kept_route(&number).is_some();
-                    let state = if theirs { State::Kept } else { State::Differs };
-                    let remedy = elsewhere.join("; ");
-                    Step::new(what, state).with_id(id(&number)).with_remedy(remedy)
-                }
+            self.steps.push(if elsewhere.is_empty() {
+                Step::new(what, State::Ok)
+            } else {
+                // Squads are left as they are, and so are their assistants.
+                let theirs = self.config.vapi.mode == VapiMode::Number || kept_route(&number).is_some();
+                let state = if theirs { State::Kept } else { State::Differs };
+                let remedy = elsewhere.join("; ");
+                Step::new(what, state).with_id(id(&number)).with_remedy(remedy)
             });
         }
     }
@@ -134,12 +133,13 @@ impl Walk<'_> {
             .filter(|address| VapiRegion::of_address(address).is_some_and(|other| other != region))
             .collect();
         let what = format!("region {named}");
-        self.steps.push(match elsewhere.is_empty() {
-            true => Step::new(what, State::Ok),
-            false => Step::new(what, State::Differs).with_remedy(format!(
+        self.steps.push(if elsewhere.is_empty() {
+            Step::new(what, State::Ok)
+        } else {
+            Step::new(what, State::Differs).with_remedy(format!(
                 "of another region: {}; set vapi.region",
                 elsewhere.join(", ")
-            )),
+            ))
         });
     }
 

@@ -102,7 +102,7 @@ pub struct Journal {
     api_url: String,
     entries: Vec<Entry>,
     /// Held while something is changed: two runs at once would each undo the other's record.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Journal {
@@ -127,7 +127,7 @@ impl Journal {
             path,
             api_url: api_url.to_owned(),
             entries,
-            _lock: None,
+            lock: None,
         })
     }
 
@@ -139,7 +139,7 @@ impl Journal {
         let path = folder.join(FILE);
         let held = lock(&path).map_err(|why| JournalFault::File { path, why })?;
         let mut journal = Self::read(folder, api_url)?;
-        journal._lock = Some(held);
+        journal.lock = Some(held);
         Ok(journal)
     }
 

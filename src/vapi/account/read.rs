@@ -29,9 +29,10 @@ impl Account {
     /// [`ApiFault`].
     pub async fn read(api: &Api) -> Result<Self, ApiFault> {
         let numbers = api.list("/phone-number").await?;
-        let squads = match numbers.iter().any(|number| text(number, "squadId").is_some()) {
-            true => api.list("/squad").await?,
-            false => Vec::new(),
+        let squads = if numbers.iter().any(|number| text(number, "squadId").is_some()) {
+            api.list("/squad").await?
+        } else {
+            Vec::new()
         };
         Ok(Self {
             credentials: api.list("/credential").await?,

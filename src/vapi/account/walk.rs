@@ -174,12 +174,13 @@ impl<'a> Walk<'a> {
             return;
         };
         let what = format!("server of {what}");
-        let step = match self.owners.is_ours(url) {
-            false => Step::new(what, State::Kept)
-                .with_remedy(format!("vapi.mode is number: it stays {}", shown_url(url))),
-            true => Step::new(what, State::Differs).with_remedy(
+        let step = if self.owners.is_ours(url) {
+            Step::new(what, State::Differs).with_remedy(
                 "vapi.mode is number, and it was set to Voxline before: `voxline vapi undo`, then `apply` again",
-            ),
+            )
+        } else {
+            Step::new(what, State::Kept)
+                .with_remedy(format!("vapi.mode is number: it stays {}", shown_url(url)))
         };
         self.steps.push(step.with_id(id(found)));
     }
@@ -232,11 +233,12 @@ impl<'a> Walk<'a> {
                 .is_some_and(|text| text.contains("{{identity_marker}}"))
         });
         let what = format!("prompt of {what}");
-        self.steps.push(match guided {
-            true => Step::new(what, State::Ok),
-            false => Step::new(what, State::Differs).with_remedy(
-                "its prompt does not say which messages to believe: add the text that `voxline vapi plan` shows",
-            ),
+        self.steps.push(if guided {
+            Step::new(what, State::Ok)
+        } else {
+            Step::new(what, State::Differs).with_remedy(
+            "its prompt does not say which messages to believe: add the text that `voxline vapi plan` shows",
+        )
         });
     }
 
@@ -283,9 +285,10 @@ impl<'a> Walk<'a> {
         let vapi = &self.config.vapi;
         let public = self.config.public_url.as_deref().unwrap_or_default();
         let mut advise = |fine: bool, what: &str, remedy: &str| {
-            self.steps.push(match fine {
-                true => Step::new(what, State::Ok),
-                false => Step::new(what, State::Differs).with_remedy(remedy),
+            self.steps.push(if fine {
+                Step::new(what, State::Ok)
+            } else {
+                Step::new(what, State::Differs).with_remedy(remedy)
             });
         };
         advise(

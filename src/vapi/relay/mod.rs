@@ -153,7 +153,7 @@ impl Relay {
                 "{count} messages were dropped that waited for a backend which is configured no more"
             ),
             Err(fault) => {
-                tracing::warn!(%fault, "messages of earlier backends could not be removed: {fault}")
+                tracing::warn!(%fault, "messages of earlier backends could not be removed: {fault}");
             }
         }
         if upstreams.all().is_empty() {

@@ -62,7 +62,7 @@ pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) ->
 
 impl Weighed<'_> {
     fn line_owner(&self, evidence_priors: &EvidencePriors) -> LineOwner {
-        let Some((place, mut posterior)) = self.best(&self.joint.owner) else {
+        let Some((place, mut posterior)) = Self::best(&self.joint.owner) else {
             return LineOwner::unknown();
         };
         if self.left_open(place, &self.joint.owner) {
@@ -118,7 +118,7 @@ impl Weighed<'_> {
             .map(|heard| &heard.said)
             .filter(|_| !self.voice.is_empty())
         {
-            let best = self.best(&self.joint.speaker);
+            let best = Self::best(&self.joint.speaker);
             // As the voice alone is asked: an early word needs more than a late one.
             let net = Seconds::checked(said.net_speech_seconds).unwrap_or(Seconds::ZERO);
             let asked = if said.is_final { *policy } else { policy.after(net) };
@@ -204,7 +204,7 @@ impl Weighed<'_> {
         self.roster.iter().position(|member| member.user == user)
     }
 
-    fn best(&self, posteriors: &[f64]) -> Option<(usize, f64)> {
+    fn best(posteriors: &[f64]) -> Option<(usize, f64)> {
         let all = posteriors.iter().copied().enumerate();
         all.max_by(|(a_at, a), (b_at, b)| a.total_cmp(b).then_with(|| b_at.cmp(a_at)))
     }

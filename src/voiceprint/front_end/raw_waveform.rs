@@ -12,7 +12,7 @@ pub struct RawSettings {
 
 impl RawSettings {
     /// What makes these constants impossible, if anything does.
-    pub(crate) fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(self) -> Option<String> {
         let sane = self.sample_scale.is_finite() && self.sample_scale > 0.0;
         (!sane).then(|| "sample_scale must be positive".to_owned())
     }

@@ -158,7 +158,7 @@ fn a_user_with_the_forwarders_phone_is_named_from_the_store() {
                 .unwrap()
                 .status
                 .success()
-        )
+        );
     };
     run(&["number", "add", NUMBER]);
     run(&[

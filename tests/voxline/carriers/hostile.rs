@@ -13,7 +13,7 @@ fn bent(rng: &mut Rng, good: &str) -> String {
     let mut bytes = good.as_bytes().to_vec();
     match rng.throw(4) {
         0 => {
-            for _ in 0..1 + rng.throw(8) {
+            for _ in 0..=rng.throw(8) {
                 let at = rng.throw(bytes.len());
                 bytes[at] = rng.throw(256) as u8;
             }

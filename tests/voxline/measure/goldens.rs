@@ -240,7 +240,7 @@ fn rosters_that_were_not_tried_are_extrapolated_as_scipy_does() {
 #[test]
 fn waiting_times_are_numpys_percentiles() {
     let golden = &golden()["wait"];
-    let decided = list(golden, "decided").iter().map(|seconds| seconds.as_f64());
+    let decided = list(golden, "decided").iter().map(serde_json::Value::as_f64);
     let undecided = golden["undecided"].as_u64().unwrap() as usize;
     let calls: Vec<Option<f64>> = decided.chain(std::iter::repeat_n(None, undecided)).collect();
     let wait = Wait::of(&calls).unwrap();

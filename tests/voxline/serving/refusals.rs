@@ -349,9 +349,9 @@ fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
-    samples
-        .iter()
-        .for_each(|sample| writer.write_sample(*sample).unwrap());
+    for sample in samples {
+        writer.write_sample(*sample).unwrap();
+    }
     writer.finalize().unwrap();
     bytes.into_inner()
 }

@@ -132,7 +132,7 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
             .iter()
             .skip_while(|user| **user != alice)
             .skip_while(|user| **user == alice);
-        assert!(!gone.cloned().any(|user| user == alice), "{second}: {named:?}");
+        assert!(!gone.copied().any(|user| user == alice), "{second}: {named:?}");
     }
 }
 

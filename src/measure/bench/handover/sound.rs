@@ -67,7 +67,9 @@ fn mixed(first: &[f32], second: &[f32], under_db: f64) -> Vec<f32> {
     };
     let mut samples: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + gain * b).collect();
     let peak = samples.iter().fold(1.0f32, |peak, sample| peak.max(sample.abs()));
-    samples.iter_mut().for_each(|sample| *sample /= peak);
+    for sample in &mut samples {
+        *sample /= peak;
+    }
     samples
 }
 
@@ -89,6 +91,7 @@ mod tests {
     }
 
     /// Recordings of two seconds, each of its own constant.
+    #[expect(clippy::unnecessary_wraps, reason = "as recordings are loaded")]
     fn load(recording: u32) -> Result<Vec<f32>, ()> {
         Ok(vec![0.1 * (recording + 1) as f32; 2 * SECOND])
     }

@@ -109,11 +109,9 @@ impl Carriers {
             Carrier::Plivo => self.settings.plivo_l16,
             Carrier::Telnyx => self.settings.telnyx_l16,
             // These send none, or say its order.
-            Carrier::Twilio
-            | Carrier::Vonage
-            | Carrier::Bandwidth
-            | Carrier::Asterisk
-            | Carrier::Jambonz => ByteOrder::Auto,
+            Carrier::Twilio | Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => {
+                ByteOrder::Auto
+            }
         };
         let transcoder = Transcoder::new(start.sound, l16);
         let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;

@@ -146,7 +146,9 @@ impl Carriers {
         // One stream for each call. Telnyx's is told to come when the call is answered.
         let token = match ring.manner {
             Manner::CommandsAtRinging | Manner::DocumentAlone => None,
-            Manner::Document | Manner::CommandsAtAnswer => self.tokens.issue(carrier, &ring.call, &ring.dialed),
+            Manner::Document | Manner::CommandsAtAnswer => {
+                self.tokens.issue(carrier, &ring.call, &ring.dialed)
+            }
         };
         if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
             self.asked.ask(&ring.call, forwarded.as_ref());

@@ -19,7 +19,11 @@ pub(super) enum StoreCommand {
 pub(super) async fn run(command: StoreCommand, store: &Store, output: Output) -> anyhow::Result<bool> {
     let StoreCommand::RotateKey { data_keys } = command;
     let keys_wrapped = store.change_master_key().await?;
-    let users_sealed = if data_keys { store.change_data_keys().await? } else { 0 };
+    let users_sealed = if data_keys {
+        store.change_data_keys().await?
+    } else {
+        0
+    };
     let done = Renewal {
         keys_wrapped,
         users_sealed,

@@ -94,7 +94,9 @@ impl Store {
                 Pool::Postgres(writers) => {
                     for table in ["prints", "recordings"] {
                         let statement = format!("VACUUM (FULL) {table}");
-                        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(writers).await?;
+                        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                            .execute(writers)
+                            .await?;
                     }
                 }
             }
@@ -145,13 +147,12 @@ async fn steps_done(conn: &mut Tx) -> Result<u8, StoreError> {
 async fn seal_prints(conn: &mut Tx, keys: &UserKeys) -> Result<u64, StoreError> {
     let (mut seen, mut done) = (String::new(), 0);
     loop {
-        let page: Vec<(String, String, Vec<u8>)> = query_as(
-            "SELECT id, user_id, embedding FROM prints WHERE id > $1 ORDER BY id LIMIT $2",
-        )
-        .bind(&seen)
-        .bind(PAGE as i64)
-        .fetch_all(&mut *conn)
-        .await?;
+        let page: Vec<(String, String, Vec<u8>)> =
+            query_as("SELECT id, user_id, embedding FROM prints WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(&seen)
+                .bind(PAGE as i64)
+                .fetch_all(&mut *conn)
+                .await?;
         for (id, user, plain) in &page {
             // Who has no key was erased, and came back with an old copy: they go when that is noticed, in a moment.
             if !keys.has(user) {

@@ -71,7 +71,9 @@ impl Store {
         if !dry_run {
             self.make_user_keys(&ids).await?;
         }
-        let done = self.import_with_keys(rows, &ids, &salts, &pins, report, dry_run).await;
+        let done = self
+            .import_with_keys(rows, &ids, &salts, &pins, report, dry_run)
+            .await;
         if !dry_run {
             self.drop_unused_keys(&ids).await;
         }

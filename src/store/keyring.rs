@@ -35,14 +35,15 @@ pub(super) const AUDIO: &str = "audio";
 const ID_BYTES: usize = 16;
 
 /// The tables of SQLite's second file. PostgreSQL's are made by its migrations.
-pub(super) const TABLES: &str = "\
-CREATE TABLE IF NOT EXISTS keyring.keyring_master (
-    id BLOB NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, fingerprint BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS keyring.keyring_scopes (
-    scope TEXT NOT NULL, generation BIGINT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (scope, generation));
-CREATE TABLE IF NOT EXISTS keyring.keyring_users (
-    user_id TEXT NOT NULL, purpose TEXT NOT NULL, generation BIGINT NOT NULL, wrapped BLOB, destroyed_at TEXT,
-    PRIMARY KEY (user_id, purpose, generation)) WITHOUT ROWID;";
+pub(super) const TABLES: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS keyring.keyring_master \
+     (id BLOB NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, fingerprint BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS keyring.keyring_scopes \
+     (scope TEXT NOT NULL, generation BIGINT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (scope, generation))",
+    "CREATE TABLE IF NOT EXISTS keyring.keyring_users (user_id TEXT NOT NULL, purpose TEXT NOT NULL, \
+     generation BIGINT NOT NULL, wrapped BLOB, destroyed_at TEXT, \
+     PRIMARY KEY (user_id, purpose, generation)) WITHOUT ROWID",
+];
 
 /// Why the keyring and the data do not go together.
 #[derive(Debug, Error)]
@@ -240,7 +241,9 @@ async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreE
     let place = keyring.source.place();
     let masters = keyring.masters().await?;
     let nothing = masters.is_empty();
-    let master = masters.into_iter().find(|master| fingerprint(&master.key) == wanted);
+    let master = masters
+        .into_iter()
+        .find(|master| fingerprint(&master.key) == wanted);
     let wrapping = match master {
         Some(master) => {
             if master.beside {

@@ -26,19 +26,25 @@ const MOST_KEYS: usize = 2;
 #[derive(Debug, Error)]
 pub enum MasterFault {
     /// There is none, and the store's keys are wrapped by one.
-    #[error("the store is encrypted and its master key is missing: {place} has none. Put back the one it was made with (from where you keep it apart from the backups, or from another node); a new one could read nothing")]
+    #[error(
+        "the store is encrypted and its master key is missing: {place} has none. Put back the one it was made with (from where you keep it apart from the backups, or from another node); a new one could read nothing"
+    )]
     Missing {
         /// Where it should be.
         place: String,
     },
     /// It is another one than the store's keys are wrapped by.
-    #[error("{place} is not the master key of this store: put the right one back (from where you keep it apart from the backups, or from another node). Nothing was changed")]
+    #[error(
+        "{place} is not the master key of this store: put the right one back (from where you keep it apart from the backups, or from another node). Nothing was changed"
+    )]
     Wrong {
         /// Where the wrong one is.
         place: String,
     },
     /// It cannot be read as a key.
-    #[error("{place} gives no master key ({why}): it is 64 hexadecimal digits, as `openssl rand -hex 32` prints them")]
+    #[error(
+        "{place} gives no master key ({why}): it is 64 hexadecimal digits, as `openssl rand -hex 32` prints them"
+    )]
     Malformed {
         /// Where it was read.
         place: String,
@@ -46,7 +52,9 @@ pub enum MasterFault {
         why: &'static str,
     },
     /// The file or the command cannot be read or run.
-    #[error("the master key cannot be read from {place} ({source}): check its rights, and that this user may read or run it")]
+    #[error(
+        "the master key cannot be read from {place} ({source}): check its rights, and that this user may read or run it"
+    )]
     Io {
         /// Where it was read.
         place: String,
@@ -54,7 +62,9 @@ pub enum MasterFault {
         source: io::Error,
     },
     /// A change of the master key needs the one to come.
-    #[error("{place} gives one key: give the new one too, after the one in use and a space, then change the key, then take the old one away")]
+    #[error(
+        "{place} gives one key: give the new one too, after the one in use and a space, then change the key, then take the old one away"
+    )]
     NoSuccessor {
         /// Where both should be.
         place: String,
@@ -77,6 +87,7 @@ pub(super) enum MasterSource {
 }
 
 /// A master key, and where it was.
+#[derive(Debug)]
 pub(super) struct MasterKey {
     pub key: DataKey,
     /// Whether it lay in the file of the one to come.
@@ -282,7 +293,10 @@ mod tests {
         ];
         for source in sources {
             let said = source.read().unwrap_err().to_string();
-            assert!(said.contains(&source.place()) && !said.contains("c0ffee"), "{said}");
+            assert!(
+                said.contains(&source.place()) && !said.contains("c0ffee"),
+                "{said}"
+            );
         }
     }
 }

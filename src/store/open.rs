@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::{Mutex, Semaphore};
 
-use super::pepper::given_pepper;
 use super::keyring::{self, Keyring};
 use super::master::{self, MasterSource};
+use super::pepper::given_pepper;
 use super::pin::{Pepper, PinRule};
 use super::sql::{Inner, Pool, Tx, query, query_as};
 use super::{StoreError, files, postgres, sqlite};
@@ -72,7 +72,11 @@ impl StoreSettings {
                 "is not 64 hexadecimal digits, nor two such with a space between: `openssl rand -hex 32` makes one",
             ));
         }
-        let given = [master.is_some(), self.master_key_file.is_some(), self.master_key_command.is_some()];
+        let given = [
+            master.is_some(),
+            self.master_key_file.is_some(),
+            self.master_key_command.is_some(),
+        ];
         if given.iter().filter(|given| **given).count() > 1 {
             return Some((
                 "store.master_key",

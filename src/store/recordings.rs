@@ -71,7 +71,12 @@ impl Store {
         let mut salt = [0; KEY_BYTES];
         getrandom::fill(&mut salt).map_err(|_| StoreError::Interrupted)?;
         let of_user = UserKeys::read(conn, Whose::User(user)).await?;
-        let sealed = of_user.seal(user, Purpose::Voice, salt_place(clip), &Salt::stored(&salt, generation))?;
+        let sealed = of_user.seal(
+            user,
+            Purpose::Voice,
+            salt_place(clip),
+            &Salt::stored(&salt, generation),
+        )?;
         let (name, channel) = (clip.to_owned(), recording.channel);
         self.in_vault(move |store| vault::seal(store, &key, &salt, &name, recording.bytes.to_vec()))
             .await?;
@@ -136,7 +141,12 @@ pub(super) async fn seal_salts(conn: &mut Tx, keys: &UserKeys) -> Result<u64, St
         };
         query("UPDATE recordings SET salt = $2 WHERE clip_id = $1")
             .bind(&clip)
-            .bind(keys.seal(&user, Purpose::Voice, salt_place(&clip), &Salt::stored(&salt, OLD_AUDIO))?)
+            .bind(keys.seal(
+                &user,
+                Purpose::Voice,
+                salt_place(&clip),
+                &Salt::stored(&salt, OLD_AUDIO),
+            )?)
             .execute(&mut *conn)
             .await?;
         done += 1;
@@ -154,7 +164,8 @@ impl Salt {
 
     fn read(stored: &[u8]) -> Result<([u8; KEY_BYTES], Generation), StoreError> {
         let parts = stored.split_first_chunk::<KEY_BYTES>();
-        let read = parts.and_then(|(salt, rest)| Some((*salt, Generation::from_le_bytes(rest.try_into().ok()?))));
+        let read =
+            parts.and_then(|(salt, rest)| Some((*salt, Generation::from_le_bytes(rest.try_into().ok()?))));
         read.ok_or(StoreError::Unreadable { what: "salt" })
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::StoreError;
 use super::keyring::{
-    DEPLOYMENT, add_scope, fingerprint, note_generation, raise_epoch, read_generation, unwrap, wrap, wrapping_of,
+    DEPLOYMENT, add_scope, fingerprint, note_generation, raise_epoch, read_generation, unwrap, wrap,
+    wrapping_of,
 };
 use super::open::Store;
 use super::recordings::salt_place;
@@ -46,7 +47,9 @@ impl Store {
             .fetch_one(&mut tx)
             .await?;
         let given = keyring.masters().await?;
-        let mut after_used = given.into_iter().skip_while(|master| fingerprint(&master.key) != used);
+        let mut after_used = given
+            .into_iter()
+            .skip_while(|master| fingerprint(&master.key) != used);
         let next = match after_used.nth(1) {
             Some(next) => next.key,
             None => {
@@ -152,7 +155,14 @@ impl Store {
         let mut tx = self.write().await?;
         let keys = tx.keys().await?;
         let (newest, _) = keys.newest(DEPLOYMENT)?;
-        add_scope(&mut tx, &keys.wrapping, DEPLOYMENT, newest + 1, &DataKey::fresh()?).await?;
+        add_scope(
+            &mut tx,
+            &keys.wrapping,
+            DEPLOYMENT,
+            newest + 1,
+            &DataKey::fresh()?,
+        )
+        .await?;
         raise_epoch(&mut tx).await?;
         Ok(tx.commit().await?)
     }
@@ -198,13 +208,15 @@ async fn wrap_users(conn: &mut Tx, before: &DataKey, after: &DataKey) -> Result<
         let known = read_generation(generation)?;
         let name = name_of(&user, &purpose);
         let key = unwrap(before, &name, known, &wrapped).ok_or_else(|| conn.keyring.damaged())?;
-        query("UPDATE keyring_users SET wrapped = $4 WHERE user_id = $1 AND purpose = $2 AND generation = $3")
-            .bind(&user)
-            .bind(&purpose)
-            .bind(generation)
-            .bind(wrap(after, &name, known, &key)?)
-            .execute(&mut *conn)
-            .await?;
+        query(
+            "UPDATE keyring_users SET wrapped = $4 WHERE user_id = $1 AND purpose = $2 AND generation = $3",
+        )
+        .bind(&user)
+        .bind(&purpose)
+        .bind(generation)
+        .bind(wrap(after, &name, known, &key)?)
+        .execute(&mut *conn)
+        .await?;
     }
     Ok(count)
 }

@@ -33,7 +33,14 @@ impl Store {
         number: &DialedNumber,
         model: &ModelId,
     ) -> Result<Vec<RosterEntry>, StoreError> {
-        type Row = (String, String, Option<String>, Option<String>, Option<f64>, Option<Vec<u8>>);
+        type Row = (
+            String,
+            String,
+            Option<String>,
+            Option<String>,
+            Option<f64>,
+            Option<Vec<u8>>,
+        );
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
         let rows: Vec<Row> = query_as(

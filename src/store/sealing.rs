@@ -185,6 +185,9 @@ mod tests {
     fn a_derived_key_is_the_one_others_derive() {
         let key = DataKey::from_bytes(&(0..32).collect::<Vec<u8>>()).unwrap();
         let derived = crate::units::hex(key.derived("voxline test").as_bytes());
-        assert_eq!(derived, "82bfdf1ef3df4e4b1d9eb06d2615672926e4f4bad197773f55d321b6add5cdc8");
+        assert_eq!(
+            derived,
+            "82bfdf1ef3df4e4b1d9eb06d2615672926e4f4bad197773f55d321b6add5cdc8"
+        );
     }
 }

@@ -89,12 +89,14 @@ impl Store {
         tx.commit().await?;
         let mut tx = self.write().await?;
         for (user, purpose, before) in &rows {
-            query("DELETE FROM condemned_keys WHERE user_id = $1 AND purpose = $2 AND before_generation = $3")
-                .bind(user)
-                .bind(purpose)
-                .bind(*before)
-                .execute(&mut tx)
-                .await?;
+            query(
+                "DELETE FROM condemned_keys WHERE user_id = $1 AND purpose = $2 AND before_generation = $3",
+            )
+            .bind(user)
+            .bind(purpose)
+            .bind(*before)
+            .execute(&mut tx)
+            .await?;
         }
         Ok(tx.commit().await?)
     }

@@ -11,8 +11,8 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use super::error::{means_damage, means_unwritable};
-use super::open::PATIENCE;
 use super::keyring::{self, KeyringFault};
+use super::open::PATIENCE;
 use super::sql::Pool;
 use super::{StoreError, files};
 
@@ -45,8 +45,10 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
         .connect_with(settings(path))
         .await
         .map_err(|error| opening(error, path))?;
-    let made = sqlx::raw_sql(keyring::TABLES).execute(&writers).await;
-    made.map_err(|error| opening(error, &keyring::file_of(path)))?;
+    for table in keyring::TABLES {
+        let made = sqlx::query(table).execute(&writers).await;
+        made.map_err(|error| opening(error, &keyring::file_of(path)))?;
+    }
     // Finishes an erasure that a crash cut off between its commit and its checkpoint, in both files.
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
         .execute(&writers)
@@ -61,19 +63,22 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
 /// Brings the tables up to date, and sees whether the keyring that their rows are sealed by is there, before an empty one
 /// would be made in its place.
 async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
-    let mut first = settings(path)
-        .connect()
+    // A pool and no plain connection: with that the compiler does not see that the future is `Send` (sqlx 0.9.0).
+    let first = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE + Duration::from_secs(5))
+        .connect_with(settings(path))
         .await
         .map_err(|error| opening(error, path))?;
     MIGRATIONS
-        .run(&mut first)
+        .run(&first)
         .await
         .map_err(|error| migrating(error, path))?;
     let sealed = sqlx::query("SELECT 1 FROM facts WHERE name = 'keyring'")
-        .fetch_optional(&mut first)
+        .fetch_optional(&first)
         .await
         .map_err(|error| opening(error, path))?;
-    first.close().await.map_err(|error| opening(error, path))?;
+    first.close().await;
     let keyring = keyring::file_of(path);
     if sealed.is_some() && !keyring.exists() {
         return Err(KeyringFault::Missing { path: keyring }.into());
@@ -102,9 +107,15 @@ async fn attach(connection: &mut SqliteConnection, keyring: String) -> Result<()
         .bind(keyring)
         .execute(&mut *connection)
         .await?;
-    let guarantees = "PRAGMA keyring.journal_mode = WAL; PRAGMA keyring.synchronous = FULL; \
-                      PRAGMA keyring.secure_delete = ON; SELECT COUNT(*) FROM keyring.sqlite_master";
-    sqlx::raw_sql(guarantees).execute(connection).await?;
+    for guarantee in [
+        "PRAGMA keyring.journal_mode = WAL",
+        "PRAGMA keyring.synchronous = FULL",
+        "PRAGMA keyring.secure_delete = ON",
+        // Opens its files.
+        "SELECT COUNT(*) FROM keyring.sqlite_master",
+    ] {
+        sqlx::query(guarantee).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

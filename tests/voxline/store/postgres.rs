@@ -29,6 +29,8 @@ mod relays;
 mod rosters;
 #[path = "server.rs"]
 mod server;
+#[path = "sealing.rs"]
+mod sealing;
 #[path = "sharing.rs"]
 mod sharing;
 #[path = "users.rs"]

@@ -29,6 +29,8 @@ mod pins;
 mod relays;
 #[path = "rosters.rs"]
 mod rosters;
+#[path = "sealing.rs"]
+mod sealing;
 #[path = "sharing.rs"]
 mod sharing;
 #[path = "users.rs"]

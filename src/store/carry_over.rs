@@ -21,6 +21,8 @@ const SEALED: &str = "sealed";
 const PLAIN_PAGES: &str = "plain_pages";
 /// The steps there are: 1, voiceprints and the salts of recordings.
 const STEPS: u8 = 1;
+/// The tables of PostgreSQL that held something plain.
+const WRITTEN_ANEW: [&str; 2] = ["VACUUM (FULL) prints", "VACUUM (FULL) recordings"];
 /// Rows in memory at a time.
 const PAGE: usize = 256;
 /// The generation that the audio key of an older release has.
@@ -87,18 +89,12 @@ impl Store {
     /// is done when the store is next opened.
     async fn clean_pages(&self) {
         let done = async {
-            match self.writers() {
-                Pool::Sqlite(writers) => {
-                    sqlx::query("VACUUM main").execute(writers).await?;
-                }
-                Pool::Postgres(writers) => {
-                    for table in ["prints", "recordings"] {
-                        let statement = format!("VACUUM (FULL) {table}");
-                        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-                            .execute(writers)
-                            .await?;
-                    }
-                }
+            let statements: &[&'static str] = match self.writers() {
+                Pool::Sqlite(_) => &["VACUUM main"],
+                Pool::Postgres(_) => &WRITTEN_ANEW,
+            };
+            for statement in statements {
+                query(*statement).execute(self.writers()).await?;
             }
             if !self.is_shared() && !self.overwrite().await {
                 return Err(StoreError::Busy);

@@ -8,21 +8,26 @@ use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::keyring::{AUDIO, add_scope, raise_epoch};
 use super::open::Store;
-use super::recordings;
 use super::roster::print_place;
 use super::sealing::DataKey;
+use super::shredding::{is_buried, users_without_keys};
 use super::sql::{Pool, Tx, query, query_as};
 use super::user_keys::{Purpose, UserKeys, Whose, ensure_user_keys};
 use super::vault::{self, AudioKey};
+use super::{personal, recordings};
 
 /// The fact that says how much is sealed: a step a byte.
 const SEALED: &str = "sealed";
 /// The fact that says whether the database's pages may still hold what was plain.
 const PLAIN_PAGES: &str = "plain_pages";
-/// The steps there are: 1, voiceprints and the salts of recordings.
-const STEPS: u8 = 1;
+/// The steps there are: 1, voiceprints and the salts of recordings; 2, names and phones.
+const STEPS: u8 = 2;
 /// The tables of PostgreSQL that held something plain.
-const WRITTEN_ANEW: [&str; 2] = ["VACUUM (FULL) prints", "VACUUM (FULL) recordings"];
+const WRITTEN_ANEW: [&str; 3] = [
+    "VACUUM (FULL) prints",
+    "VACUUM (FULL) recordings",
+    "VACUUM (FULL) users",
+];
 /// Rows in memory at a time.
 const PAGE: usize = 256;
 /// The generation that the audio key of an older release has.
@@ -54,10 +59,11 @@ impl Store {
     /// Makes the keys of users who have none.
     async fn make_missing_keys(&self) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let without = "SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM keyring_users)";
-        let users: Vec<(String,)> = query_as(without).fetch_all(&mut tx).await?;
-        for (user,) in users {
-            ensure_user_keys(&mut tx, &user).await?;
+        for user in users_without_keys(&mut tx).await? {
+            // Who was erased, and came back with an old copy of the data, goes again in a moment.
+            if !is_buried(&mut tx, &user).await? {
+                ensure_user_keys(&mut tx, &user).await?;
+            }
         }
         Ok(tx.commit().await?)
     }
@@ -73,6 +79,10 @@ impl Store {
         if done < 1 {
             rows += seal_prints(&mut tx, &keys).await?;
             rows += recordings::seal_salts(&mut tx, &keys).await?;
+        }
+        if done < 2 {
+            rows += personal::seal_names(&mut tx, &keys).await?;
+            rows += personal::seal_phones(&mut tx, &keys).await?;
         }
         write_fact(&mut tx, SEALED, &[STEPS]).await?;
         if rows > 0 {

@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::StoreError;
 use super::numbers::touch_number;
 use super::open::Store;
+use super::personal::open_name;
+use super::phones::all_hashes;
 use super::pin::{NumberSalt, Pin, PinRule};
 use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{UserKeys, Whose};
 use super::users::{NewUser, insert_user};
 use super::values::{now, time_text};
-use crate::units::{DialedNumber, PhoneNumber, UserId};
+use crate::units::{DialedNumber, UserId};
 use serde::Serialize;
 
 /// A user to take over, and where they stood in the operator's file.
@@ -238,18 +241,22 @@ async fn take_over(
 
 /// Whether one of the user's phones is on their number already.
 async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
-    for phone in user.phones.iter().flat_map(PhoneNumber::spellings) {
-        let row: Option<(bool,)> = query_as(
-            "SELECT TRUE FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
-             WHERE p.phone = $1 AND m.number = $2 AND u.name = $3",
-        )
-        .bind(phone)
-        .bind(user.number.as_e164())
-        .bind(user.name.trim())
-        .fetch_optional(&mut *conn)
-        .await?;
-        if row.is_some() {
-            return Ok(true);
+    for phone in &user.phones {
+        for hash in all_hashes(conn, phone).await? {
+            let rows: Vec<(String, Vec<u8>)> = query_as(
+                "SELECT u.id, u.name FROM phones p JOIN memberships m ON m.user_id = p.user_id \
+                 JOIN users u ON u.id = p.user_id WHERE p.lookup = $1 AND m.number = $2",
+            )
+            .bind(hash)
+            .bind(user.number.as_e164())
+            .fetch_all(&mut *conn)
+            .await?;
+            for (id, name) in rows {
+                let keys = UserKeys::read(conn, Whose::User(&id)).await?;
+                if open_name(&keys, &id, &name)?.as_deref() == Some(user.name.trim()) {
+                    return Ok(true);
+                }
+            }
         }
     }
     Ok(false)

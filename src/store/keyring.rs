@@ -66,7 +66,7 @@ pub enum KeyringFault {
         /// The keyring.
         path: PathBuf,
         /// How many users have none.
-        users: i64,
+        users: usize,
     },
     /// The data is older than the last change of its keys.
     #[error("the data is older than the last change of its keys (`voxline store rotate-key --data-keys`), and {} has no key that opens it any more: restore a backup that was taken after", path.display())]
@@ -148,6 +148,14 @@ impl Keys {
         let newest = of_it.max_by_key(|((_, generation), _)| *generation);
         let ((_, generation), key) = newest.ok_or(StoreError::Unreadable { what: "key" })?;
         Ok((*generation, key))
+    }
+
+    /// The keys of a scope, the newest first.
+    pub fn all_of(&self, scope: &str) -> Vec<&DataKey> {
+        let of_it = self.scopes.iter().filter(|((name, _), _)| name == scope);
+        let mut keys: Vec<_> = of_it.map(|((_, generation), key)| (*generation, key)).collect();
+        keys.sort_by_key(|(generation, _)| std::cmp::Reverse(*generation));
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 
     /// One key of a scope.

@@ -45,6 +45,8 @@ mod numbers;
 mod open;
 mod operator_table;
 mod pepper;
+mod personal;
+mod phones;
 mod pin;
 mod pin_locks;
 mod pin_tags;

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::facts::{read_text_fact, write_fact};
 use super::open::Store;
+use super::personal::open_name;
 use super::roster::print_place;
 use super::sql::{Tx, query, query_as};
 use super::user_keys::{Purpose, UserKeys, Whose};
@@ -107,19 +108,24 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn unheard_users(&self, model: &ModelId) -> Result<Vec<UnheardUser>, StoreError> {
         let mut tx = self.read().await?;
-        let rows: Vec<(String, String, Option<String>)> = query_as(
+        let rows: Vec<(String, Vec<u8>, Option<String>)> = query_as(
             "SELECT u.id, u.name, m.number FROM users u LEFT JOIN memberships m ON m.user_id = u.id \
              WHERE EXISTS (SELECT 1 FROM clips c WHERE c.user_id = u.id) \
              AND NOT EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1) \
-             ORDER BY u.name, u.id, m.number",
+             ORDER BY u.id, m.number",
         )
         .bind(model.as_str())
         .fetch_all(&mut tx)
         .await?;
+        let keys = UserKeys::read(&mut tx, Whose::All).await?;
         let mut users: Vec<UnheardUser> = Vec::new();
         for (id, name, number) in rows {
             let user: UserId = read(&id, "user id")?;
             if users.last().is_none_or(|last| last.user != user) {
+                // Who has no key is being erased.
+                let Some(name) = open_name(&keys, &id, &name)? else {
+                    continue;
+                };
                 let numbers = Vec::new();
                 users.push(UnheardUser { user, name, numbers });
             }
@@ -127,6 +133,7 @@ impl Store {
                 last.numbers.push(read(&number, "number")?);
             }
         }
+        users.sort_by(|one, other| (&one.name, one.user).cmp(&(&other.name, other.user)));
         Ok(users)
     }
 

@@ -13,6 +13,7 @@ use super::keyring::{
     wrapping_of,
 };
 use super::open::Store;
+use super::personal::seal_person_anew;
 use super::recordings::salt_place;
 use super::roster::print_place;
 use super::sealing::DataKey;
@@ -143,7 +144,7 @@ impl Store {
             for purpose in purposes.iter().filter(|_| keys.has(user)) {
                 match purpose {
                     Purpose::Voice => seal_voice_anew(&mut tx, &keys, user).await?,
-                    Purpose::Person => {}
+                    Purpose::Person => seal_person_anew(&mut tx, &keys, user).await?,
                 }
                 condemn_before(&mut tx, user, *purpose, keys.generation(user, *purpose)?).await?;
             }

@@ -3,6 +3,7 @@
 use super::StoreError;
 use super::enrolments::read_seconds;
 use super::open::Store;
+use super::personal::open_name;
 use super::sealing::Place;
 use super::sql::query_as;
 use super::user_keys::{Purpose, UserKeys, Whose};
@@ -35,7 +36,7 @@ impl Store {
     ) -> Result<Vec<RosterEntry>, StoreError> {
         type Row = (
             String,
-            String,
+            Vec<u8>,
             Option<String>,
             Option<String>,
             Option<f64>,
@@ -59,6 +60,10 @@ impl Store {
         for (id, name, print, bandwidth, net_speech, sealed) in rows {
             let user: UserId = read(&id, "user id")?;
             if roster.last().is_none_or(|entry| entry.user != user) {
+                // Who has no key is being erased.
+                let Some(name) = open_name(&keys, &id, &name)? else {
+                    continue;
+                };
                 roster.push(RosterEntry {
                     user,
                     name,

@@ -12,8 +12,8 @@ use super::open::Store;
 use super::sealing::Generation;
 use super::sql::{Tx, query, query_as};
 use super::user_keys::Purpose;
-use super::values::{now, read, time_text};
-use crate::units::UserId;
+use super::values::{now, read, sha256, time_text};
+use crate::units::{UserId, hex};
 
 /// A generation after all others.
 const ALL: i64 = i64::MAX;
@@ -107,23 +107,44 @@ impl Store {
     /// [`KeyringFault::Older`] when users have no key.
     pub(super) async fn reconcile_keyring(&self) -> Result<(), StoreError> {
         self.destroy_condemned(true).await?;
-        let back: Vec<(String,)> = query_as(
-            "SELECT u.id FROM users u JOIN keyring_users k ON k.user_id = u.id WHERE k.destroyed_at IS NOT NULL",
-        )
-        .fetch_all(self.pool())
-        .await?;
-        for (user,) in back {
-            tracing::warn!(%user, "an older copy of the data brought back a user who was erased: they are erased again");
+        let mut without = 0;
+        for user in users_without_keys(&mut self.read().await?).await? {
+            if !is_buried(&mut self.read().await?, &user).await? {
+                without += 1;
+                continue;
+            }
+            tracing::warn!(
+                "an older copy of the data brought back a user who was erased: they are erased again"
+            );
             self.remove_user(read(&user, "user id")?).await?;
         }
-        let without = "SELECT COUNT(*) FROM users WHERE id NOT IN (SELECT user_id FROM keyring_users)";
-        let (users,): (i64,) = query_as(without).fetch_one(self.pool()).await?;
-        if users > 0 {
+        if without > 0 {
             let path = self.keyring.shown.clone();
-            return Err(KeyringFault::Older { path, users }.into());
+            return Err(KeyringFault::Older { path, users: without }.into());
         }
         Ok(())
     }
+}
+
+/// The users of whom the keyring has no key.
+pub(super) async fn users_without_keys(conn: &mut Tx) -> Result<Vec<String>, StoreError> {
+    let without = "SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM keyring_users)";
+    let rows: Vec<(String,)> = query_as(without).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
+}
+
+/// Whether the keyring knows that a user was erased.
+pub(super) async fn is_buried(conn: &mut Tx, user: &str) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = query_as("SELECT generation FROM keyring_users WHERE user_id = $1")
+        .bind(buried_as(user))
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// What the keyring knows an erased user by: who has it alone does not learn their id.
+fn buried_as(user: &str) -> String {
+    hex(&sha256(format!("voxline erased 1\0{user}").as_bytes()))
 }
 
 /// Writes down that a user was erased, so that no older copy of the data brings them back.
@@ -132,7 +153,7 @@ async fn bury(conn: &mut Tx, user: &str) -> Result<(), StoreError> {
         "INSERT INTO keyring_users (user_id, purpose, generation, wrapped, destroyed_at) \
          VALUES ($1, 'erased', 0, NULL, $2) ON CONFLICT DO NOTHING",
     )
-    .bind(user)
+    .bind(buried_as(user))
     .bind(time_text(now()))
     .execute(conn)
     .await?;

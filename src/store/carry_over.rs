@@ -14,19 +14,23 @@ use super::shredding::{is_buried, users_without_keys};
 use super::sql::{Pool, Tx, query, query_as};
 use super::user_keys::{Purpose, UserKeys, Whose, ensure_user_keys};
 use super::vault::{self, AudioKey};
-use super::{personal, recordings};
+use super::{personal, recordings, said};
 
 /// The fact that says how much is sealed: a step a byte.
 const SEALED: &str = "sealed";
 /// The fact that says whether the database's pages may still hold what was plain.
 const PLAIN_PAGES: &str = "plain_pages";
-/// The steps there are: 1, voiceprints and the salts of recordings; 2, names and phones.
-const STEPS: u8 = 2;
+/// The steps there are: 1, voiceprints and the salts of recordings; 2, names and phones; 3, what
+/// was said of calls.
+const STEPS: u8 = 3;
 /// The tables of PostgreSQL that held something plain.
-const WRITTEN_ANEW: [&str; 3] = [
+const WRITTEN_ANEW: [&str; 6] = [
     "VACUUM (FULL) prints",
     "VACUUM (FULL) recordings",
     "VACUUM (FULL) users",
+    "VACUUM (FULL) calls",
+    "VACUUM (FULL) verdicts",
+    "VACUUM (FULL) webhooks",
 ];
 /// Rows in memory at a time.
 const PAGE: usize = 256;
@@ -83,6 +87,10 @@ impl Store {
         if done < 2 {
             rows += personal::seal_names(&mut tx, &keys).await?;
             rows += personal::seal_phones(&mut tx, &keys).await?;
+        }
+        if done < 3 {
+            rows += said::seal_calls(&mut tx).await?;
+            said::forget_answers(&mut tx).await?;
         }
         write_fact(&mut tx, SEALED, &[STEPS]).await?;
         if rows > 0 {

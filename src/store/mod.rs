@@ -57,6 +57,7 @@ mod redaction;
 mod relays;
 mod renewal;
 mod roster;
+mod said;
 mod sealing;
 mod shredding;
 mod sql;

@@ -98,6 +98,7 @@ impl Store {
             self.renew_users(&users, &Purpose::ALL).await?;
             done += users.len() as u64;
         }
+        self.seal_calls_anew().await?;
         let mut tx = self.write().await?;
         let (newest, _) = tx.keys().await?.newest(DEPLOYMENT)?;
         note_generation(&mut tx, newest).await?;

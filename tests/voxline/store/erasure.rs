@@ -354,10 +354,10 @@ async fn no_name_or_id_of_a_removed_user_is_left_in_the_files_bytes() {
             .filter(|window| *window == text.as_bytes());
         hits.count()
     };
-    assert!(
-        found(&deployment.at_rest().await, &id) >= 150,
-        "the search finds what is there"
-    );
+    // By the index of whom calls name; the verdicts themselves are sealed.
+    let held = deployment.at_rest().await;
+    assert!(found(&held, &id) >= 100, "the search finds what is there");
+    assert_eq!(found(&held, &ana.name), 0);
 
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!(

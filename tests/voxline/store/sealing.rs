@@ -158,6 +158,44 @@ async fn a_name_and_a_phone_stand_nowhere_in_the_clear() {
 }
 
 #[tokio::test]
+async fn what_was_said_of_a_call_stands_nowhere_in_the_clear_and_is_found() {
+    let deployment = TestDeployment::new().await;
+    let ana = deployment.user("Ana", &deployment.number(1).await).await.id;
+    let said = |word: &str| CallRecord {
+        verdict: json!({"speaker": {"status": "identified", "user_id": ana, "user_name": word}}),
+        evidence: Some(json!({"noted": format!("{word} noted")})),
+        ..call("CA1", 1, 10)
+    };
+    let record = said("Ana Unmistakable");
+    assert!(deployment.store.put_verdict(&record).await.unwrap());
+    let fingerprint = [3; 32];
+    deployment.store.take_webhook(&fingerprint).await.unwrap();
+    deployment
+        .store
+        .settle_webhook(&fingerprint, "Hello, Ana Unmistakable")
+        .await
+        .unwrap();
+    assert!(!holds(&deployment.at_rest().await, "Unmistakable"));
+    let seen = deployment.store.take_webhook(&fingerprint).await.unwrap();
+    assert!(format!("{seen:?}").contains("Hello, Ana Unmistakable"));
+    for by_new_keys in [false, true] {
+        if by_new_keys {
+            deployment.store.change_data_keys().await.unwrap();
+        }
+        let id = record.call_id.clone();
+        assert_eq!(deployment.store.call(&id).await.unwrap().as_ref(), Some(&record));
+        let versions = deployment.store.verdicts(&id).await.unwrap();
+        assert_eq!(versions[0].verdict, record.verdict);
+        let of_ana = CallSearch {
+            user: Some(ana),
+            speaker: Some("identified".into()),
+            ..CallSearch::default()
+        };
+        assert_eq!(deployment.store.calls(&of_ana, 9, None).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_voiceprint_that_was_put_in_anothers_place_is_not_read() {
     let (deployment, _) = with_voices(2).await;
     let swap = "UPDATE prints SET embedding = (SELECT other.embedding FROM prints other WHERE other.id <> prints.id \

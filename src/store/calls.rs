@@ -8,7 +8,7 @@ use super::keyring::Keys;
 use super::open::Store;
 use super::redaction::{leave_out_the_removed, note_users};
 use super::said::{evidence_place, searched_by, verdict_place, version_place, version_row};
-use super::sql::{each, query, query_as};
+use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -86,6 +86,38 @@ type WholeRow = (
     Option<Vec<u8>>,
 );
 
+/// Writes the latest word on a call, where it is one; gives how many rows that changed.
+async fn write_latest(
+    conn: &mut Tx,
+    record: &CallRecord,
+    version: i64,
+    verdict: Vec<u8>,
+    evidence: Option<Vec<u8>>,
+    [status, speaker, owner]: [Option<String>; 3],
+) -> Result<u64, StoreError> {
+    let done = query(
+        "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, \
+         speaker_status, speaker_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
+         version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
+         evidence = excluded.evidence, speaker_status = excluded.speaker_status, \
+         speaker_id = excluded.speaker_id, owner_id = excluded.owner_id \
+         WHERE excluded.version > calls.version AND NOT calls.final",
+    )
+    .bind(record.call_id.as_str())
+    .bind(record.number.as_e164())
+    .bind(time_text(record.started_at))
+    .bind(time_text(record.updated_at))
+    .bind(version)
+    .bind(record.is_final)
+    .bind(verdict)
+    .bind(evidence)
+    .bind(status)
+    .bind(speaker)
+    .bind(owner);
+    Ok(done.execute(conn).await?)
+}
+
 /// The statement of [`Store::calls`].
 const SEARCH: &str = "\
 SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
@@ -140,29 +172,17 @@ impl Store {
             });
         }
         let keys = tx.keys().await?;
+        let sealed = keys.seal(verdict_place(call), verdict.as_bytes())?;
         let evidence = evidence.map(|text| keys.seal(evidence_place(call), text.as_bytes()));
-        let [status, speaker, owner] = searched_by(&named);
-        let done = query(
-            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, \
-             speaker_status, speaker_id, owner_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-             ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
-             version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
-             evidence = excluded.evidence, speaker_status = excluded.speaker_status, \
-             speaker_id = excluded.speaker_id, owner_id = excluded.owner_id \
-             WHERE excluded.version > calls.version AND NOT calls.final",
+        let searched_by = searched_by(&named);
+        let done = write_latest(
+            &mut tx,
+            record,
+            version,
+            sealed,
+            evidence.transpose()?,
+            searched_by,
         )
-        .bind(record.call_id.as_str())
-        .bind(record.number.as_e164())
-        .bind(time_text(record.started_at))
-        .bind(time_text(record.updated_at))
-        .bind(version)
-        .bind(record.is_final)
-        .bind(keys.seal(verdict_place(call), verdict.as_bytes())?)
-        .bind(evidence.transpose()?)
-        .bind(status)
-        .bind(speaker)
-        .bind(owner)
-        .execute(&mut tx)
         .await?;
         if done == 0 {
             return Ok(false);

@@ -185,3 +185,85 @@ async fn seal_prints(conn: &mut Tx, keys: &UserKeys) -> Result<u64, StoreError> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NewClip, NewEnrollment, NewUser, Recording};
+    use super::*;
+    use crate::units::Seconds;
+    use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
+
+    /// An enrolment of somebody new whose recording is kept; gives the clip.
+    async fn kept(store: &Store) -> String {
+        let number = "+12025550102".parse().unwrap();
+        store.add_number(&number, None, None).await.unwrap();
+        let new = NewUser {
+            name: "Ana".into(),
+            number,
+            phones: vec![],
+            pin: None,
+            exclusive: false,
+        };
+        let clip = NewClip {
+            content_sha256: [1; 32],
+            net_speech: Seconds::new(4.5),
+            snr_db: None,
+            source: "wav".into(),
+            prints: vec![Voiceprint {
+                embedding: Embedding::from_direction(vec![3.0, 4.0]).unwrap(),
+                model: ModelId::new("test"),
+                bandwidth: Bandwidth::Wide,
+                net_speech: Seconds::new(4.5),
+            }],
+        };
+        let enrolment = NewEnrollment {
+            user: store.add_user(new).await.unwrap().id,
+            consent: "Yes".into(),
+            consent_version: None,
+            invite: None,
+            clips: vec![clip],
+        };
+        let recording = Recording {
+            bytes: b"a voice".to_vec().into(),
+            channel: None,
+        };
+        store
+            .add_enrollment_keeping(enrolment, vec![recording])
+            .await
+            .unwrap();
+        let other = ModelId::new("other");
+        store.unheard_clips(&other).await.unwrap().remove(0).clip
+    }
+
+    #[tokio::test]
+    async fn the_audio_key_of_an_older_release_goes_into_the_keyring() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voxline.db");
+        let store = Store::open(&path).await.unwrap();
+        let clip = kept(&store).await;
+        let (key, salt) = ([9; vault::KEY_BYTES], [3; vault::KEY_BYTES]);
+        std::fs::write(vault::key_file(&path), key).unwrap();
+        let key = AudioKey::from_bytes(key);
+        vault::seal(&path, &key, &salt, &clip, b"the voice of Ana".to_vec()).unwrap();
+        let mut tx = store.write().await.unwrap();
+        write_fact(&mut tx, recordings::FACT, &key.fingerprint())
+            .await
+            .unwrap();
+        write_fact(&mut tx, SEALED, &[0]).await.unwrap();
+        for statement in [
+            "DELETE FROM prints",
+            "CREATE TABLE plain_phones (user_id TEXT, phone TEXT, position BIGINT)",
+        ] {
+            query(statement).execute(&mut tx).await.unwrap();
+        }
+        let plain = query("UPDATE recordings SET salt = $1").bind(&salt[..]);
+        plain.execute(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+
+        let store = Store::open(&path).await.unwrap();
+        assert!(!vault::key_file(&path).exists());
+        let read = store.recording(&clip).await.unwrap().unwrap();
+        assert_eq!(read.bytes.as_slice(), b"the voice of Ana");
+    }
+}

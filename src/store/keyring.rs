@@ -222,11 +222,14 @@ impl Tx {
             return Ok(Arc::clone(keys));
         }
         let keyring = Arc::clone(&self.keyring);
-        let row: Option<(i64,)> = query_as("SELECT epoch FROM keyring_master")
-            .fetch_optional(&mut *self)
-            .await?;
+        // With something of the data in it: so SQLite's view of the data is never newer than that of the keys, and no row
+        // is seen whose key is not.
+        let row: Option<(i64, bool)> =
+            query_as("SELECT epoch, EXISTS (SELECT 1 FROM facts WHERE name = '') FROM keyring_master")
+                .fetch_optional(&mut *self)
+                .await?;
         let path = keyring.shown.clone();
-        let (epoch,) = row.ok_or(KeyringFault::Missing { path })?;
+        let (epoch, _) = row.ok_or(KeyringFault::Missing { path })?;
         let keys = match keyring.known().filter(|keys| keys.epoch == epoch) {
             Some(keys) => keys,
             None => {

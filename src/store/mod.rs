@@ -19,6 +19,8 @@
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
+//! * Voiceprints, names, phones, verdicts and recordings are sealed, each for its own row, under keys that lie in a keyring
+//!   apart; who is erased has no key any more, and an older copy of the data does not bring them back.
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 

@@ -96,7 +96,8 @@ pub(super) async fn insert_phone(
     phone: &str,
     position: i64,
 ) -> Result<(), StoreError> {
-    let lookup = hash(&conn.keys().await?, phone)?;
+    let keys = conn.keys().await?;
+    let lookup = hash(&keys, phone)?;
     query("INSERT INTO phones (user_id, lookup, phone, position) VALUES ($1, $2, $3, $4)")
         .bind(user)
         .bind(&lookup)

@@ -52,7 +52,8 @@ impl Store {
             let Some(sealed) = row.and_then(|(answer,)| answer) else {
                 return Ok(Webhook::Seen(None));
             };
-            let answer = open_answer(&tx.keys().await?, fingerprint, &sealed)?;
+            let keys = tx.keys().await?;
+            let answer = open_answer(&keys, fingerprint, &sealed)?;
             return Ok(Webhook::Seen(Some(answer)));
         }
         query("DELETE FROM webhooks WHERE seen_at < $1")
@@ -74,7 +75,8 @@ impl Store {
     pub async fn settle_webhook(&self, fingerprint: &[u8; 32], answer: &str) -> Result<(), StoreError> {
         let kept: String = answer.chars().take(LONGEST_ANSWER).collect();
         let mut tx = self.write().await?;
-        let sealed = seal_answer(&tx.keys().await?, fingerprint, &kept)?;
+        let keys = tx.keys().await?;
+        let sealed = seal_answer(&keys, fingerprint, &kept)?;
         query("UPDATE webhooks SET answer = $2 WHERE fingerprint = $1")
             .bind(&fingerprint[..])
             .bind(sealed)

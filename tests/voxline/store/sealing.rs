@@ -537,7 +537,8 @@ async fn opening_a_hundred_thousand_voiceprints() {
     // Rows as they are sealed, of the same sizes: written plain, and sealed when the store is opened.
     deployment
         .raw(
-            "INSERT INTO consents (id, user_id, sha256, given_at) SELECT id, id, x'', created_at FROM users; \
+            "DELETE FROM prints; CREATE TABLE plain_phones (user_id TEXT, phone TEXT, position BIGINT); \
+             INSERT INTO consents (id, user_id, sha256, given_at) SELECT id, id, x'', created_at FROM users; \
              INSERT INTO enrollments SELECT id, id, id, created_at FROM users; \
              INSERT OR IGNORE INTO clips SELECT id, id, id, CAST(id AS BLOB), 4.5, NULL, 'wav' FROM users; \
              INSERT INTO prints SELECT id || '-n', id, id, 'test-model', 'narrow', 4.5, zeroblob(1024) FROM users; \

@@ -22,7 +22,7 @@ pub(super) struct StoreSection {
     #[schema(format = Password)]
     pub pepper: Option<String>,
     /// The master key of what is encrypted, in 64 hexadecimal digits; while it is being changed two such, with a space
-    /// between. Without it and the two settings below: the file `master.key` in the data folder, made by a new store.
+    /// between. Without it, a file or a command: the file `master.key` in the data folder, made by a new store.
     #[schema(format = Password)]
     pub master_key: Option<String>,
     /// A file that holds the master key, as 32 bytes or 64 hexadecimal digits.

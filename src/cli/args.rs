@@ -107,7 +107,7 @@ pub(super) enum Command {
     Backup(super::backup::BackupArgs),
     /// The store as a whole
     #[command(subcommand)]
-    Store(super::store_copy::StoreCommand),
+    Store(super::stores::StoreCommand),
     /// Put a backup in place where no store is, without whom was erased since
     Restore(super::backup::RestoreArgs),
     /// Check everything Voxline depends on and say how to put it right

@@ -29,6 +29,8 @@ mod rosters;
 mod serve;
 mod tenants;
 mod store_copy;
+mod store_keys;
+mod stores;
 mod vapi;
 mod voices;
 
@@ -101,7 +103,7 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             }
             Command::Backup(args) => backup::back_up_to(args, &config, output).await,
             Command::Restore(args) => backup::restore_from(args, &config, output).await,
-            Command::Store(command) => store_copy::run(command, &config, output).await,
+            Command::Store(command) => stores::run(command, &config, output).await,
             Command::Keys(command) => keys::run(command, &store(&config).await?, output).await,
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,

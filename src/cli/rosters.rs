@@ -159,8 +159,8 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
     match &config.gallery {
         GalleryChoice::Embedded => Ok(()),
         choice @ GalleryChoice::Qdrant(_) => {
-            let gallery_cache =
-                GalleryCache::open(choice, store.clone(), model_in_use(store, config).await?)?;
+            let (secret, model) = (store.index_secret().await?, model_in_use(store, config).await?);
+            let gallery_cache = GalleryCache::open(choice, secret, store.clone(), model)?;
             Ok(gallery_cache.refresh_numbers(numbers).await?)
         }
     }

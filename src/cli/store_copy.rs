@@ -1,18 +1,11 @@
 //! `voxline store copy`.
 
-use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Config;
 use crate::store::{StoreSettings, copy_store};
 
 use super::output::Output;
-
-#[derive(Debug, Subcommand)]
-pub(super) enum StoreCommand {
-    /// Take a store over from SQLite into an empty database of PostgreSQL; end the service first
-    Copy(CopyArgs),
-}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CopyArgs {
@@ -21,8 +14,7 @@ pub(super) struct CopyArgs {
     to: SecretString,
 }
 
-pub(super) async fn run(command: StoreCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
-    let StoreCommand::Copy(args) = command;
+pub(super) async fn run(args: CopyArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     let target = StoreSettings {
         postgres: Some(args.to.clone()),
         ..config.store.clone()
@@ -36,7 +28,7 @@ pub(super) async fn run(command: StoreCommand, config: &Config, output: Output) 
         );
     }
     let spinner = Output::spinner("taking over");
-    let copied = copy_store(&config.store.path, args.to.expose_secret()).await;
+    let copied = copy_store(&config.store, args.to.expose_secret()).await;
     spinner.finish_and_clear();
     let copied = copied?;
     output.result(&serde_json::json!({ "tables": copied }), || {
@@ -46,7 +38,7 @@ pub(super) async fn run(command: StoreCommand, config: &Config, output: Output) 
     if !output.is_json() {
         Output::note(
             "Every row was read back and is the same. Now set store.url on every node; store.pepper is the same as \
-             pepper.key (`xxd -p -c 64 pepper.key`), and recordings/ with audio.key stays where it is.",
+             pepper.key (`xxd -p -c 64 pepper.key`), the master key too, and recordings/ stays where it is.",
         );
     }
     Ok(true)

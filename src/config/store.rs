@@ -21,6 +21,14 @@ pub(super) struct StoreSection {
     /// data folder.
     #[schema(format = Password)]
     pub pepper: Option<String>,
+    /// The master key of what is encrypted, in 64 hexadecimal digits; while it is being changed two such, with a space
+    /// between. Without it, a file or a command: the file `master.key` in the data folder, made by a new store.
+    #[schema(format = Password)]
+    pub master_key: Option<String>,
+    /// A file that holds the master key, as 32 bytes or 64 hexadecimal digits.
+    pub master_key_file: Option<String>,
+    /// A command line that prints the master key, as that of a key store; `/bin/sh` runs it.
+    pub master_key_command: Option<String>,
 }
 
 impl StoreSection {
@@ -29,6 +37,9 @@ impl StoreSection {
             path: data_dir.join("voxline.db"),
             postgres: self.url.map(SecretString::from),
             pepper: self.pepper.map(SecretString::from),
+            master_key: self.master_key.map(SecretString::from),
+            master_key_file: self.master_key_file.map(Into::into),
+            master_key_command: self.master_key_command,
         };
         if let Some((key, why)) = settings.fault() {
             read.fault(key, why);

@@ -14,15 +14,17 @@
 //! needs the whole field, not only its head.
 //!
 //! - [`EmbeddedGallery`] keeps the prints in this process: one matrix for each number and model.
-//! - [`QdrantGallery`] keeps them in a Qdrant server, reached over gRPC.
+//! - [`QdrantGallery`] keeps them in a Qdrant server, reached over gRPC, turned by a secret [`Rotation`].
 
 mod error;
 mod embedded;
+mod rotation;
 mod qdrant;
 
 pub use embedded::EmbeddedGallery;
 pub use error::GalleryError;
 pub use qdrant::{QdrantGallery, QdrantSettings};
+pub use rotation::Rotation;
 
 use std::collections::{BTreeMap, HashSet};
 

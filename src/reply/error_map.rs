@@ -91,6 +91,8 @@ impl From<StoreError> for Problem {
             | StoreError::Database(_)
             | StoreError::Unreadable { .. }
             | StoreError::Pepper(_)
+            | StoreError::Master(_)
+            | StoreError::Keyring(_)
             | StoreError::Vault(_)
             | StoreError::OtherWeights { .. }
             | StoreError::VerdictTooLarge { .. } => return Self::internal(format!("{fault} ({fault:?})")),

@@ -5,8 +5,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::StoreError;
 use super::access::Access;
+use super::keyring::Keys;
 use super::open::Store;
 use super::redaction::{leave_out_the_removed, note_users};
+use super::said::{evidence_place, searched_by, verdict_place, version_place, version_row};
 use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{CallId, DialedNumber, UserId};
@@ -99,40 +101,72 @@ pub(super) async fn note_use(
     Ok(())
 }
 
-type Row = (String, String, String, String, i64, bool, String);
-type WholeRow = (String, String, String, String, i64, bool, String, Option<String>);
+type Row = (String, String, String, String, i64, bool, Vec<u8>);
+type WholeRow = (
+    String,
+    String,
+    String,
+    String,
+    i64,
+    bool,
+    Vec<u8>,
+    Option<Vec<u8>>,
+);
 
-/// The statement of [`Store::calls`], with what the two databases spell differently.
-macro_rules! search {
-    ($status:literal, $speaker:literal, $owner:literal) => {
-        concat!(
-            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls \
-             WHERE tenant_id = $8 \
-             AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)) \
-             AND ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1 \
-             AND tenant_id = $8 AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)))) \
-             AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
-             AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR ",
-            $status,
-            " = $5) AND ($6 IS NULL OR call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $6) AND (",
-            $speaker,
-            " = $6 OR ",
-            $owner,
-            " = $6)) ORDER BY started_at DESC, call_id DESC LIMIT $7"
-        )
-    };
+/// Writes the latest word on a call, where it is one; gives how many rows that changed.
+async fn write_latest(
+    conn: &mut Tx,
+    record: &CallRecord,
+    version: i64,
+    verdict: Vec<u8>,
+    evidence: Option<Vec<u8>>,
+    [status, speaker, owner]: [Option<String>; 3],
+) -> Result<u64, StoreError> {
+    let done = query(
+        "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, \
+         speaker_status, speaker_id, owner_id, tenant_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+         COALESCE((SELECT tenant_id FROM numbers WHERE number = $2), '')) \
+         ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
+         version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
+         evidence = excluded.evidence, speaker_status = excluded.speaker_status, \
+         speaker_id = excluded.speaker_id, owner_id = excluded.owner_id \
+         WHERE excluded.version > calls.version AND NOT calls.final",
+    )
+    .bind(record.call_id.as_str())
+    .bind(record.number.as_e164())
+    .bind(time_text(record.started_at))
+    .bind(time_text(record.updated_at))
+    .bind(version)
+    .bind(record.is_final)
+    .bind(verdict)
+    .bind(evidence)
+    .bind(status)
+    .bind(speaker)
+    .bind(owner);
+    Ok(done.execute(conn).await?)
 }
 
-fn read_call(row: Row) -> Result<CallRecord, StoreError> {
+/// The statement of [`Store::calls`].
+const SEARCH: &str = "\
+SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls WHERE tenant_id = $8 \
+AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)) \
+AND ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1 \
+AND tenant_id = $8 AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)))) \
+AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
+AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR speaker_status = $5) \
+AND ($6 IS NULL OR call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $6) \
+AND (speaker_id = $6 OR owner_id = $6)) ORDER BY started_at DESC, call_id DESC LIMIT $7";
+
+fn read_call(keys: &Keys, row: Row) -> Result<CallRecord, StoreError> {
     let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
     Ok(CallRecord {
+        verdict: keys.open_json(verdict_place(&call_id), &verdict, "verdict")?,
         call_id: read(&call_id, "call id")?,
         number: read(&number, "number")?,
         started_at: read_time(&started_at)?,
         updated_at: read_time(&updated_at)?,
         version: read_u64(version, "verdict version")?,
         is_final,
-        verdict: serde_json::from_str(&verdict).map_err(|_| StoreError::Unreadable { what: "verdict" })?,
         evidence: None,
     })
 }
@@ -158,6 +192,7 @@ impl Store {
         let mut tx = self.write_beside().await?;
         leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
         let named = verdict;
+        let call = record.call_id.as_str();
         let (verdict, evidence) = (named.to_string(), evidence.map(|evidence| evidence.to_string()));
         let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
         if bytes > MAX_VERDICT_BYTES {
@@ -167,24 +202,18 @@ impl Store {
                 max: MAX_VERDICT_BYTES,
             });
         }
-        let done = query(
-            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, tenant_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-             COALESCE((SELECT tenant_id FROM numbers WHERE number = $2), '')) \
-             ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
-             version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
-             evidence = excluded.evidence \
-             WHERE excluded.version > calls.version AND NOT calls.final",
+        let keys = tx.keys().await?;
+        let sealed = keys.seal(verdict_place(call), verdict.as_bytes())?;
+        let evidence = evidence.map(|text| keys.seal(evidence_place(call), text.as_bytes()));
+        let searched_by = searched_by(&named);
+        let done = write_latest(
+            &mut tx,
+            record,
+            version,
+            sealed,
+            evidence.transpose()?,
+            searched_by,
         )
-        .bind(record.call_id.as_str())
-        .bind(record.number.as_e164())
-        .bind(time_text(record.started_at))
-        .bind(time_text(record.updated_at))
-        .bind(version)
-        .bind(record.is_final)
-        .bind(&verdict)
-        .bind(evidence)
-        .execute(&mut tx)
         .await?;
         if done == 0 {
             return Ok(false);
@@ -193,7 +222,7 @@ impl Store {
             .bind(record.call_id.as_str())
             .bind(version)
             .bind(time_text(record.updated_at))
-            .bind(&verdict)
+            .bind(keys.seal(version_place(&version_row(call, version)), verdict.as_bytes())?)
             .execute(&mut tx)
             .await?;
         query(
@@ -226,17 +255,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn verdicts(&self, id: &CallId) -> Result<Vec<VerdictVersion>, StoreError> {
-        let rows: Vec<(i64, String, String)> =
+        let mut tx = self.read().await?;
+        let rows: Vec<(i64, String, Vec<u8>)> =
             query_as("SELECT version, at, verdict FROM verdicts WHERE call_id = $1 ORDER BY version")
                 .bind(id.as_str())
-                .fetch_all(self.pool())
+                .fetch_all(&mut tx)
                 .await?;
-        let read = |(version, at, verdict): (i64, String, String)| {
+        let keys = tx.keys().await?;
+        let read = |(version, at, verdict): (i64, String, Vec<u8>)| {
+            let row = version_row(id.as_str(), version);
             Ok(VerdictVersion {
                 version: read_u64(version, "verdict version")?,
                 at: read_time(&at)?,
-                verdict: serde_json::from_str(&verdict)
-                    .map_err(|_| StoreError::Unreadable { what: "verdict" })?,
+                verdict: keys.open_json(version_place(&row), &verdict, "verdict")?,
             })
         };
         rows.into_iter().map(read).collect()
@@ -269,22 +300,25 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        let mut tx = self.read().await?;
         let row: Option<WholeRow> = query_as(
             "SELECT call_id, number, started_at, updated_at, version, final, verdict, evidence FROM calls \
              WHERE call_id = $1",
         )
         .bind(id.as_str())
-        .fetch_optional(self.pool())
+        .fetch_optional(&mut tx)
         .await?;
         let Some((id, number, started_at, updated_at, version, is_final, verdict, evidence)) = row else {
             return Ok(None);
         };
-        let evidence = evidence.map(|text| serde_json::from_str(&text));
+        let keys = tx.keys().await?;
+        let evidence = evidence.map(|sealed| keys.open_json(evidence_place(&id), &sealed, "evidence"));
         Ok(Some(CallRecord {
-            evidence: evidence
-                .transpose()
-                .map_err(|_| StoreError::Unreadable { what: "evidence" })?,
-            ..read_call((id, number, started_at, updated_at, version, is_final, verdict))?
+            evidence: evidence.transpose()?,
+            ..read_call(
+                &keys,
+                (id, number, started_at, updated_at, version, is_final, verdict),
+            )?
         }))
     }
 
@@ -320,16 +354,17 @@ impl Store {
         number: &DialedNumber,
         limit: u32,
     ) -> Result<Vec<serde_json::Value>, StoreError> {
-        let rows: Vec<(String,)> = query_as(
-            "SELECT verdict FROM calls WHERE number = $1 AND final ORDER BY started_at DESC LIMIT $2",
+        let mut tx = self.read().await?;
+        let rows: Vec<(String, Vec<u8>)> = query_as(
+            "SELECT call_id, verdict FROM calls WHERE number = $1 AND final ORDER BY started_at DESC LIMIT $2",
         )
         .bind(number.as_e164())
         .bind(i64::from(limit.min(MAX_PAGE)))
-        .fetch_all(self.pool())
+        .fetch_all(&mut tx)
         .await?;
-        let read = |(verdict,): (String,)| {
-            serde_json::from_str(&verdict).map_err(|_| StoreError::Unreadable { what: "verdict" })
-        };
+        let keys = tx.keys().await?;
+        let read =
+            |(call, verdict): (String, Vec<u8>)| keys.open_json(verdict_place(&call), &verdict, "verdict");
         rows.into_iter().map(read).collect()
     }
 
@@ -346,19 +381,8 @@ impl Store {
         limit: u32,
         before: Option<&CallId>,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        let statement = each(
-            search!(
-                "verdict ->> '$.speaker.status'",
-                "verdict ->> '$.speaker.user_id'",
-                "verdict ->> '$.line_owner.user_id'"
-            ),
-            search!(
-                "CAST(verdict AS json) #>> '{speaker,status}'",
-                "CAST(verdict AS json) #>> '{speaker,user_id}'",
-                "CAST(verdict AS json) #>> '{line_owner,user_id}'"
-            ),
-        );
-        let rows: Vec<Row> = query_as(statement)
+        let mut tx = self.read().await?;
+        let rows: Vec<Row> = query_as(SEARCH)
             .bind(before.map(CallId::as_str))
             .bind(search.from.map(time_text))
             .bind(search.until.map(time_text))
@@ -368,8 +392,9 @@ impl Store {
             .bind(i64::from(limit.min(MAX_PAGE)))
             .bind(access.tenant_text())
             .bind(access.narrowing_key())
-            .fetch_all(self.pool())
+            .fetch_all(&mut tx)
             .await?;
-        rows.into_iter().map(read_call).collect()
+        let keys = tx.keys().await?;
+        rows.into_iter().map(|row| read_call(&keys, row)).collect()
     }
 }

@@ -3,7 +3,6 @@
 //! Which tables and columns there are is asked of both databases, so that none is forgotten when a release adds one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -13,7 +12,7 @@ use thiserror::Error;
 
 use super::sql::{Pool, Value};
 use super::values::sha256;
-use super::{Store, StoreError, files, postgres, sqlite};
+use super::{Store, StoreError, StoreSettings, files, postgres, sqlite};
 use crate::units::hex;
 
 /// SQLite's file of wrapped keys beside the store, where there is one.
@@ -64,14 +63,18 @@ pub struct CopiedTable {
     pub sha256_sum: String,
 }
 
-/// Takes the SQLite store at `from` over into the empty database of PostgreSQL at `url`. Nobody writes to the store
+/// Tables with a row that the migrations made, and their key: it becomes the source's.
+const SEEDED: [(&str, &str); 2] = [("tenants", "id"), ("audit_head", "one")];
+
+/// Takes the SQLite store that `settings` name over into the empty database of PostgreSQL at `url`. Nobody writes to the store
 /// meanwhile; what is written to it afterwards is not in the copy.
 ///
 /// # Errors
 /// [`CopyFault`]; then the target has tables and no rows.
-pub async fn copy_store(from: &Path, url: &str) -> Result<Vec<CopiedTable>, CopyFault> {
+pub async fn copy_store(settings: &StoreSettings, url: &str) -> Result<Vec<CopiedTable>, CopyFault> {
+    let from = settings.path.as_path();
     // Brings the tables up to this release.
-    Store::open(from).await?.close().await;
+    Store::connect(settings).await?.close().await;
     let mut source = SqliteConnection::connect_with(&sqlite::settings(from)).await?;
     let keyring = files::folder_of(from).join(KEYRING);
     let mut schemas = vec!["main"];
@@ -157,6 +160,8 @@ struct Table {
     columns: Vec<(String, Kind)>,
     /// The column whose values PostgreSQL gives out.
     counted: Option<String>,
+    /// The key of a table in which the migrations made a row.
+    seeded_by: Option<&'static str>,
 }
 
 impl Table {
@@ -187,12 +192,14 @@ impl Table {
         let (rows,): (i64,) = sqlx::query_as(AssertSqlSafe(format!("SELECT COUNT(*) FROM \"{name}\"")))
             .fetch_one(target)
             .await?;
-        if rows > 0 {
+        let seeded = SEEDED.into_iter().find(|(seeded, _)| *seeded == name);
+        if rows > i64::from(seeded.is_some()) {
             return Err(CopyFault::NotEmpty { table: name });
         }
         Ok(Self {
             schema,
             counted: counted.map(|(name, _, _)| name.clone()),
+            seeded_by: seeded.map(|(_, key)| key),
             name,
             columns,
         })
@@ -207,6 +214,19 @@ impl Table {
         names.join(", ")
     }
 
+    /// What makes an insertion replace the row that has the same key.
+    fn replaced(&self, key: &str) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| *name != key);
+        let set: Vec<String> = columns
+            .map(|name| format!("\"{name}\" = excluded.\"{name}\""))
+            .collect();
+        format!(" ON CONFLICT (\"{key}\") DO UPDATE SET {}", set.join(", "))
+    }
+
     async fn copy(
         &self,
         source: &mut SqliteConnection,
@@ -215,8 +235,9 @@ impl Table {
         let (names, name) = (self.names(), &self.name);
         let places: Vec<String> = (1..=self.columns.len()).map(|nth| format!("${nth}")).collect();
         let insert = format!(
-            "INSERT INTO \"{name}\" ({names}) OVERRIDING SYSTEM VALUE VALUES ({})",
-            places.join(", ")
+            "INSERT INTO \"{name}\" ({names}) OVERRIDING SYSTEM VALUE VALUES ({}){}",
+            places.join(", "),
+            self.seeded_by.map_or_else(String::new, |key| self.replaced(key)),
         );
         let select = format!("SELECT {names} FROM {}.\"{name}\"", self.schema);
         let mut sent = Digest::default();

@@ -14,6 +14,7 @@ use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
 use super::retention::due;
+use super::shredding::condemn_user;
 use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
 use super::values::{now, read};
@@ -49,7 +50,7 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Removes a user from every number and erases voiceprints, enrolments, phones, PIN and invites, and their
+    /// Removes a user from every number, destroys their key, and erases voiceprints, enrolments, phones, PIN and invites, and their
     /// id, name and scores in the verdicts of calls. Of the consents the sums and times stay, as proof
     /// that they were given.
     ///
@@ -75,6 +76,7 @@ impl Store {
         }
         append(&mut tx, &erased.told(NewAudit::new(Act::UserErase).on(user))).await?;
         note(&mut tx, ErasedId::User(user)).await?;
+        condemn_user(&mut tx, user).await?;
         tx.commit().await?;
         self.receipt(user, erased).await
     }
@@ -98,6 +100,7 @@ impl Store {
         let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
         append(&mut tx, &erased.told(told)).await?;
         tx.commit().await?;
+        self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
     }
 
@@ -114,6 +117,7 @@ impl Store {
         }
         append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
         tx.commit().await?;
+        self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
     }
 
@@ -133,12 +137,24 @@ impl Store {
         let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
         append(&mut tx, &erased.told(told)).await?;
         tx.commit().await?;
+        self.renew_after_erasure(user).await;
         self.receipt(user, erased).await?;
         Ok(1)
     }
 
+    /// Gives who stays another key, so that an older copy of the data does not show what is erased now.
+    async fn renew_after_erasure(&self, user: UserId) {
+        if let Err(error) = self.renew_voice(user).await {
+            tracing::warn!(%error, "an erasure is committed, but the user's key is still the old one: older copies of the data can be read with it");
+        }
+    }
+
     async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
-        let overwritten = self.overwrite().await;
+        let destroyed = self.destroy_condemned(false).await;
+        if let Err(error) = &destroyed {
+            tracing::warn!(%error, "an erasure is committed, but keys are not destroyed yet: that is done when the store is next opened");
+        }
+        let overwritten = self.overwrite().await && destroyed.is_ok();
         let recordings = erased.recordings.len() as u64;
         if let Err(error) = self.unlink(erased.recordings).await {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.

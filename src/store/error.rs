@@ -9,6 +9,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::error_counts::counted;
+use super::keyring::KeyringFault;
+use super::master::MasterFault;
 use super::pepper::PepperFault;
 use super::vault::VaultFault;
 use crate::units::{CallId, DialedNumber, EnrollmentId, InviteId, KeyId, PhoneNumber, UserId};
@@ -124,6 +126,12 @@ pub enum StoreError {
     /// The key file of the PINs is missing, replaced or unreadable.
     #[error(transparent)]
     Pepper(#[from] PepperFault),
+    /// The master key is missing, another one, or cannot be read.
+    #[error(transparent)]
+    Master(#[from] MasterFault),
+    /// The keys of what is sealed are missing, or others.
+    #[error(transparent)]
+    Keyring(#[from] KeyringFault),
     /// A kept recording, or the key of them all, cannot be read or written.
     #[error(transparent)]
     Vault(#[from] VaultFault),

@@ -97,3 +97,10 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&beside, path)?;
     File::open(folder_of(path))?.sync_all()
 }
+
+/// Writes `bytes` over what stands at the beginning of a file, on the disk.
+pub(super) fn write_over(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()
+}

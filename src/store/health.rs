@@ -7,7 +7,9 @@ use super::StoreError;
 use super::access::Access;
 use super::enrolments::read_seconds;
 use super::open::Store;
+use super::personal::open_name;
 use super::sql::{Tx, query_as};
+use super::user_keys::{UserKeys, Whose};
 use super::user_rows::load_one;
 use super::users::User;
 use super::values::{now, read, read_time, read_u64, time_text};
@@ -122,38 +124,46 @@ impl Store {
     }
 }
 
-/// The ids of a page. Names are compared here: SQLite's own lower case knows ASCII alone, PostgreSQL's what its locale knows.
+/// The ids of a page. Names are sealed, and so compared here: all are read where one is looked for, for names are short
+/// and users are bounded by what a number can hold.
 async fn page(
     conn: &mut Tx,
     access: &Access,
     wanted: &UsersWanted,
     limit: usize,
 ) -> Result<Vec<UserId>, StoreError> {
-    let rows: Vec<(String, String)> = query_as(
+    let number = wanted.number.as_ref().map(DialedNumber::as_e164);
+    let rows: Vec<(String, Vec<u8>)> = query_as(
         "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
          (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) AND u.tenant_id = $4 \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k ON k.number = m.number \
          WHERE m.user_id = u.id AND k.key_id = $5)) ORDER BY u.id LIMIT $3",
     )
     .bind(wanted.after.map(|id| id.to_string()))
-    .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
-    // A name is looked for among all: names are short, and users are bounded by what a number can hold.
+    .bind(number)
     .bind(match &wanted.name {
         Some(_) => i64::MAX,
         None => i64::try_from(limit).unwrap_or(i64::MAX),
     })
     .bind(access.tenant_text())
     .bind(access.narrowing_key())
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    let sought = wanted.name.as_deref().map(|name| name.trim().to_lowercase());
-    let holds = |name: &str| {
-        sought
-            .as_ref()
-            .is_none_or(|sought| name.to_lowercase().contains(sought.as_str()))
+    let Some(sought) = wanted.name.as_deref().map(|name| name.trim().to_lowercase()) else {
+        return rows.iter().map(|(id, _)| read(id, "user id")).collect();
     };
-    let found = rows.iter().filter(|(_, name)| holds(name)).take(limit);
-    found.map(|(id, _)| read(id, "user id")).collect()
+    let keys = UserKeys::read(conn, number.map_or(Whose::All, Whose::Number)).await?;
+    let mut found = Vec::new();
+    for (id, sealed) in rows {
+        let name = open_name(&keys, &id, &sealed)?;
+        if name.is_some_and(|name| name.to_lowercase().contains(&sought)) {
+            found.push(read(&id, "user id")?);
+        }
+        if found.len() == limit {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 async fn voice(

@@ -7,13 +7,16 @@ use super::access::Access;
 use super::audit::{Act, NewAudit, append};
 use super::numbers::{insert_number, touch_number};
 use super::open::Store;
+use super::personal::open_name;
+use super::phones::all_hashes;
 use super::pin::{NumberSalt, Pin, PinRule};
 use super::pin_tags::{any_pin_on, held_pins, make_salt, number_salt};
 use super::pins::{NewPin, fresh_salt};
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{UserKeys, Whose};
 use super::users::{NewUser, insert_user};
 use super::values::now;
-use crate::units::{DialedNumber, PhoneNumber, UserId};
+use crate::units::{DialedNumber, UserId};
 use serde::Serialize;
 
 /// A user to take over, and where they stood in the operator's file.
@@ -51,6 +54,21 @@ pub struct ImportReport {
     pub faults: Vec<RowFault>,
 }
 
+/// What PINs came to before the write lock was taken.
+struct Hashed {
+    /// Of the numbers on which PINs are to be set.
+    salts: HashMap<DialedNumber, NumberSalt>,
+    /// By the line of their row.
+    pins: HashMap<u64, NewPin>,
+}
+
+impl Hashed {
+    fn of(&self, row: &ImportRow) -> (Option<NumberSalt>, Option<&NewPin>) {
+        let salt = self.salts.get(&row.user.number).copied();
+        (salt, self.pins.get(&row.line))
+    }
+}
+
 impl Store {
     /// Adds users, and the numbers they are on where those are not here yet: all rows or, when anything stands
     /// against one of them, none. Rows that were taken over before change nothing, so that a file can be
@@ -68,22 +86,43 @@ impl Store {
         // Slow, and so before the write lock is taken.
         let salts = self.salts_for(rows).await?;
         let pins = self.hash_pins(rows, &salts, dry_run).await?;
-        let mut report = ImportReport {
+        let hashed = Hashed { salts, pins };
+        let report = ImportReport {
             faults: match self.pin_rule {
                 PinRule::Unique => repeated_pins(rows),
                 PinRule::Shared => Vec::new(),
             },
             ..ImportReport::default()
         };
+        let ids: Vec<UserId> = rows.iter().map(|_| UserId::fresh()).collect();
+        if !dry_run {
+            self.make_user_keys(&ids).await?;
+        }
+        let done = self
+            .import_with_keys(access, (rows, &ids), &hashed, report, dry_run)
+            .await;
+        if !dry_run {
+            self.drop_unused_keys(&ids).await;
+        }
+        done
+    }
+
+    async fn import_with_keys(
+        &self,
+        access: &Access,
+        (rows, ids): (&[ImportRow], &[UserId]),
+        hashed: &Hashed,
+        mut report: ImportReport,
+        dry_run: bool,
+    ) -> Result<ImportReport, StoreError> {
         let mut tx = self.write().await?;
-        let held = self.pins_in_use(&mut tx, rows, &pins).await?;
-        for row in rows {
+        let held = self.pins_in_use(&mut tx, rows, &hashed.pins).await?;
+        for (row, id) in rows.iter().zip(ids) {
             query("SAVEPOINT one_row").execute(&mut tx).await?;
             let done = if held.contains(&row.line) {
                 Err(StoreError::PinTaken)
             } else {
-                let salt = salts.get(&row.user.number).copied();
-                take_over(&mut tx, access, row, salt, pins.get(&row.line), &mut report).await
+                take_over(&mut tx, access, row, *id, hashed.of(row), &mut report).await
             };
             match done {
                 Ok(()) => {}
@@ -201,8 +240,8 @@ async fn take_over(
     conn: &mut Tx,
     access: &Access,
     row: &ImportRow,
-    salt: Option<NumberSalt>,
-    pin: Option<&NewPin>,
+    id: UserId,
+    (salt, pin): (Option<NumberSalt>, Option<&NewPin>),
     report: &mut ImportReport,
 ) -> Result<(), StoreError> {
     let added = add_number(conn, access, &row.user.number, row.region.as_deref()).await?;
@@ -216,7 +255,7 @@ async fn take_over(
         // Somebody else gave the number its salt while the PINs were hashed.
         return Err(StoreError::Busy);
     }
-    insert_user(conn, UserId::fresh(), &row.user, pin).await?;
+    insert_user(conn, id, &row.user, pin).await?;
     report.numbers_added += u64::from(added);
     report.added += 1;
     Ok(())
@@ -224,18 +263,22 @@ async fn take_over(
 
 /// Whether one of the user's phones is on their number already.
 async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
-    for phone in user.phones.iter().flat_map(PhoneNumber::spellings) {
-        let row: Option<(bool,)> = query_as(
-            "SELECT TRUE FROM phones p JOIN memberships m ON m.user_id = p.user_id JOIN users u ON u.id = p.user_id \
-             WHERE p.phone = $1 AND m.number = $2 AND u.name = $3",
-        )
-        .bind(phone)
-        .bind(user.number.as_e164())
-        .bind(user.name.trim())
-        .fetch_optional(&mut *conn)
-        .await?;
-        if row.is_some() {
-            return Ok(true);
+    for phone in &user.phones {
+        for hash in all_hashes(conn, phone).await? {
+            let rows: Vec<(String, Vec<u8>)> = query_as(
+                "SELECT u.id, u.name FROM phones p JOIN memberships m ON m.user_id = p.user_id \
+                 JOIN users u ON u.id = p.user_id WHERE p.lookup = $1 AND m.number = $2",
+            )
+            .bind(hash)
+            .bind(user.number.as_e164())
+            .fetch_all(&mut *conn)
+            .await?;
+            for (id, name) in rows {
+                let keys = UserKeys::read(conn, Whose::User(&id)).await?;
+                if open_name(&keys, &id, &name)?.as_deref() == Some(user.name.trim()) {
+                    return Ok(true);
+                }
+            }
         }
     }
     Ok(false)

@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::StoreError;
+use super::keyring::DEPLOYMENT;
 use super::open::Store;
 use crate::units::hex;
 
@@ -43,5 +44,16 @@ impl Store {
             .map_err(|_| StoreError::Unreadable { what: "key" })?;
         mac.update(b"voxline evidence 1\0");
         Ok(KeyedHash(mac))
+    }
+
+    /// The secret by which voiceprints are turned that lie in an index that is not ours. It is another after a change of
+    /// the data keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the keys cannot be read.
+    pub async fn index_secret(&self) -> Result<[u8; 32], StoreError> {
+        let keys = self.read().await?.keys().await?;
+        let (_, key) = keys.newest(DEPLOYMENT)?;
+        Ok(*key.derived("voxline index 1").as_bytes())
     }
 }

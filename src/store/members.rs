@@ -2,7 +2,9 @@
 
 use super::StoreError;
 use super::open::Store;
+use super::personal::open_name;
 use super::sql::query_as;
+use super::user_keys::{UserKeys, Whose};
 use super::users::require_number;
 use super::values::read;
 use crate::units::{DialedNumber, UserId};
@@ -28,23 +30,28 @@ impl Store {
     pub async fn members(&self, number: &DialedNumber) -> Result<Vec<NumberMember>, StoreError> {
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
-        let rows: Vec<(String, String, bool, bool)> = query_as(
+        let rows: Vec<(String, Vec<u8>, bool, bool)> = query_as(
             "SELECT u.id, u.name, m.exclusive, EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id) \
              FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.number = $1 ORDER BY u.id",
         )
         .bind(number.as_e164())
         .fetch_all(&mut tx)
         .await?;
-        let members = rows.into_iter().map(|(id, name, exclusive, enrolled)| {
-            let user = read(&id, "user id")?;
-            Ok(NumberMember {
-                user,
+        let keys = UserKeys::read(&mut tx, Whose::Number(number.as_e164())).await?;
+        let mut members = Vec::with_capacity(rows.len());
+        for (id, name, exclusive, enrolled) in rows {
+            // Who has no key is being erased.
+            let Some(name) = open_name(&keys, &id, &name)? else {
+                continue;
+            };
+            members.push(NumberMember {
+                user: read(&id, "user id")?,
                 name,
                 exclusive,
                 enrolled,
-            })
-        });
-        members.collect()
+            });
+        }
+        Ok(members)
     }
 
     /// All dialed numbers of this deployment.

@@ -21,6 +21,8 @@
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
 //! * A PIN that is tried is hashed once, however many users a number has, and is found on that number alone.
+//! * Voiceprints, names, phones, verdicts and recordings are sealed, each for its own row, under keys that lie in a keyring
+//!   apart; who is erased has no key any more, and an older copy of the data does not bring them back.
 //! * PINs are kept as peppered Argon2id hashes, API keys and the tokens of invites as SHA-256; none can be read back.
 //! * What is done leaves its entry in the audit log in the same transaction, and an entry that is changed, removed or
 //!   inserted afterwards is found.
@@ -32,6 +34,7 @@ mod backup;
 mod caller_rule;
 mod calls;
 mod clock;
+mod carry_over;
 mod consents;
 mod copy;
 mod enrolments;
@@ -46,7 +49,9 @@ mod health;
 mod import;
 mod invites;
 mod keyed;
+mod keyring;
 mod keys;
+mod master;
 mod members;
 mod models;
 mod numbers;
@@ -54,6 +59,8 @@ mod open;
 mod operator_table;
 mod pepper;
 mod person;
+mod personal;
+mod phones;
 mod pin;
 mod pin_locks;
 mod pin_tags;
@@ -64,11 +71,16 @@ mod recordings;
 mod redaction;
 mod relays;
 mod retention;
+mod renewal;
 mod roster;
+mod said;
+mod sealing;
+mod shredding;
 mod sql;
 mod sqlite;
 mod tenants;
 mod token;
+mod user_keys;
 mod user_rows;
 mod users;
 mod values;
@@ -99,7 +111,9 @@ pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use invites::{Invite, InviteState, NewInvite};
 pub use keyed::KeyedHash;
+pub use keyring::KeyringFault;
 pub use keys::{KeyInfo, NewKey};
+pub use master::MasterFault;
 pub use members::NumberMember;
 pub use models::{UnheardClip, UnheardUser};
 pub use numbers::{Number, NumberPatch, ShareChange};
@@ -112,6 +126,7 @@ pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
 pub use receipts::{ReceiptFault, ReceiptKey};
 pub use recordings::Recording;
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
+pub use renewal::Renewal;
 pub use retention::{RetentionSchedule, RetentionTally};
 pub use roster::RosterEntry;
 pub use tenants::Tenant;

@@ -2,11 +2,16 @@
 
 use std::collections::HashSet;
 
+use zeroize::Zeroizing;
+
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::facts::{read_text_fact, write_fact};
 use super::open::Store;
+use super::personal::open_name;
+use super::roster::print_place;
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{Purpose, UserKeys, Whose};
 use super::values::read;
 use crate::units::{DialedNumber, PrintId, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
@@ -104,19 +109,24 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn unheard_users(&self, model: &ModelId) -> Result<Vec<UnheardUser>, StoreError> {
         let mut tx = self.read().await?;
-        let rows: Vec<(String, String, Option<String>)> = query_as(
+        let rows: Vec<(String, Vec<u8>, Option<String>)> = query_as(
             "SELECT u.id, u.name, m.number FROM users u LEFT JOIN memberships m ON m.user_id = u.id \
              WHERE EXISTS (SELECT 1 FROM clips c WHERE c.user_id = u.id) \
              AND NOT EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $1) \
-             ORDER BY u.name, u.id, m.number",
+             ORDER BY u.id, m.number",
         )
         .bind(model.as_str())
         .fetch_all(&mut tx)
         .await?;
+        let keys = UserKeys::read(&mut tx, Whose::All).await?;
         let mut users: Vec<UnheardUser> = Vec::new();
         for (id, name, number) in rows {
             let user: UserId = read(&id, "user id")?;
             if users.last().is_none_or(|last| last.user != user) {
+                // Who has no key is being erased.
+                let Some(name) = open_name(&keys, &id, &name)? else {
+                    continue;
+                };
                 let numbers = Vec::new();
                 users.push(UnheardUser { user, name, numbers });
             }
@@ -124,6 +134,7 @@ impl Store {
                 last.numbers.push(read(&number, "number")?);
             }
         }
+        users.sort_by(|one, other| (&one.name, one.user).cmp(&(&other.name, other.user)));
         Ok(users)
     }
 
@@ -198,18 +209,21 @@ pub(super) async fn insert_prints(
     user: &str,
     prints: &[Voiceprint],
 ) -> Result<(), StoreError> {
+    let keys = UserKeys::read(conn, Whose::User(user)).await?;
     for print in prints {
+        let id = PrintId::fresh().to_string();
+        let plain = Zeroizing::new(print.embedding.to_bytes());
         query(
             "INSERT INTO prints (id, clip_id, user_id, model, bandwidth, net_speech_s, embedding) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(PrintId::fresh().to_string())
+        .bind(&id)
         .bind(clip)
         .bind(user)
         .bind(print.model.as_str())
         .bind(print.bandwidth.as_str())
         .bind(print.net_speech.get())
-        .bind(print.embedding.to_bytes())
+        .bind(keys.seal(user, Purpose::Voice, print_place(&id), &plain)?)
         .execute(&mut *conn)
         .await?;
     }

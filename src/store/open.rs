@@ -11,9 +11,11 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::clock::Clock;
 use super::examine::Examined;
+use super::keyring::{self, Keyring};
+use super::master::{self, MasterSource};
 use super::pepper::given_pepper;
 use super::pin::{Pepper, PinRule};
-use super::sql::{Pool, Tx, query, query_as};
+use super::sql::{Inner, Pool, Tx, query, query_as};
 use super::{StoreError, files, postgres, sqlite};
 
 /// How long a writer waits for another process before it says [`StoreError::Busy`].
@@ -34,6 +36,13 @@ pub struct StoreSettings {
     pub postgres: Option<SecretString>,
     /// The key of the PINs in 64 hexadecimal digits, where it is not in the file `pepper.key`.
     pub pepper: Option<SecretString>,
+    /// Where the master key comes from, if not from the file `master.key`; at most one of the three. Its value in 64
+    /// hexadecimal digits, or two such with a space between while it is being changed.
+    pub master_key: Option<SecretString>,
+    /// A file that holds it.
+    pub master_key_file: Option<PathBuf>,
+    /// A command line for the shell, which prints it.
+    pub master_key_command: Option<String>,
 }
 
 impl StoreSettings {
@@ -58,7 +67,39 @@ impl StoreSettings {
                 "is not 64 hexadecimal digits: `xxd -p -c 64 pepper.key` gives those of a key file",
             ));
         }
+        let master = self.master_key.as_ref().map(ExposeSecret::expose_secret);
+        if master.is_some_and(|text| master::parse(text).is_err()) {
+            return Some((
+                "store.master_key",
+                "is not 64 hexadecimal digits, nor two such with a space between: `openssl rand -hex 32` makes one",
+            ));
+        }
+        let given = [
+            master.is_some(),
+            self.master_key_file.is_some(),
+            self.master_key_command.is_some(),
+        ];
+        if given.iter().filter(|given| **given).count() > 1 {
+            return Some((
+                "store.master_key",
+                "is one of three ways to give the master key, with master_key_file and master_key_command: choose one",
+            ));
+        }
         None
+    }
+
+    fn master_source(&self) -> MasterSource {
+        if let Some(value) = &self.master_key {
+            return MasterSource::Value(value.clone());
+        }
+        if let Some(line) = &self.master_key_command {
+            return MasterSource::Command(line.clone());
+        }
+        let beside = || files::folder_of(&self.path).join("master.key");
+        MasterSource::File {
+            path: self.master_key_file.clone().unwrap_or_else(beside),
+            ours: self.master_key_file.is_none(),
+        }
     }
 }
 
@@ -79,6 +120,8 @@ pub struct Store {
     pub(super) noting: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) examined: Arc<Examined>,
+    /// The keys of what is sealed.
+    pub(super) keyring: Arc<Keyring>,
 }
 
 /// What [`Store::check`] found.
@@ -100,8 +143,8 @@ impl Store {
     /// to this release. Safe to call from several processes at once.
     ///
     /// # Errors
-    /// [`StoreError::Unwritable`], [`StoreError::Damaged`], [`StoreError::OtherRelease`] or
-    /// [`StoreError::Busy`].
+    /// [`StoreError::Unwritable`], [`StoreError::Damaged`], [`StoreError::OtherRelease`],
+    /// [`StoreError::Busy`]; [`StoreError::Master`] and [`StoreError::Keyring`] when its keys are not there.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         Self::connect(&StoreSettings {
             path: path.to_owned(),
@@ -140,7 +183,11 @@ impl Store {
             noting: Arc::new(Semaphore::new(1)),
             clock: Clock::default(),
             examined: Arc::default(),
+            keyring: Arc::new(Keyring::new(settings.master_source(), shown_keyring(settings))),
         };
+        store.open_keyring().await?;
+        store.carry_over().await?;
+        store.reconcile_keyring().await?;
         if let Err(error) = store.sweep_recordings().await {
             tracing::warn!(%error, "files of erased recordings may be left; they cannot be read");
         }
@@ -176,6 +223,7 @@ impl Store {
             .await?;
         self.check_pepper().await?;
         self.found_whole()?;
+        self.read().await?.keys().await?;
         let folder = files::folder_of(&self.path);
         let folder_private =
             files::is_private(&folder).map_err(|source| StoreError::Unwritable { path: folder, source })?;
@@ -260,22 +308,24 @@ impl Store {
 
     /// A transaction that sees one state of the store from its first read to its end.
     pub(super) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match &self.pool {
-            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+        let inner = match &self.pool {
+            Pool::Sqlite(pool) => Inner::Sqlite(pool.begin().await?),
             Pool::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Tx::Postgres(pool.begin_with(begin).await?)
+                Inner::Postgres(pool.begin_with(begin).await?)
             }
-        })
+        };
+        Ok(Tx::new(inner, &self.keyring))
     }
 
     /// A transaction that holds the write lock from the start, so that what it reads stays true until it
     /// writes, in this process and in others, on this machine and on others.
     pub(super) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(match &self.writers {
-            Pool::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+        let inner = match &self.writers {
+            Pool::Sqlite(pool) => Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Postgres(pool) => postgres::write(pool, postgres::ALONE).await?,
-        })
+        };
+        Ok(Tx::new(inner, &self.keyring))
     }
 
     /// As [`Store::write`], but beside others that were begun so, where the database can do that: for what is written
@@ -283,8 +333,19 @@ impl Store {
     pub(super) async fn write_beside(&self) -> Result<Tx, StoreError> {
         match &self.writers {
             Pool::Sqlite(_) => self.write().await,
-            Pool::Postgres(pool) => postgres::write(pool, postgres::BESIDE).await,
+            Pool::Postgres(pool) => {
+                let inner = postgres::write(pool, postgres::BESIDE).await?;
+                Ok(Tx::new(inner, &self.keyring))
+            }
         }
+    }
+}
+
+/// Where people find the keyring.
+fn shown_keyring(settings: &StoreSettings) -> PathBuf {
+    match settings.postgres {
+        Some(_) => "the tables keyring_* in PostgreSQL".into(),
+        None => keyring::file_of(&settings.path),
     }
 }
 

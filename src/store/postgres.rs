@@ -7,7 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::sql::{Pool, Tx, query};
+use super::sql::{Inner, Pool};
 use super::{DatabaseFault, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -74,10 +74,10 @@ pub(super) async fn open(url: &str) -> Result<(Pool, Pool), StoreError> {
 }
 
 /// A transaction behind a lock.
-pub(super) async fn write(pool: &PgPool, lock: &'static str) -> Result<Tx, StoreError> {
-    let mut tx = Tx::Postgres(pool.begin().await?);
-    query(lock).execute(&mut tx).await?;
-    Ok(tx)
+pub(super) async fn write(pool: &PgPool, lock: &'static str) -> Result<Inner, StoreError> {
+    let mut tx = pool.begin().await?;
+    sqlx::query(lock).execute(&mut *tx).await?;
+    Ok(Inner::Postgres(tx))
 }
 
 fn unreachable(error: sqlx::Error) -> StoreError {

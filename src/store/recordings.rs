@@ -5,13 +5,16 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use super::facts::{read_fact, write_fact};
+use super::carry_over::OLD_AUDIO;
+use super::keyring::{AUDIO, Keys};
 use super::open::Store;
+use super::sealing::{Generation, Place};
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{Purpose, UserKeys, Whose};
 use super::vault::{self, AudioKey, KEY_BYTES, VaultFault};
 
-/// The name of the audio key's fingerprint among the store's facts.
-const FACT: &str = "audio_key_sha256";
+/// The name among the store's facts of the fingerprint of the audio key that older releases had in a file.
+pub(super) const FACT: &str = "audio_key_sha256";
 
 /// A recording to keep, or one that was kept.
 pub struct Recording {
@@ -28,22 +31,25 @@ impl Store {
     /// [`StoreError::Vault`] when it was kept and cannot be read.
     pub async fn recording(&self, clip: &str) -> Result<Option<Recording>, StoreError> {
         let mut tx = self.read().await?;
-        let row: Option<(Vec<u8>, Option<i64>)> =
-            query_as("SELECT salt, channel FROM recordings WHERE clip_id = $1")
+        let row: Option<(String, Vec<u8>, Option<i64>)> =
+            query_as("SELECT user_id, salt, channel FROM recordings WHERE clip_id = $1")
                 .bind(clip)
                 .fetch_optional(&mut tx)
                 .await?;
-        let Some((salt, channel)) = row else {
+        let Some((user, sealed, channel)) = row else {
             return Ok(None);
         };
-        let known = read_fact(&mut tx, FACT).await?;
+        let keys = tx.keys().await?;
+        let of_user = UserKeys::read(&mut tx, Whose::User(&user)).await?;
         drop(tx);
+        let Some(salt) = of_user.open(&user, Purpose::Voice, salt_place(clip), &sealed, "salt")? else {
+            return Ok(None);
+        };
+        let (salt, generation) = Salt::read(&salt)?;
+        let key = audio_key(&keys, generation).ok_or_else(|| no_key(self.path()))?;
         let clip = clip.to_owned();
         let bytes = self
-            .in_vault(move |store| {
-                let key = needed(store, known.as_deref())?;
-                vault::open(store, &key, &salt, &clip)
-            })
+            .in_vault(move |store| vault::open(store, &key, &salt, &clip))
             .await?;
         Ok(Some(Recording {
             bytes,
@@ -59,32 +65,25 @@ impl Store {
         clip: &str,
         recording: Recording,
     ) -> Result<(), StoreError> {
-        let known = read_fact(conn, FACT).await?;
-        let (count,): (i64,) = query_as("SELECT COUNT(*) FROM recordings")
-            .fetch_one(&mut *conn)
-            .await?;
+        let keys = conn.keys().await?;
+        let (generation, _) = keys.newest(AUDIO)?;
+        let key = audio_key(&keys, generation).ok_or_else(|| no_key(self.path()))?;
         let mut salt = [0; KEY_BYTES];
         getrandom::fill(&mut salt).map_err(|_| StoreError::Interrupted)?;
+        let of_user = UserKeys::read(conn, Whose::User(user)).await?;
+        let sealed = of_user.seal(
+            user,
+            Purpose::Voice,
+            salt_place(clip),
+            &Salt::stored(&salt, generation),
+        )?;
         let (name, channel) = (clip.to_owned(), recording.channel);
-        // Where several machines have the store, one that has no key does not make another.
-        let theirs = self.is_shared() && known.is_some();
-        let found = self
-            .in_vault(move |store| {
-                let key = match AudioKey::read(store)? {
-                    None if count == 0 && !theirs => AudioKey::make(store)?,
-                    _ if count == 0 && !theirs => needed(store, None)?,
-                    _ => needed(store, known.as_deref())?,
-                };
-                let bytes = recording.bytes.to_vec();
-                vault::seal(store, &key, &salt, &name, bytes)?;
-                Ok(key.fingerprint())
-            })
+        self.in_vault(move |store| vault::seal(store, &key, &salt, &name, recording.bytes.to_vec()))
             .await?;
-        write_fact(conn, FACT, &found).await?;
         query("INSERT INTO recordings (clip_id, user_id, salt, channel) VALUES ($1, $2, $3, $4)")
             .bind(clip)
             .bind(user)
-            .bind(&salt[..])
+            .bind(sealed)
             .bind(channel.map(i64::from))
             .execute(&mut *conn)
             .await?;
@@ -129,14 +128,68 @@ impl Store {
     }
 }
 
-/// The key the recordings were sealed with, by its fingerprint where one is known.
-fn needed(store: &Path, known: Option<&[u8]>) -> Result<AudioKey, VaultFault> {
-    let path = vault::key_file(store);
-    let Some(key) = AudioKey::read(store)? else {
-        return Err(VaultFault::KeyMissing { path });
-    };
-    if known.is_some_and(|known| known != key.fingerprint()) {
-        return Err(VaultFault::KeyReplaced { path });
+/// Seals the salts of an older release; gives how many.
+pub(super) async fn seal_salts(conn: &mut Tx, keys: &UserKeys) -> Result<u64, StoreError> {
+    let rows: Vec<(String, String, Vec<u8>)> = query_as("SELECT clip_id, user_id, salt FROM recordings")
+        .fetch_all(&mut *conn)
+        .await?;
+    let mut done = 0;
+    for (clip, user, salt) in rows {
+        let known = <[u8; KEY_BYTES]>::try_from(salt.as_slice());
+        let (Ok(salt), true) = (known, keys.has(&user)) else {
+            continue;
+        };
+        query("UPDATE recordings SET salt = $2 WHERE clip_id = $1")
+            .bind(&clip)
+            .bind(keys.seal(
+                &user,
+                Purpose::Voice,
+                salt_place(&clip),
+                &Salt::stored(&salt, OLD_AUDIO),
+            )?)
+            .execute(&mut *conn)
+            .await?;
+        done += 1;
     }
-    Ok(key)
+    Ok(done)
+}
+
+/// A recording's salt, and after it the generation of the audio key: what is sealed in its row.
+struct Salt;
+
+impl Salt {
+    fn stored(salt: &[u8; KEY_BYTES], generation: Generation) -> Vec<u8> {
+        [&salt[..], &generation.to_le_bytes()].concat()
+    }
+
+    fn read(stored: &[u8]) -> Result<([u8; KEY_BYTES], Generation), StoreError> {
+        let parts = stored.split_first_chunk::<KEY_BYTES>();
+        let read =
+            parts.and_then(|(salt, rest)| Some((*salt, Generation::from_le_bytes(rest.try_into().ok()?))));
+        read.ok_or(StoreError::Unreadable { what: "salt" })
+    }
+}
+
+/// Where the salt of a recording stands.
+pub(super) fn salt_place(clip: &str) -> Place<'_> {
+    Place {
+        table: "recordings",
+        column: "salt",
+        row: clip,
+    }
+}
+
+fn audio_key(keys: &Keys, generation: Generation) -> Option<AudioKey> {
+    let key = keys.of(AUDIO, generation)?;
+    Some(AudioKey::from_bytes(*key.as_bytes()))
+}
+
+/// Only the key that an older release had in a file can be missing: it was not taken into the keyring.
+fn no_key(store: &Path) -> VaultFault {
+    let path = vault::key_file(store);
+    if path.exists() {
+        VaultFault::KeyReplaced { path }
+    } else {
+        VaultFault::KeyMissing { path }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::StoreError;
+use super::said::{evidence_place, searched_by, verdict_place, version_place, version_row};
 use super::sql::{Tx, each, query, query_as};
 use crate::units::UserId;
 
@@ -60,17 +61,21 @@ pub(super) struct Redacted {
 
 /// Takes `user` out of the latest word on a call; says whether they were in it.
 async fn redact_latest(conn: &mut Tx, call: &str, user: &str) -> Result<bool, StoreError> {
-    let (verdict,): (String,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
+    let (sealed,): (Vec<u8>,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
         .bind(call)
         .fetch_one(&mut *conn)
         .await?;
-    let mut verdict = parsed(&verdict, "verdict")?;
+    let keys = conn.keys().await?;
+    let mut verdict = keys.open_json(verdict_place(call), &sealed, "verdict")?;
     if !redact(&mut verdict, user) {
         return Ok(false);
     }
-    query("UPDATE calls SET verdict = $2 WHERE call_id = $1")
+    let [_, speaker, owner] = searched_by(&verdict);
+    query("UPDATE calls SET verdict = $2, speaker_id = $3, owner_id = $4 WHERE call_id = $1")
         .bind(call)
-        .bind(verdict.to_string())
+        .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
+        .bind(speaker)
+        .bind(owner)
         .execute(conn)
         .await?;
     Ok(true)
@@ -81,7 +86,7 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     let mut changed = false;
     let mut seen = -1;
     loop {
-        let page: Vec<(i64, String)> = query_as(
+        let page: Vec<(i64, Vec<u8>)> = query_as(
             "SELECT version, verdict FROM verdicts WHERE call_id = $1 AND version > $2 ORDER BY version LIMIT $3",
         )
         .bind(call)
@@ -89,15 +94,17 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
         .bind(PAGE as i64)
         .fetch_all(&mut *conn)
         .await?;
-        for (version, verdict) in &page {
-            let mut verdict = parsed(verdict, "verdict")?;
+        let keys = conn.keys().await?;
+        for (version, sealed) in &page {
+            let row = version_row(call, *version);
+            let mut verdict = keys.open_json(version_place(&row), sealed, "verdict")?;
             if !redact(&mut verdict, user) {
                 continue;
             }
             query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
                 .bind(call)
                 .bind(version)
-                .bind(verdict.to_string())
+                .bind(keys.seal(version_place(&row), verdict.to_string().as_bytes())?)
                 .execute(&mut *conn)
                 .await?;
             changed = true;
@@ -115,17 +122,18 @@ pub(super) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), Stor
         .bind(call)
         .execute(&mut *conn)
         .await?;
-    let (verdict,): (String,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
+    let (sealed,): (Vec<u8>,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
         .bind(call)
         .fetch_one(&mut *conn)
         .await?;
-    let mut verdict = parsed(&verdict, "verdict")?;
+    let keys = conn.keys().await?;
+    let mut verdict = keys.open_json(verdict_place(call), &sealed, "verdict")?;
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
     }
     query("UPDATE calls SET verdict = $2, evidence = NULL WHERE call_id = $1")
         .bind(call)
-        .bind(verdict.to_string())
+        .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
         .execute(conn)
         .await?;
     Ok(())
@@ -136,7 +144,7 @@ pub(super) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), Stor
 async fn redact_live(conn: &mut Tx, user: &str, done: &mut Redacted) -> Result<(), StoreError> {
     let mut seen = String::new();
     loop {
-        let page: Vec<(String, String)> = query_as(
+        let page: Vec<(String, Vec<u8>)> = query_as(
             "SELECT call_id, evidence FROM calls WHERE evidence IS NOT NULL AND call_id > $1 ORDER BY call_id LIMIT $2",
         )
         .bind(&seen)
@@ -144,14 +152,15 @@ async fn redact_live(conn: &mut Tx, user: &str, done: &mut Redacted) -> Result<(
         .fetch_all(&mut *conn)
         .await?;
         let last = page.get(PAGE - 1).map(|(call, _)| call.clone());
-        for (call, evidence) in page {
-            let mut evidence = parsed(&evidence, "evidence")?;
+        let keys = conn.keys().await?;
+        for (call, sealed) in page {
+            let mut evidence = keys.open_json(evidence_place(&call), &sealed, "evidence")?;
             if !redact_evidence(&mut evidence, user) {
                 continue;
             }
             query("UPDATE calls SET evidence = $2 WHERE call_id = $1")
                 .bind(&call)
-                .bind(evidence.to_string())
+                .bind(keys.seal(evidence_place(&call), evidence.to_string().as_bytes())?)
                 .execute(&mut *conn)
                 .await?;
             done.changed += u64::from(done.calls.insert(call));
@@ -224,10 +233,6 @@ fn named_in(verdict: &Value, evidence: Option<&Value>) -> BTreeSet<String> {
 fn items<'a>(of: Option<&'a Value>, list: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     let list = of.and_then(|of| of.get(list)).and_then(Value::as_array);
     list.into_iter().flatten()
-}
-
-fn parsed(text: &str, what: &'static str) -> Result<Value, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Unreadable { what })
 }
 
 /// Takes `user` out of one verdict; says whether they were in it. What is said of others stays.

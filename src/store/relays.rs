@@ -6,6 +6,7 @@ use super::StoreError;
 use super::open::Store;
 use std::collections::BTreeSet;
 
+use super::phones::phones_of;
 use super::sql::{Tx, each, query, query_as};
 use super::values::{now, read_u64, time_text};
 use crate::units::UserId;
@@ -315,11 +316,14 @@ pub(super) async fn erase_relays(
     );
     query(statement).bind(calls).execute(&mut *conn).await?;
     let statement = each(
-        "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
-         AND instr(relays.body, CAST(p.phone AS BLOB)) > 0)",
-        "DELETE FROM relays WHERE EXISTS (SELECT 1 FROM phones p WHERE p.user_id = $1 \
-         AND position(convert_to(p.phone, 'UTF8') IN relays.body) > 0)",
+        "DELETE FROM relays WHERE instr(body, $1) > 0",
+        "DELETE FROM relays WHERE position($1 IN body) > 0",
     );
-    query(statement).bind(user.to_string()).execute(conn).await?;
+    for phone in phones_of(conn, &user.to_string()).await? {
+        query(statement)
+            .bind(phone.as_e164().as_bytes())
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
 }

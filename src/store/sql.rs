@@ -3,10 +3,14 @@
 //!
 //! A statement is written once where both databases read it alike, and once for each by [`each`] where they do not.
 
+use std::sync::Arc;
+
 use futures_util::stream::{BoxStream, StreamExt};
 use sqlx::postgres::{PgConnection, PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{FromRow, Transaction};
+
+use super::keyring::{Keyring, Keys};
 
 /// Connections to one database.
 #[derive(Clone)]
@@ -24,24 +28,41 @@ impl Pool {
     }
 }
 
-/// A transaction; one that is dropped is rolled back.
-pub(super) enum Tx {
+/// A transaction, and the keys of what it reads and writes; one that is dropped is rolled back.
+pub(super) struct Tx {
+    inner: Inner,
+    /// Where the keys come from.
+    pub(super) keyring: Arc<Keyring>,
+    /// The keys, once they were asked for (see [`Tx::keys`]).
+    pub(super) keys: Option<Arc<Keys>>,
+}
+
+/// A transaction of either database.
+pub(super) enum Inner {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
+    pub fn new(inner: Inner, keyring: &Arc<Keyring>) -> Self {
+        Self {
+            inner,
+            keyring: Arc::clone(keyring),
+            keys: None,
+        }
+    }
+
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await,
+            Inner::Postgres(tx) => tx.commit().await,
         }
     }
 
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(tx) => tx.rollback().await,
+        match self.inner {
+            Inner::Sqlite(tx) => tx.rollback().await,
+            Inner::Postgres(tx) => tx.rollback().await,
         }
     }
 }
@@ -65,9 +86,9 @@ impl<'c> From<&'c Pool> for Target<'c> {
 
 impl<'c> From<&'c mut Tx> for Target<'c> {
     fn from(tx: &'c mut Tx) -> Self {
-        match tx {
-            Tx::Sqlite(tx) => Self::SqliteTx(tx),
-            Tx::Postgres(tx) => Self::PostgresTx(tx),
+        match &mut tx.inner {
+            Inner::Sqlite(tx) => Self::SqliteTx(tx),
+            Inner::Postgres(tx) => Self::PostgresTx(tx),
         }
     }
 }

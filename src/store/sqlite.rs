@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use super::error::{means_damage, means_unwritable};
+use super::keyring::{self, KeyringFault};
 use super::open::PATIENCE;
 use super::sql::Pool;
 use super::{StoreError, files};
@@ -26,8 +27,12 @@ const WRITERS: u32 = 1;
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.
 pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
     let lock = prepare_files(path.to_owned()).await?;
+    bring_up_to_date(path).await?;
+    let keyring = make_keyring_file(path).await?;
     let pool = |connections| {
+        let keyring = keyring.clone();
         SqlitePoolOptions::new()
+            .after_connect(move |connection, _| Box::pin(attach(connection, keyring.clone())))
             .max_connections(connections)
             .acquire_timeout(PATIENCE + Duration::from_secs(5))
             // Kept for good: a file whose folder is gone for a while can be read on, and cannot be opened.
@@ -40,11 +45,11 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
         .connect_with(settings(path))
         .await
         .map_err(|error| opening(error, path))?;
-    MIGRATIONS
-        .run(&writers)
-        .await
-        .map_err(|error| migrating(error, path))?;
-    // Finishes an erasure that a crash cut off between its commit and its checkpoint.
+    for table in keyring::TABLES {
+        let made = sqlx::query(table).execute(&writers).await;
+        made.map_err(|error| opening(error, &keyring::file_of(path)))?;
+    }
+    // Finishes an erasure that a crash cut off between its commit and its checkpoint, in both files.
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
         .execute(&writers)
         .await
@@ -53,6 +58,65 @@ pub(super) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
     let readers = pool(READERS).connect_lazy_with(settings(path));
     open_all(&readers).await.map_err(|error| opening(error, path))?;
     Ok((Pool::Sqlite(readers), Pool::Sqlite(writers)))
+}
+
+/// Brings the tables up to date, and sees whether the keyring that their rows are sealed by is there, before an empty one
+/// would be made in its place.
+async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
+    // A pool and no plain connection: with that the compiler does not see that the future is `Send` (sqlx 0.9.0).
+    let first = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE + Duration::from_secs(5))
+        .connect_with(settings(path))
+        .await
+        .map_err(|error| opening(error, path))?;
+    MIGRATIONS
+        .run(&first)
+        .await
+        .map_err(|error| migrating(error, path))?;
+    let sealed = sqlx::query("SELECT 1 FROM facts WHERE name = 'keyring'")
+        .fetch_optional(&first)
+        .await
+        .map_err(|error| opening(error, path))?;
+    first.close().await;
+    let keyring = keyring::file_of(path);
+    if sealed.is_some() && !keyring.exists() {
+        return Err(KeyringFault::Missing { path: keyring }.into());
+    }
+    Ok(())
+}
+
+/// Makes the keyring's file where there is none; gives its path as SQL takes it.
+async fn make_keyring_file(store: &Path) -> Result<String, StoreError> {
+    let path = keyring::file_of(store);
+    let (shown, made) = (path.clone(), path.clone());
+    tokio::task::spawn_blocking(move || files::make_database(&made))
+        .await
+        .map_err(|_| StoreError::Interrupted)?
+        .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| StoreError::Unwritable {
+        path,
+        source: std::io::Error::other("its name is no UTF-8"),
+    })
+}
+
+/// Attaches the keyring to a connection, with the guarantees of the database itself.
+async fn attach(connection: &mut SqliteConnection, keyring: String) -> Result<(), sqlx::Error> {
+    sqlx::query("ATTACH DATABASE $1 AS keyring")
+        .bind(keyring)
+        .execute(&mut *connection)
+        .await?;
+    for guarantee in [
+        "PRAGMA keyring.journal_mode = WAL",
+        "PRAGMA keyring.synchronous = FULL",
+        "PRAGMA keyring.secure_delete = ON",
+        // Opens its files.
+        "SELECT COUNT(*) FROM keyring.sqlite_master",
+    ] {
+        sqlx::query(guarantee).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Opens every connection of a pool now; sqlx 0.9.0's `min_connections` opens them some time later.

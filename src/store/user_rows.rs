@@ -7,19 +7,25 @@ use serde_json::json;
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::numbers::touch_numbers_of;
+use super::personal::{open_name, open_phone};
 use super::sql::{Tx, query, query_as};
+use super::user_keys::{UserKeys, Whose};
 use super::users::{PinChange, User};
 use super::values::{now, read, read_time, time_text};
 use crate::units::{DialedNumber, UserId};
 
 /// One user; `None` when there is none.
 pub(super) async fn load_one(conn: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
-    Ok(load(conn, ONE, &id.to_string()).await?.pop())
+    let id = id.to_string();
+    let keys = UserKeys::read(conn, Whose::User(&id)).await?;
+    Ok(load(conn, ONE, &id, &keys).await?.pop())
 }
 
 /// The users of a number, oldest first.
 pub(super) async fn load_of(conn: &mut Tx, number: &DialedNumber) -> Result<Vec<User>, StoreError> {
-    load(conn, OF_NUMBER, number.as_e164()).await
+    let number = number.as_e164();
+    let keys = UserKeys::read(conn, Whose::Number(number)).await?;
+    load(conn, OF_NUMBER, number, &keys).await
 }
 
 /// The three questions that make users; each has the same single parameter.
@@ -45,7 +51,7 @@ macro_rules! selection {
                 " ORDER BY number"
             ),
             phones: concat!(
-                "SELECT user_id, phone FROM phones WHERE user_id ",
+                "SELECT user_id, lookup, phone FROM phones WHERE user_id ",
                 $of,
                 " ORDER BY position"
             ),
@@ -56,8 +62,13 @@ macro_rules! selection {
 const ONE: &Selection = &selection!("= $1");
 const OF_NUMBER: &Selection = &selection!("IN (SELECT user_id FROM memberships WHERE number = $1)");
 
-async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<(String, String, String, bool, bool)> = query_as(selection.users)
+async fn load(
+    conn: &mut Tx,
+    selection: &Selection,
+    parameter: &str,
+    keys: &UserKeys,
+) -> Result<Vec<User>, StoreError> {
+    let rows: Vec<(String, Vec<u8>, String, bool, bool)> = query_as(selection.users)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
@@ -65,7 +76,7 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
-    let phones: Vec<(String, String)> = query_as(selection.phones)
+    let phones: Vec<(String, Vec<u8>, Vec<u8>)> = query_as(selection.phones)
         .bind(parameter)
         .fetch_all(&mut *conn)
         .await?;
@@ -73,6 +84,10 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
     let mut users = Vec::with_capacity(rows.len());
     let mut places: HashMap<String, usize> = HashMap::with_capacity(rows.len());
     for (id, name, created_at, enrolled, opted_out) in rows {
+        // Who has no key is being erased.
+        let Some(name) = open_name(keys, &id, &name)? else {
+            continue;
+        };
         users.push(User {
             id: read(&id, "user id")?,
             name,
@@ -91,9 +106,9 @@ async fn load(conn: &mut Tx, selection: &Selection, parameter: &str) -> Result<V
             user.exclusive |= exclusive;
         }
     }
-    for (id, phone) in phones {
+    for (id, lookup, sealed) in phones {
         if let Some(user) = places.get(&id).and_then(|&place| users.get_mut(place)) {
-            user.phones.push(read(&phone, "phone")?);
+            user.phones.extend(open_phone(keys, &id, &lookup, &sealed)?);
         }
     }
     Ok(users)

@@ -8,13 +8,16 @@ use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::numbers::{touch_number, touch_numbers_of};
 use super::open::Store;
+use super::personal::seal_name;
+use super::phones::{refuse_shared_phones, set_phones};
 use super::pin::{Pin, PinRule};
 use super::pin_tags::{any_pin_on, set_hash, set_tags};
 use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
 use super::tenants::require_same_tenant;
+use super::user_keys::{UserKeys, Whose, ensure_user_keys};
 use super::user_rows::{account_for_change, changed_fields, load_of, load_one, set_opted_out};
-use super::values::{label, now, read, time_text};
+use super::values::{label, now, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 /// Most phones of a user.
@@ -101,6 +104,15 @@ impl Store {
     pub async fn add_user(&self, new: NewUser) -> Result<User, StoreError> {
         let id = UserId::fresh();
         read_name(&new.name)?;
+        self.make_user_keys(&[id]).await?;
+        let added = self.add_with_key(id, new).await;
+        if added.is_err() {
+            self.drop_unused_keys(&[id]).await;
+        }
+        added
+    }
+
+    async fn add_with_key(&self, id: UserId, new: NewUser) -> Result<User, StoreError> {
         let (mut tx, pin) = match &new.pin {
             None => (self.write().await?, None),
             Some(pin) => {
@@ -130,33 +142,6 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         load_one(&mut self.read().await?, id).await
-    }
-
-    /// The user of `number` to whom `phone` belongs, in whatever spelling of the line it is stored: the one who has it
-    /// as it is given, before another spelling's.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read.
-    pub async fn user_by_phone(
-        &self,
-        number: &DialedNumber,
-        phone: &PhoneNumber,
-    ) -> Result<Option<UserId>, StoreError> {
-        let mut conn = self.read().await?;
-        for spelling in phone.spellings() {
-            let row: Option<(String,)> = query_as(
-                "SELECT p.user_id FROM phones p JOIN memberships m ON m.user_id = p.user_id \
-                 WHERE p.phone = $1 AND m.number = $2",
-            )
-            .bind(spelling)
-            .bind(number.as_e164())
-            .fetch_optional(&mut conn)
-            .await?;
-            if let Some((id,)) = row {
-                return read(&id, "user id").map(Some);
-            }
-        }
-        Ok(None)
     }
 
     /// Changes a user, all of the patch or nothing.
@@ -229,13 +214,16 @@ pub(super) async fn insert_user(
 ) -> Result<(), StoreError> {
     let phones = distinct(new.phones.clone(), "phones", MAX_PHONES)?;
     require_number(conn, &new.number).await?;
+    let user = id.to_string();
+    ensure_user_keys(conn, &user).await?;
+    let keys = UserKeys::read(conn, Whose::User(&user)).await?;
     // A user is of their first number's tenant, and stays so.
     query(
         "INSERT INTO users (id, name, pin_hash, created_at, tenant_id) \
          SELECT $1, $2, $3, $4, tenant_id FROM numbers WHERE number = $5",
     )
-    .bind(id.to_string())
-    .bind(read_name(&new.name)?)
+    .bind(&user)
+    .bind(seal_name(&keys, &user, &read_name(&new.name)?)?)
     .bind(pin.map(|pin| pin.hash.as_phc()))
     .bind(time_text(now()))
     .bind(new.number.as_e164())
@@ -291,28 +279,14 @@ fn distinct<T: PartialEq>(list: Vec<T>, what: &'static str, max: usize) -> Resul
 }
 
 async fn rename(conn: &mut Tx, id: UserId, name: &str) -> Result<(), StoreError> {
+    let user = id.to_string();
+    let keys = UserKeys::read(conn, Whose::User(&user)).await?;
     query("UPDATE users SET name = $2 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(name)
+        .bind(&user)
+        .bind(seal_name(&keys, &user, name)?)
         .execute(&mut *conn)
         .await?;
     touch_numbers_of(conn, id).await
-}
-
-async fn set_phones(conn: &mut Tx, id: UserId, phones: &[PhoneNumber]) -> Result<(), StoreError> {
-    query("DELETE FROM phones WHERE user_id = $1")
-        .bind(id.to_string())
-        .execute(&mut *conn)
-        .await?;
-    for (position, phone) in (0_i64..).zip(phones) {
-        query("INSERT INTO phones (user_id, phone, position) VALUES ($1, $2, $3)")
-            .bind(id.to_string())
-            .bind(phone.as_e164())
-            .bind(position)
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
 }
 
 /// Puts a user on a number, if the number takes them.
@@ -372,35 +346,6 @@ async fn move_to(
     }
     for number in &added {
         join(conn, user.id, number, false).await?;
-    }
-    Ok(())
-}
-
-/// Refuses the change under way when a phone of `id`, in any spelling of its line, would point to two users of one
-/// number.
-async fn refuse_shared_phones(conn: &mut Tx, id: UserId) -> Result<(), StoreError> {
-    let mine: Vec<(String,)> = query_as("SELECT phone FROM phones WHERE user_id = $1")
-        .bind(id.to_string())
-        .fetch_all(&mut *conn)
-        .await?;
-    for (phone,) in mine {
-        let phone: PhoneNumber = read(&phone, "phone")?;
-        for spelling in phone.spellings() {
-            let clash: Option<(String,)> = query_as(
-                "SELECT m.number FROM memberships m \
-                 JOIN memberships other ON other.number = m.number AND other.user_id <> m.user_id \
-                 JOIN phones theirs ON theirs.user_id = other.user_id AND theirs.phone = $2 \
-                 WHERE m.user_id = $1 LIMIT 1",
-            )
-            .bind(id.to_string())
-            .bind(spelling)
-            .fetch_optional(&mut *conn)
-            .await?;
-            if let Some((number,)) = clash {
-                let number = read(&number, "number")?;
-                return Err(StoreError::PhoneTaken { phone, number });
-            }
-        }
     }
     Ok(())
 }

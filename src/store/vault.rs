@@ -1,8 +1,8 @@
 //! Kept recordings as files: sealed one by one, each readable only with the store's audio key and its row.
 //!
-//! The audio key (`audio.key`) stands beside the database like the PINs' pepper, so that a copy of the
-//! database gives no voice away; the salt of each recording stands in the database, so that erasing its row
-//! erases the recording even from copies of its file.
+//! The audio key lies in the keyring (older releases had it in a file, `audio.key`); the salt of each recording stands
+//! in the database, sealed by its user's key, so that erasing its row, or destroying that key, erases the recording even
+//! from copies of its file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(super) const KEY_BYTES: usize = 32;
 #[derive(Debug, Error)]
 pub enum VaultFault {
     /// Recordings were sealed with a key that is gone.
-    #[error("the key file of the kept recordings, {}, is missing: put it back from the backup; without it they cannot be read", path.display())]
+    #[error("the key that kept recordings were sealed with is missing: put {} back from the backup; without it they cannot be read", path.display())]
     KeyMissing {
         /// Where it should be.
         path: PathBuf,
@@ -71,18 +71,14 @@ impl AudioKey {
         }
     }
 
-    /// Makes the key file beside `store`. The caller holds the database's write lock, so that two
-    /// processes cannot make two.
-    pub fn make(store: &Path) -> Result<Self, VaultFault> {
-        let path = key_file(store);
-        let fault = |source| VaultFault::Io {
-            path: path.clone(),
-            source,
-        };
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        getrandom::fill(&mut *bytes).map_err(|cause| fault(io::Error::other(cause)))?;
-        files::write_private(&path, &*bytes).map_err(fault)?;
-        Ok(Self(bytes))
+    /// The key that a keyring holds.
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
     }
 
     /// What tells this key from another without giving it away.
@@ -190,7 +186,17 @@ fn file_of(store: &Path, clip: &str) -> PathBuf {
     folder(store).join(format!("{clip}{SUFFIX}"))
 }
 
-/// Where the audio key lies.
+/// Takes the key file of an older release away, once its key is in the keyring: its bytes first.
+pub(super) fn remove_key(store: &Path) -> Result<(), VaultFault> {
+    let path = key_file(store);
+    let wiped = files::write_over(&path, &[0; KEY_BYTES]);
+    match wiped.and_then(|()| std::fs::remove_file(&path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(VaultFault::Io { path, source: error }),
+        _ => Ok(()),
+    }
+}
+
+/// Where the audio key of an older release lies.
 pub(super) fn key_file(store: &Path) -> PathBuf {
     files::folder_of(store).join("audio.key")
 }

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::facts::{read_fact, write_fact};
 use super::open::Store;
+use super::said::{open_answer, seal_answer};
 use super::sql::{query, query_as};
 use super::values::{now, read_time, time_text};
 
@@ -43,12 +44,17 @@ impl Store {
         .execute(&mut tx)
         .await?;
         if done == 0 {
-            let row: Option<(Option<String>,)> =
+            let row: Option<(Option<Vec<u8>>,)> =
                 query_as("SELECT answer FROM webhooks WHERE fingerprint = $1")
                     .bind(&fingerprint[..])
                     .fetch_optional(&mut tx)
                     .await?;
-            return Ok(Webhook::Seen(row.and_then(|(answer,)| answer)));
+            let Some(sealed) = row.and_then(|(answer,)| answer) else {
+                return Ok(Webhook::Seen(None));
+            };
+            let keys = tx.keys().await?;
+            let answer = open_answer(&keys, fingerprint, &sealed)?;
+            return Ok(Webhook::Seen(Some(answer)));
         }
         query("DELETE FROM webhooks WHERE seen_at < $1")
             .bind(time_text(now - REMEMBERED))
@@ -68,12 +74,15 @@ impl Store {
     /// [`StoreError`] when the store cannot be written.
     pub async fn settle_webhook(&self, fingerprint: &[u8; 32], answer: &str) -> Result<(), StoreError> {
         let kept: String = answer.chars().take(LONGEST_ANSWER).collect();
+        let mut tx = self.write().await?;
+        let keys = tx.keys().await?;
+        let sealed = seal_answer(&keys, fingerprint, &kept)?;
         query("UPDATE webhooks SET answer = $2 WHERE fingerprint = $1")
             .bind(&fingerprint[..])
-            .bind(kept)
-            .execute(self.writers())
+            .bind(sealed)
+            .execute(&mut tx)
             .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Keeps a token of the token endpoint by its hash; expired ones go.

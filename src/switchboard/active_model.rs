@@ -46,7 +46,8 @@ impl ActiveModel {
             })
         });
         let engine = engine.await.map_err(|_| EngineError::Stopped)??;
-        let gallery_cache = GalleryCache::open(&config.gallery, store.clone(), card.id().clone())?;
+        let secret = store.index_secret().await?;
+        let gallery_cache = GalleryCache::open(&config.gallery, secret, store.clone(), card.id().clone())?;
         Ok(Self {
             engine,
             gallery_cache,

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use super::roster::Roster;
 use crate::config::GalleryChoice;
-use crate::gallery::{EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query};
+use crate::gallery::{
+    EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query, Rotation,
+};
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{BadEmbedding, Bandwidth, Embedding, ModelId, Voiceprint};
@@ -96,14 +98,23 @@ impl GalleryCache {
         }
     }
 
-    /// A cache of the gallery that was configured. Nothing is sent to a server yet.
+    /// A cache of the gallery that was configured; by `secret` voiceprints are turned that leave this process
+    /// ([`Store::index_secret`]). Nothing is sent to a server yet.
     ///
     /// # Errors
     /// [`GalleryError::Settings`] when the server's settings cannot be used.
-    pub fn open(choice: &GalleryChoice, store: Store, model: ModelId) -> Result<Self, GalleryError> {
+    pub fn open(
+        choice: &GalleryChoice,
+        secret: [u8; 32],
+        store: Store,
+        model: ModelId,
+    ) -> Result<Self, GalleryError> {
         let gallery: Arc<dyn Gallery> = match choice {
             GalleryChoice::Embedded => Arc::new(EmbeddedGallery::new()),
-            GalleryChoice::Qdrant(settings) => Arc::new(QdrantGallery::connect(settings.clone())?),
+            GalleryChoice::Qdrant(settings) => {
+                let qdrant = QdrantGallery::connect(settings.clone())?;
+                Arc::new(qdrant.turned_by(Rotation::new(secret)))
+            }
         };
         Ok(Self::new(store, gallery, model))
     }

@@ -7,8 +7,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use qdrant_client::qdrant::payload_index_params::IndexParams;
+use qdrant_client::qdrant::{QueryPointsBuilder, SearchParamsBuilder};
 use secrecy::SecretString;
-use voxline::gallery::{EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGallery, QdrantSettings};
+use voxline::gallery::{
+    EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGallery, QdrantSettings, Rotation,
+};
 use voxline::voiceprint::ModelId;
 
 use self::laws::{Rng, number};
@@ -94,6 +97,51 @@ async fn assert_all_unavailable(gallery: &QdrantGallery, address: &str) {
     assert_unavailable(in_time(gallery.ready()).await, address);
     let roster = rng.roster(2, &model(), 8);
     assert_unavailable(in_time(gallery.replace(&number(0), roster)).await, address);
+}
+
+#[tokio::test]
+async fn what_lies_in_the_server_is_turned_and_the_scores_are_the_same() {
+    if peer::skipped() {
+        return;
+    }
+    let settings = peer::settings(&peer::shared_url());
+    let mut rng = Rng::new(77);
+    let (roster, query) = (
+        rng.roster(20, &model(), 256),
+        rng.query(&number(1), &model(), 256),
+    );
+    let plain = connect(&settings);
+    plain.replace(&number(1), roster.clone()).await.unwrap();
+    let expected = plain.search(&query).await.unwrap();
+    let client = peer::raw_client(&settings);
+    let mut seen = Vec::new();
+    for secret in [[1; 32], [2; 32]] {
+        let turned = connect(&settings).turned_by(Rotation::new(secret));
+        turned.replace(&number(1), roster.clone()).await.unwrap();
+        let found = turned.search(&query).await.unwrap();
+        assert_eq!(order(&found), order(&expected));
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a.cosine.get() - b.cosine.get()).abs() < 1e-5, "{a:?} and {b:?}");
+        }
+        // The collections before, plain or turned otherwise, are gone.
+        let collections = peer::collections_of(&client, &settings).await;
+        assert_eq!(collections.len(), 1, "{collections:?}");
+        seen.push(collections[0].clone());
+        for print in &roster {
+            let own = print.print.embedding.as_slice().to_vec();
+            let asked = QueryPointsBuilder::new(&collections[0])
+                .query(own)
+                .params(SearchParamsBuilder::default().exact(true))
+                .limit(100)
+                .with_payload(true);
+            let stored = client.query(asked).await.unwrap().result;
+            assert_eq!(stored.len(), roster.len());
+            // A random direction of 256 dimensions: a deviation of 1/16.
+            assert!(stored.iter().all(|point| point.score.abs() < 0.35));
+        }
+    }
+    assert_ne!(seen[0], seen[1]);
+    client.delete_collection(&seen[1]).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ use tokio::sync::Mutex;
 
 use self::link::{Fault, Link};
 use self::points::NoHit;
-use super::{Gallery, GalleryError, GalleryPrint, Hit, MAX_PRINTS, Query, check_dim, check_roster, rank};
+use super::{
+    Gallery, GalleryError, GalleryPrint, Hit, MAX_PRINTS, Query, Rotation, check_dim, check_roster, rank,
+};
 use crate::units::DialedNumber;
 use crate::voiceprint::ModelId;
 
@@ -43,6 +45,8 @@ const PAGE: usize = 1024;
 pub struct QdrantGallery {
     link: Link,
     prefix: String,
+    /// By which every vector is turned before it leaves.
+    rotation: Option<Rotation>,
     /// The dimension of each collection seen so far.
     dims: RwLock<HashMap<String, usize>>,
     /// Held while a roster is replaced; the collections whose indexes are known to be in place.
@@ -60,9 +64,35 @@ impl QdrantGallery {
         Ok(Self {
             link: Link::new(&settings)?,
             prefix: settings.collection,
+            rotation: None,
             dims: RwLock::default(),
             writer: Mutex::default(),
         })
+    }
+
+    /// The same, with every vector turned before it leaves: collections of its own, and those of the same deployment that
+    /// are turned otherwise, or not at all, go when a roster is first put.
+    #[must_use]
+    pub fn turned_by(self, rotation: Rotation) -> Self {
+        let rotation = Some(rotation);
+        Self { rotation, ..self }
+    }
+
+    /// The collection of a model's prints.
+    fn collection_of(&self, model: &ModelId) -> String {
+        let name = points::collection_name(&self.prefix, model);
+        match &self.rotation {
+            None => name,
+            Some(rotation) => name + &rotation.name_end(),
+        }
+    }
+
+    /// A vector as it lies in the server.
+    fn turned(&self, vector: &[f32]) -> Vec<f32> {
+        match &self.rotation {
+            None => vector.to_vec(),
+            Some(rotation) => rotation.turned(vector),
+        }
     }
 }
 
@@ -79,8 +109,9 @@ impl Gallery for QdrantGallery {
             .map(|name| (name, vec![]))
             .collect();
         indexed.retain(|name| collections.contains_key(name));
+        self.drop_otherwise_turned(&mut collections).await?;
         for (model, dim) in dims {
-            let name = points::collection_name(&self.prefix, model);
+            let name = self.collection_of(model);
             let exists = collections.contains_key(&name);
             self.prepare(&name, model, dim, exists, &mut indexed).await?;
             collections.entry(name).or_default();
@@ -96,7 +127,7 @@ impl Gallery for QdrantGallery {
     }
 
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, GalleryError> {
-        let collection = points::collection_name(&self.prefix, &query.model);
+        let collection = self.collection_of(&query.model);
         let Some(dim) = self.known_dim(&collection).await? else {
             return Ok(Vec::new());
         };
@@ -192,7 +223,7 @@ impl QdrantGallery {
         limit: usize,
     ) -> Result<Vec<ScoredPoint>, GalleryError> {
         let request = QueryPointsBuilder::new(collection)
-            .query(query.probe.as_slice().to_vec())
+            .query(self.turned(query.probe.as_slice()))
             .filter(points::comparable(query))
             .params(SearchParamsBuilder::default().exact(true))
             .limit(limit as u64)
@@ -263,6 +294,29 @@ impl QdrantGallery {
         Ok(())
     }
 
+    /// Deletes the deployment's collections that are turned otherwise, or not at all.
+    async fn drop_otherwise_turned(
+        &self,
+        collections: &mut BTreeMap<String, Vec<PointId>>,
+    ) -> Result<(), GalleryError> {
+        let end = self
+            .rotation
+            .as_ref()
+            .map_or_else(String::new, Rotation::name_end);
+        let others = collections.keys().filter(|name| !name.ends_with(&end));
+        for name in others.cloned().collect::<Vec<_>>() {
+            let client = &self.link.client;
+            let deleted = self
+                .link
+                .call("delete an old collection", || client.delete_collection(&name));
+            match deleted.await {
+                Ok(_) | Err(Fault::Absent(_)) => collections.remove(&name),
+                Err(Fault::Other(error)) => return Err(error),
+            };
+        }
+        Ok(())
+    }
+
     async fn create(&self, collection: &str, dim: usize) -> Result<(), GalleryError> {
         let request = CreateCollectionBuilder::new(collection)
             .vectors_config(VectorParamsBuilder::new(dim as u64, Distance::Cosine))
@@ -301,11 +355,12 @@ impl QdrantGallery {
     ) -> Result<(), GalleryError> {
         let mut by_collection: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for print in batch {
-            let name = points::collection_name(&self.prefix, &print.print.model);
-            by_collection
-                .entry(name)
-                .or_default()
-                .push(points::point(number, print));
+            let name = self.collection_of(&print.print.model);
+            by_collection.entry(name).or_default().push(points::point(
+                number,
+                print,
+                self.turned(print.print.embedding.as_slice()),
+            ));
         }
         for (name, points) in by_collection {
             let ids = points.iter().filter_map(|point| point.id.clone());

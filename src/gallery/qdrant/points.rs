@@ -57,8 +57,8 @@ pub(super) fn point_id(number: &DialedNumber, user: UserId, model: &ModelId) -> 
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string().into()
 }
 
-/// The point of one print.
-pub(super) fn point(number: &DialedNumber, print: &GalleryPrint) -> PointStruct {
+/// The point of one print, with its vector as it is to lie there.
+pub(super) fn point(number: &DialedNumber, print: &GalleryPrint, vector: Vec<f32>) -> PointStruct {
     let voice = &print.print;
     let mut payload = Payload::with_capacity(6);
     payload.insert(NUMBER, number.as_e164());
@@ -67,11 +67,7 @@ pub(super) fn point(number: &DialedNumber, print: &GalleryPrint) -> PointStruct 
     payload.insert(USER, print.user.to_string());
     payload.insert(NET_SPEECH, voice.net_speech.get());
     payload.insert(CLIPS, i64::from(print.clips));
-    PointStruct::new(
-        point_id(number, print.user, &voice.model),
-        voice.embedding.as_slice().to_vec(),
-        payload,
-    )
+    PointStruct::new(point_id(number, print.user, &voice.model), vector, payload)
 }
 
 /// The points that a query may be compared with: of its number AND its model.
@@ -150,7 +146,7 @@ mod tests {
             print: voice.clone(),
         };
         let answer = ScoredPoint {
-            payload: point(&number, &print).payload,
+            payload: point(&number, &print, vec![0.6, 0.8]).payload,
             score: 0.5,
             ..ScoredPoint::default()
         };

@@ -81,6 +81,8 @@ acts! {
     StoreBackup = "store.backup",
     /// A backup was put in place, and who was erased since was erased again.
     StoreRestore = "store.restore",
+    /// The master key was changed, or the keys of the data.
+    StoreRotateKey = "store.rotate_key",
     /// Something was changed in Vapi's account.
     VapiChange = "vapi.change",
     /// The audit log was given out.

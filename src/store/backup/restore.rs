@@ -82,7 +82,7 @@ pub async fn restore(
     let stage = blocking(move || Stage::fill(&store, &source, &wanted)).await?;
     let erased_again = match server {
         None => {
-            let again = ready(&stage, &list).await?;
+            let again = ready(&stage, settings, &list).await?;
             blocking(move || stage.put_in_place()).await?;
             again
         }
@@ -164,8 +164,16 @@ fn read_lists(
 }
 
 /// Opens the staged store, which brings it up to this release, reads its pages, and erases what was erased since.
-async fn ready(stage: &Stage, list: &BTreeSet<ErasedId>) -> Result<ErasedAgain, BackupFault> {
-    let store = Store::open(&stage.folder.join(DATABASE)).await?;
+async fn ready(
+    stage: &Stage,
+    settings: &StoreSettings,
+    list: &BTreeSet<ErasedId>,
+) -> Result<ErasedAgain, BackupFault> {
+    let staged = StoreSettings {
+        path: stage.folder.join(DATABASE),
+        ..settings.clone()
+    };
+    let store = Store::connect(&staged).await?;
     store.check_pages().await?;
     let again = store.erase_again(list).await?;
     store.close().await;

@@ -156,8 +156,9 @@ fn a_kept_recording_is_sealed_private_and_erased_with_its_user() {
             0o600
         );
     }
-    let key = std::fs::metadata(site.path().join("data/audio.key")).unwrap();
+    let key = std::fs::metadata(site.path().join("data/master.key")).unwrap();
     assert_eq!((key.len(), key.permissions().mode() & 0o777), (32, 0o600));
+    assert!(!site.path().join("data/audio.key").exists());
     let receipt = site.json(&["user", "remove", &alice]);
     assert_eq!(receipt["recordings_erased"], 3);
     assert_eq!(kept(&site), Vec::<PathBuf>::new());

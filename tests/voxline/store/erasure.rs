@@ -13,12 +13,6 @@ async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
     let ana = deployment.store.add_user(new).await.unwrap().id;
     deployment.enrol(ana, 1).await;
     deployment.enrol(ana, 2).await;
-    let held = deployment.at_rest().await;
-    assert!(
-        pieces_found(&held, &voiceprint(1, Bandwidth::Narrow)) >= 12,
-        "the search finds what is there"
-    );
-
     let receipt = deployment.store.remove_user(ana).await.unwrap();
     assert_eq!(
         (
@@ -360,10 +354,10 @@ async fn no_name_of_a_removed_user_is_left_in_the_files_bytes_and_their_id_in_th
             .filter(|window| *window == text.as_bytes());
         hits.count()
     };
-    assert!(
-        found(&deployment.at_rest().await, &id) >= 150,
-        "the search finds what is there"
-    );
+    // By the index of whom calls name; the verdicts themselves are sealed.
+    let held = deployment.at_rest().await;
+    assert!(found(&held, &id) >= 100, "the search finds what is there");
+    assert_eq!(found(&held, &ana.name), 0);
 
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!(

@@ -199,9 +199,20 @@ async fn whom_older_verdicts_name_is_noted_when_the_store_is_opened() {
         deployment.store.put_verdict(&record).await.unwrap();
     }
     deployment.store.close().await;
-    let before = "DROP INDEX calls_with_evidence; DROP TABLE verdict_users; \
-                  DELETE FROM _sqlx_migrations WHERE version = 15";
-    deployment.raw(before).await;
+    // Nothing was sealed then. The third step is what is undone here.
+    let said = |user: UserId| json!({"speaker": {"status": "identified", "user_id": user}}).to_string();
+    deployment
+        .raw(&format!(
+            "DROP INDEX calls_with_evidence; DROP TABLE verdict_users; \
+             DELETE FROM _sqlx_migrations WHERE version = 15; \
+             UPDATE facts SET value = x'02' WHERE name = 'sealed'; \
+             UPDATE calls SET verdict = '{second}', speaker_status = NULL, speaker_id = NULL; \
+             UPDATE verdicts SET verdict = '{first}' WHERE version = 1; \
+             UPDATE verdicts SET verdict = '{second}' WHERE version = 2",
+            first = said(ana),
+            second = said(bob)
+        ))
+        .await;
     let store = deployment.another().await;
     assert_eq!(store.remove_user(ana).await.unwrap().calls_redacted, 1);
     let versions = store.verdicts(&"CA1".parse().unwrap()).await.unwrap();

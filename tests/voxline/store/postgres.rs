@@ -39,6 +39,8 @@ mod retention;
 mod rosters;
 #[path = "server.rs"]
 mod server;
+#[path = "sealing.rs"]
+mod sealing;
 #[path = "sharing.rs"]
 mod sharing;
 #[path = "tenants.rs"]

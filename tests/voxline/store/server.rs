@@ -7,7 +7,8 @@ fn settings(folder: &TempDir, url: String) -> StoreSettings {
     StoreSettings {
         path: file_in(folder),
         postgres: Some(url.into()),
-        pepper: None,
+        master_key: Some("3c".repeat(32).into()),
+        ..StoreSettings::default()
     }
 }
 
@@ -85,6 +86,32 @@ async fn a_second_machine_needs_the_firsts_key_of_the_pins() {
     );
     let hash = |store: Store| async move { store.keyed_hash().await.unwrap().of("caller", "+12025550100") };
     assert_eq!(hash(first).await, hash(second).await);
+}
+
+#[tokio::test]
+async fn a_second_machine_needs_the_firsts_master_key() {
+    if skipped() {
+        return;
+    }
+    let url = crate::postgres::database().await;
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let by_file = |folder: &TempDir| StoreSettings {
+        master_key: None,
+        ..settings(folder, url.clone())
+    };
+    let first = Store::connect(&by_file(&one)).await.unwrap();
+    let refusal = Store::connect(&by_file(&two)).await.unwrap_err();
+    assert!(matches!(refusal, StoreError::Master(_)), "{refusal:?}");
+    let (theirs, ours) = (file_in(&one), file_in(&two).with_file_name("master.key"));
+    assert!(!ours.exists());
+    std::fs::copy(theirs.with_file_name("master.key"), &ours).unwrap();
+    let second = Store::connect(&by_file(&two)).await.unwrap();
+    // A new one is put beside the old one on the other machines first.
+    std::fs::write(ours.with_file_name("master.key.new"), [5; 32]).unwrap();
+    std::fs::write(theirs.with_file_name("master.key.new"), [5; 32]).unwrap();
+    first.change_master_key().await.unwrap();
+    second.check().await.unwrap();
+    assert_eq!(std::fs::read(ours).unwrap(), [5; 32]);
 }
 
 #[tokio::test]

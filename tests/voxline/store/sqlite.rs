@@ -39,6 +39,8 @@ mod relays;
 mod retention;
 #[path = "rosters.rs"]
 mod rosters;
+#[path = "sealing.rs"]
+mod sealing;
 #[path = "sharing.rs"]
 mod sharing;
 #[path = "tenants.rs"]

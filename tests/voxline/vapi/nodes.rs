@@ -35,6 +35,8 @@ impl TwoNodes {
         let settings = [
             ("VOXLINE_STORE_URL", url.as_str()),
             ("VOXLINE_STORE_PEPPER", &pepper),
+            // Any 64 digits are a key.
+            ("VOXLINE_STORE_MASTER_KEY", &pepper),
             ("VOXLINE_GALLERY_BACKEND", "qdrant"),
             ("VOXLINE_GALLERY_QDRANT_URL", &gallery.url),
             ("VOXLINE_GALLERY_QDRANT_COLLECTION", &gallery.collection),

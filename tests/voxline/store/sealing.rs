@@ -1,0 +1,567 @@
+//! What is at rest can be read with its keys alone, and the keys can be changed and destroyed.
+
+use std::collections::HashMap;
+
+use voxline::store::{KeyringFault, MasterFault};
+
+use super::*;
+
+impl TestDeployment {
+    /// A file beside the database.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.file().with_file_name(name)
+    }
+
+    /// Every voice on a number, by its user.
+    async fn voices(&self, store: &Store) -> HashMap<UserId, Vec<Voiceprint>> {
+        let roster = store.roster(&number(1), &model()).await.unwrap();
+        roster
+            .into_iter()
+            .map(|entry| (entry.user, entry.clips))
+            .collect()
+    }
+
+    /// The store as a release before there were keys left it.
+    async fn make_plain(&self, voices: &HashMap<UserId, Vec<Voiceprint>>) {
+        self.store.close().await;
+        for (user, prints) in voices {
+            for print in prints {
+                let hex: String = print
+                    .embedding
+                    .to_bytes()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                let bytes = if self.store.is_shared() {
+                    format!("'\\x{hex}'::bytea")
+                } else {
+                    format!("x'{hex}'")
+                };
+                // Of a user's two the one of this bandwidth.
+                self.raw(&format!(
+                    "UPDATE prints SET embedding = {bytes} WHERE user_id = '{user}' AND bandwidth = '{}'",
+                    print.bandwidth.as_str()
+                ))
+                .await;
+            }
+        }
+        self.raw(
+            "DELETE FROM phones; CREATE TABLE plain_phones (user_id TEXT NOT NULL, phone TEXT NOT NULL, \
+             position BIGINT NOT NULL, PRIMARY KEY (user_id, phone))",
+        )
+        .await;
+        for (nth, user) in voices.keys().enumerate() {
+            let name = if self.store.is_shared() {
+                format!("convert_to('{}', 'UTF8')", plain_name(*user))
+            } else {
+                format!("'{}'", plain_name(*user))
+            };
+            self.raw(&format!(
+                "UPDATE users SET name = {name} WHERE id = '{user}'; \
+                 INSERT INTO plain_phones VALUES ('{user}', '{}', 0)",
+                phone(u32::try_from(nth).unwrap()).as_e164()
+            ))
+            .await;
+        }
+        self.raw("DELETE FROM facts WHERE name IN ('keyring', 'sealed', 'deployment_key', 'plain_pages')")
+            .await;
+        if self.store.is_shared() {
+            let tables = "DELETE FROM keyring_master; DELETE FROM keyring_scopes; DELETE FROM keyring_users";
+            self.raw(tables).await;
+        } else {
+            std::fs::remove_file(self.beside("keyring.db")).unwrap();
+        }
+        std::fs::remove_file(self.beside("master.key")).unwrap();
+    }
+}
+
+/// A name that nothing else looks like.
+fn plain_name(user: UserId) -> String {
+    format!("Unmistakable {}", &user.to_string()[24..])
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// A deployment of users with a voice each.
+async fn with_voices(users: u64) -> (TestDeployment, HashMap<UserId, Vec<Voiceprint>>) {
+    let deployment = TestDeployment::new().await;
+    let line = deployment.number(1).await;
+    let mut voices = HashMap::new();
+    for seed in 0..users {
+        let user = deployment.user(&format!("User {seed}"), &line).await.id;
+        deployment.enrol(user, seed).await;
+        voices.insert(user, clip(seed).prints);
+    }
+    (deployment, voices)
+}
+
+/// How many pieces of any of these voices are in `bytes`.
+fn found_of(bytes: &[u8], voices: &HashMap<UserId, Vec<Voiceprint>>) -> usize {
+    voices
+        .values()
+        .flatten()
+        .map(|print| pieces_found(bytes, print))
+        .sum()
+}
+
+#[tokio::test]
+async fn a_voiceprint_reads_back_and_stands_nowhere_in_the_clear() {
+    let (deployment, voices) = with_voices(3).await;
+    assert_eq!(deployment.voices(&deployment.store).await, voices);
+    assert_eq!(found_of(&deployment.at_rest().await, &voices), 0);
+    let plain: Vec<u8> = voices
+        .values()
+        .flatten()
+        .flat_map(|print| print.embedding.to_bytes())
+        .collect();
+    assert!(found_of(&plain, &voices) > 0, "the search finds what is there");
+}
+
+#[tokio::test]
+async fn a_name_and_a_phone_stand_nowhere_in_the_clear() {
+    let deployment = TestDeployment::new().await;
+    let new = NewUser {
+        phones: vec![phone(1), phone(2)],
+        ..new_user("Ana Unmistakable", &deployment.number(1).await)
+    };
+    let ana = deployment.store.add_user(new).await.unwrap();
+    assert_eq!(
+        (ana.name.as_str(), &ana.phones),
+        ("Ana Unmistakable", &vec![phone(1), phone(2)])
+    );
+    let renamed = UserPatch {
+        name: Some("Ana Otherwise".into()),
+        ..UserPatch::default()
+    };
+    deployment.store.update_user(ana.id, renamed).await.unwrap();
+    let held = deployment.at_rest().await;
+    for text in [
+        "Unmistakable",
+        "Otherwise",
+        phone(1).as_e164(),
+        phone(2).as_e164(),
+    ] {
+        assert!(!holds(&held, text), "{text}");
+    }
+    // The keys of phones go with a change of the data keys, and they are found on.
+    deployment.store.change_data_keys().await.unwrap();
+    for phone in [phone(1), phone(2)] {
+        let found = deployment.store.user_by_phone(&number(1), &phone).await.unwrap();
+        assert_eq!(found, Some(ana.id));
+    }
+    assert_eq!(
+        deployment.store.user(ana.id).await.unwrap().unwrap().name,
+        "Ana Otherwise"
+    );
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_call_stands_nowhere_in_the_clear_and_is_found() {
+    let deployment = TestDeployment::new().await;
+    let ana = deployment.user("Ana", &deployment.number(1).await).await.id;
+    let said = |word: &str| CallRecord {
+        verdict: json!({"speaker": {"status": "identified", "user_id": ana, "user_name": word}}),
+        evidence: Some(json!({"noted": format!("{word} noted")})),
+        ..call("CA1", 1, 10)
+    };
+    let record = said("Ana Unmistakable");
+    assert!(deployment.store.put_verdict(&record).await.unwrap());
+    let fingerprint = [3; 32];
+    deployment.store.take_webhook(&fingerprint).await.unwrap();
+    deployment
+        .store
+        .settle_webhook(&fingerprint, "Hello, Ana Unmistakable")
+        .await
+        .unwrap();
+    assert!(!holds(&deployment.at_rest().await, "Unmistakable"));
+    let seen = deployment.store.take_webhook(&fingerprint).await.unwrap();
+    assert!(format!("{seen:?}").contains("Hello, Ana Unmistakable"));
+    for by_new_keys in [false, true] {
+        if by_new_keys {
+            deployment.store.change_data_keys().await.unwrap();
+        }
+        let id = record.call_id.clone();
+        assert_eq!(deployment.store.call(&id).await.unwrap().as_ref(), Some(&record));
+        let versions = deployment.store.verdicts(&id).await.unwrap();
+        assert_eq!(versions[0].verdict, record.verdict);
+        let of_ana = CallSearch {
+            user: Some(ana),
+            speaker: Some("identified".into()),
+            ..CallSearch::default()
+        };
+        assert_eq!(deployment.store.calls(&of_ana, 9, None).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_voiceprint_that_was_put_in_anothers_place_is_not_read() {
+    let (deployment, _) = with_voices(2).await;
+    let swap = "UPDATE prints SET embedding = (SELECT other.embedding FROM prints other WHERE other.id <> prints.id \
+                AND other.user_id = prints.user_id AND other.bandwidth <> prints.bandwidth)";
+    deployment.raw(swap).await;
+    let refused = deployment.store.roster(&number(1), &model()).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unreadable { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_older_store_is_sealed_when_it_is_opened_and_keeps_no_plain_byte() {
+    let (deployment, voices) = with_voices(40).await;
+    deployment.make_plain(&voices).await;
+    let plain = deployment.at_rest().await;
+    assert!(found_of(&plain, &voices) > 0, "the store is plain");
+    let store = deployment.another().await;
+    let sealed = deployment.at_rest().await;
+    assert_eq!(found_of(&sealed, &voices), 0);
+    assert_eq!(deployment.voices(&store).await, voices);
+    for user in store.users_of(&number(1)).await.unwrap() {
+        assert_eq!(user.name, plain_name(user.id));
+        let phone = &user.phones[0];
+        for text in [user.name.as_str(), phone.as_e164()] {
+            assert!(holds(&plain, text) && !holds(&sealed, text), "{text}");
+        }
+        assert_eq!(
+            store.user_by_phone(&number(1), phone).await.unwrap(),
+            Some(user.id)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_or_other_master_key_is_said_to_be_so_and_none_is_made() {
+    let (deployment, voices) = with_voices(1).await;
+    deployment.store.close().await;
+    let path = deployment.beside("master.key");
+    let key = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let refused = Store::connect(&deployment.settings).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::Missing { .. })),
+        "{refused:?}"
+    );
+    assert!(refused.to_string().contains("master.key") && !path.exists());
+    std::fs::write(&path, [7; 32]).unwrap();
+    let refused = Store::connect(&deployment.settings).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::Wrong { .. })),
+        "{refused:?}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    for settings in [
+        StoreSettings {
+            master_key: Some(hex.clone().into()),
+            ..deployment.settings.clone()
+        },
+        StoreSettings {
+            master_key_command: Some(format!("echo {hex}")),
+            ..deployment.settings.clone()
+        },
+    ] {
+        let store = Store::connect(&settings).await.unwrap();
+        assert_eq!(deployment.voices(&store).await, voices);
+    }
+}
+
+#[tokio::test]
+async fn a_new_master_key_is_used_by_who_has_the_store_open_already() {
+    let (deployment, voices) = with_voices(2).await;
+    let path = deployment.beside("master.key");
+    let before = std::fs::read(&path).unwrap();
+    let serving = deployment.another().await;
+    assert_eq!(deployment.voices(&serving).await, voices);
+    // The deployment's two keys, and two of each user.
+    assert_eq!(deployment.store.change_master_key().await.unwrap(), 6);
+    let after = std::fs::read(&path).unwrap();
+    assert!(before != after && !deployment.beside("master.key.new").exists());
+    assert_eq!(deployment.voices(&serving).await, voices);
+    let carol = serving.add_user(new_user("Carol", &number(1))).await.unwrap().id;
+    serving.add_enrollment(enrolment(carol, 7)).await.unwrap();
+    assert_eq!(
+        deployment.voices(&deployment.another().await).await[&carol],
+        clip(7).prints
+    );
+
+    std::fs::write(&path, before).unwrap();
+    let refused = Store::connect(&deployment.settings).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::Wrong { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_the_master_key_that_was_cut_off_is_finished() {
+    let (deployment, voices) = with_voices(1).await;
+    let (path, beside) = (
+        deployment.beside("master.key"),
+        deployment.beside("master.key.new"),
+    );
+    // Before the keys were wrapped anew there is a file more; after, it is not in its place yet.
+    std::fs::write(&beside, [9; 32]).unwrap();
+    assert_eq!(deployment.voices(&deployment.another().await).await, voices);
+    let old = std::fs::read(&path).unwrap();
+    deployment.store.change_master_key().await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), [9; 32]);
+    std::fs::rename(&path, &beside).unwrap();
+    std::fs::write(&path, old).unwrap();
+    assert_eq!(deployment.voices(&deployment.another().await).await, voices);
+    assert!(std::fs::read(&path).unwrap() == [9; 32] && !beside.exists());
+}
+
+#[tokio::test]
+async fn a_master_key_that_is_given_is_changed_to_the_one_that_is_given_after_it() {
+    let (one, two) = ("1f".repeat(32), "2e".repeat(32));
+    let mut deployment = TestDeployment::new().await;
+    deployment.store.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    deployment.settings = StoreSettings {
+        master_key: Some(one.clone().into()),
+        ..OnSqlite::settings(file_in(&folder)).await
+    };
+    let store = Store::connect(&deployment.settings).await.unwrap();
+    let refused = store.change_master_key().await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::NoSuccessor { .. })),
+        "{refused:?}"
+    );
+    let given = |keys: String| StoreSettings {
+        master_key: Some(keys.into()),
+        ..deployment.settings.clone()
+    };
+    let serving = Store::connect(&given(format!("{one} {two}"))).await.unwrap();
+    serving.change_master_key().await.unwrap();
+    serving.check().await.unwrap();
+    Store::connect(&given(two)).await.unwrap();
+    let refused = Store::connect(&given(one)).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::Wrong { .. })),
+        "{refused:?}"
+    );
+    assert!(!file_in(&folder).with_file_name("master.key").exists());
+}
+
+#[tokio::test]
+async fn new_data_keys_seal_every_row_anew_while_others_read() {
+    let (deployment, voices) = with_voices(3).await;
+    let rows = "SELECT embedding FROM prints ORDER BY id";
+    let before = deployment.blobs(rows).await;
+    let serving = deployment.another().await;
+    let reading = async {
+        for _ in 0..50 {
+            assert_eq!(deployment.voices(&serving).await, voices);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let (changed, ()) = tokio::join!(deployment.store.change_data_keys(), reading);
+    assert_eq!(changed.unwrap(), 3);
+    let after = deployment.blobs(rows).await;
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
+    assert_eq!(deployment.voices(&deployment.another().await).await, voices);
+}
+
+/// The files of a store, as somebody copied them.
+struct Copy(Vec<(PathBuf, Vec<u8>)>);
+
+impl Copy {
+    fn of(file: &Path) -> Self {
+        Self(vec![(file.to_owned(), std::fs::read(file).unwrap())])
+    }
+
+    fn put_back(&self) {
+        for (path, bytes) in &self.0 {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_copy_of_the_data_does_not_bring_back_who_was_erased() {
+    let (deployment, mut voices) = with_voices(2).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    deployment.store.close().await;
+    let copy = Copy::of(&deployment.file());
+    let store = deployment.another().await;
+    let ana = *voices.keys().next().unwrap();
+    store.remove_user(ana).await.unwrap();
+    store.close().await;
+    copy.put_back();
+    let store = deployment.another().await;
+    assert!(store.user(ana).await.unwrap().is_none());
+    voices.remove(&ana);
+    assert_eq!(deployment.voices(&store).await, voices);
+    // Nor is there a key by which the copy could be read by other means.
+    store.close().await;
+    let mut keyring = SqliteConnectOptions::new()
+        .filename(deployment.beside("keyring.db"))
+        .connect()
+        .await
+        .unwrap();
+    let kept: Vec<(Option<Vec<u8>>,)> =
+        sqlx::query_as("SELECT wrapped FROM keyring_users WHERE user_id = $1")
+            .bind(ana.to_string())
+            .fetch_all(&mut keyring)
+            .await
+            .unwrap();
+    assert_eq!(kept, []);
+}
+
+#[tokio::test]
+async fn an_old_copy_of_the_data_does_not_show_an_erased_enrolment() {
+    let (deployment, voices) = with_voices(2).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    deployment.store.close().await;
+    let copy = Copy::of(&deployment.file());
+    let store = deployment.another().await;
+    let ana = *voices.keys().next().unwrap();
+    store.remove_enrollments(ana).await.unwrap();
+    store.close().await;
+    // The key's last readers are done when the store is opened.
+    deployment.another().await.close().await;
+    copy.put_back();
+    let store = deployment.another().await;
+    let shown = deployment.voices(&store).await;
+    assert_eq!(shown[&ana], []);
+    assert_eq!(shown.values().filter(|prints| !prints.is_empty()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_keyring_that_is_missing_older_or_anothers_is_said_to_be_so() {
+    let (deployment, _) = with_voices(1).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    deployment.store.close().await;
+    let path = deployment.beside("keyring.db");
+    let old = Copy::of(&path);
+    let store = deployment.another().await;
+    store.add_user(new_user("Bob", &number(1))).await.unwrap();
+    store.close().await;
+    let whole = Copy::of(&path);
+    let settings = &deployment.settings;
+    let refused = |what: &'static str| async move {
+        match Store::connect(settings).await {
+            Err(StoreError::Keyring(fault)) => fault,
+            other => panic!("{what}: {other:?}"),
+        }
+    };
+    old.put_back();
+    assert!(matches!(
+        refused("older").await,
+        KeyringFault::Older { users: 1, .. }
+    ));
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(refused("missing").await, KeyringFault::Missing { .. }));
+    assert!(!path.exists(), "an empty one would hide that it is missing");
+    whole.put_back();
+    Store::connect(&deployment.settings).await.unwrap();
+}
+
+const CHILD_STORE: &str = "VOXLINE_TEST_OLD_STORE_FOR_CHILD";
+
+/// The child of the test below: opens a store of an older release.
+#[tokio::test]
+async fn child_that_opens_an_older_store_until_it_is_killed() {
+    if let Some(path) = std::env::var_os(CHILD_STORE) {
+        Store::open(Path::new(&path)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_older_store_whose_sealing_is_killed_loses_nothing() {
+    let (deployment, voices) = with_voices(60).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    deployment.make_plain(&voices).await;
+    let files = ["voxline.db", "keyring.db", "master.key"].map(|name| deployment.beside(name));
+    let plain = Copy::of(&files[0]);
+    for kill in 0_u64..12 {
+        for path in &files {
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+            }
+        }
+        plain.put_back();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "store::sqlite::sealing::child_that_opens_an_older_store_until_it_is_killed",
+            ])
+            .env(CHILD_STORE, deployment.file())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(12 * kill));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = deployment.another().await;
+        assert_eq!(deployment.voices(&store).await, voices, "kill {kill}");
+        assert_eq!(found_of(&deployment.at_rest().await, &voices), 0, "kill {kill}");
+        store.close().await;
+    }
+}
+
+/// What a hundred thousand voiceprints cost to open, beside reading them: `cargo test --release -- --ignored --nocapture
+/// opening_a_hundred_thousand`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn opening_a_hundred_thousand_voiceprints() {
+    let (deployment, _) = with_voices(1).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    let rows = 50_000;
+    let new = (0..rows).map(|seed| voxline::store::ImportRow {
+        line: seed,
+        user: new_user(&format!("User {seed}"), &number(1)),
+        region: None,
+    });
+    let begun = std::time::Instant::now();
+    let report = deployment
+        .store
+        .import_users(&new.collect::<Vec<_>>(), false)
+        .await
+        .unwrap();
+    assert!(report.written, "{report:?}");
+    println!("{rows} users imported: {:?}", begun.elapsed());
+    deployment.store.close().await;
+    // Rows as they are sealed, of the same sizes: written plain, and sealed when the store is opened.
+    deployment
+        .raw(
+            "DELETE FROM prints; CREATE TABLE plain_phones (user_id TEXT, phone TEXT, position BIGINT); \
+             INSERT INTO consents (id, user_id, sha256, given_at) SELECT id, id, x'', created_at FROM users; \
+             INSERT INTO enrollments SELECT id, id, id, created_at FROM users; \
+             INSERT OR IGNORE INTO clips SELECT id, id, id, CAST(id AS BLOB), 4.5, NULL, 'wav' FROM users; \
+             INSERT INTO prints SELECT id || '-n', id, id, 'test-model', 'narrow', 4.5, zeroblob(1024) FROM users; \
+             INSERT INTO prints SELECT id || '-w', id, id, 'test-model', 'wide', 4.5, zeroblob(1024) FROM users; \
+             UPDATE prints SET embedding = x'0000803f' || zeroblob(1020) WHERE length(embedding) = 1024; \
+             UPDATE prints SET embedding = CAST(embedding AS BLOB); \
+             DELETE FROM facts WHERE name = 'sealed'",
+        )
+        .await;
+    for what in ["opened and sealed", "opened"] {
+        let begun = std::time::Instant::now();
+        let store = deployment.another().await;
+        println!("{what}: {:?}", begun.elapsed());
+        store.close().await;
+    }
+    let store = deployment.another().await;
+    for _ in 0..3 {
+        let begun = std::time::Instant::now();
+        let roster = store.roster(&number(1), &model()).await.unwrap();
+        let clips: usize = roster.iter().map(|entry| entry.clips.len()).sum();
+        println!("{clips} voiceprints read: {:?}", begun.elapsed());
+    }
+    let begun = std::time::Instant::now();
+    let wrapped = store.change_master_key().await.unwrap();
+    println!("{wrapped} keys wrapped anew: {:?}", begun.elapsed());
+}

@@ -184,9 +184,10 @@ impl Store {
                 tenant,
                 name,
                 scopes: read_scopes(&scopes)?,
-                numbers: match narrowed {
-                    true => Some(numbers_of(&mut tx, id).await?.into_iter().collect()),
-                    false => None,
+                numbers: if narrowed {
+                    Some(numbers_of(&mut tx, id).await?.into_iter().collect())
+                } else {
+                    None
                 },
                 created_at: read_time(&created_at)?,
                 last_used_at: last_used_at.as_deref().map(read_time).transpose()?,
@@ -264,9 +265,10 @@ impl Store {
         Ok(Some(Access {
             key: Some(id),
             tenant: read(&tenant, "tenant id")?,
-            numbers: match narrowed {
-                true => Some(Arc::new(numbers_of(&mut self.read().await?, id).await?)),
-                false => None,
+            numbers: if narrowed {
+                Some(Arc::new(numbers_of(&mut self.read().await?, id).await?))
+            } else {
+                None
             },
             scopes: read_scopes(&scopes)?,
         }))

@@ -223,9 +223,10 @@ impl Switchboard {
         agreement: &Agreement,
         heard: &[HeardClip],
     ) -> Result<EnrolmentReport, BoardError> {
-        let before = match agreement.allow_other_voice {
-            true => Vec::new(),
-            false => self.store.voiceprints_of(user, active_model.card.id()).await?,
+        let before = if agreement.allow_other_voice {
+            Vec::new()
+        } else {
+            self.store.voiceprints_of(user, active_model.card.id()).await?
         };
         let mut report = report(active_model.card.id(), user, heard);
         (report.issues, report.accepted) =

@@ -192,7 +192,7 @@ impl Deployment {
             }),
             1 => view.enrollments_of(known.id).await.map(drop),
             2 => view.invites_of(known.id).await.map(|invites| {
-                assert!(invites.iter().all(|invite| sight.contains(&invite.number)));
+                assert!(invites.iter().all(|invite| self.sees_number(key, &invite.number)));
             }),
             3 => of_store(view.consents_of(known.id).await.map(drop)),
             _ => of_store(view.health_of(known.id).await.map(|health| {

@@ -99,7 +99,7 @@ async fn enrolled(service: &Service) -> String {
     alice
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wire_to_qdrant_in_any_weather_costs_no_right_name() {
     if peer::skipped() {
         return;
@@ -118,7 +118,7 @@ async fn a_wire_to_qdrant_in_any_weather_costs_no_right_name() {
     weathered(&service, &alice, &wire, "the gallery").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wire_to_postgresql_in_any_weather_costs_no_right_name() {
     if postgres::skipped() {
         return;

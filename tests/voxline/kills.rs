@@ -79,7 +79,7 @@ impl Victim {
         StoreSettings {
             path: data.join("voxline.db"),
             postgres: self.url.clone().map(Into::into),
-            pepper: None,
+            ..StoreSettings::default()
         }
     }
 

@@ -8,7 +8,7 @@ fn settings(folder: &TempDir, url: &str) -> StoreSettings {
     StoreSettings {
         path: file_in(folder),
         postgres: Some(url.to_owned().into()),
-        pepper: None,
+        ..StoreSettings::default()
     }
 }
 

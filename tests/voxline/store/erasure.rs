@@ -379,7 +379,8 @@ async fn no_name_of_a_removed_user_is_left_in_the_files_bytes_and_their_id_in_li
         assert!(!text.contains(&id) && !text.contains(&ana.name), "{text}");
     }
     let left = deployment.at_rest().await;
-    // The table of what was erased and the list beside the database have their id, and the audit log, once in an entry and on SQLite, whose bytes are read, once in its index.
+    // The table of what was erased and the list beside the database have their id, and the audit log: once in an
+    // entry and, on SQLite, whose bytes are read, once in its index.
     let search = AuditSearch {
         user: Some(ana.id),
         ..AuditSearch::default()

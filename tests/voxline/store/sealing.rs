@@ -191,7 +191,15 @@ async fn what_was_said_of_a_call_stands_nowhere_in_the_clear_and_is_found() {
             speaker: Some("identified".into()),
             ..CallSearch::default()
         };
-        assert_eq!(deployment.store.calls(&of_ana, 9, None).await.unwrap().len(), 1);
+        assert_eq!(
+            deployment
+                .store
+                .calls(&Access::operator(), &of_ana, 9, None)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     }
 }
 
@@ -528,7 +536,7 @@ async fn opening_a_hundred_thousand_voiceprints() {
     let begun = std::time::Instant::now();
     let report = deployment
         .store
-        .import_users(&new.collect::<Vec<_>>(), false)
+        .import_users(&Access::operator(), &new.collect::<Vec<_>>(), false)
         .await
         .unwrap();
     assert!(report.written, "{report:?}");

@@ -15,7 +15,7 @@ use super::pins::NewPin;
 use super::sql::{Tx, query, query_as};
 use super::user_keys::{UserKeys, Whose, ensure_user_keys};
 use super::user_rows::{load_of, load_one};
-use super::values::{label, now, read, time_text};
+use super::values::{label, now, time_text};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
 /// Most phones of a user.

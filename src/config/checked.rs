@@ -334,13 +334,19 @@ mod tests {
         "pin_prompt",
         "pin_language",
         "pin_numbers",
+        "master_key",
+        "master_key_file",
+        "master_key_command",
     ];
+
+    /// Of what can be said in several ways, all but one.
+    const OTHER_WAYS: &[&str] = &["accept", "master_key_file", "master_key_command"];
 
     #[test]
     fn the_example_is_a_valid_configuration_with_every_setting_there_is() {
         let file = example(&[]);
-        // What is promised is said in one way or in the other.
-        Config::load(&sources(&example(&["accept"]), &[], &[])).unwrap();
+        // What is promised, and where the master key is, is said in one way.
+        Config::load(&sources(&example(OTHER_WAYS), &[], &[])).unwrap();
         let both = Config::load(&sources(&file, &[], &[])).unwrap_err().to_string();
         assert!(both.contains("take one of them out"), "{both}");
         let table: toml::Table = file.parse().unwrap();

@@ -107,12 +107,16 @@ impl Store {
     /// is done when the store is next opened.
     async fn clean_pages(&self) {
         let done = async {
-            let statements: &[&'static str] = match self.writers() {
-                Pool::Sqlite(_) => &["VACUUM main"],
-                Pool::Postgres(_) => &WRITTEN_ANEW,
-            };
-            for statement in statements {
-                query(*statement).execute(self.writers()).await?;
+            match self.writers() {
+                Pool::Sqlite(_) => {
+                    query("VACUUM main").execute(self.writers()).await?;
+                }
+                // Straight to the server: it takes longer than an answer is waited for elsewhere.
+                Pool::Postgres(pool) => {
+                    for statement in WRITTEN_ANEW {
+                        sqlx::query(statement).execute(pool).await?;
+                    }
+                }
             }
             if !self.is_shared() && !self.overwrite().await {
                 return Err(StoreError::Busy);

@@ -126,7 +126,6 @@ impl Store {
             revoked_at: None,
             last4: token.last4(),
         };
-        let mut tx = self.write().await?;
         query(
             "INSERT INTO api_keys (id, name, scopes, sha256, last4, created_at, tenant_id, narrowed) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -78,6 +78,7 @@ mod sealing;
 mod shredding;
 mod sql;
 mod sqlite;
+mod taken_pins;
 mod tenants;
 mod token;
 mod user_keys;

@@ -64,14 +64,14 @@ pub enum PinAttempt {
 }
 
 /// What tries have in common, with its limit.
-struct Scope {
-    name: &'static str,
-    subject: String,
-    limit: u32,
+pub(super) struct Scope {
+    pub name: &'static str,
+    pub subject: String,
+    pub limit: u32,
 }
 
 /// The state of a scope.
-struct Count {
+pub(super) struct Count {
     failures: u32,
     since: OffsetDateTime,
     locked_until: Option<OffsetDateTime>,
@@ -80,7 +80,7 @@ struct Count {
 impl Count {
     /// The state after one more failure at `now`: a lock that has ended, and what was longer than `lockout` ago, are
     /// forgotten.
-    fn after(before: Option<Self>, limit: u32, lockout: Duration, now: OffsetDateTime) -> Self {
+    pub fn after(before: Option<Self>, limit: u32, lockout: Duration, now: OffsetDateTime) -> Self {
         let fresh = before.filter(|count| count.locked_until.is_none() && count.since + lockout > now);
         let failures = fresh.as_ref().map_or(0, |count| count.failures).saturating_add(1);
         Self {
@@ -206,7 +206,7 @@ impl Store {
         self.audit(&[tried(attempt, outcome)]).await
     }
 
-    async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
+    pub(super) async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
         let mut tx = self.read().await?;
         let now = self.lock_time(&mut tx, false).await?;
         let count = read_count(&mut tx, scope).await?;
@@ -222,49 +222,6 @@ fn tried(attempt: &PinTry, outcome: &str) -> NewAudit {
         .on(attempt.claimed)
         .object(attempt.number.masked())
         .outcome(outcome)
-}
-
-/// How many PINs that are somebody's may be set on a number before none is looked at for [`TAKEN_LOCKOUT`]: who may set
-/// PINs learns by the refusals which ones are in use.
-const TAKEN_LIMIT: u32 = 10;
-/// How long that lasts, and how long such a PIN is remembered.
-const TAKEN_LOCKOUT: Duration = Duration::minutes(15);
-
-impl Store {
-    /// An error while too many PINs that are somebody's were set on one of `numbers`.
-    pub(super) async fn may_set_pin(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
-        for number in numbers {
-            if let Some(until) = self.locked(&taken_scope(number)).await? {
-                return Err(StoreError::PinsLocked { until });
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a PIN that was to be set on `numbers` and is somebody's.
-    pub(super) async fn pin_was_taken(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        let now = self.lock_time(&mut tx, true).await?;
-        for number in numbers {
-            let scope = taken_scope(number);
-            let before = read_count(&mut tx, &scope).await?;
-            let count = Count::after(before, scope.limit, TAKEN_LOCKOUT, now);
-            write_count(&mut tx, &scope, &count).await?;
-            let told = NewAudit::new(Act::PinSet)
-                .object(number.masked())
-                .outcome("taken");
-            append(&mut tx, &told).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-}
-
-fn taken_scope(number: &DialedNumber) -> Scope {
-    Scope {
-        name: "taken",
-        subject: number.as_e164().to_owned(),
-        limit: TAKEN_LIMIT,
-    }
 }
 
 fn scopes(attempt: &PinTry, limits: &PinLimits) -> Vec<Scope> {
@@ -302,7 +259,7 @@ fn user_scope(user: UserId, limits: &PinLimits) -> Scope {
     }
 }
 
-async fn read_count(conn: &mut Tx, scope: &Scope) -> Result<Option<Count>, StoreError> {
+pub(super) async fn read_count(conn: &mut Tx, scope: &Scope) -> Result<Option<Count>, StoreError> {
     let row: Option<(i64, String, Option<String>)> =
         query_as("SELECT failures, since, locked_until FROM pin_locks WHERE scope = $1 AND subject = $2")
             .bind(scope.name)
@@ -331,7 +288,7 @@ async fn forget_old(conn: &mut Tx, now: OffsetDateTime, limits: &PinLimits) -> R
     Ok(())
 }
 
-async fn write_count(conn: &mut Tx, scope: &Scope, count: &Count) -> Result<(), StoreError> {
+pub(super) async fn write_count(conn: &mut Tx, scope: &Scope, count: &Count) -> Result<(), StoreError> {
     query(
         "INSERT INTO pin_locks (scope, subject, failures, since, locked_until) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (scope, subject) DO UPDATE SET failures = excluded.failures, since = excluded.since, \

@@ -7,7 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
-use super::sql::{Inner, Pool};
+use super::sql::{Inner, Pool, in_time};
 use super::{DatabaseFault, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -75,8 +75,8 @@ pub(super) async fn open(url: &str) -> Result<(Pool, Pool), StoreError> {
 
 /// A transaction behind a lock.
 pub(super) async fn write(pool: &PgPool, lock: &'static str) -> Result<Inner, StoreError> {
-    let mut tx = pool.begin().await?;
-    sqlx::query(lock).execute(&mut *tx).await?;
+    let mut tx = in_time(pool.begin()).await?;
+    in_time(sqlx::query(lock).execute(&mut *tx)).await?;
     Ok(Inner::Postgres(tx))
 }
 

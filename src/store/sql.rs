@@ -4,6 +4,7 @@
 //! A statement is written once where both databases read it alike, and once for each by [`each`] where they do not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt};
 use sqlx::postgres::{PgConnection, PgPool, PgRow, Postgres};
@@ -55,7 +56,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await,
-            Inner::Postgres(tx) => tx.commit().await,
+            Inner::Postgres(tx) => in_time(tx.commit()).await,
         }
     }
 
@@ -203,6 +204,18 @@ macro_rules! bound {
     };
 }
 
+/// How long an answer of PostgreSQL's is waited for. A server that is there ends what waits for a lock sooner; one whose
+/// network fell silent never answers.
+const ANSWER: Duration = Duration::from_secs(30);
+
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    // Boxed: whoever holds a call holds no future of every statement besides.
+    let answered = tokio::time::timeout(ANSWER, Box::pin(answer)).await;
+    answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
 /// Sends a statement that gives rows to where it belongs.
 macro_rules! sent {
     ($this:expr, $target:expr, $how:ident) => {{
@@ -219,14 +232,10 @@ macro_rules! sent {
                     .await
             }
             Target::PostgresPool(pool) => {
-                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
-                    .$how(pool)
-                    .await
+                in_time(bound!(sqlx::query_as::<Postgres, T>(text.postgres), values).$how(pool)).await
             }
             Target::PostgresTx(tx) => {
-                bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
-                    .$how(tx)
-                    .await
+                in_time(bound!(sqlx::query_as::<Postgres, T>(text.postgres), values).$how(tx)).await
             }
         }
     }};
@@ -250,14 +259,16 @@ impl Query {
                 .execute(tx)
                 .await?
                 .rows_affected(),
-            Target::PostgresPool(pool) => bound!(sqlx::query::<Postgres>(text.postgres), values)
-                .execute(pool)
-                .await?
-                .rows_affected(),
-            Target::PostgresTx(tx) => bound!(sqlx::query::<Postgres>(text.postgres), values)
-                .execute(tx)
-                .await?
-                .rows_affected(),
+            Target::PostgresPool(pool) => {
+                in_time(bound!(sqlx::query::<Postgres>(text.postgres), values).execute(pool))
+                    .await?
+                    .rows_affected()
+            }
+            Target::PostgresTx(tx) => {
+                in_time(bound!(sqlx::query::<Postgres>(text.postgres), values).execute(tx))
+                    .await?
+                    .rows_affected()
+            }
         })
     }
 }

@@ -38,6 +38,12 @@ impl Switchboard {
         said
     }
 
+    /// Has it written down that somebody asked for a number that they do not see.
+    pub(super) async fn note_refused_identification(&self, number: &DialedNumber) -> Result<(), BoardError> {
+        let asked = NewAudit::new(Act::Identify).object(number.masked());
+        Ok(self.services.auditor.noted(asked.outcome("failed")).await?)
+    }
+
     async fn identified(
         &self,
         admitted: &Permit,

@@ -27,7 +27,10 @@ impl View<'_> {
         recording: ClipBytes,
         channel: Option<u16>,
     ) -> Result<Identification, BoardError> {
-        self.require(number).await?;
+        if let Err(fault) = self.require(number).await {
+            self.board.note_refused_identification(number).await?;
+            return Err(fault);
+        }
         self.spend(number)?;
         let said = self.board.identify(admitted, number, recording, channel, false);
         let last = said.await?.pop();

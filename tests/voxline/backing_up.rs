@@ -51,7 +51,10 @@ async fn a_service_that_lost_its_folder_knows_its_users_again_from_a_backup_made
         3,
         "{files:?}"
     );
-    assert!(files.contains(&"audio.key"), "{files:?}");
+    assert!(
+        files.contains(&"keyring.db") && !files.contains(&"master.key"),
+        "{files:?}"
+    );
     // It served all the while, and goes on.
     assert_eq!(service.get("/readyz").await.0, 200);
     let robert = robert["id"].as_str().unwrap();
@@ -59,6 +62,9 @@ async fn a_service_that_lost_its_folder_knows_its_users_again_from_a_backup_made
     let key = service.key.clone();
     drop(service);
     std::fs::rename(&data, folder.path().join("lost")).unwrap();
+    // The master key comes from where it is kept apart.
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(folder.path().join("lost/master.key"), data.join("master.key")).unwrap();
 
     let list = folder.path().join("lost/erased.txt");
     let words = [

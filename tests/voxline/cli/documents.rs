@@ -61,6 +61,7 @@ fn a_user_is_printed_with_everything_but_the_pin() {
         "id",
         "name",
         "numbers",
+        "opted_out",
         "phones",
     ];
     assert_eq!(fields(&user), contract);
@@ -163,9 +164,16 @@ fn the_doctor_names_the_version_of_everything_and_leaves_no_trace() {
         .iter()
         .map(|found| (found["what"].as_str().unwrap(), found["state"].as_str().unwrap()))
         .collect();
-    let well = ["gallery", "ONNX Runtime", "speaker model", "calibration"].map(|what| (what, "ok"));
+    let well = [
+        "retention",
+        "gallery",
+        "ONNX Runtime",
+        "speaker model",
+        "calibration",
+    ]
+    .map(|what| (what, "ok"));
     assert_eq!(states, [&[("store", "absent")], &well[..]].concat());
-    let runtime = findings[2]["detail"].as_str().unwrap();
+    let runtime = findings[3]["detail"].as_str().unwrap();
     let (version, _) = runtime.split_once(" at ").unwrap();
     assert!(
         version.split('.').all(|part| part.parse::<u32>().is_ok()),
@@ -193,8 +201,8 @@ fn the_doctor_looks_at_everything_even_when_something_is_missing() {
     assert_eq!(said.status, 1);
     let report = said.document();
     let state = |at: usize| report["findings"][at]["state"].as_str().unwrap();
-    assert_eq!([2, 3, 4].map(state), ["wrong", "absent", "ok"]);
-    let remedy = report["findings"][2]["detail"].as_str().unwrap();
+    assert_eq!([3, 4, 5].map(state), ["wrong", "absent", "ok"]);
+    let remedy = report["findings"][3]["detail"].as_str().unwrap();
     assert!(
         remedy.contains("/nonexistent") && remedy.contains("make provision"),
         "{remedy}"

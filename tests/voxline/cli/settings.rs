@@ -140,7 +140,7 @@ fn weights_other_than_the_cards_are_never_run() {
     );
     let doctor = run(&["doctor", "--json"]);
     assert_eq!(doctor.status, 1);
-    assert_eq!(doctor.document()["findings"][3]["state"], "wrong");
+    assert_eq!(doctor.document()["findings"][4]["state"], "wrong");
     assert_eq!(
         run(&["models", "list", "--json"]).document()[0]["state"],
         "damaged"

@@ -21,6 +21,8 @@ mod erasure;
 mod invites;
 #[path = "keys.rs"]
 mod keys;
+#[path = "keyring.rs"]
+mod keyring;
 #[path = "models.rs"]
 mod models;
 #[path = "numbers.rs"]

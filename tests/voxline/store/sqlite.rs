@@ -23,6 +23,8 @@ mod file;
 mod invites;
 #[path = "keys.rs"]
 mod keys;
+#[path = "keyring.rs"]
+mod keyring;
 #[path = "models.rs"]
 mod models;
 #[path = "numbers.rs"]

@@ -137,12 +137,14 @@ impl Manifest {
 
 /// SQLite's file of the wrapped keys of an encrypted store, where there is one.
 pub(super) const KEYRING: &str = "keyring.db";
+/// Where the master key lies unless it is given otherwise; in no backup.
+pub(super) const MASTER_KEY: &str = "master.key";
 
 /// Whether a file of a data folder is a secret of its own: keys, and what was at a foreign account before. The master
 /// key is in no backup: whoever had both would read it.
 pub(super) fn is_secret(name: &str) -> bool {
     let key = Path::new(name).extension().is_some_and(|ending| ending == "key");
-    (key && name != "master.key") || name == KEYRING || name == "vapi-undo.json"
+    (key && name != MASTER_KEY) || name == KEYRING || name == "vapi-undo.json"
 }
 
 /// Whether a backup may have a file of this path, so that none leads out of the folder that it is restored to.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::copying::{copied, failed, found, sync_folder};
 use super::fault::BackupFault;
-use super::manifest::{DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
+use super::manifest::{DATABASE, KEYRING, MASTER_KEY, Manifest, RECORDINGS, is_secret};
 use super::partial::blocking;
 use crate::store::erased::{self, ErasedAgain, ErasedId};
 use crate::store::files;
@@ -169,10 +169,15 @@ async fn ready(
     settings: &StoreSettings,
     list: &BTreeSet<ErasedId>,
 ) -> Result<ErasedAgain, BackupFault> {
-    let staged = StoreSettings {
+    let mut staged = StoreSettings {
         path: stage.folder.join(DATABASE),
         ..settings.clone()
     };
+    if staged.master_key.is_none() && staged.master_key_command.is_none() {
+        // Where the store will look for it, and so where it is said to be missing.
+        let usual = || settings.path.with_file_name(MASTER_KEY);
+        staged.master_key_file.get_or_insert_with(usual);
+    }
     let store = Store::connect(&staged).await?;
     store.check_pages().await?;
     let again = store.erase_again(list).await?;

@@ -3,10 +3,14 @@
 use super::*;
 use voxline::store::{BackupFault, ErasedLists, back_up, check_backup, restore};
 
-/// Where a store of one's own is restored to.
-fn elsewhere(folder: &TempDir) -> StoreSettings {
+/// Where a deployment's store is restored to. Its master key, which is in no backup, is there already.
+fn elsewhere(folder: &TempDir, of: &TestDeployment) -> StoreSettings {
+    let path = file_in(folder);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let key = of.file().with_file_name("master.key");
+    std::fs::copy(key, path.with_file_name("master.key")).unwrap();
     StoreSettings {
-        path: file_in(folder),
+        path,
         ..StoreSettings::default()
     }
 }
@@ -75,7 +79,9 @@ async fn a_backup_has_everything_that_was_acknowledged_before_it_and_opens_elsew
     assert_eq!(backup.notes, Vec::<String>::new());
 
     let other = tempfile::tempdir().unwrap();
-    restore(&elsewhere(&other), &to, &none()).await.unwrap();
+    restore(&elsewhere(&other, &deployment), &to, &none())
+        .await
+        .unwrap();
     let store = Store::open(&file_in(&other)).await.unwrap();
     store.check_pages().await.unwrap();
     let there: BTreeSet<_> = store
@@ -126,14 +132,16 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
     deployment.store.remove_enrollment(bob, first).await.unwrap();
     deployment.store.revoke_key(key.id).await.unwrap();
     let other = tempfile::tempdir().unwrap();
-    let unseen = restore(&elsewhere(&other), &to, &ErasedLists::default()).await;
+    let unseen = restore(&elsewhere(&other, &deployment), &to, &ErasedLists::default()).await;
     assert!(matches!(unseen, Err(BackupFault::NoErasedList)), "{unseen:?}");
     assert!(!file_in(&other).exists());
 
     let list = deployment.file().with_file_name("erased.txt");
     let text = std::fs::read_to_string(&list).unwrap();
     assert!(!text.contains("Ana") && text.contains(&ana.to_string()), "{text}");
-    let restored = restore(&elsewhere(&other), &to, &lists(&list)).await.unwrap();
+    let restored = restore(&elsewhere(&other, &deployment), &to, &lists(&list))
+        .await
+        .unwrap();
     let again = restored.erased_again;
     assert_eq!((again.users, again.enrollments, again.keys), (1, 1, 1));
     let held = every_byte(file_in(&other).parent().unwrap());
@@ -231,7 +239,7 @@ async fn a_backup_of_which_one_byte_changed_is_put_nowhere() {
                 std::fs::write(&path, &whole).unwrap();
                 continue;
             }
-            let refused = restore(&elsewhere(&other), &to, &none()).await;
+            let refused = restore(&elsewhere(&other, &deployment), &to, &none()).await;
             let right = matches!(
                 refused,
                 Err(BackupFault::Damaged { .. } | BackupFault::NoBackup { .. })
@@ -241,7 +249,9 @@ async fn a_backup_of_which_one_byte_changed_is_put_nowhere() {
             std::fs::write(&path, &whole).unwrap();
         }
     }
-    restore(&elsewhere(&other), &to, &none()).await.unwrap();
+    restore(&elsewhere(&other, &deployment), &to, &none())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -270,7 +280,7 @@ async fn neither_a_backup_nor_a_restore_writes_over_anything() {
     let key = file_in(&other).with_file_name("pepper.key");
     std::fs::create_dir(key.parent().unwrap()).unwrap();
     std::fs::write(&key, [7; 32]).unwrap();
-    let over = restore(&elsewhere(&other), &with_key, &none()).await;
+    let over = restore(&elsewhere(&other, &deployment), &with_key, &none()).await;
     assert!(matches!(over, Err(BackupFault::Exists { .. })), "{over:?}");
     assert_eq!(std::fs::read(&key).unwrap(), [7; 32]);
 }
@@ -289,9 +299,19 @@ async fn keys_can_be_left_out_and_be_put_back_from_elsewhere() {
     assert!(!backup.manifest.keys && !to.join("pepper.key").exists());
     let key = std::fs::read(deployment.file().with_file_name("pepper.key")).unwrap();
     assert!(!every_byte(&to).windows(32).any(|window| window == key));
+    deployment.store.close().await;
 
     let other = tempfile::tempdir().unwrap();
-    let restored = restore(&elsewhere(&other), &to, &none()).await.unwrap();
+    let keyless = restore(&elsewhere(&other, &deployment), &to, &none()).await;
+    assert!(
+        matches!(keyless, Err(BackupFault::Store(StoreError::Keyring(_)))),
+        "{keyless:?}"
+    );
+    let keyring = deployment.file().with_file_name("keyring.db");
+    std::fs::copy(keyring, file_in(&other).with_file_name("keyring.db")).unwrap();
+    let restored = restore(&elsewhere(&other, &deployment), &to, &none())
+        .await
+        .unwrap();
     assert_eq!(restored.notes.len(), 1);
     let store = Store::open(&file_in(&other)).await.unwrap();
     assert!(matches!(store.check().await, Err(StoreError::Pepper(_))));
@@ -314,7 +334,9 @@ async fn what_a_killed_backup_or_restore_left_does_not_stand_in_the_way() {
     let staged = file_in(&other).with_file_name("restoring");
     std::fs::create_dir_all(&staged).unwrap();
     std::fs::write(staged.join("voxline.db"), "half of it").unwrap();
-    restore(&elsewhere(&other), &to, &none()).await.unwrap();
+    restore(&elsewhere(&other, &deployment), &to, &none())
+        .await
+        .unwrap();
     assert!(!staged.exists());
     assert_eq!(
         Store::open(&file_in(&other))

@@ -62,6 +62,10 @@ async fn who_was_erased_after_the_servers_own_dump_does_not_come_back_with_it() 
         files: vec![file_in(&folder).with_file_name("erased.txt")],
         none: false,
     };
+    // The master key is in no backup.
+    let key = |folder: &TempDir| file_in(folder).with_file_name("master.key");
+    std::fs::create_dir_all(file_in(&other).parent().unwrap()).unwrap();
+    std::fs::copy(key(&folder), key(&other)).unwrap();
     let restored = restore(&settings(&other, &dump), &to, &lists).await.unwrap();
     assert_eq!(restored.erased_again.users, 1);
     let store = Store::connect(&settings(&other, &dump)).await.unwrap();

@@ -264,14 +264,14 @@ async fn child_that_opens_an_older_store_until_it_is_killed() {
 
 #[tokio::test]
 async fn an_older_store_whose_sealing_is_killed_loses_nothing() {
-    let (deployment, voices) = with_voices(60).await;
+    let (deployment, voices) = with_voices(12).await;
     if deployment.store.is_shared() {
         return;
     }
     deployment.make_plain(&voices).await;
     let files = ["voxline.db", "keyring.db", "master.key"].map(|name| deployment.beside(name));
     let plain = Copy::of(&files[0]);
-    for kill in 0_u64..12 {
+    for kill in 0_u64..6 {
         for path in &files {
             for end in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(format!("{}{end}", path.display()));
@@ -287,7 +287,7 @@ async fn an_older_store_whose_sealing_is_killed_loses_nothing() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(12 * kill));
+        std::thread::sleep(std::time::Duration::from_millis(20 * kill));
         child.kill().unwrap();
         child.wait().unwrap();
         let store = deployment.another().await;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use voxline::gallery::{
-    EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query,
+    EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query, Rotation,
 };
 use voxline::store::{NewClip, NewEnrollment, NewUser, Store, UserPatch};
 use voxline::switchboard::{GalleryCache, GalleryCacheError, Rosters};
@@ -302,7 +302,7 @@ async fn what_is_erased_or_moved_leaves_qdrant_without_a_search() {
         panic!("four residents")
     };
     board.refresh().await;
-    let gallery = QdrantGallery::connect(settings.clone()).unwrap();
+    let gallery = turned(&settings, board.store()).await;
     assert_eq!(held(&gallery, 1).await, BTreeSet::from([a, b, c, d]));
 
     board.remove_user(a).await.unwrap();
@@ -321,6 +321,13 @@ async fn what_is_erased_or_moved_leaves_qdrant_without_a_search() {
     clear(&settings).await;
 }
 
+/// The gallery as a service of this store has it.
+async fn turned(settings: &QdrantSettings, store: &Store) -> QdrantGallery {
+    let secret = store.index_secret().await.unwrap();
+    let gallery = QdrantGallery::connect(settings.clone()).unwrap();
+    gallery.turned_by(Rotation::new(secret))
+}
+
 #[tokio::test]
 async fn a_user_removed_by_the_program_alone_leaves_qdrant_too() {
     if peer::skipped() {
@@ -328,7 +335,7 @@ async fn a_user_removed_by_the_program_alone_leaves_qdrant_too() {
     }
     let (folder, store, [a, b, _]) = enrolled_users().await;
     let settings = peer::settings(&peer::shared_url());
-    let gallery = Arc::new(QdrantGallery::connect(settings.clone()).unwrap());
+    let gallery = Arc::new(turned(&settings, &store).await);
     let gallery_cache = GalleryCache::new(store.clone(), gallery.clone(), model());
     gallery_cache.refresh().await.unwrap();
     assert_eq!(held(gallery.as_ref(), 1).await, BTreeSet::from([a, b]));

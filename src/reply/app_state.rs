@@ -28,7 +28,7 @@ use super::telemetry;
 use super::tries::Tries;
 
 /// The service as its handlers see it. The switchboard is not among what they see: whatever reads or writes for somebody
-/// goes by [`AppState::view`], with what they may see.
+/// goes by `AppState::view`, with what they may see.
 pub struct AppState {
     board: Arc<Switchboard>,
     pub(super) insecure_dev: bool,

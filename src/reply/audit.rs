@@ -12,8 +12,8 @@ use crate::units::UserId;
 
 use super::app_state::AppState;
 use super::auth::{Administer, Allowed};
-use super::problem::{Kind, Problem};
-use super::reading::InQuery;
+use super::problem::Problem;
+use super::reading::{InQuery, page_size};
 
 /// Entries on a page when nobody says how many.
 const USUAL_PAGE: u32 = 100;
@@ -60,11 +60,7 @@ pub(super) async fn list(
     State(app): State<Arc<AppState>>,
     InQuery(page): InQuery<Page>,
 ) -> Result<axum::Json<Vec<AuditEntry>>, Problem> {
-    let limit = page.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        let detail = format!("`limit` is 1 to {LARGEST_PAGE}, not {limit}");
-        return Err(Problem::new(Kind::BadRequest, detail));
-    }
+    let limit = page_size(page.limit, USUAL_PAGE, LARGEST_PAGE)?;
     let search = AuditSearch {
         user: page.user,
         act: page.act,

@@ -17,7 +17,7 @@ use crate::verdict::{Identity, TOLD_FROM};
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify, Visitor};
 use super::problem::{Kind, Problem};
-use super::reading::{InPath, InQuery};
+use super::reading::{InPath, InQuery, page_size};
 
 /// Calls on a page when nobody says how many.
 const USUAL_PAGE: u32 = 50;
@@ -218,11 +218,7 @@ pub(super) async fn list(
     State(app): State<Arc<AppState>>,
     InQuery(page): InQuery<Page>,
 ) -> Result<axum::Json<Vec<Call>>, Problem> {
-    let limit = page.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        let detail = format!("`limit` is 1 to {LARGEST_PAGE}, not {limit}");
-        return Err(Problem::new(Kind::BadRequest, detail));
-    }
+    let limit = page_size(page.limit, USUAL_PAGE, LARGEST_PAGE)?;
     let search = page.search();
     let calls = if page.live == Some(true) {
         if page.before.is_some() || search != CallSearch::default() {

@@ -14,7 +14,7 @@ use crate::units::{DialedNumber, Language, UserId};
 use super::app_state::AppState;
 use super::auth::{Allowed, Enrol, SeeScores};
 use super::problem::{Kind, Problem};
-use super::reading::{InPath, InQuery};
+use super::reading::{InPath, InQuery, page_size};
 
 /// Users on a page when nobody says how many.
 const USUAL_PAGE: usize = 50;
@@ -66,11 +66,7 @@ pub(super) async fn list(
     State(app): State<Arc<AppState>>,
     InQuery(wanted): InQuery<Wanted>,
 ) -> Result<axum::Json<HealthPage>, Problem> {
-    let limit = wanted.limit.unwrap_or(USUAL_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        let detail = format!("`limit` is 1 to {LARGEST_PAGE}, not {limit}");
-        return Err(Problem::new(Kind::BadRequest, detail));
-    }
+    let limit = page_size(wanted.limit, USUAL_PAGE, LARGEST_PAGE)?;
     let name = wanted.name.filter(|name| !name.trim().is_empty());
     if name
         .as_ref()

@@ -1,6 +1,7 @@
 //! Reading what a request brings: JSON, forms, paths and queries, each within limits of size and time,
 //! and each refused in the same words everywhere.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -28,6 +29,19 @@ const MOST_PARTS: usize = 32;
 
 /// The most characters kept of a recording's file name, by which messages call it.
 const LONGEST_NAME: usize = 100;
+
+/// How many entries a page has: as many as are `wanted`, from 1 to `largest`, or else the `usual` number.
+pub(super) fn page_size<T>(wanted: Option<T>, usual: T, largest: T) -> Result<T, Problem>
+where
+    T: Copy + PartialOrd + From<u8> + Display,
+{
+    let limit = wanted.unwrap_or(usual);
+    if (T::from(1)..=largest).contains(&limit) {
+        return Ok(limit);
+    }
+    let detail = format!("`limit` is 1 to {largest}, not {limit}");
+    Err(Problem::new(Kind::BadRequest, detail))
+}
 
 /// A JSON body.
 pub(super) struct Json<T>(pub T);

@@ -12,11 +12,8 @@ use thiserror::Error;
 
 use super::sql::{Pool, Value};
 use super::values::sha256;
-use super::{Store, StoreError, StoreSettings, files, postgres, sqlite};
+use super::{Store, StoreError, StoreSettings, keyring, postgres, sqlite};
 use crate::units::hex;
-
-/// SQLite's file of wrapped keys beside the store, where there is one.
-const KEYRING: &str = "keyring.db";
 
 /// Why a store was not taken over. The target is as it was.
 #[derive(Debug, Error)]
@@ -76,7 +73,7 @@ pub async fn copy_store(settings: &StoreSettings, url: &str) -> Result<Vec<Copie
     // Brings the tables up to this release.
     Store::connect(settings).await?.close().await;
     let mut source = SqliteConnection::connect_with(&sqlite::settings(from)).await?;
-    let keyring = files::folder_of(from).join(KEYRING);
+    let keyring = keyring::file_of(from);
     let mut schemas = vec!["main"];
     if keyring.is_file() {
         let attach = sqlx::query("ATTACH DATABASE $1 AS keyring").bind(keyring.display().to_string());

@@ -355,6 +355,12 @@ pub(super) fn means_unwritable(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(code::READ_ONLY | code::CANNOT_OPEN))
 }
 
+/// Whether `error` is of the way to the database: it ended, or what came over it are no messages of PostgreSQL's.
+fn is_of_the_connection(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, Protocol, Tls, WorkerCrashed};
+    matches!(error, Io(_) | Protocol(_) | Tls(_) | WorkerCrashed)
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         counted(Self::of_database(error))
@@ -387,9 +393,7 @@ impl StoreError {
             Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Unreadable { what: "page" },
             Some(code::READ_ONLY) => Self::closed_for("it can only be read"),
             Some(code::CANNOT_OPEN) => Self::closed_for("it cannot be opened"),
-            _ if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => {
-                Self::Unreachable(DatabaseFault::from(error))
-            }
+            _ if is_of_the_connection(&error) => Self::Unreachable(DatabaseFault::from(error)),
             _ => Self::Database(DatabaseFault(Box::new(error))),
         }
     }

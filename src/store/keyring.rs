@@ -23,6 +23,8 @@ use super::open::Store;
 use super::sealing::{DataKey, Generation, Place};
 use super::sql::{Tx, query, query_as};
 
+/// SQLite's keyring, beside the database.
+pub(super) const FILE: &str = "keyring.db";
 /// The fact that says which keyring the data is sealed by.
 const FACT: &str = "keyring";
 /// The fact that says which generation of the deployment's key the data was last sealed by.
@@ -391,5 +393,5 @@ pub(super) async fn raise_epoch(conn: &mut Tx) -> Result<(), StoreError> {
 
 /// Where SQLite's keyring lies.
 pub(super) fn file_of(store: &Path) -> PathBuf {
-    files::folder_of(store).join("keyring.db")
+    files::folder_of(store).join(FILE)
 }

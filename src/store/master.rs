@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 use super::files;
 use super::sealing::{DataKey, KEY_BYTES};
 
+/// Where it lies beside the store, unless it is given otherwise.
+pub(super) const FILE: &str = "master.key";
 /// How long a command may take to print the key.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// Most bytes that are read of a file or a command: two keys in hexadecimal with room around them.

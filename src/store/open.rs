@@ -95,7 +95,7 @@ impl StoreSettings {
         if let Some(line) = &self.master_key_command {
             return MasterSource::Command(line.clone());
         }
-        let beside = || files::folder_of(&self.path).join("master.key");
+        let beside = || files::folder_of(&self.path).join(master::FILE);
         MasterSource::File {
             path: self.master_key_file.clone().unwrap_or_else(beside),
             ours: self.master_key_file.is_none(),

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::StoreError;
-use super::said::{evidence_place, searched_by, verdict_place, version_place, version_row};
+use super::said::{
+    evidence_place, last_word, searched_by, verdict_place, version_place, version_row, versions_after,
+    write_version,
+};
 use super::sql::{Tx, each, query, query_as};
 use crate::units::UserId;
 
@@ -61,12 +64,7 @@ pub(super) struct Redacted {
 
 /// Takes `user` out of the latest word on a call; says whether they were in it.
 async fn redact_latest(conn: &mut Tx, call: &str, user: &str) -> Result<bool, StoreError> {
-    let (sealed,): (Vec<u8>,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
-        .bind(call)
-        .fetch_one(&mut *conn)
-        .await?;
-    let keys = conn.keys().await?;
-    let mut verdict = keys.open_json(verdict_place(call), &sealed, "verdict")?;
+    let (keys, mut verdict) = last_word(conn, call).await?;
     if !redact(&mut verdict, user) {
         return Ok(false);
     }
@@ -86,14 +84,7 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     let mut changed = false;
     let mut seen = -1;
     loop {
-        let page: Vec<(i64, Vec<u8>)> = query_as(
-            "SELECT version, verdict FROM verdicts WHERE call_id = $1 AND version > $2 ORDER BY version LIMIT $3",
-        )
-        .bind(call)
-        .bind(seen)
-        .bind(PAGE as i64)
-        .fetch_all(&mut *conn)
-        .await?;
+        let page = versions_after(conn, call, seen, PAGE).await?;
         let keys = conn.keys().await?;
         for (version, sealed) in &page {
             let row = version_row(call, *version);
@@ -101,12 +92,7 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
             if !redact(&mut verdict, user) {
                 continue;
             }
-            query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
-                .bind(call)
-                .bind(version)
-                .bind(keys.seal(version_place(&row), verdict.to_string().as_bytes())?)
-                .execute(&mut *conn)
-                .await?;
+            write_version(conn, &keys, (call, *version), verdict.to_string().as_bytes()).await?;
             changed = true;
         }
         match page.get(PAGE - 1) {
@@ -122,12 +108,7 @@ pub(super) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), Stor
         .bind(call)
         .execute(&mut *conn)
         .await?;
-    let (sealed,): (Vec<u8>,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
-        .bind(call)
-        .fetch_one(&mut *conn)
-        .await?;
-    let keys = conn.keys().await?;
-    let mut verdict = keys.open_json(verdict_place(call), &sealed, "verdict")?;
+    let (keys, mut verdict) = last_word(conn, call).await?;
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
     }

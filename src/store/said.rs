@@ -3,6 +3,8 @@
 //! A verdict names several people and outlives their roster, so it is under no user's key; who is erased is taken out of
 //! it. What calls are searched by stands beside it: a status, and ids that say nothing by themselves.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::StoreError;
@@ -98,6 +100,52 @@ pub(super) fn searched_by(verdict: &Value) -> [Option<String>; 3] {
     })
 }
 
+/// The last word on a call, and the keys it was opened with.
+pub(super) async fn last_word(conn: &mut Tx, call: &str) -> Result<(Arc<Keys>, Value), StoreError> {
+    let (sealed,): (Vec<u8>,) = query_as("SELECT verdict FROM calls WHERE call_id = $1")
+        .bind(call)
+        .fetch_one(&mut *conn)
+        .await?;
+    let keys = conn.keys().await?;
+    let verdict = keys.open_json(verdict_place(call), &sealed, "verdict")?;
+    Ok((keys, verdict))
+}
+
+/// Versions of a call's verdict after the version `seen`, as they are stored, at most `limit`.
+pub(super) async fn versions_after(
+    conn: &mut Tx,
+    call: &str,
+    seen: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let page = query_as(
+        "SELECT version, verdict FROM verdicts WHERE call_id = $1 AND version > $2 ORDER BY version LIMIT $3",
+    );
+    Ok(page
+        .bind(call)
+        .bind(seen)
+        .bind(limit as i64)
+        .fetch_all(conn)
+        .await?)
+}
+
+/// Writes a version of a call's verdict anew.
+pub(super) async fn write_version(
+    conn: &mut Tx,
+    keys: &Keys,
+    (call, version): (&str, i64),
+    verdict: &[u8],
+) -> Result<(), StoreError> {
+    let row = version_row(call, version);
+    query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
+        .bind(call)
+        .bind(version)
+        .bind(keys.seal(version_place(&row), verdict)?)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Seals what an older release stored of calls; gives how many rows.
 pub(super) async fn seal_calls(conn: &mut Tx) -> Result<u64, StoreError> {
     let keys = conn.keys().await?;
@@ -153,23 +201,11 @@ async fn seal_versions(conn: &mut Tx, keys: &Keys, call: &str) -> Result<u64, St
     // At most 200 of a call, and at most 16 MiB at a time.
     let (mut seen, mut done) = (-1, 0);
     loop {
-        let page: Vec<(i64, Vec<u8>)> = query_as(
-            "SELECT version, verdict FROM verdicts WHERE call_id = $1 AND version > $2 ORDER BY version LIMIT $3",
-        )
-        .bind(call)
-        .bind(seen)
-        .bind(PAGE as i64)
-        .fetch_all(&mut *conn)
-        .await?;
+        let page = versions_after(conn, call, seen, PAGE).await?;
         for (version, verdict) in &page {
             let row = version_row(call, *version);
             let verdict = plain(keys, version_place(&row), verdict, "verdict")?;
-            query("UPDATE verdicts SET verdict = $3 WHERE call_id = $1 AND version = $2")
-                .bind(call)
-                .bind(*version)
-                .bind(keys.seal(version_place(&row), &verdict)?)
-                .execute(&mut *conn)
-                .await?;
+            write_version(conn, keys, (call, *version), &verdict).await?;
             done += 1;
         }
         match page.get(PAGE - 1) {

@@ -15,7 +15,7 @@ use crate::wire::{Weather, Wire};
 use crate::{postgres, support};
 
 /// What is said of Alice's call now: a verdict, or `None` where the service says that it cannot.
-async fn said(service: &Service) -> Option<Value> {
+async fn said(service: &Service, weather: Weather) -> Option<Value> {
     let call = support::read("enrollment_samples/calls/alice-2.wav");
     let form = Form::new()
         .text("number", NUMBER)
@@ -30,10 +30,17 @@ async fn said(service: &Service) -> Option<Value> {
         .send()
         .await
         .expect("the service answers whatever it depends on does");
-    if answer.status() == 200 {
+    let status = answer.status();
+    if status == 200 {
         return Some(answer.json().await.unwrap());
     }
-    assert_eq!(answer.status(), 503, "{}", answer.text().await.unwrap());
+    // What arrives as something else is seldom known for what it is; a fault is then said and written down.
+    let garbled = weather == Weather::Garbled && status == 500;
+    assert!(
+        status == 503 || garbled,
+        "{weather:?}: {status}: {}",
+        answer.text().await.unwrap()
+    );
     None
 }
 
@@ -71,10 +78,10 @@ async fn weathered(service: &Service, alice: &str, wire: &Wire, part: &str) {
             let why = until_ready(service, false, weather).await;
             assert!(why.contains(part), "{weather:?}: {why}");
         }
-        never_wrong(said(service).await.as_ref(), alice, weather);
+        never_wrong(said(service, weather).await.as_ref(), alice, weather);
         wire.turn(Weather::Fair);
         until_ready(service, true, weather).await;
-        let again = said(service).await.expect("it serves again");
+        let again = said(service, Weather::Fair).await.expect("it serves again");
         assert_eq!(
             (&again["outcome"], &again["user_id"]),
             (&json!("identified"), &json!(alice)),

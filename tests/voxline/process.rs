@@ -34,21 +34,31 @@ pub fn program(data: &Path) -> Command {
     command
 }
 
+/// Opens the stream of a call to `number`, of mu-law, at the service at `base`, up to its first frame.
+pub async fn pcm_stream(
+    base: &str,
+    key: &str,
+    number: &str,
+    id: &str,
+) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    let mut request = format!("{}/media/pcm", base.replacen("http", "ws", 1))
+        .into_client_request()
+        .unwrap();
+    let bearer = format!("Bearer {key}").parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let start = json!({
+        "event": "start", "call_id": id, "number": number,
+        "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
+    });
+    socket.send(Message::text(start.to_string())).await.unwrap();
+    socket
+}
+
 impl Service {
     /// Opens a call's stream of mu-law, up to its first frame.
     pub async fn pcm_stream(&self, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
-        let mut request = format!("{}/media/pcm", self.base.replacen("http", "ws", 1))
-            .into_client_request()
-            .unwrap();
-        let bearer = format!("Bearer {}", self.key).parse().unwrap();
-        request.headers_mut().insert("authorization", bearer);
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let start = json!({
-            "event": "start", "call_id": id, "number": NUMBER,
-            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
-        });
-        socket.send(Message::text(start.to_string())).await.unwrap();
-        socket
+        pcm_stream(&self.base, &self.key, NUMBER, id).await
     }
 
     pub fn start(data: &Path) -> Self {
@@ -77,6 +87,7 @@ impl Service {
         std::thread::spawn(move || {
             let mut audiosocket = None;
             for line in stderr.lines().map_while(Result::ok) {
+                eprintln!("serve: {line}");
                 if let Some((_, address)) = line.split_once("AudioSockets come in at ") {
                     audiosocket = Some(address.trim().to_owned());
                 }

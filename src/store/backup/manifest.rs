@@ -7,6 +7,8 @@ use time::OffsetDateTime;
 
 use super::fault::BackupFault;
 use crate::store::erased;
+pub(super) use crate::store::keyring::FILE as KEYRING;
+pub(super) use crate::store::master::FILE as MASTER_KEY;
 use crate::store::values::sha256;
 use crate::units::hex;
 
@@ -134,11 +136,6 @@ impl Manifest {
         }
     }
 }
-
-/// SQLite's file of the wrapped keys of an encrypted store, where there is one.
-pub(super) const KEYRING: &str = "keyring.db";
-/// Where the master key lies unless it is given otherwise; in no backup.
-pub(super) const MASTER_KEY: &str = "master.key";
 
 /// Whether a file of a data folder is a secret of its own: keys, and what was at a foreign account before. The master
 /// key is in no backup: whoever had both would read it.

@@ -1,5 +1,6 @@
 //! Backups of SQLite's file: whole, checked, put in place whole, and without whom was erased since.
 
+use super::pins::with_pin;
 use super::*;
 use voxline::store::{BackupFault, ErasedLists, back_up, check_backup, restore};
 
@@ -47,10 +48,7 @@ fn every_byte(folder: &Path) -> Vec<u8> {
 async fn a_backup_has_everything_that_was_acknowledged_before_it_and_opens_elsewhere() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
-    let new = NewUser {
-        pin: Some(pin("4821")),
-        ..new_user("Ana", &number)
-    };
+    let new = with_pin("Ana", &number, "4821");
     let ana = deployment.store.add_user(new).await.unwrap().id;
     let to = deployment.folder.path().join("backup");
     // Others write all the while.
@@ -196,10 +194,7 @@ async fn a_backup_has_no_voice_and_no_name_in_the_clear_erased_or_not() {
 async fn a_backup_of_which_one_byte_changed_is_put_nowhere() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
-    let new = NewUser {
-        pin: Some(pin("4821")),
-        ..new_user("Ana", &number)
-    };
+    let new = with_pin("Ana", &number, "4821");
     let ana = deployment.store.add_user(new).await.unwrap().id;
     deployment.enrol(ana, 1).await;
     let to = deployment.folder.path().join("backup");
@@ -261,10 +256,7 @@ async fn neither_a_backup_nor_a_restore_writes_over_anything() {
 
     // Another key that lies there would make every PIN wrong, or be lost.
     let other = tempfile::tempdir().unwrap();
-    let new = NewUser {
-        pin: Some(pin("4821")),
-        ..new_user("Ana", &number)
-    };
+    let new = with_pin("Ana", &number, "4821");
     deployment.store.add_user(new).await.unwrap();
     let with_key = deployment.folder.path().join("with-key");
     back_up(&deployment.settings, &with_key, true).await.unwrap();
@@ -280,10 +272,7 @@ async fn neither_a_backup_nor_a_restore_writes_over_anything() {
 async fn keys_can_be_left_out_and_be_put_back_from_elsewhere() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
-    let new = NewUser {
-        pin: Some(pin("4821")),
-        ..new_user("Ana", &number)
-    };
+    let new = with_pin("Ana", &number, "4821");
     let ana = deployment.store.add_user(new).await.unwrap().id;
     let to = deployment.folder.path().join("backup");
     let backup = back_up(&deployment.settings, &to, false).await.unwrap();

@@ -1,5 +1,6 @@
 //! What is backed up of a store whose database is a server's, and what is erased again after its own restore.
 
+use super::pins::with_pin;
 use super::*;
 use crate::postgres::{Server, skipped};
 use voxline::store::{BackupFault, ErasedLists, back_up, restore};
@@ -27,10 +28,7 @@ async fn who_was_erased_after_the_servers_own_dump_does_not_come_back_with_it() 
     let url = server.database().await;
     let store = Store::connect(&settings(&folder, &url)).await.unwrap();
     store.add_number(&number(1), None, None).await.unwrap();
-    let new = NewUser {
-        pin: Some(pin("4821")),
-        ..new_user("Bob", &number(1))
-    };
+    let new = with_pin("Bob", &number(1), "4821");
     let bob = store.add_user(new).await.unwrap().id;
     let ana = store.add_user(new_user("Ana", &number(1))).await.unwrap().id;
     store.add_enrollment(enrolment(ana, 1)).await.unwrap();

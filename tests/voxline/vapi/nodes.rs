@@ -7,10 +7,11 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script, serve};
+use crate::process::pcm_stream;
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
@@ -78,17 +79,7 @@ impl TwoNodes {
 
     /// Opens a call's stream of mu-law at this node.
     async fn stream(&self, node: usize, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
-        let address = format!("{}/media/pcm", self.bases[node].replacen("http", "ws", 1));
-        let mut request = address.into_client_request().unwrap();
-        let bearer = format!("Bearer {}", self.deployment.key()).parse().unwrap();
-        request.headers_mut().insert("authorization", bearer);
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let start = json!({
-            "event": "start", "call_id": id, "number": NUMBER,
-            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
-        });
-        socket.send(Message::text(start.to_string())).await.unwrap();
-        socket
+        pcm_stream(&self.bases[node], self.deployment.key(), NUMBER, id).await
     }
 
     async fn identify(&mut self, node: usize) -> Value {

@@ -35,7 +35,10 @@ impl FromRequest<Arc<AppState>> for Proven {
         let carrier = Path::<Carrier>::from_request_parts(&mut parts, app).await;
         let Path(carrier) = carrier.map_err(|_| {
             let known = Carrier::ALL.map(Carrier::name).join(", ");
-            Problem::new(Kind::UnknownRoute, format!("there is no such carrier; there are {known}"))
+            Problem::new(
+                Kind::UnknownRoute,
+                format!("there is no such carrier; there are {known}"),
+            )
         })?;
         let body = raw_body(app, &parts.headers, body, LARGEST).await?;
         let signed = Signed {

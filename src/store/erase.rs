@@ -14,7 +14,8 @@ use super::open::Store;
 use super::redaction::redact_calls;
 use super::relays::erase_relays;
 use super::retention::due;
-use super::shredding::condemn_user;
+use super::said::forget_answers;
+use super::shredding::{condemn_user, note_renewal};
 use super::sql::{Pool, Tx, query, query_as};
 use super::users::require_user;
 use super::values::{now, read};
@@ -64,6 +65,8 @@ impl Store {
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
         let redacted = redact_calls(&mut tx, user).await?;
         erase_relays(&mut tx, user, &redacted.calls).await?;
+        // Answers to tool calls name who spoke, and do not say in which of them.
+        forget_answers(&mut tx).await?;
         erased.calls = redacted.changed;
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",
@@ -99,6 +102,7 @@ impl Store {
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
         append(&mut tx, &erased.told(told)).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
@@ -116,6 +120,7 @@ impl Store {
             touch_numbers_of(&mut tx, user).await?;
         }
         append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
@@ -136,6 +141,7 @@ impl Store {
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
         append(&mut tx, &erased.told(told)).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await?;
@@ -271,4 +277,31 @@ async fn erase_enrolments(
         recordings: kept.into_iter().map(|(clip,)| clip).collect(),
         calls: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::user_keys::{Purpose, UserKeys, Whose};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_renewal_that_a_crash_kept_from_being_begun_is_made_at_the_next_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voxline.db");
+        let store = Store::open(&path).await.unwrap();
+        let user = UserId::fresh();
+        store.make_user_keys(&[user]).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        note_renewal(&mut tx, user).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        for _ in 0..2 {
+            let store = Store::open(&path).await.unwrap();
+            let (mut tx, user) = (store.read().await.unwrap(), user.to_string());
+            let keys = UserKeys::read(&mut tx, Whose::User(&user)).await.unwrap();
+            assert_eq!(keys.generation(&user, Purpose::Voice).unwrap(), 2);
+            drop(tx);
+            store.close().await;
+        }
+    }
 }

@@ -133,9 +133,10 @@ impl Keyring {
     }
 
     /// Puts the master key to come in its place: it is in use already, by the keyring's last committed word.
-    async fn settle(self: &Arc<Self>) -> Result<(), StoreError> {
+    async fn settle(self: &Arc<Self>, used: Vec<u8>) -> Result<(), StoreError> {
         let this = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || this.source.settle()).await;
+        let is_used = move |key: &DataKey| fingerprint(key) == used;
+        let done = tokio::task::spawn_blocking(move || this.source.settle(is_used)).await;
         Ok(done.map_err(|_| StoreError::Interrupted)??)
     }
 }
@@ -260,7 +261,7 @@ async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreE
     let wrapping = match master {
         Some(master) => {
             if master.beside {
-                keyring.settle().await?;
+                keyring.settle(wanted).await?;
             }
             wrapping_of(&master.key)
         }
@@ -310,11 +311,8 @@ impl Store {
             Some(_) => return Err(KeyringFault::OtherStore { path }.into()),
         }
         let mut tx = self.read().await?;
-        let sealed_by = read_fact(&mut tx, GENERATION_FACT).await?;
-        let known = sealed_by.is_none_or(|bytes| {
-            let generation = bytes.try_into().map(Generation::from_le_bytes);
-            generation.is_ok_and(|generation| keys.of(DEPLOYMENT, generation).is_some())
-        });
+        let sealed_by = noted_generation(&mut tx).await?;
+        let known = sealed_by.is_none_or(|generation| keys.of(DEPLOYMENT, generation).is_some());
         if !known {
             return Err(KeyringFault::OldData { path }.into());
         }
@@ -360,8 +358,25 @@ async fn has_keys(conn: &mut Tx) -> Result<bool, StoreError> {
     Ok(row.is_some())
 }
 
-/// Writes down by which generation of the deployment's key everything is sealed, or will be when a change of keys is done.
+/// By which generation of the deployment's key everything is sealed, or by a later one.
+pub(super) async fn noted_generation(conn: &mut Tx) -> Result<Option<Generation>, StoreError> {
+    let unreadable = |_| StoreError::Unreadable {
+        what: "key's generation",
+    };
+    let noted = read_fact(conn, GENERATION_FACT).await?;
+    let read = |bytes: Vec<u8>| bytes.try_into().map(Generation::from_le_bytes);
+    noted.map(read).transpose().map_err(unreadable)
+}
+
+/// Writes down by which generation of the deployment's key everything is sealed, or by a later one. It never goes back: of
+/// two changes side by side the earlier may be done last.
 pub(super) async fn note_generation(conn: &mut Tx, generation: Generation) -> Result<(), StoreError> {
+    if noted_generation(conn)
+        .await?
+        .is_some_and(|noted| noted >= generation)
+    {
+        return Ok(());
+    }
     write_fact(conn, GENERATION_FACT, &generation.to_le_bytes()).await
 }
 

@@ -45,10 +45,11 @@ async fn condemn(
     before: i64,
     from: OffsetDateTime,
 ) -> Result<(), StoreError> {
+    // A renewal that was under way when its user was erased takes nothing back.
     query(
         "INSERT INTO condemned_keys (user_id, purpose, before_generation, not_before) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, purpose) DO UPDATE SET before_generation = excluded.before_generation, \
-         not_before = excluded.not_before",
+         not_before = excluded.not_before WHERE excluded.before_generation >= condemned_keys.before_generation",
     )
     .bind(user)
     .bind(purpose.as_str())
@@ -59,20 +60,51 @@ async fn condemn(
     Ok(())
 }
 
+/// Stands for a purpose where it is noted that a user's voice is to get another key.
+const RENEWAL: &str = "renewal";
+
+/// Notes that a user's voice is to get another key, in the transaction that erases some of it: what a crash leaves between
+/// that and the key is done when the store is next opened.
+pub(super) async fn note_renewal(conn: &mut Tx, user: UserId) -> Result<(), StoreError> {
+    query(
+        "INSERT INTO condemned_keys (user_id, purpose, before_generation, not_before) VALUES ($1, $2, 0, $3) \
+         ON CONFLICT (user_id, purpose) DO NOTHING",
+    )
+    .bind(user.to_string())
+    .bind(RENEWAL)
+    .bind(time_text(now()))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that it has got one, in the transaction that seals what is left of it.
+pub(super) async fn note_renewed(conn: &mut Tx, user: &str) -> Result<(), StoreError> {
+    query("DELETE FROM condemned_keys WHERE user_id = $1 AND purpose = $2")
+        .bind(user)
+        .bind(RENEWAL)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 impl Store {
-    /// Destroys the keys whose time has come; with `all` those too whose last readers may still be at it.
+    /// Destroys the keys whose time has come; with `all` those too whose last readers may still be at it. Says whether there
+    /// were any.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written; they go the next time.
-    pub(super) async fn destroy_condemned(&self, all: bool) -> Result<(), StoreError> {
+    pub(super) async fn destroy_condemned(&self, all: bool) -> Result<bool, StoreError> {
         let until = if all { now() + GRACE * 10 } else { now() };
-        let due = "SELECT user_id, purpose, before_generation FROM condemned_keys WHERE not_before <= $1";
+        let due = "SELECT user_id, purpose, before_generation FROM condemned_keys \
+                   WHERE not_before <= $1 AND purpose <> $2";
         let rows: Vec<(String, String, i64)> = query_as(due)
             .bind(time_text(until))
+            .bind(RENEWAL)
             .fetch_all(self.pool())
             .await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let mut tx = self.write().await?;
         for (user, purpose, before) in &rows {
@@ -98,7 +130,8 @@ impl Store {
             .execute(&mut tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Finishes what was begun, and sees to it that data and keyring go together.
@@ -106,7 +139,10 @@ impl Store {
     /// # Errors
     /// [`KeyringFault::Older`] when users have no key.
     pub(super) async fn reconcile_keyring(&self) -> Result<(), StoreError> {
-        self.destroy_condemned(true).await?;
+        if self.destroy_condemned(true).await? {
+            // Else their bytes stand in the keyring's file until its log is full.
+            self.overwrite().await;
+        }
         let mut without = 0;
         for user in users_without_keys(&mut self.read().await?).await? {
             if !is_buried(&mut self.read().await?, &user).await? {
@@ -121,6 +157,16 @@ impl Store {
         if without > 0 {
             let path = self.keyring.shown.clone();
             return Err(KeyringFault::Older { path, users: without }.into());
+        }
+        // Of who was erased since there is no key by now, and nothing to renew.
+        let cut_off: Vec<(String,)> = query_as("SELECT user_id FROM condemned_keys WHERE purpose = $1")
+            .bind(RENEWAL)
+            .fetch_all(self.pool())
+            .await?;
+        for (user,) in cut_off {
+            if let Err(error) = self.renew_voice(read(&user, "user id")?).await {
+                tracing::warn!(%error, "a user whose voice was erased in part still has the old key");
+            }
         }
         Ok(())
     }
@@ -158,4 +204,34 @@ async fn bury(conn: &mut Tx, user: &str) -> Result<(), StoreError> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_renewal_that_is_under_way_keeps_no_key_of_who_is_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let user = UserId::fresh();
+        store.make_user_keys(&[user]).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        condemn_user(&mut tx, user).await.unwrap();
+        for purpose in Purpose::ALL {
+            condemn_before(&mut tx, &user.to_string(), purpose, 2)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        store.destroy_condemned(false).await.unwrap();
+        let mut tx = store.read().await.unwrap();
+        let keys: Vec<(i64,)> = query_as("SELECT generation FROM keyring_users WHERE user_id = $1")
+            .bind(user.to_string())
+            .fetch_all(&mut tx)
+            .await
+            .unwrap();
+        assert_eq!(keys, []);
+        assert!(is_buried(&mut tx, &user.to_string()).await.unwrap());
+    }
 }

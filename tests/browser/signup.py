@@ -122,6 +122,8 @@ def keyboard(playwright, arguments):
     press_to(page, "#again")
     page.keyboard.press("Enter")
     visit.stage("record")
+    # The microphone is opened anew, which takes a moment.
+    expect(page.locator("#start")).to_be_visible()
     press_to(page, "#start")
     page.keyboard.press("Enter")
     visit.stage("review")

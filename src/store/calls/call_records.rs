@@ -301,6 +301,18 @@ impl Store {
         }))
     }
 
+    /// The dialed number of a call; `None` when there is no such call. One look-up by primary key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn number_of_call(&self, id: &CallId) -> Result<Option<DialedNumber>, StoreError> {
+        let row: Option<(String,)> = query_as("SELECT number FROM calls WHERE call_id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.pool())
+            .await?;
+        row.map(|(number,)| read(&number, "number")).transpose()
+    }
+
     /// Which version of each of these calls is the latest, and when it was reached; nothing of one that is not here.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
-//! The service as a child process, and its HTTP side.
+//! The service as a child process, and its HTTP side, for the examples that start one.
+#![allow(dead_code, reason = "each example does some of it")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use reqwest::multipart::{Form, Part};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 pub struct Service {
     child: Child,
+    started: Instant,
     base: String,
     key: String,
     http: reqwest::Client,
@@ -43,6 +45,7 @@ impl Service {
             .as_str()
             .context("the key is not in the answer")?
             .to_owned();
+        let started = Instant::now();
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
@@ -53,12 +56,27 @@ impl Service {
         // From here on a service that does not come up is ended with us.
         let mut service = Self {
             child,
+            started,
             base: String::new(),
             key,
             http: http(),
         };
         service.base = base?;
         Ok(service)
+    }
+
+    /// How long ago it was started.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
     }
 
     pub fn base(&self) -> &str {
@@ -97,7 +115,12 @@ impl Service {
                 .into_owned();
             form = form.part("audio", Part::bytes(std::fs::read(clip)?).file_name(name));
         }
-        let url = format!("{}/v1/users/{user}/enrollments", self.base);
+        self.upload(&format!("/v1/users/{user}/enrollments"), form).await
+    }
+
+    /// Posts a form and gives the answer, whatever it is.
+    pub async fn upload(&self, path: &str, form: Form) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.base);
         let answer = self
             .http
             .post(url)

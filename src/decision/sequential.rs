@@ -45,8 +45,7 @@ pub struct SequentialDecision {
 impl SequentialDecision {
     /// Decides after another checkpoint.
     ///
-    /// A name that was said stays while it keeps a posterior of 0.8; *unknown* stays while nobody is likelier
-    /// than somebody. What takes either back: another user who is identified, several voices of which the
+    /// A name that was said stays while it keeps a posterior of 0.8, and so does *unknown* while nobody keeps it. What takes either back: another user who is identified, several voices of which the
     /// last does not fit, or last seconds that speak against the name.
     ///
     /// # Errors

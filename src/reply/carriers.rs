@@ -34,9 +34,11 @@ impl FromRequest<Arc<AppState>> for Proven {
         let (mut parts, body) = request.into_parts();
         let carrier = Path::<Carrier>::from_request_parts(&mut parts, app).await;
         let Path(carrier) = carrier.map_err(|_| {
-            let detail =
-                "there is no such carrier: twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz";
-            Problem::new(Kind::UnknownRoute, detail)
+            let known = Carrier::ALL.map(Carrier::name).join(", ");
+            Problem::new(
+                Kind::UnknownRoute,
+                format!("there is no such carrier; there are {known}"),
+            )
         })?;
         let body = raw_body(app, &parts.headers, body, LARGEST).await?;
         let signed = Signed {

@@ -86,15 +86,7 @@ fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
     let url = proofs.public_url.as_deref();
     CarrierSetup {
         carrier,
-        configured: match carrier {
-            Carrier::Twilio => proofs.twilio.is_some() || proofs.signalwire.is_some(),
-            Carrier::Telnyx => proofs.telnyx.is_some(),
-            Carrier::Vonage => proofs.vonage.is_some(),
-            Carrier::Bandwidth => proofs.bandwidth.is_some(),
-            Carrier::Plivo => proofs.plivo.is_some(),
-            Carrier::Asterisk => proofs.asterisk.is_some(),
-            Carrier::Jambonz => proofs.jambonz.is_some() || proofs.jambonz_login.is_some(),
-        },
+        configured: proofs.knows(carrier),
         webhook: url.map(|url| format!("{url}/carriers/{}/voice", carrier.name())),
         keys: proven_by(carrier),
     }

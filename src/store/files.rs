@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Readable and writable by the owner alone.
@@ -96,6 +96,15 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     File::open(folder_of(path))?.sync_all()
+}
+
+/// Gives `new` the owner, the group and the rights of `old`, but never to the world.
+pub(super) fn give_to_owner_of(old: &Path, new: &Path) -> io::Result<()> {
+    let (before, now) = (std::fs::metadata(old)?, std::fs::metadata(new)?);
+    if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
+        std::os::unix::fs::chown(new, Some(before.uid()), Some(before.gid()))?;
+    }
+    std::fs::set_permissions(new, Permissions::from_mode(before.permissions().mode() & 0o770))
 }
 
 /// Writes `bytes` over what stands at the beginning of a file, on the disk.

@@ -1,5 +1,7 @@
 //! What serves calls at the moment: one model with its engine, gallery and calibration, exchanged as one.
 
+use zeroize::Zeroizing;
+
 use crate::config::Config;
 use crate::decision::{Calibration, ErrorTarget, Policy};
 use crate::engine::{Engine, EngineError};
@@ -18,6 +20,8 @@ pub(super) struct ActiveModel {
     pub card: Card,
     pub calibration: Calibration,
     pub policy: Policy,
+    /// By which voiceprints are turned that leave this process.
+    pub index_secret: Zeroizing<[u8; 32]>,
 }
 
 impl ActiveModel {
@@ -54,6 +58,7 @@ impl ActiveModel {
             card,
             calibration,
             policy,
+            index_secret: Zeroizing::new(secret),
         })
     }
 

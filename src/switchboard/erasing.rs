@@ -3,8 +3,16 @@
 use super::board::Switchboard;
 use super::error::BoardError;
 use super::gallery_cache::GalleryCacheError;
-use crate::store::{Receipt, User, UserPatch};
+use crate::store::{Provenance, Receipt, StoreError, User, UserPatch};
 use crate::units::{DialedNumber, EnrollmentId, UserId};
+
+/// An erasure is several steps: it goes on when whoever asked for it hangs up in between.
+async fn to_the_end(
+    erasure: impl Future<Output = Result<Receipt, StoreError>> + Send + 'static,
+) -> Result<Receipt, StoreError> {
+    let done = tokio::spawn(Provenance::carried(erasure)).await;
+    done.unwrap_or(Err(StoreError::Interrupted))
+}
 
 impl Switchboard {
     /// Removes a user and erases their voiceprints everywhere: from the store before this returns, and
@@ -14,7 +22,8 @@ impl Switchboard {
     /// [`BoardError`] when there is no such user or the store fails.
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_user(user).await?;
+        let store = self.store.clone();
+        let receipt = to_the_end(async move { store.remove_user(user).await }).await?;
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -29,7 +38,8 @@ impl Switchboard {
         enrolment: EnrollmentId,
     ) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_enrollment(user, enrolment).await?;
+        let store = self.store.clone();
+        let receipt = to_the_end(async move { store.remove_enrollment(user, enrolment).await }).await?;
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -41,7 +51,8 @@ impl Switchboard {
     /// [`BoardError`] when there is no such user or the store fails.
     pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
-        let receipt = self.store.remove_enrollments(user).await?;
+        let store = self.store.clone();
+        let receipt = to_the_end(async move { store.remove_enrollments(user).await }).await?;
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }

@@ -2,9 +2,10 @@
 
 use super::active_model::ActiveModel;
 use super::board::Switchboard;
+use crate::config::GalleryChoice;
 
 impl Switchboard {
-    /// Takes up the model that the store was switched to, also by another process: it is loaded while the
+    /// Takes up the model that the store was switched to, and its key of the index, also by another process: it is loaded while the
     /// old one serves, and exchanged at once. While a model cannot be loaded, which the log says once, the old
     /// one goes on.
     pub async fn follow_model(&self) {
@@ -14,7 +15,7 @@ impl Switchboard {
             return;
         };
         let now = self.active_model();
-        if active == *now.card.id() {
+        if active == *now.card.id() && !self.is_turned_otherwise(&now).await {
             return;
         }
         let opened =
@@ -38,5 +39,14 @@ impl Switchboard {
         }
         drop(refused);
         self.refresh().await;
+    }
+
+    /// Whether an index that is not ours is turned by a key that was changed since, with those of the data.
+    async fn is_turned_otherwise(&self, now: &ActiveModel) -> bool {
+        if matches!(self.config.gallery, GalleryChoice::Embedded) {
+            return false;
+        }
+        let secret = self.store.index_secret().await;
+        secret.is_ok_and(|secret| secret != *now.index_secret)
     }
 }

@@ -182,9 +182,24 @@ impl Proofs {
                 let login = self.jambonz_login.as_ref().ok_or(basic::JAMBONZ.lacking())?;
                 login.check(basic::JAMBONZ, request)?;
             }
-            other => self.webhook(other, request)?,
+            Carrier::Telnyx | Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk => {
+                self.webhook(carrier, request)?;
+            }
         }
         Ok(true)
+    }
+
+    /// Whether anything is set by which `carrier` could be known.
+    pub const fn knows(&self, carrier: Carrier) -> bool {
+        match carrier {
+            Carrier::Twilio => self.twilio.is_some() || self.signalwire.is_some(),
+            Carrier::Telnyx => self.telnyx.is_some(),
+            Carrier::Vonage => self.vonage.is_some(),
+            Carrier::Bandwidth => self.bandwidth.is_some(),
+            Carrier::Plivo => self.plivo.is_some(),
+            Carrier::Asterisk => self.asterisk.is_some(),
+            Carrier::Jambonz => self.jambonz.is_some() || self.jambonz_login.is_some(),
+        }
     }
 
     fn signed_address<'a>(

@@ -187,7 +187,9 @@ impl StreamReader {
             Carrier::Vonage | Carrier::Asterisk | Carrier::Jambonz => {
                 Ok(Message::Audio(bytes.to_vec()).at(None))
             }
-            other => Err(StreamFault::Binary(other)),
+            Carrier::Twilio | Carrier::Telnyx | Carrier::Bandwidth | Carrier::Plivo => {
+                Err(StreamFault::Binary(self.carrier))
+            }
         }
     }
 }

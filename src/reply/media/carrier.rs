@@ -97,10 +97,10 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
 /// Whether a handshake brings an API key. Vonage, Bandwidth and the exchanges prove themselves in the header that a
 /// key comes in, so there only what looks like a key is one.
 fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
-    let own_header = matches!(
-        carrier,
-        Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz
-    );
+    let own_header = match carrier {
+        Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => true,
+        Carrier::Twilio | Carrier::Telnyx | Carrier::Plivo => false,
+    };
     match headers
         .get("authorization")
         .map(|value| value.to_str().unwrap_or(""))

@@ -30,6 +30,9 @@ pub enum BackupFault {
         /// Where it is written.
         path: PathBuf,
     },
+    /// Keys were destroyed between the copy of the rows and that of the keys.
+    #[error("keys were changed while the backup was made, and not all of it could be read: make it again")]
+    KeysChanged,
     /// The folder is no backup, or not one that this release reads.
     #[error("{} is no backup that this release reads: {why}", path.display())]
     NoBackup {

@@ -6,11 +6,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sqlx::Connection;
 
 use super::copying::{copied, failed, found, sync_folder};
 use super::fault::BackupFault;
 use super::manifest::{DATABASE, KEYRING, MASTER_KEY, Manifest, RECORDINGS, is_secret};
 use super::partial::blocking;
+use super::take::connect;
 use crate::store::erased::{self, ErasedId};
 use crate::store::{ErasedAgain, Store, StoreSettings, files};
 
@@ -77,6 +79,7 @@ pub async fn restore(
         Some(_) => Some(Store::connect(settings).await?),
         None => None,
     };
+    fold_keyring(&settings.path).await?;
     let (store, source, wanted) = (settings.path.clone(), from.to_owned(), manifest.clone());
     let stage = blocking(move || Stage::fill(&store, &source, &wanted)).await?;
     let erased_again = match server {
@@ -162,6 +165,20 @@ fn read_lists(
     Ok(all)
 }
 
+/// Folds the log of a keyring that lies in the data folder into its file, which alone is taken along and put back.
+async fn fold_keyring(store: &Path) -> Result<(), BackupFault> {
+    let keyring = files::folder_of(store).join(KEYRING);
+    if !keyring.is_file() {
+        return Ok(());
+    }
+    let mut connection = connect(&keyring).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    nobody_has_open(&files::folder_of(store), KEYRING)
+}
+
 /// Opens the staged store, which brings it up to this release, reads its pages, and erases what was erased since.
 async fn ready(
     stage: &Stage,
@@ -224,11 +241,11 @@ impl Stage {
     fn put_in_place(self) -> Result<(), BackupFault> {
         let mut names = names_in(&self.folder)?;
         names.retain(|name| is_secret(name));
+        nobody_has_open(&self.folder, KEYRING)?;
         for name in names {
-            // Brought up to the table's erasures, a keyring is not what was copied; what was there stays.
-            if name != KEYRING || !self.data.join(KEYRING).exists() {
-                self.place(Path::new(&name))?;
-            }
+            // The keyring too: it was made of the one that was there, and has the keys by which rows were sealed anew since,
+            // and none of who was erased.
+            self.place(Path::new(&name))?;
         }
         let recordings = self.data.join(RECORDINGS);
         let inside = names_in(&self.folder.join(RECORDINGS))?;
@@ -244,11 +261,7 @@ impl Stage {
         sync_folder(&self.data)?;
         let database = self.folder.join(DATABASE);
         if database.exists() {
-            let log = self.folder.join("voxline.db-wal");
-            if log.metadata().is_ok_and(|log| log.len() > 0) {
-                let open = std::io::Error::other("something else has it open");
-                return Err(failed(&log)(open));
-            }
+            nobody_has_open(&self.folder, DATABASE)?;
             File::open(&database)
                 .and_then(|file| file.sync_all())
                 .map_err(failed(&database))?;
@@ -276,11 +289,22 @@ impl Stage {
     }
 }
 
-/// What is needed to open the staged store and lies in the data folder already.
+/// Refuses a file of SQLite's beside which there is more of it in a log.
+fn nobody_has_open(folder: &Path, name: &str) -> Result<(), BackupFault> {
+    let log = folder.join(format!("{name}-wal"));
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        let open = std::io::Error::other("something else has it open");
+        return Err(failed(&log)(open));
+    }
+    Ok(())
+}
+
+/// What is needed to open the staged store and lies in the data folder already. The master key is read where it lies.
 fn take_keys_that_are_there(data: &Path, staged: &Path) -> Result<(), BackupFault> {
     for name in names_in(data)? {
         let name = Path::new(&name);
-        let is_key = name == Path::new(KEYRING) || name.extension().is_some_and(|ending| ending == "key");
+        let is_key = name == Path::new(KEYRING)
+            || name != Path::new(MASTER_KEY) && name.extension().is_some_and(|ending| ending == "key");
         let target = staged.join(name);
         if is_key && (name == Path::new(KEYRING) || !target.exists()) {
             if target.exists() {

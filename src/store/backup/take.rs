@@ -1,5 +1,6 @@
 //! Making a backup while others read and write the store.
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,8 @@ pub struct Backup {
 pub async fn back_up(settings: &StoreSettings, to: &Path, keys: bool) -> Result<Backup, BackupFault> {
     let partial = Partial::begin(to)?;
     let taken = match &settings.postgres {
-        None => of_sqlite(&settings.path, &partial, keys).await,
-        Some(_) => of_what_lies_beside(&settings.path, &partial, keys).await,
+        None => of_sqlite(settings, &partial, keys).await,
+        Some(_) => of_what_lies_beside(settings, &partial, keys).await,
     };
     let (mut manifest, mut notes) = taken?;
     if keys && settings.pepper.is_some() {
@@ -60,22 +61,32 @@ pub async fn back_up(settings: &StoreSettings, to: &Path, keys: bool) -> Result<
 
 /// SQLite's file and what lies beside it. The rows are read first: whatever they speak of lies beside them by then.
 async fn of_sqlite(
-    store: &Path,
+    settings: &StoreSettings,
     partial: &Partial,
     keys: bool,
 ) -> Result<(Manifest, Vec<String>), BackupFault> {
+    let store = settings.path.as_path();
     if !store.is_file() {
         return Err(BackupFault::NoStore {
             path: store.to_owned(),
         });
     }
     let mut manifest = Manifest::new(now(), "SQLite", keys);
+    let before = if keys {
+        keys_in(&folder_of(store).join(KEYRING)).await?
+    } else {
+        HashSet::new()
+    };
     let mut live = connect(store).await?;
     let copy = partial.folder.join(DATABASE);
     let mut kept = copied_by_sqlite(&mut live, store, &copy).await?;
     manifest.migrations = migrations(&mut kept).await?;
-    beside(store, partial, &mut manifest).await?;
+    beside(settings, partial, &mut manifest).await?;
     manifest.files.extend(keyring(store, partial, keys).await?);
+    if !before.is_empty() {
+        let after = keys_in(&partial.folder.join(KEYRING)).await?;
+        refuse_lost_keys(&mut kept, &before, &after).await?;
+    }
     let mut notes = Vec::new();
     notes.extend(recordings(store, partial, &mut manifest, &mut live, &mut kept).await?);
     notes.extend(keys_that_do_not_fit(store, &mut kept).await?);
@@ -137,17 +148,70 @@ async fn keyring(store: &Path, partial: &Partial, wanted: bool) -> Result<Option
     Ok(Some(synced.await?))
 }
 
+/// A key by whose it is, what for, and its generation; the deployment's are nobody's.
+type KeyName = (String, String, i64);
+
+/// The keys that a keyring has; none where there is no keyring.
+async fn keys_in(keyring: &Path) -> Result<HashSet<KeyName>, BackupFault> {
+    if !keyring.is_file() {
+        return Ok(HashSet::new());
+    }
+    let mut connection = connect(keyring).await?;
+    let rows: Vec<KeyName> = if has_table(&mut connection, "keyring_users").await? {
+        let statement = "SELECT user_id, purpose, generation FROM keyring_users \
+                         UNION ALL SELECT '', scope, generation FROM keyring_scopes";
+        sqlx::query_as(statement).fetch_all(&mut connection).await?
+    } else {
+        Vec::new()
+    };
+    connection.close().await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Refuses keys that were copied a while after the rows, when some that the rows need were destroyed in between. Who has no
+/// key at all any more was erased, and is erased again where the backup is put in place.
+async fn refuse_lost_keys(
+    kept: &mut SqliteConnection,
+    before: &HashSet<KeyName>,
+    after: &HashSet<KeyName>,
+) -> Result<(), BackupFault> {
+    if !has_table(kept, "condemned_keys").await? {
+        return Ok(());
+    }
+    // Which key a value is sealed by stands in its second to fifth byte.
+    let needed: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
+        "SELECT user_id, 'voice', substr(embedding, 2, 4) FROM prints \
+         UNION SELECT user_id, 'voice', substr(salt, 2, 4) FROM recordings \
+         UNION SELECT id, 'person', substr(name, 2, 4) FROM users \
+         UNION SELECT '', 'deployment', value FROM facts WHERE name = 'deployment_key'",
+    )
+    .fetch_all(kept)
+    .await?;
+    let erased = |user: &str| !after.iter().any(|(other, _, _)| other == user);
+    for (user, purpose, generation) in needed {
+        let Ok(generation) = generation.try_into().map(u32::from_le_bytes) else {
+            continue;
+        };
+        let key = (user, purpose, i64::from(generation));
+        if before.contains(&key) && !after.contains(&key) && !erased(&key.0) {
+            return Err(BackupFault::KeysChanged);
+        }
+    }
+    Ok(())
+}
+
 /// What lies beside a store in PostgreSQL.
 async fn of_what_lies_beside(
-    store: &Path,
+    settings: &StoreSettings,
     partial: &Partial,
     keys: bool,
 ) -> Result<(Manifest, Vec<String>), BackupFault> {
+    let store = settings.path.as_path();
     let mut manifest = Manifest::new(now(), "PostgreSQL", keys);
     let notes = vec![
         "the database itself is not in it: back it up with pg_dump, at the same time or later".to_owned(),
     ];
-    beside(store, partial, &mut manifest).await?;
+    beside(settings, partial, &mut manifest).await?;
     let (from, to) = (folder_of(store), partial.folder.clone());
     let files = blocking(move || {
         let mut files: Vec<_> = copied(&from, &to, Path::new(erased::FILE))?.into_iter().collect();
@@ -170,19 +234,26 @@ async fn of_what_lies_beside(
     Ok((manifest, notes))
 }
 
-/// Copies the secrets, where they are wanted.
-async fn beside(store: &Path, partial: &Partial, manifest: &mut Manifest) -> Result<(), BackupFault> {
+/// Copies the secrets, where they are wanted; the master key never, whatever it is called.
+async fn beside(
+    settings: &StoreSettings,
+    partial: &Partial,
+    manifest: &mut Manifest,
+) -> Result<(), BackupFault> {
     if !manifest.keys {
         return Ok(());
     }
-    let (from, to) = (folder_of(store), partial.folder.clone());
+    let (from, to) = (folder_of(&settings.path), partial.folder.clone());
+    let master = settings.master_key_file.clone();
     let files = blocking(move || {
         let mut files = Vec::new();
+        let master = master.and_then(|path| path.canonicalize().ok());
         for entry in std::fs::read_dir(&from).map_err(failed(&from))? {
             let entry = entry.map_err(failed(&from))?;
             let name = entry.file_name();
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && name != KEYRING && name.to_str().is_some_and(is_secret) {
+            let is_master = master.is_some() && entry.path().canonicalize().ok() == master;
+            if is_file && !is_master && name != KEYRING && name.to_str().is_some_and(is_secret) {
                 files.extend(copied(&from, &to, Path::new(&name))?);
             }
         }
@@ -298,7 +369,7 @@ async fn migrations(kept: &mut SqliteConnection) -> Result<u64, BackupFault> {
 }
 
 /// A connection that changes no table of its own accord: a backup before an upgrade is of the tables as they were.
-async fn connect(path: &Path) -> Result<SqliteConnection, BackupFault> {
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, BackupFault> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)

@@ -114,12 +114,21 @@ pub(super) async fn write_version(
     Ok(())
 }
 
+/// What rows may hold that are to be sealed.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// What a release wrote that sealed nothing.
+    Plain,
+    /// What is sealed alone: anything else was put there by somebody else.
+    Sealed,
+}
+
 /// Seals what an older release stored of calls; gives how many rows.
 pub(in crate::store) async fn seal_calls(conn: &mut Tx) -> Result<u64, StoreError> {
     let keys = conn.keys().await?;
     let mut done = 0;
     let mut seen = String::new();
-    while let Some(last) = seal_page(conn, &keys, &seen, &mut done).await? {
+    while let Some(last) = seal_page(conn, (&keys, Rows::Plain), &seen, &mut done).await? {
         seen = last;
     }
     Ok(done)
@@ -128,7 +137,7 @@ pub(in crate::store) async fn seal_calls(conn: &mut Tx) -> Result<u64, StoreErro
 /// Seals a page of calls with the newest key, whatever they were before; gives the last of it, if more may follow.
 async fn seal_page(
     conn: &mut Tx,
-    keys: &Keys,
+    (keys, rows): (&Keys, Rows),
     seen: &str,
     done: &mut u64,
 ) -> Result<Option<String>, StoreError> {
@@ -139,11 +148,11 @@ async fn seal_page(
             .fetch_all(&mut *conn)
             .await?;
     for (call, verdict, evidence) in &page {
-        let verdict = plain(keys, verdict_place(call), verdict, "verdict")?;
+        let verdict = plain((keys, rows), verdict_place(call), verdict, "verdict")?;
         let evidence = evidence
             .as_ref()
             .map(|bytes| {
-                let bytes = plain(keys, evidence_place(call), bytes, "evidence")?;
+                let bytes = plain((keys, rows), evidence_place(call), bytes, "evidence")?;
                 keys.seal(evidence_place(call), &bytes)
             })
             .transpose()?;
@@ -160,19 +169,19 @@ async fn seal_page(
         .bind(owner)
         .execute(&mut *conn)
         .await?;
-        *done += 1 + seal_versions(conn, keys, call).await?;
+        *done += 1 + seal_versions(conn, (keys, rows), call).await?;
     }
     Ok(page.into_iter().nth(PAGE - 1).map(|(last, _, _)| last))
 }
 
-async fn seal_versions(conn: &mut Tx, keys: &Keys, call: &str) -> Result<u64, StoreError> {
+async fn seal_versions(conn: &mut Tx, (keys, rows): (&Keys, Rows), call: &str) -> Result<u64, StoreError> {
     // At most 200 of a call, and at most 16 MiB at a time.
     let (mut seen, mut done) = (-1, 0);
     loop {
         let page = versions_after(conn, call, seen, PAGE).await?;
         for (version, verdict) in &page {
             let row = version_row(call, *version);
-            let verdict = plain(keys, version_place(&row), verdict, "verdict")?;
+            let verdict = plain((keys, rows), version_place(&row), verdict, "verdict")?;
             write_version(conn, keys, (call, *version), &verdict).await?;
             done += 1;
         }
@@ -184,8 +193,13 @@ async fn seal_versions(conn: &mut Tx, keys: &Keys, call: &str) -> Result<u64, St
 }
 
 /// What a row holds, sealed or of a release that sealed nothing.
-fn plain(keys: &Keys, place: Place<'_>, bytes: &[u8], what: &'static str) -> Result<Vec<u8>, StoreError> {
-    if generation_of(bytes).is_none() {
+fn plain(
+    (keys, rows): (&Keys, Rows),
+    place: Place<'_>,
+    bytes: &[u8],
+    what: &'static str,
+) -> Result<Vec<u8>, StoreError> {
+    if matches!(rows, Rows::Plain) && generation_of(bytes).is_none() {
         return Ok(bytes.to_vec());
     }
     let plain = keys.open(place, bytes).ok_or(StoreError::Unreadable { what })?;
@@ -200,7 +214,7 @@ impl Store {
         loop {
             let mut tx = self.write().await?;
             let keys = tx.keys().await?;
-            let last = seal_page(&mut tx, &keys, &seen, &mut done).await?;
+            let last = seal_page(&mut tx, (&keys, Rows::Sealed), &seen, &mut done).await?;
             tx.commit().await?;
             match last {
                 Some(last) => seen = last,

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::receipts::Receipt;
 use crate::store::audit::{Act, NewAudit, append};
+use crate::store::calls::sealed_verdicts::forget_answers;
 use crate::store::calls::{erase_relays, redact_calls};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::erased::{ErasedId, note};
-use crate::store::keys::condemn_user;
+use crate::store::keys::{condemn_user, note_renewal};
 use crate::store::people::{erase_unused, require_user};
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read};
@@ -29,6 +30,8 @@ impl Store {
         let mut erased = erase_enrolments(&mut tx, user, None).await?;
         let redacted = redact_calls(&mut tx, user).await?;
         erase_relays(&mut tx, user, &redacted.calls).await?;
+        // Answers to tool calls name who spoke, and do not say in which of them.
+        forget_answers(&mut tx).await?;
         erased.calls = redacted.changed;
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",
@@ -64,6 +67,7 @@ impl Store {
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
         append(&mut tx, &erased.told(told)).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
@@ -81,6 +85,7 @@ impl Store {
             touch_numbers_of(&mut tx, user).await?;
         }
         append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await
@@ -187,4 +192,31 @@ pub(super) async fn erase_enrolments(
         recordings: kept.into_iter().map(|(clip,)| clip).collect(),
         calls: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::keys::{Purpose, UserKeys, Whose};
+
+    #[tokio::test]
+    async fn a_renewal_that_a_crash_kept_from_being_begun_is_made_at_the_next_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voxline.db");
+        let store = Store::open(&path).await.unwrap();
+        let user = UserId::fresh();
+        store.make_user_keys(&[user]).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        note_renewal(&mut tx, user).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        for _ in 0..2 {
+            let store = Store::open(&path).await.unwrap();
+            let (mut tx, user) = (store.read().await.unwrap(), user.to_string());
+            let keys = UserKeys::read(&mut tx, Whose::User(&user)).await.unwrap();
+            assert_eq!(keys.generation(&user, Purpose::Voice).unwrap(), 2);
+            drop(tx);
+            store.close().await;
+        }
+    }
 }

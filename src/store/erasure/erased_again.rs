@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::query_as;
 use crate::store::erased::{ErasedId, note};
-use crate::store::keys::{is_buried, users_without_keys};
+use crate::store::keys::{is_buried, users_to_renew, users_without_keys};
 use crate::store::values::read;
 use crate::store::{KeyringFault, Store, StoreError};
 use crate::units::{EnrollmentId, KeyId};
@@ -85,7 +85,10 @@ impl Store {
     /// # Errors
     /// [`KeyringFault::Older`] when users have no key.
     pub(in crate::store) async fn reconcile_keyring(&self) -> Result<(), StoreError> {
-        self.destroy_condemned(true).await?;
+        if self.destroy_condemned(true).await? {
+            // Else their bytes stand in the keyring's file until its log is full.
+            self.overwrite().await;
+        }
         let mut without = 0;
         for user in users_without_keys(&mut self.read().await?).await? {
             if !is_buried(&mut self.read().await?, &user).await? {
@@ -100,6 +103,13 @@ impl Store {
         if without > 0 {
             let path = self.keyring.shown.clone();
             return Err(KeyringFault::Older { path, users: without }.into());
+        }
+        // Of who was erased since there is no key by now, and nothing to renew.
+        let cut_off = users_to_renew(&mut self.read().await?).await?;
+        for user in cut_off {
+            if let Err(error) = self.renew_voice(read(&user, "user id")?).await {
+                tracing::warn!(%error, "a user whose voice was erased in part still has the old key");
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::erase::erase_enrolments;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::calls::strip_evidence;
 use crate::store::database::{query, query_as};
+use crate::store::keys::note_renewal;
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read, read_u64, time_text};
 use crate::store::{Store, StoreError};
@@ -215,6 +216,7 @@ impl Store {
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
         append(&mut tx, &erased.told(told)).await?;
+        note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;
         self.receipt(user, erased).await?;

@@ -67,7 +67,7 @@ async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreE
     let wrapping = match master {
         Some(master) => {
             if master.beside {
-                keyring.settle().await?;
+                keyring.settle(wanted).await?;
             }
             wrapping_of(&master.key)
         }
@@ -117,11 +117,8 @@ impl Store {
             Some(_) => return Err(KeyringFault::OtherStore { path }.into()),
         }
         let mut tx = self.read().await?;
-        let sealed_by = read_fact(&mut tx, GENERATION_FACT).await?;
-        let known = sealed_by.is_none_or(|bytes| {
-            let generation = bytes.try_into().map(Generation::from_le_bytes);
-            generation.is_ok_and(|generation| keys.of(DEPLOYMENT, generation).is_some())
-        });
+        let sealed_by = noted_generation(&mut tx).await?;
+        let known = sealed_by.is_none_or(|generation| keys.of(DEPLOYMENT, generation).is_some());
         if !known {
             return Err(KeyringFault::OldData { path }.into());
         }
@@ -167,11 +164,28 @@ async fn has_keys(conn: &mut Tx) -> Result<bool, StoreError> {
     Ok(row.is_some())
 }
 
-/// Writes down by which generation of the deployment's key everything is sealed, or will be when a change of keys is done.
+/// By which generation of the deployment's key everything is sealed, or by a later one.
+pub(in crate::store) async fn noted_generation(conn: &mut Tx) -> Result<Option<Generation>, StoreError> {
+    let unreadable = |_| StoreError::Unreadable {
+        what: "key's generation",
+    };
+    let noted = read_fact(conn, GENERATION_FACT).await?;
+    let read = |bytes: Vec<u8>| bytes.try_into().map(Generation::from_le_bytes);
+    noted.map(read).transpose().map_err(unreadable)
+}
+
+/// Writes down by which generation of the deployment's key everything is sealed, or by a later one. It never goes back: of
+/// two changes side by side the earlier may be done last.
 pub(in crate::store) async fn note_generation(
     conn: &mut Tx,
     generation: Generation,
 ) -> Result<(), StoreError> {
+    if noted_generation(conn)
+        .await?
+        .is_some_and(|noted| noted >= generation)
+    {
+        return Ok(());
+    }
     write_fact(conn, GENERATION_FACT, &generation.to_le_bytes()).await
 }
 

@@ -43,10 +43,11 @@ async fn condemn(
     before: i64,
     from: OffsetDateTime,
 ) -> Result<(), StoreError> {
+    // A renewal that was under way when its user was erased takes nothing back.
     query(
         "INSERT INTO condemned_keys (user_id, purpose, before_generation, not_before) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, purpose) DO UPDATE SET before_generation = excluded.before_generation, \
-         not_before = excluded.not_before",
+         not_before = excluded.not_before WHERE excluded.before_generation >= condemned_keys.before_generation",
     )
     .bind(user)
     .bind(purpose.as_str())
@@ -57,20 +58,51 @@ async fn condemn(
     Ok(())
 }
 
+/// Stands for a purpose where it is noted that a user's voice is to get another key.
+const RENEWAL: &str = "renewal";
+
+/// Notes that a user's voice is to get another key, in the transaction that erases some of it: what a crash leaves between
+/// that and the key is done when the store is next opened.
+pub(in crate::store) async fn note_renewal(conn: &mut Tx, user: UserId) -> Result<(), StoreError> {
+    query(
+        "INSERT INTO condemned_keys (user_id, purpose, before_generation, not_before) VALUES ($1, $2, 0, $3) \
+         ON CONFLICT (user_id, purpose) DO NOTHING",
+    )
+    .bind(user.to_string())
+    .bind(RENEWAL)
+    .bind(time_text(now()))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that it has got one, in the transaction that seals what is left of it.
+pub(in crate::store) async fn note_renewed(conn: &mut Tx, user: &str) -> Result<(), StoreError> {
+    query("DELETE FROM condemned_keys WHERE user_id = $1 AND purpose = $2")
+        .bind(user)
+        .bind(RENEWAL)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 impl Store {
-    /// Destroys the keys whose time has come; with `all` those too whose last readers may still be at it.
+    /// Destroys the keys whose time has come; with `all` those too whose last readers may still be at it. Says whether there
+    /// were any.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written; they go the next time.
-    pub(in crate::store) async fn destroy_condemned(&self, all: bool) -> Result<(), StoreError> {
+    pub(in crate::store) async fn destroy_condemned(&self, all: bool) -> Result<bool, StoreError> {
         let until = if all { now() + GRACE * 10 } else { now() };
-        let due = "SELECT user_id, purpose, before_generation FROM condemned_keys WHERE not_before <= $1";
+        let due = "SELECT user_id, purpose, before_generation FROM condemned_keys \
+                   WHERE not_before <= $1 AND purpose <> $2";
         let rows: Vec<(String, String, i64)> = query_as(due)
             .bind(time_text(until))
+            .bind(RENEWAL)
             .fetch_all(self.pool())
             .await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let mut tx = self.write().await?;
         for (user, purpose, before) in &rows {
@@ -96,8 +128,18 @@ impl Store {
             .execute(&mut tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
+}
+
+/// The users whose voice is to get another key and has not got it.
+pub(in crate::store) async fn users_to_renew(conn: &mut Tx) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = query_as("SELECT user_id FROM condemned_keys WHERE purpose = $1")
+        .bind(RENEWAL)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(user,)| user).collect())
 }
 
 /// The users of whom the keyring has no key.
@@ -132,4 +174,34 @@ async fn bury(conn: &mut Tx, user: &str) -> Result<(), StoreError> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_renewal_that_is_under_way_keeps_no_key_of_who_is_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let user = UserId::fresh();
+        store.make_user_keys(&[user]).await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        condemn_user(&mut tx, user).await.unwrap();
+        for purpose in Purpose::ALL {
+            condemn_before(&mut tx, &user.to_string(), purpose, 2)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        store.destroy_condemned(false).await.unwrap();
+        let mut tx = store.read().await.unwrap();
+        let keys: Vec<(i64,)> = query_as("SELECT generation FROM keyring_users WHERE user_id = $1")
+            .bind(user.to_string())
+            .fetch_all(&mut tx)
+            .await
+            .unwrap();
+        assert_eq!(keys, []);
+        assert!(is_buried(&mut tx, &user.to_string()).await.unwrap());
+    }
 }

@@ -211,7 +211,8 @@ impl UserKeys {
     /// Opens a value of a user's; `None` of one whose key is destroyed: it was erased, or is being erased.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] with `what` when it does not open.
+    /// [`StoreError::Unreadable`] with `what` when it does not open, or its key is a later one than any that is here: the
+    /// keyring is older than the data.
     pub fn open(
         &self,
         user: &str,
@@ -224,11 +225,12 @@ impl UserKeys {
         let Some(generation) = generation_of(sealed) else {
             return Err(unreadable);
         };
-        let keys = self.0.get(user).into_iter().flatten();
-        let mut keys = keys.filter(|key| key.purpose == purpose);
-        match keys.find(|key| key.generation == generation) {
-            None => Ok(None),
+        let known = self.0.get(user).map(Vec::as_slice).unwrap_or_default();
+        let for_it = || known.iter().filter(|key| key.purpose == purpose);
+        match for_it().find(|key| key.generation == generation) {
             Some(UserKey { key, .. }) => key.open(place, sealed).map(Some).ok_or(unreadable),
+            None if !known.is_empty() && for_it().all(|key| key.generation < generation) => Err(unreadable),
+            None => Ok(None),
         }
     }
 }

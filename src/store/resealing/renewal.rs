@@ -11,10 +11,10 @@ use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::keys::{
     GRACE, Purpose, UserKeys, Whose, add_scope, add_user_key, condemn_before, name_of, note_generation,
-    raise_epoch, read_generation,
+    note_renewed, noted_generation, raise_epoch, read_generation,
 };
 use crate::store::people::{open_name, phones_of, seal_name, set_phones};
-use crate::store::secrets::{DEPLOYMENT, DataKey, fingerprint, unwrap, wrap, wrapping_of};
+use crate::store::secrets::{DEPLOYMENT, DataKey, Generation, fingerprint, unwrap, wrap, wrapping_of};
 use crate::store::values::read;
 use crate::store::voices::{print_place, salt_place};
 use crate::store::{Store, StoreError};
@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; what was sealed anew stays so, and nothing is lost.
     pub async fn change_data_keys(&self) -> Result<u64, StoreError> {
-        self.add_deployment_key().await?;
+        let generation = self.add_deployment_key().await?;
         let (mut seen, mut done) = (String::new(), 0);
         loop {
             let page: Vec<(String,)> = query_as("SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2")
@@ -99,8 +99,8 @@ impl Store {
         }
         self.seal_calls_anew().await?;
         let mut tx = self.write().await?;
-        let (newest, _) = tx.keys().await?.newest(DEPLOYMENT)?;
-        note_generation(&mut tx, newest).await?;
+        // By this change's own key, or that of one that was begun after it and is not done yet.
+        note_generation(&mut tx, generation).await?;
         append(&mut tx, &NewAudit::new(Act::StoreRotateKey).object("data keys")).await?;
         tx.commit().await?;
         tokio::time::sleep(GRACE.unsigned_abs()).await;
@@ -149,11 +149,14 @@ impl Store {
                 }
                 condemn_before(&mut tx, user, *purpose, keys.generation(user, *purpose)?).await?;
             }
+            if purposes.contains(&Purpose::Voice) {
+                note_renewed(&mut tx, user).await?;
+            }
         }
         Ok(tx.commit().await?)
     }
 
-    async fn add_deployment_key(&self) -> Result<(), StoreError> {
+    async fn add_deployment_key(&self) -> Result<Generation, StoreError> {
         let mut tx = self.write().await?;
         let keys = tx.keys().await?;
         let (newest, _) = keys.newest(DEPLOYMENT)?;
@@ -166,15 +169,20 @@ impl Store {
         )
         .await?;
         raise_epoch(&mut tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(newest + 1)
     }
 
+    /// Destroys those of the deployment's keys by which nothing is sealed any more, by the note of the last change that
+    /// was done: of one that goes on beside it both keys are needed.
     async fn drop_old_deployment_keys(&self) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let (newest, _) = tx.keys().await?.newest(DEPLOYMENT)?;
+        let Some(noted) = noted_generation(&mut tx).await? else {
+            return Ok(());
+        };
         query("DELETE FROM keyring_scopes WHERE scope = $1 AND generation < $2")
             .bind(DEPLOYMENT)
-            .bind(i64::from(newest))
+            .bind(i64::from(noted))
             .execute(&mut tx)
             .await?;
         raise_epoch(&mut tx).await?;
@@ -271,4 +279,42 @@ async fn seal_person_anew(conn: &mut Tx, keys: &UserKeys, user: &str) -> Result<
         .await?;
     let phones = phones_of(conn, user).await?;
     set_phones(conn, read(user, "user id")?, &phones).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::store::CallRecord;
+
+    #[tokio::test]
+    async fn a_change_of_keys_that_is_done_leaves_one_that_goes_on_its_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("voxline.db");
+        let store = Store::open(&path).await.unwrap();
+        let call = CallRecord {
+            call_id: "CA1".parse().unwrap(),
+            number: "+12025550102".parse().unwrap(),
+            started_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+            version: 1,
+            is_final: true,
+            verdict: json!({}),
+            evidence: None,
+        };
+        store.put_verdict(&call).await.unwrap();
+        let first = store.add_deployment_key().await.unwrap();
+        store.seal_calls_anew().await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        note_generation(&mut tx, first).await.unwrap();
+        tx.commit().await.unwrap();
+        // The second is begun, and has sealed nothing yet, when the first destroys what it has replaced.
+        store.add_deployment_key().await.unwrap();
+        store.drop_old_deployment_keys().await.unwrap();
+        assert!(store.call(&call.call_id).await.unwrap().is_some());
+        store.close().await;
+        Store::open(&path).await.unwrap();
+    }
 }

@@ -92,9 +92,10 @@ impl Keyring {
     }
 
     /// Puts the master key to come in its place: it is in use already, by the keyring's last committed word.
-    pub async fn settle(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub async fn settle(self: &Arc<Self>, used: Vec<u8>) -> Result<(), StoreError> {
         let this = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || this.source.settle()).await;
+        let is_used = move |key: &DataKey| fingerprint(key) == used;
+        let done = tokio::task::spawn_blocking(move || this.source.settle(is_used)).await;
         Ok(done.map_err(|_| StoreError::Interrupted)??)
     }
 }

@@ -92,21 +92,40 @@ impl MasterSource {
     /// Makes the key to come, where that is ours to make. The caller holds the database's write lock.
     pub fn make_successor(&self) -> Result<DataKey, MasterFault> {
         match self {
-            Self::File { path, .. } => self.write(&successor(path)),
+            Self::File { path, .. } => {
+                let next = successor(path);
+                let key = self.write(&next)?;
+                // Whoever changes the key may be another user than the one who serves.
+                if let Err(fault) = files::give_to_owner_of(path, &next) {
+                    tracing::warn!(%fault, "the new master key has another owner than the one before: {fault}");
+                }
+                Ok(key)
+            }
             _ => Err(MasterFault::NoSuccessor { place: self.place() }),
         }
     }
 
-    /// Puts the key to come in the place of the one that was in use, where the keys are wrapped by it already.
-    pub fn settle(&self) -> Result<(), MasterFault> {
-        if let Self::File { path, .. } = self {
-            let done = std::fs::rename(successor(path), path)
-                .and_then(|()| std::fs::File::open(files::folder_of(path))?.sync_all());
-            // Another process, or another node's share of the same folder, may have done it.
-            return match done {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                done => done.map_err(|source| self.io(source)),
-            };
+    /// Puts the key to come in the place of the one that was in use, where the keys are wrapped by it already: `used` tells
+    /// it. Another process may have done so, and may even be at the next change.
+    pub fn settle(&self, used: impl Fn(&DataKey) -> bool) -> Result<(), MasterFault> {
+        let Self::File { path, .. } = self else {
+            return Ok(());
+        };
+        let next = successor(path);
+        // One at a time: what is looked at is what is put in place.
+        let _alone = files::lock(path).map_err(|source| self.io(source))?;
+        if !self.read_file(&next)?.is_some_and(|key| used(&key)) {
+            return Ok(());
+        }
+        let old = std::fs::OpenOptions::new().write(true).open(path).ok();
+        std::fs::rename(&next, path)
+            .and_then(|()| std::fs::File::open(files::folder_of(path))?.sync_all())
+            .map_err(|source| self.io(source))?;
+        // Nothing is wrapped by it any more: its bytes go too, as far as the disk lets them.
+        if let Some(mut old) = old {
+            let length = old.metadata().map_or(0, |old| old.len().min(LONGEST));
+            let wiped = io::Write::write_all(&mut old, &vec![0; length as usize]);
+            let _ = wiped.and_then(|()| old.sync_all());
         }
         Ok(())
     }
@@ -250,5 +269,24 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_use_yet_never_takes_the_place_of_the_one_that_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let source = MasterSource::File {
+            path: path.clone(),
+            ours: true,
+        };
+        let is = |bytes: u8| move |key: &DataKey| key.as_bytes() == &[bytes; 32];
+        std::fs::write(&path, [2; 32]).unwrap();
+        std::fs::write(successor(&path), [3; 32]).unwrap();
+        // Who saw 2 as the one to come is late: it is in its place, and 3 is another change's.
+        source.settle(is(2)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [2; 32]);
+        source.settle(is(3)).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [3; 32]);
+        assert!(!successor(&path).exists());
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::carriers::{Carrier, CarrierSettings};
 use crate::config::{Config, VapiMode, VapiRegion};
 use crate::vapi::inventory::{dialed_of, is_same_address};
 
@@ -166,14 +167,6 @@ fn sip_address(number: &Value, region: VapiRegion) -> Option<String> {
 }
 
 fn has_carriers(config: &Config) -> bool {
-    let carriers = &config.carriers;
-    carriers.twilio_auth_token.is_some()
-        || carriers.telnyx_public_key.is_some()
-        || carriers.vonage_signature_secret.is_some()
-        || carriers.bandwidth_login.is_some()
-        || carriers.plivo_auth_token.is_some()
-        || carriers.signalwire_signing_key.is_some()
-        || carriers.exchanges.asterisk_login.is_some()
-        || carriers.exchanges.jambonz_secret.is_some()
-        || carriers.exchanges.jambonz_login.is_some()
+    let proofs = CarrierSettings::from(config).proofs;
+    Carrier::ALL.into_iter().any(|carrier| proofs.knows(carrier))
 }

@@ -348,3 +348,63 @@ async fn a_store_with_destroyed_pages_is_not_backed_up_as_a_whole_one() {
     assert!(matches!(refused, Err(BackupFault::Store(_))), "{refused:?}");
     assert!(!to.exists());
 }
+
+#[tokio::test]
+async fn an_enrolment_that_was_erased_takes_no_other_along_where_the_keyring_lay_there_beforehand() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let bob = deployment.user("Bob", &number).await.id;
+    let first = deployment.enrol(bob, 2).await;
+    deployment.enrol(bob, 3).await;
+    deployment.enrol(ana, 1).await;
+    let to = deployment.folder.path().join("backup");
+    back_up(&deployment.settings, &to, false).await.unwrap();
+    let keys = deployment.folder.path().join("keys");
+    back_up(&deployment.settings, &keys, true).await.unwrap();
+    deployment.store.remove_user(ana).await.unwrap();
+    deployment.store.remove_enrollment(bob, first).await.unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let settings = elsewhere(&other, &deployment);
+    let keyring = file_in(&other).with_file_name("keyring.db");
+    std::fs::copy(keys.join("keyring.db"), &keyring).unwrap();
+    let list = deployment.file().with_file_name("erased.txt");
+    restore(&settings, &to, &lists(&list)).await.unwrap();
+    let store = Store::open(&file_in(&other)).await.unwrap();
+    let roster = store.roster(&number, &model()).await.unwrap();
+    assert_eq!(roster.len(), 1);
+    assert_eq!(roster[0].clips, clip(3).prints, "Bob's other voice");
+    store.close().await;
+    let mut keyring = SqliteConnectOptions::new()
+        .filename(keyring)
+        .connect()
+        .await
+        .unwrap();
+    let kept: Vec<(i64,)> = sqlx::query_as("SELECT generation FROM keyring_users WHERE user_id = $1")
+        .bind(ana.to_string())
+        .fetch_all(&mut keyring)
+        .await
+        .unwrap();
+    assert_eq!(kept, [], "who was erased has no key");
+}
+
+#[tokio::test]
+async fn a_master_key_of_another_name_is_in_no_backup_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file_in(&folder);
+    let master = path.with_file_name("mk.key");
+    std::fs::create_dir_all(master.parent().unwrap()).unwrap();
+    std::fs::write(&master, "4d".repeat(32)).unwrap();
+    let settings = StoreSettings {
+        path,
+        master_key_file: Some(master),
+        ..StoreSettings::default()
+    };
+    Store::connect(&settings).await.unwrap().close().await;
+    let to = folder.path().join("backup");
+    back_up(&settings, &to, true).await.unwrap();
+    let key = "4d".repeat(32);
+    let held = every_byte(&to);
+    assert!(!held.windows(key.len()).any(|window| window == key.as_bytes()));
+}

@@ -1,7 +1,7 @@
 //! What is erased is gone.
 
 use super::*;
-use voxline::store::AuditSearch;
+use voxline::store::{AuditSearch, Webhook};
 
 #[tokio::test]
 async fn a_removed_user_leaves_nothing_but_the_proof_of_consent() {
@@ -389,4 +389,19 @@ async fn no_name_of_a_removed_user_is_left_in_the_files_bytes_and_their_id_in_li
     let kept = told.unwrap().len() * if deployment.overwrites() { 2 } else { 1 };
     assert_eq!((found(&left, &id), found(&left, &ana.name)), (2 + kept, 0));
     deployment.store.check_pages().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_tool_call_was_answered_of_somebody_goes_with_them() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let store = &deployment.store;
+    store.take_webhook(&[7; 32]).await.unwrap();
+    store
+        .settle_webhook(&[7; 32], "the PIN is that of Ana")
+        .await
+        .unwrap();
+    store.remove_user(ana).await.unwrap();
+    assert_eq!(store.take_webhook(&[7; 32]).await.unwrap(), Webhook::Seen(None));
 }

@@ -223,3 +223,39 @@ async fn a_keyring_that_is_missing_older_or_anothers_is_said_to_be_so() {
     whole.put_back();
     Store::connect(&deployment.settings).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_plain_verdict_that_somebody_put_there_is_never_sealed_as_ours() {
+    let (deployment, _) = with_voices(1).await;
+    let id: CallId = "CA1".parse().unwrap();
+    deployment.store.put_verdict(&call("CA1", 1, 10)).await.unwrap();
+    let forged = if deployment.store.is_shared() {
+        "convert_to('{\"forged\":1}', 'UTF8')"
+    } else {
+        "CAST('{\"forged\":1}' AS BLOB)"
+    };
+    deployment
+        .raw(&format!("UPDATE calls SET verdict = {forged}"))
+        .await;
+    assert!(deployment.store.call(&id).await.is_err());
+    assert!(deployment.store.change_data_keys().await.is_err());
+    assert!(deployment.store.call(&id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_keyring_from_before_a_voice_was_renewed_passes_nobody_off_as_not_enrolled() {
+    let (deployment, voices) = with_voices(1).await;
+    if deployment.store.is_shared() {
+        return;
+    }
+    let ana = *voices.keys().next().unwrap();
+    let second = deployment.enrol(ana, 9).await;
+    deployment.store.close().await;
+    let old = Copy::of(&deployment.beside("keyring.db"));
+    let store = deployment.another().await;
+    store.remove_enrollment(ana, second).await.unwrap();
+    store.close().await;
+    old.put_back();
+    let store = deployment.another().await;
+    assert!(store.roster(&number(1), &model()).await.is_err());
+}

@@ -27,6 +27,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
+    /// Nothing compared yet, of audio at `rate` samples a second and channel.
     pub fn new(rate: Hertz) -> Self {
         Self {
             longest: (rate.0 / STRETCHES) as usize,

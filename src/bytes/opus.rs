@@ -90,7 +90,7 @@ impl OpusPackets {
         })
     }
 
-    /// Output channels.
+    /// How many channels the decoded samples have, interleaved.
     pub(super) fn channels(&self) -> usize {
         self.channels
     }

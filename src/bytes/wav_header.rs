@@ -18,7 +18,7 @@ pub struct WavHeader {
 }
 
 impl WavHeader {
-    /// Interleaved samples.
+    /// The header of interleaved samples of this encoding.
     pub fn of(encoding: Encoding, rate: Hertz, channels: u16) -> Self {
         Self {
             tag: match encoding {

@@ -94,6 +94,9 @@ pub(super) struct CarrierSections {
 }
 
 impl CarrierSections {
+    /// The settings of all carriers, secrets sealed off and seconds as spans of time; what is wrong with them is noted in
+    /// `read`. `public_url` is where carriers reach this service: without it no signature can be checked. `region` says
+    /// which of Vapi's SIP addresses calls are forwarded to.
     pub fn checked(
         self,
         read: &mut SettingsReader,

@@ -51,6 +51,7 @@ pub(super) enum Backend {
 }
 
 impl GallerySection {
+    /// The backend that searches, with its address and collection; what is wrong with them is noted in `read`.
     pub fn checked(self, read: &mut SettingsReader) -> GalleryChoice {
         let named = self.qdrant_url.is_some();
         let url = read.url("gallery.qdrant_url", self.qdrant_url);

@@ -141,6 +141,8 @@ impl Default for IdentitySection {
 }
 
 impl IdentitySection {
+    /// The settings of line owners, PINs and the keypad, with minutes and seconds as spans of time; what is wrong
+    /// with them is noted in `read`.
     pub fn checked(self, read: &mut SettingsReader) -> IdentitySettings {
         let evidence_priors = self.evidence_priors();
         if evidence_priors.accept <= 0.5 {

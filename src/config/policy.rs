@@ -47,6 +47,7 @@ impl Default for DecisionSection {
 }
 
 impl DecisionSection {
+    /// The policy, what is left out taken from the usual one; what is wrong with it is noted in `read`.
     pub fn checked(self, read: &mut SettingsReader) -> Policy {
         let usual = Policy::default();
         let error_target = ErrorTarget {

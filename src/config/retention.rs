@@ -35,6 +35,7 @@ pub(super) struct RetentionSection {
 }
 
 impl RetentionSection {
+    /// The schedule, days as spans of time; 0 days keeps for ever.
     pub fn checked(&self) -> RetentionSchedule {
         let kept = |days: u32| (days > 0).then(|| Duration::days(i64::from(days)));
         RetentionSchedule {

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Flag,
     /// A whole number.
     Count(RangeInclusive<u64>),
-    /// A number.
+    /// A number in a range, both ends included.
     Number(RangeInclusive<f64>),
     /// One of these words.
     Choice(Vec<String>),

@@ -40,6 +40,7 @@ pub(super) struct SignupSection {
 }
 
 impl SignupSection {
+    /// The settings of enrolment pages, days as a span of time; what is wrong with them is noted in `read`.
     pub fn checked(self, read: &mut SettingsReader) -> SignupConfig {
         let embed_from = list(&self.embed_from.unwrap_or_default());
         if let Some(bad) = embed_from.iter().find(|origin| !is_origin(origin)) {

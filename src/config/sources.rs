@@ -18,7 +18,7 @@ const ORT_VARIABLE: &str = "ORT_DYLIB_PATH";
 pub struct Sources {
     /// The configuration file's path and text.
     pub file: Option<(PathBuf, String)>,
-    /// The environment.
+    /// The environment's variables and their values.
     pub environment: Vec<(String, String)>,
     /// Flags, by key.
     pub flags: Vec<(&'static str, String)>,
@@ -75,7 +75,7 @@ pub(super) struct Given {
 /// settings that do not exist.
 pub(super) struct Merged<'a> {
     settings: &'a [Setting],
-    /// The values.
+    /// The values that were given, by key.
     pub given: BTreeMap<String, Given>,
     /// What is wrong.
     pub faults: Vec<Fault>,

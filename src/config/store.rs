@@ -32,6 +32,8 @@ pub(super) struct StoreSection {
 }
 
 impl StoreSection {
+    /// Where the store and its keys are, `data_dir` being the folder of files that have no setting; what is wrong
+    /// with it is noted in `read`.
     pub fn checked(self, read: &mut SettingsReader, data_dir: &Path) -> StoreSettings {
         let settings = StoreSettings {
             path: data_dir.join("voxline.db"),

@@ -35,7 +35,7 @@ pub enum VapiMode {
 /// What the caller hears when one of our tools is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolMessage {
-    /// Nothing.
+    /// Nothing is said.
     Silent,
     /// One of Vapi's own, as in "Hold on a sec".
     Filler,
@@ -56,7 +56,7 @@ pub enum VapiAuth {
         header: String,
         /// Whether `Bearer ` stands before it.
         prefix: bool,
-        /// The token.
+        /// The token that the header must hold.
         token: SecretString,
     },
     /// A signature over the raw body.

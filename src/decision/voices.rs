@@ -55,7 +55,7 @@ pub struct VoiceTest {
 pub enum Voices {
     /// Too few windows to tell.
     TooFew,
-    /// One.
+    /// All windows are one voice's.
     One,
     /// More than one.
     Several(Split),

@@ -62,7 +62,7 @@ pub struct Entry {
     pub recipe: Recipe,
     /// Numbers in an embedding, where somebody has published it.
     pub dimension: Option<usize>,
-    /// The file.
+    /// The file of the weights: its address, length and SHA-256.
     pub file: FileEntry,
     /// What its use is bound to.
     pub licence: Licence,

@@ -41,7 +41,7 @@ pub struct Pull<'a> {
 /// A model that is now installed.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Its card.
+    /// The card that was written for it.
     pub card: Card,
     /// Where it came from; `None` when it was there already.
     pub from: Option<String>,

@@ -62,7 +62,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Adds `bytes`.
+    /// Writes `bytes` behind those that are there, and takes them into the hash.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), HubError> {
         self.file
             .write_all(bytes)
@@ -99,7 +99,7 @@ impl Partial {
         Ok(hex(&digest))
     }
 
-    /// Removes it.
+    /// Empties and removes the file.
     pub fn discard(&mut self) -> Result<(), HubError> {
         self.restart()?;
         std::fs::remove_file(&self.path).map_err(|cause| self.fault("removed", cause))

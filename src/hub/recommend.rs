@@ -56,7 +56,7 @@ pub struct Choice {
     pub calibrated: bool,
     /// Its size in bytes, where known.
     pub bytes: Option<u64>,
-    /// Its licence.
+    /// Its licence, as its card has it.
     pub licence: String,
     /// What to know before using it in a product.
     pub licence_note: Option<String>,
@@ -79,7 +79,7 @@ pub struct Recommendation {
     pub best_ready: Option<ModelId>,
     /// How they were put in order.
     pub ordered_by: &'static str,
-    /// The choices.
+    /// Every model that could be used, the best first.
     pub choices: Vec<Choice>,
 }
 

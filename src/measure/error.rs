@@ -26,7 +26,7 @@ pub enum MetricError {
         "a target prior of {p_target} with costs {c_miss} and {c_fa}: the prior lies between 0 and 1, costs above 0"
     )]
     Cost {
-        /// The prior.
+        /// The prior probability of a target trial.
         p_target: f64,
         /// The cost of a miss.
         c_miss: f64,

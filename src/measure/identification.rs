@@ -17,7 +17,7 @@ pub struct Search {
 /// The place of the caller's own voiceprint in a search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mate {
-    /// Its score.
+    /// The score of the search against it; higher is more alike.
     pub score: f64,
     /// 1 for the best of the roster.
     pub rank: usize,
@@ -54,7 +54,7 @@ pub struct OpenSet {
 /// Rates of a set of searches at one threshold, as fractions (ISO/IEC 19795-1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AtThreshold {
-    /// The threshold.
+    /// The lowest score that is returned, in the units of the scores.
     pub threshold: f64,
     /// Searches of people not enrolled that return anybody.
     pub fpir: f64,

@@ -46,7 +46,7 @@ pub struct ReportPlace {
 /// A report's documents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredReport {
-    /// `metrics.json`.
+    /// The document `metrics.json`: every figure with its interval.
     pub metrics: Value,
     /// `details.json` without what names single recordings.
     pub details: Value,

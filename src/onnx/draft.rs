@@ -34,7 +34,7 @@ pub struct Weights {
 pub enum Attribute {
     /// A whole number.
     Integer(i64),
-    /// A word.
+    /// A string, UTF-8.
     Word(&'static str),
 }
 
@@ -55,7 +55,7 @@ impl Draft {
         self.fields.push((number::GRAPH_OUTPUTS, port(name, None)));
     }
 
-    /// Adds weights.
+    /// Adds an initializer of 32-bit floats under `name`, with the shape of `weights`.
     pub fn floats(&mut self, name: &str, weights: &Weights) {
         let bytes = weights.values.iter().flat_map(|value| value.to_le_bytes());
         let shape = weights.shape.iter().map(|length| *length as u64);

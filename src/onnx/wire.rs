@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// A field of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Field<'a> {
-    /// Its number.
+    /// Its number in the message's definition, from 1.
     pub number: u64,
     /// The field's value, still encoded.
     pub value: Value<'a>,

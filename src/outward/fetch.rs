@@ -16,7 +16,7 @@ pub enum Unfetched {
     /// The client could not be made.
     #[error("no HTTP client can be made: {0}")]
     Client(String),
-    /// Nobody answered.
+    /// The host could not be found or reached, or did not answer in time.
     #[error("no answer: {0}")]
     Unreachable(String),
     /// There is more than may be.

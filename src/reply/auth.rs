@@ -20,6 +20,7 @@ use super::session_id::{SessionId, holder};
 use super::sessions::SessionDigest;
 use crate::store::{Access, Actor, Provenance, Scope, StoreError, Token};
 use crate::switchboard::View;
+use crate::verdict::Shown;
 
 /// How a browser, which cannot set headers on a WebSocket, brings its key: as a subprotocol.
 const BEARER_PROTOCOL: &str = "bearer.";
@@ -36,7 +37,7 @@ pub(super) struct Visitor {
 enum Pass {
     /// None is needed with `--insecure-dev`.
     None,
-    /// A key.
+    /// An API key, in the header `Authorization`.
     Key,
     /// A session of the console.
     Session(SessionDigest),
@@ -69,6 +70,11 @@ impl Visitor {
     /// Whether scores are shown to them; to everybody else outcomes only (oracle attacks).
     pub(super) fn sees_scores(&self) -> bool {
         self.access.allows(Scope::Scores)
+    }
+
+    /// What is said, as they may see it.
+    pub(super) fn shown<T>(&self, said: T) -> Shown<T> {
+        Shown::new(said, self.sees_scores())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
@@ -12,7 +12,7 @@ use crate::store::{CallRecord, CallSearch, VerdictVersion};
 use crate::switchboard::Identification;
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::chain::SpeakerStatus;
-use crate::verdict::{Identity, TOLD_FROM};
+use crate::verdict::{Identity, Shown};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify, Visitor};
@@ -43,7 +43,7 @@ pub(super) struct Call {
     #[serde(rename = "final")]
     is_final: bool,
     #[schema(value_type = Said)]
-    verdict: Value,
+    verdict: Shown<Value>,
 }
 
 /// What is said of a call.
@@ -67,7 +67,7 @@ pub(super) struct Version {
     at: OffsetDateTime,
     /// What was said, with the evidence that it rested on.
     #[schema(value_type = Said)]
-    verdict: Value,
+    verdict: Shown<Value>,
 }
 
 impl Version {
@@ -75,7 +75,7 @@ impl Version {
         Self {
             version: version.version,
             at: version.at,
-            verdict: seen_by(visitor, version.verdict),
+            verdict: visitor.shown(version.verdict),
         }
     }
 }
@@ -89,75 +89,8 @@ impl Call {
             updated_at: record.updated_at,
             version: record.version,
             is_final: record.is_final,
-            verdict: seen_by(visitor, record.verdict),
+            verdict: visitor.shown(record.verdict),
         }
-    }
-}
-
-/// A stored verdict as this visitor may see it.
-fn seen_by(visitor: &Visitor, mut verdict: Value) -> Value {
-    if !visitor.sees_scores() {
-        hide_scores(&mut verdict);
-    }
-    verdict
-}
-
-/// [`crate::switchboard::CallVerdict::without_scores`] for one that was stored.
-fn hide_scores(verdict: &mut Value) {
-    if is_early(verdict) {
-        hide_nobody(verdict);
-    }
-    for part in ["line_owner", "speaker"] {
-        if let Some(score) = verdict.get_mut(part).and_then(|part| part.get_mut("posterior")) {
-            *score = Value::Null;
-        }
-    }
-    for item in verdict
-        .get_mut("evidence")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-    {
-        if let Some(score) = item.get_mut("llr") {
-            *score = Value::Null;
-        }
-        if item.get("kind").is_some_and(|kind| kind == "voice") {
-            item["note"] = Value::Null;
-        }
-    }
-    for (field, hidden) in [
-        ("posterior", Value::Null),
-        ("llr", Value::Null),
-        ("candidates", Value::Array(Vec::new())),
-    ] {
-        if let Some(score) = verdict.get_mut(field) {
-            *score = hidden;
-        }
-    }
-}
-
-/// [`Identification::is_early`] of a stored verdict.
-fn is_early(verdict: &Value) -> bool {
-    let tells = verdict["outcome"] == "unknown" || verdict["reason"] == "ambiguous";
-    let spoken = verdict["net_speech_seconds"].as_f64();
-    tells && verdict["final"] == false && spoken.is_some_and(|seconds| seconds < TOLD_FROM.get())
-}
-
-/// [`Identity::before_nobody_is_told`] of a stored verdict, and the outcome with it.
-fn hide_nobody(verdict: &mut Value) {
-    verdict["outcome"] = json!("inconclusive");
-    verdict["reason"] = json!("too_little_speech");
-    let Some(speaker) = verdict.get_mut("speaker").filter(|speaker| speaker.is_object()) else {
-        return;
-    };
-    let nobody = speaker["status"] == "third_party";
-    if nobody || speaker["reason"] == "ambiguous" || speaker["reason"] == "not_enrolled" {
-        speaker["status"] = json!("inconclusive");
-        speaker["reason"] = json!("too_little_speech");
-        verdict["agreement"] = json!("undetermined");
-    }
-    if nobody && let Some(found) = verdict.get_mut("contradictions").and_then(Value::as_array_mut) {
-        found.retain(|one| one["code"] != "caller_is_not_the_voice" && one["code"] != "pin_is_not_the_voice");
     }
 }
 
@@ -282,78 +215,4 @@ pub(super) async fn verdicts(
 
 fn unknown(id: &CallId) -> Problem {
     Problem::new(Kind::UnknownCall, format!("nothing was said of a call {id}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decision::Reason;
-    use crate::switchboard::CallVerdict;
-    use crate::units::UserId;
-    use crate::verdict::chain::{self, SpeakerAgreement};
-    use crate::verdict::{OutcomeName, Scored};
-    use crate::voiceprint::ModelId;
-
-    /// A verdict on so much speech: ambiguous, or that it is nobody.
-    fn verdict(reason: Option<Reason>, net: f64, is_final: bool) -> CallVerdict {
-        let number: DialedNumber = "+12025550102".parse().unwrap();
-        let mut said =
-            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::Ambiguous);
-        (said.posterior, said.llr) = (Some(0.9), Some(5.0));
-        (said.net_speech_seconds, said.is_final, said.reason) = (net, is_final, reason);
-        said.candidates.push(Scored {
-            user_id: UserId::fresh(),
-            llr: 5.0,
-            posterior: 0.9,
-        });
-        let mut identity = chain::nothing_known(Reason::Ambiguous, &[], None);
-        if reason.is_none() {
-            said.outcome = OutcomeName::Unknown;
-            (identity.speaker.status, identity.speaker.reason) = (SpeakerStatus::ThirdParty, None);
-            identity.agreement = SpeakerAgreement::ThirdParty;
-        }
-        CallVerdict {
-            call_id: "c-1".parse().unwrap(),
-            version: 1,
-            ended: is_final,
-            identification: said,
-            identity,
-        }
-    }
-
-    #[test]
-    fn hiding_stored_scores_is_hiding_scores_and_storing() {
-        for reason in [None, Some(Reason::Ambiguous)] {
-            for (net, is_final) in [(2.5, false), (9.0, false), (2.5, true)] {
-                let said = verdict(reason, net, is_final);
-                let mut stored = serde_json::to_value(&said).unwrap();
-                hide_scores(&mut stored);
-                let hidden = serde_json::to_value(said.without_scores()).unwrap();
-                assert_eq!(stored, hidden, "{reason:?} {net} {is_final}");
-            }
-        }
-    }
-
-    #[test]
-    fn how_soon_nobody_is_known_is_told_only_with_scores() {
-        let shown = |reason, net, is_final| {
-            let shown = verdict(reason, net, is_final).without_scores();
-            let speaker = shown.identity.speaker;
-            (
-                shown.identification.outcome,
-                shown.identification.reason,
-                speaker.status,
-            )
-        };
-        let early = shown(None, 2.5, false);
-        assert_eq!(early, shown(Some(Reason::Ambiguous), 4.0, false));
-        assert_eq!(early.1, Some(Reason::TooLittleSpeech));
-        assert_eq!(early.2, SpeakerStatus::Inconclusive);
-        for (net, is_final) in [(8.0, false), (2.5, true)] {
-            assert_eq!(
-                shown(None, net, is_final),
-                (OutcomeName::Unknown, None, SpeakerStatus::ThirdParty)
-            );
-        }
-    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::switchboard::{CallVerdict, Update, Updates};
+use crate::verdict::Shown;
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -82,13 +83,9 @@ impl Watch {
     }
 
     fn event(&self, verdict: CallVerdict) -> Option<Event> {
-        let shown = if self.scores {
-            verdict
-        } else {
-            verdict.without_scores()
-        };
-        let id = format!("{}/{}", shown.call_id, shown.version);
-        Event::default().event("update").id(id).json_data(shown).ok()
+        let id = format!("{}/{}", verdict.call_id, verdict.version);
+        let event = Event::default().event("update").id(id);
+        event.json_data(Shown::new(verdict, self.scores)).ok()
     }
 }
 

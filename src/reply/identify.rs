@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::switchboard::{ClipBytes, Identification};
 use crate::units::DialedNumber;
+use crate::verdict::Shown;
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -66,7 +67,7 @@ pub(super) async fn identify(
     allowed: Allowed<Identify>,
     State(app): State<Arc<AppState>>,
     form: Form,
-) -> Result<axum::Json<Identification>, Problem> {
+) -> Result<axum::Json<Shown<Identification>>, Problem> {
     let admitted = allowed.view(&app).admit_recording()?;
     let IdentifyForm {
         audio,
@@ -78,6 +79,5 @@ pub(super) async fn identify(
         .identify(&admitted, &number, audio, channel)
         .await?;
     telemetry::answered(&said);
-    let scores = allowed.visitor.sees_scores();
-    Ok(axum::Json(if scores { said } else { said.without_scores() }))
+    Ok(axum::Json(allowed.visitor.shown(said)))
 }

@@ -16,7 +16,7 @@ const MOST_SESSIONS: usize = 1000;
 pub struct ConsoleSettings {
     /// Without anybody doing something.
     pub idle: Duration,
-    /// Whatever happens.
+    /// How long a session lasts at most, however much it is used.
     pub longest: Duration,
 }
 
@@ -43,6 +43,7 @@ struct Session {
 }
 
 impl Sessions {
+    /// No session yet; `settings` say how long each lasts.
     pub fn new(settings: ConsoleSettings) -> Self {
         Self {
             settings,

@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use crate::store::Provenance;
 use crate::switchboard::CallVerdict;
+use crate::verdict::Shown;
 
 use super::app_state::{AppState, in_words};
 use super::auth::Visitor;
@@ -239,12 +240,7 @@ impl WebSocketSession {
 
     /// Sends a verdict as whoever opened this may see it. `false` as for [`Self::say`].
     pub(super) async fn say_verdict(&mut self, verdict: CallVerdict) -> bool {
-        let shown = if self.shows_scores {
-            verdict
-        } else {
-            verdict.without_scores()
-        };
-        self.say(&shown).await
+        self.say(&Shown::new(verdict, self.shows_scores)).await
     }
 
     /// Ends the conversation: with an error frame if there was a problem, and a close code in any case.

@@ -48,7 +48,7 @@ impl Default for SpeechSettings {
 /// A stretch of speech, in samples at 16 kHz from the start of the stream; `end` is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// First sample.
+    /// The first sample, counted from 0.
     pub start: usize,
     /// One past the last sample.
     pub end: usize,

@@ -10,9 +10,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use thiserror::Error;
 
-use super::sql::{Pool, Value};
+use super::database::{Pool, Value, postgres, sqlite};
+use super::secrets::keyring;
 use super::values::sha256;
-use super::{Store, StoreError, StoreSettings, keyring, postgres, sqlite};
+use super::{Store, StoreError, StoreSettings};
 use crate::units::hex;
 
 /// Why a store was not taken over. The target is as it was.
@@ -52,7 +53,7 @@ impl From<sqlx::Error> for CopyFault {
 /// A table that was taken over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CopiedTable {
-    /// Its name.
+    /// Its name in both databases.
     pub table: String,
     /// How many rows it has in both.
     pub rows: u64,

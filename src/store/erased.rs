@@ -15,16 +15,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::Serialize;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::StoreError;
-use super::audit::{Act, NewAudit, append};
+use super::database::{Tx, query, query_as};
 use super::files::folder_of;
-use super::open::Store;
-use super::sql::{Tx, query, query_as};
-use super::values::{now, read, time_text};
+use super::values::{now, time_text};
+use super::{Store, StoreError};
 use crate::units::{EnrollmentId, KeyId, UserId};
 
 /// The file's name beside the database.
@@ -82,17 +78,6 @@ impl FromStr for ErasedId {
     }
 }
 
-/// What a list brought about in a store.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ErasedAgain {
-    /// Users who were in the store again, and are erased.
-    pub users: u64,
-    /// Enrolments, likewise.
-    pub enrollments: u64,
-    /// Keys that worked again, and are revoked.
-    pub keys: u64,
-}
-
 /// Notes an erasure in the transaction that makes it.
 pub(super) async fn note(tx: &mut Tx, id: ErasedId) -> Result<(), StoreError> {
     let (kind, uuid) = id.parts();
@@ -130,58 +115,6 @@ impl Store {
             .await?;
         let known = rows.iter().filter_map(|(kind, id)| ErasedId::of_parts(kind, id));
         Ok(known.collect())
-    }
-
-    /// Erases what is on `list` and here again, and notes all of it.
-    pub(super) async fn erase_again(&self, list: &BTreeSet<ErasedId>) -> Result<ErasedAgain, StoreError> {
-        let mut again = ErasedAgain::default();
-        for id in list {
-            match *id {
-                ErasedId::User(user) => match self.remove_user(user).await {
-                    Ok(_) => again.users += 1,
-                    Err(StoreError::UnknownUser(_)) => {}
-                    Err(fault) => return Err(fault),
-                },
-                ErasedId::Enrollment(enrolment) => {
-                    again.enrollments += self.erase_if_there(enrolment).await?;
-                }
-                ErasedId::Key(key) => again.keys += self.revoke_if_there(key).await?,
-            }
-        }
-        let mut tx = self.write().await?;
-        for id in list {
-            note(&mut tx, *id).await?;
-        }
-        let restored = NewAudit::new(Act::StoreRestore).detail(json!(again));
-        append(&mut tx, &restored).await?;
-        tx.commit().await?;
-        self.write_erased_list().await;
-        Ok(again)
-    }
-
-    async fn erase_if_there(&self, enrolment: EnrollmentId) -> Result<u64, StoreError> {
-        let row: Option<(String,)> = query_as("SELECT user_id FROM enrollments WHERE id = $1")
-            .bind(enrolment.to_string())
-            .fetch_optional(self.pool())
-            .await?;
-        let Some((user,)) = row else {
-            return Ok(0);
-        };
-        self.remove_enrollment(read(&user, "user id")?, enrolment).await?;
-        Ok(1)
-    }
-
-    async fn revoke_if_there(&self, key: KeyId) -> Result<u64, StoreError> {
-        let row: Option<(i64,)> =
-            query_as("SELECT COUNT(*) FROM api_keys WHERE id = $1 AND revoked_at IS NULL")
-                .bind(key.to_string())
-                .fetch_optional(self.pool())
-                .await?;
-        if row.is_none_or(|(works,)| works == 0) {
-            return Ok(0);
-        }
-        self.revoke_key(key).await?;
-        Ok(1)
     }
 }
 

@@ -28,111 +28,61 @@
 //!   inserted afterwards is found.
 //! * An invite lets one enrolment in, however many try at a time, and goes with its user.
 
-mod access;
-mod audit;
-mod backup;
-mod caller_rule;
-mod calls;
-mod clock;
-mod carry_over;
-mod consents;
-mod copy;
-mod enrolments;
-mod erase;
-mod erased;
-mod error;
-mod error_counts;
-mod examine;
-mod facts;
-mod files;
-mod health;
-mod import;
-mod invites;
-mod keyed;
-mod keyring;
-mod keys;
-mod master;
-mod members;
-mod models;
-mod numbers;
-mod open;
-mod operator_table;
-mod pepper;
-mod person;
-mod personal;
-mod phones;
-mod pin;
-mod pin_locks;
-mod pin_tags;
-mod pins;
-mod postgres;
-mod receipts;
-mod recordings;
-mod redaction;
-mod relays;
-mod retention;
-mod renewal;
-mod roster;
-mod said;
-mod sealing;
-mod shredding;
-mod sql;
-mod sqlite;
-mod taken_pins;
-mod tenants;
-mod token;
-mod user_keys;
-mod user_rows;
-mod users;
-mod values;
-mod vault;
-mod webhooks;
-mod words;
+// In order: a file or folder uses only those above it.
+mod files; // private files on the disk, and locks
+mod error; // what can go wrong
+mod values; // how values stand in the tables
+mod secrets; // keys, hashes and tokens, before any database
+mod database; // SQLite and PostgreSQL behind one handle, the `Store`
+mod keys; // the keys that rows are sealed with
+mod last_use; // on which day a voice was last of use
+mod audit; // who did what, in a chain of hashes
+mod erased; // what was erased for good, by ids alone
+mod tenancy; // tenants, dialed numbers, API keys, and what each may see
+mod pins; // PINs: set, found, guessed only so often
+mod people; // users: names, phones, consents, invites, import
+mod voices; // voiceprints, recordings, enrolments, rosters
+mod calls; // verdicts, and the webhooks around calls
+mod resealing; // rows sealed anew, under new keys or for the first time
+mod erasure; // erasing, with receipts, and by a schedule
+mod person; // everything that is kept on one person
+mod settings; // where the system of record is
+mod open; // opening the store, and saying whether it is in order
+mod copy; // from SQLite to PostgreSQL
+mod backup; // backups, taken and put back
 
-pub use access::Access;
 pub use audit::{
     Act, Actor, AuditEntry, AuditFault, AuditFaultKind, AuditReport, AuditSearch, NewAudit, Provenance,
 };
 pub use backup::{
     Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
 };
-pub use caller_rule::{CallerIsForwarder, UnknownRule};
-pub use calls::{CallRecord, CallSearch, VerdictVersion};
-pub use consents::Consent;
+pub use calls::{
+    CallRecord, CallSearch, DueRelay, EndedCall, NewRelay, RelayBounds, RelayOutcome, RelayTally,
+    VerdictVersion, Webhook,
+};
 pub use copy::{CopiedTable, CopyFault, copy_store};
-pub use enrolments::{Enrollment, NewClip, NewEnrollment};
-pub use erase::Receipt;
-pub use erased::ErasedAgain;
-pub(crate) use error_counts::{STORE_ERROR_KINDS, STORE_ERRORS};
-
-pub use error::{DatabaseFault, StoreError};
-pub(crate) use examine::{DAMAGED_TABLES, EXAMINED_AT};
-pub(crate) use files::{lock, write_private};
-pub use health::{KnownVoice, UserVoice, UsersWanted};
-pub use import::{ImportReport, ImportRow, RowFault};
-pub use invites::{Invite, InviteState, NewInvite};
-pub use keyed::KeyedHash;
-pub use keyring::KeyringFault;
-pub use keys::{KeyInfo, NewKey};
-pub use master::MasterFault;
-pub use members::NumberMember;
-pub use models::{UnheardClip, UnheardUser};
-pub use numbers::{Number, NumberPatch, ShareChange};
-pub use open::{Health, Store, StoreSettings};
-pub use operator_table::{OperatorRow, read_operator_table};
-pub use pepper::PepperFault;
+pub use database::Store;
+pub use erasure::{ErasedAgain, Receipt, ReceiptFault, ReceiptKey, RetentionSchedule, RetentionTally};
+pub use error::{DatabaseFault, KeyringFault, MasterFault, PepperFault, StoreError, VaultFault};
+pub use open::Health;
+pub use people::{
+    Consent, ImportReport, ImportRow, Invite, InviteState, NewInvite, NewUser, NumberMember, OperatorRow,
+    PinChange, RowFault, User, UserPatch, read_operator_table,
+};
 pub use person::{Person, PersonCall, PersonRecording, PersonVoiceprint};
-pub use pin::{InvalidPin, Pin, PinHash, PinRule};
-pub use pin_locks::{PinAttempt, PinCaller, PinLimits, PinTry};
-pub use receipts::{ReceiptFault, ReceiptKey};
-pub use recordings::Recording;
-pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
-pub use renewal::Renewal;
-pub use retention::{RetentionSchedule, RetentionTally};
-pub use roster::RosterEntry;
-pub use tenants::Tenant;
-pub use token::{Scope, Token, UnknownScope};
-pub use users::{NewUser, PinChange, User, UserPatch};
-pub use vault::VaultFault;
-pub use webhooks::Webhook;
-pub use words::EndedCall;
+pub use pins::{KeyedHash, PinAttempt, PinCaller, PinLimits, PinTry};
+pub use resealing::Renewal;
+pub use secrets::{InvalidPin, Pin, PinHash, PinRule, Scope, Token, UnknownScope};
+pub use settings::StoreSettings;
+pub use tenancy::{
+    Access, CallerIsForwarder, KeyInfo, NewKey, Number, NumberPatch, ShareChange, Tenant, UnknownRule,
+};
+pub use voices::{
+    Enrollment, KnownVoice, NewClip, NewEnrollment, Recording, RosterEntry, UnheardClip, UnheardUser,
+    UserVoice, UsersWanted,
+};
+
+pub(crate) use database::{DAMAGED_TABLES, EXAMINED_AT};
+pub(crate) use error::{STORE_ERROR_KINDS, STORE_ERRORS};
+pub(crate) use files::{lock, write_private};

@@ -6,15 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::StoreError;
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
-use super::consents::Consent;
-use super::enrolments::Enrollment;
-use super::invites::Invite;
-use super::open::Store;
-use super::sql::query_as;
-use super::users::User;
+use super::database::query_as;
 use super::values::{now, read};
+use super::{Consent, Enrollment, Invite, Store, StoreError, User};
 use crate::units::{CallId, DialedNumber, UserId};
 
 /// Most calls of an export, the latest.

@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::StoreError;
+use crate::units::Seconds;
 
 /// The present moment, to the microsecond the store keeps, so that what is returned equals what is read
 /// back later.
@@ -48,6 +49,11 @@ pub(super) fn read<T: FromStr>(text: &str, what: &'static str) -> Result<T, Stor
 /// Reads back an unsigned number from the signed one the tables have.
 pub(super) fn read_u64(value: i64, what: &'static str) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Unreadable { what })
+}
+
+/// A stored span of time.
+pub(super) fn read_seconds(value: f64) -> Result<Seconds, StoreError> {
+    Seconds::checked(value).ok_or(StoreError::Unreadable { what: "span of time" })
 }
 
 /// SHA-256 (FIPS 180-4) of `bytes`.

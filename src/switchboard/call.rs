@@ -125,7 +125,7 @@ impl LiveCall {
         self.named
     }
 
-    /// The call.
+    /// The call as everybody who brings news of it has it.
     pub fn call_session(&self) -> &Arc<CallSession> {
         &self.call_session
     }

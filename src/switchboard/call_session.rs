@@ -116,7 +116,7 @@ impl CallSession {
         self.listened_to.load(Ordering::Acquire)
     }
 
-    /// The call.
+    /// The id by which the store has the call.
     pub fn id(&self) -> &CallId {
         &self.context.id
     }

@@ -38,17 +38,6 @@ struct Recorded<'a> {
 }
 
 impl CallVerdict {
-    /// The same without any score.
-    #[must_use]
-    pub fn without_scores(mut self) -> Self {
-        self.identity = self.identity.without_scores();
-        if self.identification.is_early() {
-            self.identity = self.identity.before_nobody_is_told();
-        }
-        self.identification = self.identification.without_scores();
-        self
-    }
-
     /// Whether another verdict on the same call says nothing that this one does not, but for figures.
     pub(super) fn says_as_much_as(&self, identification: &Identification, identity: &Identity) -> bool {
         self.identification.says_as_much_as(identification) && self.identity.same_word(identity)

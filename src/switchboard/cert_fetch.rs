@@ -70,7 +70,7 @@ pub(super) struct CertFetcher {
     public: PublicOnly,
     /// The roots that are trusted to sign.
     roots: TrustStore,
-    /// Of fetching.
+    /// How many certificates may be fetched at a time.
     turns: Semaphore,
     kept: Kept,
 }

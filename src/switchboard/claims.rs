@@ -11,7 +11,7 @@ use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource,
 /// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
 pub(super) const MAX_CLAIMS: usize = 64;
 
-/// Makes claims.
+/// Makes claims for a call's number of what carriers and callers say.
 pub(super) struct Claimer<'a> {
     pub store: &'a Store,
     pub number: &'a DialedNumber,

@@ -119,7 +119,7 @@ impl GalleryCache {
         Ok(Self::new(store, gallery, model))
     }
 
-    /// The backend.
+    /// The backend that searches.
     pub fn gallery(&self) -> &dyn Gallery {
         self.gallery.as_ref()
     }

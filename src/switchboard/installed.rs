@@ -14,7 +14,7 @@ use super::error::OpenError;
 pub struct Installed {
     /// The folder of the models' cards.
     pub models_dir: PathBuf,
-    /// ONNX Runtime.
+    /// The shared library of ONNX Runtime.
     pub library: PathBuf,
 }
 
@@ -93,7 +93,7 @@ impl Installed {
 /// A model's calibration, with what a policy comes to under it.
 #[derive(Debug, Clone)]
 pub struct Usable {
-    /// The calibration.
+    /// Scores to natural-log likelihood ratios.
     pub calibration: Calibration,
     /// The policy, keeping its error target.
     pub policy: Policy,

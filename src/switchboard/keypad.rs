@@ -58,7 +58,7 @@ impl Typed {
         }
     }
 
-    /// The digits.
+    /// The digits that were pressed so far.
     pub(super) fn digits(&self) -> &str {
         &self.digits
     }

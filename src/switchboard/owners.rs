@@ -18,6 +18,7 @@ pub(super) struct Owners {
 }
 
 impl Owners {
+    /// Nothing asked of `store` yet.
     pub fn new(store: Store) -> Self {
         Self {
             store,

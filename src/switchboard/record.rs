@@ -2,7 +2,7 @@
 
 use super::board::Switchboard;
 use crate::store::{CallRecord, StoreError, VerdictVersion};
-use crate::units::CallId;
+use crate::units::{CallId, DialedNumber};
 
 impl Switchboard {
     /// A call's latest verdict, never an older one than was given out; `None` when there is no such call. Who is no
@@ -24,6 +24,18 @@ impl Switchboard {
                 Ok(Some(self.store.as_stored(waiting).await?))
             }
             _ => Ok(stored),
+        }
+    }
+
+    /// The dialed number of a call; `None` when there is no such call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub(super) async fn number_of_call(&self, call: &CallId) -> Result<Option<DialedNumber>, StoreError> {
+        // In the order of [`Self::call_record`], and for its reason.
+        match self.services.recorder.latest(call) {
+            Some(waiting) => Ok(Some(waiting.number.clone())),
+            None => self.store.number_of_call(call).await,
         }
     }
 

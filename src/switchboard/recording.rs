@@ -38,7 +38,7 @@ pub(super) async fn hear_in_turns(
 pub struct ClipBytes {
     /// A file name, or "upload".
     pub name: String,
-    /// Its bytes.
+    /// The whole file, of any format that [`crate::bytes`] reads.
     pub bytes: Vec<u8>,
 }
 

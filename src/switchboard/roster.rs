@@ -12,7 +12,7 @@ use crate::verdict::chain::Member;
 /// A dialed number with everybody on it, at one version of the store's.
 #[derive(Debug)]
 pub struct Roster {
-    /// The number.
+    /// The dialed number whose roster it is.
     pub number: DialedNumber,
     /// The store's version of it; rises with whatever changes here.
     pub version: u64,

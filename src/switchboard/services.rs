@@ -37,6 +37,7 @@ pub(super) struct Services {
 }
 
 impl Services {
+    /// The services of one switchboard over `store`; it spawns the tasks that record verdicts and write the audit log.
     pub fn new(config: &Config, store: Store, active_model: ActiveModel) -> Self {
         Self {
             identity: config.identity.clone(),

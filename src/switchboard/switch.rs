@@ -24,7 +24,7 @@ pub struct LeftBehind {
     pub user_id: UserId,
     /// The name to show.
     pub name: String,
-    /// Their numbers.
+    /// The dialed numbers they are on, in order.
     pub numbers: Vec<DialedNumber>,
     /// Why they could not be carried over, in words.
     pub reason: String,

@@ -162,7 +162,7 @@ impl View<'_> {
         let tenant = self.access.tenant();
         let number = match self.board.find_call_session(id) {
             Some(session) => Some(session.number().clone()),
-            None => self.board.call_record(id).await?.map(|record| record.number),
+            None => self.board.number_of_call(id).await?,
         };
         let owner = match &number {
             Some(number) => self.board.services.owners.of(number).await?,

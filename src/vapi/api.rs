@@ -39,7 +39,7 @@ pub enum ApiFault {
     /// It did not answer.
     #[error("Vapi's API: {0}")]
     Unfetched(#[from] Unfetched),
-    /// It refused.
+    /// It answered with a status other than success.
     #[error("Vapi's API answered {method} {path} with {status}: {said}")]
     Status {
         /// The method.

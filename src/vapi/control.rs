@@ -19,7 +19,7 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It arrived.
+    /// Vapi took it.
     Yes,
     /// It did not; another may.
     No,

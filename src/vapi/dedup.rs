@@ -17,7 +17,7 @@ const MOST: usize = 8_192;
 /// How long the store may take to say whether it has seen a webhook.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Remembers webhooks.
+/// Which webhooks were seen before, and what they were answered, so that one that is sent twice does its work once.
 #[derive(Default)]
 pub struct Dedup {
     seen: Mutex<Seen>,

@@ -73,10 +73,6 @@ pub struct TimingMs {
     pub decide: f64,
 }
 
-/// The net speech from which whoever sees no scores is told that nobody is known. A judgement: late enough that little is
-/// left to tell one stranger from another by, and early enough for a call that waits for it.
-pub const TOLD_FROM: Seconds = Seconds::new(8.0);
-
 /// One user of the roster with their scores.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scored {
@@ -210,33 +206,6 @@ impl Identification {
     /// Whether another word on the same call says nothing that this one does not, but for numbers.
     pub fn says_as_much_as(&self, other: &Self) -> bool {
         self.word() == other.word() && self.is_final == other.is_final
-    }
-
-    /// Whether it says that nobody is known, or that it cannot be told who it is, sooner than whoever sees no scores is
-    /// told so.
-    pub fn is_early(&self) -> bool {
-        let tells = matches!(
-            self.word(),
-            Outcome::Unknown | Outcome::Inconclusive(Reason::Ambiguous)
-        );
-        tells && !self.is_final && self.net_speech_seconds < TOLD_FROM.get()
-    }
-
-    /// The same without any score: for those who may know who it is but not how sure we are. Scores
-    /// shown to everybody would let an attacker climb towards acceptance step by step.
-    ///
-    /// How soon it is said that nobody is known tells how far from everybody a voice is, so that is said to them only
-    /// after [`TOLD_FROM`], or at the end; before, there is too little speech.
-    #[must_use]
-    pub fn without_scores(mut self) -> Self {
-        if self.is_early() {
-            (self.outcome, self.reason) = (OutcomeName::Inconclusive, Some(Reason::TooLittleSpeech));
-        }
-        self.posterior = None;
-        self.llr = None;
-        self.candidates = Vec::new();
-        self.llrs = Vec::new();
-        self
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod warning;
 mod identification;
+mod shown;
 mod checkpoint;
 mod level;
 mod windows;
@@ -20,7 +21,8 @@ pub mod chain;
 
 pub use chain::Identity;
 pub use checkpoint::{CHECKPOINTS, Checkpoint, ListenError, Traits};
-pub use identification::{Identification, OutcomeName, Quality, Scored, TOLD_FROM, TimingMs};
+pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
 pub use recording::{HearError, Hearing, Recording, hear};
+pub use shown::Shown;
 pub use stream_session::{StreamSession, embed_speech};
 pub use warning::{Warning, WarningCode};

@@ -147,7 +147,7 @@ impl Embedding {
         Self::from_direction(sum)
     }
 
-    /// The components.
+    /// The components, as many as the model's dimension; their squares add up to 1.
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }

@@ -10,7 +10,7 @@ use voxline::verdict::chain::{
     Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, OwnerStatus, SpeakerAgreement,
     SpeakerReason, SpeakerStatus, Tier, Voice, combine,
 };
-use voxline::verdict::{Identification, Identity, OutcomeName};
+use voxline::verdict::{Identification, Identity, OutcomeName, Shown};
 use voxline::voiceprint::ModelId;
 
 fn roster(users: usize) -> Vec<Member> {
@@ -304,7 +304,7 @@ fn without_scores_nothing_tells_how_sure_it_is() {
         &[claim(Tier::T1, Some(roster[0].user))],
         Some(&identified(&roster, 0)),
     );
-    let shown = serde_json::to_value(identity.clone().without_scores()).unwrap();
+    let shown = serde_json::to_value(Shown::new(&identity, false)).unwrap();
     assert!(shown["line_owner"]["posterior"].is_null() && shown["speaker"]["posterior"].is_null());
     assert!(
         shown["evidence"]

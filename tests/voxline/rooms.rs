@@ -9,9 +9,6 @@ use std::rc::Rc;
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree};
 
-/// Folders whose files do not stand in order yet; each leaves this list when they do.
-const NOT_YET: &[&str] = &["store"];
-
 /// A path as names, from the crate's root on.
 type Names = Vec<String>;
 
@@ -245,25 +242,9 @@ fn a_room_uses_only_the_rooms_before_it() {
 fn a_file_uses_only_the_files_declared_before_it() {
     let source = source();
     let inside = |file: &PathBuf| !file.ends_with("src/lib.rs") && !file.ends_with("src/main.rs");
-    let (mut known, mut wrong) = (BTreeSet::new(), Vec::new());
-    for file in files(&source.root).into_iter().filter(inside) {
-        let name = module_of(&source.root, &file).join("/");
-        let found = out_of_order(&source, &file);
-        if NOT_YET.contains(&name.as_str()) {
-            if found.is_empty() {
-                wrong.push(format!("{name} is in order now: take it off the list"));
-            }
-            known.insert(name);
-        } else {
-            wrong.extend(found);
-        }
-    }
+    let all = files(&source.root).into_iter().filter(inside);
+    let wrong: Vec<String> = all.flat_map(|file| out_of_order(&source, &file)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(
-        known.len(),
-        NOT_YET.len(),
-        "the list names folders that are not there"
-    );
 }
 
 #[test]

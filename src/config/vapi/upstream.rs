@@ -101,7 +101,7 @@ pub struct UpstreamConfig {
     pub concurrency: usize,
     /// Messages that are kept until they are delivered.
     pub queue_messages: usize,
-    /// Their bytes.
+    /// Bytes of those messages, bodies and headers together.
     pub queue_bytes: usize,
     /// How long they are kept.
     pub keep: Duration,

@@ -41,7 +41,7 @@ pub(super) struct Link {
 pub(super) enum Fault {
     /// The server has no such collection.
     Absent(GalleryError),
-    /// Anything else.
+    /// Whatever else a request failed of.
     Other(GalleryError),
 }
 

@@ -79,6 +79,7 @@ pub(super) struct Word<'a> {
 }
 
 impl Word<'_> {
+    /// What the decision comes to; too little speech where there was no voice to decide on.
     pub fn outcome(&self) -> Outcome {
         self.judged
             .as_ref()

@@ -156,7 +156,7 @@ pub struct RunCard {
     pub test_conditions: Vec<String>,
     /// SHA-256 of the model's weights.
     pub model_sha256: String,
-    /// This program.
+    /// The release that measured.
     pub voxline: &'static str,
     /// The seed of conditions, rosters and intervals.
     pub seed: u64,

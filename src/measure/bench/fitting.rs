@@ -8,11 +8,11 @@ use crate::decision::Similarity;
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
 pub struct Fitting {
-    /// Its name.
+    /// The id of the calibration.
     pub id: String,
     /// What it is fitted on, in words.
     pub fitted_on: String,
-    /// The day.
+    /// The day it was fitted, as in 2026-11-29.
     pub date: String,
     /// The effective prior of a target: where the lines have to be right.
     pub prior: f64,

@@ -43,6 +43,7 @@ pub(super) struct Print {
 }
 
 impl Print {
+    /// A voiceprint, its net speech in seconds.
     pub fn of(print: Voiceprint) -> Self {
         Self {
             voice: print.embedding,

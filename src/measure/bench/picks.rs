@@ -37,9 +37,9 @@ pub struct Pick {
     pub others: Ends,
     /// Shares of the calls by people on the roster.
     pub right_name: Rate,
-    /// Another's name.
+    /// Those that ended with another's name.
     pub wrong_name: Rate,
-    /// Called unknown.
+    /// Those that ended as *unknown*.
     pub unknown: Rate,
     /// Nothing was decided.
     pub inconclusive: Rate,

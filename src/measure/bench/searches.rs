@@ -19,7 +19,7 @@ pub struct Ends {
     pub right_name: usize,
     /// Another name than the caller's.
     pub wrong_name: usize,
-    /// Called unknown.
+    /// Calls that ended as *unknown*.
     pub unknown: usize,
     /// Nothing was decided.
     pub inconclusive: usize,
@@ -35,7 +35,7 @@ pub struct Decided {
 }
 
 impl Ends {
-    /// All calls.
+    /// How many calls there were.
     pub const fn calls(&self) -> usize {
         self.right_name + self.wrong_name + self.unknown + self.inconclusive
     }

@@ -18,7 +18,7 @@ const MAX_CANDIDATES: usize = 10;
 pub struct Words {
     /// What the call came over.
     pub condition: String,
-    /// The call.
+    /// The test that was the call, by its name in the protocol.
     pub test: String,
     /// Whom it was to.
     pub roster: String,

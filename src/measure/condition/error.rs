@@ -30,7 +30,7 @@ pub enum ConditionError {
     NoiseFile {
         /// Path of the file at fault.
         path: PathBuf,
-        /// Why not.
+        /// Why it cannot be used.
         cause: String,
     },
     /// The AMR encoder or decoder refused.

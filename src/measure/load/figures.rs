@@ -37,7 +37,7 @@ impl Quantiles {
 pub struct Names {
     /// The caller, or nobody where they are on no roster.
     pub right: usize,
-    /// Somebody else.
+    /// Another user than the caller.
     pub wrong: usize,
     /// Nobody, though the caller is on the roster.
     pub missed: usize,

@@ -33,7 +33,7 @@ const FILES_ALONE: Duration = Duration::from_secs(60);
 /// What is to be tested.
 #[derive(Debug, Clone)]
 pub struct LoadSettings {
-    /// The server.
+    /// The server that is tested, or how to start it.
     pub target: Target,
     /// The folder of a benchmark protocol with searches and rosters: its recordings are the calls.
     pub protocol: PathBuf,

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum Target {
     /// A child of this program, on a fresh store.
     Child {
-        /// The program.
+        /// The program to start: `voxline` itself.
         program: PathBuf,
         /// What it is given before the command.
         arguments: Vec<OsString>,
@@ -71,6 +71,10 @@ impl Drop for Running {
 }
 
 impl Server {
+    /// The server to be tested, answering `/healthz`: one that runs, or a child that is started with a store of its own.
+    ///
+    /// # Errors
+    /// [`LoadFault::Server`] when it cannot be started or does not answer.
     pub async fn reach(target: &Target) -> Result<Self, LoadFault> {
         // The choice is the process's; whoever made it first, it is ring.
         let _ = rustls::crypto::ring::default_provider().install_default();

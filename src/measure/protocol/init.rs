@@ -31,7 +31,7 @@ pub struct Made {
     pub strangers: usize,
     /// Number of trials.
     pub trials: usize,
-    /// Searches.
+    /// Number of searches.
     pub searches: usize,
 }
 

@@ -34,7 +34,7 @@ pub struct Protocol {
     pub enroll: Side,
     /// What happens to tests.
     pub test: Side,
-    /// Its lists.
+    /// Its lists: models, tests, trials, searches, rosters, speakers.
     pub tables: Tables,
     /// SHA-256 of all its files, in hexadecimal: two runs with one hash ran the same protocol.
     pub sha256: String,

@@ -25,7 +25,7 @@ pub struct Tables {
     pub searches: Vec<Searched>,
     /// The dialed numbers, each with the models on its roster.
     pub rosters: Vec<(String, Vec<u32>)>,
-    /// The speakers.
+    /// The speakers, in the order of their first mention.
     pub speakers: Vec<Speaker>,
     /// Each model's speaker.
     pub model_speakers: Vec<u32>,
@@ -36,7 +36,7 @@ pub struct Tables {
 /// A stretch of a recording to enrol with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clip {
-    /// The recording.
+    /// The recording's path, as the list has it.
     pub path: String,
     /// From and to, in seconds; all of it when none.
     pub span: Option<(f64, f64)>,
@@ -49,7 +49,7 @@ pub struct Trial {
     pub model: u32,
     /// Position of the test in the protocol's list.
     pub test: u32,
-    /// The condition.
+    /// Position of the test's condition in the protocol's list.
     pub condition: u16,
     /// Whether the test's speaker is the model's.
     pub target: bool,

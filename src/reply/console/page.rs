@@ -19,7 +19,7 @@ use crate::store::Scope;
 
 /// A page of the console.
 pub(super) struct Page {
-    /// Its address.
+    /// Its path, as in `/console/calls`.
     pub path: &'static str,
     /// The module that shows it, in `web/console/pages`.
     name: &'static str,
@@ -46,7 +46,7 @@ const fn page(path: &'static str, name: &'static str, title: &'static str, secti
     }
 }
 
-/// All pages.
+/// Every page of the console, with what it asks the API first.
 pub(super) const PAGES: &[Page] = &[
     page("/console/login", "login", "Log in", ""),
     page("/console/calls", "calls", "Live calls", "calls").asking(&[

@@ -15,7 +15,7 @@ use super::super::problem::{Kind, Problem};
 
 /// Somebody with a link that is good.
 pub(super) struct Guest {
-    /// The link.
+    /// The invite that the link stands for.
     pub invite: Invite,
     /// What they act by.
     pub access: Access,

@@ -1,11 +1,10 @@
 //! Adding to the chain. Whoever adds holds the head until their transaction ends, so that two nodes at one store make one
 //! chain.
 
-use super::super::StoreError;
-use super::super::calls::note_use;
-use super::super::open::Store;
-use super::super::sql::{Tx, query, query_as};
 use super::entry::{Act, NewAudit, hash_of, row_of};
+use crate::store::database::{Tx, query, query_as};
+use crate::store::last_use::note_use;
+use crate::store::{Store, StoreError};
 
 /// Adds an entry, in the transaction of what it tells of.
 pub(in crate::store) async fn append(conn: &mut Tx, new: &NewAudit) -> Result<(), StoreError> {

@@ -2,12 +2,11 @@
 
 use time::OffsetDateTime;
 
-use super::super::StoreError;
-use super::super::open::Store;
-use super::super::sql::{query, query_as};
-use super::super::values::time_text;
 use super::chain::append;
 use super::entry::{Act, NewAudit, cut_at};
+use crate::store::database::{query, query_as};
+use crate::store::values::time_text;
+use crate::store::{Store, StoreError};
 
 /// Entries that go in one transaction.
 const PAGE: i64 = 10_000;

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::super::StoreError;
-use super::super::values::{now, read, read_time, read_u64, time_text};
 use super::provenance::Provenance;
+use crate::store::StoreError;
+use crate::store::values::{now, read, read_time, read_u64, time_text};
 use crate::units::{UserId, hex};
 
 /// A hash of the chain.

@@ -2,11 +2,10 @@
 
 use time::OffsetDateTime;
 
-use super::super::StoreError;
-use super::super::open::Store;
-use super::super::sql::query_as;
-use super::super::values::time_text;
 use super::entry::{AuditEntry, Row, read_row, select};
+use crate::store::database::query_as;
+use crate::store::values::time_text;
+use crate::store::{Store, StoreError};
 use crate::units::UserId;
 
 /// Most entries of one page.

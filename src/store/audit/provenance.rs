@@ -94,7 +94,7 @@ impl Provenance {
         *self.actor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From where.
+    /// The address that the request came from; `None` on the command line.
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.address
     }

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::super::StoreError;
-use super::super::open::Store;
-use super::super::sql::{Tx, query_as};
-use super::super::values::read_u64;
 use super::entry::{Act, Row, cut_at, hash_of, select};
+use crate::store::database::{Tx, query_as};
+use crate::store::values::read_u64;
+use crate::store::{Store, StoreError};
 use crate::units::hex;
 
 /// Entries in memory at a time.

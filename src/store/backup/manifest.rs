@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::fault::BackupFault;
 use crate::store::erased;
-pub(super) use crate::store::keyring::FILE as KEYRING;
-pub(super) use crate::store::master::FILE as MASTER_KEY;
+pub(super) use crate::store::secrets::keyring::FILE as KEYRING;
+pub(super) use crate::store::secrets::master::FILE as MASTER_KEY;
 use crate::store::values::sha256;
 use crate::units::hex;
 
@@ -30,7 +30,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub struct BackupFile {
     /// Its place in the backup and in the data folder.
     pub path: PathBuf,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// SHA-256 (FIPS 180-4) of its bytes, in hexadecimal.
     pub sha256: String,
@@ -39,7 +39,7 @@ pub struct BackupFile {
 /// What a backup is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The layout.
+    /// Which layout of backups it has; there is one so far, 1.
     pub format: u32,
     /// The release that wrote it.
     pub voxline: String,

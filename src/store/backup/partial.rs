@@ -18,6 +18,12 @@ pub(super) struct Partial {
 }
 
 impl Partial {
+    /// Makes the folder beside `to`, as `to` with `.partial` behind it, and locks it. What a backup that was cut off
+    /// left there goes.
+    ///
+    /// # Errors
+    /// [`BackupFault::Exists`] where there is something at `to`, [`BackupFault::Underway`] while another process writes
+    /// one, and what the system says.
     pub fn begin(to: &Path) -> Result<Self, BackupFault> {
         let is_empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
         if to.symlink_metadata().is_ok() && !is_empty(to) {

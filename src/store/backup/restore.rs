@@ -13,9 +13,8 @@ use super::fault::BackupFault;
 use super::manifest::{DATABASE, KEYRING, MASTER_KEY, Manifest, RECORDINGS, is_secret};
 use super::partial::blocking;
 use super::take::connect;
-use crate::store::erased::{self, ErasedAgain, ErasedId};
-use crate::store::files;
-use crate::store::{Store, StoreSettings};
+use crate::store::erased::{self, ErasedId};
+use crate::store::{ErasedAgain, Store, StoreSettings, files};
 
 /// The folder in the data folder in which everything is made ready.
 const STAGING: &str = "restoring";
@@ -34,7 +33,7 @@ pub struct ErasedLists {
 pub struct Restored {
     /// The store's file, or where it would be.
     pub path: PathBuf,
-    /// The backup.
+    /// The manifest of the backup that was put back.
     #[serde(flatten)]
     pub manifest: Manifest,
     /// What had been erased since, and was erased again.

@@ -13,16 +13,16 @@ use super::copying::{copied, create, failed, found};
 use super::fault::BackupFault;
 use super::manifest::{BackupFile, DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
 use super::partial::{Partial, blocking};
+use crate::store::database::{PATIENCE, sqlite};
 use crate::store::erased::{self, ErasedId};
 use crate::store::files::folder_of;
-use crate::store::open::{PATIENCE, StoreSettings};
 use crate::store::values::{now, read_u64, sha256};
-use crate::store::{StoreError, sqlite};
+use crate::store::{StoreError, StoreSettings};
 
 /// What was backed up.
 #[derive(Debug, Clone, Serialize)]
 pub struct Backup {
-    /// The folder.
+    /// The folder it lies in.
     pub path: PathBuf,
     /// What is in it.
     #[serde(flatten)]

@@ -12,9 +12,9 @@ use crate::vapi::inventory::dialed_of;
 pub struct Account {
     /// Credentials, without what is secret in them.
     pub credentials: Vec<Value>,
-    /// Tools.
+    /// Tools, each as Vapi's API gives it.
     pub tools: Vec<Value>,
-    /// Assistants.
+    /// Assistants, likewise.
     pub assistants: Vec<Value>,
     /// Telephone numbers and SIP addresses.
     pub numbers: Vec<Value>,
@@ -43,12 +43,12 @@ impl Account {
         })
     }
 
-    /// An assistant.
+    /// The assistant of this id; `None` where the account has none.
     pub fn assistant(&self, id: &str) -> Option<&Value> {
         self.assistants.iter().find(|entry| entry["id"] == id)
     }
 
-    /// A credential.
+    /// The credential of this id; `None` where the account has none.
     pub fn credential(&self, id: &str) -> Option<&Value> {
         self.credentials.iter().find(|entry| entry["id"] == id)
     }

@@ -95,7 +95,7 @@ pub(super) enum Way {
     Tools,
     /// An answer is waited for.
     Question,
-    /// Nobody waits.
+    /// News of a call, whose answer nobody waits for.
     News,
 }
 

@@ -14,9 +14,9 @@ use super::super::account::{Entry, Journal, JournalFault};
 /// Server URLs by number and by assistant.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Saved {
-    /// Of numbers.
+    /// The server URLs that phone numbers had.
     pub numbers: BTreeMap<DialedNumber, Url>,
-    /// Of assistants.
+    /// The server URLs that assistants had, by the assistant's id.
     pub assistants: BTreeMap<String, Url>,
 }
 

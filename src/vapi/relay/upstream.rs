@@ -27,7 +27,7 @@ pub enum RelayFault {
     /// None came in time.
     #[error("no answer within {} ms", .0.as_millis())]
     Late(Duration),
-    /// None came.
+    /// The backend could not be reached.
     #[error(transparent)]
     Unfetched(#[from] Unfetched),
     /// It sends elsewhere.

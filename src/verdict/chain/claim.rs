@@ -11,9 +11,9 @@ use crate::verdict::Identification;
 /// A user of the dialed number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The user's id.
     pub user: UserId,
-    /// Their name.
+    /// The name to show.
     pub name: String,
     /// Whether the dialed number is theirs alone.
     pub exclusive: bool,

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::decision::Reason;
 use crate::units::UserId;
 
 pub use claim::{Claim, Member, Voice};
@@ -194,43 +193,6 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The same without figures, as [`super::Identification::without_scores`].
-    #[must_use]
-    pub fn without_scores(mut self) -> Self {
-        self.line_owner.posterior = None;
-        self.speaker.posterior = None;
-        for item in &mut self.evidence {
-            item.llr = None;
-            if item.kind == EvidenceKind::Voice {
-                item.note = None;
-            }
-        }
-        self
-    }
-
-    /// The same while it is too early to say that the voice is nobody's ([`super::Identification::is_early`]).
-    #[must_use]
-    pub fn before_nobody_is_told(mut self) -> Self {
-        let early = SpeakerReason::Voice(Reason::TooLittleSpeech);
-        let nobody = self.speaker.status == SpeakerStatus::ThirdParty;
-        let near = [
-            SpeakerReason::Voice(Reason::Ambiguous),
-            SpeakerReason::NotEnrolled,
-        ];
-        if nobody || self.speaker.reason.is_some_and(|reason| near.contains(&reason)) {
-            (self.speaker.status, self.speaker.reason) = (SpeakerStatus::Inconclusive, Some(early));
-            self.agreement = SpeakerAgreement::Undetermined;
-        }
-        if nobody {
-            // Without a voice nothing contradicts it.
-            use ContradictionCode as Code;
-            let of_the_voice = [Code::CallerIsNotTheVoice, Code::PinIsNotTheVoice];
-            self.contradictions
-                .retain(|found| !of_the_voice.contains(&found.code));
-        }
-        self
-    }
-
     /// Whether both say the same apart from figures.
     pub fn same_word(&self, other: &Self) -> bool {
         let words = |identity: &Self| {

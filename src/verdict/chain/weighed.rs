@@ -72,6 +72,8 @@ pub(super) struct Weighed<'a> {
 }
 
 impl<'a> Weighed<'a> {
+    /// Weighs `claims` and what was `heard` against everybody on `roster`; claims for users who are not on it count
+    /// for nobody. Ratios are natural logarithms.
     pub fn of(
         roster: &'a [Member],
         claims: &'a [Claim],

@@ -31,7 +31,7 @@ pub enum Layout {
     TimeFeatures,
     /// [batch, bins, frames], as NeMo has it.
     FeaturesTime,
-    /// [batch, samples].
+    /// [batch, samples]: a model that has its own front end.
     Samples,
 }
 

@@ -20,9 +20,9 @@ use super::spectrum::{Bands, PowerSpectrum, at_least, edges, raised_cosine};
 pub enum KaldiWindow {
     /// Hann to the power of 0.85, which reaches zero at the ends: Kaldi's own.
     Povey,
-    /// Hamming.
+    /// Hamming, 0.54 - 0.46 cos.
     Hamming,
-    /// Hann.
+    /// Hann, 0.5 - 0.5 cos, zero at the ends.
     Hann,
 }
 

@@ -36,7 +36,7 @@ pub struct Handed {
     pub ever_others: Share,
 }
 
-/// What stood.
+/// What was said at one moment of calls whose voice changes: shares of all of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Stood {
     /// The name of the first voice.

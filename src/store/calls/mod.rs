@@ -1,0 +1,17 @@
+//! Calls: what was said of them, and the messages around them.
+
+// In order: a file uses only those above it.
+pub(super) mod sealed_verdicts; // verdicts and their evidence, sealed by the deployment's key
+mod redaction; // taking a user out of verdicts
+mod call_records; // calls and their verdicts, version by version
+mod ended_calls; // the last words on calls, without who was named
+mod webhooks; // webhooks that were seen before, and the tokens they came with
+mod relays; // messages on their way to the customer's own backend
+
+pub use call_records::{CallRecord, CallSearch, VerdictVersion};
+pub use ended_calls::EndedCall;
+pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
+pub use webhooks::Webhook;
+
+pub(super) use redaction::{redact_calls, strip_evidence};
+pub(super) use relays::erase_relays;

@@ -1,0 +1,11 @@
+//! Erasing people: on request, when nothing needs them any more, and again when an old copy brings them back.
+
+// In order: a file uses only those above it.
+mod receipts; // signed receipts of erasures
+mod erase; // erasing a user, or what is known of their voice
+mod retention; // erasing what is older than it may become
+mod erased_again; // erasing again what an older copy brought back
+
+pub use erased_again::ErasedAgain;
+pub use receipts::{Receipt, ReceiptFault, ReceiptKey};
+pub use retention::{RetentionSchedule, RetentionTally};

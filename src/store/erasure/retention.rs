@@ -1,0 +1,254 @@
+//! What goes because its time is over: in small transactions, so that nobody who writes beside waits for long.
+
+use serde::Serialize;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use utoipa::ToSchema;
+
+use super::erase::erase_enrolments;
+use crate::store::audit::{Act, NewAudit, append};
+use crate::store::calls::strip_evidence;
+use crate::store::database::{query, query_as};
+use crate::store::keys::note_renewal;
+use crate::store::tenancy::touch_numbers_of;
+use crate::store::values::{now, read, read_u64, time_text};
+use crate::store::{Store, StoreError};
+
+/// Calls, or recordings, of one transaction.
+const PAGE: i64 = 100;
+
+/// How long what is kept is kept; `None` is for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RetentionSchedule {
+    /// Calls and everything that was said of them.
+    pub calls: Option<Duration>,
+    /// What the words on calls rest on, and the words before the last one.
+    pub evidence: Option<Duration>,
+    /// Kept recordings of enrolments.
+    pub audio: Option<Duration>,
+    /// Voices that no call was recognised by.
+    pub unused_voices: Option<Duration>,
+    /// Entries of the audit log.
+    pub audit: Option<Duration>,
+}
+
+/// How much went, or is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct RetentionTally {
+    /// Calls.
+    pub calls: u64,
+    /// Calls whose evidence it is.
+    pub evidence: u64,
+    /// Recordings.
+    pub recordings: u64,
+    /// Users whose voice it is.
+    pub voices: u64,
+    /// Entries of the audit log.
+    pub audit_entries: u64,
+}
+
+impl RetentionTally {
+    /// The counts by name.
+    pub fn counts(&self) -> [(&'static str, u64); 5] {
+        [
+            ("calls", self.calls),
+            ("evidence", self.evidence),
+            ("recordings", self.recordings),
+            ("voices", self.voices),
+            ("audit_entries", self.audit_entries),
+        ]
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a statement speaks of that is older than `$1`.
+macro_rules! due {
+    (calls) => {
+        "FROM calls c WHERE c.started_at < $1 AND c.updated_at < $1 "
+    };
+    (evidence) => {
+        "FROM calls c WHERE c.started_at < $1 AND c.updated_at < $1 \
+         AND EXISTS (SELECT 1 FROM verdicts v WHERE v.call_id = c.call_id) "
+    };
+    (recordings) => {
+        "FROM recordings r JOIN clips c ON c.id = r.clip_id JOIN enrollments e ON e.id = c.enrollment_id \
+         WHERE e.created_at < $1 "
+    };
+    (voices) => {
+        "FROM users u WHERE (u.identified_on IS NULL OR u.identified_on < $1) \
+         AND EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id) \
+         AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.user_id = u.id AND e.created_at >= $1) "
+    };
+    (audit) => {
+        "FROM audit WHERE at < $1 "
+    };
+}
+impl Store {
+    /// Removes what is older than `schedule` keeps it, and tells the audit log how much that was, if anything.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written; what went before stays gone, and is told.
+    pub async fn retain(&self, schedule: &RetentionSchedule) -> Result<RetentionTally, StoreError> {
+        let mut gone = RetentionTally::default();
+        let done = self.remove_due(schedule, &mut gone).await;
+        if !gone.is_empty() {
+            self.overwrite().await;
+            let run = NewAudit::new(Act::RetentionRun).detail(json!(gone));
+            let outcome = if done.is_ok() { "done" } else { "failed" };
+            self.audit(&[run.outcome(outcome)]).await?;
+        }
+        done.map(|()| gone)
+    }
+
+    /// How much is older than `schedule` keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn due(&self, schedule: &RetentionSchedule) -> Result<RetentionTally, StoreError> {
+        let RetentionSchedule {
+            calls,
+            evidence,
+            audio,
+            unused_voices,
+            audit,
+        } = *schedule;
+        Ok(RetentionTally {
+            calls: self
+                .count(calls, concat!("SELECT COUNT(*) ", due!(calls)))
+                .await?,
+            evidence: self
+                .count(evidence, concat!("SELECT COUNT(*) ", due!(evidence)))
+                .await?,
+            recordings: self
+                .count(audio, concat!("SELECT COUNT(*) ", due!(recordings)))
+                .await?,
+            voices: self
+                .count(
+                    unused_voices.map(unused_since),
+                    concat!("SELECT COUNT(*) ", due!(voices)),
+                )
+                .await?,
+            audit_entries: self
+                .count(audit, concat!("SELECT COUNT(*) ", due!(audit)))
+                .await?,
+        })
+    }
+
+    async fn count(&self, kept: Option<Duration>, statement: &'static str) -> Result<u64, StoreError> {
+        let Some(kept) = kept else { return Ok(0) };
+        let (count,): (i64,) = query_as(statement)
+            .bind(time_text(now() - kept))
+            .fetch_one(self.pool())
+            .await?;
+        read_u64(count, "count")
+    }
+
+    async fn remove_due(
+        &self,
+        schedule: &RetentionSchedule,
+        gone: &mut RetentionTally,
+    ) -> Result<(), StoreError> {
+        let now = now();
+        if let Some(kept) = schedule.calls {
+            while more(&mut gone.calls, self.remove_calls(now - kept).await?) {}
+        }
+        if let Some(kept) = schedule.evidence {
+            while more(&mut gone.evidence, self.remove_evidence(now - kept).await?) {}
+        }
+        if let Some(kept) = schedule.audio {
+            while more(&mut gone.recordings, self.remove_recordings(now - kept).await?) {}
+        }
+        if let Some(kept) = schedule.unused_voices {
+            let before = time_text(now - unused_since(kept));
+            while more(&mut gone.voices, self.remove_unused_voice(&before).await?) {}
+        }
+        if let Some(kept) = schedule.audit {
+            while more(&mut gone.audit_entries, self.cut_audit(now - kept).await?) {}
+        }
+        Ok(())
+    }
+
+    async fn remove_calls(&self, before: OffsetDateTime) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let gone = query(concat!(
+            "DELETE FROM calls WHERE call_id IN (SELECT c.call_id ",
+            due!(calls),
+            "LIMIT $2)"
+        ))
+        .bind(time_text(before))
+        .bind(PAGE)
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+
+    async fn remove_evidence(&self, before: OffsetDateTime) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let calls: Vec<(String,)> = query_as(concat!("SELECT c.call_id ", due!(evidence), "LIMIT $2"))
+            .bind(time_text(before))
+            .bind(PAGE)
+            .fetch_all(&mut tx)
+            .await?;
+        for (call,) in &calls {
+            strip_evidence(&mut tx, call).await?;
+        }
+        tx.commit().await?;
+        Ok(calls.len() as u64)
+    }
+
+    /// Erases the voice of a user whom no call was recognised by since before `before`, if there is one; says of how many.
+    async fn remove_unused_voice(&self, before: &str) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let unused: Option<(String,)> = query_as(concat!("SELECT u.id ", due!(voices), "LIMIT 1"))
+            .bind(before)
+            .fetch_optional(&mut tx)
+            .await?;
+        let Some((user,)) = unused else {
+            return Ok(0);
+        };
+        let user = read(&user, "user id")?;
+        let erased = erase_enrolments(&mut tx, user, None).await?;
+        touch_numbers_of(&mut tx, user).await?;
+        let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
+        append(&mut tx, &erased.told(told)).await?;
+        note_renewal(&mut tx, user).await?;
+        tx.commit().await?;
+        self.renew_after_erasure(user).await;
+        self.receipt(user, erased).await?;
+        Ok(1)
+    }
+
+    async fn remove_recordings(&self, before: OffsetDateTime) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let clips: Vec<(String,)> = query_as(concat!(
+            "DELETE FROM recordings WHERE clip_id IN (SELECT r.clip_id ",
+            due!(recordings),
+            "LIMIT $2) RETURNING clip_id"
+        ))
+        .bind(time_text(before))
+        .bind(PAGE)
+        .fetch_all(&mut tx)
+        .await?;
+        tx.commit().await?;
+        let gone = clips.len() as u64;
+        self.unlink(clips.into_iter().map(|(clip,)| clip).collect())
+            .await?;
+        Ok(gone)
+    }
+}
+
+/// Days of recognition are kept by their beginning: a voice counts as used until the end of its day.
+fn unused_since(kept: Duration) -> Duration {
+    kept + Duration::days(1)
+}
+
+/// Counts what went; says whether more may follow.
+fn more(count: &mut u64, gone: u64) -> bool {
+    *count += gone;
+    gone > 0
+}

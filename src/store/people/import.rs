@@ -1,0 +1,324 @@
+//! Taking over many users at once, from the table an operator already has: all of them or none.
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::open_name;
+use super::phones::all_hashes;
+use super::users::{NewUser, insert_user};
+use crate::store::audit::{Act, NewAudit, append};
+use crate::store::database::{Tx, query, query_as};
+use crate::store::keys::{UserKeys, Whose};
+use crate::store::pins::{NewPin, any_pin_on, fresh_salt, held_pins, make_salt, number_salt};
+use crate::store::secrets::NumberSalt;
+use crate::store::tenancy::{insert_number, touch_number};
+use crate::store::values::now;
+use crate::store::{Access, Pin, PinRule, Store, StoreError};
+use crate::units::{DialedNumber, UserId};
+use serde::Serialize;
+
+/// A user to take over, and where they stood in the operator's file.
+#[derive(Debug, Clone)]
+pub struct ImportRow {
+    /// The line of the file, or the row of the table.
+    pub line: u64,
+    /// The user.
+    pub user: NewUser,
+    /// The region of a number that is not here yet.
+    pub region: Option<String>,
+}
+
+/// Something that stands against a row. It holds no PIN and no whole number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowFault {
+    /// The line of the file, or the row of the table.
+    pub line: u64,
+    /// What stands against it.
+    pub fault: String,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ImportReport {
+    /// Users that were added.
+    pub added: u64,
+    /// Rows whose phone is on the number already; they were left as they are.
+    pub unchanged: u64,
+    /// Dialed numbers that were added for them.
+    pub numbers_added: u64,
+    /// Whether anything was written.
+    pub written: bool,
+    /// What stands against rows; when there is any, nothing was written.
+    pub faults: Vec<RowFault>,
+}
+
+/// What PINs came to before the write lock was taken.
+struct Hashed {
+    /// Of the numbers on which PINs are to be set.
+    salts: HashMap<DialedNumber, NumberSalt>,
+    /// By the line of their row.
+    pins: HashMap<u64, NewPin>,
+}
+
+impl Hashed {
+    fn of(&self, row: &ImportRow) -> (Option<NumberSalt>, Option<&NewPin>) {
+        let salt = self.salts.get(&row.user.number).copied();
+        (salt, self.pins.get(&row.line))
+    }
+}
+
+impl Store {
+    /// Adds users, and the numbers they are on where those are not here yet: all rows or, when anything stands
+    /// against one of them, none. Rows that were taken over before change nothing, so that a file can be
+    /// imported again. With `dry_run` nothing is written either way. Only the operator may add numbers by it, to
+    /// `access`'s tenant; to everybody else a number that `access` does not see is one that is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store itself fails; what is wrong with rows is in the report.
+    pub async fn import_users(
+        &self,
+        access: &Access,
+        rows: &[ImportRow],
+        dry_run: bool,
+    ) -> Result<ImportReport, StoreError> {
+        // Slow, and so before the write lock is taken.
+        let salts = self.salts_for(rows).await?;
+        let pins = self.hash_pins(rows, &salts, dry_run).await?;
+        let hashed = Hashed { salts, pins };
+        let report = ImportReport {
+            faults: match self.pin_rule {
+                PinRule::Unique => repeated_pins(rows),
+                PinRule::Shared => Vec::new(),
+            },
+            ..ImportReport::default()
+        };
+        let ids: Vec<UserId> = rows.iter().map(|_| UserId::fresh()).collect();
+        if !dry_run {
+            self.make_user_keys(&ids).await?;
+        }
+        let done = self
+            .import_with_keys(access, (rows, &ids), &hashed, report, dry_run)
+            .await;
+        if !dry_run {
+            self.drop_unused_keys(&ids).await;
+        }
+        done
+    }
+
+    async fn import_with_keys(
+        &self,
+        access: &Access,
+        (rows, ids): (&[ImportRow], &[UserId]),
+        hashed: &Hashed,
+        mut report: ImportReport,
+        dry_run: bool,
+    ) -> Result<ImportReport, StoreError> {
+        let mut tx = self.write().await?;
+        let held = self.pins_in_use(&mut tx, rows, &hashed.pins).await?;
+        for (row, id) in rows.iter().zip(ids) {
+            query("SAVEPOINT one_row").execute(&mut tx).await?;
+            let done = if held.contains(&row.line) {
+                Err(StoreError::PinTaken)
+            } else {
+                take_over(&mut tx, access, row, *id, hashed.of(row), &mut report).await
+            };
+            match done {
+                Ok(()) => {}
+                Err(fault) if fault.is_of_the_row() => {
+                    query("ROLLBACK TO SAVEPOINT one_row").execute(&mut tx).await?;
+                    report.faults.push(RowFault {
+                        line: row.line,
+                        fault: fault.to_string(),
+                    });
+                }
+                Err(fault) => return Err(fault),
+            }
+            query("RELEASE SAVEPOINT one_row").execute(&mut tx).await?;
+        }
+        report.faults.sort_by_key(|fault| fault.line);
+        report.written = report.faults.is_empty() && !dry_run;
+        if report.written {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+        Ok(report)
+    }
+
+    /// The salts of the numbers on which PINs are to be set: those they have, and fresh ones for the others, which
+    /// are written with the rows.
+    async fn salts_for(&self, rows: &[ImportRow]) -> Result<HashMap<DialedNumber, NumberSalt>, StoreError> {
+        let mut salts = HashMap::new();
+        let mut tx = self.read().await?;
+        for row in rows.iter().filter(|row| row.user.pin.is_some()) {
+            let number = &row.user.number;
+            if !salts.contains_key(number) {
+                let salt = match number_salt(&mut tx, number).await? {
+                    Some(salt) => salt,
+                    None => fresh_salt()?,
+                };
+                salts.insert(number.clone(), salt);
+            }
+        }
+        Ok(salts)
+    }
+
+    /// The PINs by line, hashed. A dry run writes none, and so hashes only those that somebody may have already.
+    async fn hash_pins(
+        &self,
+        rows: &[ImportRow],
+        salts: &HashMap<DialedNumber, NumberSalt>,
+        dry_run: bool,
+    ) -> Result<HashMap<u64, NewPin>, StoreError> {
+        let mut pins = HashMap::new();
+        for row in rows {
+            let (Some(pin), Some(salt)) = (&row.user.pin, salts.get(&row.user.number)) else {
+                continue;
+            };
+            let number = std::slice::from_ref(&row.user.number);
+            if dry_run && !any_pin_on(&mut self.read().await?, number).await? {
+                continue;
+            }
+            let salt = (row.user.number.clone(), *salt);
+            pins.insert(row.line, self.hash_pin(pin, vec![salt]).await?);
+        }
+        Ok(pins)
+    }
+
+    /// The lines of new users whose PIN somebody on their number has already.
+    async fn pins_in_use(
+        &self,
+        conn: &mut Tx,
+        rows: &[ImportRow],
+        pins: &HashMap<u64, NewPin>,
+    ) -> Result<HashSet<u64>, StoreError> {
+        let mut in_use = HashSet::new();
+        if self.pin_rule == PinRule::Shared {
+            return Ok(in_use);
+        }
+        for row in rows {
+            let Some(pin) = pins.get(&row.line) else { continue };
+            if is_here(conn, &row.user).await? {
+                continue;
+            }
+            for (number, tag) in &pin.tags {
+                let held = held_pins(conn, number).await?;
+                let known = held.iter().any(|one| one.has(tag));
+                // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
+                let unseen = held.into_iter().filter(|one| one.tag.is_none()).collect();
+                if known || !self.whose(&pin.pin, unseen).await?.is_empty() {
+                    in_use.insert(row.line);
+                }
+            }
+        }
+        Ok(in_use)
+    }
+}
+
+/// PINs that two rows of one number have.
+fn repeated_pins(rows: &[ImportRow]) -> Vec<RowFault> {
+    let mut seen: HashMap<(&DialedNumber, &str), u64> = HashMap::new();
+    let mut faults = Vec::new();
+    for row in rows {
+        let Some(pin) = &row.user.pin else { continue };
+        match seen.get(&(&row.user.number, Pin::digits(pin))) {
+            Some(first) => faults.push(RowFault {
+                line: row.line,
+                fault: format!("has the PIN of line {first}: on one number every PIN is one user's"),
+            }),
+            None => {
+                seen.insert((&row.user.number, Pin::digits(pin)), row.line);
+            }
+        }
+    }
+    faults
+}
+
+async fn take_over(
+    conn: &mut Tx,
+    access: &Access,
+    row: &ImportRow,
+    id: UserId,
+    (salt, pin): (Option<NumberSalt>, Option<&NewPin>),
+    report: &mut ImportReport,
+) -> Result<(), StoreError> {
+    let added = add_number(conn, access, &row.user.number, row.region.as_deref()).await?;
+    if is_here(conn, &row.user).await? {
+        report.unchanged += 1;
+        return Ok(());
+    }
+    if let Some(salt) = salt
+        && make_salt(conn, &row.user.number, salt).await? != salt
+    {
+        // Somebody else gave the number its salt while the PINs were hashed.
+        return Err(StoreError::Busy);
+    }
+    insert_user(conn, id, &row.user, pin).await?;
+    report.numbers_added += u64::from(added);
+    report.added += 1;
+    Ok(())
+}
+
+/// Whether one of the user's phones is on their number already.
+async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
+    for phone in &user.phones {
+        for hash in all_hashes(conn, phone).await? {
+            let rows: Vec<(String, Vec<u8>)> = query_as(
+                "SELECT u.id, u.name FROM phones p JOIN memberships m ON m.user_id = p.user_id \
+                 JOIN users u ON u.id = p.user_id WHERE p.lookup = $1 AND m.number = $2",
+            )
+            .bind(hash)
+            .bind(user.number.as_e164())
+            .fetch_all(&mut *conn)
+            .await?;
+            for (id, name) in rows {
+                let keys = UserKeys::read(conn, Whose::User(&id)).await?;
+                if open_name(&keys, &id, &name)?.as_deref() == Some(user.name.trim()) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Adds a number where it is not here and may be added; refuses one that `access` does not see.
+async fn add_number(
+    conn: &mut Tx,
+    access: &Access,
+    number: &DialedNumber,
+    region: Option<&str>,
+) -> Result<bool, StoreError> {
+    let unknown = || StoreError::UnknownNumber(number.clone());
+    let owner: Option<(String,)> = query_as("SELECT tenant_id FROM numbers WHERE number = $1")
+        .bind(number.as_e164())
+        .fetch_optional(&mut *conn)
+        .await?;
+    match owner {
+        Some((tenant,)) if tenant == access.tenant_text() && access.covers(number) => return Ok(false),
+        // The operator alone is told that a number is somebody else's.
+        Some(_) if access.may_add_numbers() => return Err(StoreError::NumberExists(number.clone())),
+        None if access.may_add_numbers() => {}
+        _ => return Err(unknown()),
+    }
+    insert_number(conn, access.tenant(), number, region, None, now()).await?;
+    touch_number(conn, number).await?;
+    append(conn, &NewAudit::new(Act::NumberAdd).object(number.masked())).await?;
+    Ok(true)
+}
+
+impl StoreError {
+    /// Whether the fault is a row's, and the others may be looked at all the same.
+    const fn is_of_the_row(&self) -> bool {
+        matches!(
+            self,
+            Self::NumberIsExclusive(_)
+                | Self::NumberHasUsers(_)
+                | Self::NumberExists(_)
+                | Self::UnknownNumber(_)
+                | Self::PhoneTaken { .. }
+                | Self::PinTaken
+                | Self::BadText { .. }
+                | Self::TooMany { .. }
+        )
+    }
+}

@@ -1,0 +1,183 @@
+//! Documents as they are shown to somebody, with scores or without.
+//!
+//! Scores shown to everybody would let an attacker climb towards acceptance step by step. How soon it is said that
+//! nobody is known tells how far from everybody a voice is, so that is said without scores only after [`TOLD_FROM`],
+//! or at the end; before, there is too little speech.
+
+use serde::ser::{Error, Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::units::Seconds;
+
+/// The net speech from which whoever sees no scores is told that nobody is known. A judgement: late enough that little is
+/// left to tell one stranger from another by, and early enough for a call that waits for it.
+const TOLD_FROM: Seconds = Seconds::new(8.0);
+
+/// An [`Identification`](super::Identification), or what is said of a call with its [`Identity`](super::Identity),
+/// as it was just said or as it was stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<T> {
+    said: T,
+    scores: bool,
+}
+
+impl<T> Shown<T> {
+    /// `said` with its `scores`, for readers who may know how sure it is, or without, for those who may know who it is.
+    pub fn new(said: T, scores: bool) -> Self {
+        Self { said, scores }
+    }
+}
+
+/// Without scores it is done to the JSON, so that it is the same for every release's stored documents.
+impl<T: Serialize> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.scores {
+            return self.said.serialize(serializer);
+        }
+        let mut document = serde_json::to_value(&self.said).map_err(S::Error::custom)?;
+        hide_scores(&mut document);
+        document.serialize(serializer)
+    }
+}
+
+fn hide_scores(document: &mut Value) {
+    if is_early(document) {
+        hide_nobody(document);
+    }
+    for part in ["line_owner", "speaker"] {
+        if let Some(part) = document.get_mut(part) {
+            clear(part, "posterior");
+        }
+    }
+    let evidence = document.get_mut("evidence").and_then(Value::as_array_mut);
+    for item in evidence.into_iter().flatten() {
+        clear(item, "llr");
+        if item["kind"] == "voice" {
+            clear(item, "note");
+        }
+    }
+    clear(document, "posterior");
+    clear(document, "llr");
+    if let Some(candidates) = document.get_mut("candidates") {
+        *candidates = json!([]);
+    }
+}
+
+/// Whether it says that nobody is known, or that it cannot be told who it is, sooner than whoever sees no scores is
+/// told so.
+fn is_early(document: &Value) -> bool {
+    let tells = document["outcome"] == "unknown" || document["reason"] == "ambiguous";
+    let net = document["net_speech_seconds"].as_f64();
+    tells && document["final"] == false && net.is_some_and(|seconds| seconds < TOLD_FROM.get())
+}
+
+/// Takes back that the voice is nobody's, or might be several people's.
+fn hide_nobody(document: &mut Value) {
+    document["outcome"] = json!("inconclusive");
+    document["reason"] = json!("too_little_speech");
+    let Some(speaker) = document.get_mut("speaker").filter(|speaker| speaker.is_object()) else {
+        return;
+    };
+    let nobody = speaker["status"] == "third_party";
+    if nobody || speaker["reason"] == "ambiguous" || speaker["reason"] == "not_enrolled" {
+        speaker["status"] = json!("inconclusive");
+        speaker["reason"] = json!("too_little_speech");
+        document["agreement"] = json!("undetermined");
+    }
+    // Without a voice nothing contradicts it.
+    if nobody && let Some(found) = document.get_mut("contradictions").and_then(Value::as_array_mut) {
+        found.retain(|one| one["code"] != "caller_is_not_the_voice" && one["code"] != "pin_is_not_the_voice");
+    }
+}
+
+fn clear(object: &mut Value, field: &str) {
+    if let Some(value) = object.get_mut(field) {
+        *value = Value::Null;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A document of a call that says `status` of its speaker, and `reason`, after so much net speech.
+    fn document(status: &str, reason: Option<&str>, net: f64, is_final: bool) -> Value {
+        let outcome = if status == "third_party" {
+            "unknown"
+        } else {
+            status
+        };
+        json!({
+            "outcome": outcome, "reason": reason, "user_id": null, "user_name": null,
+            "posterior": 0.9, "llr": 5.0, "candidates": [{ "user_id": "u", "llr": 5.0, "posterior": 0.9 }],
+            "net_speech_seconds": net, "final": is_final,
+            "quality": { "bandwidth": "narrow", "snr_db": 20.0, "clipping": 0.0, "overlap": null },
+            "line_owner": { "status": "identified", "user_id": "u", "posterior": 0.99 },
+            "speaker": { "status": status, "reason": reason, "posterior": 0.9 },
+            "agreement": "third_party",
+            "contradictions": [{ "code": "pin_is_not_the_voice" }, { "code": "forwarding_disagrees" }],
+            "evidence": [
+                { "kind": "voice", "llr": 5.0, "note": "0.87 of 12 s" },
+                { "kind": "pin", "llr": 4.0, "note": "shared" },
+            ],
+        })
+    }
+
+    fn shown(said: &Value, scores: bool) -> Value {
+        serde_json::to_value(Shown::new(said, scores)).unwrap()
+    }
+
+    /// The fields that hold a number, wherever they are.
+    fn numbers(of: &Value, at: &str, found: &mut Vec<String>) {
+        match of {
+            Value::Number(_) => found.push(at.to_owned()),
+            Value::Array(items) => items.iter().for_each(|item| numbers(item, at, found)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    numbers(value, &format!("{at}/{name}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn without_scores_the_only_numbers_are_those_of_the_audio() {
+        let said = document("identified", None, 9.0, false);
+        let mut found = Vec::new();
+        numbers(&shown(&said, false), "", &mut found);
+        assert_eq!(
+            found,
+            ["/net_speech_seconds", "/quality/clipping", "/quality/snr_db"]
+        );
+        let evidence = &shown(&said, false)["evidence"];
+        assert_eq!(
+            (&evidence[0]["note"], &evidence[1]["note"]),
+            (&Value::Null, &json!("shared"))
+        );
+        assert_eq!(shown(&said, true), said);
+    }
+
+    #[test]
+    fn how_soon_nobody_is_known_is_told_only_with_scores() {
+        let early = shown(&document("third_party", None, 2.5, false), false);
+        assert_eq!(early, {
+            let mut said = document("inconclusive", Some("too_little_speech"), 2.5, false);
+            said["agreement"] = json!("undetermined");
+            said["contradictions"] = json!([{ "code": "forwarding_disagrees" }]);
+            shown(&said, false)
+        });
+        let ambiguous = shown(&document("inconclusive", Some("ambiguous"), 2.5, false), false);
+        for field in ["outcome", "reason", "speaker", "agreement"] {
+            assert_eq!(ambiguous[field], early[field], "{field}");
+        }
+        for (net, is_final) in [(8.0, false), (2.5, true)] {
+            let told = shown(&document("third_party", None, net, is_final), false);
+            assert_eq!(
+                (&told["outcome"], &told["speaker"]["status"]),
+                (&json!("unknown"), &json!("third_party"))
+            );
+            assert_eq!(told["contradictions"].as_array().map(Vec::len), Some(2));
+        }
+    }
+}

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::consents::{read_consent, record};
+use super::fingerprints::keep_clip_fingerprint;
 use super::invites::redeem;
 use super::models::{insert_prints, refuse_old_model};
 use super::numbers::touch_numbers_of;
@@ -18,6 +19,7 @@ use super::sql::{Tx, query, query_as};
 use super::user_rows::refuse_opted_out;
 use super::users::require_user;
 use super::values::{label, now, read, read_time, read_u64, time_text};
+use crate::speech::KeptFingerprint;
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
@@ -54,6 +56,8 @@ pub struct NewClip {
     pub source: String,
     /// What was made of it: a voiceprint for each model and bandwidth, at least one.
     pub prints: Vec<Voiceprint>,
+    /// By which the recording is known again when it is played; `None` where none is kept.
+    pub fingerprint: Option<KeptFingerprint>,
 }
 
 /// An enrolment as it is listed. No embedding is part of it.
@@ -260,6 +264,9 @@ async fn insert_clip(
     .execute(&mut *conn)
     .await?;
     insert_prints(conn, &clip_id, &user.to_string(), &clip.prints).await?;
+    if let Some(fingerprint) = &clip.fingerprint {
+        keep_clip_fingerprint(conn, user, &clip_id, fingerprint).await?;
+    }
     Ok(clip_id)
 }
 

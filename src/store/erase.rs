@@ -9,6 +9,7 @@ use super::StoreError;
 use super::audit::{Act, NewAudit, append};
 use super::consents::erase_unused;
 use super::erased::{ErasedId, note};
+use super::fingerprints::erase_unconsented;
 use super::numbers::touch_numbers_of;
 use super::open::Store;
 use super::redaction::redact_calls;
@@ -260,6 +261,7 @@ async fn erase_enrolments(
             .execute(&mut *conn)
             .await?;
     }
+    erase_unconsented(conn, user).await?;
     erase_unused(conn, user).await?;
     for (id,) in enrolments {
         note(conn, ErasedId::Enrollment(read(&id, "enrolment id")?)).await?;

@@ -17,6 +17,8 @@
 //!   version and stored before or after, names a removed user or holds their scores.
 //! * One model is in use; voiceprints of another can be there and are never found.
 //! * What is kept of a number's line is a mean of many callers and nobody's voice.
+//! * A fingerprint of speech is kept of users alone, sealed as their voiceprints are, and goes with its user, its clip and
+//!   its call.
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
@@ -45,6 +47,7 @@ mod error_counts;
 mod examine;
 mod facts;
 mod files;
+mod fingerprints;
 mod health;
 mod import;
 mod invites;
@@ -108,6 +111,7 @@ pub(crate) use error_counts::{STORE_ERROR_KINDS, STORE_ERRORS};
 pub use error::{DatabaseFault, StoreError};
 pub(crate) use examine::{DAMAGED_TABLES, EXAMINED_AT};
 pub(crate) use files::{lock, write_private};
+pub use fingerprints::{FingerprintCounts, FingerprintOf, KeptUntil};
 pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use invites::{Invite, InviteState, NewInvite};

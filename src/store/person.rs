@@ -10,6 +10,7 @@ use super::StoreError;
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
 use super::consents::Consent;
 use super::enrolments::Enrollment;
+use super::fingerprints::FingerprintCounts;
 use super::invites::Invite;
 use super::open::Store;
 use super::sql::query_as;
@@ -47,6 +48,9 @@ pub struct Person {
     pub voiceprints: Vec<PersonVoiceprint>,
     /// Their kept recordings.
     pub recordings: Vec<PersonRecording>,
+    /// How many fingerprints of their speech are kept, by which a recording that is played is known. They say nothing to
+    /// anybody but whoever plays that recording.
+    pub fingerprints: FingerprintCounts,
     /// Links by which they were asked to enrol.
     pub invites: Vec<Invite>,
     /// The calls that name them, latest first.
@@ -118,6 +122,7 @@ impl Store {
             consents: self.consents_of(user).await?,
             voiceprints: self.voiceprints_in(user, &enrollments).await?,
             recordings: self.recordings_of(user, audio).await?,
+            fingerprints: self.count_fingerprints(user).await?,
             invites: self.invites_of(user).await?,
             audit: self.entries_on(user).await?,
             calls,

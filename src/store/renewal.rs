@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::StoreError;
 use super::audit::{Act, NewAudit, append};
+use super::fingerprints::seal_fingerprints_anew;
 use super::keyring::{
     DEPLOYMENT, add_scope, fingerprint, note_generation, raise_epoch, read_generation, unwrap, wrap,
     wrapping_of,
@@ -256,5 +257,5 @@ async fn seal_voice_anew(conn: &mut Tx, keys: &UserKeys, user: &str) -> Result<(
             .execute(&mut *conn)
             .await?;
     }
-    Ok(())
+    seal_fingerprints_anew(conn, keys, user).await
 }

@@ -344,6 +344,14 @@ mod tests {
     }
 
     #[test]
+    fn long_pauses_make_no_kept_fingerprint_long() {
+        let mut frames = vec![NO_SPEECH; 100_000];
+        frames.iter_mut().step_by(128).for_each(|bits| *bits = 7);
+        let kept = Fingerprint { first: 0, frames }.kept(Seconds::new(2.0));
+        assert_eq!(kept.frames.len(), 2 * 62);
+    }
+
+    #[test]
     fn silence_has_no_fingerprint() {
         assert_eq!(all(&[0.0; 32_000]).spoken().count(), 0);
         assert_eq!(all(&[]), Fingerprint::default());

@@ -164,3 +164,14 @@ fn each_block_is_searched_once_and_found_whatever_came_before() {
     let into = (found - own.len()) as f64 / 16_000.0;
     assert!((2.5..6.5).contains(&into), "found {into} s into the recording");
 }
+
+#[test]
+fn what_was_searched_is_not_searched_again_so_that_a_call_costs_its_length() {
+    let mut vad = analyst().vad;
+    let heard = heard(&mut vad, &signup("alice", 1));
+    let kept = [heard.kept(LONG)];
+    let mut search = ReplaySearch::default();
+    assert!(!search.finds(&heard, &[]));
+    assert!(!search.finds(&heard, &kept));
+    assert!(is_replay(&heard, &kept));
+}

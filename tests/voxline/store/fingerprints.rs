@@ -70,10 +70,7 @@ async fn a_fingerprint_goes_with_its_enrolment_its_call_and_its_user() {
     assert_eq!(receipt.overwritten, deployment.overwrites());
     assert!(kept(&deployment, ana).await.is_empty());
     assert_eq!(counts(&deployment, ana).await, FingerprintCounts::default());
-    assert_eq!(
-        deployment.blobs("SELECT frames FROM fingerprints").await.len(),
-        0
-    );
+    assert_eq!(deployment.blobs("SELECT frames FROM fingerprints").await.len(), 0);
     if deployment.overwrites() {
         let left = deployment.at_rest().await;
         for row in sealed {
@@ -123,7 +120,10 @@ async fn a_fingerprint_that_was_put_in_anothers_place_is_not_read() {
                 WHERE other.id <> fingerprints.id)";
     deployment.raw(swap).await;
     let now = KeptUntil::now();
-    let refused = deployment.store.fingerprints(ana, FingerprintOf::Clips, &now).await;
+    let refused = deployment
+        .store
+        .fingerprints(ana, FingerprintOf::Clips, &now)
+        .await;
     assert!(
         matches!(refused, Err(StoreError::Unreadable { what: "fingerprint" })),
         "{refused:?}"

@@ -138,7 +138,7 @@ pub(super) async fn keep_call(
     match services.store.keep_call_fingerprint(user, call, &kept).await {
         Ok(true) => {}
         Ok(false) => {
-            tracing::info!(call.id = %call, "call {call} is not kept against replays: it is not recorded")
+            tracing::info!(call.id = %call, "call {call} is not kept against replays: it is not recorded");
         }
         Err(fault) => {
             tracing::warn!(call.id = %call, %fault, "call {call} is not kept against replays: {fault}");

@@ -23,8 +23,9 @@ async fn recognised(deployment: &TestDeployment, id: &str, user: UserId, seed: u
     assert!(deployment.store.put_verdict(&record).await.unwrap());
     let kept = deployment
         .store
-        .keep_call_fingerprint(user, &record.call_id, &fingerprint(seed));
-    kept.await.unwrap()
+        .keep_call_fingerprint(user, &record.call_id, &fingerprint(seed))
+        .await;
+    kept.unwrap()
 }
 
 async fn kept(deployment: &TestDeployment, user: UserId) -> Vec<KeptFingerprint> {
@@ -166,8 +167,9 @@ async fn without_an_enrolment_nothing_of_a_users_calls_is_kept() {
     let unheard: CallId = "never recorded".parse().unwrap();
     let lost = deployment
         .store
-        .keep_call_fingerprint(ana, &unheard, &fingerprint(5));
-    assert!(!lost.await.unwrap());
+        .keep_call_fingerprint(ana, &unheard, &fingerprint(5))
+        .await;
+    assert!(!lost.unwrap());
     deployment.store.remove_enrollments(ana).await.unwrap();
     assert!(kept(&deployment, ana).await.is_empty());
     assert_eq!(counts(&deployment, ana).await, FingerprintCounts::default());

@@ -161,10 +161,10 @@ async fn without_an_enrolment_nothing_of_a_users_calls_is_kept() {
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await.id;
     assert!(!recognised(&deployment, "before", ana, 1).await);
-    assert!(!recognised(&deployment, "of nobody", UserId::fresh(), 2).await);
+    assert!(!recognised(&deployment, "of-nobody", UserId::fresh(), 2).await);
     enrolled(&deployment, ana, 3).await;
     assert!(recognised(&deployment, "with", ana, 4).await);
-    let unheard: CallId = "never recorded".parse().unwrap();
+    let unheard: CallId = "never-recorded".parse().unwrap();
     let lost = deployment
         .store
         .keep_call_fingerprint(ana, &unheard, &fingerprint(5))

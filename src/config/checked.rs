@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use crate::bytes::Limits;
-use crate::decision::Policy;
+use crate::decision::{Policy, ReplayRule};
 use crate::store::{RetentionSchedule, StoreSettings};
 use crate::units::Seconds;
 use crate::voiceprint::ModelId;
@@ -60,6 +60,8 @@ pub struct Config {
     pub identifications_per_minute: u32,
     /// What a decision needs.
     pub policy: Policy,
+    /// What a caller's speech is compared with, to tell a recording that is played.
+    pub replay: ReplayRule,
     /// Speech needed to enrol.
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
@@ -134,6 +136,7 @@ impl Config {
                 max_duration: minutes(settings.limits.audio_minutes),
             },
             longest_call: minutes(settings.limits.call_minutes),
+            replay: settings.decision.replay,
             identifications_per_minute: settings.limits.identifications_per_minute,
             policy: settings.decision.checked(read),
             enrolment_speech: seconds(settings.enrollment.minimum_speech_seconds),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::decision::{ErrorTarget, Policy};
+use crate::decision::{ErrorTarget, Policy, ReplayRule};
 use crate::units::Seconds;
 
 use super::reader::SettingsReader;
@@ -30,6 +30,11 @@ pub(super) struct DecisionSection {
     /// Seconds of speech after which nothing more is waited for.
     #[schema(minimum = 1.0, maximum = 60.0)]
     pub enough_speech_seconds: f64,
+    /// What a caller's speech is compared with, to tell a recording that is played: `enrolments`, the recordings that the
+    /// number's users enrolled with; `calls`, those and the latest five calls that they were recognised on, a minute of each;
+    /// `off`, nothing.
+    #[schema(inline)]
+    pub replay: ReplayRule,
 }
 
 impl Default for DecisionSection {
@@ -42,6 +47,7 @@ impl Default for DecisionSection {
             max_wrong_name: None,
             reject: usual.reject,
             enough_speech_seconds: usual.enough_speech.get(),
+            replay: ReplayRule::default(),
         }
     }
 }

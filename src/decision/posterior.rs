@@ -37,6 +37,8 @@ pub enum Reason {
     /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
     /// well enough.
     Ambiguous,
+    /// What was said was heard before, sound for sound: a recording is played.
+    Replayed,
     /// Nobody on the dialed number is enrolled.
     EmptyRoster,
     /// A part needed for the decision did not answer.
@@ -52,6 +54,7 @@ impl Reason {
             Self::UnfamiliarLine => "unfamiliar_line",
             Self::SeveralVoices => "several_voices",
             Self::Ambiguous => "ambiguous",
+            Self::Replayed => "replayed",
             Self::EmptyRoster => "empty_roster",
             Self::Unavailable => "unavailable",
         }

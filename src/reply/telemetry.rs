@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::engine::Engine;
 use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERROR_KINDS, STORE_ERRORS};
-use crate::switchboard::{DECISION_LAG, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
+use crate::switchboard::{DECISION_LAG, REPLAYS, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
 use crate::verdict::{Identification, OutcomeName};
 
 use super::process_metrics;
@@ -192,6 +192,7 @@ fn describe() {
         "From the arrival of the last audio that a verdict of a live call needed until it was said."
     );
     describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
+    describe_counter!(REPLAYS, "Calls and recordings on which a recording was played.");
     describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
     describe_counter!(
         STORE_ERRORS,

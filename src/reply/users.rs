@@ -196,7 +196,8 @@ pub(super) struct Wanted {
 /// Gives out everything that is kept on a user
 ///
 /// Name, phones, consents with their words, enrolments, voiceprints (base64, with their model's name), kept recordings,
-/// links, what calls say of them, and what the audit log says of them: one JSON document to read and to take along.
+/// how many fingerprints of their speech there are, links, what calls say of them, and what the audit log says of them: one
+/// JSON document to read and to take along.
 #[utoipa::path(
     get, path = "/v1/users/{id}/export", operation_id = "exportUser", tag = "users",
     params(("id" = String, Path, format = "uuid", description = "The user"), Wanted),

@@ -17,6 +17,8 @@
 //!   version and stored before or after, names a removed user or holds their scores.
 //! * One model is in use; voiceprints of another can be there and are never found.
 //! * What is kept of a number's line is a mean of many callers and nobody's voice.
+//! * A fingerprint of speech is kept of users alone, sealed as their voiceprints are, and goes with its user, its clip and
+//!   its call.
 //! * A recording is kept only under a consent that allows it, sealed, and nobody can read it once its row is
 //!   erased.
 //! * A PIN that was tried counts as wrong until it was found right, and what was counted survives a restart.
@@ -79,7 +81,7 @@ pub use tenancy::{
     Access, CallerIsForwarder, KeyInfo, NewKey, Number, NumberPatch, ShareChange, Tenant, UnknownRule,
 };
 pub use voices::{
-    Enrollment, KnownVoice, NewClip, NewEnrollment, Recording, RosterEntry, UnheardClip, UnheardUser,
+    Enrollment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrollment, Recording, RosterEntry, UnheardClip, UnheardUser,
     UserVoice, UsersWanted,
 };
 

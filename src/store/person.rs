@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
 use super::database::query_as;
 use super::values::{now, read};
-use super::{Consent, Enrollment, Invite, Store, StoreError, User};
+use super::{Consent, Enrollment, FingerprintCounts, Invite, Store, StoreError, User};
 use crate::units::{CallId, DialedNumber, UserId};
 
 /// Most calls of an export, the latest.
@@ -42,6 +42,9 @@ pub struct Person {
     pub voiceprints: Vec<PersonVoiceprint>,
     /// Their kept recordings.
     pub recordings: Vec<PersonRecording>,
+    /// How many fingerprints of their speech are kept, by which a recording that is played is known. They say nothing to
+    /// anybody but whoever plays that recording.
+    pub fingerprints: FingerprintCounts,
     /// Links by which they were asked to enrol.
     pub invites: Vec<Invite>,
     /// The calls that name them, latest first.
@@ -113,6 +116,7 @@ impl Store {
             consents: self.consents_of(user).await?,
             voiceprints: self.voiceprints_in(user, &enrollments).await?,
             recordings: self.recordings_of(user, audio).await?,
+            fingerprints: self.count_fingerprints(user).await?,
             invites: self.invites_of(user).await?,
             audit: self.entries_on(user).await?,
             calls,

@@ -16,6 +16,7 @@ use super::arrivals::Arrivals;
 use super::call_session::{AudioSlot, CallSession};
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
+use super::replays::{ReplayWatch, keep_call};
 use super::roster::RosterNow;
 use super::services::Services;
 
@@ -57,6 +58,7 @@ pub struct LiveCall {
     session: Option<Box<StreamSession>>,
     said: Option<Identification>,
     sequential: SequentialDecision,
+    replays: ReplayWatch,
     named: bool,
     span: Span,
     arrivals: Arrivals,
@@ -104,6 +106,7 @@ impl LiveCall {
             session: Some(Box::new(session)),
             said: None,
             sequential: SequentialDecision::default(),
+            replays: ReplayWatch::begin(),
             named: false,
             arrivals: Arrivals::default(),
             waited: true,
@@ -197,8 +200,11 @@ impl LiveCall {
         }
         self.last_pins().await;
         let roster = self.call_session.roster().await;
-        let last = self.answer(&active_model, &roster, last, true).await;
-        self.publish(last, roster).await
+        let said = self.answer(&active_model, &roster, last, true).await;
+        let verdict = self.publish(said, roster).await;
+        let call = &self.start.call_id;
+        keep_call(&self.services, call, &verdict.identification, &last.fingerprint).await;
+        verdict
     }
 
     /// Waits for PINs that are being tried, where this is the end of the call too: they count for the last word.
@@ -266,7 +272,9 @@ impl LiveCall {
             &mut self.sequential,
             is_final,
         );
-        said.await
+        let mut said = said.await;
+        self.replays.look(&self.services, checkpoint, &mut said).await;
+        said
     }
 
     /// Nobody listens any more: what was measured so far stays, the word on it does not.

@@ -94,15 +94,20 @@ impl CallEvidence {
         }
     }
 
-    /// Takes the voice's next word.
-    pub fn hear(&mut self, said: &Identification) {
+    /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
+    /// stream it comes by.
+    pub fn hear(&mut self, said: &mut Identification) {
+        if self.voice.as_ref().is_some_and(|voice| voice.said.is_replay()) {
+            said.withhold(Reason::Replayed);
+        }
         self.hear_at(said, OffsetDateTime::now_utc());
     }
 
     fn hear_at(&mut self, said: &Identification, at: OffsetDateTime) {
         let weightier = self.voice.as_ref().is_none_or(|before| {
             // A stream that was opened again begins with nothing: what the first one heard stays until then.
-            said.net_speech_seconds >= before.said.net_speech_seconds
+            let is_more = said.net_speech_seconds >= before.said.net_speech_seconds;
+            said.is_replay() || (is_more && !before.said.is_replay())
         });
         if weightier {
             self.voice = Some(Voice {

@@ -180,10 +180,10 @@ impl CallSession {
     }
 
     /// The same by the roster that the word was found on; of a last word once the PINs were tried.
-    pub(super) async fn heard_on(&self, said: Identification, roster: RosterNow) -> CallVerdict {
+    pub(super) async fn heard_on(&self, mut said: Identification, roster: RosterNow) -> CallVerdict {
         let mut state = self.state.lock().await;
         if !state.ended {
-            state.evidence.hear(&said);
+            state.evidence.hear(&mut said);
             state.ended = said.is_final && self.ends_with_its_audio();
             self.next_on(&mut state, Some(said), roster).await;
         }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::decision::ReplayRule;
 use crate::engine::Permit;
 use crate::store::{Act, NewAudit, NewClip, NewEnrollment, Recording, StoreError};
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
@@ -18,6 +19,7 @@ use super::error::BoardError;
 use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
 use super::recording::{ClipBytes, hear_in_turns};
+use super::replays::OF_CLIP;
 use super::updates::{Update, VoiceEnrolled};
 
 /// Recordings one enrolment may bring.
@@ -163,7 +165,8 @@ impl Switchboard {
                 .filter_map(|clip| clip.recording.take())
                 .collect();
             let kept = !recordings.is_empty();
-            let new = new_enrolment(user, agreement, &heard);
+            let against_replays = self.config.replay != ReplayRule::Off;
+            let new = new_enrolment(user, agreement, &heard, against_replays);
             match self.store.add_enrollment_keeping(new, recordings).await {
                 Ok(id) => {
                     self.announce(user, id).await;
@@ -351,13 +354,19 @@ fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport
     }
 }
 
-fn new_enrolment(user: UserId, agreement: &Agreement, heard: &[HeardClip]) -> NewEnrollment {
+fn new_enrolment(
+    user: UserId,
+    agreement: &Agreement,
+    heard: &[HeardClip],
+    against_replays: bool,
+) -> NewEnrollment {
     let clips = heard.iter().map(|clip| NewClip {
         content_sha256: clip.sha256,
         net_speech: clip.net_speech(),
         snr_db: clip.quality().and_then(|quality| quality.snr_db),
         source: clip.source.clone(),
         prints: clip.print().into_iter().cloned().collect(),
+        fingerprint: against_replays.then(|| clip.checkpoint.fingerprint.kept(OF_CLIP)),
     });
     NewEnrollment {
         user,

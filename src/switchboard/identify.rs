@@ -9,6 +9,7 @@ use crate::verdict::{CHECKPOINTS, Identification};
 use super::board::Switchboard;
 use super::error::BoardError;
 use super::recording::{ClipBytes, hear_in_turns};
+use super::replays::ReplayWatch;
 
 impl Switchboard {
     /// Identifies the speaker of a recording among the users of `number`. With `stream`, also gives
@@ -72,12 +73,14 @@ impl Switchboard {
         let warnings = heard.warnings(&name);
         let last = heard.checkpoints.len().saturating_sub(1);
         let mut sequential = SequentialDecision::default();
+        let mut replays = ReplayWatch::begin();
         let mut said: Vec<Identification> = Vec::with_capacity(heard.checkpoints.len());
         for (at, checkpoint) in heard.checkpoints.iter().enumerate() {
             let roster = self.services.rosters.now(number).await;
-            let next = active_model
+            let mut next = active_model
                 .answer(number, roster.as_deref(), checkpoint, &mut sequential, at == last)
                 .await;
+            replays.look(&self.services, checkpoint, &mut next).await;
             if !(checkpoint.is_window_check
                 && said.last().is_some_and(|before| before.says_as_much_as(&next)))
             {

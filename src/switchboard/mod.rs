@@ -33,6 +33,7 @@ mod recorder;
 mod updates;
 mod auditor;
 mod services;
+mod replays;
 mod claims;
 mod kept;
 mod call_evidence;
@@ -71,6 +72,7 @@ pub use active_model::model_in_use;
 pub(crate) use arrivals::DECISION_LAG;
 pub(crate) use auditor::{UNACCOUNTED, UNWRITTEN};
 pub(crate) use recorder::{UNRECORDED, WAITING};
+pub(crate) use replays::REPLAYS;
 pub(crate) use retention::RETIRED;
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};

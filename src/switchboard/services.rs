@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::OnceCell;
 
 use crate::config::{Config, IdentitySettings};
+use crate::decision::ReplayRule;
 use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::Seconds;
 
@@ -21,6 +22,8 @@ pub(super) struct Services {
     pub store: Store,
     pub identity: IdentitySettings,
     pub longest_call: Seconds,
+    /// What callers' speech is compared with.
+    pub replay: ReplayRule,
     pub rosters: Rosters,
     /// Whose each number is.
     pub owners: Owners,
@@ -42,6 +45,7 @@ impl Services {
         Self {
             identity: config.identity.clone(),
             longest_call: config.longest_call,
+            replay: config.replay,
             rosters: Rosters::new(store.clone()),
             owners: Owners::new(store.clone()),
             callers: Callers::default(),

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::samples::SamplesError;
-use crate::speech::VadError;
+use crate::speech::{Fingerprint, VadError};
 use crate::units::Seconds;
 use crate::voiceprint::{Embedding, ExtractError, Voiceprint};
 
@@ -17,6 +17,11 @@ pub const CHECKPOINTS: &[f64] = &[
     1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
     55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
 ];
+
+/// How much of a recording is remembered by its fingerprint, 450 kB, and of a call, the latest of it: 60 kB.
+pub(super) const fn remembered(is_recording: bool) -> Seconds {
+    Seconds::new(if is_recording { 1800.0 } else { 240.0 })
+}
 
 /// Why a stream could not be followed.
 #[derive(Debug, Error)]
@@ -65,6 +70,8 @@ pub struct Checkpoint {
     pub is_window_check: bool,
     /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
     pub traits: Option<Traits>,
+    /// The fingerprint of the latest speech.
+    pub fingerprint: Fingerprint,
     /// The work so far (`search` and `decide` are not the listener's).
     pub timing: TimingMs,
 }

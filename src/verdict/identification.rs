@@ -190,6 +190,19 @@ impl Identification {
         self
     }
 
+    /// Takes back who it is, for `reason`: no name, and no ratios that other evidence could make one of.
+    pub fn withhold(&mut self, reason: Reason) {
+        self.outcome = OutcomeName::Inconclusive;
+        self.reason = Some(reason);
+        (self.user_id, self.user_name, self.posterior) = (None, None, None);
+        self.llrs.clear();
+    }
+
+    /// Whether a recording was played.
+    pub fn is_replay(&self) -> bool {
+        self.reason == Some(Reason::Replayed)
+    }
+
     /// What the voice comes to by itself. `outcome` is its name, and the speaker of a call is made of it with all other
     /// evidence ([`super::chain::combine`]): the two never differ but by evidence.
     pub fn word(&self) -> Outcome {

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::engine::Analyst;
 use crate::samples::{Intake, comes_again, quality};
-use crate::speech::{Span, SpeechFinder, SpeechSettings};
+use crate::speech::{Fingerprint, Fingerprinter, Span, SpeechFinder, SpeechSettings};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
 
-use super::checkpoint::{Checkpoint, ListenError, Traits};
+use super::checkpoint::{Checkpoint, ListenError, Traits, remembered};
 use super::identification::{Quality, TimingMs};
 use super::level::levelled;
 use super::stretches::{KEPT, StreamPosition, Stretches};
@@ -34,6 +34,7 @@ struct Seen {
 pub struct StreamSession {
     intake: Intake,
     finder: SpeechFinder,
+    fingerprinter: Fingerprinter,
     fresh: Vec<f32>,
     marks: &'static [f64],
     windows: Windows,
@@ -76,6 +77,7 @@ impl StreamSession {
         Ok(Self {
             intake: Intake::new(rate, channels, channel)?,
             finder: SpeechFinder::new(settings),
+            fingerprinter: Fingerprinter::new(remembered(is_recording)),
             fresh: Vec::new(),
             marks,
             windows: Windows::new(),
@@ -206,6 +208,7 @@ impl StreamSession {
             windows_heard: self.windows.heard(),
             is_window_check: true,
             traits: self.traits_so_far(),
+            fingerprint: Fingerprint::default(),
             timing: self.timing,
         })
     }
@@ -242,6 +245,7 @@ impl StreamSession {
 
     fn hear(&mut self, analyst: &mut Analyst) -> Result<Vec<Checkpoint>, ListenError> {
         let started = Instant::now();
+        self.fingerprinter.push(&self.fresh);
         self.finder.hear(&mut analyst.vad, &self.fresh)?;
         self.timing.vad += milliseconds(started);
         let mut checkpoints = Vec::new();
@@ -351,6 +355,7 @@ impl StreamSession {
             windows_heard: self.windows.heard(),
             is_window_check,
             traits: None,
+            fingerprint: self.fingerprinter.fingerprint(self.finder.spans()),
             timing: self.timing,
         }
     }

@@ -117,6 +117,28 @@ fn codes(identity: &Identity) -> Vec<&'static str> {
 }
 
 #[test]
+fn whoever_plays_a_recording_is_named_by_no_phone_and_no_pin_and_the_line_keeps_its_owner() {
+    let roster = roster(20);
+    let alice = roster[3].user;
+    let played = voice(OutcomeName::Inconclusive, None, Some(Reason::Replayed), &[]);
+    for tier in [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4] {
+        let identity = said(&roster, &[claim(tier, Some(alice))], Some(&played));
+        let speaker = &identity.speaker;
+        assert_eq!(
+            (speaker.status, speaker.user_id, speaker.reason),
+            (
+                SpeakerStatus::Inconclusive,
+                None,
+                Some(SpeakerReason::Voice(Reason::Replayed))
+            ),
+            "{tier:?}"
+        );
+        let heard = said(&roster, &[claim(tier, Some(alice))], None);
+        assert_eq!(identity.line_owner, heard.line_owner, "{tier:?}");
+    }
+}
+
+#[test]
 fn a_strangers_forwarded_call_has_an_owner_and_a_third_party() {
     let roster = roster(20);
     let alice = roster[3].user;

@@ -30,6 +30,7 @@ mod postgres;
 mod process;
 mod public_models;
 mod recovering;
+mod replays;
 mod rooms;
 mod serving;
 mod speech;

@@ -228,6 +228,7 @@ fn clip(seed: u64) -> NewClip {
             voiceprint(seed, Bandwidth::Narrow),
             voiceprint(seed, Bandwidth::Wide),
         ],
+        fingerprint: None,
     }
 }
 

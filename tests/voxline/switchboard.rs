@@ -8,6 +8,7 @@ mod everybody;
 mod identifying;
 mod keeping;
 mod recording;
+mod replays;
 mod systems;
 
 use std::collections::HashMap;
@@ -75,8 +76,12 @@ struct TestDeployment {
 impl TestDeployment {
     /// A deployment with the manifest's numbers and nobody on them.
     async fn empty() -> Self {
+        Self::empty_with(&[]).await
+    }
+
+    async fn empty_with(flags: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let board = open(&folder, &[]).await;
+        let board = open(&folder, flags).await;
         for entry in Manifest::read().number {
             board.store().add_number(&entry.number, None, None).await.unwrap();
         }

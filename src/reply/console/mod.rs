@@ -56,7 +56,8 @@ mod tests {
             Some(Reason::PoorAudio) => Reason::UnfamiliarLine,
             Some(Reason::UnfamiliarLine) => Reason::SeveralVoices,
             Some(Reason::SeveralVoices) => Reason::Ambiguous,
-            Some(Reason::Ambiguous) => Reason::EmptyRoster,
+            Some(Reason::Ambiguous) => Reason::Replayed,
+            Some(Reason::Replayed) => Reason::EmptyRoster,
             Some(Reason::EmptyRoster) => Reason::Unavailable,
             Some(Reason::Unavailable) => return None,
         })

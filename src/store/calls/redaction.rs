@@ -102,12 +102,14 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     }
 }
 
-/// Takes out of a call what its last word rests on, and the words before it.
+/// Takes out of a call what its last word rests on, and the words before it; its fingerprint too.
 pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
-    query("DELETE FROM verdicts WHERE call_id = $1")
-        .bind(call)
-        .execute(&mut *conn)
-        .await?;
+    for statement in [
+        "DELETE FROM verdicts WHERE call_id = $1",
+        "DELETE FROM fingerprints WHERE call_id = $1",
+    ] {
+        query(statement).bind(call).execute(&mut *conn).await?;
+    }
     let (keys, mut verdict) = last_word(conn, call).await?;
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());

@@ -12,6 +12,7 @@ use crate::store::keys::{condemn_user, note_renewal};
 use crate::store::people::{erase_unused, require_user};
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read};
+use crate::store::voices::erase_unconsented;
 use crate::store::{Store, StoreError};
 use crate::units::{EnrollmentId, UserId};
 
@@ -181,6 +182,7 @@ pub(super) async fn erase_enrolments(
             .execute(&mut *conn)
             .await?;
     }
+    erase_unconsented(conn, user).await?;
     erase_unused(conn, user).await?;
     for (id,) in enrolments {
         note(conn, ErasedId::Enrollment(read(&id, "enrolment id")?)).await?;

@@ -22,7 +22,7 @@ const PAGE: i64 = 100;
 pub struct RetentionSchedule {
     /// Calls and everything that was said of them.
     pub calls: Option<Duration>,
-    /// What the words on calls rest on, and the words before the last one.
+    /// What the words on calls rest on with their fingerprints, and the words before the last one.
     pub evidence: Option<Duration>,
     /// Kept recordings of enrolments.
     pub audio: Option<Duration>,
@@ -72,7 +72,8 @@ macro_rules! due {
     };
     (evidence) => {
         "FROM calls c WHERE c.started_at < $1 AND c.updated_at < $1 \
-         AND EXISTS (SELECT 1 FROM verdicts v WHERE v.call_id = c.call_id) "
+         AND (EXISTS (SELECT 1 FROM verdicts v WHERE v.call_id = c.call_id) \
+         OR EXISTS (SELECT 1 FROM fingerprints f WHERE f.call_id = c.call_id)) "
     };
     (recordings) => {
         "FROM recordings r JOIN clips c ON c.id = r.clip_id JOIN enrollments e ON e.id = c.enrollment_id \

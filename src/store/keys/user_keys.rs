@@ -49,7 +49,7 @@ impl Store {
 pub(in crate::store) enum Purpose {
     /// Who they are: name and telephone numbers.
     Person,
-    /// How they sound: voiceprints, and the salts of kept recordings. Renewed when some of it is erased.
+    /// How they sound: voiceprints, fingerprints, and the salts of kept recordings. Renewed when some of it is erased.
     Voice,
 }
 

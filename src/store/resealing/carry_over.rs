@@ -184,6 +184,7 @@ mod tests {
                 bandwidth: Bandwidth::Wide,
                 net_speech: Seconds::new(4.5),
             }],
+            fingerprint: None,
         };
         let enrolment = NewEnrollment {
             user: store.add_user(new).await.unwrap().id,

@@ -16,7 +16,7 @@ use crate::store::keys::{
 use crate::store::people::{open_name, phones_of, seal_name, set_phones};
 use crate::store::secrets::{DEPLOYMENT, DataKey, Generation, fingerprint, unwrap, wrap, wrapping_of};
 use crate::store::values::read;
-use crate::store::voices::{print_place, salt_place};
+use crate::store::voices::{print_place, salt_place, seal_fingerprints_anew};
 use crate::store::{Store, StoreError};
 use crate::units::UserId;
 
@@ -261,7 +261,7 @@ async fn seal_voice_anew(conn: &mut Tx, keys: &UserKeys, user: &str) -> Result<(
             .execute(&mut *conn)
             .await?;
     }
-    Ok(())
+    seal_fingerprints_anew(conn, keys, user).await
 }
 
 /// Seals a user's name and phones with their newest key.

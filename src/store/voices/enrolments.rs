@@ -6,6 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::fingerprints::keep_clip_fingerprint;
 use super::models::refuse_old_model;
 use super::prints::insert_prints;
 use super::recordings::Recording;
@@ -15,6 +16,7 @@ use crate::store::people::{read_consent, record, redeem, refuse_opted_out, requi
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{label, now, read, read_seconds, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
+use crate::speech::KeptFingerprint;
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
@@ -51,6 +53,8 @@ pub struct NewClip {
     pub source: String,
     /// What was made of it: a voiceprint for each model and bandwidth, at least one.
     pub prints: Vec<Voiceprint>,
+    /// By which the recording is known again when it is played; `None` where none is kept.
+    pub fingerprint: Option<KeptFingerprint>,
 }
 
 /// An enrolment as it is listed. No embedding is part of it.
@@ -252,6 +256,9 @@ async fn insert_clip(
     .execute(&mut *conn)
     .await?;
     insert_prints(conn, &clip_id, &user.to_string(), &clip.prints).await?;
+    if let Some(fingerprint) = &clip.fingerprint {
+        keep_clip_fingerprint(conn, user, &clip_id, fingerprint).await?;
+    }
     Ok(clip_id)
 }
 

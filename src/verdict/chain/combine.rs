@@ -93,6 +93,10 @@ impl Weighed<'_> {
                 None => self.speaker_of_all_evidence(policy),
             },
             Some(Outcome::Unknown) => self.speaker_unlike_all(owner),
+            // Whoever plays a recording may have its speaker's phone and PIN too.
+            Some(Outcome::Inconclusive(Reason::Replayed)) => {
+                Speaker::inconclusive(SpeakerReason::Voice(Reason::Replayed))
+            }
             Some(Outcome::Inconclusive(_)) | None => self.speaker_of_all_evidence(policy),
         }
     }

@@ -69,6 +69,7 @@ async fn add_users(store: &Store, ledger: &mut Ledger, rng: &mut support::Rng, c
             net_speech: Seconds::new(9.0),
             snr_db: None,
             source: "wav 16000 Hz".into(),
+            fingerprint: None,
             prints: vec![print],
         };
         let enrolment = NewEnrollment {

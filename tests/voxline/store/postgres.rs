@@ -17,6 +17,8 @@ mod concurrency;
 mod enrolments;
 #[path = "erasure.rs"]
 mod erasure;
+#[path = "fingerprints.rs"]
+mod fingerprints;
 #[path = "invites.rs"]
 mod invites;
 #[path = "keys.rs"]

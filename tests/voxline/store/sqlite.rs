@@ -19,6 +19,8 @@ mod enrolments;
 mod erasure;
 #[path = "file.rs"]
 mod file;
+#[path = "fingerprints.rs"]
+mod fingerprints;
 #[path = "invites.rs"]
 mod invites;
 #[path = "keys.rs"]

@@ -68,6 +68,7 @@ pub async fn enrolled_user(
                 .iter()
                 .map(|kind| rng.print(user, &model(), *kind, DIM).print)
                 .collect(),
+            fingerprint: None,
         }],
     };
     (user, store.add_enrollment(enrolment).await.unwrap())

@@ -107,6 +107,7 @@ fn clip(seed: u64) -> anyhow::Result<NewClip> {
         net_speech: Seconds::new(10.0),
         snr_db: Some(20.0),
         source: "made up".to_owned(),
+        fingerprint: None,
         prints: vec![Voiceprint {
             embedding: Embedding::from_direction(direction.collect())?,
             model: ModelId::new("voxline-phone-2"),

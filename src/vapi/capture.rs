@@ -99,14 +99,18 @@ mod tests {
     fn captures_are_redacted_and_bounded_in_number_and_size() {
         let folder = tempfile::tempdir().unwrap();
         let capture = Capture::into_folder(folder.path()).unwrap();
-        let body = json!({"message": {"type": "../../x", "phoneNumber": {"twilioAuthToken": "hush"}, "n": vec!["y"; 100_000]}});
-        for _ in 0..MOST_FILES + 50 {
-            capture.webhook(
-                body.to_string().as_bytes(),
-                &[("x-signature".to_owned(), 64)],
-                OffsetDateTime::UNIX_EPOCH,
-            );
-        }
+        let message = |many: usize| {
+            let fields = json!({"type": "../../x", "phoneNumber": {"twilioAuthToken": "hush"}, "n": vec!["y"; many]});
+            json!({ "message": fields }).to_string()
+        };
+        let keep = |body: &str| {
+            let headers = [("x-signature".to_owned(), 64)];
+            capture.webhook(body.as_bytes(), &headers, OffsetDateTime::UNIX_EPOCH);
+        };
+        let (usual, large) = (message(1), message(100_000));
+        keep(&large);
+        (0..MOST_FILES + 50).for_each(|_| keep(&usual));
+        keep(&large);
         let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
         assert_eq!(files.len(), MOST_FILES);
         for file in files {

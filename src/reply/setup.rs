@@ -87,7 +87,9 @@ fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
     CarrierSetup {
         carrier,
         configured: match carrier {
-            Carrier::Twilio => proofs.twilio.is_some() || proofs.signalwire.is_some(),
+            Carrier::Twilio => {
+                proofs.twilio.is_some() || proofs.twilio_shared.is_some() || proofs.signalwire.is_some()
+            }
             Carrier::Telnyx => proofs.telnyx.is_some(),
             Carrier::Vonage => proofs.vonage.is_some(),
             Carrier::Bandwidth => proofs.bandwidth.is_some(),

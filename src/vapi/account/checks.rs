@@ -168,6 +168,7 @@ fn sip_address(number: &Value, region: VapiRegion) -> Option<String> {
 fn has_carriers(config: &Config) -> bool {
     let carriers = &config.carriers;
     carriers.twilio_auth_token.is_some()
+        || carriers.twilio_shared_key.is_some()
         || carriers.telnyx_public_key.is_some()
         || carriers.vonage_signature_secret.is_some()
         || carriers.bandwidth_login.is_some()

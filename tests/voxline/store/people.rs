@@ -109,7 +109,13 @@ async fn an_export_has_all_that_is_kept_on_a_person_and_nothing_on_others() {
         .collect();
     assert_eq!(acts, ["user.export", "enrolment.add", "pin.set", "user.add"]);
     let text = person.to_string();
-    for others in [bob.to_string().as_str(), "Bob", "1.2578125", "48213579", "$argon2"] {
+    for others in [
+        bob.to_string().as_str(),
+        "Bob",
+        "1.2578125",
+        "48213579",
+        "$argon2",
+    ] {
         assert!(!text.contains(others), "{others} in {text}");
     }
     let with_audio = serde_json::to_value(store.export_user(ana, true).await.unwrap()).unwrap();

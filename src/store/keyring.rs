@@ -11,7 +11,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -20,6 +21,7 @@ use super::facts::{read_fact, write_fact};
 use super::files;
 use super::master::{MasterFault, MasterKey, MasterSource};
 use super::open::Store;
+use super::recent::Recent;
 use super::sealing::{DataKey, Generation, Place};
 use super::sql::{Tx, query, query_as};
 
@@ -89,13 +91,11 @@ pub(super) struct Keyring {
     pub(super) source: MasterSource,
     /// Where people find it.
     pub(super) shown: PathBuf,
-    known: RwLock<Option<Arc<Keys>>>,
+    known: Recent<Keys>,
 }
 
 /// The keys of one state of the keyring, but for the users'.
 pub(super) struct Keys {
-    /// Rises with every change of what is here.
-    pub(super) epoch: i64,
     /// Which keyring it is.
     pub(super) id: Vec<u8>,
     /// Wraps all others.
@@ -108,16 +108,8 @@ impl Keyring {
         Self {
             source,
             shown,
-            known: RwLock::default(),
+            known: Recent::default(),
         }
-    }
-
-    fn known(&self) -> Option<Arc<Keys>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, keys: Arc<Keys>) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 
     pub fn damaged(&self) -> StoreError {
@@ -232,11 +224,11 @@ impl Tx {
                 .await?;
         let path = keyring.shown.clone();
         let (epoch, _) = row.ok_or(KeyringFault::Missing { path })?;
-        let keys = match keyring.known().filter(|keys| keys.epoch == epoch) {
+        let keys = match keyring.known.of(epoch, Instant::now()) {
             Some(keys) => keys,
             None => {
                 let keys = Arc::new(read_keys(self, &keyring).await?);
-                keyring.remember(Arc::clone(&keys));
+                keyring.known.keep(epoch, Arc::clone(&keys), Instant::now());
                 keys
             }
         };
@@ -247,10 +239,9 @@ impl Tx {
 
 /// Reads every key but the users' and opens it with the master key.
 async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreError> {
-    let (id, epoch, wanted): (Vec<u8>, i64, Vec<u8>) =
-        query_as("SELECT id, epoch, fingerprint FROM keyring_master")
-            .fetch_one(&mut *conn)
-            .await?;
+    let (id, wanted): (Vec<u8>, Vec<u8>) = query_as("SELECT id, fingerprint FROM keyring_master")
+        .fetch_one(&mut *conn)
+        .await?;
     let place = keyring.source.place();
     let masters = keyring.masters().await?;
     let nothing = masters.is_empty();
@@ -277,7 +268,6 @@ async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreE
         scopes.insert((scope, generation), key);
     }
     Ok(Keys {
-        epoch,
         id,
         wrapping,
         scopes,

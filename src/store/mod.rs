@@ -67,6 +67,7 @@ mod pin_tags;
 mod pins;
 mod postgres;
 mod receipts;
+mod recent;
 mod recordings;
 mod redaction;
 mod relays;

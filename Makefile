@@ -9,6 +9,7 @@
 #   make bench-relay  what the relay to a customer's own backend adds
 #   make bench-peers  speed beside sherpa-onnx and kaldi-native-fbank
 #   make lint   format, clippy, docs, licences
+#   make schemathesis  every operation of the API, by its OpenAPI document
 #   make fuzz   every fuzz target for a minute; needs a nightly Rust and cargo-fuzz
 #
 # Needed beforehand: the Rust toolchain, a C compiler, make, Python 3.11 or later with pip.
@@ -20,7 +21,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test kills run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz release provision peers clean
+.PHONY: demo test kills run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz schemathesis release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -112,5 +113,13 @@ export FUZZ_TARGETS ?=
 fuzz:
 	@$(PYTHON) scripts/fuzz.py
 
+## Every operation of the API by its document, for SCHEMA_SECONDS, on a debug build: `make schemathesis SCHEMA_SEED=7`.
+SCHEMA_SECONDS ?= 600
+SCHEMA_SEED ?= 1
+schemathesis: provision
+	@$(PYTHON) scripts/provision_peers.py schemathesis
+	$(CARGO) build --locked --bin voxline
+	$(PYTHON) scripts/schemathesis.py $(SCHEMA_SECONDS) $(SCHEMA_SEED)
+
 clean:
-	rm -rf target demo-out bench-out runtime .venv-peers .venv-browser .venv-bench .venv-train models/*/weights
+	rm -rf target demo-out bench-out runtime .venv-peers .venv-browser .venv-bench .venv-schemathesis .venv-train models/*/weights

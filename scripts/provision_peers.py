@@ -4,6 +4,7 @@
     python3 scripts/provision_peers.py          .venv-peers, the servers that the tests talk to
     python3 scripts/provision_peers.py browser  .venv-browser, what drives a browser in the tests, where there is one
     python3 scripts/provision_peers.py bench    .venv-bench, what the benchmarks measure ours against
+    python3 scripts/provision_peers.py schemathesis  .venv-schemathesis, what tries the API by its document
 
 Each installs a requirements file where every package is pinned to a version and to the hashes of its
 files; pip refuses anything else. A stamp says what is installed, so a second run does nothing, and a run
@@ -37,6 +38,12 @@ ENVIRONMENTS = {
         ROOT / ".venv-bench",
         "what the benchmarks measure ours against",
         "leave benches/compare.py out",
+    ),
+    "schemathesis": (
+        ROOT / "tests" / "schemathesis" / "requirements.txt",
+        ROOT / ".venv-schemathesis",
+        "what tries the API by its OpenAPI document",
+        "leave scripts/schemathesis.py out",
     ),
 }
 # As tests/voxline/browser.rs looks for it.

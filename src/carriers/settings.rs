@@ -69,6 +69,7 @@ impl From<&Config> for CarrierSettings {
             proofs: Proofs {
                 public_url: config.public_url.clone(),
                 twilio: carriers.twilio_auth_token.clone(),
+                twilio_shared: carriers.twilio_shared_key.clone(),
                 telnyx: carriers.telnyx_public_key,
                 vonage: carriers.vonage_signature_secret.clone(),
                 bandwidth: login(carriers.bandwidth_login.as_ref()),

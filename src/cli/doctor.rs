@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::config::{Config, GalleryChoice};
 use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
+use crate::reply::Certificate;
 use crate::store::{RetentionTally, Store};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, ModelId};
@@ -44,6 +46,7 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
         gallery(config).await,
     ];
     findings.extend(inference(config, &active_model(config).await));
+    findings.push(tls(config));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
         version: env!("CARGO_PKG_VERSION"),
@@ -119,6 +122,36 @@ async fn gallery(config: &Config) -> Finding {
             Ok(()) => ok(what, format!("Qdrant at {}", settings.url)),
             Err(fault) => wrong(what, fault),
         },
+        Err(fault) => wrong(what, fault),
+    }
+}
+
+/// The certificate, and whether it is time to renew it.
+fn tls(config: &Config) -> Finding {
+    let what = "TLS";
+    let Some(files) = &config.tls else {
+        return Finding {
+            what,
+            state: "absent",
+            detail:
+                "served in the clear; a proxy in front may speak it, or tls.certificate and tls.key are set"
+                    .to_owned(),
+        };
+    };
+    match Certificate::read(files) {
+        Ok(certificate) => {
+            let ((begins, ends), now) = (certificate.period(), OffsetDateTime::now_utc());
+            let days = (ends - now).whole_days();
+            let path = files.certificate.display();
+            let (state, remedy) = match (certificate.lasts(now), ends > now) {
+                (true, _) => ("ok", ""),
+                (false, true) => ("wrong", ": renew it"),
+                (false, false) => ("wrong", ": it is over, renew it"),
+            };
+            let detail =
+                format!("the certificate in {path} is good from {begins} until {ends} ({days} days){remedy}");
+            Finding { what, state, detail }
+        }
         Err(fault) => wrong(what, fault),
     }
 }

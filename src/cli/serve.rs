@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
-use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, serve};
+use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, TlsDoor, serve};
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
@@ -30,6 +30,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<bool> {
     refuse_insecurity_abroad(config.listen, args.insecure_dev)?;
     let signup = SignupSettings::of_config(config)?;
+    let tls = config.tls.as_ref().map(TlsDoor::open).transpose()?.map(Arc::new);
     // The port first: whoever finds it taken need not wait for the models.
     let listener = TcpListener::bind(config.listen)
         .await
@@ -41,6 +42,8 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     board.prepare().await;
 
     let mut settings = ServeSettings::new(listener);
+    settings.tls.clone_from(&tls);
+    settings.trusted_proxies.clone_from(&config.trusted_proxies);
     settings.insecure_dev = args.insecure_dev;
     settings.carriers = CarrierSettings::from(config);
     settings.signup = signup;
@@ -56,10 +59,22 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     if let Some(door) = &settings.audiosocket {
         eprintln!("AudioSockets come in at {}", door.listener.local_addr()?);
     }
-    eprintln!("listening on http://{address}");
+    if let Some(door) = tls {
+        tokio::spawn(read_again_when_told(signal(SignalKind::hangup())?, door));
+        eprintln!("listening on https://{address}");
+    } else {
+        eprintln!("listening on http://{address}");
+    }
     serve(board, settings, ended).await?;
     eprintln!("ended");
     Ok(true)
+}
+
+/// Has the certificate read again at each SIGHUP.
+async fn read_again_when_told(mut told: Signal, door: Arc<TlsDoor>) {
+    while told.recv().await.is_some() {
+        door.read_again();
+    }
 }
 
 /// The listener for AudioSocket, where one is configured.

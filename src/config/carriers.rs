@@ -50,6 +50,8 @@ pub struct CarrierConfig {
     pub twilio_pin: Option<PinPrompt>,
     /// Twilio's auth token.
     pub twilio_auth_token: Option<SecretString>,
+    /// The account's shared key at Twilio.
+    pub twilio_shared_key: Option<SecretString>,
     /// SignalWire's signing key.
     pub signalwire_signing_key: Option<SecretString>,
     /// Telnyx's public key.
@@ -123,6 +125,7 @@ impl CarrierSections {
             token: Duration::from_secs_f64(carriers.token_seconds),
             twilio_pin: pin_prompt(read, &twilio),
             twilio_auth_token: twilio.auth_token.map(SecretString::from),
+            twilio_shared_key: twilio.shared_key.map(SecretString::from),
             signalwire_signing_key: self.signalwire.signing_key.map(SecretString::from),
             telnyx_public_key: public_key(read, telnyx.public_key),
             telnyx_api_key: telnyx.api_key.map(SecretString::from),
@@ -153,6 +156,7 @@ impl CarrierSections {
 fn refuse_proofs(read: &mut SettingsReader) {
     for key in [
         "twilio.auth_token",
+        "twilio.shared_key",
         "signalwire.signing_key",
         "telnyx.public_key",
         "vonage.signature_secret",

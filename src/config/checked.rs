@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use ipnet::IpNet;
+
 use crate::bytes::Limits;
 use crate::decision::{Policy, ReplayRule};
 use crate::store::{RetentionSchedule, StoreSettings};
@@ -11,6 +13,7 @@ use crate::units::Seconds;
 use crate::voiceprint::ModelId;
 
 use super::carriers::{CarrierConfig, CarrierSections};
+use super::exchanges::networks;
 use super::fault::Faults;
 use super::gallery::GalleryChoice;
 use super::identity::IdentitySettings;
@@ -19,6 +22,7 @@ use super::schema::{Setting, settings_of};
 use super::settings::Settings;
 use super::signup::SignupConfig;
 use super::sources::{Merged, Sources};
+use super::tls::TlsConfig;
 use super::vapi::VapiConfig;
 
 /// The speaker model that comes with Voxline (models/training).
@@ -48,6 +52,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Names besides that of `public_url` by which browsers reach the console.
     pub console_hosts: Vec<String>,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The certificate to serve with; without it in the clear.
+    pub tls: Option<TlsConfig>,
     /// Threads that run models.
     pub threads: usize,
     /// Calls and requests admitted at a time.
@@ -85,7 +93,8 @@ pub struct Config {
 impl Config {
     /// The address by which people reach this service: the public one, or the one it listens on.
     pub fn address(&self) -> String {
-        let own = || format!("http://{}", self.listen);
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let own = || format!("{scheme}://{}", self.listen);
         self.public_url.clone().unwrap_or_else(own)
     }
 
@@ -129,6 +138,12 @@ impl Config {
             model: ModelId::new(settings.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
             listen: listen(read, &settings.listen),
             console_hosts: hosts(read, settings.console_hosts.as_deref()),
+            trusted_proxies: networks(
+                read,
+                "trusted_proxies",
+                settings.trusted_proxies.as_deref().unwrap_or_default(),
+            ),
+            tls: settings.tls.checked(read, public_url.as_deref()),
             threads: settings.inference.threads.unwrap_or_else(cores),
             capacity: settings.inference.capacity,
             limits: Limits {
@@ -302,12 +317,16 @@ mod tests {
         "ort_lib",
         "public_url",
         "console_hosts",
+        "trusted_proxies",
+        "certificate",
+        "key",
         "threads",
         "max_false_accept",
         "max_wrong_name",
         "qdrant_url",
         "qdrant_api_key",
         "auth_token",
+        "shared_key",
         "sip_user",
         "sip_password",
         "forward_secret",

@@ -107,7 +107,7 @@ impl ExchangeConfig {
 }
 
 fn audiosocket(read: &mut SettingsReader, asterisk: &AsteriskSection) -> Option<AudioSocketConfig> {
-    let peers = networks(read, &asterisk.audiosocket_peers);
+    let peers = networks(read, "asterisk.audiosocket_peers", &asterisk.audiosocket_peers);
     let text = asterisk.audiosocket.as_deref()?;
     let Ok(address) = text.parse() else {
         let why = format!("`{text}` is not an address and port, as in 127.0.0.1:9092");
@@ -122,7 +122,7 @@ fn audiosocket(read: &mut SettingsReader, asterisk: &AsteriskSection) -> Option<
 }
 
 /// Networks, as in `10.0.0.0/8`, and single addresses.
-fn networks(read: &mut SettingsReader, text: &str) -> Vec<IpNet> {
+pub(super) fn networks(read: &mut SettingsReader, key: &str, text: &str) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in list(text) {
         let network = text
@@ -132,7 +132,7 @@ fn networks(read: &mut SettingsReader, text: &str) -> Vec<IpNet> {
             Ok(network) => networks.push(network),
             Err(_) => {
                 let why = format!("{text:?} is neither an address nor a network, as in 10.0.0.0/8");
-                read.fault("asterisk.audiosocket_peers", why);
+                read.fault(key, why);
             }
         }
     }

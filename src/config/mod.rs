@@ -23,6 +23,7 @@ mod policy;
 mod retention;
 mod signup;
 mod store;
+mod tls;
 mod vapi;
 
 mod carriers;
@@ -46,6 +47,7 @@ pub use pin_prompt::PinPrompt;
 pub use region::VapiRegion;
 pub use signup::SignupConfig;
 pub use sources::Sources;
+pub use tls::TlsConfig;
 pub use vapi::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamConfig, UpstreamHeader,
     VapiAuth, VapiConfig, VapiMode,

@@ -18,6 +18,7 @@ use super::policy::DecisionSection;
 use super::retention::RetentionSection;
 use super::signup::SignupSection;
 use super::store::StoreSection;
+use super::tls::TlsSection;
 use super::vapi::VapiSection;
 
 /// The whole file.
@@ -45,6 +46,11 @@ pub(super) struct Settings {
     /// between commas. IP addresses and `localhost` are always taken; any other name is refused, since another site's
     /// page can give itself one that leads here (DNS rebinding).
     pub console_hosts: Option<String>,
+    /// Networks and addresses of the proxies in front, as in `127.0.0.1`; several stand between commas. Of what they pass on, the
+    /// sender's address is taken from `X-Forwarded-For`; of anybody else's it is not read.
+    pub trusted_proxies: Option<String>,
+    #[schema(inline)]
+    pub tls: TlsSection,
     #[schema(inline)]
     pub store: StoreSection,
     #[schema(inline)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ use crate::vapi::Vapi;
 use super::consent::SignupSettings;
 use super::key_attempts::{KeyAttempts, Peer};
 use super::problem::Problem;
+use super::proxies::Proxies;
 use super::sessions::{ConsoleSettings, Sessions};
 use super::telemetry;
 use super::tries::Tries;
@@ -39,6 +41,8 @@ pub struct AppState {
     pub(super) tries: Tries,
     /// Which keys were tried lately.
     pub(super) key_attempts: KeyAttempts,
+    /// Whose word on where a request comes from is taken.
+    pub(super) proxies: Proxies,
     /// Names besides that of the public address by which browsers reach the console.
     pub(super) hosts: Vec<String>,
     /// Who is logged in to the console.
@@ -66,6 +70,8 @@ pub struct AppSettings {
     pub console: ConsoleSettings,
     /// Names besides that of the public address by which browsers reach the console.
     pub hosts: Vec<String>,
+    /// Proxies in front, whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -86,6 +92,7 @@ impl AppState {
             signup: settings.signup,
             tries: Tries::default(),
             key_attempts: KeyAttempts::default(),
+            proxies: Proxies::new(settings.trusted_proxies),
             hosts: settings.hosts,
             sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
@@ -180,6 +187,8 @@ impl AppState {
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
+    /// A TLS handshake, and the place of the connection behind it.
+    pub handshake: Duration,
     /// A request's line and headers, and the wait for the next request on a kept connection.
     pub head: Duration,
     /// A request's body.
@@ -195,6 +204,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(15),
             body: Duration::from_secs(120),
             idle: Duration::from_secs(30),

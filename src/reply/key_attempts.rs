@@ -19,7 +19,7 @@ const SPELL: Duration = Duration::from_secs(60);
 /// The most addresses that are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// Where a request comes from: the peer of its connection, which behind a proxy is the proxy.
+/// Where a request comes from: the peer of its connection, or who that passed it on for where it is a proxy of ours (`proxies`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub IpAddr);
 

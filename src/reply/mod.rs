@@ -27,6 +27,7 @@ mod consent;
 mod sessions;
 mod tries;
 mod key_attempts;
+mod proxies;
 mod app_state;
 
 // Around every request.
@@ -65,6 +66,9 @@ mod media;
 mod signup;
 mod console;
 
+// TLS on its listener.
+mod tls;
+
 // The service as a whole.
 mod document;
 mod router;
@@ -78,3 +82,4 @@ pub use problem::ProblemDocument;
 pub use router::{openapi, router};
 pub use serve::{ServeSettings, serve};
 pub use sessions::ConsoleSettings;
+pub use tls::{Certificate, CertificateFault, TlsDoor};

@@ -11,9 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
+use tokio_rustls::server::TlsStream;
 
 use crate::carriers::CarrierSettings;
 use crate::switchboard::Switchboard;
@@ -25,6 +28,7 @@ use super::key_attempts::Peer;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::sessions::ConsoleSettings;
+use super::tls::TlsDoor;
 
 /// How often histograms are put together when nobody fetches the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -39,6 +43,10 @@ const LARGEST_HEAD: usize = 32 * 1024;
 pub struct ServeSettings {
     /// Where requests come in; bound by the caller, who can ask it for its port.
     pub listener: TcpListener,
+    /// TLS on it; without it the service speaks in the clear.
+    pub tls: Option<Arc<TlsDoor>>,
+    /// Proxies in front, whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether nobody needs a key; for loopback listeners only.
     pub insecure_dev: bool,
     /// How carriers are dealt with.
@@ -64,6 +72,8 @@ impl ServeSettings {
     pub fn new(listener: TcpListener) -> Self {
         Self {
             listener,
+            tls: None,
+            trusted_proxies: Vec::new(),
             insecure_dev: false,
             carriers: CarrierSettings::default(),
             vapi: None,
@@ -103,14 +113,17 @@ pub async fn serve(
             signup: settings.signup,
             console: settings.console,
             hosts: settings.hosts,
+            trusted_proxies: settings.trusted_proxies,
             timeouts: settings.timeouts,
         },
     )?;
     let router = router(Arc::clone(&app));
+    let tls = settings.tls.as_ref();
     tracing::info!(%address, "serving on {address}");
     tokio::select! {
-        () = accept(&settings.listener, &app, &router, settings.connections) => {}
+        () = accept(&settings.listener, tls, &app, &router, settings.connections) => {}
         () = keep_up(&app) => {}
+        () = follow_certificate(tls) => {}
         () = answer_audiosockets(&app, settings.audiosocket.as_ref()) => {}
         () = shutdown => {}
     }
@@ -120,18 +133,42 @@ pub async fn serve(
 }
 
 /// Lets connections in, for ever.
-async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, most: usize) {
+async fn accept(
+    listener: &TcpListener,
+    tls: Option<&Arc<TlsDoor>>,
+    app: &Arc<AppState>,
+    router: &Router,
+    most: usize,
+) {
     let places = Arc::new(Semaphore::new(most));
     loop {
-        // Taken before the connection: who finds no place waits in the system's queue.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
+        let place = match tls {
+            // Taken before the connection: who finds no place waits in the system's queue.
+            None => Arc::clone(&places).acquire_owned().await.ok(),
+            // Taken after the handshake: who connects and says nothing has none.
+            Some(_) => None,
         };
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let peer = Peer(peer.ip());
-                let connection = attend(stream, peer, Arc::clone(app), router.clone(), place);
-                app.tasks.spawn(connection);
+                // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
+                let _ = stream.set_nodelay(true);
+                let (app, router) = (Arc::clone(app), router.clone());
+                let tasks = app.tasks.clone();
+                match (tls, place) {
+                    (Some(door), _) => {
+                        let (door, places) = (Arc::clone(door), Arc::clone(&places));
+                        tasks.spawn(async move {
+                            if let Some((stream, place)) = secured(&door, stream, places, &app).await {
+                                attend(stream, peer, app, router, place).await;
+                            }
+                        });
+                    }
+                    (None, Some(place)) => {
+                        tasks.spawn(attend(stream, peer, app, router, place));
+                    }
+                    (None, None) => return,
+                }
             }
             Err(fault) => {
                 tracing::warn!(%fault, "a connection could not be accepted: {fault}");
@@ -141,31 +178,44 @@ async fn accept(listener: &TcpListener, app: &Arc<AppState>, router: &Router, mo
     }
 }
 
+/// The connection after its handshake, with a place for it; `None` where that did not come about, or the service ends.
+async fn secured(
+    door: &TlsDoor,
+    stream: TcpStream,
+    places: Arc<Semaphore>,
+    app: &AppState,
+) -> Option<(TlsStream<TcpStream>, OwnedSemaphorePermit)> {
+    tokio::select! {
+        secured = door.let_in(stream, places, app.timeouts.handshake) => secured,
+        () = app.leaving.cancelled() => None,
+    }
+}
+
 /// Serves one connection until it ends or the service does.
 async fn attend(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
     app: Arc<AppState>,
     router: Router,
     place: OwnedSemaphorePermit,
 ) {
-    // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
-    let _ = stream.set_nodelay(true);
     let routed = TowerToHyperService::new(router);
+    let (leaving, head) = (app.leaving.clone(), app.timeouts.head);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        let sender = app.proxies.sender(peer, request.headers());
+        request.extensions_mut().insert(sender);
         routed.call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.timeouts.head)
+        .header_read_timeout(head)
         .max_header_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = app.leaving.cancelled() => {
+        () = leaving.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -180,6 +230,14 @@ async fn attend(
 async fn answer_audiosockets(app: &Arc<AppState>, door: Option<&AudioSocketDoor>) {
     match door {
         Some(door) => audiosocket::accept(app, door).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes up the certificate's files as they change, for ever, where there is one.
+async fn follow_certificate(door: Option<&Arc<TlsDoor>>) {
+    match door {
+        Some(door) => door.follow().await,
         None => std::future::pending().await,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use time::OffsetDateTime;
 
 use crate::engine::Engine;
 use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERROR_KINDS, STORE_ERRORS};
@@ -25,6 +26,9 @@ const QUEUE_DEPTH: &str = "voxline_queue_depth";
 const QUEUE_AGE: &str = "voxline_queue_age_seconds";
 const REFUSED: &str = "voxline_refused_total";
 const AUDIOSOCKETS: &str = "voxline_audiosocket_connections_total";
+const HANDSHAKES: &str = "voxline_tls_handshakes_total";
+const CERTIFICATE_ENDS: &str = "voxline_tls_certificate_end_timestamp_seconds";
+const CERTIFICATE_REFUSED: &str = "voxline_tls_certificate_refused";
 /// Counted by the switchboard.
 const LIVE_CALLS: &str = "voxline_live_calls";
 /// Likewise.
@@ -105,6 +109,39 @@ pub(super) fn audiosocket(end: AudioSocketEnd) {
         AudioSocketEnd::Stranger => "stranger",
     };
     counter!(AUDIOSOCKETS, "outcome" => outcome).increment(1);
+}
+
+/// What became of a TLS handshake.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum HandshakeEnd {
+    /// It came about.
+    Done,
+    /// The other side spoke something else, or went away.
+    Failed,
+    /// HTTP came in the clear.
+    Plain,
+    /// It took too long.
+    Late,
+    /// It was cut off, the oldest of too many.
+    Crowded,
+}
+
+/// Counts a TLS handshake.
+pub(super) fn handshake(end: HandshakeEnd) {
+    let outcome = match end {
+        HandshakeEnd::Done => "done",
+        HandshakeEnd::Failed => "failed",
+        HandshakeEnd::Plain => "plain",
+        HandshakeEnd::Late => "late",
+        HandshakeEnd::Crowded => "crowded",
+    };
+    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
+/// Notes until when the certificate that is served is good, and whether its files have one that is refused.
+pub(super) fn certificate(ends: OffsetDateTime, is_refused: bool) {
+    gauge!(CERTIFICATE_ENDS).set(ends.unix_timestamp() as f64);
+    gauge!(CERTIFICATE_REFUSED).set(f64::from(u8::from(is_refused)));
 }
 
 /// Notes the final word on a call or recording, and the work it took.
@@ -208,6 +245,7 @@ fn describe() {
         "When every page of the store had been read, in seconds since 1970."
     );
     describe_accounting();
+    describe_tls();
     process_metrics::describe();
     // So that they are there before anything happens.
     gauge!(LIVE_CALLS).set(0.0);
@@ -233,6 +271,19 @@ fn describe_accounting() {
     describe_counter!(RETIRED, "What went because its time was over, by kind.");
     gauge!(UNWRITTEN).set(0.0);
     counter!(UNACCOUNTED).increment(0);
+}
+
+fn describe_tls() {
+    describe_counter!(HANDSHAKES, "TLS handshakes by what became of them.");
+    describe_gauge!(
+        CERTIFICATE_ENDS,
+        Unit::Seconds,
+        "Until when the TLS certificate that is served is good, in seconds since 1970."
+    );
+    describe_gauge!(
+        CERTIFICATE_REFUSED,
+        "1 while the files of the TLS certificate have one that cannot be served, and the one before is."
+    );
 }
 
 #[cfg(test)]

@@ -117,8 +117,9 @@ fn answered(answer: Answer) -> Result<Response, Problem> {
     request_body(content = Object, description = "grant_type=client_credentials", content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A token", body = Object),
-        (status = 400, description = "Another grant than client credentials"),
-        (status = 401, description = "The client is not known"),
+        // As OAuth has it (RFC 6749 section 5.2); what else is wrong is told as everywhere.
+        (status = 400, description = "Another grant than client credentials", body = Object, content_type = "application/json"),
+        (status = 401, description = "The client is not known", body = Object, content_type = "application/json"),
     ),
 )]
 pub(super) async fn token(State(app): State<Arc<AppState>>, request: Request) -> Result<Response, Problem> {

@@ -81,8 +81,8 @@ pub use tenancy::{
     Access, CallerIsForwarder, KeyInfo, NewKey, Number, NumberPatch, ShareChange, Tenant, UnknownRule,
 };
 pub use voices::{
-    Enrollment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrollment, Recording, RosterEntry, UnheardClip, UnheardUser,
-    UserVoice, UsersWanted,
+    Enrollment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrollment, Recording,
+    RosterEntry, UnheardClip, UnheardUser, UserVoice, UsersWanted,
 };
 
 pub(crate) use database::{DAMAGED_TABLES, EXAMINED_AT};

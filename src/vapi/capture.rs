@@ -100,7 +100,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let capture = Capture::into_folder(folder.path()).unwrap();
         let message = |many: usize| {
-            let fields = json!({"type": "../../x", "phoneNumber": {"twilioAuthToken": "hush"}, "n": vec!["y"; many]});
+            let fields =
+                json!({"type": "../../x", "phoneNumber": {"twilioAuthToken": "hush"}, "n": vec!["y"; many]});
             json!({ "message": fields }).to_string()
         };
         let keep = |body: &str| {

@@ -10,8 +10,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::process::Service;
 use crate::support;
@@ -24,6 +26,11 @@ pub async fn call(service: &Service, id: &str) -> Value {
         socket.send(Message::binary(frame.to_vec())).await.unwrap();
     }
     socket.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
+    until_last(&mut socket).await
+}
+
+/// Reads a call's stream to its end; the last that is said of the call.
+pub async fn until_last(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Value {
     let mut last = Value::Null;
     let until_closed = async {
         while let Some(Ok(message)) = socket.next().await {

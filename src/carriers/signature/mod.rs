@@ -73,6 +73,14 @@ pub enum Refusal {
         /// The settings it depends on.
         keys: &'static str,
     },
+    /// Its proof is made in a way that is not known here.
+    #[error("this request of {carrier}'s is signed with an algorithm that is not known here: {known} are")]
+    UnknownAlgorithm {
+        /// The carrier that the request claims to be from.
+        carrier: &'static str,
+        /// Those that are known.
+        known: &'static str,
+    },
     /// Its proof is good, and too old or from the future.
     #[error("{carrier}'s signature is more than {TOLERANCE_SECONDS} s from now: check this machine's clock")]
     Stale {
@@ -90,6 +98,8 @@ pub struct Proofs {
     pub public_url: Option<String>,
     /// Twilio's auth token.
     pub twilio: Option<SecretString>,
+    /// The account's shared key at Twilio.
+    pub twilio_shared: Option<SecretString>,
     /// Telnyx's public key: 32 bytes.
     pub telnyx: Option<[u8; 32]>,
     /// Vonage's signature secret.
@@ -115,14 +125,7 @@ impl Proofs {
     /// [`Refusal`] when it is not, or it cannot be told.
     pub fn webhook(&self, carrier: Carrier, request: &Signed) -> Result<(), Refusal> {
         match carrier {
-            Carrier::Twilio => {
-                let keys = twilio::Keys {
-                    twilio: self.twilio.as_ref(),
-                    signalwire: self.signalwire.as_ref(),
-                };
-                let base = self.public_url.as_deref().map(|base| base.trim_end_matches('/'));
-                twilio::check_dialects(&keys, base, request)
-            }
+            Carrier::Twilio => twilio::check_dialects(&self.twilio_keys(), self.base(), request),
             Carrier::Telnyx => {
                 let key = self.telnyx.as_ref().ok_or(telnyx::LACKING)?;
                 telnyx::check(key, request)
@@ -169,10 +172,7 @@ impl Proofs {
             return Ok(false);
         }
         match carrier {
-            Carrier::Twilio => {
-                let (token, base) = self.signed_address(self.twilio.as_ref(), twilio::LACKING)?;
-                twilio::check_handshake(token, base, request)?;
-            }
+            Carrier::Twilio => twilio::check_handshake(&self.twilio_keys(), self.base(), request)?,
             Carrier::Plivo => {
                 let (token, base) = self.signed_address(self.plivo.as_ref(), plivo::LACKING)?;
                 plivo::check_handshake(token, base, request)?;
@@ -192,7 +192,9 @@ impl Proofs {
     /// Whether anything is set by which `carrier` could be known.
     pub const fn knows(&self, carrier: Carrier) -> bool {
         match carrier {
-            Carrier::Twilio => self.twilio.is_some() || self.signalwire.is_some(),
+            Carrier::Twilio => {
+                self.twilio.is_some() || self.twilio_shared.is_some() || self.signalwire.is_some()
+            }
             Carrier::Telnyx => self.telnyx.is_some(),
             Carrier::Vonage => self.vonage.is_some(),
             Carrier::Bandwidth => self.bandwidth.is_some(),
@@ -202,15 +204,24 @@ impl Proofs {
         }
     }
 
+    fn twilio_keys(&self) -> twilio::Keys<'_> {
+        twilio::Keys {
+            twilio: self.twilio.as_ref(),
+            shared: self.twilio_shared.as_ref(),
+            signalwire: self.signalwire.as_ref(),
+        }
+    }
+
+    fn base(&self) -> Option<&str> {
+        self.public_url.as_deref().map(|base| base.trim_end_matches('/'))
+    }
+
     fn signed_address<'a>(
         &'a self,
         token: Option<&'a SecretString>,
         lacking: Refusal,
     ) -> Result<(&'a SecretString, &'a str), Refusal> {
-        match (token, self.public_url.as_deref()) {
-            (Some(token), Some(base)) => Ok((token, base.trim_end_matches('/'))),
-            _ => Err(lacking),
-        }
+        token.zip(self.base()).ok_or(lacking)
     }
 }
 

@@ -1,5 +1,8 @@
 //! `X-Twilio-Signature`, as Twilio's "Validating Signatures from Twilio" defines it: base64 of HMAC-SHA1, keyed
 //! by the auth token, over the address as Twilio called it and the form's parameters, sorted.
+//!
+//! An account with shared keys says in another header which of them it signed with, and how: HMAC-SHA256 of the same text
+//! (twilio-python 9.13.0, `request_validator.py`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,13 +17,29 @@ use crate::units::hex;
 
 pub(super) const HEADER: &str = "x-twilio-signature";
 const KEYS: &str = "twilio.auth_token and public_url";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+const LACKING: Refusal = Refusal::NotConfigured {
     carrier: "Twilio",
     keys: KEYS,
 };
 const WRONG: Refusal = Refusal::Wrong {
     carrier: "Twilio",
     keys: KEYS,
+};
+
+/// `key=ID,algorithm=NAME`: the shared key, and the hash it is signed with. Without it, or empty: the auth token and SHA-1.
+const SHARED_HEADER: &str = "x-twilio-webhooks-signature-settings";
+const SHARED_KEYS: &str = "twilio.shared_key and public_url";
+const SHARED_LACKING: Refusal = Refusal::NotConfigured {
+    carrier: "Twilio with a shared key",
+    keys: SHARED_KEYS,
+};
+const SHARED_WRONG: Refusal = Refusal::Wrong {
+    carrier: "Twilio",
+    keys: SHARED_KEYS,
+};
+const UNKNOWN_HASH: Refusal = Refusal::UnknownAlgorithm {
+    carrier: "Twilio",
+    known: "HMAC_SHA1 and HMAC_SHA256",
 };
 
 /// SignalWire signs as Twilio does, with the project's signing key for the auth token.
@@ -39,39 +58,95 @@ const SIGNALWIRE_WRONG: Refusal = Refusal::Wrong {
 pub(super) struct Keys<'a> {
     /// Twilio's auth token.
     pub twilio: Option<&'a SecretString>,
+    /// The account's shared key at Twilio.
+    pub shared: Option<&'a SecretString>,
     /// SignalWire's signing key.
     pub signalwire: Option<&'a SecretString>,
+}
+
+/// What a signature is made with.
+#[derive(Clone, Copy)]
+struct Signer<'a> {
+    key: &'a SecretString,
+    hash: Hash,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Sha1,
+    Sha256,
+}
+
+impl Hash {
+    /// The one that the header of a shared key names, SHA-1 where it names none. `None` for one that is not known here.
+    fn named(settings: &str) -> Option<Self> {
+        let pairs = settings.split(',').filter_map(|pair| pair.split_once('='));
+        let mut names = pairs
+            .filter(|(name, _)| name.trim() == "algorithm")
+            .map(|(_, value)| value.trim().to_ascii_uppercase())
+            .filter(|value| !value.is_empty());
+        match names.next().as_deref() {
+            None | Some("HMAC_SHA1") => Some(Self::Sha1),
+            Some("HMAC_SHA256") => Some(Self::Sha256),
+            Some(_) => None,
+        }
+    }
+}
+
+impl<'a> Signer<'a> {
+    fn sha1(key: &'a SecretString) -> Self {
+        let hash = Hash::Sha1;
+        Self { key, hash }
+    }
+
+    /// The shared key, where the request says that it is signed with it. The header itself is not signed: it chooses among the
+    /// keys that are configured, and proves nothing.
+    fn shared(keys: &Keys<'a>, request: &Signed) -> Result<Option<Self>, Refusal> {
+        let Some(settings) = (request.header)(SHARED_HEADER).filter(|value| !value.trim().is_empty()) else {
+            return Ok(None);
+        };
+        let hash = Hash::named(settings).ok_or(UNKNOWN_HASH)?;
+        let key = keys.shared.ok_or(SHARED_LACKING)?;
+        Ok(Some(Self { key, hash }))
+    }
 }
 
 /// A webhook of Twilio's, or one of SignalWire's, which names itself by its header. Callbacks that SignalWire took over
 /// from Twilio may bear Twilio's header and SignalWire's key all the same (its server SDKs take both).
 pub(super) fn check_dialects(keys: &Keys, base: Option<&str>, request: &Signed) -> Result<(), Refusal> {
+    let fits = |signer: Signer, base: &str, signature: &str| is_of_webhook(signer, base, request, signature);
     if let Some(signature) = (request.header)(SIGNALWIRE_HEADER) {
         let (Some(key), Some(base)) = (keys.signalwire, base) else {
             return Err(SIGNALWIRE_LACKING);
         };
-        return is_of_webhook(key, base, request, signature)
+        return fits(Signer::sha1(key), base, signature)
             .then_some(())
             .ok_or(SIGNALWIRE_WRONG);
+    }
+    if let Some(signer) = Signer::shared(keys, request)? {
+        let base = base.ok_or(SHARED_LACKING)?;
+        return fits(signer, base, signature(request)?)
+            .then_some(())
+            .ok_or(SHARED_WRONG);
     }
     let known: Vec<&SecretString> = [keys.twilio, keys.signalwire].into_iter().flatten().collect();
     let base = base.filter(|_| !known.is_empty()).ok_or(LACKING)?;
     let signature = signature(request)?;
-    let fits = known
+    let is_known = known
         .into_iter()
-        .any(|key| is_of_webhook(key, base, request, signature));
-    if fits { Ok(()) } else { Err(WRONG) }
+        .any(|key| fits(Signer::sha1(key), base, signature));
+    if is_known { Ok(()) } else { Err(WRONG) }
 }
 
 /// A webhook: a form's parameters are signed with the address; of any other body the address holds the hash.
-fn is_of_webhook(token: &SecretString, base: &str, request: &Signed, signature: &str) -> bool {
+fn is_of_webhook(signer: Signer, base: &str, request: &Signed, signature: &str) -> bool {
     let parameters = if request.is_form() {
         form::pairs(request.body)
     } else {
         Vec::new()
     };
     let url = format!("{base}{}", request.path);
-    if !is_either(token, &url, &parameters, signature) {
+    if !is_either(signer, &url, &parameters, signature) {
         return false;
     }
     if request.is_form() || (request.body.is_empty() && !request.query().contains("bodySHA256=")) {
@@ -84,12 +159,19 @@ fn is_of_webhook(token: &SecretString, base: &str, request: &Signed, signature: 
 }
 
 /// A WebSocket handshake: the same over the address with `wss`, and no parameters.
-pub(super) fn check_handshake(token: &SecretString, base: &str, request: &Signed) -> Result<(), Refusal> {
+pub(super) fn check_handshake(keys: &Keys, base: Option<&str>, request: &Signed) -> Result<(), Refusal> {
+    let (signer, lacking, wrong) = match Signer::shared(keys, request)? {
+        Some(signer) => (Some(signer), SHARED_LACKING, SHARED_WRONG),
+        None => (keys.twilio.map(Signer::sha1), LACKING, WRONG),
+    };
+    let (Some(signer), Some(base)) = (signer, base) else {
+        return Err(lacking);
+    };
     let url = format!("{}{}", as_websocket(base), request.path);
-    if is_either(token, &url, &[], signature(request)?) {
+    if is_either(signer, &url, &[], signature(request)?) {
         Ok(())
     } else {
-        Err(WRONG)
+        Err(wrong)
     }
 }
 
@@ -101,29 +183,34 @@ fn signature<'a>(request: &Signed<'a>) -> Result<&'a str, Refusal> {
 }
 
 /// Twilio signs now with, now without the port.
-fn is_either(token: &SecretString, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
+fn is_either(signer: Signer, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
     [url, &toggle_port(url)]
         .into_iter()
-        .any(|url| is_signature(token, url, parameters, signature))
+        .any(|url| is_signature(signer, url, parameters, signature))
 }
 
-/// The comparison takes the same time wherever it fails. Parameters repeated with the same value count once.
-fn is_signature(token: &SecretString, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
+/// Parameters repeated with the same value count once.
+fn is_signature(signer: Signer, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
     let Ok(claimed) = STANDARD.decode(signature) else {
         return false;
     };
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(token.expose_secret().as_bytes()) else {
-        return false;
-    };
-    mac.update(url.as_bytes());
     let mut sorted: Vec<_> = parameters.iter().collect();
     sorted.sort_unstable();
     sorted.dedup();
-    for (name, value) in sorted {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
+    let signed = sorted.into_iter().fold(url.to_owned(), |signed, (name, value)| {
+        signed + name.as_str() + value.as_str()
+    });
+    let key = signer.key.expose_secret().as_bytes();
+    match signer.hash {
+        Hash::Sha1 => is_mac::<Hmac<Sha1>>(key, signed.as_bytes(), &claimed),
+        Hash::Sha256 => is_mac::<Hmac<Sha256>>(key, signed.as_bytes(), &claimed),
     }
-    mac.verify_slice(&claimed).is_ok()
+}
+
+/// The comparison takes the same time wherever it fails.
+fn is_mac<M: Mac + KeyInit>(key: &[u8], signed: &[u8], claimed: &[u8]) -> bool {
+    <M as KeyInit>::new_from_slice(key)
+        .is_ok_and(|mac| mac.chain_update(signed).verify_slice(claimed).is_ok())
 }
 
 /// The same address with the port left out, or with the scheme's usual one put in.
@@ -168,9 +255,21 @@ mod tests {
         let (token, other) = (token(), "another".into());
         let keys = Keys {
             twilio: Some(&token),
+            shared: None,
             signalwire: Some(&other),
         };
         parts.checked(|request| check_dialects(&keys, Some(base), request))
+    }
+
+    /// A handshake at who knows the auth token alone.
+    fn opened(request: &Signed, base: &str) -> Result<(), Refusal> {
+        let token = token();
+        let keys = Keys {
+            twilio: Some(&token),
+            shared: None,
+            signalwire: None,
+        };
+        check_handshake(&keys, Some(base), request)
     }
 
     #[test]
@@ -187,13 +286,16 @@ mod tests {
         .into();
         let url = "https://mycompany.com/myapp.php?foo=1&bar=2";
         let signature = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
-        assert!(is_signature(&"12345".into(), url, &published, signature));
+        let (key, other) = ("12345".into(), "12346".into());
+        let fits =
+            |key: &SecretString, of: &[(String, String)]| is_signature(Signer::sha1(key), url, of, signature);
+        assert!(fits(&key, &published));
         let mut turned = published.clone();
         turned.reverse();
         turned.push(published[0].clone());
-        assert!(is_signature(&"12345".into(), url, &turned, signature));
-        assert!(!is_signature(&"12346".into(), url, &published, signature));
-        assert!(!is_signature(&"12345".into(), url, &published[1..], signature));
+        assert!(fits(&key, &turned));
+        assert!(!fits(&other, &published));
+        assert!(!fits(&key, &published[1..]));
     }
 
     #[test]
@@ -223,17 +325,20 @@ mod tests {
         };
         let both = || Keys {
             twilio: Some(&twilio),
+            shared: None,
             signalwire: Some(&signalwire),
         };
         assert_eq!(said(SIGNALWIRE_HEADER, both()), Ok(()));
         assert_eq!(said(HEADER, both()), Ok(()));
         let turned = Keys {
             twilio: Some(&signalwire),
+            shared: None,
             signalwire: Some(&twilio),
         };
         assert_eq!(said(SIGNALWIRE_HEADER, turned), Err(SIGNALWIRE_WRONG));
         let without = Keys {
             twilio: Some(&signalwire),
+            shared: None,
             signalwire: None,
         };
         assert_eq!(said(SIGNALWIRE_HEADER, without), Err(SIGNALWIRE_LACKING));
@@ -269,11 +374,11 @@ mod tests {
     fn a_handshakes_vector_holds_whatever_scheme_the_public_address_has() {
         let signed = Parts::get("/twilio/media").with(HEADER, "CtOD2/sAgaJXpdnVTE5eOSdnna8=");
         for base in [BASE, "https://id.example.com:443", "wss://id.example.com"] {
-            let said = signed.checked(|request| check_handshake(&token(), base, request));
+            let said = signed.checked(|request| opened(request, base));
             assert_eq!(said, Ok(()), "{base}");
         }
         let elsewhere = Parts::get("/media/twilio").with(HEADER, "CtOD2/sAgaJXpdnVTE5eOSdnna8=");
-        let said = elsewhere.checked(|request| check_handshake(&token(), BASE, request));
+        let said = elsewhere.checked(|request| opened(request, BASE));
         assert_eq!(said, Err(WRONG));
     }
 
@@ -287,8 +392,84 @@ mod tests {
         ] {
             let said = Parts::get("/twilio/media")
                 .with(HEADER, bad)
-                .checked(|request| check_handshake(&token(), BASE, request));
+                .checked(|request| opened(request, BASE));
             assert_eq!(said, Err(WRONG), "{bad:?}");
         }
+    }
+
+    /// Made by twilio-python 9.13.0 (`RequestValidator("shared-test").compute_signature`).
+    const SHARED: &str = "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256";
+
+    #[test]
+    fn a_shared_keys_vectors_hold_for_forms_json_and_handshakes() {
+        let (token, shared) = (token(), "shared-test".into());
+        let keys = Keys {
+            twilio: Some(&token),
+            shared: Some(&shared),
+            signalwire: None,
+        };
+        let said = |parts: &Parts| parts.checked(|request| check_dialects(&keys, Some(BASE), request));
+        let form = |settings: &str, signature: &str| {
+            Parts::post("/twilio/voice", FORM)
+                .form()
+                .with(SHARED_HEADER, settings)
+                .with(HEADER, signature)
+        };
+        for signature in [
+            "12NbnC6Z/P1P+D+YMl6vNbgPzZSBbKMm3V4ig5fvKgk=",
+            // With the port.
+            "4VhftDn6Yk5+QGpDBUZPaz/YRTpgW7+3cQyJxHlu/dQ=",
+        ] {
+            assert_eq!(said(&form(SHARED, signature)), Ok(()));
+            assert_eq!(said(&form(" algorithm = hmac_sha256 ,key=x", signature)), Ok(()));
+            assert_eq!(said(&form("key=x", signature)), Err(SHARED_WRONG));
+            assert_eq!(said(&form("", signature)), Err(WRONG));
+        }
+        assert_eq!(said(&form("key=x", "iGfxejrMM/opwev3flRtmsXAFp0=")), Ok(()));
+        assert_eq!(
+            said(&form(SHARED, "iGfxejrMM/opwev3flRtmsXAFp0=")),
+            Err(SHARED_WRONG)
+        );
+        // The auth token is not the shared key, and another hash is none that is known.
+        assert_eq!(said(&form("key=x", FORM_SIGNATURE)), Err(SHARED_WRONG));
+        assert_eq!(said(&form("", FORM_SIGNATURE)), Ok(()));
+        assert_eq!(
+            said(&form("key=x,algorithm=HMAC_MD5", FORM_SIGNATURE)),
+            Err(UNKNOWN_HASH)
+        );
+
+        let path =
+            "/twilio/voice?bodySHA256=015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862";
+        let json = |body: &str| {
+            Parts::post(path, body)
+                .with("content-type", "application/json")
+                .with(SHARED_HEADER, SHARED)
+                .with(HEADER, "jEAdzOHNV9L0VU8MAyWnC85AvIb0CjgjjfLj3daFQnI=")
+        };
+        assert_eq!(said(&json(r#"{"a":1}"#)), Ok(()));
+        assert_eq!(said(&json(r#"{"a":2}"#)), Err(SHARED_WRONG));
+
+        let handshake = Parts::get("/twilio/media")
+            .with(SHARED_HEADER, SHARED)
+            .with(HEADER, "ZFSFXlL6bNOybBAJzDhdBwc9CqF5MyBha2JJifZ4EVw=");
+        let opens = |keys: &Keys| handshake.checked(|request| check_handshake(keys, Some(BASE), request));
+        assert_eq!(opens(&keys), Ok(()));
+        let without = Keys { shared: None, ..keys };
+        assert_eq!(opens(&without), Err(SHARED_LACKING));
+    }
+
+    #[test]
+    fn with_a_shared_key_alone_nothing_weaker_is_let_in() {
+        let shared = "shared-test".into();
+        let keys = Keys {
+            twilio: None,
+            shared: Some(&shared),
+            signalwire: None,
+        };
+        let old = Parts::post("/twilio/voice", FORM)
+            .form()
+            .with(HEADER, FORM_SIGNATURE);
+        let said = old.checked(|request| check_dialects(&keys, Some(BASE), request));
+        assert_eq!(said, Err(LACKING));
     }
 }

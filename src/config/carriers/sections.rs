@@ -35,6 +35,10 @@ pub(in crate::config) struct TwilioSection {
     /// The account's auth token, by which the signatures of webhooks and streams are checked.
     #[schema(format = Password)]
     pub auth_token: Option<String>,
+    /// The secret of the account's shared key, where webhooks are signed with one (HMAC-SHA256). Then leave `auth_token`
+    /// out, so that nothing weaker is let in.
+    #[schema(format = Password)]
+    pub shared_key: Option<String>,
     /// What callers hear before they may type a PIN and are handed on; without it nobody is asked.
     pub pin_prompt: Option<String>,
     /// The language that is spoken in, as in `en-GB`. Without it Twilio's own, `en-US`.

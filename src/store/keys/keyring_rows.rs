@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::store::database::{Tx, query, query_as, read_fact, write_fact};
 use crate::store::secrets::{
@@ -39,11 +40,11 @@ impl Tx {
                 .await?;
         let path = keyring.shown.clone();
         let (epoch, _) = row.ok_or(KeyringFault::Missing { path })?;
-        let keys = match keyring.known().filter(|keys| keys.epoch == epoch) {
+        let keys = match keyring.known.of(epoch, Instant::now()) {
             Some(keys) => keys,
             None => {
                 let keys = Arc::new(read_keys(self, &keyring).await?);
-                keyring.remember(Arc::clone(&keys));
+                keyring.known.keep(epoch, Arc::clone(&keys), Instant::now());
                 keys
             }
         };
@@ -54,10 +55,9 @@ impl Tx {
 
 /// Reads every key but the users' and opens it with the master key.
 async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreError> {
-    let (id, epoch, wanted): (Vec<u8>, i64, Vec<u8>) =
-        query_as("SELECT id, epoch, fingerprint FROM keyring_master")
-            .fetch_one(&mut *conn)
-            .await?;
+    let (id, wanted): (Vec<u8>, Vec<u8>) = query_as("SELECT id, fingerprint FROM keyring_master")
+        .fetch_one(&mut *conn)
+        .await?;
     let place = keyring.source.place();
     let masters = keyring.masters().await?;
     let nothing = masters.is_empty();
@@ -83,12 +83,7 @@ async fn read_keys(conn: &mut Tx, keyring: &Arc<Keyring>) -> Result<Keys, StoreE
         let key = unwrap(&wrapping, &scope, generation, &wrapped).ok_or_else(|| keyring.damaged())?;
         scopes.insert((scope, generation), key);
     }
-    Ok(Keys {
-        epoch,
-        id,
-        wrapping,
-        scopes,
-    })
+    Ok(Keys { id, wrapping, scopes })
 }
 
 impl Store {

@@ -11,12 +11,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::data_key::{DataKey, Generation, Place, generation_of};
 use super::master::{MasterKey, MasterSource};
+use super::recent::Recent;
 use crate::store::{KeyringFault, StoreError, files};
 
 /// SQLite's keyring, beside the database.
@@ -44,13 +45,12 @@ pub(in crate::store) struct Keyring {
     pub(in crate::store) source: MasterSource,
     /// Where people find it.
     pub(in crate::store) shown: PathBuf,
-    known: RwLock<Option<Arc<Keys>>>,
+    /// The keys that are in memory.
+    pub(in crate::store) known: Recent<Keys>,
 }
 
 /// The keys of one state of the keyring, but for the users'.
 pub(in crate::store) struct Keys {
-    /// Rises with every change of what is here.
-    pub(in crate::store) epoch: i64,
     /// Which keyring it is.
     pub(in crate::store) id: Vec<u8>,
     /// Wraps all others.
@@ -64,18 +64,8 @@ impl Keyring {
         Self {
             source,
             shown,
-            known: RwLock::default(),
+            known: Recent::default(),
         }
-    }
-
-    /// The keys that are in memory.
-    pub fn known(&self) -> Option<Arc<Keys>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Keeps keys in memory in place of those of an earlier epoch.
-    pub fn remember(&self, keys: Arc<Keys>) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 
     /// The error of a key that its wrapping does not open.

@@ -55,7 +55,9 @@ impl MasterSource {
                     let key = self.read_file(path)?;
                     Ok(key.map(|key| MasterKey { key, beside }))
                 };
-                let both = [of(path, false)?, of(&successor(path), true)?];
+                // The one to come first: it may take the other's place between the two, and would be missed in both.
+                let next = of(&successor(path), true)?;
+                let both = [of(path, false)?, next];
                 Ok(both.into_iter().flatten().collect())
             }
             Self::Value(text) => self.parsed(text.expose_secret()),

@@ -3,6 +3,7 @@
 // In order: a file uses only those above it.
 mod data_key; // a key, and values sealed for the place where they stand
 pub(super) mod master; // the key that wraps all others, and where it comes from
+mod recent; // what is kept in memory of the keyring's latest states
 pub(super) mod keyring; // the keys of one store, wrapped and unwrapped
 pub(super) mod vault; // kept recordings as sealed files
 mod pin; // PINs, their hashes, and the pepper they are hashed with

@@ -10,13 +10,13 @@ use super::fingerprints::keep_clip_fingerprint;
 use super::models::refuse_old_model;
 use super::prints::insert_prints;
 use super::recordings::Recording;
+use crate::speech::KeptFingerprint;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::people::{read_consent, record, redeem, refuse_opted_out, require_user};
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{label, now, read, read_seconds, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
-use crate::speech::KeptFingerprint;
 use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 

@@ -109,10 +109,15 @@ async fn a_token_of_the_token_endpoint_lets_vapi_in_also_after_a_restart() {
             .body(form)
             .send()
     };
-    assert_eq!(
-        ask(&deployment.base, "wrong").await.unwrap().status(),
-        StatusCode::UNAUTHORIZED
-    );
+    let refused = ask(&deployment.base, "wrong").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    // As OAuth has it, and as the OpenAPI document says.
+    assert_eq!(refused.headers()["content-type"], "application/json");
+    let refused: Value = refused.json().await.unwrap();
+    assert_eq!(refused, json!({"error": "invalid_client"}));
+    let document = serde_json::to_value(voxline::reply::openapi()).unwrap();
+    let told = &document["paths"]["/vapi/oauth/token"]["post"]["responses"]["401"]["content"];
+    assert!(told["application/json"].is_object(), "{told}");
     let granted: Value = ask(&deployment.base, "vapi-test-secret")
         .await
         .unwrap()

@@ -1,0 +1,148 @@
+//! The keys of a store changed by the command line while the real program serves from it.
+
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::process::{Service, program};
+use crate::recovering::{call, until_last};
+use crate::support;
+
+/// Runs `voxline store rotate-key` beside the service.
+async fn rotate(data: &Path, more: &'static [&'static str]) -> Value {
+    let mut command = program(data);
+    command.args(["store", "rotate-key", "--json"]).args(more);
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = ran.await.unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    serde_json::from_slice(&stdout).unwrap()
+}
+
+/// Those who ask the service for a user's name all the time, until they are told to stop.
+struct Askers {
+    done: Arc<AtomicBool>,
+    times: Arc<AtomicU32>,
+    tasks: JoinSet<()>,
+}
+
+impl Askers {
+    fn begin(service: &Service, user: &str) -> Self {
+        let mut askers = Self {
+            done: Arc::default(),
+            times: Arc::default(),
+            tasks: JoinSet::new(),
+        };
+        for _ in 0..3 {
+            let (done, times) = (Arc::clone(&askers.done), Arc::clone(&askers.times));
+            let request = service
+                .http
+                .get(format!("{}/v1/users/{user}", service.base))
+                .bearer_auth(&service.key);
+            askers.tasks.spawn(async move {
+                while !done.load(Ordering::Relaxed) {
+                    let answer = request.try_clone().unwrap().send().await.unwrap();
+                    let (status, user) = (answer.status(), answer.text().await.unwrap());
+                    assert!(status == 200 && user.contains("Alice"), "{status}: {user}");
+                    times.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        }
+        askers
+    }
+
+    /// How often they were answered; every time well, or this panics.
+    async fn end(mut self) -> u32 {
+        self.done.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        self.times.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test]
+async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_old_one_opens_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let master = data.path().join("master.key");
+    let mut service = Service::start(data.path());
+    let alice = service.enrol_alice().await;
+    assert_eq!(service.identify_alice().await["outcome"], "identified");
+    assert_eq!(call(&service, "before").await["outcome"], "identified");
+    let old = std::fs::read(&master).unwrap();
+
+    let askers = Askers::begin(&service, &alice);
+    let mut during = service.pcm_stream("during").await;
+    let audio = support::read("enrollment_samples/calls/alice-2.wav")[58..].to_vec();
+    let (begun, rest) = audio.split_at(audio.len() / 2);
+    during.send(Message::binary(begun.to_vec())).await.unwrap();
+    for _ in 0..5 {
+        let done = rotate(data.path(), &[]).await;
+        assert!(done["keys_wrapped"].as_u64() >= Some(4), "{done}");
+        let said = service.identify_alice().await;
+        assert_eq!(
+            (&said["outcome"], &said["user_id"]),
+            (&json!("identified"), &json!(alice))
+        );
+    }
+    assert_ne!(std::fs::read(&master).unwrap(), old);
+    let data_keys = rotate(data.path(), &["--data-keys"]);
+    let identified = async {
+        // Throughout, and while the old keys are being destroyed.
+        for _ in 0..12 {
+            let said = service.identify_alice().await;
+            assert_eq!(said["outcome"], "identified", "{said}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let (done, ()) = tokio::join!(data_keys, identified);
+    assert_eq!(done["users_sealed"], 1, "{done}");
+    during.send(Message::binary(rest.to_vec())).await.unwrap();
+    during.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
+    assert_eq!(until_last(&mut during).await["outcome"], "identified");
+    assert!(askers.end().await > 10);
+
+    let still_known = async |service: &Service| {
+        assert_eq!(service.identify_alice().await["user_id"], json!(alice));
+        for id in ["before", "during"] {
+            let (status, call) = service.get(&format!("/v1/calls/{id}")).await;
+            assert_eq!(
+                (status, &call["verdict"]["outcome"]),
+                (200, &json!("identified")),
+                "{call}"
+            );
+        }
+    };
+    still_known(&service).await;
+    service.tell("-TERM");
+    assert!(service.child().wait().unwrap().success());
+    drop(service);
+    let service = Service::start(data.path());
+    still_known(&service).await;
+    drop(service);
+
+    let new = std::fs::read(&master).unwrap();
+    std::fs::write(&master, &old).unwrap();
+    let refused = program(data.path())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && said.contains("is not the master key of this store"),
+        "{said}"
+    );
+    std::fs::write(&master, &new).unwrap();
+    still_known(&Service::start(data.path())).await;
+}

@@ -291,7 +291,9 @@ fn pieces_found(bytes: &[u8], print: &Voiceprint) -> usize {
     // Files of megabytes are searched: most places are ruled out by their first two bytes.
     let mut begins = vec![false; 1 << 16];
     let begin = |piece: &[u8]| usize::from(u16::from_le_bytes([piece[0], piece[1]]));
-    pieces.iter().for_each(|piece| begins[begin(piece)] = true);
+    for piece in &pieces {
+        begins[begin(piece)] = true;
+    }
     bytes
         .windows(64)
         .filter(|window| begins[begin(window)] && pieces.contains(window))

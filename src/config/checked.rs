@@ -138,11 +138,7 @@ impl Config {
             model: ModelId::new(settings.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
             listen: listen(read, &settings.listen),
             console_hosts: hosts(read, settings.console_hosts.as_deref()),
-            trusted_proxies: networks(
-                read,
-                "trusted_proxies",
-                settings.trusted_proxies.as_deref().unwrap_or_default(),
-            ),
+            trusted_proxies: networks(read, "trusted_proxies", settings.trusted_proxies.as_deref()),
             tls: settings.tls.checked(read, public_url.as_deref()),
             threads: settings.inference.threads.unwrap_or_else(cores),
             capacity: settings.inference.capacity,

@@ -107,7 +107,11 @@ impl ExchangeConfig {
 }
 
 fn audiosocket(read: &mut SettingsReader, asterisk: &AsteriskSection) -> Option<AudioSocketConfig> {
-    let peers = networks(read, "asterisk.audiosocket_peers", &asterisk.audiosocket_peers);
+    let peers = networks(
+        read,
+        "asterisk.audiosocket_peers",
+        Some(&asterisk.audiosocket_peers),
+    );
     let text = asterisk.audiosocket.as_deref()?;
     let Ok(address) = text.parse() else {
         let why = format!("`{text}` is not an address and port, as in 127.0.0.1:9092");
@@ -122,9 +126,9 @@ fn audiosocket(read: &mut SettingsReader, asterisk: &AsteriskSection) -> Option<
 }
 
 /// Networks, as in `10.0.0.0/8`, and single addresses.
-pub(super) fn networks(read: &mut SettingsReader, key: &str, text: &str) -> Vec<IpNet> {
+pub(super) fn networks(read: &mut SettingsReader, key: &str, text: Option<&str>) -> Vec<IpNet> {
     let mut networks = Vec::new();
-    for text in list(text) {
+    for text in list(text.unwrap_or_default()) {
         let network = text
             .parse::<IpNet>()
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));

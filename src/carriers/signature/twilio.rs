@@ -4,16 +4,15 @@
 //! An account with shared keys says in another header which of them it signed with, and how: HMAC-SHA256 of the same text
 //! (twilio-python 9.13.0, `request_validator.py`).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha1::Sha1;
+mod signer;
+
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::{Refusal, Signed, as_websocket};
 use crate::carriers::form;
 use crate::units::hex;
+use signer::{Hash, Signer};
 
 pub(super) const HEADER: &str = "x-twilio-signature";
 const KEYS: &str = "twilio.auth_token and public_url";
@@ -64,51 +63,15 @@ pub(super) struct Keys<'a> {
     pub signalwire: Option<&'a SecretString>,
 }
 
-/// What a signature is made with.
-#[derive(Clone, Copy)]
-struct Signer<'a> {
-    key: &'a SecretString,
-    hash: Hash,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hash {
-    Sha1,
-    Sha256,
-}
-
-impl Hash {
-    /// The one that the header of a shared key names, SHA-1 where it names none. `None` for one that is not known here.
-    fn named(settings: &str) -> Option<Self> {
-        let pairs = settings.split(',').filter_map(|pair| pair.split_once('='));
-        let mut names = pairs
-            .filter(|(name, _)| name.trim() == "algorithm")
-            .map(|(_, value)| value.trim().to_ascii_uppercase())
-            .filter(|value| !value.is_empty());
-        match names.next().as_deref() {
-            None | Some("HMAC_SHA1") => Some(Self::Sha1),
-            Some("HMAC_SHA256") => Some(Self::Sha256),
-            Some(_) => None,
-        }
-    }
-}
-
-impl<'a> Signer<'a> {
-    fn sha1(key: &'a SecretString) -> Self {
-        let hash = Hash::Sha1;
-        Self { key, hash }
-    }
-
-    /// The shared key, where the request says that it is signed with it. The header itself is not signed: it chooses among the
-    /// keys that are configured, and proves nothing.
-    fn shared(keys: &Keys<'a>, request: &Signed) -> Result<Option<Self>, Refusal> {
-        let Some(settings) = (request.header)(SHARED_HEADER).filter(|value| !value.trim().is_empty()) else {
-            return Ok(None);
-        };
-        let hash = Hash::named(settings).ok_or(UNKNOWN_HASH)?;
-        let key = keys.shared.ok_or(SHARED_LACKING)?;
-        Ok(Some(Self { key, hash }))
-    }
+/// The shared key, where the request says that it is signed with it. The header itself is not signed: it chooses among the
+/// keys that are configured, and proves nothing.
+fn shared<'a>(keys: &Keys<'a>, request: &Signed) -> Result<Option<Signer<'a>>, Refusal> {
+    let Some(settings) = (request.header)(SHARED_HEADER).filter(|value| !value.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let hash = Hash::named(settings).ok_or(UNKNOWN_HASH)?;
+    let key = keys.shared.ok_or(SHARED_LACKING)?;
+    Ok(Some(Signer { key, hash }))
 }
 
 /// A webhook of Twilio's, or one of SignalWire's, which names itself by its header. Callbacks that SignalWire took over
@@ -123,7 +86,7 @@ pub(super) fn check_dialects(keys: &Keys, base: Option<&str>, request: &Signed) 
             .then_some(())
             .ok_or(SIGNALWIRE_WRONG);
     }
-    if let Some(signer) = Signer::shared(keys, request)? {
+    if let Some(signer) = shared(keys, request)? {
         let base = base.ok_or(SHARED_LACKING)?;
         return fits(signer, base, signature(request)?)
             .then_some(())
@@ -146,7 +109,7 @@ fn is_of_webhook(signer: Signer, base: &str, request: &Signed, signature: &str) 
         Vec::new()
     };
     let url = format!("{base}{}", request.path);
-    if !is_either(signer, &url, &parameters, signature) {
+    if !signer.signed(&url, &parameters, signature) {
         return false;
     }
     if request.is_form() || (request.body.is_empty() && !request.query().contains("bodySHA256=")) {
@@ -160,7 +123,7 @@ fn is_of_webhook(signer: Signer, base: &str, request: &Signed, signature: &str) 
 
 /// A WebSocket handshake: the same over the address with `wss`, and no parameters.
 pub(super) fn check_handshake(keys: &Keys, base: Option<&str>, request: &Signed) -> Result<(), Refusal> {
-    let (signer, lacking, wrong) = match Signer::shared(keys, request)? {
+    let (signer, lacking, wrong) = match shared(keys, request)? {
         Some(signer) => (Some(signer), SHARED_LACKING, SHARED_WRONG),
         None => (keys.twilio.map(Signer::sha1), LACKING, WRONG),
     };
@@ -168,7 +131,7 @@ pub(super) fn check_handshake(keys: &Keys, base: Option<&str>, request: &Signed)
         return Err(lacking);
     };
     let url = format!("{}{}", as_websocket(base), request.path);
-    if is_either(signer, &url, &[], signature(request)?) {
+    if signer.signed(&url, &[], signature(request)?) {
         Ok(())
     } else {
         Err(wrong)
@@ -182,63 +145,17 @@ fn signature<'a>(request: &Signed<'a>) -> Result<&'a str, Refusal> {
     })
 }
 
-/// Twilio signs now with, now without the port.
-fn is_either(signer: Signer, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
-    [url, &toggle_port(url)]
-        .into_iter()
-        .any(|url| is_signature(signer, url, parameters, signature))
-}
-
-/// Parameters repeated with the same value count once.
-fn is_signature(signer: Signer, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
-    let Ok(claimed) = STANDARD.decode(signature) else {
-        return false;
-    };
-    let mut sorted: Vec<_> = parameters.iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let signed = sorted.into_iter().fold(url.to_owned(), |signed, (name, value)| {
-        signed + name.as_str() + value.as_str()
-    });
-    let key = signer.key.expose_secret().as_bytes();
-    match signer.hash {
-        Hash::Sha1 => is_mac::<Hmac<Sha1>>(key, signed.as_bytes(), &claimed),
-        Hash::Sha256 => is_mac::<Hmac<Sha256>>(key, signed.as_bytes(), &claimed),
-    }
-}
-
-/// The comparison takes the same time wherever it fails.
-fn is_mac<M: Mac + KeyInit>(key: &[u8], signed: &[u8], claimed: &[u8]) -> bool {
-    <M as KeyInit>::new_from_slice(key)
-        .is_ok_and(|mac| mac.chain_update(signed).verify_slice(claimed).is_ok())
-}
-
-/// The same address with the port left out, or with the scheme's usual one put in.
-fn toggle_port(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let usual = if matches!(scheme, "https" | "wss") {
-        443
-    } else {
-        80
-    };
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!("{scheme}://{host}{path}")
-        }
-        _ => format!("{scheme}://{authority}:{usual}{path}"),
-    }
-}
-
 fn hex_sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha1::Sha1;
+
     use super::super::tests::Parts;
     use super::*;
 
@@ -270,32 +187,6 @@ mod tests {
             signalwire: None,
         };
         check_handshake(&keys, Some(base), request)
-    }
-
-    #[test]
-    fn the_published_vector_holds_in_any_order_of_parameters() {
-        let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let published: Vec<_> = [
-            ("Digits", "1234"),
-            ("To", "+18005551212"),
-            ("From", "+14158675309"),
-            ("CallSid", "CA1234567890ABCDE"),
-            ("Caller", "+14158675309"),
-        ]
-        .map(pair)
-        .into();
-        let url = "https://mycompany.com/myapp.php?foo=1&bar=2";
-        let signature = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
-        let (key, other) = ("12345".into(), "12346".into());
-        let fits =
-            |key: &SecretString, of: &[(String, String)]| is_signature(Signer::sha1(key), url, of, signature);
-        assert!(fits(&key, &published));
-        let mut turned = published.clone();
-        turned.reverse();
-        turned.push(published[0].clone());
-        assert!(fits(&key, &turned));
-        assert!(!fits(&other, &published));
-        assert!(!fits(&key, &published[1..]));
     }
 
     #[test]

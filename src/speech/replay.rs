@@ -13,7 +13,7 @@ const BLOCK_STEP: usize = 96;
 /// In a block that lasts longer than so many frames there is too little speech for it to fit anywhere by more than chance.
 const LONGEST_BLOCK: usize = 3 * BLOCK;
 /// Share of the bits that may differ. Measured (`docs/accuracy.md`): blocks of other calls by the same caller are nowhere
-/// nearer than 0.375, those over GSM, Opus at 6 kbit/s or a room seldom farther than 0.29.
+/// nearer than 0.342, those over GSM, Opus at 6 kbit/s or a room seldom farther than 0.29.
 const MOST_WRONG: f64 = 0.32;
 /// After so many kept frames a place is left where more bits differ than in nearly any block of a replay.
 const GLANCE: u32 = 24;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Store};
 
-use super::{Browser, NUMBER, TestDeployment, voice};
+use super::{Browser, NUMBER, TestDeployment};
 use crate::process::program;
-use crate::support::{project, read};
+use crate::support::{clip, project, read};
 
 impl TestDeployment {
     fn data(&self) -> std::path::PathBuf {
@@ -126,7 +126,8 @@ async fn the_set_up_shows_what_is_done_and_the_microphone_is_known() {
     let deployment = TestDeployment::build().await;
     deployment.person_with_voice("Alice", "alice").await;
     deployment.person_with_voice("Robert", "robert").await;
-    let microphone = deployment.microphone("alice", &voice("alice"));
+    // Not what she enrolled with, which would be a recording that is played.
+    let microphone = deployment.microphone("alice", &clip("enrollment_samples/calls/alice-1.wav"));
     let key = &deployment.service.key;
     deployment.course(&browser, "setup", key, Some(&microphone)).await;
 }

@@ -72,5 +72,6 @@ impl Switchboard {
 
 /// Whether the store would take `waiting` over `stored`.
 fn succeeds(waiting: &CallRecord, stored: &CallRecord) -> bool {
-    waiting.version > stored.version && !stored.is_final
+    !stored.is_final
+        && (waiting.version > stored.version || (waiting.is_final && waiting.version == stored.version))
 }

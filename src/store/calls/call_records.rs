@@ -109,7 +109,8 @@ async fn write_latest(
          version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
          evidence = excluded.evidence, speaker_status = excluded.speaker_status, \
          speaker_id = excluded.speaker_id, owner_id = excluded.owner_id \
-         WHERE excluded.version > calls.version AND NOT calls.final",
+         WHERE NOT calls.final AND (excluded.version > calls.version \
+         OR (excluded.final AND excluded.version = calls.version))",
     )
     .bind(record.call_id.as_str())
     .bind(record.number.as_e164())
@@ -151,8 +152,9 @@ fn read_call(keys: &Keys, row: Row) -> Result<CallRecord, StoreError> {
 }
 
 impl Store {
-    /// Stores a verdict unless one of the same or a higher version is there, or a final one. Says
-    /// whether it was stored, so that putting one twice is harmless. The call keeps the number and the
+    /// Stores a verdict unless one of the same or a higher version is there, or a final one; a final one stands over another of
+    /// its version, which a second node may have reached at that very moment. Says whether it was stored, so that
+    /// putting one twice is harmless. The call keeps the number and the
     /// beginning of its first verdict, and the evidence of its last one until that is final; every version stays
     /// to be read by [`Store::verdicts`]. It is of its number's tenant; of a number that is not here (any more) it is
     /// nobody's, and no [`Access`] sees it.
@@ -197,13 +199,16 @@ impl Store {
         if done == 0 {
             return Ok(false);
         }
-        query("INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4)")
-            .bind(record.call_id.as_str())
-            .bind(version)
-            .bind(time_text(record.updated_at))
-            .bind(keys.seal(version_place(&version_row(call, version)), verdict.as_bytes())?)
-            .execute(&mut tx)
-            .await?;
+        query(
+            "INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (call_id, version) DO UPDATE SET at = excluded.at, verdict = excluded.verdict",
+        )
+        .bind(record.call_id.as_str())
+        .bind(version)
+        .bind(time_text(record.updated_at))
+        .bind(keys.seal(version_place(&version_row(call, version)), verdict.as_bytes())?)
+        .execute(&mut tx)
+        .await?;
         query(
             "DELETE FROM verdicts WHERE call_id = $1 AND version < (SELECT MIN(version) FROM (SELECT version \
              FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2) AS kept)",

@@ -43,6 +43,27 @@ async fn nothing_follows_a_final_verdict() {
 }
 
 #[tokio::test]
+async fn the_last_word_stands_over_another_of_its_version() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let id: CallId = "CA1".parse().unwrap();
+    // Of a call at two nodes one hears the end while the other says something new: neither knows of the other's yet.
+    let other = call("CA1", 3, 10);
+    let last = CallRecord {
+        is_final: true,
+        verdict: json!({ "version": 3, "said": "at the end" }),
+        ..other.clone()
+    };
+    assert!(store.put_verdict(&other).await.unwrap());
+    assert!(store.put_verdict(&last).await.unwrap());
+    assert!(!store.put_verdict(&last).await.unwrap() && !store.put_verdict(&other).await.unwrap());
+    assert_eq!(store.call(&id).await.unwrap(), Some(last.clone()));
+    let versions = store.verdicts(&id).await.unwrap();
+    assert_eq!(versions.len(), 1);
+    assert_eq!(versions[0].verdict, last.verdict);
+}
+
+#[tokio::test]
 async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
     let deployment = TestDeployment::new().await;
     let id: CallId = "CA1".parse().unwrap();

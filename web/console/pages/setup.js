@@ -103,7 +103,7 @@ function reachable(state) {
     done,
     text: done
       ? `The outside world reaches this service at ${state.public_url}.`
-      : `Carriers, Vapi and the browsers of people who sign up must reach this service by https; it is at ${state.address} now. Put a reverse proxy with TLS in front, say its address, and start the service again:`,
+      : `Carriers, Vapi and the browsers of people who sign up must reach this service by https; it is at ${state.address} now. Give it a certificate (tls.certificate) or put a reverse proxy with TLS in front, say its address, and start the service again:`,
     body: done ? null : lines("Setting in voxline.toml", "# voxline.toml", 'public_url = "…"   # https, the host, and nothing behind it'),
   };
 }

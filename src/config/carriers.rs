@@ -212,16 +212,10 @@ fn public_key(read: &mut SettingsReader, text: Option<String>) -> Option<[u8; 32
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Sources};
+    use super::super::of_file;
 
     fn faults(file: &str) -> String {
-        let sources = Sources {
-            file: Some(("voxline.toml".into(), file.to_owned())),
-            ..Sources::default()
-        };
-        Config::load(&sources)
-            .err()
-            .map_or_else(String::new, |faults| faults.to_string())
+        of_file(file).err().unwrap_or_default()
     }
 
     #[test]
@@ -238,11 +232,7 @@ mod tests {
             "[vapi]\nregion = \"eu\"",
             "[vapi]\napi_url = \"https://api.eu.vapi.ai\"",
         ] {
-            let sources = Sources {
-                file: Some(("voxline.toml".into(), file.to_owned())),
-                ..Sources::default()
-            };
-            let config = Config::load(&sources).unwrap();
+            let config = of_file(file).unwrap();
             assert_eq!(config.vapi.api_url, "https://api.eu.vapi.ai");
             assert_eq!(config.carriers.forward_to, "sip:{number}@sip.eu.vapi.ai");
         }

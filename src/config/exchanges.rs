@@ -145,20 +145,12 @@ pub(super) fn networks(read: &mut SettingsReader, key: &str, text: Option<&str>)
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Sources};
-
-    fn load(file: &str) -> Result<Config, String> {
-        let sources = Sources {
-            file: Some(("voxline.toml".into(), file.to_owned())),
-            ..Sources::default()
-        };
-        Config::load(&sources).map_err(|faults| faults.to_string())
-    }
+    use super::super::of_file;
 
     #[test]
     fn an_audiosocket_is_open_to_this_machine_alone_unless_others_are_named() {
         let file = "[asterisk]\nusername = \"a\"\npassword = \"b\"\naudiosocket = \"0.0.0.0:9092\"";
-        let door = load(file).unwrap().carriers.exchanges.audiosocket.unwrap();
+        let door = of_file(file).unwrap().carriers.exchanges.audiosocket.unwrap();
         let lets_in = |peers: &[ipnet::IpNet], address: &str| {
             let address: std::net::IpAddr = address.parse().unwrap();
             peers.iter().any(|peer| peer.contains(&address))
@@ -166,7 +158,7 @@ mod tests {
         assert!(lets_in(&door.peers, "127.0.0.1") && lets_in(&door.peers, "::1"));
         assert!(!lets_in(&door.peers, "10.0.0.7"));
         let file = format!("{file}\naudiosocket_peers = \"10.0.0.0/8, 192.0.2.9\"");
-        let door = load(&file).unwrap().carriers.exchanges.audiosocket.unwrap();
+        let door = of_file(&file).unwrap().carriers.exchanges.audiosocket.unwrap();
         assert!(lets_in(&door.peers, "10.0.0.7") && lets_in(&door.peers, "192.0.2.9"));
         assert!(!lets_in(&door.peers, "127.0.0.1") && !lets_in(&door.peers, "192.0.2.8"));
     }
@@ -190,7 +182,7 @@ mod tests {
             ("[signalwire]\nsigning_key = \"s\"", "but not public_url"),
             ("[jambonz]\nusername = \"u\"", "but not jambonz.password"),
         ] {
-            let faults = load(file).unwrap_err();
+            let faults = of_file(file).unwrap_err();
             assert!(faults.contains(said), "{faults} does not say {said}");
         }
     }

@@ -52,3 +52,13 @@ pub use vapi::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamConfig, UpstreamHeader,
     VapiAuth, VapiConfig, VapiMode,
 };
+
+/// A configuration of this file alone, or all that is wrong with it.
+#[cfg(test)]
+fn of_file(file: &str) -> Result<Config, String> {
+    let sources = Sources {
+        file: Some(("voxline.toml".into(), file.to_owned())),
+        ..Sources::default()
+    };
+    Config::load(&sources).map_err(|faults| faults.to_string())
+}

@@ -81,15 +81,11 @@ fn is_language(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Sources};
+    use super::super::of_file;
     use super::*;
 
     fn loaded(file: &str) -> Result<Option<PinPrompt>, String> {
-        let sources = Sources {
-            file: Some(("voxline.toml".into(), format!("[twilio]\n{file}"))),
-            ..Sources::default()
-        };
-        let config = Config::load(&sources).map_err(|faults| faults.to_string())?;
+        let config = of_file(&format!("[twilio]\n{file}"))?;
         Ok(config.carriers.twilio_pin)
     }
 

@@ -30,6 +30,7 @@ pub(super) struct TlsSection {
 }
 
 impl TlsSection {
+    /// Both files, or `None` where neither is set; what does not fit together is a fault.
     pub fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> Option<TlsConfig> {
         let (certificate, key) = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => (certificate, key),
@@ -56,22 +57,14 @@ impl TlsSection {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Sources};
-
-    fn loaded(file: &str) -> Result<Config, String> {
-        let sources = Sources {
-            file: Some(("voxline.toml".into(), file.to_owned())),
-            ..Sources::default()
-        };
-        Config::load(&sources).map_err(|faults| faults.to_string())
-    }
+    use crate::config::of_file;
 
     #[test]
     fn a_certificate_and_its_key_are_set_together() {
-        let both = loaded("[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"").unwrap();
+        let both = of_file("[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"").unwrap();
         assert_eq!(both.address(), "https://127.0.0.1:8080");
         assert_eq!(both.tls.unwrap().key.to_str(), Some("/k.pem"));
-        let plain = loaded("").unwrap();
+        let plain = of_file("").unwrap();
         assert!(plain.tls.is_none() && plain.address().starts_with("http://"));
         for (file, missing) in [
             ("[tls]\ncertificate = \"/c.pem\"", "but not tls.key"),
@@ -81,7 +74,7 @@ mod tests {
                 "`public_url`",
             ),
         ] {
-            let faults = loaded(file).unwrap_err();
+            let faults = of_file(file).unwrap_err();
             assert!(faults.contains(missing), "{faults}");
         }
     }

@@ -15,6 +15,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) struct Proxies(Vec<IpNet>);
 
 impl Proxies {
+    /// The proxies in these networks; none of them, and nobody's word is taken.
     pub fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }

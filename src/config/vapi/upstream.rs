@@ -272,15 +272,11 @@ fn headers(read: &mut SettingsReader, text: Option<String>, bearer: Option<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Config, Sources};
+    use crate::config::{Config, of_file};
     use secrecy::ExposeSecret;
 
     fn load(file: &str) -> Result<Config, String> {
-        let sources = Sources {
-            file: Some(("voxline.toml".into(), format!("[vapi.upstream]\n{file}"))),
-            ..Sources::default()
-        };
-        Config::load(&sources).map_err(|faults| faults.to_string())
+        of_file(&format!("[vapi.upstream]\n{file}"))
     }
 
     #[test]

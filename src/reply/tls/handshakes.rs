@@ -26,6 +26,7 @@ pub(super) struct Turn<'a> {
 }
 
 impl Handshakes {
+    /// Room for so many handshakes at a time.
     pub fn new(most: usize) -> Self {
         Self {
             most,

@@ -14,9 +14,9 @@ use crate::store::keys::{
     note_renewed, noted_generation, raise_epoch, read_generation,
 };
 use crate::store::people::{open_name, phones_of, seal_name, set_phones};
-use crate::store::secrets::{DEPLOYMENT, DataKey, Generation, fingerprint, unwrap, wrap, wrapping_of};
+use crate::store::secrets::{DEPLOYMENT, DataKey, Generation, Place, fingerprint, unwrap, wrap, wrapping_of};
 use crate::store::values::read;
-use crate::store::voices::{print_place, salt_place, seal_fingerprints_anew};
+use crate::store::voices::{frames_place, print_place, salt_place};
 use crate::store::{Store, StoreError};
 use crate::units::UserId;
 
@@ -231,37 +231,54 @@ async fn wrap_users(conn: &mut Tx, before: &DataKey, after: &DataKey) -> Result<
     Ok(count)
 }
 
+/// Values of one kind that are sealed by a user's key for their voice.
+struct OfVoice {
+    /// The rows of a user: each one's id and its value.
+    select: &'static str,
+    /// Puts a value in the place of that of an id.
+    update: &'static str,
+    place: fn(&str) -> Place<'_>,
+    what: &'static str,
+}
+
+const OF_VOICE: [OfVoice; 3] = [
+    OfVoice {
+        select: "SELECT id, embedding FROM prints WHERE user_id = $1",
+        update: "UPDATE prints SET embedding = $2 WHERE id = $1",
+        place: print_place,
+        what: "voiceprint",
+    },
+    OfVoice {
+        select: "SELECT clip_id, salt FROM recordings WHERE user_id = $1",
+        update: "UPDATE recordings SET salt = $2 WHERE clip_id = $1",
+        place: salt_place,
+        what: "salt",
+    },
+    OfVoice {
+        select: "SELECT id, frames FROM fingerprints WHERE user_id = $1",
+        update: "UPDATE fingerprints SET frames = $2 WHERE id = $1",
+        place: frames_place,
+        what: "fingerprint",
+    },
+];
+
 /// Seals what there is of a user's voice with their newest key. What does not open is of a key that was destroyed.
 async fn seal_voice_anew(conn: &mut Tx, keys: &UserKeys, user: &str) -> Result<(), StoreError> {
-    let prints: Vec<(String, Vec<u8>)> = query_as("SELECT id, embedding FROM prints WHERE user_id = $1")
-        .bind(user)
-        .fetch_all(&mut *conn)
-        .await?;
-    for (id, sealed) in prints {
-        let Some(plain) = keys.open(user, Purpose::Voice, print_place(&id), &sealed, "voiceprint")? else {
-            continue;
-        };
-        query("UPDATE prints SET embedding = $2 WHERE id = $1")
-            .bind(&id)
-            .bind(keys.seal(user, Purpose::Voice, print_place(&id), &plain)?)
-            .execute(&mut *conn)
-            .await?;
+    for kind in &OF_VOICE {
+        let rows: Vec<(String, Vec<u8>)> = query_as(kind.select).bind(user).fetch_all(&mut *conn).await?;
+        for (id, sealed) in rows {
+            let place = (kind.place)(&id);
+            let Some(plain) = keys.open(user, Purpose::Voice, place, &sealed, kind.what)? else {
+                continue;
+            };
+            query(kind.update)
+                .bind(&id)
+                .bind(keys.seal(user, Purpose::Voice, place, &plain)?)
+                .execute(&mut *conn)
+                .await?;
+        }
     }
-    let salts: Vec<(String, Vec<u8>)> = query_as("SELECT clip_id, salt FROM recordings WHERE user_id = $1")
-        .bind(user)
-        .fetch_all(&mut *conn)
-        .await?;
-    for (clip, sealed) in salts {
-        let Some(plain) = keys.open(user, Purpose::Voice, salt_place(&clip), &sealed, "salt")? else {
-            continue;
-        };
-        query("UPDATE recordings SET salt = $2 WHERE clip_id = $1")
-            .bind(&clip)
-            .bind(keys.seal(user, Purpose::Voice, salt_place(&clip), &plain)?)
-            .execute(&mut *conn)
-            .await?;
-    }
-    seal_fingerprints_anew(conn, keys, user).await
+    Ok(())
 }
 
 /// Seals a user's name and phones with their newest key.

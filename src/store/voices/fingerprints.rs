@@ -145,7 +145,7 @@ impl Store {
 }
 
 /// Where a fingerprint stands.
-fn frames_place(id: &str) -> Place<'_> {
+pub(in crate::store) fn frames_place(id: &str) -> Place<'_> {
     Place {
         table: "fingerprints",
         column: "frames",
@@ -180,30 +180,6 @@ pub(super) async fn keep_clip_fingerprint(
         .bind(sealed(&keys, &user, &id, fingerprint)?)
         .execute(conn)
         .await?;
-    Ok(())
-}
-
-/// Seals a user's fingerprints with their newest key. What does not open is of a key that was destroyed.
-pub(in crate::store) async fn seal_fingerprints_anew(
-    conn: &mut Tx,
-    keys: &UserKeys,
-    user: &str,
-) -> Result<(), StoreError> {
-    let rows: Vec<(String, Vec<u8>)> = query_as("SELECT id, frames FROM fingerprints WHERE user_id = $1")
-        .bind(user)
-        .fetch_all(&mut *conn)
-        .await?;
-    for (id, sealed) in rows {
-        let place = frames_place(&id);
-        let Some(plain) = keys.open(user, Purpose::Voice, place, &sealed, "fingerprint")? else {
-            continue;
-        };
-        query("UPDATE fingerprints SET frames = $2 WHERE id = $1")
-            .bind(&id)
-            .bind(keys.seal(user, Purpose::Voice, place, &plain)?)
-            .execute(&mut *conn)
-            .await?;
-    }
     Ok(())
 }
 

@@ -16,6 +16,6 @@ pub use models::{UnheardClip, UnheardUser};
 pub use recordings::Recording;
 pub use roster::RosterEntry;
 
-pub(super) use fingerprints::{erase_unconsented, seal_fingerprints_anew};
+pub(super) use fingerprints::{erase_unconsented, frames_place};
 pub(super) use prints::print_place;
 pub(super) use recordings::salt_place;

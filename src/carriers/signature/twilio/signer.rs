@@ -38,6 +38,7 @@ impl Hash {
 }
 
 impl<'a> Signer<'a> {
+    /// One that signs as an auth token and SignalWire's key do: HMAC-SHA1.
     pub fn sha1(key: &'a SecretString) -> Self {
         let hash = Hash::Sha1;
         Self { key, hash }

@@ -11,7 +11,7 @@ use super::lenient::number_if_any;
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::Carrier;
 use crate::carriers::attributes::Attributes;
-use crate::evidence::{CallFacts, Headers, Source};
+use crate::evidence::{CallFacts, Headers, Source, is_blank};
 use crate::units::Hertz;
 
 const REMEDY: &str =
@@ -55,10 +55,13 @@ fn begin(frame: Frame) -> Result<Message, StreamFault> {
         caller_text: frame.from,
         ..told.facts(Source::Jambonz)
     };
-    facts.add_sip(&headers(frame.headers));
+    let headers = headers(frame.headers);
+    facts.add_sip(&headers);
+    // jambonz leaves a number blank that the INVITE has as a tel URI.
+    let to = frame.to.filter(|to| !is_blank(to)).or_else(|| headers.get("to"));
     Ok(Message::Start(Start {
         ids: frame.call_sid.into_iter().collect(),
-        number: told.dialed().map(str::to_owned).or(frame.to),
+        number: told.dialed().map(str::to_owned).or(to),
         token: told.token().map(str::to_owned),
         sound,
         channels,
@@ -155,6 +158,15 @@ mod tests {
         let start = start(r#"{"callSid":"7a0b","to":"12025550102","sampleRate":"16000","mixType":"stereo"}"#);
         assert_eq!(start.number.as_deref(), Some("12025550102"));
         assert_eq!((start.sound.rate, start.channels), (Hertz(16_000), 2));
+    }
+
+    #[test]
+    fn numbers_that_jambonz_leaves_blank_are_the_invites() {
+        let text = r#"{"callSid":"7a0b","from":"","to":"","headers":{"from":"<sip:+12025550101@h>","to":"<tel:+12025550102>"}}"#;
+        let start = start(text);
+        assert_eq!(start.number.as_deref(), Some("<tel:+12025550102>"));
+        let caller = start.facts.unwrap().caller_text;
+        assert_eq!(caller.as_deref(), Some("<sip:+12025550101@h>"));
     }
 
     #[test]

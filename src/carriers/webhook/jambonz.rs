@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, is_over, json};
 use crate::carriers::Carrier;
 use crate::carriers::stream::sip_headers;
-use crate::evidence::{CallFacts, Source};
+use crate::evidence::{CallFacts, Source, is_blank};
 
 #[derive(Deserialize)]
 struct Webhook {
@@ -38,13 +38,19 @@ pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
     if !begins {
         return Ok(Event::Other);
     }
-    let (call, dialed) = (id()?, dialed(webhook.to.as_deref(), "to")?);
+    let headers = sip_headers(webhook.sip.and_then(|sip| sip.headers));
+    // jambonz leaves a number blank that the INVITE has as a tel URI.
+    let to = webhook
+        .to
+        .filter(|to| !is_blank(to))
+        .or_else(|| headers.get("to"));
+    let (call, dialed) = (id()?, dialed(to.as_deref(), "to")?);
     let mut facts = CallFacts {
         source: Source::Jambonz,
         caller_text: webhook.from,
         ..CallFacts::default()
     };
-    facts.add_sip(&sip_headers(webhook.sip.and_then(|sip| sip.headers)));
+    facts.add_sip(&headers);
     Ok(Event::Ringing(Box::new(Ring {
         call,
         dialed,
@@ -73,6 +79,20 @@ mod tests {
         );
         assert_eq!(forwarder(&ring), Some(("+12025550103".to_owned(), "diversion")));
         assert_eq!(ring.facts.caller_text.as_deref(), Some("+12025550101"));
+    }
+
+    #[test]
+    fn numbers_that_jambonz_leaves_blank_are_read_from_the_invite() {
+        let blank = RING
+            .replace(r#""from":"+12025550101","#, r#""from":"","#)
+            .replace(r#""to":"12025550102""#, r#""to":"""#)
+            .replace(r#""diversion""#, r#""to":"<tel:+12025550102>","diversion""#);
+        let ring = ring(Carrier::Jambonz, "", &blank);
+        assert_eq!(ring.dialed.as_e164(), "+12025550102");
+        assert_eq!(
+            ring.facts.caller_text.as_deref(),
+            Some("<sip:+12025550101@h>;tag=1")
+        );
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct Receipt {
     pub at: OffsetDateTime,
     /// Whether the bytes are gone from the store's files too. `false` when another process was reading
     /// all the while: they go with the next erasure, or when the store is next opened. Always `false` on
-    /// PostgreSQL, whose files are its own administrators' to look after.
+    /// PostgreSQL, whose files are its own administrators' to look after. Of a Qdrant server it says nothing
+    /// (docs/scaling.md, *Erasure*).
     pub overwritten: bool,
     /// The Ed25519 key it is signed with, in hexadecimal digits; null where it could not be signed.
     pub key: Option<String>,

@@ -66,6 +66,18 @@ proptest! {
     }
 
     #[test]
+    fn scores_without_an_error_have_an_equal_error_rate_of_nought(
+        t in some_scores(40), n in some_scores(60), gap in 0.1..3.0f64,
+    ) {
+        let highest = n.iter().copied().fold(f64::MIN, f64::max);
+        let lowest = t.iter().copied().fold(f64::MAX, f64::min);
+        let above = mapped(&t, |score| score - lowest + highest + gap);
+        let trials = Trials::new(above, n.clone()).unwrap();
+        prop_assert!(close(equal_error(roc(&trials)), 0.0));
+        prop_assert!(close(Hull::of(&trials).equal_error(), 0.0));
+    }
+
+    #[test]
     fn the_hull_is_never_worse_than_the_curve_and_never_worse_than_chance(t in some_scores(40), n in some_scores(60)) {
         let trials = Trials::new(t, n).unwrap();
         let hull = Hull::of(&trials);

@@ -43,17 +43,17 @@ demo: release
 # where it is not installed, cargo's own runner runs the same tests.
 test: provision peers
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-		$(CARGO) nextest run --locked --workspace --lib --bins --tests --no-fail-fast; \
+		$(CARGO) nextest run --locked --lib --bins --tests --no-fail-fast; \
 	else \
-		$(CARGO) test --locked --workspace --lib --bins --tests --no-fail-fast; \
+		$(CARGO) test --locked --lib --bins --tests --no-fail-fast; \
 	fi
-	$(CARGO) test --locked --workspace --doc
+	$(CARGO) test --locked --doc
 
 ## Kills on each database, and which: `make kills KILLS=20 SEED=7`. Half an hour for 150.
 KILLS ?= 150
 SEED ?= 1
 kills: provision peers
-	VOXLINE_TEST_KILLS=$(KILLS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --workspace --test rooms --test voxline kills:: -- --nocapture
+	VOXLINE_TEST_KILLS=$(KILLS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test rooms --test voxline kills:: -- --nocapture
 
 run: release
 	target/release/voxline serve --listen $(LISTEN)
@@ -102,7 +102,7 @@ train:
 
 lint: provision
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \
 	else echo "cargo-deny is not installed: licences were not checked"; fi

@@ -41,7 +41,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// What to do where the program is missing or old.
-const BUILD: &str = "`make test`, or `cargo build --workspace --all-targets` before one test alone";
+const BUILD: &str = "`make test`, or `cargo build --all-targets` before one test alone";
 
 /// When a file of Rust in a folder or below was last changed.
 fn newest(folder: &Path) -> SystemTime {

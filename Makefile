@@ -53,7 +53,7 @@ test: provision peers
 KILLS ?= 150
 SEED ?= 1
 kills: provision peers
-	VOXLINE_TEST_KILLS=$(KILLS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test voxline kills:: -- --nocapture
+	VOXLINE_TEST_KILLS=$(KILLS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test rooms --test voxline kills:: -- --nocapture
 
 run: release
 	target/release/voxline serve --listen $(LISTEN)
@@ -101,7 +101,7 @@ train:
 		--out train-out/voxline-phone-2.onnx
 
 lint: provision
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check licenses bans sources; \

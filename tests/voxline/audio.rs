@@ -8,7 +8,7 @@ use voxline::samples::{self, LoadError, SamplesError};
 use voxline::units::{Hertz, Seconds};
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/audio")
+    crate::support::root().join("tests/data/audio")
 }
 
 fn fixture(name: &str) -> Vec<u8> {

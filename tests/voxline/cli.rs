@@ -65,7 +65,7 @@ impl Site {
 
     /// The program with nothing of this process's environment.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+        let mut command = Command::new(crate::support::binary());
         command.args(args).current_dir(self.path()).env_clear();
         command
     }
@@ -157,7 +157,7 @@ fn signup(name: &str) -> [String; 3] {
 }
 
 fn project(part: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(part)
+    crate::support::root().join(part)
 }
 
 /// A WAV file: format `tag` (1 PCM, 3 float, 7 mu-law) whose `data` chunk claims to be `claimed` long.

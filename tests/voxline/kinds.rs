@@ -2,7 +2,6 @@
 //! with headers that are not true, and joined.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use voxline::bytes::{DecodeError, Decoder, Format, Headerless, Limits, Unheard};
 use voxline::units::Hertz;
@@ -11,9 +10,7 @@ use crate::high_efficiency;
 use crate::support::read;
 
 fn file(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/audio")
-        .join(name);
+    let path = crate::support::root().join("tests/data/audio").join(name);
     std::fs::read(path).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 

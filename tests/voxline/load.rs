@@ -8,7 +8,7 @@ use crate::support;
 
 #[test]
 fn a_load_test_measures_both_kinds_of_stream_and_names_every_caller() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+    let mut command = Command::new(crate::support::binary());
     command.current_dir(support::project(".")).env_clear();
     let typed = "load --calls 4 --seconds 12 --ramp 1 --numbers 4 --files 1 --json";
     let output = command.args(typed.split(' ')).output().unwrap();

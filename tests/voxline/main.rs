@@ -31,7 +31,6 @@ mod process;
 mod public_models;
 mod recovering;
 mod replays;
-mod rooms;
 mod rotating;
 mod serving;
 mod speech;

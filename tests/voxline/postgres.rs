@@ -1,7 +1,6 @@
 //! PostgreSQL for the tests: one server for a test's process, a database for each deployment in it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
@@ -22,7 +21,7 @@ pub struct Server {
 impl Server {
     /// Starts a server of one's own.
     pub fn start() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = crate::support::root();
         let provisioned = root.join(".venv-peers/bin/python");
         let mut child = Command::new(provisioned)
             .arg(root.join("tests/peers/postgres_peer.py"))

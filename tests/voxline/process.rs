@@ -27,10 +27,12 @@ pub struct Service {
     pub http: reqwest::Client,
 }
 
-/// The program, with this data folder and nothing from the environment.
+/// The program, with this data folder and nothing from the environment but one thread of inference: each loads the models
+/// for itself, a third of what a start takes.
 pub fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
-    command.env_clear().arg("--data-dir").arg(data);
+    let mut command = Command::new(crate::support::binary());
+    command.env_clear().env("VOXLINE_INFERENCE_THREADS", "1");
+    command.arg("--data-dir").arg(data);
     command
 }
 
@@ -80,7 +82,7 @@ impl Service {
     }
 
     /// What `serve` starts, once it listens; `key` is of its store.
-    fn listening(mut serve: Command, key: &str) -> Self {
+    pub fn listening(mut serve: Command, key: &str) -> Self {
         let mut child = serve.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (found, wait) = mpsc::channel();
@@ -184,60 +186,6 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Files of the service may be written up to so many bytes from now on: beyond, as on a disk without room.
-fn leave_room(service: &Service, bytes: &str) {
-    let limit = format!("--fsize={bytes}:unlimited");
-    let told = Command::new("prlimit")
-        .args([&limit, "--pid", &service.id().to_string()])
-        .status();
-    assert!(told.expect("prlimit (util-linux) is needed").success());
-}
-
-#[tokio::test]
-async fn a_store_without_room_is_written_again_once_there_is_some() {
-    let data = tempfile::tempdir().unwrap();
-    let key = Service::start(data.path()).key.clone();
-    // The signal of that limit would end the service; without it, a write fails as on a full disk.
-    let mut serve = Command::new("sh");
-    serve
-        .env_clear()
-        .args([
-            "-c",
-            "trap '' XFSZ; exec \"$0\" --data-dir \"$1\" serve --listen 127.0.0.1:0",
-        ])
-        .arg(env!("CARGO_BIN_EXE_voxline"))
-        .arg(data.path());
-    let service = Service::listening(serve, &key);
-    service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
-    assert_eq!(service.get("/readyz").await.0, 200);
-
-    leave_room(&service, "4096");
-    let user = json!({ "name": "Alice", "number": NUMBER });
-    for _ in 0..2 {
-        let request = service
-            .http
-            .post(format!("{}/v1/users", service.base))
-            .json(&user);
-        let refused = request.bearer_auth(&service.key).send().await.unwrap();
-        assert!(refused.status().is_server_error(), "{}", refused.status());
-    }
-    // A probe that wrote a moment ago is believed for five seconds.
-    let unready = async {
-        while service.get("/readyz").await.0 == 200 {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), unready)
-        .await
-        .expect("a service that cannot write says that it is ready");
-    let (_, why) = service.get("/readyz").await;
-    assert_eq!(why["reasons"], json!(["the store is out of order"]));
-
-    leave_room(&service, "unlimited");
-    assert_eq!(service.get("/readyz").await.0, 200);
-    service.post("/v1/users", &user).await;
 }
 
 /// `voxline serve` on a free port that writes all there is to write into a log.

@@ -1,5 +1,5 @@
 //! A store that cannot be written for a while: the real program says so, answers calls meanwhile, and records them
-//! when it can be written again. (A full disk is in `process`.)
+//! when it can be written again.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::process::Service;
+use crate::process::{NUMBER, Service};
 use crate::support;
 
 /// Streams Alice's call and gives the last word on it.
@@ -40,7 +40,7 @@ pub async fn until_last(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>)
         }
     };
     let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, until_closed).await.unwrap();
+    timeout(patience, until_closed).await.unwrap();
     last
 }
 
@@ -239,4 +239,58 @@ async fn a_page_that_is_destroyed_while_the_service_runs_is_told_by_readyz_metri
         1,
         "{log}"
     );
+}
+
+/// Files of the service may be written up to so many bytes from now on: beyond, as on a disk without room.
+fn leave_room(service: &Service, bytes: &str) {
+    let limit = format!("--fsize={bytes}:unlimited");
+    let told = Command::new("prlimit")
+        .args([&limit, "--pid", &service.id().to_string()])
+        .status();
+    assert!(told.expect("prlimit (util-linux) is needed").success());
+}
+
+#[tokio::test]
+async fn a_store_without_room_is_written_again_once_there_is_some() {
+    let data = tempfile::tempdir().unwrap();
+    let key = Service::start(data.path()).key.clone();
+    // The signal of that limit would end the service; without it, a write fails as on a full disk.
+    let mut serve = Command::new("sh");
+    serve
+        .env_clear()
+        .args([
+            "-c",
+            "trap '' XFSZ; exec \"$0\" --data-dir \"$1\" serve --listen 127.0.0.1:0",
+        ])
+        .arg(crate::support::binary())
+        .arg(data.path());
+    let service = Service::listening(serve, &key);
+    service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
+    assert_eq!(service.get("/readyz").await.0, 200);
+
+    leave_room(&service, "4096");
+    let user = json!({ "name": "Alice", "number": NUMBER });
+    for _ in 0..2 {
+        let request = service
+            .http
+            .post(format!("{}/v1/users", service.base))
+            .json(&user);
+        let refused = request.bearer_auth(&service.key).send().await.unwrap();
+        assert!(refused.status().is_server_error(), "{}", refused.status());
+    }
+    // A probe that wrote a moment ago is believed for five seconds.
+    let unready = async {
+        while service.get("/readyz").await.0 == 200 {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), unready)
+        .await
+        .expect("a service that cannot write says that it is ready");
+    let (_, why) = service.get("/readyz").await;
+    assert_eq!(why["reasons"], json!(["the store is out of order"]));
+
+    leave_room(&service, "unlimited");
+    assert_eq!(service.get("/readyz").await.0, 200);
+    service.post("/v1/users", &user).await;
 }

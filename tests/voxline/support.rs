@@ -2,6 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 use voxline::config::{Config, DEFAULT_MODEL, Sources};
@@ -11,9 +12,52 @@ use voxline::switchboard::{Installed, installed};
 use voxline::units::Hertz;
 use voxline::voiceprint::{Card, ModelId};
 
+/// The project's folder: these tests are a package in it.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 /// A file of the project, by its path from the root.
 pub fn project(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+    root().join(path)
+}
+
+/// The program that was built together with these tests, two folders above them.
+///
+/// Cargo names it to tests of its own package alone, and builds it for these only where both packages are asked for: one
+/// that is older than its source is refused.
+pub fn binary() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join("voxline");
+    let built = std::fs::metadata(&program).and_then(|found| found.modified());
+    let built = built.unwrap_or_else(|fault| panic!("{}: {fault}; {BUILD}", program.display()));
+    let newest = newest(&project("src"));
+    assert!(
+        newest <= built,
+        "{} is older than its source; {BUILD}",
+        program.display()
+    );
+    program
+}
+
+/// What to do where the program is missing or old.
+const BUILD: &str = "`make test`, or `cargo build --all-targets` before one test alone";
+
+/// When a file of Rust in a folder or below was last changed.
+fn newest(folder: &Path) -> SystemTime {
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let changed = if entry.file_type().unwrap().is_dir() {
+            self::newest(&entry.path())
+        } else if entry.path().extension().is_some_and(|kind| kind == "rs") {
+            entry.metadata().unwrap().modified().unwrap()
+        } else {
+            continue;
+        };
+        newest = newest.max(changed);
+    }
+    newest
 }
 
 /// The bytes of a file of the project.

@@ -9,7 +9,7 @@ const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helm
 
 /// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.
 fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples");
+    let samples = crate::support::root().join("enrollment_samples");
     let folder = folder.join(name);
     std::fs::create_dir(&folder).unwrap();
     let (mut enrol, mut speakers, mut trials) = (String::new(), String::new(), String::new());

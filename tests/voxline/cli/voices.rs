@@ -57,8 +57,7 @@ fn codes(report: &Value) -> Vec<&str> {
 fn onnx_runtime_leaves_no_report_of_its_own_anywhere() {
     let site = Site::new();
     let home = tempfile::tempdir().unwrap();
-    let sample =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples/calls/alice-1.wav");
+    let sample = crate::support::root().join("enrollment_samples/calls/alice-1.wav");
     let mut command = site.command(&["embed", sample.to_str().unwrap()]);
     for folder in ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
         command.env(folder, home.path());

@@ -31,7 +31,7 @@ pub struct Peer {
 impl Peer {
     /// Starts a peer of one's own, with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = crate::support::root();
         let python = root.join(".venv-peers/bin/python");
         assert!(
             python.exists(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::project;
 
 fn bench(out: &Path, cache: &Path, more: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_voxline"))
+    Command::new(crate::support::binary())
         .env_remove("VOXLINE_SHARED")
         .current_dir(project(""))
         .args([
@@ -188,7 +188,7 @@ fn scores_of_any_system_are_judged_and_converted() {
     std::fs::write(&key, "1 a b\n0 a c\n1 d e\n0 d f\n").unwrap();
     std::fs::write(&scores, "a b 2.5\na c -1\nd e 0.5\nd f -3\n").unwrap();
     let voxline = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+        let mut command = Command::new(crate::support::binary());
         command.env_remove("VOXLINE_SHARED");
         command
             .current_dir(folder.path())

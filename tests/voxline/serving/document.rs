@@ -1,7 +1,6 @@
 //! The OpenAPI document against the golden one and against the routes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -37,7 +36,7 @@ pub fn filled(path: &str) -> String {
 
 #[test]
 fn the_document_is_the_one_that_was_agreed_on() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);
+    let path = crate::support::root().join(GOLDEN);
     let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
     if std::env::var_os("VOXLINE_TEST_WRITE_GOLDEN").is_some() {
         std::fs::write(&path, &made).unwrap();

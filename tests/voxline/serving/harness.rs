@@ -166,9 +166,7 @@ async fn board(folder: &Path, flags: &[(&'static str, &'static str)]) -> Switchb
 
 /// A synthetic voice's recording.
 pub fn sample(path: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("enrollment_samples")
-        .join(path);
+    let path = crate::support::root().join("enrollment_samples").join(path);
     std::fs::read(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
 }
 

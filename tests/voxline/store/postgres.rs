@@ -17,6 +17,8 @@ mod concurrency;
 mod enrolments;
 #[path = "erasure.rs"]
 mod erasure;
+#[path = "erasure_in_calls.rs"]
+mod erasure_in_calls;
 #[path = "fingerprints.rs"]
 mod fingerprints;
 #[path = "invites.rs"]

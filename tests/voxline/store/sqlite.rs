@@ -7,6 +7,8 @@ type TestDeployment = super::TestDeployment<OnSqlite>;
 
 #[path = "audit.rs"]
 mod audit;
+#[path = "backed_up_keys.rs"]
+mod backed_up_keys;
 #[path = "backups.rs"]
 mod backups;
 #[path = "calls.rs"]
@@ -17,6 +19,8 @@ mod concurrency;
 mod enrolments;
 #[path = "erasure.rs"]
 mod erasure;
+#[path = "erasure_in_calls.rs"]
+mod erasure_in_calls;
 #[path = "file.rs"]
 mod file;
 #[path = "fingerprints.rs"]

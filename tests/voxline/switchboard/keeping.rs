@@ -371,7 +371,7 @@ async fn a_user_removed_while_qdrant_is_away_is_removed_with_a_warning() {
 
 /// `voxline user remove` on a deployment with a Qdrant server.
 fn remove(data: &Path, url: &str, collection: &str, user: UserId) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
+    let mut command = Command::new(crate::support::binary());
     command.env_clear().current_dir(data).arg("--data-dir").arg(data);
     command
         .env("VOXLINE_GALLERY_BACKEND", "qdrant")

@@ -85,7 +85,7 @@ impl Deployment {
 
     /// Runs the program, in JSON and then compared for secrets in everything it said.
     pub fn run(&self, words: &[&str]) -> Ran {
-        let done = Command::new(env!("CARGO_BIN_EXE_voxline"))
+        let done = Command::new(crate::support::binary())
             .env_clear()
             .envs(self.settings.iter().cloned())
             .arg("--data-dir")

@@ -300,12 +300,8 @@ pub fn script(parts: &[(&str, &str)]) -> Value {
 }
 
 fn program(data: &Path, settings: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voxline"));
-    command
-        .env_clear()
-        .envs(settings.iter().cloned())
-        .arg("--data-dir")
-        .arg(data);
+    let mut command = crate::process::program(data);
+    command.envs(settings.iter().cloned());
     command
 }
 

@@ -63,6 +63,10 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
     Ok(report.ok)
 }
 
+/// What to do about a master key that others may read.
+pub(super) const KEY_REMEDY: &str =
+    "chmod 600 it, or 640 for a group; who may have read it already: voxline store rotate-key";
+
 async fn store(config: &Config) -> Finding {
     let (what, path) = ("store", &config.store.path);
     if !config.store.is_there() {
@@ -79,6 +83,17 @@ async fn store(config: &Config) -> Finding {
         store.check().await
     };
     match examine.await {
+        Ok(health) if health.key_for_others.is_some() => {
+            let key = health.key_for_others.unwrap_or_default();
+            Finding {
+                what,
+                state: "wrong",
+                detail: format!(
+                    "others may read or write the master key {}: {KEY_REMEDY}",
+                    key.display()
+                ),
+            }
+        }
         Ok(health) => {
             let privacy = if health.folder_private {
                 ""

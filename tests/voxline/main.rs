@@ -35,6 +35,7 @@ mod rooms;
 mod rotating;
 mod serving;
 mod speech;
+mod starving;
 mod store;
 mod stream_session;
 mod support;

@@ -1,5 +1,6 @@
 //! The keys of a store changed by the command line while the real program serves from it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{Service, program};
+use crate::process::{Logged, Service, program};
 use crate::recovering::{call, until_last};
 use crate::support;
 
@@ -145,4 +146,29 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
     );
     std::fs::write(&master, &new).unwrap();
     still_known(&Service::start(data.path())).await;
+}
+
+#[tokio::test]
+async fn a_master_key_that_others_may_read_is_told_of_by_serve_and_doctor_and_opens_the_store() {
+    let data = tempfile::tempdir().unwrap();
+    let doctor = || {
+        let said = program(data.path()).args(["doctor", "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&said.stdout).unwrap();
+        report["findings"][0].clone()
+    };
+    drop(Logged::start(data.path(), &[]).await.end());
+    let key = data.path().join("master.key");
+    for (mode, loose) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let log = Logged::start(data.path(), &[]).await.end();
+        let told = "others may read or write the master key";
+        assert_eq!(log.contains(told), loose, "{mode:o}: {log}");
+        let found = doctor();
+        assert_eq!(
+            (found["what"].as_str(), found["state"] == "wrong"),
+            (Some("store"), loose),
+            "{found}"
+        );
+        assert_eq!(found["detail"].as_str().unwrap().contains(told), loose, "{found}");
+    }
 }

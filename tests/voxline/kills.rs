@@ -123,7 +123,8 @@ impl Victim {
             self.lengths.insert(work, begun.elapsed());
             return true;
         };
-        std::thread::sleep(self.moment(work, length));
+        let moment = self.moment(work, length);
+        std::thread::sleep(moment.saturating_sub(begun.elapsed()));
         let ended = self.kill(work, &mut child);
         if ended {
             let longer = length.max(begun.elapsed());
@@ -133,15 +134,26 @@ impl Victim {
     }
 
     /// A random moment of the time that a command takes. A change of the data's keys waits at its end: three kills in four
-    /// come before that.
+    /// come before that. One of the master key is begun late, after everything was opened.
     fn moment(&mut self, work: Work, length: Duration) -> Duration {
-        let early = work == Work::ChangingTheDataKeys && self.rng.throw(4) > 0;
-        let end = if early {
-            length.saturating_sub(OLD_KEYS_STAY)
-        } else {
-            length
-        };
-        end.mul_f64(self.rng.unit())
+        let busy = length.saturating_sub(OLD_KEYS_STAY);
+        let share = self.rng.unit();
+        match work {
+            Work::ChangingTheDataKeys if self.rng.throw(4) > 0 => busy.mul_f64(share),
+            Work::ChangingAGivenMasterKey => length.mul_f64(0.3 + 0.7 * share),
+            _ => length.mul_f64(share),
+        }
+    }
+
+    /// Runs a command and kills it a random while, up to `most`, after there is a file that it makes; whether it had ended by
+    /// itself.
+    fn kill_after(&mut self, work: Work, words: &[&str], file: &Path, most: Duration) -> bool {
+        let mut child = self.command(&self.data(), words).spawn().unwrap();
+        while !file.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(most.mul_f64(self.rng.unit()));
+        self.kill(work, &mut child)
     }
 
     /// Kills, and counts it; whether the process had ended by itself, as it then must have with success.

@@ -1,5 +1,7 @@
 //! Killed while the master key is changed, kept in a file or given, and while the keys of the data are.
 
+use std::time::Duration;
+
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use time::OffsetDateTime;
 use voxline::store::{CallRecord, MasterFault, Store, StoreError, StoreSettings};
@@ -14,12 +16,21 @@ const CALLS: usize = 120;
 const ROTATE: [&str; 2] = ["store", "rotate-key"];
 const ROTATE_ALL: [&str; 3] = ["store", "rotate-key", "--data-keys"];
 
-/// The master key in its file, changed once, half of the times beside a service that goes on serving.
+/// How long after the new master key was made the command is killed at most.
+const LATE: Duration = Duration::from_millis(150);
+
+/// The master key in its file, changed once, half of the times beside a service that goes on serving. It is killed at a
+/// random moment of its time, or of the time after it has made the new key.
 pub async fn master_key(victim: &mut Victim) {
     put_calls(victim).await;
     let (data, before) = (victim.data(), key_in_use(victim));
     let service = begin_service(victim);
-    let ended = victim.kill_while(Work::ChangingTheMasterKey, &data, &ROTATE);
+    let next = data.join("master.key.new");
+    let ended = if next.exists() || victim.rng.throw(3) == 0 {
+        victim.kill_while(Work::ChangingTheMasterKey, &data, &ROTATE)
+    } else {
+        victim.kill_after(Work::ChangingTheMasterKey, &ROTATE, &next, LATE)
+    };
     end_service(victim, service).await;
     held(victim).await;
     let now = key_in_use(victim);
@@ -45,6 +56,11 @@ pub async fn given_master_key(victim: &mut Victim) {
         .environment
         .push(("VOXLINE_STORE_MASTER_KEY".to_owned(), both.clone()));
     victim.kill_while(Work::ChangingAGivenMasterKey, &data, &ROTATE);
+    if victim.rng.throw(3) == 0 {
+        // As often as it takes, with the same words.
+        let done = victim.command(&data, &ROTATE).status().unwrap();
+        assert!(done.success(), "a change that was cut off cannot be done again");
+    }
     victim.environment.pop();
     let given = |key: &str| StoreSettings {
         master_key: Some(key.to_owned().into()),

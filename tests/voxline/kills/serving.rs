@@ -95,7 +95,7 @@ pub async fn round(victim: &mut Victim) {
     // Those with recordings first: a change of models hears all that there are.
     erased.sort_by_key(|user| !ledger.user(*user).heard);
     erased.truncate(3);
-    let life = Duration::from_millis(100 + victim.rng.throw(5_000) as u64);
+    let life = Duration::from_millis(100 + victim.rng.throw(8_000) as u64);
     let spread = Duration::from_millis(victim.rng.throw(400) as u64);
     {
         let client = Client::of(&service);

@@ -3,299 +3,27 @@
 //!
 //! Some thousand in the suite; `make tenants REQUESTS=1000000` for more, and `SEED` for others.
 
+mod companies;
+mod kinds;
 mod pipeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use time::Duration;
 use tokio::task::JoinSet;
-use voxline::store::{NewInvite, Scope, Store, UserPatch};
-use voxline::units::{DialedNumber, InviteId, UserId};
+use voxline::units::{InviteId, UserId};
 
 use super::harness::{Service, Unlike};
-use super::tenants::{call, key, new_user};
 use crate::support::{Rng, number_of};
+use companies::{Company, USERS};
+use kinds::{About, Body, KINDS, Kind, Law};
 use pipeline::{Answer, Ask, Connection};
 
 const COMPANIES: usize = 4;
-/// Users of a company: those of its first number, those of its second, and one who is on both.
-const USERS: usize = 7;
 const CONNECTIONS: usize = 12;
 /// Requests that a connection sends before it reads their answers.
 const AT_ONCE: usize = 16;
-
-/// What a company has here. Its name is in the names of its users and calls, and its place in its numbers.
-struct Company {
-    mark: String,
-    /// The last is for users who come and go.
-    numbers: [DialedNumber; 3],
-    users: Vec<UserId>,
-    calls: Vec<String>,
-    invites: Vec<InviteId>,
-    keys: Vec<Key>,
-    /// Everything that another company must not read.
-    secrets: Vec<String>,
-}
-
-/// What a key may do, and of which numbers.
-struct Key {
-    token: String,
-    scope: Scope,
-    narrowed: bool,
-}
-
-/// How a request must be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Law {
-    /// 2xx.
-    Done,
-    /// Understood and let in; what was sent is no recording.
-    Unreadable,
-    /// 404, in the words in which it is said of what nobody has.
-    NotThere,
-    /// 403.
-    Forbidden,
-}
-
-impl Company {
-    async fn new(store: &Store, nth: usize) -> Self {
-        let mark = format!("zz{nth}zz");
-        let tenant = store.add_tenant(&mark).await.unwrap().id;
-        let numbers = [0, 1, 2].map(|which| {
-            let number = format!("+1202555{nth}{which}11");
-            number.parse::<DialedNumber>().unwrap()
-        });
-        for number in &numbers {
-            store.add_number_of(tenant, number, None, None).await.unwrap();
-        }
-        let (mut users, mut calls, mut invites) = (Vec::new(), Vec::new(), Vec::new());
-        for person in 0..USERS {
-            let number = &numbers[Self::number_of_user(person)];
-            let name = format!("{mark} {person}");
-            let user = store.add_user(new_user(&name, number)).await.unwrap().id;
-            let id = format!("call-{mark}-{person}");
-            store
-                .put_verdict(&call(&id, number, user, person as i64))
-                .await
-                .unwrap();
-            let new = NewInvite {
-                user,
-                number: None,
-                language: None,
-                lifetime: Duration::DAY,
-            };
-            invites.push(store.create_invite(new).await.unwrap().1.id);
-            users.push(user);
-            calls.push(id);
-        }
-        let both = UserPatch {
-            numbers: Some(numbers[..2].to_vec()),
-            ..UserPatch::default()
-        };
-        store.update_user(users[USERS - 1], both).await.unwrap();
-        let mut keys = Vec::new();
-        for (scope, narrowed) in [
-            (Scope::Admin, false),
-            (Scope::Admin, true),
-            (Scope::Enroll, false),
-            (Scope::Identify, false),
-        ] {
-            let only = narrowed.then_some(&numbers[..1]);
-            let token = key(store, tenant, &[scope], only).await;
-            keys.push(Key {
-                token,
-                scope,
-                narrowed,
-            });
-        }
-        let mut secrets = vec![mark.clone()];
-        secrets.extend(numbers.iter().map(|number| number.as_e164()[1..].to_owned()));
-        secrets.extend(users.iter().map(UserId::to_string));
-        secrets.extend(invites.iter().map(InviteId::to_string));
-        Self {
-            mark,
-            numbers,
-            users,
-            calls,
-            invites,
-            keys,
-            secrets,
-        }
-    }
-
-    /// The number a user was added to. The last one is on the other as well.
-    fn number_of_user(person: usize) -> usize {
-        usize::from((3..6).contains(&person))
-    }
-}
-
-/// What a request is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    /// All that the key sees.
-    All,
-    Number,
-    User,
-    Call,
-    Invite,
-}
-
-/// A kind of request.
-struct Kind {
-    method: &'static str,
-    path: &'static str,
-    /// The scope it needs, unless the key has `admin`.
-    scope: Scope,
-    about: About,
-    body: Body,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Body {
-    None,
-    Json(&'static str),
-    /// A form with something that is no recording.
-    NoRecording,
-}
-
-const fn kind(method: &'static str, path: &'static str, scope: Scope, about: About, body: Body) -> Kind {
-    Kind {
-        method,
-        path,
-        scope,
-        about,
-        body,
-    }
-}
-
-/// In JSON `{number}` is the number's place, and `{mark}` that of the company's that asks.
-const KINDS: [Kind; 25] = {
-    use About::{All, Call, Invite, Number, User};
-    use Body::{Json, NoRecording, None};
-    use Scope::{Admin, Enroll, Identify};
-    [
-        kind("GET", "/v1/numbers", Enroll, All, None),
-        kind("GET", "/v1/keys", Admin, All, None),
-        kind("GET", "/v1/setup", Admin, All, None),
-        kind("GET", "/v1/audit?limit=20", Admin, All, None),
-        kind("GET", "/v1/calls?limit=20", Identify, All, None),
-        kind("GET", "/v1/numbers/{number}", Enroll, Number, None),
-        kind("GET", "/v1/users?number={number}", Enroll, Number, None),
-        kind("GET", "/v1/enrollments?number={number}", Enroll, Number, None),
-        kind(
-            "GET",
-            "/v1/accuracy/drift?number={number}",
-            Identify,
-            Number,
-            None,
-        ),
-        kind("PATCH", "/v1/numbers/{number}", Admin, Number, Json("{}")),
-        kind(
-            "POST",
-            "/v1/users",
-            Enroll,
-            Number,
-            Json(r#"{"name":"{mark} new","number":"{number}"}"#),
-        ),
-        kind("POST", "/v1/identify", Identify, Number, NoRecording),
-        kind("GET", "/v1/users/{id}", Enroll, User, None),
-        kind("GET", "/v1/users/{id}/health", Enroll, User, None),
-        kind("GET", "/v1/users/{id}/enrollments", Enroll, User, None),
-        kind("GET", "/v1/users/{id}/consents", Enroll, User, None),
-        kind("GET", "/v1/users/{id}/invites", Enroll, User, None),
-        kind("GET", "/v1/users/{id}/export", Admin, User, None),
-        kind(
-            "PATCH",
-            "/v1/users/{id}",
-            Enroll,
-            User,
-            Json(r#"{"name":"{mark} again"}"#),
-        ),
-        kind("DELETE", "/v1/users/{id}/enrollments", Enroll, User, None),
-        kind("POST", "/v1/users/{id}/enrollments", Enroll, User, NoRecording),
-        kind("DELETE", "/v1/users/{id}", Enroll, User, None),
-        kind("DELETE", "/v1/users/{id}/invites/{invite}", Enroll, Invite, None),
-        kind("GET", "/v1/calls/{call}", Identify, Call, None),
-        kind("GET", "/v1/calls/{call}/verdicts", Identify, Call, None),
-    ]
-};
-
-impl Kind {
-    /// Whether a request about something of one's own takes long, or takes away what is asked for later.
-    fn is_dear(&self) -> bool {
-        self.body == Body::NoRecording
-            || (self.method, self.path) == ("POST", "/v1/users")
-            || self.method == "DELETE"
-    }
-
-    /// Whether names of users or numbers are in what is answered.
-    fn is_of_names(&self) -> bool {
-        let of_names = [
-            "/v1/users?number={number}",
-            "/v1/enrollments?number={number}",
-            "/v1/users/{id}",
-        ];
-        self.method == "GET" && of_names.contains(&self.path)
-    }
-
-    /// How it must be answered to a key, about something at a number's place that is its own company's or not.
-    fn law(&self, key: &Key, own: bool, place: usize, person: usize) -> Law {
-        let sees = own && (!key.narrowed || place == 0);
-        // Who is on another number as well is changed by a key for that one too.
-        let elsewhere = key.narrowed && self.about == About::User && person == USERS - 1;
-        if key.scope != Scope::Admin && key.scope != self.scope {
-            Law::Forbidden
-        } else if self.about == About::All {
-            Law::Done
-        } else if !sees {
-            Law::NotThere
-        } else if elsewhere && self.method != "GET" {
-            Law::Forbidden
-        } else if self.body == Body::NoRecording {
-            Law::Unreadable
-        } else {
-            Law::Done
-        }
-    }
-
-    fn ask(&self, token: &str, mark: &str, number: &str, user: &str, call: &str, invite: &str) -> Ask {
-        let path = self
-            .path
-            .replace("{number}", &number.replace('+', "%2B"))
-            .replace("{id}", user)
-            .replace("{call}", call)
-            .replace("{invite}", invite);
-        let body = match self.body {
-            Body::None => None,
-            Body::Json(body) => Some((
-                "application/json",
-                body.replace("{mark}", mark).replace("{number}", number),
-            )),
-            Body::NoRecording => {
-                let part = |head: &str, body: &str| {
-                    format!("--zz\r\ncontent-disposition: form-data; name={head}\r\n\r\n{body}\r\n")
-                };
-                let text = if self.about == About::Number {
-                    part("\"number\"", number)
-                } else {
-                    part("\"consent\"", "I agree.")
-                };
-                let audio = part("\"audio\"; filename=\"a.wav\"", "no sound at all");
-                Some((
-                    "multipart/form-data; boundary=zz",
-                    format!("{text}{audio}--zz--\r\n"),
-                ))
-            }
-        };
-        let body = body.as_ref().map(|(kind, body)| (*kind, body.as_str()));
-        // Also as it is shown in words, masked.
-        let masked = format!("{:?}", number.parse::<DialedNumber>().unwrap());
-        let named = [number, &masked, user, call, invite].map(str::to_owned).to_vec();
-        Ask::new(self.method, &path, token, body, named)
-    }
-}
 
 /// A request that was made up, and how it must be answered.
 struct Drawn {
@@ -309,6 +37,19 @@ struct Drawn {
 struct Town {
     companies: Vec<Company>,
     nobody: Vec<Option<String>>,
+}
+
+/// A random kind, of which those that take long or take something away come seldom about one's own things, unless there is
+/// somebody to `take`.
+fn drawn_kind(dice: &mut Rng, own: bool, take: bool) -> usize {
+    let mut nth = dice.throw(KINDS.len());
+    while own && KINDS[nth].is_dear() && dice.throw(32) > 0 {
+        nth = dice.throw(KINDS.len());
+    }
+    if own && take && dice.throw(8) == 0 {
+        nth = KINDS.iter().position(Kind::takes_users_away).unwrap_or(nth);
+    }
+    nth
 }
 
 impl Town {
@@ -349,10 +90,7 @@ impl Town {
             dice.throw(COMPANIES)
         };
         let (own, about) = (about == asking, &self.companies[about]);
-        let mut nth = dice.throw(KINDS.len());
-        while own && KINDS[nth].is_dear() && dice.throw(32) > 0 {
-            nth = dice.throw(KINDS.len());
-        }
+        let nth = drawn_kind(dice, own, !made[asking].is_empty());
         let kind = &KINDS[nth];
         let person = dice.throw(USERS);
         let mut user = about.users[person].to_string();
@@ -364,12 +102,16 @@ impl Town {
             place = 2;
         }
         let mut law = kind.law(key, own, place, person);
-        if kind.method == "DELETE" && kind.path == "/v1/users/{id}" && law == Law::Done {
-            // Who came goes; nobody else.
-            match made[asking].pop() {
-                Some(id) => user = id,
-                None => (user, law) = (UserId::fresh().to_string(), Law::NotThere),
+        if own && kind.takes_users_away() {
+            // Nobody but who came.
+            let came = made[asking].pop();
+            law = kind.law(key, came.is_some(), 2, 0);
+            if let Some(came) = &came
+                && law != Law::Done
+            {
+                made[asking].push(came.clone());
             }
+            user = came.unwrap_or_else(|| UserId::fresh().to_string());
         }
         let mut invite = about.invites[person].to_string();
         if kind.about == About::Invite && law == Law::Done {

@@ -16,7 +16,7 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
 use super::models;
-use super::opening::active_model;
+use super::opening::{KEY_REMEDY, active_model};
 use super::output::Output;
 use super::retention::in_words;
 
@@ -62,10 +62,6 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
     })?;
     Ok(report.ok)
 }
-
-/// What to do about a master key that others may read.
-pub(super) const KEY_REMEDY: &str =
-    "chmod 600 it, or 640 for a group; who may have read it already: voxline store rotate-key";
 
 async fn store(config: &Config) -> Finding {
     let (what, path) = ("store", &config.store.path);

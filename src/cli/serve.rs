@@ -14,7 +14,7 @@ use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, TlsDoor, serv
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
-use super::doctor::KEY_REMEDY;
+use super::opening::KEY_REMEDY;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {

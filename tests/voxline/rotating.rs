@@ -186,13 +186,8 @@ async fn a_master_key_that_others_may_read_is_told_of_by_serve_and_doctor_and_op
 #[tokio::test]
 async fn a_new_master_key_belongs_to_whom_the_one_before_belonged_to() {
     let data = tempfile::tempdir().unwrap();
-    assert!(
-        program(data.path())
-            .args(["number", "add", NUMBER])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let added = program(data.path()).args(["number", "add", NUMBER]).output();
+    assert!(added.unwrap().status.success());
     let key = data.path().join("master.key");
     if let Err(fault) = std::os::unix::fs::chown(&key, Some(4_321), Some(1_234)) {
         eprintln!("SKIPPED: a file cannot be given to another user here: {fault}");

@@ -43,7 +43,7 @@ struct Town {
 /// somebody to `take`.
 fn drawn_kind(dice: &mut Rng, own: bool, take: bool) -> usize {
     let mut nth = dice.throw(KINDS.len());
-    while own && KINDS[nth].is_dear() && dice.throw(32) > 0 {
+    while own && KINDS[nth].is_dear() && dice.throw(12) > 0 {
         nth = dice.throw(KINDS.len());
     }
     if own && take && dice.throw(8) == 0 {

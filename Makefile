@@ -3,6 +3,7 @@
 #   make demo   set up, start the service, play real calls into it, check every verdict
 #   make test   set up and run every test
 #   make kills  kills the service at random points, 150 times on each database, and looks at what is left
+#   make tenants  random requests by several companies' keys: what is a key's own is answered, and nothing else
 #   make run    the service, until Ctrl-C
 #   make bench  error rates on the shipped samples, then the speed of each arrow of the journey
 #   make bench-vapi   how long Vapi waits for answers, against a stand-in for Vapi
@@ -21,7 +22,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test kills run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz schemathesis release provision peers clean
+.PHONY: demo test kills tenants run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz schemathesis release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -54,6 +55,11 @@ KILLS ?= 150
 SEED ?= 1
 kills: provision peers
 	VOXLINE_TEST_KILLS=$(KILLS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test rooms --test voxline kills:: -- --nocapture
+
+## Random requests over sockets between tenants, and which: `make tenants REQUESTS=1000000 SEED=7`.
+REQUESTS ?= 100000
+tenants: provision
+	VOXLINE_TEST_REQUESTS=$(REQUESTS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test voxline serving::strangers -- --nocapture
 
 run: release
 	target/release/voxline serve --listen $(LISTEN)

@@ -16,7 +16,7 @@ use crate::voiceprint::{Card, ModelId};
 
 use super::fault::whole;
 use super::models;
-use super::opening::active_model;
+use super::opening::{KEY_REMEDY, active_model};
 use super::output::Output;
 use super::retention::in_words;
 
@@ -79,6 +79,17 @@ async fn store(config: &Config) -> Finding {
         store.check().await
     };
     match examine.await {
+        Ok(health) if health.key_for_others.is_some() => {
+            let key = health.key_for_others.unwrap_or_default();
+            Finding {
+                what,
+                state: "wrong",
+                detail: format!(
+                    "others may read or write the master key {}: {KEY_REMEDY}",
+                    key.display()
+                ),
+            }
+        }
         Ok(health) => {
             let privacy = if health.folder_private {
                 ""

@@ -6,6 +6,10 @@ use crate::switchboard::{OpenError, Switchboard};
 use crate::units::TenantId;
 use crate::voiceprint::ModelId;
 
+/// What to do about a master key that others may read.
+pub(super) const KEY_REMEDY: &str =
+    "chmod 600 it, or 640 for a group; who may have read it already: voxline store rotate-key";
+
 /// The model in use, without making a store where there is none; the configured one where the store cannot
 /// say.
 pub(super) async fn active_model(config: &Config) -> ModelId {

@@ -14,6 +14,8 @@ use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, TlsDoor, serv
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
+use super::opening::KEY_REMEDY;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
@@ -39,6 +41,10 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     let audiosocket = audiosocket(config).await?;
     let board = Arc::new(Switchboard::open(config).await?);
     warn_without_keys(&board, args.insecure_dev).await?;
+    if let Some(key) = board.store().key_for_others() {
+        let key = key.display();
+        tracing::warn!(%key, "others may read or write the master key {key}: {KEY_REMEDY}");
+    }
     board.prepare().await;
 
     let mut settings = ServeSettings::new(listener);

@@ -28,6 +28,7 @@ use super::proxies::Proxies;
 use super::sessions::{ConsoleSettings, Sessions};
 use super::telemetry;
 use super::tries::Tries;
+use super::upload_room::UploadRoom;
 
 /// The service as its handlers see it. The switchboard is not among what they see: whatever reads or writes for somebody
 /// goes by `AppState::view`, with what they may see.
@@ -41,6 +42,8 @@ pub struct AppState {
     pub(super) tries: Tries,
     /// Which keys were tried lately.
     pub(super) key_attempts: KeyAttempts,
+    /// How much of uploads is in memory.
+    pub(super) upload_room: UploadRoom,
     /// Whose word on where a request comes from is taken.
     pub(super) proxies: Proxies,
     /// Names besides that of the public address by which browsers reach the console.
@@ -84,6 +87,7 @@ impl AppState {
     /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
     pub fn new(board: Arc<Switchboard>, settings: AppSettings) -> Result<Arc<Self>, ServeError> {
         let tasks = TaskTracker::new();
+        let upload_room = UploadRoom::new(board.limits().max_bytes);
         Ok(Arc::new(Self {
             carriers: Carriers::open(Arc::clone(&board), settings.carriers, tasks.clone())?,
             board,
@@ -92,6 +96,7 @@ impl AppState {
             signup: settings.signup,
             tries: Tries::default(),
             key_attempts: KeyAttempts::default(),
+            upload_room,
             proxies: Proxies::new(settings.trusted_proxies),
             hosts: settings.hosts,
             sessions: Sessions::new(settings.console),

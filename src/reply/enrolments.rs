@@ -14,6 +14,7 @@ use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
 use super::problem::{Kind, Problem};
 use super::reading::{Form, InPath};
+use super::upload_room::TakenRoom;
 
 /// An enrolment: recordings and the consent to them.
 #[derive(ToSchema)]
@@ -39,7 +40,7 @@ pub(super) struct EnrolmentForm {
 }
 
 impl EnrolmentForm {
-    async fn read(form: Form, app: &AppState) -> Result<Self, Problem> {
+    async fn read(form: Form, app: &AppState, room: &TakenRoom) -> Result<Self, Problem> {
         let mut filled = form
             .read(
                 app,
@@ -50,6 +51,7 @@ impl EnrolmentForm {
                     "allow_other_voice",
                     "channel",
                 ],
+                room,
             )
             .await?;
         Ok(Self {
@@ -86,7 +88,8 @@ pub(super) async fn add(
     form: Form,
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
     let admitted = allowed.view(&app).admit_recording()?;
-    let form = EnrolmentForm::read(form, &app).await?;
+    let room = form.room(&app)?;
+    let form = EnrolmentForm::read(form, &app, &room).await?;
     let agreement = Agreement {
         text: form.consent,
         keep_audio: form.keep_audio.unwrap_or(false),

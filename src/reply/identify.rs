@@ -14,6 +14,7 @@ use super::auth::{Allowed, Identify};
 use super::problem::{Kind, Problem};
 use super::reading::Form;
 use super::telemetry;
+use super::upload_room::TakenRoom;
 
 /// A recording and the number that was dialed.
 #[derive(ToSchema)]
@@ -31,8 +32,8 @@ pub(super) struct IdentifyForm {
 }
 
 impl IdentifyForm {
-    async fn read(form: Form, app: &AppState) -> Result<Self, Problem> {
-        let mut filled = form.read(app, &["number", "channel"]).await?;
+    async fn read(form: Form, app: &AppState, room: &TakenRoom) -> Result<Self, Problem> {
+        let mut filled = form.read(app, &["number", "channel"], room).await?;
         let refuse = |detail: String| Problem::new(Kind::BadRequest, detail);
         let number = filled.needed("number")?.parse();
         let channel = filled.channel()?;
@@ -69,11 +70,12 @@ pub(super) async fn identify(
     form: Form,
 ) -> Result<axum::Json<Shown<Identification>>, Problem> {
     let admitted = allowed.view(&app).admit_recording()?;
+    let room = form.room(&app)?;
     let IdentifyForm {
         audio,
         number,
         channel,
-    } = IdentifyForm::read(form, &app).await?;
+    } = IdentifyForm::read(form, &app, &room).await?;
     let said = allowed
         .view(&app)
         .identify(&admitted, &number, audio, channel)

@@ -28,6 +28,7 @@ mod sessions;
 mod tries;
 mod key_attempts;
 mod proxies;
+mod upload_room; // how much of uploads is in memory
 mod app_state;
 
 // Around every request.

@@ -17,6 +17,7 @@ use crate::switchboard::ClipBytes;
 
 use super::app_state::{AppState, in_words};
 use super::problem::{Kind, Problem};
+use super::upload_room::TakenRoom;
 
 /// The most bytes of a JSON body; the largest known one, a user with all phones, has some kilobytes.
 const LARGEST_JSON: usize = 64 * 1024;
@@ -137,15 +138,21 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<AppState>> for InQuery<T> {
 }
 
 /// A multipart form that has not been read yet, so that admission can come first.
-pub(super) struct Form(Multipart);
+pub(super) struct Form {
+    parts: Multipart,
+    /// Bytes, as far as they are announced.
+    announced: Option<u64>,
+}
 
 impl FromRequest<Arc<AppState>> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, app: &Arc<AppState>) -> Result<Self, Problem> {
         refuse_large(request.headers(), app.largest_upload())?;
+        let announced = announced(request.headers());
         let form = Multipart::from_request(request, app).await;
-        form.map(Self).map_err(|_| {
+        let form = form.map(|parts| Self { parts, announced });
+        form.map_err(|_| {
             let detail = "send a form, with `Content-Type: multipart/form-data` and its boundary";
             Problem::new(Kind::UnsupportedMedia, detail)
         })
@@ -160,14 +167,23 @@ pub(super) struct Filled {
 }
 
 impl Form {
+    /// Room in memory for what is to be read; it is held for as long as the recordings are.
+    ///
+    /// # Errors
+    /// A problem when others take it.
+    pub(super) fn room(&self, app: &AppState) -> Result<TakenRoom, Problem> {
+        app.upload_room.take(self.announced)
+    }
+
     /// Reads the form: recordings in parts called `audio`, and each of `texts` at most once.
     pub(super) async fn read(
         self,
         app: &AppState,
         texts: &'static [&'static str],
+        _room: &TakenRoom,
     ) -> Result<Filled, Problem> {
         let limit = app.largest_upload();
-        in_time(app, read_parts(self.0, texts, limit)).await?
+        in_time(app, read_parts(self.parts, texts, limit)).await?
     }
 }
 
@@ -280,13 +296,14 @@ fn of_form(fault: &MultipartError, limit: u64) -> Problem {
 
 /// Refuses a body that says it is too large before any of it is read.
 fn refuse_large(headers: &HeaderMap, limit: u64) -> Result<(), Problem> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match announced {
+    match announced(headers) {
         Some(bytes) if bytes > limit => Err(too_large(limit)),
         _ => Ok(()),
     }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn too_large(limit: u64) -> Problem {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Readable and writable by the owner alone.
 const PRIVATE_FILE: u32 = 0o600;
+/// What nobody but the owner may do with a key; a group may read it.
+const OTHERS: u32 = 0o037;
 /// Enterable by the owner alone.
 const PRIVATE_FOLDER: u32 = 0o700;
 
@@ -53,6 +55,11 @@ pub(super) fn make_database(path: &Path) -> io::Result<()> {
 /// Whether only the owner has rights on `path`.
 pub(super) fn is_private(path: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
+}
+
+/// Whether others than the owner may do more with `path` than read it as its group.
+pub(super) fn is_for_others(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.permissions().mode() & OTHERS != 0)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

@@ -30,6 +30,8 @@ pub struct Health {
     /// Whether only the file's owner may enter its folder. The files are private in any case; a folder
     /// that the store made itself is too.
     pub folder_private: bool,
+    /// The file of the master key that others may read, or write.
+    pub key_for_others: Option<PathBuf>,
 }
 
 impl Store {
@@ -102,7 +104,13 @@ impl Store {
             database,
             migrations: read_u64(migrations, "migration count")?,
             folder_private,
+            key_for_others: self.key_for_others(),
         })
+    }
+
+    /// The file of the master key, where others than its owner may read or write it; a group may read it.
+    pub fn key_for_others(&self) -> Option<PathBuf> {
+        self.keyring.source.for_others()
     }
 
     /// Whether something can be written now, by writing something: a full disk and one that has become read-only

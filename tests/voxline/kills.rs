@@ -5,8 +5,10 @@
 //! `VOXLINE_TEST_SEED` which.
 
 mod copies;
+mod filling;
 mod ledger;
 mod migrating;
+mod rotating;
 mod serving;
 mod switching;
 
@@ -19,7 +21,7 @@ use voxline::store::{Store, StoreSettings};
 
 use crate::postgres;
 use crate::process::program;
-use crate::support::Rng;
+use crate::support::{Rng, number_of};
 
 /// Kills on each database in the suite.
 const FEW: usize = 6;
@@ -32,7 +34,14 @@ enum Work {
     BackingUp,
     Restoring,
     SwitchingModels,
+    ChangingTheMasterKey,
+    ChangingAGivenMasterKey,
+    ChangingTheDataKeys,
+    FillingTheIndex,
 }
+
+/// How long a change of the data's keys waits at its end, for who reads with the old ones.
+const OLD_KEYS_STAY: Duration = Duration::from_secs(10);
 
 /// A deployment that is killed again and again.
 struct Victim {
@@ -46,6 +55,8 @@ struct Victim {
     /// Kills of each kind that came before the end, and those that came too late.
     counts: BTreeMap<Work, (usize, usize)>,
     whole_backup: Option<PathBuf>,
+    /// Who is on the number of the index that is filled.
+    robert: String,
 }
 
 impl Victim {
@@ -68,6 +79,7 @@ impl Victim {
             lengths: BTreeMap::new(),
             counts: BTreeMap::new(),
             whole_backup: None,
+            robert: String::new(),
         }
     }
 
@@ -111,7 +123,8 @@ impl Victim {
             self.lengths.insert(work, begun.elapsed());
             return true;
         };
-        std::thread::sleep(length.mul_f64(self.rng.unit()));
+        let moment = self.moment(work, length);
+        std::thread::sleep(moment.saturating_sub(begun.elapsed()));
         let ended = self.kill(work, &mut child);
         if ended {
             let longer = length.max(begun.elapsed());
@@ -120,9 +133,37 @@ impl Victim {
         ended
     }
 
-    /// Kills, and counts it; whether the process had ended by itself.
+    /// A random moment of the time that a command takes. A change of the data's keys waits at its end: three kills in four
+    /// come before that. One of the master key is begun late, after everything was opened.
+    fn moment(&mut self, work: Work, length: Duration) -> Duration {
+        let busy = length.saturating_sub(OLD_KEYS_STAY);
+        let share = self.rng.unit();
+        match work {
+            Work::ChangingTheDataKeys if self.rng.throw(4) > 0 => busy.mul_f64(share),
+            Work::ChangingAGivenMasterKey => length.mul_f64(0.3 + 0.7 * share),
+            _ => length.mul_f64(share),
+        }
+    }
+
+    /// Runs a command and kills it a random while, up to `most`, after there is a file that it makes; whether it had ended by
+    /// itself.
+    fn kill_after(&mut self, work: Work, words: &[&str], file: &Path, most: Duration) -> bool {
+        let mut child = self.command(&self.data(), words).spawn().unwrap();
+        while !file.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(most.mul_f64(self.rng.unit()));
+        self.kill(work, &mut child)
+    }
+
+    /// Kills, and counts it; whether the process had ended by itself, as it then must have with success.
     fn kill(&mut self, work: Work, child: &mut Child) -> bool {
-        let ended = child.try_wait().unwrap().is_some();
+        let status = child.try_wait().unwrap();
+        assert!(
+            status.is_none_or(|status| status.success()),
+            "{work:?}: {status:?} before it was killed"
+        );
+        let ended = status.is_some();
         child.kill().unwrap();
         child.wait().unwrap();
         let counts = self.counts.entry(work).or_default();
@@ -139,10 +180,6 @@ impl Victim {
     }
 }
 
-fn number_of(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 /// Kills so many times in turn; each is looked at before the next.
 async fn kill_again_and_again(url: Option<String>, turn: &[Work]) {
     let kills = number_of("VOXLINE_TEST_KILLS").map_or(FEW, |kills| kills as usize);
@@ -157,6 +194,10 @@ async fn kill_again_and_again(url: Option<String>, turn: &[Work]) {
             Work::BackingUp => copies::back_up(&mut victim).await,
             Work::Restoring => copies::restore(&mut victim).await,
             Work::SwitchingModels => switching::round(&mut victim).await,
+            Work::ChangingTheMasterKey => rotating::master_key(&mut victim).await,
+            Work::ChangingAGivenMasterKey => rotating::given_master_key(&mut victim).await,
+            Work::ChangingTheDataKeys => rotating::data_keys(&mut victim).await,
+            Work::FillingTheIndex => filling::round(&mut victim).await,
         }
         eprintln!(
             "{on}, seed {seed}, {} kills: (killed, ended before the kill) {:?}; {}",
@@ -170,37 +211,34 @@ async fn kill_again_and_again(url: Option<String>, turn: &[Work]) {
     }
 }
 
+/// Everything that both databases are killed in, twice as often what is quickly done.
+const TURN: [Work; 13] = [
+    Work::EnrollingAndErasing,
+    Work::Migrating,
+    Work::ChangingTheMasterKey,
+    Work::BackingUp,
+    Work::ChangingTheDataKeys,
+    Work::EnrollingAndErasing,
+    Work::Migrating,
+    Work::ChangingAGivenMasterKey,
+    Work::BackingUp,
+    Work::ChangingTheDataKeys,
+    Work::SwitchingModels,
+    Work::ChangingTheMasterKey,
+    Work::FillingTheIndex,
+];
+
 #[tokio::test]
 async fn killed_at_random_points_on_sqlite_nothing_acknowledged_is_lost_and_nothing_erased_is_back() {
-    use Work::{BackingUp, EnrollingAndErasing, Migrating, Restoring, SwitchingModels};
-    let turn = [
-        EnrollingAndErasing,
-        Migrating,
-        Migrating,
-        BackingUp,
-        BackingUp,
-        Restoring,
-        Restoring,
-        EnrollingAndErasing,
-        SwitchingModels,
-    ];
+    // What is restored is a file.
+    let turn = [&TURN[..], &[Work::Restoring, Work::Restoring]].concat();
     kill_again_and_again(None, &turn).await;
 }
 
 #[tokio::test]
 async fn killed_at_random_points_on_postgresql_nothing_acknowledged_is_lost_and_nothing_erased_is_back() {
-    use Work::{BackingUp, EnrollingAndErasing, Migrating, SwitchingModels};
     if postgres::skipped() {
         return;
     }
-    let turn = [
-        EnrollingAndErasing,
-        Migrating,
-        Migrating,
-        BackingUp,
-        BackingUp,
-        EnrollingAndErasing,
-        SwitchingModels,
-    ];
-    kill_again_and_again(Some(postgres::database().await), &turn).await;
+    kill_again_and_again(Some(postgres::database().await), &TURN).await;
 }

@@ -34,6 +34,7 @@ mod replays;
 mod rotating;
 mod serving;
 mod speech;
+mod starving;
 mod store;
 mod stream_session;
 mod support;

@@ -1,5 +1,6 @@
 //! The keys of a store changed by the command line while the real program serves from it.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -11,14 +12,23 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::process::{Service, program};
+use crate::gallery::peer;
+use crate::process::{Logged, NUMBER, Service, program};
 use crate::recovering::{call, until_last};
-use crate::support;
+use crate::{postgres, support};
 
 /// Runs `voxline store rotate-key` beside the service.
 async fn rotate(data: &Path, more: &'static [&'static str]) -> Value {
+    rotate_with(data, &[], more).await
+}
+
+/// The same with these variables in its environment.
+async fn rotate_with(data: &Path, settings: &[(&str, String)], more: &'static [&'static str]) -> Value {
     let mut command = program(data);
-    command.args(["store", "rotate-key", "--json"]).args(more);
+    command
+        .envs(settings.iter().cloned())
+        .args(["store", "rotate-key", "--json"])
+        .args(more);
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
     let Output {
         status,
@@ -145,4 +155,92 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
     );
     std::fs::write(&master, &new).unwrap();
     still_known(&Service::start(data.path())).await;
+}
+
+#[tokio::test]
+async fn a_master_key_that_others_may_read_is_told_of_by_serve_and_doctor_and_opens_the_store() {
+    let data = tempfile::tempdir().unwrap();
+    let doctor = || {
+        let said = program(data.path()).args(["doctor", "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&said.stdout).unwrap();
+        report["findings"][0].clone()
+    };
+    drop(Logged::start(data.path(), &[]).await.end());
+    let key = data.path().join("master.key");
+    for (mode, loose) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let log = Logged::start(data.path(), &[]).await.end();
+        let told = "others may read or write the master key";
+        assert_eq!(log.contains(told), loose, "{mode:o}: {log}");
+        let found = doctor();
+        assert_eq!(
+            (found["what"].as_str(), found["state"] == "wrong"),
+            (Some("store"), loose),
+            "{found}"
+        );
+        assert_eq!(found["detail"].as_str().unwrap().contains(told), loose, "{found}");
+    }
+}
+
+/// Only root may give a file away.
+#[tokio::test]
+async fn a_new_master_key_belongs_to_whom_the_one_before_belonged_to() {
+    let data = tempfile::tempdir().unwrap();
+    let added = program(data.path()).args(["number", "add", NUMBER]).output();
+    assert!(added.unwrap().status.success());
+    let key = data.path().join("master.key");
+    if let Err(fault) = std::os::unix::fs::chown(&key, Some(4_321), Some(1_234)) {
+        eprintln!("SKIPPED: a file cannot be given to another user here: {fault}");
+        return;
+    }
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let before = std::fs::read(&key).unwrap();
+    rotate(data.path(), &[]).await;
+    let now = std::fs::metadata(&key).unwrap();
+    assert_ne!(std::fs::read(&key).unwrap(), before);
+    assert_eq!((now.uid(), now.gid(), now.mode() & 0o777), (4_321, 1_234, 0o640));
+}
+
+#[tokio::test]
+async fn nodes_that_share_an_index_find_everybody_in_it_after_it_was_turned_anew() {
+    if postgres::skipped() || peer::skipped() {
+        return;
+    }
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let index = peer::settings(&peer::shared_url());
+    let settings = [
+        ("VOXLINE_STORE_URL", postgres::database().await),
+        ("VOXLINE_GALLERY_BACKEND", "qdrant".to_owned()),
+        ("VOXLINE_GALLERY_QDRANT_URL", index.url.clone()),
+        ("VOXLINE_GALLERY_QDRANT_COLLECTION", index.collection.clone()),
+    ];
+    let first = Service::start_with(one.path(), &settings);
+    for file in ["master.key", "pepper.key"] {
+        std::fs::copy(one.path().join(file), two.path().join(file)).unwrap();
+    }
+    let second = Service::start_with(two.path(), &settings);
+    let alice = first.enrol_alice().await;
+    for service in [&first, &second] {
+        assert_eq!(service.identify_alice().await["user_id"], json!(alice));
+    }
+    let client = peer::raw_client(&index);
+    let before = peer::collections_of(&client, &index).await;
+    // Every machine has the key to come.
+    for data in [&one, &two] {
+        std::fs::write(data.path().join("master.key.new"), [9; 32]).unwrap();
+    }
+    let rotated = rotate_with(one.path(), &settings, &["--data-keys"]);
+    let asked = async {
+        for _ in 0..20 {
+            for service in [&first, &second] {
+                let said = service.identify_alice().await;
+                assert_eq!(said["user_id"], json!(alice), "{said}");
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::join!(rotated, asked);
+    let after = peer::collections_of(&client, &index).await;
+    assert_eq!((before.len(), after.len()), (1, 1), "{before:?} {after:?}");
+    assert_ne!(before, after);
 }

@@ -17,5 +17,6 @@ mod recordings;
 mod refusals;
 mod signup;
 mod sockets;
+mod strangers;
 mod tenants;
 mod twilio;

@@ -100,6 +100,11 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     Some(folder.join(path)).filter(|path| path.exists())
 }
 
+/// The number that a variable of the environment has, as the targets of the Makefile give it.
+pub fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 /// A configuration with `flags` and nothing from the environment.
 pub fn config(flags: &[(&'static str, &str)]) -> Config {
     let flags = flags

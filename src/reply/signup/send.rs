@@ -25,7 +25,8 @@ pub(super) async fn send(
 ) -> Result<(StatusCode, axum::Json<EnrolmentReport>), Problem> {
     let _try = app.tries.of(guest.invite.id)?;
     let admitted = app.view(&guest.access).admit_recording()?;
-    let mut form = form.read(&app, PARTS).await?;
+    let room = form.room(&app)?;
+    let mut form = form.read(&app, PARTS, &room).await?;
     let language = language(&form.needed("language")?)?;
     let consent = guest.agreed(&app, language, &form.needed("consent_sha256")?)?;
     let keep_audio = app.signup.may_keep && form.yes_or_no("keep_audio")?.unwrap_or(false);

@@ -19,6 +19,8 @@ mod fault;
 mod manifest;
 mod copying;
 mod partial;
+mod opened;
+mod lost_keys;
 mod take;
 mod restore;
 

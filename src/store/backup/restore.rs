@@ -11,8 +11,8 @@ use sqlx::Connection;
 use super::copying::{copied, failed, found, sync_folder};
 use super::fault::BackupFault;
 use super::manifest::{DATABASE, KEYRING, MASTER_KEY, Manifest, RECORDINGS, is_secret};
+use super::opened::connect;
 use super::partial::blocking;
-use super::take::connect;
 use crate::store::erased::{self, ErasedId};
 use crate::store::{ErasedAgain, Store, StoreSettings, files};
 

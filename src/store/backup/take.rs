@@ -6,14 +6,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 
 use super::copying::{copied, create, failed, found};
 use super::fault::BackupFault;
+use super::lost_keys::{keys_in, refuse_lost_keys};
 use super::manifest::{BackupFile, DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
+use super::opened::{connect, damaged_or, has_table};
 use super::partial::{Partial, blocking};
-use crate::store::database::{PATIENCE, sqlite};
+use crate::store::database::sqlite;
 use crate::store::erased::{self, ErasedId};
 use crate::store::files::folder_of;
 use crate::store::values::{now, read_u64, sha256};
@@ -146,58 +148,6 @@ async fn keyring(store: &Path, partial: &Partial, wanted: bool) -> Result<Option
         found(&folder, Path::new(KEYRING))
     });
     Ok(Some(synced.await?))
-}
-
-/// A key by whose it is, what for, and its generation; the deployment's are nobody's.
-type KeyName = (String, String, i64);
-
-/// The keys that a keyring has; none where there is no keyring.
-async fn keys_in(keyring: &Path) -> Result<HashSet<KeyName>, BackupFault> {
-    if !keyring.is_file() {
-        return Ok(HashSet::new());
-    }
-    let mut connection = connect(keyring).await?;
-    let rows: Vec<KeyName> = if has_table(&mut connection, "keyring_users").await? {
-        let statement = "SELECT user_id, purpose, generation FROM keyring_users \
-                         UNION ALL SELECT '', scope, generation FROM keyring_scopes";
-        sqlx::query_as(statement).fetch_all(&mut connection).await?
-    } else {
-        Vec::new()
-    };
-    connection.close().await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Refuses keys that were copied a while after the rows, when some that the rows need were destroyed in between. Who has no
-/// key at all any more was erased, and is erased again where the backup is put in place.
-async fn refuse_lost_keys(
-    kept: &mut SqliteConnection,
-    before: &HashSet<KeyName>,
-    after: &HashSet<KeyName>,
-) -> Result<(), BackupFault> {
-    if !has_table(kept, "condemned_keys").await? {
-        return Ok(());
-    }
-    // Which key a value is sealed by stands in its second to fifth byte.
-    let needed: Vec<(String, String, Vec<u8>)> = sqlx::query_as(
-        "SELECT user_id, 'voice', substr(embedding, 2, 4) FROM prints \
-         UNION SELECT user_id, 'voice', substr(salt, 2, 4) FROM recordings \
-         UNION SELECT id, 'person', substr(name, 2, 4) FROM users \
-         UNION SELECT '', 'deployment', value FROM facts WHERE name = 'deployment_key'",
-    )
-    .fetch_all(kept)
-    .await?;
-    let erased = |user: &str| !after.iter().any(|(other, _, _)| other == user);
-    for (user, purpose, generation) in needed {
-        let Ok(generation) = generation.try_into().map(u32::from_le_bytes) else {
-            continue;
-        };
-        let key = (user, purpose, i64::from(generation));
-        if before.contains(&key) && !after.contains(&key) && !erased(&key.0) {
-            return Err(BackupFault::KeysChanged);
-        }
-    }
-    Ok(())
 }
 
 /// What lies beside a store in PostgreSQL.
@@ -347,15 +297,6 @@ async fn erased(live: &mut SqliteConnection) -> Result<Vec<ErasedId>, BackupFaul
     Ok(known.collect())
 }
 
-async fn has_table(conn: &mut SqliteConnection, name: &str) -> Result<bool, BackupFault> {
-    let (count,): (i64,) =
-        sqlx::query_as("SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1")
-            .bind(name)
-            .fetch_one(conn)
-            .await?;
-    Ok(count > 0)
-}
-
 async fn migrations(kept: &mut SqliteConnection) -> Result<u64, BackupFault> {
     if !has_table(kept, "_sqlx_migrations").await? {
         return Err(BackupFault::Store(StoreError::Unreadable {
@@ -366,26 +307,4 @@ async fn migrations(kept: &mut SqliteConnection) -> Result<u64, BackupFault> {
         .fetch_one(kept)
         .await?;
     Ok(read_u64(count, "migration count")?)
-}
-
-/// A connection that changes no table of its own accord: a backup before an upgrade is of the tables as they were.
-pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, BackupFault> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .busy_timeout(PATIENCE)
-        .pragma("secure_delete", "ON")
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging();
-    let opened = SqliteConnection::connect_with(&options).await;
-    opened.map_err(|fault| damaged_or(fault, path))
-}
-
-fn damaged_or(fault: sqlx::Error, path: &Path) -> BackupFault {
-    if crate::store::error::means_damage(&fault) {
-        return BackupFault::Store(StoreError::Damaged {
-            path: path.to_owned(),
-        });
-    }
-    fault.into()
 }

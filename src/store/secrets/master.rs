@@ -83,6 +83,16 @@ impl MasterSource {
         }
     }
 
+    /// The file of it that others may read or write, if there is one. It opens the store all the same: what a secret is
+    /// mounted with, not every deployment can choose.
+    pub fn for_others(&self) -> Option<PathBuf> {
+        let Self::File { path, .. } = self else {
+            return None;
+        };
+        let mut files = [path.clone(), successor(path)].into_iter();
+        files.find(|path| files::is_for_others(path).unwrap_or(false))
+    }
+
     /// Makes the key of a new store, where that is ours to make. The caller holds the database's write lock.
     pub fn make(&self) -> Result<DataKey, MasterFault> {
         match self {

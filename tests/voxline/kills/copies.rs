@@ -37,9 +37,9 @@ pub async fn restore(victim: &mut Victim) {
     } else {
         words.push("--without-erased");
     }
-    // The master key is in no backup: it comes from where it is kept apart.
+    // The master key is in no backup: that of its time comes from where it is kept apart.
     std::fs::create_dir(&data).unwrap();
-    std::fs::copy(victim.data().join("master.key"), data.join("master.key")).unwrap();
+    std::fs::copy(backup.with_file_name("whole.key"), data.join("master.key")).unwrap();
     victim.kill_while(Work::Restoring, &data, &words);
     if !data.join("voxline.db").exists() {
         assert!(
@@ -72,5 +72,6 @@ fn whole_backup(victim: &Victim) -> std::path::PathBuf {
         .command(&victim.data(), &["backup", to.to_str().unwrap()])
         .status();
     assert!(made.unwrap().success());
+    std::fs::copy(victim.data().join("master.key"), to.with_file_name("whole.key")).unwrap();
     to
 }

@@ -10,6 +10,8 @@ use voxline::units::{EnrollmentId, UserId};
 #[derive(Debug, Default, Clone)]
 pub struct Known {
     pub enrolments: Vec<EnrollmentId>,
+    /// Whether recordings of theirs were enrolled over HTTP.
+    pub heard: bool,
     pub erasure_asked: bool,
     pub erased: bool,
 }
@@ -68,10 +70,11 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let enrolments: usize = self.users.values().map(|known| known.enrolments.len()).sum();
         let erased = self.users.values().filter(|known| known.erased).count();
+        let heard = self.users.values().filter(|known| known.heard).count();
         let users = self.users.len();
         write!(
             f,
-            "acknowledged: {users} users, {enrolments} enrolments, {erased} erasures"
+            "acknowledged: {users} users, {enrolments} enrolments ({heard} over HTTP), {erased} erasures"
         )
     }
 }

@@ -1,6 +1,6 @@
 //! Killed while it brings the tables of an older release up to its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -17,19 +17,22 @@ const ROWS: &str = "\
     INSERT INTO users (id, name, created_at) VALUES ('USER', 'Ana', '2026-01-01T00:00:00.000000Z');\
     INSERT INTO memberships (number, user_id, exclusive) VALUES ('+12025550101', 'USER', FALSE);";
 
-/// The migrations of an older release, in a folder.
-fn older(folder: &Path, from: &str, most: usize) -> tempfile::TempDir {
+/// The migrations of an older release, in a folder: the first `most`, but never all of them.
+fn older(folder: &Path, all: &[PathBuf], most: usize) -> tempfile::TempDir {
     let older = tempfile::tempdir_in(folder).unwrap();
-    let entries = std::fs::read_dir(support::project(from)).unwrap();
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort();
-    for path in &files[..most.min(files.len() - 1)] {
+    for path in &all[..most.min(all.len() - 1)] {
         std::fs::copy(path, older.path().join(path.file_name().unwrap())).unwrap();
     }
     older
+}
+
+/// Every migration of a database, in order.
+fn migrations(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(support::project(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = paths.filter(|path| path.is_file()).collect();
+    files.sort();
+    files
 }
 
 /// One file of an older release, opened by the program, which is killed.
@@ -51,22 +54,23 @@ pub async fn round(victim: &mut Victim) {
         );
     }
     std::fs::create_dir(&data).unwrap();
-    let first = older(
-        place.path(),
-        if victim.url.is_some() {
-            "migrations/postgres"
-        } else {
-            "migrations"
-        },
-        1,
-    );
+    let all = migrations(if victim.url.is_some() {
+        "migrations/postgres"
+    } else {
+        "migrations"
+    });
+    let first = older(place.path(), &all, 1);
     let first = Migrator::new(first.path()).await.unwrap();
+    // Any release from the first to the one before this.
+    let some = older(place.path(), &all, 1 + victim.rng.throw(all.len() - 1));
+    let some = Migrator::new(some.path()).await.unwrap();
     let mut url = None;
     if victim.url.is_some() {
         let database = postgres::database().await;
         let mut conn = PgConnection::connect(&database).await.unwrap();
         first.run(&mut conn).await.unwrap();
         sqlx::raw_sql(rows).execute(&mut conn).await.unwrap();
+        some.run(&mut conn).await.unwrap();
         conn.close().await.unwrap();
         settings.postgres = Some(database.clone().into());
         url = Some(std::mem::replace(
@@ -84,15 +88,7 @@ pub async fn round(victim: &mut Victim) {
             .execute(&mut conn)
             .await
             .unwrap();
-        // Any release from the first to the one before this.
-        let most = 1 + victim.rng.throw(14);
-        let some = older(place.path(), "migrations", most);
-        Migrator::new(some.path())
-            .await
-            .unwrap()
-            .run(&mut conn)
-            .await
-            .unwrap();
+        some.run(&mut conn).await.unwrap();
         conn.close().await.unwrap();
     }
     victim.kill_while(Work::Migrating, &data, &["number", "list"]);
@@ -102,7 +98,7 @@ pub async fn round(victim: &mut Victim) {
     let store = Store::connect(&settings).await.unwrap();
     store.check_pages().await.unwrap();
     assert!(store.user(user).await.unwrap().is_some());
-    assert!(store.check().await.unwrap().migrations > 1);
+    assert_eq!(store.check().await.unwrap().migrations, all.len() as u64);
     if settings.postgres.is_none() {
         // The verdicts of the older release are found by whom they name.
         assert_eq!(store.remove_user(user).await.unwrap().calls_redacted, 200);

@@ -17,7 +17,7 @@ use crate::support;
 /// Components of the shipped model's voiceprints.
 const COMPONENTS: usize = 192;
 
-fn number() -> DialedNumber {
+pub fn number() -> DialedNumber {
     NUMBER.parse().unwrap()
 }
 
@@ -28,7 +28,7 @@ pub async fn prepare(victim: &mut Victim) {
     victim.ledger.user(alice.parse().unwrap());
 }
 
-fn environment(victim: &Victim) -> Vec<(&'static str, String)> {
+pub fn environment(victim: &Victim) -> Vec<(&'static str, String)> {
     let known = [
         "VOXLINE_MODELS_DIR",
         "VOXLINE_ENROLLMENT_RETAIN_AUDIO",
@@ -91,8 +91,11 @@ pub async fn round(victim: &mut Victim) {
     add_users(&store, &mut ledger, &mut victim.rng, 4).await;
     store.close().await;
     let mut service = Service::start_with(&victim.data(), &environment(victim));
-    let erased: Vec<UserId> = ledger.there().skip(1).take(3).collect();
-    let life = Duration::from_millis(100 + victim.rng.throw(2_500) as u64);
+    let mut erased: Vec<UserId> = ledger.there().skip(1).collect();
+    // Those with recordings first: a change of models hears all that there are.
+    erased.sort_by_key(|user| !ledger.user(*user).heard);
+    erased.truncate(3);
+    let life = Duration::from_millis(100 + victim.rng.throw(8_000) as u64);
     let spread = Duration::from_millis(victim.rng.throw(400) as u64);
     {
         let client = Client::of(&service);
@@ -188,7 +191,11 @@ impl Client {
         for _ in 0..10 {
             let Some(user) = self.new_user().await else { return };
             ledger.user(user);
-            let mut form = Form::new().text("consent", "I agree.").text("keep_audio", "true");
+            // Everybody here has one voice.
+            let mut form = Form::new()
+                .text("consent", "I agree.")
+                .text("keep_audio", "true")
+                .text("allow_duplicate", "true");
             for clip in 1..=3 {
                 let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
                 form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
@@ -205,6 +212,7 @@ impl Client {
             let said: Value = answer.json().await.unwrap_or_default();
             let id: Option<EnrollmentId> = said["enrollment_id"].as_str().and_then(|id| id.parse().ok());
             ledger.user(user).enrolments.extend(id);
+            ledger.user(user).heard = id.is_some();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::onnx::Runtime;
 use crate::reply::Certificate;
 use crate::store::{RetentionTally, Store};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
-use crate::voiceprint::{Card, ModelId};
+use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
 use super::fault::whole;
 use super::models;
@@ -46,6 +46,7 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
         gallery(config).await,
     ];
     findings.extend(inference(config, &active_model(config).await));
+    findings.push(countermeasure(config));
     findings.push(tls(config));
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
@@ -179,7 +180,11 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
     });
     match card {
         Ok((models_dir, card)) => {
-            let found = library.map(|library| Installed { models_dir, library });
+            let found = library.map(|library| Installed {
+                models_dir,
+                library,
+                countermeasure: None,
+            });
             vec![
                 runtime,
                 model(found.as_ref(), &card),
@@ -217,6 +222,34 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
             what,
             format!("{} ({}), with Silero VAD", card.id(), card.source()),
         ),
+        Err(fault) => wrong(what, fault),
+    }
+}
+
+/// What hears whether speech is spoofed, loaded and run once.
+fn countermeasure(config: &Config) -> Finding {
+    let what = "countermeasure";
+    let Some(folder) = &config.countermeasure else {
+        let detail = "none: synthesised voices, and recordings nobody heard before, are not told from people";
+        return Finding {
+            what,
+            state: "absent",
+            detail: detail.to_owned(),
+        };
+    };
+    let tried = || -> anyhow::Result<CountermeasureCard> {
+        let card = CountermeasureCard::read(folder)?;
+        card.check_file()?;
+        Countermeasure::load(&Runtime::load(&library(config)?)?, &card)?;
+        Ok(card)
+    };
+    match tried() {
+        Ok(card) => {
+            let (id, bound) = (card.id(), card.spoofed_from());
+            let detail =
+                format!("{id}: no voice names a caller whose speech it gives a ratio of {bound} or more");
+            ok(what, detail)
+        }
         Err(fault) => wrong(what, fault),
     }
 }

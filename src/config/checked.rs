@@ -70,6 +70,8 @@ pub struct Config {
     pub policy: Policy,
     /// What a caller's speech is compared with, to tell a recording that is played.
     pub replay: ReplayRule,
+    /// The folder of the countermeasure, when one is to be used.
+    pub countermeasure: Option<PathBuf>,
     /// Speech needed to enrol.
     pub enrolment_speech: Seconds,
     /// Whether recordings are kept where the consent allows it.
@@ -148,6 +150,7 @@ impl Config {
             },
             longest_call: minutes(settings.limits.call_minutes),
             replay: settings.decision.replay,
+            countermeasure: settings.decision.countermeasure.as_ref().map(PathBuf::from),
             identifications_per_minute: settings.limits.identifications_per_minute,
             policy: settings.decision.checked(read),
             enrolment_speech: seconds(settings.enrollment.minimum_speech_seconds),
@@ -188,9 +191,8 @@ fn listen(read: &mut SettingsReader, text: &str) -> SocketAddr {
 }
 
 fn cores() -> usize {
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(256)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.min(256)
 }
 
 fn seconds(value: f64) -> Seconds {
@@ -238,9 +240,8 @@ mod tests {
             ("VOXLINE_INFERENCE_THREADS", "0"),
             ("VOXLINE_DECISION_ACEPT", "1"),
         ];
-        let faults = Config::load(&sources(file, &environment, &[("listen", "here")]))
-            .unwrap_err()
-            .to_string();
+        let loaded = Config::load(&sources(file, &environment, &[("listen", "here")]));
+        let faults = loaded.unwrap_err().to_string();
         for part in [
             "`colour` (voxline.toml)",
             "`decision.accept` (voxline.toml)",
@@ -278,9 +279,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_says_where() {
-        let faults = Config::load(&sources("listen = [", &[], &[]))
-            .unwrap_err()
-            .to_string();
+        let faults = super::super::of_file("listen = [").unwrap_err();
         assert!(
             faults.contains("voxline.toml") && faults.contains("line 1"),
             "{faults}"
@@ -317,6 +316,7 @@ mod tests {
         "certificate",
         "key",
         "threads",
+        "countermeasure",
         "max_false_accept",
         "max_wrong_name",
         "qdrant_url",

@@ -35,6 +35,9 @@ pub(super) struct DecisionSection {
     /// `off`, nothing.
     #[schema(inline)]
     pub replay: ReplayRule,
+    /// The folder of a countermeasure, a model that hears whether speech is spoofed: a `card.toml` and an ONNX graph. None comes with
+    /// Voxline. Without it: nothing of the kind is listened for.
+    pub countermeasure: Option<String>,
 }
 
 impl Default for DecisionSection {
@@ -48,6 +51,7 @@ impl Default for DecisionSection {
             reject: usual.reject,
             enough_speech_seconds: usual.enough_speech.get(),
             replay: ReplayRule::default(),
+            countermeasure: None,
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum Reason {
     Ambiguous,
     /// What was said was heard before, sound for sound: a recording is played.
     Replayed,
+    /// A countermeasure takes the speech for a loudspeaker's or a synthesiser's.
+    Spoofed,
     /// Nobody on the dialed number is enrolled.
     EmptyRoster,
     /// A part needed for the decision did not answer.
@@ -55,6 +57,7 @@ impl Reason {
             Self::SeveralVoices => "several_voices",
             Self::Ambiguous => "ambiguous",
             Self::Replayed => "replayed",
+            Self::Spoofed => "spoofed",
             Self::EmptyRoster => "empty_roster",
             Self::Unavailable => "unavailable",
         }

@@ -26,7 +26,9 @@ use queue::{Job, Queue, Shared, Turn};
 
 use crate::onnx::{OnnxError, Runtime};
 use crate::speech::{Vad, VadError};
-use crate::voiceprint::{Card, ExtractError, Extractor};
+use crate::voiceprint::{
+    Card, Countermeasure, CountermeasureCard, CountermeasureError, ExtractError, Extractor,
+};
 
 /// What an inference thread owns.
 pub struct Analyst {
@@ -34,6 +36,8 @@ pub struct Analyst {
     pub vad: Vad,
     /// The speaker model.
     pub extractor: Extractor,
+    /// What hears whether speech is spoofed, where one is installed.
+    pub countermeasure: Option<Countermeasure>,
 }
 
 impl Analyst {
@@ -44,7 +48,13 @@ impl Analyst {
     pub fn load(runtime: &Runtime, models: &Models) -> Result<Self, EngineError> {
         let vad = Vad::load(runtime, &models.vad_graph)?;
         let extractor = Extractor::load(runtime, &models.card)?;
-        Ok(Self { vad, extractor })
+        let load = |card| Countermeasure::load(runtime, card);
+        let countermeasure = models.countermeasure.as_ref().map(load).transpose()?;
+        Ok(Self {
+            vad,
+            extractor,
+            countermeasure,
+        })
     }
 }
 
@@ -57,6 +67,8 @@ pub struct Models {
     pub vad_graph: PathBuf,
     /// The speaker model.
     pub card: Card,
+    /// The countermeasure, where one is installed.
+    pub countermeasure: Option<CountermeasureCard>,
 }
 
 /// Why the engine did not start or did not answer.
@@ -71,6 +83,9 @@ pub enum EngineError {
     /// The speaker model is missing or broken.
     #[error(transparent)]
     Extract(#[from] ExtractError),
+    /// The countermeasure is missing or broken.
+    #[error(transparent)]
+    Countermeasure(#[from] CountermeasureError),
     /// The operating system gave no thread.
     #[error("no inference thread could be started: {0}")]
     Thread(std::io::Error),

@@ -93,7 +93,7 @@ impl Draft {
     }
 
     /// The model file that it comes to.
-    pub(super) fn model(&self) -> Vec<u8> {
+    pub fn model(&self) -> Vec<u8> {
         let mut graph: Vec<Field<'_>> = vec![Field::bytes(number::GRAPH_NAME, b"voxline".as_slice())];
         let parts = self.fields.iter();
         graph.extend(parts.map(|(number, bytes)| Field::bytes(*number, bytes.as_slice())));

@@ -10,7 +10,9 @@ use time::OffsetDateTime;
 
 use crate::engine::Engine;
 use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERROR_KINDS, STORE_ERRORS};
-use crate::switchboard::{DECISION_LAG, REPLAYS, RETIRED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING};
+use crate::switchboard::{
+    DECISION_LAG, REPLAYS, RETIRED, SPOOFED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING,
+};
 use crate::verdict::{Identification, OutcomeName};
 
 use super::process_metrics;
@@ -230,6 +232,10 @@ fn describe() {
     );
     describe_counter!(UNRECORDED, "Verdicts that could not be recorded and are lost.");
     describe_counter!(REPLAYS, "Calls and recordings on which a recording was played.");
+    describe_counter!(
+        SPOOFED,
+        "Calls and recordings that ended with speech which the countermeasure takes for spoofed."
+    );
     describe_gauge!(WAITING, "Verdicts that wait to be recorded.");
     describe_counter!(
         STORE_ERRORS,

@@ -14,6 +14,9 @@ use super::active_model::ActiveModel;
 use super::gallery_cache::{Found, GalleryCacheError};
 use super::roster::Roster;
 
+/// Calls and recordings whose speech a countermeasure took for spoofed.
+pub(crate) const SPOOFED: &str = "voxline_spoofed_total";
+
 impl ActiveModel {
     /// What a checkpoint says about the speaker, after what was said before. Always answers: a failing part makes
     /// it `unavailable`.
@@ -33,6 +36,7 @@ impl ActiveModel {
         );
         said.net_speech_seconds = checkpoint.net_speech.get();
         said.quality = checkpoint.quality;
+        said.countermeasure_llr = checkpoint.presentation.map(|heard| heard.llr.get());
         said.timing_ms = checkpoint.timing;
         said.is_final = is_final;
         let judged = match roster {
@@ -40,7 +44,16 @@ impl ActiveModel {
             Err(fault) => Err(fault.to_string()),
         };
         match judged {
-            Ok(Some(decided)) => decided,
+            Ok(Some(decided)) => {
+                if is_final && decided.is_spoofed() {
+                    metrics::counter!(SPOOFED).increment(1);
+                    tracing::warn!(
+                        ?number,
+                        "what was said does not sound like a person speaking: no voice names anybody"
+                    );
+                }
+                decided
+            }
             Ok(None) => said,
             Err(fault) => {
                 tracing::error!(number = ?number, %fault, "identification unavailable: {fault}");

@@ -16,8 +16,8 @@ use crate::decision::Reason;
 use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
 use crate::store::{CallerIsForwarder, KeyedHash, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, PhoneNumber, TenantId, UserId};
-use crate::verdict::Identification;
 use crate::verdict::chain::{Claim, EvidenceSource, Identity, Tier, Voice, combine, nothing_known};
+use crate::verdict::{Identification, OutcomeName};
 
 /// Most facts that wait for a store that cannot be read.
 const MAX_WAITING: usize = 16;
@@ -39,6 +39,8 @@ pub(super) struct CallEvidence {
     /// Facts that are not read yet.
     waiting: Vec<CallFacts>,
     voice: Option<Voice>,
+    /// Whether a stream before the one that is heard now was spoofed.
+    was_spoofed: bool,
     caller: Option<CallerNumber>,
     /// The keyed hash of the caller's number that was known before a restart.
     caller_before: Option<String>,
@@ -69,6 +71,7 @@ impl CallEvidence {
             claims: before.claims,
             waiting: Vec::new(),
             voice: before.voice,
+            was_spoofed: false,
             caller: None,
             caller_before: before.caller,
             forwarder: None,
@@ -95,10 +98,17 @@ impl CallEvidence {
     }
 
     /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
-    /// stream it comes by.
+    /// stream it comes by; nor where an earlier stream was spoofed.
     pub fn hear(&mut self, said: &mut Identification) {
-        if self.voice.as_ref().is_some_and(|voice| voice.said.is_replay()) {
-            said.withhold(Reason::Replayed);
+        if let Some(Voice { said: before, .. }) = &self.voice {
+            let is_another = said.net_speech_seconds < before.net_speech_seconds;
+            self.was_spoofed |= before.is_spoofed() && is_another;
+            if before.is_replay() {
+                said.withhold(Reason::Replayed);
+            }
+        }
+        if self.was_spoofed && !said.is_replay() && said.outcome != OutcomeName::Unknown {
+            said.withhold(Reason::Spoofed);
         }
         self.hear_at(said, OffsetDateTime::now_utc());
     }

@@ -14,7 +14,7 @@ use crate::samples::SamplesError;
 use crate::store::StoreError;
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::{HearError, ListenError};
-use crate::voiceprint::{CardError, ModelId};
+use crate::voiceprint::{CardError, CountermeasureError, ModelId};
 
 use super::gallery_cache::GalleryCacheError;
 
@@ -34,6 +34,9 @@ pub enum OpenError {
     /// A model is missing or not what its card says.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The countermeasure is missing or not what its card says.
+    #[error(transparent)]
+    Countermeasure(#[from] CountermeasureError),
     /// The model's folder holds another model's card.
     #[error(
         "the folder of the model {folder} holds the card of {named}: a model's folder is called by its id"
@@ -225,6 +228,7 @@ impl BoardError {
             },
             ListenError::Vad(cause) => Self::Analysis(cause.to_string()),
             ListenError::Extract(cause) => Self::Analysis(cause.to_string()),
+            ListenError::Countermeasure(cause) => Self::Analysis(cause.to_string()),
         }
     }
 

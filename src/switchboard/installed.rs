@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
-use crate::voiceprint::{Card, ModelId};
+use crate::voiceprint::{Card, CountermeasureCard, CountermeasureError, ModelId};
 
 use super::error::OpenError;
 
@@ -16,6 +16,8 @@ pub struct Installed {
     pub models_dir: PathBuf,
     /// The shared library of ONNX Runtime.
     pub library: PathBuf,
+    /// The folder of the countermeasure's card, where one is to be used.
+    pub countermeasure: Option<PathBuf>,
 }
 
 /// Finds the models' folder and ONNX Runtime.
@@ -26,6 +28,7 @@ pub fn installed(config: &Config) -> Result<Installed, OpenError> {
     Ok(Installed {
         models_dir: models_dir(config)?,
         library: library(config)?,
+        countermeasure: config.countermeasure.clone(),
     })
 }
 
@@ -78,7 +81,7 @@ impl Installed {
     /// The engine's files for a model, each checked against its hash.
     ///
     /// # Errors
-    /// [`OpenError::Card`] when a file is missing or another than its card describes.
+    /// [`OpenError::Card`] or [`OpenError::Countermeasure`] when a file is missing or another than its card describes.
     pub fn models(&self, card: &Card) -> Result<Models, OpenError> {
         card.check_files()?;
         let vad_graph = vad_graph(&self.models_dir.join("silero_vad"))?;
@@ -86,7 +89,21 @@ impl Installed {
             library: self.library.clone(),
             vad_graph,
             card: card.clone(),
+            countermeasure: self.countermeasure()?,
         })
+    }
+
+    /// The countermeasure's card, where one is to be used; its graph is checked against its hash.
+    ///
+    /// # Errors
+    /// [`CountermeasureError`] when there is none in the folder, or its card is not valid or of another file.
+    pub fn countermeasure(&self) -> Result<Option<CountermeasureCard>, CountermeasureError> {
+        let Some(folder) = &self.countermeasure else {
+            return Ok(None);
+        };
+        let card = CountermeasureCard::read(folder)?;
+        card.check_file()?;
+        Ok(Some(card))
     }
 }
 

@@ -69,6 +69,7 @@ mod view_calls;
 mod switch;
 
 pub use active_model::model_in_use;
+pub(crate) use answer::SPOOFED;
 pub(crate) use arrivals::DECISION_LAG;
 pub(crate) use auditor::{UNACCOUNTED, UNWRITTEN};
 pub(crate) use recorder::{UNRECORDED, WAITING};

@@ -54,6 +54,8 @@ pub enum IssueCode {
     Repeated,
     /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
     SyntheticSilence,
+    /// The countermeasure takes it for a loudspeaker's or a synthesiser's.
+    Spoofed,
     /// The voice is that of another user of the same number.
     DuplicateIdentity,
     /// Two recordings seem to be of different people.
@@ -70,7 +72,7 @@ pub enum IssueCode {
 
 impl IssueCode {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TooLittleSpeech,
         Self::ClipTooShort,
         Self::TooNoisy,
@@ -79,6 +81,7 @@ impl IssueCode {
         Self::SeveralVoices,
         Self::Repeated,
         Self::SyntheticSilence,
+        Self::Spoofed,
         Self::DuplicateIdentity,
         Self::DifferentVoices,
         Self::NotTheVoiceBefore,
@@ -262,7 +265,14 @@ fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
             "{name}: part of it comes again, sample for sample: record somebody speaking freely"
         ),
     });
-    several.into_iter().chain(repeated).collect()
+    let spoofed = clip.checkpoint.presentation.is_some_and(|heard| heard.is_spoofed);
+    let spoofed = spoofed.then(|| Issue {
+        code: IssueCode::Spoofed,
+        message: format!(
+            "{name}: it sounds played or made by a machine, not spoken: record the user speaking into the microphone"
+        ),
+    });
+    several.into_iter().chain(repeated).chain(spoofed).collect()
 }
 
 /// A recording whose speech is cut off at the end of the scale.

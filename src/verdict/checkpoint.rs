@@ -5,9 +5,10 @@ use thiserror::Error;
 use crate::samples::SamplesError;
 use crate::speech::{Fingerprint, VadError};
 use crate::units::Seconds;
-use crate::voiceprint::{Embedding, ExtractError, Voiceprint};
+use crate::voiceprint::{CountermeasureError, Embedding, ExtractError, Voiceprint};
 
 use super::identification::{Quality, TimingMs};
+use super::presentation::Presentation;
 
 /// Net speech, in seconds, at which a live call is judged: dense where a decision is near. Each checkpoint gives the voice
 /// of all the speech so far, pooled out of stretches and windows (`src/verdict/stretches.rs`): of two minutes of speech all of them
@@ -35,6 +36,9 @@ pub enum ListenError {
     /// The speaker model failed.
     #[error(transparent)]
     Extract(#[from] ExtractError),
+    /// The countermeasure failed.
+    #[error(transparent)]
+    Countermeasure(#[from] CountermeasureError),
 }
 
 /// What matters of a recording that somebody will be known by, and not of a call.
@@ -70,6 +74,8 @@ pub struct Checkpoint {
     pub is_window_check: bool,
     /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
     pub traits: Option<Traits>,
+    /// Whether the speech is spoofed, as the countermeasure hears it; `None` without one, or before any speech.
+    pub presentation: Option<Presentation>,
     /// The fingerprint of the latest speech.
     pub fingerprint: Fingerprint,
     /// The work so far (`search` and `decide` are not the listener's).

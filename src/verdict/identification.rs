@@ -109,6 +109,10 @@ pub struct Identification {
     pub net_speech_seconds: f64,
     /// How good the audio was; null when there was no speech to measure.
     pub quality: Option<Quality>,
+    /// Natural-log likelihood ratio of speech from a loudspeaker or a synthesiser against a person's, of the latest of it; left out
+    /// where no countermeasure is installed, and before any speech.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub countermeasure_llr: Option<f64>,
     /// Why it is inconclusive.
     #[schema(value_type = Option<String>)]
     pub reason: Option<Reason>,
@@ -145,6 +149,7 @@ impl Identification {
             number,
             net_speech_seconds: 0.0,
             quality: None,
+            countermeasure_llr: None,
             reason: Some(reason),
             model,
             calibration,
@@ -201,6 +206,11 @@ impl Identification {
     /// Whether a recording was played.
     pub fn is_replay(&self) -> bool {
         self.reason == Some(Reason::Replayed)
+    }
+
+    /// Whether a countermeasure takes the speech for spoofed.
+    pub fn is_spoofed(&self) -> bool {
+        self.reason == Some(Reason::Spoofed)
     }
 
     /// What the voice comes to by itself. `outcome` is its name, and the speaker of a call is made of it with all other

@@ -9,6 +9,7 @@
 mod warning;
 mod identification;
 mod shown;
+mod presentation;
 mod checkpoint;
 mod level;
 mod windows;
@@ -22,7 +23,9 @@ pub mod chain;
 pub use chain::Identity;
 pub use checkpoint::{CHECKPOINTS, Checkpoint, ListenError, Traits};
 pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs};
+pub use level::embed_speech;
+pub use presentation::Presentation;
 pub use recording::{HearError, Hearing, Recording, hear};
 pub use shown::Shown;
-pub use stream_session::{StreamSession, embed_speech};
+pub use stream_session::StreamSession;
 pub use warning::{Warning, WarningCode};

@@ -4,8 +4,8 @@
 //! them back to [`judge`].
 
 use crate::decision::{
-    Calibration, CheckpointEvidence, Cohort, Decision, Outcome, Policy, SequentialDecision, TrialFacts,
-    VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
+    Calibration, CheckpointEvidence, Cohort, Decision, Outcome, Policy, Reason, SequentialDecision,
+    TrialFacts, VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Cosine, Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
@@ -22,6 +22,8 @@ pub struct HeardVoice<'a> {
     pub windows: &'a [Embedding],
     /// How good the audio was; `None` where that is not known.
     pub quality: Option<Quality>,
+    /// Whether a countermeasure takes the speech for spoofed: then no voice names anybody.
+    pub is_spoofed: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -32,6 +34,7 @@ impl<'a> HeardVoice<'a> {
         Self {
             windows: &checkpoint.windows,
             quality: checkpoint.quality,
+            is_spoofed: checkpoint.presentation.is_some_and(|heard| heard.is_spoofed),
             is_final,
             ..Self::of_print(checkpoint.print.as_ref())
         }
@@ -43,7 +46,21 @@ impl<'a> HeardVoice<'a> {
             print: print.map(|print| (&print.embedding, print.net_speech)),
             windows: &[],
             quality: None,
+            is_spoofed: false,
             is_final: true,
+        }
+    }
+
+    /// What is said by voice and countermeasure together. Nobody is named after speech that is spoofed, nor may other evidence make a name
+    /// of it; that it is nobody's stands, for it names nobody.
+    fn jointly(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Identified(_) | Outcome::Inconclusive(_)
+                if self.is_spoofed && outcome != Outcome::Inconclusive(Reason::EmptyRoster) =>
+            {
+                Outcome::Inconclusive(Reason::Spoofed)
+            }
+            outcome => outcome,
         }
     }
 
@@ -120,7 +137,8 @@ pub struct Likeness {
 pub struct Judged {
     /// What is said.
     pub decision: Decision,
-    /// The ratio of each user that it was decided on: of several voices, by the one that spoke last.
+    /// The ratio of each user that it was decided on: of several voices, by the one that spoke last; none where the speech is
+    /// spoofed.
     pub llrs: Vec<(UserId, Llr)>,
     /// Whether there was as much speech as decides anything.
     pub enough_speech: bool,
@@ -181,11 +199,17 @@ pub fn judge(
         recent: recent.as_ref().map(|recent| recent.llrs.as_slice()),
         is_final: moment.is_final,
     };
-    let decision = sequential.hear(&heard, policy)?;
+    let mut decision = sequential.hear(&heard, policy)?;
+    decision.outcome = moment.jointly(decision.outcome);
+    let is_spoofed = decision.outcome == Outcome::Inconclusive(Reason::Spoofed);
     Ok(Some(Judged {
         decision,
         enough_speech: whole.net_speech >= policy.minimum_speech,
-        llrs: latest.unwrap_or(whole).llrs,
+        llrs: if is_spoofed {
+            Vec::new()
+        } else {
+            latest.unwrap_or(whole).llrs
+        },
     }))
 }
 
@@ -203,7 +227,8 @@ pub fn judge_once(
         return Ok(None);
     };
     let compared = Compared::of(moment, net_speech, found, calibration)?;
-    Ok(Some(decide(&compared.evidence(moment), policy)?.outcome))
+    let decision = decide(&compared.evidence(moment), policy)?;
+    Ok(Some(moment.jointly(decision.outcome)))
 }
 
 /// A probe and all of a roster.

@@ -58,6 +58,7 @@ fn hide_scores(document: &mut Value) {
     }
     clear(document, "posterior");
     clear(document, "llr");
+    clear(document, "countermeasure_llr");
     if let Some(candidates) = document.get_mut("candidates") {
         *candidates = json!([]);
     }
@@ -109,7 +110,7 @@ mod tests {
         };
         json!({
             "outcome": outcome, "reason": reason, "user_id": null, "user_name": null,
-            "posterior": 0.9, "llr": 5.0, "candidates": [{ "user_id": "u", "llr": 5.0, "posterior": 0.9 }],
+            "posterior": 0.9, "llr": 5.0, "countermeasure_llr": -3.0, "candidates": [{ "user_id": "u", "llr": 5.0, "posterior": 0.9 }],
             "net_speech_seconds": net, "final": is_final,
             "quality": { "bandwidth": "narrow", "snr_db": 20.0, "clipping": 0.0, "overlap": null },
             "line_owner": { "status": "identified", "user_id": "u", "posterior": 0.99 },

@@ -6,11 +6,11 @@ use crate::engine::Analyst;
 use crate::samples::{Intake, comes_again, quality};
 use crate::speech::{Fingerprint, Fingerprinter, Span, SpeechFinder, SpeechSettings};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, ExtractError, Voiceprint};
+use crate::voiceprint::{Bandwidth, Voiceprint};
 
 use super::checkpoint::{Checkpoint, ListenError, Traits, remembered};
 use super::identification::{Quality, TimingMs};
-use super::level::levelled;
+use super::presentation::PresentationMeter;
 use super::stretches::{KEPT, StreamPosition, Stretches};
 use super::whole::WholeSpeech;
 use super::windows::Windows;
@@ -40,6 +40,7 @@ pub struct StreamSession {
     windows: Windows,
     stretches: Stretches,
     meter: quality::QualityMeter,
+    presentation: PresentationMeter,
     /// How many samples of the speech that is kept were measured.
     measured: usize,
     /// A recording's voice in the making, once it has ended.
@@ -83,6 +84,7 @@ impl StreamSession {
             windows: Windows::new(),
             stretches: Stretches::default(),
             meter: quality::QualityMeter::default(),
+            presentation: PresentationMeter::default(),
             measured: 0,
             whole: None,
             has_ended: false,
@@ -135,8 +137,8 @@ impl StreamSession {
             self.hear(analyst)?;
             let started = Instant::now();
             self.finder.finish(&mut analyst.vad)?;
-            self.take_speech();
             self.timing.vad += milliseconds(started);
+            self.take_speech(analyst)?;
         }
         if self.is_recording && !self.whole_is_heard(analyst)? {
             return Ok(None);
@@ -208,6 +210,7 @@ impl StreamSession {
             windows_heard: self.windows.heard(),
             is_window_check: true,
             traits: self.traits_so_far(),
+            presentation: self.presentation.said(),
             fingerprint: Fingerprint::default(),
             timing: self.timing,
         })
@@ -251,7 +254,7 @@ impl StreamSession {
         let mut checkpoints = Vec::new();
         // One window at a time, so that a mark is noticed at the same sample whatever the pieces were.
         while self.finder.advance() {
-            self.take_speech();
+            self.take_speech(analyst)?;
             if let Some(mark) = self.passed_mark() {
                 checkpoints.push(self.checkpoint(analyst, StreamPosition::Mark(mark))?);
             } else if self.windows.are_due(self.finder.speech()) {
@@ -266,13 +269,21 @@ impl StreamSession {
     }
 
     /// Measures the speech that is new, and keeps what is past the speech that is kept.
-    fn take_speech(&mut self) {
-        let kept = self.finder.speech();
-        self.meter.push(kept.get(self.measured..).unwrap_or_default());
-        self.measured = kept.len();
+    fn take_speech(&mut self, analyst: &mut Analyst) -> Result<(), ListenError> {
         let past = self.finder.handed_on();
-        self.meter.push(&past);
+        let kept = self.finder.speech();
+        let new = kept.get(self.measured..).unwrap_or_default();
+        self.measured = kept.len();
+        for speech in [new, &past] {
+            self.meter.push(speech);
+            if let Some(countermeasure) = &mut analyst.countermeasure {
+                let started = Instant::now();
+                self.presentation.push(countermeasure, speech)?;
+                self.timing.embed += milliseconds(started);
+            }
+        }
         self.windows.take(&past);
+        Ok(())
     }
 
     /// The last of the marks that were passed since this was asked before.
@@ -291,6 +302,9 @@ impl StreamSession {
     ) -> Result<Checkpoint, ListenError> {
         self.hear_windows(analyst)?;
         let started = Instant::now();
+        if let Some(countermeasure) = &mut analyst.countermeasure {
+            self.presentation.hear(countermeasure)?;
+        }
         let quality = self.quality_so_far();
         let is_enough = self.finder.net_speech() >= analyst.extractor.card().minimum_net_speech();
         let print = match quality {
@@ -355,6 +369,7 @@ impl StreamSession {
             windows_heard: self.windows.heard(),
             is_window_check,
             traits: None,
+            presentation: self.presentation.said(),
             fingerprint: self.fingerprinter.fingerprint(self.finder.spans()),
             timing: self.timing,
         }
@@ -370,24 +385,6 @@ impl StreamSession {
             overlap: None,
         }
     }
-}
-
-/// The voiceprint of some speech (16 kHz), whatever it came over; `bandwidth` is its label.
-///
-/// # Errors
-/// [`ExtractError`] when the speaker model fails.
-pub fn embed_speech(
-    analyst: &mut Analyst,
-    speech: &[f32],
-    net_speech: Seconds,
-    bandwidth: Bandwidth,
-) -> Result<Voiceprint, ExtractError> {
-    Ok(Voiceprint {
-        embedding: analyst.extractor.embed(&levelled(speech))?,
-        model: analyst.extractor.card().id().clone(),
-        bandwidth,
-        net_speech,
-    })
 }
 
 /// Milliseconds that have passed since some moment.

@@ -139,6 +139,27 @@ fn whoever_plays_a_recording_is_named_by_no_phone_and_no_pin_and_the_line_keeps_
 }
 
 #[test]
+fn a_voice_that_is_spoofed_says_nothing_and_the_rest_says_what_it_says_without_a_voice() {
+    let roster = roster(20);
+    let alice = roster[3].user;
+    let spoofed = voice(OutcomeName::Inconclusive, None, Some(Reason::Spoofed), &[]);
+    for tier in [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4] {
+        let claims = [claim(tier, Some(alice))];
+        let (with, without) = (
+            said(&roster, &claims, Some(&spoofed)),
+            said(&roster, &claims, None),
+        );
+        assert_eq!(with.line_owner, without.line_owner, "{tier:?}");
+        let speaker = &with.speaker;
+        assert_eq!(speaker.user_id, without.speaker.user_id, "{tier:?}");
+        let claimed = matches!(tier, Tier::T2 | Tier::T4);
+        assert_eq!(speaker.status == SpeakerStatus::Claimed, claimed, "{tier:?}");
+        let reason = (!claimed).then_some(SpeakerReason::Voice(Reason::Spoofed));
+        assert_eq!(speaker.reason, reason, "{tier:?}");
+    }
+}
+
+#[test]
 fn a_strangers_forwarded_call_has_an_owner_and_a_third_party() {
     let roster = roster(20);
     let alice = roster[3].user;

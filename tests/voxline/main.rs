@@ -8,6 +8,7 @@ mod carriers;
 mod chain;
 mod climbing;
 mod cli;
+mod countermeasures;
 mod documented;
 mod drafted_cards;
 mod engine;

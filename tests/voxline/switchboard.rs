@@ -9,6 +9,7 @@ mod identifying;
 mod keeping;
 mod recording;
 mod replays;
+mod spoofing;
 mod systems;
 
 use std::collections::HashMap;

@@ -8,6 +8,7 @@ export const REASONS = {
   several_voices: ["Several people speak", "The last of them is nobody who could be named. As soon as one person speaks alone for a few seconds it can be said."],
   ambiguous: ["Somebody fits, but not surely enough", "Two users sound alike here, or one does not fit well enough for a name. More speech may decide it."],
   replayed: ["A recording is played", "What was said was heard before, sound for sound: nobody says the same words twice with the same timing. Ask the caller something that only a person answers."],
+  spoofed: ["It does not sound like a person speaking", "The countermeasure that is installed takes what was said for a loudspeaker’s or a synthesiser’s. Ask the caller for their PIN, or something that only a person answers."],
   empty_roster: ["Nobody is enrolled on this number", "Enrol its users' voices: an invite link each is the simplest way."],
   unavailable: ["A part of the service did not answer", "The call could not be listened to. What is out of order, the set-up page says."],
   not_enrolled: ["The line's owner never enrolled", "The voice is nobody's that is known here, and it may well be the owner's: enrol them."],

@@ -12,8 +12,8 @@ use super::error::BenchError;
 use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck};
 use crate::engine::Models;
 use crate::speech::Span;
-use crate::units::hex;
-use crate::verdict::Quality;
+use crate::units::{Llr, hex};
+use crate::verdict::{Presentation, Quality};
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
@@ -27,8 +27,11 @@ pub(super) struct Cache {
 /// A voice: as text, and the seconds of speech it is of.
 type KeptPrint = Option<(String, f64, Bandwidth)>;
 
-/// A checkpoint: seconds of speech, the voice, how many windows there were, and how good the audio was.
-type KeptCheckpoint = (f64, KeptPrint, usize, Option<Quality>);
+/// What a countermeasure said: its ratio, and whether that is taken for spoofed.
+type KeptPresentation = Option<(f64, bool)>;
+
+/// A checkpoint: seconds of speech, the voice, how many windows there were, how good the audio was, and the countermeasure's word.
+type KeptCheckpoint = (f64, KeptPrint, usize, Option<Quality>, KeptPresentation);
 
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
@@ -55,6 +58,7 @@ impl Cache {
         common.update(models.card.id().as_str());
         common.update(models.card.sha256());
         common.update(std::fs::read(&models.vad_graph).map_err(|cause| fault(&models.vad_graph, cause))?);
+        common.update(format!("{:?}", models.countermeasure));
         // Another build may hear differently, and nobody would notice.
         let built = std::env::current_exe().and_then(std::fs::metadata);
         let built = built.and_then(|file| Ok((file.len(), file.modified()?)));
@@ -130,6 +134,9 @@ impl Kept {
                 print(&checkpoint.print),
                 checkpoint.windows,
                 checkpoint.quality,
+                checkpoint
+                    .presentation
+                    .map(|heard| (heard.llr.get(), heard.is_spoofed)),
             )
         };
         Self {
@@ -161,12 +168,20 @@ impl Kept {
             kept.map_or(Some(None), |kept| read(kept).map(Some))
         };
         let span = |(start, end)| Span { start, end };
-        let checkpoint = |(at_s, kept, windows, quality): KeptCheckpoint| {
+        let presentation = |kept: KeptPresentation| {
+            let read = |(llr, is_spoofed)| {
+                let llr = Llr::new(llr).ok()?;
+                Some(Presentation { llr, is_spoofed })
+            };
+            kept.map_or(Some(None), |kept| read(kept).map(Some))
+        };
+        let checkpoint = |(at_s, kept, windows, quality, heard): KeptCheckpoint| {
             Some(Prints {
                 at_s,
                 print: print(kept)?,
                 windows,
                 quality,
+                presentation: presentation(heard)?,
             })
         };
         let check = |(after, kept)| {
@@ -248,6 +263,10 @@ mod tests {
                     snr_db: Some(21.4),
                     clipping: 0.0,
                     overlap: None,
+                }),
+                presentation: Some(Presentation {
+                    llr: Llr::new(-2.25).unwrap(),
+                    is_spoofed: false,
                 }),
             },
         ];

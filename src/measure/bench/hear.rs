@@ -154,6 +154,7 @@ fn sorted(all: Vec<Checkpoint>) -> (Vec<Prints>, Vec<WindowCheck>, Vec<Embedding
             windows: checkpoint.windows_heard,
             print: checkpoint.print.map(Print::of),
             quality: checkpoint.quality,
+            presentation: checkpoint.presentation,
         };
         if checkpoint.is_window_check {
             let after = checkpoints.len();

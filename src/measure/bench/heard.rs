@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::super::condition::Prepared;
 use crate::speech::Span;
 use crate::units::Seconds;
-use crate::verdict::Quality;
 use crate::verdict::scoring::HeardVoice;
+use crate::verdict::{Presentation, Quality};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
@@ -64,6 +64,8 @@ pub(super) struct Prints {
     pub windows: usize,
     /// How good it was; none when there was no speech.
     pub quality: Option<Quality>,
+    /// What the countermeasure said; none without one.
+    pub presentation: Option<Presentation>,
 }
 
 impl Prints {
@@ -74,6 +76,7 @@ impl Prints {
             print: print.map(|print| (&print.voice, seconds(print.net_s))),
             windows,
             quality: self.quality,
+            is_spoofed: self.presentation.is_some_and(|heard| heard.is_spoofed),
             is_final,
         }
     }

@@ -57,7 +57,8 @@ mod tests {
             Some(Reason::UnfamiliarLine) => Reason::SeveralVoices,
             Some(Reason::SeveralVoices) => Reason::Ambiguous,
             Some(Reason::Ambiguous) => Reason::Replayed,
-            Some(Reason::Replayed) => Reason::EmptyRoster,
+            Some(Reason::Replayed) => Reason::Spoofed,
+            Some(Reason::Spoofed) => Reason::EmptyRoster,
             Some(Reason::EmptyRoster) => Reason::Unavailable,
             Some(Reason::Unavailable) => return None,
         })

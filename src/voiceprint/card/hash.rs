@@ -11,7 +11,7 @@ use crate::units::hex;
 
 const PROVISION: &str = "run `make provision` to fetch the models";
 
-/// Checks a file's SHA-256, reading it in pieces.
+/// Checks a file's SHA-256.
 ///
 /// # Errors
 /// [`CardError`] when it cannot be read or has another hash.
@@ -21,17 +21,7 @@ pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
         cause,
         remedy: PROVISION,
     };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut piece).map_err(unreadable)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&piece[..read]);
-    }
-    let actual: String = hex(&hash.finalize());
+    let actual = sha256_of(path).map_err(unreadable)?;
     if actual == expected {
         return Ok(());
     }
@@ -40,4 +30,18 @@ pub fn check_sha256(path: &Path, expected: &str) -> Result<(), CardError> {
         expected: expected.to_owned(),
         actual,
     })
+}
+
+/// A file's SHA-256 in hexadecimal, read in pieces.
+pub(in crate::voiceprint) fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(&piece[..read]);
+    }
 }

@@ -27,6 +27,7 @@ use ports::Dimension;
 pub use draft::{CardDraft, draft_card};
 pub use draft_error::DraftError;
 pub use hash::check_sha256;
+pub(super) use hash::sha256_of;
 pub use ports::Layout;
 pub use recipe::Recipe;
 

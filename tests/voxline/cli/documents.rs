@@ -174,7 +174,12 @@ fn the_doctor_names_the_version_of_everything_and_leaves_no_trace() {
     .map(|what| (what, "ok"));
     assert_eq!(
         states,
-        [&[("store", "absent")], &well[..], &[("TLS", "absent")]].concat()
+        [
+            &[("store", "absent")],
+            &well[..],
+            &[("countermeasure", "absent"), ("TLS", "absent")]
+        ]
+        .concat()
     );
     let runtime = findings[3]["detail"].as_str().unwrap();
     let (version, _) = runtime.split_once(" at ").unwrap();

@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::*;
+use crate::countermeasures::{installed, loudness};
 
 fn refusal(said: &Said, status: i32, parts: &[&str]) {
     assert_eq!((said.status, said.stdout.as_str()), (status, ""), "{said:?}");
@@ -31,6 +32,42 @@ fn every_fault_of_a_configuration_is_listed_at_once_and_stops_the_start() {
         "VOXLINE_LISTEN: is not valid UTF-8",
     ];
     refusal(&said(command), 2, &parts);
+}
+
+#[test]
+fn a_countermeasure_that_is_not_what_its_card_says_stops_the_start_and_doctor_says_which() {
+    let examined = |folder: &tempfile::TempDir| {
+        let site = Site::new();
+        let mut command = site.command(&["doctor", "--json"]);
+        command.env("VOXLINE_DECISION_COUNTERMEASURE", folder.path());
+        let report = said(command).document();
+        let findings = report["findings"].as_array().unwrap();
+        let found = findings.iter().find(|found| found["what"] == "countermeasure");
+        found.unwrap().clone()
+    };
+    let good = installed(&loudness(), &[]);
+    let found = examined(&good);
+    assert_eq!(found["state"], "ok", "{found}");
+    for (from, to, part) in [
+        ("sha256 = \"", "sha256 = \"0", "SHA-256"),
+        ("sample_rate = 16000", "sample_rate = 8000", "sample_rate is 8000"),
+    ] {
+        let bad = installed(&loudness(), &[(from, to)]);
+        let found = examined(&bad);
+        let detail = found["detail"].as_str().unwrap();
+        assert!(
+            found["state"] == "wrong" && detail.contains(part),
+            "{to}: {found}"
+        );
+        let site = Site::new();
+        let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("VOXLINE_DECISION_COUNTERMEASURE", bad.path());
+        let refused = said(command);
+        assert!(
+            refused.status != 0 && refused.stderr.contains(part),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn played(file: &str) -> Vec<u8> {
     down_the_telephone(&clip(&format!("enrollment_samples/{file}")))
 }
 
-fn down_the_telephone(samples: &[f32]) -> Vec<u8> {
+pub fn down_the_telephone(samples: &[f32]) -> Vec<u8> {
     use voxline::bytes::g711::mulaw_encode;
     use voxline::samples::{telephone, to_the_network};
     let line = to_the_network(&telephone(samples));

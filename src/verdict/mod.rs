@@ -17,6 +17,7 @@ mod whole;
 mod stretches;
 mod stream_session;
 mod recording;
+mod heard_voice;
 pub mod scoring;
 pub mod chain;
 

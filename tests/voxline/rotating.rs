@@ -95,9 +95,15 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
     let askers = Askers::begin(&service, &alice);
     let mut during = service.pcm_stream("during").await;
     let audio = support::read("enrollment_samples/calls/alice-2.wav")[58..].to_vec();
-    let (begun, rest) = audio.split_at(audio.len() / 2);
-    during.send(Message::binary(begun.to_vec())).await.unwrap();
+    // All the while, for a stream that is silent for long is ended.
+    let mut pieces = audio
+        .chunks(audio.len() / 18)
+        .map(|piece| Message::binary(piece.to_vec()));
+    for piece in pieces.by_ref().take(2) {
+        during.send(piece).await.unwrap();
+    }
     for _ in 0..5 {
+        during.send(pieces.next().unwrap()).await.unwrap();
         let done = rotate(data.path(), &[]).await;
         assert!(done["keys_wrapped"].as_u64() >= Some(4), "{done}");
         let said = service.identify_alice().await;
@@ -111,6 +117,9 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
     let identified = async {
         // Throughout, and while the old keys are being destroyed.
         for _ in 0..12 {
+            if let Some(piece) = pieces.next() {
+                during.send(piece).await.unwrap();
+            }
             let said = service.identify_alice().await;
             assert_eq!(said["outcome"], "identified", "{said}");
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -118,7 +127,9 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
     };
     let (done, ()) = tokio::join!(data_keys, identified);
     assert_eq!(done["users_sealed"], 1, "{done}");
-    during.send(Message::binary(rest.to_vec())).await.unwrap();
+    for piece in pieces {
+        during.send(piece).await.unwrap();
+    }
     during.send(Message::text(r#"{"event":"stop"}"#)).await.unwrap();
     assert_eq!(until_last(&mut during).await["outcome"], "identified");
     assert!(askers.end().await > 10);

@@ -1,7 +1,8 @@
 //! PCM frames to 16 kHz mono samples: the second room of a call's journey.
 //!
 //! Every model hears 16 kHz mono. [`Intake`] makes that of any accepted rate and of the one channel
-//! that holds the caller, without rumble and offset ([`HighPass`]); [`load`] decodes a whole file as it is. The
+//! that holds the caller, without rumble and offset ([`HighPass`]), and [`CallerIntake`] the same without
+//! the other side's echo ([`EchoGate`]); [`load`] decodes a whole file as it is. The
 //! measures of [`quality`] say whether a recording is worth comparing at all. [`telephone()`] simulates a
 //! telephone, for measurements.
 //!
@@ -15,10 +16,14 @@ pub mod quality;
 mod resample;
 mod telephone;
 mod intake;
+mod echo;
+mod caller_intake;
 mod clip;
 
 pub use artefacts::{DigitalSilence, comes_again};
+pub use caller_intake::CallerIntake;
 pub use clip::{Clip, LoadError, load};
+pub use echo::EchoGate;
 pub use error::SamplesError;
 pub use high_pass::HighPass;
 pub use intake::Intake;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::Analyst;
-use crate::samples::{Intake, comes_again, quality};
+use crate::samples::{CallerIntake, comes_again, quality};
 use crate::speech::{Fingerprint, Fingerprinter, Span, SpeechFinder, SpeechSettings};
 use crate::units::{Hertz, Seconds};
 use crate::voiceprint::{Bandwidth, Voiceprint};
@@ -32,7 +32,7 @@ struct Seen {
 
 /// Follows one stream of audio.
 pub struct StreamSession {
-    intake: Intake,
+    intake: CallerIntake,
     finder: SpeechFinder,
     fingerprinter: Fingerprinter,
     fresh: Vec<f32>,
@@ -76,7 +76,7 @@ impl StreamSession {
             }
         };
         Ok(Self {
-            intake: Intake::new(rate, channels, channel)?,
+            intake: CallerIntake::new(rate, channels, channel)?,
             finder: SpeechFinder::new(settings),
             fingerprinter: Fingerprinter::new(remembered(is_recording)),
             fresh: Vec::new(),

@@ -11,6 +11,7 @@ mod cli;
 mod countermeasures;
 mod documented;
 mod drafted_cards;
+mod echoes;
 mod engine;
 mod evidence;
 mod faults;

@@ -3,6 +3,7 @@
 mod call_pins;
 mod call_sessions;
 mod calls;
+mod echoes;
 mod enrolling;
 mod everybody;
 mod identifying;

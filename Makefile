@@ -59,7 +59,7 @@ kills: provision peers
 ## Random requests over sockets between tenants, and which: `make tenants REQUESTS=1000000 SEED=7`.
 REQUESTS ?= 100000
 tenants: provision
-	VOXLINE_TEST_REQUESTS=$(REQUESTS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test voxline serving::strangers -- --nocapture
+	VOXLINE_TEST_REQUESTS=$(REQUESTS) VOXLINE_TEST_SEED=$(SEED) $(CARGO) test --locked --test rooms --test voxline serving::strangers -- --nocapture
 
 run: release
 	target/release/voxline serve --listen $(LISTEN)

@@ -24,7 +24,7 @@ use crate::process::program;
 use crate::support::{Rng, number_of};
 
 /// Kills on each database in the suite.
-const FEW: usize = 6;
+const FEW: usize = 5;
 
 /// What the program is doing when it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

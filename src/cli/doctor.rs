@@ -10,7 +10,7 @@ use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
-use crate::store::{RetentionTally, Store};
+use crate::store::{Health, RetentionTally, Store};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
@@ -80,17 +80,17 @@ async fn store(config: &Config) -> Finding {
         store.check().await
     };
     match examine.await {
-        Ok(health) if health.key_for_others.is_some() => {
-            let key = health.key_for_others.unwrap_or_default();
-            Finding {
-                what,
-                state: "wrong",
-                detail: format!(
-                    "others may read or write the master key {}: {KEY_REMEDY}",
-                    key.display()
-                ),
-            }
-        }
+        Ok(Health {
+            key_for_others: Some(key),
+            ..
+        }) => Finding {
+            what,
+            state: "wrong",
+            detail: format!(
+                "others may read or write the master key {}: {KEY_REMEDY}",
+                key.display()
+            ),
+        },
         Ok(health) => {
             let privacy = if health.folder_private {
                 ""
@@ -239,7 +239,6 @@ fn countermeasure(config: &Config) -> Finding {
     };
     let tried = || -> anyhow::Result<CountermeasureCard> {
         let card = CountermeasureCard::read(folder)?;
-        card.check_file()?;
         Countermeasure::load(&Runtime::load(&library(config)?)?, &card)?;
         Ok(card)
     };

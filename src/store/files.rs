@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Readable and writable by the owner alone.
 const PRIVATE_FILE: u32 = 0o600;
-/// What nobody but the owner may do with a key; a group may read it.
+/// What nobody but a key's owner may do with it, and its group no more than read it: so it is handed to a service that is
+/// not root.
 const OTHERS: u32 = 0o037;
 /// Enterable by the owner alone.
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -57,9 +58,9 @@ pub(super) fn is_private(path: &Path) -> io::Result<bool> {
     Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
 }
 
-/// Whether others than the owner may do more with `path` than read it as its group.
-pub(super) fn is_for_others(path: &Path) -> io::Result<bool> {
-    Ok(std::fs::metadata(path)?.permissions().mode() & OTHERS != 0)
+/// Whether others than a key's owner may do more with it than read it as its group.
+pub(crate) fn is_for_others(key: &Permissions) -> bool {
+    key.mode() & OTHERS != 0
 }
 
 fn make_private(path: &Path) -> io::Result<()> {

@@ -87,4 +87,4 @@ pub use voices::{
 
 pub(crate) use database::{DAMAGED_TABLES, EXAMINED_AT};
 pub(crate) use error::{STORE_ERROR_KINDS, STORE_ERRORS};
-pub(crate) use files::{lock, write_private};
+pub(crate) use files::{is_for_others, lock, write_private};

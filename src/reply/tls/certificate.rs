@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +17,10 @@ use webpki::{EndEntityCert, KeyUsage};
 use zeroize::Zeroizing;
 
 use crate::config::TlsConfig;
+use crate::store::is_for_others;
 
 /// The most bytes that are read of a file: chains have some thousands.
 const LARGEST: u64 = 1024 * 1024;
-
-/// What nobody but a key's owner may do with it, and its group no more than read it: so it is handed to a service that is
-/// not root.
-const OTHERS: u32 = 0o037;
 
 /// A certificate is to be renewed so long before its end, or when a third of its time is left where that is shorter.
 const NOTICE: Span = Span::days(14);
@@ -161,7 +157,7 @@ fn bytes_of(setting: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Ce
     if !about.is_file() {
         return Err(unreadable(io::Error::other("it is not a file")));
     }
-    if setting == "key" && about.permissions().mode() & OTHERS != 0 {
+    if setting == "key" && is_for_others(&about.permissions()) {
         return Err(CertificateFault::KeyForOthers {
             path: path.to_owned(),
         });

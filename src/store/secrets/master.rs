@@ -90,7 +90,10 @@ impl MasterSource {
             return None;
         };
         let mut files = [path.clone(), successor(path)].into_iter();
-        files.find(|path| files::is_for_others(path).unwrap_or(false))
+        files.find(|path| {
+            let found = std::fs::metadata(path);
+            found.is_ok_and(|found| files::is_for_others(&found.permissions()))
+        })
     }
 
     /// Makes the key of a new store, where that is ours to make. The caller holds the database's write lock.

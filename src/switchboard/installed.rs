@@ -101,9 +101,7 @@ impl Installed {
         let Some(folder) = &self.countermeasure else {
             return Ok(None);
         };
-        let card = CountermeasureCard::read(folder)?;
-        card.check_file()?;
-        Ok(Some(card))
+        CountermeasureCard::read(folder).map(Some)
     }
 }
 

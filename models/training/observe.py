@@ -7,12 +7,12 @@ import torch
 
 import channel
 import voices
-from campplus import RATE, fbank
+from campplus import RATE
 
 KEPT = 8_000  # values kept of each channel: 1.3 GB in all
 
 
-def clips(shared, count, seed=7):
+def clips(shared, count, fbank, seed=7):
     """`count` mel spectra [1, frames, 80] of the recordings that may be learned from, two thirds through
     `channel.arrived`."""
     random, audio = np.random.default_rng(seed), Path(shared) / "audio"

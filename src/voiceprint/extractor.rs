@@ -51,9 +51,18 @@ pub struct SegmentSum {
 /// A loaded speaker model, for use by one thread.
 pub struct Extractor {
     card: Card,
+    networks: Vec<Network>,
+    embedded: Seconds,
+}
+
+/// A graph behind its front end.
+struct Network {
+    card: Card,
     graph: Graph,
     front_end: FrontEnd,
-    embedded: Seconds,
+    /// The length its part of an embedding has: the root of its share, so that a cosine of whole embeddings is the sum of
+    /// the parts' cosines by their shares.
+    length: f32,
 }
 
 impl Extractor {
@@ -64,12 +73,14 @@ impl Extractor {
     /// # Errors
     /// [`ExtractError`] when the model cannot be loaded or differs from its card.
     pub fn load(runtime: &Runtime, card: &Card) -> Result<Self, ExtractError> {
-        let graph = runtime.open(&card.graph())?;
-        card.check_graph(&graph)?;
+        let share = card.beside().map_or(0.0, |(_, share)| share);
+        let mut networks = vec![Network::load(runtime, card, 1.0 - share)?];
+        if let Some((other, share)) = card.beside() {
+            networks.push(Network::load(runtime, other, share)?);
+        }
         Ok(Self {
             card: card.clone(),
-            graph,
-            front_end: FrontEnd::new(card.front_end()),
+            networks,
             embedded: Seconds::default(),
         })
     }
@@ -116,22 +127,13 @@ impl Extractor {
         }
         let cuts = segment.cuts(speech.len());
         let cut = cuts.get(sum.segments).cloned().unwrap_or_default();
-        let piece = self.front_end.piece(&speech[cut.clone()]).ok_or_else(too_short)?;
         self.embedded = self.embedded.plus(RATE.seconds(cut.len()));
-        let answers = self.run(piece.view())?;
         sum.direction.resize(self.card.dimension(), 0.0);
-        for row in answers.outer_iter() {
-            if row.len() != sum.direction.len() {
-                return Err(ExtractError::Dimension {
-                    expected: sum.direction.len(),
-                    actual: row.len(),
-                });
-            }
-            // A segment's length says nothing and is taken out.
-            let scale = 1.0 / length(&row);
-            for (total, value) in sum.direction.iter_mut().zip(row.iter()) {
-                *total += value * scale;
-            }
+        let mut at = 0;
+        for network in &mut self.networks {
+            let part = &mut sum.direction[at..at + network.card.own_dimension()];
+            at += part.len();
+            network.add(&speech[cut.clone()], part)?.ok_or_else(too_short)?;
         }
         sum.segments += 1;
         let is_whole = sum.segments >= cuts.len();
@@ -145,6 +147,40 @@ impl Extractor {
     /// How much speech was embedded so far, what was embedded twice counted twice.
     pub fn embedded(&self) -> Seconds {
         self.embedded
+    }
+}
+
+impl Network {
+    fn load(runtime: &Runtime, card: &Card, share: f64) -> Result<Self, ExtractError> {
+        let graph = runtime.open(&card.graph())?;
+        card.check_graph(&graph)?;
+        Ok(Self {
+            card: card.clone(),
+            graph,
+            front_end: FrontEnd::new(card.front_end()),
+            length: share.sqrt() as f32,
+        })
+    }
+
+    /// Adds the embedding of a piece of speech to the sum of earlier ones; `None` when the piece is too short for a frame.
+    fn add(&mut self, piece: &[f32], sum: &mut [f32]) -> Result<Option<()>, ExtractError> {
+        let Some(piece) = self.front_end.piece(piece) else {
+            return Ok(None);
+        };
+        for row in self.run(piece.view())?.outer_iter() {
+            if row.len() != sum.len() {
+                return Err(ExtractError::Dimension {
+                    expected: sum.len(),
+                    actual: row.len(),
+                });
+            }
+            // A segment's length says nothing and is taken out.
+            let scale = self.length / length(&row);
+            for (total, value) in sum.iter_mut().zip(row.iter()) {
+                *total += value * scale;
+            }
+        }
+        Ok(Some(()))
     }
 
     /// What the graph makes of some pieces, laid out as it wants them: [pieces, dimension].
@@ -166,7 +202,7 @@ impl Extractor {
         feeds.extend(ports.length.map(|name| (name, Input::Integers(&lengths))));
         let mut answers = self.graph.run(&feeds, &[ports.output])?;
         answers.pop().ok_or(ExtractError::Dimension {
-            expected: self.card.dimension(),
+            expected: self.card.own_dimension(),
             actual: 0,
         })
     }

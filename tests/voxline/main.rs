@@ -3,6 +3,7 @@
 mod accounting;
 mod audio;
 mod backing_up;
+mod beside;
 mod browser;
 mod carriers;
 mod chain;

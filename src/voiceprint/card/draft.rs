@@ -81,6 +81,7 @@ pub fn draft_card(graph: &Graph, draft: &CardDraft<'_>) -> Result<String, DraftE
             max_seconds: segmented.longest.get(),
             min_seconds: segmented.shortest.get(),
         }),
+        beside: None,
     };
     Ok(format!(
         "# What Voxline must know of this model to feed it rightly. Ports are the graph's own; [front_end] is \

@@ -29,6 +29,18 @@ pub(super) struct CardFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) segment: Option<SegmentCard>,
     pub(super) front_end: FrontEndCard,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) beside: Option<BesideCard>,
+}
+
+/// Another model that hears the same speech.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideCard {
+    /// Its folder, from this card's.
+    pub(super) folder: PathBuf,
+    /// Its part of the cosine.
+    pub(super) share: f64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -12,10 +12,11 @@ mod draft;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::onnx::Graph;
-use crate::units::{Hertz, Seconds};
+use crate::units::{Hertz, Seconds, hex};
 
 use super::embedding::ModelId;
 use super::front_end::FrontEndSettings;
@@ -81,14 +82,42 @@ pub struct Card {
     card: CardFile,
     front_end: FrontEndSettings,
     segment: Segment,
+    beside: Option<Box<Card>>,
+    sha256: String,
 }
 
 impl Card {
-    /// Reads and checks `folder/card.toml`; the files it names are not opened yet.
+    /// Reads and checks `folder/card.toml`, and the card of the model beside it; the files they name are not opened yet.
     ///
     /// # Errors
-    /// [`CardError`] when it is missing, malformed, or asks for something this version cannot do.
+    /// [`CardError`] when one is missing, malformed, or asks for something this version cannot do.
     pub fn read(folder: &Path) -> Result<Self, CardError> {
+        let mut card = Self::read_alone(folder)?;
+        let Some(said) = &card.card.beside else {
+            return Ok(card);
+        };
+        let malformed = |cause: String| CardError::Malformed {
+            path: folder.join("card.toml"),
+            cause,
+        };
+        if !(said.share > 0.0 && said.share < 1.0) {
+            return Err(malformed("beside.share is not between 0 and 1".to_owned()));
+        }
+        let other = Self::read_alone(&folder.join(&said.folder))?;
+        if other.card.beside.is_some() {
+            return Err(malformed(format!(
+                "beside.folder: {} itself stands beside another model, and a sum is of two",
+                other.id()
+            )));
+        }
+        let both = format!("{} {} {}", card.sha256, other.sha256, said.share);
+        card.sha256 = hex(&Sha256::digest(both));
+        card.beside = Some(Box::new(other));
+        Ok(card)
+    }
+
+    /// A card without the one it names beside it.
+    fn read_alone(folder: &Path) -> Result<Self, CardError> {
         let path = folder.join("card.toml");
         let text = std::fs::read_to_string(&path).map_err(|cause| CardError::Unreadable {
             path: path.clone(),
@@ -108,11 +137,14 @@ impl Card {
                 "minimum_net_speech_seconds is not a span of time".to_owned(),
             ));
         }
+        let sha256 = card.weights.as_ref().unwrap_or(&card.graph).sha256.clone();
         Ok(Self {
             folder: folder.to_owned(),
             card,
             front_end,
             segment,
+            beside: None,
+            sha256,
         })
     }
 
@@ -148,9 +180,20 @@ impl Card {
         Hertz(self.card.sample_rate)
     }
 
-    /// Numbers in an embedding.
+    /// Numbers in an embedding: its own, and behind them those of the model beside it.
     pub fn dimension(&self) -> usize {
+        self.card.dimension + self.beside().map_or(0, |(other, _)| other.dimension())
+    }
+
+    /// Numbers that its own graph gives.
+    pub(super) fn own_dimension(&self) -> usize {
         self.card.dimension
+    }
+
+    /// The model that hears the same speech, if there is one, and its part of the cosine. It stands beside no third.
+    pub fn beside(&self) -> Option<(&Self, f64)> {
+        let said = self.card.beside.as_ref()?;
+        Some((self.beside.as_deref()?, said.share))
     }
 
     /// Less speech than this gives no voiceprint worth comparing.
@@ -158,9 +201,10 @@ impl Card {
         Seconds::checked(self.card.minimum_net_speech_seconds).unwrap_or(Seconds::ZERO)
     }
 
-    /// The hash that names the model's weights: a calibration is tied to it.
+    /// The hash that names the model's weights: a calibration is tied to it. With a model beside it, of both hashes
+    /// and the share.
     pub fn sha256(&self) -> &str {
-        &self.card.weights.as_ref().unwrap_or(&self.card.graph).sha256
+        &self.sha256
     }
 
     /// The graph file.
@@ -196,9 +240,9 @@ impl Card {
     /// The model's files with their sizes in bytes; `None` for one that is not there.
     pub fn files(&self) -> Vec<(PathBuf, Option<u64>)> {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|found| found.len());
-        self.file_cards()
-            .map(|file| self.folder.join(&file.file))
-            .map(|path| (path.clone(), size(&path)))
+        let own = self.file_cards().map(|file| self.folder.join(&file.file));
+        let own = own.map(|path| (path.clone(), size(&path)));
+        own.chain(self.beside.iter().flat_map(|other| other.files()))
             .collect()
     }
 
@@ -208,7 +252,8 @@ impl Card {
     /// [`CardError`] naming the file and both hashes.
     pub fn check_files(&self) -> Result<(), CardError> {
         self.file_cards()
-            .try_for_each(|file| check_sha256(&self.folder.join(&file.file), &file.sha256))
+            .try_for_each(|file| check_sha256(&self.folder.join(&file.file), &file.sha256))?;
+        self.beside.iter().try_for_each(|other| other.check_files())
     }
 
     /// Checks that a loaded graph declares the inputs and outputs of the card, by name and shape.

@@ -1,5 +1,7 @@
 //! Text that should be a telephone number to one in E.164.
 
+use std::net::Ipv4Addr;
+
 use super::region::Region;
 use super::scan::{Address, UserPart, user_part_or_bare};
 use crate::units::{DialedNumber, InvalidPhone, PhoneNumber, plan};
@@ -69,9 +71,15 @@ pub(super) fn of_user_part(part: &UserPart, region: Region) -> Option<PhoneNumbe
     }
 }
 
+/// Whether this is a host's address and no number: `203.0.113.45` would be one of Duisburg's, the same for all
+/// callers of that host. Where all groups have two digits, as Danes write theirs, it is a number.
+fn is_host(text: &str) -> bool {
+    text.parse::<Ipv4Addr>().is_ok() && text.split('.').any(|group| group.len() == 3)
+}
+
 /// The number that digits and what people write between them spell.
 fn plain(text: &str, region: Region) -> Option<PhoneNumber> {
-    if text.len() > MAX_TEXT {
+    if text.len() > MAX_TEXT || is_host(text) {
         return None;
     }
     let bare: String = text.chars().filter(|sign| !" -.()".contains(*sign)).collect();
@@ -147,6 +155,23 @@ mod tests {
             normalise("2025550103", Region::UNKNOWN).map(|n| n.as_e164().len()),
             None
         );
+    }
+
+    #[test]
+    fn a_hosts_address_is_no_number_of_any_region() {
+        for text in [
+            "203.0.113.45",
+            "<203.0.113.45>",
+            "203.0.113.45:5060",
+            "sip:203.0.113.45",
+            "anonymous@203.0.113.45",
+        ] {
+            for region in ["DE", "US", "DK", "AT"] {
+                assert_eq!(read(text, region), None, "{text} in {region}");
+            }
+        }
+        assert_eq!(read("20.30.11.45", "DK").as_deref(), Some("+4520301145"));
+        assert_eq!(read("202.555.0103", "US").as_deref(), Some("+12025550103"));
     }
 
     #[test]

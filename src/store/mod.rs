@@ -65,7 +65,9 @@ pub use calls::{
 };
 pub use copy::{CopiedTable, CopyFault, copy_store};
 pub use database::Store;
-pub use erasure::{ErasedAgain, Receipt, ReceiptFault, ReceiptKey, RetentionSchedule, RetentionTally};
+pub use erasure::{
+    ErasedAgain, ErasedWhat, Receipt, ReceiptFault, ReceiptKey, RetentionSchedule, RetentionTally,
+};
 pub use error::{DatabaseFault, KeyringFault, MasterFault, PepperFault, StoreError, VaultFault};
 pub use open::Health;
 pub use people::{

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::receipts::Receipt;
+use super::receipts::{ErasedWhat, Receipt};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::calls::sealed_verdicts::forget_answers;
 use crate::store::calls::{erase_relays, redact_calls};
@@ -33,7 +33,7 @@ impl Store {
         erase_relays(&mut tx, user, &redacted.calls).await?;
         // Answers to tool calls name who spoke, and do not say in which of them.
         forget_answers(&mut tx).await?;
-        erased.calls = redacted.changed;
+        (erased.what, erased.calls) = (ErasedWhat::User, redacted.changed);
         for statement in [
             "DELETE FROM invites WHERE user_id = $1",
             "DELETE FROM phones WHERE user_id = $1",
@@ -113,6 +113,7 @@ impl Store {
         self.write_erased_list().await;
         let receipt = Receipt {
             user_id,
+            erased: Some(erased.what),
             voiceprints_erased: erased.voiceprints,
             enrollments_erased: erased.enrollments,
             recordings_erased: recordings,
@@ -127,6 +128,7 @@ impl Store {
 }
 
 pub(super) struct Erased {
+    what: ErasedWhat,
     voiceprints: u64,
     enrollments: u64,
     /// The clips whose recordings were kept.
@@ -189,6 +191,7 @@ pub(super) async fn erase_enrolments(
     }
     let [voiceprints, _, _, enrollments] = counts;
     Ok(Erased {
+        what: ErasedWhat::Enrollments,
         voiceprints,
         enrollments,
         recordings: kept.into_iter().map(|(clip,)| clip).collect(),

@@ -7,5 +7,5 @@ mod retention; // erasing what is older than it may become
 mod erased_again; // erasing again what an older copy brought back
 
 pub use erased_again::ErasedAgain;
-pub use receipts::{Receipt, ReceiptFault, ReceiptKey};
+pub use receipts::{ErasedWhat, Receipt, ReceiptFault, ReceiptKey};
 pub use retention::{RetentionSchedule, RetentionTally};

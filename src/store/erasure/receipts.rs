@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -23,7 +24,19 @@ use crate::units::{UserId, hex};
 /// How the names of public keys begin among the store's facts; the key follows in hexadecimal digits.
 const FACT: &str = "receipt_key ";
 /// What is signed begins with this, so that no other text of ours passes for a receipt.
-const DOMAIN: &str = "voxline erasure receipt 1";
+const DOMAIN: &str = "voxline erasure receipt 2";
+/// Of receipts before it was said what was erased.
+const DOMAIN_1: &str = "voxline erasure receipt 1";
+
+/// What an erasure was of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasedWhat {
+    /// The user, with all that was kept of them.
+    User,
+    /// Enrolments: the user stays.
+    Enrollments,
+}
 
 /// What was erased, for the person who asked for it, signed: [`Receipt::verify`] says whether it is as it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,6 +44,9 @@ pub struct Receipt {
     /// Whose voice it was.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
+    /// Whether it was the user or enrolments alone. Receipts before version 2 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<ErasedWhat>,
     /// How many voiceprints were erased.
     pub voiceprints_erased: u64,
     /// How many enrolments were erased.
@@ -83,18 +99,20 @@ pub enum ReceiptFault {
 impl Receipt {
     /// What is signed: a JSON array without white space (RFC 8259).
     fn canonical(&self) -> Vec<u8> {
-        let fields = (
-            DOMAIN,
-            self.user_id.to_string(),
+        let user = self.user_id.to_string();
+        let mut fields = match self.erased {
+            Some(what) => vec![json!(DOMAIN), json!(user), json!(what)],
+            None => vec![json!(DOMAIN_1), json!(user)],
+        };
+        let counts = [
             self.voiceprints_erased,
             self.enrollments_erased,
             self.recordings_erased,
             self.calls_redacted,
-            time_text(self.at),
-            self.overwritten,
-        );
-        // Strings and numbers are always JSON.
-        serde_json::to_vec(&fields).unwrap_or_default()
+        ];
+        fields.extend(counts.map(|count| json!(count)));
+        fields.extend([json!(time_text(self.at)), json!(self.overwritten)]);
+        serde_json::Value::Array(fields).to_string().into_bytes()
     }
 
     /// Whether this is a receipt as the holder of one of these public keys signed it.
@@ -220,8 +238,38 @@ mod tests {
     /// Signed by Python's `cryptography` 48 with the seed 07…07 over the text that `canonical` gives.
     #[test]
     fn another_programs_signature_is_good_and_a_changed_receipt_is_not() {
-        let mut receipt = Receipt {
+        let mut receipt = of_version_1();
+        let key = receipt.key.clone().unwrap();
+        assert_eq!(receipt.verify([key.as_str()]), Ok(()));
+        assert_eq!(receipt.verify(["00"]), Err(ReceiptFault::OtherKey));
+        receipt.calls_redacted = 0;
+        assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Changed));
+        receipt.signature = None;
+        assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Unsigned));
+    }
+
+    #[test]
+    fn what_was_erased_is_signed_and_cannot_be_added_taken_away_or_changed() {
+        let mut receipt = of_version_1();
+        let key = receipt.key.clone().unwrap();
+        receipt.erased = Some(ErasedWhat::Enrollments);
+        assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Changed));
+        receipt.signature = Some(OF_VERSION_2.to_owned());
+        assert_eq!(receipt.verify([key.as_str()]), Ok(()));
+        for changed in [Some(ErasedWhat::User), None] {
+            receipt.erased = changed;
+            assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Changed));
+        }
+    }
+
+    /// By the same program, with `"enrollments"` behind the user.
+    const OF_VERSION_2: &str =
+        "JtsXIqJ+/ZF4JvyMq/ouZPp6wR8rJePqXd5o5QqkFmwsIN7TlrykrImkNoEqeW2mjU7zcEkhq3DuXULDFsMtAg==";
+
+    fn of_version_1() -> Receipt {
+        Receipt {
             user_id: "0199aaaa-0000-7000-8000-000000000000".parse::<UserId>().unwrap(),
+            erased: None,
             voiceprints_erased: 3,
             enrollments_erased: 1,
             recordings_erased: 0,
@@ -233,13 +281,6 @@ mod tests {
                 "E7h5KMjyES1S/aZggcVWSrvprzzbJsQlozHd4vPTSAYO+Q8li/EROkvftVgMDT4J01LUSdTUYQYa6gy9nEa/AA=="
                     .to_owned(),
             ),
-        };
-        let key = receipt.key.clone().unwrap();
-        assert_eq!(receipt.verify([key.as_str()]), Ok(()));
-        assert_eq!(receipt.verify(["00"]), Err(ReceiptFault::OtherKey));
-        receipt.calls_redacted = 0;
-        assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Changed));
-        receipt.signature = None;
-        assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Unsigned));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a person may ask for: everything that is kept on them, not to be compared, and proof of an erasure.
 
 use super::*;
-use voxline::store::{AuditSearch, Receipt, ReceiptFault, Recording};
+use voxline::store::{AuditSearch, ErasedWhat, Receipt, ReceiptFault, Recording};
 
 async fn opt_out(store: &Store, user: UserId, opted_out: bool) -> User {
     let patch = UserPatch {
@@ -134,6 +134,10 @@ async fn a_receipt_is_signed_with_a_key_of_the_deployment_and_survives_as_json()
     let first = store.remove_enrollments(ana).await.unwrap();
     // Another process of the same machine signs with the same key.
     let second = deployment.another().await.remove_user(ana).await.unwrap();
+    assert_eq!(
+        [first.erased, second.erased],
+        [Some(ErasedWhat::Enrollments), Some(ErasedWhat::User)]
+    );
     let keys = store.receipt_keys().await.unwrap();
     assert_eq!(keys.len(), 1);
     let key = keys[0].public_key.as_str();

@@ -28,7 +28,7 @@ pub use facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place, Sou
 pub use found::{Forwarder, Found};
 pub use headers::Headers;
 pub use note::Note;
-pub use number::{dialed, normalise, normalise_international};
+pub use number::{dialed, normalise, normalise_international, normalise_listed};
 pub use reading::read_facts;
 pub use region::Region;
 pub use scan::{MAX_ENTRIES, MAX_HEADER_BYTES, Malformed};

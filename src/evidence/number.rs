@@ -15,9 +15,10 @@ const MAX_TEXT: usize = 64;
 /// Takes a plain number, or an address of one with or without its scheme (`tel:`, `sip:`, `sips:`) and brackets.
 /// Digits without `+` that are no number of the region are tried as international ones; where a form's decoding has
 /// made a blank of the plus, they are nothing else. Letters are never read as on a keypad, for a display name is
-/// not a number.
+/// not a number, and neither is a host's IPv4 address: `203.0.113.45` would be one of Duisburg's, the same for all callers
+/// of that host.
 pub fn normalise(text: &str, region: Region) -> Option<PhoneNumber> {
-    if text.len() > MAX_TEXT * 4 {
+    if text.len() > MAX_TEXT * 4 || is_host(text) {
         return None;
     }
     if let Some(digits) = without_its_plus(text) {
@@ -30,6 +31,12 @@ pub fn normalise(text: &str, region: Region) -> Option<PhoneNumber> {
         text
     };
     of_user_part(&user_part_or_bare(uri)?, region)
+}
+
+/// A number as people write it into a list: also one that could be a host's address, as `93.215.21.21` is a number in Spain.
+/// All else as [`normalise`].
+pub fn normalise_listed(text: &str, region: Region) -> Option<PhoneNumber> {
+    plain(text.trim(), region).or_else(|| normalise(text, region))
 }
 
 /// A number as carriers that write no plus give it: digits that are an international number are that, and not one
@@ -65,21 +72,22 @@ fn without_its_plus(text: &str) -> Option<&str> {
 
 /// The number of a URI's user part.
 pub(super) fn of_user_part(part: &UserPart, region: Region) -> Option<PhoneNumber> {
+    if is_host(&part.text) {
+        return None;
+    }
     match &part.prefix {
         Some(prefix) if !part.text.starts_with('+') => plain(&format!("{prefix}{}", part.text), region),
         _ => plain(&part.text, region),
     }
 }
 
-/// Whether this is a host's address and no number: `203.0.113.45` would be one of Duisburg's, the same for all
-/// callers of that host. Where all groups have two digits, as Danes write theirs, it is a number.
 fn is_host(text: &str) -> bool {
-    text.parse::<Ipv4Addr>().is_ok() && text.split('.').any(|group| group.len() == 3)
+    text.trim().parse::<Ipv4Addr>().is_ok()
 }
 
 /// The number that digits and what people write between them spell.
 fn plain(text: &str, region: Region) -> Option<PhoneNumber> {
-    if text.len() > MAX_TEXT || is_host(text) {
+    if text.len() > MAX_TEXT {
         return None;
     }
     let bare: String = text.chars().filter(|sign| !" -.()".contains(*sign)).collect();
@@ -158,20 +166,32 @@ mod tests {
     }
 
     #[test]
-    fn a_hosts_address_is_no_number_of_any_region() {
+    fn a_hosts_address_is_no_number_of_any_region_unless_somebody_wrote_it_into_a_list() {
         for text in [
             "203.0.113.45",
+            " 203.0.113.45",
             "<203.0.113.45>",
             "203.0.113.45:5060",
             "sip:203.0.113.45",
             "anonymous@203.0.113.45",
+            "203.0.113.45;phone-context=+49",
+            "64.23.5.12",
+            "52.29.45.61",
         ] {
             for region in ["DE", "US", "DK", "AT"] {
                 assert_eq!(read(text, region), None, "{text} in {region}");
             }
         }
-        assert_eq!(read("20.30.11.45", "DK").as_deref(), Some("+4520301145"));
         assert_eq!(read("202.555.0103", "US").as_deref(), Some("+12025550103"));
+        for (text, region, number) in [
+            ("93.215.21.21", "ES", "+34932152121"),
+            ("44.123.45.67", "CH", "+41441234567"),
+            ("20.30.11.45", "DK", "+4520301145"),
+            ("06.12.34.56.78", "FR", "+33612345678"),
+        ] {
+            let listed = normalise_listed(text, region.parse().unwrap());
+            assert_eq!(listed.unwrap().as_e164(), number, "{text} in {region}");
+        }
     }
 
     #[test]

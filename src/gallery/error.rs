@@ -13,7 +13,8 @@ pub enum GalleryError {
     /// A vector's length is not its model's: it was made by another model, or by other weights.
     #[error(
         "an embedding of model `{model}` has {expected} numbers here, this one has {got}: \
-         it cannot have been made by that model"
+         it cannot have been made by that model; where the model was changed under its name, give it another name, or delete its \
+         collection from the external index: it is filled again from the store"
     )]
     Dimension {
         /// The model the vector claims to be of.

@@ -11,6 +11,9 @@ use super::card::{Card, CardError, Layout};
 use super::embedding::{BadEmbedding, Embedding};
 use super::front_end::FrontEnd;
 
+/// An answer shorter than this has no direction. Beside another network's it would pass for one.
+const NO_DIRECTION: f32 = 1e-12;
+
 /// Why no voiceprint came out.
 #[derive(Debug, Error)]
 pub enum ExtractError {
@@ -44,7 +47,8 @@ pub enum ExtractError {
 /// The segments of some speech that were embedded so far.
 #[derive(Default)]
 pub struct SegmentSum {
-    segments: usize,
+    /// Runs of a network: each network hears each segment.
+    runs: usize,
     direction: Vec<f32>,
 }
 
@@ -60,9 +64,9 @@ struct Network {
     card: Card,
     graph: Graph,
     front_end: FrontEnd,
-    /// The length its part of an embedding has: the root of its share, so that a cosine of whole embeddings is the sum of
-    /// the parts' cosines by their shares.
-    length: f32,
+    /// The length of its part of an embedding: the root of its cosine's weight, so that the cosine of two whole embeddings is
+    /// the weighted sum of their parts' cosines.
+    root_weight: f32,
 }
 
 impl Extractor {
@@ -73,10 +77,10 @@ impl Extractor {
     /// # Errors
     /// [`ExtractError`] when the model cannot be loaded or differs from its card.
     pub fn load(runtime: &Runtime, card: &Card) -> Result<Self, ExtractError> {
-        let share = card.beside().map_or(0.0, |(_, share)| share);
-        let mut networks = vec![Network::load(runtime, card, 1.0 - share)?];
-        if let Some((other, share)) = card.beside() {
-            networks.push(Network::load(runtime, other, share)?);
+        let others = card.beside().map_or(0.0, |(_, weight)| weight);
+        let mut networks = vec![Network::load(runtime, card, 1.0 - others)?];
+        if let Some((other, weight)) = card.beside() {
+            networks.push(Network::load(runtime, other, weight)?);
         }
         Ok(Self {
             card: card.clone(),
@@ -108,7 +112,8 @@ impl Extractor {
         }
     }
 
-    /// One segment's part of [`Extractor::embed`]: to be called with the same speech and sum until it gives the embedding.
+    /// One run of a network for [`Extractor::embed`], over one segment: to be called with the same speech and sum until it
+    /// gives the embedding.
     ///
     /// # Errors
     /// As [`Extractor::embed`].
@@ -126,17 +131,21 @@ impl Extractor {
             return Err(too_short());
         }
         let cuts = segment.cuts(speech.len());
-        let cut = cuts.get(sum.segments).cloned().unwrap_or_default();
-        self.embedded = self.embedded.plus(RATE.seconds(cut.len()));
-        sum.direction.resize(self.card.dimension(), 0.0);
-        let mut at = 0;
-        for network in &mut self.networks {
-            let part = &mut sum.direction[at..at + network.card.own_dimension()];
-            at += part.len();
-            network.add(&speech[cut.clone()], part)?.ok_or_else(too_short)?;
+        let (at, turn) = (sum.runs / self.networks.len(), sum.runs % self.networks.len());
+        let cut = cuts.get(at).cloned().unwrap_or_default();
+        if turn == 0 {
+            self.embedded = self.embedded.plus(RATE.seconds(cut.len()));
         }
-        sum.segments += 1;
-        let is_whole = sum.segments >= cuts.len();
+        sum.direction.resize(self.card.dimension(), 0.0);
+        let before = self.networks[..turn]
+            .iter()
+            .map(Network::dimension)
+            .sum::<usize>();
+        let network = &mut self.networks[turn];
+        let part = &mut sum.direction[before..before + network.dimension()];
+        network.add(&speech[cut], part)?.ok_or_else(too_short)?;
+        sum.runs += 1;
+        let is_whole = sum.runs >= cuts.len() * self.networks.len();
         Ok(if is_whole {
             Some(Embedding::from_direction(std::mem::take(&mut sum.direction))?)
         } else {
@@ -151,15 +160,19 @@ impl Extractor {
 }
 
 impl Network {
-    fn load(runtime: &Runtime, card: &Card, share: f64) -> Result<Self, ExtractError> {
+    fn load(runtime: &Runtime, card: &Card, weight: f64) -> Result<Self, ExtractError> {
         let graph = runtime.open(&card.graph())?;
         card.check_graph(&graph)?;
         Ok(Self {
             card: card.clone(),
             graph,
             front_end: FrontEnd::new(card.front_end()),
-            length: share.sqrt() as f32,
+            root_weight: weight.sqrt() as f32,
         })
+    }
+
+    fn dimension(&self) -> usize {
+        self.card.own_dimension()
     }
 
     /// Adds the embedding of a piece of speech to the sum of earlier ones; `None` when the piece is too short for a frame.
@@ -167,15 +180,22 @@ impl Network {
         let Some(piece) = self.front_end.piece(piece) else {
             return Ok(None);
         };
-        for row in self.run(piece.view())?.outer_iter() {
+        let answers = self.run(piece.view())?;
+        let expected = sum.len();
+        let wrong = |actual| ExtractError::Dimension { expected, actual };
+        if answers.is_empty() {
+            return Err(wrong(0));
+        }
+        for row in answers.outer_iter() {
             if row.len() != sum.len() {
-                return Err(ExtractError::Dimension {
-                    expected: sum.len(),
-                    actual: row.len(),
-                });
+                return Err(wrong(row.len()));
+            }
+            let length = length(&row);
+            if length < NO_DIRECTION {
+                return Err(BadEmbedding::Zero.into());
             }
             // A segment's length says nothing and is taken out.
-            let scale = self.length / length(&row);
+            let scale = self.root_weight / length;
             for (total, value) in sum.iter_mut().zip(row.iter()) {
                 *total += value * scale;
             }
@@ -202,14 +222,13 @@ impl Network {
         feeds.extend(ports.length.map(|name| (name, Input::Integers(&lengths))));
         let mut answers = self.graph.run(&feeds, &[ports.output])?;
         answers.pop().ok_or(ExtractError::Dimension {
-            expected: self.card.own_dimension(),
+            expected: self.dimension(),
             actual: 0,
         })
     }
 }
 
-/// The length of an answer; never zero, so that nothing is divided by it.
 fn length(row: &ArrayViewD<'_, f32>) -> f32 {
     let squares = row.iter().map(|value| f64::from(*value).powi(2));
-    squares.sum::<f64>().sqrt().max(f64::from(f32::MIN_POSITIVE)) as f32
+    squares.sum::<f64>().sqrt() as f32
 }

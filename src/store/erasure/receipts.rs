@@ -56,7 +56,7 @@ pub struct Receipt {
     /// In how many calls the verdict said something of this user and does no longer: outcome and time
     /// stay, id, name and scores are gone. 0 where the user stays and only enrolments were erased.
     pub calls_redacted: u64,
-    /// When the user was erased.
+    /// When it was erased.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub at: OffsetDateTime,

@@ -4,7 +4,7 @@ mod csv;
 
 pub use csv::CsvFault;
 
-use crate::evidence::{Region, normalise};
+use crate::evidence::{Region, normalise_listed};
 use crate::store::{Access, ImportReport, ImportRow, NewUser, OperatorRow, Pin, RowFault, Store, StoreError};
 use crate::units::DialedNumber;
 
@@ -88,7 +88,7 @@ fn user(row: &OperatorRow, defaults: &ImportDefaults) -> Result<ImportRow, Strin
         .or(defaults.region)
         .unwrap_or_else(|| Region::of(&number, None));
     let phone = phone.ok_or("phone_number is empty")?;
-    let phone = normalise(phone, reads_as)
+    let phone = normalise_listed(phone, reads_as)
         .ok_or("phone_number is no number of any numbering plan: check for missing or extra digits")?;
     let pin = pin.map(|text| text.parse::<Pin>().map_err(|fault| format!("pin: {fault}")));
     Ok(ImportRow {

@@ -13,6 +13,7 @@ use super::ports::{InputCard, Layout, PortCard};
 use crate::units::Seconds;
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CardFile {
     pub(super) id: ModelId,
     pub(super) description: String,
@@ -37,10 +38,10 @@ pub(super) struct CardFile {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideCard {
-    /// Its folder, from this card's.
-    pub(super) folder: PathBuf,
-    /// Its part of the cosine.
-    pub(super) share: f64,
+    /// Its folder, which lies beside this card's.
+    pub(super) model: String,
+    /// The weight of its cosine in the sum of both; this model's is what is left of 1.
+    pub(super) weight: f64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -92,28 +92,52 @@ impl Card {
     /// # Errors
     /// [`CardError`] when one is missing, malformed, or asks for something this version cannot do.
     pub fn read(folder: &Path) -> Result<Self, CardError> {
-        let mut card = Self::read_alone(folder)?;
-        let Some(said) = &card.card.beside else {
+        let card = Self::read_alone(folder)?;
+        let Some(said) = card.card.beside.clone() else {
             return Ok(card);
         };
         let malformed = |cause: String| CardError::Malformed {
             path: folder.join("card.toml"),
             cause,
         };
-        if !(said.share > 0.0 && said.share < 1.0) {
-            return Err(malformed("beside.share is not between 0 and 1".to_owned()));
+        if !(said.weight > 0.0 && said.weight < 1.0) {
+            return Err(malformed("beside.weight is not between 0 and 1".to_owned()));
         }
-        let other = Self::read_alone(&folder.join(&said.folder))?;
+        let other = folder.with_file_name(&said.model);
+        let other = Self::read_alone(&other)
+            .map_err(|fault| malformed(format!("beside.model is `{}`, and {fault}", said.model)))?;
+        card.with_beside(other, said.weight).map_err(malformed)
+    }
+
+    /// This model and `other`, which hear the same speech, as one: each as much of it as both can take.
+    fn with_beside(mut self, other: Self, weight: f64) -> Result<Self, String> {
         if other.card.beside.is_some() {
-            return Err(malformed(format!(
-                "beside.folder: {} itself stands beside another model, and a sum is of two",
+            return Err(format!(
+                "beside.model is `{}`, whose card has a [beside] of its own: only two models can be put side by side",
                 other.id()
-            )));
+            ));
         }
-        let both = format!("{} {} {}", card.sha256, other.sha256, said.share);
-        card.sha256 = hex(&Sha256::digest(both));
-        card.beside = Some(Box::new(other));
-        Ok(card)
+        let (own, others) = (self.segment, other.segment);
+        let segment = Segment {
+            longest: Seconds::new(own.longest.get().min(others.longest.get())),
+            shortest: Seconds::new(own.shortest.get().max(others.shortest.get())),
+        };
+        let needed = self.card.minimum_net_speech_seconds;
+        let needed = needed.max(other.card.minimum_net_speech_seconds);
+        if segment.shortest.get() > segment.longest.get() {
+            return Err(format!(
+                "no piece of speech is long enough for one and short enough for the other of it and `{}`",
+                other.id()
+            ));
+        }
+        (self.segment, self.card.minimum_net_speech_seconds) = (segment, needed);
+        if other.card.licence != self.card.licence {
+            self.card.licence = format!("{}; beside it {}", self.card.licence, other.card.licence);
+        }
+        let both = format!("{} {} {weight}", self.sha256, other.sha256);
+        self.sha256 = hex(&Sha256::digest(both));
+        self.beside = Some(Box::new(other));
+        Ok(self)
     }
 
     /// A card without the one it names beside it.
@@ -158,7 +182,7 @@ impl Card {
         &self.card.description
     }
 
-    /// The licence of its weights.
+    /// The licence of its weights, and of those beside it where that is another.
     pub fn licence(&self) -> &str {
         &self.card.licence
     }
@@ -190,10 +214,10 @@ impl Card {
         self.card.dimension
     }
 
-    /// The model that hears the same speech, if there is one, and its part of the cosine. It stands beside no third.
+    /// The model that hears the same speech, if there is one, and the weight of its cosine. It has none beside it.
     pub fn beside(&self) -> Option<(&Self, f64)> {
         let said = self.card.beside.as_ref()?;
-        Some((self.beside.as_deref()?, said.share))
+        Some((self.beside.as_deref()?, said.weight))
     }
 
     /// Less speech than this gives no voiceprint worth comparing.
@@ -201,8 +225,8 @@ impl Card {
         Seconds::checked(self.card.minimum_net_speech_seconds).unwrap_or(Seconds::ZERO)
     }
 
-    /// The hash that names the model's weights: a calibration is tied to it. With a model beside it, of both hashes
-    /// and the share.
+    /// The hash that names the model's weights: a calibration is tied to it. With a model beside it, the hash of
+    /// both hashes and the weight.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }

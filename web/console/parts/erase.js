@@ -50,6 +50,7 @@ export async function eraseEnrolment(person, enrolment, clips) {
 
 function showReceipt(title, receipt) {
   const counted = [
+    ["What was erased", receipt.erased === "user" ? "the person" : "enrolments: the person stays"],
     ["Voiceprints erased", receipt.voiceprints_erased],
     ["Enrolments erased", receipt.enrollments_erased],
     ["Kept recordings erased", receipt.recordings_erased],

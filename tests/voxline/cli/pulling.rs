@@ -247,11 +247,23 @@ fn the_recommendation_says_what_is_best_and_what_is_ready() {
         .find(|choice| choice["installed"] == json!(false))
         .unwrap();
     assert!(pullable["ms_per_speech_second"].is_null());
+    // What was measured on real calls comes first, and that is what is shipped.
+    assert_eq!(
+        (&document["best"], &document["best_ready"]),
+        (&json!("voxline-phone-3"), &json!("voxline-phone-3"))
+    );
+    assert_eq!(choices[1]["id"], json!("voxline-phone-2"));
     let said = site.run(&["models", "recommend"]);
-    let best = document["best"].as_str().unwrap();
     assert!(
-        said.stdout.contains(&format!("voxline models pull {best}")),
+        said.stdout
+            .starts_with("best for telephone calls: voxline-phone-3"),
         "{said:?}"
     );
-    assert!(project("models/catalogue").join(format!("{best}.toml")).is_file());
+    assert!(said.stdout.contains("real-us-dev-full EER 1.6 %"), "{said:?}");
+    let pullable = pullable["id"].as_str().unwrap();
+    assert!(
+        project("models/catalogue")
+            .join(format!("{pullable}.toml"))
+            .is_file()
+    );
 }

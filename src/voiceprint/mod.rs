@@ -2,7 +2,8 @@
 //!
 //! [`Card`] says what a model expects; [`Extractor`] is a loaded model and its one public arrow,
 //! [`Extractor::embed`], takes speech and gives an [`Embedding`]. A [`Voiceprint`] is an embedding
-//! stamped with model, bandwidth and net speech: only voiceprints of one model are ever compared. Whether the speech is
+//! stamped with model, bandwidth and net speech: only voiceprints of one model are ever compared. A card may name a second
+//! model beside its own ([`Card::beside`]): both hear the same speech, and the embedding is both of theirs. Whether the speech is
 //! a person's at all a [`Countermeasure`] may say, where one is installed.
 
 mod embedding;

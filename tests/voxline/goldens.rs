@@ -15,6 +15,12 @@ struct Silero {
     probabilities: Vec<f32>,
 }
 
+/// The sentence over and over, as long and as loud as a golden clip.
+fn clip(samples: usize, gain: f32) -> Vec<f32> {
+    let endless = sentence().into_iter().cycle().take(samples);
+    endless.map(|sample| sample * gain).collect()
+}
+
 /// PyTorch's own, of the card's constants: the front end that the shipped model was trained with.
 #[test]
 fn the_shipped_models_front_end_is_the_one_it_was_trained_with() {
@@ -46,11 +52,7 @@ fn embeddings_of_the_shipped_model_are_pytorchs() {
     assert_eq!(clips.len(), 4);
     let mut extractor = Extractor::load(&runtime(), &models().card).unwrap();
     for golden in clips {
-        let endless = sentence().into_iter().cycle();
-        let speech: Vec<f32> = endless
-            .take(golden.samples)
-            .map(|sample| sample * golden.gain)
-            .collect();
+        let speech = clip(golden.samples, golden.gain);
         let ours = extractor.embed(&speech).unwrap();
         let theirs = Embedding::from_direction(golden.embedding).unwrap();
         let cosine = ours.cosine(&theirs).unwrap().get();
@@ -77,11 +79,7 @@ fn embeddings_of_the_more_accurate_model_are_speechbrains_beside_those_of_the_us
     let mut both = Extractor::load(&runtime(), &card).unwrap();
     let mut usual = Extractor::load(&runtime(), &models().card).unwrap();
     for golden in clips {
-        let endless = sentence().into_iter().cycle();
-        let speech: Vec<f32> = endless
-            .take(golden.samples)
-            .map(|sample| sample * golden.gain)
-            .collect();
+        let speech = clip(golden.samples, golden.gain);
         let ours = both.embed(&speech).unwrap();
         let part = |of: &[f32]| Embedding::from_direction(of.to_vec()).unwrap();
         let own = part(&ours.as_slice()[..192]);

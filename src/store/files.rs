@@ -21,6 +21,13 @@ pub(super) fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
+/// The path of `file` with `end` behind its name.
+pub(super) fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
 /// Makes the folder of `file`, private, when there is none. One that exists is left as it is: it may be
 /// somebody's own choice, and every file in it is private by itself.
 pub(super) fn make_folder(file: &Path) -> io::Result<()> {
@@ -85,9 +92,7 @@ fn open_private(path: &Path) -> io::Result<File> {
 /// Waits until this process alone works on the tables' layout or on the key file of `store`; the lock
 /// goes with the returned file, also when the process is killed.
 pub(crate) fn lock(store: &Path) -> io::Result<File> {
-    let mut name = store.as_os_str().to_owned();
-    name.push(".lock");
-    let file = open_private(Path::new(&name))?;
+    let file = open_private(&beside(store, ".lock"))?;
     file.lock()?;
     Ok(file)
 }
@@ -95,9 +100,8 @@ pub(crate) fn lock(store: &Path) -> io::Result<File> {
 /// Writes `bytes` to a new private file at `path` so that after a crash either all of it is there or
 /// nothing: written beside, synced, then renamed. The caller holds [`lock`].
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    // No name that anything is read from: `master.key.new` is the key to come.
+    let beside = beside(path, ".partial");
     let mut file = open_private(&beside)?;
     file.set_len(0)?;
     io::Write::write_all(&mut file, bytes)?;

@@ -20,6 +20,7 @@ use time::{Duration, OffsetDateTime};
 use voxline::store::{
     Access, CallRecord, CallSearch, NewClip, NewEnrollment, NewKey, NewUser, Number, NumberPatch, Pin,
     PinChange, PinRule, Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
+    UsersWanted,
 };
 use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, TenantId, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
@@ -97,13 +98,17 @@ impl<D: Database> TestDeployment<D> {
         self.try_raw(statement).await.unwrap();
     }
 
-    /// The same, which the database may refuse.
+    /// The same, which the database may refuse. The connection is closed before this returns: one that is only dropped is
+    /// closed some time later by its thread (sqlx 0.9.0), and until then what was written may lie in the log beside the
+    /// file, where a test that copies the file misses it.
     async fn try_raw(&self, statement: &str) -> Result<(), sqlx::Error> {
         let statement = sqlx::AssertSqlSafe(statement.to_owned());
         match &self.settings.postgres {
             None => {
                 let mut conn = self.sqlite().await;
-                sqlx::raw_sql(statement).execute(&mut conn).await.map(drop)
+                let done = sqlx::raw_sql(statement).execute(&mut conn).await.map(drop);
+                conn.close().await.unwrap();
+                done
             }
             Some(url) => {
                 let mut conn = PgConnection::connect(url.expose_secret()).await.unwrap();
@@ -117,7 +122,9 @@ impl<D: Database> TestDeployment<D> {
         let rows: Vec<(Vec<u8>,)> = match &self.settings.postgres {
             None => {
                 let mut conn = self.sqlite().await;
-                sqlx::query_as(statement).fetch_all(&mut conn).await.unwrap()
+                let rows = sqlx::query_as(statement).fetch_all(&mut conn).await.unwrap();
+                conn.close().await.unwrap();
+                rows
             }
             Some(url) => {
                 let mut conn = PgConnection::connect(url.expose_secret()).await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use super::keyring_rows::read_generation;
-use crate::store::database::{Tx, query, query_as};
+use crate::store::database::{Tx, each, query, query_as};
 use crate::store::secrets::{DataKey, Generation, Place, generation_of, unwrap, wrap};
 use crate::store::{Store, StoreError};
 use crate::units::UserId;
@@ -125,6 +125,8 @@ pub(in crate::store) struct UserKeys(HashMap<String, Vec<UserKey>>);
 pub(in crate::store) enum Whose<'a> {
     /// Those of the user with this id.
     User(&'a str),
+    /// Those of the users with these ids.
+    Users(&'a [String]),
     /// Those of everybody on a dialed number.
     Number(&'a str),
     /// Those of every user.
@@ -148,13 +150,21 @@ impl UserKeys {
     /// [`StoreError::Master`], [`StoreError::Keyring`].
     pub async fn read(conn: &mut Tx, whose: Whose<'_>) -> Result<Self, StoreError> {
         let keys = conn.keys().await?;
+        let one = |statement, parameter: &str| (each(statement, statement), parameter.to_owned());
         let (statement, parameter) = match whose {
-            Whose::User(user) => (keys_of!("= $1"), user),
-            Whose::Number(number) => (
+            Whose::User(user) => one(keys_of!("= $1"), user),
+            Whose::Users(users) => (
+                each(
+                    keys_of!("IN (SELECT value FROM json_each($1))"),
+                    keys_of!("IN (SELECT json_array_elements_text(CAST($1 AS json)))"),
+                ),
+                serde_json::to_string(users).map_err(|_| StoreError::Unreadable { what: "user id" })?,
+            ),
+            Whose::Number(number) => one(
                 keys_of!("IN (SELECT user_id FROM memberships WHERE number = $1)"),
                 number,
             ),
-            Whose::All => (keys_of!("<> $1"), ""),
+            Whose::All => one(keys_of!("<> $1"), ""),
         };
         let rows: Vec<(String, String, i64, Vec<u8>)> =
             query_as(statement).bind(parameter).fetch_all(&mut *conn).await?;

@@ -69,7 +69,10 @@ impl MasterSource {
     }
 
     fn parsed(&self, text: &str) -> Result<Vec<MasterKey>, MasterFault> {
-        let keys = parse(text).map_err(|why| self.malformed(why))?;
+        let keys = parse(text).map_err(|why| MasterFault::Malformed {
+            place: self.place(),
+            why,
+        })?;
         let beside = false;
         Ok(keys.into_iter().map(|key| MasterKey { key, beside }).collect())
     }
@@ -161,14 +164,13 @@ impl MasterSource {
         if let Some(key) = DataKey::from_bytes(&bytes) {
             return Ok(Some(key));
         }
-        let text = std::str::from_utf8(&bytes).map_err(|_| self.malformed("it does not have 32 bytes"))?;
-        let mut keys = parse(text).map_err(|why| self.malformed(why))?;
+        let malformed = |why| MasterFault::Malformed {
+            place: path.display().to_string(),
+            why,
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it does not have 32 bytes"))?;
+        let mut keys = parse(text).map_err(malformed)?;
         Ok(keys.pop().filter(|_| keys.is_empty()))
-    }
-
-    fn malformed(&self, why: &'static str) -> MasterFault {
-        let place = self.place();
-        MasterFault::Malformed { place, why }
     }
 
     fn io(&self, source: io::Error) -> MasterFault {
@@ -204,9 +206,7 @@ fn from_hex(text: &str) -> Option<DataKey> {
 }
 
 fn successor(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
+    files::beside(path, ".new")
 }
 
 /// What a command line prints. It is ended when it takes too long.
@@ -283,6 +283,35 @@ mod tests {
                 said.contains(&source.place()) && !said.contains("c0ffee"),
                 "{said}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_to_come_that_is_none_is_told_by_its_own_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        std::fs::write(&path, [7; 32]).unwrap();
+        std::fs::write(successor(&path), "").unwrap();
+        let said = MasterSource::File { path, ours: true }.read().unwrap_err();
+        assert!(said.to_string().contains("master.key.new"), "{said}");
+    }
+
+    /// So a process that is killed while it makes the key, or another that starts beside it, has the whole key or none.
+    #[test]
+    fn a_key_that_is_being_made_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        for store in 0..100 {
+            let source = MasterSource::File {
+                path: folder.path().join(format!("{store}.key")),
+                ours: true,
+            };
+            let making = source.clone();
+            let made = std::thread::spawn(move || making.make().unwrap());
+            while !made.is_finished() {
+                assert!(source.read().unwrap().iter().all(|key| !key.beside));
+            }
+            let read = source.read().unwrap();
+            assert_eq!(read[0].key.as_bytes(), made.join().unwrap().as_bytes());
         }
     }
 

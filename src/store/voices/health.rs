@@ -13,6 +13,8 @@ use crate::voiceprint::{Bandwidth, ModelId};
 
 /// Most users of one page.
 const MAX_PAGE: usize = 200;
+/// Names that are opened at a time where one is looked for.
+const NAMES_AT_A_TIME: usize = 256;
 
 /// Which users are asked for, and how many at a time.
 #[derive(Debug, Clone, Default)]
@@ -119,46 +121,62 @@ impl Store {
     }
 }
 
-/// The ids of a page. Names are sealed, and so compared here: all are read where one is looked for, for names are short
-/// and users are bounded by what a number can hold.
+/// The ids of a page. Names are sealed, and so compared here: those of the users that `access` sees are opened, some at a
+/// time, until the page is full.
 async fn page(
     conn: &mut Tx,
     access: &Access,
     wanted: &UsersWanted,
     limit: usize,
 ) -> Result<Vec<UserId>, StoreError> {
-    let number = wanted.number.as_ref().map(DialedNumber::as_e164);
-    let rows: Vec<(String, Vec<u8>)> = query_as(
+    let mut after = wanted.after.map(|id| id.to_string());
+    let Some(sought) = wanted.name.as_deref().map(|name| name.trim().to_lowercase()) else {
+        let rows = seen_after(conn, access, wanted, after.as_deref(), limit).await?;
+        return rows.iter().map(|(id, _)| read(id, "user id")).collect();
+    };
+    let mut found = Vec::new();
+    loop {
+        let rows = seen_after(conn, access, wanted, after.as_deref(), NAMES_AT_A_TIME).await?;
+        let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).collect();
+        let keys = UserKeys::read(conn, Whose::Users(&ids)).await?;
+        for (id, sealed) in &rows {
+            let name = open_name(&keys, id, sealed)?;
+            if name.is_some_and(|name| name.to_lowercase().contains(&sought)) {
+                found.push(read(id, "user id")?);
+            }
+            if found.len() == limit {
+                return Ok(found);
+            }
+        }
+        if rows.len() < NAMES_AT_A_TIME {
+            return Ok(found);
+        }
+        after = ids.last().cloned();
+    }
+}
+
+/// The first users that `access` sees behind the one with the id `after`, in the order of their ids, and their sealed names.
+async fn seen_after(
+    conn: &mut Tx,
+    access: &Access,
+    wanted: &UsersWanted,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let rows = query_as(
         "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
          (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) AND u.tenant_id = $4 \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k ON k.number = m.number \
          WHERE m.user_id = u.id AND k.key_id = $5)) ORDER BY u.id LIMIT $3",
     )
-    .bind(wanted.after.map(|id| id.to_string()))
-    .bind(number)
-    .bind(match &wanted.name {
-        Some(_) => i64::MAX,
-        None => i64::try_from(limit).unwrap_or(i64::MAX),
-    })
+    .bind(after)
+    .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(access.tenant_text())
     .bind(access.narrowing_key())
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let Some(sought) = wanted.name.as_deref().map(|name| name.trim().to_lowercase()) else {
-        return rows.iter().map(|(id, _)| read(id, "user id")).collect();
-    };
-    let keys = UserKeys::read(conn, number.map_or(Whose::All, Whose::Number)).await?;
-    let mut found = Vec::new();
-    for (id, sealed) in rows {
-        let name = open_name(&keys, &id, &sealed)?;
-        if name.is_some_and(|name| name.to_lowercase().contains(&sought)) {
-            found.push(read(&id, "user id")?);
-        }
-        if found.len() == limit {
-            break;
-        }
-    }
-    Ok(found)
+    Ok(rows)
 }
 
 async fn voice(

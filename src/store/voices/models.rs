@@ -114,7 +114,8 @@ impl Store {
         .bind(model.as_str())
         .fetch_all(&mut tx)
         .await?;
-        let keys = UserKeys::read(&mut tx, Whose::All).await?;
+        let ids: Vec<String> = rows.iter().map(|(id, ..)| id.clone()).collect();
+        let keys = UserKeys::read(&mut tx, Whose::Users(&ids)).await?;
         let mut users: Vec<UnheardUser> = Vec::new();
         for (id, name, number) in rows {
             let user: UserId = read(&id, "user id")?;

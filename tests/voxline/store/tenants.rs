@@ -234,3 +234,56 @@ async fn a_tenant_goes_with_all_that_is_its_and_its_numbers_come_back_as_new() {
         Err(StoreError::TenantExists(_))
     ));
 }
+
+/// Another tenant's keys are unreadable here: nothing asks for them. The names are more than are opened at a time.
+#[tokio::test]
+async fn a_search_by_name_opens_the_names_of_its_own_tenant_alone() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (_, second) = tenant(store, "Two", 2).await;
+    let bob = deployment.user("Bob Sought", &second).await.id;
+    let own = deployment.number(1).await;
+    let rows: Vec<_> = (0..600)
+        .map(|nth| voxline::store::ImportRow {
+            line: nth,
+            user: new_user(&format!("User {nth}"), &own),
+            region: None,
+        })
+        .collect();
+    let operator = Access::operator();
+    assert!(store.import_users(&operator, &rows, false).await.unwrap().written);
+    let ana = deployment.user("Ana Sought", &own).await.id;
+    let wreck = if store.is_shared() {
+        format!("UPDATE keyring_users SET wrapped = '\\x00'::bytea WHERE user_id = '{bob}'")
+    } else {
+        let keyring = deployment.file().with_file_name("keyring.db");
+        let keyring = keyring.display();
+        format!(
+            "ATTACH DATABASE '{keyring}' AS ring; UPDATE ring.keyring_users SET wrapped = x'00' WHERE user_id = '{bob}'"
+        )
+    };
+    deployment.raw(&wreck).await;
+    assert!(store.user(bob).await.is_err(), "their key is unreadable");
+    let mut wanted = UsersWanted {
+        name: Some("sought".to_owned()),
+        limit: 1,
+        ..UsersWanted::default()
+    };
+    let (found, more) = store.voices(&operator, &wanted, &model()).await.unwrap();
+    assert_eq!((found.len(), found[0].user.id, more), (1, ana, false));
+    wanted.name = Some("USER 59".to_owned());
+    wanted.limit = 5;
+    let (found, more) = store.voices(&operator, &wanted, &model()).await.unwrap();
+    let names: Vec<&str> = found.iter().map(|found| found.user.name.as_str()).collect();
+    assert_eq!(
+        (names.as_slice(), more),
+        (
+            ["User 59", "User 590", "User 591", "User 592", "User 593"].as_slice(),
+            true
+        )
+    );
+    wanted.after = found.last().map(|found| found.user.id);
+    let (found, more) = store.voices(&operator, &wanted, &model()).await.unwrap();
+    let last = found.last().map(|found| found.user.name.as_str());
+    assert_eq!((found.len(), last, more), (5, Some("User 598"), true));
+}

@@ -89,6 +89,10 @@ pub(super) struct CalibrateArgs {
     /// Fit a line of the cosine itself, not of Fisher's z of it
     #[arg(long)]
     plain_cosine: bool,
+    /// Fit with regard to how like each other the users of each roster are, so that the ratios of one line hold on
+    /// another
+    #[arg(long, conflicts_with_all = ["check", "trials"])]
+    roster_reach: bool,
     /// Threads, each with its own models [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
@@ -276,6 +280,7 @@ fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow
         date,
         prior: args.prior,
         speakers: args.speakers.as_ref().map(names).transpose()?,
+        roster_reach: args.roster_reach,
         similarity: if args.plain_cosine {
             Similarity::Cosine
         } else {

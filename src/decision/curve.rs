@@ -121,6 +121,10 @@ pub struct Curve {
     /// The least and the largest such excess among the calls it was fitted on; a call outside is on a line it knows nothing of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohort_range: Option<[f64; 2]>,
+    /// How far strangers usually reach on a number, in Fisher's z, where it was fitted with regard to that; [`Curve::on`] is
+    /// the curve of one roster then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roster_reach: Option<f64>,
     /// The range of net speech that was fitted, in seconds.
     pub net_seconds: [f64; 2],
     /// The lowest and the highest ratio that its trials support; beyond them it grows by the logarithm alone.
@@ -201,6 +205,7 @@ impl Curve {
             .chain(&self.net_seconds)
             .chain(&self.llr_bounds)
             .chain(self.cohort_range.iter().flatten())
+            .chain(&self.roster_reach)
             .any(|number| !number.is_finite())
         {
             return Some("a coefficient is not a finite number".to_owned());
@@ -217,6 +222,9 @@ impl Curve {
             return Some(format!(
                 "cohort_range [{least}, {largest}] must hold zero, which is a roster of one user"
             ));
+        }
+        if self.roster_reach.is_some_and(|reach| reach <= 0.0) {
+            return Some("roster_reach is not above zero".to_owned());
         }
         let [lowest, highest] = self.llr_bounds;
         if !(lowest < 0.0 && highest > 0.0) {
@@ -248,6 +256,7 @@ pub(super) mod tests {
             cohort_scale: -10.0,
             cohort_mean: 0.2,
             cohort_range: Some([-0.2, 0.2]),
+            roster_reach: None,
             net_seconds: [1.0, 10.0],
             llr_bounds: [-7.0, 7.0],
             target_trials: 1,
@@ -348,6 +357,17 @@ pub(super) mod tests {
             ..curve()
         };
         assert!(nan.fault().unwrap().contains("finite"));
+        for (reach, why) in [
+            (0.0, "not above zero"),
+            (-0.4, "not above zero"),
+            (f64::NAN, "finite"),
+        ] {
+            let beyond = Curve {
+                roster_reach: Some(reach),
+                ..curve()
+            };
+            assert!(beyond.fault().unwrap().contains(why));
+        }
         assert!(curve().fault().is_none());
     }
 }

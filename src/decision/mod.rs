@@ -9,6 +9,7 @@
 //! takes it back when somebody else speaks, which a [`VoiceTest`] tells from the windows of the speech.
 
 mod curve;
+mod reach;
 mod replay_rule;
 mod voices;
 mod calibration;
@@ -21,6 +22,7 @@ pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
 pub use policy::{ErrorTarget, Policy};
 pub use posterior::{Candidate, Decision, Outcome, Reason, VoiceEvidence, decide};
+pub use reach::RosterReach;
 pub use replay_rule::ReplayRule;
 pub use sequential::{CheckpointEvidence, SequentialDecision};
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};

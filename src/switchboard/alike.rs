@@ -11,7 +11,7 @@ use super::board::Switchboard;
 use super::error::BoardError;
 use super::gallery_cache::mean_print;
 use super::roster::error_target_of;
-use crate::decision::{Calibration, Outcome, Policy};
+use crate::decision::{Calibration, Curve, Outcome, Policy, RosterReach};
 use crate::engine::Busy;
 use crate::store::RosterEntry;
 use crate::units::{DialedNumber, Llr, NotFinite, UserId};
@@ -149,6 +149,9 @@ fn compare(
             });
         }
     }
+    let voices: Vec<_> = voiced.iter().map(|one| &one.print.embedding).collect();
+    let reach = RosterReach::of(&voices).map_err(|fault| BoardError::Analysis(fault.to_string()))?;
+    let curve = calibration.curve.on(reach);
     let first = voiced.partition_point(|one| after.is_some_and(|after| one.user <= after));
     let most = (most / voiced.len().max(1)).max(1);
     let probes = first..voiced.len().min(first + most);
@@ -156,7 +159,7 @@ fn compare(
     let compared = probes.len();
     let mut held = Held::default();
     for at in probes {
-        against_everybody(at, &voiced, calibration, policy, &mut held)
+        against_everybody(at, &voiced, &curve, policy, &mut held)
             .map_err(|fault| BoardError::Analysis(fault.to_string()))?;
     }
     let (pairs, more) = held.best(&voiced);
@@ -173,7 +176,7 @@ fn compare(
 fn against_everybody(
     at: usize,
     voiced: &[Voiced],
-    calibration: &Calibration,
+    curve: &Curve,
     policy: &Policy,
     held: &mut Held,
 ) -> Result<(), NotFinite> {
@@ -193,11 +196,11 @@ fn against_everybody(
         return Ok(());
     }
     let moment = HeardVoice::of_print(Some(&own.print));
-    let named = match scoring::judge_once(&moment, &others, calibration, policy)? {
+    let named = match scoring::judge_once(&moment, &others, curve, policy)? {
         Some(Outcome::Identified(user)) => Some(user),
         _ => None,
     };
-    let llrs = scoring::llrs(&moment, own.print.net_speech, &others, calibration)?;
+    let llrs = scoring::llrs(&moment, own.print.net_speech, &others, curve)?;
     for (place, (user, llr)) in places().zip(llrs) {
         if named == Some(user) {
             held.take(at, place, AlikeAs::OnePerson, llr);
@@ -275,6 +278,7 @@ mod tests {
                 cohort_scale: 0.0,
                 cohort_mean: 0.0,
                 cohort_range: None,
+                roster_reach: None,
                 net_seconds: [1.2, 6.0],
                 llr_bounds: [-9.0, 9.0],
                 target_trials: 1,

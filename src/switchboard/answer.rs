@@ -87,14 +87,8 @@ impl ActiveModel {
         let started = Instant::now();
         let policy = self.policy_of(&roster.error_target);
         let likenesses = likenesses(roster, &found);
-        let judged = scoring::judge(
-            &moment,
-            &probes,
-            &likenesses,
-            &self.calibration,
-            &policy,
-            sequential,
-        );
+        let curve = self.calibration.curve.on(found.reach);
+        let judged = scoring::judge(&moment, &probes, &likenesses, &curve, &policy, sequential);
         let judged = match judged {
             Ok(Some(judged)) => judged,
             Ok(None) => return Ok(None),
@@ -132,7 +126,8 @@ impl ActiveModel {
         let mut likenesses = likenesses(roster, &found).pop().unwrap_or_default();
         likenesses.retain(|likeness| likeness.user != but);
         let policy = self.policy_of(&roster.error_target);
-        let outcome = scoring::judge_once(&moment, &likenesses, &self.calibration, &policy);
+        let curve = self.calibration.curve.on(found.reach);
+        let outcome = scoring::judge_once(&moment, &likenesses, &curve, &policy);
         Ok(matches!(outcome, Ok(Some(Outcome::Identified(_)))))
     }
 }

@@ -7,11 +7,12 @@ use thiserror::Error;
 
 use super::roster::Roster;
 use crate::config::GalleryChoice;
+use crate::decision::RosterReach;
 use crate::gallery::{
     EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query, Rotation,
 };
 use crate::store::{RosterEntry, Store, StoreError};
-use crate::units::{DialedNumber, Seconds, UserId};
+use crate::units::{DialedNumber, NotFinite, Seconds, UserId};
 use crate::voiceprint::{BadEmbedding, Bandwidth, Embedding, ModelId, Voiceprint};
 
 /// How often a roster that changes while it is brought in is brought in again.
@@ -29,6 +30,9 @@ pub enum GalleryCacheError {
     /// A stored voiceprint is broken.
     #[error("a stored voiceprint cannot be used: {0}")]
     Embedding(#[from] BadEmbedding),
+    /// Two stored voiceprints cannot be compared.
+    #[error("stored voiceprints of one model cannot be compared with each other: {0}")]
+    Unlike(#[from] NotFinite),
     /// The roster never stood still while the gallery was made equal to it.
     #[error("the roster of {0:?} changed each of the {TRIES} times it was brought in; ask again in a moment")]
     Restless(DialedNumber),
@@ -65,14 +69,23 @@ fn missing(enrolled: &HashSet<UserId>, hits: &[Vec<Hit>]) -> usize {
 pub struct Found {
     /// The users that could have been found.
     pub enrolled: Enrolled,
+    /// How far up their likenesses to each other reach.
+    pub reach: RosterReach,
     /// The hits of each probe, in the order of the probes; none at all when nobody is enrolled. A hit may be of somebody
     /// who is not among those: then it is a change in between and must not count.
     pub hits: Vec<Vec<Hit>>,
 }
 
+/// A roster's voices as they were put into the gallery.
+#[derive(Debug, Clone)]
+struct InGallery {
+    enrolled: Enrolled,
+    reach: RosterReach,
+}
+
 struct Held {
     version: u64,
-    enrolled: Enrolled,
+    voices: InGallery,
 }
 
 /// What the gallery holds of one number; its lock is held while that changes.
@@ -131,30 +144,30 @@ impl GalleryCache {
     pub async fn enrolled(&self, number: &DialedNumber) -> Result<Enrolled, GalleryCacheError> {
         // Before the slot: a number that is not ours ends here and leaves none behind.
         let version = self.store.roster_version(number).await?;
-        self.filled(number, version).await
+        Ok(self.filled(number, version).await?.enrolled)
     }
 
     /// Makes the gallery's copy of a number at least as new as `version`. An erased voiceprint is therefore out of reach
     /// from the moment the erasure is acknowledged, by whichever process it was made.
-    async fn filled(&self, number: &DialedNumber, mut version: u64) -> Result<Enrolled, GalleryCacheError> {
+    async fn filled(&self, number: &DialedNumber, mut version: u64) -> Result<InGallery, GalleryCacheError> {
         let slot = self.slot(number);
         // One at a time: an older copy must never be put over a newer one.
         let mut held = slot.lock().await;
         if let Some(known) = held.as_ref().filter(|known| known.version >= version) {
-            return Ok(Arc::clone(&known.enrolled));
+            return Ok(known.voices.clone());
         }
         // What fails from here on, or is dropped half-way, leaves nothing that passes for current.
         *held = None;
         for _ in 0..TRIES {
-            let enrolled = self.put(number).await?;
+            let voices = self.put(number).await?;
             // Another process may have put a newer copy, and we ours over it: then once more.
             let now = self.store.roster_version(number).await?;
             if now == version {
                 *held = Some(Held {
                     version,
-                    enrolled: Arc::clone(&enrolled),
+                    voices: voices.clone(),
                 });
-                return Ok(enrolled);
+                return Ok(voices);
             }
             version = now;
         }
@@ -220,10 +233,14 @@ impl GalleryCache {
         roster: &Roster,
         probes: &[&Embedding],
     ) -> Result<(Found, usize), GalleryCacheError> {
-        let enrolled = self.filled(&roster.number, roster.version).await?;
-        let mut hits = Vec::with_capacity(probes.len());
-        if enrolled.is_empty() || probes.is_empty() {
-            return Ok((Found { enrolled, hits }, 0));
+        let InGallery { enrolled, reach } = self.filled(&roster.number, roster.version).await?;
+        let mut found = Found {
+            enrolled,
+            reach,
+            hits: Vec::with_capacity(probes.len()),
+        };
+        if found.enrolled.is_empty() || probes.is_empty() {
+            return Ok((found, 0));
         }
         for probe in probes {
             let query = Query {
@@ -231,22 +248,27 @@ impl GalleryCache {
                 model: self.model.clone(),
                 probe: (*probe).clone(),
             };
-            hits.push(self.gallery.search(&query).await?);
+            found.hits.push(self.gallery.search(&query).await?);
         }
-        let missing = missing(&enrolled, &hits);
-        Ok((Found { enrolled, hits }, missing))
+        let missing = missing(&found.enrolled, &found.hits);
+        Ok((found, missing))
     }
 
     /// Makes the gallery's copy of a number's voices equal to the store's.
-    async fn put(&self, number: &DialedNumber) -> Result<Enrolled, GalleryCacheError> {
+    async fn put(&self, number: &DialedNumber) -> Result<InGallery, GalleryCacheError> {
         let entries = self.store.roster(number, &self.model).await?;
         let mut prints = Vec::new();
         for entry in &entries {
             prints.extend(mean_print(entry, &self.model)?);
         }
-        let enrolled = prints.iter().map(|print| print.user).collect();
+        // What the gallery says of voices that are none of this model is the clearer word.
+        let reach = reach_of(&prints);
+        let enrolled = Arc::new(prints.iter().map(|print| print.user).collect());
         self.gallery.replace(number, prints).await?;
-        Ok(Arc::new(enrolled))
+        Ok(InGallery {
+            enrolled,
+            reach: reach?,
+        })
     }
 
     /// Counts `enrolled` as held no longer, unless newer ones have taken their place.
@@ -255,7 +277,7 @@ impl GalleryCache {
         let mut held = slot.lock().await;
         if held
             .as_ref()
-            .is_some_and(|held| Arc::ptr_eq(&held.enrolled, enrolled))
+            .is_some_and(|held| Arc::ptr_eq(&held.voices.enrolled, enrolled))
         {
             *held = None;
         }
@@ -265,6 +287,12 @@ impl GalleryCache {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(number.clone()).or_default())
     }
+}
+
+/// How far up the likenesses of these users to each other reach.
+fn reach_of(prints: &[GalleryPrint]) -> Result<RosterReach, NotFinite> {
+    let voices: Vec<&Embedding> = prints.iter().map(|one| &one.print.embedding).collect();
+    RosterReach::of(&voices)
 }
 
 /// A user's print: the mean of the clips, which stay in the store; none for a user without any. It counts as

@@ -139,9 +139,9 @@ pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<Usable, OpenEr
     })
 }
 
-/// The size of the largest roster on which somebody can be named.
+/// The size of the largest roster on which somebody can be named, however far its strangers reach.
 pub(super) fn largest_roster(policy: &Policy, calibration: &Calibration) -> usize {
-    let highest = calibration.curve.highest();
+    let highest = calibration.curve.on_the_widest().highest();
     highest.map_or(0, |highest| policy.largest_roster(highest))
 }
 

@@ -373,7 +373,7 @@ fn differ<'a>(
     let Some(own) = clip else { return false };
     let mut compared = false;
     for other in others.filter(|other| other.model == own.model) {
-        // The shorter one bounds what the two can tell.
+        // The shorter one bounds what the two can tell, which are on no roster.
         let (shorter, longer) = if own.net_speech < other.net_speech {
             (own, other)
         } else {
@@ -389,7 +389,7 @@ fn differ<'a>(
             enrolled_over: longer.bandwidth,
         };
         let moment = HeardVoice::of_print(Some(shorter));
-        match scoring::llrs(&moment, shorter.net_speech, &[likeness], calibration).as_deref() {
+        match scoring::llrs(&moment, shorter.net_speech, &[likeness], &calibration.curve).as_deref() {
             Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
             Err(_) => {}

@@ -4,8 +4,8 @@
 //! them back to [`judge`].
 
 use crate::decision::{
-    Calibration, CheckpointEvidence, Cohort, Decision, Outcome, Policy, Reason, SequentialDecision,
-    VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
+    CheckpointEvidence, Cohort, Curve, Decision, Outcome, Policy, Reason, SequentialDecision, VOICE_WINDOW,
+    VoiceEvidence, VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::Embedding;
@@ -88,7 +88,8 @@ pub fn probes(moment: &HeardVoice<'_>, test: Option<VoiceTest>) -> Probes {
 }
 
 /// Decides after a checkpoint, in the course of what was said before. `found` is how like everybody on the roster
-/// each of the probes is, in their order; a roster without anybody has nothing to decide.
+/// each of the probes is, in their order, and `curve` is the roster's ([`Curve::on`]); a roster without anybody has nothing to
+/// decide.
 ///
 /// `None` when there was no voice, or not every probe was looked for.
 ///
@@ -98,14 +99,14 @@ pub fn judge(
     moment: &HeardVoice<'_>,
     probes: &Probes,
     found: &[Vec<Likeness>],
-    calibration: &Calibration,
+    curve: &Curve,
     policy: &Policy,
     sequential: &mut SequentialDecision,
 ) -> Result<Option<Judged>, NotFinite> {
     if probes.voices.is_empty() || found.len() != probes.voices.len() {
         return Ok(None);
     }
-    let of = |at: usize| Compared::of(moment, probes.voices[at].net_speech, &found[at], calibration);
+    let of = |at: usize| Compared::of(moment, probes.voices[at].net_speech, &found[at], curve);
     let whole = of(0)?;
     let latest = probes.latest.map(of).transpose()?;
     let recent = probes.recent.map(of).transpose()?;
@@ -136,13 +137,13 @@ pub fn judge(
 pub fn judge_once(
     moment: &HeardVoice<'_>,
     found: &[Likeness],
-    calibration: &Calibration,
+    curve: &Curve,
     policy: &Policy,
 ) -> Result<Option<Outcome>, NotFinite> {
     let Some((_, net_speech)) = moment.print else {
         return Ok(None);
     };
-    let compared = Compared::of(moment, net_speech, found, calibration)?;
+    let compared = Compared::of(moment, net_speech, found, curve)?;
     let decision = decide(&compared.evidence(moment), policy)?;
     Ok(Some(moment.jointly(decision.outcome)))
 }
@@ -160,9 +161,8 @@ impl Compared {
         moment: &HeardVoice<'_>,
         net_speech: Seconds,
         found: &[Likeness],
-        calibration: &Calibration,
+        curve: &Curve,
     ) -> Result<Self, NotFinite> {
-        let curve = &calibration.curve;
         let similarity = |likeness: &Likeness| curve.similarity.of(f64::from(likeness.cosine.get()));
         let similarities: Vec<f64> = found.iter().map(similarity).collect();
         let mut llrs = Vec::with_capacity(found.len());
@@ -200,15 +200,15 @@ pub fn llrs(
     moment: &HeardVoice<'_>,
     net_speech: Seconds,
     found: &[Likeness],
-    calibration: &Calibration,
+    curve: &Curve,
 ) -> Result<Vec<(UserId, Llr)>, NotFinite> {
-    Ok(Compared::of(moment, net_speech, found, calibration)?.llrs)
+    Ok(Compared::of(moment, net_speech, found, curve)?.llrs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Similarity;
+    use crate::decision::{Calibration, Similarity};
     use crate::voiceprint::Bandwidth;
 
     fn calibration() -> Calibration {
@@ -229,6 +229,7 @@ mod tests {
                 cohort_scale: 0.0,
                 cohort_mean: 0.0,
                 cohort_range: None,
+                roster_reach: None,
                 net_seconds: [1.2, 6.0],
                 llr_bounds: [-9.0, 9.0],
                 target_trials: 1,
@@ -274,7 +275,7 @@ mod tests {
             moment,
             &probes,
             &found,
-            &calibration,
+            &calibration.curve,
             &Policy::default(),
             sequential,
         )
@@ -293,7 +294,7 @@ mod tests {
             judged(&moment, &roster(), &mut SequentialDecision::default()),
             None
         );
-        let once = judge_once(&moment, &[], &calibration(), &Policy::default());
+        let once = judge_once(&moment, &[], &calibration().curve, &Policy::default());
         assert_eq!(once, Ok(None));
     }
 
@@ -324,7 +325,7 @@ mod tests {
             &moment,
             &probes,
             &[],
-            &calibration,
+            &calibration.curve,
             &policy,
             &mut SequentialDecision::default(),
         );

@@ -44,7 +44,7 @@ fn said(target: &Target, voice: &[f64]) -> Vec<Identification> {
             &moment,
             &probes,
             &like,
-            &target.calibration,
+            &target.calibration.curve,
             &target.policy,
             &mut sequential,
         );

@@ -8,9 +8,10 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use voxline::config::DEFAULT_MODEL;
 
 use crate::process::{Service, program};
-use crate::support::{Rng, project, read};
+use crate::support::{Rng, link_models, project, read};
 
 const NUMBER: &str = "+12025550101";
 const PEOPLE: [&str; 3] = ["alice", "robert", "nuria"];
@@ -85,9 +86,10 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// What the benchmark writes of each call, in the order of [`CALLS`].
-fn benched(folder: &Path) -> Vec<Vec<Word>> {
+fn benched(folder: &Path, settings: &[(&str, String)]) -> Vec<Vec<Word>> {
     let out = folder.join("out");
     let done = program(&folder.join("data"))
+        .envs(settings.iter().cloned())
         .current_dir(project(""))
         .args([
             "bench",
@@ -192,12 +194,45 @@ async fn streamed(service: &Service, call: &str, ids: &[String]) -> Vec<Word> {
 #[tokio::test]
 async fn the_benchmark_says_on_every_call_what_the_service_says_over_a_socket() {
     let folder = tempfile::tempdir().unwrap();
-    let benched = benched(folder.path());
+    hold_against_each_other(folder.path(), &[]).await;
+}
+
+/// The reach is one that no roster has, so that every likeness is worth something else than without.
+#[tokio::test]
+async fn they_agree_by_a_calibration_that_regards_the_rosters_spread() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = link_models(folder.path());
+    let (ours, theirs) = (models.join(DEFAULT_MODEL), project("models").join(DEFAULT_MODEL));
+    std::fs::remove_file(&ours).unwrap();
+    std::fs::create_dir(&ours).unwrap();
+    for entry in std::fs::read_dir(&theirs).unwrap() {
+        let name = entry.unwrap().file_name();
+        std::os::unix::fs::symlink(theirs.join(&name), ours.join(&name)).unwrap();
+    }
+    let calibration = ours.join("calibration.toml");
+    let plain = std::fs::read_to_string(&calibration).unwrap();
+    let changed = plain.replacen("[curve]\n", "[curve]\nroster_reach = 0.05\n", 1);
+    assert_ne!(changed, plain);
+    std::fs::remove_file(&calibration).unwrap();
+    std::fs::write(&calibration, changed).unwrap();
+    let settings = [("VOXLINE_MODELS_DIR", models.display().to_string())];
+    let stretched = hold_against_each_other(folder.path(), &settings).await;
+    let other = tempfile::tempdir().unwrap();
+    assert_ne!(
+        stretched,
+        benched(other.path(), &[]),
+        "the roster's reach says something"
+    );
+}
+
+/// Holds the two against each other on each of [`CALLS`]; gives what the benchmark says.
+async fn hold_against_each_other(folder: &Path, settings: &[(&str, String)]) -> Vec<Vec<Word>> {
+    let benched = benched(folder, settings);
     assert_eq!(benched.len(), CALLS.len());
-    let data = folder.path().join("served");
-    let service = Service::start_with(&data, &[]);
+    let data = folder.join("served");
+    let service = Service::start_with(&data, settings);
     let ids = enrol(&service).await;
-    for (call, benched) in CALLS.iter().zip(benched) {
+    for (call, benched) in CALLS.iter().zip(&benched) {
         let streamed = streamed(&service, call, &ids).await;
         let plain = |words: &[Word]| -> Vec<_> {
             let of = |(version, outcome, name, reason, _, last): &Word| {
@@ -205,8 +240,8 @@ async fn the_benchmark_says_on_every_call_what_the_service_says_over_a_socket() 
             };
             words.iter().map(of).collect()
         };
-        assert_eq!(plain(&streamed), plain(&benched), "{call}");
-        for (streamed, benched) in streamed.iter().zip(&benched) {
+        assert_eq!(plain(&streamed), plain(benched), "{call}");
+        for (streamed, benched) in streamed.iter().zip(benched) {
             assert_eq!(
                 streamed.4.len(),
                 benched.4.len(),
@@ -220,4 +255,5 @@ async fn the_benchmark_says_on_every_call_what_the_service_says_over_a_socket() 
             }
         }
     }
+    benched
 }

@@ -8,6 +8,7 @@ mod enrolling;
 mod everybody;
 mod identifying;
 mod keeping;
+mod roster_reach;
 mod recording;
 mod replays;
 mod spoofing;

@@ -129,13 +129,18 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     let shortest = nets().fold(f64::INFINITY, f64::min);
     let longest = nets().fold(0.0, f64::max);
     let weights = weights(fitted);
+    let reach = if fitting.roster_reach {
+        Some(usual_reach(fitted, &weights).ok_or(BenchError::NoReach)?)
+    } else {
+        None
+    };
     let has_signups = fitted.iter().any(|one| one.is_signup_to_call);
     let usual = usual(fitted, &weights, fitting.similarity);
     let observation = |(one, weight): (&Observed, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
         let similarity = fitting.similarity.of(one.cosine);
         Observation {
-            terms: terms(one, similarity, quality, has_signups, usual),
+            terms: terms(one, similarity, quality, (has_signups, usual, reach)),
             target: one.target,
             weight,
         }
@@ -161,6 +166,7 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         signup_offset: next(has_signups),
         cohort_mean: usual.map_or(0.0, rounded),
         cohort_range: usual.map(|usual| range(fitted, usual)),
+        roster_reach: reach,
         net_seconds: [shortest, longest],
         llr_bounds: [-rounded(bound), rounded(bound)],
         target_trials: targets as u64,
@@ -178,6 +184,18 @@ fn usual(trials: &[Observed], weights: &[f64], similarity: Similarity) -> Option
     (has_cohorts && weight > 0.0).then(|| rounded(sum / weight))
 }
 
+/// How far strangers reach on the rosters that the trials are on, as trials of others weigh; none where no roster says.
+fn usual_reach(trials: &[Observed], weights: &[f64]) -> Option<f64> {
+    let others = trials.iter().zip(weights).filter(|(one, _)| !one.target);
+    let reaching = others.filter_map(|(one, weight)| Some((one.reach.z()?, weight)));
+    let (sum, total) = reaching.fold((0.0, 0.0), |(sum, total), (reach, weight)| {
+        (sum + weight * reach, total + weight)
+    });
+    (total > 0.0)
+        .then(|| rounded(sum / total))
+        .filter(|usual| *usual > 0.0)
+}
+
 /// The least and the largest excess of any trial over the usual, and nought.
 fn range(trials: &[Observed], usual: f64) -> [f64; 2] {
     let excesses = trials.iter().map(|one| one.cohort.excess(usual));
@@ -188,10 +206,18 @@ fn range(trials: &[Observed], usual: f64) -> [f64; 2] {
 
 /// What the regression is told of a trial; nothing of cohorts and signups where none was met, or they would have no one
 /// answer.
-fn terms(one: &Observed, similarity: f64, quality: f64, has_signups: bool, usual: Option<f64>) -> Vec<f64> {
+fn terms(
+    one: &Observed,
+    similarity: f64,
+    quality: f64,
+    (has_signups, usual, reach): (bool, Option<f64>, Option<f64>),
+) -> Vec<f64> {
     let signup = f64::from(u8::from(one.is_signup_to_call));
+    // As `Curve::on` multiplies what these are multiplied by.
+    let factor = reach.map_or(1.0, |usual| one.reach.factor(usual));
+    let similarity = similarity * factor;
     let mut terms = vec![similarity, quality * similarity, 1.0, quality];
-    terms.extend(usual.map(|usual| one.cohort.excess(usual)));
+    terms.extend(usual.map(|usual| one.cohort.excess(usual) * factor));
     if has_signups {
         terms.extend([signup * similarity, signup]);
     }
@@ -228,4 +254,79 @@ fn weights(trials: &[Observed]) -> Vec<f64> {
 fn highest_ratio(speakers: usize) -> f64 {
     let pairs = speakers as f64 * (speakers as f64 - 1.0) / 2.0;
     (pairs / 3.0).ln().max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Cohort, RosterReach, TrialFacts};
+    use crate::units::{Cosine, Seconds};
+    use crate::voiceprint::Embedding;
+
+    fn reach(degrees: [f32; 4]) -> RosterReach {
+        let voice = |degrees: f32| {
+            let (across, along) = degrees.to_radians().sin_cos();
+            Embedding::from_direction(vec![along, across]).unwrap()
+        };
+        let voices = degrees.map(voice);
+        RosterReach::of(&voices.each_ref()).unwrap()
+    }
+
+    #[test]
+    fn the_curve_of_a_roster_is_the_line_that_was_fitted() {
+        let beta = [18.0, 1.3, -6.5, -1.5, -26.0, 15.0, -8.0];
+        let (usual, usual_reach) = (0.19, 0.4);
+        let fitted = Curve {
+            similarity: Similarity::FisherZ,
+            scale: beta[0],
+            scale_per_log: beta[1],
+            offset: beta[2],
+            offset_per_log: beta[3],
+            cohort_scale: beta[4],
+            signup_scale: beta[5],
+            signup_offset: beta[6],
+            cohort_mean: usual,
+            cohort_range: None,
+            roster_reach: Some(usual_reach),
+            net_seconds: [1.0, 60.0],
+            llr_bounds: [-99.0, 99.0],
+            target_trials: 1,
+            nontarget_trials: 1,
+        };
+        for reach in [reach([0.0, 50.0, 80.0, 120.0]), reach([0.0, 65.0, 75.0, 89.0])] {
+            assert!((reach.factor(usual_reach) - 1.0).abs() > 0.05);
+            for (cosine, is_signup_to_call) in [(0.62, false), (0.1, true)] {
+                let one = Observed {
+                    case: (0, 0, 0),
+                    caller: 0,
+                    cosine: f64::from(cosine),
+                    net_s: 7.0,
+                    is_signup_to_call,
+                    cohort: Cohort { size: 9, mean: 0.3 },
+                    reach,
+                    target: true,
+                    counts: 1.0,
+                };
+                let similarity = Similarity::FisherZ.of(one.cosine);
+                let terms = terms(
+                    &one,
+                    similarity,
+                    7f64.ln(),
+                    (true, Some(usual), Some(usual_reach)),
+                );
+                let line: f64 = terms.iter().zip(beta).map(|(term, beta)| term * beta).sum();
+                let facts = TrialFacts {
+                    net_speech: Seconds::new(7.0),
+                    is_signup_to_call,
+                    cohort: one.cohort,
+                    ..TrialFacts::default()
+                };
+                let llr = fitted
+                    .on(reach)
+                    .llr(Cosine::new(cosine).unwrap(), &facts)
+                    .unwrap();
+                assert!((llr.get() - line).abs() < 1e-9, "{llr:?} {line}");
+            }
+        }
+    }
 }

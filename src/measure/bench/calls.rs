@@ -1,8 +1,8 @@
 //! A call as the product follows it: checkpoint after checkpoint, on one roster, by the product's own core.
 
 use super::heard::{HeardRecording, Print, Prints};
-use super::score::{likeness, user_id};
-use crate::decision::{Calibration, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
+use super::score::{likeness, reach, user_id};
+use crate::decision::{Calibration, Curve, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
 use crate::units::{NotFinite, UserId};
 use crate::verdict::scoring::{self, HeardVoice, Judged, Likeness};
 use crate::voiceprint::Embedding;
@@ -76,6 +76,8 @@ pub(super) struct Word<'a> {
     pub several: bool,
     /// How like everybody on the roster the voice is.
     found: Vec<Likeness>,
+    /// The curve of calls to that roster.
+    curve: Curve,
 }
 
 impl Word<'_> {
@@ -105,11 +107,13 @@ impl Follower<'_> {
         mut say: impl FnMut(&Word<'_>) -> Result<(), NotFinite>,
     ) -> Result<(), NotFinite> {
         let mut sequential = SequentialDecision::default();
+        let reach = reach(&self.calibration.curve, roster, self.models)?;
+        let on = (roster, self.calibration.curve.on(reach));
         for (at, prints) in heard.checkpoints.iter().enumerate() {
             let is_final = at + 1 == heard.checkpoints.len();
-            say(&self.word(roster, heard, prints, is_final, &mut sequential)?)?;
+            say(&self.word(on, heard, prints, is_final, &mut sequential)?)?;
             for check in heard.checks.iter().filter(|check| check.after == at + 1) {
-                let word = self.word(roster, heard, &check.prints, false, &mut sequential)?;
+                let word = self.word(on, heard, &check.prints, false, &mut sequential)?;
                 say(&Word {
                     is_window_check: true,
                     ..word
@@ -130,7 +134,7 @@ impl Follower<'_> {
                 return Ok(());
             }
             let moment = word.prints.moment(&[], true);
-            let single = scoring::judge_once(&moment, &word.found, self.calibration, self.policy)?;
+            let single = scoring::judge_once(&moment, &word.found, &word.curve, self.policy)?;
             let single = single.unwrap_or(SILENT);
             if let (None, Outcome::Identified(user)) = (flat, single) {
                 flat = Some(user);
@@ -151,7 +155,7 @@ impl Follower<'_> {
 
     fn word<'p>(
         &self,
-        roster: &[u32],
+        (roster, curve): (&[u32], Curve),
         heard: &HeardRecording,
         prints: &'p Prints,
         is_final: bool,
@@ -165,14 +169,7 @@ impl Follower<'_> {
         let found: Vec<Vec<Likeness>> = voices
             .map(|probe| self.likenesses(roster, &probe.voice))
             .collect::<Result<_, _>>()?;
-        let judged = scoring::judge(
-            &moment,
-            &probes,
-            &found,
-            self.calibration,
-            self.policy,
-            sequential,
-        )?;
+        let judged = scoring::judge(&moment, &probes, &found, &curve, self.policy, sequential)?;
         Ok(Word {
             prints,
             is_window_check: false,
@@ -180,6 +177,7 @@ impl Follower<'_> {
             judged,
             several: probes.several == Some(true),
             found: found.into_iter().next().unwrap_or_default(),
+            curve,
         })
     }
 

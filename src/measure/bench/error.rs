@@ -95,6 +95,11 @@ pub enum BenchError {
         /// The system's own words.
         cause: std::io::Error,
     },
+    /// No roster shows how far strangers reach.
+    #[error(
+        "no roster has three users who are somewhat like each other: give larger ones, or leave --roster-reach out"
+    )]
+    NoReach,
     /// The trials give no calibration.
     #[error("no calibration comes of these calls: {cause}; give calls of two seconds and more")]
     Fit {

@@ -20,6 +20,8 @@ pub struct Fitting {
     pub speakers: Option<BTreeSet<String>>,
     /// What the lines are lines of.
     pub similarity: Similarity,
+    /// Fit with regard to how like each other the users of each roster are ([`RosterReach`](crate::decision::RosterReach)).
+    pub roster_reach: bool,
 }
 
 /// A protocol to fit on.

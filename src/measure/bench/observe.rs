@@ -7,8 +7,8 @@ use super::error::BenchError;
 use super::everybody::Voices;
 use super::fitting::Fitting;
 use super::heard::Print;
-use super::score::{Homes, cosine};
-use crate::decision::{Cohort, Similarity};
+use super::score::{Homes, cosine, reach_of};
+use crate::decision::{Cohort, RosterReach, Similarity};
 use crate::verdict::CHECKPOINTS;
 
 /// The protocol, the checkpoint and the condition of a trial.
@@ -25,6 +25,8 @@ pub(super) struct Observed {
     /// Whether a telephone call met a wide-band enrolment.
     pub is_signup_to_call: bool,
     pub cohort: Cohort,
+    /// How far up the likenesses of those on the model's first roster to each other reach.
+    pub reach: RosterReach,
     pub target: bool,
     /// What it counts beside a trial of a call of another day; others' trials count 1.
     pub counts: f64,
@@ -49,6 +51,7 @@ pub(super) fn observe<'a>(
     let tables = &protocol.tables;
     let name = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
     let homes = Homes::of(protocol);
+    let reaches = reaches(protocol, &homes, models)?;
     let mut of_test: Vec<Vec<&Trial>> = vec![Vec::new(); tables.tests.len()];
     for trial in &tables.trials {
         of_test[trial.test as usize].push(trial);
@@ -78,6 +81,8 @@ pub(super) fn observe<'a>(
                         net_s: print.net_s,
                         is_signup_to_call: print.over.is_call_to_signup(enrolled.over),
                         cohort: cohort(protocol, &homes, trial.model, caller, &alike),
+                        reach: homes.of[model]
+                            .map_or_else(RosterReach::default, |(roster, _)| reaches[roster]),
                         target: trial.target,
                         counts,
                     });
@@ -130,6 +135,19 @@ fn cohort(
         size: found.len(),
         mean: found.iter().sum::<f64>() / found.len().max(1) as f64,
     }
+}
+
+/// How far the likenesses of each roster's models to each other reach.
+fn reaches(
+    protocol: &Protocol,
+    homes: &Homes<'_>,
+    models: &[Option<Print>],
+) -> Result<Vec<RosterReach>, BenchError> {
+    let of_roster = |(_, roster): &(String, Vec<u32>)| {
+        let first = roster.first().map_or(0, |model| *model as usize);
+        reach_of(roster, models).map_err(|cause| BenchError::score(&protocol.tables, first, 0, cause))
+    };
+    homes.rosters.iter().map(of_roster).collect()
 }
 
 fn nearest_mark(net_s: f64) -> usize {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::protocol::Protocol;
 use super::error::BenchError;
 use super::heard::{HeardRecording, Print, Prints, seconds};
-use crate::decision::Calibration;
+use crate::decision::{Calibration, Curve, RosterReach};
 use crate::units::{Cosine, NotFinite, Seconds, UserId};
 use crate::verdict::scoring::{self, Likeness};
 use crate::voiceprint::{Bandwidth, Embedding};
@@ -52,6 +52,24 @@ pub(super) fn likeness(user: UserId, model: &Print, voice: &Embedding) -> Result
     })
 }
 
+/// How far up the likenesses of a roster's models to each other reach; not looked for where the curve has no regard to it.
+pub(super) fn reach(
+    curve: &Curve,
+    roster: &[u32],
+    models: &[Option<Print>],
+) -> Result<RosterReach, NotFinite> {
+    if curve.roster_reach.is_none() {
+        return Ok(RosterReach::default());
+    }
+    reach_of(roster, models)
+}
+
+/// How far up the likenesses of a roster's models to each other reach.
+pub(super) fn reach_of(roster: &[u32], models: &[Option<Print>]) -> Result<RosterReach, NotFinite> {
+    let voices = roster.iter().filter_map(|model| models[*model as usize].as_ref());
+    RosterReach::of(&voices.map(|print| &print.voice).collect::<Vec<_>>())
+}
+
 /// The cosine of two voices; `None` when one of them was not heard.
 pub(super) fn cosine(model: Option<&Print>, test: Option<&Print>) -> Result<Option<f64>, NotFinite> {
     match (model, test) {
@@ -85,7 +103,11 @@ impl Scorer {
         let found: Vec<Likeness> = known
             .map(|(model, enrolled)| likeness(user_id(model), enrolled, &print.voice))
             .collect::<Result<_, _>>()?;
-        let mut scores = self.scores(print, test, &found)?.into_iter();
+        let reach = match &self.calibration {
+            Some(calibration) => reach(&calibration.curve, roster, models)?,
+            None => RosterReach::default(),
+        };
+        let mut scores = self.scores(print, test, &found, reach)?.into_iter();
         let scored = |model: &u32| match models[*model as usize] {
             Some(_) => scores.next().unwrap_or(UNHEARD),
             None => self.unheard(),
@@ -93,7 +115,13 @@ impl Scorer {
         Ok(roster.iter().map(scored).collect())
     }
 
-    fn scores(&self, print: &Print, test: &Prints, found: &[Likeness]) -> Result<Vec<Scored>, NotFinite> {
+    fn scores(
+        &self,
+        print: &Print,
+        test: &Prints,
+        found: &[Likeness],
+        reach: RosterReach,
+    ) -> Result<Vec<Scored>, NotFinite> {
         let cosine = |likeness: &Likeness| f64::from(Cosine::get(likeness.cosine));
         let Some(calibration) = &self.calibration else {
             let plain = |likeness: &Likeness| Scored {
@@ -102,7 +130,8 @@ impl Scorer {
             };
             return Ok(found.iter().map(plain).collect());
         };
-        let llrs = scoring::llrs(&test.moment(&[], true), seconds(print.net_s), found, calibration)?;
+        let curve = calibration.curve.on(reach);
+        let llrs = scoring::llrs(&test.moment(&[], true), seconds(print.net_s), found, &curve)?;
         let both = found.iter().zip(llrs).map(|(likeness, (_, llr))| Scored {
             score: llr.get(),
             cosine: cosine(likeness),

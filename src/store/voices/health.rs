@@ -164,12 +164,12 @@ async fn seen_after(
     limit: usize,
 ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let rows = query_as(
-        "SELECT u.id, u.name FROM users u WHERE ($1 IS NULL OR u.id > $1) AND ($2 IS NULL OR EXISTS \
+        "SELECT u.id, u.name FROM users u WHERE u.id > $1 AND ($2 IS NULL OR EXISTS \
          (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) AND u.tenant_id = $4 \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k ON k.number = m.number \
          WHERE m.user_id = u.id AND k.key_id = $5)) ORDER BY u.id LIMIT $3",
     )
-    .bind(after)
+    .bind(after.unwrap_or_default())
     .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(access.tenant_text())

@@ -71,6 +71,7 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
     assert_ne!(both["curve"]["scale"], one["curve"]["scale"]);
     assert_eq!(both["origin"]["protocol"].as_str(), Some("long + short"));
     assert_eq!(both["origin"]["callers"].as_integer(), Some(6));
+    assert!(both["curve"].get("roster_reach").is_none(), "nobody asked for it");
 
     let check = ["calibrate", "--check", "--protocol", long.to_str().unwrap()];
     let found = site.run(&[&check[..], &["--json"]].concat()).document();
@@ -83,6 +84,46 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
         said.status == 1 && said.stderr.contains("--check takes one --protocol"),
         "{said:?}"
     );
+}
+
+#[test]
+fn how_far_strangers_reach_is_fitted_where_rosters_show_it_and_refused_where_none_does() {
+    let site = Site::new();
+    let folder = tempfile::tempdir().unwrap();
+    let short = protocol(folder.path(), "short", 2.8);
+    let out = folder.path().join("fitted.toml");
+    let fit = || {
+        let paths = [
+            "--out",
+            out.to_str().unwrap(),
+            "--protocol",
+            short.to_str().unwrap(),
+        ];
+        let how = [
+            "calibrate",
+            "--roster-reach",
+            "--threads",
+            "1",
+            "--condition",
+            "phone",
+        ];
+        site.run(&[&how[..], &paths].concat())
+    };
+    let said = fit();
+    assert!(
+        said.status == 1 && said.stderr.contains("no roster has three users") && !out.exists(),
+        "{said:?}"
+    );
+    let rosters: String = PEOPLE
+        .iter()
+        .map(|who| format!("+12025550101\t{who}\n"))
+        .collect();
+    std::fs::write(short.join("rosters.tsv"), rosters).unwrap();
+    let said = fit();
+    assert_eq!(said.status, 0, "{said:?}");
+    let fitted: toml::Table = std::fs::read_to_string(&out).unwrap().parse().unwrap();
+    let reach = fitted["curve"]["roster_reach"].as_float().unwrap();
+    assert!((0.05..1.5).contains(&reach), "{reach}");
 }
 
 #[test]

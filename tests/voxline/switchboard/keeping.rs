@@ -25,7 +25,7 @@ use crate::gallery::peer;
 /// How many numbers a voiceprint of `voxline-phone-2` has.
 const DIM: usize = 192;
 
-fn model() -> ModelId {
+pub fn model() -> ModelId {
     ModelId::new("voxline-phone-2")
 }
 
@@ -76,7 +76,7 @@ pub async fn enrolled_user(
 
 /// A store with two numbers: a user enrolled by telephone and one enrolled wide-band on the first, one
 /// by telephone on the second.
-async fn enrolled_users() -> (TempDir, Store, [UserId; 3]) {
+pub async fn enrolled_users() -> (TempDir, Store, [UserId; 3]) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
     for line in [1, 2] {

@@ -119,6 +119,11 @@ fn how_far_strangers_reach_is_fitted_where_rosters_show_it_and_refused_where_non
         .map(|who| format!("+12025550101\t{who}\n"))
         .collect();
     std::fs::write(short.join("rosters.tsv"), rosters).unwrap();
+    std::fs::write(
+        short.join("search.tsv"),
+        "signup/alice/2.flac\talice\t+12025550101\n",
+    )
+    .unwrap();
     let said = fit();
     assert_eq!(said.status, 0, "{said:?}");
     let fitted: toml::Table = std::fs::read_to_string(&out).unwrap().parse().unwrap();

@@ -139,13 +139,8 @@ mod tests {
     use super::*;
     use crate::units::{Cosine, Seconds};
 
-    fn voice(degrees: f32) -> Embedding {
-        let (across, along) = degrees.to_radians().sin_cos();
-        Embedding::from_direction(vec![along, across]).unwrap()
-    }
-
     fn reach(degrees: &[f32]) -> RosterReach {
-        let voices: Vec<Embedding> = degrees.iter().copied().map(voice).collect();
+        let voices: Vec<Embedding> = degrees.iter().copied().map(Embedding::at_degrees).collect();
         RosterReach::of(&voices.iter().collect::<Vec<_>>()).unwrap()
     }
 

@@ -292,9 +292,8 @@ mod tests {
     /// Users whose voices point into these directions.
     fn roster(degrees: &[f32]) -> Vec<RosterEntry> {
         let entry = |degrees: &f32| {
-            let (across, along) = degrees.to_radians().sin_cos();
             let print = Voiceprint {
-                embedding: Embedding::from_direction(vec![along, across]).unwrap(),
+                embedding: Embedding::at_degrees(*degrees),
                 model: ModelId::new("m"),
                 bandwidth: Bandwidth::Wide,
                 net_speech: Seconds::new(12.0),

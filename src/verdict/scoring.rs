@@ -246,8 +246,7 @@ mod tests {
     }
 
     fn voice(degrees: f32) -> Embedding {
-        let (across, along) = degrees.to_radians().sin_cos();
-        Embedding::from_direction(vec![along, across]).unwrap()
+        Embedding::at_degrees(degrees)
     }
 
     fn found(probes: &Probes, roster: &[(UserId, Embedding)]) -> Vec<Vec<Likeness>> {

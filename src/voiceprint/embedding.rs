@@ -132,6 +132,13 @@ impl Embedding {
         Ok(Self(vector))
     }
 
+    /// A direction in the plane, for tests: the cosine of two is that of the angle between them.
+    #[cfg(test)]
+    pub(crate) fn at_degrees(degrees: f32) -> Self {
+        let (across, along) = degrees.to_radians().sin_cos();
+        Self::from_direction(vec![along, across]).unwrap()
+    }
+
     /// The weighted mean direction of several embeddings of one dimension.
     ///
     /// # Errors

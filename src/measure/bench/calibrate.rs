@@ -176,24 +176,28 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
 
 /// The mean similarity of calls and models of somebody else, as trials weigh; none where no trial had others beside it.
 fn usual(trials: &[Observed], weights: &[f64], similarity: Similarity) -> Option<f64> {
-    let others = || trials.iter().zip(weights).filter(|(one, _)| !one.target);
-    let (sum, weight) = others().fold((0.0, 0.0), |(sum, total), (one, weight)| {
-        (sum + weight * similarity.of(one.cosine), total + weight)
-    });
     let has_cohorts = trials.iter().any(|one| one.cohort.size > 0);
-    (has_cohorts && weight > 0.0).then(|| rounded(sum / weight))
+    let similarity = |one: &Observed| Some(similarity.of(one.cosine));
+    mean_of_others(trials, weights, similarity).filter(|_| has_cohorts)
 }
 
 /// How far strangers reach on the rosters that the trials are on, as trials of others weigh; none where no roster says.
 fn usual_reach(trials: &[Observed], weights: &[f64]) -> Option<f64> {
+    mean_of_others(trials, weights, |one| one.reach.z()).filter(|usual| *usual > 0.0)
+}
+
+/// The mean of what trials of somebody else say, as they weigh; none where none says anything.
+fn mean_of_others(
+    trials: &[Observed],
+    weights: &[f64],
+    says: impl Fn(&Observed) -> Option<f64>,
+) -> Option<f64> {
     let others = trials.iter().zip(weights).filter(|(one, _)| !one.target);
-    let reaching = others.filter_map(|(one, weight)| Some((one.reach.z()?, weight)));
-    let (sum, total) = reaching.fold((0.0, 0.0), |(sum, total), (reach, weight)| {
-        (sum + weight * reach, total + weight)
+    let said = others.filter_map(|(one, weight)| Some((says(one)?, weight)));
+    let (sum, total) = said.fold((0.0, 0.0), |(sum, total), (value, weight)| {
+        (sum + weight * value, total + weight)
     });
-    (total > 0.0)
-        .then(|| rounded(sum / total))
-        .filter(|usual| *usual > 0.0)
+    (total > 0.0).then(|| rounded(sum / total))
 }
 
 /// The least and the largest excess of any trial over the usual, and nought.
@@ -264,11 +268,7 @@ mod tests {
     use crate::voiceprint::Embedding;
 
     fn reach(degrees: [f32; 4]) -> RosterReach {
-        let voice = |degrees: f32| {
-            let (across, along) = degrees.to_radians().sin_cos();
-            Embedding::from_direction(vec![along, across]).unwrap()
-        };
-        let voices = degrees.map(voice);
+        let voices = degrees.map(Embedding::at_degrees);
         RosterReach::of(&voices.each_ref()).unwrap()
     }
 

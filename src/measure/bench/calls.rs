@@ -1,7 +1,7 @@
 //! A call as the product follows it: checkpoint after checkpoint, on one roster, by the product's own core.
 
 use super::heard::{HeardRecording, Print, Prints};
-use super::score::{likeness, reach, user_id};
+use super::score::{curve_on, likeness, user_id};
 use crate::decision::{Calibration, Curve, MOST_WINDOWS, Outcome, Policy, Reason, SequentialDecision};
 use crate::units::{NotFinite, UserId};
 use crate::verdict::scoring::{self, HeardVoice, Judged, Likeness};
@@ -107,8 +107,7 @@ impl Follower<'_> {
         mut say: impl FnMut(&Word<'_>) -> Result<(), NotFinite>,
     ) -> Result<(), NotFinite> {
         let mut sequential = SequentialDecision::default();
-        let reach = reach(&self.calibration.curve, roster, self.models)?;
-        let on = (roster, self.calibration.curve.on(reach));
+        let on = (roster, curve_on(self.calibration.curve, roster, self.models)?);
         for (at, prints) in heard.checkpoints.iter().enumerate() {
             let is_final = at + 1 == heard.checkpoints.len();
             say(&self.word(on, heard, prints, is_final, &mut sequential)?)?;

@@ -52,16 +52,12 @@ pub(super) fn likeness(user: UserId, model: &Print, voice: &Embedding) -> Result
     })
 }
 
-/// How far up the likenesses of a roster's models to each other reach; not looked for where the curve has no regard to it.
-pub(super) fn reach(
-    curve: &Curve,
-    roster: &[u32],
-    models: &[Option<Print>],
-) -> Result<RosterReach, NotFinite> {
+/// The curve for calls to a roster of models. How far they reach is not looked for where the curve has no regard to it.
+pub(super) fn curve_on(curve: Curve, roster: &[u32], models: &[Option<Print>]) -> Result<Curve, NotFinite> {
     if curve.roster_reach.is_none() {
-        return Ok(RosterReach::default());
+        return Ok(curve);
     }
-    reach_of(roster, models)
+    Ok(curve.on(reach_of(roster, models)?))
 }
 
 /// How far up the likenesses of a roster's models to each other reach.
@@ -103,40 +99,14 @@ impl Scorer {
         let found: Vec<Likeness> = known
             .map(|(model, enrolled)| likeness(user_id(model), enrolled, &print.voice))
             .collect::<Result<_, _>>()?;
-        let reach = match &self.calibration {
-            Some(calibration) => reach(&calibration.curve, roster, models)?,
-            None => RosterReach::default(),
-        };
-        let mut scores = self.scores(print, test, &found, reach)?.into_iter();
+        let calibration = self.calibration.as_ref();
+        let curve = calibration.map(|calibration| curve_on(calibration.curve, roster, models));
+        let mut scores = scores(print, test, &found, curve.transpose()?)?.into_iter();
         let scored = |model: &u32| match models[*model as usize] {
             Some(_) => scores.next().unwrap_or(UNHEARD),
             None => self.unheard(),
         };
         Ok(roster.iter().map(scored).collect())
-    }
-
-    fn scores(
-        &self,
-        print: &Print,
-        test: &Prints,
-        found: &[Likeness],
-        reach: RosterReach,
-    ) -> Result<Vec<Scored>, NotFinite> {
-        let cosine = |likeness: &Likeness| f64::from(Cosine::get(likeness.cosine));
-        let Some(calibration) = &self.calibration else {
-            let plain = |likeness: &Likeness| Scored {
-                score: cosine(likeness),
-                cosine: cosine(likeness),
-            };
-            return Ok(found.iter().map(plain).collect());
-        };
-        let curve = calibration.curve.on(reach);
-        let llrs = scoring::llrs(&test.moment(&[], true), seconds(print.net_s), found, &curve)?;
-        let both = found.iter().zip(llrs).map(|(likeness, (_, llr))| Scored {
-            score: llr.get(),
-            cosine: cosine(likeness),
-        });
-        Ok(both.collect())
     }
 
     fn unheard(&self) -> Scored {
@@ -236,6 +206,29 @@ impl Scorer {
         };
         Ok(scores.get(place).copied())
     }
+}
+
+/// The scores of a test against `found`: ratios by the roster's curve, or cosines without one.
+fn scores(
+    print: &Print,
+    test: &Prints,
+    found: &[Likeness],
+    curve: Option<Curve>,
+) -> Result<Vec<Scored>, NotFinite> {
+    let cosine = |likeness: &Likeness| f64::from(Cosine::get(likeness.cosine));
+    let Some(curve) = curve else {
+        let plain = |likeness: &Likeness| Scored {
+            score: cosine(likeness),
+            cosine: cosine(likeness),
+        };
+        return Ok(found.iter().map(plain).collect());
+    };
+    let llrs = scoring::llrs(&test.moment(&[], true), seconds(print.net_s), found, &curve)?;
+    let both = found.iter().zip(llrs).map(|(likeness, (_, llr))| Scored {
+        score: llr.get(),
+        cosine: cosine(likeness),
+    });
+    Ok(both.collect())
 }
 
 /// Whom a trial is judged among.

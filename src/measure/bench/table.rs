@@ -204,10 +204,9 @@ mod tests {
 
     #[test]
     fn a_voice_is_held_against_those_of_the_cohort_that_it_is_most_like() {
-        let at = |degrees: f64| {
-            let (across, along) = degrees.to_radians().sin_cos();
+        let at = |degrees: f32| {
             Some(Print {
-                voice: Embedding::from_direction(vec![along as f32, across as f32]).unwrap(),
+                voice: Embedding::at_degrees(degrees),
                 net_s: 3.0,
                 over: crate::voiceprint::Bandwidth::Wide,
             })

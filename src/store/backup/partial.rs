@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::copying::{failed, found, sync_folder, written};
 use super::fault::BackupFault;
 use super::manifest::{CHECKSUM, FILE, Manifest, RECORDINGS};
-use crate::store::files::folder_of;
+use crate::store::files::{beside, folder_of};
 
 /// The folder that a backup is written to until it is whole; its lock says that somebody writes it.
 pub(super) struct Partial {
@@ -32,9 +32,7 @@ impl Partial {
                 remedy: "name a folder that is not there yet",
             });
         }
-        let mut name = to.as_os_str().to_owned();
-        name.push(".partial");
-        let folder = PathBuf::from(name);
+        let folder = beside(to, ".partial");
         if let Ok(lock) = File::open(&folder) {
             if lock.try_lock().is_err() {
                 return Err(BackupFault::Underway { path: folder });

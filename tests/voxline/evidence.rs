@@ -70,6 +70,22 @@ const TABLE: &[Row] = &[
     (ECHO, "US", &["+12025550102"]),
     ("", "US", &[]),
     (",,", "US", &[]),
+    // As carriers that check signatures, port numbers and name their trunks write it: RFC 4694, RFC 4904, 3GPP TS 24.229.
+    (
+        "<sip:+12025550103;verstat=TN-Validation-Passed@h;user=phone>",
+        "US",
+        &[ALICE],
+    ),
+    (
+        "<sip:+1-202-555-0103;npdi;rn=+12025550199@h;user=phone>",
+        "US",
+        &[ALICE],
+    ),
+    (
+        "<tel:+12025550103;rn=+12025550199;tgrp=t-1;trunk-context=+1-202>",
+        "US",
+        &[ALICE],
+    ),
     ("<sip:@h>", "US", &["-"]),
 ];
 
@@ -129,7 +145,7 @@ fn caps_hold_and_what_is_beyond_them_is_not_read_in_part() {
 
 /// A provider with a certificate under a root of its own.
 pub struct Provider {
-    /// In PEM.
+    /// The certificate that signs the others, in PEM.
     pub root: String,
     /// In PEM, its own certificate alone.
     pub chain: String,

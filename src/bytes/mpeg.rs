@@ -242,7 +242,7 @@ fn count(bytes: &Arc<Vec<u8>>, span: &Range<usize>) -> Option<Count> {
         } else if head.rate != sum.rate {
             let (length, at) = sum.other.get_or_insert((0.0, place.clone()));
             *length += head.samples as f64 / f64::from(head.rate);
-            at.end = place.end.min(bytes.len());
+            at.end = place.end.min(frames.end);
         } else if place.end > frames.end {
             sum.cut = true;
         } else {

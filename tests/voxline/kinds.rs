@@ -282,6 +282,22 @@ fn a_joined_recording_at_another_rate_is_named_with_its_length() {
     );
 }
 
+/// A recording whose last frames are at another rate, the very last one cut, and a recording behind it.
+#[test]
+fn what_was_not_heard_of_joined_recordings_lies_within_them() {
+    let mut first = file("kinds/mp3.wav");
+    let at = first.len();
+    first.extend_from_slice(&file("mp3.mp3")[227..381]);
+    // The sizes of `RIFF` and of `data` count what follows them.
+    for size_at in [4, 100] {
+        let size = (first.len() - size_at - 4) as u32;
+        first[size_at..size_at + 4].copy_from_slice(&size.to_le_bytes());
+    }
+    let all = [first, wav(1, (1, 8_000), (2, 16), &[&tone(8_000)])].concat();
+    let unheard = heard(all.clone()).unheard.unwrap();
+    assert_eq!((unheard.at, unheard.at + unheard.bytes), (at as u64, all.len() as u64));
+}
+
 #[test]
 fn a_mono_part_beside_a_stereo_one_is_in_both_channels() {
     let mono = wav(1, (1, 8_000), (2, 16), &[&tone(800)]);

@@ -55,25 +55,50 @@ impl Switchboard {
     }
 
     /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`CallSession`]. `key` is whose stream it is, where a key opened it.
+    /// [`CallSession`]. `key` is whose stream it is, where a key opened it. A call that others know of and that no permit
+    /// is free for is *inconclusive* (`unavailable`) until it is opened after all.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours, the call is over, was to another one or is being listened to, the
     /// audio has a shape that cannot be listened to, or no permit is free.
     pub async fn open_call(&self, start: CallStart, key: Option<KeyId>) -> Result<LiveCall, BoardError> {
         let known = self.find_call_session(&start.call_id);
-        if known.is_some_and(|known| known.is_listened_to()) {
+        if known.as_ref().is_some_and(|known| known.is_listened_to()) {
             return Err(BoardError::CallTaken(start.call_id));
         }
         let tenant = self.services.owners.best_known(&start.number).await;
         let asker = Asker::live(key).to(&start.number);
-        let admitted = self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT)))?;
+        let admitted = match self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT))) {
+            Ok(admitted) => admitted,
+            Err(busy) => {
+                if let Some(known) = known {
+                    self.say_unheard(&known).await;
+                }
+                return Err(busy);
+            }
+        };
         let stream = start.stream_session()?;
         let call_session = self.known_call_session(&start.call_id, &start.number).await?;
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(start.call_id));
         }
         LiveCall::begin(Arc::clone(&self.services), admitted, start, stream, call_session)
+    }
+
+    /// Says of a call that somebody knows of that it is not listened to, until it is; nothing where some of it was heard.
+    async fn say_unheard(&self, call_session: &CallSession) {
+        let before = &call_session.verdict().identification;
+        if before.net_speech_seconds > 0.0 || before.reason == Some(Reason::Unavailable) {
+            return;
+        }
+        let active_model = self.active_model();
+        let said = Identification::inconclusive(
+            call_session.number().clone(),
+            active_model.card.id().clone(),
+            active_model.calibration.id.clone(),
+            Reason::Unavailable,
+        );
+        call_session.heard(said).await;
     }
 
     /// The session of a call, while there is one.

@@ -5,6 +5,7 @@ use voxline::decision::Reason;
 use voxline::store::Access;
 use voxline::switchboard::{BoardError, CallStart, CallVerdict, Update};
 use voxline::units::{CallId, DialedNumber, Hertz};
+use voxline::verdict::chain::SpeakerReason;
 use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
 use super::identifying::{untimed, word};
@@ -201,6 +202,41 @@ async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
     let open = deployment.board.open_call(start(number(1)), None).await.unwrap();
     drop(open);
     assert!(deployment.board.open_call(start(number(1)), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_call_with_no_place_is_unavailable_until_there_is_one() {
+    let deployment = TestDeployment::full_with(&[("inference.capacity", "1")]).await;
+    let board = &deployment.board;
+    let open = board.open_call(start(number(1)), None).await.unwrap();
+    let announced = start(number(1));
+    let known = board.call_session(&announced.call_id, &number(1)).await.unwrap();
+    known.hold_open();
+    assert_eq!(
+        known.verdict().identification.reason,
+        Some(Reason::TooLittleSpeech)
+    );
+    for _ in 0..2 {
+        let refused = board.open_call(announced.clone(), None).await;
+        assert!(matches!(refused, Err(BoardError::Busy(_))));
+        let said = known.verdict();
+        assert_eq!((said.version, said.ended), (1, false), "said once");
+        assert_eq!(said.identification.outcome, OutcomeName::Inconclusive);
+        assert_eq!(said.identification.reason, Some(Reason::Unavailable));
+        let unavailable = Some(SpeakerReason::Voice(Reason::Unavailable));
+        assert_eq!(said.identity.speaker.reason, unavailable);
+    }
+    open.finish().await;
+    let mut opened = board.open_call(announced, None).await.unwrap();
+    let mut said = Vec::new();
+    for second in octets("calls/alice-1.wav").chunks(8_000) {
+        said.extend(opened.push(second).await.unwrap());
+    }
+    said.push(opened.finish().await);
+    assert_eq!(
+        known.verdict().identification.user_id,
+        Some(deployment.people["alice"])
+    );
 }
 
 #[tokio::test]

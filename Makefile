@@ -45,6 +45,7 @@ demo: release
 test: provision peers
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --lib --bins --tests --no-fail-fast; \
+		status=$$?; $(PYTHON) scripts/skipped.py; exit $$status; \
 	else \
 		$(CARGO) test --locked --lib --bins --tests --no-fail-fast; \
 	fi

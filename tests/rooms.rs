@@ -1,5 +1,6 @@
 //! The order of the house, read from its source: each module declares its files in the order in which they build on
-//! one another, `lib.rs` its rooms, and nothing uses what is declared after it. So there are no circles.
+//! one another, `lib.rs` its rooms, and nothing names what is declared after it. So there are no circles of names; a method
+//! that a later file adds to a type of an earlier one is not seen here.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

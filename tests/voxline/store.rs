@@ -18,11 +18,11 @@ use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use voxline::store::{
-    Access, CallRecord, CallSearch, NewClip, NewEnrollment, NewKey, NewUser, Number, NumberPatch, Pin,
+    Access, CallRecord, CallSearch, NewClip, NewEnrolment, NewKey, NewUser, Number, NumberPatch, Pin,
     PinChange, PinRule, Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
     UsersWanted,
 };
-use voxline::units::{CallId, DialedNumber, EnrollmentId, PhoneNumber, Seconds, TenantId, UserId};
+use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 /// A database that the laws are held on.
@@ -86,6 +86,15 @@ impl<D: Database> TestDeployment<D> {
     /// Another handle on the same store, as another process has one.
     async fn another(&self) -> Store {
         Store::connect(&self.settings).await.unwrap()
+    }
+
+    /// Whether the store is no file, and a law of files has nothing to hold for; says so, for the list of what was skipped.
+    fn has_no_file(&self) -> bool {
+        let shared = self.store.is_shared();
+        if shared {
+            eprintln!("skipped: a law of SQLite's files, and PostgreSQL's are not ours");
+        }
+        shared
     }
 
     /// Whether what is erased is overwritten: PostgreSQL's files are not ours.
@@ -161,8 +170,8 @@ impl<D: Database> TestDeployment<D> {
         self.store.add_user(new_user(name, number)).await.unwrap()
     }
 
-    async fn enrol(&self, user: UserId, seed: u64) -> EnrollmentId {
-        self.store.add_enrollment(enrolment(user, seed)).await.unwrap()
+    async fn enrol(&self, user: UserId, seed: u64) -> EnrolmentId {
+        self.store.add_enrolment(enrolment(user, seed)).await.unwrap()
     }
 
     async fn versions(&self, numbers: &[DialedNumber]) -> Vec<u64> {
@@ -239,8 +248,8 @@ fn clip(seed: u64) -> NewClip {
     }
 }
 
-fn enrolment(user: UserId, seed: u64) -> NewEnrollment {
-    NewEnrollment {
+fn enrolment(user: UserId, seed: u64) -> NewEnrolment {
+    NewEnrolment {
         user,
         consent: "I agree that my voice is stored".into(),
         consent_version: None,

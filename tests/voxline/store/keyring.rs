@@ -54,7 +54,7 @@ async fn a_new_master_key_is_used_by_who_has_the_store_open_already() {
     assert!(before != after && !deployment.beside("master.key.new").exists());
     assert_eq!(deployment.voices(&serving).await, voices);
     let carol = serving.add_user(new_user("Carol", &number(1))).await.unwrap().id;
-    serving.add_enrollment(enrolment(carol, 7)).await.unwrap();
+    serving.add_enrolment(enrolment(carol, 7)).await.unwrap();
     assert_eq!(
         deployment.voices(&deployment.another().await).await[&carol],
         clip(7).prints
@@ -143,7 +143,7 @@ async fn new_data_keys_seal_every_row_anew_while_others_read() {
 #[tokio::test]
 async fn an_old_copy_of_the_data_does_not_bring_back_who_was_erased() {
     let (deployment, mut voices) = with_voices(2).await;
-    if deployment.store.is_shared() {
+    if deployment.has_no_file() {
         return;
     }
     deployment.store.close().await;
@@ -176,14 +176,14 @@ async fn an_old_copy_of_the_data_does_not_bring_back_who_was_erased() {
 #[tokio::test]
 async fn an_old_copy_of_the_data_does_not_show_an_erased_enrolment() {
     let (deployment, voices) = with_voices(2).await;
-    if deployment.store.is_shared() {
+    if deployment.has_no_file() {
         return;
     }
     deployment.store.close().await;
     let copy = Copy::of(&deployment.file());
     let store = deployment.another().await;
     let ana = *voices.keys().next().unwrap();
-    store.remove_enrollments(ana).await.unwrap();
+    store.remove_enrolments(ana).await.unwrap();
     store.close().await;
     // The key's last readers are done when the store is opened.
     deployment.another().await.close().await;
@@ -197,7 +197,7 @@ async fn an_old_copy_of_the_data_does_not_show_an_erased_enrolment() {
 #[tokio::test]
 async fn a_keyring_that_is_missing_older_or_anothers_is_said_to_be_so() {
     let (deployment, _) = with_voices(1).await;
-    if deployment.store.is_shared() {
+    if deployment.has_no_file() {
         return;
     }
     deployment.store.close().await;
@@ -247,7 +247,7 @@ async fn a_plain_verdict_that_somebody_put_there_is_never_sealed_as_ours() {
 #[tokio::test]
 async fn a_keyring_from_before_a_voice_was_renewed_passes_nobody_off_as_not_enrolled() {
     let (deployment, voices) = with_voices(1).await;
-    if deployment.store.is_shared() {
+    if deployment.has_no_file() {
         return;
     }
     let ana = *voices.keys().next().unwrap();
@@ -255,7 +255,7 @@ async fn a_keyring_from_before_a_voice_was_renewed_passes_nobody_off_as_not_enro
     deployment.store.close().await;
     let old = Copy::of(&deployment.beside("keyring.db"));
     let store = deployment.another().await;
-    store.remove_enrollment(ana, second).await.unwrap();
+    store.remove_enrolment(ana, second).await.unwrap();
     store.close().await;
     old.put_back();
     let store = deployment.another().await;

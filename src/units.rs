@@ -15,7 +15,7 @@ mod phone;
 mod ids;
 
 pub use hex::hex;
-pub use ids::{CallId, EnrollmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
+pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
-use voxline::store::{Access, ImportRow, NewClip, NewEnrollment, NewUser, Store};
+use voxline::store::{Access, ImportRow, NewClip, NewEnrolment, NewUser, Store};
 use voxline::units::{DialedNumber, Seconds};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
@@ -82,7 +82,7 @@ async fn fill(path: &Path, voices: usize, numbers: usize) -> anyhow::Result<()> 
         for user in store.users_of(&dialed(number)?).await? {
             seed += 1;
             store
-                .add_enrollment(NewEnrollment {
+                .add_enrolment(NewEnrolment {
                     user: user.id,
                     consent: "I agree that my voice is stored.".to_owned(),
                     consent_version: None,

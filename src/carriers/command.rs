@@ -30,7 +30,7 @@ pub enum CommandFault {
     /// Telnyx was not reached, or did not answer in time.
     #[error("Telnyx was not reached with `{command}`: {why}")]
     Unreachable {
-        /// The command.
+        /// Which command it was.
         command: &'static str,
         /// What was in the way, without addresses.
         why: &'static str,
@@ -38,7 +38,7 @@ pub enum CommandFault {
     /// Telnyx answered no.
     #[error("Telnyx refused `{command}` with status {status}: check telnyx.api_key and the application")]
     Refused {
-        /// The command.
+        /// Which command it was.
         command: &'static str,
         /// The HTTP status that was answered.
         status: u16,

@@ -37,9 +37,9 @@ pub enum Unopened {
     /// What it says of the call cannot be used.
     #[error("{what}: {why}")]
     Invalid {
-        /// What.
+        /// What of the stream's start cannot be read.
         what: &'static str,
-        /// Why.
+        /// What is wrong with it.
         why: String,
     },
     /// The switchboard does not listen to it.

@@ -54,7 +54,7 @@ pub enum Carrier {
 }
 
 impl Carrier {
-    /// Every carrier.
+    /// Every carrier, in the order of the documentation.
     pub const ALL: [Self; 7] = [
         Self::Twilio,
         Self::Telnyx,

@@ -65,7 +65,7 @@ pub(super) enum Command {
     Invite(super::invites::InviteCommand),
     /// Enrol a user's voice from recordings
     #[command(after_help = AFTER_ENROLL)]
-    Enroll(super::voices::EnrollArgs),
+    Enroll(super::voices::EnrolArgs),
     /// Say who speaks in a recording of a call to a number
     #[command(after_help = AFTER_IDENTIFY)]
     Identify(super::voices::IdentifyArgs),

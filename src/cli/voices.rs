@@ -37,7 +37,7 @@ pub(super) struct SoundArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct EnrollArgs {
+pub(super) struct EnrolArgs {
     /// The user's id
     #[arg(long, value_name = "ID", value_parser = id::<UserId>)]
     pub user: UserId,
@@ -89,7 +89,7 @@ pub(super) struct EmbedArgs {
     pub files: Vec<PathBuf>,
 }
 
-pub(super) async fn enroll(args: EnrollArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn enroll(args: EnrolArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
     let clips = args
         .files
         .iter()
@@ -209,7 +209,7 @@ fn embed_file(
     let look = heard
         .checkpoints
         .pop()
-        .context("a recording always ends in a look. This is a bug.")?;
+        .context("a recording always ends in a checkpoint. This is a bug.")?;
     let net = look.net_speech;
     let needed = analyst.extractor.card().minimum_net_speech();
     let print = look.print;

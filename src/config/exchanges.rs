@@ -37,7 +37,7 @@ pub struct AudioSocketConfig {
     pub connections: usize,
 }
 
-/// Asterisk.
+/// How an Asterisk of your own is met.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AsteriskSection {
@@ -62,7 +62,7 @@ pub(super) struct AsteriskSection {
     pub audiosocket_connections: usize,
 }
 
-/// jambonz.
+/// How a jambonz of your own is met.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct JambonzSection {

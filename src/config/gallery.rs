@@ -42,7 +42,7 @@ pub(super) struct GallerySection {
     pub qdrant_timeout_seconds: f64,
 }
 
-/// What searches.
+/// Which store of voiceprints answers searches.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Backend {

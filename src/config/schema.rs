@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Text,
 }
 
-/// One setting.
+/// One setting, as `docs/settings.md` shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Setting {
     /// Its key, dotted as in `decision.accept`.

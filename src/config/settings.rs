@@ -60,7 +60,7 @@ pub(super) struct Settings {
     #[schema(inline)]
     pub decision: DecisionSection,
     #[schema(inline)]
-    pub enrollment: EnrollmentSection,
+    pub enrollment: EnrolmentSection,
     #[schema(inline)]
     pub retention: RetentionSection,
     #[schema(inline)]
@@ -131,7 +131,7 @@ pub(super) struct LimitsSection {
 /// What an enrolment needs, and what is kept of it.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct EnrollmentSection {
+pub(super) struct EnrolmentSection {
     /// Seconds of speech, all recordings together, needed to enrol.
     #[schema(minimum = 2.0, maximum = 600.0)]
     #[default = 6.0]

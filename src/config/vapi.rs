@@ -39,7 +39,7 @@ pub enum ToolMessage {
     Silent,
     /// One of Vapi's own, as in "Hold on a sec".
     Filler,
-    /// This.
+    /// These words.
     Words(String),
 }
 
@@ -117,7 +117,7 @@ pub enum ForwardTrust {
     Signed(Option<SecretString>),
     /// Always: the SIP peer is known by other means.
     Always,
-    /// Never.
+    /// A header never names who forwarded.
     Never,
 }
 

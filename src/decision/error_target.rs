@@ -1,4 +1,4 @@
-//! What an operator promises of strangers and of users, and the posterior it comes to.
+//! The acceptance that keeps an error target of strangers and of users.
 
 use super::calibration::{Calibration, OperatingPoint};
 use super::policy::{ErrorTarget, Policy};

@@ -1,4 +1,4 @@
-//! What an operator accepts and promises.
+//! What an operator accepts: a probability, or a share of errors ([`ErrorTarget`]).
 
 use crate::units::{Llr, Seconds};
 
@@ -10,7 +10,7 @@ pub struct Policy {
     /// Posterior that one user needs to be *identified*; where an error target is made, what keeps it
     /// ([`Policy::meeting_its_target`]).
     pub accept: f64,
-    /// The errors that are promised not to be exceeded.
+    /// The shares of errors that are not to be exceeded.
     pub error_target: ErrorTarget,
     /// Posterior of "nobody" that a caller needs to be *unknown*, however much or little was said.
     pub reject: f64,
@@ -55,7 +55,8 @@ impl Policy {
 
     /// The largest roster on which a ratio of `highest` still names somebody, when it speaks against
     /// everybody else: `(1 - u) / u · e^highest · (1 - a) / a` for a share of unknown callers `u` and an
-    /// acceptance `a`. 0 when this policy can never name anybody.
+    /// acceptance `a`. 0 when this policy can never name anybody. It is the comparison of [`judge`](super::posterior) solved
+    /// for the number of users.
     pub fn largest_roster(&self, highest: Llr) -> usize {
         let (unknown, accept) = (self.unknown_share, self.accept);
         let odds = (1.0 - unknown) / unknown * highest.get().exp() * (1.0 - accept) / accept;
@@ -74,7 +75,7 @@ pub struct ErrorTarget {
 }
 
 impl ErrorTarget {
-    /// `usual` with this error target in it, part by part: what is not promised here stays as it is there.
+    /// `usual` with this error target in it, part by part: what is not set here stays as it is there.
     #[must_use]
     pub fn instead_in(&self, usual: &Policy) -> Policy {
         let error_target = Self {
@@ -87,7 +88,7 @@ impl ErrorTarget {
         }
     }
 
-    /// Whether anything is promised.
+    /// Whether there is any.
     pub fn is_made(&self) -> bool {
         self.max_false_accept.is_some() || self.max_wrong_name.is_some()
     }

@@ -25,9 +25,9 @@ pub enum Source {
     Bandwidth,
     /// Plivo.
     Plivo,
-    /// An Asterisk.
+    /// An Asterisk of the operator's.
     Asterisk,
-    /// A jambonz.
+    /// A jambonz of the operator's.
     Jambonz,
     /// A SIP message itself.
     Sip,

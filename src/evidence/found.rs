@@ -8,7 +8,7 @@ use crate::units::PhoneNumber;
 /// Somebody who may have forwarded the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forwarder {
-    /// Their number.
+    /// The number that forwarded.
     pub number: PhoneNumber,
     /// Where it was found.
     pub place: Place,

@@ -17,11 +17,11 @@ pub(super) struct Field<'a> {
 pub(super) enum Value<'a> {
     /// A number of as many bytes as it needs.
     Varint(u64),
-    /// Eight bytes.
+    /// A fixed value of eight bytes.
     Eight([u8; 8]),
     /// Bytes with their length before them: a string, another message, numbers in a row.
     Bytes(Cow<'a, [u8]>),
-    /// Four bytes.
+    /// A fixed value of four bytes.
     Four([u8; 4]),
 }
 

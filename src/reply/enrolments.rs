@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
-use crate::store::{Enrollment, Receipt};
+use crate::store::{Enrolment, Receipt};
 use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, IssueCode};
-use crate::units::{EnrollmentId, UserId};
+use crate::units::{EnrolmentId, UserId};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Enrol};
@@ -129,7 +129,7 @@ pub(super) fn accepted(report: EnrolmentReport) -> Result<EnrolmentReport, Probl
     get, path = "/v1/users/{id}/enrollments", operation_id = "listEnrollments", tag = "enrolments",
     params(("id" = String, Path, format = "uuid", description = "The user")),
     responses(
-        (status = 200, description = "The user's enrolments, oldest first", body = [Enrollment]),
+        (status = 200, description = "The user's enrolments, oldest first", body = [Enrolment]),
         (status = 404, description = "There is no such user"),
     ),
     security(("bearer" = ["enroll"])),
@@ -138,8 +138,8 @@ pub(super) async fn list(
     allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
-) -> Result<axum::Json<Vec<Enrollment>>, Problem> {
-    Ok(axum::Json(allowed.view(&app).enrollments_of(user).await?))
+) -> Result<axum::Json<Vec<Enrolment>>, Problem> {
+    Ok(axum::Json(allowed.view(&app).enrolments_of(user).await?))
 }
 
 /// Erases all of a user's enrolments
@@ -157,7 +157,7 @@ pub(super) async fn remove_all(
     State(app): State<Arc<AppState>>,
     InPath(user): InPath<UserId>,
 ) -> Result<axum::Json<Receipt>, Problem> {
-    Ok(axum::Json(allowed.view(&app).remove_enrollments(user).await?))
+    Ok(axum::Json(allowed.view(&app).remove_enrolments(user).await?))
 }
 
 /// Erases one enrolment
@@ -177,9 +177,9 @@ pub(super) async fn remove_all(
 pub(super) async fn remove(
     allowed: Allowed<Enrol>,
     State(app): State<Arc<AppState>>,
-    InPath((user, enrolment)): InPath<(UserId, EnrollmentId)>,
+    InPath((user, enrolment)): InPath<(UserId, EnrolmentId)>,
 ) -> Result<axum::Json<Receipt>, Problem> {
     Ok(axum::Json(
-        allowed.view(&app).remove_enrollment(user, enrolment).await?,
+        allowed.view(&app).remove_enrolment(user, enrolment).await?,
     ))
 }

@@ -43,7 +43,7 @@ impl From<StoreError> for Problem {
             StoreError::UnknownUser(user) => {
                 return Self::new(Kind::UnknownUser, format!("there is no user {user}"));
             }
-            StoreError::UnknownEnrollment { .. } => Kind::UnknownEnrolment,
+            StoreError::UnknownEnrolment { .. } => Kind::UnknownEnrolment,
             StoreError::UnknownInvite(_) => Kind::UnknownInvite,
             StoreError::InviteSpent => Kind::InviteSpent,
             StoreError::UserElsewhere(_) => Kind::Forbidden,
@@ -59,7 +59,7 @@ impl From<StoreError> for Problem {
             | StoreError::BadText { .. }
             | StoreError::TooMany { .. }
             | StoreError::NoConsent
-            | StoreError::NothingToEnroll
+            | StoreError::NothingToEnrol
             | StoreError::BadClip { .. }
             | StoreError::NoScope
             | StoreError::UnknownKey(_)

@@ -22,7 +22,7 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
     alive: bool,
-    /// The release.
+    /// The release that answers.
     version: &'static str,
 }
 

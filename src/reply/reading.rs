@@ -120,7 +120,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<AppState>> for InPath<T> {
     }
 }
 
-/// The query.
+/// A request's query, read whole or refused with what is wrong.
 pub(super) struct InQuery<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<AppState>> for InQuery<T> {

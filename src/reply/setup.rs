@@ -27,7 +27,7 @@ pub(super) struct Setup {
     public_url: Option<String>,
     /// Where it is reached otherwise.
     address: String,
-    /// Dialed numbers.
+    /// How many numbers calls can be dialed to.
     numbers: u64,
     /// Users on them.
     users: u64,
@@ -54,7 +54,7 @@ pub(super) struct VapiSetup {
     events_url: Option<String>,
 }
 
-/// A carrier.
+/// How far a carrier is set up.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CarrierSetup {
     /// The carrier that the settings are of.
@@ -126,7 +126,7 @@ pub(super) async fn show(
 /// What test calls say of their carriers, as `voxline carrier check --json` says it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CarrierCheck {
-    /// By carrier.
+    /// Each carrier, and how far it is set up.
     #[schema(value_type = Vec<Object>)]
     carriers: Vec<CarrierReport>,
     /// Call by call.

@@ -28,15 +28,15 @@ pub enum CopyFault {
     /// The two databases have other tables.
     #[error("the target has no {table}.{column}: use the release that wrote the store")]
     OtherTables {
-        /// The table.
+        /// The table it stands in.
         table: String,
-        /// Its column.
+        /// The column it stands in.
         column: String,
     },
     /// What arrived is not what was sent.
     #[error("{table} reads back otherwise than it was written: nothing was taken over")]
     Differs {
-        /// The table.
+        /// The table it stands in.
         table: String,
     },
     /// One of the stores failed.

@@ -21,7 +21,7 @@ use super::database::{Tx, query, query_as};
 use super::files::folder_of;
 use super::values::{now, time_text};
 use super::{Store, StoreError};
-use crate::units::{EnrollmentId, KeyId, UserId};
+use crate::units::{EnrolmentId, KeyId, UserId};
 
 /// The file's name beside the database.
 pub(super) const FILE: &str = "erased.txt";
@@ -33,7 +33,7 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ErasedId {
     User(UserId),
-    Enrollment(EnrollmentId),
+    Enrolment(EnrolmentId),
     Key(KeyId),
 }
 
@@ -41,7 +41,7 @@ impl ErasedId {
     fn parts(self) -> (&'static str, Uuid) {
         match self {
             Self::User(id) => ("user", *id.as_uuid()),
-            Self::Enrollment(id) => ("enrollment", *id.as_uuid()),
+            Self::Enrolment(id) => ("enrollment", *id.as_uuid()),
             Self::Key(id) => ("key", *id.as_uuid()),
         }
     }
@@ -50,7 +50,7 @@ impl ErasedId {
         let id = Uuid::parse_str(id).ok()?;
         Some(match kind {
             "user" => Self::User(UserId::from_uuid(id)),
-            "enrollment" => Self::Enrollment(EnrollmentId::from_uuid(id)),
+            "enrollment" => Self::Enrolment(EnrolmentId::from_uuid(id)),
             "key" => Self::Key(KeyId::from_uuid(id)),
             _ => return None,
         })

@@ -83,7 +83,7 @@ pub use tenancy::{
     Access, CallerIsForwarder, KeyInfo, NewKey, Number, NumberPatch, ShareChange, Tenant, UnknownRule,
 };
 pub use voices::{
-    Enrollment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrollment, Recording,
+    Enrolment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrolment, Recording,
     RosterEntry, UnheardClip, UnheardUser, UserVoice, UsersWanted,
 };
 

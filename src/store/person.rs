@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
 use super::database::query_as;
 use super::values::{now, read};
-use super::{Consent, Enrollment, FingerprintCounts, Invite, Store, StoreError, User};
+use super::{Consent, Enrolment, FingerprintCounts, Invite, Store, StoreError, User};
 use crate::units::{CallId, DialedNumber, UserId};
 
 /// Most calls of an export, the latest.
@@ -36,9 +36,9 @@ pub struct Person {
     pub pin_is_set: bool,
     /// The consents they gave, with their words.
     pub consents: Vec<Consent>,
-    /// Their enrolments.
-    pub enrollments: Vec<Enrollment>,
-    /// Their voiceprints.
+    /// All that they enrolled with.
+    pub enrollments: Vec<Enrolment>,
+    /// What was made of it.
     pub voiceprints: Vec<PersonVoiceprint>,
     /// Their kept recordings.
     pub recordings: Vec<PersonRecording>,
@@ -107,7 +107,7 @@ impl Store {
             .fetch_optional(self.pool())
             .await?
             .ok_or(StoreError::UnknownUser(user))?;
-        let enrollments = self.enrollments_of(user).await?;
+        let enrollments = self.enrolments_of(user).await?;
         let (calls, calls_left_out) = self.calls_of(user).await?;
         Ok(Person {
             about: ABOUT,
@@ -129,7 +129,7 @@ impl Store {
     async fn voiceprints_in(
         &self,
         user: UserId,
-        enrollments: &[Enrollment],
+        enrollments: &[Enrolment],
     ) -> Result<Vec<PersonVoiceprint>, StoreError> {
         let mut models: Vec<_> = enrollments.iter().flat_map(|one| &one.models).collect();
         models.sort();

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::decision::ReplayRule;
 use crate::engine::Permit;
-use crate::store::{Act, NewAudit, NewClip, NewEnrollment, Recording, StoreError};
-use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
+use crate::store::{Act, NewAudit, NewClip, NewEnrolment, Recording, StoreError};
+use crate::units::{EnrolmentId, InviteId, Seconds, UserId};
 use crate::verdict::Quality;
 use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
@@ -47,7 +47,7 @@ pub struct EnrolmentReport {
     pub accepted: bool,
     /// Its id, when it was accepted.
     #[schema(value_type = Option<String>, format = "uuid")]
-    pub enrollment_id: Option<EnrollmentId>,
+    pub enrollment_id: Option<EnrolmentId>,
     /// Seconds of speech in all recordings.
     pub net_speech_seconds: f64,
     /// How good they were.
@@ -167,7 +167,7 @@ impl Switchboard {
             let kept = !recordings.is_empty();
             let against_replays = self.config.replay != ReplayRule::Off;
             let new = new_enrolment(user, agreement, &heard, against_replays);
-            match self.store.add_enrollment_keeping(new, recordings).await {
+            match self.store.add_enrolment_keeping(new, recordings).await {
                 Ok(id) => {
                     self.announce(user, id).await;
                     report.audio_kept = report.audio_kept.map(|_| kept);
@@ -196,7 +196,7 @@ impl Switchboard {
     }
 
     /// Tells whoever reads the tenant's events that a voice was enrolled: over another one, it must not go unseen.
-    async fn announce(&self, user: UserId, enrollment: EnrollmentId) {
+    async fn announce(&self, user: UserId, enrollment: EnrolmentId) {
         let enrolled = async {
             let consents = self.store.consents_of(user).await?.len();
             let numbers = self
@@ -306,7 +306,7 @@ impl Switchboard {
         Ok(HeardClip {
             source: format!("{} {}", recording.format.container, recording.format.rate),
             checkpoint: checkpoint
-                .ok_or_else(|| BoardError::Analysis("a recording without a look".to_owned()))?,
+                .ok_or_else(|| BoardError::Analysis("a recording without a checkpoint".to_owned()))?,
             truncated: recording.truncated,
             unheard: recording.unheard,
             name,
@@ -359,7 +359,7 @@ fn new_enrolment(
     agreement: &Agreement,
     heard: &[HeardClip],
     against_replays: bool,
-) -> NewEnrollment {
+) -> NewEnrolment {
     let clips = heard.iter().map(|clip| NewClip {
         content_sha256: clip.sha256,
         net_speech: clip.net_speech(),
@@ -368,7 +368,7 @@ fn new_enrolment(
         prints: clip.print().into_iter().cloned().collect(),
         fingerprint: against_replays.then(|| clip.checkpoint.fingerprint.kept(OF_CLIP)),
     });
-    NewEnrollment {
+    NewEnrolment {
         user,
         consent: agreement.text.trim().to_owned(),
         consent_version: agreement.version.clone(),

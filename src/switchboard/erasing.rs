@@ -4,7 +4,7 @@ use super::board::Switchboard;
 use super::error::BoardError;
 use super::gallery_cache::GalleryCacheError;
 use crate::store::{Provenance, Receipt, StoreError, User, UserPatch};
-use crate::units::{DialedNumber, EnrollmentId, UserId};
+use crate::units::{DialedNumber, EnrolmentId, UserId};
 
 /// An erasure is several steps: it goes on when whoever asked for it hangs up in between.
 async fn to_the_end(
@@ -32,14 +32,14 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user or enrolment, or the store fails.
-    pub async fn remove_enrollment(
+    pub async fn remove_enrolment(
         &self,
         user: UserId,
-        enrolment: EnrollmentId,
+        enrolment: EnrolmentId,
     ) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let store = self.store.clone();
-        let receipt = to_the_end(async move { store.remove_enrollment(user, enrolment).await }).await?;
+        let receipt = to_the_end(async move { store.remove_enrolment(user, enrolment).await }).await?;
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }
@@ -49,10 +49,10 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
+    pub async fn remove_enrolments(&self, user: UserId) -> Result<Receipt, BoardError> {
         let numbers = self.numbers_of(user).await?;
         let store = self.store.clone();
-        let receipt = to_the_end(async move { store.remove_enrollments(user).await }).await?;
+        let receipt = to_the_end(async move { store.remove_enrolments(user).await }).await?;
         self.refresh_numbers(&numbers).await;
         Ok(receipt)
     }

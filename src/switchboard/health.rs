@@ -59,7 +59,7 @@ pub struct HealthRemark {
 /// How well a user is enrolled. No embedding and no score is part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct UserHealth {
-    /// The user.
+    /// Whose voice it is.
     #[serde(flatten)]
     pub user: User,
     /// Whether that is good enough.

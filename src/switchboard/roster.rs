@@ -1,4 +1,4 @@
-//! Who is on a dialed number and what is promised there: one snapshot a version of its roster, shared by whoever
+//! Who is on a dialed number and which error target holds there: one snapshot a version of its roster, shared by whoever
 //! weighs a call's evidence and whoever searches its voices.
 
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::call_verdict::CallVerdict;
 use crate::store::Access;
-use crate::units::{DialedNumber, EnrollmentId, TenantId, UserId};
+use crate::units::{DialedNumber, EnrolmentId, TenantId, UserId};
 
 /// Updates a slow reader may fall behind before it misses some.
 const BACKLOG: usize = 256;
@@ -23,9 +23,9 @@ pub struct VoiceEnrolled {
     /// Whose voice it is.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
-    /// The enrolment.
+    /// The enrolment that was added.
     #[schema(value_type = String, format = "uuid")]
-    pub enrollment_id: EnrollmentId,
+    pub enrollment_id: EnrolmentId,
     /// Whether the user was enrolled before, erased since or not: their voice may be another one now.
     pub again: bool,
     /// When it was accepted.

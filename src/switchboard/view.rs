@@ -15,10 +15,10 @@ use super::importing::{CsvFault, ImportDefaults, import_csv};
 use super::recording::ClipBytes;
 use crate::engine::{Asker, Permit};
 use crate::store::{
-    Access, Consent, Enrollment, ImportReport, Invite, KeyInfo, NewInvite, NewUser, Number, NumberPatch,
+    Access, Consent, Enrolment, ImportReport, Invite, KeyInfo, NewInvite, NewUser, Number, NumberPatch,
     Receipt, Scope, StoreError, Token, User, UserPatch, UsersWanted,
 };
-use crate::units::{DialedNumber, EnrollmentId, InviteId, UserId};
+use crate::units::{DialedNumber, EnrolmentId, InviteId, UserId};
 
 /// What one access sees and may change.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub struct View<'a> {
 /// How far a tenant's set-up has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Dialed numbers.
+    /// Dialed numbers that the key sees.
     pub numbers: u64,
     /// Users on them.
     pub users: u64,
@@ -154,7 +154,7 @@ impl View<'_> {
     }
 }
 
-/// Users.
+/// What a key may do with users.
 impl View<'_> {
     /// Adds a user to a number.
     ///
@@ -294,31 +294,31 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`StoreError::UnknownUser`].
-    pub async fn enrollments_of(&self, user: UserId) -> Result<Vec<Enrollment>, StoreError> {
+    pub async fn enrolments_of(&self, user: UserId) -> Result<Vec<Enrolment>, StoreError> {
         self.user(user).await?;
-        self.board.store.enrollments_of(user).await
+        self.board.store.enrolments_of(user).await
     }
 
-    /// As [`Switchboard::remove_enrollment`].
+    /// As [`Switchboard::remove_enrolment`].
     ///
     /// # Errors
     /// Likewise; [`StoreError::UserElsewhere`].
-    pub async fn remove_enrollment(
+    pub async fn remove_enrolment(
         &self,
         user: UserId,
-        enrolment: EnrollmentId,
+        enrolment: EnrolmentId,
     ) -> Result<Receipt, BoardError> {
         self.board.store.own_user(self.access, user).await?;
-        self.board.remove_enrollment(user, enrolment).await
+        self.board.remove_enrolment(user, enrolment).await
     }
 
-    /// As [`Switchboard::remove_enrollments`].
+    /// As [`Switchboard::remove_enrolments`].
     ///
     /// # Errors
     /// Likewise; [`StoreError::UserElsewhere`].
-    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, BoardError> {
+    pub async fn remove_enrolments(&self, user: UserId) -> Result<Receipt, BoardError> {
         self.board.store.own_user(self.access, user).await?;
-        self.board.remove_enrollments(user).await
+        self.board.remove_enrolments(user).await
     }
 
     /// Makes a link by which a user enrols once.

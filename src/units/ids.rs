@@ -53,7 +53,7 @@ uuid_id! {
 }
 uuid_id! {
     /// One accepted enrolment: some clips, recorded under one consent.
-    EnrollmentId
+    EnrolmentId
 }
 uuid_id! {
     /// One embedding of one clip.

@@ -42,7 +42,7 @@ pub enum ApiFault {
     /// It answered with a status other than success.
     #[error("Vapi's API answered {method} {path} with {status}: {said}")]
     Status {
-        /// The method.
+        /// The method of the request.
         method: String,
         /// The path, without identifiers of others.
         path: String,

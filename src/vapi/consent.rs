@@ -30,11 +30,11 @@ pub enum Consent {
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It agrees.
+    /// The caller agrees.
     Yes,
-    /// It refuses.
+    /// The caller refuses.
     No,
-    /// Neither.
+    /// Neither can be read from it.
     Unclear,
 }
 

@@ -54,7 +54,7 @@ pub enum News {
     Status(String),
     /// The model calls tools; with `legacy` one, in the shape of the old `function-call`.
     ToolCalls {
-        /// The calls.
+        /// The calls of tools, in the order in which they are to be answered.
         calls: Vec<ToolCall>,
         /// Whether the old shape is answered.
         legacy: bool,
@@ -68,7 +68,7 @@ pub enum News {
     },
     /// Somebody began or stopped speaking.
     Speech {
-        /// Who spoke.
+        /// Who spoke, or began or ended to.
         role: Role,
         /// Began, or stopped.
         started: bool,
@@ -88,7 +88,7 @@ pub enum News {
 /// The party that an utterance is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The assistant.
+    /// The assistant that Vapi runs.
     Assistant,
     /// The person on the line.
     User,
@@ -163,7 +163,7 @@ impl Message {
                 let ids: Vec<&str> = calls.iter().map(|call| call.id.as_str()).collect();
                 ids.join(" ")
             }
-            // The report of a call comes dedup, whatever clock it bears.
+            // The report of a call comes once, whatever clock it bears.
             News::EndOfCall(_) => return Some(format!("{call}\n{}", self.kind)),
             News::AssistantRequest => return None,
             News::Conversation { said, earlier } => format!("{earlier} {}", said.len()),

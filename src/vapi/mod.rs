@@ -6,7 +6,7 @@
 //! - it rings (`ring`): the assistant that takes it is named within a budget, with what is known by then;
 //! - it is answered (`attend`): the INVITE's headers go into its call session, its audio is listened to (`listen_socket`, `vapi_stream`,
 //!   [`ListenReader`] for the format and [`AssistantMute`] against the assistant's own voice), and each verdict that is news is told
-//!   to the model (`tell`, `control`);
+//!   to the model (`prompt_update`, `control`);
 //! - the model asks (`tools`): who it is, whether a PIN is right, to enrol a voice;
 //! - it ends: the last word is recorded, and the audio is gone.
 //!

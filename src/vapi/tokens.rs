@@ -25,7 +25,7 @@ pub struct Tokens {
 
 /// A new token, shown to whoever asked for it and kept as a hash.
 pub struct Issued {
-    /// The token.
+    /// The token itself, which is shown once.
     pub token: Zeroizing<String>,
     /// What is kept of it.
     pub sha256: [u8; 32],

@@ -26,7 +26,7 @@ const MOST_SAID: usize = 16;
 /// The most of a caller's audio that is held for an enrolment on the call: two minutes of it, in this encoding.
 const HELD: Duration = Duration::from_secs(120);
 
-/// A call.
+/// What this room keeps of a call while it lasts.
 pub(super) struct VapiCall {
     /// Vapi's id of it.
     pub id: CallId,
@@ -93,7 +93,7 @@ pub(super) struct State {
 pub(super) struct Held {
     /// How it is to be read.
     pub shape: Shape,
-    /// Its bytes.
+    /// The samples, in that encoding.
     pub bytes: Zeroizing<Vec<u8>>,
 }
 

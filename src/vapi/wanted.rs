@@ -69,7 +69,7 @@ pub struct Plan {
     pub events_url: String,
     /// The credential by which they are signed, when the mode needs one.
     pub credential: Option<Value>,
-    /// The tools.
+    /// The tools that the assistant is to have.
     pub tools: Vec<Value>,
     /// What every assistant must have; `id` is null for one that is yet to be made.
     pub assistants: Vec<WantedAssistant>,

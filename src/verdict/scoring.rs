@@ -15,7 +15,7 @@ pub use super::heard_voice::{HeardVoice, Likeness};
 /// A voice that a roster is searched by.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The voice.
+    /// The voice of the speech that is judged.
     pub voice: Embedding,
     /// How much speech it is of.
     pub net_speech: Seconds,

@@ -35,7 +35,7 @@ struct Stretch {
 
 /// The voice of some speech, and how much of it.
 pub(super) struct Pooled {
-    /// The voice.
+    /// What was made of the stretch.
     pub voice: Embedding,
     /// How much speech it is of.
     pub net_speech: Seconds,

@@ -60,7 +60,7 @@ pub enum CountermeasureError {
     GraphDiffers {
         /// Path of the graph.
         path: PathBuf,
-        /// What differs.
+        /// What differs from what the card says.
         detail: String,
     },
     /// The graph could not be loaded or run.

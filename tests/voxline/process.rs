@@ -163,7 +163,7 @@ impl Service {
         said
     }
 
-    /// The process.
+    /// The process itself, to be waited for or killed.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }

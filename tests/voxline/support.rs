@@ -144,7 +144,7 @@ pub fn http() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-/// ONNX Runtime.
+/// The ONNX Runtime that was provisioned.
 pub fn runtime() -> Runtime {
     Runtime::load(&provisioned().library).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 /// What becomes of the bytes between program and server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Weather {
-    /// They arrive.
+    /// Bytes arrive as they were sent.
     Fair,
     /// They arrive late: each piece that the server sends waits for half a second.
     Slow,

@@ -102,7 +102,7 @@ export class Colours {
   }
 }
 
-/** How likely each is at a look: `[{id, share}]`, the likeliest first, and what is left for everybody else. */
+/** How likely each is at a checkpoint: `[{id, share}]`, the likeliest first, and what is left for everybody else. */
 export function shares(verdict) {
   const named = (verdict.candidates ?? []).map(({ user_id: id, posterior }) => ({ id, share: posterior }));
   const rest = Math.max(0, 1 - named.reduce((sum, { share }) => sum + share, 0));
@@ -137,22 +137,22 @@ function column(version, known, colours) {
   return h(
     "li",
     { title: `${spoken}: ${words}` },
-    h("span", { class: "look", "aria-hidden": "true" }, named.length > 0 && [piece(rest, "var(--rest)"), named.toReversed().map(({ id, share }) => piece(share, colours.css(id)))]),
+    h("span", { class: "checkpoint", "aria-hidden": "true" }, named.length > 0 && [piece(rest, "var(--rest)"), named.toReversed().map(({ id, share }) => piece(share, colours.css(id)))]),
     h("span", { class: "at number", "aria-hidden": "true" }, verdict.net_speech_seconds.toFixed(verdict.net_speech_seconds < 10 ? 1 : 0)),
     h("span", { class: "unseen" }, `After ${spoken} of speech: ${words}`),
   );
 }
 
-/** The verdict as it formed: a column for each look, over net speech. `versions` are oldest first. */
+/** The verdict as it formed: a column for each checkpoint, over net speech. `versions` are oldest first. */
 export function course(versions, known, colours, most = 24) {
-  // Versions of the same look differ by other evidence; the last of them counts.
-  const looks = versions.filter((version, nth) => versions[nth + 1]?.verdict.net_speech_seconds !== version.verdict.net_speech_seconds);
+  // Versions of the same checkpoint differ by other evidence; the last of them counts.
+  const checkpoints = versions.filter((version, nth) => versions[nth + 1]?.verdict.net_speech_seconds !== version.verdict.net_speech_seconds);
   // Where nobody was compared with anybody yet there is nothing to see.
-  if (looks.every(({ verdict }) => shares(verdict).named.length === 0)) return "";
+  if (checkpoints.every(({ verdict }) => shares(verdict).named.length === 0)) return "";
   return h(
     "div",
     { class: "over-speech" },
-    h("ol", { class: "course", "aria-label": "The verdict over seconds of speech" }, looks.slice(-most).map((version) => column(version, known, colours))),
+    h("ol", { class: "course", "aria-label": "The verdict over seconds of speech" }, checkpoints.slice(-most).map((version) => column(version, known, colours))),
     h("p", { class: "small", "aria-hidden": "true" }, "after so many seconds of speech"),
   );
 }

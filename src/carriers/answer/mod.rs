@@ -22,7 +22,7 @@ pub use telnyx::Command;
 pub struct Document {
     /// Its media type.
     pub media_type: &'static str,
-    /// Its text.
+    /// The document as it is sent: XML or JSON.
     pub text: String,
 }
 

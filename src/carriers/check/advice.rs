@@ -9,7 +9,7 @@ use super::judge::{CallReport, CarrierVerdict};
 /// What the calls of one carrier come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CarrierReport {
-    /// The carrier.
+    /// The carrier's name, as on its own pages.
     pub carrier: String,
     /// How many calls came by it.
     pub calls: usize,

@@ -36,9 +36,9 @@ pub enum Refusal {
 /// An INVITE that came in, and from where.
 #[derive(Debug, Clone)]
 pub struct ReceivedInvite {
-    /// The peer.
+    /// Where the message came from.
     pub peer: SocketAddr,
-    /// The message.
+    /// What it said.
     pub message: SipMessage,
 }
 

@@ -16,7 +16,7 @@ const MOST_FLOWS: usize = 1_024;
 pub struct Sent {
     /// The sender's address.
     pub from: IpAddr,
-    /// The message.
+    /// What it sent.
     pub message: SipMessage,
 }
 

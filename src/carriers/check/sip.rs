@@ -28,7 +28,7 @@ pub enum Start {
     Request {
         /// As in `INVITE`.
         method: String,
-        /// The Request-URI.
+        /// The Request-URI (RFC 3261 section 8.1.1.1).
         uri: String,
     },
     /// An answer's status.

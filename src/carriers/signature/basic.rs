@@ -47,9 +47,9 @@ impl Owner {
 /// A name and password that a carrier is told to bring.
 #[derive(Clone)]
 pub struct BasicLogin {
-    /// The name.
+    /// The user name that the carrier sends.
     pub username: String,
-    /// The password.
+    /// The password that goes with it.
     pub password: SecretString,
 }
 

@@ -18,7 +18,7 @@ pub const LARGEST: usize = 32 * 1024;
 /// What ends a call, either way.
 pub const HANG_UP: [u8; HEAD] = [0x00, 0x00, 0x00];
 
-/// A frame.
+/// One frame of Asterisk's AudioSocket protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// The call is over.
@@ -31,7 +31,7 @@ pub enum Frame {
     Audio {
         /// Samples a second.
         rate: Hertz,
-        /// The samples.
+        /// 16-bit samples, least byte first.
         bytes: Vec<u8>,
     },
     /// Asterisk cannot go on.
@@ -52,7 +52,7 @@ pub enum FrameFault {
     /// A length that its kind cannot have.
     #[error("a frame of kind 0x{kind:02x} with {length} bytes: {expected}")]
     Length {
-        /// The kind.
+        /// The kind that the head says.
         kind: u8,
         /// What its head says.
         length: usize,

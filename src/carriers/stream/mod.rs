@@ -49,7 +49,7 @@ pub enum Message {
 pub struct Numbered {
     /// The place; `None` when the message's turn is at once.
     pub place: Option<u64>,
-    /// The message.
+    /// What the carrier said.
     pub message: Message,
 }
 

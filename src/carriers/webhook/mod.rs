@@ -32,7 +32,7 @@ pub enum Event {
     Digit {
         /// Id of the call.
         call: CallId,
-        /// The key.
+        /// Which key was pressed: 0 to 9, `*` or `#`.
         key: char,
     },
     /// A caller was asked for a PIN, and typed something; the call waits to be handed on.

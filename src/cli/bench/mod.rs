@@ -389,5 +389,5 @@ fn pipeline(text: &str) -> Result<Pipeline, &'static str> {
     let all = [Pipeline::Product, Pipeline::Vad, Pipeline::Whole];
     all.into_iter()
         .find(|one| one.as_str() == text)
-        .ok_or("the practices are product, vad and whole")
+        .ok_or("the pipelines are product, vad and whole")
 }

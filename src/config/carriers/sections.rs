@@ -28,7 +28,7 @@ pub(in crate::config) struct CarriersSection {
     pub token_seconds: f64,
 }
 
-/// Twilio.
+/// What is needed of a Twilio account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TwilioSection {
@@ -60,7 +60,7 @@ pub(in crate::config) struct SignalWireSection {
     pub signing_key: Option<String>,
 }
 
-/// Telnyx.
+/// What is needed of a Telnyx account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TelnyxSection {
@@ -69,7 +69,7 @@ pub(in crate::config) struct TelnyxSection {
     /// The account's API key, which commands Call Control: answer, stream, transfer. TeXML needs none.
     #[schema(format = Password)]
     pub api_key: Option<String>,
-    /// Telnyx's API.
+    /// Where Telnyx's API is.
     #[default = "https://api.telnyx.com/v2"]
     pub api_url: String,
     /// Which byte of L16 comes first: `auto` listens for a tenth of a second, `little`, or `big` (RFC 3551).
@@ -78,7 +78,7 @@ pub(in crate::config) struct TelnyxSection {
     pub l16_order: ByteOrder,
 }
 
-/// Vonage.
+/// What is needed of a Vonage account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct VonageSection {
@@ -94,7 +94,7 @@ pub(in crate::config) struct VonageSection {
     pub prompt: String,
 }
 
-/// Bandwidth.
+/// What is needed of a Bandwidth account.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct BandwidthSection {
@@ -107,7 +107,7 @@ pub(in crate::config) struct BandwidthSection {
     pub uri_headers: bool,
 }
 
-/// Plivo.
+/// What is needed of a Plivo account.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct PlivoSection {

@@ -44,7 +44,7 @@ pub struct Passport {
     pub issued_at: i64,
     /// What is signed: header and claims as they were sent.
     pub(super) signed: String,
-    /// The signature.
+    /// The signature over header and payload (RFC 7515 section 5.1).
     pub(super) signature: Vec<u8>,
 }
 

@@ -158,7 +158,7 @@ impl Gallery for QdrantGallery {
     }
 }
 
-/// Reading.
+/// What is read of the collections.
 impl QdrantGallery {
     /// The names of this deployment's collections.
     async fn collections(&self) -> Result<Vec<String>, GalleryError> {
@@ -265,7 +265,7 @@ impl QdrantGallery {
     }
 }
 
-/// Writing.
+/// What is written into them.
 impl QdrantGallery {
     /// Sees to it that the model's collection is there, of the right dimension, with its indexes.
     async fn prepare(

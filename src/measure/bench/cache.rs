@@ -17,7 +17,7 @@ use crate::verdict::{Presentation, Quality};
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
-/// models, the condition, the practice, and this very build.
+/// models, the condition, the pipeline, and this very build.
 pub(super) struct Cache {
     folder: PathBuf,
     /// What all keys begin with.

@@ -25,13 +25,13 @@ pub enum BenchError {
     /// A list that is read or written.
     #[error(transparent)]
     List(#[from] ListError),
-    /// A condition.
+    /// A condition cannot be understood or made.
     #[error(transparent)]
     Condition(#[from] ConditionError),
-    /// A model.
+    /// A model cannot be loaded or run.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The scores.
+    /// No figures can be made of the scores.
     #[error(transparent)]
     Metric(#[from] MetricError),
     /// The model's calibration.
@@ -107,15 +107,13 @@ pub enum BenchError {
         cause: FitError,
     },
     /// There is nothing to check or to decide by.
-    #[error(
-        "the model has no calibration to check or to decide by, or the practice is not the one it is for"
-    )]
+    #[error("the model has no calibration to check or to decide by, or none for this pipeline")]
     NoCalibration,
     /// Nobody could hand a phone to anybody.
     #[error(
         "--handover needs tests of at least two enrolled people and a third person; this protocol has too few"
     )]
-    NoCast,
+    TooFewSpeakers,
     /// A thread died.
     #[error("a thread of the benchmark panicked. This is a bug")]
     Crashed,

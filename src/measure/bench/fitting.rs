@@ -27,7 +27,7 @@ pub struct Fitting {
 /// A protocol to fit on.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Its trials.
+    /// The trials to fit on.
     pub protocol: Protocol,
     /// Whether its calls are heard as they were recorded, under the protocol's own condition, and not through each of
     /// the benchmark's: real calls have had their line.

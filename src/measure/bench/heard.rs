@@ -34,7 +34,7 @@ impl Pipeline {
 /// A voice, and how much speech it is of.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Print {
-    /// The voice.
+    /// What was made of all the speech so far.
     pub voice: Embedding,
     /// Seconds of speech it was made of.
     pub net_s: f64,

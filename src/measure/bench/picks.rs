@@ -16,8 +16,8 @@ use super::score::user_id;
 use super::searches::Ends;
 use crate::decision::{Calibration, ErrorTarget, Outcome, Policy, Reason};
 
-/// The promises that are tried: the largest share of callers on no roster who may be given a name.
-const PROMISES: [f64; 13] = [
+/// The error targets that are tried: the largest share of callers on no roster who may be given a name.
+const ERROR_TARGETS: [f64; 13] = [
     0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.000_3, 0.000_1,
 ];
 
@@ -77,10 +77,10 @@ pub(super) fn picks(
     };
     let speakers = protocol.tables.speakers.len();
     let draws = drawn(speakers, bench.replicates.min(MOST_DRAWS), bench.seed);
-    // Several promises can come to one acceptance.
+    // Several targets can come to one acceptance.
     let mut known: BTreeMap<u64, Vec<OfCaller>> = BTreeMap::new();
-    let mut picks = Vec::with_capacity(PROMISES.len());
-    for promised in PROMISES {
+    let mut picks = Vec::with_capacity(ERROR_TARGETS.len());
+    for promised in ERROR_TARGETS {
         let error_target = ErrorTarget {
             max_false_accept: Some(promised),
             ..bench.policy.error_target

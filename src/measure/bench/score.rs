@@ -25,7 +25,7 @@ pub(super) struct Scored {
 
 /// Turns pairs of voices into scores.
 pub(super) struct Scorer {
-    /// None when the practice is not the one that was calibrated, or the model has none.
+    /// None when the pipeline is not the one that was calibrated, or the model has none.
     pub calibration: Option<Calibration>,
 }
 

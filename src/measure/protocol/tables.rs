@@ -42,7 +42,7 @@ pub struct Clip {
     pub span: Option<(f64, f64)>,
 }
 
-/// One trial.
+/// One comparison of a recording with a user (ISO/IEC 19795-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trial {
     /// Position of the enrolment's model in the protocol's list.
@@ -66,7 +66,7 @@ pub struct Searched {
     pub roster: u32,
 }
 
-/// A speaker.
+/// What is known of a speaker, where the protocol says it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Speaker {
     /// Their name in the lists.

@@ -16,8 +16,8 @@ const STOOD: [&str; 7] = [
 const LOOKING: [&str; 8] = [
     "users on the roster",
     "stranger named: looked at once after 10 s",
-    "at any look, each asking the same",
-    "at any look, as it is",
+    "at any checkpoint, each asking the same",
+    "at any checkpoint, as it is",
     "right name",
     "after (median; 95 % by), s",
     "another's name",

@@ -65,7 +65,7 @@ pub enum SignupFault {
 pub(in crate::reply) struct ConsentText {
     /// Which version of the words it is.
     pub version: String,
-    /// Its paragraphs.
+    /// What the page says, one paragraph each.
     pub paragraphs: Vec<String>,
     /// What is added when the recording may be kept too.
     pub keep: String,

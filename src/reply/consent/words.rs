@@ -11,7 +11,7 @@ use super::super::web;
 /// The part of a language's file that the page is made of.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(in crate::reply) struct Words {
-    /// The page.
+    /// What the page says beside the statement of consent.
     pub page: PageWords,
     /// The page of a link that is not good.
     pub closed: ClosedWords,

@@ -33,7 +33,7 @@ pub enum CertificateFault {
     Unreadable {
         /// The setting that names it.
         setting: &'static str,
-        /// The file.
+        /// The file that cannot be read.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -41,13 +41,13 @@ pub enum CertificateFault {
     /// Others may read the key.
     #[error("{} of tls.key may be read or written by others than its owner: chmod 600 it, or 640 for a group", path.display())]
     KeyForOthers {
-        /// The file.
+        /// The key's file.
         path: PathBuf,
     },
     /// There is no certificate.
     #[error("{} of tls.certificate has no certificate in PEM that can be read ({why})", path.display())]
     NoCertificate {
-        /// The file.
+        /// The file that holds none.
         path: PathBuf,
         /// What is wrong.
         why: String,
@@ -55,7 +55,7 @@ pub enum CertificateFault {
     /// There is no key.
     #[error("{} of tls.key has no private key in PEM that can be read: PKCS#8, PKCS#1 or SEC1, without a password", path.display())]
     NoKey {
-        /// The file.
+        /// The file that holds none.
         path: PathBuf,
     },
     /// The key is another certificate's.
@@ -79,7 +79,7 @@ pub enum CertificateFault {
     Ended {
         /// The file of the certificate.
         certificate: PathBuf,
-        /// When.
+        /// When it ended.
         ended: OffsetDateTime,
     },
 }

@@ -41,7 +41,7 @@ enum Doubt {
     None,
     /// Seen once: somebody may be in the midst of writing them.
     Seen(String),
-    /// Written down.
+    /// It was written to the log.
     Told(String),
 }
 

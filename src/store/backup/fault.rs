@@ -36,7 +36,7 @@ pub enum BackupFault {
     /// The folder is no backup, or not one that this release reads.
     #[error("{} is no backup that this release reads: {why}", path.display())]
     NoBackup {
-        /// The folder.
+        /// The backup's folder.
         path: PathBuf,
         /// What is wrong.
         why: String,
@@ -44,7 +44,7 @@ pub enum BackupFault {
     /// A file of the backup is not what was written.
     #[error("{} of the backup is damaged ({why}): nothing was put in place; use another backup", path.display())]
     Damaged {
-        /// The file.
+        /// The file in the backup.
         path: PathBuf,
         /// What is wrong.
         why: &'static str,
@@ -68,7 +68,7 @@ pub enum BackupFault {
     /// A list of erased ids cannot be read.
     #[error("the list {} cannot be used: {source}", path.display())]
     ErasedList {
-        /// The file.
+        /// The file in question.
         path: PathBuf,
         /// What is wrong.
         source: io::Error,

@@ -39,7 +39,7 @@ pub struct CallRecord {
     /// Whether no other will follow.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// The verdict.
+    /// The verdict, as JSON.
     pub verdict: serde_json::Value,
     /// What it rests on, for whoever takes the call up after a restart; `None` of a call that is over. Nobody is
     /// shown it, and lists of calls are without.

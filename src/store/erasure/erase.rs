@@ -14,7 +14,7 @@ use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read};
 use crate::store::voices::erase_unconsented;
 use crate::store::{Store, StoreError};
-use crate::units::{EnrollmentId, UserId};
+use crate::units::{EnrolmentId, UserId};
 
 impl Store {
     /// Removes a user from every number, destroys their key, and erases voiceprints, enrolments, phones, PIN and invites, and their
@@ -53,17 +53,17 @@ impl Store {
     /// Erases one enrolment of a user.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`], [`StoreError::UnknownEnrollment`].
-    pub async fn remove_enrollment(
+    /// [`StoreError::UnknownUser`], [`StoreError::UnknownEnrolment`].
+    pub async fn remove_enrolment(
         &self,
         user: UserId,
-        enrollment: EnrollmentId,
+        enrollment: EnrolmentId,
     ) -> Result<Receipt, StoreError> {
         let mut tx = self.write().await?;
         require_user(&mut tx, user).await?;
         let erased = erase_enrolments(&mut tx, user, Some(enrollment)).await?;
         if erased.enrollments == 0 {
-            return Err(StoreError::UnknownEnrollment { user, enrollment });
+            return Err(StoreError::UnknownEnrolment { user, enrollment });
         }
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::UnknownUser`].
-    pub async fn remove_enrollments(&self, user: UserId) -> Result<Receipt, StoreError> {
+    pub async fn remove_enrolments(&self, user: UserId) -> Result<Receipt, StoreError> {
         let mut tx = self.write().await?;
         require_user(&mut tx, user).await?;
         let erased = erase_enrolments(&mut tx, user, None).await?;
@@ -152,7 +152,7 @@ impl Erased {
 pub(super) async fn erase_enrolments(
     conn: &mut Tx,
     user: UserId,
-    only: Option<EnrollmentId>,
+    only: Option<EnrolmentId>,
 ) -> Result<Erased, StoreError> {
     let only = only.map(|id| id.to_string());
     let kept: Vec<(String,)> = query_as(
@@ -187,11 +187,11 @@ pub(super) async fn erase_enrolments(
     erase_unconsented(conn, user).await?;
     erase_unused(conn, user).await?;
     for (id,) in enrolments {
-        note(conn, ErasedId::Enrollment(read(&id, "enrolment id")?)).await?;
+        note(conn, ErasedId::Enrolment(read(&id, "enrolment id")?)).await?;
     }
     let [voiceprints, _, _, enrollments] = counts;
     Ok(Erased {
-        what: ErasedWhat::Enrollments,
+        what: ErasedWhat::Enrolments,
         voiceprints,
         enrollments,
         recordings: kept.into_iter().map(|(clip,)| clip).collect(),

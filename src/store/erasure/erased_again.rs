@@ -11,14 +11,14 @@ use crate::store::erased::{ErasedId, note};
 use crate::store::keys::{is_buried, users_to_renew, users_without_keys};
 use crate::store::values::read;
 use crate::store::{KeyringFault, Store, StoreError};
-use crate::units::{EnrollmentId, KeyId};
+use crate::units::{EnrolmentId, KeyId};
 
 /// What a list brought about in a store.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ErasedAgain {
     /// Users who were in the store again, and are erased.
     pub users: u64,
-    /// Enrolments, likewise.
+    /// Enrolments that were erased again.
     pub enrollments: u64,
     /// Keys that worked again, and are revoked.
     pub keys: u64,
@@ -38,7 +38,7 @@ impl Store {
                     Err(StoreError::UnknownUser(_)) => {}
                     Err(fault) => return Err(fault),
                 },
-                ErasedId::Enrollment(enrolment) => {
+                ErasedId::Enrolment(enrolment) => {
                     again.enrollments += self.erase_if_there(enrolment).await?;
                 }
                 ErasedId::Key(key) => again.keys += self.revoke_if_there(key).await?,
@@ -55,7 +55,7 @@ impl Store {
         Ok(again)
     }
 
-    async fn erase_if_there(&self, enrolment: EnrollmentId) -> Result<u64, StoreError> {
+    async fn erase_if_there(&self, enrolment: EnrolmentId) -> Result<u64, StoreError> {
         let row: Option<(String,)> = query_as("SELECT user_id FROM enrollments WHERE id = $1")
             .bind(enrolment.to_string())
             .fetch_optional(self.pool())
@@ -63,7 +63,7 @@ impl Store {
         let Some((user,)) = row else {
             return Ok(0);
         };
-        self.remove_enrollment(read(&user, "user id")?, enrolment).await?;
+        self.remove_enrolment(read(&user, "user id")?, enrolment).await?;
         Ok(1)
     }
 

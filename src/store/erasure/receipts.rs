@@ -35,7 +35,8 @@ pub enum ErasedWhat {
     /// The user, with all that was kept of them.
     User,
     /// Enrolments: the user stays.
-    Enrollments,
+    #[serde(rename = "enrollments")]
+    Enrolments,
 }
 
 /// What was erased, for the person who asked for it, signed: [`Receipt::verify`] says whether it is as it was given.
@@ -252,7 +253,7 @@ mod tests {
     fn what_was_erased_is_signed_and_cannot_be_added_taken_away_or_changed() {
         let mut receipt = of_version_1();
         let key = receipt.key.clone().unwrap();
-        receipt.erased = Some(ErasedWhat::Enrollments);
+        receipt.erased = Some(ErasedWhat::Enrolments);
         assert_eq!(receipt.verify([key.as_str()]), Err(ReceiptFault::Changed));
         receipt.signature = Some(OF_VERSION_2.to_owned());
         assert_eq!(receipt.verify([key.as_str()]), Ok(()));

@@ -35,11 +35,11 @@ pub struct RetentionSchedule {
 /// How much went, or is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct RetentionTally {
-    /// Calls.
+    /// Calls that went, with their verdicts.
     pub calls: u64,
     /// Calls whose evidence it is.
     pub evidence: u64,
-    /// Recordings.
+    /// Kept recordings that went.
     pub recordings: u64,
     /// Users whose voice it is.
     pub voices: u64,

@@ -17,13 +17,13 @@ pub enum KeyringFault {
     /// The keys are another store's.
     #[error("{} is the keyring of another store than the data beside it: put the right one back", path.display())]
     OtherStore {
-        /// The keyring.
+        /// The file of the keyring.
         path: PathBuf,
     },
     /// There are users without a key.
     #[error("{} is older than the data beside it, {users} users have no key in it: put its newest copy back", path.display())]
     Older {
-        /// The keyring.
+        /// The file of the keyring.
         path: PathBuf,
         /// How many users have none.
         users: usize,
@@ -31,13 +31,13 @@ pub enum KeyringFault {
     /// The data is older than the last change of its keys.
     #[error("the data is older than the last change of its keys (`voxline store rotate-key --data-keys`), and {} has no key that opens it any more: restore a backup that was taken after", path.display())]
     OldData {
-        /// The keyring.
+        /// The file of the keyring.
         path: PathBuf,
     },
     /// A key does not open with the master key.
     #[error("a key in {} is damaged: put its newest copy back", path.display())]
     Damaged {
-        /// The keyring.
+        /// The file of the keyring.
         path: PathBuf,
     },
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::database_fault::{DatabaseFault, code, is_of_the_connection, postgres, primary_code, refuses};
 use super::key_faults::{KeyringFault, MasterFault, PepperFault, VaultFault};
-use crate::units::{CallId, DialedNumber, EnrollmentId, InviteId, KeyId, PhoneNumber, UserId};
+use crate::units::{CallId, DialedNumber, EnrolmentId, InviteId, KeyId, PhoneNumber, UserId};
 use crate::voiceprint::ModelId;
 
 /// Operations that the store's database refused.
@@ -160,18 +160,18 @@ pub enum StoreError {
     OptedOut(UserId),
     /// No such enrolment of this user.
     #[error("user {user} has no enrolment {enrollment}")]
-    UnknownEnrollment {
+    UnknownEnrolment {
         /// Id of the user.
         user: UserId,
         /// The enrolment asked for.
-        enrollment: EnrollmentId,
+        enrollment: EnrolmentId,
     },
     /// A voice is never stored without consent.
     #[error("a consent is needed: give the words the user agreed to")]
     NoConsent,
     /// An enrolment without clips, or a clip without voiceprints.
     #[error("an enrolment needs at least one clip, and each clip at least one voiceprint")]
-    NothingToEnroll,
+    NothingToEnrol,
     /// A measured value of a clip is not a finite number.
     #[error("clip {clip} has a signal-to-noise ratio that is no finite number")]
     BadClip {

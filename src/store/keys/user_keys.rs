@@ -54,7 +54,7 @@ pub(in crate::store) enum Purpose {
 }
 
 impl Purpose {
-    /// Both.
+    /// Every kind of key that a user has.
     pub const ALL: [Self; 2] = [Self::Person, Self::Voice];
 
     /// As the keyring writes it.

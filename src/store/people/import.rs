@@ -21,7 +21,7 @@ use serde::Serialize;
 pub struct ImportRow {
     /// The line of the file, or the row of the table.
     pub line: u64,
-    /// The user.
+    /// The user to add, or to change.
     pub user: NewUser,
     /// The region of a number that is not here yet.
     pub region: Option<String>,

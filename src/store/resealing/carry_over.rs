@@ -158,7 +158,7 @@ async fn steps_done(conn: &mut Tx) -> Result<u8, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NewClip, NewEnrollment, NewUser, Recording};
+    use crate::store::{NewClip, NewEnrolment, NewUser, Recording};
     use crate::units::Seconds;
     use crate::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
@@ -186,7 +186,7 @@ mod tests {
             }],
             fingerprint: None,
         };
-        let enrolment = NewEnrollment {
+        let enrolment = NewEnrolment {
             user: store.add_user(new).await.unwrap().id,
             consent: "Yes".into(),
             consent_version: None,
@@ -198,7 +198,7 @@ mod tests {
             channel: None,
         };
         store
-            .add_enrollment_keeping(enrolment, vec![recording])
+            .add_enrolment_keeping(enrolment, vec![recording])
             .await
             .unwrap();
         let other = ModelId::new("other");

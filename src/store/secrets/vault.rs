@@ -45,7 +45,7 @@ impl AudioKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Its bytes.
+    /// The key's bytes, to wrap or derive others with.
     pub fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }

@@ -17,7 +17,7 @@ use crate::store::people::{read_consent, record, redeem, refuse_opted_out, requi
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{label, now, read, read_seconds, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
-use crate::units::{EnrollmentId, InviteId, Seconds, UserId};
+use crate::units::{EnrolmentId, InviteId, Seconds, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
 /// Most clips of one enrolment.
@@ -27,7 +27,7 @@ const MAX_PRINTS: usize = 64;
 
 /// An enrolment to store.
 #[derive(Debug, Clone)]
-pub struct NewEnrollment {
+pub struct NewEnrolment {
     /// Whose voice it is.
     pub user: UserId,
     /// The words the user agreed to. Never empty.
@@ -40,7 +40,7 @@ pub struct NewEnrollment {
     pub clips: Vec<NewClip>,
 }
 
-/// One accepted recording of an enrolment. Its audio is kept only by [`Store::add_enrollment_keeping`].
+/// One accepted recording of an enrolment. Its audio is kept only by [`Store::add_enrolment_keeping`].
 #[derive(Debug, Clone)]
 pub struct NewClip {
     /// SHA-256 of the recording, by which the same one is known again.
@@ -59,10 +59,11 @@ pub struct NewClip {
 
 /// An enrolment as it is listed. No embedding is part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Enrollment {
+#[schema(as = Enrollment)]
+pub struct Enrolment {
     /// The enrolment's id.
     #[schema(value_type = String, format = "uuid")]
-    pub id: EnrollmentId,
+    pub id: EnrolmentId,
     /// Whose voice it is.
     #[schema(value_type = String, format = "uuid")]
     pub user_id: UserId,
@@ -90,27 +91,27 @@ impl Store {
     /// Stores an enrolment, whole or not at all. When this returns `Ok`, it survives a crash.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`], [`StoreError::NoConsent`], [`StoreError::NothingToEnroll`],
+    /// [`StoreError::UnknownUser`], [`StoreError::NoConsent`], [`StoreError::NothingToEnrol`],
     /// [`StoreError::DuplicateClip`], [`StoreError::RepeatedClip`], [`StoreError::BadClip`],
     /// [`StoreError::TooMany`], [`StoreError::BadText`], [`StoreError::InviteSpent`].
-    pub async fn add_enrollment(&self, new: NewEnrollment) -> Result<EnrollmentId, StoreError> {
-        self.add_enrollment_keeping(new, Vec::new()).await
+    pub async fn add_enrolment(&self, new: NewEnrolment) -> Result<EnrolmentId, StoreError> {
+        self.add_enrolment_keeping(new, Vec::new()).await
     }
 
     /// The same under a consent that also allows keeping the recordings: one for each clip, in their
     /// order, or none. They are sealed before they touch the disk.
     ///
     /// # Errors
-    /// As [`Store::add_enrollment`]; [`StoreError::Vault`] when they cannot be kept, and
+    /// As [`Store::add_enrolment`]; [`StoreError::Vault`] when they cannot be kept, and
     /// [`StoreError::ModelSwitched`] when another model was put in use meanwhile.
-    pub async fn add_enrollment_keeping(
+    pub async fn add_enrolment_keeping(
         &self,
-        new: NewEnrollment,
+        new: NewEnrolment,
         recordings: Vec<Recording>,
-    ) -> Result<EnrollmentId, StoreError> {
+    ) -> Result<EnrolmentId, StoreError> {
         let consent = read_consent(&new.consent, new.consent_version.as_deref())?;
         check_clips(&new.clips)?;
-        let id = EnrollmentId::fresh();
+        let id = EnrolmentId::fresh();
         let at = now();
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
@@ -148,7 +149,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::UnknownUser`].
-    pub async fn enrollments_of(&self, user: UserId) -> Result<Vec<Enrollment>, StoreError> {
+    pub async fn enrolments_of(&self, user: UserId) -> Result<Vec<Enrolment>, StoreError> {
         let mut tx = self.read().await?;
         require_user(&mut tx, user).await?;
         let rows: Vec<(String, String, String, i64, f64, i64)> = query_as(
@@ -164,7 +165,7 @@ impl Store {
         rows.into_iter()
             .map(|(id, consent_id, created_at, clips, seconds, kept)| {
                 let (voiceprints, models) = prints.remove(&id).unwrap_or_default();
-                Ok(Enrollment {
+                Ok(Enrolment {
                     id: read(&id, "enrolment id")?,
                     user_id: user,
                     consent_id,
@@ -182,7 +183,7 @@ impl Store {
 
 fn check_clips(clips: &[NewClip]) -> Result<(), StoreError> {
     if clips.is_empty() || clips.iter().any(|clip| clip.prints.is_empty()) {
-        return Err(StoreError::NothingToEnroll);
+        return Err(StoreError::NothingToEnrol);
     }
     if clips.len() > MAX_CLIPS {
         return Err(StoreError::TooMany {
@@ -238,7 +239,7 @@ async fn refuse_enrolled(
 async fn insert_clip(
     conn: &mut Tx,
     user: UserId,
-    enrollment: EnrollmentId,
+    enrollment: EnrolmentId,
     clip: &NewClip,
 ) -> Result<String, StoreError> {
     let clip_id = uuid::Uuid::now_v7().to_string();

@@ -31,7 +31,7 @@ pub enum FingerprintOf {
 pub struct KeptUntil(String);
 
 impl KeptUntil {
-    /// This moment.
+    /// Recordings of this moment and after.
     pub fn now() -> Self {
         // Ids of this kind sort by their time.
         Self(uuid::Uuid::now_v7().to_string())

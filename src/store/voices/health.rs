@@ -32,7 +32,7 @@ pub struct UsersWanted {
 /// A user and how they are enrolled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserVoice {
-    /// The user.
+    /// Whose voice it is.
     pub user: User,
     /// What a model has of their voice; `None` where it has nothing.
     pub known: Option<KnownVoice>,

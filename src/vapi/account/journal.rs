@@ -71,7 +71,7 @@ pub enum JournalFault {
 pub struct Entry {
     /// Its path in the API, as in `assistant`.
     pub shelf: String,
-    /// Its id.
+    /// Vapi's id of it.
     pub id: String,
     /// What it is, for people.
     pub what: String,

@@ -14,7 +14,7 @@ pub struct Account {
     pub credentials: Vec<Value>,
     /// Tools, each as Vapi's API gives it.
     pub tools: Vec<Value>,
-    /// Assistants, likewise.
+    /// The assistants of the account, as Vapi gives them.
     pub assistants: Vec<Value>,
     /// Telephone numbers and SIP addresses.
     pub numbers: Vec<Value>,

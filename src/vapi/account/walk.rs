@@ -71,7 +71,7 @@ pub async fn check(config: &Config, api: &Api, numbers: &[DialedNumber]) -> Resu
     walk.first_hand();
     walk.ways_in();
     walk.region();
-    // What stands in the way is said dedup, by its own words.
+    // What stands in the way is said once, by its own words.
     let obstacles: Vec<Step> = obstacles.into_iter().map(|obstacle| obstacle.step).collect();
     let said = |step: &Step| {
         let mut told = obstacles.iter();

@@ -77,7 +77,7 @@ impl Upstream {
         })
     }
 
-    /// Its address.
+    /// Where the customer's backend is.
     pub fn url(&self) -> &Url {
         &self.url
     }

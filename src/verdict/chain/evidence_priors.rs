@@ -22,7 +22,7 @@ pub struct EvidencePriors {
     pub forwarding_hint: f64,
     /// T2 with attestation A that was verified.
     pub caller_attested: f64,
-    /// T2 otherwise.
+    /// Caller's number of a user's own (T2), where it was not attested.
     pub caller: f64,
     /// T2 whose verification failed.
     pub caller_failed: f64,
@@ -32,7 +32,7 @@ pub struct EvidencePriors {
     pub passport_verified: f64,
     /// T3 that was only read.
     pub passport: f64,
-    /// T4.
+    /// A PIN that is one user's alone (T4).
     pub pin: f64,
     /// T4 for the speaker, as for T2.
     pub pin_speaks: f64,

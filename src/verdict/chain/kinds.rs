@@ -90,9 +90,9 @@ words! {
         Bandwidth "bandwidth",
         /// Plivo.
         Plivo "plivo",
-        /// An Asterisk.
+        /// An Asterisk of the operator's.
         Asterisk "asterisk",
-        /// A jambonz.
+        /// A jambonz of the operator's.
         Jambonz "jambonz",
         /// A SIP message itself.
         Sip "sip",
@@ -104,7 +104,7 @@ words! {
         VapiKeypad "vapi_keypad",
         /// A tool call of the assistant.
         Tool "tool",
-        /// A transcript.
+        /// What the transcript has of the caller's words.
         Spoken "spoken",
         /// The roster of the dialed number.
         Roster "roster",

@@ -25,7 +25,7 @@ pub enum DraftError {
     /// A key has a value that this version cannot follow.
     #[error("the file's key `{key}` is `{value}`; this version can do: {known}")]
     Key {
-        /// The key.
+        /// The key in the file's metadata.
         key: &'static str,
         /// The value, as TOML.
         value: String,

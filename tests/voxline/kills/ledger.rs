@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use voxline::store::{Store, StoreError};
-use voxline::units::{EnrollmentId, UserId};
+use voxline::units::{EnrolmentId, UserId};
 
 /// What is known of a user who was acknowledged.
 #[derive(Debug, Default, Clone)]
 pub struct Known {
-    pub enrolments: Vec<EnrollmentId>,
+    pub enrolments: Vec<EnrolmentId>,
     /// Whether recordings of theirs were enrolled over HTTP.
     pub heard: bool,
     pub erasure_asked: bool,
@@ -36,7 +36,7 @@ impl Ledger {
     pub async fn hold(&self, store: &Store) {
         for (user, known) in &self.users {
             let there = store.user(*user).await.unwrap().is_some();
-            let enrolments = match store.enrollments_of(*user).await {
+            let enrolments = match store.enrolments_of(*user).await {
                 Ok(enrolments) => enrolments,
                 Err(StoreError::UnknownUser(_)) => Vec::new(),
                 Err(fault) => panic!("{fault}"),

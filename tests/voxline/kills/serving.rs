@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use voxline::store::{NewClip, NewEnrollment, NewUser, Store};
-use voxline::units::{DialedNumber, EnrollmentId, Seconds, UserId};
+use voxline::store::{NewClip, NewEnrolment, NewUser, Store};
+use voxline::units::{DialedNumber, EnrolmentId, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::ledger::Ledger;
@@ -72,14 +72,14 @@ async fn add_users(store: &Store, ledger: &mut Ledger, rng: &mut support::Rng, c
             fingerprint: None,
             prints: vec![print],
         };
-        let enrolment = NewEnrollment {
+        let enrolment = NewEnrolment {
             user,
             consent: "I agree".into(),
             consent_version: None,
             invite: None,
             clips: vec![clip],
         };
-        let id = store.add_enrollment(enrolment).await.unwrap();
+        let id = store.add_enrolment(enrolment).await.unwrap();
         ledger.user(user).enrolments.push(id);
     }
 }
@@ -210,7 +210,7 @@ impl Client {
                 .await;
             let Ok(answer) = sent else { return };
             let said: Value = answer.json().await.unwrap_or_default();
-            let id: Option<EnrollmentId> = said["enrollment_id"].as_str().and_then(|id| id.parse().ok());
+            let id: Option<EnrolmentId> = said["enrollment_id"].as_str().and_then(|id| id.parse().ok());
             ledger.user(user).enrolments.extend(id);
             ledger.user(user).heard = id.is_some();
         }

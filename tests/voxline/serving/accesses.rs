@@ -190,7 +190,7 @@ impl Deployment {
             0 => view.user(known.id).await.map(|user| {
                 assert_eq!(user.numbers.into_iter().collect::<BTreeSet<_>>(), sight);
             }),
-            1 => view.enrollments_of(known.id).await.map(drop),
+            1 => view.enrolments_of(known.id).await.map(drop),
             2 => view.invites_of(known.id).await.map(|invites| {
                 assert!(invites.iter().all(|invite| self.sees_number(key, &invite.number)));
             }),
@@ -334,7 +334,7 @@ impl Deployment {
             done => done.map(drop),
         };
         Self::judge_write(known, &sight, done);
-        let done = of_store(view.remove_enrollments(known.id).await.map(drop));
+        let done = of_store(view.remove_enrolments(known.id).await.map(drop));
         Self::judge_write(known, &sight, done);
     }
 

@@ -112,7 +112,7 @@ async fn what_is_not_good_enough_or_not_ended_leaves_nothing_behind() {
         service
             .board
             .store()
-            .enrollments_of(alice)
+            .enrolments_of(alice)
             .await
             .unwrap()
             .is_empty()

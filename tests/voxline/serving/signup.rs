@@ -96,7 +96,7 @@ async fn of_two_recordings_sent_at_a_time_by_one_link_one_is_enrolled() {
     let mut came = [one.status().as_u16(), other.status().as_u16()];
     came.sort_unstable();
     assert!(came[0] == 201 && came[1] != 201, "{came:?}");
-    let enrolled = service.board.store().enrollments_of(alice).await.unwrap();
+    let enrolled = service.board.store().enrolments_of(alice).await.unwrap();
     assert_eq!(enrolled.len(), 1);
 }
 
@@ -274,7 +274,7 @@ async fn who_speaks_is_told_how_far_they_are_and_nothing_is_kept() {
     assert!(frames.len() > 20 && frames.iter().all(|frame| frame["event"] == "progress"));
     assert!(frames.iter().all(|frame| frame["issues"].is_array()));
     let store = service.board.store();
-    assert!(store.enrollments_of(alice).await.unwrap().is_empty());
+    assert!(store.enrolments_of(alice).await.unwrap().is_empty());
     assert!(store.consents_of(alice).await.unwrap().is_empty());
     body(send(&service, &path, "alice", &agreed).await, 201).await;
 }

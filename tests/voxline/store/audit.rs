@@ -84,13 +84,13 @@ async fn every_act_on_the_roster_leaves_one_entry() {
     let (_, used) = store.create_invite(invite.clone()).await.unwrap();
     let (_, revoked) = store.create_invite(invite).await.unwrap();
     store.revoke_invite(revoked.id, None).await.unwrap();
-    let by_link = NewEnrollment {
+    let by_link = NewEnrolment {
         invite: Some(used.id),
         ..enrolment(ana, 1)
     };
-    let first = store.add_enrollment(by_link).await.unwrap();
-    store.remove_enrollment(ana, first).await.unwrap();
-    store.remove_enrollments(ana).await.unwrap();
+    let first = store.add_enrolment(by_link).await.unwrap();
+    store.remove_enrolment(ana, first).await.unwrap();
+    store.remove_enrolments(ana).await.unwrap();
     store.remove_user(ana).await.unwrap();
     let scopes = BTreeSet::from([Scope::Admin]);
     let (_, key) = store.create_key(&scopes, Some("console")).await.unwrap();
@@ -139,7 +139,7 @@ async fn what_is_refused_or_changes_nothing_leaves_no_entry() {
     let nobody = UserId::fresh();
     assert!(store.remove_user(nobody).await.is_err());
     assert!(store.update_user(nobody, UserPatch::default()).await.is_err());
-    assert!(store.add_enrollment(enrolment(nobody, 1)).await.is_err());
+    assert!(store.add_enrolment(enrolment(nobody, 1)).await.is_err());
     assert_eq!(told(store).await, ["number.add done"]);
 }
 

@@ -50,7 +50,7 @@ async fn an_enrolment_that_was_erased_takes_no_other_along_where_the_keyring_lay
     let keys = deployment.folder.path().join("keys");
     back_up(&deployment.settings, &keys, true).await.unwrap();
     deployment.store.remove_user(ana).await.unwrap();
-    deployment.store.remove_enrollment(bob, first).await.unwrap();
+    deployment.store.remove_enrolment(bob, first).await.unwrap();
 
     let other = tempfile::tempdir().unwrap();
     let settings = elsewhere(&other, &deployment);

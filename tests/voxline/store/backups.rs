@@ -58,7 +58,7 @@ async fn a_backup_has_everything_that_was_acknowledged_before_it_and_opens_elsew
         let mut acknowledged = Vec::new();
         for seed in 0.. {
             acknowledged.push((
-                store.add_enrollment(enrolment(ana, seed)).await.unwrap(),
+                store.add_enrolment(enrolment(ana, seed)).await.unwrap(),
                 std::time::Instant::now(),
             ));
             if end.try_recv().is_ok() {
@@ -83,7 +83,7 @@ async fn a_backup_has_everything_that_was_acknowledged_before_it_and_opens_elsew
     let store = Store::open(&file_in(&other)).await.unwrap();
     store.check_pages().await.unwrap();
     let there: BTreeSet<_> = store
-        .enrollments_of(ana)
+        .enrolments_of(ana)
         .await
         .unwrap()
         .into_iter()
@@ -127,7 +127,7 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
     back_up(&deployment.settings, &to, true).await.unwrap();
 
     deployment.store.remove_user(ana).await.unwrap();
-    deployment.store.remove_enrollment(bob, first).await.unwrap();
+    deployment.store.remove_enrolment(bob, first).await.unwrap();
     deployment.store.revoke_key(key.id).await.unwrap();
     let other = tempfile::tempdir().unwrap();
     let unseen = restore(&elsewhere(&other, &deployment), &to, &ErasedLists::default()).await;
@@ -153,7 +153,7 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
 
     let store = Store::open(&file_in(&other)).await.unwrap();
     assert!(store.user(ana).await.unwrap().is_none());
-    let left = store.enrollments_of(bob).await.unwrap();
+    let left = store.enrolments_of(bob).await.unwrap();
     assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [second]);
     assert!(store.key_for(&token).await.unwrap().is_none());
     let verdicts = format!("{:?}", store.verdicts(&"CA1".parse().unwrap()).await.unwrap());

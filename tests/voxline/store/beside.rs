@@ -31,7 +31,7 @@ async fn who_was_erased_after_the_servers_own_dump_does_not_come_back_with_it() 
     let new = with_pin("Bob", &number(1), "4821");
     let bob = store.add_user(new).await.unwrap().id;
     let ana = store.add_user(new_user("Ana", &number(1))).await.unwrap().id;
-    store.add_enrollment(enrolment(ana, 1)).await.unwrap();
+    store.add_enrolment(enrolment(ana, 1)).await.unwrap();
     store.close().await;
     let dump = dumped(&server, &url).await;
     let to = folder.path().join("backup");

@@ -7,12 +7,12 @@ async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await;
-    let new = NewEnrollment {
+    let new = NewEnrolment {
         clips: vec![clip(1), clip(2)],
         ..enrolment(ana.id, 1)
     };
-    let id = deployment.store.add_enrollment(new).await.unwrap();
-    let listed = deployment.store.enrollments_of(ana.id).await.unwrap();
+    let id = deployment.store.add_enrolment(new).await.unwrap();
+    let listed = deployment.store.enrolments_of(ana.id).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id, listed[0].user_id), (id, ana.id));
     assert_eq!((listed[0].clips, listed[0].voiceprints), (2, 4));
@@ -56,24 +56,24 @@ async fn a_duplicate_clip_is_refused_with_its_time_and_nothing_stored() {
         deployment.user("Bob", &number).await,
     );
     deployment.enrol(ana.id, 1).await;
-    let enrolled = deployment.store.enrollments_of(ana.id).await.unwrap();
-    let again = NewEnrollment {
+    let enrolled = deployment.store.enrolments_of(ana.id).await.unwrap();
+    let again = NewEnrolment {
         clips: vec![clip(2), clip(1)],
         ..enrolment(ana.id, 1)
     };
-    match deployment.store.add_enrollment(again).await {
+    match deployment.store.add_enrolment(again).await {
         Err(StoreError::DuplicateClip { clip: 2, enrolled_at }) => {
             assert_eq!(enrolled_at, enrolled[0].created_at);
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(deployment.store.enrollments_of(ana.id).await.unwrap(), enrolled);
+    assert_eq!(deployment.store.enrolments_of(ana.id).await.unwrap(), enrolled);
     assert_eq!(deployment.store.consents_of(ana.id).await.unwrap().len(), 1);
-    let twice = NewEnrollment {
+    let twice = NewEnrolment {
         clips: vec![clip(3), clip(3)],
         ..enrolment(ana.id, 1)
     };
-    let refused = deployment.store.add_enrollment(twice).await;
+    let refused = deployment.store.add_enrolment(twice).await;
     assert!(matches!(
         refused,
         Err(StoreError::RepeatedClip { clip: 2, earlier: 1 })
@@ -86,23 +86,23 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await;
-    let silent = NewEnrollment {
+    let silent = NewEnrolment {
         consent: " \n".into(),
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        deployment.store.add_enrollment(silent).await,
+        deployment.store.add_enrolment(silent).await,
         Err(StoreError::NoConsent)
     ));
-    let empty = NewEnrollment {
+    let empty = NewEnrolment {
         clips: vec![],
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        deployment.store.add_enrollment(empty).await,
-        Err(StoreError::NothingToEnroll)
+        deployment.store.add_enrolment(empty).await,
+        Err(StoreError::NothingToEnrol)
     ));
-    let printless = NewEnrollment {
+    let printless = NewEnrolment {
         clips: vec![NewClip {
             prints: vec![],
             ..clip(1)
@@ -110,10 +110,10 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        deployment.store.add_enrollment(printless).await,
-        Err(StoreError::NothingToEnroll)
+        deployment.store.add_enrolment(printless).await,
+        Err(StoreError::NothingToEnrol)
     ));
-    let nan = NewEnrollment {
+    let nan = NewEnrolment {
         clips: vec![NewClip {
             snr_db: Some(f64::NAN),
             ..clip(1)
@@ -121,13 +121,13 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         ..enrolment(ana.id, 1)
     };
     assert!(matches!(
-        deployment.store.add_enrollment(nan).await,
+        deployment.store.add_enrolment(nan).await,
         Err(StoreError::BadClip { clip: 1 })
     ));
     let nobody = deployment
         .store
-        .add_enrollment(enrolment(UserId::fresh(), 1))
+        .add_enrolment(enrolment(UserId::fresh(), 1))
         .await;
     assert!(matches!(nobody, Err(StoreError::UnknownUser(_))));
-    assert!(deployment.store.enrollments_of(ana.id).await.unwrap().is_empty());
+    assert!(deployment.store.enrolments_of(ana.id).await.unwrap().is_empty());
 }

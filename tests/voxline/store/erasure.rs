@@ -99,11 +99,11 @@ async fn one_enrolment_goes_and_the_others_stay() {
     let first = deployment.enrol(ana, 1).await;
     let second = deployment.enrol(ana, 2).await;
     let foreign = deployment.enrol(bob, 3).await;
-    let refused = deployment.store.remove_enrollment(ana, foreign).await;
-    assert!(matches!(refused, Err(StoreError::UnknownEnrollment { .. })));
-    let receipt = deployment.store.remove_enrollment(ana, first).await.unwrap();
+    let refused = deployment.store.remove_enrolment(ana, foreign).await;
+    assert!(matches!(refused, Err(StoreError::UnknownEnrolment { .. })));
+    let receipt = deployment.store.remove_enrolment(ana, first).await.unwrap();
     assert_eq!((receipt.voiceprints_erased, receipt.enrollments_erased), (2, 1));
-    let left = deployment.store.enrollments_of(ana).await.unwrap();
+    let left = deployment.store.enrolments_of(ana).await.unwrap();
     assert_eq!(
         left.iter().map(|enrolment| enrolment.id).collect::<Vec<_>>(),
         [second]
@@ -115,5 +115,5 @@ async fn one_enrolment_goes_and_the_others_stay() {
     );
     // The same recording may be enrolled again after it was erased.
     deployment.enrol(ana, 1).await;
-    assert_eq!(deployment.store.enrollments_of(bob).await.unwrap().len(), 1);
+    assert_eq!(deployment.store.enrolments_of(bob).await.unwrap().len(), 1);
 }

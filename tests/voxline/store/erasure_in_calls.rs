@@ -52,7 +52,7 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
     }
     // Who stays is still named.
     deployment.enrol(ana.id, 1).await;
-    let receipt = deployment.store.remove_enrollments(ana.id).await.unwrap();
+    let receipt = deployment.store.remove_enrolments(ana.id).await.unwrap();
     assert_eq!(receipt.calls_redacted, 0);
 
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();

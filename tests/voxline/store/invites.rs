@@ -24,13 +24,13 @@ impl TestDeployment {
         self.invited(token).await.map(|invite| invite.state)
     }
 
-    async fn enrol_by(&self, invite: &Invite, seed: u64) -> Result<EnrollmentId, StoreError> {
-        let new = NewEnrollment {
+    async fn enrol_by(&self, invite: &Invite, seed: u64) -> Result<EnrolmentId, StoreError> {
+        let new = NewEnrolment {
             invite: Some(invite.id),
             consent_version: Some("2026-11".into()),
             ..enrolment(invite.user_id, seed)
         };
-        self.store.add_enrollment(new).await
+        self.store.add_enrolment(new).await
     }
 }
 
@@ -72,7 +72,7 @@ async fn an_invite_lets_one_enrolment_in_however_many_try_at_a_time() {
         .filter(|tried| matches!(tried, Err(StoreError::InviteSpent)));
     assert_eq!(refused.count(), 4);
     assert_eq!(deployment.state(&token).await, Some(InviteState::Used));
-    assert_eq!(deployment.store.enrollments_of(ana).await.unwrap().len(), 1);
+    assert_eq!(deployment.store.enrolments_of(ana).await.unwrap().len(), 1);
     let consents = deployment.store.consents_of(ana).await.unwrap();
     assert_eq!(consents[0].version.as_deref(), Some("2026-11"));
 }
@@ -123,7 +123,7 @@ async fn a_link_that_ran_out_was_taken_back_or_whose_user_left_lets_nobody_in() 
         let refused = deployment.enrol_by(&dead, seed).await;
         assert!(matches!(refused, Err(StoreError::InviteSpent)), "{refused:?}");
     }
-    assert!(deployment.store.enrollments_of(ana).await.unwrap().is_empty());
+    assert!(deployment.store.enrolments_of(ana).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -135,11 +135,11 @@ async fn an_invite_lets_nobody_but_its_user_in() {
         deployment.user("Bob", &number).await.id,
     );
     let (_, made) = deployment.store.create_invite(invite(ana)).await.unwrap();
-    let stolen = NewEnrollment {
+    let stolen = NewEnrolment {
         invite: Some(made.id),
         ..enrolment(bob, 1)
     };
-    let refused = deployment.store.add_enrollment(stolen).await;
+    let refused = deployment.store.add_enrolment(stolen).await;
     assert!(matches!(refused, Err(StoreError::InviteSpent)));
 }
 

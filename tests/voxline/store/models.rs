@@ -33,7 +33,7 @@ async fn deployment_with_voices() -> (TestDeployment, UserId) {
     let kept = vec![recording("the voice of Ana")];
     deployment
         .store
-        .add_enrollment_keeping(enrolment(ana, 1), kept)
+        .add_enrolment_keeping(enrolment(ana, 1), kept)
         .await
         .unwrap();
     (deployment, ana)
@@ -61,7 +61,7 @@ async fn a_kept_recording_reads_back_and_stands_nowhere_in_the_clear() {
     let sealed = std::fs::read(vault(&deployment).join(format!("{clip}.sealed"))).unwrap();
     assert!(!sealed.windows(5).any(|five| five == b"voice"));
     assert_eq!(
-        deployment.store.enrollments_of(ana).await.unwrap()[0].recordings_kept,
+        deployment.store.enrolments_of(ana).await.unwrap()[0].recordings_kept,
         1
     );
     assert!(deployment.store.consents_of(ana).await.unwrap()[0].keep_audio);
@@ -73,7 +73,7 @@ async fn an_erased_recording_cannot_be_read_even_from_a_copy_of_its_file() {
     let clip = only_clip(&deployment).await;
     let file = vault(&deployment).join(format!("{clip}.sealed"));
     let copy = std::fs::read(&file).unwrap();
-    let receipt = deployment.store.remove_enrollments(ana).await.unwrap();
+    let receipt = deployment.store.remove_enrolments(ana).await.unwrap();
     assert_eq!((receipt.recordings_erased, file.exists()), (1, false));
     std::fs::write(&file, copy).unwrap();
     assert!(deployment.store.recording(&clip).await.unwrap().is_none());
@@ -82,7 +82,7 @@ async fn an_erased_recording_cannot_be_read_even_from_a_copy_of_its_file() {
     let kept = vec![recording("the voice of Bob")];
     deployment
         .store
-        .add_enrollment_keeping(enrolment(bob, 2), kept)
+        .add_enrolment_keeping(enrolment(bob, 2), kept)
         .await
         .unwrap();
     deployment.another().await;
@@ -156,11 +156,11 @@ async fn what_comes_while_a_switch_is_prepared_is_kept_for_the_new_model() {
     assert_eq!(deployment.store.active_model().await.unwrap(), Some(model()));
     let settled = HashSet::from([only_clip(&deployment).await]);
     assert!(deployment.store.switch_model(&other(), &settled).await.unwrap());
-    let late = deployment.store.add_enrollment(enrolment(ana, 2)).await;
+    let late = deployment.store.add_enrolment(enrolment(ana, 2)).await;
     assert!(matches!(late, Err(StoreError::ModelSwitched { active }) if active == other()));
     let mut timely = enrolment(ana, 2);
     timely.clips[0].prints = vec![by_other(2)];
-    assert!(deployment.store.add_enrollment(timely).await.is_ok());
+    assert!(deployment.store.add_enrolment(timely).await.is_ok());
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn who_has_opted_out_is_in_no_gallery_and_is_again_who_takes_it_back() {
     assert!(other.roster_version(&number).await.unwrap() > before);
     assert_eq!(given(&other, &number).await, [0, 2]);
     assert!(store.user(ana).await.unwrap().unwrap().enrolled);
-    let refused = store.add_enrollment(enrolment(ana, 3)).await.unwrap_err();
+    let refused = store.add_enrolment(enrolment(ana, 3)).await.unwrap_err();
     assert!(
         matches!(refused, StoreError::OptedOut(user) if user == ana),
         "{refused:?}"
@@ -69,7 +69,7 @@ async fn an_export_has_all_that_is_kept_on_a_person_and_nothing_on_others() {
         channel: None,
     };
     store
-        .add_enrollment_keeping(enrolment(ana, 1), vec![recording])
+        .add_enrolment_keeping(enrolment(ana, 1), vec![recording])
         .await
         .unwrap();
     deployment.enrol(bob, 2).await;
@@ -131,12 +131,12 @@ async fn a_receipt_is_signed_with_a_key_of_the_deployment_and_survives_as_json()
     let ana = deployment.user("Ana", &number).await.id;
     deployment.enrol(ana, 1).await;
     let store = &deployment.store;
-    let first = store.remove_enrollments(ana).await.unwrap();
+    let first = store.remove_enrolments(ana).await.unwrap();
     // Another process of the same machine signs with the same key.
     let second = deployment.another().await.remove_user(ana).await.unwrap();
     assert_eq!(
         [first.erased, second.erased],
-        [Some(ErasedWhat::Enrollments), Some(ErasedWhat::User)]
+        [Some(ErasedWhat::Enrolments), Some(ErasedWhat::User)]
     );
     let keys = store.receipt_keys().await.unwrap();
     assert_eq!(keys.len(), 1);

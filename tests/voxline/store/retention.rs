@@ -80,11 +80,11 @@ async fn recordings_go_and_the_voice_stays() {
             channel: None,
         };
         store
-            .add_enrollment_keeping(enrolment(ana, seed), vec![recording])
+            .add_enrolment_keeping(enrolment(ana, seed), vec![recording])
             .await
             .unwrap();
     }
-    let first = store.enrollments_of(ana).await.unwrap()[0].id;
+    let first = store.enrolments_of(ana).await.unwrap()[0].id;
     deployment
         .raw(&format!(
             "UPDATE enrollments SET created_at = '{LONG_AGO}' WHERE id = '{first}'"
@@ -95,7 +95,7 @@ async fn recordings_go_and_the_voice_stays() {
         ..RetentionSchedule::default()
     };
     assert_eq!(store.retain(&schedule).await.unwrap().recordings, 1);
-    let enrolments = store.enrollments_of(ana).await.unwrap();
+    let enrolments = store.enrolments_of(ana).await.unwrap();
     let left: Vec<u64> = enrolments.iter().map(|one| one.recordings_kept).collect();
     assert_eq!(left, [0, 1]);
     assert_eq!(store.voiceprints_of(ana, &model()).await.unwrap().len(), 4);

@@ -49,9 +49,9 @@ async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there()
     rose("enrolled", [true, true, false]).await;
     deployment.enrol(ana, 2).await;
     rose("enrolled again", [true, true, false]).await;
-    deployment.store.remove_enrollment(ana, id).await.unwrap();
+    deployment.store.remove_enrolment(ana, id).await.unwrap();
     rose("an enrolment removed", [true, true, false]).await;
-    deployment.store.remove_enrollments(ana).await.unwrap();
+    deployment.store.remove_enrolments(ana).await.unwrap();
     rose("all enrolments removed", [true, true, false]).await;
     change(
         ana,

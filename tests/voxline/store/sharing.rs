@@ -33,7 +33,7 @@ async fn two_handles_on_one_store_see_each_others_writes() {
     let number = deployment.number(1).await;
     let ana = other.add_user(new_user("Ana", &number)).await.unwrap();
     let before = deployment.store.roster_version(&number).await.unwrap();
-    other.add_enrollment(enrolment(ana.id, 1)).await.unwrap();
+    other.add_enrolment(enrolment(ana.id, 1)).await.unwrap();
     assert!(deployment.store.roster_version(&number).await.unwrap() > before);
     assert_eq!(
         deployment.store.roster(&number, &model()).await.unwrap()[0]

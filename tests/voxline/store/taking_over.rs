@@ -32,9 +32,9 @@ async fn every_row_goes_over_and_is_the_same_there() {
     let ana = store.add_user(new).await.unwrap().id;
     let gone = store.add_user(new_user("Gone", &number(1))).await.unwrap().id;
     for seed in 0..3 {
-        store.add_enrollment(enrolment(ana, seed)).await.unwrap();
+        store.add_enrolment(enrolment(ana, seed)).await.unwrap();
     }
-    store.add_enrollment(enrolment(gone, 9)).await.unwrap();
+    store.add_enrolment(enrolment(gone, 9)).await.unwrap();
     store.remove_user(gone).await.unwrap();
     let record = CallRecord {
         is_final: true,
@@ -83,7 +83,7 @@ async fn every_row_goes_over_and_is_the_same_there() {
         record.verdict
     );
     // It goes on there.
-    there.add_enrollment(enrolment(ana, 20)).await.unwrap();
+    there.add_enrolment(enrolment(ana, 20)).await.unwrap();
     assert_eq!(there.remove_user(ana).await.unwrap().calls_redacted, 1);
     there.close().await;
     let again = copy_store(&settings(from.clone(), None), &url).await;

@@ -30,7 +30,7 @@ async fn refused(
     assert_eq!(codes(report), [code]);
     let message = &report.issues[0].message;
     assert!(message.contains(said), "{message}");
-    let kept = deployment.board.store().enrollments_of(user).await.unwrap();
+    let kept = deployment.board.store().enrolments_of(user).await.unwrap();
     assert!(kept.is_empty(), "something of a refused enrolment was kept");
 }
 
@@ -44,7 +44,7 @@ async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
     let other = voxline::store::Store::open(&deployment.folder.path().join("voxline.db"))
         .await
         .unwrap();
-    let kept = other.enrollments_of(alice).await.unwrap();
+    let kept = other.enrolments_of(alice).await.unwrap();
     assert_eq!(Some(kept[0].id), report.enrollment_id);
     // One of each clip.
     let prints = other
@@ -89,7 +89,7 @@ async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() 
         deployment
             .board
             .store()
-            .enrollments_of(alice)
+            .enrolments_of(alice)
             .await
             .unwrap()
             .is_empty()
@@ -114,13 +114,7 @@ async fn the_same_recording_twice_is_refused_in_one_enrolment_and_in_two() {
     assert!(!again.accepted);
     assert_eq!(codes(&again), [IssueCode::DuplicateClip]);
     assert_eq!(
-        deployment
-            .board
-            .store()
-            .enrollments_of(alice)
-            .await
-            .unwrap()
-            .len(),
+        deployment.board.store().enrolments_of(alice).await.unwrap().len(),
         1
     );
 }

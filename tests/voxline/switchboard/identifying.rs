@@ -131,7 +131,7 @@ async fn erased_voiceprints_are_not_found_though_the_user_stays() {
     let deployment = TestDeployment::full().await;
     let (file, ivy) = ("calls/ivy-1.wav", deployment.people["ivy"]);
     assert_eq!(deployment.identify(&number(2), file).await.user_id, Some(ivy));
-    deployment.board.store().remove_enrollments(ivy).await.unwrap();
+    deployment.board.store().remove_enrolments(ivy).await.unwrap();
     let said = deployment.identify(&number(2), file).await;
     assert_eq!(said.user_id, None);
     assert!(said.candidates.iter().all(|candidate| candidate.user_id != ivy));

@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 use voxline::gallery::{
     EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, QdrantSettings, Query, Rotation,
 };
-use voxline::store::{NewClip, NewEnrollment, NewUser, Store, UserPatch};
+use voxline::store::{NewClip, NewEnrolment, NewUser, Store, UserPatch};
 use voxline::switchboard::{GalleryCache, GalleryCacheError, Rosters};
-use voxline::units::{DialedNumber, EnrollmentId, Seconds, UserId};
+use voxline::units::{DialedNumber, EnrolmentId, Seconds, UserId};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
 
 use super::{TestDeployment, number, open};
@@ -44,7 +44,7 @@ pub async fn enrolled_user(
     line: u32,
     seed: u64,
     kinds: &[Bandwidth],
-) -> (UserId, EnrollmentId) {
+) -> (UserId, EnrolmentId) {
     let mut rng = Rng::new(seed);
     let new = NewUser {
         name: format!("Resident {seed}"),
@@ -54,7 +54,7 @@ pub async fn enrolled_user(
         exclusive: false,
     };
     let user = store.add_user(new).await.unwrap().id;
-    let enrolment = NewEnrollment {
+    let enrolment = NewEnrolment {
         user,
         consent: "I agree.".to_owned(),
         consent_version: None,
@@ -71,7 +71,7 @@ pub async fn enrolled_user(
             fingerprint: None,
         }],
     };
-    (user, store.add_enrollment(enrolment).await.unwrap())
+    (user, store.add_enrolment(enrolment).await.unwrap())
 }
 
 /// A store with two numbers: a user enrolled by telephone and one enrolled wide-band on the first, one
@@ -232,7 +232,7 @@ async fn a_roster_that_never_stands_still_is_an_error_and_counts_as_old() {
     *gallery.rival.lock().unwrap() = Some(Box::new(move || {
         let store = other.clone();
         let patch = UserPatch {
-            name: Some(format!("Resident {}", EnrollmentId::fresh())),
+            name: Some(format!("Resident {}", EnrolmentId::fresh())),
             ..UserPatch::default()
         };
         Box::pin(async move { assert!(store.update_user(a, patch).await.is_ok()) })
@@ -308,9 +308,9 @@ async fn what_is_erased_or_moved_leaves_qdrant_without_a_search() {
 
     board.remove_user(a).await.unwrap();
     assert_eq!(held(&gallery, 1).await, BTreeSet::from([b, c, d]));
-    board.remove_enrollments(b).await.unwrap();
+    board.remove_enrolments(b).await.unwrap();
     assert_eq!(held(&gallery, 1).await, BTreeSet::from([c, d]));
-    board.remove_enrollment(c, enrolment).await.unwrap();
+    board.remove_enrolment(c, enrolment).await.unwrap();
     assert_eq!(held(&gallery, 1).await, BTreeSet::from([d]));
     let patch = UserPatch {
         numbers: Some(vec![number(2)]),

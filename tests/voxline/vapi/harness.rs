@@ -17,12 +17,12 @@ use crate::support;
 pub const NUMBER: &str = "+12025550102";
 /// Alice's telephone and PIN. It is long, for a search after four digits finds them in other numbers too.
 pub const ALICE: (&str, &str) = ("+12025550103", "48213579");
-/// Robert's.
+/// Robert's number and PIN.
 pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
 /// The HMAC key of the webhooks.
 pub const SECRET: &str = "vapi-test-secret";
 
-/// The deployment.
+/// A service with a Vapi beside it.
 pub struct TestDeployment {
     pub peer: PeerProcess,
     pub data: tempfile::TempDir,

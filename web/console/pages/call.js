@@ -31,8 +31,8 @@ export async function show(root, { params, session }) {
   };
   const take = (name, told) => {
     if (name === "update" && told.call_id !== call.call_id) return;
-    // Only what says something new is recorded; the looks between are seen by whoever watches.
-    if (name === "update") page.looks.set(told.version, { version: told.version, at: new Date().toISOString(), verdict: told });
+    // Only what says something new is recorded; the checkpoints between are seen by whoever watches.
+    if (name === "update") page.checkpoints.set(told.version, { version: told.version, at: new Date().toISOString(), verdict: told });
     again();
   };
   events("/v1/calls/events", take, {
@@ -47,7 +47,7 @@ class CallPage {
     this.colours = new Colours();
     this.lamps = lamps();
     this.plot = null;
-    this.looks = new Map();
+    this.checkpoints = new Map();
     this.chart = h("div", { class: "chart" });
     this.legend = h("ul", { class: "legend" });
     this.parts = Object.fromEntries(["top", "now", "evidence", "versions"].map((name) => [name, h("div", { class: `call-${name}` })]));
@@ -98,19 +98,19 @@ class CallPage {
     this.parts.versions.replaceChildren(h("ol", { class: "versions" }, versions.toReversed().map(one)));
   }
 
-  /** Posteriors over net speech, a step at every look. */
+  /** Posteriors over net speech, a step at every checkpoint. */
   course(versions) {
-    for (const version of versions) this.looks.set(version.version, version);
-    const all = [...this.looks.values()].sort((one, other) => one.version - other.version);
-    const looks = all.filter(({ verdict }) => verdict.candidates?.length > 0);
-    if (looks.length === 0) {
+    for (const version of versions) this.checkpoints.set(version.version, version);
+    const all = [...this.checkpoints.values()].sort((one, other) => one.version - other.version);
+    const checkpoints = all.filter(({ verdict }) => verdict.candidates?.length > 0);
+    if (checkpoints.length === 0) {
       this.chart.replaceChildren(h("p", { class: "soft" }, "Nobody spoke long enough to be compared with anybody."));
       this.plot = null;
       return;
     }
-    const users = [...new Set(looks.toReversed().flatMap(({ verdict }) => shares(verdict).named.slice(0, 3).map(({ id }) => id)))].slice(0, 5);
-    const share = (id) => looks.map(({ verdict }) => shares(verdict).named.find((one) => one.id === id)?.share ?? null);
-    const data = [looks.map(({ verdict }) => verdict.net_speech_seconds), ...users.map(share), looks.map(({ verdict }) => shares(verdict).rest)];
+    const users = [...new Set(checkpoints.toReversed().flatMap(({ verdict }) => shares(verdict).named.slice(0, 3).map(({ id }) => id)))].slice(0, 5);
+    const share = (id) => checkpoints.map(({ verdict }) => shares(verdict).named.find((one) => one.id === id)?.share ?? null);
+    const data = [checkpoints.map(({ verdict }) => verdict.net_speech_seconds), ...users.map(share), checkpoints.map(({ verdict }) => shares(verdict).rest)];
     const shownUsers = users.join();
     this.legend.replaceChildren(
       ...users.map((id) => h("li", { style: { "--colour": this.colours.css(id) } }, h("span", { class: "swatch" }), nameOf(this.known, id))),

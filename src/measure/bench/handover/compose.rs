@@ -30,7 +30,7 @@ const MEETINGS: usize = 4;
 /// Composes, hears and judges `bench.handover` calls of each kind under each condition.
 ///
 /// # Errors
-/// [`BenchError::NoCalibration`] where nothing can be decided, [`BenchError::NoCast`] where the protocol has too few
+/// [`BenchError::NoCalibration`] where nothing can be decided, [`BenchError::TooFewSpeakers`] where the protocol has too few
 /// people, else as the hearing.
 pub fn handover(
     bench: &Benchmark<'_>,
@@ -41,7 +41,7 @@ pub fn handover(
     let calibration = bench.calibration.as_ref();
     let calibration = calibration.filter(|_| bench.pipeline == Pipeline::Product);
     let calibration = calibration.ok_or(BenchError::NoCalibration)?;
-    let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::NoCast)?;
+    let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::TooFewSpeakers)?;
     let scripts = sampler.scripts(bench.handover, bench.seed);
     let mut found = Vec::with_capacity(bench.tests.len());
     for condition in &bench.tests {

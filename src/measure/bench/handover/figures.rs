@@ -45,9 +45,9 @@ pub struct Stood {
     pub second: Share,
     /// The name of anybody else.
     pub others: Share,
-    /// *Unknown*.
+    /// Calls that were *unknown* then.
     pub unknown: Share,
-    /// Nothing decided.
+    /// Calls on which nothing was decided then.
     pub inconclusive: Share,
 }
 

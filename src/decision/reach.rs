@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_that_was_fitted_without_it_is_left_alone_and_another_is_stretched() {
+    fn a_curve_fitted_without_it_stays_and_another_is_stretched() {
         let roster = reach(&fan(20));
         assert_eq!(curve().on(roster), curve());
         let stretched = Curve {

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hosts_address_is_no_number_of_any_region_unless_somebody_wrote_it_into_a_list() {
+    fn a_hosts_address_is_no_number_unless_a_list_has_it() {
         for text in [
             "203.0.113.45",
             " 203.0.113.45",

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eight_of_the_largest_are_let_in_or_more_smaller_ones_and_room_comes_back() {
+    fn eight_of_the_largest_fit_or_more_smaller_ones_and_room_comes_back() {
         let room = UploadRoom::new(10 * UNIT);
         let mut taken: Vec<_> = (0..8).map(|_| room.take(Some(10 * UNIT)).ok().unwrap()).collect();
         assert!(room.take(Some(1)).is_err() && room.take(None).is_err());

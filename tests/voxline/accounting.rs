@@ -186,7 +186,7 @@ async fn who_enrols_by_a_link_and_who_acts_on_the_machine_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_written_makes_the_service_unready_and_accounts_later() {
+async fn an_unwritable_store_makes_it_unready_and_is_accounted_for_later() {
     let data = tempfile::tempdir().unwrap();
     let service = Service::start(data.path());
     service.enrol_alice().await;
@@ -379,7 +379,7 @@ async fn what_is_older_than_it_is_kept_goes_while_serving_and_by_command() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_the_audit_log_has_the_senders_address_and_otherwise_the_peers() {
+async fn the_audit_log_has_the_senders_address_behind_a_trusted_proxy_alone() {
     let data = tempfile::tempdir().unwrap();
     for (trusted, sender) in [("127.0.0.0/8", "198.51.100.7"), ("10.0.0.0/8", "127.0.0.1")] {
         let settings = [("VOXLINE_TRUSTED_PROXIES", trusted.to_owned())];

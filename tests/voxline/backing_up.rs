@@ -22,7 +22,7 @@ fn asked(data: &Path, words: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn a_service_that_lost_its_folder_knows_its_users_again_from_a_backup_made_while_it_served() {
+async fn a_service_that_lost_its_folder_knows_its_users_from_a_backup() {
     let folder = tempfile::tempdir().unwrap();
     let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
     let settings = [("VOXLINE_ENROLLMENT_RETAIN_AUDIO", "true".to_owned())];

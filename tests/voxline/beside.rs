@@ -46,7 +46,7 @@ fn embeddings(card: &Card, voices: &[Vec<f32>]) -> Vec<Embedding> {
 }
 
 #[test]
-fn a_cosine_of_two_models_side_by_side_is_the_sum_of_theirs_by_their_weights() {
+fn a_cosine_of_two_models_is_theirs_by_their_weights() {
     let models = models(NEMO);
     let (alone, _) = install("mean", Recipe::Metadata, &[]);
     let tone: Vec<f32> = (0..32_000).map(|at| (at as f32 * 1.2).sin() * 0.3).collect();
@@ -97,7 +97,7 @@ fn each_of_two_models_hears_every_segment_of_long_speech() {
 }
 
 #[test]
-fn two_models_side_by_side_have_a_name_of_their_own_that_changes_with_the_weight() {
+fn two_models_have_a_name_that_changes_with_the_weight() {
     let (one, other) = (models(NEMO), models("model = \"nemo\"\nweight = 0.5"));
     let (both, otherwise) = (card(&one, "mean").unwrap(), card(&other, "mean").unwrap());
     assert_ne!(both.sha256(), card(&one, "nemo").unwrap().sha256());
@@ -106,7 +106,7 @@ fn two_models_side_by_side_have_a_name_of_their_own_that_changes_with_the_weight
 }
 
 #[test]
-fn of_two_models_side_by_side_what_both_need_is_asked_for_and_both_licences_are_told() {
+fn two_models_ask_for_what_both_need_and_tell_both_licences() {
     let models = models(NEMO);
     let path = models.path().join("nemo/card.toml");
     let text = fs::read_to_string(&path).unwrap();

@@ -117,7 +117,7 @@ fn codes(identity: &Identity) -> Vec<&'static str> {
 }
 
 #[test]
-fn whoever_plays_a_recording_is_named_by_no_phone_and_no_pin_and_the_line_keeps_its_owner() {
+fn who_plays_a_recording_is_not_named_and_the_line_keeps_its_owner() {
     let roster = roster(20);
     let alice = roster[3].user;
     let played = voice(OutcomeName::Inconclusive, None, Some(Reason::Replayed), &[]);
@@ -139,7 +139,7 @@ fn whoever_plays_a_recording_is_named_by_no_phone_and_no_pin_and_the_line_keeps_
 }
 
 #[test]
-fn a_voice_that_is_spoofed_says_nothing_and_the_rest_says_what_it_says_without_a_voice() {
+fn a_spoofed_voice_is_none_and_the_rest_says_what_it_says() {
     let roster = roster(20);
     let alice = roster[3].user;
     let spoofed = voice(OutcomeName::Inconclusive, None, Some(Reason::Spoofed), &[]);

@@ -86,7 +86,7 @@ fn load(folder: &TempDir) -> Result<Countermeasure, CountermeasureError> {
 }
 
 #[test]
-fn a_ratio_is_the_cards_line_through_a_score_or_through_the_difference_of_two_logits() {
+fn a_ratio_is_the_cards_line_through_a_score_or_two_logits() {
     let window = [0.1_f32; WINDOW];
     let expected = 1000.0 * (0.01 - LOUD);
     let heard = |folder| load(&folder).unwrap().llr(&window).unwrap().get();
@@ -145,7 +145,7 @@ fn what_is_not_as_its_card_says_is_refused_with_what_is_wrong_and_where() {
 }
 
 #[test]
-fn a_graph_that_hears_another_window_or_gives_no_number_is_refused_before_anybody_is_heard() {
+fn a_graph_of_another_window_or_no_number_is_refused_at_the_start() {
     let mut fixed = power(&[Some(1), Some(64_600)]);
     fixed.output("power");
     let mut two = power(&[None, None]);

@@ -47,7 +47,7 @@ fn energy(samples: &[f32]) -> f64 {
 }
 
 #[test]
-fn an_echo_is_silenced_and_what_the_caller_says_after_it_stays_to_the_last_bit() {
+fn an_echo_is_silenced_and_what_follows_it_stays_to_the_bit() {
     let mut rng = Rng::new(3);
     for (assistant, caller) in [
         ("calls/walter-1.wav", "calls/alice-1.wav"),

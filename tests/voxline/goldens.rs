@@ -64,7 +64,7 @@ fn embeddings_of_the_shipped_model_are_pytorchs() {
 /// to floats, which bytes and pooling every other frame cost; Kaldi's filter bank in place of SpeechBrain's would give 0.94 and
 /// less, and to the graph's own answers less still.
 #[test]
-fn embeddings_of_the_more_accurate_model_are_speechbrains_beside_those_of_the_usual_one() {
+fn embeddings_of_two_networks_are_speechbrains_beside_ours() {
     #[derive(Deserialize)]
     struct Clip {
         samples: usize,

@@ -229,14 +229,14 @@ const TURN: [Work; 13] = [
 ];
 
 #[tokio::test]
-async fn killed_at_random_points_on_sqlite_nothing_acknowledged_is_lost_and_nothing_erased_is_back() {
+async fn kills_on_sqlite_lose_nothing_acknowledged_and_erase_nothing_back() {
     // What is restored is a file.
     let turn = [&TURN[..], &[Work::Restoring, Work::Restoring]].concat();
     kill_again_and_again(None, &turn).await;
 }
 
 #[tokio::test]
-async fn killed_at_random_points_on_postgresql_nothing_acknowledged_is_lost_and_nothing_erased_is_back() {
+async fn kills_on_postgresql_lose_nothing_and_erase_nothing_back() {
     if postgres::skipped() {
         return;
     }

@@ -295,7 +295,10 @@ fn what_was_not_heard_of_joined_recordings_lies_within_them() {
     }
     let all = [first, wav(1, (1, 8_000), (2, 16), &[&tone(8_000)])].concat();
     let unheard = heard(all.clone()).unheard.unwrap();
-    assert_eq!((unheard.at, unheard.at + unheard.bytes), (at as u64, all.len() as u64));
+    assert_eq!(
+        (unheard.at, unheard.at + unheard.bytes),
+        (at as u64, all.len() as u64)
+    );
 }
 
 #[test]

@@ -206,7 +206,7 @@ async fn destroy_a_page(data: &Path, table: &str) {
 }
 
 #[tokio::test]
-async fn a_page_that_is_destroyed_while_the_service_runs_is_told_by_readyz_metrics_and_log() {
+async fn a_destroyed_page_is_told_by_readyz_metrics_and_log() {
     let data = tempfile::tempdir().unwrap();
     let service = Service::start(data.path());
     service.enrol_alice().await;

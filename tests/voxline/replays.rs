@@ -97,7 +97,7 @@ fn read_again(samples: &[f32], seed: u64) -> Vec<f32> {
 }
 
 #[test]
-fn the_same_words_read_again_and_other_words_of_the_same_voice_are_no_replay() {
+fn the_same_words_read_again_are_no_replay_nor_are_others() {
     let mut vad = analyst().vad;
     for person in PEOPLE {
         let samples = signup(person, 1);
@@ -172,7 +172,7 @@ fn each_block_is_searched_once_and_found_whatever_came_before() {
 }
 
 #[test]
-fn what_was_searched_is_not_searched_again_so_that_a_call_costs_its_length() {
+fn what_was_searched_is_not_searched_again() {
     let mut vad = analyst().vad;
     let heard = heard(&mut vad, &signup("alice", 1));
     let kept = [heard.kept(LONG)];

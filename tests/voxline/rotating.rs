@@ -83,7 +83,7 @@ impl Askers {
 }
 
 #[tokio::test]
-async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_old_one_opens_nothing() {
+async fn keys_are_changed_while_serving_and_the_old_one_opens_nothing() {
     let data = tempfile::tempdir().unwrap();
     let master = data.path().join("master.key");
     let mut service = Service::start(data.path());
@@ -169,7 +169,7 @@ async fn keys_are_changed_by_the_command_line_while_the_service_answers_and_the_
 }
 
 #[tokio::test]
-async fn a_master_key_that_others_may_read_is_told_of_by_serve_and_doctor_and_opens_the_store() {
+async fn a_master_key_that_others_may_read_is_told_of_and_opens() {
     let data = tempfile::tempdir().unwrap();
     let doctor = || {
         let said = program(data.path()).args(["doctor", "--json"]).output().unwrap();
@@ -213,7 +213,7 @@ async fn a_new_master_key_belongs_to_whom_the_one_before_belonged_to() {
 }
 
 #[tokio::test]
-async fn nodes_that_share_an_index_find_everybody_in_it_after_it_was_turned_anew() {
+async fn nodes_that_share_an_index_find_everybody_after_it_was_turned() {
     if postgres::skipped() || peer::skipped() {
         return;
     }

@@ -111,7 +111,7 @@ fn environment() -> [(&'static str, String); 2] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_uploads_and_calls_at_once_take_the_memory_that_is_stated_and_no_name() {
+async fn large_uploads_take_the_memory_that_is_stated_and_no_name() {
     let data = tempfile::tempdir().unwrap();
     let service = Service::start_with(data.path(), &environment());
     let alice = service.enrol_alice().await;
@@ -142,7 +142,7 @@ async fn large_uploads_and_calls_at_once_take_the_memory_that_is_stated_and_no_n
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_memory_ends_nobody_is_named_wrongly_and_what_was_acknowledged_is_there_afterwards() {
+async fn where_memory_ends_nobody_is_named_wrongly_and_nothing_is_lost() {
     let data = tempfile::tempdir().unwrap();
     let mut service = Service::start_with(data.path(), &environment());
     let alice = service.enrol_alice().await;

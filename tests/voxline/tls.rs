@@ -184,7 +184,7 @@ async fn until(service: &Service, name: &str, value: f64) {
 const REFUSED: &str = "voxline_tls_certificate_refused";
 
 #[tokio::test]
-async fn with_a_certificate_https_and_wss_are_served_and_the_console_and_audiosockets_go_on() {
+async fn with_a_certificate_https_wss_and_audiosockets_are_served() {
     let data = tempfile::tempdir().unwrap();
     let mut files = Files::new();
     let certificate = files.renew(90);
@@ -232,7 +232,7 @@ async fn with_a_certificate_https_and_wss_are_served_and_the_console_and_audioso
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_shown_to_new_connections_and_open_streams_go_on() {
+async fn a_renewed_certificate_is_shown_and_open_streams_go_on() {
     let data = tempfile::tempdir().unwrap();
     let mut files = Files::new();
     let first = files.renew(90);
@@ -258,7 +258,7 @@ async fn a_renewed_certificate_is_shown_to_new_connections_and_open_streams_go_o
 }
 
 #[tokio::test]
-async fn a_broken_certificate_is_refused_and_the_one_before_is_shown_until_the_files_are_good_again() {
+async fn a_broken_certificate_is_refused_and_the_one_before_is_shown() {
     let data = tempfile::tempdir().unwrap();
     let mut files = Files::new();
     let good = files.renew(90);
@@ -350,7 +350,7 @@ async fn http_in_the_clear_is_told_that_tls_is_spoken_here() {
 }
 
 #[test]
-fn a_key_that_others_may_read_stops_the_start_and_doctor_says_when_a_certificate_ends() {
+fn a_key_that_others_may_read_stops_the_start_and_an_end_is_told() {
     let data = tempfile::tempdir().unwrap();
     let mut files = Files::new();
     let run = |files: &Files, arguments: &[&str]| {

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_to_be_renewed_a_fortnight_before_its_end_or_with_a_third_of_its_time_left() {
+    fn it_is_due_a_fortnight_before_its_end_or_in_its_last_third() {
         let folder = tempfile::tempdir().unwrap();
         for (days, notice) in [(365, 14), (42, 14), (6, 2)] {
             let read = Certificate::read(&files_in(folder.path(), days)).unwrap();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_whose_time_is_over_does_not_come_in_the_place_of_another() {
+    fn a_certificate_that_ended_takes_no_others_place() {
         let folder = tempfile::tempdir().unwrap();
         let files = files_in(folder.path(), 30);
         let end = begin() + Span::days(30);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_files_is_said_by_the_file_and_never_with_the_key() {
+    fn a_fault_names_the_file_and_never_shows_the_key() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let files = files_in(folder.path(), 365);
         let apart = TlsConfig {

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_wrong_are_told_of_once_and_not_while_they_are_being_written() {
+    fn wrong_files_are_told_of_once_and_not_while_they_are_written() {
         let mut doubt = Doubt::None;
         let told: Vec<bool> = [
             (Some("a"), false),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_is_recognised_is_known_to_what_is_carried_on_and_to_nobody_elses_task() {
+    async fn who_is_recognised_is_known_to_their_own_tasks_alone() {
         let key = Actor::Key(KeyId::fresh());
         let request = Provenance::new(Actor::Nobody, None);
         let seen = request.scope(async {

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backup_whose_keys_were_changed_beside_it_is_refused_and_one_of_who_was_erased_is_not() {
+    async fn a_backup_without_its_keys_is_refused_unless_they_were_erased() {
         let mut kept = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::raw_sql(ROWS).execute(&mut kept).await.unwrap();
         let (voice, person, deployment) = (("ana", "voice", 2), ("ana", "person", 2), ("", "deployment", 2));

@@ -205,7 +205,7 @@ mod tests {
     use crate::store::keys::{Purpose, UserKeys, Whose};
 
     #[tokio::test]
-    async fn a_renewal_that_a_crash_kept_from_being_begun_is_made_at_the_next_opening() {
+    async fn a_renewal_that_a_crash_prevented_is_made_at_the_next_opening() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("voxline.db");
         let store = Store::open(&path).await.unwrap();

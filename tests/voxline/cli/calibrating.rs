@@ -87,7 +87,7 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
 }
 
 #[test]
-fn how_far_strangers_reach_is_fitted_where_rosters_show_it_and_refused_where_none_does() {
+fn the_rosters_reach_is_fitted_or_refused_where_none_shows_it() {
     let site = Site::new();
     let folder = tempfile::tempdir().unwrap();
     let short = protocol(folder.path(), "short", 2.8);

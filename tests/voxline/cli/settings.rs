@@ -35,7 +35,7 @@ fn every_fault_of_a_configuration_is_listed_at_once_and_stops_the_start() {
 }
 
 #[test]
-fn a_countermeasure_that_is_not_what_its_card_says_stops_the_start_and_doctor_says_which() {
+fn a_countermeasure_unlike_its_card_stops_the_start_and_is_named() {
     let examined = |folder: &tempfile::TempDir| {
         let site = Site::new();
         let mut command = site.command(&["doctor", "--json"]);

@@ -125,7 +125,7 @@ async fn the_real_service_lists_to_each_company_its_own_alone() {
 }
 
 #[tokio::test]
-async fn the_command_line_tells_whose_a_key_is_what_it_is_for_and_when_it_was_used() {
+async fn the_command_line_tells_whose_a_key_is_its_scope_and_last_use() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let company = Company::new(data, "Harbour", "+12025550111");

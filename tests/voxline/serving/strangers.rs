@@ -226,7 +226,7 @@ fn report(tally: &Tally) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_a_key_asks_for_over_many_connections_it_is_told_of_its_own_alone() {
+async fn whatever_a_key_asks_for_it_is_told_of_its_own_alone() {
     let requests = number_of("VOXLINE_TEST_REQUESTS").map_or(8_000, |requests| requests as usize);
     let seed = number_of("VOXLINE_TEST_SEED").unwrap_or(1);
     let service = Service::unlike(Unlike {

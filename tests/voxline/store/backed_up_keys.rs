@@ -37,7 +37,7 @@ async fn keys_can_be_left_out_and_be_put_back_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn an_enrolment_that_was_erased_takes_no_other_along_where_the_keyring_lay_there_beforehand() {
+async fn an_erased_enrolment_takes_no_other_along_with_its_keyring_there() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await.id;

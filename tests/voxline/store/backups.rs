@@ -45,7 +45,7 @@ pub fn every_byte(folder: &Path) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_backup_has_everything_that_was_acknowledged_before_it_and_opens_elsewhere() {
+async fn a_backup_has_all_that_was_acknowledged_and_opens_elsewhere() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let new = with_pin("Ana", &number, "4821");

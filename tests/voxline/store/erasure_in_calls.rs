@@ -212,7 +212,7 @@ async fn kept(deployment: &TestDeployment, id: &str) -> Option<serde_json::Value
 /// Several verdicts a call, of many sizes and in no order, so that pages split and rows move and spill
 /// over before they are rewritten; more calls than are rewritten at a time.
 #[tokio::test]
-async fn no_name_of_a_removed_user_is_left_in_the_files_bytes_and_their_id_in_lists_alone() {
+async fn of_a_removed_user_the_files_have_no_name_and_the_id_in_lists_alone() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana Unmistakable", &number).await;

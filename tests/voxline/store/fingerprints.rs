@@ -81,7 +81,7 @@ async fn a_fingerprint_goes_with_its_enrolment_its_call_and_its_user() {
 }
 
 #[tokio::test]
-async fn a_fingerprint_reads_back_under_every_key_and_stands_nowhere_in_the_clear() {
+async fn a_fingerprint_reads_back_and_stands_nowhere_in_the_clear() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await.id;
@@ -132,7 +132,7 @@ async fn a_fingerprint_that_was_put_in_anothers_place_is_not_read() {
 }
 
 #[tokio::test]
-async fn an_old_copy_of_the_data_does_not_show_the_fingerprint_of_an_erased_enrolment() {
+async fn an_old_copy_does_not_show_an_erased_enrolments_fingerprint() {
     let deployment = TestDeployment::new().await;
     if deployment.has_no_file() {
         return;

@@ -88,7 +88,7 @@ async fn a_change_of_the_master_key_that_was_cut_off_is_finished() {
 }
 
 #[tokio::test]
-async fn a_master_key_that_is_given_is_changed_to_the_one_that_is_given_after_it() {
+async fn a_given_master_key_is_changed_to_the_one_given_after_it() {
     let (one, two) = ("1f".repeat(32), "2e".repeat(32));
     let mut deployment = TestDeployment::new().await;
     deployment.store.close().await;
@@ -245,7 +245,7 @@ async fn a_plain_verdict_that_somebody_put_there_is_never_sealed_as_ours() {
 }
 
 #[tokio::test]
-async fn a_keyring_from_before_a_voice_was_renewed_passes_nobody_off_as_not_enrolled() {
+async fn an_older_keyring_passes_nobody_off_as_not_enrolled() {
     let (deployment, voices) = with_voices(1).await;
     if deployment.has_no_file() {
         return;

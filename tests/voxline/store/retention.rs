@@ -165,7 +165,7 @@ async fn a_voice_that_a_recording_was_recognised_by_is_of_use() {
 }
 
 #[tokio::test]
-async fn a_run_that_removes_something_has_one_entry_and_one_that_does_not_has_none() {
+async fn a_run_that_removes_something_has_one_entry_and_others_none() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;
     let ana = deployment.user("Ana", &number).await.id;

@@ -60,7 +60,7 @@ async fn the_echo_of_an_assistant_names_nobody_where_both_channels_are_at_hand()
 }
 
 #[tokio::test]
-async fn a_live_call_of_two_channels_names_who_answers_the_assistant_and_not_its_echo() {
+async fn two_channels_name_who_answers_the_assistant_and_not_its_echo() {
     let deployment = TestDeployment::full().await;
     let (alice, robert) = (deployment.people["alice"], deployment.people["robert"]);
     // Every other frame is telephone enough.

@@ -68,7 +68,7 @@ async fn an_enrolments_recording_names_nobody_as_a_file_and_on_a_call() {
 }
 
 #[tokio::test]
-async fn a_recording_is_known_over_another_codec_from_its_middle_and_at_another_level() {
+async fn a_recording_is_known_by_another_codec_place_and_level() {
     let deployment = TestDeployment::full().await;
     for (file, codec, level) in [
         ("signup/alice/1.flac", "gsm", 0.3),
@@ -92,7 +92,7 @@ async fn a_recording_is_known_over_another_codec_from_its_middle_and_at_another_
 }
 
 #[tokio::test]
-async fn somebody_who_says_other_words_than_they_enrolled_with_is_named_as_without_the_search() {
+async fn who_says_other_words_is_named_as_without_the_search() {
     let searched = TestDeployment::full().await;
     let unsearched = TestDeployment::full_with(&[("decision.replay", "off")]).await;
     for file in ["calls/alice-1.wav", "calls/alice-2.wav", "calls/robert-1.wav"] {
@@ -124,7 +124,7 @@ async fn once_a_recording_was_played_the_call_names_nobody_any_more() {
 }
 
 #[tokio::test]
-async fn an_earlier_call_is_known_again_where_calls_are_kept_and_nobody_elses_is() {
+async fn an_earlier_call_is_known_again_where_calls_are_kept() {
     let deployment = TestDeployment::full_with(&[("decision.replay", "calls")]).await;
     let alice = deployment.people["alice"];
     let (one, other) = (octets("calls/alice-1.wav"), octets("calls/alice-2.wav"));

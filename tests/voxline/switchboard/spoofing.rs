@@ -60,7 +60,7 @@ async fn called(deployment: &TestDeployment, start: CallStart, gain: f32, file: 
 }
 
 #[tokio::test]
-async fn spoofed_speech_names_nobody_as_a_file_and_on_a_call_and_other_speech_is_named_as_ever() {
+async fn spoofed_speech_names_nobody_and_other_speech_is_named_as_ever() {
     let folder = installed(&loudness(), &[]);
     let (with, without) = (listening(&folder).await, TestDeployment::full().await);
     for (file, who) in [("calls/alice-1.wav", "alice"), ("calls/robert-1.wav", "robert")] {
@@ -108,7 +108,7 @@ async fn a_spoofed_stranger_is_unknown_as_before() {
 }
 
 #[tokio::test]
-async fn who_spoofed_once_on_a_call_is_named_by_no_later_speech_and_no_second_stream() {
+async fn who_spoofed_once_is_named_by_no_later_speech_or_stream() {
     let folder = installed(&loudness(), &[]);
     let deployment = listening(&folder).await;
     let call: CallId = "spoofed".parse().unwrap();
@@ -161,7 +161,7 @@ async fn a_recording_that_is_spoofed_enrols_nobody_and_its_soft_copy_does() {
 }
 
 #[tokio::test]
-async fn a_countermeasure_that_fails_makes_a_call_unavailable_and_never_names_anybody() {
+async fn a_failing_countermeasure_makes_a_call_unavailable() {
     // It takes the tone at the start and no loud speech.
     let folder = installed(
         &breaking(0.002),

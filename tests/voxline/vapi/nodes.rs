@@ -195,7 +195,7 @@ async fn both_nodes_count_wrong_pins_together_and_one_does_a_tool_call() {
 }
 
 #[tokio::test]
-async fn a_call_that_rings_at_one_node_and_is_heard_by_the_other_has_one_verdict() {
+async fn a_call_heard_by_another_node_than_it_rings_at_has_one_verdict() {
     let Some(mut nodes) = TwoNodes::open(true).await else {
         return;
     };

@@ -71,7 +71,8 @@ impl Switchboard {
         let admitted = match self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT))) {
             Ok(admitted) => admitted,
             Err(busy) => {
-                if let Some(known) = known {
+                // Whoever names another number knows nothing of the call.
+                if let Some(known) = known.filter(|known| *known.number() == start.number) {
                     self.say_unheard(&known).await;
                 }
                 return Err(busy);

@@ -31,7 +31,7 @@ pub enum FingerprintOf {
 pub struct KeptUntil(String);
 
 impl KeptUntil {
-    /// Recordings of this moment and after.
+    /// What is kept from now on is left out.
     pub fn now() -> Self {
         // Ids of this kind sort by their time.
         Self(uuid::Uuid::now_v7().to_string())

@@ -216,6 +216,19 @@ async fn a_call_with_no_place_is_unavailable_until_there_is_one() {
         known.verdict().identification.reason,
         Some(Reason::TooLittleSpeech)
     );
+    let elsewhere = CallStart {
+        number: number(2),
+        ..announced.clone()
+    };
+    assert!(matches!(
+        board.open_call(elsewhere, None).await,
+        Err(BoardError::Busy(_))
+    ));
+    assert_eq!(
+        known.verdict().version,
+        0,
+        "who names another number says nothing of it"
+    );
     for _ in 0..2 {
         let refused = board.open_call(announced.clone(), None).await;
         assert!(matches!(refused, Err(BoardError::Busy(_))));

@@ -111,10 +111,12 @@ impl<S> Filter<S> for Bounded {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_let_through(metadata) {
-            Interest::always()
-        } else {
-            Interest::never()
+        match *metadata.level() {
+            _ if !is_let_through(metadata) => Interest::never(),
+            // Asked each time: of a place that is always let through, tracing-subscriber 0.3.23 takes one event that is
+            // refused after all for its own fault, and panics where debug assertions are on.
+            Level::ERROR | Level::WARN => Interest::sometimes(),
+            _ => Interest::always(),
         }
     }
 

@@ -299,6 +299,22 @@ async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
     assert!(documents > 5 && of_call > 0, "{documents}, {of_call}: {written}");
 }
 
+#[tokio::test]
+async fn one_place_warns_sixty_times_a_minute_and_the_service_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let logged = crate::process::Logged::start(data.path(), &[("RUST_LOG", "info")]).await;
+    let (client, address) = (crate::support::http(), format!("{}/vapi/events", logged.base));
+    for _ in 0..200 {
+        let answer = client.post(&address).body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+    }
+    let written = logged.end();
+    let warned = |line: &&str| line.contains("a request to /vapi/events was refused");
+    let lines = written.lines().filter(warned).count();
+    // A minute may end meanwhile.
+    assert!((60..=120).contains(&lines), "{lines}");
+}
+
 #[test]
 fn what_looks_like_audio_is_found_where_it_is() {
     let octets: Vec<u8> = (0..160).collect();

@@ -43,6 +43,7 @@ demo: release
 # nextest runs each test in a process of its own and so tests that nothing leaks from one to another;
 # where it is not installed, cargo's own runner runs the same tests.
 test: provision peers
+	@rm -f target/nextest/default/junit.xml
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --locked --lib --bins --tests --no-fail-fast; \
 		status=$$?; $(PYTHON) scripts/skipped.py; exit $$status; \

@@ -3,7 +3,7 @@
 # beside it.
 #
 # Behaviour: `AudioSegment.set_frame_rate(8000)` draws straight lines between the samples and reads them off at the new
-# rate. No filter takes out before what 8 kHz cannot hold. From 16 or 48 kHz there remains every second or sixth sample,
+# rate. No filter takes out before what 8 kHz cannot hold. From 48 kHz there remains every sixth sample,
 # as it was. What was above 4 kHz stays at its level, mirrored at 4 kHz: 7 kHz is 1 kHz. There is no warning. The
 # documentation does not say how the rate is changed (issue 817 of the repository, which asks, has been open since
 # 2024); nor does Python's of `audioop.ratecv`, which does it.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists the tests of the last run that had nothing to try, and why: `make test` ends with it.
+"""Lists the tests of the last run that had nothing to try, and why: `make test` runs it behind them.
 
 A test that lacks what it needs (Chromium, the recordings in `../shared`, a peer that was left out) passes, and prints a
 line `skipped: ...`. cargo-nextest hides what passing tests print, and keeps it in the report that is read here.

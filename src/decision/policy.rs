@@ -88,7 +88,7 @@ impl ErrorTarget {
         }
     }
 
-    /// Whether there is any.
+    /// Whether any share is set.
     pub fn is_made(&self) -> bool {
         self.max_false_accept.is_some() || self.max_wrong_name.is_some()
     }

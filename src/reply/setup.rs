@@ -126,7 +126,7 @@ pub(super) async fn show(
 /// What test calls say of their carriers, as `voxline carrier check --json` says it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CarrierCheck {
-    /// Each carrier, and how far it is set up.
+    /// What the calls of each carrier come to.
     #[schema(value_type = Vec<Object>)]
     carriers: Vec<CarrierReport>,
     /// Call by call.

@@ -33,7 +33,7 @@ const CERTIFICATE_ENDS: &str = "voxline_tls_certificate_end_timestamp_seconds";
 const CERTIFICATE_REFUSED: &str = "voxline_tls_certificate_refused";
 /// Counted by the switchboard.
 const LIVE_CALLS: &str = "voxline_live_calls";
-/// Counts checkpoints that failed; described here, counted by the switchboard.
+/// Counted by the switchboard, too.
 const FAULTS: &str = "voxline_identification_faults_total";
 
 /// Upper bounds in seconds, from an exact search to a slow upload.

@@ -97,6 +97,13 @@ impl CallEvidence {
         }
     }
 
+    /// Whether something of the voice was heard, here or on another node.
+    pub fn has_voice(&self) -> bool {
+        self.voice
+            .as_ref()
+            .is_some_and(|voice| voice.said.net_speech_seconds > 0.0)
+    }
+
     /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
     /// stream it comes by; nor where an earlier stream was spoofed.
     pub fn hear(&mut self, said: &mut Identification) {

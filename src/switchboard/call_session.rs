@@ -190,6 +190,23 @@ impl CallSession {
         (*self.verdict()).clone()
     }
 
+    /// Says that no place is free to listen to the call, unless somebody does by now or has heard something of it.
+    pub(super) async fn say_unheard(&self) {
+        let roster = self.roster().await;
+        let mut state = self.state.lock().await;
+        let before = self.verdict();
+        let mut said = before.identification.clone();
+        let was_heard = said.net_speech_seconds > 0.0 || state.evidence.has_voice();
+        let is_said = said.reason == Some(Reason::Unavailable);
+        let is_empty = matches!(&roster, Ok(roster) if roster.members.is_empty());
+        if state.ended || self.is_listened_to() || was_heard || is_said || is_empty {
+            return;
+        }
+        said.reason = Some(Reason::Unavailable);
+        state.evidence.hear(&mut said);
+        self.next_on(&mut state, Some(said), roster).await;
+    }
+
     /// Whether the end of the audio is the end of the call.
     pub(super) fn ends_with_its_audio(&self) -> bool {
         !self.held_open.load(Ordering::Relaxed)

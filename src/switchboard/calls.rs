@@ -55,8 +55,8 @@ impl Switchboard {
     }
 
     /// Begins to listen to a call, one that others already know of or a new one: what is heard goes to its
-    /// [`CallSession`]. `key` is whose stream it is, where a key opened it. A call that others know of and that no permit
-    /// is free for is *inconclusive* (`unavailable`) until it is opened after all.
+    /// [`CallSession`]. `key` is whose stream it is, where a key opened it. A call that others of this node know of and
+    /// that no permit is free for is *inconclusive* (`unavailable`) until it is heard after all.
     ///
     /// # Errors
     /// [`BoardError`] when the number is not ours, the call is over, was to another one or is being listened to, the
@@ -71,9 +71,9 @@ impl Switchboard {
         let admitted = match self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT))) {
             Ok(admitted) => admitted,
             Err(busy) => {
-                // Whoever names another number knows nothing of the call.
+                // Whoever names another number knows nothing of the call. Nobody who is refused waits for the store.
                 if let Some(known) = known.filter(|known| *known.number() == start.number) {
-                    self.say_unheard(&known).await;
+                    tokio::spawn(async move { known.say_unheard().await });
                 }
                 return Err(busy);
             }
@@ -84,22 +84,6 @@ impl Switchboard {
             return Err(BoardError::CallEnded(start.call_id));
         }
         LiveCall::begin(Arc::clone(&self.services), admitted, start, stream, call_session)
-    }
-
-    /// Says of a call that somebody knows of that it is not listened to, until it is; nothing where some of it was heard.
-    async fn say_unheard(&self, call_session: &CallSession) {
-        let before = &call_session.verdict().identification;
-        if before.net_speech_seconds > 0.0 || before.reason == Some(Reason::Unavailable) {
-            return;
-        }
-        let active_model = self.active_model();
-        let said = Identification::inconclusive(
-            call_session.number().clone(),
-            active_model.card.id().clone(),
-            active_model.calibration.id.clone(),
-            Reason::Unavailable,
-        );
-        call_session.heard(said).await;
     }
 
     /// The session of a call, while there is one.

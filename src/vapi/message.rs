@@ -68,7 +68,7 @@ pub enum News {
     },
     /// Somebody began or stopped speaking.
     Speech {
-        /// Who spoke, or began or ended to.
+        /// Who began or stopped speaking.
         role: Role,
         /// Began, or stopped.
         started: bool,

@@ -12,7 +12,7 @@ use crate::support::{Rng, analyst, at_rate, clip, mix, read, tones, wav};
 const CALL: &str = "enrollment_samples/calls/ivy-1.wav";
 const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
 
-/// Everything of a look but how long it took.
+/// Everything of a checkpoint but how long it took.
 fn same(a: &Checkpoint, b: &Checkpoint) -> bool {
     (a.net_speech, a.quality, &a.print) == (b.net_speech, b.quality, &b.print)
         && (&a.windows, a.windows_heard) == (&b.windows, b.windows_heard)
@@ -26,11 +26,11 @@ fn last(recording: &Recording) -> &Checkpoint {
     recording.checkpoints.last().unwrap()
 }
 
-fn print(look: &Checkpoint) -> &Voiceprint {
-    look.print.as_ref().unwrap()
+fn print(checkpoint: &Checkpoint) -> &Voiceprint {
+    checkpoint.print.as_ref().unwrap()
 }
 
-/// The looks at a mono stream that comes in these pieces.
+/// The checkpoints of a mono stream that comes in these pieces.
 fn listen(analyst: &mut Analyst, rate: u32, pieces: &[&[f32]]) -> Vec<Checkpoint> {
     let mut listener = StreamSession::new(Hertz(rate), 1, None, CHECKPOINTS).unwrap();
     let mut checkpoints = Vec::new();
@@ -59,11 +59,11 @@ fn cosine(a: &Embedding, b: &Embedding) -> f32 {
 }
 
 #[test]
-fn looks_do_not_depend_on_the_pieces() {
+fn checkpoints_do_not_depend_on_the_pieces() {
     let analyst = &mut analyst();
     let call = decoded(octets(&read(CALL)));
     let at_once = listen(analyst, 8_000, &[&call]);
-    assert!(at_once.len() > 8, "{} looks", at_once.len());
+    assert!(at_once.len() > 8, "{} checkpoints", at_once.len());
     // A carrier's packets of 20 ms, and two other ways of cutting.
     let mut cuts: Vec<Vec<&[f32]>> = vec![call.chunks(160).collect()];
     cuts.extend([(1, 700), (2, 9_000)].map(|(seed, longest)| Rng::new(seed).cut(&call, longest)));
@@ -72,7 +72,7 @@ fn looks_do_not_depend_on_the_pieces() {
         assert_eq!(checkpoints.len(), at_once.len(), "{} pieces", pieces.len());
         for (at, (a, b)) in checkpoints.iter().zip(&at_once).enumerate() {
             let alike = same(a, b) && a.is_window_check == b.is_window_check;
-            assert!(alike, "look {at} of {} pieces", pieces.len());
+            assert!(alike, "checkpoint {at} of {} pieces", pieces.len());
         }
     }
 }
@@ -157,7 +157,7 @@ fn a_recording_heard_with_marks_ends_as_the_call_does() {
 fn every_whole_window_of_speech_is_checked_once() {
     let analyst = &mut analyst();
     let checkpoints = whole(analyst, read(CALL), CHECKPOINTS).checkpoints;
-    assert!(checkpoints.iter().any(|look| look.is_window_check));
+    assert!(checkpoints.iter().any(|checkpoint| checkpoint.is_window_check));
     for pair in checkpoints.windows(2) {
         let [before, after] = pair else { unreachable!() };
         let samples = |seconds: Seconds| (seconds.get() * 16_000.0).round() as usize;
@@ -182,14 +182,19 @@ fn after_two_minutes_of_speech_a_call_is_the_voice_of_the_last_two() {
         call.extend(std::iter::repeat_n(clip.as_slice(), turns).flatten());
     }
     let checkpoints = listen(analyst, 8_000, &[&at_rate(&call, 8_000)]);
-    let beyond = checkpoints.iter().filter(|look| look.windows_heard > 75);
+    let beyond = checkpoints
+        .iter()
+        .filter(|checkpoint| checkpoint.windows_heard > 75);
     let last = checkpoints.last().unwrap();
     assert!(beyond.count() > 70 && last.windows.len() == 75 && last.windows_heard > 150);
     assert_eq!(print(last).net_speech.get(), 120.0);
     let robert = whole(analyst, wav(8_000, 1, &at_rate(&second, 8_000)), &[]);
     let robert = print(&robert.checkpoints[0]);
-    let at_two_minutes = checkpoints.iter().rfind(|look| look.windows_heard <= 75).unwrap();
-    let like = |look: &Checkpoint| cosine(&print(look).embedding, &robert.embedding);
+    let at_two_minutes = checkpoints
+        .iter()
+        .rfind(|checkpoint| checkpoint.windows_heard <= 75)
+        .unwrap();
+    let like = |checkpoint: &Checkpoint| cosine(&print(checkpoint).embedding, &robert.embedding);
     assert!(
         like(last) > 0.9 && like(at_two_minutes) < 0.7,
         "{} {}",
@@ -337,7 +342,8 @@ fn an_offset_changes_neither_the_voice_nor_what_is_said_of_its_noise() {
             let with = heard(offset);
             let cosine = cosine(&print(&with).embedding, &print(&without).embedding);
             assert!(1.0 - cosine < 1e-3, "{path}, an offset of {offset}: {cosine}");
-            let snr = |look: &Checkpoint| look.quality.and_then(|quality| quality.snr_db).unwrap();
+            let snr =
+                |checkpoint: &Checkpoint| checkpoint.quality.and_then(|quality| quality.snr_db).unwrap();
             let apart = (snr(&with) - snr(&without)).abs();
             assert!(apart < 1.0, "{path}, an offset of {offset}: {apart} dB");
         }
@@ -357,7 +363,7 @@ fn rumble_leaves_the_voice_where_it_was() {
 }
 
 #[test]
-fn too_little_speech_gives_a_look_without_a_voice() {
+fn too_little_speech_gives_a_checkpoint_without_a_voice() {
     let analyst = &mut analyst();
     let word = whole(
         analyst,

@@ -21,7 +21,7 @@ use serde::Serialize;
 pub struct ImportRow {
     /// The line of the file, or the row of the table.
     pub line: u64,
-    /// The user to add, or to change.
+    /// The user, as the file has them.
     pub user: NewUser,
     /// The region of a number that is not here yet.
     pub region: Option<String>,

@@ -22,7 +22,7 @@ pub struct EvidencePriors {
     pub forwarding_hint: f64,
     /// T2 with attestation A that was verified.
     pub caller_attested: f64,
-    /// Caller's number of a user's own (T2), where it was not attested.
+    /// Caller's number of a user's own (T2), neither attested nor failed.
     pub caller: f64,
     /// T2 whose verification failed.
     pub caller_failed: f64,

@@ -232,7 +232,8 @@ async fn a_call_with_no_place_is_unavailable_until_there_is_one() {
     for _ in 0..2 {
         let refused = board.open_call(announced.clone(), None).await;
         assert!(matches!(refused, Err(BoardError::Busy(_))));
-        let said = known.verdict();
+        let mut latest = known.watch();
+        let said = latest.wait_for(|said| said.version > 0).await.unwrap().clone();
         assert_eq!((said.version, said.ended), (1, false), "said once");
         assert_eq!(said.identification.outcome, OutcomeName::Inconclusive);
         assert_eq!(said.identification.reason, Some(Reason::Unavailable));
@@ -241,6 +242,7 @@ async fn a_call_with_no_place_is_unavailable_until_there_is_one() {
     }
     open.finish().await;
     let mut opened = board.open_call(announced, None).await.unwrap();
+    assert_eq!(known.verdict().version, 1, "said once");
     let mut said = Vec::new();
     for second in octets("calls/alice-1.wav").chunks(8_000) {
         said.extend(opened.push(second).await.unwrap());

@@ -134,7 +134,7 @@ class CallPage {
       cursor: { show: false },
       axes: [
         axis({ size: 34, label: "seconds of speech", labelSize: 18, labelFont: "12px system-ui, sans-serif" }),
-        axis({ size: 48, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((share) => `${share * 100} %`) }),
+        axis({ size: 56, splits: [0, 0.25, 0.5, 0.75, 1], values: (_, shares) => shares.map((share) => `${share * 100} %`) }),
       ],
       series: [{}, ...strokes.map(line), line(colour("--rest"))],
     };

@@ -111,7 +111,7 @@ function drawOutcomes(place, found) {
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: [0, 1] } },
-    axes: [axis(), axis({ values: (plot, ticks) => ticks.map((tick) => `${Math.round(tick * 100)} %`), size: 52 })],
+    axes: [axis(), axis({ values: (plot, ticks) => ticks.map((tick) => `${Math.round(tick * 100)} %`), size: 56 })],
     series: [{}, ...OUTCOMES.map(([, , name]) => ({ stroke: colour(name), width: 2, points: { show: true, size: 5, fill: colour(name) } }))],
   });
   return chart(place, "Shares of calls that were identified, unknown and inconclusive over time; the figures stand in the table below", options, [moments(found), ...OUTCOMES.map(([kind]) => part(kind))], 240);

@@ -155,7 +155,7 @@ function options(ends) {
     scales: { x: { time: false, distr: 3, range: ends }, y: { range: [0, 1] } },
     axes: [
       axis({ values: (plot, values) => values.map((value) => (value === null ? "" : shareText(value))), label: "Strangers who may be given a name", labelSize: 22, labelFont: "12px system-ui, sans-serif" }),
-      axis({ values: (plot, values) => values.map((value) => `${Math.round(value * 100)} %`), size: 52 }),
+      axis({ values: (plot, values) => values.map((value) => `${Math.round(value * 100)} %`), size: 56 }),
     ],
     series: [{}, line(right), edge, edge, line(strangers), edge, edge, dot(right), dot(strangers)],
     bands: [

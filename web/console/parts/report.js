@@ -103,7 +103,7 @@ function scores(curves) {
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: false } },
-      axes: [axis({ label: "Score", labelSize: 22, labelFont: "12px system-ui, sans-serif" }), axis({ values: (plot, ticks) => ticks.map(shareText), size: 52 })],
+      axes: [axis({ label: "Score", labelSize: 22, labelFont: "12px system-ui, sans-serif" }), axis({ values: (plot, ticks) => ticks.map(shareText), size: 56 })],
       series: [
         {},
         ...kinds.map(([, , name]) => ({

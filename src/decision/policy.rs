@@ -55,8 +55,8 @@ impl Policy {
 
     /// The largest roster on which a ratio of `highest` still names somebody, when it speaks against
     /// everybody else: `(1 - u) / u · e^highest · (1 - a) / a` for a share of unknown callers `u` and an
-    /// acceptance `a`. 0 when this policy can never name anybody. It is the comparison of [`judge`](super::posterior) solved
-    /// for the number of users.
+    /// acceptance `a`. 0 when this policy can never name anybody. It is the comparison that
+    /// [`decide`](super::decide) makes, solved for the number of users.
     pub fn largest_roster(&self, highest: Llr) -> usize {
         let (unknown, accept) = (self.unknown_share, self.accept);
         let odds = (1.0 - unknown) / unknown * highest.get().exp() * (1.0 - accept) / accept;

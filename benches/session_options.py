@@ -87,10 +87,10 @@ def one(asked: dict) -> dict:
         load = (time.perf_counter() - before) * 1e3
     memory = [resident()]
     name = session.get_inputs()[0].name
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
 
     def run(frames: int) -> float:
-        feats = dice.standard_normal((batch, frames, 80), dtype=np.float32)
+        feats = rng.standard_normal((batch, frames, 80), dtype=np.float32)
         before = time.perf_counter()
         session.run(None, {name: feats})
         return (time.perf_counter() - before) * 1e3 / batch
@@ -98,7 +98,7 @@ def one(asked: dict) -> dict:
     five = min(run(FRAMES) for _ in range(15))
     memory.append(resident())
     bucket = asked.get("bucket", 1)
-    for frames in dice.integers(100, 1500, 60):
+    for frames in rng.integers(100, 1500, 60):
         run(int(frames) // bucket * bucket)
     memory.append(resident())
     return {"load": load, "five": five, "rss": memory}

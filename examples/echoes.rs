@@ -94,11 +94,11 @@ fn compose(caller: &[f32], assistant: &[f32], level: Option<f32>, call: usize) -
             break;
         }
     }
-    let mut dice = Rng::for_task(1, call as u64);
-    let delay = 1_600 + dice.below(4_800);
+    let mut rng = Rng::for_task(1, call as u64);
+    let delay = 1_600 + rng.below(4_800);
     if let Some(level) = level {
         let gain = 10f32.powf(level / 20.0);
-        let room = (0..24).map(|_| (dice.below(800), 0.5 * either(&mut dice)));
+        let room = (0..24).map(|_| (rng.below(800), 0.5 * either(&mut rng)));
         let paths: Vec<(usize, f32)> = std::iter::once((0, 1.0)).chain(room).collect();
         for (late, share) in paths {
             let share = share * (-(late as f32) / 240.0).exp();
@@ -109,7 +109,7 @@ fn compose(caller: &[f32], assistant: &[f32], level: Option<f32>, call: usize) -
     }
     let noise = 10f32.powf(NOISE / 20.0) * 3f32.sqrt();
     [own, other].map(|channel| {
-        let noisy = channel.iter().map(|sample| sample + noise * either(&mut dice));
+        let noisy = channel.iter().map(|sample| sample + noise * either(&mut rng));
         noisy.collect()
     })
 }
@@ -220,6 +220,6 @@ fn write(path: &Path, samples: &[f32]) -> anyhow::Result<()> {
 }
 
 /// -1 to 1.
-fn either(dice: &mut Rng) -> f32 {
-    2.0 * dice.unit() as f32 - 1.0
+fn either(rng: &mut Rng) -> f32 {
+    2.0 * rng.unit() as f32 - 1.0
 }

@@ -1,6 +1,7 @@
 //! The order of the house, read from its source: each module declares its files in the order in which they build on
-//! one another, `lib.rs` its rooms, and nothing names what is declared after it. So there are no circles of names; a method
-//! that a later file adds to a type of an earlier one is not seen here.
+//! one another, `lib.rs` its rooms, and nothing names what is declared after it, nor calls on `self` a method that a later
+//! file adds to its type. So there are no circles. A method of a later file that is called on anything but `self` is not
+//! seen here: that takes types.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,10 +9,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, File, Item, ItemMod, ItemUse, UseTree};
+use syn::{Attribute, Expr, File, Item, ItemImpl, ItemMod, ItemUse, Type, UseTree};
 
 /// A path as names, from the crate's root on.
 type Names = Vec<String>;
+
+/// A type and a method of it, by their names.
+type Method = (String, String);
 
 /// What a file names in the crate, tests apart.
 #[derive(Default)]
@@ -19,6 +23,10 @@ struct Named {
     /// The module it is.
     module: Names,
     found: BTreeSet<Names>,
+    /// The type whose `impl` is being read.
+    of: Option<String>,
+    methods: BTreeSet<Method>,
+    calls: BTreeSet<Method>,
 }
 
 impl Named {
@@ -62,6 +70,31 @@ impl<'ast> Visit<'ast> for Named {
         }
     }
 
+    fn visit_item_impl(&mut self, item: &'ast ItemImpl) {
+        let name = match &*item.self_ty {
+            Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+            _ => None,
+        };
+        let before = std::mem::replace(&mut self.of, name);
+        visit::visit_item_impl(self, item);
+        self.of = before;
+    }
+
+    fn visit_impl_item_fn(&mut self, method: &'ast syn::ImplItemFn) {
+        if let Some(of) = &self.of {
+            self.methods.insert((of.clone(), method.sig.ident.to_string()));
+        }
+        visit::visit_impl_item_fn(self, method);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        let on_self = matches!(&*call.receiver, Expr::Path(path) if path.path.is_ident("self"));
+        if let (Some(of), true) = (&self.of, on_self) {
+            self.calls.insert((of.clone(), call.method.to_string()));
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         self.take_tree(&[], &item.tree);
     }
@@ -84,6 +117,9 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
 struct Read {
     /// What it names in the crate.
     named: BTreeSet<Names>,
+    /// The methods it defines, and those it calls on `self`.
+    methods: BTreeSet<Method>,
+    calls: BTreeSet<Method>,
     /// The modules it declares, in order.
     modules: Names,
     /// Which of them each name is of that it exports.
@@ -116,6 +152,8 @@ impl Source {
         let (modules, exports) = declared(&file);
         let read = Rc::new(Read {
             named: named.found,
+            methods: named.methods,
+            calls: named.calls,
             modules,
             exports,
         });
@@ -201,16 +239,14 @@ fn out_of_order(source: &Source, declaring: &Path) -> Vec<String> {
         _ => declaring.with_extension(""),
     };
     let here = module_of(&source.root, declaring);
+    let files_of: Vec<Vec<PathBuf>> = modules.iter().map(|module| files_of(&folder, module)).collect();
     let mut found = Vec::new();
-    for (place, module) in modules.iter().enumerate() {
-        let own = folder.join(format!("{module}.rs"));
-        let mut all = if own.is_file() { vec![own] } else { Vec::new() };
-        let below = folder.join(module);
-        if below.is_dir() {
-            all.extend(files(&below));
-        }
+    for (place, all) in files_of.iter().enumerate() {
         for file in all {
-            let read = source.read(&file);
+            let read = source.read(file);
+            for (of, method) in later_methods(source, &read, &files_of[..=place], &files_of[place + 1..]) {
+                found.push(format!("{} calls {of}::{method} of a later file", file.display()));
+            }
             for path in read.named.iter().filter(|path| path.starts_with(&here)) {
                 let Some(name) = path.get(here.len()) else {
                     continue;
@@ -226,6 +262,35 @@ fn out_of_order(source: &Source, declaring: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// The files that a module is.
+fn files_of(folder: &Path, module: &str) -> Vec<PathBuf> {
+    let own = folder.join(format!("{module}.rs"));
+    let mut all = if own.is_file() { vec![own] } else { Vec::new() };
+    let below = folder.join(module);
+    if below.is_dir() {
+        all.extend(files(&below));
+    }
+    all
+}
+
+/// Which methods a file calls on `self` that its type has from files after it alone.
+fn later_methods(
+    source: &Source,
+    read: &Read,
+    until: &[Vec<PathBuf>],
+    after: &[Vec<PathBuf>],
+) -> Vec<Method> {
+    let has = |files: &[Vec<PathBuf>], method: &Method| {
+        let mut files = files.iter().flatten();
+        files.any(|file| source.read(file).methods.contains(method))
+    };
+    let calls = read
+        .calls
+        .iter()
+        .filter(|call| !has(until, call) && has(after, call));
+    calls.cloned().collect()
 }
 
 fn source() -> Source {
@@ -257,7 +322,7 @@ fn a_circle_in_a_made_up_room_is_seen() {
     write("mod.rs", "mod first;\nmod second;\npub use second::Second;\n");
     write(
         "second.rs",
-        "use super::first::First;\npub struct Second(First);\n",
+        "use super::first::First;\npub struct Second(First);\nimpl First { fn later(&self) {} }\n",
     );
     for (text, circles) in [
         ("pub struct First;\n", 0),
@@ -265,6 +330,18 @@ fn a_circle_in_a_made_up_room_is_seen() {
         ("use crate::room::Second;\n", 1),
         ("fn f() -> super::Second { todo!() }\n", 1),
         ("#[cfg(test)]\nmod tests { use super::super::Second; }\n", 0),
+        (
+            "pub struct First;\nimpl First { fn f(&self) { self.later() } }\n",
+            1,
+        ),
+        (
+            "pub struct First;\nimpl First { fn f(&self) { self.g() } fn g(&self) {} }\n",
+            0,
+        ),
+        (
+            "pub struct First;\nimpl First { fn f(&self, other: Vec<u8>) { other.later() } }\n",
+            0,
+        ),
     ] {
         write("first.rs", text);
         let source = Source::new(folder.path().to_owned());

@@ -1,4 +1,4 @@
-//! What many users cost: `cargo run --release --example growth -- [VOICES A NUMBER] [NUMBERS]`, after
+//! What many users cost: `cargo run --release --example growth -- [VOICES A NUMBER] [NUMBERS] [NUMBERS CALLED]`, after
 //! `cargo build --release --bin voxline`.
 //!
 //! Fills a store of its own with users of random voices, starts the program on it, has calls to numbers identified whose
@@ -23,7 +23,7 @@ use service::Service;
 const COMPONENTS: usize = 192;
 /// Users a transaction.
 const BATCH: usize = 5_000;
-/// Numbers that are called, at most.
+/// Numbers that are called where nobody says how many, and those that are called twice, at most.
 const CALLED: usize = 1_000;
 
 #[tokio::main]
@@ -31,6 +31,7 @@ async fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1).map(|word| word.parse::<usize>());
     let voices = words.next().unwrap_or(Ok(100))?;
     let numbers = words.next().unwrap_or(Ok(100))?;
+    let called = words.next().unwrap_or(Ok(CALLED))?.min(numbers);
     let data = tempfile::tempdir()?;
     let started = Instant::now();
     fill(&data.path().join("voxline.db"), voices, numbers).await?;
@@ -46,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let service = Service::start(&program, data.path())?;
     let ready = service.ready().await?;
     println!("ready {ready:.0?} after its start, {} MB", service.memory()?);
-    calls(&service, numbers).await?;
+    calls(&service, called).await?;
     enrolled(&service).await?;
     service.stop().await
 }
@@ -117,13 +118,15 @@ fn clip(seed: u64) -> anyhow::Result<NewClip> {
     })
 }
 
-/// Calls to numbers, each twice: the first brings its roster into memory.
-async fn calls(service: &Service, numbers: usize) -> anyhow::Result<()> {
-    let called = numbers.min(CALLED);
+/// Calls to numbers: the first brings a number's roster into memory, and some are called once more.
+async fn calls(service: &Service, called: usize) -> anyhow::Result<()> {
     let (mut first, mut again, mut search) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..called {
         let dialed = dialed(number)?;
         first.push(identify(service, dialed.as_e164()).await?.0);
+        if number >= CALLED {
+            continue;
+        }
         let (took, said) = identify(service, dialed.as_e164()).await?;
         again.push(took);
         search.push(

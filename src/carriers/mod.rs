@@ -77,6 +77,27 @@ impl Carrier {
             Self::Jambonz => "jambonz",
         }
     }
+
+    /// The settings that its requests are proven by.
+    pub const fn proven_by(self) -> &'static [&'static str] {
+        match self {
+            Self::Twilio => &["twilio.auth_token"],
+            Self::Telnyx => &["telnyx.public_key"],
+            Self::Vonage => &["vonage.signature_secret"],
+            Self::Bandwidth => &["bandwidth.username", "bandwidth.password"],
+            Self::Plivo => &["plivo.auth_token"],
+            Self::Asterisk => &["asterisk.username", "asterisk.password"],
+            Self::Jambonz => &["jambonz.webhook_secret"],
+        }
+    }
+
+    /// Whether its streams prove themselves in the `Authorization` header, where others bring an API key.
+    pub const fn signs_in_authorization(self) -> bool {
+        match self {
+            Self::Vonage | Self::Bandwidth | Self::Asterisk | Self::Jambonz => true,
+            Self::Twilio | Self::Telnyx | Self::Plivo => false,
+        }
+    }
 }
 
 impl fmt::Display for Carrier {

@@ -98,6 +98,15 @@ pub trait Gallery: Send + Sync {
     /// when a score is no number; otherwise what the backend says.
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, GalleryError>;
 
+    /// Deletes what earlier galleries of this deployment left that are turned otherwise than this one; nothing where a
+    /// gallery goes with its process.
+    ///
+    /// # Errors
+    /// What the backend says; it is as before then, or part of it is gone.
+    async fn drop_others(&self) -> Result<(), GalleryError> {
+        Ok(())
+    }
+
     /// Whether a search would be answered now.
     ///
     /// # Errors

@@ -8,12 +8,12 @@ use std::f64::consts::TAU;
 pub struct Rng(u64);
 
 impl Rng {
-    /// Dice that fall in the order that `seed` names.
+    /// Random numbers, the same for the same `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Dice for one of many tasks under one seed: tasks can then be done in any order, on any thread.
+    /// Random numbers for one of many tasks under one seed: tasks can then be done in any order, on any thread.
     pub const fn for_task(seed: u64, task: u64) -> Self {
         let mut rng = Self(seed ^ task.wrapping_mul(0xd6e8_feb8_6659_fd93));
         rng.next();

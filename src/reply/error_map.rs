@@ -70,22 +70,12 @@ impl From<StoreError> for Problem {
             | StoreError::NotOnNumber { .. }
             | StoreError::NumberNeeded(_)
             | StoreError::OutOfRange { .. } => Kind::Invalid,
-            StoreError::Busy | StoreError::Interrupted => {
-                return Self::new(Kind::Unavailable, fault.to_string()).retry_after(1);
-            }
-            StoreError::Unreachable(_) => {
-                return Self::new(Kind::Unavailable, "the store cannot be reached at present")
-                    .inside(fault.to_string())
-                    .retry_after(5);
-            }
-            StoreError::ModelSwitched { .. } => {
-                return Self::new(Kind::Unavailable, fault.to_string()).retry_after(5);
-            }
-            StoreError::DiskFull | StoreError::Unwritable { .. } => {
-                return Self::new(Kind::Unavailable, "the store takes nothing more at present")
-                    .inside(fault.to_string())
-                    .retry_after(30);
-            }
+            StoreError::Busy
+            | StoreError::Interrupted
+            | StoreError::Unreachable(_)
+            | StoreError::ModelSwitched { .. }
+            | StoreError::DiskFull
+            | StoreError::Unwritable { .. } => return unavailable(&fault),
             StoreError::Damaged { .. }
             | StoreError::OtherRelease { .. }
             | StoreError::Database(_)
@@ -99,6 +89,23 @@ impl From<StoreError> for Problem {
         };
         Self::new(kind, fault.to_string())
     }
+}
+
+/// What passes by itself, and after how many seconds to ask again; what an operator alone should read goes to the log.
+fn unavailable(fault: &StoreError) -> Problem {
+    let (said, seconds) = match fault {
+        StoreError::Unreachable(_) => (Some("the store cannot be reached at present"), 5),
+        StoreError::DiskFull | StoreError::Unwritable { .. } => {
+            (Some("the store takes nothing more at present"), 30)
+        }
+        StoreError::ModelSwitched { .. } => (None, 5),
+        _ => (None, 1),
+    };
+    let problem = match said {
+        Some(said) => Problem::new(Kind::Unavailable, said).inside(fault.to_string()),
+        None => Problem::new(Kind::Unavailable, fault.to_string()),
+    };
+    problem.retry_after(seconds)
 }
 
 fn unknown_number(number: &str) -> Problem {

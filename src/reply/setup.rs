@@ -69,18 +69,6 @@ pub(super) struct CarrierSetup {
     keys: &'static [&'static str],
 }
 
-fn proven_by(carrier: Carrier) -> &'static [&'static str] {
-    match carrier {
-        Carrier::Twilio => &["twilio.auth_token"],
-        Carrier::Telnyx => &["telnyx.public_key"],
-        Carrier::Vonage => &["vonage.signature_secret"],
-        Carrier::Bandwidth => &["bandwidth.username", "bandwidth.password"],
-        Carrier::Plivo => &["plivo.auth_token"],
-        Carrier::Asterisk => &["asterisk.username", "asterisk.password"],
-        Carrier::Jambonz => &["jambonz.webhook_secret"],
-    }
-}
-
 fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
     let proofs = app.carriers.proofs();
     let url = proofs.public_url.as_deref();
@@ -88,7 +76,7 @@ fn of_carrier(app: &AppState, carrier: Carrier) -> CarrierSetup {
         carrier,
         configured: proofs.knows(carrier),
         webhook: url.map(|url| format!("{url}/carriers/{}/voice", carrier.name())),
-        keys: proven_by(carrier),
+        keys: carrier.proven_by(),
     }
 }
 

@@ -189,6 +189,7 @@ fn make() -> Option<PrometheusHandle> {
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).ok()?;
     describe();
+    begin_at_zero();
     Some(handle)
 }
 
@@ -253,7 +254,10 @@ fn describe() {
     describe_accounting();
     describe_tls();
     process_metrics::describe();
-    // So that they are there before anything happens.
+}
+
+/// Sets what is counted to zero, so that it is there before anything happens.
+fn begin_at_zero() {
     gauge!(LIVE_CALLS).set(0.0);
     gauge!(WAITING).set(0.0);
     gauge!(DAMAGED_TABLES).set(0.0);
@@ -266,6 +270,8 @@ fn describe() {
     for outcome in ["identified", "unknown", "inconclusive"] {
         counter!(OUTCOMES, "outcome" => outcome).increment(0);
     }
+    gauge!(UNWRITTEN).set(0.0);
+    counter!(UNACCOUNTED).increment(0);
 }
 
 fn describe_accounting() {
@@ -275,8 +281,6 @@ fn describe_accounting() {
     );
     describe_gauge!(UNWRITTEN, "Entries of the audit log that wait to be written.");
     describe_counter!(RETIRED, "What went because its time was over, by kind.");
-    gauge!(UNWRITTEN).set(0.0);
-    counter!(UNACCOUNTED).increment(0);
 }
 
 fn describe_tls() {

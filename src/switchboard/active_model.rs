@@ -1,5 +1,7 @@
 //! What serves calls at the moment: one model with its engine, gallery and calibration, exchanged as one.
 
+use std::sync::Weak;
+
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -22,6 +24,15 @@ pub(super) struct ActiveModel {
     pub policy: Policy,
     /// By which voiceprints are turned that leave this process.
     pub index_secret: Zeroizing<[u8; 32]>,
+}
+
+/// What is known of models that were exchanged.
+#[derive(Default)]
+pub(super) struct Exchanged {
+    /// The model that was switched to and could not be loaded, so that the log says so once.
+    pub refused: Option<ModelId>,
+    /// What served before. Calls that began with one go on with it, and may put what it searched back into an index.
+    pub before: Vec<Weak<ActiveModel>>,
 }
 
 impl ActiveModel {

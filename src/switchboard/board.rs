@@ -11,9 +11,9 @@ use crate::engine::{Asker, Engine, Permit};
 use crate::evidence::passport::TrustStore;
 use crate::store::{Store, StoreError};
 use crate::units::{DialedNumber, Seconds, UserId};
-use crate::voiceprint::{Card, ModelId};
+use crate::voiceprint::Card;
 
-use super::active_model::{ActiveModel, model_in_use};
+use super::active_model::{ActiveModel, Exchanged, model_in_use};
 use super::call_sessions::CallSessions;
 use super::cert_fetch::CertFetcher;
 use super::error::{BoardError, OpenError};
@@ -28,8 +28,8 @@ pub struct Switchboard {
     /// What calls work with.
     pub(super) services: Arc<Services>,
     pub(super) calls: CallSessions,
-    /// The model that was switched to and could not be loaded; its lock is held while one is.
-    pub(super) refused: tokio::sync::Mutex<Option<ModelId>>,
+    /// The lock is held while another model is loaded.
+    pub(super) exchanged: tokio::sync::Mutex<Exchanged>,
     pub(super) config: Config,
     pub(super) found: Installed,
     pub(super) limits: Limits,
@@ -81,7 +81,7 @@ impl Switchboard {
             services: Arc::new(Services::new(config, store.clone(), active_model)),
             store,
             calls: CallSessions::default(),
-            refused: tokio::sync::Mutex::default(),
+            exchanged: tokio::sync::Mutex::default(),
             config: config.clone(),
             found,
             limits: config.limits,

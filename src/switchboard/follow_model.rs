@@ -1,6 +1,8 @@
 //! A running switchboard takes up the model that its store was switched to.
 
-use super::active_model::ActiveModel;
+use std::sync::Arc;
+
+use super::active_model::{ActiveModel, Exchanged};
 use super::board::Switchboard;
 use crate::config::GalleryChoice;
 
@@ -9,7 +11,8 @@ impl Switchboard {
     /// old one serves, and exchanged at once. While a model cannot be loaded, which the log says once, the old
     /// one goes on.
     pub async fn follow_model(&self) {
-        let mut refused = self.refused.lock().await;
+        let mut exchanged = self.exchanged.lock().await;
+        self.drop_what_was_left(&mut exchanged).await;
         // Otherwise an empty store, or one that is out of order, which readiness tells.
         let Ok(Some(active)) = self.store.active_model().await else {
             return;
@@ -23,22 +26,35 @@ impl Switchboard {
         match opened {
             Ok(next) => {
                 self.services.exchange_model(next);
-                *refused = None;
+                exchanged.refused = None;
+                exchanged.before.push(Arc::downgrade(&now));
                 tracing::info!(model = %active, "calls are now served by the model {active}");
             }
-            Err(_) if refused.as_ref() == Some(&active) => return,
+            Err(_) if exchanged.refused.as_ref() == Some(&active) => return,
             Err(fault) => {
                 let old = now.card.id();
                 tracing::error!(
                     model = %active, %fault,
                     "the model {active} was switched to but cannot serve; {old} goes on, and nobody can enrol: {fault}"
                 );
-                *refused = Some(active);
+                exchanged.refused = Some(active);
                 return;
             }
         }
-        drop(refused);
+        drop(exchanged);
         self.refresh().await;
+    }
+
+    /// Once nobody works with what served before any more, has the index forget what that put back meanwhile.
+    async fn drop_what_was_left(&self, exchanged: &mut Exchanged) {
+        let at_work = exchanged.before.iter().any(|before| before.strong_count() > 0);
+        if at_work || exchanged.before.is_empty() {
+            return;
+        }
+        match self.active_model().gallery_cache.gallery().drop_others().await {
+            Ok(()) => exchanged.before.clear(),
+            Err(fault) => tracing::debug!(%fault, "the index keeps an old collection until later: {fault}"),
+        }
     }
 
     /// Whether an index that is not ours is turned by a key that was changed since, with those of the data.

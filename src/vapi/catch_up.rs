@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::store::Provenance;
 use crate::units::DialedNumber;
 
-use super::attend::NoCallSession;
+use super::origin::NoCallSession;
 use super::service::Vapi;
 use super::vapi_call::{State, VapiCall};
 use super::view::CallView;

@@ -12,7 +12,7 @@ use crate::switchboard::CallSession;
 use crate::units::DialedNumber;
 
 use super::api::Api;
-use super::attend::note_addresses;
+use super::origin::note_addresses;
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
 

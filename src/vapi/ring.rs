@@ -14,8 +14,8 @@ use crate::evidence::dialed;
 use crate::store::Provenance;
 use crate::units::{CallId, DialedNumber};
 
-use super::attend::NoCallSession;
 use super::message::Message;
+use super::origin::NoCallSession;
 use super::pass::{PASS_HEADER, pass};
 use super::prompt_words::{sentence, unknown, variables};
 use super::relay::{Merged, Ours, Relay, merge};
@@ -224,12 +224,6 @@ impl Vapi {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });
         }
         overrides
-    }
-
-    /// What is known of a call on Vapi.
-    pub(super) fn vapi_call(&self, id: &CallId) -> Arc<VapiCall> {
-        self.vapi_calls
-            .vapi_call(id, || VapiCall::new(id.clone(), self.markers.of(id)))
     }
 
     /// The marker of a call; one that nobody will use again where the message names no call.

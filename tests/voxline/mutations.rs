@@ -1,4 +1,4 @@
-//! Recordings of every kind, spoilt by dice: lengths that lie, ends that are missing, parts of one in another. Nothing of
+//! Recordings of every kind, spoilt at random: lengths that lie, ends that are missing, parts of one in another. Nothing of
 //! it makes the first room panic, go on for ever or take memory that the file does not account for, and what is refused
 //! is refused in words.
 
@@ -220,7 +220,7 @@ fn spoilt_recordings_cause_no_panic_no_endless_loop_and_no_bloat() {
         }
     }
     println!("{heard} heard, {refused} refused");
-    // Dice that spoil nothing, or everything, would show nothing.
+    // Random faults that spoil nothing, or everything, would show nothing.
     assert!(heard > 300 && refused > 300, "{heard} heard, {refused} refused");
 }
 

@@ -205,7 +205,7 @@ pub fn at_16k(seconds: f64) -> usize {
 pub struct Rng(u64);
 
 impl Rng {
-    /// Dice that fall in the order that `seed` names.
+    /// Random numbers, the same for the same `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }

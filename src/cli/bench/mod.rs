@@ -109,152 +109,142 @@ struct RunArgs {
 #[derive(Debug, Subcommand)]
 enum BenchCommand {
     /// Make the lists of a protocol from a folder with a folder of recordings for each speaker
-    Init {
-        /// The folder that holds the speakers' folders; the lists are written into it
-        dir: PathBuf,
-        /// Recordings to enrol each speaker with; the others are tests
-        #[arg(long, value_name = "N", default_value_t = 3)]
-        enroll: usize,
-        /// The most speakers on one number
-        #[arg(long, value_name = "N", default_value_t = 10)]
-        roster: usize,
-        /// Enrol everybody; without it, a quarter of the speakers only call
-        #[arg(long)]
-        everybody: bool,
-        /// Who only calls
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        seed: u64,
-        /// Replace lists that are there
-        #[arg(long)]
-        force: bool,
-    },
+    Init(InitArgs),
     /// Judge scores that any system made of any trial list
-    Score {
-        /// The trials with their labels
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// voxline, voxceleb, kaldi or sre
-        #[arg(long, value_name = "FORMAT", default_value = "voxline")]
-        key_format: Format,
-        /// The scores
-        #[arg(long, value_name = "FILE")]
-        scores: PathBuf,
-        /// voxline, voxceleb, kaldi or sre [default: as the key]
-        #[arg(long, value_name = "FORMAT")]
-        score_format: Option<Format>,
-        /// The scores are natural-log likelihood ratios: judge their calibration too
-        #[arg(long)]
-        ratios: bool,
-        /// Prior of a target for the detection costs
-        #[arg(long, value_name = "P", default_value_t = 0.01)]
-        p_target: f64,
-        /// How often speakers are drawn for the intervals; 0 for no intervals
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        replicates: usize,
-    },
+    Score(ScoreArgs),
     /// Count what the gate of enrolment says of good recordings: what it costs
     Gates(gates::GatesArgs),
     /// Write a trial list or a score file in another format
-    Convert {
-        /// The file
-        file: PathBuf,
-        /// Its format: voxline, voxceleb, kaldi or sre
-        #[arg(long, value_name = "FORMAT")]
-        from: Format,
-        /// The format to write
-        #[arg(long, value_name = "FORMAT")]
-        to: Format,
-        /// The file to write
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-        /// It holds scores, not trials
-        #[arg(long)]
-        scores: bool,
-    },
+    Convert(ConvertArgs),
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// The folder that holds the speakers' folders; the lists are written into it
+    dir: PathBuf,
+    /// Recordings to enrol each speaker with; the others are tests
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    enroll: usize,
+    /// The most speakers on one number
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    roster: usize,
+    /// Enrol everybody; without it, a quarter of the speakers only call
+    #[arg(long)]
+    everybody: bool,
+    /// Who only calls
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Replace lists that are there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+struct ScoreArgs {
+    /// The trials with their labels
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// voxline, voxceleb, kaldi or sre
+    #[arg(long, value_name = "FORMAT", default_value = "voxline")]
+    key_format: Format,
+    /// The scores
+    #[arg(long, value_name = "FILE")]
+    scores: PathBuf,
+    /// voxline, voxceleb, kaldi or sre [default: as the key]
+    #[arg(long, value_name = "FORMAT")]
+    score_format: Option<Format>,
+    /// The scores are natural-log likelihood ratios: judge their calibration too
+    #[arg(long)]
+    ratios: bool,
+    /// Prior of a target for the detection costs
+    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    p_target: f64,
+    /// How often speakers are drawn for the intervals; 0 for no intervals
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    replicates: usize,
+}
+
+#[derive(Debug, Args)]
+struct ConvertArgs {
+    /// The file
+    file: PathBuf,
+    /// Its format: voxline, voxceleb, kaldi or sre
+    #[arg(long, value_name = "FORMAT")]
+    from: Format,
+    /// The format to write
+    #[arg(long, value_name = "FORMAT")]
+    to: Format,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// It holds scores, not trials
+    #[arg(long)]
+    scores: bool,
 }
 
 pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     match (args.command, args.protocol) {
-        (
-            Some(BenchCommand::Init {
-                dir,
-                enroll,
-                roster,
-                everybody,
-                seed,
-                force,
-            }),
-            _,
-        ) => {
-            ensure!(enroll > 0 && roster > 0, "--enroll and --roster are at least 1");
-            let made = init(
-                &dir,
-                Init {
-                    enroll,
-                    strangers: !everybody,
-                    roster,
-                    seed,
-                    force,
-                },
-            )?;
-            output.result(&made, || {
-                format!(
-                    "{} speakers enrolled and {} who only call: {} trials and {} searches in {}",
-                    made.enrolled,
-                    made.strangers,
-                    made.trials,
-                    made.searches,
-                    dir.display()
-                )
-            })?;
-        }
-        (
-            Some(BenchCommand::Score {
-                key,
-                key_format,
-                scores,
-                score_format,
-                ratios,
-                p_target,
-                replicates,
-            }),
-            _,
-        ) => {
-            let trials = read_trials(&key, key_format)?;
-            let scores = read_scores(&scores, score_format.unwrap_or(key_format))?;
-            let cost = Cost::new(p_target, 1.0, 1.0)?;
-            let kind = if ratios { Kind::Ratios } else { Kind::Similarities };
-            let judged = judge(&trials, &scores, kind, &cost, replicates)?;
-            output.result(&judged, || figures_text(&judged.figures, &cost, judged.eer_ci95))?;
-        }
-        (
-            Some(BenchCommand::Convert {
-                file,
-                from,
-                to,
-                out,
-                scores,
-            }),
-            _,
-        ) => {
-            let lines = if scores {
-                let read = read_scores(&file, from)?;
-                write_scores(&out, to, &read)?;
-                read.len()
-            } else {
-                let read = read_trials(&file, from)?;
-                write_trials(&out, to, &read)?;
-                read.len()
-            };
-            output.result(&serde_json::json!({ "lines": lines }), || {
-                format!("{lines} lines in {}", out.display())
-            })?;
-        }
+        (Some(BenchCommand::Init(args)), _) => make_lists(&args, output)?,
+        (Some(BenchCommand::Score(args)), _) => judge_scores(&args, output)?,
         (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output)?,
+        (Some(BenchCommand::Convert(args)), _) => convert(&args, output)?,
         (None, Some(args)) => bench(args, config, output)?,
         (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score, gates or convert"),
     }
     Ok(true)
+}
+
+fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
+    ensure!(
+        args.enroll > 0 && args.roster > 0,
+        "--enroll and --roster are at least 1"
+    );
+    let how = Init {
+        enroll: args.enroll,
+        strangers: !args.everybody,
+        roster: args.roster,
+        seed: args.seed,
+        force: args.force,
+    };
+    let made = init(&args.dir, how)?;
+    output.result(&made, || {
+        format!(
+            "{} speakers enrolled and {} who only call: {} trials and {} searches in {}",
+            made.enrolled,
+            made.strangers,
+            made.trials,
+            made.searches,
+            args.dir.display()
+        )
+    })
+}
+
+fn judge_scores(args: &ScoreArgs, output: Output) -> anyhow::Result<()> {
+    let trials = read_trials(&args.key, args.key_format)?;
+    let scores = read_scores(&args.scores, args.score_format.unwrap_or(args.key_format))?;
+    let cost = Cost::new(args.p_target, 1.0, 1.0)?;
+    let kind = if args.ratios {
+        Kind::Ratios
+    } else {
+        Kind::Similarities
+    };
+    let judged = judge(&trials, &scores, kind, &cost, args.replicates)?;
+    output.result(&judged, || figures_text(&judged.figures, &cost, judged.eer_ci95))
+}
+
+fn convert(args: &ConvertArgs, output: Output) -> anyhow::Result<()> {
+    let lines = if args.scores {
+        let read = read_scores(&args.file, args.from)?;
+        write_scores(&args.out, args.to, &read)?;
+        read.len()
+    } else {
+        let read = read_trials(&args.file, args.from)?;
+        write_trials(&args.out, args.to, &read)?;
+        read.len()
+    };
+    output.result(&serde_json::json!({ "lines": lines }), || {
+        format!("{lines} lines in {}", args.out.display())
+    })
 }
 
 fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {

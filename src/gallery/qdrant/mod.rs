@@ -102,14 +102,11 @@ impl Gallery for QdrantGallery {
         let dims = check_roster(&prints)?;
         let mut indexed = self.link.turn("put voiceprints", self.writer.lock()).await?;
 
-        let mut collections: BTreeMap<String, Vec<PointId>> = self
-            .collections()
-            .await?
-            .into_iter()
-            .map(|name| (name, vec![]))
-            .collect();
+        let found = self.collections().await?;
+        let of_this_turn = self.drop_otherwise_turned(found).await?.into_iter();
+        let mut collections: BTreeMap<String, Vec<PointId>> =
+            of_this_turn.map(|name| (name, vec![])).collect();
         indexed.retain(|name| collections.contains_key(name));
-        self.drop_otherwise_turned(&mut collections).await?;
         for (model, dim) in dims {
             let name = self.collection_of(model);
             let exists = collections.contains_key(&name);
@@ -146,6 +143,15 @@ impl Gallery for QdrantGallery {
             .collect::<Result<Vec<_>, _>>()?;
         rank(&mut hits);
         Ok(hits)
+    }
+
+    async fn drop_others(&self) -> Result<(), GalleryError> {
+        let _turn = self
+            .link
+            .turn("delete old collections", self.writer.lock())
+            .await?;
+        let found = self.collections().await?;
+        self.drop_otherwise_turned(found).await.map(drop)
     }
 
     /// Lists the collections: unlike Qdrant's own health check, that needs the API key to be right.
@@ -294,27 +300,24 @@ impl QdrantGallery {
         Ok(())
     }
 
-    /// Deletes the deployment's collections that are turned otherwise, or not at all.
-    async fn drop_otherwise_turned(
-        &self,
-        collections: &mut BTreeMap<String, Vec<PointId>>,
-    ) -> Result<(), GalleryError> {
+    /// Deletes those of the deployment's collections that are turned otherwise, or not at all; the others.
+    async fn drop_otherwise_turned(&self, collections: Vec<String>) -> Result<Vec<String>, GalleryError> {
         let end = self
             .rotation
             .as_ref()
             .map_or_else(String::new, Rotation::name_end);
-        let others = collections.keys().filter(|name| !name.ends_with(&end));
-        for name in others.cloned().collect::<Vec<_>>() {
+        let (ours, others): (Vec<_>, Vec<_>) = collections.into_iter().partition(|name| name.ends_with(&end));
+        for name in others {
             let client = &self.link.client;
             let deleted = self
                 .link
                 .call("delete an old collection", || client.delete_collection(&name));
             match deleted.await {
-                Ok(_) | Err(Fault::Absent(_)) => collections.remove(&name),
+                Ok(_) | Err(Fault::Absent(_)) => {}
                 Err(Fault::Other(error)) => return Err(error),
-            };
+            }
         }
-        Ok(())
+        Ok(ours)
     }
 
     async fn create(&self, collection: &str, dim: usize) -> Result<(), GalleryError> {

@@ -78,44 +78,27 @@ impl BenchListener<'_> {
         samples: &[f32],
     ) -> Result<HeardRecording, BenchError> {
         let samples = item.condition.apply(samples, item.seed)?;
-        let started = Instant::now();
-        let audio_s = RATE.seconds(samples.len()).get();
-        let extract = |cause| BenchError::Extract {
-            path: item.path.clone(),
-            cause,
-        };
-        if self.pipeline == Pipeline::Whole {
-            let print = if samples.is_empty() {
-                None
-            } else {
-                Some(Print {
-                    voice: analyst.extractor.embed(&samples).map_err(extract)?,
-                    net_s: audio_s,
-                    over: Bandwidth::Wide,
-                })
-            };
-            let checkpoints = vec![Prints {
-                at_s: audio_s,
-                print,
-                ..Prints::default()
-            }];
-            return Ok(HeardRecording {
-                checkpoints,
-                checks: Vec::new(),
-                windows: Vec::new(),
-                silence: None,
-                spans: Vec::new(),
-                audio_s,
-                work_s: started.elapsed().as_secs_f64(),
-            });
+        match self.pipeline {
+            Pipeline::Whole => hear_whole(analyst, item, &samples),
+            _ => self.hear_call(analyst, item, &samples),
         }
+    }
+
+    /// Hears `samples` (16 kHz) as a call is heard.
+    fn hear_call(
+        &self,
+        analyst: &mut Analyst,
+        item: &Item<'_>,
+        samples: &[f32],
+    ) -> Result<HeardRecording, BenchError> {
+        let started = Instant::now();
         let listen = |cause| BenchError::Listen {
             path: item.path.clone(),
             cause,
         };
         let marks = if item.on_the_way { CHECKPOINTS } else { &[] };
         let mut session = StreamSession::new(RATE, 1, None, marks).map_err(listen)?;
-        let mut checkpoints = session.push(analyst, &samples).map_err(listen)?;
+        let mut checkpoints = session.push(analyst, samples).map_err(listen)?;
         checkpoints.push(session.finish(analyst).map_err(listen)?);
         let work_s = started.elapsed().as_secs_f64();
         let bandwidth = checkpoints
@@ -123,9 +106,8 @@ impl BenchListener<'_> {
             .and_then(|checkpoint| checkpoint.quality)
             .map(|quality| quality.bandwidth);
         let silence = match bandwidth {
-            Some(bandwidth) if self.silence => {
-                non_speech(analyst, &samples, session.spans(), bandwidth).map_err(extract)?
-            }
+            Some(bandwidth) if self.silence => non_speech(analyst, samples, session.spans(), bandwidth)
+                .map_err(|cause| not_extracted(item, cause))?,
             _ => None,
         };
         let (checkpoints, checks, windows) = sorted(checkpoints);
@@ -135,9 +117,45 @@ impl BenchListener<'_> {
             windows,
             silence,
             spans: session.spans().to_vec(),
-            audio_s,
+            audio_s: RATE.seconds(samples.len()).get(),
             work_s,
         })
+    }
+}
+
+/// Embeds `samples` (16 kHz) as they are, with their pauses.
+fn hear_whole(analyst: &mut Analyst, item: &Item<'_>, samples: &[f32]) -> Result<HeardRecording, BenchError> {
+    let started = Instant::now();
+    let audio_s = RATE.seconds(samples.len()).get();
+    let print = if samples.is_empty() {
+        None
+    } else {
+        let voice = analyst.extractor.embed(samples);
+        Some(Print {
+            voice: voice.map_err(|cause| not_extracted(item, cause))?,
+            net_s: audio_s,
+            over: Bandwidth::Wide,
+        })
+    };
+    Ok(HeardRecording {
+        checkpoints: vec![Prints {
+            at_s: audio_s,
+            print,
+            ..Prints::default()
+        }],
+        checks: Vec::new(),
+        windows: Vec::new(),
+        silence: None,
+        spans: Vec::new(),
+        audio_s,
+        work_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn not_extracted(item: &Item<'_>, cause: ExtractError) -> BenchError {
+    BenchError::Extract {
+        path: item.path.clone(),
+        cause,
     }
 }
 

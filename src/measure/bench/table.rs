@@ -18,7 +18,7 @@ use crate::verdict::Quality;
 const NEAREST: usize = 40;
 
 /// The columns.
-const HEADER: &str = "protocol\tcondition\tlook\tmodel\ttest\tmodel_speaker\ttest_speaker\ttarget\tbandwidth\tcosine\t\
+const HEADER: &str = "protocol\tcondition\tcheckpoint\tmodel\ttest\tmodel_speaker\ttest_speaker\ttarget\tbandwidth\tcosine\t\
                       call_s\tenrolled_s\tclips\tsnr_db\tclipping\tenrolled_mean\tenrolled_sd\tcall_mean\tcall_sd";
 
 /// Mean and standard deviation of a side's cosines with the cohort's most similar.

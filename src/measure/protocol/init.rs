@@ -103,18 +103,46 @@ fn write(folder: &Path, speakers: &[Speaker], numbers: usize, how: Init) -> Resu
         .iter()
         .filter(|speaker| speaker.number.is_some())
         .collect();
-    // Numbers set apart for fiction: 555-0100 to 555-0199 of every area.
-    let number = |place: usize| format!("+1{}55501{:02}", 202 + place / 100, place % 100);
-    let tests = |speaker: &Speaker| {
-        let skipped = if speaker.number.is_some() { how.enroll } else { 0 };
-        speaker.files[skipped..].to_vec()
-    };
-    let mut made = Made {
+    write_sides(folder)?;
+    to_file(&folder.join("enroll.tsv"), |file| {
+        enrolled.iter().try_for_each(|speaker| {
+            let mut clips = speaker.files[..how.enroll].iter();
+            clips.try_for_each(|path| writeln!(file, "{}\t{path}", speaker.name))
+        })
+    })?;
+    to_file(&folder.join("rosters.tsv"), |file| {
+        let mut placed = enrolled
+            .iter()
+            .filter_map(|speaker| Some((speaker, speaker.number?)));
+        placed.try_for_each(|(speaker, place)| writeln!(file, "{}\t{}", number(place), speaker.name))
+    })?;
+    to_file(&folder.join("speakers.tsv"), |file| {
+        speakers.iter().try_for_each(|speaker| {
+            let mut all = speaker.files.iter();
+            all.try_for_each(|path| writeln!(file, "{path}\t{}", speaker.name))
+        })
+    })?;
+    Ok(Made {
         enrolled: enrolled.len(),
         strangers: speakers.len() - enrolled.len(),
-        trials: 0,
-        searches: 0,
-    };
+        trials: write_trials(folder, speakers, &enrolled, how.enroll)?,
+        searches: write_searches(folder, speakers, numbers, how.enroll)?,
+    })
+}
+
+/// The dialed number at this place: those set apart for fiction, 555-0100 to 555-0199 of every area.
+fn number(place: usize) -> String {
+    format!("+1{}55501{:02}", 202 + place / 100, place % 100)
+}
+
+/// What a speaker is not enrolled with.
+fn tests(speaker: &Speaker, enroll: usize) -> &[String] {
+    let skipped = if speaker.number.is_some() { enroll } else { 0 };
+    &speaker.files[skipped..]
+}
+
+/// Writes `protocol.toml`: how both sides of a trial are heard.
+fn write_sides(folder: &Path) -> Result<(), ListError> {
     to_file(&folder.join("protocol.toml"), |file| {
         let name = folder
             .file_name()
@@ -130,61 +158,62 @@ fn write(folder: &Path, speakers: &[Speaker], numbers: usize, how: Init) -> Resu
         )?;
         writeln!(file, "[enroll]\nmax_seconds = 0\ncondition = \"clean\"\n")?;
         writeln!(file, "[test]\nmax_seconds = 0\ncondition = \"clean\"")
-    })?;
-    to_file(&folder.join("enroll.tsv"), |file| {
-        enrolled.iter().try_for_each(|speaker| {
-            let mut clips = speaker.files[..how.enroll].iter();
-            clips.try_for_each(|path| writeln!(file, "{}\t{path}", speaker.name))
-        })
-    })?;
-    to_file(&folder.join("rosters.tsv"), |file| {
-        let placed = enrolled
-            .iter()
-            .filter_map(|speaker| Some((speaker, speaker.number?)));
-        placed
-            .into_iter()
-            .try_for_each(|(speaker, place)| writeln!(file, "{}\t{}", number(place), speaker.name))
-    })?;
-    to_file(&folder.join("speakers.tsv"), |file| {
-        speakers.iter().try_for_each(|speaker| {
-            let mut all = speaker.files.iter();
-            all.try_for_each(|path| writeln!(file, "{path}\t{}", speaker.name))
-        })
-    })?;
+    })
+}
+
+/// Writes every test against every model; how many.
+fn write_trials(
+    folder: &Path,
+    speakers: &[Speaker],
+    enrolled: &[&Speaker],
+    enroll: usize,
+) -> Result<usize, ListError> {
+    let mut trials = 0;
     to_file(&folder.join("trials.tsv"), |file| {
         for speaker in speakers {
-            for path in tests(speaker) {
-                for model in &enrolled {
+            for path in tests(speaker, enroll) {
+                for model in enrolled {
                     let label = if model.name == speaker.name {
                         "target"
                     } else {
                         "nontarget"
                     };
                     writeln!(file, "{}\t{path}\t{label}", model.name)?;
-                    made.trials += 1;
+                    trials += 1;
                 }
             }
         }
         Ok(())
     })?;
+    Ok(trials)
+}
+
+/// Writes every test as a call to its speaker's number and to the next one; how many.
+fn write_searches(
+    folder: &Path,
+    speakers: &[Speaker],
+    numbers: usize,
+    enroll: usize,
+) -> Result<usize, ListError> {
+    let mut searches = 0;
     to_file(&folder.join("search.tsv"), |file| {
         for speaker in speakers {
-            for path in tests(speaker) {
+            for path in tests(speaker, enroll) {
                 let own = speaker.number;
                 if let Some(own) = own {
                     writeln!(file, "{path}\t{}\t{}", speaker.name, number(own))?;
-                    made.searches += 1;
+                    searches += 1;
                 }
                 let other = own.map_or(0, |own| (own + 1) % numbers);
                 if own != Some(other) {
                     writeln!(file, "{path}\t-\t{}", number(other))?;
-                    made.searches += 1;
+                    searches += 1;
                 }
             }
         }
         Ok(())
     })?;
-    Ok(made)
+    Ok(searches)
 }
 
 /// The folders of `folder` with the recordings in each, both in the order of their names.

@@ -94,18 +94,13 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
     Ok(Proof::Key(Box::new(visitor)))
 }
 
-/// Whether a handshake brings an API key. Vonage, Bandwidth and the exchanges prove themselves in the header that a
-/// key comes in, so there only what looks like a key is one.
+/// Whether a handshake brings an API key: in a header that is the carrier's own, only what looks like a key is one.
 fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
-    let own_header = match carrier {
-        Carrier::Vonage | Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => true,
-        Carrier::Twilio | Carrier::Telnyx | Carrier::Plivo => false,
-    };
     match headers
         .get("authorization")
         .map(|value| value.to_str().unwrap_or(""))
     {
-        Some(value) if own_header => value
+        Some(value) if carrier.signs_in_authorization() => value
             .split_once(' ')
             .is_some_and(|(_, token)| token.trim_start().starts_with("vx_")),
         _ => auth::brings_key(headers),

@@ -13,6 +13,16 @@ use crate::units::DialedNumber;
 /// The most calls that are read of the first weeks, and of the others.
 const MOST: i64 = 20_000;
 
+/// The earliest calls that ended, of those that began before a time.
+const FIRST: &str = "SELECT call_id, started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+    AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
+    AND started_at < $2 ORDER BY started_at LIMIT $3";
+
+/// The latest calls that ended, of those that began at a time or after it.
+const LATEST: &str = "SELECT call_id, started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
+    AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
+    AND started_at >= $2 ORDER BY started_at DESC LIMIT $3";
+
 /// A call that ended, and its last verdict as far as it is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedCall<T> {
@@ -70,39 +80,42 @@ impl Store {
             return Ok(Vec::new());
         };
         let first_ends = read_time(&earliest)? + first;
-        let since = since.max(first_ends);
+        let mut calls = self.ended_of(FIRST, access, number, first_ends).await?;
+        calls.extend(
+            self.ended_of(LATEST, access, number, since.max(first_ends))
+                .await?,
+        );
+        Ok(calls)
+    }
+
+    /// The calls that `statement` ([`FIRST`] or [`LATEST`]) finds before or after `at`.
+    async fn ended_of<T>(
+        &self,
+        statement: &'static str,
+        access: &Access,
+        number: Option<&str>,
+        at: OffsetDateTime,
+    ) -> Result<Vec<EndedCall<T>>, StoreError>
+    where
+        T: for<'de> Deserialize<'de> + Send,
+    {
         let keys = self.read().await?.keys().await?;
+        let mut rows = query_as::<(String, String, Vec<u8>)>(statement)
+            .bind(number)
+            .bind(time_text(at))
+            .bind(MOST)
+            .bind(access.tenant_text())
+            .bind(access.narrowing_key())
+            .fetch(self.pool());
         let mut calls = Vec::new();
-        for (statement, at) in [
-            (
-                "SELECT call_id, started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
-                 AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
-                 AND started_at < $2 ORDER BY started_at LIMIT $3",
-                first_ends,
-            ),
-            (
-                "SELECT call_id, started_at, verdict FROM calls WHERE final AND ($1 IS NULL OR number = $1) \
-                 AND tenant_id = $4 AND ($5 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $5)) \
-                 AND started_at >= $2 ORDER BY started_at DESC LIMIT $3",
-                since,
-            ),
-        ] {
-            let mut rows = query_as::<(String, String, Vec<u8>)>(statement)
-                .bind(number)
-                .bind(time_text(at))
-                .bind(MOST)
-                .bind(access.tenant_text())
-                .bind(access.narrowing_key())
-                .fetch(self.pool());
-            while let Some((call, started_at, verdict)) = rows.try_next().await? {
-                // Those that are sealed anew meanwhile by a key that is newer are passed over too.
-                let plain = keys.open(verdict_place(&call), &verdict);
-                if let Some(Ok(verdict)) = plain.map(|plain| serde_json::from_slice(&plain)) {
-                    calls.push(EndedCall {
-                        started_at: read_time(&started_at)?,
-                        verdict,
-                    });
-                }
+        while let Some((call, started_at, verdict)) = rows.try_next().await? {
+            // Those that are sealed anew meanwhile by a key that is newer are passed over too.
+            let plain = keys.open(verdict_place(&call), &verdict);
+            if let Some(Ok(verdict)) = plain.map(|plain| serde_json::from_slice(&plain)) {
+                calls.push(EndedCall {
+                    started_at: read_time(&started_at)?,
+                    verdict,
+                });
             }
         }
         Ok(calls)

@@ -16,13 +16,14 @@ mod walk;
 mod checks;
 mod obstacles;
 mod settle;
+mod apply;
 mod undo;
 
+pub use apply::{apply, check};
 pub use journal::JournalFault;
 pub(super) use journal::{Entry, Journal};
 pub use step::{State, Step};
 pub use undo::undo;
-pub use walk::{apply, check};
 
 use thiserror::Error;
 

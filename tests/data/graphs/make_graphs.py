@@ -153,10 +153,10 @@ def slow():
 
 
 def convolutions():
-    dice = np.random.default_rng(7)
+    rng = np.random.default_rng(7)
 
     def filters(name, *shape):
-        numbers = dice.normal(0, 1 / np.sqrt(shape[1] * shape[2]), shape).astype(np.float32)
+        numbers = rng.normal(0, 1 / np.sqrt(shape[1] * shape[2]), shape).astype(np.float32)
         return numpy_helper.from_array(numbers, name)
 
     nodes = [
@@ -202,7 +202,7 @@ def convolutions():
             filters("f4", 16, 16, 1),
             filters("f5", 16, 32, 4),
             filters("f6", 16, 16, 1),
-            numpy_helper.from_array(dice.normal(0, 0.3, 16).astype(np.float32), "b1"),
+            numpy_helper.from_array(rng.normal(0, 0.3, 16).astype(np.float32), "b1"),
         ],
     )
 

@@ -26,10 +26,10 @@ METADATA = {
 
 
 def graph() -> onnx.ModelProto:
-    dice = np.random.default_rng(20261122)
+    rng = np.random.default_rng(20261122)
     weights = [
-        numpy_helper.from_array(dice.standard_normal((BANDS, HIDDEN)).astype(np.float32), "w1"),
-        numpy_helper.from_array(dice.standard_normal((HIDDEN, DIMENSION)).astype(np.float32), "w2"),
+        numpy_helper.from_array(rng.standard_normal((BANDS, HIDDEN)).astype(np.float32), "w1"),
+        numpy_helper.from_array(rng.standard_normal((HIDDEN, DIMENSION)).astype(np.float32), "w2"),
         numpy_helper.from_array(np.array([1], np.int64), "time"),
     ]
     nodes = [

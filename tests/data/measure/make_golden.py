@@ -128,7 +128,7 @@ def case(name, t, n):
     }
 
 
-class Dice:
+class Rng:
     def __init__(self, seed, task):
         self.s = seed ^ (task * 0xD6E8FEB86659FD93 & M64)
         self.next()
@@ -150,10 +150,10 @@ def bootstrap(rng):
     scores = [round(float(rng.normal(1.5 if e == s else -1.5, 1.6)), 1) for e, s in pairs]
     figures = []
     for task in range(replicates):
-        dice = Dice(seed, task)
+        rng_of_task = Rng(seed, task)
         times = [0] * speakers
         for _ in range(speakers):
-            times[dice.below(speakers)] += 1
+            times[rng_of_task.below(speakers)] += 1
         t, n = [], []
         for (e, s), score in zip(pairs, scores):
             if e == s:
@@ -211,8 +211,8 @@ def search_bootstrap(rng):
     callers = [at % speakers for at in range(len(searches))]
     figures = []
     for task in range(replicates):
-        dice = Dice(seed, task)
-        drawn = [dice.below(speakers) for _ in range(speakers)]
+        rng_of_task = Rng(seed, task)
+        drawn = [rng_of_task.below(speakers) for _ in range(speakers)]
         calls = [search for caller in drawn for search, own in zip(searches, callers) if own == caller]
         low, usual = rates_at_fpir(calls, 0.001), rates_at_fpir(calls, 0.01)
         known = [(r, m) for r, m in calls if m is not None]

@@ -35,7 +35,7 @@ const USERS_EACH: usize = 4;
 const KEYS_EACH: usize = 4;
 
 impl Deployment {
-    async fn new(service: &Service, dice: &mut Rng) -> Self {
+    async fn new(service: &Service, rng: &mut Rng) -> Self {
         let store = service.board.store();
         let mut all = Self {
             board: Arc::clone(&service.board),
@@ -49,12 +49,12 @@ impl Deployment {
                 0 => TenantId::DEFAULT,
                 _ => store.add_tenant(&format!("tenant {tenant}")).await.unwrap().id,
             };
-            all.fill(store, id, tenant, dice).await;
+            all.fill(store, id, tenant, rng).await;
         }
         all
     }
 
-    async fn fill(&mut self, store: &Store, id: TenantId, tenant: usize, dice: &mut Rng) {
+    async fn fill(&mut self, store: &Store, id: TenantId, tenant: usize, rng: &mut Rng) {
         let mut own = Vec::new();
         for nth in 0..NUMBERS_EACH {
             let number: DialedNumber = format!("+120255501{tenant}{nth}").parse().unwrap();
@@ -64,7 +64,7 @@ impl Deployment {
                 let user = store.add_user(new_user(&name, &number)).await.unwrap().id;
                 let call_id = format!("call-{tenant}-{nth}-{person}");
                 store
-                    .put_verdict(&call(&call_id, &number, user, dice.throw(1000) as i64))
+                    .put_verdict(&call(&call_id, &number, user, rng.throw(1000) as i64))
                     .await
                     .unwrap();
                 self.calls.push((call_id.parse().unwrap(), number.clone()));
@@ -78,7 +78,7 @@ impl Deployment {
             own.push(number);
         }
         for nth in 0..KEYS_EACH {
-            let some: Vec<DialedNumber> = own.iter().filter(|_| dice.throw(2) == 0).cloned().collect();
+            let some: Vec<DialedNumber> = own.iter().filter(|_| rng.throw(2) == 0).cloned().collect();
             let numbers = (nth > 0).then_some(&some[..]);
             let token = key(store, id, &[Scope::Admin], numbers).await;
             self.keys.push((access(store, &token).await, tenant));
@@ -105,18 +105,18 @@ impl Deployment {
     }
 
     /// Carries out one random request and holds what comes of it against what is known.
-    async fn request(&mut self, dice: &mut Rng) {
-        let key = dice.throw(self.keys.len());
-        let number = self.numbers[dice.throw(self.numbers.len())].0.clone();
-        let user = dice.throw(self.users.len());
-        match dice.throw(10) {
+    async fn request(&mut self, rng: &mut Rng) {
+        let key = rng.throw(self.keys.len());
+        let number = self.numbers[rng.throw(self.numbers.len())].0.clone();
+        let user = rng.throw(self.users.len());
+        match rng.throw(10) {
             0 => self.lists(key).await,
             1 => self.of_number(key, &number).await,
-            2 | 3 => self.of_user(key, user, dice).await,
-            4 => self.searches_calls(key, &number, user, dice).await,
-            5 => self.of_call(key, dice.throw(self.calls.len())).await,
-            6 => self.health(key, &number, user, dice).await,
-            7 => self.moves(key, user, dice).await,
+            2 | 3 => self.of_user(key, user, rng).await,
+            4 => self.searches_calls(key, &number, user, rng).await,
+            5 => self.of_call(key, rng.throw(self.calls.len())).await,
+            6 => self.health(key, &number, user, rng).await,
+            7 => self.moves(key, user, rng).await,
             8 => self.renames(key, user).await,
             _ => self.enrols(key, user).await,
         }
@@ -182,11 +182,11 @@ impl Deployment {
         assert_eq!(said.into_iter().collect::<BTreeSet<_>>(), expected);
     }
 
-    async fn of_user(&self, key: usize, user: usize, dice: &mut Rng) {
+    async fn of_user(&self, key: usize, user: usize, rng: &mut Rng) {
         let view = self.board.view(&self.keys[key].0);
         let known = &self.users[user];
         let sight = self.sight(key, known);
-        let seen = match dice.throw(5) {
+        let seen = match rng.throw(5) {
             0 => view.user(known.id).await.map(|user| {
                 assert_eq!(user.numbers.into_iter().collect::<BTreeSet<_>>(), sight);
             }),
@@ -206,13 +206,13 @@ impl Deployment {
         }
     }
 
-    async fn searches_calls(&self, key: usize, number: &DialedNumber, user: usize, dice: &mut Rng) {
+    async fn searches_calls(&self, key: usize, number: &DialedNumber, user: usize, rng: &mut Rng) {
         let view = self.board.view(&self.keys[key].0);
-        let after = &self.calls[dice.throw(self.calls.len())];
-        let before = (dice.throw(3) == 0).then_some(&after.0);
+        let after = &self.calls[rng.throw(self.calls.len())];
+        let before = (rng.throw(3) == 0).then_some(&after.0);
         let search = CallSearch {
-            number: (dice.throw(3) == 0).then(|| number.clone()),
-            user: (dice.throw(3) == 0).then(|| self.users[user].id),
+            number: (rng.throw(3) == 0).then(|| number.clone()),
+            user: (rng.throw(3) == 0).then(|| self.users[user].id),
             ..CallSearch::default()
         };
         let found = view.calls(&search, 100, before).await.unwrap();
@@ -248,13 +248,13 @@ impl Deployment {
         assert_eq!(view.versions_of(id).await.unwrap().is_some(), sees);
     }
 
-    async fn health(&self, key: usize, number: &DialedNumber, user: usize, dice: &mut Rng) {
+    async fn health(&self, key: usize, number: &DialedNumber, user: usize, rng: &mut Rng) {
         let view = self.board.view(&self.keys[key].0);
         let wanted = UsersWanted {
-            number: (dice.throw(2) == 0).then(|| number.clone()),
-            name: (dice.throw(2) == 0).then(|| "user".to_owned()),
-            after: (dice.throw(2) == 0).then(|| self.users[user].id),
-            limit: 1 + dice.throw(100),
+            number: (rng.throw(2) == 0).then(|| number.clone()),
+            name: (rng.throw(2) == 0).then(|| "user".to_owned()),
+            after: (rng.throw(2) == 0).then(|| self.users[user].id),
+            limit: 1 + rng.throw(100),
         };
         match view.health(&wanted).await {
             Ok((found, _)) => {
@@ -275,9 +275,9 @@ impl Deployment {
     }
 
     /// Puts a user on random numbers, of whichever tenant.
-    async fn moves(&mut self, key: usize, user: usize, dice: &mut Rng) {
-        let numbers: BTreeSet<DialedNumber> = (0..=dice.throw(2))
-            .map(|_| self.numbers[dice.throw(self.numbers.len())].0.clone())
+    async fn moves(&mut self, key: usize, user: usize, rng: &mut Rng) {
+        let numbers: BTreeSet<DialedNumber> = (0..=rng.throw(2))
+            .map(|_| self.numbers[rng.throw(self.numbers.len())].0.clone())
             .collect();
         let patch = UserPatch {
             numbers: Some(numbers.iter().cloned().collect()),
@@ -372,11 +372,11 @@ async fn no_random_request_shows_or_changes_what_its_key_does_not_see() {
     let requests = std::env::var("VOXLINE_TEST_REQUESTS").ok();
     let requests: usize = requests.map_or(4_000, |text| text.parse().unwrap());
     let service = Service::start().await;
-    let mut dice = Rng::new(16);
-    let mut deployment = Deployment::new(&service, &mut dice).await;
+    let mut rng = Rng::new(16);
+    let mut deployment = Deployment::new(&service, &mut rng).await;
     let begun = std::time::Instant::now();
     for _ in 0..requests {
-        deployment.request(&mut dice).await;
+        deployment.request(&mut rng).await;
     }
     eprintln!("{requests} requests in {:.1} s", begun.elapsed().as_secs_f64());
 }

@@ -41,12 +41,12 @@ struct Town {
 
 /// A random kind, of which those that take long or take something away come seldom about one's own things, unless there is
 /// somebody to `take`.
-fn drawn_kind(dice: &mut Rng, own: bool, take: bool) -> usize {
-    let mut nth = dice.throw(KINDS.len());
-    while own && KINDS[nth].is_dear() && dice.throw(12) > 0 {
-        nth = dice.throw(KINDS.len());
+fn drawn_kind(rng: &mut Rng, own: bool, take: bool) -> usize {
+    let mut nth = rng.throw(KINDS.len());
+    while own && KINDS[nth].is_dear() && rng.throw(12) > 0 {
+        nth = rng.throw(KINDS.len());
     }
-    if own && take && dice.throw(8) == 0 {
+    if own && take && rng.throw(8) == 0 {
         nth = KINDS.iter().position(Kind::takes_users_away).unwrap_or(nth);
     }
     nth
@@ -80,22 +80,22 @@ impl Town {
     }
 
     /// Makes up a request; `made` are users of scratch numbers that this connection added, by their company.
-    fn draw(&self, dice: &mut Rng, made: &mut [Vec<String>]) -> Drawn {
-        let asking = dice.throw(COMPANIES);
+    fn draw(&self, rng: &mut Rng, made: &mut [Vec<String>]) -> Drawn {
+        let asking = rng.throw(COMPANIES);
         let company = &self.companies[asking];
-        let key = &company.keys[dice.throw(company.keys.len())];
-        let about = if dice.throw(2) == 0 {
+        let key = &company.keys[rng.throw(company.keys.len())];
+        let about = if rng.throw(2) == 0 {
             asking
         } else {
-            dice.throw(COMPANIES)
+            rng.throw(COMPANIES)
         };
         let (own, about) = (about == asking, &self.companies[about]);
-        let nth = drawn_kind(dice, own, !made[asking].is_empty());
+        let nth = drawn_kind(rng, own, !made[asking].is_empty());
         let kind = &KINDS[nth];
-        let person = dice.throw(USERS);
+        let person = rng.throw(USERS);
         let mut user = about.users[person].to_string();
         let mut place = match kind.about {
-            About::Number => dice.throw(2),
+            About::Number => rng.throw(2),
             _ => Company::number_of_user(person),
         };
         if kind.method == "POST" && kind.path == "/v1/users" {
@@ -178,12 +178,12 @@ type Tally = BTreeMap<(usize, Law), usize>;
 
 /// One connection's share of the requests.
 async fn stroll(town: Arc<Town>, address: String, seed: u64, requests: usize) -> Tally {
-    let mut dice = Rng::new(seed);
+    let mut rng = Rng::new(seed);
     let mut connection = Connection::open(&address).await;
     let mut made = vec![Vec::new(); COMPANIES];
     let mut tally = Tally::new();
     for _ in 0..requests.div_ceil(AT_ONCE) {
-        let drawn: Vec<Drawn> = (0..AT_ONCE).map(|_| town.draw(&mut dice, &mut made)).collect();
+        let drawn: Vec<Drawn> = (0..AT_ONCE).map(|_| town.draw(&mut rng, &mut made)).collect();
         let answers = connection.ask(drawn.iter().map(|drawn| &drawn.ask)).await;
         for (drawn, answer) in drawn.iter().zip(&answers) {
             town.judge(drawn, answer);

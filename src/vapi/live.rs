@@ -1,0 +1,79 @@
+//! A call from when it can be listened to until its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::switchboard::CallSession;
+use crate::units::DialedNumber;
+
+use super::listen_socket;
+use super::message::Ending;
+use super::service::Vapi;
+use super::vapi_call::VapiCall;
+
+/// How long the last word by voice may take.
+const LAST_WORD: Duration = Duration::from_secs(20);
+
+impl Vapi {
+    /// Begins to listen and to tell, as soon as it is known where.
+    pub(super) fn go_on(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        call_session: &Arc<CallSession>,
+        number: &DialedNumber,
+    ) {
+        let (listen, tell) = {
+            let mut state = vapi_call.state();
+            let listen = self.config.listen && state.listen_url.is_some() && !state.listening;
+            let tell = state.control_url.is_some() && !state.telling;
+            state.listening |= listen;
+            state.telling |= tell;
+            (listen, tell)
+        };
+        if listen {
+            let listen_socket =
+                listen_socket::listen(Arc::clone(self), Arc::clone(vapi_call), number.clone());
+            let vapi_call = Arc::clone(vapi_call);
+            self.tasks.spawn(async move {
+                // However it ends, whoever waits for the last word by voice waits no longer.
+                let _heard_out = vapi_call.heard_out.clone().drop_guard();
+                listen_socket.await;
+            });
+        }
+        if tell {
+            self.tasks
+                .spawn(Arc::clone(self).tell(Arc::clone(vapi_call), Arc::clone(call_session)));
+        }
+    }
+
+    /// The call is over: what was heard is finished, then the call session; audio is wiped.
+    pub(super) async fn end(&self, vapi_call: &VapiCall, report: Option<&Ending>) {
+        vapi_call.ended.cancel();
+        if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
+            tracing::info!(call.id = %vapi_call.id, reason, "call {} ended", vapi_call.id);
+        }
+        // With a backfill to come, the report decides when all has been heard.
+        let waits = self.config.backfill && report.is_none() && !vapi_call.state().heard_anything;
+        if waits {
+            return;
+        }
+        if let Some(report) = report {
+            self.backfill(vapi_call, report).await;
+        }
+        self.finish(vapi_call).await;
+    }
+
+    /// Finishes a call, once however often it is asked.
+    pub(super) async fn finish(&self, vapi_call: &VapiCall) {
+        vapi_call.ended.cancel();
+        if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
+            tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
+        }
+        if let Some(call_session) = vapi_call.call_session() {
+            call_session.finish().await;
+        }
+        vapi_call.forget_audio();
+    }
+}

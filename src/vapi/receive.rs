@@ -1,0 +1,177 @@
+//! The service from when it is made ready until it is closed: messages are received, each by those who know its kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::outward::{Allowed, client};
+use crate::store::Provenance;
+use crate::switchboard::Switchboard;
+
+use super::account::Journal;
+use super::api::Api;
+use super::capture::Capture;
+use super::dedup::Dedup;
+use super::inventory::Inventory;
+use super::marker::Markers;
+use super::message::{Message, News};
+use super::relay::{Relay, Saved};
+use super::service::{Overloaded, Vapi, VapiError};
+use super::tokens::Tokens;
+use super::vapi_calls::VapiCalls;
+use super::wanted::EVENTS_PATH;
+
+/// Messages that are worked on at a time, answered or not.
+const MOST_AT_WORK: usize = 512;
+/// How long a request to Vapi may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often calls without an end are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl Vapi {
+    /// Makes ready to take messages.
+    ///
+    /// # Errors
+    /// [`VapiError`] when the store, the API's address or the folder of captures cannot be used.
+    pub async fn open(board: Arc<Switchboard>, config: &Config) -> Result<Arc<Self>, VapiError> {
+        let vapi = config.vapi.clone();
+        let markers = Markers::new(&board.store().marker_key().await?);
+        let tokens = Tokens::default();
+        let now = OffsetDateTime::now_utc();
+        for (sha256, expires_at) in board.store().good_tokens().await? {
+            tokens.remember(sha256, expires_at, now);
+        }
+        let relay = Relay::open(board.store(), &vapi, &saved(config)).await?;
+        let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
+        let vapi = Arc::new(Self {
+            api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
+            capture: capture.map_err(VapiError::Capture)?,
+            relay: relay.map(Arc::new),
+            events_url: config
+                .public_url
+                .as_ref()
+                .map(|url| format!("{url}{EVENTS_PATH}")),
+            credential: vapi.credential.clone().or_else(|| applied_credential(config)),
+            allowed: Allowed::new(&vapi.hosts, &vapi.plain_hosts),
+            http: client(PATIENCE)?,
+            board,
+            config: vapi,
+            markers,
+            dedup: Dedup::default(),
+            vapi_calls: VapiCalls::default(),
+            inventory: Inventory::default(),
+            tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
+            tokens,
+            work: Arc::new(Semaphore::new(MOST_AT_WORK)),
+        });
+        tokio::spawn(Arc::clone(&vapi).sweep());
+        Ok(vapi)
+    }
+
+    /// Takes a message and gives what it is answered. A ringing call is answered within the configured budget,
+    /// whatever the rest of the service does; what needs no answer is worked on afterwards.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when too much is going on; a ringing call never is too much.
+    pub async fn receive(self: &Arc<Self>, message: Message) -> Result<Value, Overloaded> {
+        metrics::counter!("voxline_vapi_messages_total", "type" => known_kind(&message.kind)).increment(1);
+        if matches!(message.news, News::AssistantRequest) {
+            return Ok(self.ring(message).await);
+        }
+        let permit = Arc::clone(&self.work)
+            .try_acquire_owned()
+            .map_err(|_| Overloaded)?;
+        match &message.news {
+            News::ToolCalls { .. } => {
+                let answer = self.tools(message).await;
+                drop(permit);
+                Ok(answer)
+            }
+            News::DestinationRequest => Ok(json!({"error": "This line does not transfer calls."})),
+            _ => {
+                let vapi = Arc::clone(self);
+                self.tasks.spawn(Provenance::carried(async move {
+                    vapi.attend(message).await;
+                    drop(permit);
+                }));
+                Ok(json!({}))
+            }
+        }
+    }
+
+    /// Ends what is going on: live calls are finished and their last verdicts recorded.
+    pub async fn close(&self) {
+        self.leaving.cancel();
+        for vapi_call in self.vapi_calls.all() {
+            self.finish(&vapi_call).await;
+        }
+        if let Some(relay) = &self.relay {
+            relay.close().await;
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Finishes calls of whose end no word came, for ever.
+    async fn sweep(self: Arc<Self>) {
+        let longest = Duration::from_secs_f64(self.board.longest_call().get());
+        let mut ticks = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.leaving.cancelled() => return,
+            }
+            for vapi_call in self.vapi_calls.sweep(longest) {
+                self.finish(&vapi_call).await;
+            }
+        }
+    }
+}
+
+/// The servers that were there before. Without them calls are answered all the same.
+fn saved(config: &Config) -> Saved {
+    let read = Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream);
+    read.unwrap_or_else(|fault| {
+        tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
+        Saved::default()
+    })
+}
+
+/// The credential that `voxline vapi apply` made, as it noted.
+fn applied_credential(config: &Config) -> Option<String> {
+    let journal = Journal::read(&config.data_dir, &config.vapi.api_url).ok()?;
+    let mut entries = journal.entries().iter().rev();
+    let made = entries.find(|entry| entry.shelf == "credential")?;
+    Some(made.id.clone())
+}
+
+/// A message's type as a label: what a client makes up would fill the memory of the metrics.
+fn known_kind(kind: &str) -> &'static str {
+    const KNOWN: &[&str] = &[
+        "assistant-request",
+        "status-update",
+        "tool-calls",
+        "function-call",
+        "conversation-update",
+        "speech-update",
+        "transcript",
+        "end-of-call-report",
+        "hang",
+        "user-interrupted",
+        "transfer-destination-request",
+        "handoff-destination-request",
+    ];
+    let bare = kind.split('[').next().unwrap_or(kind);
+    KNOWN
+        .iter()
+        .find(|known| **known == bare)
+        .copied()
+        .unwrap_or("other")
+}

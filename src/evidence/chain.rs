@@ -19,24 +19,29 @@ pub(super) fn read_passports(
         Err(why) => return found.note(Note::Malformed(Place::PassportDest, why)),
     };
     for (at, passport) in all.iter().enumerate() {
-        // A token lifted from another call has another caller.
-        if matches!((&passport.caller, caller), (Some(signed), Some(caller)) if !signed.is_line_of(caller)) {
+        let (number, place) = match &passport.diverted_by {
+            Some(number) => (Some(number), Place::PassportDiv),
+            None => (meant_for(passport, is_own), Place::PassportDest),
+        };
+        // A token lifted from another call has another caller. So has that of a call whose carrier writes the forwarder into
+        // From: then it says that somebody else called the forwarder, unproven.
+        let is_others =
+            matches!((&passport.caller, caller), (Some(signed), Some(caller)) if !signed.is_line_of(caller));
+        let is_forwarders = |number: &PhoneNumber| caller.is_some_and(|caller| caller.is_line_of(number));
+        if is_others && !number.is_some_and(is_forwarders) {
             found.note(Note::OtherCaller);
             continue;
         }
-        let signed = facts.verified_passports.contains(&at);
+        let signed = facts.verified_passports.contains(&at) && !is_others;
         if let Some(level) = passport.attestation
             && found.attestation.is_none()
+            && !is_others
         {
             found.attestation = Some(Attestation {
                 level,
                 verified: signed,
             });
         }
-        let (number, place) = match &passport.diverted_by {
-            Some(number) => (Some(number), Place::PassportDiv),
-            None => (meant_for(passport, is_own), Place::PassportDest),
-        };
         let Some(number) = number.filter(|number| !is_own(number)) else {
             continue;
         };

@@ -189,6 +189,9 @@ impl CallEvidence {
                 CallerIsForwarder::Auto => services.callers.history(&services.store, &context.number).await,
                 CallerIsForwarder::Never | CallerIsForwarder::Always => Arc::default(),
             };
+            if let Some(voice) = &mut self.voice {
+                voice.said.leave_out(|user| roster.member(user).is_some());
+            }
             self.roster = Some(roster);
         }
         if self.waiting.is_empty() {
@@ -218,6 +221,13 @@ impl CallEvidence {
             self.waiting.remove(0);
         }
         Ok(())
+    }
+
+    /// Takes whoever is not on the roster any more out of what is said.
+    pub fn leave_out_the_removed(&self, said: &mut Identification) {
+        if let Some(roster) = &self.roster {
+            said.leave_out(|user| roster.member(user).is_some());
+        }
     }
 
     /// Whose line and whose voice, by all there is.

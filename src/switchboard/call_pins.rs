@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use super::call_session::CallSession;
+use super::call_session::{CallSession, Said};
 use super::keypad::Typed;
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::evidence::spoken;
@@ -103,6 +103,6 @@ impl CallSession {
             return;
         }
         state.evidence.accept_pin(&self.context, users, way.into());
-        self.next(&mut state, None).await;
+        self.next(&mut state, Said::Nothing).await;
     }
 }

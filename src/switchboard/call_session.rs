@@ -29,6 +29,10 @@ use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
 use crate::verdict::chain::nothing_known;
 
+/// How many versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded: more
+/// than a stream's checkpoints, so that no number is given out twice.
+const UNRECORDED: u64 = 64;
+
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -55,6 +59,31 @@ pub(super) struct State {
     pub evidence: CallEvidence,
 }
 
+/// What the voice brings to the next version.
+pub(super) enum Said {
+    /// Nothing: other evidence came, or other nodes are looked at.
+    Nothing,
+    /// Its next word.
+    Voice(Box<Identification>),
+    /// That no other word will follow.
+    LastWord,
+}
+
+impl Said {
+    /// What is said by now, where another node may have heard more (`other`) than what was said here `before`.
+    fn over(self, other: Option<Identification>, before: &Identification) -> Identification {
+        let latest = || before.clone();
+        match self {
+            Self::Voice(said) => *said,
+            Self::Nothing => other.unwrap_or_else(latest),
+            Self::LastWord => Identification {
+                is_final: true,
+                ..other.unwrap_or_else(latest)
+            },
+        }
+    }
+}
+
 /// The one place at which a call's audio comes in; given back when dropped.
 pub(super) struct AudioSlot(Arc<CallSession>);
 
@@ -73,7 +102,11 @@ impl CallSession {
         trying.close();
         let first = CallVerdict {
             call_id: context.id.clone(),
-            version: before.version,
+            version: if before.version == 0 {
+                0
+            } else {
+                before.version + UNRECORDED
+            },
             ended: false,
             identity: nothing_known(Reason::TooLittleSpeech, &[], None),
             identification: before.said.clone().unwrap_or(blank),
@@ -98,7 +131,7 @@ impl CallSession {
     pub(super) async fn take_up(&self) {
         let mut state = self.state.lock().await;
         if !state.ended {
-            self.next(&mut state, None).await;
+            self.next(&mut state, Said::Nothing).await;
         }
     }
 
@@ -155,7 +188,7 @@ impl CallSession {
             return self.verdict();
         }
         state.evidence.put_off(facts);
-        self.next(&mut state, None).await
+        self.next(&mut state, Said::Nothing).await
     }
 
     /// Waits until no PIN is being tried: what was typed before the end belongs to the call.
@@ -185,7 +218,8 @@ impl CallSession {
         if !state.ended {
             state.evidence.hear(&mut said);
             state.ended = said.is_final && self.ends_with_its_audio();
-            self.next_on(&mut state, Some(said), roster).await;
+            self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
+                .await;
         }
         (*self.verdict()).clone()
     }
@@ -204,7 +238,8 @@ impl CallSession {
         }
         said.reason = Some(Reason::Unavailable);
         state.evidence.hear(&mut said);
-        self.next_on(&mut state, Some(said), roster).await;
+        self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
+            .await;
     }
 
     /// Whether the end of the audio is the end of the call.
@@ -228,9 +263,7 @@ impl CallSession {
             return self.verdict();
         }
         state.ended = true;
-        let mut said = self.verdict().identification.clone();
-        said.is_final = true;
-        self.next(&mut state, Some(said)).await
+        self.next(&mut state, Said::LastWord).await
     }
 
     /// The number that forwarded the call, by the latest facts of a known peer that named one. Not known any more after
@@ -244,18 +277,13 @@ impl CallSession {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the next version, if anything is new: `said` is what the voice said, if it was that.
-    pub(super) async fn next(&self, state: &mut State, said: Option<Identification>) -> Arc<CallVerdict> {
+    /// Makes the next version, if anything is new.
+    pub(super) async fn next(&self, state: &mut State, said: Said) -> Arc<CallVerdict> {
         let roster = self.roster().await;
         self.next_on(state, said, roster).await
     }
 
-    async fn next_on(
-        &self,
-        state: &mut State,
-        said: Option<Identification>,
-        roster: RosterNow,
-    ) -> Arc<CallVerdict> {
+    async fn next_on(&self, state: &mut State, said: Said, roster: RosterNow) -> Arc<CallVerdict> {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let before = self.verdict();
         let taken = state
@@ -278,10 +306,9 @@ impl CallSession {
                 state.evidence.unavailable()
             }
         };
-        let spoken = said.is_some();
-        let identification = said
-            .or(taken.said)
-            .unwrap_or_else(|| before.identification.clone());
+        let spoken = !matches!(said, Said::Nothing);
+        let mut identification = said.over(taken.said, &before.identification);
+        state.evidence.leave_out_the_removed(&mut identification);
         let news = ended_elsewhere
             || taken.gave_way
             || before.version == 0

@@ -14,7 +14,8 @@ pub struct CallVerdict {
     /// Id of the call.
     #[schema(value_type = String)]
     pub call_id: CallId,
-    /// 1, 2, 3 and so on: a higher version replaces a lower one.
+    /// 1, 2, 3 and so on: a higher version replaces a lower one. Numbers are left out where a call is taken up after a
+    /// restart, or by another node.
     pub version: u64,
     /// Whether the call is over: no other version will follow.
     #[serde(skip)]

@@ -12,6 +12,7 @@ use crate::switchboard::CallSession;
 use crate::units::DialedNumber;
 
 use super::api::Api;
+use super::message::Ending;
 use super::origin::note_addresses;
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
@@ -77,7 +78,8 @@ impl Vapi {
             note_addresses(vapi_call, &view);
             self.learn(vapi_call, call_session, &view, number).await;
             match view.status.as_deref() {
-                Some("ended") => return self.end(vapi_call, None).await,
+                // No report of it comes here.
+                Some("ended") => return self.end(vapi_call, Some(&Ending::default())).await,
                 Some("in-progress" | "forwarding") if view.listen_url.is_some() => {
                     self.go_on(vapi_call, call_session, number);
                     listened = true;

@@ -1,11 +1,12 @@
 //! Which number a `phoneNumberId` is, where a message does not say: from Vapi's API, remembered.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::evidence::dialed;
 use crate::units::DialedNumber;
@@ -19,10 +20,16 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// Ids that are remembered.
 const MOST: usize = 10_000;
 
+/// How long one question may take: a ringing call waits for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// When Vapi was asked for an id, and what it was. Held while it is asked: many calls at once ask once.
+type Asked = Arc<Mutex<Option<(Instant, Option<DialedNumber>)>>>;
+
 /// The numbers of Vapi's side, by their ids.
 #[derive(Default)]
 pub(super) struct Inventory {
-    known: Mutex<HashMap<String, (Instant, Option<DialedNumber>)>>,
+    known: std::sync::Mutex<HashMap<String, Asked>>,
 }
 
 impl Inventory {
@@ -35,28 +42,38 @@ impl Inventory {
         sip: &BTreeMap<DialedNumber, String>,
         id: &str,
     ) -> Option<DialedNumber> {
-        // Held while Vapi is asked: many calls at once ask once.
-        let mut known = self.known.lock().await;
-        let before = known.get(id).cloned();
-        if let Some((at, number)) = &before
+        let asked = self.asked(id);
+        let mut known = asked.lock().await;
+        if let Some((at, number)) = &*known
             && at.elapsed() < if number.is_some() { GOOD } else { AGAIN }
         {
             return number.clone();
         }
-        let number = match api.get(&format!("/phone-number/{}", path_part(id))).await {
-            Ok(entry) => dialed_of(&entry, sip),
-            Err(fault) if fault.is_missing() => None,
-            Err(fault) => {
+        // What is known stays in use where there is no answer, and the next question comes later.
+        let before = known.as_ref().and_then(|(_, number)| number.clone());
+        let path = format!("/phone-number/{}", path_part(id));
+        let number = match timeout(PATIENCE, api.get(&path)).await {
+            Ok(Ok(entry)) => dialed_of(&entry, sip),
+            Ok(Err(fault)) if fault.is_missing() => None,
+            Ok(Err(fault)) => {
                 tracing::warn!(%fault, "a number of Vapi's cannot be read: {fault}");
-                // What is known stays in use, and the next question comes later.
-                before.and_then(|(_, number)| number)
+                before
+            }
+            Err(_) => {
+                tracing::warn!("a number of Vapi's cannot be read: its API takes too long");
+                before
             }
         };
-        if known.len() >= MOST {
+        *known = Some((Instant::now(), number.clone()));
+        number
+    }
+
+    fn asked(&self, id: &str) -> Asked {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST && !known.contains_key(id) {
             known.clear();
         }
-        known.insert(id.to_owned(), (Instant::now(), number.clone()));
-        number
+        Arc::clone(known.entry(id.to_owned()).or_default())
     }
 }
 
@@ -64,14 +81,22 @@ impl Inventory {
 pub(super) fn dialed_of(entry: &Value, sip: &BTreeMap<DialedNumber, String>) -> Option<DialedNumber> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str);
     let address = text("sipUri");
-    let named = address.and_then(|address| {
-        let mut known = sip.iter();
-        known.find(|(_, known)| is_same_address(known, address))
-    });
-    named.map(|(number, _)| number.clone()).or_else(|| {
+    let named = address.and_then(|address| named_by(address, sip));
+    named.or_else(|| {
         let spelled = [text("number"), text("twilioPhoneNumber"), address];
         spelled.into_iter().flatten().find_map(|text| dialed(text).ok())
     })
+}
+
+/// The dialed number of one of Vapi's SIP addresses: the one that `sip` says it is, else the one in it.
+pub(super) fn of_sip_address(address: &str, sip: &BTreeMap<DialedNumber, String>) -> Option<DialedNumber> {
+    named_by(address, sip).or_else(|| dialed(address).ok())
+}
+
+fn named_by(address: &str, sip: &BTreeMap<DialedNumber, String>) -> Option<DialedNumber> {
+    let mut known = sip.iter();
+    let named = known.find(|(_, known)| is_same_address(known, address))?;
+    Some(named.0.clone())
 }
 
 /// Whether two SIP addresses are one, apart from case, scheme and parameters.

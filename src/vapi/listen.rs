@@ -12,12 +12,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::shape::{Shape, announced, reclassified};
+use super::shape::{Measuring, Shape, announced, reclassified};
 
 /// How long bytes are counted before the format counts as settled.
 const MEASURE: Duration = Duration::from_millis(2_000);
-/// A stream may begin with a burst of what waited; counting begins after it.
-const SETTLE_IN: Duration = Duration::from_millis(250);
 /// The most bytes that are held: four seconds of the widest format that is expected, in case of a burst.
 const MOST_HELD: usize = 512 * 1024;
 
@@ -44,13 +42,6 @@ pub struct ListenReader {
     begun: bool,
     torn: Zeroizing<Vec<u8>>,
     measuring: Option<Measuring>,
-}
-
-/// The bytes so far, and how fast they came.
-#[derive(Default)]
-struct Measuring {
-    frames: Vec<(Duration, usize)>,
-    held: Zeroizing<Vec<u8>>,
 }
 
 impl ListenReader {
@@ -108,9 +99,13 @@ impl ListenReader {
         self.begun = false;
     }
 
-    /// The stream was cut and comes again, in whichever frames: a torn sample's rest does not come with it.
+    /// The stream was cut and comes again, in whichever frames: a torn sample's rest does not come with it, and the time
+    /// without it says nothing of its rate.
     pub fn gap(&mut self) {
         self.torn.clear();
+        if let Some(measuring) = &mut self.measuring {
+            measuring.begin_anew(&self.shape);
+        }
     }
 
     /// The stream ended `at`: what was held until the format is settled is given in the likeliest one.
@@ -173,7 +168,7 @@ impl ListenReader {
     /// Whole samples of the caller's channel, and of the other; what is torn waits for its rest.
     fn channels(&mut self, bytes: &[u8]) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
         let sample = self.shape.encoding.bytes_per_sample();
-        let frame = sample * usize::from(self.shape.channels.max(1));
+        let frame = self.shape.bytes_per_frame();
         self.torn.extend_from_slice(bytes);
         let whole = self.torn.len() - self.torn.len() % frame;
         let pick = |channel: usize| -> Zeroizing<Vec<u8>> {
@@ -191,19 +186,6 @@ impl ListenReader {
         };
         self.torn.drain(..whole);
         picked
-    }
-}
-
-impl Measuring {
-    /// Bytes a second, from the first frame after the settling in to the last; `None` of too short a time.
-    fn bytes_per_second(&self) -> Option<f64> {
-        let begin = self.frames.first()?.0 + SETTLE_IN;
-        let counted = self.frames.iter().position(|(at, _)| *at >= begin)?;
-        let (from, until) = (self.frames[counted].0, self.frames.last()?.0);
-        let seconds = until.saturating_sub(from).as_secs_f64();
-        // What came with the frame at which the clock starts came before it.
-        let bytes: usize = self.frames[counted + 1..].iter().map(|(_, length)| length).sum();
-        (seconds >= 1.0).then(|| bytes as f64 / seconds)
     }
 }
 
@@ -308,6 +290,32 @@ mod tests {
             );
         }
         assert_eq!(begun, [Piece::Begin(shape(16_000, 1))]);
+    }
+
+    #[test]
+    fn the_time_of_a_cut_says_nothing_of_the_byte_rate() {
+        for announced in [false, true] {
+            let mut reader = ListenReader::new(USUAL);
+            if announced {
+                assert!(reader.text(r#"{"sampleRate":16000,"channels":2}"#));
+            }
+            let (mut begun, mut heard) = (Vec::new(), 0);
+            // 0.6 s, of which the last frame is torn, 0.9 s without a socket, and 3 s.
+            for at in (0..30).chain(75..225) {
+                if at == 75 {
+                    reader.gap();
+                }
+                let bytes = vec![0; if at == 29 { 1_279 } else { 1_280 }];
+                for piece in reader.binary(&bytes, Duration::from_millis(at * 20)) {
+                    match piece {
+                        Piece::Begin(shape) => begun.push(shape),
+                        Piece::Audio { bytes, .. } => heard += bytes.len(),
+                    }
+                }
+            }
+            assert_eq!(begun, [USUAL], "announced: {announced}");
+            assert_eq!(heard, 180 * 640 - 2, "announced: {announced}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::units::{CallId, DialedNumber};
 
 use super::api::Api;
 use super::forwarded::believed;
+use super::inventory::of_sip_address;
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
@@ -42,19 +43,24 @@ impl Vapi {
 
     /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
     pub(super) async fn dialed(&self, view: &CallView) -> Option<DialedNumber> {
-        let (first, rest) = view
-            .dialed
-            .split_first()
-            .map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
-        if let Some(number) = first.and_then(|text| dialed(text).ok()) {
+        if let Some(number) = view.dialed.first().and_then(|text| dialed(text).ok()) {
+            return Some(number);
+        }
+        let sip_numbers = &self.config.sip_numbers;
+        let address = view.sip_address.as_deref();
+        if let Some(number) = address.and_then(|address| of_sip_address(address, sip_numbers)) {
             return Some(number);
         }
         if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
-            && let Some(number) = self.inventory.number(api, &self.config.sip_numbers, id).await
+            && let Some(number) = self.inventory.number(api, sip_numbers, id).await
         {
             return Some(number);
         }
-        rest.iter().find_map(|text| dialed(text).ok())
+        // Where Vapi can be asked, nobody's writing takes the place of what it does not say.
+        let can_be_asked = self.api.is_some() && view.phone_number_id.is_some();
+        let invited = view.invited.iter().filter(|_| !can_be_asked);
+        let mut rest = view.dialed.iter().skip(1).chain(invited);
+        rest.find_map(|text| dialed(text).ok())
     }
 
     /// The state of a call, made when there is none.
@@ -91,6 +97,20 @@ impl Vapi {
         };
         tracing::warn!(call.id = %vapi_call.id, %fault, "call {} cannot be looked into: {fault}", vapi_call.id);
         Err(NoCallSession::Failed)
+    }
+
+    /// Takes over a call that other nodes of this deployment have alone: its end may be told here.
+    pub(super) async fn take_over(&self, vapi_call: &VapiCall) {
+        let store = self.board.store();
+        if vapi_call.call_session().is_some() || !store.is_shared() {
+            return;
+        }
+        if let Ok(Ok(Some(record))) = timeout(PATIENCE, store.call(&vapi_call.id)).await
+            && !record.is_final
+        {
+            // Why there is none is in the log.
+            let _ = self.call_session(vapi_call, &record.number).await;
+        }
     }
 
     /// Takes what a message says of the call's origin into the call session, unless it says nothing new.

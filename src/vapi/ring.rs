@@ -55,7 +55,8 @@ impl Vapi {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
-        let said = message.call.dialed.iter().find_map(|text| dialed(text).ok());
+        let said = message.call.dialed.iter().chain(&message.call.invited);
+        let said = said.into_iter().find_map(|text| dialed(text).ok());
         let vapi = Arc::clone(self);
         let work = self
             .tasks
@@ -213,12 +214,14 @@ impl Vapi {
         server: Option<&Value>,
     ) -> Value {
         let mut overrides = json!({ "variableValues": variables });
-        for (name, plan) in call_plans() {
-            overrides[name] = plan;
-        }
-        // In the other mode the assistants keep their own.
-        if let (Some(server), VapiMode::Assistant) = (server, self.config.mode) {
-            overrides["server"] = server.clone();
+        // In the other mode the assistants keep their own plans and server.
+        if self.config.mode == VapiMode::Assistant {
+            for (name, plan) in call_plans() {
+                overrides[name] = plan;
+            }
+            if let Some(server) = server {
+                overrides["server"] = server.clone();
+            }
         }
         if let Some(call) = call {
             overrides["metadata"] = json!({ "voxline_call": call.as_str() });

@@ -1,6 +1,9 @@
 //! The shape of a listen stream: what it announces of itself, and what its byte rate says.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::bytes::Encoding;
 use crate::config::ListenDefaults;
@@ -10,6 +13,9 @@ use crate::units::Hertz;
 const TOLERANCE: f64 = 0.12;
 /// The formats the stream was seen in, by evidence: 16-bit PCM each.
 const SEEN: &[(u32, u16)] = &[(16_000, 2), (16_000, 1), (8_000, 1)];
+
+/// A stream may begin with a burst of what waited; counting begins after it.
+const SETTLE_IN: Duration = Duration::from_millis(250);
 
 /// How the stream's bytes are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,11 @@ impl Shape {
         self.rate.0 * u32::from(self.channels) * self.encoding.bytes_per_sample() as u32
     }
 
+    /// Bytes of one sample of each channel.
+    pub(super) fn bytes_per_frame(&self) -> usize {
+        self.encoding.bytes_per_sample() * usize::from(self.channels.max(1))
+    }
+
     /// The code of silence in this encoding, as the bytes of one sample (G.711: the code of the least level).
     pub fn silence(&self) -> &'static [u8] {
         match self.encoding {
@@ -48,6 +59,33 @@ impl From<ListenDefaults> for Shape {
             channels: usual.channels,
             caller_channel: usual.caller_channel,
         }
+    }
+}
+
+/// The bytes so far, and how fast they came.
+#[derive(Default)]
+pub(super) struct Measuring {
+    pub frames: Vec<(Duration, usize)>,
+    pub held: Zeroizing<Vec<u8>>,
+}
+
+impl Measuring {
+    /// Measures from the next frame on: what came before a cut is held, whole samples of it, and not counted.
+    pub fn begin_anew(&mut self, shape: &Shape) {
+        let whole = self.held.len() - self.held.len() % shape.bytes_per_frame();
+        self.held.truncate(whole);
+        self.frames.clear();
+    }
+
+    /// Bytes a second, from the first frame after the settling in to the last; `None` of too short a time.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let begin = self.frames.first()?.0 + SETTLE_IN;
+        let counted = self.frames.iter().position(|(at, _)| *at >= begin)?;
+        let (from, until) = (self.frames[counted].0, self.frames.last()?.0);
+        let seconds = until.saturating_sub(from).as_secs_f64();
+        // What came with the frame at which the clock starts came before it.
+        let bytes: usize = self.frames[counted + 1..].iter().map(|(_, length)| length).sum();
+        (seconds >= 1.0).then(|| bytes as f64 / seconds)
     }
 }
 

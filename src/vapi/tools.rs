@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::config::VapiMode;
 use crate::evidence::spoken;
 use crate::store::{Provenance, Webhook};
 use crate::switchboard::{CallSession, PinAnswer, PinWay};
@@ -17,13 +18,15 @@ use crate::verdict::Identity;
 use crate::verdict::chain::SpeakerStatus;
 
 use super::message::{Message, News};
+use super::origin::note_addresses;
 use super::prompt_words::{is_named, plain, sentence, unknown, variables};
 use super::service::Vapi;
 use super::tool_call::{OUR_TOOLS, ToolCall};
 use super::vapi_call::VapiCall;
 
-/// How long a PIN may be checked, and a call session be made. Vapi waits for 20 s unless told otherwise.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a PIN may wait for its turn and be checked, and before that a call session be made. Vapi waits for 20 s, for both,
+/// unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How long the store may take to say what a tool call was answered before.
 const MEMORY: Duration = Duration::from_secs(1);
 /// Characters of an argument that are read.
@@ -69,18 +72,32 @@ impl Vapi {
         vapi_call: &Arc<VapiCall>,
         message: &Message,
     ) -> Option<Arc<CallSession>> {
-        if let Some(call_session) = vapi_call.call_session() {
-            return Some(Arc::clone(call_session));
-        }
+        let known = vapi_call.call_session().cloned();
         if vapi_call.is_over() {
-            return None;
+            return known;
         }
-        let number = self.dialed(&message.call).await?;
-        let call_session = timeout(PATIENCE, self.call_session(vapi_call, &number))
-            .await
-            .ok()?
-            .ok()?;
-        self.learn(vapi_call, &call_session, &message.call, &number).await;
+        let view = &message.call;
+        note_addresses(vapi_call, view);
+        let call_session = match known {
+            Some(call_session) => call_session,
+            None => {
+                let opened = timeout(PATIENCE, async {
+                    let number = self.dialed(view).await?;
+                    self.call_session(vapi_call, &number).await.ok()
+                });
+                opened.await.ok()??
+            }
+        };
+        let number = call_session.number().clone();
+        // What a message says of its call counts whichever it is: of a call that a squad takes, or that was live when the
+        // service began, this may be the first. A store that hangs does not keep the answers waiting.
+        let learnt = self.learn(vapi_call, &call_session, view, &number);
+        if timeout(MEMORY, learnt).await.is_ok() && !call_session.is_in_the_dark() {
+            if self.config.mode == VapiMode::Number {
+                self.follow(vapi_call, &call_session, &number);
+            }
+            self.go_on(vapi_call, &call_session, &number);
+        }
         Some(call_session)
     }
 
@@ -203,12 +220,16 @@ impl Vapi {
         way: PinWay,
     ) -> String {
         let stands_for = self.markers.of_digits(&vapi_call.id, digits);
+        // Waiting for one's turn and trying are one wait: Vapi waits for all the answers of a message.
+        let until = Instant::now() + PATIENCE;
         // One at a time, so that the same digits that come twice at once are tried once.
-        let _turn = vapi_call.pin_turn.lock().await;
+        let Ok(_turn) = timeout_at(until, vapi_call.pin_turn.lock()).await else {
+            return Self::of_pin(vapi_call, call_session, PinAnswer::Unavailable).0;
+        };
         if let Some(before) = vapi_call.state().pins.get(&stands_for) {
             return before.clone();
         }
-        let answer = match timeout(PATIENCE, call_session.try_pin(digits, way)).await {
+        let answer = match timeout_at(until, call_session.try_pin(digits, way)).await {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };

@@ -39,15 +39,18 @@ impl VapiCalls {
         Arc::clone(&entry.vapi_call)
     }
 
-    /// Forgets calls that ended a while ago, and gives those that are silent for longer than a call may last: of
-    /// their end no word came.
+    /// Forgets calls that ended a while ago, and gives those to be finished: these, of whose end the report may have been
+    /// waited for, and those that are silent for longer than a call may last.
     pub(super) fn sweep(&self, longest: Duration) -> Vec<Arc<VapiCall>> {
         let mut held = self.lock();
-        held.retain(|_, entry| !entry.vapi_call.is_over() || entry.touched.elapsed() < AFTERWARDS);
-        let silent = held
+        let is_forgotten = |entry: &Held| entry.vapi_call.is_over() && entry.touched.elapsed() >= AFTERWARDS;
+        let is_silent = |entry: &Held| !entry.vapi_call.is_over() && entry.touched.elapsed() > longest;
+        let ends = held
             .values()
-            .filter(|entry| !entry.vapi_call.is_over() && entry.touched.elapsed() > longest);
-        silent.map(|entry| Arc::clone(&entry.vapi_call)).collect()
+            .filter(|entry| is_forgotten(entry) || is_silent(entry));
+        let ends = ends.map(|entry| Arc::clone(&entry.vapi_call)).collect();
+        held.retain(|_, entry| !is_forgotten(entry));
+        ends
     }
 
     /// All calls there are.

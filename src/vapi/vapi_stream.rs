@@ -190,7 +190,6 @@ impl VapiStream {
             } else {
                 assistant_mute.ready(self.vapi_call.clock(), &state.assistant)
             };
-            state.heard_anything |= !ready.is_empty();
             if self.vapi.config.enrol_by_phone {
                 state.hold(*shape, &ready);
             }
@@ -199,10 +198,13 @@ impl VapiStream {
         let Some(call) = &mut self.call else {
             return;
         };
-        if let Err(fault) = call.push(&ready).await {
-            let id = &self.vapi_call.id;
-            tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
-            self.call = None;
+        match call.push(&ready).await {
+            Ok(_) => self.vapi_call.state().heard_anything |= !ready.is_empty(),
+            Err(fault) => {
+                let id = &self.vapi_call.id;
+                tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
+                self.call = None;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::units::CallId;
 
@@ -22,8 +22,12 @@ pub struct CallView {
     pub kind: Option<String>,
     /// Its status, as in `ringing`.
     pub status: Option<String>,
-    /// Where the dialed number is said, best first.
+    /// Where Vapi says the dialed number, best first.
     pub dialed: Vec<String>,
+    /// The dialed number's SIP address, where Vapi says one.
+    pub sip_address: Option<String>,
+    /// Whom the INVITE is to, which whoever sent it wrote: the last of all, for a proxy that sends it elsewhere leaves it.
+    pub invited: Vec<String>,
     /// Vapi's id of the dialed number.
     pub phone_number_id: Option<String>,
     /// Vapi's id of the assistant that speaks.
@@ -65,7 +69,9 @@ impl CallView {
             id: first(&["/call/id"]).and_then(|id| id.parse().ok()),
             kind: first(&["/call/type"]),
             status: first(&["/call/status"]),
-            dialed: dialed(message),
+            dialed: texts(message, DIALED).map(str::to_owned).collect(),
+            sip_address: first(&["/phoneNumber/sipUri", "/call/phoneNumber/sipUri"]),
+            invited: invited(message),
             phone_number_id: first(&["/call/phoneNumberId", "/phoneNumber/id", "/call/phoneNumber/id"]),
             assistant_id: first(&["/assistant/id", "/call/assistantId", "/call/assistant/id"]),
             caller: caller(message),
@@ -87,9 +93,13 @@ impl CallView {
         if both.dialed.is_empty() {
             both.dialed = other.dialed;
         }
+        if both.invited.is_empty() {
+            both.invited = other.invited;
+        }
         if both.caller.is_empty() {
             both.caller = other.caller;
         }
+        both.sip_address = both.sip_address.or(other.sip_address);
         if both.headers.is_empty() {
             both.headers = other.headers;
         }
@@ -119,20 +129,20 @@ pub(super) fn texts<'a>(message: &'a Value, places: &'a [&'a str]) -> impl Itera
         .filter(|text| !text.is_empty() && text.len() <= LONGEST_TEXT)
 }
 
-fn dialed(message: &Value) -> Vec<String> {
-    const PLACES: &[&str] = &[
-        "/phoneNumber/number",
-        "/call/phoneNumber/number",
-        "/phoneNumber/twilioPhoneNumber",
-        "/call/phoneNumber/twilioPhoneNumber",
-    ];
-    let mut found: Vec<String> = texts(message, PLACES).map(str::to_owned).collect();
+/// Where Vapi says the dialed number, best first.
+const DIALED: &[&str] = &[
+    "/phoneNumber/number",
+    "/call/phoneNumber/number",
+    "/phoneNumber/twilioPhoneNumber",
+    "/call/phoneNumber/twilioPhoneNumber",
+];
+
+fn invited(message: &Value) -> Vec<String> {
     let details = message.pointer("/call/phoneCallProviderDetails/sip");
     let to = details.and_then(|sip| header_of(sip.get("headers")?, "to"));
     let uri = details.and_then(|sip| sip.get("uri")?.as_str());
-    found.extend(to.and_then(sip_user));
-    found.extend(uri.and_then(sip_user));
-    found
+    let users = [to.and_then(sip_user), uri.and_then(sip_user)];
+    users.into_iter().flatten().collect()
 }
 
 fn caller(message: &Value) -> Vec<String> {
@@ -157,10 +167,17 @@ fn x_forwarded(message: &Value) -> Option<XForwarded> {
     let places = [
         "/call/assistantOverrides/variableValues",
         "/assistantOverrides/variableValues",
+        "/artifact/variableValues",
+        "/artifact/variables",
     ];
-    let variables = places
+    let names_it = |variables: &&Map<String, Value>| {
+        let mut names = variables.keys().take(MOST_HEADERS);
+        names.any(|name| plain(name) == "forwardedfrom")
+    };
+    let mut found = places
         .iter()
-        .find_map(|place| message.pointer(place)?.as_object())?;
+        .filter_map(|place| message.pointer(place)?.as_object());
+    let variables = found.find(names_it)?;
     let named = |wanted: &str| {
         let found = variables
             .iter()
@@ -177,9 +194,9 @@ fn x_forwarded(message: &Value) -> Option<XForwarded> {
     })
 }
 
-/// A header's name without dashes, case and prefixes.
+/// A header's name without dashes, underscores, case and prefixes.
 fn plain(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase().replace('_', "-");
     let bare = name.strip_prefix("x-").unwrap_or(&name);
     bare.strip_prefix("ph-").unwrap_or(bare).replace('-', "")
 }
@@ -285,12 +302,39 @@ mod tests {
                 "headers": {"To": "<sip:+12025550102@h>", "Diversion": "<sip:+12025550103@h>", "identity": ["a", "b"], "n": 5}
             }}
         }}));
-        assert_eq!(view.dialed, ["+12025550102", "2025550102"]);
+        assert_eq!(view.invited, ["+12025550102", "2025550102"]);
+        assert!(view.dialed.is_empty(), "who wrote the INVITE is not Vapi");
         assert_eq!(view.header("DIVERSION"), Some("<sip:+12025550103@h>"));
         assert_eq!(view.headers.len(), 4);
         assert_eq!(view.listen_url.as_deref(), Some("wss://x/l"));
         let shown = format!("{view:?}");
         assert!(!shown.contains("wss://") && !shown.contains("+1202"), "{shown}");
+    }
+
+    #[test]
+    fn x_headers_are_found_however_they_arrive_and_wherever_they_stand() {
+        let spelled = [
+            ["forwarded-from", "fwd-sig"],
+            ["forwarded_from", "fwd_sig"],
+            ["X-Forwarded-From", "X-Fwd-Sig"],
+            ["x_forwarded_from", "x_fwd_sig"],
+            ["X-PH-ForwardedFrom", "X-PH-FwdSig"],
+            ["forwardedfrom", "fwdsig"],
+        ];
+        for [number, signature] in spelled {
+            let theirs = json!({ "name": "Ann" });
+            let ours = json!({ number: "+12025550103", signature: "ab" });
+            for message in [
+                json!({"call": {"assistantOverrides": {"variableValues": ours}}}),
+                json!({"assistantOverrides": {"variableValues": ours}}),
+                json!({"call": {"assistantOverrides": {"variableValues": theirs}}, "artifact": {"variableValues": ours}}),
+                json!({"artifact": {"variableValues": theirs, "variables": ours}}),
+            ] {
+                let found = CallView::read(&message).x_forwarded.unwrap_or_default();
+                let found = (found.number.as_str(), found.signature.as_deref());
+                assert_eq!(found, ("+12025550103", Some("ab")), "{message}");
+            }
+        }
     }
 
     #[test]

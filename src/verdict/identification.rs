@@ -203,6 +203,21 @@ impl Identification {
         self.llrs.clear();
     }
 
+    /// Takes out whoever is not there any more, by name, as a candidate and in the ratios. A name that goes is no word on
+    /// anybody else: then it cannot be told who it is.
+    pub fn leave_out(&mut self, is_there: impl Fn(UserId) -> bool) {
+        if self.user_id.is_some_and(|user| !is_there(user)) {
+            self.withhold(Reason::Unavailable);
+        }
+        let best = self.candidates.first().map(|best| best.user_id);
+        self.candidates.retain(|candidate| is_there(candidate.user_id));
+        // The evidence is the best candidate's.
+        if best.is_some_and(|user| !is_there(user)) {
+            self.llr = None;
+        }
+        self.llrs.retain(|(user, _)| is_there(*user));
+    }
+
     /// Whether a recording was played.
     pub fn is_replay(&self) -> bool {
         self.reason == Some(Reason::Replayed)

@@ -67,7 +67,9 @@ fn hide_scores(document: &mut Value) {
 /// Whether it says that nobody is known, or that it cannot be told who it is, sooner than whoever sees no scores is
 /// told so.
 fn is_early(document: &Value) -> bool {
-    let tells = document["outcome"] == "unknown" || document["reason"] == "ambiguous";
+    // With other evidence beside it the speaker may be nobody's before the voice alone is.
+    let third_party = document["speaker"]["status"] == "third_party";
+    let tells = document["outcome"] == "unknown" || document["reason"] == "ambiguous" || third_party;
     let net = document["net_speech_seconds"].as_f64();
     tells && document["final"] == false && net.is_some_and(|seconds| seconds < TOLD_FROM.get())
 }
@@ -172,6 +174,12 @@ mod tests {
         for field in ["outcome", "reason", "speaker", "agreement"] {
             assert_eq!(ambiguous[field], early[field], "{field}");
         }
+        // With a line owner beside it the speaker is nobody's before the voice alone is.
+        let mut by_the_line = document("third_party", None, 2.5, false);
+        by_the_line["outcome"] = json!("inconclusive");
+        by_the_line["reason"] = json!("too_little_speech");
+        by_the_line["speaker"]["reason"] = Value::Null;
+        assert_eq!(shown(&by_the_line, false), early);
         for (net, is_final) in [(8.0, false), (2.5, true)] {
             let told = shown(&document("third_party", None, net, is_final), false);
             assert_eq!(

@@ -251,8 +251,12 @@ fn another_claim_under_the_same_signature_is_refused() {
 
 /// What PASSporTs come to on a call from …0101 to …0102.
 fn by_passports(tokens: &[String], verified: &[usize]) -> voxline::evidence::Found {
+    by_passports_from("+12025550101", tokens, verified)
+}
+
+fn by_passports_from(from: &str, tokens: &[String], verified: &[usize]) -> voxline::evidence::Found {
     let headers = Headers::from_pairs([
-        ("From", "<sip:+12025550101@h>".to_owned()),
+        ("From", format!("<sip:{from}@h>")),
         ("Identity", tokens.join(", ")),
     ]);
     let mut facts = CallFacts::from_sip(Source::Sip, &headers, true);
@@ -301,4 +305,25 @@ fn a_passport_of_another_call_is_worth_nothing() {
     let elsewhere = by_passports(&[provider.sign(&header, &claims)], &[0]);
     assert!(!elsewhere.passports[0].verified);
     assert_eq!(elsewhere.notes, [Note::BrokenChain]);
+}
+
+#[test]
+fn a_passport_tells_that_the_number_in_from_is_the_forwarders() {
+    let provider = Provider::new();
+    let (header, diverted) = div(1);
+    let mut meant = diverted.clone();
+    meant.as_object_mut().unwrap().remove("div");
+    meant["dest"]["tn"] = json!(["12025550103"]);
+    for (claims, place) in [(diverted, Place::PassportDiv), (meant, Place::PassportDest)] {
+        let tokens = [provider.sign(&header, &claims)];
+        // Another calls Alice, whose carrier writes her number into From.
+        let found = by_passports_from(ALICE, &tokens, &[0]);
+        assert!(found.caller_forwarded(), "{place:?}");
+        assert_eq!(
+            (found.passports[0].place, found.passports[0].verified),
+            (place, false)
+        );
+        assert_eq!(found.attestation, None);
+        assert!(!by_passports(&tokens, &[0]).caller_forwarded());
+    }
 }

@@ -132,7 +132,7 @@ fn the_rosters_reach_is_fitted_or_refused_where_none_shows_it() {
 }
 
 #[test]
-fn every_look_at_every_trial_is_a_line_of_a_table_without_anybodys_voice() {
+fn every_checkpoint_of_every_trial_is_a_line_of_a_table_without_a_voice() {
     let site = Site::new();
     let folder = tempfile::tempdir().unwrap();
     let long = protocol(folder.path(), "long", 4.0);
@@ -151,11 +151,14 @@ fn every_look_at_every_trial_is_a_line_of_a_table_without_anybodys_voice() {
     let lines = table(&["--speakers", speakers.to_str().unwrap()]);
     assert!(lines.iter().all(|line| line.len() == lines[0].len()));
     let column = |name: &str| lines[0].iter().position(|one| one == name).unwrap();
-    let (look, target, cosine) = (column("look"), column("target"), column("cosine"));
-    let ends: Vec<_> = lines[1..].iter().filter(|line| line[look] == "end").collect();
+    let (checkpoint, target, cosine) = (column("checkpoint"), column("target"), column("cosine"));
+    let ends: Vec<_> = lines[1..]
+        .iter()
+        .filter(|line| line[checkpoint] == "end")
+        .collect();
     assert_eq!(ends.len(), 4, "two people against each other");
     assert_eq!(ends.iter().filter(|line| line[target] == "1").count(), 2);
-    assert!(lines.len() > 1 + 2 * ends.len(), "looks on the way too");
+    assert!(lines.len() > 1 + 2 * ends.len(), "checkpoints on the way too");
     assert!(
         lines[1..]
             .iter()

@@ -132,6 +132,8 @@ pub fn raw_client(settings: &QdrantSettings) -> Qdrant {
     let key = settings.api_key.as_ref().map(ExposeSecret::expose_secret);
     Qdrant::from_url(&settings.url)
         .api_key(key)
+        // The machine may be busy with other tests; the client's own limit is five seconds.
+        .timeout(Duration::from_secs(30))
         .skip_compatibility_check()
         .build()
         .expect("the client is made")

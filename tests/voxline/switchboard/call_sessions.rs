@@ -251,6 +251,14 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
         PinAnswer::Accepted { user: dora }
     );
     let word_before = before.verdict();
+    // Words that say nothing new are given out, and not recorded.
+    for seconds in [9.0, 10.0, 11.0] {
+        let mut said = heard(&number(1), OutcomeName::Identified, Some(bob), 8.0);
+        said.net_speech_seconds = seconds;
+        before.heard(said).await;
+    }
+    let given_out = before.verdict().version;
+    assert!(given_out > word_before.version);
     assert!(!word_before.identity.contradictions.is_empty());
     assert_eq!(before.pin_user().await, Some(dora));
     deployment.board.recorded().await;
@@ -271,7 +279,7 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     let board = open(&folder, &[]).await;
     let after = board.call_session(before.id(), &number(1)).await.unwrap();
     let taken_up = after.verdict();
-    assert!(taken_up.version > word_before.version);
+    assert!(taken_up.version > given_out);
     assert_eq!(
         taken_up.identity, word_before.identity,
         "figures, times and hashes too"
@@ -345,4 +353,42 @@ async fn whoever_watches_a_case_sees_every_word() {
         .unwrap()
         .unwrap();
     assert_eq!(watching.borrow().identity.line_owner.user_id, Some(alice));
+}
+
+#[tokio::test]
+async fn who_is_erased_is_in_no_verdict_that_is_given_out_afterwards() {
+    let (deployment, [_, bob, _]) = three().await;
+    let board = &deployment.board;
+    for way in ["learn", "finish"] {
+        let carol = board
+            .store()
+            .add_user(person("Carol", &number(1), 7, None))
+            .await
+            .unwrap()
+            .id;
+        let call = case(board, &number(1)).await;
+        call.hold_open();
+        let mut said = heard(&number(1), OutcomeName::Identified, Some(carol), 12.0);
+        said.user_name = Some("Carol".to_owned());
+        said.llrs.push((bob, Llr::new(-4.0).unwrap()));
+        let named = call.heard(said).await;
+        assert_eq!(named.identification.user_id, Some(carol));
+        board.remove_user(carol).await.unwrap();
+        // At once, without any news of the call.
+        let at_once = call.verdict();
+        let then = match way {
+            "learn" => call.learn(&forwarded_by(2)).await,
+            _ => call.finish().await,
+        };
+        assert!(at_once.version > named.version && then.version > at_once.version);
+        for verdict in [at_once, then] {
+            let shown = serde_json::to_string(&*verdict).unwrap();
+            assert!(
+                !shown.contains("Carol") && !shown.contains(&carol.to_string()),
+                "{shown}"
+            );
+            assert_eq!(verdict.identification.outcome, OutcomeName::Inconclusive);
+            assert!(verdict.identification.llrs.iter().all(|(user, _)| *user != carol));
+        }
+    }
 }

@@ -110,6 +110,25 @@ async fn a_call_nobody_heard_is_heard_from_its_recording() {
 }
 
 #[tokio::test]
+async fn in_number_mode_a_call_nobody_heard_is_heard_from_its_recording_too() {
+    let settings = [("VOXLINE_VAPI_BACKFILL", "true"), ("VOXLINE_VAPI_MODE", "number")];
+    let mut deployment = TestDeployment::open_with(&settings, true);
+    recorded(&mut deployment, "c-1");
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+            "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress",
+        }}));
+    deployment.ring("c-1", STRANGER);
+    deployment
+        .peer
+        .ask(&json!({"do": "edit", "shelf": "call", "id": "c-1", "at": "/status", "to": "ended"}));
+    let last = deployment.last_word("c-1").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    assert_eq!(fetched(&mut deployment, "c-1"), 1);
+}
+
+#[tokio::test]
 async fn no_recording_is_fetched_unless_that_is_asked_for() {
     let mut deployment = TestDeployment::open_with(&[], false);
     let url = recorded(&mut deployment, "c-left");

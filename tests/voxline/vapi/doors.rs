@@ -177,3 +177,44 @@ async fn a_call_to_no_number_of_ours_is_answered_and_searched_nowhere() {
         "{named}"
     );
 }
+
+#[tokio::test]
+async fn whom_the_invite_is_to_never_beats_what_vapi_says_was_dialed() {
+    let mut deployment = TestDeployment::open_with(&[], false);
+    let other = "+12025550188";
+    deployment.run(&["number", "add", other]);
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": {"id": "pn-9", "number": NUMBER}}));
+    let sip = json!({"sip": {"headers": {"To": format!("<sip:{other}@h>")}}});
+    // The id says which number it is; of one that Vapi does not know either, nothing is guessed.
+    for (call, id) in [("c-to", "pn-9"), ("c-unknown", "pn-nobody-has")] {
+        deployment.send(json!({
+            "type": "status-update", "status": "in-progress", "customer": {"number": ALICE.0},
+            "call": {"id": call, "phoneNumberId": id, "phoneCallProviderDetails": sip},
+        }));
+    }
+    // A tool waits for what came before.
+    let said = deployment.tool("c-to", "t-1", "identify_caller", json!({}));
+    assert!(said.contains("Alice"), "{said}");
+    let calls = deployment.calls().await;
+    let numbers: Vec<_> = calls.iter().map(|call| &call["number"]).collect();
+    assert_eq!(numbers, [&json!(NUMBER)], "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_sip_address_names_the_dialed_number_without_vapis_api() {
+    let settings = [("VOXLINE_VAPI_SIP_NUMBERS", "+12025550102=sip:office@sip.vapi.ai")];
+    let mut deployment = TestDeployment::open_with(&settings, false);
+    for (call, address) in [
+        ("c-office", "sip:office@sip.vapi.ai"),
+        ("c-plain", "sip:+12025550102@sip.vapi.ai"),
+    ] {
+        let answer = deployment.send(json!({
+            "type": "assistant-request", "phoneNumber": {"provider": "vapi", "sipUri": address},
+            "customer": {"number": ALICE.0}, "call": {"id": call},
+        }));
+        let said = &answer["assistantOverrides"]["variableValues"]["line_owner_name"];
+        assert_eq!(said, "Alice", "{answer}");
+    }
+}

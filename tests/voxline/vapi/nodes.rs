@@ -298,3 +298,29 @@ async fn a_call_whose_node_is_killed_keeps_its_name_at_the_other() {
     assert_eq!(last["verdict"]["speaker"]["user_id"], json!(alice), "{last}");
     assert!(last["version"].as_u64().unwrap() > before, "{last}");
 }
+
+#[tokio::test]
+async fn the_end_of_a_call_is_its_end_at_a_node_that_never_saw_it() {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
+        return;
+    };
+    let first = nodes.at(0);
+    first.ring("c-end", ALICE.0);
+    first.send(json!({
+        "type": "status-update", "status": "in-progress", "timestamp": 2, "phoneNumber": {"number": NUMBER},
+        "call": {"id": "c-end"},
+    }));
+    let known = nodes.at(0).tool("c-end", "t-1", "identify_caller", json!({}));
+    assert!(known.contains("Alice"), "{known}");
+    nodes.at(1).end("c-end");
+    for node in [1, 0] {
+        let last = nodes.at(node).last_word("c-end").await;
+        assert_eq!(last["verdict"]["line_owner"]["user_name"], "Alice", "{last}");
+    }
+    // What comes afterwards to the node that had it changes nothing.
+    let before = nodes.at(0).call("c-end").await;
+    nodes
+        .at(0)
+        .tool("c-end", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
+    assert_eq!(nodes.at(0).call("c-end").await["version"], before["version"]);
+}

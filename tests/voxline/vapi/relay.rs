@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, SECRET};
+use super::harness::{ALICE, NUMBER, ROBERT, SECRET};
 use super::office::{Office, message, relaying};
 
 fn tool_calls(call: &str, calls: &[(&str, &str)]) -> Value {
@@ -216,8 +216,9 @@ async fn in_number_mode_assistants_keep_their_server() {
             "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
         }}));
     let answer = deployment.ring("c-1", ALICE.0);
-    assert_eq!(answer["assistantOverrides"]["server"], Value::Null, "{answer}");
-    assert_eq!(answer["assistantOverrides"]["monitorPlan"]["listenEnabled"], true);
+    for theirs in ["server", "monitorPlan", "keypadInputPlan"] {
+        assert_eq!(answer["assistantOverrides"][theirs], Value::Null, "{answer}");
+    }
     let told = deployment.told("c-1", "] identified: ");
     assert!(told.last().unwrap().contains("Alice"), "{told:?}");
     deployment
@@ -225,6 +226,44 @@ async fn in_number_mode_assistants_keep_their_server() {
         .ask(&json!({"do": "edit", "shelf": "call", "id": "c-1", "at": "/status", "to": "ended"}));
     let last = deployment.last_word("c-1").await;
     assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+}
+
+#[tokio::test]
+async fn in_number_mode_a_call_that_never_rang_here_is_heard_from_its_first_tool_call_on() {
+    let mut deployment = super::harness::TestDeployment::open_with(
+        &[("VOXLINE_VAPI_MODE", "number"), ("VOXLINE_VAPI_BACKFILL", "true")],
+        true,
+    );
+    let play = json!({
+        "do": "play", "call": "c-squad", "speed": 3.0, "script": super::harness::script(&[("user", "alice-1")]),
+    });
+    let played = deployment.peer.ask(&play);
+    let call = json!({
+        "id": "c-squad", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
+        "phoneCallProviderDetails": {"sip": {"headers": {"Diversion": format!("<sip:{}@h>", ROBERT.0)}}},
+    });
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "call", "entry": call}));
+    deployment.send(json!({
+        "type": "tool-calls", "timestamp": 3, "phoneNumber": {"number": NUMBER}, "call": call,
+        "toolCallList": [{"id": "t-1", "type": "function", "function": {"name": "identify_caller", "arguments": {}}}],
+    }));
+    let told = deployment.told("c-squad", "] identified: ");
+    assert!(told.last().unwrap().contains("Alice"), "{told:?}");
+    deployment
+        .peer
+        .ask(&json!({"do": "edit", "shelf": "call", "id": "c-squad", "at": "/status", "to": "ended"}));
+    let last = deployment.last_word("c-squad").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    // What the INVITE said came with the tool call alone.
+    let forwarded = &last["verdict"]["evidence"][0];
+    let forwarded = (&forwarded["kind"], &forwarded["user_id"]);
+    assert_eq!(
+        forwarded,
+        (&json!("diversion"), &json!(deployment.robert)),
+        "{last}"
+    );
 }
 
 #[tokio::test]

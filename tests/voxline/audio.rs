@@ -256,3 +256,42 @@ fn the_same_speech_in_any_container_lies_at_the_same_time_in_a_clip() {
         assert!(best.is_some_and(|(lag, _)| lag <= 4), "{name}: {best:?}");
     }
 }
+
+/// A WAV file of GSM 06.10 in blocks of 65 bytes, its `data` of this length whatever is in it, and what stands behind.
+fn gsm_wav(length: usize, data: &[u8], behind: &[u8]) -> Vec<u8> {
+    let mut body = b"WAVEfmt \x14\0\0\0\x31\0\x01\0\x40\x1f\0\0\x59\x06\0\0\x41\0\0\0\x02\0\x40\x01".to_vec();
+    body.extend(b"fact\x04\0\0\0");
+    body.extend((data.len() as u32 / 65 * 320).to_le_bytes());
+    body.extend(b"data");
+    body.extend((length as u32).to_le_bytes());
+    body.extend(data);
+    body.extend(behind);
+    [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+}
+
+/// libsndfile decodes the byte that RIFF puts behind them as one more block, 40 ms of a crack:
+/// `findings/soundfile_every_other_gsm_call_ends_in_a_crack.sh`.
+#[test]
+fn an_odd_number_of_gsm_blocks_is_as_long_as_it_says() {
+    let whole = fixture("gsm49.wav");
+    let data = whole.windows(4).position(|name| name == b"data").unwrap() + 8;
+    for blocks in 1..=6 {
+        let coded = &whole[data..data + 65 * blocks];
+        let pad = vec![0; coded.len() % 2];
+        let counted = coded.len() + pad.len();
+        let tag = [&pad[..], b"LIST\x04\0\0\0INFO"].concat();
+        let alone = decode(gsm_wav(coded.len(), coded, &[]), &Limits::default()).unwrap();
+        assert_eq!((alone.0.len(), alone.2), (320 * blocks, false));
+        for file in [
+            gsm_wav(coded.len(), coded, &pad),
+            gsm_wav(counted, coded, &pad),
+            gsm_wav(coded.len(), coded, &tag),
+        ] {
+            let mut decoder = Decoder::open(file.clone(), &Limits::default()).unwrap();
+            while decoder.next_block().unwrap().is_some() {}
+            assert_eq!(decoder.unheard(), None, "{blocks}");
+            let (samples, _, truncated) = decode(file, &Limits::default()).unwrap();
+            assert!(samples == alone.0 && !truncated, "{blocks}: {}", samples.len());
+        }
+    }
+}

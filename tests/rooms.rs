@@ -1,7 +1,6 @@
 //! The order of the house, read from its source: each module declares its files in the order in which they build on
 //! one another, `lib.rs` its rooms, and nothing names what is declared after it, nor calls on `self` a method that a later
-//! file adds to its type. So there are no circles. A method of a later file that is called on anything but `self` is not
-//! seen here: that takes types.
+//! file adds to its type. Methods that are called on anything but `self`, and in macros, are not seen: that takes types.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

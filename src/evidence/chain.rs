@@ -23,8 +23,8 @@ pub(super) fn read_passports(
             Some(number) => (Some(number), Place::PassportDiv),
             None => (meant_for(passport, is_own), Place::PassportDest),
         };
-        // A token lifted from another call has another caller. So has that of a call whose carrier writes the forwarder into
-        // From: then it says that somebody else called the forwarder, unproven.
+        // A token lifted from another call has another caller. But a carrier may write the forwarder into From: the token then
+        // names the true caller, and says, unproven, who forwarded.
         let is_others =
             matches!((&passport.caller, caller), (Some(signed), Some(caller)) if !signed.is_line_of(caller));
         let is_forwarders = |number: &PhoneNumber| caller.is_some_and(|caller| caller.is_line_of(number));

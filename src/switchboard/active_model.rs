@@ -31,7 +31,7 @@ pub(super) struct ActiveModel {
 pub(super) struct Exchanged {
     /// The model that was switched to and could not be loaded, so that the log says so once.
     pub refused: Option<ModelId>,
-    /// What served before. Calls that began with one go on with it, and may put what it searched back into an index.
+    /// What served before. Questions that began with one are answered by it, and may put its roster back into an index.
     pub before: Vec<Weak<ActiveModel>>,
 }
 

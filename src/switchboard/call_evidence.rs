@@ -189,10 +189,11 @@ impl CallEvidence {
                 CallerIsForwarder::Auto => services.callers.history(&services.store, &context.number).await,
                 CallerIsForwarder::Never | CallerIsForwarder::Always => Arc::default(),
             };
-            if let Some(voice) = &mut self.voice {
-                voice.said.leave_out(|user| roster.member(user).is_some());
-            }
             self.roster = Some(roster);
+        }
+        // The voice may have been heard by an older roster, here or on another node.
+        if let (Some(voice), Some(roster)) = (&mut self.voice, &self.roster) {
+            voice.said.leave_out(|user| roster.member(user).is_some());
         }
         if self.waiting.is_empty() {
             return Ok(());
@@ -221,6 +222,13 @@ impl CallEvidence {
             self.waiting.remove(0);
         }
         Ok(())
+    }
+
+    /// Whether something was weighed, and by an older roster than this one.
+    pub fn was_weighed_before(&self, roster: &Roster) -> bool {
+        self.roster
+            .as_ref()
+            .is_some_and(|known| known.version < roster.version)
     }
 
     /// Takes whoever is not on the roster any more out of what is said.

@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use super::call_session::{CallSession, Said};
+use super::call_session::CallSession;
+use super::call_verdict::Said;
 use super::keypad::Typed;
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::evidence::spoken;

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::call_evidence::{CallContext, CallEvidence};
-use super::call_verdict::CallVerdict;
+use super::call_verdict::{CallVerdict, Said};
 use super::kept::{Before, StoredVersion};
 use super::keypad::Keypad;
 use super::roster::RosterNow;
@@ -29,9 +29,9 @@ use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
 use crate::verdict::chain::nothing_known;
 
-/// How many versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded: more
-/// than a stream's checkpoints, so that no number is given out twice.
-const UNRECORDED: u64 = 64;
+/// How many numbers of versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded,
+/// and their numbers must not come again: some twice as many as a stream has checkpoints.
+const VERSIONS_LEFT_OUT: u64 = 64;
 
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -59,31 +59,6 @@ pub(super) struct State {
     pub evidence: CallEvidence,
 }
 
-/// What the voice brings to the next version.
-pub(super) enum Said {
-    /// Nothing: other evidence came, or other nodes are looked at.
-    Nothing,
-    /// Its next word.
-    Voice(Box<Identification>),
-    /// That no other word will follow.
-    LastWord,
-}
-
-impl Said {
-    /// What is said by now, where another node may have heard more (`other`) than what was said here `before`.
-    fn over(self, other: Option<Identification>, before: &Identification) -> Identification {
-        let latest = || before.clone();
-        match self {
-            Self::Voice(said) => *said,
-            Self::Nothing => other.unwrap_or_else(latest),
-            Self::LastWord => Identification {
-                is_final: true,
-                ..other.unwrap_or_else(latest)
-            },
-        }
-    }
-}
-
 /// The one place at which a call's audio comes in; given back when dropped.
 pub(super) struct AudioSlot(Arc<CallSession>);
 
@@ -105,7 +80,7 @@ impl CallSession {
             version: if before.version == 0 {
                 0
             } else {
-                before.version + UNRECORDED
+                before.version + VERSIONS_LEFT_OUT
             },
             ended: false,
             identity: nothing_known(Reason::TooLittleSpeech, &[], None),
@@ -133,6 +108,21 @@ impl CallSession {
         if !state.ended {
             self.next(&mut state, Said::Nothing).await;
         }
+    }
+
+    /// Weighs what is known by the roster as it is now, where it has changed since. That is no news of the call: one that is
+    /// silent goes on being so.
+    pub(super) async fn follow_roster(&self) {
+        let Ok(roster) = self.roster().await else {
+            return;
+        };
+        let mut state = self.state.lock().await;
+        if state.ended || !state.evidence.was_weighed_before(&roster) {
+            return;
+        }
+        let touched = self.touched();
+        self.next_on(&mut state, Said::Nothing, Ok(roster)).await;
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = touched;
     }
 
     /// Takes the place at which its audio comes in; `None` while somebody else has it.

@@ -53,3 +53,28 @@ impl CallVerdict {
         serde_json::to_value(recorded).ok()
     }
 }
+
+/// What the voice brings to the next version.
+pub(super) enum Said {
+    /// Nothing: other evidence came, or other nodes are looked at.
+    Nothing,
+    /// Its next word.
+    Voice(Box<Identification>),
+    /// That no other word will follow.
+    LastWord,
+}
+
+impl Said {
+    /// What is said by now, where another node may have heard more (`other`) than what was said here `before`.
+    pub fn over(self, other: Option<Identification>, before: &Identification) -> Identification {
+        let latest = || before.clone();
+        match self {
+            Self::Voice(said) => *said,
+            Self::Nothing => other.unwrap_or_else(latest),
+            Self::LastWord => Identification {
+                is_final: true,
+                ..other.unwrap_or_else(latest)
+            },
+        }
+    }
+}

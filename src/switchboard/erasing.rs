@@ -77,19 +77,19 @@ impl Switchboard {
     /// logged and made good by the next search or refresh.
     pub async fn refresh(&self) {
         warn_of(self.active_model().gallery_cache.refresh().await);
-        self.say_anew(|_| true).await;
+        self.weigh_anew(|_| true).await;
     }
 
     async fn refresh_numbers(&self, numbers: &[DialedNumber]) {
         warn_of(self.active_model().gallery_cache.refresh_numbers(numbers).await);
-        self.say_anew(|number| numbers.contains(number)).await;
+        self.weigh_anew(|number| numbers.contains(number)).await;
     }
 
     /// Has the calls to some numbers weighed by the roster as it is now: whoever is on it no longer is named on none.
-    async fn say_anew(&self, is_one: impl Fn(&DialedNumber) -> bool) {
+    async fn weigh_anew(&self, is_one: impl Fn(&DialedNumber) -> bool) {
         for call in self.calls.live_sessions() {
             if is_one(call.number()) {
-                call.take_up().await;
+                call.follow_roster().await;
             }
         }
     }

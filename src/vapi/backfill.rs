@@ -1,13 +1,15 @@
 //! A call that nobody could listen to, heard afterwards from its recording; off unless configured.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::engine::Asker;
-use crate::switchboard::ClipBytes;
+use crate::switchboard::{CallSession, ClipBytes};
 
+use super::api::Api;
 use super::message::Ending;
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
@@ -15,12 +17,14 @@ use crate::outward::body;
 
 /// How long the recording may take to come and to be heard.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// The pause between two questions for a recording that nobody told of.
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Vapi {
     /// Hears the recording of the person on the line, where none of the call was heard live. The recording is held
     /// in memory while it is heard, and nowhere after.
     pub(super) async fn backfill(&self, vapi_call: &VapiCall, report: &Ending) {
-        if !self.config.backfill || vapi_call.state().heard_anything {
+        if !self.config.backfill || Self::was_heard(vapi_call) {
             return;
         }
         let Some(call_session) = vapi_call.call_session() else {
@@ -57,6 +61,28 @@ impl Vapi {
         }
     }
 
+    /// Whether something of the call was heard live, here or on another node.
+    pub(super) fn was_heard(vapi_call: &VapiCall) -> bool {
+        let heard = |call: &Arc<CallSession>| call.verdict().identification.net_speech_seconds > 0.0;
+        vapi_call.state().heard_anything || vapi_call.call_session().is_some_and(heard)
+    }
+
+    /// Where the API says that the recording lies. Where nobody told of it yet, it is asked for until it is there.
+    async fn sent_to(&self, api: &Api, vapi_call: &VapiCall, is_told_of: bool) -> Result<String, String> {
+        let path = format!("/call/{}/customer-recording", vapi_call.id);
+        loop {
+            match api.redirect(&path).await {
+                Ok(address) => return Ok(address),
+                Err(fault) if is_told_of || self.leaving.is_cancelled() => return Err(fault.to_string()),
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = sleep(AGAIN) => {}
+                () = self.leaving.cancelled() => {}
+            }
+        }
+    }
+
     /// The recording's bytes: from where the report says, else from where the API sends.
     async fn recording(&self, vapi_call: &VapiCall, report: &Ending) -> Result<Vec<u8>, String> {
         let named = report
@@ -66,8 +92,7 @@ impl Vapi {
         let url: Url = match (named, &self.api) {
             (Some(url), _) => url,
             (None, Some(api)) => {
-                let path = format!("/call/{}/customer-recording", vapi_call.id);
-                let sent_to = api.redirect(&path).await.map_err(|fault| fault.to_string())?;
+                let sent_to = self.sent_to(api, vapi_call, !report.is_missing).await?;
                 self.allowed.http(&sent_to).map_err(|fault| fault.to_string())?
             }
             (None, None) => {

@@ -78,8 +78,14 @@ impl Vapi {
             note_addresses(vapi_call, &view);
             self.learn(vapi_call, call_session, &view, number).await;
             match view.status.as_deref() {
-                // No report of it comes here.
-                Some("ended") => return self.end(vapi_call, Some(&Ending::default())).await,
+                Some("ended") => {
+                    // No report of it comes here.
+                    let ending = Ending {
+                        is_missing: true,
+                        ..Ending::default()
+                    };
+                    return self.end(vapi_call, Some(&ending)).await;
+                }
                 Some("in-progress" | "forwarding") if view.listen_url.is_some() => {
                     self.go_on(vapi_call, call_session, number);
                     listened = true;

@@ -15,16 +15,25 @@ use super::api::{Api, path_part};
 
 /// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(600);
-/// How soon it is asked again for an id that Vapi did not know.
+/// How soon it is asked again for an id that Vapi did not know, and where there was no answer.
 const AGAIN: Duration = Duration::from_secs(30);
+const AFTER_NO_ANSWER: Duration = Duration::from_secs(2);
 /// Ids that are remembered.
 const MOST: usize = 10_000;
 
 /// How long one question may take: a ringing call waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// When Vapi was asked for an id, and what it was. Held while it is asked: many calls at once ask once.
-type Asked = Arc<Mutex<Option<(Instant, Option<DialedNumber>)>>>;
+/// What Vapi said of an id.
+#[derive(Default)]
+struct Known {
+    number: Option<DialedNumber>,
+    /// Until when that is good.
+    until: Option<Instant>,
+}
+
+/// Held while Vapi is asked for an id: many calls at once ask once.
+type Asked = Arc<Mutex<Known>>;
 
 /// The numbers of Vapi's side, by their ids.
 #[derive(Default)]
@@ -44,28 +53,31 @@ impl Inventory {
     ) -> Option<DialedNumber> {
         let asked = self.asked(id);
         let mut known = asked.lock().await;
-        if let Some((at, number)) = &*known
-            && at.elapsed() < if number.is_some() { GOOD } else { AGAIN }
-        {
-            return number.clone();
+        if known.until.is_some_and(|until| Instant::now() < until) {
+            return known.number.clone();
         }
-        // What is known stays in use where there is no answer, and the next question comes later.
-        let before = known.as_ref().and_then(|(_, number)| number.clone());
         let path = format!("/phone-number/{}", path_part(id));
-        let number = match timeout(PATIENCE, api.get(&path)).await {
-            Ok(Ok(entry)) => dialed_of(&entry, sip),
-            Ok(Err(fault)) if fault.is_missing() => None,
+        // What is known stays in use where there is no answer.
+        let good = match timeout(PATIENCE, api.get(&path)).await {
+            Ok(Ok(entry)) => {
+                known.number = dialed_of(&entry, sip);
+                if known.number.is_some() { GOOD } else { AGAIN }
+            }
+            Ok(Err(fault)) if fault.is_missing() => {
+                known.number = None;
+                AGAIN
+            }
             Ok(Err(fault)) => {
                 tracing::warn!(%fault, "a number of Vapi's cannot be read: {fault}");
-                before
+                AFTER_NO_ANSWER
             }
             Err(_) => {
                 tracing::warn!("a number of Vapi's cannot be read: its API takes too long");
-                before
+                AFTER_NO_ANSWER
             }
         };
-        *known = Some((Instant::now(), number.clone()));
-        number
+        known.until = Some(Instant::now() + good);
+        known.number.clone()
     }
 
     fn asked(&self, id: &str) -> Asked {

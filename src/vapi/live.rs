@@ -24,6 +24,9 @@ impl Vapi {
         call_session: &Arc<CallSession>,
         number: &DialedNumber,
     ) {
+        if self.is_over(vapi_call) {
+            return;
+        }
         let (listen, tell) = {
             let mut state = vapi_call.state();
             let listen = self.config.listen && state.listen_url.is_some() && !state.listening;
@@ -55,7 +58,7 @@ impl Vapi {
             tracing::info!(call.id = %vapi_call.id, reason, "call {} ended", vapi_call.id);
         }
         // With a backfill to come, the report decides when all has been heard.
-        let waits = self.config.backfill && report.is_none() && !vapi_call.state().heard_anything;
+        let waits = self.config.backfill && report.is_none() && !Self::was_heard(vapi_call);
         if waits {
             return;
         }

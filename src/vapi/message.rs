@@ -112,6 +112,8 @@ pub struct Ending {
     pub reason: Option<String>,
     /// Where the recording of the person on the line lies, best first. Secret: knowing it is enough.
     pub recordings: Vec<String>,
+    /// Whether there is no report: the end was found out, and the recording may still be made.
+    pub is_missing: bool,
 }
 
 /// The length alone: the words are somebody's, and may hold a PIN.
@@ -248,6 +250,7 @@ fn ending(message: &Value) -> Ending {
     Ending {
         reason: text(message, "endedReason").map(|reason| reason.chars().take(100).collect()),
         recordings: texts(message, PLACES).map(str::to_owned).collect(),
+        is_missing: false,
     }
 }
 

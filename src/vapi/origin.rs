@@ -43,20 +43,25 @@ impl Vapi {
 
     /// The number that was dialed: as the message says, else as Vapi's API says, else by the INVITE.
     pub(super) async fn dialed(&self, view: &CallView) -> Option<DialedNumber> {
-        if let Some(number) = view.dialed.first().and_then(|text| dialed(text).ok()) {
-            return Some(number);
-        }
-        let sip_numbers = &self.config.sip_numbers;
-        let address = view.sip_address.as_deref();
-        if let Some(number) = address.and_then(|address| of_sip_address(address, sip_numbers)) {
+        if let Some(number) = self.dialed_as_said(view) {
             return Some(number);
         }
         if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
-            && let Some(number) = self.inventory.number(api, sip_numbers, id).await
+            && let Some(number) = self.inventory.number(api, &self.config.sip_numbers, id).await
         {
             return Some(number);
         }
-        // Where Vapi can be asked, nobody's writing takes the place of what it does not say.
+        self.invited(view)
+    }
+
+    /// The number that Vapi's message says was dialed, by itself or by its SIP address.
+    pub(super) fn dialed_as_said(&self, view: &CallView) -> Option<DialedNumber> {
+        let first = view.dialed.first().and_then(|text| dialed(text).ok());
+        first.or_else(|| of_sip_address(view.sip_address.as_deref()?, &self.config.sip_numbers))
+    }
+
+    /// The number that the INVITE is to. Where Vapi can be asked, the INVITE is not believed, even if Vapi does not answer.
+    pub(super) fn invited(&self, view: &CallView) -> Option<DialedNumber> {
         let can_be_asked = self.api.is_some() && view.phone_number_id.is_some();
         let invited = view.invited.iter().filter(|_| !can_be_asked);
         let mut rest = view.dialed.iter().skip(1).chain(invited);

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::config::VapiMode;
-use crate::evidence::dialed;
 use crate::store::Provenance;
 use crate::units::{CallId, DialedNumber};
 
@@ -55,8 +54,8 @@ impl Vapi {
         let id = message.call.id.clone();
         let marker = self.marker_of(id.as_ref());
         // What needs no store is known in any case.
-        let said = message.call.dialed.iter().chain(&message.call.invited);
-        let said = said.into_iter().find_map(|text| dialed(text).ok());
+        let view = &message.call;
+        let said = self.dialed_as_said(view).or_else(|| self.invited(view));
         let vapi = Arc::clone(self);
         let work = self
             .tasks

@@ -70,9 +70,10 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Measures from the next frame on: what came before a cut is held, whole samples of it, and not counted.
+    /// Measures from the next frame on: what came before a cut is held and not counted. Of two channels, as may yet be
+    /// found, whole frames are held.
     pub fn begin_anew(&mut self, shape: &Shape) {
-        let whole = self.held.len() - self.held.len() % shape.bytes_per_frame();
+        let whole = self.held.len() - self.held.len() % (2 * shape.encoding.bytes_per_sample());
         self.held.truncate(whole);
         self.frames.clear();
     }

@@ -23,6 +23,7 @@ use super::prompt_words::{is_named, plain, sentence, unknown, variables};
 use super::service::Vapi;
 use super::tool_call::{OUR_TOOLS, ToolCall};
 use super::vapi_call::VapiCall;
+use super::view::CallView;
 
 /// How long a PIN may wait for its turn and be checked, and before that a call session be made. Vapi waits for 20 s, for both,
 /// unless told otherwise.
@@ -88,17 +89,33 @@ impl Vapi {
                 opened.await.ok()??
             }
         };
-        let number = call_session.number().clone();
         // What a message says of its call counts whichever it is: of a call that a squad takes, or that was live when the
-        // service began, this may be the first. A store that hangs does not keep the answers waiting.
-        let learnt = self.learn(vapi_call, &call_session, view, &number);
-        if timeout(MEMORY, learnt).await.is_ok() && !call_session.is_in_the_dark() {
-            if self.config.mode == VapiMode::Number {
-                self.follow(vapi_call, &call_session, &number);
-            }
-            self.go_on(vapi_call, &call_session, &number);
-        }
+        // service began, this may be the first. A store that hangs does not keep the answers waiting: a task goes on.
+        let (vapi, view) = (Arc::clone(self), view.clone());
+        let (call, session) = (Arc::clone(vapi_call), Arc::clone(&call_session));
+        let learnt = self.tasks.spawn(Provenance::carried(async move {
+            vapi.learn_of(&call, &session, &view).await;
+        }));
+        let _ = timeout(MEMORY, learnt).await;
         Some(call_session)
+    }
+
+    /// Learns what a message says of its call, and begins what can begin by it.
+    async fn learn_of(
+        self: &Arc<Self>,
+        vapi_call: &Arc<VapiCall>,
+        call_session: &Arc<CallSession>,
+        view: &CallView,
+    ) {
+        let number = call_session.number();
+        self.learn(vapi_call, call_session, view, number).await;
+        if call_session.is_in_the_dark() {
+            return self.fall_behind(vapi_call, number, view);
+        }
+        if self.config.mode == VapiMode::Number {
+            self.follow(vapi_call, call_session, number);
+        }
+        self.go_on(vapi_call, call_session, number);
     }
 
     /// The answer of one tool call, found out once however often the same call comes, also after a restart.

@@ -39,8 +39,8 @@ impl VapiCalls {
         Arc::clone(&entry.vapi_call)
     }
 
-    /// Forgets calls that ended a while ago, and gives those to be finished: these, of whose end the report may have been
-    /// waited for, and those that are silent for longer than a call may last.
+    /// Forgets calls that ended a while ago. Gives the calls to be finished: those that are forgotten, for they may still wait
+    /// for a report, and those that are silent for longer than a call may last.
     pub(super) fn sweep(&self, longest: Duration) -> Vec<Arc<VapiCall>> {
         let mut held = self.lock();
         let is_forgotten = |entry: &Held| entry.vapi_call.is_over() && entry.touched.elapsed() >= AFTERWARDS;

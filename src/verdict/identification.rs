@@ -211,9 +211,8 @@ impl Identification {
         }
         let best = self.candidates.first().map(|best| best.user_id);
         self.candidates.retain(|candidate| is_there(candidate.user_id));
-        // The evidence is the best candidate's.
         if best.is_some_and(|user| !is_there(user)) {
-            self.llr = None;
+            self.llr = self.candidates.first().map(|best| best.llr);
         }
         self.llrs.retain(|(user, _)| is_there(*user));
     }

@@ -76,8 +76,11 @@ fn is_early(document: &Value) -> bool {
 
 /// Takes back that the voice is nobody's, or might be several people's.
 fn hide_nobody(document: &mut Value) {
-    document["outcome"] = json!("inconclusive");
-    document["reason"] = json!("too_little_speech");
+    // Another reason of the voice's own, as bad audio, tells nothing of anybody.
+    if document["outcome"] == "unknown" || document["reason"] == "ambiguous" {
+        document["outcome"] = json!("inconclusive");
+        document["reason"] = json!("too_little_speech");
+    }
     let Some(speaker) = document.get_mut("speaker").filter(|speaker| speaker.is_object()) else {
         return;
     };

@@ -273,7 +273,7 @@ fn gsm_wav(length: usize, data: &[u8], behind: &[u8]) -> Vec<u8> {
 /// `findings/soundfile_every_other_gsm_call_ends_in_a_crack.sh`.
 #[test]
 fn an_odd_number_of_gsm_blocks_is_as_long_as_it_says() {
-    let whole = fixture("gsm49.wav");
+    let whole = fixture("kinds/gsm49.wav");
     let data = whole.windows(4).position(|name| name == b"data").unwrap() + 8;
     for blocks in 1..=6 {
         let coded = &whole[data..data + 65 * blocks];

@@ -113,7 +113,6 @@ async fn a_call_nobody_heard_is_heard_from_its_recording() {
 async fn in_number_mode_a_call_nobody_heard_is_heard_from_its_recording_too() {
     let settings = [("VOXLINE_VAPI_BACKFILL", "true"), ("VOXLINE_VAPI_MODE", "number")];
     let mut deployment = TestDeployment::open_with(&settings, true);
-    recorded(&mut deployment, "c-1");
     deployment
         .peer
         .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
@@ -123,6 +122,9 @@ async fn in_number_mode_a_call_nobody_heard_is_heard_from_its_recording_too() {
     deployment
         .peer
         .ask(&json!({"do": "edit", "shelf": "call", "id": "c-1", "at": "/status", "to": "ended"}));
+    // It is made after the end.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    recorded(&mut deployment, "c-1");
     let last = deployment.last_word("c-1").await;
     assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
     assert_eq!(fetched(&mut deployment, "c-1"), 1);

@@ -194,9 +194,13 @@ async fn whom_the_invite_is_to_never_beats_what_vapi_says_was_dialed() {
             "call": {"id": call, "phoneNumberId": id, "phoneCallProviderDetails": sip},
         }));
     }
-    // A tool waits for what came before.
-    let said = deployment.tool("c-to", "t-1", "identify_caller", json!({}));
-    assert!(said.contains("Alice"), "{said}");
+    for (call, id, named) in [("c-to", "pn-9", true), ("c-unknown", "pn-nobody-has", false)] {
+        let answer = deployment.send(json!({
+            "type": "tool-calls", "call": {"id": call, "phoneNumberId": id, "phoneCallProviderDetails": sip},
+            "toolCallList": [{"id": "t-1", "type": "function", "function": {"name": "identify_caller", "arguments": {}}}],
+        }));
+        assert_eq!(answer.to_string().contains("Alice"), named, "{answer}");
+    }
     let calls = deployment.calls().await;
     let numbers: Vec<_> = calls.iter().map(|call| &call["number"]).collect();
     assert_eq!(numbers, [&json!(NUMBER)], "{calls:?}");

@@ -1,4 +1,4 @@
-//! Vapi's side of a deployment: read, brought to what is wanted ([`apply`]), compared with it ([`check`]), and put back
+//! Vapi's side of a deployment: read, brought to what is wanted ([`apply()`]), compared with it ([`check`]), and put back
 //! as it was ([`mod@undo`]).
 //!
 //! A field is written as it was found with ours over it, for Vapi replaces it as a whole (`merge`). Whatever belongs to

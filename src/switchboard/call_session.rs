@@ -120,9 +120,7 @@ impl CallSession {
         if state.ended || !state.evidence.was_weighed_before(&roster) {
             return;
         }
-        let touched = self.touched();
         self.next_on(&mut state, Said::Nothing, Ok(roster)).await;
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = touched;
     }
 
     /// Takes the place at which its audio comes in; `None` while somebody else has it.
@@ -208,6 +206,7 @@ impl CallSession {
         if !state.ended {
             state.evidence.hear(&mut said);
             state.ended = said.is_final && self.ends_with_its_audio();
+            self.touch();
             self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
                 .await;
         }
@@ -228,6 +227,7 @@ impl CallSession {
         }
         said.reason = Some(Reason::Unavailable);
         state.evidence.hear(&mut said);
+        self.touch();
         self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
             .await;
     }
@@ -262,7 +262,12 @@ impl CallSession {
         self.state.lock().await.evidence.forwarder().cloned()
     }
 
-    /// When something last happened.
+    /// Notes that there was news of the call.
+    fn touch(&self) {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// When there last was news of the call.
     pub(super) fn touched(&self) -> Instant {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -270,11 +275,11 @@ impl CallSession {
     /// Makes the next version, if anything is new.
     pub(super) async fn next(&self, state: &mut State, said: Said) -> Arc<CallVerdict> {
         let roster = self.roster().await;
+        self.touch();
         self.next_on(state, said, roster).await
     }
 
     async fn next_on(&self, state: &mut State, said: Said, roster: RosterNow) -> Arc<CallVerdict> {
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let before = self.verdict();
         let taken = state
             .evidence

@@ -33,14 +33,8 @@ impl Vapi {
             speech(&vapi_call, role, started);
         }
         match &message.news {
-            News::Status(status) if status == "ended" => {
-                self.take_over(&vapi_call).await;
-                return self.end(&vapi_call, None).await;
-            }
-            News::EndOfCall(ending) => {
-                self.take_over(&vapi_call).await;
-                return self.end(&vapi_call, Some(ending)).await;
-            }
+            News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
+            News::EndOfCall(ending) => return self.end(&vapi_call, Some(ending)).await,
             _ if vapi_call.is_over() => return,
             _ => {}
         }

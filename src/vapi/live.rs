@@ -53,6 +53,7 @@ impl Vapi {
 
     /// The call is over: what was heard is finished, then the call session; audio is wiped.
     pub(super) async fn end(&self, vapi_call: &VapiCall, report: Option<&Ending>) {
+        self.take_over(vapi_call).await;
         vapi_call.ended.cancel();
         if let Some(reason) = report.and_then(|report| report.reason.as_deref()) {
             tracing::info!(call.id = %vapi_call.id, reason, "call {} ended", vapi_call.id);

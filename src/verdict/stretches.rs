@@ -2,8 +2,9 @@
 //!
 //! A network that pools over time says nearly the same of two stretches by the weighted mean of their directions as of
 //! both in one piece, as long as neither is much shorter than four seconds (docs/operations.md has the error rates). So
-//! the first twenty seconds are three stretches, the open one is embedded again only while it is short, and what comes
-//! after the last is told by the windows that are embedded anyway.
+//! the first twenty seconds are five stretches, the open one is embedded again only while it is short, and what comes
+//! after the last is told by the windows that are embedded anyway. A stretch is also the longest piece of work of a
+//! live call, for which all others wait.
 
 use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
@@ -14,11 +15,11 @@ use crate::voiceprint::{Embedding, ExtractError, ModelId};
 use super::level::levelled;
 
 /// Where stretches end, in seconds of speech.
-const ENDS: [f64; 3] = [4.0, 10.0, 20.0];
+const ENDS: [f64; 5] = [4.0, 8.0, 13.0, 16.0, 20.0];
 
-/// Up to this much speech, in seconds, the open stretch is embedded at every checkpoint, and at those of [`AGAIN`].
+/// Up to this much speech, in seconds, the open stretch is embedded at every checkpoint, and at [`AGAIN`].
 const DENSE: f64 = 4.0;
-const AGAIN: [f64; 2] = [6.0, 16.0];
+const AGAIN: f64 = 6.0;
 
 /// The shortest rest that is embedded by itself when a call ends.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
@@ -104,7 +105,7 @@ impl Stretches {
         match position {
             // Nothing else says anything of the first seconds.
             _ if is_first => true,
-            StreamPosition::Mark(seconds) => seconds <= DENSE || AGAIN.contains(&seconds) || seconds >= *end,
+            StreamPosition::Mark(seconds) => seconds <= DENSE || seconds == AGAIN || seconds >= *end,
             StreamPosition::Between => kept - self.closed_end() >= RATE.samples(SHORTEST_REST),
         }
     }

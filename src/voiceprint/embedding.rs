@@ -201,11 +201,17 @@ pub fn cosine_of(a: &[f32], b: &[f32]) -> Result<Cosine, NotFinite> {
         return Err(NotFinite);
     }
     let mut strands = [0.0f64; 8];
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+    let mut add = |a: &[f32], b: &[f32]| {
         for (strand, (a, b)) in strands.iter_mut().zip(a.iter().zip(b)) {
             *strand += f64::from(*a) * f64::from(*b);
         }
+    };
+    // Eights of a length that the compiler knows are multiplied in the processor's wide registers.
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.iter().zip(b) {
+        add(a, b);
     }
+    add(a_rest, b_rest);
     Cosine::new(strands.iter().sum::<f64>() as f32)
 }
 

@@ -21,9 +21,9 @@ mod sequential;
 
 pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
-pub use policy::{ErrorTarget, Policy};
+pub use policy::{ErrorTarget, FULL_EVIDENCE, Policy};
 pub use posterior::{Candidate, Decision, Outcome, Reason, VoiceEvidence, decide};
 pub use reach::RosterReach;
 pub use replay_rule::ReplayRule;
 pub use sequential::{CheckpointEvidence, SequentialDecision};
-pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, recent};
+pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, is_unlike, recent};

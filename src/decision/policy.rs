@@ -36,7 +36,7 @@ impl Default for Policy {
 }
 
 /// The speech (s) from which a call's word needs no more than [`Policy::accept`] says.
-const FULL_EVIDENCE: f64 = 10.0;
+pub const FULL_EVIDENCE: Seconds = Seconds::new(10.0);
 
 impl Policy {
     /// What this policy asks of a checkpoint after `net` seconds of speech, when others are to come. Looking often
@@ -45,7 +45,7 @@ impl Policy {
     /// the share of the information): at 2 s of speech a name needs five times the odds it needs at 10 s.
     #[must_use]
     pub fn after(&self, net: Seconds) -> Self {
-        let spent = (net.get() / FULL_EVIDENCE).clamp(0.01, 1.0);
+        let spent = (net.get() / FULL_EVIDENCE.get()).clamp(0.01, 1.0);
         let odds = self.accept / (1.0 - self.accept) / spent;
         Self {
             accept: odds / (1.0 + odds),

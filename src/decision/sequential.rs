@@ -91,9 +91,21 @@ impl SequentialDecision {
             {
                 Outcome::Unknown
             }
+            // Nor may other evidence make a name of it.
+            (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), _)
+                if likeliest(decision).is_some_and(contrary) =>
+            {
+                several
+            }
             (outcome, _) => outcome,
         }
     }
+}
+
+/// The user who is likelier than nobody and everybody else, if any.
+fn likeliest(decision: &Decision) -> Option<UserId> {
+    let best = decision.candidates.first()?;
+    (best.posterior > decision.nobody).then_some(best.user_id)
 }
 
 fn speaks_against(recent: Option<&[(UserId, Llr)]>, user: UserId) -> bool {
@@ -276,6 +288,25 @@ mod tests {
             ..checkpoint(&nobody, 9.0)
         };
         assert_eq!(said(&mut SequentialDecision::default(), &heard), SEVERAL);
+    }
+
+    #[test]
+    fn last_seconds_that_speak_against_the_likeliest_leave_nobody_to_be_named() {
+        let users = users();
+        let (likely, other) = (llrs(&users, &[3.0, -4.0]), llrs(&users, &[-4.0, -4.0]));
+        let fresh = |heard: &CheckpointEvidence<'_>| said(&mut SequentialDecision::default(), heard);
+        let heard = |recent| CheckpointEvidence {
+            recent: Some(recent),
+            ..checkpoint(&likely, 8.0)
+        };
+        assert_eq!(fresh(&heard(&likely)), Outcome::Inconclusive(Reason::Ambiguous));
+        assert_eq!(fresh(&heard(&other)), SEVERAL);
+        // Of nobody's voice nothing falls.
+        let nobody = CheckpointEvidence {
+            recent: Some(&other),
+            ..checkpoint(&llrs(&users, &[-1.0, -4.0]), 4.0)
+        };
+        assert_ne!(fresh(&nobody), SEVERAL);
     }
 
     #[test]

@@ -147,6 +147,29 @@ impl Split {
     }
 }
 
+/// Whether a window is unlike the windows before it: less like their mean than four fifths of what they are like one
+/// another. No verdict, but a reason to listen closely: one window in twelve of one voice is (`models/README.md`). It needs no
+/// calibration, for it holds windows of one call and one model against each other.
+pub fn is_unlike(window: &Embedding, before: &[Embedding]) -> bool {
+    const SHARE: f64 = 0.8;
+    let (count, dim) = (before.len(), window.dim());
+    if count < 2 || before.iter().any(|other| other.dim() != dim) {
+        return false;
+    }
+    let mut sum = vec![0.0f64; dim];
+    for other in before {
+        for (sum, value) in sum.iter_mut().zip(other.as_slice()) {
+            *sum += f64::from(*value);
+        }
+    }
+    let own = window.as_slice().iter().map(|value| f64::from(*value));
+    let to_the_sum: f64 = own.zip(&sum).map(|(value, sum)| value * sum).sum();
+    // The squared length of a sum of unit vectors is their number and the cosines of all pairs: count - 1 times what one
+    // more of them would have with the sum.
+    let of_one_another = (product(&sum, &sum) - count as f64) / (count - 1) as f64;
+    to_the_sum < SHARE * of_one_another
+}
+
 /// The last windows of a call, when there are enough for a voice; on their own, whatever came before.
 pub fn recent(windows: &[Embedding]) -> Option<&[Embedding]> {
     let from = windows.len().checked_sub(RECENT)?;
@@ -229,6 +252,15 @@ pub(super) mod tests {
         let latest: Vec<_> = recent(&call(&[0, 0, 1, 1])).unwrap().to_vec();
         assert_eq!(latest, call(&[0, 0, 1, 1])[2..]);
         assert!(recent(&call(&[0])).is_none());
+    }
+
+    #[test]
+    fn a_window_of_another_voice_is_unlike_those_before_it() {
+        let before = call(&[0, 0, 0, 0]);
+        assert!(is_unlike(&window(1, 0.2), &before));
+        assert!(!is_unlike(&window(0, 0.2), &before));
+        // Of one window nobody knows how alike its voice's windows are.
+        assert!(!is_unlike(&window(1, 0.2), &before[..1]));
     }
 
     proptest! {

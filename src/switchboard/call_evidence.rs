@@ -12,7 +12,7 @@ use super::claims::{self, Claimer};
 use super::kept::{Before, Kept, StoredVersion};
 use super::roster::Roster;
 use super::services::Services;
-use crate::decision::Reason;
+use crate::decision::{FULL_EVIDENCE, Outcome, Reason};
 use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
 use crate::store::{CallerIsForwarder, KeyedHash, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, PhoneNumber, TenantId, UserId};
@@ -84,7 +84,11 @@ impl CallEvidence {
     /// Takes in what another node knows of the call.
     pub fn take_in(&mut self, other: Before) {
         claims::add(&mut self.claims, other.claims);
-        if let Some(voice) = other.voice {
+        let known = self.voice.as_ref().map(|voice| voice.at);
+        if let Some(voice) = other
+            .voice
+            .filter(|voice| known.is_none_or(|known| voice.at > known))
+        {
             self.hear_at(&voice.said, voice.at);
         }
         self.caller_before = self.caller_before.take().or(other.caller);
@@ -122,9 +126,7 @@ impl CallEvidence {
 
     fn hear_at(&mut self, said: &Identification, at: OffsetDateTime) {
         let weightier = self.voice.as_ref().is_none_or(|before| {
-            // A stream that was opened again begins with nothing: what the first one heard stays until then.
-            let is_more = said.net_speech_seconds >= before.said.net_speech_seconds;
-            said.is_replay() || (is_more && !before.said.is_replay())
+            said.is_replay() || (takes_the_place_of(said, &before.said) && !before.said.is_replay())
         });
         if weightier {
             self.voice = Some(Voice {
@@ -288,5 +290,25 @@ impl CallEvidence {
         let number = self.caller.as_ref().and_then(CallerNumber::number);
         let now = number.map(|number| hash.of("caller", &number.line_key()));
         now.or_else(|| self.caller_before.clone())
+    }
+}
+
+/// Whether the voice's next word takes the place of the one before. A stream that was opened again begins with nothing, so what
+/// the first one heard stays until this one has heard as much, is sure of something else, or has heard enough that does not speak
+/// for who was named: somebody else may have the phone by now.
+fn takes_the_place_of(said: &Identification, before: &Identification) -> bool {
+    if said.net_speech_seconds >= before.net_speech_seconds {
+        return true;
+    }
+    let Outcome::Identified(named) = before.word() else {
+        return matches!(said.word(), Outcome::Identified(_));
+    };
+    match said.word() {
+        Outcome::Identified(now) => now != named,
+        Outcome::Unknown | Outcome::Inconclusive(Reason::SeveralVoices) => true,
+        Outcome::Inconclusive(_) => {
+            let own = said.llrs.iter().find(|(user, _)| *user == named);
+            said.net_speech_seconds >= FULL_EVIDENCE.get() && own.is_some_and(|(_, llr)| llr.get() <= 0.0)
+        }
     }
 }

@@ -373,23 +373,30 @@ fn differ<'a>(
     let Some(own) = clip else { return false };
     let mut compared = false;
     for other in others.filter(|other| other.model == own.model) {
-        // The shorter one bounds what the two can tell, which are on no roster.
-        let (shorter, longer) = if own.net_speech < other.net_speech {
+        // A telephone meets a web page as a call does.
+        let (probe, enrolled) = if own.bandwidth.is_call_to_signup(other.bandwidth) {
             (own, other)
         } else {
             (other, own)
         };
-        let Ok(cosine) = shorter.embedding.cosine(&longer.embedding) else {
+        let Ok(cosine) = probe.embedding.cosine(&enrolled.embedding) else {
             continue;
+        };
+        // The shorter one bounds what the two can tell, which are on no roster.
+        let is_shorter = own.net_speech < other.net_speech;
+        let net_speech = if is_shorter {
+            own.net_speech
+        } else {
+            other.net_speech
         };
         let likeness = Likeness {
             user: UserId::fresh(),
             cosine,
-            enrolled_speech: longer.net_speech,
-            enrolled_over: longer.bandwidth,
+            enrolled_speech: enrolled.net_speech,
+            enrolled_over: enrolled.bandwidth,
         };
-        let moment = HeardVoice::of_print(Some(shorter));
-        match scoring::llrs(&moment, shorter.net_speech, &[likeness], &calibration.curve).as_deref() {
+        let moment = HeardVoice::of_print(Some(probe));
+        match scoring::llrs(&moment, net_speech, &[likeness], &calibration.curve).as_deref() {
             Ok([(_, llr)]) if llr.get() >= 0.0 => return false,
             Ok(_) => compared = true,
             Err(_) => {}

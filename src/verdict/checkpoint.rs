@@ -9,11 +9,12 @@ use crate::voiceprint::{CountermeasureError, Embedding, ExtractError, Voiceprint
 
 use super::identification::{Quality, TimingMs};
 use super::presentation::Presentation;
+use super::windows::RecentVoice;
 
 /// Net speech, in seconds, at which a live call is judged: dense where a decision is near. Each checkpoint gives the voice
 /// of all the speech so far, pooled out of stretches and windows (`src/verdict/stretches.rs`): of two minutes of speech all of them
 /// together embed 32 s. Between them and after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is
-/// checked, which embeds each second once.
+/// checked, which embeds each second once, and half a window after one that is unlike those before it the last seconds are.
 pub const CHECKPOINTS: &[f64] = &[
     1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,
     55.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0, 120.0,
@@ -70,7 +71,9 @@ pub struct Checkpoint {
     pub windows: Vec<Embedding>,
     /// How many windows there were, with those before the last two minutes.
     pub windows_heard: usize,
-    /// Whether only the windows are new since the checkpoint before.
+    /// The voice of the last seconds, where the last window leaves it open whose it is.
+    pub recent: Option<RecentVoice>,
+    /// Whether only the windows, or the last seconds, are new since the checkpoint before.
     pub is_window_check: bool,
     /// At the end of a recording that was not looked at on the way and has any speech: what it is like.
     pub traits: Option<Traits>,

@@ -6,6 +6,7 @@ use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::checkpoint::Checkpoint;
 use super::identification::Quality;
+use super::windows::RecentVoice;
 
 /// What a checkpoint says of the voice, and of how far it can be relied on.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,10 @@ pub struct HeardVoice<'a> {
     pub print: Option<(&'a Embedding, Seconds)>,
     /// The voice of each window of the speech, in order; at most [`MOST_WINDOWS`](crate::decision::MOST_WINDOWS).
     pub windows: &'a [Embedding],
+    /// The voice of the last seconds, where it was heard by itself; otherwise the last windows tell.
+    pub recent: Option<&'a RecentVoice>,
+    /// What it was heard over, where that is known.
+    pub over: Option<Bandwidth>,
     /// How good the audio was; `None` where that is not known.
     pub quality: Option<Quality>,
     /// Whether a countermeasure takes the speech for spoofed: then no voice names anybody.
@@ -27,6 +32,8 @@ impl<'a> HeardVoice<'a> {
     pub fn of(checkpoint: &'a Checkpoint, is_final: bool) -> Self {
         Self {
             windows: &checkpoint.windows,
+            recent: checkpoint.recent.as_ref(),
+            over: checkpoint.quality.map(|quality| quality.bandwidth),
             quality: checkpoint.quality,
             is_spoofed: checkpoint.presentation.is_some_and(|heard| heard.is_spoofed),
             is_final,
@@ -39,6 +46,8 @@ impl<'a> HeardVoice<'a> {
         Self {
             print: print.map(|print| (&print.embedding, print.net_speech)),
             windows: &[],
+            recent: None,
+            over: print.map(|print| print.bandwidth),
             quality: None,
             is_spoofed: false,
             is_final: true,
@@ -70,8 +79,8 @@ impl<'a> HeardVoice<'a> {
             clipping: self.quality.map_or(0.0, |quality| quality.clipping),
             enrolled_speech: likeness.enrolled_speech,
             is_signup_to_call: self
-                .quality
-                .is_some_and(|quality| quality.bandwidth.is_call_to_signup(likeness.enrolled_over)),
+                .over
+                .is_some_and(|over| over.is_call_to_signup(likeness.enrolled_over)),
             cohort,
         }
     }

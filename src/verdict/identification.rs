@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::decision::{Decision, Outcome, Reason};
+use crate::samples::quality::QualityMeter;
 use crate::units::{DialedNumber, Llr, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
@@ -50,7 +51,27 @@ pub struct Quality {
     pub overlap: Option<bool>,
 }
 
+/// Share of speech energy above 4 kHz from which a recording is called wide-band: -40 dB. What a
+/// telephone leaves up there, after resampling, lies below -60 dB.
+const WIDE_SHARE: f32 = 1e-4;
+
+/// Share of what lies above 4 kHz that may mirror what lies below: more, and it is a telephone call brought to 16 kHz by
+/// straight lines or repeated samples, whatever noise came on top.
+const MOST_MIRRORED: f32 = 0.2;
+
 impl Quality {
+    /// What was measured of some speech.
+    pub(super) fn measured(meter: &QualityMeter, snr_db: Option<f64>) -> Self {
+        let above = meter.high_band();
+        let wide = above.share >= WIDE_SHARE && above.mirrored < MOST_MIRRORED;
+        Self {
+            bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
+            snr_db,
+            clipping: f64::from(meter.clipping()),
+            overlap: None,
+        }
+    }
+
     /// Whether a mismatch would say more about the audio than about the voice: speech hardly above the
     /// background, or a fifth of it cut off.
     pub fn is_poor(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::units::{Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::Embedding;
 
 pub use super::heard_voice::{HeardVoice, Likeness};
+use super::windows::RecentVoice;
 
 /// A voice that a roster is searched by.
 #[derive(Debug, Clone)]
@@ -70,11 +71,14 @@ pub fn probes(moment: &HeardVoice<'_>, test: Option<VoiceTest>) -> Probes {
         voice: print.clone(),
         net_speech,
     });
-    let Some(test) = test else { return probes };
     let windows = moment.windows;
-    if let Some(last) = recent(windows) {
+    if let Some(RecentVoice { voice, net_speech }) = moment.recent.cloned() {
+        probes.voices.push(Probe { voice, net_speech });
+        probes.recent = Some(probes.voices.len() - 1);
+    } else if let Some(last) = recent(windows) {
         probes.recent = probes.add(last.iter());
     }
+    let Some(test) = test else { return probes };
     probes.several = match test.hear(windows) {
         Voices::TooFew => None,
         Voices::One => Some(false),
@@ -209,7 +213,8 @@ pub fn llrs(
 mod tests {
     use super::*;
     use crate::decision::{Calibration, Similarity};
-    use crate::voiceprint::Bandwidth;
+    use crate::units::Cosine;
+    use crate::voiceprint::{Bandwidth, Voiceprint};
 
     fn calibration() -> Calibration {
         Calibration {
@@ -309,6 +314,45 @@ mod tests {
         let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
         assert!(judged.llrs[1].1 > judged.llrs[0].1 && judged.enough_speech);
+    }
+
+    #[test]
+    fn the_last_seconds_are_looked_for_without_a_test_of_voices_too() {
+        let (own, windows) = (voice(30.0), [0.0, 90.0, 88.0].map(voice));
+        let moment = HeardVoice {
+            print: Some((&own, Seconds::new(4.8))),
+            windows: &windows,
+            ..HeardVoice::of_print(None)
+        };
+        let probes = probes(&moment, None);
+        assert_eq!((probes.voices().len(), probes.several), (2, None));
+        assert!((probes.voices()[1].voice.cosine(&voice(89.0)).unwrap().get() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_telephone_print_meets_a_wide_one_as_a_call_does() {
+        let wide = Likeness {
+            user: UserId::fresh(),
+            cosine: Cosine::new(0.6).unwrap(),
+            enrolled_speech: Seconds::new(9.0),
+            enrolled_over: Bandwidth::Wide,
+        };
+        let print = |bandwidth| Voiceprint {
+            embedding: voice(0.0),
+            model: crate::voiceprint::ModelId::new("m"),
+            bandwidth,
+            net_speech: Seconds::new(9.0),
+        };
+        let mut curve = calibration().curve;
+        curve.signup_offset = 3.0;
+        let ratio = |bandwidth| {
+            let print = print(bandwidth);
+            let moment = HeardVoice::of_print(Some(&print));
+            llrs(&moment, print.net_speech, &[wide], &curve).unwrap()[0]
+                .1
+                .get()
+        };
+        assert!((ratio(Bandwidth::Narrow) - ratio(Bandwidth::Wide) - 3.0).abs() < 1e-9);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::engine::Analyst;
 use crate::samples::{CallerIntake, comes_again, quality};
 use crate::speech::{Fingerprint, Fingerprinter, Span, SpeechFinder, SpeechSettings};
 use crate::units::{Hertz, Seconds};
-use crate::voiceprint::{Bandwidth, Voiceprint};
+use crate::voiceprint::Voiceprint;
 
 use super::checkpoint::{Checkpoint, ListenError, Traits, remembered};
 use super::identification::{Quality, TimingMs};
@@ -14,14 +14,6 @@ use super::presentation::PresentationMeter;
 use super::stretches::{KEPT, StreamPosition, Stretches};
 use super::whole::WholeSpeech;
 use super::windows::Windows;
-
-/// Share of speech energy above 4 kHz from which a recording is called wide-band: -40 dB. What a
-/// telephone leaves up there, after resampling, lies below -60 dB.
-const WIDE_SHARE: f32 = 1e-4;
-
-/// Share of what lies above 4 kHz that may mirror what lies below: more, and it is a telephone call brought to 16 kHz by
-/// straight lines or repeated samples, whatever noise came on top.
-const MOST_MIRRORED: f32 = 0.2;
 
 /// What the last checkpoint saw, for the window checks after it.
 #[derive(Default, Clone)]
@@ -95,7 +87,7 @@ impl StreamSession {
     }
 
     /// Takes the next interleaved samples and gives a checkpoint for each mark that was passed, and a window check for
-    /// each window of speech that was filled at no mark.
+    /// each window of speech that was filled at no mark, and half a window after one that is unlike those before it.
     ///
     /// # Errors
     /// [`ListenError`] when the audio or a model fails.
@@ -202,18 +194,28 @@ impl StreamSession {
     pub fn so_far(&mut self, analyst: &mut Analyst) -> Result<Checkpoint, ListenError> {
         self.hear_windows(analyst)?;
         Ok(Checkpoint {
+            traits: self.traits_so_far(),
+            is_window_check: true,
+            ..self.measured_so_far()
+        })
+    }
+
+    /// What is known without a voice.
+    fn measured_so_far(&self) -> Checkpoint {
+        Checkpoint {
             heard: self.finder.judged(),
             net_speech: self.finder.net_speech(),
             quality: self.quality_so_far(),
             print: None,
             windows: self.windows.voices().to_vec(),
             windows_heard: self.windows.heard(),
-            is_window_check: true,
-            traits: self.traits_so_far(),
+            recent: None,
+            is_window_check: false,
+            traits: None,
             presentation: self.presentation.said(),
             fingerprint: Fingerprint::default(),
             timing: self.timing,
-        })
+        }
     }
 
     /// Adds time spent decoding before the samples came here.
@@ -233,7 +235,7 @@ impl StreamSession {
 
     /// How good the audio was so far; `None` when there was no speech to measure.
     pub fn quality_so_far(&self) -> Option<Quality> {
-        (self.meter.samples() > 0).then(|| self.quality())
+        (self.meter.samples() > 0).then(|| Quality::measured(&self.meter, self.finder.snr_db()))
     }
 
     /// The speech so far (16 kHz): of a recording the first two minutes, of a call as much as is kept.
@@ -263,6 +265,8 @@ impl StreamSession {
                 } else if self.seen.print.is_some() {
                     checkpoints.push(self.check_windows(analyst)?);
                 }
+            } else if !self.is_recording && self.windows.recent_is_due(self.finder.speech()) {
+                checkpoints.push(self.check_windows(analyst)?);
             }
         }
         Ok(checkpoints)
@@ -326,7 +330,7 @@ impl StreamSession {
         };
         self.timing.embed += milliseconds(started);
         self.seen = Seen { quality, print };
-        Ok(self.seen_now(false))
+        self.seen_now(analyst, false)
     }
 
     fn hear_windows(&mut self, analyst: &mut Analyst) -> Result<(), ListenError> {
@@ -343,7 +347,7 @@ impl StreamSession {
             return self.checkpoint(analyst, StreamPosition::Between);
         }
         self.hear_windows(analyst)?;
-        Ok(self.seen_now(true))
+        self.seen_now(analyst, true)
     }
 
     /// Whether the last checkpoint was by this model, and saw a voice.
@@ -352,7 +356,14 @@ impl StreamSession {
         print.any(|print| print.model == *analyst.extractor.card().id())
     }
 
-    fn seen_now(&mut self, is_window_check: bool) -> Checkpoint {
+    fn seen_now(&mut self, analyst: &mut Analyst, is_window_check: bool) -> Result<Checkpoint, ListenError> {
+        let started = Instant::now();
+        let recent = if self.is_recording {
+            None
+        } else {
+            self.windows.recent(analyst, self.finder.speech())?
+        };
+        self.timing.embed += milliseconds(started);
         if self.windows.have_moved_on()
             && let Some(print) = &mut self.seen.print
             && let Some(voice) = self.windows.together(print.bandwidth)
@@ -360,30 +371,14 @@ impl StreamSession {
             *print = voice;
         }
         let Seen { quality, print } = self.seen.clone();
-        Checkpoint {
-            heard: self.finder.judged(),
-            net_speech: self.finder.net_speech(),
+        Ok(Checkpoint {
             quality,
             print,
-            windows: self.windows.voices().to_vec(),
-            windows_heard: self.windows.heard(),
+            recent,
             is_window_check,
-            traits: None,
-            presentation: self.presentation.said(),
             fingerprint: self.fingerprinter.fingerprint(self.finder.spans()),
-            timing: self.timing,
-        }
-    }
-
-    fn quality(&self) -> Quality {
-        let above = self.meter.high_band();
-        let wide = above.share >= WIDE_SHARE && above.mirrored < MOST_MIRRORED;
-        Quality {
-            bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
-            snr_db: self.finder.snr_db(),
-            clipping: f64::from(self.meter.clipping()),
-            overlap: None,
-        }
+            ..self.measured_so_far()
+        })
     }
 }
 

@@ -3,13 +3,22 @@
 
 use zeroize::Zeroizing;
 
-use crate::decision::{MOST_WINDOWS, VOICE_WINDOW};
+use crate::decision::{MOST_WINDOWS, VOICE_WINDOW, is_unlike};
 use crate::engine::Analyst;
 use crate::samples::RATE;
 use crate::units::Seconds;
 use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint};
 
 use super::level::levelled;
+
+/// The voice of the last seconds of speech.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecentVoice {
+    /// The mean of the last whole window and of the window that ends now.
+    pub voice: Embedding,
+    /// How much speech both are of.
+    pub net_speech: Seconds,
+}
 
 /// The windows of one stream.
 pub(super) struct Windows {
@@ -21,6 +30,12 @@ pub(super) struct Windows {
     dropped: usize,
     /// Speech that came when the finder kept no more, as far as it fills no window yet.
     past: Zeroizing<Vec<f32>>,
+    /// The second half of the last window of such speech.
+    tail: Zeroizing<Vec<f32>>,
+    /// Whether the last window is unlike those before it, so that somebody else may have begun to speak in it.
+    last_is_unlike: bool,
+    /// How many windows there were when the last seconds were asked for.
+    asked_after: usize,
 }
 
 impl Windows {
@@ -31,6 +46,9 @@ impl Windows {
             voices: Vec::new(),
             dropped: 0,
             past: Zeroizing::new(Vec::new()),
+            tail: Zeroizing::new(Vec::new()),
+            last_is_unlike: false,
+            asked_after: 0,
         }
     }
 
@@ -41,8 +59,14 @@ impl Windows {
 
     /// Whether a window is whole that was not heard yet; `kept` is the speech that is kept.
     pub fn are_due(&self, kept: &[f32]) -> bool {
-        let window = RATE.samples(VOICE_WINDOW);
+        let (window, _) = lengths();
         kept.len() / window > self.dropped + self.voices.len() || self.past.len() >= window
+    }
+
+    /// Whether the last seconds are to be heard by themselves: half a window after one that is unlike those before it, once,
+    /// instead of half a window later. (Every half window would cost as much again as the windows do.)
+    pub fn recent_is_due(&self, kept: &[f32]) -> bool {
+        self.asked_after < self.heard() && self.has_recent(kept)
     }
 
     /// Whether the speech they are of has begun to be other speech than what is kept.
@@ -62,15 +86,54 @@ impl Windows {
             self.voices.clear();
             self.dropped = 0;
         }
-        let window = RATE.samples(VOICE_WINDOW);
+        let (window, half) = lengths();
         for piece in kept.chunks_exact(window).skip(self.dropped + self.voices.len()) {
             self.add(analyst.extractor.embed(&levelled(piece))?);
         }
         while self.past.len() >= window {
             let piece: Zeroizing<Vec<f32>> = Zeroizing::new(self.past.drain(..window).collect());
             self.add(analyst.extractor.embed(&levelled(&piece))?);
+            self.tail = Zeroizing::new(piece[half..].to_vec());
         }
         Ok(())
+    }
+
+    /// The voice of the last seconds, where the last whole window leaves it open whose it is and half of the next one has
+    /// been spoken.
+    ///
+    /// # Errors
+    /// [`ExtractError`] when the speaker model fails.
+    pub fn recent(
+        &mut self,
+        analyst: &mut Analyst,
+        kept: &[f32],
+    ) -> Result<Option<RecentVoice>, ExtractError> {
+        let Some(last) = self.voices.last().filter(|_| self.has_recent(kept)) else {
+            return Ok(None);
+        };
+        let newest = analyst.extractor.embed(&levelled(&self.newest(kept)))?;
+        let voice = Embedding::mean([(last, 1.0), (&newest, 1.0)].into_iter()).ok();
+        self.asked_after = self.heard();
+        Ok(voice.map(|voice| RecentVoice {
+            voice,
+            net_speech: RATE.seconds(lengths().0 + self.since_last(kept)),
+        }))
+    }
+
+    fn has_recent(&self, kept: &[f32]) -> bool {
+        self.last_is_unlike && self.since_last(kept) >= lengths().1
+    }
+
+    /// How many samples of speech there are after the last whole window.
+    fn since_last(&self, kept: &[f32]) -> usize {
+        kept.len().saturating_sub(self.heard() * lengths().0) + self.past.len()
+    }
+
+    /// The samples of a window's length that end now.
+    fn newest(&self, kept: &[f32]) -> Zeroizing<Vec<f32>> {
+        let before = if self.tail.is_empty() { kept } else { &self.tail };
+        let missing = lengths().0.saturating_sub(self.past.len()).min(before.len());
+        Zeroizing::new([&before[before.len() - missing..], &self.past].concat())
     }
 
     /// The voices, in order.
@@ -95,10 +158,17 @@ impl Windows {
     }
 
     fn add(&mut self, voice: Embedding) {
+        self.last_is_unlike = is_unlike(&voice, &self.voices);
         if self.voices.len() == MOST_WINDOWS {
             self.voices.remove(0);
             self.dropped += 1;
         }
         self.voices.push(voice);
     }
+}
+
+/// The samples of a window, and of half of one.
+fn lengths() -> (usize, usize) {
+    let window = RATE.samples(VOICE_WINDOW);
+    (window, window / 2)
 }

@@ -272,6 +272,30 @@ fn a_phone_names_its_user_until_the_voice_makes_that_unlikely() {
 }
 
 #[test]
+fn a_phone_names_nobody_once_several_voices_were_heard() {
+    let mut roster = roster(5);
+    let phone = [claim(Tier::T2, Some(roster[0].user))];
+    let several = voice(OutcomeName::Inconclusive, None, Some(Reason::SeveralVoices), &[]);
+    let identity = said(&roster, &phone, Some(&several));
+    assert_eq!(identity.speaker.status, SpeakerStatus::Inconclusive);
+    assert_eq!(
+        identity.speaker.reason,
+        Some(SpeakerReason::Voice(Reason::SeveralVoices))
+    );
+    assert_eq!(identity.line_owner.user_id, Some(roster[0].user));
+    // Whose voice nobody knows, it says nothing of. And a PIN is not passed on.
+    roster[0].enrolled = false;
+    let unheard = said(&roster, &phone, Some(&several));
+    assert_eq!(unheard.speaker.status, SpeakerStatus::Claimed);
+    roster[0].enrolled = true;
+    let pin = [claim(Tier::T4, Some(roster[0].user))];
+    assert_eq!(
+        said(&roster, &pin, Some(&several)).speaker.status,
+        SpeakerStatus::Claimed
+    );
+}
+
+#[test]
 fn an_owner_who_never_enrolled_is_not_called_a_third_party() {
     let mut roster = roster(20);
     roster[3].enrolled = false;

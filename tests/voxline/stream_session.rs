@@ -15,7 +15,7 @@ const SIGNUP: &str = "enrollment_samples/signup/alice/1.flac";
 /// Everything of a checkpoint but how long it took.
 fn same(a: &Checkpoint, b: &Checkpoint) -> bool {
     (a.net_speech, a.quality, &a.print) == (b.net_speech, b.quality, &b.print)
-        && (&a.windows, a.windows_heard) == (&b.windows, b.windows_heard)
+        && (&a.windows, a.windows_heard, &a.recent) == (&b.windows, b.windows_heard, &b.recent)
 }
 
 fn whole(analyst: &mut Analyst, bytes: Vec<u8>, marks: &'static [f64]) -> Recording {
@@ -167,8 +167,53 @@ fn every_whole_window_of_speech_is_checked_once() {
         assert_eq!(after.windows[..before.windows.len()], before.windows);
         if after.is_window_check {
             assert_eq!((&after.print, after.quality), (&before.print, before.quality));
-            assert!(after.windows_heard > before.windows_heard && after.net_speech > print(after).net_speech);
+            let is_new = after.windows_heard > before.windows_heard || after.recent.is_some();
+            assert!(is_new && after.net_speech > print(after).net_speech);
         }
+    }
+}
+
+/// At the beginning of a call and after its first minute, when its speech is no longer kept.
+#[test]
+fn half_a_window_after_an_unlike_one_the_last_seconds_are_heard() {
+    let analyst = &mut analyst();
+    let robert = clip("enrollment_samples/calls/robert-1.wav");
+    for of_the_first in [9, 70] {
+        let mut call: Vec<f32> = clip(CALL)
+            .into_iter()
+            .cycle()
+            .take(16_000 * of_the_first)
+            .collect();
+        let before = listen(analyst, 16_000, &[&call]).last().unwrap().net_speech.get();
+        call.extend(robert.iter().cycle().take(16_000 * 12));
+        let checkpoints = listen(analyst, 16_000, &[&call]);
+        let unlike = checkpoints
+            .iter()
+            .find(|after| after.net_speech.get() > before && after.recent.is_some());
+        let unlike = unlike.unwrap_or_else(|| panic!("nothing was unlike after {before} s"));
+        let (net, windows) = (unlike.net_speech.get(), unlike.windows_heard as f64 * 1.6);
+        let recent = unlike.recent.as_ref().unwrap();
+        // Half a window late at most by one window of the speech detector's, or a short word's.
+        assert!(
+            (0.8..1.2).contains(&(net - windows)),
+            "{net} s, {windows} s of windows"
+        );
+        assert!((recent.net_speech.get() - (1.6 + net - windows)).abs() < 1e-9);
+        assert!(
+            net - before < 3.6,
+            "{} s after the second voice began",
+            net - before
+        );
+        // Robert's, and of the latest speech.
+        let speech = whole(analyst, wav(16_000, 1, &robert), &[]);
+        let other = whole(analyst, wav(16_000, 1, &call[..16_000 * 9]), &[]);
+        let like = |recording: &Recording| cosine(&recent.voice, &print(last(recording)).embedding);
+        assert!(
+            like(&speech) > like(&other) + 0.2,
+            "{} {}",
+            like(&speech),
+            like(&other)
+        );
     }
 }
 

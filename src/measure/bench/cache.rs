@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck};
+use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck, seconds};
 use crate::engine::Models;
 use crate::speech::Span;
 use crate::units::{Llr, hex};
-use crate::verdict::{Presentation, Quality};
+use crate::verdict::{Presentation, Quality, RecentVoice};
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
@@ -30,8 +30,19 @@ type KeptPrint = Option<(String, f64, Bandwidth)>;
 /// What a countermeasure said: its ratio, and whether that is taken for spoofed.
 type KeptPresentation = Option<(f64, bool)>;
 
-/// A checkpoint: seconds of speech, the voice, how many windows there were, how good the audio was, and the countermeasure's word.
-type KeptCheckpoint = (f64, KeptPrint, usize, Option<Quality>, KeptPresentation);
+/// The voice of the last seconds: as text, and how many seconds of speech it is of.
+type KeptRecent = Option<(String, f64)>;
+
+/// A checkpoint: seconds of speech, the voice, how many windows there were, the voice of the last seconds, how good the audio was,
+/// and the countermeasure's word.
+type KeptCheckpoint = (
+    f64,
+    KeptPrint,
+    usize,
+    KeptRecent,
+    Option<Quality>,
+    KeptPresentation,
+);
 
 /// A file of the cache.
 #[derive(Serialize, Deserialize)]
@@ -128,11 +139,16 @@ impl Kept {
             let print = print.as_ref()?;
             Some((text(&print.voice), print.net_s, print.over))
         };
+        let recent = |recent: &Option<RecentVoice>| {
+            let recent = recent.as_ref()?;
+            Some((text(&recent.voice), recent.net_speech.get()))
+        };
         let checkpoint = |checkpoint: &Prints| {
             (
                 checkpoint.at_s,
                 print(&checkpoint.print),
                 checkpoint.windows,
+                recent(&checkpoint.recent),
                 checkpoint.quality,
                 checkpoint
                     .presentation
@@ -175,11 +191,21 @@ impl Kept {
             };
             kept.map_or(Some(None), |kept| read(kept).map(Some))
         };
-        let checkpoint = |(at_s, kept, windows, quality, heard): KeptCheckpoint| {
+        let recent = |kept: KeptRecent| {
+            let read = |(text, net_s)| {
+                Some(RecentVoice {
+                    voice: embedding(text)?,
+                    net_speech: seconds(net_s),
+                })
+            };
+            kept.map_or(Some(None), |kept| read(kept).map(Some))
+        };
+        let checkpoint = |(at_s, kept, windows, last, quality, heard): KeptCheckpoint| {
             Some(Prints {
                 at_s,
                 print: print(kept)?,
                 windows,
+                recent: recent(last)?,
                 quality,
                 presentation: presentation(heard)?,
             })
@@ -258,6 +284,10 @@ mod tests {
                 at_s: 2.0,
                 print: None,
                 windows: 1,
+                recent: Some(RecentVoice {
+                    voice: embedding.clone(),
+                    net_speech: seconds(2.4),
+                }),
                 quality: Some(Quality {
                     bandwidth: Bandwidth::Narrow,
                     snr_db: Some(21.4),

@@ -170,6 +170,7 @@ fn sorted(all: Vec<Checkpoint>) -> (Vec<Prints>, Vec<WindowCheck>, Vec<Embedding
         let prints = Prints {
             at_s: checkpoint.net_speech.get(),
             windows: checkpoint.windows_heard,
+            recent: checkpoint.recent,
             print: checkpoint.print.map(Print::of),
             quality: checkpoint.quality,
             presentation: checkpoint.presentation,

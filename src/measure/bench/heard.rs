@@ -6,7 +6,7 @@ use super::super::condition::Prepared;
 use crate::speech::Span;
 use crate::units::Seconds;
 use crate::verdict::scoring::HeardVoice;
-use crate::verdict::{Presentation, Quality};
+use crate::verdict::{Presentation, Quality, RecentVoice};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 /// What is done to a recording before it becomes a voiceprint.
@@ -62,6 +62,8 @@ pub(super) struct Prints {
     pub print: Option<Print>,
     /// How many of the recording's windows had been heard.
     pub windows: usize,
+    /// The voice of the last seconds, where it was heard by itself.
+    pub recent: Option<RecentVoice>,
     /// How good it was; none when there was no speech.
     pub quality: Option<Quality>,
     /// What the countermeasure said; none without one.
@@ -75,6 +77,8 @@ impl Prints {
         HeardVoice {
             print: print.map(|print| (&print.voice, seconds(print.net_s))),
             windows,
+            recent: self.recent.as_ref(),
+            over: self.quality.map(|quality| quality.bandwidth),
             quality: self.quality,
             is_spoofed: self.presentation.is_some_and(|heard| heard.is_spoofed),
             is_final,

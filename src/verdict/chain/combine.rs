@@ -176,9 +176,13 @@ impl Weighed<'_> {
     }
 
     /// Whether the voice, as far as it was heard, leaves it likelier than not that this user speaks. A phone is passed on,
-    /// and its number forged or written by a forwarder: it greets nobody against what is heard. A voice that was
-    /// compared with nobody here says nothing.
+    /// and its number forged or written by a forwarder: it greets nobody against what is heard, nor who speaks on it after
+    /// somebody else did. A voice that was compared with nobody here says nothing.
     fn voice_allows(&self, place: usize) -> bool {
+        let reason = self.heard.and_then(|heard| heard.said.reason);
+        if reason == Some(Reason::SeveralVoices) {
+            return !self.roster[place].enrolled;
+        }
         let says_nothing = self.voice.iter().all(|ratio| *ratio == 0.0);
         says_nothing || !self.roster[place].enrolled || self.joint.speaker[place] > 0.5
     }

@@ -145,6 +145,39 @@ async fn news_in_any_order_come_to_one_word_and_versions_only_rise() {
     );
 }
 
+/// After a restart, a carrier's reconnect, or at another node: the phone may have been handed on meanwhile.
+#[tokio::test]
+async fn a_stream_opened_again_takes_an_older_ones_name_back_once_it_is_sure() {
+    let (deployment, [alice, bob, _]) = three().await;
+    let number = number(1);
+    let said = |outcome, user, seconds, llr| {
+        let mut said = heard(&number, outcome, user, 8.0);
+        said.net_speech_seconds = seconds;
+        if outcome == OutcomeName::Inconclusive {
+            said.reason = Some(Reason::Ambiguous);
+            said.llrs = vec![(alice, Llr::new(llr).unwrap())];
+        }
+        said
+    };
+    let (inconclusive, named) = (OutcomeName::Inconclusive, OutcomeName::Identified);
+    for (next, name) in [
+        (said(inconclusive, None, 3.0, -2.0), Some(alice)),
+        (said(inconclusive, None, 12.0, 2.0), Some(alice)),
+        (said(inconclusive, None, 12.0, -2.0), None),
+        (said(OutcomeName::Unknown, None, 3.0, 0.0), None),
+        (said(named, Some(bob), 4.0, 0.0), Some(bob)),
+    ] {
+        let call = case(&deployment.board, &number).await;
+        call.heard(said(named, Some(alice), 600.0, 0.0)).await;
+        let (_, _, _, speaker) = word(&call.heard(next.clone()).await);
+        assert_eq!(
+            speaker, name,
+            "{:?} after {} s",
+            next.outcome, next.net_speech_seconds
+        );
+    }
+}
+
 #[tokio::test]
 async fn evidence_shows_no_number_and_equal_numbers_have_equal_hashes() {
     let (deployment, _) = three().await;

@@ -17,7 +17,7 @@ pub struct Entry {
     pub index: Vec<u32>,
     /// Why the call came *to* this target (RFC 4458, as in 302, 486): the entry is the result of it.
     pub cause: Option<u16>,
-    /// Why the call went *away* from this target (RFC 4244's `?Reason=SIP%3Bcause%3D302`).
+    /// The SIP answer with which the call went *away* from this target (RFC 4244's `?Reason=SIP%3Bcause%3D302`).
     pub left_because: Option<u16>,
     /// The entry that a user behind it was called for when the call came to this target: who diverted it (RFC 7044
     /// section 5, `mp`).
@@ -57,7 +57,7 @@ pub fn diverting(history: &[Entry]) -> Vec<&Entry> {
             .cause
             .map_or(entry.mapped_from.is_some(), redirects)
             .then(|| named(history, entry.mapped_from.as_ref()).or(history[..at].last()));
-        let left = entry.left_because.is_some_and(redirects).then_some(entry);
+        let left = entry.left_because.is_some_and(declines).then_some(entry);
         // An entry was come to before it was left.
         for party in [came.flatten(), left].into_iter().flatten() {
             let party = owner(history, party);
@@ -92,6 +92,11 @@ fn owner<'a>(history: &'a [Entry], entry: &'a Entry) -> &'a Entry {
 /// Whether a cause says that a call was diverted (RFC 4458 section 2 and the deflections of RFC 7544).
 fn redirects(cause: u16) -> bool {
     matches!(cause, 302 | 404 | 408 | 480 | 486 | 487 | 503)
+}
+
+/// Whether an answer says that its target did not take the call: any final one that is no success (RFC 7044 section 10.2).
+fn declines(answer: u16) -> bool {
+    (300..700).contains(&answer)
 }
 
 fn read(entry: &str, region: Region) -> Result<Entry, Malformed> {
@@ -186,6 +191,20 @@ mod tests {
         let text = "<sip:+12025550103@h?Reason=SIP%3Bcause%3D302%3Btext%3D%22Moved%22>;index=1, \
                     <sip:+12025550102@h>;index=1.1";
         assert_eq!(diverted_by(text), ["+12025550103"]);
+    }
+
+    #[test]
+    fn whoever_declined_or_was_busy_everywhere_diverted_and_not_the_one_before() {
+        for cause in [603, 600, 410, 496, 500] {
+            let text = format!(
+                "<sip:+12025550104@h?Reason=SIP%3Bcause%3D302>;index=1, \
+                 <sip:+12025550103@h?Reason=SIP%3Bcause%3D{cause}>;index=1.1, <sip:+12025550102@h>;index=1.2"
+            );
+            assert_eq!(diverted_by(&text), ["+12025550103", "+12025550104"], "{cause}");
+        }
+        let answered =
+            "<sip:+12025550103@h?Reason=SIP%3Bcause%3D200>;index=1, <sip:+12025550102@h>;index=1.1";
+        assert!(diverted_by(answered).is_empty());
     }
 
     #[test]

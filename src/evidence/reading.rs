@@ -3,12 +3,12 @@
 use super::caller::CallerNumber;
 use super::chain::read_passports;
 use super::diversion::{self, Diversion};
-use super::facts::{CallFacts, Forwarding, Place};
+use super::facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place};
 use super::found::{Forwarder, Found};
 use super::history_info;
 use super::note::Note;
 use super::region::Region;
-use super::scan::{Address, Malformed};
+use super::scan::{Address, Malformed, entries};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Reads the facts of a call to `dialed`. `own` says of a number whether it is one of this deployment's: such
@@ -47,7 +47,8 @@ pub fn read_facts(
             Err(note) => found.note(note),
         }
     }
-    found.attestation = facts.attestation;
+    let attestation = facts.attestation;
+    found.attestation = attestation.or_else(|| stated_attestation(facts, from.as_ref(), region));
     read_passports(facts, &is_own, from.as_ref(), &mut found);
     if found.caller_forwarded() {
         found.note(Note::CallerIsForwarder);
@@ -148,6 +149,31 @@ fn caller(facts: &CallFacts, region: Region, notes: &mut Vec<Note>) -> Option<Ca
     }
 }
 
+/// What the network wrote of the caller's number into the addresses: into the asserted identity, where it is the
+/// caller's, or into From. Of a peer that is not known it can only weaken.
+fn stated_attestation(
+    facts: &CallFacts,
+    caller: Option<&PhoneNumber>,
+    region: Region,
+) -> Option<Attestation> {
+    let caller = caller?;
+    let is_callers = |entry: &str| {
+        let parties = diversion::parse(entry, region).unwrap_or_default();
+        let mut numbers = parties.iter().filter_map(|party| party.number.as_ref());
+        numbers.any(|number| number.is_line_of(caller))
+    };
+    let asserted = facts
+        .forwarding
+        .iter()
+        .filter(|found| found.place == Place::PAssertedIdentity);
+    let mut stated = asserted
+        .flat_map(|found| entries(&found.text).unwrap_or_default())
+        .filter(|entry| is_callers(entry))
+        .filter_map(Attestation::of_address);
+    let stated = stated.next().or(facts.from_attestation);
+    stated.filter(|stated| facts.trusted || stated.level == AttestationLevel::Failed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +182,12 @@ mod tests {
     const ECHO: &str = "<sip:+12025550102@twilio.com>;reason=unconditional";
 
     fn found(pairs: &[(&str, &str)]) -> Found {
-        let facts = CallFacts::from_sip(Source::Sip, &Headers::from_pairs(pairs.iter().copied()), true);
+        found_of(true, pairs)
+    }
+
+    fn found_of(trusted: bool, pairs: &[(&str, &str)]) -> Found {
+        let headers = Headers::from_pairs(pairs.iter().copied());
+        let facts = CallFacts::from_sip(Source::Sip, &headers, trusted);
         let dialed: DialedNumber = "+12025550102".parse().unwrap();
         let own = |number: &PhoneNumber| number.as_e164() == "+12025550199";
         read_facts(&facts, &dialed, &own, Region::of(&dialed, None))
@@ -218,6 +249,49 @@ mod tests {
             "+12025550103"
         );
         assert_eq!(withheld.notes, [Note::CallerAsserted]);
+    }
+
+    /// The attestation of a call from …0101 whose From and asserted identity have these values of `verstat`.
+    fn attested(trusted: bool, from: &str, asserted: (&str, &str)) -> Option<AttestationLevel> {
+        let address = |number: &str, said: &str| format!("<sip:{number};verstat={said}@h;user=phone>");
+        let (number, said) = asserted;
+        let (from, asserted) = (address("+12025550101", from), address(number, said));
+        let found = found_of(trusted, &[("From", &from), ("P-Asserted-Identity", &asserted)]);
+        found.attestation.map(|attested| attested.level)
+    }
+
+    const NOTHING: &str = "No-TN-Validation";
+    const FAILED: &str = "TN-Validation-Failed";
+    const PASSED: &str = "TN-Validation-Passed-A";
+
+    #[test]
+    fn a_failed_verstat_in_the_invite_weakens_the_callers_number() {
+        let (own, others) = ("+12025550101", "+12025550103");
+        for trusted in [true, false] {
+            for (from, asserted) in [
+                (FAILED, (own, NOTHING)),
+                (NOTHING, (own, FAILED)),
+                (PASSED, (own, FAILED)),
+                (FAILED, (others, PASSED)),
+            ] {
+                let level = attested(trusted, from, asserted);
+                assert_eq!(level, Some(AttestationLevel::Failed), "{from} {asserted:?}");
+            }
+            assert_eq!(attested(trusted, NOTHING, (others, FAILED)), None);
+        }
+    }
+
+    #[test]
+    fn a_passed_verstat_of_a_stranger_is_not_believed() {
+        let (own, others) = ("+12025550101", "+12025550103");
+        for (from, asserted, level) in [
+            (PASSED, (own, NOTHING), Some(AttestationLevel::A)),
+            (NOTHING, (own, PASSED), Some(AttestationLevel::A)),
+            (NOTHING, (others, PASSED), None),
+        ] {
+            assert_eq!(attested(true, from, asserted), level, "{from} {asserted:?}");
+            assert_eq!(attested(false, from, asserted), None, "{from} {asserted:?}");
+        }
     }
 
     #[test]

@@ -262,7 +262,7 @@ impl CallFacts {
             (Place::HistoryInfo, &["history-info"][..]),
             (Place::PAssertedIdentity, &["p-asserted-identity"][..]),
         ] {
-            for text in names.iter().filter_map(|name| headers.get(name)) {
+            for text in names.iter().filter_map(|name| headers.lines(name)) {
                 self.add_forwarding(place, text);
             }
         }

@@ -10,6 +10,8 @@ use super::scan::Malformed;
 pub enum Note {
     /// A header that could not be read, and so was not used.
     Malformed(Place, Malformed),
+    /// An older line of a header could not be read: it and those before it were not used.
+    MalformedOlder(Place, Malformed),
     /// Only numbers of this deployment: the echo that Twilio and others add, and no forwarder.
     OwnNumbersOnly(Place),
     /// The forwarder is there, without a number.
@@ -32,6 +34,9 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(place, why) => write!(f, "{} was not used: {why}", place.name()),
+            Self::MalformedOlder(place, why) => {
+                write!(f, "an older line of {} was not used: {why}", place.name())
+            }
             Self::OwnNumbersOnly(place) => {
                 write!(f, "{} holds only numbers of this deployment", place.name())
             }

@@ -37,9 +37,9 @@ pub fn read_facts(
     places.sort_by_key(|found| found.place);
     for place in places {
         match reader.forwarder(place, from.as_ref()) {
-            Ok(Some((forwarder, note))) => {
+            Ok(Some((forwarder, notes))) => {
                 found.add(forwarder);
-                if let Some(note) = note {
+                for note in notes {
                     found.note(note);
                 }
             }
@@ -68,16 +68,17 @@ impl HeaderReader<'_> {
         &self,
         found: &Forwarding,
         caller: Option<&PhoneNumber>,
-    ) -> Result<Option<(Forwarder, Option<Note>)>, Note> {
+    ) -> Result<Option<(Forwarder, Vec<Note>)>, Note> {
         let place = found.place;
-        let parties = self.parties(found).map_err(|why| Note::Malformed(place, why))?;
+        let malformed = |why| Note::Malformed(place, why);
+        let (parties, older) = self.parties(found).map_err(malformed)?;
         if parties.is_empty() {
             return Ok(None);
         }
         let echoed = |party: &Diversion| party.number.as_ref().is_some_and(self.is_own);
         let mut others = parties.into_iter().filter(|party| !echoed(party)).peekable();
         if others.peek().is_none() {
-            return Err(Note::OwnNumbersOnly(place));
+            return Err(older.map_or(Note::OwnNumbersOnly(place), malformed));
         }
         // An extension is nobody's line; the number that the network forwarded from stands behind it.
         let behind = others.peek().is_some_and(|party| party.local);
@@ -99,27 +100,30 @@ impl HeaderReader<'_> {
             verified: false,
             outdone: false,
         };
-        Ok(Some((forwarder, behind.then_some(Note::BehindExtension(place)))))
+        let notes = [
+            behind.then_some(Note::BehindExtension(place)),
+            older.map(|why| Note::MalformedOlder(place, why)),
+        ];
+        Ok(Some((forwarder, notes.into_iter().flatten().collect())))
     }
 
-    /// The diverting parties of a place, most recent first.
-    fn parties(&self, found: &Forwarding) -> Result<Vec<Diversion>, Malformed> {
+    /// The diverting parties of a place, most recent first, and why older ones could not be read.
+    fn parties(&self, found: &Forwarding) -> Result<(Vec<Diversion>, Option<Malformed>), Malformed> {
         match found.place {
             Place::HistoryInfo => {
                 let history = history_info::parse(&found.text, self.region)?;
                 let parties = history_info::diverting(&history).into_iter();
-                Ok(parties
-                    .map(|entry| Diversion {
-                        number: entry.number.clone(),
-                        local: entry.local,
-                        reason: entry.left_because.map(|cause| format!("cause {cause}")),
-                        private: entry.private,
-                    })
-                    .collect())
+                let parties = parties.map(|entry| Diversion {
+                    number: entry.number.clone(),
+                    local: entry.local,
+                    reason: entry.left_because.map(|cause| format!("cause {cause}")),
+                    private: entry.private,
+                });
+                Ok((parties.collect(), None))
             }
-            Place::Diversion => diversion::parse(&found.text, self.region),
+            Place::Diversion => diversion::parse_lines(&found.text, self.region),
             // A carrier's plain field, with or without brackets.
-            _ => diversion::parse(&found.text, self.region),
+            _ => Ok((diversion::parse(&found.text, self.region)?, None)),
         }
     }
 }

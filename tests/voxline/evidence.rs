@@ -131,6 +131,39 @@ fn several_header_lines_are_one_list() {
 }
 
 #[test]
+fn a_broken_older_line_costs_not_the_newest() {
+    let (newest, broken) = ("<sip:+12025550103@h>", "\"Bob <sip:+12025550104@h>");
+    let of = |lines: &[&str]| {
+        let found = found(&lines.iter().map(|line| ("Diversion", *line)).collect::<Vec<_>>());
+        let number = found.forwarder().map(|one| one.number.as_e164().to_owned());
+        (number, found.notes)
+    };
+    let older = vec![Note::MalformedOlder(Place::Diversion, Malformed::Quote)];
+    assert_eq!(
+        of(&[newest, broken, "<sip:+12025550105@h>"]),
+        (Some(ALICE.to_owned()), older)
+    );
+    // What stands behind an echo or before everything is the newest itself.
+    let fatal = vec![Note::Malformed(Place::Diversion, Malformed::Quote)];
+    for lines in [[broken, newest], [ECHO, broken]] {
+        assert_eq!(of(&lines), (None, fatal.clone()), "{lines:?}");
+    }
+    let one_line = format!("{newest}, {broken}");
+    assert_eq!(of(&[one_line.as_str()]), (None, fatal));
+    let flood = "<sip:+12025550104@h>,".repeat(20);
+    let too_many = vec![Note::Malformed(Place::Diversion, Malformed::TooMany)];
+    assert_eq!(of(&[newest, flood.as_str()]), (None, too_many));
+    let history = [
+        ("History-Info", "<sip:+12025550103@h>;index=1"),
+        ("History-Info", broken),
+    ];
+    assert_eq!(
+        found(&history).notes,
+        [Note::Malformed(Place::HistoryInfo, Malformed::Quote)]
+    );
+}
+
+#[test]
 fn caps_hold_and_what_is_beyond_them_is_not_read_in_part() {
     let many = "<sip:+12025550103@h>,".repeat(21);
     assert_eq!(diversion::parse(&many, Region::UNKNOWN), Err(Malformed::TooMany));

@@ -17,8 +17,8 @@ pub struct Diversion {
     pub local: bool,
     /// Why the call was diverted, in lower case (RFC 5806 section 4: `unconditional`, `user-busy` and so on).
     pub reason: Option<String>,
-    /// Whether the diverting party asked not to be shown (`privacy=full` or `uri`): such a number routes a
-    /// call and is shown to nobody.
+    /// Whether the diverting party asked not to be shown (`privacy=full` or `uri`, of old `yes`): such a number routes
+    /// a call and is shown to nobody.
     pub private: bool,
 }
 
@@ -57,12 +57,12 @@ pub(super) fn parse_lines(
     Ok((parties, None))
 }
 
-fn read(entry: &str, region: Region) -> Result<Diversion, Malformed> {
+pub(super) fn read(entry: &str, region: Region) -> Result<Diversion, Malformed> {
     let address = Address::read(entry)?;
     let user = user_part_or_bare(address.uri);
     let privacy = address.parameter("privacy").map(str::to_ascii_lowercase);
     let reason = address.parameter("reason").filter(|reason| !reason.is_empty());
-    let private = privacy.is_some_and(|privacy| matches!(privacy.as_str(), "full" | "uri"));
+    let private = privacy.is_some_and(|privacy| matches!(privacy.as_str(), "full" | "uri" | "yes"));
     let number = user.as_ref().and_then(|part| of_user_part(part, region));
     Ok(Diversion {
         local: number.is_none()

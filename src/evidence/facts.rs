@@ -149,8 +149,13 @@ pub enum Place {
     Diversion,
     /// The History-Info header (RFC 7044).
     HistoryInfo,
+    /// Referred-By (RFC 3892): who transferred the call, weak.
+    ReferredBy,
     /// P-Asserted-Identity (RFC 3325): weak, and only where it is not the caller.
     PAssertedIdentity,
+    /// Remote-Party-ID (draft-ietf-sip-privacy), as P-Asserted-Identity; P-Preferred-Identity (RFC 3325) is read as one
+    /// that nobody screened.
+    RemotePartyId,
     /// A PASSporT's `div` (RFC 8946).
     PassportDiv,
     /// A PASSporT's `dest` that is not the dialed number.
@@ -159,13 +164,15 @@ pub enum Place {
 
 impl Place {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::XForwardedFrom,
         Self::ForwardedFrom,
         Self::OrigTo,
         Self::Diversion,
         Self::HistoryInfo,
+        Self::ReferredBy,
         Self::PAssertedIdentity,
+        Self::RemotePartyId,
         Self::PassportDiv,
         Self::PassportDest,
     ];
@@ -178,10 +185,20 @@ impl Place {
             Self::OrigTo => "orig_to",
             Self::Diversion => "diversion",
             Self::HistoryInfo => "history_info",
+            Self::ReferredBy => "referred_by",
             Self::PAssertedIdentity => "p_asserted_identity",
+            Self::RemotePartyId => "remote_party_id",
             Self::PassportDiv => "passport_div",
             Self::PassportDest => "passport_dest",
         }
+    }
+
+    /// Whether it is no more than a hint of who forwarded, even of a known peer: it is there to say something else.
+    pub const fn is_hint(self) -> bool {
+        matches!(
+            self,
+            Self::ReferredBy | Self::PAssertedIdentity | Self::RemotePartyId
+        )
     }
 }
 
@@ -260,7 +277,12 @@ impl CallFacts {
             (Place::XForwardedFrom, &["x-forwarded-from"][..]),
             (Place::Diversion, &["diversion", "x-diversion"][..]),
             (Place::HistoryInfo, &["history-info"][..]),
+            (Place::ReferredBy, &["referred-by"][..]),
             (Place::PAssertedIdentity, &["p-asserted-identity"][..]),
+            (
+                Place::RemotePartyId,
+                &["remote-party-id", "p-preferred-identity"][..],
+            ),
         ] {
             for text in names.iter().filter_map(|name| headers.lines(name)) {
                 self.add_forwarding(place, text);

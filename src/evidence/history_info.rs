@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_declined_or_was_busy_everywhere_diverted_and_not_the_one_before() {
+    fn whoever_declined_or_was_busy_everywhere_diverted_not_the_one_before() {
         for cause in [603, 600, 410, 496, 500] {
             let text = format!(
                 "<sip:+12025550104@h?Reason=SIP%3Bcause%3D302>;index=1, \

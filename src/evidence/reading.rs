@@ -8,6 +8,7 @@ use super::found::{Forwarder, Found};
 use super::history_info;
 use super::note::Note;
 use super::region::Region;
+use super::remote_party;
 use super::scan::{Address, Malformed, entries};
 use crate::units::{DialedNumber, PhoneNumber};
 
@@ -16,7 +17,7 @@ use crate::units::{DialedNumber, PhoneNumber};
 /// the dialed number.
 ///
 /// Of several places the one that was put there on purpose comes first (the field of one's own SBC, then a
-/// carrier's field, then Diversion, History-Info, P-Asserted-Identity); another number in a later one is noted
+/// carrier's field, then Diversion, History-Info, and what says something else); another number in a later one is noted
 /// and counts as a hint.
 pub fn read_facts(
     facts: &CallFacts,
@@ -33,7 +34,11 @@ pub fn read_facts(
     };
     found.caller = caller(facts, region, &mut found.notes);
     let from = found.caller.as_ref().and_then(CallerNumber::number).cloned();
-    let mut places: Vec<&Forwarding> = facts.forwarding.iter().collect();
+    // What a stranger writes into these two is no evidence at all.
+    let believed = |found: &&Forwarding| {
+        facts.trusted || !matches!(found.place, Place::ReferredBy | Place::RemotePartyId)
+    };
+    let mut places: Vec<&Forwarding> = facts.forwarding.iter().filter(believed).collect();
     places.sort_by_key(|found| found.place);
     for place in places {
         match reader.forwarder(place, from.as_ref()) {
@@ -89,7 +94,8 @@ impl HeaderReader<'_> {
             return Err(Note::NoNumber(place));
         };
         // An asserted identity is the caller's, unless it is somebody else's.
-        if place == Place::PAssertedIdentity && caller.is_none_or(|caller| caller.is_line_of(&number)) {
+        let is_asserted = matches!(place, Place::PAssertedIdentity | Place::RemotePartyId);
+        if is_asserted && caller.is_none_or(|caller| caller.is_line_of(&number)) {
             return Ok(None);
         }
         let forwarder = Forwarder {
@@ -122,6 +128,11 @@ impl HeaderReader<'_> {
                 Ok((parties.collect(), None))
             }
             Place::Diversion => diversion::parse_lines(&found.text, self.region),
+            Place::RemotePartyId => {
+                let parties = remote_party::parse(&found.text, self.region)?.into_iter();
+                let screened = parties.filter(|one| one.screened);
+                Ok((screened.map(|one| one.party).collect(), None))
+            }
             // A carrier's plain field, with or without brackets.
             _ => Ok((diversion::parse(&found.text, self.region)?, None)),
         }
@@ -138,19 +149,26 @@ fn caller(facts: &CallFacts, region: Region, notes: &mut Vec<Note>) -> Option<Ca
     if !facts.trusted || said.as_ref().is_some_and(|caller| caller.number().is_some()) {
         return said;
     }
-    let asserted = facts
-        .forwarding
-        .iter()
-        .find(|found| found.place == Place::PAssertedIdentity);
-    let asserted = asserted.and_then(|found| diversion::parse(&found.text, region).ok());
-    let number = asserted.into_iter().flatten().find_map(|party| party.number);
-    match number {
-        Some(number) => {
-            notes.push(Note::CallerAsserted);
-            Some(CallerNumber::Known(number))
+    for place in [Place::PAssertedIdentity, Place::RemotePartyId] {
+        let mut asserted = facts.forwarding.iter().filter(|found| found.place == place);
+        if let Some(number) = asserted.find_map(|found| asserted_number(found, region)) {
+            notes.push(Note::CallerAsserted(place));
+            return Some(CallerNumber::Known(number));
         }
-        None => said,
     }
+    said
+}
+
+/// The caller's number by an identity that is asserted.
+fn asserted_number(found: &Forwarding, region: Region) -> Option<PhoneNumber> {
+    let parties: Vec<Diversion> = match found.place {
+        Place::RemotePartyId => {
+            let parties = remote_party::parse(&found.text, region).ok()?.into_iter();
+            parties.map(|one| one.party).collect()
+        }
+        _ => diversion::parse(&found.text, region).ok()?,
+    };
+    parties.into_iter().find_map(|party| party.number)
 }
 
 /// What the network wrote of the caller's number into the addresses: into the asserted identity, where it is the
@@ -252,7 +270,7 @@ mod tests {
             withheld.caller.unwrap().number().unwrap().as_e164(),
             "+12025550103"
         );
-        assert_eq!(withheld.notes, [Note::CallerAsserted]);
+        assert_eq!(withheld.notes, [Note::CallerAsserted(Place::PAssertedIdentity)]);
     }
 
     /// The attestation of a call from …0101 whose From and asserted identity have these values of `verstat`.

@@ -44,8 +44,9 @@ def seeds() -> None:
     headers = encoded(words("tests/voxline/evidence.rs") + words("tests/voxline/hostile.rs", 2))
     for target in ("diversion", "history_info", "passport"):
         sow(target, headers)
-    names = [b"Diversion: ", b"History-Info: ", b"P-Asserted-Identity: ", b"Identity: ", b"X-Forwarded-From: "]
-    sow("facts", [b"".join(name + header + b"\r\n" for name in names) + b"\x01" for header in headers])
+    names = "Diversion History-Info P-Asserted-Identity Remote-Party-ID Referred-By Identity X-Forwarded-From".split()
+    lines = lambda header: b"".join(name.encode() + b": " + header + b"\r\n" for name in names)
+    sow("facts", [lines(header) + b"\x01" for header in headers])
     frames = encoded(words("tests/voxline/carriers/frames.rs") + words("tests/voxline/carriers/hostile.rs"))
     media = b'{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","payload":"//7+"}}'
     for carrier in CARRIERS:

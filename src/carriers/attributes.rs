@@ -2,7 +2,8 @@
 //! channel, fields of a form, a WebSocket's query.
 //!
 //! `DIALED` (or `number`), `CALLERID` (or `caller`), `CALL` (or `call_id`), `CALL_TOKEN`, and SIP headers by their
-//! names with `_` for `-`: `DIVERSION`, `HISTORY_INFO`, `P_ASSERTED_IDENTITY`, `IDENTITY`, `X_FORWARDED_FROM`.
+//! names with `_` for `-`: `DIVERSION`, `HISTORY_INFO`, `REFERRED_BY`, `P_ASSERTED_IDENTITY`,
+//! `REMOTE_PARTY_ID`, `IDENTITY`, `X_FORWARDED_FROM`.
 
 use crate::evidence::{CallFacts, Headers, Source};
 

@@ -55,7 +55,7 @@ pub(super) struct IdentitySection {
     /// The same of anybody.
     #[schema(minimum = 0.01, maximum = 0.999_999)]
     pub forwarding_untrusted: f64,
-    /// The same where they are weak: P-Asserted-Identity, or another place says something else.
+    /// The same where they are weak: an asserted identity or Referred-By, or another place says something else.
     #[schema(minimum = 0.01, maximum = 0.999_999)]
     pub forwarding_hint: f64,
     /// The caller's number is a user's, with a verified attestation A.

@@ -6,7 +6,16 @@ use super::note::Note;
 use super::passport::{self, Passport};
 use crate::units::PhoneNumber;
 
-/// Reads the PASSporTs: who diverted the call, or for whom it was meant.
+/// What a PASSporT says of who forwarded the call.
+struct Link<'a> {
+    number: &'a PhoneNumber,
+    place: Place,
+    signed: bool,
+    /// Whether it is a `div` whose destination is ours: the chain's last link (RFC 8946 section 4.1).
+    ends_here: bool,
+}
+
+/// Reads the PASSporTs: who diverted the call last, or for whom it was meant.
 pub(super) fn read_passports(
     facts: &CallFacts,
     is_own: &dyn Fn(&PhoneNumber) -> bool,
@@ -18,6 +27,7 @@ pub(super) fn read_passports(
         Ok(all) => all,
         Err(why) => return found.note(Note::Malformed(Place::PassportDest, why)),
     };
+    let mut links = Vec::new();
     for (at, passport) in all.iter().enumerate() {
         let (number, place) = match &passport.diverted_by {
             Some(number) => (Some(number), Place::PassportDiv),
@@ -42,24 +52,50 @@ pub(super) fn read_passports(
                 verified: signed,
             });
         }
-        let Some(number) = number.filter(|number| !is_own(number)) else {
-            continue;
-        };
-        let verified = signed && leads_here(passport, &all, is_own);
-        if signed && !verified {
-            found.note(Note::BrokenChain);
+        if let Some(number) = number.filter(|number| !is_own(number)) {
+            links.push(Link {
+                number,
+                place,
+                signed,
+                ends_here: place == Place::PassportDiv && passport.destinations.iter().any(is_own),
+            });
         }
-        let forwarder = Forwarder {
-            number: number.clone(),
-            place,
-            reason: None,
-            private: false,
-            verified,
-            outdone: false,
-        };
-        if !found.passports.contains(&forwarder) {
-            found.passports.push(forwarder);
-        }
+    }
+    keep_newest(&mut links);
+    for link in &links {
+        add(link, found);
+    }
+}
+
+/// Leaves the last links of the chain, where there are any: who diverted before them had the call no more. What nobody
+/// signed outdoes nothing that was signed.
+fn keep_newest(links: &mut Vec<Link>) {
+    let last = links.iter().filter(|link| link.ends_here);
+    let last_signed = last.map(|link| link.signed).max();
+    links.retain(|link| match last_signed {
+        Some(true) => link.ends_here && link.signed,
+        Some(false) => link.ends_here || link.signed,
+        None => true,
+    });
+}
+
+/// Adds a link. A signed `div` is a hint where it was made for a call elsewhere; a `shaken` one is the chain's first
+/// link and always fits.
+fn add(link: &Link, found: &mut Found) {
+    let verified = link.signed && (link.ends_here || link.place == Place::PassportDest);
+    if link.signed && !verified {
+        found.note(Note::BrokenChain);
+    }
+    let forwarder = Forwarder {
+        number: link.number.clone(),
+        place: link.place,
+        reason: None,
+        private: false,
+        verified,
+        outdone: false,
+    };
+    if !found.passports.contains(&forwarder) {
+        found.passports.push(forwarder);
     }
 }
 
@@ -69,18 +105,4 @@ fn meant_for<'a>(passport: &'a Passport, is_own: &dyn Fn(&PhoneNumber) -> bool) 
         return None;
     }
     passport.destinations.first()
-}
-
-/// Whether a `div` was made for a call that came here: its destination is ours, or the next in the chain
-/// diverted it on (RFC 8946 section 4.1). A `shaken` one is the chain's first link and always fits.
-fn leads_here(passport: &Passport, all: &[Passport], is_own: &dyn Fn(&PhoneNumber) -> bool) -> bool {
-    if passport.diverted_by.is_none() {
-        return true;
-    }
-    passport.destinations.iter().any(|destination| {
-        is_own(destination)
-            || all
-                .iter()
-                .any(|next| next.diverted_by.as_ref() == Some(destination))
-    })
 }

@@ -1,9 +1,10 @@
 //! The Diversion header (RFC 5806): who forwarded a call, most recent first.
 
 use super::caller::CallerNumber;
+use super::headers::NEXT_LINE;
 use super::number::of_user_part;
 use super::region::Region;
-use super::scan::{Address, Malformed, entries, user_part_or_bare};
+use super::scan::{Address, MAX_ENTRIES, MAX_HEADER_BYTES, Malformed, entries, user_part_or_bare};
 use crate::units::PhoneNumber;
 
 /// One diverting party.
@@ -16,8 +17,8 @@ pub struct Diversion {
     pub local: bool,
     /// Why the call was diverted, in lower case (RFC 5806 section 4: `unconditional`, `user-busy` and so on).
     pub reason: Option<String>,
-    /// Whether the diverting party asked not to be shown (`privacy=full` or `uri`): such a number routes a
-    /// call and is shown to nobody.
+    /// Whether the diverting party asked not to be shown (`privacy=full` or `uri`, of old `yes`): such a number routes
+    /// a call and is shown to nobody.
     pub private: bool,
 }
 
@@ -33,12 +34,35 @@ pub fn parse(text: &str, region: Region) -> Result<Vec<Diversion>, Malformed> {
         .collect()
 }
 
-fn read(entry: &str, region: Region) -> Result<Diversion, Malformed> {
+/// Reads the header line by line, for each is a field of its own (RFC 3261 section 7.3.1): a line that cannot be read ends
+/// the list, and costs the newer ones before it nothing. Gives the parties, and why the list ended early.
+pub(super) fn parse_lines(
+    text: &str,
+    region: Region,
+) -> Result<(Vec<Diversion>, Option<Malformed>), Malformed> {
+    if text.len() > MAX_HEADER_BYTES {
+        return Err(Malformed::TooLong);
+    }
+    let mut parties = Vec::new();
+    for line in text.split(NEXT_LINE) {
+        match parse(line, region) {
+            Ok(more) => parties.extend(more),
+            Err(why) if parties.is_empty() || why == Malformed::TooMany => return Err(why),
+            Err(why) => return Ok((parties, Some(why))),
+        }
+        if parties.len() > MAX_ENTRIES {
+            return Err(Malformed::TooMany);
+        }
+    }
+    Ok((parties, None))
+}
+
+pub(super) fn read(entry: &str, region: Region) -> Result<Diversion, Malformed> {
     let address = Address::read(entry)?;
     let user = user_part_or_bare(address.uri);
     let privacy = address.parameter("privacy").map(str::to_ascii_lowercase);
     let reason = address.parameter("reason").filter(|reason| !reason.is_empty());
-    let private = privacy.is_some_and(|privacy| matches!(privacy.as_str(), "full" | "uri"));
+    let private = privacy.is_some_and(|privacy| matches!(privacy.as_str(), "full" | "uri" | "yes"));
     let number = user.as_ref().and_then(|part| of_user_part(part, region));
     Ok(Diversion {
         local: number.is_none()

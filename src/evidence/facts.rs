@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::caller::CallerNumber;
 use super::headers::Headers;
+use super::scan::Address;
 
 /// Most places of a call's forwarding evidence that are kept.
 const MAX_PLACES: usize = 32;
@@ -103,7 +104,7 @@ pub struct Attestation {
 }
 
 impl Attestation {
-    /// Reads a `verstat`, as Twilio and Bandwidth give it (`TN-Validation-Passed-A`,
+    /// Reads a `verstat`, as carriers and their SIP headers give it (`TN-Validation-Passed-A`,
     /// `TN-Validation-Failed`, 3GPP TS 24.229 section 7.2A.20); `None` when nothing was validated.
     pub fn from_verstat(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -119,6 +120,18 @@ impl Attestation {
             level,
             verified: true,
         })
+    }
+
+    /// The `verstat` of an address: a parameter of its number, of its URI or behind it.
+    pub(super) fn of_address(text: &str) -> Option<Self> {
+        let address = Address::read(text).ok()?;
+        let within = address
+            .uri
+            .split([';', '@'])
+            .filter_map(|part| part.split_once('='));
+        let mut stated = within.filter(|(name, _)| name.trim().eq_ignore_ascii_case("verstat"));
+        let stated = stated.next().map(|(_, value)| value);
+        Self::from_verstat(stated.or_else(|| address.parameter("verstat"))?)
     }
 }
 
@@ -136,8 +149,13 @@ pub enum Place {
     Diversion,
     /// The History-Info header (RFC 7044).
     HistoryInfo,
+    /// Referred-By (RFC 3892): who transferred the call, weak.
+    ReferredBy,
     /// P-Asserted-Identity (RFC 3325): weak, and only where it is not the caller.
     PAssertedIdentity,
+    /// Remote-Party-ID (draft-ietf-sip-privacy), as P-Asserted-Identity; P-Preferred-Identity (RFC 3325) is read as one
+    /// that nobody screened.
+    RemotePartyId,
     /// A PASSporT's `div` (RFC 8946).
     PassportDiv,
     /// A PASSporT's `dest` that is not the dialed number.
@@ -146,13 +164,15 @@ pub enum Place {
 
 impl Place {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::XForwardedFrom,
         Self::ForwardedFrom,
         Self::OrigTo,
         Self::Diversion,
         Self::HistoryInfo,
+        Self::ReferredBy,
         Self::PAssertedIdentity,
+        Self::RemotePartyId,
         Self::PassportDiv,
         Self::PassportDest,
     ];
@@ -165,10 +185,20 @@ impl Place {
             Self::OrigTo => "orig_to",
             Self::Diversion => "diversion",
             Self::HistoryInfo => "history_info",
+            Self::ReferredBy => "referred_by",
             Self::PAssertedIdentity => "p_asserted_identity",
+            Self::RemotePartyId => "remote_party_id",
             Self::PassportDiv => "passport_div",
             Self::PassportDest => "passport_dest",
         }
+    }
+
+    /// Whether it is no more than a hint of who forwarded, even of a known peer: it is there to say something else.
+    pub const fn is_hint(self) -> bool {
+        matches!(
+            self,
+            Self::ReferredBy | Self::PAssertedIdentity | Self::RemotePartyId
+        )
     }
 }
 
@@ -200,6 +230,8 @@ pub struct CallFacts {
     pub caller_text: Option<String>,
     /// How well the caller's number is attested.
     pub attestation: Option<Attestation>,
+    /// What From says of its number, to be read where [`CallFacts::attestation`] is not set.
+    pub from_attestation: Option<Attestation>,
     /// Where forwarding evidence was found, and what it was.
     pub forwarding: Vec<Forwarding>,
     /// The `Identity` header, all lines of it joined by commas.
@@ -245,14 +277,23 @@ impl CallFacts {
             (Place::XForwardedFrom, &["x-forwarded-from"][..]),
             (Place::Diversion, &["diversion", "x-diversion"][..]),
             (Place::HistoryInfo, &["history-info"][..]),
+            (Place::ReferredBy, &["referred-by"][..]),
             (Place::PAssertedIdentity, &["p-asserted-identity"][..]),
+            (
+                Place::RemotePartyId,
+                &["remote-party-id", "p-preferred-identity"][..],
+            ),
         ] {
-            for text in names.iter().filter_map(|name| headers.get(name)) {
+            for text in names.iter().filter_map(|name| headers.lines(name)) {
                 self.add_forwarding(place, text);
             }
         }
         if self.caller_text.as_deref().is_none_or(is_blank) {
             self.caller_text = headers.get("from");
+        }
+        if self.from_attestation.is_none() {
+            let from = headers.get("from");
+            self.from_attestation = from.as_deref().and_then(Attestation::of_address);
         }
         if self.identity.is_none() {
             self.identity = headers.get("identity");
@@ -307,6 +348,24 @@ mod tests {
         assert_eq!(level("TN-Validation-Passed"), Some(AttestationLevel::C));
         assert_eq!(level("TN-Validation-Failed-B"), Some(AttestationLevel::Failed));
         assert_eq!(level("No-TN-Validation"), None);
+    }
+
+    #[test]
+    fn a_verstat_stands_beside_the_number_the_host_or_the_brackets() {
+        let level = |text| Attestation::of_address(text).map(|read| read.level);
+        for text in [
+            "\"A\" <sip:+12025550101;verstat=TN-Validation-Failed@h;user=phone>;tag=1",
+            "<sip:+12025550101@h;user=phone;Verstat=TN-Validation-Failed>",
+            "<sip:+12025550101@h>;verstat=TN-Validation-Failed",
+            "tel:+12025550101;verstat=TN-Validation-Failed",
+        ] {
+            assert_eq!(level(text), Some(AttestationLevel::Failed), "{text}");
+        }
+        assert_eq!(
+            level("\"verstat=TN-Validation-Failed\" <sip:+12025550101@h>"),
+            None
+        );
+        assert_eq!(level("<sip:+12025550101;verstat=No-TN-Validation@h>"), None);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 /// Most headers that are kept.
 const MAX_HEADERS: usize = 256;
 
+/// What stands between the lines of a header in [`Headers::lines`]; to a list it is a comma.
+pub(super) const NEXT_LINE: &str = ",\n";
+
 /// Headers of a SIP message, in their order. Names compare without case; compact forms are the long ones.
 #[derive(Debug, Clone, Default)]
 pub struct Headers(Vec<(String, String)>);
@@ -19,8 +22,17 @@ impl Headers {
 
     /// All lines of a header as one list (RFC 3261 section 7.3.1); `None` when there is none.
     pub fn get(&self, name: &str) -> Option<String> {
+        self.joined(name, ", ")
+    }
+
+    /// The same, and each line can still be told from the next.
+    pub(super) fn lines(&self, name: &str) -> Option<String> {
+        self.joined(name, NEXT_LINE)
+    }
+
+    fn joined(&self, name: &str, between: &str) -> Option<String> {
         let lines: Vec<&str> = self.all(name).collect();
-        (!lines.is_empty()).then(|| lines.join(", "))
+        (!lines.is_empty()).then(|| lines.join(between))
     }
 
     /// Each line of a header.

@@ -3,7 +3,7 @@
 use super::diversion::is_local;
 use super::number::of_user_part;
 use super::region::Region;
-use super::scan::{Address, Malformed, entries, percent_decoded, user_part_or_bare};
+use super::scan::{Address, Malformed, entries, percent_decoded, split, user_part_or_bare};
 use crate::units::PhoneNumber;
 
 /// One target of the call.
@@ -17,7 +17,7 @@ pub struct Entry {
     pub index: Vec<u32>,
     /// Why the call came *to* this target (RFC 4458, as in 302, 486): the entry is the result of it.
     pub cause: Option<u16>,
-    /// Why the call went *away* from this target (RFC 4244's `?Reason=SIP%3Bcause%3D302`).
+    /// The SIP answer with which the call went *away* from this target (RFC 4244's `?Reason=SIP%3Bcause%3D302`).
     pub left_because: Option<u16>,
     /// The entry that a user behind it was called for when the call came to this target: who diverted it (RFC 7044
     /// section 5, `mp`).
@@ -57,7 +57,7 @@ pub fn diverting(history: &[Entry]) -> Vec<&Entry> {
             .cause
             .map_or(entry.mapped_from.is_some(), redirects)
             .then(|| named(history, entry.mapped_from.as_ref()).or(history[..at].last()));
-        let left = entry.left_because.is_some_and(redirects).then_some(entry);
+        let left = entry.left_because.is_some_and(declines).then_some(entry);
         // An entry was come to before it was left.
         for party in [came.flatten(), left].into_iter().flatten() {
             let party = owner(history, party);
@@ -94,29 +94,30 @@ fn redirects(cause: u16) -> bool {
     matches!(cause, 302 | 404 | 408 | 480 | 486 | 487 | 503)
 }
 
+/// Whether an answer says that its target did not take the call: any final one that is no success (RFC 7044 section 10.2).
+fn declines(answer: u16) -> bool {
+    (300..700).contains(&answer)
+}
+
 fn read(entry: &str, region: Region) -> Result<Entry, Malformed> {
     let address = Address::read(entry)?;
     let (uri, headers) = address.uri.split_once('?').unwrap_or((address.uri, ""));
     let user = user_part_or_bare(uri);
     let headers = uri_headers(headers);
-    let header = |name: &str| {
-        let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.to_ascii_lowercase())
-    };
+    let reasons = headers.iter().filter(|(name, _)| name == "reason");
     // Without brackets the URI's parameters are the header's.
     let cause = uri_parameter(uri, "cause").or_else(|| address.parameter("cause"));
     let indexed = |name| address.parameter(name).map(index);
-    let private = header("privacy").is_some_and(|privacy| {
-        let mut wishes = privacy.split([';', ',']);
-        wishes.any(|wish| matches!(wish.trim(), "history" | "id" | "header" | "user"))
-    });
+    let privacy = headers.iter().filter(|(name, _)| name == "privacy");
+    let mut wishes = privacy.flat_map(|(_, wishes)| wishes.split([';', ',']));
+    let private = wishes.any(|wish| matches!(wish.trim(), "history" | "id" | "header" | "user"));
     let number = user.as_ref().and_then(|part| of_user_part(part, region));
     Ok(Entry {
         local: number.is_none() && !private && is_local(uri, user.map(|part| part.text).as_deref(), region),
         number,
         index: indexed("index").unwrap_or_default(),
         cause: cause.and_then(|cause| cause.parse().ok()),
-        left_because: header("reason").as_deref().and_then(reason_cause),
+        left_because: answer(reasons.map(|(_, reason)| reason.as_str())),
         mapped_from: indexed("mp"),
         contact_of: indexed("rc").or_else(|| indexed("np")),
         private,
@@ -137,23 +138,55 @@ fn uri_parameter<'a>(uri: &'a str, name: &str) -> Option<&'a str> {
     named.next().map(|(_, value)| value.trim())
 }
 
-/// The headers inside a URI, decoded.
+/// The headers inside a URI, decoded and in lower case.
 fn uri_headers(text: &str) -> Vec<(String, String)> {
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    let decoded = pairs.filter_map(|(name, value)| {
-        Some((
-            percent_decoded(name)?.into_owned(),
-            percent_decoded(value)?.into_owned(),
-        ))
+    // Decoded before the name is told from its value, for Teams encodes the sign between them too.
+    let decoded = text.split('&').filter_map(percent_decoded);
+    let pairs = decoded.filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.to_ascii_lowercase(), value.to_ascii_lowercase()))
     });
-    decoded.collect()
+    pairs.collect()
 }
 
-/// The cause of a Reason header value, as in `sip;cause=302;text="moved"`.
-fn reason_cause(reason: &str) -> Option<u16> {
-    let mut parts = reason.split(';').filter_map(|part| part.split_once('='));
+/// The SIP answer that an entry's Reasons (RFC 3326) tell of. Gateways write the telephone network's cause beside SIP's,
+/// or alone.
+fn answer<'a>(reasons: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let each = reasons.flat_map(|list| split(list, b',').unwrap_or_else(|_| vec![list]));
+    let causes: Vec<(&str, u16)> = each.filter_map(reason_cause).collect();
+    let of = |protocol: &str| {
+        let found = causes.iter().find(|(known, _)| *known == protocol);
+        found.map(|(_, cause)| *cause)
+    };
+    of("sip").or_else(|| of("q.850").and_then(answer_of_q850))
+}
+
+/// Protocol and cause of a Reason, as in `sip;cause=302;text="moved"`.
+fn reason_cause(reason: &str) -> Option<(&str, u16)> {
+    let (protocol, parameters) = reason.split_once(';')?;
+    let mut parts = parameters.split(';').filter_map(|part| part.split_once('='));
     let cause = parts.find(|(name, _)| name.trim() == "cause")?.1;
-    cause.trim().trim_matches('"').parse().ok()
+    Some((protocol.trim(), cause.trim().trim_matches('"').parse().ok()?))
+}
+
+/// The SIP answer that a cause of the telephone network stands for (RFC 3398 section 7.2.4.1; a call that was cleared
+/// before an answer was cancelled).
+const fn answer_of_q850(cause: u16) -> Option<u16> {
+    Some(match cause {
+        16 => 487,
+        17 => 486,
+        18 => 408,
+        19 | 20 | 31 => 480,
+        21 => 603,
+        22 | 23 => 410,
+        26 => 404,
+        27 => 502,
+        28 => 484,
+        29 => 501,
+        34 | 38 | 41 | 42 => 503,
+        102 => 504,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -186,6 +219,45 @@ mod tests {
         let text = "<sip:+12025550103@h?Reason=SIP%3Bcause%3D302%3Btext%3D%22Moved%22>;index=1, \
                     <sip:+12025550102@h>;index=1.1";
         assert_eq!(diverted_by(text), ["+12025550103"]);
+    }
+
+    #[test]
+    fn whoever_declined_or_was_busy_everywhere_diverted_not_the_one_before() {
+        for cause in [603, 600, 410, 496, 500] {
+            let text = format!(
+                "<sip:+12025550104@h?Reason=SIP%3Bcause%3D302>;index=1, \
+                 <sip:+12025550103@h?Reason=SIP%3Bcause%3D{cause}>;index=1.1, <sip:+12025550102@h>;index=1.2"
+            );
+            assert_eq!(diverted_by(&text), ["+12025550103", "+12025550104"], "{cause}");
+        }
+        let answered =
+            "<sip:+12025550103@h?Reason=SIP%3Bcause%3D200>;index=1, <sip:+12025550102@h>;index=1.1";
+        assert!(diverted_by(answered).is_empty());
+    }
+
+    #[test]
+    fn a_q850_reason_beside_the_sip_one_hides_no_forwarder() {
+        for reasons in [
+            "Reason=Q.850%3Bcause%3D17&Reason=SIP%3Bcause%3D486",
+            "Reason=SIP%3Bcause%3D486&Reason=Q.850%3Bcause%3D17",
+            "Reason=SIP%3Bcause%3D486%2CQ.850%3Bcause%3D17",
+            "Reason=Q.850%3Bcause%3D17%3Btext%3D%22a%2C%20b%22%2CSIP%3Bcause%3D486",
+            "Reason=Q.850%3Bcause%3D17",
+            // As Teams writes it.
+            "Reason%3DSIP%3Bcause%3D486%3Btext%3D%22User%20Busy%22",
+            "Reason=SIP%3Bcause%3D486%3Btext%3D%22not%20closed",
+        ] {
+            let text = format!(
+                "<sip:+12025550104@h?Reason=SIP%3Bcause%3D302>;index=1, <sip:+12025550103@h?{reasons}>;index=1.1, \
+                 <sip:+12025550102@h>;index=1.2"
+            );
+            assert_eq!(diverted_by(&text)[0], "+12025550103", "{reasons}");
+            let history = parse(&text, Region::UNKNOWN).unwrap();
+            assert_eq!(history[1].left_because, Some(486), "{reasons}");
+        }
+        let unknown =
+            "<sip:+12025550103@h?Reason=Q.850%3Bcause%3D127>;index=1, <sip:+12025550102@h>;index=1.1";
+        assert!(diverted_by(unknown).is_empty());
     }
 
     #[test]

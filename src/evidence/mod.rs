@@ -16,6 +16,7 @@ mod caller;
 pub mod diversion;
 mod facts;
 pub mod history_info;
+mod remote_party;
 mod note;
 mod found;
 pub mod passport;

@@ -10,6 +10,8 @@ use super::scan::Malformed;
 pub enum Note {
     /// A header that could not be read, and so was not used.
     Malformed(Place, Malformed),
+    /// An older line of a header could not be read: it and those before it were not used.
+    MalformedOlder(Place, Malformed),
     /// Only numbers of this deployment: the echo that Twilio and others add, and no forwarder.
     OwnNumbersOnly(Place),
     /// The forwarder is there, without a number.
@@ -20,8 +22,8 @@ pub enum Note {
     CallerIsForwarder,
     /// This place names another number than the one before it in order of preference.
     Disagrees(Place),
-    /// The caller was withheld and is known from P-Asserted-Identity.
-    CallerAsserted,
+    /// The caller's number is not in From and is known from this place.
+    CallerAsserted(Place),
     /// A PASSporT was signed for another caller than this call's: it is not used.
     OtherCaller,
     /// A verified PASSporT's chain does not lead to the dialed number: it counts as a hint.
@@ -32,6 +34,9 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(place, why) => write!(f, "{} was not used: {why}", place.name()),
+            Self::MalformedOlder(place, why) => {
+                write!(f, "an older line of {} was not used: {why}", place.name())
+            }
             Self::OwnNumbersOnly(place) => {
                 write!(f, "{} holds only numbers of this deployment", place.name())
             }
@@ -49,7 +54,11 @@ impl fmt::Display for Note {
                 place.name()
             ),
             Self::CallerIsForwarder => f.write_str("the caller's number is the forwarder's"),
-            Self::CallerAsserted => f.write_str("the caller is withheld and known from p_asserted_identity"),
+            Self::CallerAsserted(place) => write!(
+                f,
+                "the caller's number is not in From and is known from {}",
+                place.name()
+            ),
             Self::OtherCaller => f.write_str("a PASSporT is of another caller and was not used"),
             Self::BrokenChain => f.write_str("a PASSporT does not lead to the dialed number"),
         }

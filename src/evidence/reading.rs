@@ -3,12 +3,13 @@
 use super::caller::CallerNumber;
 use super::chain::read_passports;
 use super::diversion::{self, Diversion};
-use super::facts::{CallFacts, Forwarding, Place};
+use super::facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place};
 use super::found::{Forwarder, Found};
 use super::history_info;
 use super::note::Note;
 use super::region::Region;
-use super::scan::{Address, Malformed};
+use super::remote_party;
+use super::scan::{Address, Malformed, entries};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Reads the facts of a call to `dialed`. `own` says of a number whether it is one of this deployment's: such
@@ -16,7 +17,7 @@ use crate::units::{DialedNumber, PhoneNumber};
 /// the dialed number.
 ///
 /// Of several places the one that was put there on purpose comes first (the field of one's own SBC, then a
-/// carrier's field, then Diversion, History-Info, P-Asserted-Identity); another number in a later one is noted
+/// carrier's field, then Diversion, History-Info, and what says something else); another number in a later one is noted
 /// and counts as a hint.
 pub fn read_facts(
     facts: &CallFacts,
@@ -33,13 +34,17 @@ pub fn read_facts(
     };
     found.caller = caller(facts, region, &mut found.notes);
     let from = found.caller.as_ref().and_then(CallerNumber::number).cloned();
-    let mut places: Vec<&Forwarding> = facts.forwarding.iter().collect();
+    // What a stranger writes into these two is no evidence at all.
+    let believed = |found: &&Forwarding| {
+        facts.trusted || !matches!(found.place, Place::ReferredBy | Place::RemotePartyId)
+    };
+    let mut places: Vec<&Forwarding> = facts.forwarding.iter().filter(believed).collect();
     places.sort_by_key(|found| found.place);
     for place in places {
         match reader.forwarder(place, from.as_ref()) {
-            Ok(Some((forwarder, note))) => {
+            Ok(Some((forwarder, notes))) => {
                 found.add(forwarder);
-                if let Some(note) = note {
+                for note in notes {
                     found.note(note);
                 }
             }
@@ -47,7 +52,8 @@ pub fn read_facts(
             Err(note) => found.note(note),
         }
     }
-    found.attestation = facts.attestation;
+    let attestation = facts.attestation;
+    found.attestation = attestation.or_else(|| stated_attestation(facts, from.as_ref(), region));
     read_passports(facts, &is_own, from.as_ref(), &mut found);
     if found.caller_forwarded() {
         found.note(Note::CallerIsForwarder);
@@ -67,16 +73,17 @@ impl HeaderReader<'_> {
         &self,
         found: &Forwarding,
         caller: Option<&PhoneNumber>,
-    ) -> Result<Option<(Forwarder, Option<Note>)>, Note> {
+    ) -> Result<Option<(Forwarder, Vec<Note>)>, Note> {
         let place = found.place;
-        let parties = self.parties(found).map_err(|why| Note::Malformed(place, why))?;
+        let malformed = |why| Note::Malformed(place, why);
+        let (parties, older) = self.parties(found).map_err(malformed)?;
         if parties.is_empty() {
             return Ok(None);
         }
         let echoed = |party: &Diversion| party.number.as_ref().is_some_and(self.is_own);
         let mut others = parties.into_iter().filter(|party| !echoed(party)).peekable();
         if others.peek().is_none() {
-            return Err(Note::OwnNumbersOnly(place));
+            return Err(older.map_or(Note::OwnNumbersOnly(place), malformed));
         }
         // An extension is nobody's line; the number that the network forwarded from stands behind it.
         let behind = others.peek().is_some_and(|party| party.local);
@@ -87,7 +94,8 @@ impl HeaderReader<'_> {
             return Err(Note::NoNumber(place));
         };
         // An asserted identity is the caller's, unless it is somebody else's.
-        if place == Place::PAssertedIdentity && caller.is_none_or(|caller| caller.is_line_of(&number)) {
+        let is_asserted = matches!(place, Place::PAssertedIdentity | Place::RemotePartyId);
+        if is_asserted && caller.is_none_or(|caller| caller.is_line_of(&number)) {
             return Ok(None);
         }
         let forwarder = Forwarder {
@@ -98,27 +106,35 @@ impl HeaderReader<'_> {
             verified: false,
             outdone: false,
         };
-        Ok(Some((forwarder, behind.then_some(Note::BehindExtension(place)))))
+        let notes = [
+            behind.then_some(Note::BehindExtension(place)),
+            older.map(|why| Note::MalformedOlder(place, why)),
+        ];
+        Ok(Some((forwarder, notes.into_iter().flatten().collect())))
     }
 
-    /// The diverting parties of a place, most recent first.
-    fn parties(&self, found: &Forwarding) -> Result<Vec<Diversion>, Malformed> {
+    /// The diverting parties of a place, most recent first, and why older ones could not be read.
+    fn parties(&self, found: &Forwarding) -> Result<(Vec<Diversion>, Option<Malformed>), Malformed> {
         match found.place {
             Place::HistoryInfo => {
                 let history = history_info::parse(&found.text, self.region)?;
                 let parties = history_info::diverting(&history).into_iter();
-                Ok(parties
-                    .map(|entry| Diversion {
-                        number: entry.number.clone(),
-                        local: entry.local,
-                        reason: entry.left_because.map(|cause| format!("cause {cause}")),
-                        private: entry.private,
-                    })
-                    .collect())
+                let parties = parties.map(|entry| Diversion {
+                    number: entry.number.clone(),
+                    local: entry.local,
+                    reason: entry.left_because.map(|cause| format!("cause {cause}")),
+                    private: entry.private,
+                });
+                Ok((parties.collect(), None))
             }
-            Place::Diversion => diversion::parse(&found.text, self.region),
+            Place::Diversion => diversion::parse_lines(&found.text, self.region),
+            Place::RemotePartyId => {
+                let parties = remote_party::parse(&found.text, self.region)?.into_iter();
+                let screened = parties.filter(|one| one.screened);
+                Ok((screened.map(|one| one.party).collect(), None))
+            }
             // A carrier's plain field, with or without brackets.
-            _ => diversion::parse(&found.text, self.region),
+            _ => Ok((diversion::parse(&found.text, self.region)?, None)),
         }
     }
 }
@@ -133,19 +149,51 @@ fn caller(facts: &CallFacts, region: Region, notes: &mut Vec<Note>) -> Option<Ca
     if !facts.trusted || said.as_ref().is_some_and(|caller| caller.number().is_some()) {
         return said;
     }
+    for place in [Place::PAssertedIdentity, Place::RemotePartyId] {
+        let mut asserted = facts.forwarding.iter().filter(|found| found.place == place);
+        if let Some(number) = asserted.find_map(|found| asserted_number(found, region)) {
+            notes.push(Note::CallerAsserted(place));
+            return Some(CallerNumber::Known(number));
+        }
+    }
+    said
+}
+
+/// The caller's number by an identity that is asserted.
+fn asserted_number(found: &Forwarding, region: Region) -> Option<PhoneNumber> {
+    let parties: Vec<Diversion> = match found.place {
+        Place::RemotePartyId => {
+            let parties = remote_party::parse(&found.text, region).ok()?.into_iter();
+            parties.map(|one| one.party).collect()
+        }
+        _ => diversion::parse(&found.text, region).ok()?,
+    };
+    parties.into_iter().find_map(|party| party.number)
+}
+
+/// What the network wrote of the caller's number into the addresses: into the asserted identity, where it is the
+/// caller's, or into From. Of a peer that is not known it can only weaken.
+fn stated_attestation(
+    facts: &CallFacts,
+    caller: Option<&PhoneNumber>,
+    region: Region,
+) -> Option<Attestation> {
+    let caller = caller?;
+    let is_callers = |entry: &str| {
+        let parties = diversion::parse(entry, region).unwrap_or_default();
+        let mut numbers = parties.iter().filter_map(|party| party.number.as_ref());
+        numbers.any(|number| number.is_line_of(caller))
+    };
     let asserted = facts
         .forwarding
         .iter()
-        .find(|found| found.place == Place::PAssertedIdentity);
-    let asserted = asserted.and_then(|found| diversion::parse(&found.text, region).ok());
-    let number = asserted.into_iter().flatten().find_map(|party| party.number);
-    match number {
-        Some(number) => {
-            notes.push(Note::CallerAsserted);
-            Some(CallerNumber::Known(number))
-        }
-        None => said,
-    }
+        .filter(|found| found.place == Place::PAssertedIdentity);
+    let mut stated = asserted
+        .flat_map(|found| entries(&found.text).unwrap_or_default())
+        .filter(|entry| is_callers(entry))
+        .filter_map(Attestation::of_address);
+    let stated = stated.next().or(facts.from_attestation);
+    stated.filter(|stated| facts.trusted || stated.level == AttestationLevel::Failed)
 }
 
 #[cfg(test)]
@@ -156,7 +204,12 @@ mod tests {
     const ECHO: &str = "<sip:+12025550102@twilio.com>;reason=unconditional";
 
     fn found(pairs: &[(&str, &str)]) -> Found {
-        let facts = CallFacts::from_sip(Source::Sip, &Headers::from_pairs(pairs.iter().copied()), true);
+        found_of(true, pairs)
+    }
+
+    fn found_of(trusted: bool, pairs: &[(&str, &str)]) -> Found {
+        let headers = Headers::from_pairs(pairs.iter().copied());
+        let facts = CallFacts::from_sip(Source::Sip, &headers, trusted);
         let dialed: DialedNumber = "+12025550102".parse().unwrap();
         let own = |number: &PhoneNumber| number.as_e164() == "+12025550199";
         read_facts(&facts, &dialed, &own, Region::of(&dialed, None))
@@ -217,7 +270,50 @@ mod tests {
             withheld.caller.unwrap().number().unwrap().as_e164(),
             "+12025550103"
         );
-        assert_eq!(withheld.notes, [Note::CallerAsserted]);
+        assert_eq!(withheld.notes, [Note::CallerAsserted(Place::PAssertedIdentity)]);
+    }
+
+    /// The attestation of a call from …0101 whose From and asserted identity have these values of `verstat`.
+    fn attested(trusted: bool, from: &str, asserted: (&str, &str)) -> Option<AttestationLevel> {
+        let address = |number: &str, said: &str| format!("<sip:{number};verstat={said}@h;user=phone>");
+        let (number, said) = asserted;
+        let (from, asserted) = (address("+12025550101", from), address(number, said));
+        let found = found_of(trusted, &[("From", &from), ("P-Asserted-Identity", &asserted)]);
+        found.attestation.map(|attested| attested.level)
+    }
+
+    const NOTHING: &str = "No-TN-Validation";
+    const FAILED: &str = "TN-Validation-Failed";
+    const PASSED: &str = "TN-Validation-Passed-A";
+
+    #[test]
+    fn a_failed_verstat_in_the_invite_weakens_the_callers_number() {
+        let (own, others) = ("+12025550101", "+12025550103");
+        for trusted in [true, false] {
+            for (from, asserted) in [
+                (FAILED, (own, NOTHING)),
+                (NOTHING, (own, FAILED)),
+                (PASSED, (own, FAILED)),
+                (FAILED, (others, PASSED)),
+            ] {
+                let level = attested(trusted, from, asserted);
+                assert_eq!(level, Some(AttestationLevel::Failed), "{from} {asserted:?}");
+            }
+            assert_eq!(attested(trusted, NOTHING, (others, FAILED)), None);
+        }
+    }
+
+    #[test]
+    fn a_passed_verstat_of_a_stranger_is_not_believed() {
+        let (own, others) = ("+12025550101", "+12025550103");
+        for (from, asserted, level) in [
+            (PASSED, (own, NOTHING), Some(AttestationLevel::A)),
+            (NOTHING, (own, PASSED), Some(AttestationLevel::A)),
+            (NOTHING, (others, PASSED), None),
+        ] {
+            assert_eq!(attested(true, from, asserted), level, "{from} {asserted:?}");
+            assert_eq!(attested(false, from, asserted), None, "{from} {asserted:?}");
+        }
     }
 
     #[test]

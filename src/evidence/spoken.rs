@@ -6,10 +6,35 @@ const MAX_DIGITS: usize = 16;
 /// What Vapi writes before digits typed on a keypad.
 const KEYPAD_ENTRY: &str = "keypad entry:";
 
+/// Words of numbers above nine.
+const ABOVE_NINE: &[&str] = &[
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fourty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+];
+
 /// The digits in `text`, as in `four eight two one`, `48 21`, `double four, oh seven` or `User's Keypad Entry:
 /// 4821`. `None` when there are none, or more than any PIN has.
 ///
-/// Words that are no digits are passed over (`my pin is …`); numbers in words above nine are not read, for
+/// Words that are no digits are passed over (`my pin is …`); where one is a number above nine nothing is read, for
 /// `forty-eight twenty-one` and `four thousand …` mean different digits to different people.
 pub fn digits(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
@@ -18,15 +43,22 @@ pub fn digits(text: &str) -> Option<String> {
         .map_or(lower.as_str(), |at| &lower[at + KEYPAD_ENTRY.len()..]);
     let mut found = String::new();
     let mut times = 1;
-    for word in said
-        .split(|sign: char| !sign.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    let mut after_digit = false;
+    let words = said.split(|sign: char| !sign.is_alphanumeric());
+    let mut words = words.filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        if ABOVE_NINE.contains(&word) {
+            return None;
+        }
         if let Some(many) = repetition(word) {
-            times = many;
+            (times, after_digit) = (many, true);
             continue;
         }
+        // A letter in `O'Brien` and `four o'clock`.
+        let is_letter = word == "o" && !(after_digit && words.peek().is_none_or(|next| is_of_digits(next)));
         let read = word_digit(word).map(String::from).or_else(|| written(word));
+        let read = read.filter(|_| !is_letter);
+        after_digit = read.is_some();
         let Some(read) = read else {
             times = 1;
             continue;
@@ -46,6 +78,10 @@ pub fn digits(text: &str) -> Option<String> {
         }
     }
     (!found.is_empty()).then_some(found)
+}
+
+fn is_of_digits(word: &str) -> bool {
+    word_digit(word).is_some() || written(word).is_some() || repetition(word).is_some()
 }
 
 fn repetition(word: &str) -> Option<usize> {
@@ -94,6 +130,11 @@ mod tests {
             ("triple 9 1", "9991"),
             ("Four EIGHT 21", "4821"),
             ("double 48", "448"),
+            ("It's O'Brien, four eight two one", "4821"),
+            ("at four o'clock", "4"),
+            ("four o eight o", "4080"),
+            ("seven double o one", "7001"),
+            ("double o seven", "007"),
         ] {
             assert_eq!(digits(text).as_deref(), Some(read), "{text}");
         }
@@ -101,10 +142,26 @@ mod tests {
 
     #[test]
     fn words_without_digits_and_floods_of_them_are_nothing() {
-        for text in ["", "hello", "forty", "double", "User's Keypad Entry:", "１２３４"] {
+        for text in ["", "hello", "double", "o", "User's Keypad Entry:", "１２３４"] {
             assert_eq!(digits(text), None, "{text}");
         }
         assert_eq!(digits(&"1".repeat(100_000)), None);
         assert_eq!(digits(&"nine ".repeat(100_000)), None);
+    }
+
+    #[test]
+    fn numbers_above_nine_in_words_make_no_pin() {
+        for text in [
+            "forty",
+            "thirty four fifty six two one",
+            "twenty four eight one two",
+            "forty-eight twenty-one",
+            "four thousand eight hundred and 21",
+            "four eight, Nineteen",
+        ] {
+            assert_eq!(digits(text), None, "{text}");
+        }
+        let typed = "my number is twenty four. User's Keypad Entry: 4821";
+        assert_eq!(digits(typed).as_deref(), Some("4821"));
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct CallEvidence {
     caller: Option<CallerNumber>,
     /// The keyed hash of the caller's number that was known before a restart.
     caller_before: Option<String>,
-    /// The number that forwarded the call, by the latest facts that named one.
+    /// The number that forwarded the call, by the latest facts that named one; none where it is private.
     forwarder: Option<PhoneNumber>,
     roster: Option<Arc<Roster>>,
     /// What calls before this one say of callers' numbers; read with each new roster.
@@ -152,7 +152,8 @@ impl CallEvidence {
         alone.next()
     }
 
-    /// The number that forwarded the call, where facts of a known peer named one.
+    /// The number that forwarded the call, to be handed on, where facts of a known peer named one. A private one (RFC 5806
+    /// section 4, `privacy`) is weighed and not shown, so there is none.
     pub fn forwarder(&self) -> Option<&PhoneNumber> {
         self.forwarder.as_ref()
     }
@@ -215,7 +216,7 @@ impl CallEvidence {
             let new = claimer.claims(facts, &found).await?;
             claims::add(&mut self.claims, new);
             if let Some(forwarder) = found.forwarder().filter(|_| facts.trusted) {
-                self.forwarder = Some(forwarder.number.clone());
+                self.forwarder = (!forwarder.private).then(|| forwarder.number.clone());
             }
             let caller = found.caller;
             if caller.as_ref().is_some_and(|caller| caller.number().is_some()) || self.caller.is_none() {

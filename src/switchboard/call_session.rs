@@ -256,8 +256,8 @@ impl CallSession {
         self.next(&mut state, Said::LastWord).await
     }
 
-    /// The number that forwarded the call, by the latest facts of a known peer that named one. Not known any more after
-    /// a restart.
+    /// The number that forwarded the call, by the latest facts of a known peer that named one and did not ask that it be
+    /// shown to nobody. Not known any more after a restart.
     pub async fn forwarder(&self) -> Option<PhoneNumber> {
         self.state.lock().await.evidence.forwarder().cloned()
     }

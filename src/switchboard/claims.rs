@@ -54,7 +54,7 @@ impl Claimer<'_> {
     ) -> Result<Claim, StoreError> {
         let passport = matches!(forwarder.place, Place::PassportDiv | Place::PassportDest);
         let tier = if passport { Tier::T3 } else { Tier::T1 };
-        let weak = forwarder.outdone || forwarder.place == Place::PAssertedIdentity;
+        let weak = forwarder.outdone || forwarder.place.is_hint();
         let owner = match (passport, forwarder.verified, facts.trusted) {
             (true, true, _) => self.evidence_priors.passport_verified,
             (true, false, _) => self.evidence_priors.passport,

@@ -131,6 +131,39 @@ fn several_header_lines_are_one_list() {
 }
 
 #[test]
+fn a_broken_older_line_costs_not_the_newest() {
+    let (newest, broken) = ("<sip:+12025550103@h>", "\"Bob <sip:+12025550104@h>");
+    let of = |lines: &[&str]| {
+        let found = found(&lines.iter().map(|line| ("Diversion", *line)).collect::<Vec<_>>());
+        let number = found.forwarder().map(|one| one.number.as_e164().to_owned());
+        (number, found.notes)
+    };
+    let older = vec![Note::MalformedOlder(Place::Diversion, Malformed::Quote)];
+    assert_eq!(
+        of(&[newest, broken, "<sip:+12025550105@h>"]),
+        (Some(ALICE.to_owned()), older)
+    );
+    // What stands behind an echo or before everything is the newest itself.
+    let fatal = vec![Note::Malformed(Place::Diversion, Malformed::Quote)];
+    for lines in [[broken, newest], [ECHO, broken]] {
+        assert_eq!(of(&lines), (None, fatal.clone()), "{lines:?}");
+    }
+    let one_line = format!("{newest}, {broken}");
+    assert_eq!(of(&[one_line.as_str()]), (None, fatal));
+    let flood = "<sip:+12025550104@h>,".repeat(20);
+    let too_many = vec![Note::Malformed(Place::Diversion, Malformed::TooMany)];
+    assert_eq!(of(&[newest, flood.as_str()]), (None, too_many));
+    let history = [
+        ("History-Info", "<sip:+12025550103@h>;index=1"),
+        ("History-Info", broken),
+    ];
+    assert_eq!(
+        found(&history).notes,
+        [Note::Malformed(Place::HistoryInfo, Malformed::Quote)]
+    );
+}
+
+#[test]
 fn caps_hold_and_what_is_beyond_them_is_not_read_in_part() {
     let many = "<sip:+12025550103@h>,".repeat(21);
     assert_eq!(diversion::parse(&many, Region::UNKNOWN), Err(Malformed::TooMany));
@@ -305,6 +338,61 @@ fn a_passport_of_another_call_is_worth_nothing() {
     let elsewhere = by_passports(&[provider.sign(&header, &claims)], &[0]);
     assert!(!elsewhere.passports[0].verified);
     assert_eq!(elsewhere.notes, [Note::BrokenChain]);
+}
+
+/// A `div` by which …`by` diverted the call to …`to`.
+fn diverted(provider: &Provider, by: &str, to: &str) -> String {
+    let (header, mut claims) = div(1);
+    claims["div"]["tn"] = json!(format!("1202555{by}"));
+    claims["dest"]["tn"] = json!([format!("1202555{to}")]);
+    provider.sign(&header, &claims)
+}
+
+/// Who forwarded by PASSporTs, and whether that is verified.
+fn links(found: &voxline::evidence::Found) -> Vec<(&str, bool)> {
+    let links = found.passports.iter();
+    links.map(|link| (link.number.as_e164(), link.verified)).collect()
+}
+
+#[test]
+fn of_several_divs_the_last_diverter_owns_the_line() {
+    let provider = Provider::new();
+    let shaken = provider.sign(
+        &json!({"alg": "ES256", "ppt": "shaken"}),
+        &json!({"attest": "A", "dest": {"tn": ["12025550103"]}, "iat": 1, "orig": {"tn": "12025550101"},
+                "origid": "0f5e"}),
+    );
+    let (first, last) = (
+        diverted(&provider, "0103", "0104"),
+        diverted(&provider, "0104", "0102"),
+    );
+    for tokens in [
+        [shaken.clone(), first.clone(), last.clone()],
+        [last.clone(), first, shaken],
+    ] {
+        let verified = by_passports(&tokens, &[0, 1, 2]);
+        assert_eq!(links(&verified), [("+12025550104", true)]);
+        assert_eq!(verified.notes, []);
+        assert_eq!(links(&by_passports(&tokens, &[])), [("+12025550104", false)]);
+    }
+    // Of two that lead here the signed one.
+    let other = diverted(&provider, "0105", "0102");
+    assert_eq!(
+        links(&by_passports(&[other, last], &[1])),
+        [("+12025550104", true)]
+    );
+}
+
+#[test]
+fn a_chain_through_an_unverified_div_is_broken() {
+    let provider = Provider::new();
+    let tokens = [
+        diverted(&provider, "0103", "0188"),
+        diverted(&provider, "0188", "0102"),
+    ];
+    let found = by_passports(&tokens, &[0]);
+    assert_eq!(links(&found), [("+12025550103", false), ("+12025550188", false)]);
+    assert_eq!(found.notes, [Note::BrokenChain]);
 }
 
 #[test]

@@ -128,6 +128,8 @@ fn hostile_facts_never_name_the_number_that_is_only_quoted() {
         "History-Info",
         "X-Forwarded-From",
         "P-Asserted-Identity",
+        "Remote-Party-ID",
+        "Referred-By",
         "Identity",
         "From",
         "f",

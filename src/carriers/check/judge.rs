@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::inputs::TestCall;
-use crate::evidence::{CallerNumber, Found, Note, Place, Region, read_facts};
+use crate::evidence::{CallerNumber, Found, Note, Region, read_facts};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Whether a carrier tells who forwarded a call. Better ones are later.
@@ -165,22 +165,15 @@ impl CarrierProbe<'_> {
     }
 }
 
-/// The number a call was forwarded by. An asserted identity is no proof that a carrier tells of forwarding.
+/// The number a call was forwarded by. An asserted identity or a transfer is no proof that a carrier tells of forwarding.
 fn best(found: &Found) -> Option<&PhoneNumber> {
-    let told = found
-        .forwarders
-        .iter()
-        .find(|one| one.place != Place::PAssertedIdentity);
+    let told = found.forwarders.iter().find(|one| !one.place.is_hint());
     told.or(found.passports.first()).map(|one| &one.number)
 }
 
 fn verdict(found: &Found) -> CarrierVerdict {
     let echo = |note: &Note| matches!(note, Note::OwnNumbersOnly(_));
-    if found
-        .forwarders
-        .iter()
-        .any(|one| one.place != Place::PAssertedIdentity)
-    {
+    if found.forwarders.iter().any(|one| !one.place.is_hint()) {
         CarrierVerdict::Forwards
     } else if !found.passports.is_empty() {
         CarrierVerdict::PassportOnly

@@ -18,7 +18,7 @@ pub struct EvidencePriors {
     pub forwarding: f64,
     /// T1 from anybody.
     pub forwarding_untrusted: f64,
-    /// T1 where it is weak: P-Asserted-Identity, or a place that a better one contradicts.
+    /// T1 where it is weak: an identity that is asserted, Referred-By, or a place that a better one contradicts.
     pub forwarding_hint: f64,
     /// T2 with attestation A that was verified.
     pub caller_attested: f64,

@@ -45,8 +45,12 @@ words! {
         Diversion "diversion",
         /// [`Place::HistoryInfo`] (T1).
         HistoryInfo "history_info",
+        /// [`Place::ReferredBy`] (T1).
+        ReferredBy "referred_by",
         /// [`Place::PAssertedIdentity`] (T1).
         PAssertedIdentity "p_asserted_identity",
+        /// [`Place::RemotePartyId`] (T1).
+        RemotePartyId "remote_party_id",
         /// The caller's number (T2).
         CallerNumber "caller_number",
         /// [`Place::PassportDiv`] (T3).
@@ -68,7 +72,9 @@ impl From<Place> for EvidenceKind {
             Place::OrigTo => Self::OrigTo,
             Place::Diversion => Self::Diversion,
             Place::HistoryInfo => Self::HistoryInfo,
+            Place::ReferredBy => Self::ReferredBy,
             Place::PAssertedIdentity => Self::PAssertedIdentity,
+            Place::RemotePartyId => Self::RemotePartyId,
             Place::PassportDiv => Self::PassportDiv,
             Place::PassportDest => Self::PassportDest,
         }

@@ -9,7 +9,7 @@ use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 
-use super::call_sessions::{case, heard};
+use super::call_sessions::{case, forwarded_by, heard, phone, three};
 use super::{TestDeployment, number};
 
 const ALICE: &str = "+12025550143";
@@ -179,4 +179,18 @@ async fn each_carriers_header_names_the_line_of_a_strangers_call() {
         assert_eq!(identity.speaker.user_id, None, "{system}: {identity:?}");
         assert!(identity.contradictions.is_empty(), "{system}: {identity:?}");
     }
+}
+
+#[tokio::test]
+async fn a_private_forwarder_is_weighed_and_not_handed_on() {
+    let (deployment, [alice, ..]) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
+    let mut facts = forwarded_by(1);
+    call.learn(&facts).await;
+    assert_eq!(call.forwarder().await, Some(phone(1)));
+    facts.forwarding[0].text.push_str(";privacy=full");
+    let call = case(&deployment.board, &number(1)).await;
+    call.learn(&facts).await;
+    assert_eq!(call.forwarder().await, None);
+    assert_eq!(call.verdict().identity.line_owner.user_id, Some(alice));
 }

@@ -94,7 +94,10 @@ impl Carriers {
 
     /// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
     /// earlier webhook of the call named.
-    async fn ringing(&self, carrier: Carrier, ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+    async fn ringing(&self, carrier: Carrier, mut ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let forward = &self.settings.forward;
+        forward.leave_out_unsigned(&mut ring.facts, &ring.dialed, now);
         let known = timeout(self.settings.budget, self.learn(carrier, &ring)).await;
         let known = match known {
             Ok(Ok(known)) => known,
@@ -107,7 +110,6 @@ impl Carriers {
                 Known::default()
             }
         };
-        let now = OffsetDateTime::now_utc().unix_timestamp();
         let plan = Plan {
             settings: &self.settings,
             leg: Leg {

@@ -1,5 +1,7 @@
 //! Whole calls.
 
+use std::time::Duration;
+
 use serde_json::json;
 use voxline::carriers::Carrier;
 use voxline::carriers::forward;
@@ -162,6 +164,26 @@ async fn an_unsigned_x_forwarded_from_of_a_sip_caller_is_not_signed_on() {
         assert_eq!(status, 200, "{twiml}");
         assert_eq!(twiml.contains("X-Forwarded-From"), is_named, "{twiml}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_ended_after_a_restart_is_final() {
+    let mut deployment = Deployment::start().await;
+    let call = Call {
+        id: "c-restart",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    deployment.ring(Carrier::Bandwidth, &call).await;
+    // The list shows what is recorded.
+    while deployment.service.get("/v1/calls").await.1 == json!([]) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    deployment.restart();
+    let end = json!({"eventType": "disconnect", "callId": call.id}).to_string();
+    assert_eq!(deployment.send(Carrier::Bandwidth, &end).await.0, 200);
+    let said = deployment.verdict(call.id).await;
+    assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
 }
 
 #[tokio::test]

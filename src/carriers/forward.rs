@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::signature::same;
+use crate::evidence::{CallFacts, ForwardProof, Place};
 use crate::units::{CallId, DialedNumber, PhoneNumber, hex};
 
 /// RFC 3261 section 25.1: what may stand in a header of a SIP address as it is. All else is escaped.
@@ -68,6 +69,25 @@ impl Forward {
         headers
     }
 
+    /// Where there is a key: takes an `X-Forwarded-From` that is not signed out of what a carrier says of a call. It is the
+    /// caller's own word where the carrier's SIP address may be called by anybody.
+    pub fn leave_out_unsigned(&self, facts: &mut CallFacts, dialed: &DialedNumber, now: i64) {
+        let Some(secret) = &self.secret else {
+            return;
+        };
+        let (before, proof) = (facts.forwarding.len(), &facts.forward_proof);
+        facts.forwarding.retain(|found| {
+            found.place != Place::XForwardedFrom
+                || believed(secret, &found.text, proof, dialed, now).is_some()
+        });
+        if facts.forwarding.len() < before {
+            tracing::warn!(
+                source = facts.source.name(),
+                "an X-Forwarded-From without a good X-Fwd-Sig names nobody, as vapi.forward_secret is set"
+            );
+        }
+    }
+
     /// The SIP address of a call with its headers in it (RFC 3261 section 19.1.1).
     pub fn address_with_headers(&self, leg: &Leg) -> String {
         let mut address = self.address(leg.dialed);
@@ -118,6 +138,26 @@ pub fn sign(secret: &SecretString, forwarded: &str, dialed: &DialedNumber, call:
 /// are short.
 const SHORTEST_SIGNATURE: usize = 32;
 
+/// How old a signature may be, in seconds: a call rings at once.
+const WINDOW: i64 = 300;
+
+/// The number of an `X-Forwarded-From`, if `proof` is ours of it and recent.
+pub fn believed(
+    secret: &SecretString,
+    number: &str,
+    proof: &ForwardProof,
+    dialed: &DialedNumber,
+    now: i64,
+) -> Option<PhoneNumber> {
+    // What is signed is E.164; some carriers' headers lose the plus.
+    let number = format!("+{}", number.trim().trim_start_matches('+'));
+    let number: PhoneNumber = number.parse().ok()?;
+    let (signature, call) = (proof.signature.as_deref()?, proof.call.as_deref()?);
+    let time: i64 = proof.time.as_deref()?.trim().parse().ok()?;
+    let is_recent = now.saturating_sub(time).saturating_abs() <= WINDOW;
+    (is_recent && verify(secret, number.as_e164(), dialed, call, time, signature)).then_some(number)
+}
+
 /// Whether `signature`, or at least its first half, is ours of these values. Whether `time` is recent is for
 /// whoever asks.
 pub fn verify(
@@ -137,6 +177,7 @@ pub fn verify(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::{Headers, Source};
 
     const SECRET: &str = "fwd-test";
 
@@ -212,6 +253,35 @@ mod tests {
             value("Fwdsig"),
         );
         assert!(holds);
+    }
+
+    #[test]
+    fn an_unsigned_x_forwarded_from_is_left_out_where_there_is_a_key() {
+        let dialed = "+12025550102".parse().unwrap();
+        let signed = [
+            ("X-Fwd-Call", "CA1"),
+            ("X-Fwd-Time", "1760000000"),
+            ("X-Fwd-Sig", SIGNATURE),
+        ];
+        let places = |number: &str, proof: &[(&str, &str)], secret: bool, late: i64| {
+            let named = [
+                ("X-Forwarded-From", number),
+                ("Diversion", "<sip:+12025550104@h>"),
+            ];
+            let headers = Headers::from_pairs(named.iter().chain(proof).copied());
+            let mut facts = CallFacts::from_sip(Source::Telnyx, &headers, true);
+            forward(secret).leave_out_unsigned(&mut facts, &dialed, 1_760_000_000 + late);
+            let places = facts.forwarding.iter().map(|found| found.place);
+            places.collect::<Vec<Place>>()
+        };
+        let (both, other) = ([Place::XForwardedFrom, Place::Diversion], [Place::Diversion]);
+        assert_eq!(places("+12025550103", &signed, true, 0), both);
+        assert_eq!(places("12025550103", &signed, true, WINDOW), both);
+        assert_eq!(places("+12025550103", &signed, true, WINDOW + 1), other);
+        assert_eq!(places("+12025550105", &signed, true, 0), other);
+        assert_eq!(places("+12025550103", &signed[..2], true, 0), other);
+        assert_eq!(places("+12025550103", &[], true, 0), other);
+        assert_eq!(places("+12025550103", &[], false, 0), both);
     }
 
     #[test]

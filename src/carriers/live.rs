@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use super::Carrier;
 use super::service::Carriers;
@@ -128,7 +129,14 @@ impl Carriers {
         let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
         let screening_time = ScreeningTime::new(self.screening(carrier, claim.by_token), per_second);
         // Of a call that a webhook has announced, all that is said here was said there.
-        let facts = start.facts.filter(|_| !claim.by_token);
+        let mut facts = start.facts.filter(|_| !claim.by_token);
+        if let Some(facts) = &mut facts {
+            // Nobody unknown comes so far without a token.
+            facts.trusted = true;
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            let forward = &self.settings.forward;
+            forward.leave_out_unsigned(facts, &claim.number, now);
+        }
         let start = CallStart {
             call_id: claim.call,
             number: claim.number,
@@ -141,9 +149,7 @@ impl Carriers {
             Entry::ByKey(access) => self.board.view(access).open_call(start).await?,
             Entry::Proven | Entry::ByToken => self.board.open_call(start, None).await?,
         };
-        if let Some(mut facts) = facts {
-            // Nobody unknown comes so far without a token.
-            facts.trusted = true;
+        if let Some(facts) = facts {
             call.call_session().learn(&facts).await;
         }
         Ok(CarrierStream {

@@ -21,6 +21,7 @@ pub mod answer;
 pub mod command;
 mod token;
 mod asked;
+mod unseen;
 mod service;
 mod live;
 pub mod check;

@@ -14,6 +14,7 @@ use super::forward::Leg;
 use super::settings::CarrierSettings;
 use super::signature::Proofs;
 use super::token::CallTokens;
+use super::unseen::Unseen;
 use super::webhook::{self, ControlStyle, Digits, Event, Received, Ring, WebhookFault};
 use crate::store::Provenance;
 use crate::switchboard::{BoardError, Switchboard};
@@ -27,6 +28,8 @@ pub struct Carriers {
     tokens: CallTokens,
     /// Calls whose callers were asked for a PIN.
     asked: Asked,
+    /// Calls that ended and are not known here.
+    unseen: Unseen,
     /// Commands Telnyx's calls, where there is a key for it.
     commander: Option<Arc<Commander>>,
     /// What a shutdown waits for.
@@ -55,6 +58,7 @@ impl Carriers {
             board,
             tokens: CallTokens::new(settings.token_lifetime),
             asked: Asked::default(),
+            unseen: Unseen::default(),
             commander: commander.map(Arc::new),
             settings,
             tasks,
@@ -94,7 +98,10 @@ impl Carriers {
 
     /// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
     /// earlier webhook of the call named.
-    async fn ringing(&self, carrier: Carrier, ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+    async fn ringing(&self, carrier: Carrier, mut ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let forward = &self.settings.forward;
+        forward.leave_out_unsigned(&mut ring.facts, &ring.dialed, now);
         let known = timeout(self.settings.budget, self.learn(carrier, &ring)).await;
         let known = match known {
             Ok(Ok(known)) => known,
@@ -107,7 +114,6 @@ impl Carriers {
                 Known::default()
             }
         };
-        let now = OffsetDateTime::now_utc().unix_timestamp();
         let plan = Plan {
             settings: &self.settings,
             leg: Leg {
@@ -213,9 +219,12 @@ impl Carriers {
 
     /// Ends a call that no stream is going to end.
     pub fn ended(&self, call: &CallId) {
-        let known = self.board.find_call_session(call);
-        if let Some(call_session) = known.filter(|known| !known.is_listened_to()) {
-            self.tasks.spawn(async move { call_session.finish().await });
+        match self.board.find_call_session(call) {
+            Some(call_session) if call_session.is_listened_to() => {}
+            Some(call_session) => {
+                self.tasks.spawn(async move { call_session.finish().await });
+            }
+            None => self.unseen.end(&self.board, call),
         }
     }
 }

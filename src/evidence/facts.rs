@@ -218,6 +218,17 @@ impl std::fmt::Debug for Forwarding {
     }
 }
 
+/// What vouches for an `X-Forwarded-From`, as it came beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForwardProof {
+    /// `X-Fwd-Sig`.
+    pub signature: Option<String>,
+    /// `X-Fwd-Call`: the id of the call where it was signed.
+    pub call: Option<String>,
+    /// `X-Fwd-Time`: seconds since 1970.
+    pub time: Option<String>,
+}
+
 /// What somebody knows of a call, before anything is searched.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CallFacts {
@@ -234,6 +245,8 @@ pub struct CallFacts {
     pub from_attestation: Option<Attestation>,
     /// Where forwarding evidence was found, and what it was.
     pub forwarding: Vec<Forwarding>,
+    /// What vouches for an `X-Forwarded-From` among [`CallFacts::forwarding`].
+    pub forward_proof: ForwardProof,
     /// The `Identity` header, all lines of it joined by commas.
     pub identity: Option<String>,
     /// Which of the PASSporTs of [`CallFacts::identity`] were verified, by their place in
@@ -295,8 +308,16 @@ impl CallFacts {
             let from = headers.get("from");
             self.from_attestation = from.as_deref().and_then(Attestation::of_address);
         }
-        if self.identity.is_none() {
-            self.identity = headers.get("identity");
+        let proof = &mut self.forward_proof;
+        for (known, name) in [
+            (&mut self.identity, "identity"),
+            (&mut proof.signature, "x-fwd-sig"),
+            (&mut proof.call, "x-fwd-call"),
+            (&mut proof.time, "x-fwd-time"),
+        ] {
+            if known.is_none() {
+                *known = headers.get(name);
+            }
         }
     }
 

@@ -25,7 +25,9 @@ mod reading;
 pub mod spoken;
 
 pub use caller::CallerNumber;
-pub use facts::{Attestation, AttestationLevel, CallFacts, Forwarding, Place, Source, is_blank};
+pub use facts::{
+    Attestation, AttestationLevel, CallFacts, ForwardProof, Forwarding, Place, Source, is_blank,
+};
 pub use found::{Forwarder, Found};
 pub use headers::Headers;
 pub use note::Note;

@@ -1,16 +1,12 @@
 //! `X-Forwarded-From`, and whether it is believed: on an open SIP address any caller can write one.
 
-use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use crate::carriers::forward::verify;
+use crate::carriers::forward;
 use crate::config::ForwardTrust;
-use crate::units::{DialedNumber, PhoneNumber};
+use crate::units::DialedNumber;
 
 use super::view::XForwarded;
-
-/// How old a signature may be, in seconds: a call rings at once.
-const WINDOW: i64 = 300;
 
 /// The forwarding number that X- headers name, when it is to be believed.
 pub fn believed(
@@ -23,44 +19,23 @@ pub fn believed(
         ForwardTrust::Never => None,
         ForwardTrust::Always => Some(found.number.clone()),
         ForwardTrust::Signed(secret) => {
-            // What is signed is E.164; some carriers' headers lose the plus.
-            let number: PhoneNumber = format!("+{}", found.number.trim_start_matches('+'))
-                .parse()
-                .ok()?;
-            let good = is_signed(secret.as_ref()?, found, &number, dialed, now);
-            good.then(|| number.as_e164().to_owned())
+            let (secret, now) = (secret.as_ref()?, now.unix_timestamp());
+            let number = forward::believed(secret, &found.number, &found.proof, dialed, now)?;
+            Some(number.as_e164().to_owned())
         }
     }
 }
 
-fn is_signed(
-    secret: &SecretString,
-    found: &XForwarded,
-    number: &PhoneNumber,
-    dialed: &DialedNumber,
-    now: OffsetDateTime,
-) -> bool {
-    let parts = (
-        found.signature.as_deref(),
-        found.call.as_deref(),
-        found.time.as_deref(),
-    );
-    let (Some(signature), Some(call), Some(time)) = parts else {
-        return false;
-    };
-    let Ok(seconds) = time.parse::<i64>() else {
-        return false;
-    };
-    verify(secret, number.as_e164(), dialed, call, seconds, signature)
-        && now.unix_timestamp().saturating_sub(seconds).saturating_abs() <= WINDOW
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::carriers::forward::sign;
+    use crate::evidence::ForwardProof;
 
     const TIME: i64 = 1_760_000_000;
+    const WINDOW: i64 = 300;
 
     fn secret() -> SecretString {
         SecretString::from("fwd-test")
@@ -73,9 +48,11 @@ mod tests {
     fn found(signature: &str) -> XForwarded {
         XForwarded {
             number: "+12025550103".to_owned(),
-            signature: Some(signature.to_owned()),
-            call: Some("CA1".to_owned()),
-            time: Some(TIME.to_string()),
+            proof: ForwardProof {
+                signature: Some(signature.to_owned()),
+                call: Some("CA1".to_owned()),
+                time: Some(TIME.to_string()),
+            },
         }
     }
 
@@ -113,7 +90,7 @@ mod tests {
             assert_eq!(at(&found(bad), 0), None);
         }
         let mut undated = good;
-        undated.time = None;
+        undated.proof.time = None;
         assert_eq!(at(&undated, 0), None);
     }
 

@@ -104,13 +104,13 @@ impl Vapi {
         Err(NoCallSession::Failed)
     }
 
-    /// Takes over a call that other nodes of this deployment have alone: its end may be told here.
+    /// Takes over a call that other nodes of this deployment have alone, or that began before a restart: its end may be
+    /// told here.
     pub(super) async fn take_over(&self, vapi_call: &VapiCall) {
-        let store = self.board.store();
-        if vapi_call.call_session().is_some() || !store.is_shared() {
+        if vapi_call.call_session().is_some() {
             return;
         }
-        if let Ok(Ok(Some(record))) = timeout(PATIENCE, store.call(&vapi_call.id)).await
+        if let Ok(Ok(Some(record))) = timeout(PATIENCE, self.board.store().call(&vapi_call.id)).await
             && !record.is_final
         {
             // Why there is none is in the log.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::evidence::ForwardProof;
 use crate::units::CallId;
 
 /// SIP headers that are read of one call.
@@ -53,12 +54,8 @@ pub struct CallView {
 pub struct XForwarded {
     /// The number it was forwarded from.
     pub number: String,
-    /// `X-Fwd-Sig`.
-    pub signature: Option<String>,
-    /// `X-Fwd-Call`: the SBC's id of the call.
-    pub call: Option<String>,
-    /// `X-Fwd-Time`: seconds since 1970.
-    pub time: Option<String>,
+    /// What came beside it.
+    pub proof: ForwardProof,
 }
 
 impl CallView {
@@ -188,9 +185,11 @@ fn x_forwarded(message: &Value) -> Option<XForwarded> {
     };
     Some(XForwarded {
         number: named("forwardedfrom")?,
-        signature: named("fwdsig"),
-        call: named("fwdcall"),
-        time: named("fwdtime"),
+        proof: ForwardProof {
+            signature: named("fwdsig"),
+            call: named("fwdcall"),
+            time: named("fwdtime"),
+        },
     })
 }
 
@@ -288,7 +287,7 @@ mod tests {
         assert_eq!(view.forwarded_from, None, "the field is Twilio's alone");
         let forwarded = view.x_forwarded.unwrap();
         assert_eq!(
-            (forwarded.number.as_str(), forwarded.signature.as_deref()),
+            (forwarded.number.as_str(), forwarded.proof.signature.as_deref()),
             ("+12025550103", Some("ab"))
         );
     }
@@ -331,7 +330,7 @@ mod tests {
                 json!({"artifact": {"variableValues": theirs, "variables": ours}}),
             ] {
                 let found = CallView::read(&message).x_forwarded.unwrap_or_default();
-                let found = (found.number.as_str(), found.signature.as_deref());
+                let found = (found.number.as_str(), found.proof.signature.as_deref());
                 assert_eq!(found, ("+12025550103", Some("ab")), "{message}");
             }
         }

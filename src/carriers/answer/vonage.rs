@@ -39,15 +39,22 @@ pub(super) fn document(plan: &Plan) -> Document {
     let headers: Map<String, Value> = headers
         .map(|(name, value)| (name.trim_start_matches("X-").to_owned(), value.into()))
         .collect();
-    actions.push(json!({
+    let mut forward = json!({
         "action": "connect",
-        "from": plan.caller.map_or_else(|| digits(plan.leg.dialed.as_e164()), digits),
         "endpoint": [{
             "type": "sip",
             "uri": plan.forward().address(plan.leg.dialed),
             "headers": headers,
         }],
-    }));
+    });
+    let from = plan
+        .caller
+        .map_or_else(|| digits(plan.leg.dialed.as_e164()), digits);
+    // Who withheld their number has no digits, and an empty `from` is no number.
+    if !from.is_empty() {
+        forward["from"] = from.into();
+    }
+    actions.push(forward);
     Document {
         media_type: "application/json",
         text: Value::Array(actions).to_string(),
@@ -60,7 +67,7 @@ fn digits(number: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{document, with_plan};
+    use super::super::tests::{document, with_caller, with_plan};
     use super::*;
 
     #[test]
@@ -98,5 +105,14 @@ mod tests {
             "+12025550103"
         );
         assert_eq!(actions[2]["from"], "12025550101");
+    }
+
+    #[test]
+    fn a_withheld_callers_ncco_has_no_empty_from() {
+        for caller in ["anonymous", "Restricted", "sip:unknown@h"] {
+            let shown = with_caller(Some(caller), |plan| super::document(plan).text);
+            let actions: Value = serde_json::from_str(&shown).unwrap();
+            assert_eq!(actions[2].get("from"), None, "{caller}");
+        }
     }
 }

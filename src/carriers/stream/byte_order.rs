@@ -13,9 +13,8 @@ const MOST_HELD: usize = 64_000;
 
 /// Gives linear audio with the low byte first, whichever way it comes.
 ///
-/// Read the wrong way round, the small differences between neighbouring samples of sound become the large ones,
-/// so the reading whose samples jump less, measured by what they amount to, is the right one. Until that is
-/// clear nothing is given.
+/// Read the wrong way round, what is small becomes large, and the small differences between neighbouring samples of
+/// sound too, so the reading whose samples jump less is the right one. Until that is clear nothing is given.
 #[derive(Debug)]
 pub(super) struct Straightener {
     order: ByteOrder,
@@ -78,8 +77,8 @@ fn heard(bytes: &[u8]) -> ByteOrder {
     if words.iter().filter(|word| **word != [0, 0]).count() < NEEDED {
         return ByteOrder::Auto;
     }
-    let little = roughness(words.iter().map(|word| i16::from_le_bytes(*word)));
-    let big = roughness(words.iter().map(|word| i16::from_be_bytes(*word)));
+    let little = jumps(words.iter().map(|word| i16::from_le_bytes(*word)));
+    let big = jumps(words.iter().map(|word| i16::from_be_bytes(*word)));
     if little <= big {
         ByteOrder::Little
     } else {
@@ -87,16 +86,16 @@ fn heard(bytes: &[u8]) -> ByteOrder {
     }
 }
 
-/// The energy of a signal's differences over its own: 2 for white noise, near 0 for what moves slowly.
-fn roughness(samples: impl Iterator<Item = i16>) -> f64 {
-    let (mut jumps, mut energy, mut before) = (0.0, 0.0, None);
+/// The energy of a signal's differences. Not over its own energy: that is the same for noise in both readings.
+fn jumps(samples: impl Iterator<Item = i16>) -> f64 {
+    // From silence, or a constant, as A-law's silence is, would say nothing.
+    let (mut jumps, mut before) = (0.0_f64, 0.0_f64);
     for sample in samples {
         let sample = f64::from(sample);
-        jumps += before.map_or(0.0, |before: f64| (sample - before).powi(2));
-        energy += sample * sample;
-        before = Some(sample);
+        jumps += (sample - before).powi(2);
+        before = sample;
     }
-    if energy > 0.0 { jumps / energy } else { 2.0 }
+    jumps
 }
 
 #[cfg(test)]
@@ -148,6 +147,52 @@ mod tests {
         fn whatever_comes_no_byte_is_made_up_and_little_is_held(bytes in prop::collection::vec(any::<u8>(), 0..4_000), piece in 1_usize..300) {
             let out = through(ByteOrder::Auto, &bytes, piece);
             prop_assert!(out.len() == bytes.len() || out.len() + 1 == bytes.len());
+        }
+    }
+
+    /// Two seconds of white noise at 8 kHz, at this level in dB below full scale.
+    fn noise(level: f64) -> Vec<u8> {
+        let peak = 32_768.0 * 10_f64.powf(level / 20.0) * 3_f64.sqrt();
+        let mut seed = 1_u64;
+        let samples = (0..16_000).map(|_| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let uniform = (seed >> 33) as f64 / f64::from(1_u32 << 30) - 1.0;
+            (uniform * peak).round() as i16
+        });
+        samples.flat_map(i16::to_le_bytes).collect()
+    }
+
+    /// As long.
+    fn repeated(pattern: &[i16]) -> Vec<u8> {
+        let samples = pattern.iter().cycle().take(16_000);
+        samples.flat_map(|sample| sample.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn line_noise_before_the_first_word_does_not_turn_the_bytes_round() {
+        for (name, noise) in [
+            ("silence of A-law", repeated(&[8])),
+            ("an idle line", repeated(&[8, 8, -8, 8, -8, -8, -8])),
+            ("noise at -66 dB", noise(-66.0)),
+            ("noise at -50 dB", noise(-50.0)),
+            ("noise at -30 dB", noise(-30.0)),
+            ("noise at -9 dB", noise(-9.0)),
+        ] {
+            let call = [noise, speech()].concat();
+            for came in [&call, &turned(&call)] {
+                assert!(through(ByteOrder::Auto, came, 320) == call, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn speech_that_is_clipped_is_not_turned_round() {
+        let words = speech();
+        let loud = words.as_chunks::<2>().0.iter();
+        let loud = loud.flat_map(|word| i16::from_le_bytes(*word).saturating_mul(8).to_le_bytes());
+        let loud: Vec<u8> = loud.collect();
+        for came in [&loud, &turned(&loud)] {
+            assert!(through(ByteOrder::Auto, came, 320) == loud);
         }
     }
 

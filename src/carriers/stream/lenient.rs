@@ -2,25 +2,34 @@
 
 use std::collections::HashMap;
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// A number, or a text of one.
-pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(u64),
-        Text(String),
-    }
-    match Either::deserialize(from)? {
-        Either::Number(number) => Ok(number),
-        Either::Text(text) => text.trim().parse().map_err(serde::de::Error::custom),
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(u64),
+    Text(String),
+}
+
+impl Either {
+    fn number<E: Error>(self) -> Result<u64, E> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Text(text) => text.trim().parse().map_err(E::custom),
+        }
     }
 }
 
-/// The same, where it may be missing.
+/// A number, or a text of one.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    Either::deserialize(from)?.number()
+}
+
+/// The same, where it may be missing, or `null`.
 pub(super) fn number_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    number(from).map(Some)
+    let given: Option<Either> = Option::deserialize(from)?;
+    given.map(Either::number).transpose()
 }
 
 /// Parameters by name. Values that are no text (a carrier's own numbers, nulls, nests) are left out: ours

@@ -71,20 +71,24 @@ fn begin(begin: Begin, extra: Option<&str>) -> Result<Message, StreamFault> {
     }))
 }
 
-/// `name=value;name=value`. Seen with `;`, documented with `,`; and Plivo puts `X-PH-` before names. Ours hold
-/// none of these signs.
+/// `name=value;name=value`. Seen with `;`, documented with `,`, in older samples with `:` for `=`; and Plivo puts `X-PH-`
+/// before names. Ours hold none of these signs.
 fn extra_headers(text: &str) -> HashMap<String, String> {
     let text = text.trim().trim_start_matches('{').trim_end_matches('}');
     let pairs = text.split([';', ',']).filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        let name = name.trim();
+        let (name, value) = pair.split_once(['=', ':'])?;
+        let (name, value) = (unquoted(name), unquoted(value));
         let bare = name
             .get(..5)
             .filter(|prefix| prefix.eq_ignore_ascii_case("x-ph-"));
         let name = bare.map_or(name, |prefix| &name[prefix.len()..]);
-        Some((name.to_owned(), value.trim().to_owned()))
+        Some((name.to_owned(), value.to_owned()))
     });
     pairs.take(32).collect()
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\'']).trim()
 }
 
 #[cfg(test)]
@@ -117,6 +121,9 @@ mod tests {
             "calltoken=abc",
             "X-PH-calltoken=abc;k2=v2",
             "{call_token=abc}",
+            "{X-PH-number: 12025550102, X-PH-calltoken: abc}",
+            r#"{\"X-PH-calltoken\": \"abc\"}"#,
+            "calltoken='abc'",
         ] {
             let start = start(format, extra);
             assert_eq!(start.token.as_deref(), Some("abc"), "{extra}");

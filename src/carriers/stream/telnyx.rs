@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::lenient::{Ours, number, number_if_any, parameters};
 use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, key, parsed};
@@ -17,6 +18,8 @@ struct Frame {
     start: Option<Begin>,
     media: Option<Media>,
     dtmf: Option<Key>,
+    /// Of an `error`.
+    payload: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -66,9 +69,39 @@ pub(super) fn read(text: &str) -> Result<Numbered, StreamFault> {
         }
         "dtmf" => key(&frame.dtmf.ok_or(lacking("dtmf"))?.digit),
         "stop" => Message::Stop,
+        "error" => {
+            let said = frame.payload.as_ref().map(complaint).unwrap_or_default();
+            tracing::warn!("Telnyx says of a stream: error {said}");
+            Message::Other
+        }
         _ => Message::Other,
     };
     Ok(message.at(None))
+}
+
+/// Code, title and detail of an error, for the log: short, on one line, and without a number of anybody.
+fn complaint(error: &Value) -> String {
+    let code = match &error["code"] {
+        Value::String(code) => code.parse().ok(),
+        code => code.as_u64(),
+    };
+    // Telnyx's have six digits.
+    let code = code.filter(|code| *code < 1_000_000);
+    let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+    let text = |name: &str| -> String {
+        let letters = error[name].as_str().unwrap_or_default().chars().take(200);
+        let shown = letters.map(|letter| {
+            if letter.is_numeric() {
+                '#'
+            } else if letter.is_control() {
+                ' '
+            } else {
+                letter
+            }
+        });
+        shown.collect()
+    };
+    format!("{code}: {} ({})", text("title"), text("detail"))
 }
 
 fn begin(begin: Begin) -> Result<Message, StreamFault> {
@@ -94,6 +127,8 @@ fn begin(begin: Begin) -> Result<Message, StreamFault> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::SoundName;
     use super::*;
 
@@ -151,6 +186,34 @@ mod tests {
         }
         let fault = start(r#"{"encoding":"AMR-WB","sample_rate":16000,"channels":1}"#).unwrap_err();
         assert!(fault.to_string().contains("stream_codec PCMU"), "{fault}");
+    }
+
+    #[test]
+    fn a_null_is_no_number_and_no_fault() {
+        let read = start(r#"{"encoding":"PCMU","sample_rate":8000,"channels":null}"#).unwrap();
+        let Message::Start(start) = read.message else {
+            panic!("no start")
+        };
+        assert_eq!(start.sound, Sound::TELEPHONE);
+        let media = r#"{"event":"media","media":{"track":"inbound","chunk":null,"payload":"//7+"}}"#;
+        let audio = Message::Audio(vec![0xff, 0xfe, 0xfe]);
+        assert_eq!(super::read(media), Ok(audio.at(None)));
+    }
+
+    #[test]
+    fn an_error_frame_is_said_shortly_and_without_numbers() {
+        let said =
+            complaint(&json!({"code": 100003, "title": "Malformed\nframe", "detail": "to +12025550102"}));
+        assert_eq!(said, "100003: Malformed frame (to +###########)");
+        assert_eq!(complaint(&json!({"code": "100004"})), "100004:  ()");
+        for odd in [
+            json!(null),
+            json!("x"),
+            json!({"code": 12025550102_u64, "title": 5}),
+        ] {
+            assert_eq!(complaint(&odd), "without a code:  ()");
+        }
+        assert!(complaint(&json!({"title": "é".repeat(10_000)})).len() < 500);
     }
 
     #[test]

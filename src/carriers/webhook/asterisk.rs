@@ -49,6 +49,29 @@ mod tests {
     }
 
     #[test]
+    fn a_dialplan_sends_every_line_of_a_header() {
+        for (lines, place) in [
+            (
+                "history_info=<sip:%2B12025550103@ims?Privacy=none>;index=1,\
+                 <sip:%2B12025550102@ims;cause=302>;index=1.1;mp=1",
+                "history_info",
+            ),
+            (
+                "diversion=\"Line 1020\" <sip:1020@pbx>;reason=no-answer,<sip:%2B12025550103@h>;reason=no-answer",
+                "diversion",
+            ),
+        ] {
+            let form = format!("call=1.5&dialed=%2B12025550102&{lines}");
+            let ring = ring(Carrier::Asterisk, "", &form);
+            assert_eq!(
+                forwarder(&ring),
+                Some(("+12025550103".to_owned(), place)),
+                "{lines}"
+            );
+        }
+    }
+
+    #[test]
     fn a_call_without_an_id_gets_one_and_without_a_number_there_is_none() {
         assert!(
             !ring(Carrier::Asterisk, "", "dialed=12025550102")

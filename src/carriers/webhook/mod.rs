@@ -217,6 +217,9 @@ fn is_over(status: &str) -> bool {
         "cancelled",
         "timeout",
         "rejected",
+        // Vonage's.
+        "unanswered",
+        "disconnected",
     ];
     over.iter().any(|word| status.eq_ignore_ascii_case(word))
 }

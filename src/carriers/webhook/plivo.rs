@@ -1,7 +1,7 @@
 //! Plivo's answer and hangup webhooks: a form, or a query where they are fetched with GET.
 
 use super::{ControlStyle, Event, Fields, Ring, WebhookFault, is_over, with_plus};
-use crate::evidence::{Attestation, AttestationLevel, CallFacts, Place, Source};
+use crate::evidence::{Attestation, AttestationLevel, CallFacts, ForwardProof, Place, Source};
 
 pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
     let call = fields.call("CallUUID")?;
@@ -27,6 +27,12 @@ pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
     }
     if let Some(forwarded) = fields.get("X-PH-Forwardedfrom") {
         facts.add_forwarding(Place::XForwardedFrom, with_plus(forwarded));
+        let beside = |name| fields.get(name).map(str::to_owned);
+        facts.forward_proof = ForwardProof {
+            signature: beside("X-PH-Fwdsig"),
+            call: beside("X-PH-Fwdcall"),
+            time: beside("X-PH-Fwdtime"),
+        };
     }
     Ok(Event::Ringing(Box::new(Ring {
         call,

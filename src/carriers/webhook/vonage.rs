@@ -82,6 +82,8 @@ mod tests {
             webhook::read(Carrier::Vonage, received)
         };
         assert!(matches!(read("answered"), Ok(Event::Other)));
-        assert!(matches!(read("completed"), Ok(Event::Ended { .. })));
+        for status in ["completed", "unanswered", "disconnected"] {
+            assert!(matches!(read(status), Ok(Event::Ended { .. })), "{status}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Calls as their carriers see them: the webhooks they announce them with, and the tokens they are answered.
 
 use serde_json::{Value, json};
-use voxline::carriers::Carrier;
+use time::OffsetDateTime;
+use voxline::carriers::{Carrier, forward};
 
-use super::peer::NUMBER;
+use super::peer::{FORWARD_SECRET, NUMBER};
 use super::proofs::percent;
 
 /// The token in a document or command.
@@ -20,6 +21,19 @@ pub fn token_in(carrier: Carrier, answer: &str) -> String {
         .unwrap_or_else(|| panic!("no token in {answer}"));
     let is_of_token = |sign: &char| sign.is_ascii_alphanumeric() || *sign == '-';
     rest.chars().take_while(is_of_token).collect()
+}
+
+/// The headers by which an SBC with our key names who forwarded a call.
+pub fn signed(number: &str, call: &str) -> [(&'static str, String); 4] {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let dialed = NUMBER.parse().unwrap();
+    let signature = forward::sign(&FORWARD_SECRET.into(), number, &dialed, call, now);
+    [
+        ("X-Forwarded-From", number.to_owned()),
+        ("X-Fwd-Call", call.to_owned()),
+        ("X-Fwd-Time", now.to_string()),
+        ("X-Fwd-Sig", signature),
+    ]
 }
 
 /// A call as its carrier sees it.
@@ -44,8 +58,8 @@ impl Call {
             Carrier::Telnyx => self.telnyx("call.initiated"),
             Carrier::Vonage => {
                 let mut body = json!({"uuid": id, "from": bare(from), "to": bare(NUMBER)});
-                if let Some(number) = forwarded {
-                    body["SipHeader_X-Forwarded-From"] = number.into();
+                for (name, value) in forwarded.map(|number| signed(number, id)).into_iter().flatten() {
+                    body[format!("SipHeader_{name}")] = value.into();
                 }
                 body.to_string()
             }

@@ -1,11 +1,15 @@
 //! Whole calls.
 
+use std::time::Duration;
+
 use serde_json::json;
 use voxline::carriers::Carrier;
 use voxline::carriers::forward;
 
+use super::calls::signed;
 use super::frames::start;
 use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded};
+use super::proofs::percent;
 
 /// A call's id for each carrier.
 fn id(carrier: Carrier) -> &'static str {
@@ -137,6 +141,49 @@ async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
     assert_eq!(path, "v2:c/transfer");
     let first = json!({"name": "X-Forwarded-From", "value": ALICE});
     assert_eq!(transfer["custom_headers"][0], first, "{transfer}");
+}
+
+#[tokio::test]
+async fn an_unsigned_x_forwarded_from_of_a_sip_caller_is_not_signed_on() {
+    let deployment = Deployment::start().await;
+    let call = Call {
+        id: "CA0004",
+        from: CALLER,
+        forwarded: None,
+    };
+    let with = |headers: &[(&str, String)]| {
+        let mut webhook = call.webhook(Carrier::Twilio);
+        for (name, value) in headers {
+            webhook += &format!("&SipHeader_{name}={}", percent(value));
+        }
+        webhook
+    };
+    let headers = signed(ALICE, call.id);
+    for (headers, is_named) in [(&headers[..1], false), (&headers[..], true)] {
+        let (status, twiml) = deployment.send(Carrier::Twilio, &with(headers)).await;
+        assert_eq!(status, 200, "{twiml}");
+        assert_eq!(twiml.contains("X-Forwarded-From"), is_named, "{twiml}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_ended_after_a_restart_is_final() {
+    let mut deployment = Deployment::start().await;
+    let call = Call {
+        id: "c-restart",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    deployment.ring(Carrier::Bandwidth, &call).await;
+    // The list shows what is recorded.
+    while deployment.service.get("/v1/calls").await.1 == json!([]) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    deployment.restart();
+    let end = json!({"eventType": "disconnect", "callId": call.id}).to_string();
+    assert_eq!(deployment.send(Carrier::Bandwidth, &end).await.0, 200);
+    let said = deployment.verdict(call.id).await;
+    assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
 }
 
 #[tokio::test]

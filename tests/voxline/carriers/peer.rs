@@ -20,7 +20,7 @@ use voxline::carriers::Carrier;
 pub use super::calls::{Call, token_in};
 use super::frames::{key, media, start, stop};
 use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
-use crate::process::Service;
+use crate::process::{Service, program};
 use crate::support;
 
 pub const NUMBER: &str = "+12025550102";
@@ -39,7 +39,8 @@ pub struct Deployment {
     pub service: Service,
     pub alice: String,
     commands: mpsc::UnboundedReceiver<(String, Value)>,
-    _data: TempDir,
+    settings: Vec<(&'static str, String)>,
+    data: TempDir,
 }
 
 impl Deployment {
@@ -105,8 +106,19 @@ impl Deployment {
             service: Service::start_with(data.path(), &settings),
             alice: String::new(),
             commands,
-            _data: data,
+            settings,
+            data,
         }
+    }
+
+    /// Ends the service at once, and starts it again on the same store.
+    pub fn restart(&mut self) {
+        self.service.child().kill().unwrap();
+        self.service.child().wait().unwrap();
+        let mut serve = program(self.data.path());
+        serve.envs(self.settings.iter().cloned());
+        serve.args(["serve", "--listen", "127.0.0.1:0"]);
+        self.service = Service::listening(serve, &self.service.key);
     }
 
     async fn enrol(&self, folder: &str, user: &Value) -> String {

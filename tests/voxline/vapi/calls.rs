@@ -1,5 +1,7 @@
 //! Calls as they happen, from their first ring to their last word.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
@@ -226,6 +228,20 @@ async fn duplicates_and_another_order_change_nothing() {
     let last = deployment.last_word("c-twice").await;
     assert_eq!(last["final"], true);
     assert!(deployment.told_so_far("c-late").is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_ended_after_a_restart_is_final() {
+    let mut deployment = TestDeployment::open_with(&[], false);
+    deployment.ring("c-restart", ALICE.0);
+    // The list shows what is recorded.
+    while deployment.calls().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    deployment.restart();
+    deployment.end("c-restart");
+    let last = deployment.last_word("c-restart").await;
+    assert_eq!(last["verdict"]["line_owner"]["user_name"], "Alice", "{last}");
 }
 
 #[tokio::test]

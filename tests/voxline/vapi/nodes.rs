@@ -15,6 +15,8 @@ use crate::process::pcm_stream;
 use crate::{gallery::peer, postgres, support};
 
 const STRANGER: &str = "+12025550199";
+/// What Bandwidth brings.
+const CARRIER_PASSWORD: &str = "bandwidth-test";
 
 /// The first node is the deployment's own.
 struct TwoNodes {
@@ -42,6 +44,8 @@ impl TwoNodes {
             ("VOXLINE_GALLERY_QDRANT_URL", &gallery.url),
             ("VOXLINE_GALLERY_QDRANT_COLLECTION", &gallery.collection),
             ("VOXLINE_GALLERY_QDRANT_TIMEOUT_SECONDS", "20"),
+            ("VOXLINE_BANDWIDTH_USERNAME", "voxline"),
+            ("VOXLINE_BANDWIDTH_PASSWORD", CARRIER_PASSWORD),
         ];
         let deployment = TestDeployment::open_with(&settings, enrolled);
         let data = tempfile::tempdir().unwrap();
@@ -80,6 +84,14 @@ impl TwoNodes {
     /// Opens a call's stream of mu-law at this node.
     async fn stream(&self, node: usize, id: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
         pcm_stream(&self.bases[node], self.deployment.key(), NUMBER, id).await
+    }
+
+    /// Sends a webhook of Bandwidth's to this node.
+    async fn bandwidth(&self, node: usize, webhook: &Value) {
+        let url = format!("{}/carriers/bandwidth/voice", self.bases[node]);
+        let request = support::http().post(url).json(webhook);
+        let request = request.basic_auth("voxline", Some(CARRIER_PASSWORD));
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
 
     async fn identify(&mut self, node: usize) -> Value {
@@ -323,4 +335,30 @@ async fn the_end_of_a_call_is_its_end_at_a_node_that_never_saw_it() {
         .at(0)
         .tool("c-end", "t-2", "verify_pin", json!({"pin": ROBERT.1}));
     assert_eq!(nodes.at(0).call("c-end").await["version"], before["version"]);
+}
+
+/// It takes the 15 s in which a node with the call's audio would say the last word itself.
+#[tokio::test]
+async fn the_end_told_at_another_node_ends_a_carriers_call_once() {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
+        return;
+    };
+    let ring = json!({"eventType": "initiate", "callId": "c-carrier", "from": ALICE.0, "to": NUMBER});
+    let end = json!({"eventType": "disconnect", "callId": "c-carrier"});
+    for (node, webhook) in [(0, &ring), (1, &end), (1, &end)] {
+        nodes.bandwidth(node, webhook).await;
+    }
+    for node in [1, 0] {
+        let last = nodes.at(node).last_word("c-carrier").await;
+        assert_eq!(last["verdict"]["line_owner"]["user_name"], "Alice", "{last}");
+    }
+    // What comes afterwards to either changes nothing.
+    let before = nodes.deployment.call("c-carrier").await;
+    for node in [1, 0] {
+        nodes.bandwidth(node, &end).await;
+    }
+    assert_eq!(
+        nodes.deployment.call("c-carrier").await["version"],
+        before["version"]
+    );
 }

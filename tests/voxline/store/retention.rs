@@ -1,5 +1,6 @@
 //! What is older than it is kept goes, and nothing else.
 
+use super::models::sealed_in;
 use super::*;
 use voxline::store::{AuditSearch, NewAudit, Recording, RetentionSchedule, RetentionTally};
 
@@ -100,7 +101,7 @@ async fn recordings_go_and_the_voice_stays() {
     assert_eq!(left, [0, 1]);
     assert_eq!(store.voiceprints_of(ana, &model()).await.unwrap().len(), 4);
     let folder = deployment.file().with_file_name("recordings");
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+    assert_eq!(sealed_in(&folder).len(), 1);
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Switchboard {
     /// when this returns an accepted report, the voiceprints are on disk and the next call finds them.
     ///
     /// # Errors
-    /// [`BoardError`] when there is no such user, no consent, or a recording that cannot be heard.
+    /// [`BoardError`] when there is no such user, they have opted out, there is no consent, or a recording cannot be heard.
     pub async fn enrol(
         &self,
         admitted: &Permit,
@@ -123,7 +123,7 @@ impl Switchboard {
         channel: Option<u16>,
     ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
-        self.known_user(user).await?;
+        self.may_be_enrolled(user).await?;
         if agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }

@@ -161,6 +161,23 @@ async fn a_link_stays_dead_when_its_user_comes_back_to_the_number() {
 }
 
 #[tokio::test]
+async fn for_somebody_who_opted_out_no_link_is_made() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    for opted_out in [true, false] {
+        let patch = UserPatch {
+            opted_out: Some(opted_out),
+            ..UserPatch::default()
+        };
+        deployment.store.update_user(ana, patch).await.unwrap();
+        let made = deployment.store.create_invite(invite(ana)).await;
+        let refused = matches!(made, Err(StoreError::OptedOut(user)) if user == ana);
+        assert_eq!((refused, made.is_ok()), (opted_out, !opted_out));
+    }
+}
+
+#[tokio::test]
 async fn an_invite_lets_nobody_but_its_user_in() {
     let deployment = TestDeployment::new().await;
     let number = deployment.number(1).await;

@@ -1,7 +1,7 @@
 //! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
 
 use voxline::engine::Asker;
-use voxline::store::StoreError;
+use voxline::store::{StoreError, UserPatch};
 use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
 
@@ -52,6 +52,27 @@ async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
         .await
         .unwrap();
     assert_eq!(prints.len(), 3);
+}
+
+#[tokio::test]
+async fn who_opted_out_is_refused_before_anything_is_heard() {
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let patch = UserPatch {
+        opted_out: Some(true),
+        ..UserPatch::default()
+    };
+    deployment.board.store().update_user(alice, patch).await.unwrap();
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+    let no_audio = vec![ClipBytes {
+        name: "none".to_owned(),
+        bytes: Vec::new(),
+    }];
+    let fault = deployment.board.enrol(&permit, alice, "Yes.", no_audio).await;
+    assert!(
+        matches!(fault, Err(BoardError::Store(StoreError::OptedOut(user))) if user == alice),
+        "{fault:?}"
+    );
 }
 
 #[tokio::test]

@@ -316,3 +316,15 @@ async fn noise_and_clipping_are_refused_by_name() {
         assert!(message.contains(name) && message.contains(said), "{message}");
     }
 }
+
+#[tokio::test]
+async fn of_two_voices_enrolled_at_once_for_one_user_one_is_refused() {
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let walter = [1, 2, 3].map(|nth| format!("signup/walter/{nth}.flac"));
+    let walter = walter.each_ref().map(String::as_str);
+    let (one, other) = tokio::join!(deployment.enrol(alice, &ALICE), deployment.enrol(alice, &walter));
+    assert_eq!(usize::from(one.accepted) + usize::from(other.accepted), 1);
+    let kept = deployment.board.store().enrolments_of(alice).await.unwrap();
+    assert_eq!(kept.len(), 1);
+}

@@ -237,7 +237,9 @@ impl View<'_> {
         }
         let mut consents = self.board.store.consents_of(user).await?;
         if self.access.narrowed_to().is_some() {
-            consents.iter_mut().for_each(|consent| consent.text = None);
+            for consent in &mut consents {
+                consent.text = None;
+            }
         }
         Ok((consents, numbers))
     }

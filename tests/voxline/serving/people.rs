@@ -1,5 +1,7 @@
 //! How well people are enrolled, whose voices are alike, consents, and people out of a table.
 
+use std::collections::BTreeSet;
+
 use reqwest::Response;
 use serde_json::{Value, json};
 use voxline::engine::Asker;
@@ -223,7 +225,7 @@ async fn a_narrowed_key_reads_no_consent_that_may_name_another_number() {
         let new = NewKey {
             tenant: TenantId::DEFAULT,
             scopes: [Scope::Enroll].into(),
-            numbers: narrowed.then(|| [NUMBER.parse().unwrap()].into()),
+            numbers: narrowed.then(|| BTreeSet::from([NUMBER.parse().unwrap()])),
             name: None,
         };
         let (token, _) = service.board.store().create_key_of(new).await.unwrap();

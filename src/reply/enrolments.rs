@@ -73,7 +73,7 @@ impl EnrolmentForm {
     responses(
         (status = 201, description = "Accepted: the next call finds the voice", body = EnrolmentReport),
         (status = 404, description = "There is no such user"),
-        (status = 409, description = "A recording was used before; `report` says which"),
+        (status = 409, description = "A recording was used before, and `report` says which; or the user has opted out"),
         (status = 413, description = "Too many bytes or minutes"),
         (status = 415, description = "A recording is of a kind that is not read here"),
         (status = 422, description = "The recordings are not good enough; `report` says why"),

@@ -107,7 +107,7 @@ pub(super) async fn show(
 #[derive(Serialize, ToSchema)]
 pub(super) struct ConsentShown {
     id: String,
-    /// The words; null once erased.
+    /// The words; null once erased, and to a key for some numbers alone: they may name another.
     text: Option<String>,
     /// Which version of the words, where they have one.
     version: Option<String>,

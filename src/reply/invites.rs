@@ -56,6 +56,7 @@ pub(super) struct CreatedInvite {
     responses(
         (status = 201, description = "The link, this once", body = CreatedInvite),
         (status = 404, description = "There is no such user"),
+        (status = 409, description = "The user has opted out"),
         (status = 422, description = "A value is not acceptable, or the user has too many open links"),
     ),
     security(("bearer" = ["enroll"])),

@@ -84,7 +84,7 @@ pub use tenancy::{
 };
 pub use voices::{
     Enrolment, FingerprintCounts, FingerprintOf, KeptUntil, KnownVoice, NewClip, NewEnrolment, Recording,
-    RosterEntry, UnheardClip, UnheardUser, UserVoice, UsersWanted,
+    RosterEntry, RosterVersions, UnheardClip, UnheardUser, UserVoice, UsersWanted,
 };
 
 pub(crate) use database::{DAMAGED_TABLES, EXAMINED_AT};

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
 use super::database::query_as;
-use super::values::{now, read};
+use super::values::{now, read, read_time};
 use super::{Consent, Enrolment, FingerprintCounts, Invite, Store, StoreError, User};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -34,6 +34,9 @@ pub struct Person {
     pub user: User,
     /// Whether a PIN is kept.
     pub pin_is_set: bool,
+    /// The last day on which a call or a recording was recognised by their voice.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub identified_on: Option<OffsetDateTime>,
     /// The consents they gave, with their words.
     pub consents: Vec<Consent>,
     /// All that they enrolled with.
@@ -102,17 +105,19 @@ impl Store {
     pub async fn export_user(&self, user: UserId, audio: bool) -> Result<Person, StoreError> {
         let known = self.user(user).await?.ok_or(StoreError::UnknownUser(user))?;
         self.audit(&[NewAudit::new(Act::UserExport).on(user)]).await?;
-        let (pin_is_set,): (bool,) = query_as("SELECT pin_hash IS NOT NULL FROM users WHERE id = $1")
-            .bind(user.to_string())
-            .fetch_optional(self.pool())
-            .await?
-            .ok_or(StoreError::UnknownUser(user))?;
+        let kept: Option<(bool, Option<String>)> =
+            query_as("SELECT pin_hash IS NOT NULL, identified_on FROM users WHERE id = $1")
+                .bind(user.to_string())
+                .fetch_optional(self.pool())
+                .await?;
+        let (pin_is_set, identified_on) = kept.ok_or(StoreError::UnknownUser(user))?;
         let enrollments = self.enrolments_of(user).await?;
         let (calls, calls_left_out) = self.calls_of(user).await?;
         Ok(Person {
             about: ABOUT,
             exported_at: now(),
             pin_is_set,
+            identified_on: identified_on.as_deref().map(read_time).transpose()?,
             consents: self.consents_of(user).await?,
             voiceprints: self.voiceprints_in(user, &enrollments).await?,
             recordings: self.recordings_of(user, audio).await?,

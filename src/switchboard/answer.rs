@@ -127,8 +127,8 @@ impl ActiveModel {
         likenesses.retain(|likeness| likeness.user != but);
         let policy = self.policy_of(&roster.error_target);
         let curve = self.calibration.curve.on(found.reach);
-        let outcome = scoring::judge_once(&moment, &likenesses, &curve, &policy);
-        Ok(matches!(outcome, Ok(Some(Outcome::Identified(_)))))
+        let outcome = scoring::judge_once(&moment, &likenesses, &curve, &policy)?;
+        Ok(matches!(outcome, Some(Outcome::Identified(_))))
     }
 }
 

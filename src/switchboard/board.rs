@@ -188,9 +188,13 @@ impl Switchboard {
             })
     }
 
-    /// An error unless there is such a user.
-    pub(super) async fn known_user(&self, user: UserId) -> Result<(), BoardError> {
-        self.numbers_of(user).await.map(drop)
+    /// An error unless there is such a user, and they let their voice be compared.
+    pub(super) async fn may_be_enrolled(&self, user: UserId) -> Result<(), BoardError> {
+        match self.store.user(user).await? {
+            Some(known) if known.opted_out => Err(StoreError::OptedOut(user).into()),
+            Some(_) => Ok(()),
+            None => Err(BoardError::UnknownUser(user)),
+        }
     }
 
     /// The numbers a user is on.

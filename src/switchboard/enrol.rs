@@ -24,6 +24,8 @@ use super::updates::{Update, VoiceEnrolled};
 
 /// Recordings one enrolment may bring.
 const MOST_CLIPS: usize = 16;
+/// How often an enrolment is judged while its user's rosters do not stand still.
+const JUDGED: u32 = 5;
 
 /// How good an enrolment's audio was, all recordings together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
@@ -99,7 +101,7 @@ impl Switchboard {
     /// when this returns an accepted report, the voiceprints are on disk and the next call finds them.
     ///
     /// # Errors
-    /// [`BoardError`] when there is no such user, no consent, or a recording that cannot be heard.
+    /// [`BoardError`] when there is no such user, they have opted out, there is no consent, or a recording cannot be heard.
     pub async fn enrol(
         &self,
         admitted: &Permit,
@@ -123,7 +125,7 @@ impl Switchboard {
         channel: Option<u16>,
     ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
-        self.known_user(user).await?;
+        self.may_be_enrolled(user).await?;
         if agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }
@@ -156,31 +158,16 @@ impl Switchboard {
         agreement: &Agreement,
         mut heard: Vec<HeardClip>,
     ) -> Result<EnrolmentReport, BoardError> {
-        let mut report = self.judge_heard(active_model, user, agreement, &heard).await?;
-        let acceptable = std::mem::take(&mut report.accepted);
-        report.audio_kept = agreement.keep_audio.then_some(false);
-        if acceptable {
-            let recordings: Vec<Recording> = heard
-                .iter_mut()
-                .filter_map(|clip| clip.recording.take())
-                .collect();
-            let kept = !recordings.is_empty();
-            let against_replays = self.config.replay != ReplayRule::Off;
-            let new = new_enrolment(user, agreement, &heard, against_replays);
-            match self.store.add_enrolment_keeping(new, recordings).await {
-                Ok(id) => {
-                    self.announce(user, id).await;
-                    report.audio_kept = report.audio_kept.map(|_| kept);
-                    (report.accepted, report.enrollment_id) = (true, Some(id));
-                }
-                Err(fault @ StoreError::DuplicateClip { .. }) => {
-                    report.issues.push(Issue {
-                        code: IssueCode::DuplicateClip,
-                        message: fault.to_string(),
-                    });
-                }
-                Err(fault) => return Err(fault.into()),
-            }
+        let recordings: Vec<Recording> = heard
+            .iter_mut()
+            .filter_map(|clip| clip.recording.take())
+            .collect();
+        let kept = !recordings.is_empty();
+        let report = self.judge_and_keep(active_model, user, agreement, &heard, recordings);
+        let mut report = report.await?;
+        report.audio_kept = agreement.keep_audio.then_some(report.accepted && kept);
+        if let Some(id) = report.enrollment_id {
+            self.announce(user, id).await;
         }
         if !report.accepted {
             let codes: Vec<IssueCode> = report.issues.iter().map(|issue| issue.code).collect();
@@ -193,6 +180,39 @@ impl Switchboard {
             "enrolment of user {user}: {}", if report.accepted { "accepted" } else { "refused" },
         );
         Ok(report)
+    }
+
+    /// Keeps what was heard when it passes the gate: judged anew where a roster of the user's changes meanwhile, for of two
+    /// who enrol at once neither was there when the other was judged.
+    async fn judge_and_keep(
+        &self,
+        active_model: &ActiveModel,
+        user: UserId,
+        agreement: &Agreement,
+        heard: &[HeardClip],
+        mut recordings: Vec<Recording>,
+    ) -> Result<EnrolmentReport, BoardError> {
+        let against_replays = self.config.replay != ReplayRule::Off;
+        for _ in 0..JUDGED {
+            let judged = self.store.roster_versions_of(user).await?;
+            let mut report = self.judge_heard(active_model, user, agreement, heard).await?;
+            if !std::mem::take(&mut report.accepted) {
+                return Ok(report);
+            }
+            let new = new_enrolment(user, agreement, heard, against_replays);
+            let added = self.store.add_judged_enrolment(&new, &mut recordings, &judged);
+            match added.await {
+                Ok(None) => continue,
+                Ok(Some(id)) => (report.accepted, report.enrollment_id) = (true, Some(id)),
+                Err(fault @ StoreError::DuplicateClip { .. }) => report.issues.push(Issue {
+                    code: IssueCode::DuplicateClip,
+                    message: fault.to_string(),
+                }),
+                Err(fault) => return Err(fault.into()),
+            }
+            return Ok(report);
+        }
+        Err(StoreError::Busy.into())
     }
 
     /// Tells whoever reads the tenant's events that a voice was enrolled: over another one, it must not go unseen.

@@ -77,15 +77,15 @@ impl Switchboard {
     /// Begins to listen to a user who enrols. `key` is whose stream it is, where a key opened it.
     ///
     /// # Errors
-    /// [`BoardError`] when there is no such user, no consent, the audio has a shape that cannot be
-    /// listened to, or no permit is free.
+    /// [`BoardError`] when there is no such user, they have opted out, there is no consent, the audio has a shape that
+    /// cannot be listened to, or no permit is free.
     pub async fn open_enrolment(
         self: &Arc<Self>,
         start: EnrolmentStart,
         key: Option<KeyId>,
     ) -> Result<LiveEnrolment, BoardError> {
         let admitted = self.admit(Asker::live(key))?;
-        self.known_user(start.user).await?;
+        self.may_be_enrolled(start.user).await?;
         if start.agreement.text.trim().is_empty() {
             return Err(StoreError::NoConsent.into());
         }

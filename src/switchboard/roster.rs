@@ -89,7 +89,8 @@ impl Rosters {
         if let Some(known) = self.known(number).filter(|known| known.version == version) {
             return Ok(known);
         }
-        let members = self.store.members(number).await?.into_iter();
+        let model = self.store.active_model().await?;
+        let members = self.store.members(number, model.as_ref()).await?.into_iter();
         let members = members.map(|member| Member {
             user: member.user,
             name: member.name,

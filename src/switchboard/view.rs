@@ -224,7 +224,8 @@ impl View<'_> {
         self.board.health_of(self.access, user).await
     }
 
-    /// The consents a user gave, and the numbers they are on.
+    /// The consents a user gave, and the numbers they are on. To a narrowed key their words are not shown: these name the
+    /// number that they were agreed to for, which may be one that it does not see, also one that the user has left.
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user or the store fails.
@@ -234,7 +235,13 @@ impl View<'_> {
         for number in &known.numbers {
             numbers.extend(self.board.store.number(number).await?);
         }
-        Ok((self.board.store.consents_of(user).await?, numbers))
+        let mut consents = self.board.store.consents_of(user).await?;
+        if self.access.narrowed_to().is_some() {
+            for consent in &mut consents {
+                consent.text = None;
+            }
+        }
+        Ok((consents, numbers))
     }
 
     /// Takes over the users of a CSV text; with `dry_run` only says what would be done.

@@ -14,6 +14,7 @@ use super::manifest::{DATABASE, KEYRING, MASTER_KEY, Manifest, RECORDINGS, is_se
 use super::opened::connect;
 use super::partial::blocking;
 use crate::store::erased::{self, ErasedId};
+use crate::store::secrets::vault;
 use crate::store::{ErasedAgain, Store, StoreSettings, files};
 
 /// The folder in the data folder in which everything is made ready.
@@ -248,7 +249,7 @@ impl Stage {
             self.place(Path::new(&name))?;
         }
         let recordings = self.data.join(RECORDINGS);
-        let inside = names_in(&self.folder.join(RECORDINGS))?;
+        let inside = recordings_in(&self.folder.join(RECORDINGS))?;
         if !inside.is_empty() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&recordings);
             made.map_err(failed(&recordings))?;
@@ -322,6 +323,13 @@ fn names_in(folder: &Path) -> Result<Vec<String>, BackupFault> {
     Ok(names.flatten().collect())
 }
 
+/// The recordings in a folder; the note beside them of whose they are is no part of a backup.
+fn recordings_in(folder: &Path) -> Result<Vec<String>, BackupFault> {
+    let mut names = names_in(folder)?;
+    names.retain(|name| name.ends_with(vault::SUFFIX));
+    Ok(names)
+}
+
 /// What a restore that was cut off put in place already is the same and may stay; everything else may not be written
 /// over.
 fn refuse_to_overwrite(data: &Path, manifest: &Manifest) -> Result<(), BackupFault> {
@@ -336,7 +344,7 @@ fn refuse_to_overwrite(data: &Path, manifest: &Manifest) -> Result<(), BackupFau
     }
     let kept = data.join(RECORDINGS);
     let recordings = if kept.is_dir() {
-        names_in(&kept)?
+        recordings_in(&kept)?
     } else {
         Vec::new()
     };

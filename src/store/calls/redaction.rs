@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::sealed_verdicts::{
     evidence_place, last_word, searched_by, verdict_place, version_place, version_row, versions_after,
@@ -102,24 +102,34 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     }
 }
 
-/// Takes out of a call what its last word rests on, and the words before it; its fingerprint too.
-pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
+/// Takes out of a call what its last word rests on, and the words before it; its fingerprint too. Of a last word that does
+/// not open nothing stays; says whether it opened.
+pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<bool, StoreError> {
     for statement in [
         "DELETE FROM verdicts WHERE call_id = $1",
         "DELETE FROM fingerprints WHERE call_id = $1",
     ] {
         query(statement).bind(call).execute(&mut *conn).await?;
     }
-    let (keys, mut verdict) = last_word(conn, call).await?;
+    let (keys, mut verdict, opened) = match last_word(conn, call).await {
+        Ok((keys, verdict)) => (keys, verdict, true),
+        Err(StoreError::Unreadable { what: "verdict" }) => (conn.keys().await?, json!({}), false),
+        Err(fault) => return Err(fault),
+    };
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
     }
-    query("UPDATE calls SET verdict = $2, evidence = NULL WHERE call_id = $1")
-        .bind(call)
-        .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
-        .execute(conn)
-        .await?;
-    Ok(())
+    let [_, speaker, owner] = searched_by(&verdict);
+    query(
+        "UPDATE calls SET verdict = $2, evidence = NULL, speaker_id = $3, owner_id = $4 WHERE call_id = $1",
+    )
+    .bind(call)
+    .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
+    .bind(speaker)
+    .bind(owner)
+    .execute(conn)
+    .await?;
+    Ok(opened)
 }
 
 /// Takes `user` out of the evidence of the calls that go on: that of a roster names everybody on it, so it has no rows

@@ -8,7 +8,7 @@ use crate::store::calls::sealed_verdicts::forget_answers;
 use crate::store::calls::{erase_relays, redact_calls};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::erased::{ErasedId, note};
-use crate::store::keys::{condemn_user, note_renewal};
+use crate::store::keys::{condemn_user, is_condemned, note_renewal};
 use crate::store::people::{erase_unused, require_user};
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read};
@@ -99,12 +99,19 @@ impl Store {
         }
     }
 
+    /// Destroys the keys whose time has come; says whether none of an erased user's is left, as one is whose time a clock that
+    /// was set back put off.
+    async fn keys_are_destroyed(&self, user: UserId) -> Result<bool, StoreError> {
+        self.destroy_condemned(false).await?;
+        Ok(!is_condemned(&mut self.read().await?, user).await?)
+    }
+
     pub(super) async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
-        let destroyed = self.destroy_condemned(false).await;
+        let destroyed = self.keys_are_destroyed(user_id).await;
         if let Err(error) = &destroyed {
             tracing::warn!(%error, "an erasure is committed, but keys are not destroyed yet: that is done when the store is next opened");
         }
-        let overwritten = self.overwrite().await && destroyed.is_ok();
+        let overwritten = self.overwrite().await && destroyed.is_ok_and(|all| all);
         let recordings = erased.recordings.len() as u64;
         if let Err(error) = self.unlink(erased.recordings).await {
             // Their salts are gone: what is left of them is noise, and is swept at the next start.

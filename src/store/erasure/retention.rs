@@ -12,7 +12,7 @@ use crate::store::database::{query, query_as};
 use crate::store::keys::note_renewal;
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read, read_u64, time_text};
-use crate::store::{Store, StoreError};
+use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
 
 /// Calls, or recordings, of one transaction.
 const PAGE: i64 = 100;
@@ -154,23 +154,25 @@ impl Store {
         gone: &mut RetentionTally,
     ) -> Result<(), StoreError> {
         let now = now();
+        // What fails of one kind keeps nothing of the others.
+        let mut done = Ok(());
         if let Some(kept) = schedule.calls {
-            while more(&mut gone.calls, self.remove_calls(now - kept).await?) {}
+            done = done.and(all(&mut gone.calls, || self.remove_calls(now - kept)).await);
         }
         if let Some(kept) = schedule.evidence {
-            while more(&mut gone.evidence, self.remove_evidence(now - kept).await?) {}
+            done = done.and(all(&mut gone.evidence, || self.remove_evidence(now - kept)).await);
         }
         if let Some(kept) = schedule.audio {
-            while more(&mut gone.recordings, self.remove_recordings(now - kept).await?) {}
+            done = done.and(all(&mut gone.recordings, || self.remove_recordings(now - kept)).await);
         }
         if let Some(kept) = schedule.unused_voices {
             let before = time_text(now - unused_since(kept));
-            while more(&mut gone.voices, self.remove_unused_voice(&before).await?) {}
+            done = done.and(all(&mut gone.voices, || self.remove_unused_voice(&before)).await);
         }
         if let Some(kept) = schedule.audit {
-            while more(&mut gone.audit_entries, self.cut_audit(now - kept).await?) {}
+            done = done.and(all(&mut gone.audit_entries, || self.cut_audit(now - kept)).await);
         }
-        Ok(())
+        done
     }
 
     async fn remove_calls(&self, before: OffsetDateTime) -> Result<u64, StoreError> {
@@ -195,10 +197,21 @@ impl Store {
             .bind(PAGE)
             .fetch_all(&mut tx)
             .await?;
+        let mut damaged = Vec::new();
         for (call,) in &calls {
-            strip_evidence(&mut tx, call).await?;
+            if !strip_evidence(&mut tx, call).await? {
+                damaged.push(call);
+            }
         }
         tx.commit().await?;
+        for call in damaged {
+            let [_, _, kind, _] = STORE_ERROR_KINDS;
+            metrics::counter!(STORE_ERRORS, "kind" => kind).increment(1);
+            tracing::warn!(
+                call,
+                "the last word on a call could not be read, and went with its evidence"
+            );
+        }
         Ok(calls.len() as u64)
     }
 
@@ -248,8 +261,16 @@ fn unused_since(kept: Duration) -> Duration {
     kept + Duration::days(1)
 }
 
-/// Counts what went; says whether more may follow.
-fn more(count: &mut u64, gone: u64) -> bool {
-    *count += gone;
-    gone > 0
+/// Removes and counts page after page until there is no more.
+async fn all<F>(count: &mut u64, page: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
+    loop {
+        let gone = page().await?;
+        if gone == 0 {
+            return Ok(());
+        }
+        *count += gone;
+    }
 }

@@ -133,6 +133,17 @@ impl Store {
     }
 }
 
+/// Whether keys of an erased user are still to be destroyed.
+pub(in crate::store) async fn is_condemned(conn: &mut Tx, user: UserId) -> Result<bool, StoreError> {
+    let row: Option<(bool,)> =
+        query_as("SELECT TRUE FROM condemned_keys WHERE user_id = $1 AND before_generation = $2 LIMIT 1")
+            .bind(user.to_string())
+            .bind(ALL)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.is_some())
+}
+
 /// The users whose voice is to get another key and has not got it.
 pub(in crate::store) async fn users_to_renew(conn: &mut Tx) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = query_as("SELECT user_id FROM condemned_keys WHERE purpose = $1")

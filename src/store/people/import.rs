@@ -1,5 +1,6 @@
 //! Taking over many users at once, from the table an operator already has: all of them or none.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::names::open_name;
@@ -8,7 +9,9 @@ use super::users::{NewUser, insert_user};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::keys::{UserKeys, Whose};
-use crate::store::pins::{NewPin, any_pin_on, fresh_salt, held_pins, make_salt, number_salt};
+use crate::store::pins::{
+    HeldPin, NewPin, any_pin_on, fresh_salt, held_pins, make_salt, number_salt, taken_on,
+};
 use crate::store::secrets::NumberSalt;
 use crate::store::tenancy::{insert_number, touch_number};
 use crate::store::values::now;
@@ -81,7 +84,7 @@ impl Store {
         dry_run: bool,
     ) -> Result<ImportReport, StoreError> {
         // Slow, and so before the write lock is taken.
-        let salts = self.salts_for(rows).await?;
+        let salts = self.salts_for(access, rows).await?;
         let pins = self.hash_pins(rows, &salts, dry_run).await?;
         let hashed = Hashed { salts, pins };
         let report = ImportReport {
@@ -113,13 +116,13 @@ impl Store {
         dry_run: bool,
     ) -> Result<ImportReport, StoreError> {
         let mut tx = self.write().await?;
-        let held = self.pins_in_use(&mut tx, rows, &hashed.pins).await?;
+        let mut refused = self.refused_pins(&mut tx, access, rows, &hashed.pins).await?;
+        query("SAVEPOINT all_rows").execute(&mut tx).await?;
         for (row, id) in rows.iter().zip(ids) {
             query("SAVEPOINT one_row").execute(&mut tx).await?;
-            let done = if held.contains(&row.line) {
-                Err(StoreError::PinTaken)
-            } else {
-                take_over(&mut tx, access, row, *id, hashed.of(row), &mut report).await
+            let done = match refused.remove(&row.line) {
+                Some(refusal) => Err(refusal),
+                None => take_over(&mut tx, access, row, *id, hashed.of(row), &mut report).await,
             };
             match done {
                 Ok(()) => {}
@@ -136,28 +139,39 @@ impl Store {
         }
         report.faults.sort_by_key(|fault| fault.line);
         report.written = report.faults.is_empty() && !dry_run;
-        if report.written {
-            tx.commit().await?;
-        } else {
-            tx.rollback().await?;
+        if !report.written {
+            // What was counted of PINs that are in use stays, or a dry run would tell of any number of them.
+            query("ROLLBACK TO SAVEPOINT all_rows").execute(&mut tx).await?;
         }
+        tx.commit().await?;
         Ok(report)
     }
 
     /// The salts of the numbers on which PINs are to be set: those they have, and fresh ones for the others, which
-    /// are written with the rows.
-    async fn salts_for(&self, rows: &[ImportRow]) -> Result<HashMap<DialedNumber, NumberSalt>, StoreError> {
-        let mut salts = HashMap::new();
+    /// are written with the rows. A number that `access` does not see has none here, so that no PIN is looked at on it.
+    async fn salts_for(
+        &self,
+        access: &Access,
+        rows: &[ImportRow],
+    ) -> Result<HashMap<DialedNumber, NumberSalt>, StoreError> {
+        let (mut salts, mut asked) = (HashMap::new(), HashSet::new());
         let mut tx = self.read().await?;
         for row in rows.iter().filter(|row| row.user.pin.is_some()) {
             let number = &row.user.number;
-            if !salts.contains_key(number) {
-                let salt = match number_salt(&mut tx, number).await? {
-                    Some(salt) => salt,
-                    None => fresh_salt()?,
-                };
-                salts.insert(number.clone(), salt);
+            if !asked.insert(number) {
+                continue;
             }
+            match is_number_here(&mut tx, access, number).await {
+                Ok(_) => {}
+                // The row is refused when its turn comes.
+                Err(fault) if fault.is_of_the_row() => continue,
+                Err(fault) => return Err(fault),
+            }
+            let salt = match number_salt(&mut tx, number).await? {
+                Some(salt) => salt,
+                None => fresh_salt()?,
+            };
+            salts.insert(number.clone(), salt);
         }
         Ok(salts)
     }
@@ -184,33 +198,70 @@ impl Store {
         Ok(pins)
     }
 
-    /// The lines of new users whose PIN somebody on their number has already.
-    async fn pins_in_use(
+    /// What stands against the PINs of new users, by the line of their row.
+    async fn refused_pins(
         &self,
         conn: &mut Tx,
+        access: &Access,
         rows: &[ImportRow],
         pins: &HashMap<u64, NewPin>,
-    ) -> Result<HashSet<u64>, StoreError> {
-        let mut in_use = HashSet::new();
+    ) -> Result<HashMap<u64, StoreError>, StoreError> {
+        let mut refused = HashMap::new();
         if self.pin_rule == PinRule::Shared {
-            return Ok(in_use);
+            return Ok(refused);
         }
+        let mut in_use: HashMap<&DialedNumber, Vec<HeldPin>> = HashMap::new();
         for row in rows {
             let Some(pin) = pins.get(&row.line) else { continue };
             if is_here(conn, &row.user).await? {
                 continue;
             }
-            for (number, tag) in &pin.tags {
-                let held = held_pins(conn, number).await?;
-                let known = held.iter().any(|one| one.has(tag));
-                // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
-                let unseen = held.into_iter().filter(|one| one.tag.is_none()).collect();
-                if known || !self.whose(&pin.pin, unseen).await?.is_empty() {
-                    in_use.insert(row.line);
+            let number = &row.user.number;
+            let held = match in_use.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(held_pins(conn, number).await?),
+            };
+            match self.refuse_held(conn, access, (number, pin), held).await {
+                Ok(()) => {}
+                Err(fault) if fault.is_of_the_row() => {
+                    refused.insert(row.line, fault);
                 }
+                Err(fault) => return Err(fault),
             }
         }
-        Ok(in_use)
+        Ok(refused)
+    }
+
+    /// Refuses a PIN that is one of those in use on its number, and any while too many of them were met there.
+    ///
+    /// Whoever works on the machine itself is not limited: with the key file they have every PIN anyway, and a large
+    /// table's first import is told of all that stands against it.
+    async fn refuse_held(
+        &self,
+        conn: &mut Tx,
+        access: &Access,
+        (number, pin): (&DialedNumber, &NewPin),
+        held: &[HeldPin],
+    ) -> Result<(), StoreError> {
+        let limited = access.key().is_some();
+        if limited {
+            self.may_set_pin(conn, &[number]).await?;
+        }
+        let known = pin
+            .tags
+            .iter()
+            .any(|(_, tag)| held.iter().any(|one| one.has(tag)));
+        // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
+        let unseen = held.iter().filter(|one| one.tag.is_none()).cloned().collect();
+        if !known && self.whose(&pin.pin, unseen).await?.is_empty() {
+            return Ok(());
+        }
+        if limited {
+            self.pin_was_taken(conn, &[number]).await?;
+        } else {
+            append(conn, &taken_on(number)).await?;
+        }
+        Err(StoreError::PinTaken)
     }
 }
 
@@ -246,10 +297,12 @@ async fn take_over(
         report.unchanged += 1;
         return Ok(());
     }
-    if let Some(salt) = salt
-        && make_salt(conn, &row.user.number, salt).await? != salt
-    {
-        // Somebody else gave the number its salt while the PINs were hashed.
+    let written = match salt {
+        Some(salt) => Some(make_salt(conn, &row.user.number, salt).await?),
+        None => None,
+    };
+    if written != salt || salt.is_none() && row.user.pin.is_some() {
+        // While the PINs were hashed somebody else gave the number its salt, or to this access the number.
         return Err(StoreError::Busy);
     }
     insert_user(conn, id, &row.user, pin).await?;
@@ -281,6 +334,21 @@ async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
     Ok(false)
 }
 
+/// Whether a number is here already; refuses one that `access` neither sees nor may add.
+async fn is_number_here(conn: &mut Tx, access: &Access, number: &DialedNumber) -> Result<bool, StoreError> {
+    let owner: Option<(String,)> = query_as("SELECT tenant_id FROM numbers WHERE number = $1")
+        .bind(number.as_e164())
+        .fetch_optional(conn)
+        .await?;
+    match owner {
+        Some((tenant,)) if tenant == access.tenant_text() && access.covers(number) => Ok(true),
+        // The operator alone is told that a number is somebody else's.
+        Some(_) if access.may_add_numbers() => Err(StoreError::NumberExists(number.clone())),
+        None if access.may_add_numbers() => Ok(false),
+        _ => Err(StoreError::UnknownNumber(number.clone())),
+    }
+}
+
 /// Adds a number where it is not here and may be added; refuses one that `access` does not see.
 async fn add_number(
     conn: &mut Tx,
@@ -288,17 +356,8 @@ async fn add_number(
     number: &DialedNumber,
     region: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let unknown = || StoreError::UnknownNumber(number.clone());
-    let owner: Option<(String,)> = query_as("SELECT tenant_id FROM numbers WHERE number = $1")
-        .bind(number.as_e164())
-        .fetch_optional(&mut *conn)
-        .await?;
-    match owner {
-        Some((tenant,)) if tenant == access.tenant_text() && access.covers(number) => return Ok(false),
-        // The operator alone is told that a number is somebody else's.
-        Some(_) if access.may_add_numbers() => return Err(StoreError::NumberExists(number.clone())),
-        None if access.may_add_numbers() => {}
-        _ => return Err(unknown()),
+    if is_number_here(conn, access, number).await? {
+        return Ok(false);
     }
     insert_number(conn, access.tenant(), number, region, None, now()).await?;
     touch_number(conn, number).await?;
@@ -317,6 +376,7 @@ impl StoreError {
                 | Self::UnknownNumber(_)
                 | Self::PhoneTaken { .. }
                 | Self::PinTaken
+                | Self::PinsLocked { .. }
                 | Self::BadText { .. }
                 | Self::TooMany { .. }
         )

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
+use super::user_rows::refuse_opted_out;
 use super::users::require_user;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
@@ -106,7 +107,7 @@ impl Store {
     /// Makes an invite and gives its token, which cannot be read back later.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`], [`StoreError::NotOnNumber`], [`StoreError::NumberNeeded`],
+    /// [`StoreError::UnknownUser`], [`StoreError::OptedOut`], [`StoreError::NotOnNumber`], [`StoreError::NumberNeeded`],
     /// [`StoreError::TooMany`], [`StoreError::OutOfRange`].
     pub async fn create_invite(&self, new: NewInvite) -> Result<(Token, Invite), StoreError> {
         if new.lifetime < SHORTEST || new.lifetime > LONGEST {
@@ -118,6 +119,7 @@ impl Store {
         let at = now();
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
+        refuse_opted_out(&mut tx, new.user).await?;
         let number = number_of(&mut tx, new.user, new.number).await?;
         forget_old(&mut tx, at).await?;
         refuse_too_many(&mut tx, new.user, at).await?;

@@ -7,6 +7,7 @@ use crate::store::tenancy::require_number;
 use crate::store::values::read;
 use crate::store::{Store, StoreError};
 use crate::units::{DialedNumber, UserId};
+use crate::voiceprint::ModelId;
 
 /// A user of one number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,23 +18,29 @@ pub struct NumberMember {
     pub name: String,
     /// Whether this number is the user's alone.
     pub exclusive: bool,
-    /// Whether any voice is enrolled.
+    /// Whether a call's voice is compared with theirs: it is enrolled with the model in use, and they have not opted out.
     pub enrolled: bool,
 }
 
 impl Store {
-    /// Everybody on `number`, in the order of their ids, without voiceprints.
+    /// Everybody on `number`, in the order of their ids, without voiceprints; `model` is the one in use, where one is.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumber`].
-    pub async fn members(&self, number: &DialedNumber) -> Result<Vec<NumberMember>, StoreError> {
+    pub async fn members(
+        &self,
+        number: &DialedNumber,
+        model: Option<&ModelId>,
+    ) -> Result<Vec<NumberMember>, StoreError> {
         let mut tx = self.read().await?;
         require_number(&mut tx, number).await?;
         let rows: Vec<(String, Vec<u8>, bool, bool)> = query_as(
-            "SELECT u.id, u.name, m.exclusive, EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id) \
+            "SELECT u.id, u.name, m.exclusive, u.opted_out_at IS NULL \
+             AND EXISTS (SELECT 1 FROM prints p WHERE p.user_id = u.id AND p.model = $2) \
              FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.number = $1 ORDER BY u.id",
         )
         .bind(number.as_e164())
+        .bind(model.map(ModelId::as_str))
         .fetch_all(&mut tx)
         .await?;
         let keys = UserKeys::read(&mut tx, Whose::Number(number.as_e164())).await?;

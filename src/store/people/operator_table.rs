@@ -90,7 +90,8 @@ pub async fn read_operator_table(path: &Path) -> Result<Result<Vec<OperatorRow>,
     let rows = rows
         .into_iter()
         .map(|(row, name, phone, number, pin, region)| OperatorRow {
-            row: row.unsigned_abs(),
+            // A negative id is told by its bits: as large a one of another row must not stand for it.
+            row: row as u64,
             values: [name, phone, number, pin, region],
         });
     Ok(Ok(rows.collect()))

@@ -300,10 +300,28 @@ async fn move_to(
             .bind(user.id.to_string())
             .execute(&mut *conn)
             .await?;
+        revoke_links(conn, user.id, left).await?;
         touch_number(conn, left).await?;
     }
     for number in &added {
         join(conn, user.id, number, false).await?;
+    }
+    Ok(())
+}
+
+/// Takes back the open links to a number that a user leaves: they are not good again when the user comes back.
+async fn revoke_links(conn: &mut Tx, user: UserId, number: &DialedNumber) -> Result<(), StoreError> {
+    let revoked: Vec<(String,)> = query_as(
+        "UPDATE invites SET revoked_at = $3 WHERE user_id = $1 AND number = $2 AND used_at IS NULL \
+         AND revoked_at IS NULL AND expires_at > $3 RETURNING id",
+    )
+    .bind(user.to_string())
+    .bind(number.as_e164())
+    .bind(time_text(now()))
+    .fetch_all(&mut *conn)
+    .await?;
+    for (id,) in revoked {
+        append(conn, &NewAudit::new(Act::InviteRevoke).on(user).object(id)).await?;
     }
     Ok(())
 }

@@ -108,10 +108,12 @@ impl Store {
         but: Option<UserId>,
     ) -> Result<Tx, StoreError> {
         let numbers: Vec<&DialedNumber> = new.tags.iter().map(|(number, _)| number).collect();
-        self.may_set_pin(&numbers).await?;
+        self.may_set_pin(&mut self.read().await?, &numbers).await?;
         let written = self.write_with_unused_pin(new, but).await;
         if matches!(written, Err(StoreError::PinTaken)) {
-            self.pin_was_taken(&numbers).await?;
+            let mut tx = self.write().await?;
+            self.pin_was_taken(&mut tx, &numbers).await?;
+            tx.commit().await?;
         }
         written
     }

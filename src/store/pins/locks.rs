@@ -37,9 +37,17 @@ impl Count {
 impl Store {
     /// Until when a scope is locked, as people's clocks show it; `None` where it is not.
     pub(super) async fn locked(&self, scope: &Scope) -> Result<Option<OffsetDateTime>, StoreError> {
-        let mut tx = self.read().await?;
-        let now = self.lock_time(&mut tx, false).await?;
-        let count = read_count(&mut tx, scope).await?;
+        self.locked_in(&mut self.read().await?, scope).await
+    }
+
+    /// The same, in a transaction.
+    pub(super) async fn locked_in(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+    ) -> Result<Option<OffsetDateTime>, StoreError> {
+        let now = self.lock_time(tx, false).await?;
+        let count = read_count(tx, scope).await?;
         let until = count.and_then(|count| count.locked_until);
         let until = until.filter(|until| *until > now);
         Ok(until.map(|until| self.on_the_wall(until, now)))

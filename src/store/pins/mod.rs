@@ -15,4 +15,5 @@ pub use tries::{PinAttempt, PinCaller, PinLimits, PinTry};
 
 pub(super) use hashing::{NewPin, fresh_salt};
 pub(super) use pepper::given_pepper;
-pub(super) use tags::{any_pin_on, held_pins, make_salt, number_salt, set_hash, set_tags};
+pub(super) use tags::{HeldPin, any_pin_on, held_pins, make_salt, number_salt, set_hash, set_tags};
+pub(super) use taken::taken_on;

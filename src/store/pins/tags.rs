@@ -8,6 +8,7 @@ use crate::store::{PinHash, StoreError};
 use crate::units::{DialedNumber, UserId};
 
 /// A PIN in use on a number.
+#[derive(Clone)]
 pub(in crate::store) struct HeldPin {
     pub(in crate::store) user: UserId,
     pub(in crate::store) hash: PinHash,

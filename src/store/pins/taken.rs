@@ -5,6 +5,7 @@ use time::Duration;
 
 use super::locks::{Count, Scope, read_count, write_count};
 use crate::store::audit::{Act, NewAudit, append};
+use crate::store::database::Tx;
 use crate::store::{Store, StoreError};
 use crate::units::DialedNumber;
 
@@ -15,9 +16,13 @@ const TAKEN_LOCKOUT: Duration = Duration::minutes(15);
 
 impl Store {
     /// An error while too many PINs that are somebody's were set on one of `numbers`.
-    pub(super) async fn may_set_pin(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
+    pub(in crate::store) async fn may_set_pin(
+        &self,
+        tx: &mut Tx,
+        numbers: &[&DialedNumber],
+    ) -> Result<(), StoreError> {
         for number in numbers {
-            if let Some(until) = self.locked(&taken_scope(number)).await? {
+            if let Some(until) = self.locked_in(tx, &taken_scope(number)).await? {
                 return Err(StoreError::PinsLocked { until });
             }
         }
@@ -25,21 +30,28 @@ impl Store {
     }
 
     /// Counts a PIN that was to be set on `numbers` and is somebody's.
-    pub(super) async fn pin_was_taken(&self, numbers: &[&DialedNumber]) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        let now = self.lock_time(&mut tx, true).await?;
+    pub(in crate::store) async fn pin_was_taken(
+        &self,
+        tx: &mut Tx,
+        numbers: &[&DialedNumber],
+    ) -> Result<(), StoreError> {
+        let now = self.lock_time(tx, true).await?;
         for number in numbers {
             let scope = taken_scope(number);
-            let before = read_count(&mut tx, &scope).await?;
+            let before = read_count(tx, &scope).await?;
             let count = Count::after(before, scope.limit, TAKEN_LOCKOUT, now);
-            write_count(&mut tx, &scope, &count).await?;
-            let told = NewAudit::new(Act::PinSet)
-                .object(number.masked())
-                .outcome("taken");
-            append(&mut tx, &told).await?;
+            write_count(tx, &scope, &count).await?;
+            append(tx, &taken_on(number)).await?;
         }
-        Ok(tx.commit().await?)
+        Ok(())
     }
+}
+
+/// What the audit log is told of a PIN that was to be set on `number` and is somebody's.
+pub(in crate::store) fn taken_on(number: &DialedNumber) -> NewAudit {
+    NewAudit::new(Act::PinSet)
+        .object(number.masked())
+        .outcome("taken")
 }
 
 fn taken_scope(number: &DialedNumber) -> Scope {

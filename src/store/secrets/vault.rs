@@ -11,6 +11,7 @@ use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::store::values::sha256;
@@ -125,19 +126,54 @@ pub(in crate::store) fn remove(store: &Path, clips: &[String]) {
     }
 }
 
-/// Removes every file that is the recording of no clip `is_known`: left by a crash between two steps. The
-/// caller holds the database's write lock, under which files come and rows go.
-pub(in crate::store) fn sweep(store: &Path, is_known: impl Fn(&str) -> bool) {
+/// The files that are the recording of no clip `is_known`: left by a crash between two steps, or another store's.
+pub(in crate::store) fn strange(store: &Path, is_known: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder(store)) else {
-        return;
+        return Vec::new();
     };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let clip = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-        if clip.is_none_or(|clip| !is_known(clip)) {
-            let _ = std::fs::remove_file(entry.path());
-        }
+    let files = entries.flatten().map(|entry| entry.path());
+    let strange = files.filter(|file| clip_of(file).is_some_and(|clip| !is_known(clip)));
+    strange.collect()
+}
+
+/// Removes the files that are the recording of no clip `is_known`. The caller holds the database's write lock, under which
+/// files come and rows go.
+pub(in crate::store) fn sweep(store: &Path, is_known: impl Fn(&str) -> bool) {
+    for file in strange(store, is_known) {
+        let _ = std::fs::remove_file(file);
     }
+}
+
+/// The stores that have kept recordings here, by their ids; `None` where older releases alone have.
+pub(in crate::store) fn owners(store: &Path) -> Result<Option<Vec<String>>, VaultFault> {
+    let path = folder(store).join(OWNERS);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.lines().map(str::to_owned).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(VaultFault::Io { path, source }),
+    }
+}
+
+/// Notes that a store keeps recordings here, beside those that do already.
+pub(in crate::store) fn add_owner(store: &Path, id: &str) -> Result<(), VaultFault> {
+    let mut all = match owners(store)? {
+        Some(all) => all,
+        None if strange(store, |_| false).is_empty() => Vec::new(),
+        None => vec!["unknown".to_owned()],
+    };
+    if all.iter().any(|owner| owner == id) {
+        return Ok(());
+    }
+    all.push(id.to_owned());
+    set_owners(store, &all)
+}
+
+/// Notes whose recordings are here.
+pub(in crate::store) fn set_owners(store: &Path, ids: &[String]) -> Result<(), VaultFault> {
+    let path = folder(store).join(OWNERS);
+    let text = ids.join("\n") + "\n";
+    let written = files::make_folder(&path).and_then(|()| files::write_private(&path, text.as_bytes()));
+    written.map_err(|source| VaultFault::Io { path, source })
 }
 
 /// Whether any recording was ever kept here.
@@ -145,7 +181,10 @@ pub(in crate::store) fn exists(store: &Path) -> bool {
     folder(store).is_dir()
 }
 
-const SUFFIX: &str = ".sealed";
+/// The end of a recording's name.
+pub(in crate::store) const SUFFIX: &str = ".sealed";
+/// Beside the recordings: the ids of the stores whose they are, a line each.
+const OWNERS: &str = "store-id";
 
 fn folder(store: &Path) -> PathBuf {
     files::folder_of(store).join("recordings")
@@ -153,6 +192,16 @@ fn folder(store: &Path) -> PathBuf {
 
 fn file_of(store: &Path, clip: &str) -> PathBuf {
     folder(store).join(format!("{clip}{SUFFIX}"))
+}
+
+/// The clip whose recording a file is, or was being written as; `None` of what is not ours.
+fn clip_of(file: &Path) -> Option<&str> {
+    let name = file.file_name()?.to_str()?;
+    let clip = name
+        .strip_suffix(".partial")
+        .unwrap_or(name)
+        .strip_suffix(SUFFIX)?;
+    Uuid::parse_str(clip).is_ok().then_some(clip)
 }
 
 /// Takes the key file of an older release away, once its key is in the keyring: its bytes first.

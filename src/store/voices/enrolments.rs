@@ -57,6 +57,10 @@ pub struct NewClip {
     pub fingerprint: Option<KeptFingerprint>,
 }
 
+/// The versions of a user's rosters: whatever an enrolment is judged by raises one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterVersions(Vec<(String, i64)>);
+
 /// An enrolment as it is listed. No embedding is part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Enrollment)]
@@ -107,8 +111,40 @@ impl Store {
     pub async fn add_enrolment_keeping(
         &self,
         new: NewEnrolment,
-        recordings: Vec<Recording>,
+        mut recordings: Vec<Recording>,
     ) -> Result<EnrolmentId, StoreError> {
+        let added = self.enrol(&new, &mut recordings, None).await?;
+        added.ok_or(StoreError::Busy)
+    }
+
+    /// The same for what was judged on these versions of the user's rosters. `None`, with nothing stored and the recordings
+    /// left, where they have changed: another voice may have come there, of this user or another, and it is to be judged anew.
+    ///
+    /// # Errors
+    /// As [`Store::add_enrolment_keeping`].
+    pub async fn add_judged_enrolment(
+        &self,
+        new: &NewEnrolment,
+        recordings: &mut Vec<Recording>,
+        judged: &RosterVersions,
+    ) -> Result<Option<EnrolmentId>, StoreError> {
+        self.enrol(new, recordings, Some(judged)).await
+    }
+
+    /// The rosters that a user is on, as they are now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn roster_versions_of(&self, user: UserId) -> Result<RosterVersions, StoreError> {
+        versions_of(&mut self.read().await?, user).await
+    }
+
+    async fn enrol(
+        &self,
+        new: &NewEnrolment,
+        recordings: &mut Vec<Recording>,
+        judged: Option<&RosterVersions>,
+    ) -> Result<Option<EnrolmentId>, StoreError> {
         let consent = read_consent(&new.consent, new.consent_version.as_deref())?;
         check_clips(&new.clips)?;
         let id = EnrolmentId::fresh();
@@ -116,6 +152,11 @@ impl Store {
         let mut tx = self.write().await?;
         require_user(&mut tx, new.user).await?;
         refuse_opted_out(&mut tx, new.user).await?;
+        if let Some(judged) = judged
+            && versions_of(&mut tx, new.user).await? != *judged
+        {
+            return Ok(None);
+        }
         refuse_old_model(&mut tx, new.clips.iter().map(|clip| clip.prints.as_slice())).await?;
         for (index, clip) in (1..).zip(&new.clips) {
             refuse_enrolled(&mut tx, new.user, index, clip).await?;
@@ -131,7 +172,7 @@ impl Store {
             .bind(time_text(at))
             .execute(&mut tx)
             .await?;
-        let mut recordings = recordings.into_iter();
+        let mut recordings = recordings.drain(..);
         for clip in &new.clips {
             let clip_id = insert_clip(&mut tx, new.user, id, clip).await?;
             if let Some(recording) = recordings.next() {
@@ -142,7 +183,7 @@ impl Store {
         touch_numbers_of(&mut tx, new.user).await?;
         append(&mut tx, &NewAudit::new(Act::EnrolmentAdd).on(new.user).object(id)).await?;
         tx.commit().await?;
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// The enrolments of a user, oldest first.
@@ -211,6 +252,15 @@ fn check_clips(clips: &[NewClip]) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+async fn versions_of(conn: &mut Tx, user: UserId) -> Result<RosterVersions, StoreError> {
+    let rows = query_as(
+        "SELECT n.number, n.roster_version FROM numbers n JOIN memberships m ON m.number = n.number \
+         WHERE m.user_id = $1 ORDER BY n.number",
+    );
+    let versions = rows.bind(user.to_string()).fetch_all(conn).await?;
+    Ok(RosterVersions(versions))
 }
 
 async fn refuse_enrolled(

@@ -9,7 +9,7 @@ mod enrolments; // a user's clips, stored with their consent
 mod roster; // everybody on a number, with their voiceprints
 mod health; // how much is known of each user's voice
 
-pub use enrolments::{Enrolment, NewClip, NewEnrolment};
+pub use enrolments::{Enrolment, NewClip, NewEnrolment, RosterVersions};
 pub use fingerprints::{FingerprintCounts, FingerprintOf, KeptUntil};
 pub use health::{KnownVoice, UserVoice, UsersWanted};
 pub use models::{UnheardClip, UnheardUser};

@@ -1,17 +1,22 @@
 //! Recordings that are kept so that a new model can hear them: only where the consent allows it.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::store::database::{Tx, query, query_as};
+use crate::store::database::{Tx, query, query_as, read_text_fact, write_fact};
 use crate::store::keys::{Purpose, UserKeys, Whose};
 use crate::store::secrets::vault::{self, KEY_BYTES};
 use crate::store::secrets::{AUDIO, AudioKey, Generation, Keys, Place};
 use crate::store::{Store, StoreError, VaultFault};
+use crate::units::hex;
 
 /// The name among the store's facts of the fingerprint of the audio key that older releases had in a file.
 pub(in crate::store) const FACT: &str = "audio_key_sha256";
+
+/// The name among the store's facts of the id by which a folder of recordings is known to be its own.
+const STORE_ID: &str = "store_id";
 
 /// The generation that the audio key of an older release has.
 pub(in crate::store) const OLD_AUDIO: u32 = 0;
@@ -78,8 +83,12 @@ impl Store {
             &Salt::stored(&salt, generation),
         )?;
         let (name, channel) = (clip.to_owned(), recording.channel);
-        self.in_vault(move |store| vault::seal(store, &key, &salt, &name, recording.bytes.to_vec()))
-            .await?;
+        let id = store_id(conn).await?;
+        self.in_vault(move |store| {
+            vault::add_owner(store, &id)?;
+            vault::seal(store, &key, &salt, &name, recording.bytes.to_vec())
+        })
+        .await?;
         query("INSERT INTO recordings (clip_id, user_id, salt, channel) VALUES ($1, $2, $3, $4)")
             .bind(clip)
             .bind(user)
@@ -91,21 +100,38 @@ impl Store {
     }
 
     /// Removes files that no row speaks of. A store that is busy is swept another time.
+    ///
+    /// A database that was put beside recordings of another one, as an empty one in its place, knows none of them: those of
+    /// another store stay. An older release noted no owner; whoever has rows of recordings is it.
     pub(in crate::store) async fn sweep_recordings(&self) -> Result<(), StoreError> {
-        if !vault::exists(self.path()) {
+        if !vault::exists(self.path()) && has_id(&mut self.read().await?).await? {
             return Ok(());
         }
         let mut tx = self.write().await?;
+        let own = vec![store_id(&mut tx).await?];
         let rows: Vec<(String,)> = query_as("SELECT clip_id FROM recordings")
             .fetch_all(&mut tx)
             .await?;
-        let known: std::collections::HashSet<String> = rows.into_iter().map(|(clip,)| clip).collect();
-        self.in_vault(move |store| {
-            vault::sweep(store, |clip| known.contains(clip));
-            Ok(())
-        })
-        .await?;
-        tx.rollback().await?;
+        let known: HashSet<String> = rows.into_iter().map(|(clip,)| clip).collect();
+        let left = self
+            .in_vault(move |store| {
+                match vault::owners(store)? {
+                    Some(owners) if owners == own => {}
+                    None if !known.is_empty() => vault::set_owners(store, &own)?,
+                    _ => return Ok(vault::strange(store, |clip| known.contains(clip)).len()),
+                }
+                vault::sweep(store, |clip| known.contains(clip));
+                Ok(0)
+            })
+            .await?;
+        tx.commit().await?;
+        if left > 0 {
+            tracing::warn!(
+                left,
+                "kept recordings that this store does not know were left alone, for they may be another's: check that \
+                 store.url or the data folder names the right one; where nobody needs them, remove them and recordings/store-id"
+            );
+        }
         Ok(())
     }
 
@@ -126,6 +152,22 @@ impl Store {
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         Ok(done.map_err(|_| StoreError::Interrupted)??)
     }
+}
+
+/// The id of this store's data, made when it has none.
+async fn store_id(conn: &mut Tx) -> Result<String, StoreError> {
+    if let Some(id) = read_text_fact(conn, STORE_ID).await? {
+        return Ok(id);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| StoreError::Interrupted)?;
+    let id = hex(&bytes);
+    write_fact(conn, STORE_ID, id.as_bytes()).await?;
+    Ok(id)
+}
+
+async fn has_id(conn: &mut Tx) -> Result<bool, StoreError> {
+    Ok(read_text_fact(conn, STORE_ID).await?.is_some())
 }
 
 /// Seals the salts of an older release; gives how many.

@@ -17,7 +17,7 @@ pub struct Member {
     pub name: String,
     /// Whether the dialed number is theirs alone.
     pub exclusive: bool,
-    /// Whether any voice of theirs is enrolled.
+    /// Whether a voice of theirs is enrolled that this call's is compared with.
     pub enrolled: bool,
 }
 

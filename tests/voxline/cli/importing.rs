@@ -165,3 +165,21 @@ async fn the_operators_migration_runs_on_a_real_table_which_is_then_taken_over()
         "the operator's file is only read"
     );
 }
+
+#[tokio::test]
+async fn rows_with_ids_of_either_sign_are_told_apart() {
+    let site = Site::new();
+    let path = site.path().join("theirs.db");
+    operators_table(&path, true).await;
+    let mut conn = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&path))
+        .await
+        .unwrap();
+    sqlx::raw_sql("UPDATE users SET id = -11 WHERE id = 12")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+    let rows = voxline::store::read_operator_table(&path).await.unwrap().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_ne!(rows[0].row, rows[1].row);
+}

@@ -71,10 +71,11 @@ fn identify(site: &Site, call: &str) -> Value {
 }
 
 fn kept(site: &Site) -> Vec<PathBuf> {
-    match std::fs::read_dir(site.path().join("data/recordings")) {
-        Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
-        Err(_) => Vec::new(),
-    }
+    let entries = std::fs::read_dir(site.path().join("data/recordings"));
+    let files = entries.into_iter().flatten().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|end| end == "sealed"))
+        .collect()
 }
 
 #[test]

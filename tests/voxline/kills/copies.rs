@@ -59,7 +59,11 @@ pub async fn restore(victim: &mut Victim) {
     expected.users.retain(|_, known| known.erased);
     expected.hold(&store).await;
     victim.ledger = known;
-    let recordings = |folder: &Path| std::fs::read_dir(folder.join("recordings")).map_or(0, Iterator::count);
+    let recordings = |folder: &Path| {
+        let files = std::fs::read_dir(folder.join("recordings")).into_iter().flatten();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".sealed")).count()
+    };
     assert!(recordings(&data) <= recordings(&backup) && recordings(&data) > 0);
     store.close().await;
     victim.whole_backup = Some(backup);

@@ -1,11 +1,13 @@
 //! How well people are enrolled, whose voices are alike, consents, and people out of a table.
 
+use std::collections::BTreeSet;
+
 use reqwest::Response;
 use serde_json::{Value, json};
 use voxline::engine::Asker;
-use voxline::store::{NewUser, Scope};
+use voxline::store::{NewKey, NewUser, Scope};
 use voxline::switchboard::{Agreement, ClipBytes};
-use voxline::units::UserId;
+use voxline::units::{TenantId, UserId};
 
 use super::harness::{CONSENT, NUMBER, Service, json as body, problem, signup};
 
@@ -211,6 +213,27 @@ async fn consents_are_told_with_their_words_until_these_are_erased() {
     assert!(erased[0]["erased_at"].is_string());
     let nobody = format!("/v1/users/{}/consents", UserId::fresh());
     problem(get(&service, key, &nobody).await, 404, "unknown_user").await;
+}
+
+#[tokio::test]
+async fn a_narrowed_key_reads_no_consent_that_may_name_another_number() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let path = format!("/v1/users/{alice}/consents");
+    let mut read = Vec::new();
+    for narrowed in [false, true] {
+        let new = NewKey {
+            tenant: TenantId::DEFAULT,
+            scopes: [Scope::Enroll].into(),
+            numbers: narrowed.then(|| BTreeSet::from([NUMBER.parse().unwrap()])),
+            name: None,
+        };
+        let (token, _) = service.board.store().create_key_of(new).await.unwrap();
+        read.push(body(get(&service, token.reveal(), &path).await, 200).await);
+    }
+    let words = read.iter().map(|given| &given[0]["text"]);
+    assert_eq!(words.collect::<Vec<_>>(), [&json!(CONSENT), &Value::Null]);
+    assert_eq!(read[0][0]["sha256"], read[1][0]["sha256"]);
 }
 
 const TABLE: &str = "name,phone_number,assigned_vapi_number,pin\n\

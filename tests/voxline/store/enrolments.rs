@@ -1,6 +1,7 @@
 //! Enrolments.
 
 use super::*;
+use voxline::store::Recording;
 
 #[tokio::test]
 async fn what_is_enrolled_comes_back_with_everything_that_was_said_of_it() {
@@ -130,4 +131,31 @@ async fn no_voice_is_stored_without_consent_clips_and_a_user() {
         .await;
     assert!(matches!(nobody, Err(StoreError::UnknownUser(_))));
     assert!(deployment.store.enrolments_of(ana.id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_judged_before_another_voice_came_is_not_stored() {
+    let deployment = TestDeployment::new().await;
+    let (number, other) = (deployment.number(1).await, deployment.number(2).await);
+    let store = &deployment.store;
+    let ana = deployment.user("Ana", &number).await.id;
+    let bob = deployment.user("Bob", &number).await.id;
+    let carl = deployment.user("Carl", &other).await.id;
+    for (seed, comes) in (1..).zip([ana, bob]) {
+        let judged = store.roster_versions_of(ana).await.unwrap();
+        deployment.enrol(comes, seed).await;
+        let mut kept = vec![Recording {
+            bytes: b"the voice of Ana".to_vec().into(),
+            channel: None,
+        }];
+        let new = enrolment(ana, 10 + seed);
+        let stored = store.add_judged_enrolment(&new, &mut kept, &judged).await;
+        assert_eq!((stored.unwrap(), kept.len()), (None, 1));
+        assert_eq!(store.enrolments_of(ana).await.unwrap().len(), seed as usize);
+        let judged = store.roster_versions_of(ana).await.unwrap();
+        // Elsewhere others may enrol meanwhile.
+        deployment.enrol(carl, 20 + seed).await;
+        let stored = store.add_judged_enrolment(&new, &mut kept, &judged).await;
+        assert!(stored.unwrap().is_some() && kept.is_empty());
+    }
 }

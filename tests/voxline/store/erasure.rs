@@ -117,3 +117,23 @@ async fn one_enrolment_goes_and_the_others_stay() {
     deployment.enrol(ana, 1).await;
     assert_eq!(deployment.store.enrolments_of(bob).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_receipt_calls_nothing_overwritten_while_a_key_is_still_there() {
+    let deployment = TestDeployment::new().await;
+    if deployment.has_no_file() {
+        return;
+    }
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    deployment.enrol(ana, 1).await;
+    // As where the clock is set back between the erasure and the destruction of the key.
+    let later = "UPDATE condemned_keys SET not_before = '2999-01-01T00:00:00.000000Z'";
+    deployment
+        .raw(&format!(
+            "CREATE TRIGGER later AFTER INSERT ON condemned_keys BEGIN {later}; END"
+        ))
+        .await;
+    let receipt = deployment.store.remove_user(ana).await.unwrap();
+    assert!(!receipt.overwritten);
+}

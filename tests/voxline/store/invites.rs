@@ -1,6 +1,6 @@
 //! Links by which users enrol: once, for a time, and gone with their user.
 
-use voxline::store::{Invite, InviteState, NewInvite};
+use voxline::store::{AuditSearch, Invite, InviteState, NewInvite};
 use voxline::units::Language;
 
 use super::*;
@@ -124,6 +124,57 @@ async fn a_link_that_ran_out_was_taken_back_or_whose_user_left_lets_nobody_in() 
         assert!(matches!(refused, Err(StoreError::InviteSpent)), "{refused:?}");
     }
     assert!(deployment.store.enrolments_of(ana).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_link_stays_dead_when_its_user_comes_back_to_the_number() {
+    let deployment = TestDeployment::new().await;
+    let (number, other) = (deployment.number(1).await, deployment.number(2).await);
+    let store = &deployment.store;
+    let ana = deployment.user("Ana", &number).await.id;
+    let (used, by) = store.create_invite(invite(ana)).await.unwrap();
+    deployment.enrol_by(&by, 1).await.unwrap();
+    for _ in 0..20 {
+        store.create_invite(invite(ana)).await.unwrap();
+    }
+    let (number, other) = (&number, &other);
+    let on = |number: &DialedNumber| UserPatch {
+        numbers: Some(vec![number.clone()]),
+        ..UserPatch::default()
+    };
+    for number in [other, number] {
+        store.update_user(ana, on(number)).await.unwrap();
+    }
+    let listed = store.invites_of(ana).await.unwrap();
+    let revoked = listed.iter().filter(|one| one.state == InviteState::Revoked);
+    assert_eq!(revoked.count(), 20);
+    assert_eq!(deployment.state(&used).await, Some(InviteState::Used));
+    let refused = deployment.enrol_by(&listed[20], 2).await;
+    assert!(matches!(refused, Err(StoreError::InviteSpent)), "{refused:?}");
+    let search = AuditSearch {
+        act: Some("invite.revoke".to_owned()),
+        ..AuditSearch::default()
+    };
+    assert_eq!(store.audit_entries(&search, 50, None).await.unwrap().len(), 20);
+    // They are open no more, and so leave room for another.
+    store.create_invite(invite(ana)).await.unwrap();
+}
+
+#[tokio::test]
+async fn for_somebody_who_opted_out_no_link_is_made() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    for opted_out in [true, false] {
+        let patch = UserPatch {
+            opted_out: Some(opted_out),
+            ..UserPatch::default()
+        };
+        deployment.store.update_user(ana, patch).await.unwrap();
+        let made = deployment.store.create_invite(invite(ana)).await;
+        let refused = matches!(made, Err(StoreError::OptedOut(user)) if user == ana);
+        assert_eq!((refused, made.is_ok()), (opted_out, !opted_out));
+    }
 }
 
 #[tokio::test]

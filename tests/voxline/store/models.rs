@@ -49,6 +49,13 @@ fn vault(deployment: &TestDeployment) -> PathBuf {
     deployment.file().with_file_name("recordings")
 }
 
+/// The names of the sealed recordings in a folder.
+pub fn sealed_in(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".sealed")).collect()
+}
+
 #[tokio::test]
 async fn a_kept_recording_reads_back_and_stands_nowhere_in_the_clear() {
     let (deployment, ana) = deployment_with_voices().await;
@@ -87,7 +94,77 @@ async fn an_erased_recording_cannot_be_read_even_from_a_copy_of_its_file() {
         .unwrap();
     deployment.another().await;
     assert!(!file.exists());
-    assert_eq!(std::fs::read_dir(vault(&deployment)).unwrap().count(), 1);
+    assert_eq!(sealed_in(&vault(&deployment)).len(), 1);
+}
+
+/// Settings of a database that nobody has, with a copy of these recordings beside it.
+async fn elsewhere(deployment: &TestDeployment, folder: &TempDir) -> StoreSettings {
+    let path = file_in(folder);
+    let to = path.with_file_name("recordings");
+    std::fs::create_dir_all(&to).unwrap();
+    for file in std::fs::read_dir(vault(deployment)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+    let postgres = match &deployment.settings.postgres {
+        None => None,
+        Some(_) => Some(crate::postgres::database().await.into()),
+    };
+    StoreSettings {
+        path,
+        postgres,
+        ..StoreSettings::default()
+    }
+}
+
+#[tokio::test]
+async fn another_database_beside_kept_recordings_removes_none_of_them() {
+    let (deployment, _) = deployment_with_voices().await;
+    let theirs = sealed_in(&vault(&deployment));
+    for by_older_release in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = elsewhere(&deployment, &folder).await;
+        let to = settings.path.with_file_name("recordings");
+        if by_older_release {
+            std::fs::remove_file(to.join("store-id")).unwrap();
+        }
+        let other = Store::connect(&settings).await.unwrap();
+        assert_eq!(sealed_in(&to), theirs);
+        // Nor when it keeps recordings of its own there.
+        other.add_number(&number(1), None, None).await.unwrap();
+        let bob = other.add_user(new_user("Bob", &number(1))).await.unwrap().id;
+        let kept = vec![recording("the voice of Bob")];
+        other
+            .add_enrolment_keeping(enrolment(bob, 2), kept)
+            .await
+            .unwrap();
+        let both = sealed_in(&to);
+        assert!(both.len() == 2 && both.is_superset(&theirs));
+        Store::connect(&settings).await.unwrap();
+        assert_eq!(sealed_in(&to), both);
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_takes_away_lost_recordings_and_nothing_else() {
+    let (deployment, _) = deployment_with_voices().await;
+    let (folder, kept) = (vault(&deployment), sealed_in(&vault(&deployment)));
+    let lost = format!("{}.sealed", UserId::fresh());
+    let half = format!("{lost}.partial");
+    for by_older_release in [true, false] {
+        if by_older_release {
+            std::fs::remove_file(folder.join("store-id")).unwrap();
+        }
+        for name in [lost.as_str(), half.as_str(), "note.txt", "note.sealed"] {
+            std::fs::write(folder.join(name), "a note").unwrap();
+        }
+        deployment.another().await;
+        let left = sealed_in(&folder);
+        let others = BTreeSet::from(["note.sealed".to_owned()]);
+        assert_eq!(left, &kept | &others);
+        assert!(folder.join("note.txt").exists() && folder.join("store-id").exists());
+        assert!(!folder.join(&half).exists());
+    }
 }
 
 #[tokio::test]

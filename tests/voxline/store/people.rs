@@ -89,6 +89,7 @@ async fn an_export_has_all_that_is_kept_on_a_person_and_nothing_on_others() {
     assert_eq!(person["user"]["name"], "Ana");
     assert_eq!(person["user"]["phones"], json!([phone(1).as_e164()]));
     assert_eq!(person["pin_is_set"], true);
+    assert_eq!(person["identified_on"], "1970-01-01T00:00:00Z");
     assert_eq!(person["consents"][0]["text"], "I agree that my voice is stored");
     let print = voiceprint(1, Bandwidth::Narrow);
     let expected = json!({

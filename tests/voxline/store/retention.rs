@@ -1,5 +1,6 @@
 //! What is older than it is kept goes, and nothing else.
 
+use super::models::sealed_in;
 use super::*;
 use voxline::store::{AuditSearch, NewAudit, Recording, RetentionSchedule, RetentionTally};
 
@@ -100,7 +101,7 @@ async fn recordings_go_and_the_voice_stays() {
     assert_eq!(left, [0, 1]);
     assert_eq!(store.voiceprints_of(ana, &model()).await.unwrap().len(), 4);
     let folder = deployment.file().with_file_name("recordings");
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+    assert_eq!(sealed_in(&folder).len(), 1);
 }
 
 #[tokio::test]
@@ -202,4 +203,48 @@ async fn a_run_that_removes_something_has_one_entry_and_others_none() {
     assert_eq!(runs.len(), 1);
     assert!(runs[0].detail.as_deref().unwrap().contains("\"calls\":250"));
     assert_eq!(store.verify_audit(None).await.unwrap().fault, None);
+}
+
+#[tokio::test]
+async fn a_verdict_that_does_not_open_keeps_nothing_else_beyond_its_time() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    for id in ["damaged", "whole"] {
+        call_of(&deployment, id, 10, ana).await;
+    }
+    let (wrecked, refuse) = if store.is_shared() {
+        (
+            "convert_to('{\"user_name\":\"Ana\"}', 'UTF8')",
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$ LANGUAGE plpgsql; \
+             CREATE TRIGGER refuse BEFORE DELETE ON calls FOR EACH ROW EXECUTE FUNCTION refuse()",
+        )
+    } else {
+        (
+            "CAST('{\"user_name\":\"Ana\"}' AS BLOB)",
+            "CREATE TRIGGER refuse BEFORE DELETE ON calls BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+    };
+    let wreck = format!("UPDATE calls SET verdict = {wrecked} WHERE call_id = 'damaged'");
+    deployment.raw(&wreck).await;
+    let schedule = RetentionSchedule {
+        evidence: Some(days(5)),
+        ..RetentionSchedule::default()
+    };
+    assert_eq!(store.retain(&schedule).await.unwrap().evidence, 2);
+    let id: CallId = "damaged".parse().unwrap();
+    assert_eq!(store.call(&id).await.unwrap().unwrap().verdict, json!({}));
+    assert!(store.due(&schedule).await.unwrap().is_empty());
+
+    // Nor does what cannot be removed at all.
+    call_of(&deployment, "old", 40, ana).await;
+    deployment.raw(refuse).await;
+    let schedule = RetentionSchedule {
+        calls: Some(days(30)),
+        ..schedule
+    };
+    assert!(store.retain(&schedule).await.is_err());
+    let due = store.due(&schedule).await.unwrap();
+    assert_eq!((due.calls, due.evidence), (1, 0));
 }

@@ -71,6 +71,35 @@ async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there()
     rose("refusals", [false, false, false]).await;
 }
 
+#[tokio::test]
+async fn a_member_is_enrolled_whose_voice_is_compared() {
+    let deployment = TestDeployment::new().await;
+    let (store, line) = (&deployment.store, deployment.number(1).await);
+    let (ana, bob) = (
+        deployment.user("Ana", &line).await.id,
+        deployment.user("Bob", &line).await.id,
+    );
+    let enrolled = async |model: Option<&ModelId>| {
+        let members = store.members(&line, model).await.unwrap().into_iter();
+        let enrolled = members.filter(|member| member.enrolled);
+        enrolled.map(|member| member.user).collect::<Vec<_>>()
+    };
+    assert_eq!(enrolled(None).await, []);
+    deployment.enrol(ana, 1).await;
+    deployment.enrol(bob, 2).await;
+    let (other, used) = (ModelId::new("other-model"), model());
+    assert_eq!(enrolled(Some(&used)).await, [ana, bob]);
+    assert_eq!(enrolled(Some(&other)).await, []);
+    let patch = |opted_out| UserPatch {
+        opted_out: Some(opted_out),
+        ..UserPatch::default()
+    };
+    store.update_user(ana, patch(true)).await.unwrap();
+    assert_eq!(enrolled(Some(&used)).await, [bob]);
+    store.update_user(ana, patch(false)).await.unwrap();
+    assert_eq!(enrolled(Some(&used)).await, [ana, bob]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 

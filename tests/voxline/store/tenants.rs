@@ -1,6 +1,7 @@
 //! Tenants and narrowed keys: what one access sees of the store, and that it is nothing else.
 
 use super::*;
+use voxline::store::{AuditSearch, ImportRow};
 
 /// A tenant with a number of its own.
 async fn tenant(store: &Store, name: &str, nth: u32) -> (TenantId, DialedNumber) {
@@ -244,7 +245,7 @@ async fn a_search_by_name_opens_the_names_of_its_own_tenant_alone() {
     let bob = deployment.user("Bob Sought", &second).await.id;
     let own = deployment.number(1).await;
     let rows: Vec<_> = (0..600)
-        .map(|nth| voxline::store::ImportRow {
+        .map(|nth| ImportRow {
             line: nth,
             user: new_user(&format!("User {nth}"), &own),
             region: None,
@@ -286,4 +287,89 @@ async fn a_search_by_name_opens_the_names_of_its_own_tenant_alone() {
     let (found, more) = store.voices(&operator, &wanted, &model()).await.unwrap();
     let last = found.last().map(|found| found.user.name.as_str());
     assert_eq!((found.len(), last, more), (5, Some("User 598"), true));
+}
+
+/// A row with a phone of its own line and a PIN.
+fn row(line: u64, name: &str, number: &DialedNumber, digits: &str) -> ImportRow {
+    ImportRow {
+        line,
+        user: NewUser {
+            phones: vec![phone(u32::try_from(line).unwrap())],
+            pin: Some(pin(digits)),
+            ..new_user(name, number)
+        },
+        region: None,
+    }
+}
+
+#[tokio::test]
+async fn an_import_with_pins_is_answered_of_another_company_as_of_nobody() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, _) = tenant(store, "One", 1).await;
+    let (_, theirs) = tenant(store, "Two", 2).await;
+    store.add_user(row(1, "Bob", &theirs, "4821").user).await.unwrap();
+    let (own, nobodys) = (access(store, one, None).await, number(9));
+    let hashes = store.pin_hashes();
+    for dry_run in [true, false] {
+        let mut told = Vec::new();
+        for number in [&theirs, &nobodys] {
+            // Their PIN with their phone and with another, and a PIN that nobody has.
+            let rows = [row(1, "Bob", number, "4821"), row(2, "Eve", number, "0000")];
+            let other = [row(3, "Eve", number, "4821")];
+            for rows in [&rows[..], &other] {
+                let report = store.import_users(&own, rows, dry_run).await.unwrap();
+                assert!(!report.written);
+                let faults = report.faults.into_iter();
+                let faults = faults.map(|fault| fault.fault.replace(&format!("{number:?}"), "it"));
+                told.push(faults.collect::<Vec<_>>());
+            }
+        }
+        assert_eq!(told[..2], told[2..]);
+        assert_eq!((told[0].len(), told[1].len()), (2, 1));
+    }
+    assert_eq!(store.pin_hashes(), hashes, "no PIN was looked at");
+}
+
+#[tokio::test]
+async fn an_import_tells_of_ten_taken_pins_and_is_accounted_for() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, number) = tenant(store, "One", 1).await;
+    let machine = Access::of_tenant(one);
+    let own = access(store, one, None).await;
+    let digits = |nth: u64| format!("{:04}", 1_000 + nth);
+    let known: Vec<_> = (0..12)
+        .map(|nth| row(nth, "User", &number, &digits(nth)))
+        .collect();
+    assert!(store.import_users(&machine, &known, false).await.unwrap().written);
+    let asked: Vec<_> = (0..12)
+        .map(|nth| row(100 + nth, "Eve", &number, &digits(nth)))
+        .collect();
+    let (taken, locked) = (StoreError::PinTaken.to_string(), "none can be set there until");
+    let told = store.import_users(&own, &asked, true).await.unwrap().faults;
+    assert!(told[..10].iter().all(|fault| fault.fault == taken), "{told:?}");
+    assert!(told[10..].iter().all(|fault| fault.fault.contains(locked)));
+    assert_eq!(told.len(), 12);
+    let log = store.audit_after(&AuditSearch::default(), 1000, 0).await.unwrap();
+    let told = log
+        .iter()
+        .filter(|entry| entry.act == "pin.set" && entry.outcome == "taken");
+    assert_eq!(told.count(), 10);
+
+    // Nothing is learnt of a free PIN either, by whichever way; who is here already is left as they are.
+    let free = row(200, "Eve", &number, "9999");
+    let refused = store.add_user(free.user.clone()).await;
+    assert!(
+        matches!(refused, Err(StoreError::PinsLocked { .. })),
+        "{refused:?}"
+    );
+    let rows = [&known[..], &[free]].concat();
+    let report = store.import_users(&own, &rows, false).await.unwrap();
+    assert_eq!((report.unchanged, report.faults.len()), (12, 1));
+
+    // On the machine itself all that stands against a table is told at once.
+    let report = store.import_users(&machine, &asked, true).await.unwrap();
+    assert!(report.faults.iter().all(|fault| fault.fault == taken));
+    assert_eq!(report.faults.len(), 12);
 }

@@ -1,13 +1,16 @@
 //! PINs on calls: whom they name, and what wrong ones lock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use voxline::switchboard::{CallSession, PinAnswer, PinWay};
+use voxline::store::{PinChange, UserPatch};
+use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
+use voxline::voiceprint::ModelId;
 
 use super::call_sessions::{called_by, case, forwarded_by, heard, person, three, word};
-use super::{number, open};
+use super::{Manifest, TestDeployment, number, open};
 
 #[tokio::test]
 async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
@@ -222,4 +225,46 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
         known.try_pin("4821", PinWay::Tool).await,
         PinAnswer::Accepted { user: alice }
     );
+}
+
+#[tokio::test]
+async fn who_opted_out_is_claimed_by_their_pin_and_no_third_party() {
+    let deployment = TestDeployment::full().await;
+    let (board, store) = (&deployment.board, deployment.board.store());
+    let (alice, manifest) = (deployment.people["alice"], Manifest::read());
+    let line = &manifest.person("alice").number;
+    let said = async |opted_out: bool| {
+        let patch = UserPatch {
+            pin: PinChange::Set("4821".parse().unwrap()),
+            opted_out: Some(opted_out),
+            ..UserPatch::default()
+        };
+        store.update_user(alice, patch).await.unwrap();
+        let call = case(board, line).await;
+        let answer = call.try_pin("4821", PinWay::Tool).await;
+        assert_eq!(answer, PinAnswer::Accepted { user: alice });
+        let verdict = call.heard(heard(line, OutcomeName::Unknown, None, 0.0)).await;
+        let identity = &verdict.identity;
+        (identity.speaker.status, identity.contradictions.is_empty())
+    };
+    // The service keeps the roster it last saw for as long as nothing changes there.
+    for _ in 0..2 {
+        assert_eq!(said(false).await, (SpeakerStatus::ThirdParty, false));
+        assert_eq!(said(true).await, (SpeakerStatus::Claimed, true));
+    }
+}
+
+#[tokio::test]
+async fn who_was_left_behind_by_a_change_of_model_is_not_enrolled() {
+    let deployment = TestDeployment::full().await;
+    let store = deployment.board.store();
+    let (alice, manifest) = (deployment.people["alice"], Manifest::read());
+    let line = &manifest.person("alice").number;
+    let rosters = Rosters::new(store.clone());
+    assert!(rosters.now(line).await.unwrap().member(alice).unwrap().enrolled);
+    let other = ModelId::new("other-model");
+    let unheard = store.unheard_clips(&other).await.unwrap().into_iter();
+    let settled: HashSet<String> = unheard.map(|clip| clip.clip).collect();
+    assert!(store.switch_model(&other, &settled).await.unwrap());
+    assert!(!rosters.now(line).await.unwrap().member(alice).unwrap().enrolled);
 }

@@ -1,7 +1,7 @@
 //! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
 
 use voxline::engine::Asker;
-use voxline::store::StoreError;
+use voxline::store::{StoreError, UserPatch};
 use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
 
@@ -52,6 +52,27 @@ async fn a_good_enrolment_is_accepted_and_on_disk_when_that_is_said() {
         .await
         .unwrap();
     assert_eq!(prints.len(), 3);
+}
+
+#[tokio::test]
+async fn who_opted_out_is_refused_before_anything_is_heard() {
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let patch = UserPatch {
+        opted_out: Some(true),
+        ..UserPatch::default()
+    };
+    deployment.board.store().update_user(alice, patch).await.unwrap();
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+    let no_audio = vec![ClipBytes {
+        name: "none".to_owned(),
+        bytes: Vec::new(),
+    }];
+    let fault = deployment.board.enrol(&permit, alice, "Yes.", no_audio).await;
+    assert!(
+        matches!(fault, Err(BoardError::Store(StoreError::OptedOut(user))) if user == alice),
+        "{fault:?}"
+    );
 }
 
 #[tokio::test]
@@ -294,4 +315,16 @@ async fn noise_and_clipping_are_refused_by_name() {
             .message;
         assert!(message.contains(name) && message.contains(said), "{message}");
     }
+}
+
+#[tokio::test]
+async fn of_two_voices_enrolled_at_once_for_one_user_one_is_refused() {
+    let mut deployment = TestDeployment::empty().await;
+    let alice = deployment.add("alice").await;
+    let walter = [1, 2, 3].map(|nth| format!("signup/walter/{nth}.flac"));
+    let walter = walter.each_ref().map(String::as_str);
+    let (one, other) = tokio::join!(deployment.enrol(alice, &ALICE), deployment.enrol(alice, &walter));
+    assert_eq!(usize::from(one.accepted) + usize::from(other.accepted), 1);
+    let kept = deployment.board.store().enrolments_of(alice).await.unwrap();
+    assert_eq!(kept.len(), 1);
 }

@@ -105,7 +105,8 @@ function enrolments(path, person, again) {
 function consents(path) {
   const list = h("div", { class: "stack" });
   const words = (consent) => {
-    if (consent.text === null) return h("span", { class: "soft" }, "Erased; the check sum stays");
+    if (consent.erased_at !== null) return h("span", { class: "soft" }, "Erased; the check sum stays");
+    if (consent.text === null) return h("span", { class: "soft" }, "Not shown to a key for some numbers alone");
     return h("details", {}, h("summary", {}, "Read"), consent.text.split("\n\n").map((part) => h("p", { class: "small" }, part)));
   };
   progress(get(`${path}/consents`), list).then(

@@ -89,7 +89,8 @@ pub(super) struct IdentitySection {
     /// How often whoever gives a PIN is its user.
     #[schema(minimum = 0.01, maximum = 0.999_999)]
     pub pin_speaks: f64,
-    /// Digits after which a PIN on the keypad is complete; `#` ends a longer one.
+    /// Digits after which a PIN on the keypad is complete; `#` ends a shorter one. As many as the longest PIN: more cannot be
+    /// typed.
     #[schema(minimum = 4, maximum = 8)]
     pub pin_length: usize,
     /// Whether every PIN is one user's on a number.

@@ -205,6 +205,11 @@ impl VapiSection {
     pub(super) fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> VapiConfig {
         let (region, api_url) = account::region(read, self.region, self.api_url.clone());
         let (auth, signing) = self.auth(read, public_url);
+        if self.enroll_by_phone && self.mode == VapiMode::Number {
+            let why = "consent is read from the transcripts of calls, which vapi.mode = \"number\" leaves to the assistants' \
+                       own server";
+            read.fault("vapi.enroll_by_phone", why);
+        }
         VapiConfig {
             auth,
             largest_event: self.largest_event_mb * 1024 * 1024,

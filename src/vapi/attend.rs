@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::evidence::spoken;
 use crate::switchboard::{CallSession, PinWay};
 
+use super::consent::Consent;
 use super::message::{Message, News, Role, Utterance};
 use super::origin::{NoCallSession, note_addresses};
-use super::redaction::without_keypad;
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
@@ -80,8 +80,8 @@ impl Vapi {
         }
     }
 
-    /// Takes what was said: keypad entries become PINs, the caller's words are there for consent. `earlier` is how
-    /// much of a whole conversation came before; a transcript is of one utterance.
+    /// Takes what was said: keypad entries become PINs, the rest is there for consent. `earlier` is how much of a whole
+    /// conversation came before; a transcript is of one utterance.
     async fn words(
         &self,
         vapi_call: &VapiCall,
@@ -89,8 +89,7 @@ impl Vapi {
         said: &[Utterance],
         earlier: Option<usize>,
     ) {
-        let theirs: Vec<&Utterance> = said.iter().filter(|one| one.role == Role::User).collect();
-        for utterance in &theirs {
+        for utterance in said.iter().filter(|one| one.role == Role::User) {
             if utterance.text.to_ascii_lowercase().contains(KEYPAD)
                 && let Some(digits) = spoken::digits(&utterance.text)
             {
@@ -99,22 +98,18 @@ impl Vapi {
             }
         }
         let mut state = vapi_call.state();
-        let fresh = match earlier {
-            None => {
-                state.transcribed = true;
-                &theirs[..]
+        state.transcribed |= earlier.is_none();
+        state.conversed = state
+            .conversed
+            .max(earlier.map_or(0, |earlier| earlier + said.len()));
+        let is_transcribed = state.transcribed;
+        if let Consent::Asked(asking) = &mut state.consent {
+            match earlier {
+                None => said.iter().for_each(|said| asking.hear(said)),
+                // Where transcripts come, they are the same words, sooner.
+                Some(_) if is_transcribed => {}
+                Some(earlier) => asking.hear_again(said, earlier),
             }
-            // Where transcripts come, they are the same words, sooner.
-            Some(_) if state.transcribed => &[],
-            Some(earlier) => {
-                // A conversation is told whole each time: what is known of it is not news.
-                let fresh = state.conversed.saturating_sub(earlier).min(theirs.len());
-                state.conversed = state.conversed.max(earlier + theirs.len());
-                &theirs[fresh..]
-            }
-        };
-        for utterance in fresh {
-            state.hear_words(without_keypad(&utterance.text));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The tool is called again and again and says each time what is to be done next. Nothing it needs comes from the
 //! model: who the caller is was established by a PIN, or by an exclusive number and the forwarding header together;
-//! the consent is what Vapi's transcript says the caller said; the voice is the audio of this call.
+//! the consent is what Vapi's transcript says the caller said after the assistant had asked; the voice is the audio of this call.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::switchboard::{Agreement, CallSession, EnrolmentReport, EnrolmentStart
 use crate::units::UserId;
 use crate::verdict::chain::{Identity, OwnerStatus, SpeakerAgreement, Tier};
 
-use super::consent::{Consent, QUESTION, Reply, read};
+use super::consent::{Asking, Consent, QUESTION, Reply};
 use super::service::Vapi;
 use super::vapi_call::{Held, VapiCall};
 
@@ -27,35 +27,24 @@ impl Vapi {
         if !self.config.enrol_by_phone {
             return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
         }
-        let Some(user) = established(vapi_call, &call_session.verdict().identity) else {
+        let pin_user = call_session.pin_user().await;
+        let Some(user) = established(pin_user, &call_session.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
         let consent = vapi_call.state().consent.clone();
         match consent {
             Consent::NotAsked => ask(vapi_call),
-            Consent::Asked(known) => self.take_answer(vapi_call, known, user).await,
+            Consent::Asked(asking) => self.take_answer(vapi_call, &asking, user).await,
             Consent::Given(words) => self.enrol_from_call(vapi_call, user, &words).await,
             Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
         }
     }
 
     /// Reads what the caller said since the question was put.
-    async fn take_answer(&self, vapi_call: &VapiCall, known: u64, user: UserId) -> String {
-        let answer = {
-            let state = vapi_call.state();
-            let fresh = usize::try_from(state.utterances.saturating_sub(known)).unwrap_or(usize::MAX);
-            let from = state.said.len().saturating_sub(fresh);
-            state
-                .said
-                .iter()
-                .skip(from)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        match read(&answer, &self.config.consent_words) {
+    async fn take_answer(&self, vapi_call: &VapiCall, asking: &Asking, user: UserId) -> String {
+        match asking.reply(&self.config.consent_words) {
             Reply::Yes => {
-                let words = format!("Asked on the telephone: {QUESTION} Answer: {answer}");
+                let words = format!("Asked on the telephone: {QUESTION} Answer: {}", asking.answer());
                 vapi_call.state().consent = Consent::Given(words.clone());
                 self.enrol_from_call(vapi_call, user, &words).await
             }
@@ -128,7 +117,7 @@ impl Vapi {
 
 fn ask(vapi_call: &VapiCall) -> String {
     let mut state = vapi_call.state();
-    state.consent = Consent::Asked(state.utterances);
+    state.consent = Consent::Asked(Asking::begin(state.conversed));
     format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
 }
 
@@ -138,12 +127,12 @@ const MORE: &str = "More speech is needed: ask the caller to talk for about ten 
 
 /// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
 /// is theirs alone and the call came through their line or from it, and no voice speaks against it.
-fn established(vapi_call: &VapiCall, identity: &Identity) -> Option<UserId> {
+fn established(pin_user: Option<UserId>, identity: &Identity) -> Option<UserId> {
     let pins_fit = identity
         .contradictions
         .iter()
         .all(|found| !found.code.is_of_a_pin());
-    if let Some(user) = vapi_call.state().pin_user {
+    if let Some(user) = pin_user {
         return pins_fit.then_some(user);
     }
     let owner = identity

@@ -63,7 +63,7 @@ pub enum News {
     Conversation {
         /// The latest of it, oldest first.
         said: Vec<Utterance>,
-        /// How much the person on the line said before that.
+        /// How much was said before that.
         earlier: usize,
     },
     /// Somebody began or stopped speaking.
@@ -226,10 +226,9 @@ fn conversation(message: &Value) -> News {
         .find(|list| !list.is_empty());
     let entries = found.map(Vec::as_slice).unwrap_or_default();
     let (before, latest) = entries.split_at(entries.len().saturating_sub(MOST_UTTERANCES));
-    let by_user = |entry: &&Value| role(text(entry, "role")) == Role::User;
     News::Conversation {
         said: latest.iter().filter_map(utterance).collect(),
-        earlier: before.iter().filter(by_user).count(),
+        earlier: before.iter().filter_map(utterance).count(),
     }
 }
 

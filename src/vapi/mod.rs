@@ -18,7 +18,6 @@
 //! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
 
 mod api;
-mod consent;
 mod inventory;
 mod marker;
 mod prompt_words;
@@ -35,6 +34,7 @@ mod tool_plan;
 mod view;
 mod forwarded;
 mod message;
+mod consent;
 mod dedup;
 mod pass;
 mod wanted;

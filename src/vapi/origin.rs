@@ -84,9 +84,6 @@ impl Vapi {
             Ok(Ok(call_session)) => {
                 // The end of the audio is not the end of the call: a message says that.
                 call_session.hold_open();
-                // Of a call that is taken up after a restart.
-                let known = call_session.pin_user().await;
-                vapi_call.state().pin_user = known;
                 return Ok(Arc::clone(vapi_call.set_call_session(call_session)));
             }
             Ok(Err(BoardError::UnknownNumber(number))) => {

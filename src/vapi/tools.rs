@@ -15,7 +15,7 @@ use crate::store::{Provenance, Webhook};
 use crate::switchboard::{CallSession, PinAnswer, PinWay};
 use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
-use crate::verdict::chain::SpeakerStatus;
+use crate::verdict::chain::{SpeakerStatus, Tier};
 
 use super::message::{Message, News};
 use super::origin::note_addresses;
@@ -190,7 +190,10 @@ impl Vapi {
         let mut verdicts = call_session.watch();
         let decided = |identity: &Identity| match identity.speaker.status {
             SpeakerStatus::Identified | SpeakerStatus::ThirdParty => true,
-            SpeakerStatus::Claimed => vapi_call.state().pin_user.is_some(),
+            SpeakerStatus::Claimed => identity
+                .evidence
+                .iter()
+                .any(|item| item.tier == Tier::T4 && item.user_id.is_some()),
             SpeakerStatus::Inconclusive => false,
         };
         let wait = async {
@@ -261,7 +264,6 @@ impl Vapi {
     fn of_pin(vapi_call: &VapiCall, call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
         match answer {
             PinAnswer::Accepted { user } => {
-                vapi_call.state().pin_user = Some(user);
                 let name = name_of(&call_session.verdict().identity, user);
                 (
                     format!(

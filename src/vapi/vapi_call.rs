@@ -1,6 +1,6 @@
 //! One call on Vapi: what its messages have said so far, and the call session they are about.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::switchboard::CallSession;
-use crate::units::{CallId, UserId};
+use crate::units::CallId;
 
 use super::assistant_mute::AssistantSpeech;
 use super::consent::Consent;
@@ -21,8 +21,6 @@ use super::view::CallView;
 const MOST_ANSWERS: usize = 256;
 /// PINs of one call whose answers are remembered.
 const MOST_PINS: usize = 64;
-/// What the caller said last, for consent.
-const MOST_SAID: usize = 16;
 /// The most of a caller's audio that is held for an enrolment on the call: two minutes of it, in this encoding.
 const HELD: Duration = Duration::from_secs(120);
 
@@ -63,18 +61,12 @@ pub(super) struct State {
     pub told: Option<String>,
     /// When the assistant spoke.
     pub assistant: AssistantSpeech,
-    /// What the caller said last, oldest first, without digits of a keypad.
-    pub said: VecDeque<String>,
-    /// Utterances of the caller there were in all.
-    pub utterances: u64,
     /// Whether transcripts come, one by one.
     pub transcribed: bool,
-    /// Utterances of the caller that conversations have told of.
+    /// Utterances that conversations have told of.
     pub conversed: usize,
     /// How far an enrolment on this call has come.
     pub consent: Consent,
-    /// Whose PIN was given on this call.
-    pub pin_user: Option<UserId>,
     /// What became of the PINs that were tried, by what stands for them.
     pub pins: HashMap<[u8; 32], String>,
     /// The header facts that were learnt, by their hash.
@@ -150,20 +142,11 @@ impl VapiCall {
     pub(super) fn forget_audio(&self) {
         let mut state = self.state();
         state.held = None;
-        state.said.clear();
+        state.consent = Consent::NotAsked;
     }
 }
 
 impl State {
-    /// Takes something the caller said.
-    pub(super) fn hear_words(&mut self, words: String) {
-        if self.said.len() == MOST_SAID {
-            self.said.pop_front();
-        }
-        self.said.push_back(words);
-        self.utterances += 1;
-    }
-
     /// Remembers what became of a PIN.
     pub(super) fn remember_pin(&mut self, stands_for: [u8; 32], answer: String) {
         if self.pins.len() < MOST_PINS {
@@ -171,8 +154,8 @@ impl State {
         }
     }
 
-    /// Holds the caller's audio for an enrolment on the call; what is silent, as all that is not theirs is, need
-    /// not be held.
+    /// Holds the latest of the caller's audio for an enrolment on the call; what is silent, as all that is not theirs is,
+    /// need not be held.
     pub(super) fn hold(&mut self, shape: Shape, bytes: &[u8]) {
         let silence = shape.silence();
         let silent = bytes.chunks(silence.len()).all(|sample| sample == silence);
@@ -188,10 +171,14 @@ impl State {
         let per_second = shape.rate.0 as usize * silence.len();
         let most = per_second * HELD.as_secs() as usize;
         if let Some(held) = &mut self.held {
-            let room = most.saturating_sub(held.bytes.len());
             // Whole samples only, or all that follows would be read askew.
-            let taken = bytes.len().min(room) / silence.len() * silence.len();
-            held.bytes.extend_from_slice(&bytes[..taken]);
+            let whole = bytes.len() / silence.len() * silence.len();
+            held.bytes.extend_from_slice(&bytes[..whole]);
+            // A second at once: what follows is moved each time.
+            if held.bytes.len() > most + per_second {
+                let over = held.bytes.len() - most;
+                held.bytes.drain(..over);
+            }
         }
     }
 }
@@ -203,7 +190,7 @@ mod tests {
     use crate::units::Hertz;
 
     #[test]
-    fn what_is_held_of_a_voice_is_bounded_and_without_silence() {
+    fn what_is_held_of_a_voice_is_the_last_two_minutes_without_silence() {
         let shape = Shape {
             encoding: Encoding::PcmS16le,
             rate: Hertz(8_000),
@@ -213,10 +200,13 @@ mod tests {
         let mut state = State::default();
         state.hold(shape, &[0; 16_000]);
         assert!(state.held.is_none());
-        for _ in 0..200 {
-            state.hold(shape, &[1; 16_000]);
+        for second in 1..=200u8 {
+            state.hold(shape, &[second; 16_000]);
         }
-        let held = state.held.as_ref().map(|held| held.bytes.len());
-        assert_eq!(held, Some(120 * 16_000));
+        let held = state.held.as_ref().unwrap();
+        let seconds = held.bytes.len() / 16_000;
+        assert!((120..=121).contains(&seconds), "{seconds} s");
+        assert_eq!(held.bytes.last(), Some(&200));
+        assert_eq!(held.bytes.first(), Some(&(201 - seconds as u8)));
     }
 }

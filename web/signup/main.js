@@ -82,12 +82,8 @@ function lost() {
   session = null;
   microphone?.close();
   microphone = null;
-  hint("");
+  rest();
   problem(page.problem, "microphone_lost");
-  page.desk.hidden = true;
-  page.progress.hidden = true;
-  page.device.disabled = false;
-  view.offer("open");
 }
 
 function hear(channels) {
@@ -276,6 +272,9 @@ page.use.addEventListener("click", async () => {
   }
 });
 
+/** Whether a recording was sent and no answer came. */
+let wasCutOff = false;
+
 /** Problems of the recording itself, which sending it again would not mend. */
 const OF_THE_RECORDING = ["bad_audio", "unsupported_media", "too_large"];
 
@@ -284,8 +283,11 @@ function failed(fault) {
     view.say(page.verdict, words.script.refused);
     view.list(said(fault.report));
   } else {
-    problem(page["review-problem"], fault.code);
+    // The link may have been spent by this very recording, whose answer was lost.
+    const arrived = wasCutOff && fault.code === "invite_spent";
+    problem(page["review-problem"], arrived ? "invite_spent_meanwhile" : fault.code);
   }
+  wasCutOff ||= fault.code === "offline";
   if (fault.report || OF_THE_RECORDING.includes(fault.code)) offerAnother();
 }
 

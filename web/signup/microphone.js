@@ -1,5 +1,8 @@
 // The microphone as it is: nothing is cleaned, levelled, resampled or mixed on the way, since all of that takes away
-// what a voice is known by. The service hears whatever rate and channels there are.
+// what a voice is known by. The service hears whatever channels there are, and rates of up to 48 kHz.
+
+/** The most samples a second that the service reads. */
+const HIGHEST_RATE = 48_000;
 
 export class MicrophoneError extends Error {
   /** @param {string} code one of the page's problems */
@@ -78,6 +81,12 @@ export class Microphone {
 
   async listen(script) {
     this.context = new AudioContext();
+    // The rate is the sound card's. What is more than the service reads is resampled by the browser, which takes nothing of a
+    // voice away.
+    if (this.context.sampleRate > HIGHEST_RATE) {
+      this.context.close();
+      this.context = new AudioContext({ sampleRate: HIGHEST_RATE });
+    }
     await this.context.audioWorklet.addModule(script);
     const source = this.context.createMediaStreamSource(this.stream);
     const capture = new AudioWorkletNode(this.context, "capture", { channelCountMode: "max" });

@@ -31,6 +31,8 @@ pub(super) enum Closed {
     Unknown,
     /// It was one.
     Spent,
+    /// Its user asked not to be known by voice.
+    OptedOut,
     /// That cannot be said now.
     Trouble(Problem),
 }
@@ -62,6 +64,9 @@ impl Guest {
         }
         let view = app.view(&access);
         let user = view.user(invite.user_id).await.map_err(of_store)?;
+        if user.opted_out {
+            return Err(Closed::OptedOut);
+        }
         let number = view.number(&invite.number).await.map_err(of_board)?;
         Provenance::recognise(Actor::Link(invite.id));
         let own = app.signup.organisation.clone();
@@ -99,6 +104,10 @@ impl From<Closed> for Problem {
         match closed {
             Closed::Unknown => Self::new(Kind::UnknownInvite, detail),
             Closed::Spent => Self::new(Kind::InviteSpent, detail),
+            Closed::OptedOut => Self::new(
+                Kind::OptedOut,
+                "the link's user asked not to be known by voice: nothing is recorded",
+            ),
             Closed::Trouble(problem) => problem,
         }
     }

@@ -139,7 +139,7 @@ fn open(app: &AppState, guest: &Guest, wanted: Language) -> Response {
 fn shut(app: &AppState, closed: Closed, language: Language) -> Response {
     let (status, is_trouble) = match closed {
         Closed::Unknown => (StatusCode::NOT_FOUND, false),
-        Closed::Spent => (StatusCode::GONE, false),
+        Closed::Spent | Closed::OptedOut => (StatusCode::GONE, false),
         Closed::Trouble(problem) => {
             write_down(&problem);
             (problem.status(), true)

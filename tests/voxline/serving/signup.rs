@@ -177,6 +177,18 @@ async fn a_removed_users_link_is_none() {
 }
 
 #[tokio::test]
+async fn a_link_of_somebody_who_opted_out_lets_nobody_in() {
+    let (service, alice, path) = invited("Alice").await;
+    let agreed = consent(&service, &path).await;
+    let key = service.key(&[Scope::Admin]).await;
+    let opt = service.request("PATCH", &format!("/v1/users/{alice}")).bearer_auth(key);
+    let opted = opt.json(&json!({"opted_out": true})).send().await.unwrap();
+    assert_eq!(body(opted, 200).await["opted_out"], true);
+    page(service.get(&path).send().await.unwrap(), 410).await;
+    problem(send(&service, &path, "alice", &agreed).await, 409, "opted_out").await;
+}
+
+#[tokio::test]
 async fn words_that_were_not_shown_are_no_consent() {
     let (service, alice, path) = invited("Alice").await;
     let agreed = consent(&service, &path).await;

@@ -325,13 +325,22 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
     // What the model says the caller said is no consent.
     let unheard = deployment.tool("c-guided", "t-3", "enroll_voice", json!({"consent": "yes"}));
     assert!(unheard.contains("no answer was heard"), "{unheard}");
+    let transcript = |at: u32, role: &str, words: &str| {
+        json!({
+            "type": "transcript", "timestamp": at, "role": role, "transcriptType": "final",
+            "transcript": words, "call": {"id": "c-guided"}, "phoneNumber": {"number": NUMBER},
+        })
+    };
+    // Nor is what the caller said before the assistant asked.
+    deployment.send(transcript(200, "user", "Yes, I agree."));
+    let unasked = deployment.tool("c-guided", "t-4", "enroll_voice", json!({}));
+    assert!(unasked.contains("no answer was heard"), "{unasked}");
+    let question = asked.split('"').nth(1).unwrap();
+    deployment.send(transcript(201, "assistant", question));
     deployment.played("c-guided");
     let mut said = String::new();
     for attempt in 0..400 {
-        deployment.send(json!({
-            "type": "transcript", "timestamp": 300 + attempt, "role": "user", "transcriptType": "final",
-            "transcript": "Yes, I agree.", "call": {"id": "c-guided"}, "phoneNumber": {"number": NUMBER},
-        }));
+        deployment.send(transcript(300 + attempt, "user", "Yes, I agree."));
         said = deployment.tool("c-guided", &format!("t-4-{attempt}"), "enroll_voice", json!({}));
         if said.contains("done: ") {
             break;

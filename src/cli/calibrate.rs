@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::config::Config;
@@ -16,7 +15,7 @@ use crate::measure::{
     Benchmark, Checked, Condition, Fit, Fitting, Part, Pipeline, Protocol, calibrate, check,
     write_trial_table,
 };
-use crate::voiceprint::ModelId;
+use crate::voiceprint::Card;
 
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
@@ -104,13 +103,6 @@ pub(super) struct CalibrateArgs {
     cache: Option<PathBuf>,
 }
 
-/// What a fit comes to.
-#[derive(Serialize)]
-struct Fitted {
-    calibration: Calibration,
-    figures: Checked,
-}
-
 pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     ensure!(
         args.prior > 0.0 && args.prior < 1.0,
@@ -126,7 +118,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     }
     match &args.trials {
         Some(path) => write_trials(&bench, &args, protocol, more, path, output)?,
-        None => fit(&bench, &args, &protocol, &more, chosen.card.id(), output)?,
+        None => fit(&bench, &args, &protocol, &more, &chosen.card, output)?,
     }
     Ok(true)
 }
@@ -231,23 +223,33 @@ fn fit(
     args: &CalibrateArgs,
     protocol: &Protocol,
     more: &[Part],
-    model: &ModelId,
+    card: &Card,
     output: Output,
 ) -> anyhow::Result<()> {
-    let fitting = fitting(args, protocol, model)?;
-    let (calibration, figures) = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
+    let fitting = fitting(args, protocol, card)?;
+    let fitted = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
+    let calibration = &fitted.calibration;
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
     }
     let out = args.out.as_deref().context("--out is needed")?;
     let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    std::fs::write(out, format!("{written}{}", toml::to_string(&calibration)?))
+    std::fs::write(out, format!("{written}{}", toml::to_string(calibration)?))
         .with_context(|| format!("{} cannot be written", out.display()))?;
-    let fitted = Fitted { calibration, figures };
     output.result(&fitted, || {
-        let Calibration { id, curve, .. } = &fitted.calibration;
+        let Calibration { id, curve, .. } = calibration;
+        let voices = match (fitted.voices_fitted, calibration.voices) {
+            (true, _) => "",
+            (_, Some(_)) => {
+                "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
+            }
+            (_, None) => {
+                "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
+                 after the phone was handed on"
+            }
+        };
         format!(
-            "{id} in {}: {} target trials\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials{voices}\non the trials it was fitted on, and so too good:\n{}",
             out.display(),
             curve.target_trials,
             text(&fitted.figures)
@@ -271,16 +273,19 @@ fn names(path: &PathBuf) -> anyhow::Result<BTreeSet<String>> {
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
-fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow::Result<Fitting> {
+fn fitting(args: &CalibrateArgs, protocol: &Protocol, card: &Card) -> anyhow::Result<Fitting> {
+    // A model may get its first calibration here.
+    let in_use = Calibration::load(&card.calibration(), card.id(), card.sha256()).ok();
     let date = OffsetDateTime::now_utc().date().to_string();
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
     Ok(Fitting {
-        id: args.id.clone().unwrap_or_else(|| format!("{model}-{date}")),
+        id: args.id.clone().unwrap_or_else(|| format!("{}-{date}", card.id())),
         fitted_on: if on.is_empty() { protocol.name.clone() } else { on },
         date,
         prior: args.prior,
         speakers: args.speakers.as_ref().map(names).transpose()?,
         roster_reach: args.roster_reach,
+        voices: in_use.and_then(|calibration| calibration.voices),
         similarity: if args.plain_cosine {
             Similarity::Cosine
         } else {

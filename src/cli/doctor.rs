@@ -33,7 +33,7 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
-    /// `ok`, `absent` (not there or not tried, and not itself at fault) or `wrong`.
+    /// `ok`, `absent` (not there or not tried, and not itself at fault), `warn` (works, but not as one may think) or `wrong`.
     state: &'static str,
     /// Version and place, or what is wrong and the remedy.
     detail: String,

@@ -141,7 +141,10 @@ fn a_fit_without_long_calls_keeps_the_models_test_of_voices() {
     let paths = [out.to_str().unwrap(), "--protocol", short.to_str().unwrap()];
     let said = site.run(&[&args[..], &paths].concat());
     assert!(
-        said.status == 0 && said.stdout.contains("two voices: that is as in the calibration in use"),
+        said.status == 0
+            && said
+                .stdout
+                .contains("two voices: that is as in the calibration in use"),
         "{said:?}"
     );
     let read = |path: &Path| -> toml::Table { std::fs::read_to_string(path).unwrap().parse().unwrap() };

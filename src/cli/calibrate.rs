@@ -70,7 +70,7 @@ pub(super) struct CalibrateArgs {
     /// opus:6, noise:20+phone; with --check: what the protocol says]
     #[arg(long = "condition", value_name = "CONDITION")]
     conditions: Vec<Condition>,
-    /// The speaker model [default: the configured one]
+    /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
     /// Its name [default: the model's with the day]
@@ -103,13 +103,13 @@ pub(super) struct CalibrateArgs {
     cache: Option<PathBuf>,
 }
 
-pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     ensure!(
         args.prior > 0.0 && args.prior < 1.0,
         "--prior lies between 0 and 1"
     );
     let (protocol, more) = protocols(&args)?;
-    let chosen = chosen_model(args.model.as_deref(), config)?;
+    let chosen = chosen_model(args.model.as_deref(), config).await?;
     let bench = benchmark(&args, config, &chosen, &protocol)?;
     if args.check {
         let checked = check(&bench, &protocol, &Bar::new())?;
@@ -327,6 +327,6 @@ fn text(checked: &Checked) -> String {
     } else {
         "does not fit: fit it again for these calls"
     };
-    let _ = write!(said, "\n{} {word}", checked.calibration);
+    let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
     said
 }

@@ -124,6 +124,7 @@ fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitt
         speakers: speakers.len() as u64,
         prior: fitting.prior,
         callers: first.tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
+        unknown_share: Some(bench.policy.unknown_share),
     }
 }
 

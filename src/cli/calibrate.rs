@@ -1,7 +1,9 @@
 //! `voxline calibrate`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -234,7 +236,7 @@ fn fit(
     }
     let out = args.out.as_deref().context("--out is needed")?;
     let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    std::fs::write(out, format!("{written}{}", toml::to_string(calibration)?))
+    write_whole(out, &format!("{written}{}", toml::to_string(calibration)?))
         .with_context(|| format!("{} cannot be written", out.display()))?;
     output.result(&fitted, || {
         let Calibration { id, curve, .. } = calibration;
@@ -255,6 +257,16 @@ fn fit(
             text(&fitted.figures)
         )
     })
+}
+
+/// Writes beside the file and renames: it may be the calibration in use, of which half stops the service from starting.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let mut file = File::create(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let done = written.and_then(|()| std::fs::rename(&beside, path));
+    done.inspect_err(|_| drop(std::fs::remove_file(&beside)))
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {
@@ -329,4 +341,22 @@ fn text(checked: &Checked) -> String {
     };
     let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calibration_that_cannot_be_written_leaves_the_one_before_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calibration.toml");
+        write_whole(&file, "first").unwrap();
+        let beside = folder.path().join("calibration.toml.partial");
+        assert!(!beside.exists());
+        // Nothing can be written there.
+        std::fs::create_dir(&beside).unwrap();
+        write_whole(&file, "second").unwrap_err();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "first");
+    }
 }

@@ -149,8 +149,8 @@ fn a_fit_without_long_calls_keeps_the_models_test_of_voices() {
     );
     let read = |path: &Path| -> toml::Table { std::fs::read_to_string(path).unwrap().parse().unwrap() };
     let shipped = project("models").join(DEFAULT_MODEL).join("calibration.toml");
-    let voices = read(&out)["voices"].clone();
-    assert_eq!(voices, read(&shipped)["voices"]);
+    let gain = |path: &Path| read(path)["voices"]["gain"].clone();
+    assert_eq!(gain(&out), gain(&shipped));
 }
 
 #[test]

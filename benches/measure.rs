@@ -106,7 +106,8 @@ fn scoring(criterion: &mut Criterion) {
 /// Intervals of ten thousand searches by a thousand callers.
 fn searches(criterion: &mut Criterion) {
     let speakers = 1_000;
-    let mates: Vec<Option<usize>> = (0..5_000).map(|at| Some(at % speakers)).collect();
+    let models: Vec<u32> = (0..speakers as u32).collect();
+    let tests = models.repeat(5);
     let score = |test: usize, roster: &[usize]| {
         let of = |model: &usize| {
             let own = if test % speakers == *model { 4.0 } else { 0.0 };
@@ -114,7 +115,7 @@ fn searches(criterion: &mut Criterion) {
         };
         roster.iter().map(of).collect::<Vec<f64>>()
     };
-    let found: Vec<Search> = random_rosters(&mates, speakers, 10, 1, score);
+    let found: Vec<Search> = random_rosters(&tests, &models, 10, 1, score);
     let called: Vec<Called> = found
         .into_iter()
         .enumerate()

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use serde_json::json;
 
 use crate::config::Config;
@@ -40,15 +41,30 @@ pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output
     let spinner = Output::spinner("backing up");
     let backup = back_up(&config.store, &args.to, !args.without_keys).await;
     spinner.finish_and_clear();
-    let backup: Backup = backup?;
-    let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });
-    let made = NewAudit::new(Act::StoreBackup).detail(what);
-    store(config).await?.audit(&[made]).await?;
+    let mut backup: Backup = backup?;
+    let noted = note_in_audit(&backup, config).await;
+    if !noted.with_context(|| format!("{} is whole, but not in the audit log", backup.path.display()))? {
+        let note =
+            "not in the audit log: the store is of another release, whose tables a backup leaves as they are";
+        backup.notes.push(note.to_owned());
+    }
     output.result(&backup, || {
         let (path, manifest) = (backup.path.display(), &backup.manifest);
         format!("{path} is whole and was read back: {}", in_words(manifest))
     })?;
     tell(output, &backup.notes);
+    Ok(true)
+}
+
+/// `false` where the store is of another release: opening it would bring its tables up to this one, under a service that is
+/// not.
+async fn note_in_audit(backup: &Backup, config: &Config) -> anyhow::Result<bool> {
+    if !backup.is_of_this_release(&config.store).await? {
+        return Ok(false);
+    }
+    let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });
+    let made = NewAudit::new(Act::StoreBackup).detail(what);
+    store(config).await?.audit(&[made]).await?;
     Ok(true)
 }
 

@@ -1,13 +1,14 @@
 //! `voxline calibrate`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::measure::{
     Benchmark, Checked, Condition, Fit, Fitting, Part, Pipeline, Protocol, calibrate, check,
     write_trial_table,
 };
-use crate::voiceprint::ModelId;
+use crate::voiceprint::Card;
 
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
@@ -71,7 +72,7 @@ pub(super) struct CalibrateArgs {
     /// opus:6, noise:20+phone; with --check: what the protocol says]
     #[arg(long = "condition", value_name = "CONDITION")]
     conditions: Vec<Condition>,
-    /// The speaker model [default: the configured one]
+    /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
     /// Its name [default: the model's with the day]
@@ -104,20 +105,13 @@ pub(super) struct CalibrateArgs {
     cache: Option<PathBuf>,
 }
 
-/// What a fit comes to.
-#[derive(Serialize)]
-struct Fitted {
-    calibration: Calibration,
-    figures: Checked,
-}
-
-pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     ensure!(
         args.prior > 0.0 && args.prior < 1.0,
         "--prior lies between 0 and 1"
     );
     let (protocol, more) = protocols(&args)?;
-    let chosen = chosen_model(args.model.as_deref(), config)?;
+    let chosen = chosen_model(args.model.as_deref(), config).await?;
     let bench = benchmark(&args, config, &chosen, &protocol)?;
     if args.check {
         let checked = check(&bench, &protocol, &Bar::new())?;
@@ -126,7 +120,7 @@ pub(super) fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyho
     }
     match &args.trials {
         Some(path) => write_trials(&bench, &args, protocol, more, path, output)?,
-        None => fit(&bench, &args, &protocol, &more, chosen.card.id(), output)?,
+        None => fit(&bench, &args, &protocol, &more, &chosen.card, output)?,
     }
     Ok(true)
 }
@@ -231,28 +225,48 @@ fn fit(
     args: &CalibrateArgs,
     protocol: &Protocol,
     more: &[Part],
-    model: &ModelId,
+    card: &Card,
     output: Output,
 ) -> anyhow::Result<()> {
-    let fitting = fitting(args, protocol, model)?;
-    let (calibration, figures) = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
+    let fitting = fitting(args, protocol, card)?;
+    let fitted = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
+    let calibration = &fitted.calibration;
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
     }
     let out = args.out.as_deref().context("--out is needed")?;
     let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    std::fs::write(out, format!("{written}{}", toml::to_string(&calibration)?))
+    write_whole(out, &format!("{written}{}", toml::to_string(calibration)?))
         .with_context(|| format!("{} cannot be written", out.display()))?;
-    let fitted = Fitted { calibration, figures };
     output.result(&fitted, || {
-        let Calibration { id, curve, .. } = &fitted.calibration;
+        let Calibration { id, curve, .. } = calibration;
+        let voices = match (fitted.voices_fitted, calibration.voices) {
+            (true, _) => "",
+            (_, Some(_)) => {
+                "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
+            }
+            (_, None) => {
+                "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
+                 after the phone was handed on"
+            }
+        };
         format!(
-            "{id} in {}: {} target trials\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials{voices}\non the trials it was fitted on, and so too good:\n{}",
             out.display(),
             curve.target_trials,
             text(&fitted.figures)
         )
     })
+}
+
+/// Writes beside the file and renames: it may be the calibration in use, of which half stops the service from starting.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".partial");
+    let mut file = File::create(&beside)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let done = written.and_then(|()| std::fs::rename(&beside, path));
+    done.inspect_err(|_| drop(std::fs::remove_file(&beside)))
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {
@@ -271,16 +285,19 @@ fn names(path: &PathBuf) -> anyhow::Result<BTreeSet<String>> {
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
-fn fitting(args: &CalibrateArgs, protocol: &Protocol, model: &ModelId) -> anyhow::Result<Fitting> {
+fn fitting(args: &CalibrateArgs, protocol: &Protocol, card: &Card) -> anyhow::Result<Fitting> {
+    // A model may get its first calibration here.
+    let in_use = Calibration::load(&card.calibration(), card.id(), card.sha256()).ok();
     let date = OffsetDateTime::now_utc().date().to_string();
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
     Ok(Fitting {
-        id: args.id.clone().unwrap_or_else(|| format!("{model}-{date}")),
+        id: args.id.clone().unwrap_or_else(|| format!("{}-{date}", card.id())),
         fitted_on: if on.is_empty() { protocol.name.clone() } else { on },
         date,
         prior: args.prior,
         speakers: args.speakers.as_ref().map(names).transpose()?,
         roster_reach: args.roster_reach,
+        voices: in_use.and_then(|calibration| calibration.voices),
         similarity: if args.plain_cosine {
             Similarity::Cosine
         } else {
@@ -322,6 +339,24 @@ fn text(checked: &Checked) -> String {
     } else {
         "does not fit: fit it again for these calls"
     };
-    let _ = write!(said, "\n{} {word}", checked.calibration);
+    let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calibration_that_cannot_be_written_leaves_the_one_before_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calibration.toml");
+        write_whole(&file, "first").unwrap();
+        let beside = folder.path().join("calibration.toml.partial");
+        assert!(!beside.exists());
+        // Nothing can be written there.
+        std::fs::create_dir(&beside).unwrap();
+        write_whole(&file, "second").unwrap_err();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "first");
+    }
 }

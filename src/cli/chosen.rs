@@ -7,16 +7,22 @@ use crate::engine::Models;
 use crate::switchboard::installed;
 use crate::voiceprint::{Card, ModelId};
 
+use super::opening::active_model;
+
 /// A speaker model that is ready to load.
 pub(super) struct Chosen {
     pub card: Card,
     pub models: Models,
 }
 
-/// The speaker model of this name, or the configured one, with its files checked against their hashes.
-pub(super) fn chosen_model(named: Option<&str>, config: &Config) -> anyhow::Result<Chosen> {
+/// The speaker model of this name, or the one that serves, with its files checked against their hashes.
+pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow::Result<Chosen> {
     let found = installed(config)?;
-    let card = found.card(&named.map_or_else(|| config.model.clone(), ModelId::new))?;
+    let id = match named {
+        Some(named) => ModelId::new(named),
+        None => active_model(config).await,
+    };
+    let card = found.card(&id)?;
     let models = found.models(&card)?;
     Ok(Chosen { card, models })
 }

@@ -33,7 +33,7 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
-    /// `ok`, `absent` (not there or not tried, and not itself at fault) or `wrong`.
+    /// `ok`, `absent` (not there or not tried, and not itself at fault), `warn` (works, but not as one may think) or `wrong`.
     state: &'static str,
     /// Version and place, or what is wrong and the remedy.
     detail: String,
@@ -256,9 +256,34 @@ fn countermeasure(config: &Config) -> Finding {
 fn calibration(card: &Card, policy: &Policy) -> Finding {
     let what = "calibration";
     match usable_calibration(card, policy) {
-        Ok(usable) => ok(what, comes_to(&usable)),
+        Ok(usable) => {
+            let remarks = remarks(&usable);
+            Finding {
+                what,
+                state: if remarks.is_empty() { "ok" } else { "warn" },
+                detail: comes_to(&usable) + &remarks,
+            }
+        }
         Err(fault) => wrong(what, fault),
     }
+}
+
+/// What an operator may think of the calibration and is not so.
+fn remarks(
+    Usable {
+        calibration, policy, ..
+    }: &Usable,
+) -> String {
+    let mut said = String::new();
+    if calibration.belies(policy) {
+        said += "; more errors were measured there than the error target allows: calibrate on calls of your own, or ask for more \
+                 with decision.accept";
+    }
+    if calibration.voices.is_none() {
+        said +=
+            "; it does not tell two voices apart: after a phone was handed on, the first name stands long";
+    }
+    said
 }
 
 /// What the policy comes to under the calibration, in words.
@@ -270,7 +295,7 @@ fn comes_to(usable: &Usable) -> String {
     } = usable;
     let Calibration { id, fitted_on, .. } = calibration;
     let accept = policy.accept;
-    let measured = calibration.at(accept).map_or_else(String::new, |point| {
+    let measured = calibration.at(policy).map_or_else(String::new, |point| {
         let percent = |share: f64| format!("{:.2} %", 100.0 * share);
         format!(
             "; at {} it gave {} of the callers on no roster a name, {} of those on one another's, {} their own",

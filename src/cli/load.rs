@@ -82,14 +82,14 @@ pub(super) async fn run(
     config: &Config,
     output: Output,
 ) -> anyhow::Result<bool> {
-    let settings = args.settings(common, config)?;
+    let settings = args.settings(common, config).await?;
     let steps = run_load(&settings, &mut |said| Output::note(said)).await?;
     output.result(&steps, || table(&steps))?;
     Ok(steps.iter().all(|step| step.failed == 0))
 }
 
 impl LoadArgs {
-    fn settings(self, common: &Common, config: &Config) -> anyhow::Result<LoadSettings> {
+    async fn settings(self, common: &Common, config: &Config) -> anyhow::Result<LoadSettings> {
         let most = self.calls.iter().max().copied().unwrap_or_default();
         ensure!(
             most <= MOST_CALLS,
@@ -107,7 +107,7 @@ impl LoadArgs {
             seconds.with_context(|| format!("--{flag} takes {least} to {LONGEST}, not {value}"))
         };
         let soak = self.minutes.map(|minutes| seconds("minutes", minutes, 0.1));
-        let chosen = chosen_model(None, config)?;
+        let chosen = chosen_model(None, config).await?;
         let target = match self.server {
             Some(base) => Target::Running {
                 base,

@@ -108,15 +108,15 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Invite(command) => invites::run(command, &store(&config).await?, &config, output).await,
             Command::Enroll(args) => voices::enroll(args, &board(&config).await?, output).await,
             Command::Identify(args) => voices::identify(args, &board(&config).await?, output).await,
-            Command::Embed(args) => voices::embed(&args, &config, output),
+            Command::Embed(args) => voices::embed(&args, &config, output).await,
             Command::Models(command) => models::run(command, &config, output).await,
             Command::Vapi(command) => {
                 let store = store(&config).await?;
                 vapi::run(command, config, &store, output).await
             }
-            Command::Bench(args) => bench::run(*args, &config, output),
+            Command::Bench(args) => bench::run(*args, &config, output).await,
             Command::Load(args) => load::run(*args, common, &config, output).await,
-            Command::Calibrate(args) => calibrate::run(*args, &config, output),
+            Command::Calibrate(args) => calibrate::run(*args, &config, output).await,
             Command::Doctor => doctor::run(&config, output).await,
         }
     }))

@@ -135,10 +135,10 @@ async fn follow_the_schedule(board: Arc<Switchboard>) {
     }
 }
 
-/// Takes in what other nodes of a shared store say of the calls under way.
+/// Takes in what other nodes of a shared store say of the calls under way, and the records of calls that began without them.
 async fn follow_the_other_nodes(board: Arc<Switchboard>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(300));
-    while board.store().is_shared() {
+    loop {
         ticks.tick().await;
         board.follow_other_nodes().await;
     }

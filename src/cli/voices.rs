@@ -76,7 +76,7 @@ pub(super) struct IdentifyArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EmbedArgs {
-    /// The speaker model [default: the configured one]
+    /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     pub model: Option<String>,
     /// Embed the whole recording, silence and all
@@ -161,8 +161,8 @@ struct Embedded<'a> {
     embedding: &'a [f32],
 }
 
-pub(super) fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
-    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
+pub(super) async fn embed(args: &EmbedArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
     let bar = Output::bar(args.files.len());
     let mut all_done = true;

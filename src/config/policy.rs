@@ -18,7 +18,8 @@ pub(super) struct DecisionSection {
     /// Probability needed to name a caller. Without it, and without the two below: 0.97.
     #[schema(minimum = 0.5, maximum = 0.999_999)]
     pub accept: Option<f64>,
-    /// Share of callers on no roster who may be given a name, as in 0.01; instead of `accept`.
+    /// Share of callers on no roster who may be given a name, as in 0.01; instead of `accept`. A goal and no guarantee:
+    /// `voxline doctor` warns where more were measured.
     #[schema(minimum = 0.000_001, maximum = 0.5)]
     pub max_false_accept: Option<f64>,
     /// Share of callers on the roster who may be given another's name; instead of `accept`.

@@ -75,6 +75,10 @@ pub struct Origin {
     pub prior: f64,
     /// Callers behind the operating points; shares below three in so many are not measured but hoped.
     pub callers: u64,
+    /// The share of calls of nobody on the roster that the operating points were measured with; the usual one where it is
+    /// not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_share: Option<f64>,
 }
 
 /// A fitted calibration: one curve, whatever the audio came over.
@@ -144,6 +148,14 @@ impl Calibration {
             (!sound).then(|| "[[operating_points]] need rising acceptances and shares from 0 to 1".to_owned())
         };
         let of_voices = || Some(format!("[voices] {}", self.voices?.fault()?));
-        of_curve().or_else(of_voices).or_else(of_points)
+        let of_origin = || {
+            let share = self.origin.as_ref()?.unknown_share?;
+            let sound = share > 0.0 && share < 1.0;
+            (!sound).then(|| "[origin] unknown_share lies between 0 and 1".to_owned())
+        };
+        of_curve()
+            .or_else(of_voices)
+            .or_else(of_points)
+            .or_else(of_origin)
     }
 }

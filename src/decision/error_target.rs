@@ -9,7 +9,8 @@ impl Policy {
     /// Shares that the calibration's own callers could show (three of them and more: the rule of three) are
     /// read off its operating points. Smaller ones nobody has measured: there the calibration is taken at its
     /// word, by which a ratio of `k` comes to at most one stranger in `k` (Markov's inequality, and Ville's
-    /// over all checkpoints of a call), whatever the roster's size.
+    /// over all checkpoints of a call), whatever the roster's size; but no operating point is taken that refutes it. However
+    /// few the callers were, they can show that a share is larger, and never that it is so small.
     #[must_use]
     pub fn meeting_its_target(&self, calibration: &Calibration) -> Self {
         let ErrorTarget {
@@ -20,34 +21,86 @@ impl Policy {
             return *self;
         }
         let strangers = max_false_accept.map(|most| {
-            let claimed = 1.0 / (1.0 + most * self.unknown_share / (1.0 - self.unknown_share));
-            measured(calibration, most, |point| point.false_accept).unwrap_or(claimed)
+            let claimed = 1.0 / (1.0 + most * odds(self.unknown_share));
+            self.keeping(calibration, most, claimed, |point| point.false_accept)
         });
-        let others = max_wrong_name
-            .map(|most| measured(calibration, most, |point| point.wrong_name).unwrap_or(1.0 - most));
+        let others =
+            max_wrong_name.map(|most| self.keeping(calibration, most, 1.0 - most, |point| point.wrong_name));
         let accept = strangers.into_iter().chain(others).fold(0.5, f64::max);
         Self { accept, ..*self }
     }
+
+    /// The lowest acceptance from which on no operating point errs more often than `most`, where that can be measured; else
+    /// the one that is `claimed`, and none up to which an operating point refutes it.
+    fn keeping(
+        &self,
+        calibration: &Calibration,
+        most: f64,
+        claimed: f64,
+        error: impl Fn(&OperatingPoint) -> f64,
+    ) -> f64 {
+        let points = &calibration.operating_points;
+        let callers = calibration.origin.as_ref().map_or(0, |origin| origin.callers) as f64;
+        let is_measured = most * callers >= 3.0;
+        let errs = |point: &OperatingPoint| {
+            let share = error(point);
+            share > most && (is_measured || is_refuted(most, share, callers))
+        };
+        let kept = points.iter().rposition(errs).map_or(0, |last| last + 1);
+        match points.get(kept) {
+            Some(point) if is_measured => self.as_here(calibration, point),
+            _ if kept == 0 => claimed,
+            point => point
+                .or(points.last())
+                .map_or(claimed, |point| claimed.max(self.as_here(calibration, point))),
+        }
+    }
+
+    /// The acceptance of an operating point as it is under this policy: a name takes the same ratio, whatever share of calls
+    /// is of nobody on the roster.
+    fn as_here(&self, calibration: &Calibration, point: &OperatingPoint) -> f64 {
+        let there = calibration
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.unknown_share);
+        let there = there.unwrap_or(Self::default().unknown_share);
+        if there == self.unknown_share {
+            return point.accept;
+        }
+        let odds = odds(point.accept) * odds(there) / odds(self.unknown_share);
+        odds / (1.0 + odds)
+    }
 }
 
-/// The lowest acceptance from which on no operating point errs more often than `most`; `None` when that
-/// cannot be told from them.
-fn measured(calibration: &Calibration, most: f64, error: impl Fn(&OperatingPoint) -> f64) -> Option<f64> {
-    let callers = calibration.origin.as_ref()?.callers as f64;
-    if most * callers < 3.0 {
-        return None;
-    }
-    let points = &calibration.operating_points;
-    let kept = points.iter().rev().take_while(|point| error(point) <= most);
-    kept.last().map(|point| point.accept)
+fn odds(probability: f64) -> f64 {
+    probability / (1.0 - probability)
+}
+
+/// Whether `share` of so many callers is more than chance makes of `most`, at 95 %: it makes that with a probability of
+/// `exp(-n D)` at most, where `D` is the relative entropy of the two (Chernoff 1952). `ln 20` is 3, as in the rule of three.
+fn is_refuted(most: f64, share: f64, callers: f64) -> bool {
+    let part = |of: f64, than: f64| {
+        if of > 0.0 { of * (of / than).ln() } else { 0.0 }
+    };
+    callers * (part(share, most) + part(1.0 - share, 1.0 - most)) > 3.0
 }
 
 impl Calibration {
-    /// What was measured at this acceptance or at the next lower one that was tried: at least as many errors.
-    pub fn at(&self, accept: f64) -> Option<&OperatingPoint> {
+    /// What was measured at a policy's acceptance or at the next lower one that was tried: at least as many errors.
+    pub fn at(&self, policy: &Policy) -> Option<&OperatingPoint> {
         self.operating_points
             .iter()
-            .rfind(|point| point.accept <= accept + 1e-9)
+            .rfind(|point| policy.as_here(self, point) <= policy.accept + 1e-9)
+    }
+
+    /// Whether more errors were measured there than the policy's target allows.
+    pub fn belies(&self, policy: &Policy) -> bool {
+        let target = policy.error_target;
+        let exceeds = |share: f64, most: Option<f64>| most.is_some_and(|most| share > most);
+        self.at(policy).is_some_and(|point| {
+            exceeds(point.false_accept, target.max_false_accept)
+                || exceeds(point.wrong_name, target.max_wrong_name)
+        })
     }
 }
 
@@ -117,6 +170,71 @@ mod tests {
     }
 
     #[test]
+    fn a_measure_that_refutes_a_promise_is_believed_however_few_callers() {
+        let asked = Policy {
+            error_target: ErrorTarget {
+                max_false_accept: Some(0.01),
+                max_wrong_name: None,
+            },
+            ..Policy::default()
+        };
+        let with = |share| {
+            let mut calibration = calibration(48);
+            calibration.operating_points[2].false_accept = share;
+            calibration.operating_points.push(OperatingPoint {
+                accept: 0.999,
+                false_accept: 0.003,
+                wrong_name: 0.0,
+                right_name: 0.5,
+            });
+            let policy = asked.meeting_its_target(&calibration);
+            (policy.accept, calibration.belies(&policy))
+        };
+        // Ten of 48 where half of one was promised; one or two may be chance: it is said, and the promise left as it is.
+        assert_eq!(with(0.2), (0.999, false));
+        let (accept, is_belied) = with(0.026);
+        assert!((accept - 1.0 / 1.01).abs() < 1e-12 && is_belied);
+        assert!(!with(0.009).1);
+    }
+
+    #[test]
+    fn where_every_point_errs_too_often_none_of_them_is_taken() {
+        assert!(accept(1_000, Some(0.004), Some(0.004)) >= 0.99);
+        let mut calibration = calibration(1_000);
+        for point in &mut calibration.operating_points {
+            point.false_accept = 0.04;
+        }
+        let policy = Policy {
+            error_target: ErrorTarget {
+                max_false_accept: Some(0.03),
+                max_wrong_name: None,
+            },
+            ..Policy::default()
+        };
+        // The calibration's word alone would be 0.97.
+        assert_eq!(policy.meeting_its_target(&calibration).accept, 0.99);
+    }
+
+    #[test]
+    fn a_measure_holds_for_the_ratio_that_a_name_took_there() {
+        let mut calibration = calibration(1_000);
+        if let Some(origin) = &mut calibration.origin {
+            origin.unknown_share = Some(0.2);
+        }
+        let policy = Policy {
+            error_target: ErrorTarget {
+                max_false_accept: Some(0.03),
+                max_wrong_name: None,
+            },
+            ..Policy::default()
+        };
+        // 0.95 where one call in five is of nobody takes a ratio of 4.75; as 0.826 does where one in two is.
+        let found = policy.meeting_its_target(&calibration);
+        assert!((found.accept - 4.75 / 5.75).abs() < 1e-12, "{}", found.accept);
+        assert_eq!(calibration.at(&found).map(|point| point.accept), Some(0.95));
+    }
+
+    #[test]
     fn what_one_number_promises_takes_the_place_of_the_same_promise_alone() {
         let policy = |max_false_accept, max_wrong_name| Policy {
             error_target: ErrorTarget {
@@ -143,8 +261,13 @@ mod tests {
     #[test]
     fn what_is_told_of_an_acceptance_was_measured_at_no_higher_one() {
         let calibration = calibration(100);
-        assert_eq!(calibration.at(0.97).map(|point| point.accept), Some(0.95));
-        assert_eq!(calibration.at(0.99).map(|point| point.accept), Some(0.99));
-        assert_eq!(calibration.at(0.6), None);
+        let at = |accept| {
+            let policy = Policy {
+                accept,
+                ..Policy::default()
+            };
+            calibration.at(&policy).map(|point| point.accept)
+        };
+        assert_eq!([0.97, 0.99, 0.6].map(at), [Some(0.95), Some(0.99), None]);
     }
 }

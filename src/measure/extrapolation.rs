@@ -169,7 +169,7 @@ mod tests {
     fn where_rosters_can_be_tried_the_extrapolation_agrees_with_them() {
         let (targets, nontargets) = scores();
         let tail = Tail::of(nontargets.clone()).unwrap();
-        let mates: Vec<Option<usize>> = (0..400).map(Some).collect();
+        let speakers: Vec<u32> = (0..400).collect();
         let score = |test: usize, roster: &[usize]| {
             let of = |&model: &usize| {
                 if model == test {
@@ -180,7 +180,7 @@ mod tests {
             };
             roster.iter().map(of).collect::<Vec<f64>>()
         };
-        let searches = random_rosters(&mates, 400, 50, 1, score);
+        let searches = random_rosters(&speakers, &speakers, 50, 1, score);
         let tried = OpenSet::new(&searches).unwrap().at_fpir(0.1).unwrap();
         let said = &extrapolated(&tail, &targets, 50, &[0.1]).at_fpir[0];
         assert!((said.dir - tried.dir).abs() < 0.05, "{said:?} {tried:?}");

@@ -149,21 +149,23 @@ impl OpenSet {
 }
 
 /// Searches of rosters of one size drawn at random: each test is looked for once among `size` models that
-/// hold its speaker and once among as many that do not, when there are enough. `score` gives the score of each model of
-/// a roster for a test, `mates` the model of each test's speaker (none for those never enrolled).
+/// hold its speaker and once among as many that do not, when there are enough. `tests` and `models` are the speaker of
+/// each; of a speaker with several models the first one is looked for, and the others are on no roster of theirs. `score`
+/// gives the score of each model of a roster for a test.
 pub fn random_rosters(
-    mates: &[Option<usize>],
-    models: usize,
+    tests: &[u32],
+    models: &[u32],
     size: usize,
     seed: u64,
     score: impl Fn(usize, &[usize]) -> Vec<f64>,
 ) -> Vec<Search> {
     let mut searches = Vec::new();
-    let mut others: Vec<usize> = Vec::with_capacity(models);
-    for (test, mate) in mates.iter().enumerate() {
+    let mut others: Vec<usize> = Vec::with_capacity(models.len());
+    for (test, speaker) in tests.iter().enumerate() {
         let mut rng = Rng::for_task(seed, test as u64);
+        let mate = models.iter().position(|own| own == speaker);
         others.clear();
-        others.extend((0..models).filter(|model| Some(*model) != *mate));
+        others.extend((0..models.len()).filter(|model| models[*model] != *speaker));
         if others.len() >= size && size > 0 {
             rng.draw(&mut others, size);
             searches.push(Search::of(score(test, &others[..size]), None));
@@ -173,7 +175,7 @@ pub fn random_rosters(
             && others.len() >= size - 1
         {
             rng.draw(&mut others, size - 1);
-            let roster: Vec<usize> = std::iter::once(*mate)
+            let roster: Vec<usize> = std::iter::once(mate)
                 .chain(others[..size - 1].iter().copied())
                 .collect();
             searches.push(Search::of(score(test, &roster), Some(0)));
@@ -256,10 +258,10 @@ mod tests {
 
     #[test]
     fn random_rosters_hold_the_caller_once_or_not_at_all() {
-        let mates = [Some(2), None, Some(0)];
+        let (tests, models) = ([2u32, 9, 0], [0u32, 1, 2, 3, 4]);
         let score = |test: usize, roster: &[usize]| {
             let of = |model: &usize| {
-                if mates[test] == Some(*model) {
+                if tests[test] == models[*model] {
                     9.0
                 } else {
                     *model as f64
@@ -267,7 +269,7 @@ mod tests {
             };
             roster.iter().map(of).collect::<Vec<f64>>()
         };
-        let searches = random_rosters(&mates, 5, 4, 7, score);
+        let searches = random_rosters(&tests, &models, 4, 7, score);
         let own: Vec<_> = searches.iter().filter_map(|search| search.mate).collect();
         assert_eq!(searches.len(), 5);
         assert!(own.len() == 2 && own.iter().all(|mate| mate.score == 9.0 && mate.rank == 1));
@@ -277,6 +279,21 @@ mod tests {
                 .filter(|search| search.mate.is_none())
                 .all(|search| search.best < 9.0)
         );
-        assert!(random_rosters(&mates, 5, 6, 7, score).is_empty());
+        assert!(random_rosters(&tests, &models, 6, 7, score).is_empty());
+    }
+
+    #[test]
+    fn two_users_of_one_person_are_no_strangers_to_each_other() {
+        let (tests, models) = ([0u32, 1], [0u32, 0, 1, 2]);
+        for size in 1..=models.len() {
+            random_rosters(&tests, &models, size, 7, |test, roster| {
+                let own = roster.iter().filter(|model| models[**model] == tests[test]);
+                assert!(own.count() <= 1, "{roster:?}");
+                vec![0.0; roster.len()]
+            });
+        }
+        // The first caller is looked for among two others, the second among three.
+        let none = |_: usize, roster: &[usize]| vec![0.0; roster.len()];
+        assert_eq!(random_rosters(&tests, &models, 3, 7, none).len(), 3);
     }
 }

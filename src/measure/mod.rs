@@ -41,9 +41,9 @@ mod report;
 
 pub use bench::{
     Alone, BenchError, Benchmark, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
-    Ends, Fit, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome, Part,
-    Pick, Pipeline, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Waiting,
-    Words, calibrate, check, run, score_pairs, write_trial_table,
+    Ends, Fit, Fitted, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome,
+    Part, Pick, Pipeline, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood,
+    Waiting, Words, calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{Draws, Intervals, Paired, bootstrap};
 pub use condition::{Condition, ConditionError, Prepared};

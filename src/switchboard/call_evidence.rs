@@ -50,6 +50,8 @@ pub(super) struct CallEvidence {
     /// What calls before this one say of callers' numbers; read with each new roster.
     callers: Arc<CallerHistory>,
     pub stored: Option<StoredVersion>,
+    /// Whether the call began while its record could not be read, and the record is still to be taken in.
+    pub is_unread: bool,
 }
 
 impl CallContext {
@@ -78,6 +80,7 @@ impl CallEvidence {
             roster: None,
             callers: Arc::default(),
             stored: None,
+            is_unread: before.is_unread,
         }
     }
 

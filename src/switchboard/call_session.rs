@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::{CallVerdict, Said};
-use super::kept::{Before, StoredVersion};
+use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
 use super::keypad::Keypad;
 use super::roster::RosterNow;
 use super::updates::Update;
@@ -28,10 +28,6 @@ use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
 use crate::verdict::chain::nothing_known;
-
-/// How many numbers of versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded,
-/// and their numbers must not come again: some twice as many as a stream has checkpoints.
-const VERSIONS_LEFT_OUT: u64 = 64;
 
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -110,17 +106,17 @@ impl CallSession {
         }
     }
 
-    /// Weighs what is known by the roster as it is now, where it has changed since. That is no news of the call: one that is
-    /// silent goes on being so.
+    /// Weighs what is known by the roster as it is now, where it has changed since or the call's record was not read yet. That
+    /// is no news of the call: one that is silent goes on being so.
     pub(super) async fn follow_roster(&self) {
         let Ok(roster) = self.roster().await else {
             return;
         };
         let mut state = self.state.lock().await;
-        if state.ended || !state.evidence.was_weighed_before(&roster) {
-            return;
+        let evidence = &state.evidence;
+        if !state.ended && (evidence.is_unread || evidence.was_weighed_before(&roster)) {
+            self.next_on(&mut state, Said::Nothing, Ok(roster)).await;
         }
-        self.next_on(&mut state, Said::Nothing, Ok(roster)).await;
     }
 
     /// Takes the place at which its audio comes in; `None` while somebody else has it.

@@ -99,9 +99,15 @@ impl Switchboard {
     }
 
     /// Looks whether other nodes of a shared store said more of the calls under way, and says so here too. Cheap: one
-    /// question for all calls.
+    /// question for all calls. Calls that began while the store could not be read take up their records, once it can be.
     pub async fn follow_other_nodes(&self) {
         let live = self.calls.live_sessions();
+        for call in &live {
+            let state = call.state.try_lock();
+            if state.is_ok_and(|state| state.evidence.is_unread) {
+                call.follow_roster().await;
+            }
+        }
         if live.is_empty() || !self.store.is_shared() {
             return;
         }
@@ -192,7 +198,8 @@ impl Switchboard {
         if let Err(StoreError::UnknownNumber(number)) = roster {
             return Err(BoardError::UnknownNumber(number));
         }
-        let is_known = roster.is_ok() && record.is_ok();
+        let is_unread = record.is_err();
+        let is_known = roster.is_ok() && !is_unread;
         for fault in roster.as_ref().err().into_iter().chain(record.as_ref().err()) {
             tracing::error!(call.id = %call, %fault, "call {call} begins without the store: {fault}");
         }
@@ -213,7 +220,10 @@ impl Switchboard {
             Reason::TooLittleSpeech,
         );
         let goes_on = record.is_some();
-        let before = record.map_or_else(Before::nothing, |record| Before::read(record, &blank));
+        let before = Before {
+            is_unread,
+            ..record.map_or_else(Before::nothing, |record| Before::read(record, &blank))
+        };
         let context = CallContext {
             id: call.clone(),
             number: number.clone(),

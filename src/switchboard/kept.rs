@@ -113,6 +113,10 @@ impl KeptVoice {
     }
 }
 
+/// How many numbers of versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded,
+/// and their numbers must not come again: some twice as many as a stream has checkpoints.
+pub(super) const VERSIONS_LEFT_OUT: u64 = 64;
+
 /// Which version of a call's verdict is the latest that is known to be stored, or to be on its way there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StoredVersion {
@@ -141,6 +145,8 @@ pub(super) struct Before {
     pub claims: Vec<Claim>,
     pub voice: Option<Voice>,
     pub caller: Option<String>,
+    /// Whether the store could not be read, so that there may be more.
+    pub is_unread: bool,
 }
 
 impl Before {
@@ -153,6 +159,7 @@ impl Before {
             claims: Vec::new(),
             voice: None,
             caller: None,
+            is_unread: false,
         }
     }
 
@@ -192,6 +199,7 @@ impl Before {
             claims,
             voice,
             caller,
+            is_unread: false,
         }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Each node stores every version with what it rests on. Before a node makes the next one it takes in what others
 //! stored since, and a few times a second it looks whether there is any, so that all come to weigh the same. Of two
-//! versions with one number the store keeps the first; whoever lost says theirs anew, of both.
+//! versions with one number the store keeps the first; whoever lost says theirs anew, of both. A call that began while its
+//! record could not be read takes that in the same way, once it can be read, whichever database it is in.
 
 use super::call_evidence::{CallContext, CallEvidence};
-use super::kept::{Before, StoredVersion};
+use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
+use crate::store::CallRecord;
 use crate::verdict::Identification;
 
 /// What another node had stored.
@@ -23,21 +25,38 @@ impl CallEvidence {
     /// Takes in what others stored of the call since. `own` is what the voice came to here. While the store cannot be
     /// read, nothing is taken in.
     pub async fn take_in_others(&mut self, context: &CallContext, own: &Identification) -> Taken {
-        let store = &context.services.store;
-        if !store.is_shared() {
+        let services = &context.services;
+        if !self.is_unread && !services.store.is_shared() {
             return Taken::default();
         }
-        let Ok(Some(stored)) = store.call(&context.id).await else {
+        let is_earlier = |record: &CallRecord| record.updated_at < context.started_at;
+        // What this node said of the call in an earlier session may be on its way into the record still.
+        let waiting = || services.recorder.waiting_of(&context.id);
+        if self.is_unread && waiting().iter().any(|record| is_earlier(record)) {
+            return Taken::default();
+        }
+        let Ok(stored) = services.store.call(&context.id).await else {
             return Taken::default();
         };
-        let version = StoredVersion {
+        let was_unread = std::mem::take(&mut self.is_unread);
+        // A call id says nothing of another number's calls.
+        let Some(stored) = stored.filter(|stored| stored.number == context.number) else {
+            return Taken::default();
+        };
+        let mut version = StoredVersion {
             number: stored.version,
             at: stored.updated_at,
         };
-        if version.is_known_by(self.stored) {
+        // Numbers tell nothing then: those of this session began anew.
+        let is_news = was_unread && is_earlier(&stored);
+        if !is_news && version.is_known_by(self.stored) {
             return Taken::default();
         }
-        let gave_way = self.stored.is_some_and(|known| known.number == version.number);
+        let known = self.stored.map_or(0, |known| known.number);
+        let gave_way = is_news || known == version.number;
+        if is_news {
+            version.number = version.number.max(known) + VERSIONS_LEFT_OUT;
+        }
         self.stored = Some(version);
         let ended = stored.is_final;
         let mut other = Before::read(stored, own);

@@ -172,8 +172,12 @@ impl Queue {
                 continue;
             };
             match store.put_verdict(&record).await {
-                Ok(_) => {
+                Ok(is_stored) => {
                     failing = false;
+                    // Where others have the same store, whoever came second says theirs anew.
+                    if !is_stored && !record.is_final && !store.is_shared() {
+                        lost(&record, &"a later version is on record");
+                    }
                     self.done(place);
                 }
                 Err(fault) if closed || !passes(&fault) => {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 
 use crate::process::{NUMBER, Service, program};
 use crate::support;
@@ -88,4 +89,26 @@ async fn a_service_that_lost_its_folder_knows_its_users_from_a_backup() {
         (&json!("identified"), &json!(alice)),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_backup_of_an_older_store_leaves_its_tables_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    asked(&data, &["number", "add", NUMBER]);
+    let url = format!("sqlite://{}", data.join("voxline.db").display());
+    // As the release before left it, as far as anybody can tell.
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    let last = "DELETE FROM _sqlx_migrations WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)";
+    sqlx::query(last).execute(&mut database).await.unwrap();
+    let count = "SELECT COUNT(*) FROM _sqlx_migrations";
+    let (before,): (i64,) = sqlx::query_as(count).fetch_one(&mut database).await.unwrap();
+    database.close().await.unwrap();
+
+    let made = asked(&data, &["backup", backup.to_str().unwrap()]);
+    assert_eq!(made["migrations"], json!(before));
+    assert!(made["notes"].to_string().contains("of another release"), "{made}");
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    let (after,): (i64,) = sqlx::query_as(count).fetch_one(&mut database).await.unwrap();
+    assert_eq!(after, before);
 }

@@ -30,7 +30,7 @@ pub(super) struct GatesArgs {
     /// What happens to the recordings
     #[arg(long, value_name = "CONDITION", default_value = "clean")]
     condition: Condition,
-    /// The speaker model [default: the configured one]
+    /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
 }
@@ -44,14 +44,14 @@ struct Gated {
     issues: BTreeMap<String, usize>,
 }
 
-pub(super) fn run(args: &GatesArgs, config: &Config, output: Output) -> anyhow::Result<()> {
+pub(super) async fn run(args: &GatesArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let list = std::fs::read_to_string(&args.list).with_context(|| args.list.display().to_string())?;
     let folder = args
         .audio
         .clone()
         .or_else(|| args.list.parent().map(PathBuf::from))
         .unwrap_or_default();
-    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let calibration = usable_calibration(&card, &config.policy)?.calibration;
     let condition = args.condition.clone().prepare()?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;

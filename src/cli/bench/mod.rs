@@ -73,7 +73,7 @@ struct RunArgs {
     /// (speech alone) or whole (nothing). Only product is calibrated
     #[arg(long, alias = "practice", value_name = "PIPELINE", default_value = "product", value_parser = pipeline)]
     pipeline: Pipeline,
-    /// The speaker model [default: the configured one]
+    /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
     /// The calibration to decide by, fitted for that model [default: the model's own]
@@ -182,13 +182,13 @@ struct ConvertArgs {
     scores: bool,
 }
 
-pub(super) fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
+pub(super) async fn run(args: BenchArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     match (args.command, args.protocol) {
         (Some(BenchCommand::Init(args)), _) => make_lists(&args, output)?,
         (Some(BenchCommand::Score(args)), _) => judge_scores(&args, output)?,
-        (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output)?,
+        (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output).await?,
         (Some(BenchCommand::Convert(args)), _) => convert(&args, output)?,
-        (None, Some(args)) => bench(args, config, output)?,
+        (None, Some(args)) => bench(args, config, output).await?,
         (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score, gates or convert"),
     }
     Ok(true)
@@ -247,9 +247,9 @@ fn convert(args: &ConvertArgs, output: Output) -> anyhow::Result<()> {
     })
 }
 
-fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
+async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
     let protocol = Protocol::read(&args.protocol)?;
-    let Chosen { card, models } = chosen_model(args.model.as_deref(), config)?;
+    let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let own = card.calibration();
     let chosen = args.calibration.clone().or_else(|| own.exists().then_some(own));
     let calibration = chosen

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::measure::{Cost, Figures, Handover, Metrics, Outcome, Protocol};
+use crate::measure::{Cost, Figures, Handover, Metrics, Outcome, Protocol, Stood};
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
@@ -92,11 +92,16 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String
 fn handover_text(said: &mut String, conditions: &[Handover]) {
     for found in conditions {
         for (handed, other) in found.handed.iter().zip(["a stranger", "another user"]) {
-            let after: Vec<String> = handed
-                .after
-                .iter()
-                .map(|(seconds, stood)| format!("{} after {seconds} s", percent(stood.first.value())))
+            // In counts: these are few calls, and at each moment others than at the one before.
+            let reached = handed.after.iter().filter(|(_, stood)| stood.first.of > 0);
+            let after: Vec<String> = reached
+                .map(|(seconds, Stood { first, .. })| {
+                    format!("{} of {} after {seconds} s", first.count, first.of)
+                })
                 .collect();
+            if after.is_empty() {
+                continue;
+            }
             let _ = writeln!(
                 said,
                 "\nhanded to {other} ({}): the first one's name still stands in {}",
@@ -184,6 +189,51 @@ fn searches_text(said: &mut String, outcome: &Outcome) {
             seconds(wait.median_s),
             seconds(wait.p95_s),
             percent(wait.undecided)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Alone, Handed, Share};
+
+    fn stood(count: usize, of: usize) -> Stood {
+        let first = Share {
+            count,
+            of,
+            ci95: None,
+        };
+        Stood {
+            first,
+            ..Stood::default()
+        }
+    }
+
+    #[test]
+    fn what_no_call_reached_is_not_said() {
+        let to_stranger = Handed {
+            after: vec![(3.2, stood(7, 12)), (4.8, stood(0, 9)), (9.6, stood(0, 0))],
+            ..Handed::default()
+        };
+        let to_user = Handed {
+            after: vec![(3.2, stood(0, 0))],
+            ..Handed::default()
+        };
+        let found = Handover {
+            condition: "phone".to_owned(),
+            roster: 5,
+            handed: [to_stranger, to_user],
+            turns: [Stood::default(), Stood::default()],
+            both: Vec::new(),
+            alone: Alone::default(),
+            looking: Vec::new(),
+        };
+        let mut said = String::new();
+        handover_text(&mut said, &[found]);
+        assert_eq!(
+            said,
+            "\nhanded to a stranger (phone): the first one's name still stands in 7 of 12 after 3.2 s, 0 of 9 after 4.8 s\n"
         );
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::super::condition::{Condition, Prepared};
 use super::super::logistic::{Observation, logistic};
 use super::super::protocol::Protocol;
@@ -18,10 +20,21 @@ use super::turns::voice_test;
 use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
 
+/// What a fit comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fitted {
+    /// What was fitted.
+    pub calibration: Calibration,
+    /// How it fits the trials it was fitted on.
+    pub figures: Checked,
+    /// Whether the two-voices test was fitted too, and is not [`Fitting::voices`].
+    pub voices_fitted: bool,
+}
+
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
 /// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
-/// checkpoint of each condition, and in that each speaker. The voices are `first`'s; the operating points are the
-/// worst of any protocol.
+/// checkpoint of each condition, and in that each speaker. The voices are `first`'s, where it has calls that are
+/// long enough; the operating points are the worst of any protocol.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
@@ -31,7 +44,7 @@ pub fn calibrate(
     more: &[Part],
     fitting: &Fitting,
     progress: &dyn Progress,
-) -> Result<(Calibration, Checked), BenchError> {
+) -> Result<Fitted, BenchError> {
     let (voices, models) = heard(bench, first, &bench.tests, progress)?;
     let is_simulated = more.iter().any(|part| part.is_recorded && !part.is_same_call);
     let simulated = if is_simulated { SIMULATED_TARGETS } else { 1.0 };
@@ -46,13 +59,9 @@ pub fn calibrate(
             &bench.tests
         };
         let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
-        let targets = match part {
-            Part {
-                is_same_call: true, ..
-            } => 0.0,
-            Part {
-                is_recorded: true, ..
-            } => 1.0,
+        let targets = match (part.is_same_call, part.is_recorded) {
+            (true, _) => 0.0,
+            (_, true) => 1.0,
             _ => simulated,
         };
         let other = observe(&part.protocol, &voices, &models, fitting, (nth + 1, targets))?;
@@ -60,6 +69,7 @@ pub fn calibrate(
         seen.known.extend(other.known);
         others.push((&part.protocol, voices, models));
     }
+    let own = voice_test(bench, first, &voices);
     let mut calibration = Calibration {
         id: fitting.id.clone(),
         model: bench.models.card.id().clone(),
@@ -67,7 +77,7 @@ pub fn calibrate(
         fitted_on: fitting.fitted_on.clone(),
         origin: Some(origin(bench, first, more, fitting)),
         curve: curve(fitting, &seen)?,
-        voices: voice_test(bench, first, &voices),
+        voices: own.or(fitting.voices),
         operating_points: Vec::new(),
     };
     calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
@@ -79,8 +89,11 @@ pub fn calibrate(
             worst.right_name = worst.right_name.min(here.right_name);
         }
     }
-    let checked = check_heard(bench, first, &voices, &calibration)?;
-    Ok((calibration, checked))
+    Ok(Fitted {
+        figures: check_heard(bench, first, &voices, &calibration)?,
+        calibration,
+        voices_fitted: own.is_some(),
+    })
 }
 
 fn heard(
@@ -111,6 +124,7 @@ fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitt
         speakers: speakers.len() as u64,
         prior: fitting.prior,
         callers: first.tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
+        unknown_share: Some(bench.policy.unknown_share),
     }
 }
 

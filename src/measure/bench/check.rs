@@ -15,6 +15,7 @@ use super::heard::{HeardRecording, Print};
 use super::score::{Scored, Scorer, enrol};
 use super::turns::voice_gains;
 use crate::decision::Calibration;
+use crate::voiceprint::ModelId;
 
 /// The most that a calibration may cost, in bits, over what the best one on the same trials would.
 const MOST_LOSS: f64 = 0.05;
@@ -41,6 +42,8 @@ pub struct Fit {
 pub struct Checked {
     /// Id of the calibration.
     pub calibration: String,
+    /// The model it is of.
+    pub model: ModelId,
     /// Name of the protocol.
     pub protocol: String,
     /// Whether it fits under every condition.
@@ -86,6 +89,7 @@ pub(super) fn check_heard(
     let (one, two) = voices_by(calibration, bench, protocol, voices);
     Ok(Checked {
         calibration: calibration.id.clone(),
+        model: calibration.model.clone(),
         protocol: protocol.name.clone(),
         fits: by_condition.values().all(|found: &Fit| found.loss <= MOST_LOSS),
         by_condition,

@@ -186,12 +186,12 @@ pub(super) fn by_roster_size(
     condition_runs: &[ConditionRun<'_>],
 ) -> Result<Vec<RosterSize>, BenchError> {
     let tables = &protocol.tables;
-    let own = |speaker: &u32| tables.model_speakers.iter().position(|other| other == speaker);
-    let mates: Vec<Option<usize>> = tables.test_speakers.iter().map(own).collect();
     let nothing = Prints::default();
-    let models = tables.models.len();
     let mut sizes = Vec::new();
-    for size in ROSTER_SIZES.into_iter().filter(|size| *size <= models) {
+    for size in ROSTER_SIZES
+        .into_iter()
+        .filter(|size| *size <= tables.models.len())
+    {
         let mut searches = Vec::new();
         for condition_run in condition_runs {
             let score = |test: usize, roster: &[usize]| {
@@ -204,7 +204,8 @@ pub(super) fn by_roster_size(
                     |scores| scores.into_iter().map(|scored| scored.score).collect(),
                 )
             };
-            searches.extend(random_rosters(&mates, models, size, bench.seed, score));
+            let (tests, models) = (&tables.test_speakers, &tables.model_speakers);
+            searches.extend(random_rosters(tests, models, size, bench.seed, score));
         }
         let set = OpenSet::new(&searches)?;
         sizes.push(RosterSize {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::protocol::Protocol;
-use crate::decision::Similarity;
+use crate::decision::{Similarity, VoiceTest};
 
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
@@ -22,6 +22,9 @@ pub struct Fitting {
     pub similarity: Similarity,
     /// Fit with regard to how like each other the users of each roster are ([`RosterReach`](crate::decision::RosterReach)).
     pub roster_reach: bool,
+    /// The two-voices test that stands where too few calls are long enough to fit one: that of the model's calibration in
+    /// use. Without any, no name falls when a phone is handed on until the whole call speaks against it.
+    pub voices: Option<VoiceTest>,
 }
 
 /// A protocol to fit on.

@@ -51,7 +51,7 @@ mod calibrate;
 mod table;
 
 pub use benchmark::{Benchmark, Progress};
-pub use calibrate::calibrate;
+pub use calibrate::{Fitted, calibrate};
 pub use check::{Checked, Fit, check};
 pub use condition_figures::{Condition as ConditionFigures, Listed, RosterSize};
 pub use curves::{Curves, Spread};

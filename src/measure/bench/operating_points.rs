@@ -1,6 +1,6 @@
 //! How calls end at several acceptances, on rosters drawn at random.
 
-use super::super::protocol::Protocol;
+use super::super::protocol::{Protocol, Tables};
 use super::super::rng::Rng;
 use super::benchmark::Benchmark;
 use super::calls::Follower;
@@ -11,8 +11,8 @@ use super::heard::Print;
 use super::score::user_id;
 use crate::decision::{Calibration, OperatingPoint, Outcome, Policy};
 
-/// The sizes of roster that operating points are measured on.
-const ROSTERS: [usize; 3] = [5, 20, 50];
+/// The sizes of roster that operating points are measured on; the smallest are what a small site has.
+const ROSTERS: [usize; 5] = [2, 3, 5, 20, 50];
 
 /// Rosters of each size that each caller meets.
 const DRAWS: usize = 4;
@@ -21,7 +21,7 @@ const DRAWS: usize = 4;
 const ACCEPTS: [f64; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
 
 /// How calls end at each acceptance, on rosters drawn at random: each caller with their own enrolment among
-/// others', and on a roster without it.
+/// others', and on a roster without it. None where there are too few models for any roster: nothing was measured.
 pub(super) fn operating_points(
     bench: &Benchmark<'_>,
     protocol: &Protocol,
@@ -29,6 +29,10 @@ pub(super) fn operating_points(
     models: &[Option<Print>],
     calibration: &Calibration,
 ) -> Result<Vec<OperatingPoint>, BenchError> {
+    let sizes = sizes(&protocol.tables);
+    if sizes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut points = Vec::new();
     for accept in ACCEPTS {
         let policy = Policy {
@@ -41,13 +45,13 @@ pub(super) fn operating_points(
             wrong_name: 0.0,
             right_name: 1.0,
         };
-        for size in ROSTERS.into_iter().filter(|size| *size < models.len()) {
+        for size in &sizes {
             let follower = Follower {
                 calibration,
                 policy: &policy,
                 models,
             };
-            let ends = rostered(bench, protocol, voices, follower, size)?;
+            let ends = rostered(bench, protocol, voices, follower, *size)?;
             let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
             worst.false_accept = worst.false_accept.max(share(ends.stranger_named, ends.strangers));
             worst.wrong_name = worst.wrong_name.max(share(ends.wrong, ends.enrolled));
@@ -61,6 +65,13 @@ pub(super) fn operating_points(
         });
     }
     Ok(points)
+}
+
+/// The sizes at which every caller finds a roster of others.
+fn sizes(tables: &Tables) -> Vec<usize> {
+    let others = |speaker: &u32| tables.model_speakers.iter().filter(|own| *own != speaker).count();
+    let fewest = tables.test_speakers.iter().map(others).min().unwrap_or(0);
+    ROSTERS.into_iter().filter(|size| *size <= fewest).collect()
 }
 
 #[derive(Default)]
@@ -116,4 +127,32 @@ fn rostered(
         }
     }
     Ok(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tables(model_speakers: &[u32], test_speakers: &[u32]) -> Tables {
+        Tables {
+            model_speakers: model_speakers.to_vec(),
+            test_speakers: test_speakers.to_vec(),
+            ..Tables::default()
+        }
+    }
+
+    #[test]
+    fn a_size_is_tried_where_every_caller_finds_so_many_others() {
+        let six = [0, 1, 2, 3, 4, 5];
+        assert_eq!(sizes(&tables(&six, &six)), [2, 3, 5]);
+        assert_eq!(sizes(&tables(&six[..5], &six[..5])), [2, 3]);
+        // Who has two of the six models finds four others.
+        assert_eq!(sizes(&tables(&[0, 0, 1, 2, 3, 4], &[0, 1, 9])), [2, 3]);
+    }
+
+    #[test]
+    fn two_users_make_no_roster_without_one_of_them() {
+        assert!(sizes(&tables(&[0, 1], &[0, 1])).is_empty());
+        assert!(sizes(&tables(&[0, 1, 2], &[])).is_empty());
+    }
 }

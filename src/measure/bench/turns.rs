@@ -10,7 +10,7 @@ use crate::voiceprint::Embedding;
 
 /// What is added to the bound of the two-voices test for each unit of the logarithm of the number of
 /// windows. Single utterances are too short to show it; chosen on calls of up to 48 s put together from the
-/// dev readers' (models/calibration/README.md).
+/// dev readers'.
 const GAIN_PER_LOG: f64 = 0.07;
 
 /// Pairs of voices that each recording is put together with.

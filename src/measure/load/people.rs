@@ -20,11 +20,13 @@ pub(super) struct People {
     pub numbers: Vec<(String, usize)>,
     /// The user of each model that is enrolled.
     pub users: BTreeMap<usize, String>,
+    /// Everybody who was added, whoever could not be enrolled too.
+    added: Vec<String>,
 }
 
 impl People {
     /// Adds `count` numbers, the protocol's rosters in turn, and enrols whoever is on them. `said` is told of whoever
-    /// could not be enrolled.
+    /// could not be enrolled. Where that fails, whoever was added is removed again.
     pub async fn add(
         server: &Server,
         protocol: &Protocol,
@@ -45,52 +47,69 @@ impl People {
                 .map(|(nth, number)| (number, nth % rosters.len()))
                 .collect(),
             users: BTreeMap::new(),
+            added: Vec::new(),
         };
-        for (number, _) in &people.numbers {
+        if let Err(fault) = people.enrol(server, protocol, said).await {
+            // What went wrong first is what is told.
+            let _ = people.remove(server).await;
+            return Err(fault);
+        }
+        Ok(people)
+    }
+
+    async fn enrol(
+        &mut self,
+        server: &Server,
+        protocol: &Protocol,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<(), LoadFault> {
+        for (number, _) in &self.numbers {
             let body = json!({ "number": number, "name": "load test" });
             server.ask(Method::POST, "/v1/numbers", Some(&body)).await?;
         }
         let mut of_models: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-        for (number, roster) in &people.numbers {
-            for model in &rosters[*roster].1 {
+        for (number, roster) in &self.numbers {
+            for model in &protocol.tables.rosters[*roster].1 {
                 of_models.entry(*model as usize).or_default().insert(number);
             }
         }
-        let mut users = BTreeMap::new();
         for (model, numbers) in of_models {
             let name = &protocol.tables.models[model];
-            match enrol(server, protocol, model, &numbers).await? {
-                Ok(user) => drop(users.insert(model, user)),
+            match enrol(server, protocol, model, &numbers, &mut self.added).await? {
+                Ok(user) => drop(self.users.insert(model, user)),
                 Err(why) => said(&format!(
                     "{name} is not enrolled, and nobody's voice to the test: {why}"
                 )),
             }
         }
-        people.users = users;
-        Ok(people)
+        Ok(())
     }
 
-    /// Removes what was added.
+    /// Removes the users that were added.
     pub async fn remove(&self, server: &Server) -> Result<(), LoadFault> {
-        for user in self.users.values() {
+        let mut done = Ok(());
+        for user in &self.added {
             let path = format!("/v1/users/{user}");
-            server.ask(Method::DELETE, &path, None).await?;
+            let removed = server.ask(Method::DELETE, &path, None).await;
+            done = done.and(removed.map(drop));
         }
-        Ok(())
+        done
     }
 }
 
-/// Adds a user and enrols them; why not, where the service would not.
+/// Adds a user, who is one of those `added` from then on, and enrols them; why not, where the service would not.
 async fn enrol(
     server: &Server,
     protocol: &Protocol,
     model: usize,
     numbers: &BTreeSet<&str>,
+    added: &mut Vec<String>,
 ) -> Result<Result<String, String>, LoadFault> {
     let first = numbers.first().copied().unwrap_or_default();
     let body = json!({ "name": protocol.tables.models[model], "number": first });
-    let added = server.ask(Method::POST, "/v1/users", Some(&body)).await?;
-    let user = added["id"].as_str().unwrap_or_default().to_owned();
+    let made = server.ask(Method::POST, "/v1/users", Some(&body)).await?;
+    let user = made["id"].as_str().unwrap_or_default().to_owned();
+    added.push(user.clone());
     if numbers.len() > 1 {
         let all = json!({ "numbers": numbers });
         server
@@ -120,7 +139,73 @@ fn fictional() -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::super::server::Target;
     use super::*;
+
+    /// Reads a request to its end, and gives its first line.
+    fn first_line(stream: &TcpStream) -> String {
+        let mut reader = BufReader::new(stream);
+        let (mut first, mut length) = (String::new(), 0);
+        reader.read_line(&mut first).unwrap();
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).unwrap();
+            let Some((name, value)) = header.split_once(':') else {
+                break;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
+        first
+    }
+
+    /// A server that adds one user and no other; its address, and what it is asked.
+    fn server_with_room_for_one() -> (String, Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, seen) = channel();
+        std::thread::spawn(move || {
+            let mut users = 0;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let line = first_line(&stream);
+                let is_user = line.starts_with("POST /v1/users ");
+                users += usize::from(is_user);
+                let status = if is_user && users > 1 { 503 } else { 200 };
+                if asked.send(line).is_err() {
+                    return;
+                }
+                let body = r#"{"id":"u-1","accepted":true}"#;
+                let head = format!(
+                    "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close",
+                    body.len()
+                );
+                write!(stream, "{head}\r\n\r\n{body}").unwrap();
+            }
+        });
+        (base, seen)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_keeps_nobody_of_a_test_that_could_not_begin() {
+        let (base, seen) = server_with_room_for_one();
+        let keys = vec!["key".to_owned()];
+        let server = Server::reach(&Target::Running { base, keys }).await.unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples/protocol");
+        let protocol = Protocol::read(&folder).unwrap();
+        let added = People::add(&server, &protocol, 1, &mut |_: &str| {}).await;
+        assert!(added.is_err());
+        let asked: Vec<String> = seen.try_iter().collect();
+        let last = asked.last().unwrap();
+        assert!(last.starts_with("DELETE /v1/users/u-1 "), "{asked:?}");
+    }
 
     #[test]
     fn there_are_numbers_enough_that_nobody_has() {

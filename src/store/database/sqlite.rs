@@ -25,6 +25,11 @@ const READERS: u32 = 4;
 /// else: kept apart, writers that are stuck leave readers theirs.
 const WRITERS: u32 = 1;
 
+/// How many migrations this release has.
+pub(in crate::store) fn migrations() -> u64 {
+    MIGRATIONS.iter().count() as u64
+}
+
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.
 pub(in crate::store) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
     let lock = prepare_files(path.to_owned()).await?;

@@ -132,6 +132,28 @@ fn the_rosters_reach_is_fitted_or_refused_where_none_shows_it() {
 }
 
 #[test]
+fn a_fit_without_long_calls_keeps_the_models_test_of_voices() {
+    let site = Site::new();
+    let folder = tempfile::tempdir().unwrap();
+    let short = protocol(folder.path(), "short", 2.8);
+    let out = folder.path().join("fitted.toml");
+    let args = ["calibrate", "--threads", "1", "--condition", "phone", "--out"];
+    let paths = [out.to_str().unwrap(), "--protocol", short.to_str().unwrap()];
+    let said = site.run(&[&args[..], &paths].concat());
+    assert!(
+        said.status == 0
+            && said
+                .stdout
+                .contains("two voices: that is as in the calibration in use"),
+        "{said:?}"
+    );
+    let read = |path: &Path| -> toml::Table { std::fs::read_to_string(path).unwrap().parse().unwrap() };
+    let shipped = project("models").join(DEFAULT_MODEL).join("calibration.toml");
+    let gain = |path: &Path| read(path)["voices"]["gain"].clone();
+    assert_eq!(gain(&out), gain(&shipped));
+}
+
+#[test]
 fn every_checkpoint_of_every_trial_is_a_line_of_a_table_without_a_voice() {
     let site = Site::new();
     let folder = tempfile::tempdir().unwrap();

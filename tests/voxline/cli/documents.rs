@@ -190,6 +190,54 @@ fn the_doctor_names_the_version_of_everything_and_leaves_no_trace() {
     assert_eq!(std::fs::read_dir(site.path()).unwrap().count(), 0);
 }
 
+/// What the doctor finds of the calibration: its state, and what it says.
+fn of_calibration(report: &Value) -> (&str, &str) {
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings
+        .iter()
+        .find(|found| found["what"] == "calibration")
+        .unwrap();
+    (
+        found["state"].as_str().unwrap(),
+        found["detail"].as_str().unwrap(),
+    )
+}
+
+#[test]
+fn the_doctor_warns_of_a_target_that_was_not_kept_where_it_was_measured() {
+    let site = Site::new();
+    site.file("voxline.toml", b"[decision]\nmax_false_accept = 0.01\n");
+    let report = site.json(&["doctor"]);
+    assert_eq!(report["ok"], true);
+    let (state, detail) = of_calibration(&report);
+    assert_eq!(state, "warn", "{detail}");
+    assert!(
+        detail.contains("it gave 2.64 %") && detail.contains("more errors were measured there"),
+        "{detail}"
+    );
+    site.file("voxline.toml", b"[decision]\nmax_false_accept = 0.05\n");
+    let report = site.json(&["doctor"]);
+    assert_eq!(of_calibration(&report).0, "ok");
+}
+
+#[test]
+fn the_doctor_warns_of_a_calibration_that_does_not_tell_two_voices() {
+    let site = Site::new();
+    let models = models_of_its_own(&site);
+    let file = models.join(DEFAULT_MODEL).join("calibration.toml");
+    let mut calibration: toml::Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    calibration.remove("voices").unwrap();
+    // A link to the shipped one.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, calibration.to_string()).unwrap();
+    let report = site.json(&["--models-dir", models.to_str().unwrap(), "doctor"]);
+    let (state, detail) = of_calibration(&report);
+    assert!(
+        state == "warn" && detail.contains("does not tell two voices apart"),
+        "{state}: {detail}"
+    );
+}
+
 #[test]
 fn a_number_is_shown() {
     let site = Site::with_number();

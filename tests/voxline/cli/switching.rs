@@ -251,6 +251,21 @@ fn another_configured_model_orphans_no_voiceprints() {
 }
 
 #[test]
+fn after_a_switch_bench_and_check_are_of_the_model_that_serves() {
+    let site = two_models();
+    site.json(&["models", "switch", OTHER]);
+    let embedded = site.json(&["embed", &sample("calls/alice-2.wav")]);
+    assert_eq!(embedded["model"], json!(OTHER));
+    let protocol = sample("protocol");
+    let shared = ["--protocol", &protocol, "--cache", "cache", "--json"];
+    let bench = ["bench", "--out", "out", "--replicates", "0", "--no-leakage"];
+    let measured = site.run(&[&bench[..], &shared].concat());
+    assert_eq!(measured.document()["model"], json!(OTHER), "{measured:?}");
+    let checked = site.run(&[&["calibrate", "--check"][..], &shared].concat());
+    assert_eq!(checked.document()["model"], json!(OTHER), "{checked:?}");
+}
+
+#[test]
 fn kill_9_in_mid_switch_leaves_the_old_model_and_the_next_goes_on() {
     let site = two_models();
     for voice in ["alice", "walter", "ivy"] {

@@ -1,0 +1,51 @@
+//! Calls that begin while their records cannot be read.
+
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use voxline::evidence::CallFacts;
+
+use super::call_sessions::{case, forwarded_by, three};
+use super::{TestDeployment, number, open};
+
+/// Takes the table of calls away, or brings it back.
+async fn rename_calls(deployment: &TestDeployment, from: &str, to: &str) {
+    let file = deployment.folder.path().join("voxline.db");
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap();
+    let statement = AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+    sqlx::query(statement).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_begun_in_the_dark_takes_up_its_record_once_it_can_be_read() {
+    for is_over in [false, true] {
+        let (deployment, [alice, ..]) = three().await;
+        let before = case(&deployment.board, &number(1)).await;
+        let mut said = before.learn(&forwarded_by(1)).await;
+        if is_over {
+            said = before.finish().await;
+        }
+        deployment.board.recorded().await;
+        let board = open(&deployment.folder, &[]).await;
+
+        rename_calls(&deployment, "calls", "calls_away").await;
+        let again = board.call_session(before.id(), &number(1)).await.unwrap();
+        let dark = again.learn(&CallFacts::default()).await;
+        assert_eq!((dark.version, dark.identity.line_owner.user_id), (1, None));
+        board.follow_other_nodes().await;
+        assert_eq!(again.verdict().version, 1, "nothing is known yet");
+
+        rename_calls(&deployment, "calls_away", "calls").await;
+        // Without any news of the call.
+        board.follow_other_nodes().await;
+        let then = again.verdict();
+        assert!(then.ended == is_over && then.version > said.version);
+        // Of a call that is over the store keeps the last word, and not what it rested on.
+        let owner = then.identity.line_owner.user_id;
+        assert_eq!(owner, (!is_over).then_some(alice));
+        board.recorded().await;
+        let record = board.call_record(before.id()).await.unwrap().unwrap();
+        assert_eq!(record.version, if is_over { said.version } else { then.version });
+    }
+}

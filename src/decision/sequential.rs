@@ -302,9 +302,10 @@ mod tests {
         assert_eq!(fresh(&heard(&likely)), Outcome::Inconclusive(Reason::Ambiguous));
         assert_eq!(fresh(&heard(&other)), SEVERAL);
         // Of nobody's voice nothing falls.
+        let unlike = llrs(&users, &[-1.0, -4.0]);
         let nobody = CheckpointEvidence {
             recent: Some(&other),
-            ..checkpoint(&llrs(&users, &[-1.0, -4.0]), 4.0)
+            ..checkpoint(&unlike, 4.0)
         };
         assert_ne!(fresh(&nobody), SEVERAL);
     }

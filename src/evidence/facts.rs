@@ -252,8 +252,7 @@ pub struct CallFacts {
     /// Which of the PASSporTs of [`CallFacts::identity`] were verified, by their place in
     /// [`super::passport::read_header`]'s answer. Set by whoever fetched their certificates.
     pub verified_passports: Vec<usize>,
-    /// Whether the peer is known to be who it says (a signature, an allow-list): what strangers send weighs
-    /// less.
+    /// Whether the peer is known to be who it says (a signature, an allow-list): what strangers send weighs less.
     pub trusted: bool,
 }
 
@@ -286,27 +285,25 @@ impl CallFacts {
     /// Adds what SIP headers say; what is known already stays. A blank caller is not known: frameworks in between give
     /// one where a header has a form that they do not read (`findings/drachtio_srf_a_number_asserted_as_tel_is_no_number.sh`).
     pub fn add_sip(&mut self, headers: &Headers) {
-        for (place, names) in [
-            (Place::XForwardedFrom, &["x-forwarded-from"][..]),
-            (Place::Diversion, &["diversion", "x-diversion"][..]),
-            (Place::HistoryInfo, &["history-info"][..]),
-            (Place::ReferredBy, &["referred-by"][..]),
-            (Place::PAssertedIdentity, &["p-asserted-identity"][..]),
-            (
-                Place::RemotePartyId,
-                &["remote-party-id", "p-preferred-identity"][..],
-            ),
-        ] {
+        const NAMES: [(Place, &[&str]); 6] = [
+            (Place::XForwardedFrom, &["x-forwarded-from"]),
+            (Place::Diversion, &["diversion", "x-diversion"]),
+            (Place::HistoryInfo, &["history-info"]),
+            (Place::ReferredBy, &["referred-by"]),
+            (Place::PAssertedIdentity, &["p-asserted-identity"]),
+            (Place::RemotePartyId, &["remote-party-id", "p-preferred-identity"]),
+        ];
+        for (place, names) in NAMES {
             for text in names.iter().filter_map(|name| headers.lines(name)) {
                 self.add_forwarding(place, text);
             }
         }
-        if self.caller_text.as_deref().is_none_or(is_blank) {
-            self.caller_text = headers.get("from");
-        }
+        let from = headers.get("from");
         if self.from_attestation.is_none() {
-            let from = headers.get("from");
             self.from_attestation = from.as_deref().and_then(Attestation::of_address);
+        }
+        if self.caller_text.as_deref().is_none_or(is_blank) {
+            self.caller_text = from;
         }
         let proof = &mut self.forward_proof;
         for (known, name) in [

@@ -327,8 +327,7 @@ fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
     })
 }
 
-/// Recordings whose voices speak against one another, or against the voice enrolled before: likelier
-/// two people than one, by the same calibration that decides on calls.
+/// Recordings whose voices speak against one another, or against the voice enrolled before, by the calibration of calls.
 fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Calibration) -> Vec<Issue> {
     let mut refusals = Vec::new();
     for (at, clip) in heard.iter().enumerate() {
@@ -336,13 +335,12 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
             .iter()
             .find(|earlier| differ(clip.print(), earlier.print().into_iter(), calibration));
         if let Some(earlier) = differs {
-            let message = format!(
-                "{} and {} sound like two people: all recordings must be of the user alone",
-                earlier.name, clip.name
-            );
+            let (one, other) = (&earlier.name, &clip.name);
             refusals.push(Issue {
                 code: IssueCode::DifferentVoices,
-                message,
+                message: format!(
+                    "{one} and {other} sound like two people: all recordings must be of the user alone"
+                ),
             });
             break;
         }
@@ -351,14 +349,13 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
         .iter()
         .find(|clip| differ(clip.print(), before.iter(), calibration));
     if let Some(clip) = strange {
-        let message = format!(
-            "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first, or have an \
-             administrator enrol this one (allow_other_voice)",
-            clip.name
-        );
         refusals.push(Issue {
             code: IssueCode::NotTheVoiceBefore,
-            message,
+            message: format!(
+                "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first, or have \
+                 an administrator enrol this one (allow_other_voice)",
+                clip.name
+            ),
         });
     }
     refusals
@@ -383,12 +380,8 @@ fn differ<'a>(
             continue;
         };
         // The shorter one bounds what the two can tell, which are on no roster.
-        let is_shorter = own.net_speech < other.net_speech;
-        let net_speech = if is_shorter {
-            own.net_speech
-        } else {
-            other.net_speech
-        };
+        let (one, two) = (own.net_speech, other.net_speech);
+        let net_speech = if one < two { one } else { two };
         let likeness = Likeness {
             user: UserId::fresh(),
             cosine,

@@ -105,7 +105,11 @@ impl Vapi {
         let is_transcribed = state.transcribed;
         if let Consent::Asked(asking) = &mut state.consent {
             match earlier {
-                None => said.iter().for_each(|said| asking.hear(said)),
+                None => {
+                    for said in said {
+                        asking.hear(said);
+                    }
+                }
                 // Where transcripts come, they are the same words, sooner.
                 Some(_) if is_transcribed => {}
                 Some(earlier) => asking.hear_again(said, earlier),

@@ -87,7 +87,9 @@ impl Asking {
             return;
         };
         let mut heard = Self::begin(self.after);
-        conversation.iter().skip(known).for_each(|said| heard.hear(said));
+        for said in conversation.iter().skip(known) {
+            heard.hear(said);
+        }
         heard.has_refused |= self.has_refused;
         *self = heard;
     }
@@ -188,7 +190,9 @@ mod tests {
 
     fn reply(said: &[Utterance]) -> Reply {
         let mut asking = Asking::begin(0);
-        said.iter().for_each(|said| asking.hear(said));
+        for said in said {
+            asking.hear(said);
+        }
         let mut told_whole = Asking::begin(0);
         told_whole.hear_again(&said[..said.len() / 2], 0);
         told_whole.hear_again(said, 0);

@@ -244,7 +244,7 @@ impl Vapi {
         let until = Instant::now() + PATIENCE;
         // One at a time, so that the same digits that come twice at once are tried once.
         let Ok(_turn) = timeout_at(until, vapi_call.pin_turn.lock()).await else {
-            return Self::of_pin(vapi_call, call_session, PinAnswer::Unavailable).0;
+            return Self::of_pin(call_session, PinAnswer::Unavailable).0;
         };
         if let Some(before) = vapi_call.state().pins.get(&stands_for) {
             return before.clone();
@@ -253,7 +253,7 @@ impl Vapi {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };
-        let (said, settled) = Self::of_pin(vapi_call, call_session, answer);
+        let (said, settled) = Self::of_pin(call_session, answer);
         if settled {
             vapi_call.state().remember_pin(stands_for, said.clone());
         }
@@ -261,7 +261,7 @@ impl Vapi {
     }
 
     /// What became of a PIN, in words, and whether that stays so.
-    fn of_pin(vapi_call: &VapiCall, call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
+    fn of_pin(call_session: &CallSession, answer: PinAnswer) -> (String, bool) {
         match answer {
             PinAnswer::Accepted { user } => {
                 let name = name_of(&call_session.verdict().identity, user);

@@ -112,7 +112,7 @@ impl Windows {
             return Ok(None);
         };
         let newest = analyst.extractor.embed(&levelled(&self.newest(kept)))?;
-        let voice = Embedding::mean([(last, 1.0), (&newest, 1.0)].into_iter()).ok();
+        let voice = Embedding::mean([(last, 1.0), (&newest, 1.0)]).ok();
         self.asked_after = self.heard();
         Ok(voice.map(|voice| RecentVoice {
             voice,

@@ -203,13 +203,13 @@ mod tests {
     #[test]
     fn an_error_frame_is_said_shortly_and_without_numbers() {
         let said =
-            complaint(&json!({"code": 100003, "title": "Malformed\nframe", "detail": "to +12025550102"}));
+            complaint(&json!({"code": 100_003, "title": "Malformed\nframe", "detail": "to +12025550102"}));
         assert_eq!(said, "100003: Malformed frame (to +###########)");
         assert_eq!(complaint(&json!({"code": "100004"})), "100004:  ()");
         for odd in [
             json!(null),
             json!("x"),
-            json!({"code": 12025550102_u64, "title": 5}),
+            json!({"code": 12_025_550_102_u64, "title": 5}),
         ] {
             assert_eq!(complaint(&odd), "without a code:  ()");
         }

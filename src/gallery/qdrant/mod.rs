@@ -35,13 +35,12 @@ const PAGE: usize = 1024;
 ///
 /// One collection for each model (`<prefix>.<model>-<digits>`), made when the first print of the
 /// model is put: cosine distance, no global graph (`m = 0`, links only within a number's points), and
-/// keyword indexes on the number, which is the tenant, and the model. Every search
-/// filters by both and asks for exact scoring. A point's id is computed from what it stands
-/// for, so repeating any request changes nothing.
+/// keyword indexes on the number, which is the tenant, and the model. Every search filters by both and asks for exact
+/// scoring. A point's id is computed from what it stands for, so repeating any request changes nothing.
 ///
-/// Writing is meant for one process, the owner of the system of record: within it, replacements
-/// take turns, each waiting no longer for its turn than for an answer. A replacement is several requests; a search meanwhile may see a person's old and new
-/// state, and after an error (or a dropped future) it has to be repeated until it succeeds.
+/// Writing is meant for one process, the owner of the system of record: within it, replacements take turns, each waiting no
+/// longer for its turn than for an answer. A replacement is several requests; a search meanwhile may see a person's old and
+/// new state, and after an error (or a dropped future) it has to be repeated until it succeeds.
 pub struct QdrantGallery {
     link: Link,
     prefix: String,

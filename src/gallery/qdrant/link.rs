@@ -3,11 +3,15 @@
 use std::future::Future;
 use std::time::Duration;
 
+use qdrant_client::qdrant::{
+    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FieldType, HnswConfigDiffBuilder,
+    KeywordIndexParamsBuilder, VectorParamsBuilder,
+};
 use qdrant_client::{Qdrant, QdrantError};
 use secrecy::ExposeSecret;
 use tokio::time::{sleep, timeout};
 
-use super::QdrantSettings;
+use super::{QdrantSettings, points};
 use crate::gallery::GalleryError;
 
 /// How often a request is sent before the server counts as unavailable.
@@ -50,6 +54,24 @@ impl From<Fault> for GalleryError {
         match fault {
             Fault::Absent(error) | Fault::Other(error) => error,
         }
+    }
+}
+
+impl From<GalleryError> for Fault {
+    fn from(error: GalleryError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The answer, or `None` where there is no such collection.
+///
+/// # Errors
+/// Whatever else the request failed of.
+pub(super) fn if_there<T>(answer: Result<T, Fault>) -> Result<Option<T>, GalleryError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Fault::Absent(_)) => Ok(None),
+        Err(Fault::Other(error)) => Err(error),
     }
 }
 
@@ -174,6 +196,34 @@ impl Link {
             purpose,
             reason,
         }
+    }
+
+    /// Makes a collection of vectors of `dim` numbers.
+    pub async fn create(&self, collection: &str, dim: usize) -> Result<(), Fault> {
+        let request = CreateCollectionBuilder::new(collection)
+            .vectors_config(VectorParamsBuilder::new(dim as u64, Distance::Cosine))
+            .hnsw_config(HnswConfigDiffBuilder::default().m(0).payload_m(16))
+            .build();
+        let client = &self.client;
+        self.call("create a collection", || {
+            client.create_collection(request.clone())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the payload indexes; the server leaves those alone that are there already.
+    pub async fn create_indexes(&self, collection: &str) -> Result<(), Fault> {
+        for (field, is_tenant) in [(points::NUMBER, true), (points::MODEL, false)] {
+            let request = CreateFieldIndexCollectionBuilder::new(collection, field, FieldType::Keyword)
+                .field_index_params(KeywordIndexParamsBuilder::default().is_tenant(is_tenant))
+                .wait(true)
+                .build();
+            let client = &self.client;
+            self.call("create an index", || client.create_field_index(request.clone()))
+                .await?;
+        }
+        Ok(())
     }
 }
 

@@ -12,13 +12,12 @@ use std::sync::{PoisonError, RwLock};
 use async_trait::async_trait;
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{
-    CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance, FieldType,
-    HnswConfigDiffBuilder, KeywordIndexParamsBuilder, PointId, QueryPointsBuilder, ScoredPoint,
-    SearchParamsBuilder, UpsertPointsBuilder, VectorParamsBuilder,
+    DeletePointsBuilder, Distance, PointId, QueryPointsBuilder, ScoredPoint, SearchParamsBuilder,
+    UpsertPointsBuilder,
 };
 use tokio::sync::Mutex;
 
-use self::link::{Fault, Link};
+use self::link::{Fault, Link, if_there};
 use self::points::NoHit;
 use super::{
     Gallery, GalleryError, GalleryPrint, Hit, MAX_PRINTS, Query, Rotation, check_dim, check_roster, rank,
@@ -30,6 +29,8 @@ use crate::voiceprint::ModelId;
 const BATCH: usize = 256;
 /// How many hits a search asks for at first; only a larger roster costs a second request.
 const PAGE: usize = 1024;
+/// How often a roster is put before a collection that goes away meanwhile is an error.
+const TRIES: usize = 3;
 
 /// Voiceprints in a Qdrant server, for rosters that outlive this process or do not fit in it.
 ///
@@ -100,26 +101,14 @@ impl Gallery for QdrantGallery {
     async fn replace(&self, number: &DialedNumber, prints: Vec<GalleryPrint>) -> Result<(), GalleryError> {
         let dims = check_roster(&prints)?;
         let mut indexed = self.link.turn("put voiceprints", self.writer.lock()).await?;
-
-        let found = self.collections().await?;
-        let of_this_turn = self.drop_otherwise_turned(found).await?.into_iter();
-        let mut collections: BTreeMap<String, Vec<PointId>> =
-            of_this_turn.map(|name| (name, vec![])).collect();
-        indexed.retain(|name| collections.contains_key(name));
-        for (model, dim) in dims {
-            let name = self.collection_of(model);
-            let exists = collections.contains_key(&name);
-            self.prepare(&name, model, dim, exists, &mut indexed).await?;
-            collections.entry(name).or_default();
+        for _ in 1..TRIES {
+            match self.put(number, &prints, &dims, &mut indexed).await {
+                // Another node, which works with another key while the key is changed, deleted the collection in between.
+                Err(Fault::Absent(_)) => {}
+                done => return Ok(done?),
+            }
         }
-
-        for batch in prints.chunks(BATCH) {
-            self.upsert(number, batch, &mut collections).await?;
-        }
-        for (collection, kept) in collections {
-            self.delete_others(number, collection, kept).await?;
-        }
-        Ok(())
+        Ok(self.put(number, &prints, &dims, &mut indexed).await?)
     }
 
     async fn search(&self, query: &Query) -> Result<Vec<Hit>, GalleryError> {
@@ -197,10 +186,8 @@ impl QdrantGallery {
         let asked = self
             .link
             .call("describe a collection", || client.collection_info(collection));
-        let answer = match asked.await {
-            Ok(answer) => answer,
-            Err(Fault::Absent(_)) => return Ok(None),
-            Err(Fault::Other(error)) => return Err(error),
+        let Some(answer) = if_there(asked.await)? else {
+            return Ok(None);
         };
         let params = answer
             .result
@@ -235,19 +222,15 @@ impl QdrantGallery {
             .with_payload(true)
             .build();
         let client = &self.link.client;
-        match self
+        let asked = self
             .link
-            .call("search the gallery", || client.query(request.clone()))
-            .await
-        {
-            Ok(answer) => Ok(answer.result),
+            .call("search the gallery", || client.query(request.clone()));
+        let Some(answer) = if_there(asked.await)? else {
             // The collection went away since its dimension was read: nobody is in it.
-            Err(Fault::Absent(_)) => {
-                self.forget(collection);
-                Ok(Vec::new())
-            }
-            Err(Fault::Other(error)) => Err(error),
-        }
+            self.forget(collection);
+            return Ok(Vec::new());
+        };
+        Ok(answer.result)
     }
 
     fn no_hit(&self, collection: &str, no_hit: &NoHit) -> GalleryError {
@@ -272,6 +255,35 @@ impl QdrantGallery {
 
 /// What is written into them.
 impl QdrantGallery {
+    /// Makes `prints` the whole roster of `number`, once through.
+    async fn put(
+        &self,
+        number: &DialedNumber,
+        prints: &[GalleryPrint],
+        dims: &BTreeMap<&ModelId, usize>,
+        indexed: &mut HashSet<String>,
+    ) -> Result<(), Fault> {
+        let found = self.collections().await?;
+        let of_this_turn = self.drop_otherwise_turned(found).await?.into_iter();
+        let mut collections: BTreeMap<String, Vec<PointId>> =
+            of_this_turn.map(|name| (name, vec![])).collect();
+        indexed.retain(|name| collections.contains_key(name));
+        for (&model, &dim) in dims {
+            let name = self.collection_of(model);
+            let exists = collections.contains_key(&name);
+            self.prepare(&name, model, dim, exists, indexed).await?;
+            collections.entry(name).or_default();
+        }
+
+        for batch in prints.chunks(BATCH) {
+            self.upsert(number, batch, &mut collections).await?;
+        }
+        for (collection, kept) in collections {
+            self.delete_others(number, collection, kept).await?;
+        }
+        Ok(())
+    }
+
     /// Sees to it that the model's collection is there, of the right dimension, with its indexes.
     async fn prepare(
         &self,
@@ -280,11 +292,11 @@ impl QdrantGallery {
         dim: usize,
         exists: bool,
         indexed: &mut HashSet<String>,
-    ) -> Result<(), GalleryError> {
+    ) -> Result<(), Fault> {
         let created = if exists {
             Ok(())
         } else {
-            self.create(collection, dim).await
+            self.link.create(collection, dim).await
         };
         // Read back even after an error: the collection is there when only the answer was lost, or
         // when another process was quicker.
@@ -293,7 +305,7 @@ impl QdrantGallery {
             None => created?,
         }
         if !indexed.contains(collection) {
-            self.create_indexes(collection).await?;
+            self.link.create_indexes(collection).await?;
             indexed.insert(collection.to_owned());
         }
         Ok(())
@@ -311,41 +323,9 @@ impl QdrantGallery {
             let deleted = self
                 .link
                 .call("delete an old collection", || client.delete_collection(&name));
-            match deleted.await {
-                Ok(_) | Err(Fault::Absent(_)) => {}
-                Err(Fault::Other(error)) => return Err(error),
-            }
+            if_there(deleted.await)?;
         }
         Ok(ours)
-    }
-
-    async fn create(&self, collection: &str, dim: usize) -> Result<(), GalleryError> {
-        let request = CreateCollectionBuilder::new(collection)
-            .vectors_config(VectorParamsBuilder::new(dim as u64, Distance::Cosine))
-            .hnsw_config(HnswConfigDiffBuilder::default().m(0).payload_m(16))
-            .build();
-        let client = &self.link.client;
-        self.link
-            .call("create a collection", || {
-                client.create_collection(request.clone())
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// Makes the payload indexes; the server leaves those alone that are there already.
-    async fn create_indexes(&self, collection: &str) -> Result<(), GalleryError> {
-        for (field, is_tenant) in [(points::NUMBER, true), (points::MODEL, false)] {
-            let request = CreateFieldIndexCollectionBuilder::new(collection, field, FieldType::Keyword)
-                .field_index_params(KeywordIndexParamsBuilder::default().is_tenant(is_tenant))
-                .wait(true)
-                .build();
-            let client = &self.link.client;
-            self.link
-                .call("create an index", || client.create_field_index(request.clone()))
-                .await?;
-        }
-        Ok(())
     }
 
     /// Puts a batch, each print into its model's collection, and notes the ids to keep.
@@ -354,7 +334,7 @@ impl QdrantGallery {
         number: &DialedNumber,
         batch: &[GalleryPrint],
         collections: &mut BTreeMap<String, Vec<PointId>>,
-    ) -> Result<(), GalleryError> {
+    ) -> Result<(), Fault> {
         let mut by_collection: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for print in batch {
             let name = self.collection_of(&print.print.model);
@@ -391,10 +371,7 @@ impl QdrantGallery {
         let deleted = self
             .link
             .call("delete voiceprints", || client.delete_points(request.clone()));
-        match deleted.await {
-            // A collection that went away since it was listed holds nothing more of the number.
-            Ok(_) | Err(Fault::Absent(_)) => Ok(()),
-            Err(Fault::Other(error)) => Err(error),
-        }
+        // A collection that went away since it was listed holds nothing more of the number.
+        if_there(deleted.await).map(drop)
     }
 }

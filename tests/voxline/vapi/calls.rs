@@ -335,7 +335,9 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
     deployment.send(transcript(200, "user", "Yes, I agree."));
     let unasked = deployment.tool("c-guided", "t-4", "enroll_voice", json!({}));
     assert!(unasked.contains("no answer was heard"), "{unasked}");
-    let question = asked.split('"').nth(1).unwrap();
+    // In JSON, within quotes of its own.
+    let question = asked.split("\\\"").nth(1).unwrap();
+    assert!(question.starts_with("Do you agree"), "{question}");
     deployment.send(transcript(201, "assistant", question));
     deployment.played("c-guided");
     let mut said = String::new();

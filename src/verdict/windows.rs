@@ -84,7 +84,7 @@ impl Windows {
         if self.model.as_ref() != Some(model) {
             self.model = Some(model.clone());
             self.voices.clear();
-            self.dropped = 0;
+            (self.dropped, self.asked_after) = (0, 0);
         }
         let (window, half) = lengths();
         for piece in kept.chunks_exact(window).skip(self.dropped + self.voices.len()) {

@@ -187,7 +187,8 @@ async fn a_collection_that_another_node_deletes_meanwhile_is_made_anew() {
             tokio::time::sleep(Duration::from_millis(round)).await;
             now.drop_others().await
         };
-        let (put, deleted) = tokio::join!(before.replace(&number(1), roster.clone()), deleted);
+        let dialed = number(1);
+        let (put, deleted) = tokio::join!(before.replace(&dialed, roster.clone()), deleted);
         (put.unwrap(), deleted.unwrap());
     }
     before.replace(&number(1), roster.clone()).await.unwrap();

@@ -6,7 +6,9 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::config::Config;
-use crate::store::{Act, Backup, ErasedLists, Manifest, NewAudit, Restored, back_up, check_backup, restore};
+use crate::store::{
+    Act, Backup, ErasedLists, Manifest, NewAudit, Restored, Store, back_up, check_backup, restore,
+};
 
 use super::opening::store;
 use super::output::Output;
@@ -59,7 +61,7 @@ pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output
 /// `false` where the store is of another release: opening it would bring its tables up to this one, under a service that is
 /// not.
 async fn note_in_audit(backup: &Backup, config: &Config) -> anyhow::Result<bool> {
-    if !backup.is_of_this_release(&config.store).await? {
+    if !Store::is_of_this_release(&config.store).await? {
         return Ok(false);
     }
     let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });

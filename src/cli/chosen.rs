@@ -2,12 +2,15 @@
 
 use std::num::NonZero;
 
+use anyhow::Context;
+
 use crate::config::Config;
 use crate::engine::Models;
+use crate::store::Store;
 use crate::switchboard::installed;
 use crate::voiceprint::{Card, ModelId};
 
-use super::opening::active_model;
+use super::opening::store;
 
 /// A speaker model that is ready to load.
 pub(super) struct Chosen {
@@ -20,11 +23,31 @@ pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow
     let found = installed(config)?;
     let id = match named {
         Some(named) => ModelId::new(named),
-        None => active_model(config).await,
+        None => serving_model(config).await?,
     };
     let card = found.card(&id)?;
     let models = found.models(&card)?;
     Ok(Chosen { card, models })
+}
+
+/// The model that serves, by a store that is left as it is; the configured one where there is no store.
+async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
+    if !config.store.is_there() {
+        return Ok(config.model.clone());
+    }
+    let remedy = "which model serves cannot be read of the store: name it with --model";
+    if !Store::is_of_this_release(&config.store).await.context(remedy)? {
+        anyhow::bail!(
+            "the store is of another release, and looking into it would change it: name the model with --model"
+        );
+    }
+    let active = store(config)
+        .await
+        .context(remedy)?
+        .active_model()
+        .await
+        .context(remedy)?;
+    Ok(active.unwrap_or_else(|| config.model.clone()))
 }
 
 /// So many threads, or one a processor.

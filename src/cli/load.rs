@@ -107,7 +107,7 @@ impl LoadArgs {
             seconds.with_context(|| format!("--{flag} takes {least} to {LONGEST}, not {value}"))
         };
         let soak = self.minutes.map(|minutes| seconds("minutes", minutes, 0.1));
-        let chosen = chosen_model(None, config).await?;
+        let chosen = chosen_model(Some(config.model.as_str()), config).await?;
         let target = match self.server {
             Some(base) => Target::Running {
                 base,

@@ -181,6 +181,8 @@ pub struct VapiConfig {
     pub forwarded: ForwardTrust,
     /// Whether a call may enrol a voice.
     pub enrol_by_phone: bool,
+    /// What is asked for consent, where it is not our own question.
+    pub consent_question: Option<String>,
     /// Words that count as consent, in lower case.
     pub consent_words: Vec<String>,
     /// Whether a call nobody could listen to is heard from its recording.
@@ -232,6 +234,7 @@ impl VapiSection {
             plain_hosts: plain_hosts(read, self.plain_hosts.as_deref().unwrap_or_default()),
             listen: self.listen,
             enrol_by_phone: self.enroll_by_phone,
+            consent_question: self.consent_question,
             consent_words: words(&self.consent_words),
             backfill: self.backfill,
             capture_dir: self.capture_dir.map(PathBuf::from),

@@ -10,9 +10,9 @@ use super::posterior::{Decision, Outcome, Reason, VoiceEvidence, decide};
 /// what a name needs: evidence that wavers around one line must not make the word waver.
 const RELEASE: f64 = 0.8;
 
-/// A ratio of the last seconds at which they speak against a name: e times likelier somebody else's.
-/// `models/calibration/README.md` has what it costs and what it finds.
-const CONTRARY: f64 = -1.0;
+/// A ratio of the last seconds at which they speak against a name: e times likelier somebody else's. `models/README.md`
+/// has what it costs and what it finds.
+pub const CONTRARY: f64 = -1.0;
 
 /// What a checkpoint of a call came to.
 #[derive(Debug, Clone, Copy)]

@@ -79,6 +79,18 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether the store that `settings` name, which is there, has just the migrations of this release, so that opening it
+    /// changes no table under a service of an older one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when PostgreSQL is not there; as [`Store::open`] when the file cannot be read.
+    pub async fn is_of_this_release(settings: &StoreSettings) -> Result<bool, StoreError> {
+        match &settings.postgres {
+            None => sqlite::is_of_this_release(&settings.path).await,
+            Some(url) => postgres::is_of_this_release(url.expose_secret()).await,
+        }
+    }
+
     /// Whether the store answers with the guarantees it was opened with, and the key file of its PINs
     /// is there. Cheap: for readiness probes. [`Store::check_pages`] reads the whole file.
     ///

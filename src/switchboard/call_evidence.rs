@@ -87,11 +87,14 @@ impl CallEvidence {
     /// Takes in what another node knows of the call.
     pub fn take_in(&mut self, other: Before) {
         claims::add(&mut self.claims, other.claims);
-        let known = self.voice.as_ref().map(|voice| voice.at);
-        if let Some(voice) = other
-            .voice
-            .filter(|voice| known.is_none_or(|known| voice.at > known))
-        {
+        // What took the place of an older stream is not put back by that stream's last word.
+        let is_news = |theirs: &Voice| {
+            self.voice.as_ref().is_none_or(|own| {
+                let (own_s, their_s) = (own.said.net_speech_seconds, theirs.said.net_speech_seconds);
+                theirs.at > own.at && !(own_s < their_s && takes_the_place_of(&own.said, &theirs.said))
+            })
+        };
+        if let Some(voice) = other.voice.filter(is_news) {
             self.hear_at(&voice.said, voice.at);
         }
         self.caller_before = self.caller_before.take().or(other.caller);
@@ -306,15 +309,21 @@ fn takes_the_place_of(said: &Identification, before: &Identification) -> bool {
     if said.net_speech_seconds >= before.net_speech_seconds {
         return true;
     }
-    let Outcome::Identified(named) = before.word() else {
-        return matches!(said.word(), Outcome::Identified(_));
+    let is_enough = said.net_speech_seconds >= FULL_EVIDENCE.get();
+    let speaks_against = |named: UserId| {
+        let own = said.llrs.iter().find(|(user, _)| *user == named);
+        own.is_some_and(|(_, llr)| llr.get() <= 0.0)
     };
-    match said.word() {
-        Outcome::Identified(now) => now != named,
-        Outcome::Unknown | Outcome::Inconclusive(Reason::SeveralVoices) => true,
-        Outcome::Inconclusive(_) => {
-            let own = said.llrs.iter().find(|(user, _)| *user == named);
-            said.net_speech_seconds >= FULL_EVIDENCE.get() && own.is_some_and(|(_, llr)| llr.get() <= 0.0)
-        }
+    match (said.word(), before.word()) {
+        // Older speech makes no name of what is not a person's.
+        (Outcome::Inconclusive(Reason::Spoofed), word) => word != Outcome::Inconclusive(Reason::Spoofed),
+        (_, Outcome::Inconclusive(Reason::Spoofed)) => false,
+        (Outcome::Identified(now), Outcome::Identified(named)) => now != named,
+        (Outcome::Identified(_), _) => true,
+        (word @ (Outcome::Unknown | Outcome::Inconclusive(Reason::SeveralVoices)), known) => word != known,
+        (Outcome::Inconclusive(_), Outcome::Identified(named)) => is_enough && speaks_against(named),
+        // Other evidence may have made a name of whom the older speech was like.
+        (Outcome::Inconclusive(Reason::Ambiguous), Outcome::Inconclusive(_)) => is_enough,
+        (Outcome::Inconclusive(_), _) => false,
     }
 }

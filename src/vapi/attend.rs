@@ -98,11 +98,10 @@ impl Vapi {
             }
         }
         let mut state = vapi_call.state();
-        state.transcribed |= earlier.is_none();
-        state.conversed = state
-            .conversed
-            .max(earlier.map_or(0, |earlier| earlier + said.len()));
-        let is_transcribed = state.transcribed;
+        let told = earlier.map_or(0, |earlier| earlier + said.len());
+        // An older update may be worked on after a newer one.
+        let is_news = told >= state.conversed;
+        state.conversed = state.conversed.max(told);
         if let Consent::Asked(asking) = &mut state.consent {
             match earlier {
                 None => {
@@ -110,9 +109,8 @@ impl Vapi {
                         asking.hear(said);
                     }
                 }
-                // Where transcripts come, they are the same words, sooner.
-                Some(_) if is_transcribed => {}
-                Some(earlier) => asking.hear_again(said, earlier),
+                Some(earlier) if is_news => asking.hear_again(said, earlier),
+                Some(_) => {}
             }
         }
     }

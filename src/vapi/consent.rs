@@ -4,24 +4,71 @@
 //! of Vapi's transcript after the assistant was heard to put the question, and they count only when they agree and
 //! nothing in them refuses.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::message::{Role, Utterance};
 use super::redaction::without_keypad;
 
-/// The words that are agreed to. They are kept with the caller's answer as the consent of the enrolment.
+/// The words that are agreed to, where `vapi.consent_question` has no others. They are kept with the caller's answer as the
+/// consent of the enrolment.
 pub const QUESTION: &str = "Do you agree that a voiceprint of you is made from this call and kept, so that you are \
                             recognised by your voice when you call again? You can have it deleted at any time.";
 
-/// Words that refuse, in any answer. Transcripts leave apostrophes out.
+/// Words that refuse, in any answer; also as some transcripts write them, without the apostrophe.
 const REFUSING: &[&str] = &[
-    "no", "not", "don't", "dont", "never", "nope", "nah", "neither", "refuse", "disagree", "stop", "cannot",
-    "cant", "wont", "wouldnt", "isnt", "decline", "reject", "cancel", "wait", "without", "rather",
+    "no",
+    "not",
+    "dont",
+    "never",
+    "nope",
+    "nah",
+    "neither",
+    "refuse",
+    "disagree",
+    "stop",
+    "cannot",
+    "cant",
+    "wont",
+    "wouldnt",
+    "isnt",
+    "didnt",
+    "doesnt",
+    "couldnt",
+    "shouldnt",
+    "havent",
+    "hasnt",
+    "arent",
+    "aint",
+    "wasnt",
+    "decline",
+    "reject",
+    "cancel",
+    "wait",
+    "later",
+    "unless",
+    "without",
+    "rather",
+    // As the question may be put in another language.
+    "nein",
+    "nicht",
+    "kein",
+    "keine",
+    "nie",
+    "non",
+    "pas",
+    "jamais",
+    "nunca",
+    "tampoco",
+    "nahi",
+    "nahin",
+    "नहीं",
+    "मत",
 ];
 
-/// Share of the question's words that were heard of the assistant once it was put: it is spoken, and written down again.
+/// Share of the question's words that are heard of the assistant, in their order, once it has put it: it is spoken, and written
+/// down again.
 const PUT: f64 = 0.8;
-/// Words of the assistant that are remembered, which is the question with what is said around it.
+/// Words of the assistant that are remembered: the question comes in pieces, with something said around it.
 const MOST_ASKED: usize = 120;
 /// Utterances of the caller's answer that are kept.
 const MOST_ANSWERED: usize = 16;
@@ -40,84 +87,122 @@ pub enum Consent {
     Done,
 }
 
-/// What was said since the assistant was told to put the question. What the caller says before they have heard it is no
-/// answer, whichever comes to us first.
-#[derive(Clone, Default)]
+/// What was said since the assistant was told to put the question, by each of Vapi's two ways to tell it: either may lack what
+/// one of the two said.
+#[derive(Clone)]
 pub struct Asking {
+    /// The words of the question's first sentence.
+    question: Vec<String>,
     /// How much of the conversation was known by then.
     after: usize,
+    transcripts: Answer,
+    conversation: Answer,
+}
+
+/// What the caller said after they heard the question. What they say before it is no answer, but a refusal may come to us before the
+/// question does.
+#[derive(Clone, Default)]
+struct Answer {
     asked: VecDeque<String>,
     is_put: bool,
     has_refused: bool,
-    answer: VecDeque<String>,
+    said: VecDeque<String>,
 }
 
 impl Asking {
-    /// The assistant is told to ask, when so much of the conversation is known.
-    pub fn begin(after: usize) -> Self {
+    /// The assistant is told to put `question`, when so much of the conversation is known.
+    pub fn begin(question: &str, after: usize) -> Self {
+        let sentence = question.split_inclusive('?').next().unwrap_or(question);
         Self {
+            question: words(sentence),
             after,
-            ..Self::default()
+            transcripts: Answer::default(),
+            conversation: Answer::default(),
         }
     }
 
-    /// Takes the next thing that was said.
+    /// Takes the transcript of what was said next.
     pub fn hear(&mut self, said: &Utterance) {
-        match said.role {
-            Role::Assistant => {
-                self.asked.extend(words(&said.text));
-                self.asked.drain(..self.asked.len().saturating_sub(MOST_ASKED));
-                self.is_put |= is_question(&self.asked);
-            }
-            Role::User if self.is_put => {
-                self.has_refused |= refuses(&words(&said.text));
-                self.answer.push_back(without_keypad(&said.text));
-                self.answer
-                    .drain(..self.answer.len().saturating_sub(MOST_ANSWERED));
-            }
-            Role::User | Role::Other => {}
-        }
+        self.transcripts.hear(said, &self.question);
     }
 
     /// Takes a conversation that is told whole each time, after its first `earlier` utterances: what the assistant says grows
     /// while it speaks.
     pub fn hear_again(&mut self, conversation: &[Utterance], earlier: usize) {
-        let Some(known) = self.after.checked_sub(earlier) else {
-            // Its beginning is not told any more.
-            return;
+        let mut heard = Answer {
+            has_refused: self.conversation.has_refused,
+            ..Answer::default()
         };
-        let mut heard = Self::begin(self.after);
-        for said in conversation.iter().skip(known) {
-            heard.hear(said);
+        // Where its beginning is not told any more, all that is told is later.
+        for said in conversation.iter().skip(self.after.saturating_sub(earlier)) {
+            heard.hear(said, &self.question);
         }
-        heard.has_refused |= self.has_refused;
-        *self = heard;
+        self.conversation = heard;
     }
 
     /// What the caller said after the question was put.
-    pub fn answer(&self) -> String {
-        self.answer
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ")
+    pub fn answer(&self, agreeing: &[String]) -> String {
+        let agrees = read(&self.transcripts.text(), agreeing) == Reply::Yes;
+        let heard = if agrees {
+            &self.transcripts
+        } else {
+            &self.conversation
+        };
+        heard.text()
     }
 
     /// What that means; [`Reply::Unclear`] before the question was put.
     pub fn reply(&self, agreeing: &[String]) -> Reply {
-        if self.has_refused {
+        if self.transcripts.has_refused || self.conversation.has_refused {
             return Reply::No;
         }
-        read(&self.answer(), agreeing)
+        read(&self.answer(agreeing), agreeing)
     }
 }
 
-/// Whether the assistant has put the question: its first sentence, nearly word for word.
-fn is_question(asked: &VecDeque<String>) -> bool {
-    let sentence = QUESTION.split_inclusive('?').next().unwrap_or(QUESTION);
-    let wanted: BTreeSet<String> = words(sentence).into_iter().collect();
-    let heard = wanted.iter().filter(|word| asked.contains(word)).count();
-    heard as f64 >= PUT * wanted.len() as f64
+impl Answer {
+    fn hear(&mut self, said: &Utterance, question: &[String]) {
+        match said.role {
+            Role::Assistant if !self.is_put => {
+                self.asked.extend(words(&said.text));
+                let heard = in_order(&self.asked, question);
+                self.is_put = heard as f64 >= PUT * question.len() as f64;
+                self.asked.drain(..self.asked.len().saturating_sub(MOST_ASKED));
+            }
+            Role::User => {
+                self.has_refused |= refuses(&words(&said.text));
+                // Who asks back has not answered.
+                if self.is_put && !said.text.trim_end().ends_with('?') {
+                    self.said.push_back(without_keypad(&said.text));
+                    self.said.drain(..self.said.len().saturating_sub(MOST_ANSWERED));
+                }
+            }
+            Role::Assistant | Role::Other => {}
+        }
+    }
+
+    fn text(&self) -> String {
+        let said: Vec<&str> = self.said.iter().map(String::as_str).collect();
+        said.join(" ")
+    }
+}
+
+/// How many of `wanted` were heard in their order, whatever was said between: the longest common subsequence.
+fn in_order(heard: &VecDeque<String>, wanted: &[String]) -> usize {
+    let mut longest = vec![0; wanted.len() + 1];
+    for word in heard {
+        let mut without = 0;
+        for (at, want) in wanted.iter().enumerate() {
+            let above = longest[at + 1];
+            longest[at + 1] = if word == want {
+                without + 1
+            } else {
+                above.max(longest[at])
+            };
+            without = above;
+        }
+    }
+    longest[wanted.len()]
 }
 
 /// What an answer means.
@@ -131,8 +216,8 @@ pub enum Reply {
     Unclear,
 }
 
-/// Reads an answer to [`QUESTION`]: one of `agreeing` and no word that refuses.
-pub fn read(answer: &str, agreeing: &[String]) -> Reply {
+/// Reads an answer to the question: one of `agreeing` and no word that refuses.
+fn read(answer: &str, agreeing: &[String]) -> Reply {
     let words = words(answer);
     if refuses(&words) {
         Reply::No
@@ -173,6 +258,8 @@ mod tests {
             ("I cant agree", Reply::No),
             ("OK, I decline", Reply::No),
             ("ok wait", Reply::No),
+            ("I didnt say yes", Reply::No),
+            ("that doesnt sound ok", Reply::No),
             ("what is that", Reply::Unclear),
             ("yesterday", Reply::Unclear),
             ("", Reply::Unclear),
@@ -189,16 +276,20 @@ mod tests {
     }
 
     fn reply(said: &[Utterance]) -> Reply {
-        let mut asking = Asking::begin(0);
-        for said in said {
-            asking.hear(said);
-        }
-        let mut told_whole = Asking::begin(0);
-        told_whole.hear_again(&said[..said.len() / 2], 0);
-        told_whole.hear_again(said, 0);
         let agreeing = ["yes".to_owned()];
-        assert_eq!(asking.reply(&agreeing), told_whole.reply(&agreeing));
-        asking.reply(&agreeing)
+        let [mut transcribed, mut told_whole, mut told_late] =
+            [0; 3].map(|after| Asking::begin(QUESTION, after));
+        said.iter().for_each(|said| transcribed.hear(said));
+        for up_to in [said.len() / 2, said.len()] {
+            told_whole.hear_again(&said[..up_to], 0);
+        }
+        // The beginning is not told any more.
+        told_late.hear_again(said, 80);
+        let reply = transcribed.reply(&agreeing);
+        for other in [told_whole, told_late] {
+            assert_eq!(other.reply(&agreeing), reply);
+        }
+        reply
     }
 
     #[test]
@@ -206,7 +297,20 @@ mod tests {
         let (yes, question) = (said(Role::User, "Yes, please."), said(Role::Assistant, QUESTION));
         assert_eq!(reply(&[yes.clone(), question.clone()]), Reply::Unclear);
         assert_eq!(reply(&[yes.clone(), yes.clone()]), Reply::Unclear);
-        assert_eq!(reply(&[question, yes]), Reply::Yes);
+        assert_eq!(reply(&[question.clone(), yes.clone()]), Reply::Yes);
+        let back = said(Role::User, "Yes? Why?");
+        assert_eq!(reply(&[question, back]), Reply::Unclear);
+        for paraphrase in [
+            "Okay! So that you are recognised by your voice when you call again, a profile is made from this call. \
+             Do you agree to that?",
+            "Do you agree that I set things up from this call, so that you are known by your voice when you call again? \
+             It is made of a short bit of speech and takes a moment.",
+        ] {
+            assert_eq!(
+                reply(&[said(Role::Assistant, paraphrase), yes.clone()]),
+                Reply::Unclear
+            );
+        }
     }
 
     #[test]
@@ -224,6 +328,9 @@ mod tests {
             said(Role::User, "yes"),
         ];
         assert_eq!(reply(&heard), Reply::Yes);
+        let more = format!("{QUESTION} {}", "and so on ".repeat(60));
+        let at_length = [said(Role::Assistant, &more), said(Role::User, "yes")];
+        assert_eq!(reply(&at_length), Reply::Yes);
         let another = [said(Role::Assistant, "Do you agree?"), said(Role::User, "yes")];
         assert_eq!(reply(&another), Reply::Unclear);
     }
@@ -234,5 +341,31 @@ mod tests {
         heard.extend(vec![said(Role::User, "hm"); 2 * MOST_ANSWERED]);
         heard.push(said(Role::User, "yes"));
         assert_eq!(reply(&heard), Reply::No);
+        // It may come to us before the question.
+        let question = said(Role::Assistant, QUESTION);
+        let early = [said(Role::User, "No!"), question, said(Role::User, "yes")];
+        assert_eq!(reply(&early), Reply::No);
+    }
+
+    #[test]
+    fn what_one_way_leaves_out_the_other_tells() {
+        let (question, yes) = (said(Role::Assistant, QUESTION), said(Role::User, "yes"));
+        let mut asking = Asking::begin(QUESTION, 0);
+        asking.hear(&yes);
+        asking.hear_again(&[question.clone(), yes.clone()], 0);
+        assert_eq!(asking.reply(&["yes".to_owned()]), Reply::Yes);
+        asking.hear(&said(Role::User, "no"));
+        assert_eq!(asking.reply(&["yes".to_owned()]), Reply::No);
+    }
+
+    #[test]
+    fn a_question_in_another_language_is_heard_as_such() {
+        let german = "Sind Sie einverstanden, dass aus diesem Anruf ein Stimmabdruck von Ihnen erstellt und behalten wird?";
+        let mut asking = Asking::begin(german, 0);
+        asking.hear(&said(Role::Assistant, german));
+        asking.hear(&said(Role::User, "Ja, gern."));
+        assert_eq!(asking.reply(&["ja".to_owned()]), Reply::Yes);
+        asking.hear(&said(Role::User, "Nein, doch nicht."));
+        assert_eq!(asking.reply(&["ja".to_owned()]), Reply::No);
     }
 }

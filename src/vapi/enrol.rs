@@ -27,13 +27,14 @@ impl Vapi {
         if !self.config.enrol_by_phone {
             return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
         }
-        let pin_user = call_session.pin_user().await;
+        // A call whose verdict waits for the store is waited for no longer than Vapi waits for us.
+        let pin_user = timeout(PATIENCE, call_session.pin_user()).await.unwrap_or(None);
         let Some(user) = established(pin_user, &call_session.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
         let consent = vapi_call.state().consent.clone();
         match consent {
-            Consent::NotAsked => ask(vapi_call),
+            Consent::NotAsked => self.ask(vapi_call),
             Consent::Asked(asking) => self.take_answer(vapi_call, &asking, user).await,
             Consent::Given(words) => self.enrol_from_call(vapi_call, user, &words).await,
             Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
@@ -42,9 +43,12 @@ impl Vapi {
 
     /// Reads what the caller said since the question was put.
     async fn take_answer(&self, vapi_call: &VapiCall, asking: &Asking, user: UserId) -> String {
-        match asking.reply(&self.config.consent_words) {
+        let agreeing = &self.config.consent_words;
+        let question = self.question();
+        match asking.reply(agreeing) {
             Reply::Yes => {
-                let words = format!("Asked on the telephone: {QUESTION} Answer: {}", asking.answer());
+                let answer = asking.answer(agreeing);
+                let words = format!("Asked on the telephone: {question} Answer: {answer}");
                 vapi_call.state().consent = Consent::Given(words.clone());
                 self.enrol_from_call(vapi_call, user, &words).await
             }
@@ -55,9 +59,21 @@ impl Vapi {
                 "refused: the caller did not agree; nothing of their voice is kept, go on without".to_owned()
             }
             Reply::Unclear => {
-                format!("no answer was heard yet: ask again, word for word: \"{QUESTION}\"")
+                format!("no answer was heard yet: ask again, word for word: \"{question}\"")
             }
         }
+    }
+
+    fn ask(&self, vapi_call: &VapiCall) -> String {
+        let question = self.question();
+        let mut state = vapi_call.state();
+        state.consent = Consent::Asked(Asking::begin(question, state.conversed));
+        format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{question}\"")
+    }
+
+    /// The words that are agreed to.
+    fn question(&self) -> &str {
+        self.config.consent_question.as_deref().unwrap_or(QUESTION)
     }
 
     /// Enrols from the audio of this call so far, if it is enough.
@@ -115,18 +131,12 @@ impl Vapi {
     }
 }
 
-fn ask(vapi_call: &VapiCall) -> String {
-    let mut state = vapi_call.state();
-    state.consent = Consent::Asked(Asking::begin(state.conversed));
-    format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{QUESTION}\"")
-}
-
 /// What to do for more speech.
 const MORE: &str = "More speech is needed: ask the caller to talk for about ten seconds, as about their day, and call \
                     enroll_voice again.";
 
 /// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
-/// is theirs alone and the call came through their line or from it, and no voice speaks against it.
+/// is theirs alone and the call came through their line, by evidence that counts, and no voice speaks against it.
 fn established(pin_user: Option<UserId>, identity: &Identity) -> Option<UserId> {
     let pins_fit = identity
         .contradictions
@@ -140,10 +150,9 @@ fn established(pin_user: Option<UserId>, identity: &Identity) -> Option<UserId> 
         .user_id
         .filter(|_| identity.line_owner.status == OwnerStatus::Identified)?;
     let points = |tier: Tier| {
-        identity
-            .evidence
-            .iter()
-            .any(|item| item.tier == tier && item.user_id == Some(owner))
+        identity.evidence.iter().any(|item| {
+            item.tier == tier && item.user_id == Some(owner) && item.llr.is_some_and(|llr| llr > 0.0)
+        })
     };
     let another = matches!(
         identity.agreement,

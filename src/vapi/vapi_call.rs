@@ -61,8 +61,6 @@ pub(super) struct State {
     pub told: Option<String>,
     /// When the assistant spoke.
     pub assistant: AssistantSpeech,
-    /// Whether transcripts come, one by one.
-    pub transcribed: bool,
     /// Utterances that conversations have told of.
     pub conversed: usize,
     /// How far an enrolment on this call has come.

@@ -3,9 +3,11 @@
 //! It is pure: whoever asks finds the cosines of the [`Probes`] on the roster, in a gallery or in memory, and brings
 //! them back to [`judge`].
 
+use std::collections::HashMap;
+
 use crate::decision::{
-    CheckpointEvidence, Cohort, Curve, Decision, Outcome, Policy, Reason, SequentialDecision, VOICE_WINDOW,
-    VoiceEvidence, VoiceTest, Voices, decide, recent,
+    CONTRARY, CheckpointEvidence, Cohort, Curve, Decision, Outcome, Policy, Reason, SequentialDecision,
+    VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
 };
 use crate::units::{Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::Embedding;
@@ -129,9 +131,21 @@ pub fn judge(
         llrs: if is_spoofed {
             Vec::new()
         } else {
-            latest.unwrap_or(whole).llrs
+            let recent = recent.filter(|_| !moment.is_poor());
+            let last = recent.map_or_else(Vec::new, |recent| recent.llrs);
+            turned(latest.unwrap_or(whole).llrs, last)
         },
     }))
+}
+
+/// A user against whom the last seconds speak is weighed by these: nor may other evidence make a name of who spoke before.
+fn turned(mut llrs: Vec<(UserId, Llr)>, last: Vec<(UserId, Llr)>) -> Vec<(UserId, Llr)> {
+    let against = last.into_iter().filter(|(_, llr)| llr.get() <= CONTRARY);
+    let against: HashMap<UserId, Llr> = against.collect();
+    for (user, llr) in &mut llrs {
+        *llr = against.get(user).map_or(*llr, |last| (*last).min(*llr));
+    }
+    llrs
 }
 
 /// What a decision says that looks at this one moment alone, and asks no more of it than of the last.
@@ -314,6 +328,27 @@ mod tests {
         let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
         assert!(judged.llrs[1].1 > judged.llrs[0].1 && judged.enough_speech);
+    }
+
+    #[test]
+    fn who_the_last_seconds_speak_against_is_weighed_by_these() {
+        let roster = roster();
+        // Something of the first user's in all, and nothing of it in the end.
+        let (own, windows) = (voice(65.0), [60.0, 62.0, 90.0, 90.0].map(voice));
+        let moment = HeardVoice {
+            print: Some((&own, Seconds::new(6.4))),
+            windows: &windows,
+            ..HeardVoice::of_print(None)
+        };
+        let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
+        let by_the_last = 25.0 * f64::from(voice(90.0).cosine(&roster[0].1).unwrap().get()) - 9.0;
+        let by_all = 25.0 * f64::from(own.cosine(&roster[0].1).unwrap().get()) - 9.0;
+        assert!(by_all > 1.0 && by_the_last < -8.9, "{by_all} {by_the_last}");
+        assert!(
+            (judged.llrs[0].1.get() - by_the_last).abs() < 1e-3,
+            "{:?}",
+            judged.llrs
+        );
     }
 
     #[test]

@@ -57,8 +57,13 @@ export class Microphone {
       try {
         await microphone.listen(script);
       } catch (fault) {
-        microphone.close();
-        throw asProblem(fault);
+        if (fault.name !== "NotSupportedError") {
+          microphone.close();
+          throw asProblem(fault);
+        }
+        // Firefox resamples no microphone; a finished file it gives at a rate that is read.
+        microphone.context.close();
+        microphone.context = null;
       }
     }
     return microphone;
@@ -81,8 +86,7 @@ export class Microphone {
 
   async listen(script) {
     this.context = new AudioContext();
-    // The rate is the sound card's. What is more than the service reads is resampled by the browser, which takes nothing of a
-    // voice away.
+    // The rate is the sound card's. What is more than the service reads is resampled by the browser, where it can.
     if (this.context.sampleRate > HIGHEST_RATE) {
       this.context.close();
       this.context = new AudioContext({ sampleRate: HIGHEST_RATE });

@@ -143,6 +143,9 @@ pub(in crate::config) struct VapiSection {
     pub forward_secret: Option<String>,
     /// Whether the tool enroll_voice may enrol a caller who gave their PIN.
     pub enroll_by_phone: bool,
+    /// What is asked before an enrolment by telephone, and kept with the answer as the consent. Without it: a question in
+    /// English. The assistant has to put it word for word.
+    pub consent_question: Option<String>,
     /// Words of the caller that count as consent.
     #[default = "yes, agree, agreed, okay, ok, sure, certainly"]
     pub consent_words: String,

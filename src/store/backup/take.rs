@@ -5,7 +5,6 @@ use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -16,7 +15,7 @@ use super::lost_keys::{keys_in, refuse_lost_keys};
 use super::manifest::{BackupFile, DATABASE, KEYRING, Manifest, RECORDINGS, is_secret};
 use super::opened::{connect, damaged_or, has_table};
 use super::partial::{Partial, blocking};
-use crate::store::database::{postgres, sqlite};
+use crate::store::database::sqlite;
 use crate::store::erased::{self, ErasedId};
 use crate::store::files::folder_of;
 use crate::store::values::{now, read_u64, sha256};
@@ -32,19 +31,6 @@ pub struct Backup {
     pub manifest: Manifest,
     /// What whoever keeps it should know.
     pub notes: Vec<String>,
-}
-
-impl Backup {
-    /// Whether the store that was backed up has just the migrations of this release, so that opening it changes no table.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreachable`] when PostgreSQL is not there.
-    pub async fn is_of_this_release(&self, settings: &StoreSettings) -> Result<bool, StoreError> {
-        match &settings.postgres {
-            None => Ok(self.manifest.migrations == sqlite::migrations()),
-            Some(url) => postgres::is_of_this_release(url.expose_secret()).await,
-        }
-    }
 }
 
 /// Backs the store up into the new folder `to`, with its key files where `keys` says so, while others use it.

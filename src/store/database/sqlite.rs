@@ -25,9 +25,25 @@ const READERS: u32 = 4;
 /// else: kept apart, writers that are stuck leave readers theirs.
 const WRITERS: u32 = 1;
 
-/// How many migrations this release has.
-pub(in crate::store) fn migrations() -> u64 {
-    MIGRATIONS.iter().count() as u64
+/// Whether the tables have just the migrations of this release; changes none of them.
+pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<bool, StoreError> {
+    // A pool, as in `bring_up_to_date`.
+    let looking = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(false),
+        )
+        .await
+        .map_err(|error| opening(error, path))?;
+    let counted = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success");
+    let (count,): (i64,) = counted
+        .fetch_one(&looking)
+        .await
+        .map_err(|error| opening(error, path))?;
+    looking.close().await;
+    Ok(usize::try_from(count) == Ok(MIGRATIONS.iter().count()))
 }
 
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.

@@ -176,6 +176,27 @@ async fn a_stream_opened_again_takes_an_older_ones_name_back_once_it_is_sure() {
             next.outcome, next.net_speech_seconds
         );
     }
+    let spoofed = Identification {
+        reason: Some(Reason::Spoofed),
+        llrs: Vec::new(),
+        ..said(inconclusive, None, 3.0, 0.0)
+    };
+    let call = case(&deployment.board, &number).await;
+    call.heard(said(named, Some(alice), 600.0, 0.0)).await;
+    assert_eq!(word(&call.heard(spoofed).await).3, None);
+    // A name that a PIN made together with the voice.
+    for next in [
+        said(OutcomeName::Unknown, None, 3.0, 0.0),
+        said(inconclusive, None, 12.0, -4.0),
+    ] {
+        let call = case(&deployment.board, &number).await;
+        call.heard(said(inconclusive, None, 600.0, 3.0)).await;
+        call.try_pin("4821", PinWay::Tool).await;
+        let before = word(&call.verdict());
+        assert_eq!((before.2, before.3), (SpeakerStatus::Identified, Some(alice)));
+        let after = word(&call.heard(next.clone()).await);
+        assert_ne!(after.2, SpeakerStatus::Identified, "{:?}", next.outcome);
+    }
 }
 
 #[tokio::test]

@@ -52,9 +52,14 @@ pub fn read_facts(
             Err(note) => found.note(note),
         }
     }
-    let attestation = facts.attestation;
-    found.attestation = attestation.or_else(|| stated_attestation(facts, from.as_ref(), region));
+    let stated = stated_attestation(facts, from.as_ref(), region);
+    let failed = stated.filter(|stated| stated.level == AttestationLevel::Failed);
+    found.attestation = facts.attestation.or(failed);
     read_passports(facts, &is_own, from.as_ref(), &mut found);
+    // What was verified here says more than what the network wrote, and that more than a token that is only read.
+    if facts.attestation.is_none() && !found.attestation.is_some_and(|read| read.verified) {
+        found.attestation = stated.or(found.attestation);
+    }
     if found.caller_forwarded() {
         found.note(Note::CallerIsForwarder);
     }

@@ -2,8 +2,8 @@
 //! channel, fields of a form, a WebSocket's query.
 //!
 //! `DIALED` (or `number`), `CALLERID` (or `caller`), `CALL` (or `call_id`), `CALL_TOKEN`, and SIP headers by their
-//! names with `_` for `-`: `DIVERSION`, `HISTORY_INFO`, `REFERRED_BY`, `P_ASSERTED_IDENTITY`,
-//! `REMOTE_PARTY_ID`, `IDENTITY`, `X_FORWARDED_FROM`.
+//! names with `_` for `-`: `DIVERSION`, `HISTORY_INFO`, `REFERRED_BY`, `P_ASSERTED_IDENTITY`, `P_PREFERRED_IDENTITY`,
+//! `REMOTE_PARTY_ID`, `IDENTITY`, `X_FORWARDED_FROM` with its `X_FWD_CALL`, `X_FWD_TIME` and `X_FWD_SIG`.
 
 use crate::evidence::{CallFacts, Headers, Source};
 

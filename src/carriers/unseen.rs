@@ -13,6 +13,12 @@ use crate::units::CallId;
 /// How long another node, which may hear the call, has for the last word: as long as a PIN is waited for, and a little.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How often a call is looked into while the store cannot be read: for about five minutes.
+const TRIES: usize = 60;
+
+/// The time between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Most calls that are looked into at a time.
 const MOST: usize = 1_024;
 
@@ -24,12 +30,17 @@ impl Unseen {
     /// Ends the call in its own time, unless it is unknown to the store or has ended there. No shutdown waits for it.
     pub(super) fn end(&self, board: &Arc<Switchboard>, call: &CallId) {
         let mut held = self.held();
-        if held.len() >= MOST || !held.insert(call.clone()) {
+        if held.contains(call) {
             return;
         }
+        if held.len() >= MOST {
+            tracing::warn!(call.id = %call, "call {call} ended, and stays unfinished: {MOST} others are looked into");
+            return;
+        }
+        held.insert(call.clone());
         let (unseen, board, call) = (self.clone(), Arc::clone(board), call.clone());
         tokio::spawn(Provenance::carried(async move {
-            match finish(&board, &call).await {
+            match finish_once_read(&board, &call).await {
                 Ok(()) | Err(BoardError::CallEnded(_)) => {}
                 Err(fault) => {
                     tracing::warn!(call.id = %call, %fault, "call {call} ended, and stays unfinished: {fault}");
@@ -42,6 +53,17 @@ impl Unseen {
     fn held(&self) -> MutexGuard<'_, HashSet<CallId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Finishes the call as soon as the store can be read.
+async fn finish_once_read(board: &Switchboard, call: &CallId) -> Result<(), BoardError> {
+    for _ in 1..TRIES {
+        match finish(board, call).await {
+            Err(BoardError::Store(_)) => sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+    finish(board, call).await
 }
 
 async fn finish(board: &Switchboard, call: &CallId) -> Result<(), BoardError> {

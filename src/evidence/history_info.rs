@@ -55,7 +55,9 @@ pub fn diverting(history: &[Entry]) -> Vec<&Entry> {
     for (at, entry) in history.iter().enumerate() {
         let came = entry
             .cause
-            .map_or(entry.mapped_from.is_some(), redirects)
+            .map_or(entry.mapped_from.is_some(), |cause| {
+                redirects(cause) || (entry.mapped_from.is_some() && declines(cause) && cause != TRANSLATED)
+            })
             .then(|| named(history, entry.mapped_from.as_ref()).or(history[..at].last()));
         let left = entry.left_because.is_some_and(declines).then_some(entry);
         // An entry was come to before it was left.
@@ -93,6 +95,9 @@ fn owner<'a>(history: &'a [Entry], entry: &'a Entry) -> &'a Entry {
 fn redirects(cause: u16) -> bool {
     matches!(cause, 302 | 404 | 408 | 480 | 486 | 487 | 503)
 }
+
+/// The cause of a service number's translation (RFC 8119), which is no diversion.
+const TRANSLATED: u16 = 380;
 
 /// Whether an answer says that its target did not take the call: any final one that is no success (RFC 7044 section 10.2).
 fn declines(answer: u16) -> bool {
@@ -233,6 +238,22 @@ mod tests {
         let answered =
             "<sip:+12025550103@h?Reason=SIP%3Bcause%3D200>;index=1, <sip:+12025550102@h>;index=1.1";
         assert!(diverted_by(answered).is_empty());
+    }
+
+    #[test]
+    fn a_cause_that_declines_names_who_diverted_where_mp_does() {
+        let diverted = |cause: u16, mp: &str| {
+            diverted_by(&format!(
+                "<sip:+12025550103@h>;index=1, <sip:+12025550102@h;cause={cause}>;index=1.1{mp}"
+            ))
+        };
+        for cause in [600, 603, 410, 500] {
+            assert_eq!(diverted(cause, ";mp=1"), ["+12025550103"], "{cause}");
+            assert!(diverted(cause, "").is_empty(), "{cause}");
+        }
+        for cause in [200, 380] {
+            assert!(diverted(cause, ";mp=1").is_empty(), "{cause}");
+        }
     }
 
     #[test]

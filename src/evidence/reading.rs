@@ -52,9 +52,14 @@ pub fn read_facts(
             Err(note) => found.note(note),
         }
     }
-    let attestation = facts.attestation;
-    found.attestation = attestation.or_else(|| stated_attestation(facts, from.as_ref(), region));
+    let stated = stated_attestation(facts, from.as_ref(), region);
+    let failed = stated.filter(|stated| stated.level == AttestationLevel::Failed);
+    found.attestation = facts.attestation.or(failed);
     read_passports(facts, &is_own, from.as_ref(), &mut found);
+    // What was verified here says more than what the network wrote, and that more than a token that is only read.
+    if facts.attestation.is_none() && found.attestation.is_none_or(|read| !read.verified) {
+        found.attestation = stated.or(found.attestation);
+    }
     if found.caller_forwarded() {
         found.note(Note::CallerIsForwarder);
     }
@@ -93,9 +98,16 @@ impl HeaderReader<'_> {
         let Some(number) = party.number else {
             return Err(Note::NoNumber(place));
         };
-        // An asserted identity is the caller's, unless it is somebody else's.
-        let is_asserted = matches!(place, Place::PAssertedIdentity | Place::RemotePartyId);
-        if is_asserted && caller.is_none_or(|caller| caller.is_line_of(&number)) {
+        // An asserted identity is the caller's, unless it is somebody else's. Who calls by a button of an application refers
+        // themselves.
+        let is_callers = match place {
+            Place::PAssertedIdentity | Place::RemotePartyId => {
+                caller.is_none_or(|caller| caller.is_line_of(&number))
+            }
+            Place::ReferredBy => caller.is_some_and(|caller| caller.is_line_of(&number)),
+            _ => false,
+        };
+        if is_callers {
             return Ok(None);
         }
         let forwarder = Forwarder {

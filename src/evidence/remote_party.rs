@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn a_referrer_who_is_the_caller_forwarded_nothing() {
+        for referrer in ["<sip:+12025550101@h>", "<12025550101@pbx>"] {
+            let found = found(true, &[CALLER, ("Referred-By", referrer)]);
+            assert_eq!(forwarder(&found), None, "{referrer}");
+            assert_eq!(found.notes, [], "{referrer}");
+        }
+    }
+
+    #[test]
     fn a_strangers_remote_party_id_is_nothing() {
         let text = "<sip:+12025550103@h>;party=calling;screen=yes";
         for name in ["Remote-Party-ID", "P-Preferred-Identity", "Referred-By"] {

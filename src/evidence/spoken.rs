@@ -54,8 +54,8 @@ pub fn digits(text: &str) -> Option<String> {
             (times, after_digit) = (many, true);
             continue;
         }
-        // A letter in `O'Brien` and `four o'clock`.
-        let is_letter = word == "o" && !(after_digit && words.peek().is_none_or(|next| is_of_digits(next)));
+        // A letter in `O'Brien` and `four o'clock`, and alone.
+        let is_letter = word == "o" && !words.peek().map_or(after_digit, |next| is_of_digits(next));
         let read = word_digit(word).map(String::from).or_else(|| written(word));
         let read = read.filter(|_| !is_letter);
         after_digit = read.is_some();
@@ -135,6 +135,8 @@ mod tests {
             ("four o eight o", "4080"),
             ("seven double o one", "7001"),
             ("double o seven", "007"),
+            ("o four eight one", "0481"),
+            ("my PIN is o four eight one two", "04812"),
         ] {
             assert_eq!(digits(text).as_deref(), Some(read), "{text}");
         }

@@ -223,8 +223,9 @@ impl CallEvidence {
             claims::add(&mut self.claims, new);
             if let Some(forwarder) = found.forwarder().filter(|_| facts.trusted) {
                 // Handed on it is signed: of a hint that would make a certainty.
-                let may_be_told = !forwarder.private && !forwarder.place.is_hint();
-                self.forwarder = may_be_told.then(|| forwarder.number.clone());
+                if !forwarder.place.is_hint() {
+                    self.forwarder = (!forwarder.private).then(|| forwarder.number.clone());
+                }
             }
             let caller = found.caller;
             if caller.as_ref().is_some_and(|caller| caller.number().is_some()) || self.caller.is_none() {

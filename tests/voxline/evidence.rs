@@ -8,7 +8,9 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use voxline::evidence::passport::{self, PassportFault, TrustStore};
-use voxline::evidence::{CallFacts, Headers, Malformed, Note, Place, Region, Source, diversion, read_facts};
+use voxline::evidence::{
+    AttestationLevel, CallFacts, Headers, Malformed, Note, Place, Region, Source, diversion, read_facts,
+};
 use voxline::units::DialedNumber;
 
 /// A row of the table: the header, the region, and the numbers that are in it, `-` for an entry without one.
@@ -322,6 +324,41 @@ fn a_call_meant_for_another_number_and_one_diverted_name_the_forwarder() {
     assert_eq!(
         (diverted.passports[0].place, diverted.passports[0].verified),
         (Place::PassportDiv, true)
+    );
+}
+
+#[test]
+fn a_verified_passport_says_more_than_a_verstat_unless_that_failed() {
+    let token = Provider::new().sign(
+        &json!({"alg": "ES256", "ppt": "shaken"}),
+        &json!({"attest": "A", "dest": {"tn": ["12025550102"]}, "iat": 1, "orig": {"tn": "12025550101"},
+                "origid": "0f5e"}),
+    );
+    let level = |verstat: &str, identity: Option<&str>, verified: &[usize]| {
+        let asserted = format!("<sip:+12025550101;verstat={verstat}@h>");
+        let own = [
+            ("From", "<sip:+12025550101@h>"),
+            ("P-Asserted-Identity", asserted.as_str()),
+        ];
+        let signed = identity.map(|token| ("Identity", token));
+        let headers = Headers::from_pairs(own.into_iter().chain(signed));
+        let mut facts = CallFacts::from_sip(Source::Sip, &headers, true);
+        facts.verified_passports = verified.to_vec();
+        let found = read_facts(&facts, &dialed(), &|_| false, Region::of(&dialed(), None));
+        found.attestation.map(|read| (read.level, read.verified))
+    };
+    let (passed, failed, token) = (
+        "TN-Validation-Passed",
+        "TN-Validation-Failed",
+        Some(token.as_str()),
+    );
+    assert_eq!(level(passed, token, &[0]), Some((AttestationLevel::A, true)));
+    assert_eq!(level(passed, token, &[]), Some((AttestationLevel::C, true)));
+    assert_eq!(level(passed, None, &[]), Some((AttestationLevel::C, true)));
+    assert_eq!(level(failed, token, &[0]), Some((AttestationLevel::Failed, true)));
+    assert_eq!(
+        level("No-TN-Validation", token, &[]),
+        Some((AttestationLevel::A, false))
     );
 }
 

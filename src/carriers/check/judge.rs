@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::inputs::TestCall;
-use crate::evidence::{CallerNumber, Found, Note, Region, read_facts};
+use crate::evidence::{CallFacts, CallerNumber, Found, Note, Place, Region, read_facts};
 use crate::units::{DialedNumber, PhoneNumber};
 
 /// Whether a carrier tells who forwarded a call. Better ones are later.
@@ -119,7 +119,12 @@ impl CarrierProbe<'_> {
             }),
             attestation: found.attestation.map(|found| format!("{:?}", found.level)),
             evidence: evidence(&found),
-            notes: found.notes.iter().map(ToString::to_string).collect(),
+            notes: found
+                .notes
+                .iter()
+                .map(ToString::to_string)
+                .chain(is_unsigned(&call.facts).then(|| UNSIGNED.to_owned()))
+                .collect(),
             voxline: match verdict {
                 CarrierVerdict::Rewrites => self.outcome(true, verdict, phone_of.as_deref()),
                 _ => self.outcome(dialed.is_some(), verdict, user.as_deref()),
@@ -182,6 +187,19 @@ fn verdict(found: &Found) -> CarrierVerdict {
     } else {
         CarrierVerdict::None
     }
+}
+
+/// What is said of an `X-Forwarded-From` that nothing vouches for: the service's secret may not be known here.
+const UNSIGNED: &str = "x_forwarded_from without X-Fwd-Call, X-Fwd-Time and X-Fwd-Sig: where vapi.forward_secret is set \
+                        the service ignores it";
+
+fn is_unsigned(facts: &CallFacts) -> bool {
+    let proof = &facts.forward_proof;
+    let is_there = facts
+        .forwarding
+        .iter()
+        .any(|found| found.place == Place::XForwardedFrom);
+    is_there && (proof.signature.is_none() || proof.call.is_none() || proof.time.is_none())
 }
 
 fn evidence(found: &Found) -> Vec<EvidenceReport> {
@@ -310,6 +328,17 @@ mod tests {
         assert_eq!(said.verdict, CarrierVerdict::PassportOnly, "{said:?}");
         assert_eq!(said.forwarder.as_deref(), Some("+12025550103"));
         assert_eq!(said.attestation.as_deref(), Some("A"));
+    }
+
+    #[test]
+    fn an_unsigned_x_forwarded_from_is_said_to_be_ignored_with_a_secret() {
+        let field = "X-Forwarded-From: +12025550103";
+        let unsigned = judged(field);
+        assert_eq!(unsigned.verdict, CarrierVerdict::Forwards);
+        assert_eq!(unsigned.notes, [UNSIGNED]);
+        let signed = judged(&format!("{field}\nX-Fwd-Call: c\nX-Fwd-Time: 1\nX-Fwd-Sig: ab"));
+        assert!(signed.notes.is_empty(), "{:?}", signed.notes);
+        assert!(judged("Diversion: <sip:+12025550103@h>").notes.is_empty());
     }
 
     #[test]

@@ -175,13 +175,31 @@ async fn a_call_that_ended_after_a_restart_is_final() {
         forwarded: Some(ALICE),
     };
     deployment.ring(Carrier::Bandwidth, &call).await;
-    // The list shows what is recorded.
-    while deployment.service.get("/v1/calls").await.1 == json!([]) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    deployment.recorded().await;
     deployment.restart();
     let end = json!({"eventType": "disconnect", "callId": call.id}).to_string();
     assert_eq!(deployment.send(Carrier::Bandwidth, &end).await.0, 200);
+    let said = deployment.verdict(call.id).await;
+    assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
+}
+
+#[tokio::test]
+async fn an_end_told_while_the_store_cannot_be_read_is_tried_again() {
+    let mut deployment = Deployment::start().await;
+    let call = Call {
+        id: "c-dark",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    deployment.ring(Carrier::Bandwidth, &call).await;
+    deployment.recorded().await;
+    deployment.restart();
+    deployment.rename_calls("calls", "calls_away").await;
+    let end = json!({"eventType": "disconnect", "callId": call.id}).to_string();
+    assert_eq!(deployment.send(Carrier::Bandwidth, &end).await.0, 200);
+    // For the first try.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    deployment.rename_calls("calls_away", "calls").await;
     let said = deployment.verdict(call.id).await;
     assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
 }

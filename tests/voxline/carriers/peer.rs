@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use ring::signature::KeyPair;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -147,13 +148,37 @@ impl Deployment {
     /// The verdict on a call, once it is final.
     pub async fn verdict(&self, call: &str) -> Value {
         let path = format!("/v1/calls/{}", percent(call));
-        loop {
+        for _ in 0..1_200 {
             let (status, found) = self.service.get(&path).await;
             if status == 200 && found["final"] == true {
                 return found["verdict"].clone();
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
+        let found = self.service.get(&path).await;
+        panic!("no last word on {call}: {found:?}");
+    }
+
+    /// Waits until a call is on the list, which shows what is recorded.
+    pub async fn recorded(&self) {
+        for _ in 0..1_200 {
+            if self.service.get("/v1/calls").await.1 != json!([]) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("no call was recorded");
+    }
+
+    /// Takes the table of calls away, or brings it back.
+    pub async fn rename_calls(&self, from: &str, to: &str) {
+        let file = self.data.path().join("voxline.db");
+        let mut conn = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap();
+        let statement = AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+        sqlx::query(statement).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
     }
 
     /// Rings: the webhook of `call`, and the status and text it is answered with.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use voxline::evidence::{CallFacts, CallerNumber, Headers, Source};
+use voxline::evidence::{CallFacts, CallerNumber, Headers, Place, Source};
 use voxline::store::{NewUser, Pin};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Switchboard};
 use voxline::units::{DialedNumber, UserId};
@@ -193,4 +193,19 @@ async fn a_private_forwarder_is_weighed_and_not_handed_on() {
     call.learn(&facts).await;
     assert_eq!(call.forwarder().await, None);
     assert_eq!(call.verdict().identity.line_owner.user_id, Some(alice));
+}
+
+#[tokio::test]
+async fn a_later_hint_erases_no_forwarder_and_a_private_one_does() {
+    let (deployment, _) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
+    call.learn(&forwarded_by(1)).await;
+    let mut hint = forwarded_by(2);
+    hint.forwarding[0].place = Place::ReferredBy;
+    call.learn(&hint).await;
+    assert_eq!(call.forwarder().await, Some(phone(1)));
+    let mut private = forwarded_by(1);
+    private.forwarding[0].text.push_str(";privacy=full");
+    call.learn(&private).await;
+    assert_eq!(call.forwarder().await, None);
 }

@@ -235,9 +235,13 @@ async fn a_call_that_ended_after_a_restart_is_final() {
     let mut deployment = TestDeployment::open_with(&[], false);
     deployment.ring("c-restart", ALICE.0);
     // The list shows what is recorded.
-    while deployment.calls().await.is_empty() {
+    for _ in 0..1_200 {
+        if !deployment.calls().await.is_empty() {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    assert!(!deployment.calls().await.is_empty(), "no call was recorded");
     deployment.restart();
     deployment.end("c-restart");
     let last = deployment.last_word("c-restart").await;

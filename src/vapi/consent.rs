@@ -279,7 +279,9 @@ mod tests {
         let agreeing = ["yes".to_owned()];
         let [mut transcribed, mut told_whole, mut told_late] =
             [0; 3].map(|after| Asking::begin(QUESTION, after));
-        said.iter().for_each(|said| transcribed.hear(said));
+        for said in said {
+            transcribed.hear(said);
+        }
         for up_to in [said.len() / 2, said.len()] {
             told_whole.hear_again(&said[..up_to], 0);
         }

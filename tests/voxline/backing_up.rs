@@ -109,7 +109,7 @@ async fn a_backup_of_an_older_store_leaves_its_tables_as_they_are() {
     assert_eq!(made["migrations"], json!(before));
     assert!(made["notes"].to_string().contains("of another release"), "{made}");
     // Nor does a measurement, which asks for the model that serves.
-    let clip = support::path("enrollment_samples/calls/alice-1.wav");
+    let clip = support::project("enrollment_samples/calls/alice-1.wav");
     let mut embed = program(&data);
     let refused = embed.arg("embed").arg(clip).output().unwrap();
     let why = String::from_utf8_lossy(&refused.stderr);

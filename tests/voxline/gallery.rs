@@ -189,7 +189,8 @@ async fn a_collection_that_another_node_deletes_meanwhile_is_made_anew() {
         };
         let dialed = number(1);
         let (put, deleted) = tokio::join!(before.replace(&dialed, roster.clone()), deleted);
-        (put.unwrap(), deleted.unwrap());
+        put.unwrap();
+        deleted.unwrap();
     }
     before.replace(&number(1), roster.clone()).await.unwrap();
     let query = rng.query(&number(1), &model(), 8);

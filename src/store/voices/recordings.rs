@@ -84,8 +84,11 @@ impl Store {
         )?;
         let (name, channel) = (clip.to_owned(), recording.channel);
         let id = store_id(conn).await?;
+        let row: Option<(bool,)> = query_as("SELECT TRUE FROM recordings LIMIT 1")
+            .fetch_optional(&mut *conn)
+            .await?;
         self.in_vault(move |store| {
-            vault::add_owner(store, &id)?;
+            vault::add_owner(store, &id, row.is_some())?;
             vault::seal(store, &key, &salt, &name, recording.bytes.to_vec())
         })
         .await?;

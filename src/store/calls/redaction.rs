@@ -134,7 +134,7 @@ async fn blank_last_word(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
 }
 
 /// Takes out of a call what its last word rests on, and the words before it; its fingerprint too. Of a last word that does
-/// not open nothing stays; says whether it opened.
+/// not open what calls are searched by stays, and nothing else; says whether it opened.
 pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<bool, StoreError> {
     for statement in [
         "DELETE FROM verdicts WHERE call_id = $1",
@@ -142,10 +142,12 @@ pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Resul
     ] {
         query(statement).bind(call).execute(&mut *conn).await?;
     }
-    let (keys, mut verdict, opened) = match last_word(conn, call).await {
-        Ok((keys, verdict)) => (keys, verdict, true),
-        Err(StoreError::Unreadable { what: "verdict" }) => (conn.keys().await?, json!({}), false),
-        Err(fault) => return Err(fault),
+    let (keys, mut verdict) = match last_word(conn, call).await {
+        Err(StoreError::Unreadable { what: "verdict" }) => {
+            blank_last_word(conn, call).await?;
+            return Ok(false);
+        }
+        read => read?,
     };
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
@@ -160,7 +162,7 @@ pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Resul
     .bind(owner)
     .execute(conn)
     .await?;
-    Ok(opened)
+    Ok(true)
 }
 
 /// Takes `user` out of the evidence of the calls that go on: that of a roster names everybody on it, so it has no rows

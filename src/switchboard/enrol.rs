@@ -182,8 +182,8 @@ impl Switchboard {
         Ok(report)
     }
 
-    /// Keeps what was heard when it passes the gate: judged anew where a roster of the user's changes meanwhile, as by another
-    /// node, for of two who enrol at once neither was there when the other was judged.
+    /// Keeps what was heard when it passes the gate: judged anew where a roster of the user's changes meanwhile, for of two
+    /// who enrol at once on two nodes neither was there when the other was judged.
     async fn judge_and_keep(
         &self,
         active_model: &ActiveModel,

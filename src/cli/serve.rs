@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 
 use crate::carriers::CarrierSettings;
 use crate::config::{Config, Fault, Faults};
@@ -138,6 +139,8 @@ async fn follow_the_schedule(board: Arc<Switchboard>) {
 /// Takes in what other nodes of a shared store say of the calls under way, and the records of calls that began without them.
 async fn follow_the_other_nodes(board: Arc<Switchboard>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(300));
+    // A store that hung is not asked at once for every tick that was missed.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         board.follow_other_nodes().await;

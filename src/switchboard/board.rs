@@ -1,8 +1,9 @@
 //! Opening the switchboard: everything is found, checked and loaded before the first caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{MutexGuard, Semaphore};
 
 use crate::bytes::Limits;
 use crate::config::Config;
@@ -22,6 +23,9 @@ use super::quotas::Quotas;
 use super::roster::Roster;
 use super::services::Services;
 
+/// How long an enrolment waits for its turn: as long as for a store that is busy.
+const TURN: Duration = Duration::from_secs(10);
+
 /// Everything a call needs, opened and checked.
 pub struct Switchboard {
     pub(super) store: Store,
@@ -40,6 +44,8 @@ pub struct Switchboard {
     pub(super) quotas: Quotas,
     /// One comparison of all of a number's voices at a time.
     pub(super) comparing: Arc<Semaphore>,
+    /// One enrolment at a time is judged and kept: each that is kept voids what was judged beside it.
+    enrolling: tokio::sync::Mutex<()>,
 }
 
 /// The configured roots of PASSporTs.
@@ -89,6 +95,7 @@ impl Switchboard {
             cert_fetcher,
             quotas: Quotas::default(),
             comparing: Arc::new(Semaphore::new(1)),
+            enrolling: tokio::sync::Mutex::default(),
         })
     }
 
@@ -195,6 +202,12 @@ impl Switchboard {
             Some(_) => Ok(()),
             None => Err(BoardError::UnknownUser(user)),
         }
+    }
+
+    /// The turn of an enrolment to be judged and kept.
+    pub(super) async fn turn_to_enrol(&self) -> Result<MutexGuard<'_, ()>, BoardError> {
+        let turn = tokio::time::timeout(TURN, self.enrolling.lock()).await;
+        turn.map_err(|_| StoreError::Busy.into())
     }
 
     /// The numbers a user is on.

@@ -183,7 +183,7 @@ impl Switchboard {
     }
 
     /// Keeps what was heard when it passes the gate: judged anew where a roster of the user's changes meanwhile, for of two
-    /// who enrol at once neither was there when the other was judged.
+    /// who enrol at once on two nodes neither was there when the other was judged.
     async fn judge_and_keep(
         &self,
         active_model: &ActiveModel,
@@ -193,6 +193,7 @@ impl Switchboard {
         mut recordings: Vec<Recording>,
     ) -> Result<EnrolmentReport, BoardError> {
         let against_replays = self.config.replay != ReplayRule::Off;
+        let _turn = self.turn_to_enrol().await?;
         for _ in 0..JUDGED {
             let judged = self.store.roster_versions_of(user).await?;
             let mut report = self.judge_heard(active_model, user, agreement, heard).await?;

@@ -7,7 +7,7 @@
 
 use super::call_evidence::{CallContext, CallEvidence};
 use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
-use crate::store::CallRecord;
+use crate::store::{CallRecord, StoreError};
 use crate::verdict::Identification;
 
 /// What another node had stored.
@@ -35,8 +35,11 @@ impl CallEvidence {
         if self.is_unread && waiting().iter().any(|record| is_earlier(record)) {
             return Taken::default();
         }
-        let Ok(stored) = services.store.call(&context.id).await else {
-            return Taken::default();
+        let stored = match services.store.call(&context.id).await {
+            Ok(stored) => stored,
+            // A damaged record stays so: it is not asked for again and again.
+            Err(StoreError::Unreadable { .. }) => None,
+            Err(_) => return Taken::default(),
         };
         let was_unread = std::mem::take(&mut self.is_unread);
         // A call id says nothing of another number's calls.

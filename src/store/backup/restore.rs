@@ -253,6 +253,11 @@ impl Stage {
         if !inside.is_empty() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&recordings);
             made.map_err(failed(&recordings))?;
+            let there = recordings_in(&recordings)?;
+            if there.iter().all(|name| inside.contains(name)) {
+                // What is there is the backup's, and a note of another owner would keep it from ever being swept.
+                vault::forget_owners(&self.data.join(DATABASE)).map_err(failed(&recordings))?;
+            }
             for name in inside {
                 self.place(&Path::new(RECORDINGS).join(name))?;
             }

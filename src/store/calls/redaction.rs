@@ -15,10 +15,8 @@ use crate::units::UserId;
 /// Verdicts in memory at a time: together at most 8 MiB.
 const PAGE: usize = 32;
 
-/// Takes `user` out of every stored verdict and the evidence it rests on; gives the calls that said anything of them.
-///
-/// # Errors
-/// [`StoreError::Unreadable`] when a verdict that names the user, or evidence, is no JSON.
+/// Takes `user` out of every stored verdict and the evidence it rests on; gives the calls that said anything of them. What
+/// does not open goes as a whole.
 pub(in crate::store) async fn redact_calls(conn: &mut Tx, user: UserId) -> Result<Redacted, StoreError> {
     let user = user.to_string();
     let mut done = Redacted::default();
@@ -45,6 +43,14 @@ pub(in crate::store) async fn redact_calls(conn: &mut Tx, user: UserId) -> Resul
             None => break,
         }
     }
+    // Their id also stands beside a verdict that did not open.
+    query(
+        "UPDATE calls SET speaker_id = NULLIF(speaker_id, $1), owner_id = NULLIF(owner_id, $1) \
+         WHERE call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $1) AND $1 IN (speaker_id, owner_id)",
+    )
+    .bind(&user)
+    .execute(&mut *conn)
+    .await?;
     query("DELETE FROM verdict_users WHERE user_id = $1")
         .bind(&user)
         .execute(&mut *conn)
@@ -64,7 +70,13 @@ pub(in crate::store) struct Redacted {
 
 /// Takes `user` out of the latest word on a call; says whether they were in it.
 async fn redact_latest(conn: &mut Tx, call: &str, user: &str) -> Result<bool, StoreError> {
-    let (keys, mut verdict) = last_word(conn, call).await?;
+    let (keys, mut verdict) = match last_word(conn, call).await {
+        Err(StoreError::Unreadable { what: "verdict" }) => {
+            blank_last_word(conn, call).await?;
+            return Ok(true);
+        }
+        read => read?,
+    };
     if !redact(&mut verdict, user) {
         return Ok(false);
     }
@@ -88,7 +100,15 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
         let keys = conn.keys().await?;
         for (version, sealed) in &page {
             let row = version_row(call, *version);
-            let mut verdict = keys.open_json(version_place(&row), sealed, "verdict")?;
+            let Ok(mut verdict) = keys.open_json(version_place(&row), sealed, "verdict") else {
+                query("DELETE FROM verdicts WHERE call_id = $1 AND version = $2")
+                    .bind(call)
+                    .bind(*version)
+                    .execute(&mut *conn)
+                    .await?;
+                changed = true;
+                continue;
+            };
             if !redact(&mut verdict, user) {
                 continue;
             }
@@ -102,8 +122,19 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
     }
 }
 
+/// Leaves nothing of a last word that does not open, nor of what it rests on: who is in them cannot be told.
+async fn blank_last_word(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
+    let keys = conn.keys().await?;
+    query("UPDATE calls SET verdict = $2, evidence = NULL WHERE call_id = $1")
+        .bind(call)
+        .bind(keys.seal(verdict_place(call), json!({}).to_string().as_bytes())?)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Takes out of a call what its last word rests on, and the words before it; its fingerprint too. Of a last word that does
-/// not open nothing stays; says whether it opened.
+/// not open what calls are searched by stays, and nothing else; says whether it opened.
 pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Result<bool, StoreError> {
     for statement in [
         "DELETE FROM verdicts WHERE call_id = $1",
@@ -111,10 +142,12 @@ pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Resul
     ] {
         query(statement).bind(call).execute(&mut *conn).await?;
     }
-    let (keys, mut verdict, opened) = match last_word(conn, call).await {
-        Ok((keys, verdict)) => (keys, verdict, true),
-        Err(StoreError::Unreadable { what: "verdict" }) => (conn.keys().await?, json!({}), false),
-        Err(fault) => return Err(fault),
+    let (keys, mut verdict) = match last_word(conn, call).await {
+        Err(StoreError::Unreadable { what: "verdict" }) => {
+            blank_last_word(conn, call).await?;
+            return Ok(false);
+        }
+        read => read?,
     };
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
@@ -129,7 +162,7 @@ pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Resul
     .bind(owner)
     .execute(conn)
     .await?;
-    Ok(opened)
+    Ok(true)
 }
 
 /// Takes `user` out of the evidence of the calls that go on: that of a roster names everybody on it, so it has no rows
@@ -147,13 +180,16 @@ async fn redact_live(conn: &mut Tx, user: &str, done: &mut Redacted) -> Result<(
         let last = page.get(PAGE - 1).map(|(call, _)| call.clone());
         let keys = conn.keys().await?;
         for (call, sealed) in page {
-            let mut evidence = keys.open_json(evidence_place(&call), &sealed, "evidence")?;
-            if !redact_evidence(&mut evidence, user) {
-                continue;
+            let mut left = None;
+            if let Ok(mut evidence) = keys.open_json(evidence_place(&call), &sealed, "evidence") {
+                if !redact_evidence(&mut evidence, user) {
+                    continue;
+                }
+                left = Some(keys.seal(evidence_place(&call), evidence.to_string().as_bytes())?);
             }
             query("UPDATE calls SET evidence = $2 WHERE call_id = $1")
                 .bind(&call)
-                .bind(keys.seal(evidence_place(&call), evidence.to_string().as_bytes())?)
+                .bind(left)
                 .execute(&mut *conn)
                 .await?;
             done.changed += u64::from(done.calls.insert(call));

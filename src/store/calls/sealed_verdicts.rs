@@ -157,9 +157,10 @@ async fn seal_page(
             })
             .transpose()?;
         let [status, speaker, owner] = searched_by(&serde_json::from_slice(&verdict).unwrap_or_default());
+        // Beside a verdict of which nothing was left they stay.
         query(
-            "UPDATE calls SET verdict = $2, evidence = $3, speaker_status = $4, speaker_id = $5, owner_id = $6 \
-             WHERE call_id = $1",
+            "UPDATE calls SET verdict = $2, evidence = $3, speaker_status = COALESCE($4, speaker_status), \
+             speaker_id = COALESCE($5, speaker_id), owner_id = COALESCE($6, owner_id) WHERE call_id = $1",
         )
         .bind(call)
         .bind(keys.seal(verdict_place(call), &verdict)?)

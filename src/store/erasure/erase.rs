@@ -22,8 +22,7 @@ impl Store {
     /// that they were given.
     ///
     /// # Errors
-    /// [`StoreError::UnknownUser`]; [`StoreError::Unreadable`] when a verdict that names the user is
-    /// damaged, and then nothing is erased.
+    /// [`StoreError::UnknownUser`].
     pub async fn remove_user(&self, user: UserId) -> Result<Receipt, StoreError> {
         let mut tx = self.write().await?;
         require_user(&mut tx, user).await?;

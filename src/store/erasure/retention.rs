@@ -157,20 +157,32 @@ impl Store {
         // What fails of one kind keeps nothing of the others.
         let mut done = Ok(());
         if let Some(kept) = schedule.calls {
-            done = done.and(all(&mut gone.calls, || self.remove_calls(now - kept)).await);
+            done = first_of(done, all(&mut gone.calls, || self.remove_calls(now - kept)).await);
         }
         if let Some(kept) = schedule.evidence {
-            done = done.and(all(&mut gone.evidence, || self.remove_evidence(now - kept)).await);
+            done = first_of(
+                done,
+                all(&mut gone.evidence, || self.remove_evidence(now - kept)).await,
+            );
         }
         if let Some(kept) = schedule.audio {
-            done = done.and(all(&mut gone.recordings, || self.remove_recordings(now - kept)).await);
+            done = first_of(
+                done,
+                all(&mut gone.recordings, || self.remove_recordings(now - kept)).await,
+            );
         }
         if let Some(kept) = schedule.unused_voices {
             let before = time_text(now - unused_since(kept));
-            done = done.and(all(&mut gone.voices, || self.remove_unused_voice(&before)).await);
+            done = first_of(
+                done,
+                all(&mut gone.voices, || self.remove_unused_voice(&before)).await,
+            );
         }
         if let Some(kept) = schedule.audit {
-            done = done.and(all(&mut gone.audit_entries, || self.cut_audit(now - kept)).await);
+            done = first_of(
+                done,
+                all(&mut gone.audit_entries, || self.cut_audit(now - kept)).await,
+            );
         }
         done
     }
@@ -259,6 +271,14 @@ impl Store {
 /// Days of recognition are kept by their beginning: a voice counts as used until the end of its day.
 fn unused_since(kept: Duration) -> Duration {
     kept + Duration::days(1)
+}
+
+/// The first fault is what is given back: any other is told here.
+fn first_of(done: Result<(), StoreError>, next: Result<(), StoreError>) -> Result<(), StoreError> {
+    if let (Err(_), Err(fault)) = (&done, &next) {
+        tracing::error!(%fault, "what is older than it is kept is still there: {fault}");
+    }
+    done.and(next)
 }
 
 /// Removes and counts page after page until there is no more.

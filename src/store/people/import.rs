@@ -10,7 +10,7 @@ use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::keys::{UserKeys, Whose};
 use crate::store::pins::{
-    HeldPin, NewPin, any_pin_on, fresh_salt, held_pins, make_salt, number_salt, taken_on,
+    HeldPin, NewPin, TriedPin, any_pin_on, fresh_salt, held_pins, make_salt, number_salt, taken_on,
 };
 use crate::store::secrets::NumberSalt;
 use crate::store::tenancy::{insert_number, touch_number};
@@ -59,13 +59,13 @@ struct Hashed {
     /// Of the numbers on which PINs are to be set.
     salts: HashMap<DialedNumber, NumberSalt>,
     /// By the line of their row.
-    pins: HashMap<u64, NewPin>,
+    pins: HashMap<u64, (NewPin, TriedPin)>,
 }
 
 impl Hashed {
     fn of(&self, row: &ImportRow) -> (Option<NumberSalt>, Option<&NewPin>) {
         let salt = self.salts.get(&row.user.number).copied();
-        (salt, self.pins.get(&row.line))
+        (salt, self.pins.get(&row.line).map(|(pin, _)| pin))
     }
 }
 
@@ -85,7 +85,7 @@ impl Store {
     ) -> Result<ImportReport, StoreError> {
         // Slow, and so before the write lock is taken.
         let salts = self.salts_for(access, rows).await?;
-        let pins = self.hash_pins(rows, &salts, dry_run).await?;
+        let pins = self.hash_pins(access, rows, &salts, dry_run).await?;
         let hashed = Hashed { salts, pins };
         let report = ImportReport {
             faults: match self.pin_rule {
@@ -176,24 +176,38 @@ impl Store {
         Ok(salts)
     }
 
-    /// The PINs by line, hashed. A dry run writes none, and so hashes only those that somebody may have already.
+    /// The PINs by line, hashed, and tried against those that came to their numbers unseen. A dry run writes none, and so
+    /// hashes only those that somebody may have already.
     async fn hash_pins(
         &self,
+        access: &Access,
         rows: &[ImportRow],
         salts: &HashMap<DialedNumber, NumberSalt>,
         dry_run: bool,
-    ) -> Result<HashMap<u64, NewPin>, StoreError> {
+    ) -> Result<HashMap<u64, (NewPin, TriedPin)>, StoreError> {
         let mut pins = HashMap::new();
+        let mut unseen: HashMap<&DialedNumber, Vec<HeldPin>> = HashMap::new();
         for row in rows {
-            let (Some(pin), Some(salt)) = (&row.user.pin, salts.get(&row.user.number)) else {
+            let number = &row.user.number;
+            let (Some(pin), Some(salt)) = (&row.user.pin, salts.get(number)) else {
                 continue;
             };
-            let number = std::slice::from_ref(&row.user.number);
-            if dry_run && !any_pin_on(&mut self.read().await?, number).await? {
+            if dry_run && !any_pin_on(&mut self.read().await?, std::slice::from_ref(number)).await? {
                 continue;
             }
-            let salt = (row.user.number.clone(), *salt);
-            pins.insert(row.line, self.hash_pin(pin, vec![salt]).await?);
+            let new = self.hash_pin(pin, vec![(number.clone(), *salt)]).await?;
+            let unseen: &[HeldPin] = match unseen.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    unknown.insert(self.unseen_on(number, access.key().is_some()).await?)
+                }
+            };
+            let tried = if unseen.is_empty() || is_here(&mut self.read().await?, &row.user).await? {
+                TriedPin::default()
+            } else {
+                self.try_against(pin, unseen).await?
+            };
+            pins.insert(row.line, (new, tried));
         }
         Ok(pins)
     }
@@ -204,7 +218,7 @@ impl Store {
         conn: &mut Tx,
         access: &Access,
         rows: &[ImportRow],
-        pins: &HashMap<u64, NewPin>,
+        pins: &HashMap<u64, (NewPin, TriedPin)>,
     ) -> Result<HashMap<u64, StoreError>, StoreError> {
         let mut refused = HashMap::new();
         if self.pin_rule == PinRule::Shared {
@@ -240,7 +254,7 @@ impl Store {
         &self,
         conn: &mut Tx,
         access: &Access,
-        (number, pin): (&DialedNumber, &NewPin),
+        (number, (pin, tried)): (&DialedNumber, &(NewPin, TriedPin)),
         held: &[HeldPin],
     ) -> Result<(), StoreError> {
         let limited = access.key().is_some();
@@ -251,9 +265,7 @@ impl Store {
             .tags
             .iter()
             .any(|(_, tag)| held.iter().any(|one| one.has(tag)));
-        // Hashed under the write lock, for usually there is nobody whose PIN was not seen here.
-        let unseen = held.iter().filter(|one| one.tag.is_none()).cloned().collect();
-        if !known && self.whose(&pin.pin, unseen).await?.is_empty() {
+        if !known && !tried.is_among(held)? {
             return Ok(());
         }
         if limited {

@@ -154,11 +154,12 @@ pub(in crate::store) fn owners(store: &Path) -> Result<Option<Vec<String>>, Vaul
     }
 }
 
-/// Notes that a store keeps recordings here, beside those that do already.
-pub(in crate::store) fn add_owner(store: &Path, id: &str) -> Result<(), VaultFault> {
+/// Notes that a store keeps recordings here, beside those that do already. Of recordings without a note the store is the
+/// owner that `has_rows` of some.
+pub(in crate::store) fn add_owner(store: &Path, id: &str, has_rows: bool) -> Result<(), VaultFault> {
     let mut all = match owners(store)? {
         Some(all) => all,
-        None if strange(store, |_| false).is_empty() => Vec::new(),
+        None if has_rows || strange(store, |_| false).is_empty() => Vec::new(),
         None => vec!["unknown".to_owned()],
     };
     if all.iter().any(|owner| owner == id) {
@@ -174,6 +175,14 @@ pub(in crate::store) fn set_owners(store: &Path, ids: &[String]) -> Result<(), V
     let text = ids.join("\n") + "\n";
     let written = files::make_folder(&path).and_then(|()| files::write_private(&path, text.as_bytes()));
     written.map_err(|source| VaultFault::Io { path, source })
+}
+
+/// Takes the note of whose recordings are here away: whoever has rows of them makes it anew.
+pub(in crate::store) fn forget_owners(store: &Path) -> io::Result<()> {
+    match std::fs::remove_file(folder(store).join(OWNERS)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Whether any recording was ever kept here.

@@ -84,8 +84,11 @@ impl Store {
         )?;
         let (name, channel) = (clip.to_owned(), recording.channel);
         let id = store_id(conn).await?;
+        let row: Option<(bool,)> = query_as("SELECT TRUE FROM recordings LIMIT 1")
+            .fetch_optional(&mut *conn)
+            .await?;
         self.in_vault(move |store| {
-            vault::add_owner(store, &id)?;
+            vault::add_owner(store, &id, row.is_some())?;
             vault::seal(store, &key, &salt, &name, recording.bytes.to_vec())
         })
         .await?;
@@ -113,6 +116,11 @@ impl Store {
             .fetch_all(&mut tx)
             .await?;
         let known: HashSet<String> = rows.into_iter().map(|(clip,)| clip).collect();
+        let remedy = if known.is_empty() {
+            "where they do and nobody needs the recordings, remove the folder recordings"
+        } else {
+            "where they do, remove recordings/store-id alone: what this store does not know goes when it is next opened"
+        };
         let left = self
             .in_vault(move |store| {
                 match vault::owners(store)? {
@@ -129,7 +137,7 @@ impl Store {
             tracing::warn!(
                 left,
                 "kept recordings that this store does not know were left alone, for they may be another's: check that \
-                 store.url or the data folder names the right one; where nobody needs them, remove them and recordings/store-id"
+                 store.url and the data folder name the right ones; {remedy}"
             );
         }
         Ok(())

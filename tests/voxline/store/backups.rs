@@ -1,8 +1,9 @@
 //! Backups of SQLite's file: whole, checked, put in place whole, and without whom was erased since.
 
+use super::models::sealed_in;
 use super::pins::with_pin;
 use super::*;
-use voxline::store::{BackupFault, ErasedLists, back_up, check_backup, restore};
+use voxline::store::{BackupFault, ErasedLists, Recording, back_up, check_backup, restore};
 
 /// Where a deployment's store is restored to. Its master key, which is in no backup, is there already.
 pub fn elsewhere(folder: &TempDir, of: &TestDeployment) -> StoreSettings {
@@ -316,4 +317,34 @@ async fn a_store_with_destroyed_pages_is_not_backed_up_as_a_whole_one() {
     let refused = back_up(&deployment.settings, &to, true).await;
     assert!(matches!(refused, Err(BackupFault::Store(_))), "{refused:?}");
     assert!(!to.exists());
+}
+
+#[tokio::test]
+async fn restored_recordings_are_the_stores_own_whosever_the_folder_was() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let recording = Recording {
+        bytes: b"the voice of Ana".to_vec().into(),
+        channel: None,
+    };
+    let kept = deployment
+        .store
+        .add_enrolment_keeping(enrolment(ana, 1), vec![recording]);
+    kept.await.unwrap();
+    let to = deployment.folder.path().join("backup");
+    back_up(&deployment.settings, &to, true).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let settings = elsewhere(&folder, &deployment);
+    let recordings = settings.path.with_file_name("recordings");
+    std::fs::create_dir(&recordings).unwrap();
+    std::fs::write(recordings.join("store-id"), "another\n").unwrap();
+    restore(&settings, &to, &none()).await.unwrap();
+    let kept = sealed_in(&recordings);
+    assert_eq!(kept.len(), 1);
+    let lost = format!("{}.sealed", UserId::fresh());
+    std::fs::write(recordings.join(lost), "a note").unwrap();
+    Store::connect(&settings).await.unwrap();
+    assert_eq!(sealed_in(&recordings), kept);
 }

@@ -137,3 +137,47 @@ async fn a_receipt_calls_nothing_overwritten_while_a_key_is_still_there() {
     let receipt = deployment.store.remove_user(ana).await.unwrap();
     assert!(!receipt.overwritten);
 }
+
+#[tokio::test]
+async fn who_is_in_a_verdict_that_does_not_open_can_be_erased() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let number = deployment.number(1).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    let bob = deployment.user("Bob", &number).await.id;
+    let said = |user: UserId| json!({"status": "identified", "user_id": user});
+    let record = |id: &str| CallRecord {
+        verdict: json!({"speaker": said(ana), "line_owner": said(bob)}),
+        evidence: Some(json!({"claims": [], "voice": null})),
+        ..call(id, 1, 0)
+    };
+    for id in ["damaged", "whole"] {
+        assert!(store.put_verdict(&record(id)).await.unwrap());
+    }
+    let wrecked = if store.is_shared() {
+        "convert_to('damaged', 'UTF8')"
+    } else {
+        "CAST('damaged' AS BLOB)"
+    };
+    for changed in [
+        format!("calls SET verdict = {wrecked}, evidence = {wrecked}"),
+        format!("verdicts SET verdict = {wrecked}"),
+    ] {
+        deployment
+            .raw(&format!("UPDATE {changed} WHERE call_id = 'damaged'"))
+            .await;
+    }
+    let receipt = store.remove_user(ana).await.unwrap();
+    assert_eq!(receipt.calls_redacted, 2);
+    let id: CallId = "damaged".parse().unwrap();
+    let left = store.call(&id).await.unwrap().unwrap();
+    assert_eq!((left.verdict, left.evidence), (json!({}), None));
+    assert!(store.verdicts(&id).await.unwrap().is_empty());
+    let left = store.call(&"whole".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(left.verdict["line_owner"], said(bob));
+
+    // Whose id stood beside it alone since can be erased too.
+    store.remove_user(bob).await.unwrap();
+    let named = "SELECT verdict FROM calls WHERE speaker_id IS NOT NULL OR owner_id IS NOT NULL";
+    assert!(deployment.blobs(named).await.is_empty());
+}

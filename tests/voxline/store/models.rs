@@ -168,6 +168,22 @@ async fn a_sweep_takes_away_lost_recordings_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn who_keeps_recordings_without_the_note_of_it_is_still_their_owner() {
+    let (deployment, ana) = deployment_with_voices().await;
+    let folder = vault(&deployment);
+    // As an older release does that is started beside.
+    std::fs::remove_file(folder.join("store-id")).unwrap();
+    let kept = vec![recording("more of it")];
+    let more = deployment.store.add_enrolment_keeping(enrolment(ana, 2), kept);
+    more.await.unwrap();
+    let kept = sealed_in(&folder);
+    let lost = format!("{}.sealed", UserId::fresh());
+    std::fs::write(folder.join(lost), "a note").unwrap();
+    deployment.another().await;
+    assert_eq!(sealed_in(&folder), kept);
+}
+
+#[tokio::test]
 async fn a_damaged_recording_is_said_to_be_so() {
     let (deployment, _) = deployment_with_voices().await;
     let clip = only_clip(&deployment).await;

@@ -278,3 +278,39 @@ async fn a_shared_pin_is_one_hash_and_stays_shared_when_pins_are_unique() {
     // Both are here already by their phones; what a file itself repeats is told all the same.
     assert_eq!(again.await.unwrap().faults.len(), 1);
 }
+
+#[tokio::test]
+async fn an_import_hashes_every_pin_before_it_takes_the_write_lock() {
+    let deployment = TestDeployment::new().await;
+    if deployment.has_no_file() {
+        return;
+    }
+    let (one, two) = (deployment.number(1).await, deployment.number(2).await);
+    let store = &deployment.store;
+    let ana = store.add_user(with_pin("Ana", &one, "1111")).await.unwrap();
+    let both = UserPatch {
+        numbers: Some(vec![one, two.clone()]),
+        ..UserPatch::default()
+    };
+    store.update_user(ana.id, both).await.unwrap();
+    let news = rows(&two, ["2222", "3333", "4444"].map(str::to_owned).into_iter());
+    let mut lock = deployment.sqlite().await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+    let before = store.pin_hashes();
+    let hashed = async {
+        // Of each PIN its own, that of its number, and that of Ana, whose PIN came there unseen.
+        while store.pin_hashes() - before < 3 * 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let unlocked = async {
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), hashed).await;
+        lock.close().await.unwrap();
+        waited
+    };
+    let operator = Access::operator();
+    let (report, waited) = tokio::join!(store.import_users(&operator, &news, true), unlocked);
+    waited.unwrap();
+    assert!(report.unwrap().faults.is_empty());
+    assert_eq!(store.pin_hashes() - before, 3 * 3);
+}

@@ -226,7 +226,8 @@ async fn a_verdict_that_does_not_open_keeps_nothing_else_beyond_its_time() {
             "CREATE TRIGGER refuse BEFORE DELETE ON calls BEGIN SELECT RAISE(ABORT, 'no'); END",
         )
     };
-    let wreck = format!("UPDATE calls SET verdict = {wrecked} WHERE call_id = 'damaged'");
+    let searched_by = format!("speaker_status = 'identified', speaker_id = '{ana}'");
+    let wreck = format!("UPDATE calls SET verdict = {wrecked}, {searched_by} WHERE call_id = 'damaged'");
     deployment.raw(&wreck).await;
     let schedule = RetentionSchedule {
         evidence: Some(days(5)),
@@ -236,6 +237,13 @@ async fn a_verdict_that_does_not_open_keeps_nothing_else_beyond_its_time() {
     let id: CallId = "damaged".parse().unwrap();
     assert_eq!(store.call(&id).await.unwrap().unwrap().verdict, json!({}));
     assert!(store.due(&schedule).await.unwrap().is_empty());
+    // Who called is no evidence: it is found for as long as the call is.
+    let search = CallSearch {
+        user: Some(ana),
+        ..CallSearch::default()
+    };
+    let found = store.calls(&Access::operator(), &search, 10, None).await.unwrap();
+    assert_eq!(found.len(), 1);
 
     // Nor does what cannot be removed at all.
     call_of(&deployment, "old", 40, ana).await;

@@ -1,10 +1,14 @@
 //! The gate in front of an enrolment: what is refused, in which words, and that nothing of it is kept.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use voxline::engine::Asker;
 use voxline::store::{StoreError, UserPatch};
 use voxline::switchboard::{Agreement, BoardError, ClipBytes, EnrolmentReport, IssueCode};
 use voxline::units::UserId;
 
+use super::recording::stuck_writer;
 use super::{TestDeployment, clips};
 use crate::support::{Rng, clip, mix, wav};
 
@@ -327,4 +331,45 @@ async fn of_two_voices_enrolled_at_once_for_one_user_one_is_refused() {
     assert_eq!(usize::from(one.accepted) + usize::from(other.accepted), 1);
     let kept = deployment.board.store().enrolments_of(alice).await.unwrap();
     assert_eq!(kept.len(), 1);
+}
+
+/// Waits until everything was heard that was to be, by the one thread that there is.
+async fn all_heard(deployment: &TestDeployment) {
+    let (mut began, mut idle) = (false, 0);
+    while idle < 50 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let backlogs = deployment.board.engine().backlogs();
+        let waits = backlogs.iter().any(|backlog| backlog.depth > 0);
+        began |= waits;
+        idle = if began && !waits { idle + 1 } else { 0 };
+    }
+}
+
+#[tokio::test]
+async fn all_who_enrol_on_one_number_at_once_are_enrolled() {
+    let mut deployment = TestDeployment::empty_with(&[("inference.threads", "1")]).await;
+    let mut users = Vec::new();
+    // More than an enrolment is judged times.
+    for _ in 0..8 {
+        users.push(deployment.add("alice").await);
+    }
+    let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+    let enrol = |user: UserId| {
+        let meant = Agreement {
+            allow_duplicate: true,
+            ..Agreement::from("Yes.")
+        };
+        deployment.board.enrol(&permit, user, meant, clips(&ALICE))
+    };
+    // Nobody is kept before everybody was heard.
+    let mut writer = stuck_writer(&deployment).await;
+    let released = async {
+        all_heard(&deployment).await;
+        sqlx::query("ROLLBACK").execute(&mut writer).await.unwrap();
+    };
+    let (reports, ()) = tokio::join!(join_all(users.into_iter().map(enrol)), released);
+    for report in reports {
+        let report = report.unwrap_or_else(|fault| panic!("{fault}"));
+        assert!(report.accepted, "{:?}", report.issues);
+    }
 }

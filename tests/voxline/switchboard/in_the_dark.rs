@@ -8,11 +8,16 @@ use super::{TestDeployment, number, open};
 
 /// Takes the table of calls away, or brings it back.
 async fn rename_calls(deployment: &TestDeployment, from: &str, to: &str) {
+    raw(deployment, format!("ALTER TABLE {from} RENAME TO {to}")).await;
+}
+
+/// Carries out what no function of the store does.
+async fn raw(deployment: &TestDeployment, statement: String) {
     let file = deployment.folder.path().join("voxline.db");
     let mut conn = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
         .await
         .unwrap();
-    let statement = AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+    let statement = AssertSqlSafe(statement);
     sqlx::query(statement).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
@@ -48,4 +53,28 @@ async fn a_call_begun_in_the_dark_takes_up_its_record_once_it_can_be_read() {
         let record = board.call_record(before.id()).await.unwrap().unwrap();
         assert_eq!(record.version, if is_over { said.version } else { then.version });
     }
+}
+
+#[tokio::test]
+async fn a_record_that_is_damaged_is_not_asked_for_again_and_again() {
+    let (deployment, _) = three().await;
+    let before = case(&deployment.board, &number(1)).await;
+    before.learn(&forwarded_by(1)).await;
+    deployment.board.recorded().await;
+    let board = open(&deployment.folder, &[]).await;
+    for statement in [
+        "CREATE TABLE undamaged AS SELECT call_id, verdict FROM calls",
+        "UPDATE calls SET verdict = x'00'",
+    ] {
+        raw(&deployment, statement.to_owned()).await;
+    }
+    let again = board.call_session(before.id(), &number(1)).await.unwrap();
+    let dark = again.learn(&CallFacts::default()).await;
+    board.follow_other_nodes().await;
+    let mended =
+        "UPDATE calls SET verdict = (SELECT verdict FROM undamaged u WHERE u.call_id = calls.call_id)";
+    raw(&deployment, mended.to_owned()).await;
+    assert!(board.call_record(before.id()).await.unwrap().is_some());
+    board.follow_other_nodes().await;
+    assert_eq!(again.verdict().version, dark.version);
 }

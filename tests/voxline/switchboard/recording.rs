@@ -10,7 +10,7 @@ use super::call_sessions::{called_by, case, forwarded_by, three};
 use super::{TestDeployment, number};
 
 /// Another process that has begun to write and does not end.
-async fn stuck_writer(deployment: &TestDeployment) -> SqliteConnection {
+pub async fn stuck_writer(deployment: &TestDeployment) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(deployment.folder.path().join("voxline.db"));
     let mut writer = options.connect().await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();

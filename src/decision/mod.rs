@@ -25,5 +25,5 @@ pub use policy::{ErrorTarget, FULL_EVIDENCE, Policy};
 pub use posterior::{Candidate, Decision, Outcome, Reason, VoiceEvidence, decide};
 pub use reach::RosterReach;
 pub use replay_rule::ReplayRule;
-pub use sequential::{CONTRARY, CheckpointEvidence, SequentialDecision};
+pub use sequential::{CheckpointEvidence, SequentialDecision, lowered_by};
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, is_unlike, recent};

@@ -1,6 +1,8 @@
 //! One call's decisions, checkpoint after checkpoint: early where the evidence allows, steady once said, and taken back
 //! when somebody else speaks.
 
+use std::collections::HashMap;
+
 use crate::units::{Llr, NotFinite, UserId};
 
 use super::policy::Policy;
@@ -12,7 +14,7 @@ const RELEASE: f64 = 0.8;
 
 /// A ratio of the last seconds at which they speak against a name: e times likelier somebody else's. `models/README.md`
 /// has what it costs and what it finds.
-pub const CONTRARY: f64 = -1.0;
+const CONTRARY: f64 = -1.0;
 
 /// What a checkpoint of a call came to.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +113,16 @@ fn likeliest(decision: &Decision) -> Option<UserId> {
 fn speaks_against(recent: Option<&[(UserId, Llr)]>, user: UserId) -> bool {
     let own = recent.and_then(|llrs| llrs.iter().find(|(of, _)| *of == user));
     own.is_some_and(|(_, ratio)| ratio.get() <= CONTRARY)
+}
+
+/// A user against whom the last seconds speak is weighed by these: nor may other evidence make a name of who spoke before.
+pub fn lowered_by(mut llrs: Vec<(UserId, Llr)>, last: Vec<(UserId, Llr)>) -> Vec<(UserId, Llr)> {
+    let against = last.into_iter().filter(|(_, llr)| llr.get() <= CONTRARY);
+    let against: HashMap<UserId, Llr> = against.collect();
+    for (user, llr) in &mut llrs {
+        *llr = against.get(user).map_or(*llr, |last| (*last).min(*llr));
+    }
+    llrs
 }
 
 fn still_fits(decision: &Decision, user: UserId, policy: &Policy) -> bool {

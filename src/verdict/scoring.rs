@@ -3,11 +3,9 @@
 //! It is pure: whoever asks finds the cosines of the [`Probes`] on the roster, in a gallery or in memory, and brings
 //! them back to [`judge`].
 
-use std::collections::HashMap;
-
 use crate::decision::{
-    CONTRARY, CheckpointEvidence, Cohort, Curve, Decision, Outcome, Policy, Reason, SequentialDecision,
-    VOICE_WINDOW, VoiceEvidence, VoiceTest, Voices, decide, recent,
+    CheckpointEvidence, Cohort, Curve, Decision, Outcome, Policy, Reason, SequentialDecision, VOICE_WINDOW,
+    VoiceEvidence, VoiceTest, Voices, decide, lowered_by, recent,
 };
 use crate::units::{Llr, NotFinite, Seconds, UserId};
 use crate::voiceprint::Embedding;
@@ -133,19 +131,9 @@ pub fn judge(
         } else {
             let recent = recent.filter(|_| !moment.is_poor());
             let last = recent.map_or_else(Vec::new, |recent| recent.llrs);
-            turned(latest.unwrap_or(whole).llrs, last)
+            lowered_by(latest.unwrap_or(whole).llrs, last)
         },
     }))
-}
-
-/// A user against whom the last seconds speak is weighed by these: nor may other evidence make a name of who spoke before.
-fn turned(mut llrs: Vec<(UserId, Llr)>, last: Vec<(UserId, Llr)>) -> Vec<(UserId, Llr)> {
-    let against = last.into_iter().filter(|(_, llr)| llr.get() <= CONTRARY);
-    let against: HashMap<UserId, Llr> = against.collect();
-    for (user, llr) in &mut llrs {
-        *llr = against.get(user).map_or(*llr, |last| (*last).min(*llr));
-    }
-    llrs
 }
 
 /// What a decision says that looks at this one moment alone, and asks no more of it than of the last.

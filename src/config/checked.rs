@@ -305,6 +305,7 @@ mod tests {
         "passport_roots",
         "organisation",
         "consent_file",
+        "consent_question",
         "embed_from",
         "passport_hosts",
         "passport_private_hosts",
@@ -389,7 +390,6 @@ mod tests {
         let shipped = include_str!("../../voxline.example.toml");
         let shipped = Config::load(&sources(shipped, &[], &[])).unwrap();
         assert_eq!(format!("{shipped:?}"), defaults);
-        // With Qdrant chosen, what it adds is at its default too.
         let address = ("VOXLINE_GALLERY_QDRANT_URL", "http://127.0.0.1:6334");
         let qdrant = ("gallery.backend", "qdrant");
         let plain = Config::load(&sources("", &[address], &[qdrant])).unwrap();

@@ -160,3 +160,48 @@ fn established(pin_user: Option<UserId>, identity: &Identity) -> Option<UserId> 
     );
     (points(Tier::T0) && points(Tier::T1) && !another && identity.contradictions.is_empty()).then_some(owner)
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::decision::Policy;
+    use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, combine};
+
+    #[test]
+    fn a_strangers_diversion_to_a_number_of_ones_own_enrols_nobody() {
+        let (user, priors) = (UserId::fresh(), EvidencePriors::default());
+        let roster = [Member {
+            user,
+            name: "Alice".to_owned(),
+            exclusive: true,
+            enrolled: false,
+        }];
+        let claim = |tier, kind, owner| Claim {
+            tier,
+            kind,
+            users: vec![user],
+            owner,
+            speaker: None,
+            failed: false,
+            source: EvidenceSource::Vapi,
+            at: OffsetDateTime::UNIX_EPOCH,
+            value_hash: None,
+            note: None,
+        };
+        let by = |forwarding| {
+            let claims = [
+                claim(Tier::T0, EvidenceKind::AssignedNumber, priors.assigned),
+                claim(Tier::T1, EvidenceKind::Diversion, forwarding),
+            ];
+            let identity = combine(&roster, &claims, None, &priors, &Policy::default());
+            assert_eq!(identity.line_owner.user_id, Some(user));
+            established(None, &identity)
+        };
+        assert_eq!(by(priors.forwarding), Some(user));
+        for weak in [priors.forwarding_untrusted, priors.forwarding_hint] {
+            assert_eq!(by(weak), None);
+        }
+    }
+}

@@ -10,6 +10,7 @@ use super::sealed_verdicts::{
 };
 use crate::store::StoreError;
 use crate::store::database::{Tx, each, query, query_as};
+use crate::store::secrets::Keys;
 use crate::units::UserId;
 
 /// Verdicts in memory at a time: together at most 8 MiB.
@@ -125,9 +126,19 @@ async fn redact_versions(conn: &mut Tx, call: &str, user: &str) -> Result<bool, 
 /// Leaves nothing of a last word that does not open, nor of what it rests on: who is in them cannot be told.
 async fn blank_last_word(conn: &mut Tx, call: &str) -> Result<(), StoreError> {
     let keys = conn.keys().await?;
+    write_without_evidence(conn, &keys, call, &json!({})).await
+}
+
+/// Writes a last word, and nothing of what it rests on; what calls are searched by stays.
+async fn write_without_evidence(
+    conn: &mut Tx,
+    keys: &Keys,
+    call: &str,
+    verdict: &Value,
+) -> Result<(), StoreError> {
     query("UPDATE calls SET verdict = $2, evidence = NULL WHERE call_id = $1")
         .bind(call)
-        .bind(keys.seal(verdict_place(call), json!({}).to_string().as_bytes())?)
+        .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
         .execute(conn)
         .await?;
     Ok(())
@@ -152,16 +163,7 @@ pub(in crate::store) async fn strip_evidence(conn: &mut Tx, call: &str) -> Resul
     if let Some(evidence) = verdict.get_mut("evidence") {
         *evidence = Value::Array(Vec::new());
     }
-    let [_, speaker, owner] = searched_by(&verdict);
-    query(
-        "UPDATE calls SET verdict = $2, evidence = NULL, speaker_id = $3, owner_id = $4 WHERE call_id = $1",
-    )
-    .bind(call)
-    .bind(keys.seal(verdict_place(call), verdict.to_string().as_bytes())?)
-    .bind(speaker)
-    .bind(owner)
-    .execute(conn)
-    .await?;
+    write_without_evidence(conn, &keys, call, &verdict).await?;
     Ok(true)
 }
 

@@ -26,6 +26,8 @@ pub struct CheckpointEvidence<'a> {
     pub latest: Option<VoiceEvidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
+    /// Whether several people speak at once.
+    pub at_once: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
 }
@@ -88,6 +90,8 @@ impl SequentialDecision {
                 Outcome::Identified(user)
             }
             _ if heard.latest.is_some() => several,
+            // Of two voices at once a print is nobody's: that it fits no user says nothing of either.
+            (Outcome::Unknown | Outcome::Inconclusive(Reason::Ambiguous), _) if heard.at_once => several,
             (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), Some(Standing::Unknown))
                 if decision.nobody.get() >= RELEASE =>
             {
@@ -164,6 +168,7 @@ mod tests {
             whole: evidence(whole, net),
             latest: None,
             recent: None,
+            at_once: false,
             is_final: false,
         }
     }
@@ -300,6 +305,25 @@ mod tests {
             ..checkpoint(&nobody, 9.0)
         };
         assert_eq!(said(&mut SequentialDecision::default(), &heard), SEVERAL);
+    }
+
+    #[test]
+    fn two_at_once_of_whom_nobody_fits_are_not_one_unknown_caller() {
+        let users = users();
+        let nobody = llrs(&users, &[-4.0, -4.0]);
+        let at_once = |llrs| CheckpointEvidence {
+            at_once: true,
+            ..checkpoint(llrs, 9.0)
+        };
+        let mut sequential = SequentialDecision::default();
+        assert_eq!(said(&mut sequential, &checkpoint(&nobody, 8.0)), Outcome::Unknown);
+        assert_eq!(said(&mut sequential, &at_once(&nobody)), SEVERAL);
+        // A name that fits is one of theirs.
+        let sure = llrs(&users, &[8.0, -4.0]);
+        assert_eq!(
+            said(&mut sequential, &at_once(&sure)),
+            Outcome::Identified(users[0])
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ use admission::Admission;
 use queue::{Job, Queue, Shared, Turn};
 
 use crate::onnx::{OnnxError, Runtime};
-use crate::speech::{Vad, VadError};
+use crate::speech::{OverlapDetector, OverlapError, Vad, VadError};
 use crate::voiceprint::{
     Card, Countermeasure, CountermeasureCard, CountermeasureError, ExtractError, Extractor,
 };
@@ -34,6 +34,8 @@ use crate::voiceprint::{
 pub struct Analyst {
     /// The speech detector.
     pub vad: Vad,
+    /// What tells whether several people speak at once.
+    pub overlap: OverlapDetector,
     /// The speaker model.
     pub extractor: Extractor,
     /// What hears whether speech is spoofed, where one is installed.
@@ -47,11 +49,13 @@ impl Analyst {
     /// [`EngineError`] when a model is missing or not what its card says.
     pub fn load(runtime: &Runtime, models: &Models) -> Result<Self, EngineError> {
         let vad = Vad::load(runtime, &models.vad_graph)?;
+        let overlap = OverlapDetector::load(runtime, &models.segmentation_graph)?;
         let extractor = Extractor::load(runtime, &models.card)?;
         let load = |card| Countermeasure::load(runtime, card);
         let countermeasure = models.countermeasure.as_ref().map(load).transpose()?;
         Ok(Self {
             vad,
+            overlap,
             extractor,
             countermeasure,
         })
@@ -65,6 +69,8 @@ pub struct Models {
     pub library: PathBuf,
     /// Silero VAD's graph.
     pub vad_graph: PathBuf,
+    /// The graph of pyannote's segmentation-3.0.
+    pub segmentation_graph: PathBuf,
     /// The speaker model.
     pub card: Card,
     /// The countermeasure, where one is installed.
@@ -80,6 +86,9 @@ pub enum EngineError {
     /// The speech detector is missing or broken.
     #[error(transparent)]
     Vad(#[from] VadError),
+    /// What tells several people at once is missing or broken.
+    #[error(transparent)]
+    Overlap(#[from] OverlapError),
     /// The speaker model is missing or broken.
     #[error(transparent)]
     Extract(#[from] ExtractError),

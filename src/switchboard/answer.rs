@@ -77,7 +77,7 @@ impl ActiveModel {
         let found = self.find(roster, &probes).await;
         let found = found.map_err(|fault| fault.to_string())?;
         if let Some(quality) = &mut said.quality {
-            quality.overlap = probes.several;
+            quality.overlap = probes.several.or(quality.overlap);
         }
         if found.enrolled.is_empty() {
             said.reason = Some(Reason::EmptyRoster);

@@ -227,6 +227,7 @@ impl BoardError {
                 cause,
             },
             ListenError::Vad(cause) => Self::Analysis(cause.to_string()),
+            ListenError::Overlap(cause) => Self::Analysis(cause.to_string()),
             ListenError::Extract(cause) => Self::Analysis(cause.to_string()),
             ListenError::Countermeasure(cause) => Self::Analysis(cause.to_string()),
         }

@@ -84,10 +84,12 @@ impl Installed {
     /// [`OpenError::Card`] or [`OpenError::Countermeasure`] when a file is missing or another than its card describes.
     pub fn models(&self, card: &Card) -> Result<Models, OpenError> {
         card.check_files()?;
-        let vad_graph = vad_graph(&self.models_dir.join("silero_vad"))?;
+        let vad_graph = checked_graph(&self.models_dir.join("silero_vad"))?;
+        let segmentation_graph = checked_graph(&self.models_dir.join("segmentation"))?;
         Ok(Models {
             library: self.library.clone(),
             vad_graph,
+            segmentation_graph,
             card: card.clone(),
             countermeasure: self.countermeasure()?,
         })
@@ -145,8 +147,8 @@ pub(super) fn largest_roster(policy: &Policy, calibration: &Calibration) -> usiz
     highest.map_or(0, |highest| policy.largest_roster(highest))
 }
 
-/// The speech detector's graph, checked against the hash its card gives.
-fn vad_graph(folder: &Path) -> Result<PathBuf, OpenError> {
+/// The graph of a detector that is none of the speaker models, checked against the hash its card gives.
+fn checked_graph(folder: &Path) -> Result<PathBuf, OpenError> {
     use crate::voiceprint::{CardError, check_sha256};
 
     let path = folder.join("card.toml");

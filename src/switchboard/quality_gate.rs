@@ -254,7 +254,9 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let test = calibration.voices.map(|test| test.hear(&clip.checkpoint.windows));
-    let several = matches!(test, Some(Voices::Several(_))).then(|| Issue {
+    let at_once = clip.quality().and_then(|quality| quality.overlap);
+    let several = matches!(test, Some(Voices::Several(_))) || at_once == Some(true);
+    let several = several.then(|| Issue {
         code: IssueCode::SeveralVoices,
         message: format!("{name}: more than one person seems to speak: record the user alone"),
     });

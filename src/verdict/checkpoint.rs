@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::samples::SamplesError;
-use crate::speech::{Fingerprint, VadError};
+use crate::speech::{Fingerprint, OverlapError, VadError};
 use crate::units::Seconds;
 use crate::voiceprint::{CountermeasureError, Embedding, ExtractError, Voiceprint};
 
@@ -34,6 +34,9 @@ pub enum ListenError {
     /// The speech detector failed.
     #[error(transparent)]
     Vad(#[from] VadError),
+    /// What tells several people at once failed.
+    #[error(transparent)]
+    Overlap(#[from] OverlapError),
     /// The speaker model failed.
     #[error(transparent)]
     Extract(#[from] ExtractError),

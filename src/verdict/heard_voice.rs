@@ -67,6 +67,11 @@ impl<'a> HeardVoice<'a> {
         }
     }
 
+    /// Whether several people speak at once; `None` where that was not heard.
+    pub(super) fn at_once(&self) -> Option<bool> {
+        self.quality.and_then(|quality| quality.overlap)
+    }
+
     pub(super) fn is_poor(&self) -> bool {
         self.quality.is_some_and(|quality| quality.is_poor())
     }

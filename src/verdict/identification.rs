@@ -47,7 +47,7 @@ pub struct Quality {
     pub snr_db: Option<f64>,
     /// Share of speech samples at full scale, 0 to 1.
     pub clipping: f64,
-    /// Whether several people speak, in turns or at once; null while there is too little speech to tell.
+    /// Whether several people speak, in turns or at once; null while there is too little speech to tell (5 s; of a recording, 1 s).
     pub overlap: Option<bool>,
 }
 
@@ -61,14 +61,14 @@ const MOST_MIRRORED: f32 = 0.2;
 
 impl Quality {
     /// What was measured of some speech.
-    pub(super) fn measured(meter: &QualityMeter, snr_db: Option<f64>) -> Self {
+    pub(super) fn measured(meter: &QualityMeter, snr_db: Option<f64>, at_once: Option<bool>) -> Self {
         let above = meter.high_band();
         let wide = above.share >= WIDE_SHARE && above.mirrored < MOST_MIRRORED;
         Self {
             bandwidth: if wide { Bandwidth::Wide } else { Bandwidth::Narrow },
             snr_db,
             clipping: f64::from(meter.clipping()),
-            overlap: None,
+            overlap: at_once,
         }
     }
 

@@ -10,6 +10,7 @@ mod warning;
 mod identification;
 mod shown;
 mod presentation;
+mod overlap_meter;
 mod level;
 mod windows;
 mod checkpoint;

@@ -30,7 +30,7 @@ pub struct Probes {
     latest: Option<usize>,
     /// Where the last seconds are.
     recent: Option<usize>,
-    /// Whether several voices spoke; `None` where that could not be told.
+    /// Whether several people spoke, in turns or at once; `None` where that could not be told.
     pub several: Option<bool>,
 }
 
@@ -78,10 +78,9 @@ pub fn probes(moment: &HeardVoice<'_>, test: Option<VoiceTest>) -> Probes {
     } else if let Some(last) = recent(windows) {
         probes.recent = probes.add(last.iter());
     }
-    let Some(test) = test else { return probes };
-    probes.several = match test.hear(windows) {
-        Voices::TooFew => None,
-        Voices::One => Some(false),
+    probes.several = match test.map_or(Voices::TooFew, |test| test.hear(windows)) {
+        Voices::TooFew => moment.at_once(),
+        Voices::One => Some(moment.at_once() == Some(true)),
         Voices::Several(split) => {
             let latest: Vec<&Embedding> = split.latest().filter_map(|at| windows.get(at)).collect();
             probes.latest = probes.add(latest.into_iter());
@@ -118,6 +117,7 @@ pub fn judge(
         whole: whole.evidence(moment),
         latest: latest.as_ref().map(|latest| latest.evidence(moment)),
         recent: recent.as_ref().map(|recent| recent.llrs.as_slice()),
+        at_once: moment.at_once() == Some(true),
         is_final: moment.is_final,
     };
     let mut decision = sequential.hear(&heard, policy)?;

@@ -10,6 +10,7 @@ use crate::voiceprint::Voiceprint;
 
 use super::checkpoint::{Checkpoint, ListenError, Traits, remembered};
 use super::identification::{Quality, TimingMs};
+use super::overlap_meter::OverlapMeter;
 use super::presentation::PresentationMeter;
 use super::stretches::{KEPT, StreamPosition, Stretches};
 use super::whole::WholeSpeech;
@@ -33,6 +34,7 @@ pub struct StreamSession {
     stretches: Stretches,
     meter: quality::QualityMeter,
     presentation: PresentationMeter,
+    overlap: OverlapMeter,
     /// How many samples of the speech that is kept were measured.
     measured: usize,
     /// A recording's voice in the making, once it has ended.
@@ -77,6 +79,7 @@ impl StreamSession {
             stretches: Stretches::default(),
             meter: quality::QualityMeter::default(),
             presentation: PresentationMeter::default(),
+            overlap: OverlapMeter::new(is_recording),
             measured: 0,
             whole: None,
             has_ended: false,
@@ -131,6 +134,7 @@ impl StreamSession {
             self.finder.finish(&mut analyst.vad)?;
             self.timing.vad += milliseconds(started);
             self.take_speech(analyst)?;
+            self.overlap.finish(&mut analyst.overlap)?;
         }
         if self.is_recording && !self.whole_is_heard(analyst)? {
             return Ok(None);
@@ -235,7 +239,8 @@ impl StreamSession {
 
     /// How good the audio was so far; `None` when there was no speech to measure.
     pub fn quality_so_far(&self) -> Option<Quality> {
-        (self.meter.samples() > 0).then(|| Quality::measured(&self.meter, self.finder.snr_db()))
+        (self.meter.samples() > 0)
+            .then(|| Quality::measured(&self.meter, self.finder.snr_db(), self.overlap.at_once()))
     }
 
     /// The speech so far (16 kHz): of a recording the first two minutes, of a call as much as is kept.
@@ -280,6 +285,9 @@ impl StreamSession {
         self.measured = kept.len();
         for speech in [new, &past] {
             self.meter.push(speech);
+            let started = Instant::now();
+            self.overlap.push(&mut analyst.overlap, speech)?;
+            self.timing.vad += milliseconds(started);
             if let Some(countermeasure) = &mut analyst.countermeasure {
                 let started = Instant::now();
                 self.presentation.push(countermeasure, speech)?;

@@ -132,7 +132,9 @@ fn models_of_its_own(site: &Site) -> PathBuf {
     let (theirs, ours) = (project("models"), site.path().join("models"));
     let (from, to) = (theirs.join(DEFAULT_MODEL), ours.join(DEFAULT_MODEL));
     std::fs::create_dir_all(&to).unwrap();
-    symlink(theirs.join("silero_vad"), ours.join("silero_vad")).unwrap();
+    for detector in ["silero_vad", "segmentation"] {
+        symlink(theirs.join(detector), ours.join(detector)).unwrap();
+    }
     for file in ["card.toml", "voxline-phone-2.onnx", "calibration.toml"] {
         symlink(from.join(file), to.join(file)).unwrap();
     }

@@ -143,12 +143,16 @@ async fn one_key_never_takes_every_place_and_gives_its_own_back() {
 
 #[test]
 fn an_engine_without_its_files_does_not_start_and_names_them() {
-    let mut absent = models();
-    absent.vad_graph = "nowhere/silero.onnx".into();
-    let Err(fault) = Engine::start(&absent, 1, 1) else {
-        panic!("an engine without a speech detector started")
-    };
-    assert!(fault.to_string().contains("nowhere/silero.onnx"), "{fault}");
+    let (mut deaf, mut mistaken) = (models(), models());
+    deaf.vad_graph = "nowhere/silero.onnx".into();
+    mistaken.segmentation_graph = mistaken.vad_graph.clone();
+    let is_not = "silero_vad.onnx is not the segmentation network";
+    for (absent, named) in [(deaf, "nowhere/silero.onnx"), (mistaken, is_not)] {
+        let Err(fault) = Engine::start(&absent, 1, 1) else {
+            panic!("an engine without {named} started")
+        };
+        assert!(fault.to_string().contains(named), "{fault}");
+    }
 }
 
 /// Runs `job` behind whatever waits, and does not wait for it: the future is polled once, which queues the job.

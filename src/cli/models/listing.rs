@@ -10,6 +10,9 @@ use crate::onnx::Runtime;
 use crate::switchboard::Installed;
 use crate::voiceprint::{Card, CardError, ModelId};
 
+/// Folders of models that tell where speech is and how many speak: their cards are of another kind.
+const DETECTORS: [&str; 2] = ["silero_vad", "segmentation"];
+
 /// A model as it is listed.
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
@@ -48,8 +51,8 @@ pub(super) fn cards(folder: &Path) -> anyhow::Result<(Vec<Card>, Vec<CardError>)
         std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();
-    // The speech detector has a card of its own kind.
-    folders.retain(|path| path.join("card.toml").exists() && !path.ends_with("silero_vad"));
+    folders
+        .retain(|path| path.join("card.toml").exists() && !DETECTORS.iter().any(|name| path.ends_with(name)));
     let (mut cards, mut faults) = (Vec::new(), Vec::new());
     for path in folders {
         match Card::read(&path) {

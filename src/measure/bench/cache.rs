@@ -69,6 +69,8 @@ impl Cache {
         common.update(models.card.id().as_str());
         common.update(models.card.sha256());
         common.update(std::fs::read(&models.vad_graph).map_err(|cause| fault(&models.vad_graph, cause))?);
+        let segmentation = &models.segmentation_graph;
+        common.update(std::fs::read(segmentation).map_err(|cause| fault(segmentation, cause))?);
         common.update(format!("{:?}", models.countermeasure));
         // Another build may hear differently, and nobody would notice.
         let built = std::env::current_exe().and_then(std::fs::metadata);

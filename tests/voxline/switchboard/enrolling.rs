@@ -291,15 +291,26 @@ async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
 }
 
 #[tokio::test]
-async fn noise_and_clipping_are_refused_by_name() {
+async fn noise_clipping_and_a_second_voice_at_once_are_refused_by_name() {
     let mut deployment = TestDeployment::empty().await;
     let alice = deployment.add("alice").await;
     let speech = clip("enrollment_samples/signup/alice/1.flac");
+    let behind: Vec<f32> = clip("enrollment_samples/signup/robert/1.flac")
+        .iter()
+        .map(|s| s * 0.5)
+        .collect();
+    let second = mix(&speech, &behind);
     let noisy = mix(&speech, &Rng::new(9).noise(-24.0, speech.len()));
     let loud: Vec<f32> = speech.iter().map(|s| (s * 20.0).clamp(-1.0, 1.0)).collect();
     for (name, samples, code, said) in [
         ("noisy.wav", &noisy, IssueCode::TooNoisy, "quieter place"),
         ("loud.wav", &loud, IssueCode::Clipped, "cut off"),
+        (
+            "second.wav",
+            &second,
+            IssueCode::SeveralVoices,
+            "more than one person",
+        ),
     ] {
         let mut recordings = clips(&[ALICE[1], ALICE[2]]);
         recordings.push(ClipBytes {

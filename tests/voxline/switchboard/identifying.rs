@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use voxline::decision::Reason;
 use voxline::engine::Asker;
 use voxline::store::{NumberPatch, ShareChange, Store, UserPatch};
-use voxline::switchboard::BoardError;
+use voxline::switchboard::{BoardError, ClipBytes};
 use voxline::verdict::OutcomeName;
 
 use super::{Manifest, TestDeployment, clips, number};
+use crate::support::{clip, mix, wav};
 
 #[tokio::test]
 async fn every_call_of_the_synthetic_callers_ends_as_its_manifest_says() {
@@ -36,6 +37,32 @@ async fn every_call_of_the_synthetic_callers_ends_as_its_manifest_says() {
         assert!(said.is_final && said.number == call.number);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn two_who_speak_at_once_are_told_and_are_no_unknown_caller() {
+    let deployment = TestDeployment::full().await;
+    let [man, woman] =
+        ["man", "woman"].map(|who| clip(&format!("enrollment_samples/calls/stranger-{who}.wav")));
+    for (samples, at_once) in [(&man, false), (&woman, false), (&mix(&man, &woman), true)] {
+        let bytes = ClipBytes {
+            name: "call.wav".to_owned(),
+            bytes: wav(16_000, 1, samples),
+        };
+        let permit = deployment.board.admit(Asker::recording(None)).unwrap();
+        let said = deployment
+            .board
+            .identify(&permit, &number(1), bytes, None, false)
+            .await;
+        let said = said.unwrap().remove(0);
+        assert_eq!(said.quality.unwrap().overlap, Some(at_once));
+        let expected = if at_once {
+            (OutcomeName::Inconclusive, Some(Reason::SeveralVoices))
+        } else {
+            (OutcomeName::Unknown, None)
+        };
+        assert_eq!((said.outcome, said.reason), expected);
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! Whether several people speak at once in a stream's latest speech, or in a recording.
+
+use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
+
+use crate::samples::RATE;
+use crate::speech::{Overlap, OverlapDetector, OverlapError};
+use crate::units::Seconds;
+
+/// Speech that the network hears in one piece. Of longer pieces it would be surer, and say later what it hears.
+const WINDOW: Seconds = Seconds::new(5.0);
+
+/// The shortest rest that is heard by itself at the end.
+const SHORTEST_REST: Seconds = Seconds::new(1.0);
+
+/// The windows, the latest, by which a live call is judged: a radio that was switched off is no longer heard after 20 s of speech.
+const LATEST: usize = 4;
+
+/// The share of the speech from which on several people speak at once. `models/README.md` has what it finds, and in how many
+/// calls of one voice.
+const SHARE: f64 = 0.15;
+
+/// What was counted of one stream.
+pub(super) struct OverlapMeter {
+    /// Speech that fills no window yet.
+    fresh: Zeroizing<Vec<f32>>,
+    counted: VecDeque<Overlap>,
+    /// How many windows are kept.
+    kept: usize,
+}
+
+impl OverlapMeter {
+    /// Nothing yet. All of a recording counts, and of a live call what was said lately.
+    pub fn new(is_recording: bool) -> Self {
+        Self {
+            fresh: Zeroizing::new(Vec::new()),
+            counted: VecDeque::new(),
+            kept: if is_recording { usize::MAX } else { LATEST },
+        }
+    }
+
+    /// Takes the next of the speech (16 kHz), and hears every window that it fills.
+    ///
+    /// # Errors
+    /// [`OverlapError`] when the network fails.
+    pub fn push(&mut self, detector: &mut OverlapDetector, mut speech: &[f32]) -> Result<(), OverlapError> {
+        let window = RATE.samples(WINDOW);
+        while !speech.is_empty() {
+            let (next, rest) = speech.split_at(speech.len().min(window - self.fresh.len()));
+            speech = rest;
+            self.fresh.extend_from_slice(next);
+            if self.fresh.len() == window {
+                self.hear(detector)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears the rest, at the end.
+    ///
+    /// # Errors
+    /// [`OverlapError`] when the network fails.
+    pub fn finish(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
+        if self.fresh.len() >= RATE.samples(SHORTEST_REST) {
+            self.hear(detector)?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
+        let speech = std::mem::take(&mut *self.fresh);
+        let speech = Zeroizing::new(speech);
+        if self.counted.len() == self.kept {
+            self.counted.pop_front();
+        }
+        self.counted.push_back(detector.hear(&speech)?);
+        Ok(())
+    }
+
+    /// Whether several people speak at once; `None` before anything was heard.
+    pub fn at_once(&self) -> Option<bool> {
+        let of = |count: fn(&Overlap) -> usize| self.counted.iter().map(count).sum::<usize>() as f64;
+        let (speech, at_once) = (of(|window| window.speech), of(|window| window.at_once));
+        (speech > 0.0).then(|| at_once >= SHARE * speech)
+    }
+}

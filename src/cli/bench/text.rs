@@ -196,7 +196,7 @@ fn searches_text(said: &mut String, outcome: &Outcome) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Alone, Handed, Share};
+    use crate::measure::{Alone, Handed, Share, Told};
 
     fn stood(count: usize, of: usize) -> Stood {
         let first = Share {
@@ -226,6 +226,7 @@ mod tests {
             handed: [to_stranger, to_user],
             turns: [Stood::default(), Stood::default()],
             both: Vec::new(),
+            told: Told::default(),
             alone: Alone::default(),
             looking: Vec::new(),
         };

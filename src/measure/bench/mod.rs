@@ -59,7 +59,7 @@ pub use document::{Details, Identification, Metrics, RunCard};
 pub use durations::Cell;
 pub use error::BenchError;
 pub use fitting::{Fitting, Part};
-pub use handover::{Alone, Handed, Handover, Looking, Share, Stood};
+pub use handover::{Alone, Handed, Handover, Looking, Share, Stood, Told};
 pub use heard::Pipeline;
 pub use leakage::Leakage;
 pub use outcome::{ConditionScores, Outcome};

@@ -95,6 +95,15 @@ fn condition(found: &Handover) -> String {
         written(&found.alone.taken_back)
     ));
     part += &table(&STOOD, rows);
+    let told = found.told.both.iter();
+    let told: Vec<String> = told
+        .map(|(under, share)| format!("{under} dB below {}", written(share)))
+        .collect();
+    part += &note(&format!(
+        "Taken for several voices at any checkpoint: at once, {}; in turns {}.",
+        told.join(", "),
+        written(&found.told.turns)
+    ));
     if !found.looking.is_empty() {
         part +=
             &note("Calls of one voice on rosters drawn at random: looking on the way, beside looking once.");

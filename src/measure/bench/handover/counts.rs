@@ -6,7 +6,7 @@ use super::super::super::wait::Wait;
 use super::super::calls::Followed;
 use super::super::heard::HeardRecording;
 use super::super::score::user_id;
-use super::figures::{Alone, Handed, Handover, Looking, Stood};
+use super::figures::{Alone, Handed, Handover, Looking, Stood, Told};
 use super::shares::{Counted, share};
 use super::speaker_sampler::{Kind, Script, UNDER};
 use crate::decision::Outcome;
@@ -61,6 +61,8 @@ pub(super) struct Counts {
     handed: [HandedCounts; 2],
     turns: [Words; 2],
     both: [[Words; 2]; UNDER.len()],
+    told_turns: Vec<Counted>,
+    told_both: [Vec<Counted>; UNDER.len()],
     alone: Words,
     taken_for_two: Vec<Counted>,
     taken_back: Vec<Counted>,
@@ -104,10 +106,14 @@ impl Counts {
                     self.handed[side(script)].add(script, before, call);
                 }
             }
-            Kind::Turns => self.turns[side(script)].push(ended),
+            Kind::Turns => {
+                self.turns[side(script)].push(ended);
+                self.told_turns.push((people, call.several));
+            }
             Kind::Both(under) => {
                 if let Some(at) = UNDER.iter().position(|db| *db == under) {
                     self.both[at][side(script)].push(ended);
+                    self.told_both[at].push((people, call.several));
                 }
             }
             Kind::Alone => {
@@ -144,6 +150,13 @@ impl Counts {
                 .into_iter()
                 .zip(self.both.iter().map(|sides| sides.each_ref().map(stood)))
                 .collect(),
+            told: Told {
+                turns: share(&self.told_turns),
+                both: UNDER
+                    .into_iter()
+                    .zip(self.told_both.iter().map(|calls| share(calls)))
+                    .collect(),
+            },
             alone: Alone {
                 ended: stood(&self.alone),
                 taken_for_two: share(&self.taken_for_two),

@@ -18,10 +18,21 @@ pub struct Handover {
     pub turns: [Stood; 2],
     /// Both at once, with a stranger and with another user, by how many dB the second voice is below the first.
     pub both: Vec<(f64, [Stood; 2])>,
+    /// Which of those were taken for several voices at any checkpoint, whoever the second was.
+    pub told: Told,
     /// One user alone.
     pub alone: Alone,
     /// Looking at a call of one voice on its way, beside looking once.
     pub looking: Vec<Looking>,
+}
+
+/// Calls of two voices that were taken for several at any checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Told {
+    /// Of the calls in turns.
+    pub turns: Share,
+    /// Of those at once, by how many dB the second voice is below the first.
+    pub both: Vec<(f64, Share)>,
 }
 
 /// A call that one voice began and another goes on with; only those in which the first had its name when the second

@@ -13,5 +13,5 @@ mod counts;
 mod compose;
 
 pub(super) use compose::handover;
-pub use figures::{Alone, Handed, Handover, Looking, Stood};
+pub use figures::{Alone, Handed, Handover, Looking, Stood, Told};
 pub use shares::Share;

@@ -21,6 +21,7 @@ use crate::voiceprint::Card;
 
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
+use super::fault::as_typed;
 use super::output::Output;
 
 /// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
@@ -106,10 +107,12 @@ pub(super) struct CalibrateArgs {
 }
 
 pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
-    ensure!(
+    as_typed(
         args.prior > 0.0 && args.prior < 1.0,
-        "--prior lies between 0 and 1"
-    );
+        "--prior lies between 0 and 1",
+    )?;
+    let given = args.protocols.len() + args.recorded.len() + args.same_call.len();
+    as_typed(!args.check || given == 1, "--check takes one --protocol")?;
     let (protocol, more) = protocols(&args)?;
     let chosen = chosen_model(args.model.as_deref(), config).await?;
     let bench = benchmark(&args, config, &chosen, &protocol)?;
@@ -143,7 +146,6 @@ fn protocols(args: &CalibrateArgs) -> anyhow::Result<(Protocol, Vec<Part>)> {
         .chain(recorded.map(|(folder, is_same_call)| part(Protocol::read(folder), true, is_same_call)))
         .collect::<Result<Vec<_>, _>>()?;
     for Part { protocol: other, .. } in &more {
-        ensure!(!args.check, "--check takes one --protocol");
         ensure!(
             other.enroll.condition == protocol.enroll.condition,
             "the protocols {} and {} enrol under different conditions",

@@ -9,6 +9,19 @@ use crate::vapi::{AccountFault, NotReady};
 
 use super::output::Output;
 
+/// What was typed is wrong by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub String);
+
+/// Refuses what was typed unless it `is_right`.
+///
+/// # Errors
+/// [`Usage`] that says why.
+pub(super) fn as_typed(is_right: bool, why: impl Into<String>) -> Result<(), Usage> {
+    if is_right { Ok(()) } else { Err(Usage(why.into())) }
+}
+
 /// Prints a fault where both a person and a program find it, and gives the exit status.
 pub(super) fn report(output: Output, fault: &anyhow::Error) -> ExitCode {
     if let Some(StoreError::Database(details)) = store_fault(fault) {
@@ -49,6 +62,7 @@ fn is_usage(fault: &anyhow::Error) -> bool {
     malformed
         || too_many
         || not_ready
+        || fault.is::<Usage>()
         || fault.is::<InvalidPin>()
         || fault.is::<Faults>()
         || fault.is::<NotReady>()

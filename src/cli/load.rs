@@ -4,23 +4,24 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::{Config, GalleryChoice};
 use crate::measure::{LoadSettings, LoadStep, Quantiles, Target, run_load};
 use crate::switchboard::installed;
 use crate::units::Seconds;
 
 use super::chosen::chosen_model;
 use super::common::Common;
+use super::fault::{Usage, as_typed};
 use super::output::Output;
 
 /// What stands under `voxline load --help`.
 pub(super) const AFTER_HELP: &str = "\
 Without --server the program starts a service of its own, with the settings that hold here, on a store that is thrown
-away. With --server numbers and users of the protocol are added there, and the users removed again: use it on a
-service that nobody depends on.
+away; settings with a PostgreSQL store or a gallery in Qdrant are refused. With --server numbers and users of the
+protocol are added there, and the users removed again: use it on a service that nobody depends on.
 
 Columns: lag is from the sending of the last frame that an update needed to its coming; hang-up from the end of a call
 to its last word; first verdict from a call's first frame to the first name; cpu is the server's processor time a
@@ -91,22 +92,23 @@ pub(super) async fn run(
 impl LoadArgs {
     async fn settings(self, common: &Common, config: &Config) -> anyhow::Result<LoadSettings> {
         let most = self.calls.iter().max().copied().unwrap_or_default();
-        ensure!(
-            most <= MOST_CALLS,
-            "--calls takes at most {MOST_CALLS}, not {most}"
-        );
-        ensure!(
-            self.files <= MOST_CALLS,
-            "--files takes at most {MOST_CALLS}, not {}",
-            self.files
-        );
-        ensure!(self.numbers > 0, "--numbers takes 1 or more");
+        for (flag, value) in [("calls", most), ("files", self.files)] {
+            let why = format!("--{flag} takes at most {MOST_CALLS}, not {value}");
+            as_typed(value <= MOST_CALLS, why)?;
+        }
+        as_typed(self.numbers > 0, "--numbers takes 1 or more")?;
+        if self.server.is_none() {
+            refuse_store_of_others(config)?;
+        }
         let seconds = |flag: &str, value: f64, least: f64| {
             let fits = (least..=LONGEST).contains(&value);
             let seconds = Seconds::checked(value).filter(|_| fits);
-            seconds.with_context(|| format!("--{flag} takes {least} to {LONGEST}, not {value}"))
+            seconds.ok_or_else(|| Usage(format!("--{flag} takes {least} to {LONGEST}, not {value}")))
         };
+        let length = seconds("seconds", self.seconds, 1.0)?;
+        let ramp = seconds("ramp", self.ramp, 0.0)?;
         let soak = self.minutes.map(|minutes| seconds("minutes", minutes, 0.1));
+        let soak = soak.transpose()?;
         let chosen = chosen_model(Some(config.model.as_str()), config).await?;
         let target = match self.server {
             Some(base) => Target::Running {
@@ -122,17 +124,31 @@ impl LoadArgs {
             target,
             protocol: self.protocol,
             calls: self.calls,
-            length: seconds("seconds", self.seconds, 1.0)?,
-            ramp: seconds("ramp", self.ramp, 0.0)?,
+            length,
+            ramp,
             numbers: self.numbers,
             files: self.files,
-            soak: soak
-                .transpose()?
-                .and_then(|minutes| Seconds::checked(60.0 * minutes.get())),
+            soak: soak.and_then(|minutes| Seconds::checked(60.0 * minutes.get())),
             library: installed(config)?.library,
             vad_graph: chosen.models.vad_graph,
         })
     }
+}
+
+/// Refuses to start a service of our own where it would work on a store that the configuration names: the data folder alone
+/// is another one.
+fn refuse_store_of_others(config: &Config) -> Result<(), Usage> {
+    let others = if config.store.postgres.is_some() {
+        "the PostgreSQL store of store.url"
+    } else if !matches!(config.gallery, GalleryChoice::Embedded) {
+        "the gallery of gallery.backend"
+    } else {
+        return Ok(());
+    };
+    Err(Usage(format!(
+        "without --server a service of its own would be started on {others}: run it with a configuration that does not name \
+         that (--config, and no VOXLINE_* in the environment), or name a service with --server"
+    )))
 }
 
 /// The flags that a service of our own is to have from us.

@@ -41,9 +41,11 @@ mod args;
 
 pub use args::Args;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Config, Faults, Sources};
+use crate::config::{Config, Fault, Faults, Sources, said};
+use crate::reply::SignupSettings;
 use crate::store::{Actor, Provenance};
 
 use args::Command;
@@ -77,7 +79,27 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
         Command::Enroll(_) | Command::Identify(_) => flags.push(("inference.threads", "1".to_owned())),
         _ => {}
     }
-    Config::load(&Sources::of_process(common.config.as_deref(), flags))
+    let sources = Sources::of_process(common.config.as_deref(), flags);
+    let loaded = Config::load(&sources);
+    match command {
+        Command::Serve(_) | Command::Doctor => with_consent_texts(loaded, &sources),
+        _ => loaded,
+    }
+}
+
+/// The configuration of a service: what is wrong with its own consent texts stands beside all else that is.
+fn with_consent_texts(loaded: Result<Config, Faults>, sources: &Sources) -> Result<Config, Faults> {
+    const KEY: &str = "signup.consent_file";
+    let checked = said(sources, KEY).map(|file| SignupSettings::check_consent(Path::new(&file)));
+    let Some(Err(fault)) = checked else {
+        return loaded;
+    };
+    let Faults(mut all) = loaded.err().unwrap_or(Faults(Vec::new()));
+    all.push(Fault {
+        what: format!("`{KEY}`"),
+        why: fault.to_string(),
+    });
+    Err(Faults(all))
 }
 
 /// `Ok(false)` when the command was carried out and its answer is no: a refused enrolment, a sick

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::Config;
 use crate::store::{StoreSettings, copy_store};
 
+use super::fault::Usage;
 use super::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ pub(super) async fn run(args: CopyArgs, config: &Config, output: Output) -> anyh
         ..config.store.clone()
     };
     if let Some((_, why)) = target.fault() {
-        anyhow::bail!("--to {why}");
+        return Err(Usage(format!("--to {why}")).into());
     }
     if config.store.postgres.is_some() || !config.store.path.exists() {
         anyhow::bail!(

@@ -53,6 +53,13 @@ pub use vapi::{
     VapiAuth, VapiConfig, VapiMode,
 };
 
+/// What the sources say of a setting, whatever else is wrong with them; `None` where they say nothing.
+pub fn said(sources: &Sources, key: &str) -> Option<String> {
+    let mut merged = sources::Merged::of(sources, &checked::SETTINGS);
+    let value = merged.given.remove(key)?.value.trim().to_owned();
+    (!value.is_empty()).then_some(value)
+}
+
 /// A configuration of this file alone, or all that is wrong with it.
 #[cfg(test)]
 fn of_file(file: &str) -> Result<Config, String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::schema::Setting;
+use super::schema::{Kind, Setting};
 
 const PREFIX: &str = "VOXLINE_";
 /// Variables that tests read; they configure nothing.
@@ -132,9 +132,36 @@ impl<'a> Merged<'a> {
             match value {
                 toml::Value::Table(inner) => self.take_table(&key, inner, origin),
                 toml::Value::String(text) => self.take(&key, text.clone(), origin),
-                other => self.take(&key, other.to_string(), origin),
+                other => self.take_other(&key, other, origin),
             }
         }
+    }
+
+    /// Takes what is written without quotes: texts in a list are what stands between commas elsewhere, and nothing else is
+    /// a text.
+    fn take_other(&mut self, key: &str, value: &toml::Value, origin: &str) {
+        let texts = |items: &toml::value::Array| -> Option<Vec<String>> {
+            items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect()
+        };
+        if let Some(texts) = value.as_array().and_then(texts) {
+            self.take(key, texts.join(", "), origin);
+            return;
+        }
+        let mut settings = self.settings.iter();
+        if settings.any(|setting| setting.key == key && setting.kind == Kind::Text) {
+            self.faults.push(Fault {
+                what: format!("`{key}` ({origin})"),
+                why: format!(
+                    "is of TOML's type {}: write it as text, in quotes; several stand between commas",
+                    value.type_str()
+                ),
+            });
+            return;
+        }
+        self.take(key, value.to_string(), origin);
     }
 
     fn take(&mut self, key: &str, value: String, origin: &str) {
@@ -189,4 +216,53 @@ fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
     known
         .min_by_key(|candidate| strsim::levenshtein(word, candidate))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_in_quotes_and_a_list_of_texts_is_one_with_commas() {
+        let setting = |key: &str, kind: Kind| Setting {
+            key: key.to_owned(),
+            kind,
+            default: Value::Null,
+            description: String::new(),
+            secret: false,
+        };
+        let settings = [setting("vapi.hosts", Kind::Text), setting("on", Kind::Flag)];
+        let read = |text: &str| {
+            let file = Some((PathBuf::from("voxline.toml"), text.to_owned()));
+            let sources = Sources {
+                file,
+                ..Sources::default()
+            };
+            let merged = Merged::of(&sources, &settings);
+            let given: Vec<String> = merged.given.into_values().map(|given| given.value).collect();
+            let faults: Vec<String> = merged.faults.into_iter().map(|fault| fault.why).collect();
+            (given, faults)
+        };
+        for (text, value) in [
+            ("on = true", "true"),
+            ("vapi.hosts = \".a, .b\"", ".a, .b"),
+            ("vapi.hosts = [\".a\", \".b\"]", ".a, .b"),
+        ] {
+            assert_eq!(read(text), (vec![value.to_owned()], vec![]), "{text}");
+        }
+        for (value, kind) in [
+            ("true", "boolean"),
+            ("12", "integer"),
+            ("1979-05-27", "datetime"),
+            ("[1]", "array"),
+        ] {
+            let (given, faults) = read(&format!("vapi.hosts = {value}"));
+            assert!(
+                given.is_empty() && faults.len() == 1 && faults[0].contains(kind),
+                "{value}"
+            );
+        }
+    }
 }

@@ -200,7 +200,7 @@ pub struct Timeouts {
     pub body: Duration,
     /// Silence of a WebSocket, before its first frame or after any other.
     pub idle: Duration,
-    /// Sending a frame to a WebSocket that does not read.
+    /// Writing to a client that takes nothing of it: an answer, or a WebSocket's frame.
     pub send: Duration,
     /// What is going on when the service is told to stop.
     pub grace: Duration,

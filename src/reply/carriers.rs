@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
 
 use crate::carriers::Carrier;
-use crate::carriers::signature::Signed;
+use crate::carriers::signature::{Refusal, Signed};
 use crate::carriers::webhook::Received;
 use crate::store::{Actor, Provenance};
 
 use super::app_state::AppState;
-use super::problem::{Kind, Problem};
+use super::problem::{Kind, LOGIN, Problem};
 use super::reading::raw_body;
 
 /// The most bytes of a webhook; the largest known one, Telnyx's, has some kilobytes.
@@ -48,13 +48,22 @@ impl FromRequest<Arc<AppState>> for Proven {
             body: &body,
             now: OffsetDateTime::now_utc().unix_timestamp(),
         };
-        app.carriers
-            .proofs()
-            .webhook(carrier, &signed)
-            .map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))?;
+        let proofs = app.carriers.proofs();
+        let proven = proofs.webhook(carrier, &signed);
+        proven.map_err(|refusal| unproven(refusal, proofs.by_login(carrier)))?;
         Provenance::recognise(Actor::Carrier(carrier.name()));
         let query = parts.uri.query().unwrap_or("").to_owned();
         Ok(Self { carrier, query, body })
+    }
+}
+
+/// A refusal as a problem: who is known by a login is asked for it.
+pub(super) fn unproven(refusal: Refusal, by_login: bool) -> Problem {
+    let problem = Problem::new(Kind::Unauthorized, refusal.to_string());
+    if by_login {
+        problem.challenge(LOGIN)
+    } else {
+        problem
     }
 }
 
@@ -72,9 +81,17 @@ impl FromRequest<Arc<AppState>> for Proven {
 #[utoipa::path(
     post, path = "/carriers/{carrier}/voice", operation_id = "answerCarrier", tag = "carriers",
     params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz")),
-    request_body(content = String, content_type = "application/json", description = "As the carrier sends it"),
+    request_body(
+        content((String = "application/json"), (String = "application/x-www-form-urlencoded")),
+        description = "As the carrier sends it",
+    ),
     responses(
-        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
+        (
+            status = 200, description = "What to do with the call, in the carrier's own form",
+            content(
+                (String = "application/xml"), (String = "application/json"), (String = "application/x-www-form-urlencoded"),
+            ),
+        ),
         (status = 401, description = "Not signed by the carrier"),
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),
@@ -90,7 +107,12 @@ pub(super) async fn voice(State(app): State<Arc<AppState>>, proven: Proven) -> R
     get, path = "/carriers/{carrier}/voice", operation_id = "answerCarrierByGet", tag = "carriers",
     params(("carrier" = String, Path, description = "twilio, telnyx, vonage, bandwidth, plivo, asterisk or jambonz")),
     responses(
-        (status = 200, description = "What to do with the call", content_type = "application/xml", body = String),
+        (
+            status = 200, description = "What to do with the call, in the carrier's own form",
+            content(
+                (String = "application/xml"), (String = "application/json"), (String = "application/x-www-form-urlencoded"),
+            ),
+        ),
         (status = 401, description = "Not signed by the carrier"),
         (status = 422, description = "Signed, and no webhook of that carrier"),
     ),

@@ -67,7 +67,8 @@ mod media;
 mod signup;
 mod console;
 
-// TLS on its listener.
+// Connections, and TLS on the listener.
+mod connection;
 mod tls;
 
 // The service as a whole.

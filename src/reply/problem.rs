@@ -11,6 +11,12 @@ use crate::switchboard::EnrolmentReport;
 /// The media type of a problem (RFC 9457 section 3).
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
+/// What a 401 asks for where nothing else is said: an API key, or a token.
+const KEY: &str = "Bearer realm=\"voxline\"";
+
+/// Asks for a name and password (RFC 7617).
+pub(super) const LOGIN: &str = "Basic realm=\"voxline\", charset=\"UTF-8\"";
+
 macro_rules! kinds {
     ($($kind:ident $status:literal $code:literal $title:literal)*) => {
         /// The kinds of problems there are.
@@ -105,6 +111,7 @@ pub(super) struct Problem {
     kind: Kind,
     detail: String,
     retry_after: Option<u64>,
+    challenge: &'static str,
     inside: Option<String>,
     report: Option<Box<EnrolmentReport>>,
     reasons: Vec<String>,
@@ -117,6 +124,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             retry_after: None,
+            challenge: KEY,
             inside: None,
             report: None,
             reasons: Vec::new(),
@@ -136,6 +144,12 @@ impl Problem {
     /// The same, worth asking again after so many seconds.
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// The same, asking for this where it is a 401 (RFC 9110 section 11.6.1).
+    pub(super) fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = challenge;
         self
     }
 
@@ -201,9 +215,16 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if matches!(self.kind, Kind::Unauthorized | Kind::SessionOver) {
-            let challenge = HeaderValue::from_static("Bearer realm=\"voxline\"");
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        match self.status() {
+            StatusCode::UNAUTHORIZED => {
+                let challenge = HeaderValue::from_static(self.challenge);
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            _ => {}
         }
         response
     }
@@ -242,6 +263,26 @@ mod tests {
             !sent.contains("SELECT") && sent.contains("urn:voxline:request:r-1"),
             "{sent}"
         );
+    }
+
+    /// RFC 9110 sections 15.5.2 and 15.5.22.
+    #[test]
+    fn a_401_says_what_is_asked_for_and_a_426_what_to_change_to() {
+        for kind in Kind::ALL {
+            let response = Problem::new(*kind, "no").into_response();
+            let has = |name: header::HeaderName| response.headers().contains_key(name);
+            let code = response.status().as_u16();
+            assert_eq!(has(header::WWW_AUTHENTICATE), code == 401, "{kind:?}");
+            assert_eq!(
+                has(header::UPGRADE) && has(header::CONNECTION),
+                code == 426,
+                "{kind:?}"
+            );
+        }
+        let asked = Problem::new(Kind::Unauthorized, "no")
+            .challenge(LOGIN)
+            .into_response();
+        assert_eq!(asked.headers()[header::WWW_AUTHENTICATE], LOGIN);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -55,10 +56,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for Json<T> {
             let detail = "send JSON, with `Content-Type: application/json`";
             return Err(Problem::new(Kind::UnsupportedMedia, detail));
         }
-        refuse_large(request.headers(), LARGEST_JSON as u64)?;
-        let bytes = in_time(app, axum::body::to_bytes(request.into_body(), LARGEST_JSON))
-            .await?
-            .map_err(|_| too_large(LARGEST_JSON as u64))?;
+        let bytes = whole_body(app, request, LARGEST_JSON).await?;
         let read = serde_json::from_slice(&bytes);
         read.map(Self).map_err(|fault| of_json(&fault))
     }
@@ -72,9 +70,23 @@ pub(super) async fn raw_body(
     limit: usize,
 ) -> Result<Bytes, Problem> {
     refuse_large(headers, limit as u64)?;
-    in_time(app, axum::body::to_bytes(body, limit))
-        .await?
-        .map_err(|_| too_large(limit as u64))
+    in_time(app, read_pieces(body, limit)).await?
+}
+
+async fn read_pieces(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| {
+            let detail = "the request's body ended early, or is not what its headers say";
+            Problem::new(Kind::BadRequest, detail)
+        })?;
+        if whole.len() + piece.len() > limit {
+            return Err(too_large(limit as u64));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -98,9 +110,8 @@ pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
 
 /// A whole body of at most `most` bytes, byte by byte as it came.
 pub(super) async fn whole_body(app: &AppState, request: Request, most: usize) -> Result<Bytes, Problem> {
-    refuse_large(request.headers(), most as u64)?;
-    let read = in_time(app, axum::body::to_bytes(request.into_body(), most)).await?;
-    read.map_err(|_| too_large(most as u64))
+    let (parts, body) = request.into_parts();
+    raw_body(app, &parts.headers, body, most).await
 }
 
 /// A part of the path.

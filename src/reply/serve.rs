@@ -13,8 +13,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
@@ -23,6 +23,7 @@ use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
 use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
+use super::connection::Connection;
 use super::consent::SignupSettings;
 use super::key_attempts::Peer;
 use super::media::audiosocket::{self, AudioSocketDoor};
@@ -61,7 +62,7 @@ pub struct ServeSettings {
     pub hosts: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
-    /// The most connections at a time; more wait in the system's queue.
+    /// The most connections at a time, WebSockets among them; more wait in the system's queue.
     pub connections: usize,
     /// Where AudioSockets come in, if they do.
     pub audiosocket: Option<AudioSocketDoor>,
@@ -153,19 +154,21 @@ async fn accept(
                 let peer = Peer(peer.ip());
                 // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
                 let _ = stream.set_nodelay(true);
+                let mut stream = Connection::new(stream, app.timeouts.send);
                 let (app, router) = (Arc::clone(app), router.clone());
                 let tasks = app.tasks.clone();
                 match (tls, place) {
                     (Some(door), _) => {
                         let (door, places) = (Arc::clone(door), Arc::clone(&places));
                         tasks.spawn(async move {
-                            if let Some((stream, place)) = secured(&door, stream, places, &app).await {
-                                attend(stream, peer, app, router, place).await;
+                            if let Some(stream) = secured(&door, stream, places, &app).await {
+                                attend(stream, peer, app, router).await;
                             }
                         });
                     }
                     (None, Some(place)) => {
-                        tasks.spawn(attend(stream, peer, app, router, place));
+                        stream.keep(place);
+                        tasks.spawn(attend(stream, peer, app, router));
                     }
                     (None, None) => return,
                 }
@@ -181,23 +184,22 @@ async fn accept(
 /// The connection after its handshake, with a place for it; `None` where that did not come about, or the service ends.
 async fn secured(
     door: &TlsDoor,
-    stream: TcpStream,
+    stream: Connection,
     places: Arc<Semaphore>,
     app: &AppState,
-) -> Option<(TlsStream<TcpStream>, OwnedSemaphorePermit)> {
+) -> Option<TlsStream<Connection>> {
     tokio::select! {
         secured = door.let_in(stream, places, app.timeouts.handshake) => secured,
         () = app.leaving.cancelled() => None,
     }
 }
 
-/// Serves one connection until it ends or the service does.
+/// Serves one connection until it ends, becomes a WebSocket, or the service ends.
 async fn attend(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
     app: Arc<AppState>,
     router: Router,
-    place: OwnedSemaphorePermit,
 ) {
     let routed = TowerToHyperService::new(router);
     let (leaving, head) = (app.leaving.clone(), app.timeouts.head);
@@ -223,7 +225,6 @@ async fn attend(
     if let Err(fault) = ended {
         tracing::debug!(%fault, "a connection ended early: {fault}");
     }
-    drop(place);
 }
 
 /// Lets AudioSockets in, for ever, where they are listened for.

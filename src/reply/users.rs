@@ -19,7 +19,7 @@ use super::reading::{InPath, InQuery, Json};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
-    /// The name to show: 1 to 200 visible characters.
+    /// The name to show: 1 to 200 visible characters, kept composed (NFC) and with single spaces.
     #[schema(example = "Alice")]
     name: String,
     /// The dialed number whose roster the user is put on.

@@ -10,8 +10,10 @@ use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::request::Parts;
 use axum::response::Response;
+use futures_util::SinkExt;
 use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -185,7 +187,8 @@ impl WebSocketSession {
             };
             let message = match received {
                 Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(_)) | None) => return Incoming::End(CloseReason::Gone),
+                Ok(Some(Err(fault))) => return Incoming::End(broken(fault)),
+                Ok(None) => return Incoming::End(CloseReason::Gone),
                 Err(_) => return Incoming::End(CloseReason::Problem(self.overdue())),
             };
             self.bring(&message);
@@ -195,7 +198,11 @@ impl WebSocketSession {
                 Message::Text(_) | Message::Binary(_) => {
                     return Incoming::End(CloseReason::Problem(frame_too_large()));
                 }
-                Message::Close(_) => return Incoming::End(CloseReason::Gone),
+                Message::Close(_) => {
+                    // The answer to it waits below us, and goes out with this alone (RFC 6455 section 5.5.1).
+                    let _ = timeout(self.send, self.socket.flush()).await;
+                    return Incoming::End(CloseReason::Gone);
+                }
                 // Answered below us; no sign that anybody is speaking.
                 Message::Ping(_) | Message::Pong(_) => {}
             }
@@ -291,6 +298,17 @@ fn of_revoked_key() -> Problem {
         Kind::Unauthorized,
         "the API key that opened this stream was revoked",
     )
+}
+
+/// How a conversation ends whose next frame cannot be read.
+fn broken(fault: axum::Error) -> CloseReason {
+    match fault.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Utf8(_)) => CloseReason::Problem(Problem::new(
+            Kind::BadRequest,
+            "a text frame is not UTF-8: send audio in binary frames",
+        )),
+        _ => CloseReason::Gone,
+    }
 }
 
 fn frame_too_large() -> Problem {

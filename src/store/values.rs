@@ -5,6 +5,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use unicode_normalization::UnicodeNormalization;
 
 use super::StoreError;
 use crate::units::Seconds;
@@ -76,6 +77,50 @@ pub(super) fn label(
     Ok(text.to_owned())
 }
 
+/// A name as it is kept: a [`label`] in [`one_spelling`], with something to be seen in it and nothing that changes how the
+/// text around it is read.
+pub(super) fn kept_name(
+    text: &str,
+    field: &'static str,
+    max: usize,
+    allowed: &'static str,
+) -> Result<String, StoreError> {
+    let spelt = one_spelling(text);
+    if spelt.chars().any(misleads) {
+        let allowed = "without characters that turn text round or stand for lost ones (U+FFFD)";
+        return Err(StoreError::BadText { field, allowed });
+    }
+    let is_seen = |letter: char| !letter.is_whitespace() && !is_invisible(letter);
+    if text.trim().chars().any(char::is_control) || !spelt.chars().any(is_seen) {
+        return Err(StoreError::BadText { field, allowed });
+    }
+    label(&spelt, field, max, allowed)
+}
+
+/// `text` in composed characters (NFC, Unicode Standard Annex 15) with one space where there is white space, so that what
+/// looks the same is the same, whoever's keyboard or file it is from.
+pub(super) fn one_spelling(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").nfc().collect()
+}
+
+/// Turns the text around it round (Unicode Standard Annex 9), or stands where a letter was lost.
+fn misleads(letter: char) -> bool {
+    matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFD}')
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`.
+fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +139,33 @@ mod tests {
         assert_eq!(label("  Ana ", "name", 5, "short").unwrap(), "Ana");
         for bad in ["", "   ", "abcdef", "a\nb"] {
             assert!(label(bad, "name", 5, "short").is_err(), "{bad:?} passed");
+        }
+    }
+
+    #[test]
+    fn a_name_is_kept_in_one_spelling_and_can_be_seen() {
+        let kept = |text: &str| kept_name(text, "name", 9, "short").ok();
+        for (text, spelt) in [
+            (" Jose\u{301} ", "José"),
+            ("José", "José"),
+            ("Anna \u{A0} Lee", "Anna Lee"),
+            // Joiners are part of how names are written.
+            ("نيما\u{200C}جان", "نيما\u{200C}جان"),
+        ] {
+            assert_eq!(kept(text).as_deref(), Some(spelt), "{text:?}");
+        }
+        for bad in [
+            "",
+            "a\nb",
+            "\u{200B}\u{200B}",
+            "\u{FEFF}",
+            "\u{3164}",
+            "a\u{202E}b",
+            "a\u{2066}b",
+            "Jos\u{FFFD}",
+            "abcdefghij",
+        ] {
+            assert_eq!(kept(bad), None, "{bad:?}");
         }
     }
 }

@@ -7,6 +7,34 @@ use serde_json::Value;
 use crate::support;
 
 #[test]
+fn a_load_test_of_its_own_touches_no_store_that_is_configured() {
+    for (settings, part) in [
+        (
+            &[("VOXLINE_STORE_URL", "postgres://u:p@127.0.0.1:1/x")][..],
+            "store.url",
+        ),
+        (
+            &[
+                ("VOXLINE_GALLERY_BACKEND", "qdrant"),
+                ("VOXLINE_GALLERY_QDRANT_URL", "http://127.0.0.1:1"),
+            ],
+            "gallery.backend",
+        ),
+    ] {
+        let mut command = Command::new(crate::support::binary());
+        command.current_dir(support::project(".")).env_clear();
+        command.envs(settings.iter().copied());
+        let output = command
+            .args(["load", "--calls", "1", "--seconds", "1"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(part) && said.contains("--server"), "{said}");
+    }
+}
+
+#[test]
 fn a_load_test_measures_both_kinds_of_stream_and_names_every_caller() {
     let mut command = Command::new(crate::support::binary());
     command.current_dir(support::project(".")).env_clear();

@@ -204,6 +204,16 @@ impl Proofs {
         }
     }
 
+    /// Whether `carrier`'s webhooks are known by a name and password. Bandwidth sends its own only when it is asked for
+    /// them in a 401.
+    pub const fn by_login(&self, carrier: Carrier) -> bool {
+        match carrier {
+            Carrier::Bandwidth | Carrier::Asterisk => true,
+            Carrier::Jambonz => self.jambonz.is_none() && self.jambonz_login.is_some(),
+            Carrier::Twilio | Carrier::Telnyx | Carrier::Vonage | Carrier::Plivo => false,
+        }
+    }
+
     fn twilio_keys(&self) -> twilio::Keys<'_> {
         twilio::Keys {
             twilio: self.twilio.as_ref(),
@@ -311,6 +321,16 @@ pub(super) mod tests {
             let handshake = Parts::get("/").checked(|request| proofs.handshake(carrier, request));
             assert_eq!(handshake, Ok(false), "{carrier}: no proof is no forged proof");
         }
+    }
+
+    #[test]
+    fn jambonz_is_known_by_its_login_where_it_has_no_secret() {
+        let mut proofs = Proofs::default();
+        assert!(!proofs.by_login(Carrier::Jambonz));
+        proofs.jambonz_login = Some(BasicLogin::new("u", "p".into()));
+        assert!(proofs.by_login(Carrier::Jambonz));
+        proofs.jambonz = Some("s".into());
+        assert!(!proofs.by_login(Carrier::Jambonz));
     }
 
     #[test]

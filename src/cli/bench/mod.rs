@@ -7,7 +7,7 @@ mod text;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::config::Config;
@@ -19,6 +19,7 @@ use crate::measure::{
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
+use super::fault::{Usage, as_typed};
 use super::output::Output;
 
 pub(super) use bar::Bar;
@@ -189,16 +190,19 @@ pub(super) async fn run(args: BenchArgs, config: &Config, output: Output) -> any
         (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output).await?,
         (Some(BenchCommand::Convert(args)), _) => convert(&args, output)?,
         (None, Some(args)) => bench(args, config, output).await?,
-        (None, None) => anyhow::bail!("--protocol and --out are needed, or init, score, gates or convert"),
+        (None, None) => {
+            let why = "--protocol and --out are needed, or init, score, gates or convert";
+            return Err(Usage(why.to_owned()).into());
+        }
     }
     Ok(true)
 }
 
 fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
-    ensure!(
+    as_typed(
         args.enroll > 0 && args.roster > 0,
-        "--enroll and --roster are at least 1"
-    );
+        "--enroll and --roster are at least 1",
+    )?;
     let how = Init {
         enroll: args.enroll,
         strangers: !args.everybody,
@@ -220,9 +224,9 @@ fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
 }
 
 fn judge_scores(args: &ScoreArgs, output: Output) -> anyhow::Result<()> {
+    let cost = Cost::new(args.p_target, 1.0, 1.0).map_err(|fault| Usage(format!("--p-target: {fault}")))?;
     let trials = read_trials(&args.key, args.key_format)?;
     let scores = read_scores(&args.scores, args.score_format.unwrap_or(args.key_format))?;
-    let cost = Cost::new(args.p_target, 1.0, 1.0)?;
     let kind = if args.ratios {
         Kind::Ratios
     } else {

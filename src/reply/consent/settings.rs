@@ -49,7 +49,7 @@ struct OwnTexts {
 pub enum SignupFault {
     /// The file of the consent texts.
     #[error(
-        "signup.consent_file {}: {cause}; it has `version = \"…\"` and, under [text], the words by language (en, es, \
+        "{}: {cause}; it has `version = \"…\"` and, under [text], the words by language (en, es, \
          fr, de, hi), as in docs/signup.md",
         path.display()
     )]
@@ -109,6 +109,14 @@ impl SignupSettings {
             by_telephone: config.vapi.enrol_by_phone && !matches!(config.vapi.auth, VapiAuth::Refuse),
             own: own.map(OwnTexts::read).transpose()?,
         })
+    }
+
+    /// Whether the consent texts of a file can be used.
+    ///
+    /// # Errors
+    /// [`SignupFault`] when they cannot.
+    pub fn check_consent(file: &Path) -> Result<(), SignupFault> {
+        OwnTexts::read(file).map(drop)
     }
 
     /// The languages that there is a consent text in.

@@ -63,6 +63,7 @@ pub(super) async fn begin(
     reading::Json(login): reading::Json<Login>,
 ) -> Result<Response, Problem> {
     refuse_foreign(&parts, &app)?;
+    refuse_plain_login(&parts.headers, &app)?;
     let now = Instant::now();
     let from = peer(&parts);
     app.key_attempts.may_try(from, now)?;
@@ -116,6 +117,18 @@ pub(super) async fn end(State(app): State<Arc<AppState>>, parts: Parts) -> Resul
     }
     let taken_back = SessionId::cookie(None, is_secure(&parts.headers, &app));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, taken_back)]).into_response())
+}
+
+/// Refuses to log in a browser that came by http where only the cookie of https counts: the session would be over with the
+/// next request.
+fn refuse_plain_login(headers: &HeaderMap, app: &AppState) -> Result<(), Problem> {
+    let address = &app.signup.address;
+    if is_secure(headers, app) || !address.starts_with("https://") {
+        return Ok(());
+    }
+    let detail =
+        format!("over http no session lasts while `public_url` is https: open the console at {address}");
+    Err(Problem::new(Kind::ForeignPage, detail))
 }
 
 /// Whether the browser came by https: it says so itself; where it does not, the configured address does.

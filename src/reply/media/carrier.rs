@@ -19,6 +19,7 @@ use crate::switchboard::CallVerdict;
 
 use super::super::app_state::{AppState, in_words};
 use super::super::auth::{self, Visitor};
+use super::super::carriers::unproven;
 use super::super::problem::{Kind, Problem};
 use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::{finish, say_all};
@@ -83,7 +84,8 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
             now: OffsetDateTime::now_utc().unix_timestamp(),
         };
         let proven = app.carriers.proofs().handshake(carrier, &request);
-        if proven.map_err(|refusal| Problem::new(Kind::Unauthorized, refusal.to_string()))? {
+        let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz);
+        if proven.map_err(|refusal| unproven(refusal, by_login))? {
             return Ok(Proof::Carrier);
         }
         if !app.insecure_dev && app.carriers.expects(carrier) {

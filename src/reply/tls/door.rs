@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use time::OffsetDateTime;
-use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::TlsConfig;
 
+use super::super::connection::Connection;
 use super::super::telemetry::{self, HandshakeEnd};
 use super::certificate::{Certificate, CertificateFault};
 use super::handshakes::Handshakes;
@@ -131,16 +131,17 @@ impl TlsDoor {
     /// `patience`, for whatever reason.
     pub(in super::super) async fn let_in(
         &self,
-        stream: TcpStream,
+        stream: Connection,
         places: Arc<Semaphore>,
         patience: Duration,
-    ) -> Option<(TlsStream<TcpStream>, OwnedSemaphorePermit)> {
+    ) -> Option<TlsStream<Connection>> {
         let turn = self.handshakes.begin();
         let config = Arc::clone(&self.serving().config);
         let secured = async {
-            let stream = shake(stream, config, patience).await?;
+            let mut stream = shake(stream, config, patience).await?;
             let place = places.acquire_owned().await;
-            Ok((stream, place.map_err(|_| HandshakeEnd::Failed)?))
+            stream.get_mut().0.keep(place.map_err(|_| HandshakeEnd::Failed)?);
+            Ok(stream)
         };
         let ended = tokio::select! {
             biased;
@@ -153,12 +154,12 @@ impl TlsDoor {
 }
 
 async fn shake(
-    stream: TcpStream,
+    stream: Connection,
     config: Arc<ServerConfig>,
     patience: Duration,
-) -> Result<TlsStream<TcpStream>, HandshakeEnd> {
+) -> Result<TlsStream<Connection>, HandshakeEnd> {
     let mut first = [0];
-    match stream.peek(&mut first).await {
+    match stream.socket().peek(&mut first).await {
         Ok(1) => {}
         _ => return Err(HandshakeEnd::Failed),
     }

@@ -12,13 +12,13 @@ use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 
+use super::super::connection::Connection;
 use super::super::drain_body::lend;
 use super::super::problem::{Kind, Problem};
 
 /// Answers one request with a refusal. There is no redirect: a key that came in the clear would come so again, unnoticed.
-pub(super) async fn refuse(stream: TcpStream, patience: Duration) {
+pub(super) async fn refuse(stream: Connection, patience: Duration) {
     let service = service_fn(|request: Request<Incoming>| async move {
         let (_, rest) = lend(Body::new(request.into_body()));
         // Read before the answer: it is small, or not waited for.

@@ -14,7 +14,7 @@ use crate::store::pins::{
 };
 use crate::store::secrets::NumberSalt;
 use crate::store::tenancy::{insert_number, touch_number};
-use crate::store::values::now;
+use crate::store::values::{now, one_spelling};
 use crate::store::{Access, Pin, PinRule, Store, StoreError};
 use crate::units::{DialedNumber, UserId};
 use serde::Serialize;
@@ -325,6 +325,7 @@ async fn take_over(
 
 /// Whether one of the user's phones is on their number already.
 async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
+    let named = one_spelling(&user.name);
     for phone in &user.phones {
         for hash in all_hashes(conn, phone).await? {
             let rows: Vec<(String, Vec<u8>)> = query_as(
@@ -337,7 +338,7 @@ async fn is_here(conn: &mut Tx, user: &NewUser) -> Result<bool, StoreError> {
             .await?;
             for (id, name) in rows {
                 let keys = UserKeys::read(conn, Whose::User(&id)).await?;
-                if open_name(&keys, &id, &name)?.as_deref() == Some(user.name.trim()) {
+                if open_name(&keys, &id, &name)?.is_some_and(|name| one_spelling(&name) == named) {
                     return Ok(true);
                 }
             }

@@ -10,7 +10,7 @@ use crate::store::database::{Tx, query, query_as};
 use crate::store::keys::{UserKeys, Whose, ensure_user_keys};
 use crate::store::pins::{NewPin, any_pin_on, set_hash, set_tags};
 use crate::store::tenancy::{require_number, require_same_tenant, touch_number, touch_numbers_of};
-use crate::store::values::{label, now, time_text};
+use crate::store::values::{kept_name, now, time_text};
 use crate::store::{Pin, PinRule, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 
@@ -218,7 +218,7 @@ pub(in crate::store) async fn require_user(conn: &mut Tx, id: UserId) -> Result<
 }
 
 fn read_name(text: &str) -> Result<String, StoreError> {
-    label(text, "user's name", 200, "1 to 200 visible characters")
+    kept_name(text, "user's name", 200, "1 to 200 visible characters")
 }
 
 /// The list without repetitions, in its order.

@@ -13,7 +13,7 @@ use super::tenants::require_tenant;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::erased::{ErasedId, note};
-use crate::store::values::{label, now, read, read_time, time_text};
+use crate::store::values::{kept_name, now, read, read_time, time_text};
 use crate::store::{Scope, Store, StoreError, Token};
 use crate::units::{DialedNumber, KeyId, TenantId};
 
@@ -109,7 +109,7 @@ impl Store {
         }
         let name = new.name.as_deref();
         let name = name
-            .map(|name| label(name, "key's name", 200, "1 to 200 visible characters"))
+            .map(|name| kept_name(name, "key's name", 200, "1 to 200 visible characters"))
             .transpose()?;
         let token = Token::fresh().ok_or(StoreError::Interrupted)?;
         let mut tx = self.write().await?;

@@ -10,7 +10,7 @@ use super::caller_rule::CallerIsForwarder;
 use super::tenants::require_tenant;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
-use crate::store::values::{label, now, read, read_time, read_u64, time_text};
+use crate::store::values::{kept_name, now, read, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{DialedNumber, TenantId, UserId};
 
@@ -155,7 +155,7 @@ impl Store {
     ) -> Result<Number, StoreError> {
         let region = region.map(read_region).transpose()?;
         let name = name
-            .map(|name| label(name, "number's name", 200, "1 to 200 visible characters"))
+            .map(|name| kept_name(name, "number's name", 200, "1 to 200 visible characters"))
             .transpose()?;
         let created_at = now();
         let mut tx = self.write().await?;

@@ -7,7 +7,7 @@ use super::access::Access;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::erased::{ErasedId, note};
-use crate::store::values::{label, now, read, read_time, read_u64, time_text};
+use crate::store::values::{kept_name, now, one_spelling, read, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{DialedNumber, TenantId, UserId};
 
@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::TenantExists`]; [`StoreError::BadText`] for the name.
     pub async fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
-        let name = label(name, "tenant's name", 100, "1 to 100 visible characters")?;
+        let name = kept_name(name, "tenant's name", 100, "1 to 100 visible characters")?;
         let (id, created_at) = (TenantId::fresh(), now());
         let mut tx = self.write().await?;
         let done = query(
@@ -96,13 +96,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownTenant`].
     pub async fn tenant(&self, named: &str) -> Result<Tenant, StoreError> {
-        let named = named.trim();
+        let named = one_spelling(named);
         let mut all = self.tenants().await?;
-        let by_name = all.iter().position(|tenant| tenant.name == named);
+        let by_name = all.iter().position(|tenant| one_spelling(&tenant.name) == named);
         let by_id = || all.iter().position(|tenant| tenant.id.to_string() == named);
         match by_name.or_else(by_id) {
             Some(at) => Ok(all.swap_remove(at)),
-            None => Err(StoreError::UnknownTenant(named.to_owned())),
+            None => Err(StoreError::UnknownTenant(named)),
         }
     }
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::store::database::{Tx, query_as};
 use crate::store::keys::{UserKeys, Whose};
 use crate::store::people::{load_one, open_name};
-use crate::store::values::{now, read, read_seconds, read_time, read_u64, time_text};
+use crate::store::values::{now, one_spelling, read, read_seconds, read_time, read_u64, time_text};
 use crate::store::{Access, Store, StoreError, User};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
@@ -130,7 +130,7 @@ async fn page(
     limit: usize,
 ) -> Result<Vec<UserId>, StoreError> {
     let mut after = wanted.after.map(|id| id.to_string());
-    let Some(sought) = wanted.name.as_deref().map(|name| name.trim().to_lowercase()) else {
+    let Some(sought) = wanted.name.as_deref().map(in_search) else {
         let rows = seen_after(conn, access, wanted, after.as_deref(), limit).await?;
         return rows.iter().map(|(id, _)| read(id, "user id")).collect();
     };
@@ -141,7 +141,7 @@ async fn page(
         let keys = UserKeys::read(conn, Whose::Users(&ids)).await?;
         for (id, sealed) in &rows {
             let name = open_name(&keys, id, sealed)?;
-            if name.is_some_and(|name| name.to_lowercase().contains(&sought)) {
+            if name.is_some_and(|name| in_search(&name).contains(&sought)) {
                 found.push(read(id, "user id")?);
             }
             if found.len() == limit {
@@ -153,6 +153,11 @@ async fn page(
         }
         after = ids.last().cloned();
     }
+}
+
+/// A name as it is compared in a search: neither its case nor its spelling matters, also of one that was kept as it came.
+fn in_search(name: &str) -> String {
+    one_spelling(name).to_lowercase()
 }
 
 /// The first users that `access` sees behind the one with the id `after`, in the order of their ids, and their sealed names.

@@ -9,7 +9,7 @@ use voxline::carriers::forward;
 use super::calls::signed;
 use super::frames::start;
 use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded};
-use super::proofs::percent;
+use super::proofs::{media_type, path, percent, proof};
 
 /// A call's id for each carrier.
 fn id(carrier: Carrier) -> &'static str {
@@ -21,6 +21,34 @@ fn id(carrier: Carrier) -> &'static str {
         Carrier::Plivo => "eac94337-b1cd-499b-82d1-b39bca50dc31",
         Carrier::Asterisk => "1796000000.5",
         Carrier::Jambonz => "7a0b2c5e-6d1f-4a3b-9c8d-0e1f2a3b4c5d",
+    }
+}
+
+#[tokio::test]
+async fn carriers_send_and_are_answered_what_the_openapi_document_names() {
+    let deployment = Deployment::empty().await;
+    let document = serde_json::to_value(voxline::reply::openapi()).unwrap();
+    let described = &document["paths"]["/carriers/{carrier}/voice"]["post"];
+    for carrier in Carrier::ALL {
+        let call = Call {
+            id: id(carrier),
+            from: CALLER,
+            forwarded: None,
+        };
+        let body = call.webhook(carrier);
+        let url = format!("{}{}", deployment.service.base, path(carrier));
+        let mut request = deployment.service.http.post(url);
+        request = request.header("content-type", media_type(carrier));
+        for (name, value) in proof(carrier, &body) {
+            request = request.header(name, value);
+        }
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{carrier}");
+        let answered = answer.headers()["content-type"].to_str().unwrap();
+        let content = &described["responses"]["200"]["content"];
+        assert!(content[answered].is_object(), "{carrier}: {answered}");
+        let content = &described["requestBody"]["content"];
+        assert!(content[media_type(carrier)].is_object(), "{carrier}");
     }
 }
 

@@ -3,7 +3,7 @@
 use voxline::carriers::Carrier;
 
 use super::peer::{CALLER, Call, Deployment, NUMBER};
-use super::proofs::{login, proof};
+use super::proofs::{login, path, proof};
 
 #[tokio::test]
 async fn webhooks_without_their_carriers_signature_are_refused_unread() {
@@ -40,6 +40,21 @@ async fn webhooks_without_their_carriers_signature_are_refused_unread() {
             );
         }
         assert!(!said.contains(NUMBER), "{said}");
+    }
+}
+
+/// Bandwidth sends its login to who asks for it, in a second request, and to nobody else.
+#[tokio::test]
+async fn who_is_known_by_a_login_is_asked_for_it() {
+    let deployment = Deployment::empty().await;
+    for carrier in Carrier::ALL {
+        let url = format!("{}{}", deployment.service.base, path(carrier));
+        let answer = deployment.service.http.post(url).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 401, "{carrier}");
+        let asked = answer.headers()["www-authenticate"].to_str().unwrap();
+        // Of jambonz there is a secret here, and its signature is asked for.
+        let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk);
+        assert_eq!(asked.starts_with("Basic realm="), by_login, "{carrier}: {asked}");
     }
 }
 

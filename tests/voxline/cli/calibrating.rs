@@ -81,7 +81,7 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
     }
     let said = site.run(&[&check[..], &["--protocol", short.to_str().unwrap()]].concat());
     assert!(
-        said.status == 1 && said.stderr.contains("--check takes one --protocol"),
+        said.status == 2 && said.stderr.contains("--check takes one --protocol"),
         "{said:?}"
     );
 }

@@ -241,6 +241,27 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
     let enroll = [&["enroll", "--user", &user, "--consent", "yes"], &many[..]].concat();
     refused(&site, &enroll, 2, "17 recordings at once; at most 16");
 
+    for (args, part) in [
+        (
+            "calibrate --protocol p --out o --prior 2",
+            "--prior lies between 0 and 1",
+        ),
+        (
+            "calibrate --check --protocol p --protocol q",
+            "--check takes one --protocol",
+        ),
+        ("bench", "--protocol and --out are needed"),
+        ("bench init . --enroll 0", "--enroll and --roster are at least 1"),
+        ("bench score --key k --scores s --p-target 2", "--p-target"),
+        ("load --calls 99999", "--calls takes at most 5000"),
+        ("load --files 99999", "--files takes at most 5000"),
+        ("load --numbers 0", "--numbers takes 1 or more"),
+        ("load --seconds 0", "--seconds takes 1 to 3600"),
+        ("store copy --to nonsense", "--to is no address of PostgreSQL"),
+    ] {
+        refused(&site, &args.split(' ').collect::<Vec<_>>(), 2, part);
+    }
+
     misread(&site, &[], "Usage: voxline");
     misread(
         &site,

@@ -17,19 +17,22 @@ fn every_fault_of_a_configuration_is_listed_at_once_and_stops_the_start() {
     let site = Site::new();
     site.file(
         "voxline.toml",
-        b"colour = \"red\"\n[decision]\naccept = 2\n[gallery]\nbackend = \"cloud\"",
+        b"colour = \"red\"\n[decision]\naccept = 2\n[gallery]\nbackend = \"cloud\"\n\
+          [signup]\norganisation = true\nconsent_file = \"nowhere.toml\"\n[vapi]\nhosts = [\".vapi.ai\", \".vapi.example\"]",
     );
     let mut command = site.command(&["doctor"]);
     command
         .env("VOXLINE_INFERENCE_THREADS", "none")
         .env("VOXLINE_LISTEN", std::ffi::OsStr::from_bytes(b"\xFF"));
     let parts = [
-        "5 faults",
+        "7 faults",
         "`colour` (voxline.toml): no such setting",
         "`decision.accept` (voxline.toml): 2 is not a number from 0.5 to 0.999999",
         "`gallery.backend` (voxline.toml): `cloud` is not one of: embedded, qdrant",
         "`inference.threads` (VOXLINE_INFERENCE_THREADS): `none` is not a whole number from 1 to 256",
         "VOXLINE_LISTEN: is not valid UTF-8",
+        "`signup.organisation` (voxline.toml): is of TOML's type boolean: write it as text, in quotes",
+        "`signup.consent_file`: nowhere.toml: No such file",
     ];
     refusal(&said(command), 2, &parts);
 }

@@ -127,6 +127,18 @@ async fn over_https_the_cookie_is_bound_to_the_host_and_no_other_counts() {
         "unauthorized",
     )
     .await;
+    // Who comes by http would be logged out by the next request, and is told so before.
+    let plain = service
+        .post("/console/session")
+        .header(ORIGIN, format!("http://{}", service.address));
+    let said = refused(plain.json(&json!({ "key": key })), 403, "foreign_page").await;
+    assert!(
+        said["detail"]
+            .as_str()
+            .unwrap()
+            .contains("https://id.example.com"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

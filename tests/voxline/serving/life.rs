@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use voxline::store::{Scope, Token};
 
 use super::harness::{NUMBER, Service, Unlike, call_form, json as body, problem};
@@ -158,6 +159,65 @@ async fn a_stream_that_trickles_is_ended_as_one_without_audio() {
         .expect("a byte now and then keeps a place for ever");
     assert_eq!(frame["final"], true, "{frame}");
     assert_eq!(trickle.rest().await[0]["problem"]["code"], "too_slow");
+}
+
+#[tokio::test]
+async fn who_closes_a_stream_is_answered_with_a_close() {
+    let service = Service::start().await;
+    service.number().await;
+    let key = service.key(&[Scope::Identify]).await;
+    for path in ["/media/pcm", "/media/twilio"] {
+        let mut socket = Socket::open(&service, path, &key).await;
+        socket.close().await;
+        assert_eq!(socket.close_code().await, 1000, "{path}");
+    }
+    let mut heard = Socket::open(&service, "/media/pcm", &key).await;
+    heard.start_call("closed", NUMBER).await;
+    heard.stream("alice-1").await;
+    heard.close().await;
+    assert_eq!(heard.close_code().await, 1000);
+    // A text frame of one byte that is no UTF-8, under a mask of noughts (RFC 6455 section 5.2).
+    let mut garbled = Socket::open(&service, "/media/pcm", &key).await;
+    garbled.send_raw(&[0x81, 0x81, 0, 0, 0, 0, 0xFF]).await;
+    assert_eq!(garbled.close_code().await, 1003);
+}
+
+#[tokio::test]
+async fn open_websockets_take_places_too() {
+    let service = Service::unlike(Unlike {
+        settings: Some(|settings| settings.connections = 2),
+        ..Unlike::default()
+    })
+    .await;
+    let key = service.key(&[Scope::Identify]).await;
+    let first = Socket::open(&service, "/media/pcm", &key).await;
+    let _second = Socket::open(&service, "/media/pcm", &key).await;
+    let third = service.get("/healthz").timeout(Duration::from_millis(300));
+    assert!(third.send().await.is_err(), "a third connection was served");
+    first.cut();
+    let third = service.get("/healthz").timeout(Duration::from_secs(20));
+    assert_eq!(third.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn who_reads_no_answer_is_let_go() {
+    let service = Service::unlike(Unlike {
+        settings: Some(|settings| {
+            settings.timeouts.send = Duration::from_millis(300);
+            settings.connections = 1;
+        }),
+        ..Unlike::default()
+    })
+    .await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut deaf = socket.connect(service.address.parse().unwrap()).await.unwrap();
+    // Some ten megabytes of answers: more than the system takes for who does not read.
+    let asked = "GET /openapi.json HTTP/1.1\r\nhost: here\r\n\r\n".repeat(100);
+    deaf.write_all(asked.as_bytes()).await.unwrap();
+    let other = service.get("/healthz").timeout(Duration::from_secs(20));
+    assert_eq!(other.send().await.unwrap().status(), 200);
+    drop(deaf);
 }
 
 #[tokio::test]

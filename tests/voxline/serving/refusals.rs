@@ -73,8 +73,10 @@ async fn every_bad_request_is_refused_with_what_was_wrong() {
             request = request.header("content-type", *media_type);
         }
         let response = request.send().await.unwrap();
-        if *status == 405 {
-            assert!(!response.headers()["allow"].is_empty());
+        match *status {
+            405 => assert!(!response.headers()["allow"].is_empty()),
+            426 => assert_eq!(response.headers()["upgrade"], "websocket"),
+            _ => {}
         }
         let document = problem(response, *status, code).await;
         let detail = document["detail"].as_str().unwrap();
@@ -278,6 +280,29 @@ async fn who_sends_too_slowly_is_not_waited_for() {
         .read_to(&mut answer, "\"code\":\"too_slow\"")
         .await;
     assert!(answer.contains(" 408 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_too_large() {
+    use tokio::io::AsyncWriteExt;
+    let service = Service::start().await;
+    let key = service.key(&[Scope::Admin]).await;
+    let head = format!(
+        "POST /v1/users HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+    );
+    for (length, body) in [
+        ("transfer-encoding: chunked", "8\r\n{\"name\":\r\nno size\r\n"),
+        ("content-length: 100", "{\"name\":"),
+    ] {
+        let mut broken = Raw::open(&service, &format!("{head}{length}\r\n\r\n{body}")).await;
+        broken.0.shutdown().await.unwrap();
+        let mut answer = String::new();
+        broken.read_to(&mut answer, "\"code\":\"").await;
+        assert!(
+            answer.contains(" 400 ") && answer.contains("ended early"),
+            "{length}: {answer}"
+        );
+    }
 }
 
 /// A connection that need not keep to HTTP.

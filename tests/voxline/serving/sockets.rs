@@ -2,9 +2,12 @@
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -124,6 +127,23 @@ impl Socket {
     /// The close code, when the close frame has come already.
     pub fn close_code_seen(&self) -> Option<u16> {
         self.closed
+    }
+
+    /// Closes as who is done, with code 1000.
+    pub async fn close(&mut self) {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        self.stream.send(Message::Close(Some(frame))).await.unwrap();
+    }
+
+    /// Sends bytes as they are, past WebSocket's own rules.
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        let MaybeTlsStream::Plain(stream) = self.stream.get_mut() else {
+            panic!("there is no TLS here");
+        };
+        stream.write_all(bytes).await.unwrap();
     }
 
     /// Cuts the connection as a crash would: no close frame.

@@ -91,6 +91,7 @@ async fn without_any_authentication_nothing_is_taken() {
         .await
         .unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(answer.headers().contains_key("www-authenticate"));
     let problem: Value = answer.json().await.unwrap();
     assert!(
         problem["detail"].as_str().unwrap().contains("vapi.auth"),

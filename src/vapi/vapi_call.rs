@@ -136,6 +136,11 @@ impl VapiCall {
         self.ended.is_cancelled()
     }
 
+    /// The same, where another node may have been told of it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.is_over() || self.call_session().is_some_and(|call| call.verdict().ended)
+    }
+
     /// Forgets what was kept of the caller's voice and words.
     pub(super) fn forget_audio(&self) {
         let mut state = self.state();

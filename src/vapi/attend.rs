@@ -102,7 +102,7 @@ impl Vapi {
         // An older update may be worked on after a newer one.
         let is_news = told >= state.conversed;
         state.conversed = state.conversed.max(told);
-        if let Consent::Asked(asking) = &mut state.consent {
+        if let Some(asking) = state.consent.asking() {
             match earlier {
                 None => {
                     for said in said {

@@ -81,13 +81,19 @@ impl Carriers {
     }
 
     /// Does what a webhook asks for that was proven to be `carrier`'s, and gives its answer. A ringing call is answered
-    /// within the configured budget, whatever the rest of the service does.
+    /// within the configured budget, whatever the rest of the service does. `keys_on_stream` says that who speaks the
+    /// carrier's dialect brings keys down its streams where the carrier does not.
     ///
     /// # Errors
     /// [`WebhookFault`] when it is no webhook of the carrier.
-    pub async fn answer(&self, carrier: Carrier, received: Received<'_>) -> Result<Document, WebhookFault> {
+    pub async fn answer(
+        &self,
+        carrier: Carrier,
+        received: Received<'_>,
+        keys_on_stream: bool,
+    ) -> Result<Document, WebhookFault> {
         match webhook::read(carrier, received)? {
-            Event::Ringing(ring) => return Ok(self.ringing(carrier, *ring, None).await),
+            Event::Ringing(ring) => return Ok(self.ringing(carrier, *ring, None, keys_on_stream).await),
             Event::Typed { ring, digits } => return Ok(self.typed(carrier, *ring, &digits).await),
             Event::Digit { call, key } => self.pressed(&call, key),
             Event::Ended { call } => self.ended(&call),
@@ -98,7 +104,13 @@ impl Carriers {
 
     /// Learns what it can within the budget, and answers with as much as that came to; `remembered` is the forwarder that an
     /// earlier webhook of the call named.
-    async fn ringing(&self, carrier: Carrier, mut ring: Ring, remembered: Option<PhoneNumber>) -> Document {
+    async fn ringing(
+        &self,
+        carrier: Carrier,
+        mut ring: Ring,
+        remembered: Option<PhoneNumber>,
+        keys_on_stream: bool,
+    ) -> Document {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let forward = &self.settings.forward;
         forward.leave_out_unsigned(&mut ring.facts, &ring.dialed, now);
@@ -124,6 +136,7 @@ impl Carriers {
             },
             token: known.token.as_deref(),
             caller: ring.facts.caller_text.as_deref(),
+            keys_on_stream,
         };
         match ring.control {
             ControlStyle::Document | ControlStyle::DocumentAlone => return plan.document(carrier),
@@ -168,9 +181,10 @@ impl Carriers {
     async fn typed(&self, carrier: Carrier, ring: Ring, digits: &Digits) -> Document {
         let answered = self.asked.answer(&ring.call);
         let call = ring.call.clone();
-        let document = self.ringing(carrier, ring, answered.forwarded).await;
-        if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first) {
-            let typed = call_session.typed(digits.as_str());
+        let document = self.ringing(carrier, ring, answered.forwarded, false).await;
+        if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first)
+            && let Some(typed) = call_session.typed(digits.as_str())
+        {
             self.tasks.spawn(Provenance::carried(
                 async move { call_session.try_typed(typed).await },
             ));

@@ -17,7 +17,7 @@ use crate::units::{DialedNumber, Hertz};
 
 use super::reader::{SettingsReader, words};
 use super::region::VapiRegion;
-use section::{AuthMode, CallerChannel, HmacEncoding, ListenEncoding, TrustForwarded};
+use section::{AuthMode, CallerChannel, HmacEncoding, KeypadPins, ListenEncoding, TrustForwarded};
 
 pub(super) use section::VapiSection;
 pub use upstream::{UpstreamConfig, UpstreamHeader};
@@ -155,6 +155,8 @@ pub struct VapiConfig {
     pub answer_budget: Duration,
     /// How long `identify_caller` waits for a decision.
     pub tool_patience: Duration,
+    /// Whether an entry on Vapi's keypad may be a PIN.
+    pub keypad_pins: bool,
     /// Where Vapi's messages are meant to come here.
     pub mode: VapiMode,
     /// In which region the account is.
@@ -223,6 +225,7 @@ impl VapiSection {
             refusal: self.refusal,
             answer_budget: Duration::from_secs_f64(self.answer_budget_seconds),
             tool_patience: Duration::from_secs_f64(self.tool_seconds),
+            keypad_pins: self.keypad_pins == KeypadPins::Always,
             mode: self.mode,
             region,
             sip_numbers: account::sip_numbers(read, self.sip_numbers.as_deref(), region),

@@ -25,6 +25,7 @@ pub(super) struct Proven {
     carrier: Carrier,
     query: String,
     body: Bytes,
+    is_signalwires: bool,
 }
 
 impl FromRequest<Arc<AppState>> for Proven {
@@ -52,8 +53,14 @@ impl FromRequest<Arc<AppState>> for Proven {
         let proven = proofs.webhook(carrier, &signed);
         proven.map_err(|refusal| unproven(refusal, proofs.by_login(carrier)))?;
         Provenance::recognise(Actor::Carrier(carrier.name()));
+        let is_signalwires = signed.is_signalwires();
         let query = parts.uri.query().unwrap_or("").to_owned();
-        Ok(Self { carrier, query, body })
+        Ok(Self {
+            carrier,
+            query,
+            body,
+            is_signalwires,
+        })
     }
 }
 
@@ -130,7 +137,10 @@ async fn answer(app: &AppState, proven: Proven) -> Result<Response, Problem> {
         body: &proven.body,
         trusted: true,
     };
-    let answered = app.carriers.answer(proven.carrier, received).await;
+    let answered = app
+        .carriers
+        .answer(proven.carrier, received, proven.is_signalwires)
+        .await;
     let document = answered.map_err(|fault| Problem::new(Kind::Invalid, fault.to_string()))?;
     let media_type = HeaderValue::from_static(document.media_type);
     Ok(([(header::CONTENT_TYPE, media_type)], document.text).into_response())

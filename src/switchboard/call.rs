@@ -207,6 +207,15 @@ impl LiveCall {
         verdict
     }
 
+    /// Stops listening to a call that goes on, and says what was heard of it last.
+    pub async fn leave(mut self) {
+        let active_model = self.services.active_model();
+        let checkpoints = self.listen(&active_model, true).await;
+        for checkpoint in &checkpoints {
+            self.say(&active_model, checkpoint).await;
+        }
+    }
+
     /// Waits for PINs that are being tried, where this is the end of the call too: they count for the last word.
     async fn last_pins(&self) {
         if self.call_session.ends_with_its_audio() {

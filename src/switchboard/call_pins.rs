@@ -3,12 +3,14 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
+use zeroize::Zeroizing;
+
 use super::call_session::CallSession;
 use super::call_verdict::Said;
-use super::keypad::Typed;
+use super::keypad::{Typed, is_pin};
 use super::pin_answer::{PinAnswer, PinWay};
 use crate::evidence::spoken;
-use crate::store::{Pin, PinAttempt};
+use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::UserId;
 
 impl CallSession {
@@ -16,14 +18,14 @@ impl CallSession {
     ///
     /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
     /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
-    /// for a while, restart or not. A PIN that is being tried when the call ends counts still: the last word
-    /// waits for it, but not for ever.
+    /// for a while, restart or not. The same digits of the same caller within two minutes count once. A PIN that is
+    /// being tried when the call ends counts still: the last word waits for it, but not for ever.
     pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
         let _counts = self.trying.token();
-        let Some(pin) = spoken::digits(digits).and_then(|digits| digits.parse::<Pin>().ok()) else {
+        let digits = Zeroizing::new(spoken::digits(digits).unwrap_or_default());
+        let Ok(pin) = digits.parse::<Pin>() else {
             return PinAnswer::NotAPin;
         };
-        let services = &self.context.services;
         let attempt = {
             let state = self.state.lock().await;
             if state.ended {
@@ -33,10 +35,7 @@ impl CallSession {
         };
         // The lock is not held while the hashes are made: the call goes on being heard.
         let tried = match attempt {
-            Ok(attempt) => {
-                let limits = services.identity.pin_limits;
-                services.store.try_pin(&attempt, &pin, &limits).await
-            }
+            Ok(attempt) => self.tried_once(&attempt, &digits, &pin).await,
             Err(fault) => Err(fault),
         };
         match tried {
@@ -61,6 +60,30 @@ impl CallSession {
         }
     }
 
+    /// Tries a PIN, unless it is one that this caller has just given in vain: that came a second way, and is no new guess. It is
+    /// looked at all the same: it may be somebody's by now.
+    async fn tried_once(&self, attempt: &PinTry, digits: &str, pin: &Pin) -> Result<PinAttempt, StoreError> {
+        let services = &self.context.services;
+        let hash = services.keyed_hash().await?;
+        let before = services.wrong_pins.of(&hash, attempt, digits);
+        let mut before = before.lock().await;
+        if let Some(left) = *before
+            && services
+                .store
+                .users_by_pin(&attempt.number, pin)
+                .await?
+                .is_empty()
+        {
+            return Ok(PinAttempt::Wrong { left });
+        }
+        let limits = services.identity.pin_limits;
+        let tried = services.store.try_pin(attempt, pin, &limits).await?;
+        if let PinAttempt::Wrong { left } = tried {
+            *before = Some(left);
+        }
+        Ok(tried)
+    }
+
     /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
     /// [`CallSession::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
     /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
@@ -83,9 +106,17 @@ impl CallSession {
         }
     }
 
-    /// A PIN that was typed as a whole and collected elsewhere, for [`CallSession::try_typed`].
-    pub fn typed(&self, digits: &str) -> Typed {
-        Typed::new(digits.to_owned(), self.trying.token())
+    /// Whether digits that were typed as a whole can be a PIN: `identity.pin_length` of them, or fewer, though at least four,
+    /// that `#` ended (`is_ended`). Whatever else is typed was asked for by somebody else.
+    pub fn can_be_typed(&self, digits: &str, is_ended: bool) -> bool {
+        is_pin(digits.len(), is_ended, self.context.services.identity.pin_length)
+    }
+
+    /// What was typed as a whole and collected elsewhere, for [`CallSession::try_typed`], where it can be a PIN. `#` may have
+    /// ended it.
+    pub fn typed(&self, digits: &str) -> Option<Typed> {
+        let can_be = self.can_be_typed(digits, true);
+        can_be.then(|| Typed::new(digits.to_owned(), self.trying.token()))
     }
 
     /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.

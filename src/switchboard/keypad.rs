@@ -11,6 +11,12 @@ const LONGEST: usize = 8;
 /// Fewest digits of a PIN.
 const SHORTEST: usize = 4;
 
+/// Whether so many digits, typed one after the other, are a PIN: `length` of them complete one, and `#` ends a shorter one
+/// (`is_ended`).
+pub(super) fn is_pin(digits: usize, is_ended: bool, length: usize) -> bool {
+    digits == length || (is_ended && (SHORTEST..length).contains(&digits))
+}
+
 /// Collects digits to a PIN.
 #[derive(Default)]
 pub(super) struct Keypad {
@@ -20,7 +26,7 @@ pub(super) struct Keypad {
 
 impl Keypad {
     /// Takes a key at `now`; gives the PIN when it is complete: `length` digits were typed, or `#` after at least
-    /// four (and then of up to eight). `*` begins anew, and so does a pause of more than `timeout`. Other keys
+    /// four. `*` begins anew, and so does a pause of more than `timeout`. Other keys
     /// are passed over.
     pub fn press(&mut self, key: char, now: Instant, length: usize, timeout: Duration) -> Option<String> {
         let paused = self.last.is_some_and(|last| now.duration_since(last) > timeout);
@@ -31,10 +37,7 @@ impl Keypad {
         if key.is_ascii_digit() && self.digits.len() < LONGEST {
             self.digits.push(key);
         }
-        let complete = match key {
-            '#' => self.digits.len() >= SHORTEST,
-            _ => self.digits.len() >= length,
-        };
+        let complete = is_pin(self.digits.len(), key == '#', length);
         if key == '#' || complete {
             let typed = std::mem::take(&mut *self.digits);
             return complete.then_some(typed);
@@ -96,6 +99,22 @@ mod tests {
         assert_eq!(at_once("48219999", 4), ["4821", "9999"]);
         assert_eq!(at_once("482173#", 8), ["482173"]);
         assert_eq!(at_once("48#4821#", 6), ["4821"], "what is too short is forgotten");
+    }
+
+    #[test]
+    fn what_is_typed_as_a_whole_is_a_pin_by_its_length() {
+        for (digits, is_ended, fits) in [
+            (6, false, true),
+            (6, true, true),
+            (5, true, true),
+            (4, true, true),
+            (5, false, false),
+            (3, true, false),
+            (7, true, false),
+            (7, false, false),
+        ] {
+            assert_eq!(is_pin(digits, is_ended, 6), fits, "{digits}, {is_ended}");
+        }
     }
 
     #[test]

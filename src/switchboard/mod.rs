@@ -32,6 +32,7 @@ mod callers;
 mod recorder;
 mod updates;
 mod auditor;
+mod wrong_pins;
 mod services;
 mod replays;
 mod claims;

@@ -16,6 +16,7 @@ use super::owners::Owners;
 use super::recorder::Recorder;
 use super::roster::Rosters;
 use super::updates::Channels;
+use super::wrong_pins::WrongPins;
 
 /// What every call works with.
 pub(super) struct Services {
@@ -32,6 +33,8 @@ pub(super) struct Services {
     pub recorder: Recorder,
     /// Accounts for what writes nothing else to the store.
     pub auditor: Auditor,
+    /// The wrong PINs of a moment ago.
+    pub wrong_pins: WrongPins,
     /// Every call's verdicts, as they come.
     pub channels: Channels,
     active_model: RwLock<Arc<ActiveModel>>,
@@ -50,6 +53,7 @@ impl Services {
             owners: Owners::new(store.clone()),
             callers: Callers::default(),
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
+            wrong_pins: WrongPins::default(),
             channels: Channels::default(),
             auditor: Auditor::begin(store.clone()),
             active_model: RwLock::new(Arc::new(active_model)),

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::evidence::spoken;
 use crate::switchboard::{CallSession, PinWay};
 
-use super::consent::Consent;
 use super::message::{Message, News, Role, Utterance};
 use super::origin::{NoCallSession, note_addresses};
 use super::service::Vapi;
@@ -89,11 +88,10 @@ impl Vapi {
         said: &[Utterance],
         earlier: Option<usize>,
     ) {
-        for utterance in said.iter().filter(|one| one.role == Role::User) {
-            if utterance.text.to_ascii_lowercase().contains(KEYPAD)
-                && let Some(digits) = spoken::digits(&utterance.text)
-            {
-                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad)
+        for (at, utterance) in said.iter().enumerate() {
+            if let Some(digits) = self.typed(call_session, utterance) {
+                let place = earlier.map(|earlier| earlier + at);
+                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad, place)
                     .await;
             }
         }
@@ -102,7 +100,7 @@ impl Vapi {
         // An older update may be worked on after a newer one.
         let is_news = told >= state.conversed;
         state.conversed = state.conversed.max(told);
-        if let Consent::Asked(asking) = &mut state.consent {
+        if let Some(asking) = state.consent.asking() {
             match earlier {
                 None => {
                     for said in said {
@@ -113,6 +111,16 @@ impl Vapi {
                 Some(_) => {}
             }
         }
+    }
+
+    /// The digits of a keypad entry that can be a PIN: assistants ask for other numbers, too.
+    fn typed(&self, call_session: &CallSession, utterance: &Utterance) -> Option<String> {
+        let text = &utterance.text;
+        let is_entry = utterance.role == Role::User && text.to_ascii_lowercase().contains(KEYPAD);
+        let digits = spoken::digits(text).filter(|_| self.config.keypad_pins && is_entry)?;
+        call_session
+            .can_be_typed(&digits, text.contains('#'))
+            .then_some(digits)
     }
 }
 

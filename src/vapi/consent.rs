@@ -81,8 +81,13 @@ pub enum Consent {
     NotAsked,
     /// The assistant was told to put the question.
     Asked(Asking),
-    /// The caller agreed in these words.
-    Given(String),
+    /// The caller agreed, and may take it back until they are enrolled.
+    Given {
+        /// What was agreed to, and in which words.
+        words: String,
+        /// What was said since, and is said now.
+        asking: Asking,
+    },
     /// They were enrolled.
     Done,
 }
@@ -107,6 +112,16 @@ struct Answer {
     is_put: bool,
     has_refused: bool,
     said: VecDeque<String>,
+}
+
+impl Consent {
+    /// Who hears what is said, from the question to the enrolment.
+    pub fn asking(&mut self) -> Option<&mut Asking> {
+        match self {
+            Self::Asked(asking) | Self::Given { asking, .. } => Some(asking),
+            Self::NotAsked | Self::Done => None,
+        }
+    }
 }
 
 impl Asking {

@@ -1,8 +1,8 @@
 //! Enrolment over the phone: a guided call in which the caller proves who they are, agrees, and speaks.
 //!
 //! The tool is called again and again and says each time what is to be done next. Nothing it needs comes from the
-//! model: who the caller is was established by a PIN, or by an exclusive number and the forwarding header together;
-//! the consent is what Vapi's transcript says the caller said after the assistant had asked; the voice is the audio of this call.
+//! model: who the caller is was established by a PIN; the consent is what Vapi's transcript says the caller said after the
+//! assistant had asked; the voice is the audio of this call.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use crate::switchboard::{Agreement, CallSession, EnrolmentReport, EnrolmentStart};
 use crate::units::UserId;
-use crate::verdict::chain::{Identity, OwnerStatus, SpeakerAgreement, Tier};
+use crate::verdict::chain::Identity;
 
 use super::consent::{Asking, Consent, QUESTION, Reply};
 use super::service::Vapi;
-use super::vapi_call::{Held, VapiCall};
+use super::vapi_call::{Held, State, VapiCall};
 
 /// How long the enrolment itself may take; Vapi waits for 20 s.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -32,43 +32,12 @@ impl Vapi {
         let Some(user) = established(pin_user, &call_session.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
-        let consent = vapi_call.state().consent.clone();
-        match consent {
-            Consent::NotAsked => self.ask(vapi_call),
-            Consent::Asked(asking) => self.take_answer(vapi_call, &asking, user).await,
-            Consent::Given(words) => self.enrol_from_call(vapi_call, user, &words).await,
-            Consent::Done => "done: this caller's voice was enrolled on this call".to_owned(),
+        let (agreeing, question) = (&self.config.consent_words, self.question());
+        let consented = consented(&mut vapi_call.state(), agreeing, question);
+        match consented {
+            Ok(words) => self.enrol_from_call(vapi_call, user, &words).await,
+            Err(next) => next,
         }
-    }
-
-    /// Reads what the caller said since the question was put.
-    async fn take_answer(&self, vapi_call: &VapiCall, asking: &Asking, user: UserId) -> String {
-        let agreeing = &self.config.consent_words;
-        let question = self.question();
-        match asking.reply(agreeing) {
-            Reply::Yes => {
-                let answer = asking.answer(agreeing);
-                let words = format!("Asked on the telephone: {question} Answer: {answer}");
-                vapi_call.state().consent = Consent::Given(words.clone());
-                self.enrol_from_call(vapi_call, user, &words).await
-            }
-            Reply::No => {
-                let mut state = vapi_call.state();
-                state.consent = Consent::NotAsked;
-                state.held = None;
-                "refused: the caller did not agree; nothing of their voice is kept, go on without".to_owned()
-            }
-            Reply::Unclear => {
-                format!("no answer was heard yet: ask again, word for word: \"{question}\"")
-            }
-        }
-    }
-
-    fn ask(&self, vapi_call: &VapiCall) -> String {
-        let question = self.question();
-        let mut state = vapi_call.state();
-        state.consent = Consent::Asked(Asking::begin(question, state.conversed));
-        format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{question}\"")
     }
 
     /// The words that are agreed to.
@@ -135,39 +104,63 @@ impl Vapi {
 const MORE: &str = "More speech is needed: ask the caller to talk for about ten seconds, as about their day, and call \
                     enroll_voice again.";
 
-/// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, or the number
-/// is theirs alone and the call came through their line, by evidence that counts, and no voice speaks against it.
+/// Who the caller is, where that is beyond what anybody may claim: their PIN was given on this call, and nothing speaks
+/// against it. That a call came through somebody's line says nothing of who speaks.
 fn established(pin_user: Option<UserId>, identity: &Identity) -> Option<UserId> {
-    let pins_fit = identity
-        .contradictions
-        .iter()
-        .all(|found| !found.code.is_of_a_pin());
-    if let Some(user) = pin_user {
-        return pins_fit.then_some(user);
-    }
-    let owner = identity
-        .line_owner
-        .user_id
-        .filter(|_| identity.line_owner.status == OwnerStatus::Identified)?;
-    let points = |tier: Tier| {
-        identity.evidence.iter().any(|item| {
-            item.tier == tier && item.user_id == Some(owner) && item.llr.is_some_and(|llr| llr > 0.0)
-        })
+    let mut contradictions = identity.contradictions.iter();
+    let pins_fit = contradictions.all(|found| !found.code.is_of_a_pin());
+    pin_user.filter(|_| pins_fit)
+}
+
+/// The words of the consent, or what is to be done next for it, by all that was heard.
+fn consented(state: &mut State, agreeing: &[String], question: &str) -> Result<String, String> {
+    let (given, asking) = match &state.consent {
+        Consent::NotAsked => return Err(ask(state, question)),
+        Consent::Done => return Err("done: this caller's voice was enrolled on this call".to_owned()),
+        Consent::Asked(asking) => (None, asking),
+        Consent::Given { words, asking } => (Some(words), asking),
     };
-    let another = matches!(
-        identity.agreement,
-        SpeakerAgreement::ThirdParty | SpeakerAgreement::Different
-    );
-    (points(Tier::T0) && points(Tier::T1) && !another && identity.contradictions.is_empty()).then_some(owner)
+    match (given, asking.reply(agreeing)) {
+        (None, Reply::Yes) => {
+            let answer = asking.answer(agreeing);
+            let words = format!("Asked on the telephone: {question} Answer: {answer}");
+            state.consent = Consent::Given {
+                words: words.clone(),
+                asking: asking.clone(),
+            };
+            Ok(words)
+        }
+        (None, Reply::No) => {
+            state.consent = Consent::NotAsked;
+            state.held = None;
+            Err("refused: the caller did not agree; nothing of their voice is kept, go on without".to_owned())
+        }
+        (None, Reply::Unclear) => Err(format!(
+            "no answer was heard yet: ask again, word for word: \"{question}\""
+        )),
+        // Who talks in order to be enrolled says "not" of other things, too: they are asked again, and not turned away.
+        (Some(_), Reply::No) => Err(format!(
+            "not yet: the caller may not want it any more; {}",
+            ask(state, question)
+        )),
+        (Some(words), Reply::Yes | Reply::Unclear) => Ok(words.clone()),
+    }
+}
+
+/// Has the question put, from now on.
+fn ask(state: &mut State, question: &str) -> String {
+    state.consent = Consent::Asked(Asking::begin(question, state.conversed));
+    format!("ask this, word for word, wait for the answer, and call enroll_voice again: \"{question}\"")
 }
 
 #[cfg(test)]
 mod tests {
     use time::OffsetDateTime;
 
+    use super::super::message::{Role, Utterance};
     use super::*;
     use crate::decision::Policy;
-    use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, combine};
+    use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, Tier, combine};
 
     #[test]
     fn a_strangers_diversion_to_a_number_of_ones_own_enrols_nobody() {
@@ -190,18 +183,45 @@ mod tests {
             value_hash: None,
             note: None,
         };
-        let by = |forwarding| {
+        for forwarding in [
+            priors.forwarding,
+            priors.forwarding_untrusted,
+            priors.forwarding_hint,
+        ] {
             let claims = [
                 claim(Tier::T0, EvidenceKind::AssignedNumber, priors.assigned),
                 claim(Tier::T1, EvidenceKind::Diversion, forwarding),
             ];
             let identity = combine(&roster, &claims, None, &priors, &Policy::default());
             assert_eq!(identity.line_owner.user_id, Some(user));
-            established(None, &identity)
-        };
-        assert_eq!(by(priors.forwarding), Some(user));
-        for weak in [priors.forwarding_untrusted, priors.forwarding_hint] {
-            assert_eq!(by(weak), None);
+            assert_eq!(established(None, &identity), None);
+            assert_eq!(established(Some(user), &identity), Some(user));
         }
+    }
+
+    #[test]
+    fn consent_that_may_be_taken_back_is_asked_for_anew() {
+        let agreeing = ["yes".to_owned()];
+        let mut state = State::default();
+        let mut after = |said: &[(Role, &str)]| {
+            for (role, text) in said {
+                let said = Utterance {
+                    role: *role,
+                    text: (*text).to_owned(),
+                };
+                state.consent.asking().unwrap().hear(&said);
+            }
+            consented(&mut state, &agreeing, QUESTION)
+        };
+        assert!(after(&[]).is_err_and(|next| next.starts_with("ask this")));
+        let (asked, agrees) = ((Role::Assistant, QUESTION), (Role::User, "Yes."));
+        assert!(after(&[asked, agrees]).is_ok());
+        assert!(after(&[(Role::User, "It was a fine day.")]).is_ok());
+        let refuses = (Role::User, "Actually no, I don't want that, please stop.");
+        assert!(after(&[refuses]).is_err_and(|next| next.contains(QUESTION)));
+        assert!(after(&[]).is_err_and(|next| next.starts_with("no answer")));
+        assert!(after(&[asked, agrees]).is_ok());
+        assert!(after(&[refuses]).is_err());
+        assert!(after(&[asked, (Role::User, "No!")]).is_err_and(|next| next.starts_with("refused")));
     }
 }

@@ -72,12 +72,27 @@ impl Vapi {
     /// Finishes a call, once however often it is asked.
     pub(super) async fn finish(&self, vapi_call: &VapiCall) {
         vapi_call.ended.cancel();
-        if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
-            tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
-        }
+        last_word(vapi_call).await;
         if let Some(call_session) = vapi_call.call_session() {
             call_session.finish().await;
         }
         vapi_call.forget_audio();
+    }
+
+    /// The service leaves: a call whose end was told is finished; one that goes on is not over by that, and the next process or
+    /// another node takes it up.
+    pub(super) async fn leave(&self, vapi_call: &VapiCall) {
+        if vapi_call.is_over() {
+            return self.finish(vapi_call).await;
+        }
+        last_word(vapi_call).await;
+        vapi_call.forget_audio();
+    }
+}
+
+/// Waits until what was heard is said.
+async fn last_word(vapi_call: &VapiCall) {
+    if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
+        tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
     }
 }

@@ -106,11 +106,11 @@ impl Vapi {
         }
     }
 
-    /// Ends what is going on: live calls are finished and their last verdicts recorded.
+    /// Ends what is going on here: nobody is listened to any more, and what was heard is said.
     pub async fn close(&self) {
         self.leaving.cancel();
         for vapi_call in self.vapi_calls.all() {
-            self.finish(&vapi_call).await;
+            self.leave(&vapi_call).await;
         }
         if let Some(relay) = &self.relay {
             relay.close().await;

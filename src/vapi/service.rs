@@ -156,8 +156,6 @@ impl Vapi {
 
     /// Whether a call's audio is over: the call has ended, or the service leaves.
     pub(super) fn is_over(&self, vapi_call: &VapiCall) -> bool {
-        // Another node may have been told of the end.
-        let ended = vapi_call.call_session().is_some_and(|call| call.verdict().ended);
-        ended || vapi_call.is_over() || self.leaving.is_cancelled()
+        vapi_call.has_ended() || self.leaving.is_cancelled()
     }
 }

@@ -223,7 +223,10 @@ impl Vapi {
             _ => String::new(),
         };
         match spoken::digits(&given) {
-            Some(digits) => self.pin(vapi_call, call_session, &digits, PinWay::Tool).await,
+            Some(digits) => {
+                self.pin(vapi_call, call_session, &digits, PinWay::Tool, None)
+                    .await
+            }
             None => {
                 "no digits were understood: ask the caller to say the PIN again, digit by digit".to_owned()
             }
@@ -231,13 +234,15 @@ impl Vapi {
     }
 
     /// Tries a PIN. The same digits count once on a call, whichever ways they come: Vapi tells a keypad entry in
-    /// its conversation, in its transcript, and through the model.
+    /// its conversation, in its transcript, and through the model. The conversation is told whole each time, so what stands
+    /// at one `place` of it is tried once, whatever came of that.
     pub(super) async fn pin(
         &self,
         vapi_call: &VapiCall,
         call_session: &CallSession,
         digits: &str,
         way: PinWay,
+        place: Option<usize>,
     ) -> String {
         let stands_for = self.markers.of_digits(&vapi_call.id, digits);
         // Waiting for one's turn and trying are one wait: Vapi waits for all the answers of a message.
@@ -246,16 +251,18 @@ impl Vapi {
         let Ok(_turn) = timeout_at(until, vapi_call.pin_turn.lock()).await else {
             return Self::of_pin(call_session, PinAnswer::Unavailable).0;
         };
-        if let Some(before) = vapi_call.state().pins.get(&stands_for) {
-            return before.clone();
+        if let Some(before) = vapi_call.state().pin_answer(place, stands_for) {
+            return before;
         }
         let answer = match timeout_at(until, call_session.try_pin(digits, way)).await {
             Ok(answer) => answer,
             Err(_) => PinAnswer::Unavailable,
         };
         let (said, settled) = Self::of_pin(call_session, answer);
-        if settled {
-            vapi_call.state().remember_pin(stands_for, said.clone());
+        let is_answered = answer != PinAnswer::Unavailable;
+        if settled || (place.is_some() && is_answered) {
+            let place = place.filter(|_| !settled);
+            vapi_call.state().remember_pin(place, stands_for, said.clone());
         }
         said
     }

@@ -65,8 +65,9 @@ pub(super) struct State {
     pub conversed: usize,
     /// How far an enrolment on this call has come.
     pub consent: Consent,
-    /// What became of the PINs that were tried, by what stands for them.
-    pub pins: HashMap<[u8; 32], String>,
+    /// What became of the PINs that were tried, by what stands for them: for the whole call, or for one place in its
+    /// conversation.
+    pub pins: HashMap<(Option<usize>, [u8; 32]), String>,
     /// The header facts that were learnt, by their hash.
     pub learnt: Option<u64>,
     /// What messages said of the call while the store could not be read.
@@ -136,6 +137,11 @@ impl VapiCall {
         self.ended.is_cancelled()
     }
 
+    /// The same, where another node may have been told of it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.is_over() || self.call_session().is_some_and(|call| call.verdict().ended)
+    }
+
     /// Forgets what was kept of the caller's voice and words.
     pub(super) fn forget_audio(&self) {
         let mut state = self.state();
@@ -145,10 +151,16 @@ impl VapiCall {
 }
 
 impl State {
-    /// Remembers what became of a PIN.
-    pub(super) fn remember_pin(&mut self, stands_for: [u8; 32], answer: String) {
+    /// What became of a PIN on this call before, or where it stands at this `place` of the conversation.
+    pub(super) fn pin_answer(&self, place: Option<usize>, stands_for: [u8; 32]) -> Option<String> {
+        let known = |place: &Option<usize>| self.pins.get(&(*place, stands_for));
+        [None, place].iter().find_map(known).cloned()
+    }
+
+    /// Remembers what became of a PIN: on the whole call, or where it stands at this `place` of the conversation.
+    pub(super) fn remember_pin(&mut self, place: Option<usize>, stands_for: [u8; 32], answer: String) {
         if self.pins.len() < MOST_PINS {
-            self.pins.insert(stands_for, answer);
+            self.pins.insert((place, stands_for), answer);
         }
     }
 

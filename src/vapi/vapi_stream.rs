@@ -65,8 +65,8 @@ impl VapiStream {
         }
     }
 
-    /// Hears all that comes. When nothing more will, the last word by voice is said, if the call is over; a call
-    /// that goes on without its stream may still be decided by other evidence.
+    /// Hears all that comes. When nothing more will, the last word by voice is said: for good if the call is over; a call
+    /// that goes on without its stream, or without this process, may still be decided otherwise.
     pub(super) async fn follow(mut self, mut events: Receiver<Event>) {
         let mut ticks = interval(TICK);
         loop {
@@ -92,10 +92,10 @@ impl VapiStream {
         let rest = self.reader.end(self.vapi_call.clock());
         self.take(rest).await;
         self.pass_on(true).await;
-        if self.vapi.is_over(&self.vapi_call)
-            && let Some(call) = self.call
-        {
-            call.finish().await;
+        match self.call {
+            Some(call) if self.vapi_call.has_ended() => drop(call.finish().await),
+            Some(call) => call.leave().await,
+            None => {}
         }
     }
 

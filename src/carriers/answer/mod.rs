@@ -36,6 +36,8 @@ pub struct Plan<'a> {
     pub token: Option<&'a str>,
     /// The caller, as far as the carrier told it; Vonage's and Telnyx's leg to Vapi is from them.
     pub caller: Option<&'a str>,
+    /// Whether the caller's keys come down its stream, so that nobody need be asked for a PIN first.
+    pub keys_on_stream: bool,
 }
 
 /// The stream that a document asks for.
@@ -163,6 +165,7 @@ pub(super) mod tests {
             },
             token,
             caller,
+            keys_on_stream: false,
         })
     }
 

@@ -11,8 +11,8 @@ pub(super) fn document(plan: &Plan, carrier: Carrier) -> Document {
     let mut response = Element::new("Response");
     if let Some(stream) = plan.stream(carrier) {
         response = response.child(Element::new("Start").child(fork(plan, &stream)));
-        // Telnyx's streams bring the keys.
-        if carrier == Carrier::Twilio {
+        // Telnyx's streams bring the keys, and so do SignalWire's.
+        if carrier == Carrier::Twilio && !plan.keys_on_stream {
             response = response.children(gather(plan));
         }
     }

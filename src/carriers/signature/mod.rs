@@ -38,6 +38,11 @@ impl Signed<'_> {
         self.path.split_once('?').map_or("", |(_, query)| query)
     }
 
+    /// Whether a request that was let in by Twilio's door is SignalWire's, as its signature's header says.
+    pub fn is_signalwires(&self) -> bool {
+        (self.header)(twilio::SIGNALWIRE_HEADER).is_some()
+    }
+
     /// Whether the body is a form.
     fn is_form(&self) -> bool {
         let media_type = (self.header)("content-type").unwrap_or("");

@@ -42,7 +42,7 @@ const UNKNOWN_HASH: Refusal = Refusal::UnknownAlgorithm {
 };
 
 /// SignalWire signs as Twilio does, with the project's signing key for the auth token.
-const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
+pub(super) const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
 const SIGNALWIRE_KEYS: &str = "signalwire.signing_key and public_url";
 const SIGNALWIRE_LACKING: Refusal = Refusal::NotConfigured {
     carrier: "SignalWire",

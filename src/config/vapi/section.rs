@@ -88,6 +88,11 @@ pub(in crate::config) struct VapiSection {
     /// What the caller hears when a tool of ours is called: `silent`, `filler` (one of Vapi's own), or words of yours.
     #[default = "silent"]
     pub tool_message: String,
+    /// Whether an entry on Vapi's keypad that has a PIN's length is tried as one: `always`, or `never`, where assistants ask for
+    /// other numbers of that length. verify_pin takes digits either way.
+    #[schema(inline)]
+    #[default(KeypadPins::Always)]
+    pub keypad_pins: KeypadPins,
     /// Whose server `voxline vapi apply` sets to Voxline: that of numbers, assistants and tools (`assistant`), or of
     /// numbers and tools alone (`number`).
     #[schema(inline)]
@@ -166,6 +171,14 @@ pub(in crate::config) enum AuthMode {
     Bearer,
     Hmac,
     OAuth2,
+}
+
+/// Whether entries on Vapi's keypad are tried as PINs.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum KeypadPins {
+    Always,
+    Never,
 }
 
 /// How a signature is written.

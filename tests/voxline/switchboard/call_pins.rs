@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use voxline::store::{PinChange, UserPatch};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
@@ -64,9 +65,9 @@ async fn wrong_pins_lock_out_the_caller_alone_also_after_a_restart() {
     let (deployment, [alice, ..]) = three().await;
     let callers_call = case(&deployment.board, &number(1)).await;
     callers_call.learn(&called_by(77)).await;
-    for left in [2, 1, 0] {
+    for (pin, left) in [("1111", 2), ("2222", 1), ("3333", 0)] {
         assert_eq!(
-            callers_call.try_pin("1111", PinWay::Tool).await,
+            callers_call.try_pin(pin, PinWay::Tool).await,
             PinAnswer::Wrong { left }
         );
     }
@@ -124,15 +125,63 @@ async fn tries_side_by_side_are_counted_one_by_one() {
     let (deployment, _) = three().await;
     let call = case(&deployment.board, &number(1)).await;
     call.learn(&called_by(77)).await;
-    let tries = (0..12).map(|_| {
+    let tries = (0..12).map(|nth| {
         let call = Arc::clone(&call);
-        tokio::spawn(async move { call.try_pin("1111", PinWay::Tool).await })
+        tokio::spawn(async move { call.try_pin(&format!("{nth:04}"), PinWay::Tool).await })
     });
     let mut wrong = 0;
     for attempt in tries.collect::<Vec<_>>() {
         wrong += usize::from(matches!(attempt.await.unwrap(), PinAnswer::Wrong { .. }));
     }
     assert_eq!(wrong, 3);
+}
+
+#[tokio::test]
+async fn the_same_wrong_pin_of_a_caller_is_one_guess_on_whichever_call() {
+    let (deployment, [_, bob, _]) = three().await;
+    let (board, wrong) = (&deployment.board, |left| PinAnswer::Wrong { left });
+    let called = async |line: u32, caller: usize| {
+        let call = case(board, &number(line)).await;
+        call.learn(&called_by(caller)).await;
+        call
+    };
+    let (carriers, vapis) = (called(1, 77).await, called(1, 77).await);
+    // By two ways at once.
+    let tries = [(&carriers, PinWay::Keypad), (&vapis, PinWay::VapiKeypad)].map(|(call, way)| {
+        let call = Arc::clone(call);
+        tokio::spawn(async move { call.try_pin("1111", way).await })
+    });
+    for tried in tries {
+        assert_eq!(tried.await.unwrap(), wrong(2));
+    }
+    assert_eq!(vapis.try_pin("one one one one", PinWay::Tool).await, wrong(2));
+    assert_eq!(vapis.try_pin("2222", PinWay::Tool).await, wrong(1));
+    assert_eq!(carriers.try_pin("1111", PinWay::Keypad).await, wrong(2));
+    // Another caller's guess is theirs, and another number's another.
+    assert_eq!(called(1, 78).await.try_pin("1111", PinWay::Tool).await, wrong(2));
+    assert_eq!(called(2, 77).await.try_pin("1111", PinWay::Tool).await, wrong(2));
+    let patch = UserPatch {
+        pin: PinChange::Set("1111".parse().unwrap()),
+        ..UserPatch::default()
+    };
+    board.store().update_user(bob, patch).await.unwrap();
+    let right = PinAnswer::Accepted { user: bob };
+    assert_eq!(vapis.try_pin("1111", PinWay::Tool).await, right);
+}
+
+#[tokio::test]
+async fn what_is_typed_as_a_whole_is_no_pin_unless_it_has_the_length_of_one() {
+    let (deployment, _) = three().await;
+    let call = case(&deployment.board, &number(1)).await;
+    for (digits, fits) in [
+        ("4821", true),
+        ("482", false),
+        ("48213", false),
+        ("123456", false),
+    ] {
+        assert_eq!(call.typed(digits).is_some(), fits, "{digits}");
+        assert_eq!(call.can_be_typed(digits, false), fits, "{digits}");
+    }
 }
 
 #[tokio::test]
@@ -198,8 +247,10 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
 #[tokio::test]
 async fn a_prankster_without_a_number_locks_nobody_else_out() {
     let (deployment, [alice, ..]) = three().await;
+    let guesses = AtomicU32::new(0);
     let wrong = async |call: &CallSession| {
-        matches!(call.try_pin("1111", PinWay::Tool).await, PinAnswer::Wrong { .. })
+        let pin = format!("{:04}", guesses.fetch_add(1, Ordering::Relaxed));
+        matches!(call.try_pin(&pin, PinWay::Tool).await, PinAnswer::Wrong { .. })
     };
     let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
     let prankster = case(&board, &number(1)).await;

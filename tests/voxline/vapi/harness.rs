@@ -107,6 +107,11 @@ impl TestDeployment {
     pub fn restart(&mut self) {
         self.service.kill().unwrap();
         self.service.wait().unwrap();
+        self.start();
+    }
+
+    /// Starts the service, which has ended, again on the same store.
+    pub fn start(&mut self) {
         let (service, base) = serve(self.data.path(), &self.settings);
         (self.service, self.base) = (service, base);
         self.point_peer();

@@ -337,6 +337,21 @@ async fn the_end_of_a_call_is_its_end_at_a_node_that_never_saw_it() {
     assert_eq!(nodes.at(0).call("c-end").await["version"], before["version"]);
 }
 
+#[tokio::test]
+async fn a_node_that_leaves_ends_no_call_that_the_other_has() {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
+        return;
+    };
+    for node in [0, 1] {
+        nodes.at(node).ring("c-left", STRANGER);
+    }
+    nodes.deployment.stop();
+    let right = json!({"pin": ROBERT.1});
+    let said = nodes.at(1).tool("c-left", "t-1", "verify_pin", right);
+    assert!(said.contains("verified: "), "{said}");
+    assert_eq!(nodes.at(1).call("c-left").await["final"], json!(false));
+}
+
 /// It takes the 15 s in which a node with the call's audio would say the last word itself.
 #[tokio::test]
 async fn the_end_told_at_another_node_ends_a_carriers_call_once() {

@@ -1,8 +1,11 @@
-//! A PIN that several users of the line have, as the model is told of it.
+//! PINs on Vapi: what of a keypad is one, what counts once, and one that several users of the line have.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
+use crate::support;
 
 const STRANGER: &str = "+12025550199";
 
@@ -117,7 +120,7 @@ async fn whose_pin_was_given_on_a_call_is_known_after_a_restart() {
         {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     deployment.restart();
     let who = deployment.tool("c-on", "t-2", "identify_caller", json!({}));
@@ -128,4 +131,97 @@ async fn whose_pin_was_given_on_a_call_is_known_after_a_restart() {
     // Who proved who they are may be enrolled, and need not prove it again.
     let asked = deployment.tool("c-on", "t-3", "enroll_voice", json!({}));
     assert!(asked.contains("Do you agree"), "{asked}");
+}
+
+/// A house in which nobody's voice is known, with these settings.
+fn plain(settings: &[(&str, &str)]) -> TestDeployment {
+    TestDeployment::open_with(settings, false)
+}
+
+/// What was typed on a call's keypad so far, as Vapi tells it: the whole conversation.
+fn typed(call: &str, at: u32, entries: &[&str]) -> Value {
+    let entry = |digits: &&str| json!({"role": "user", "message": format!("User's Keypad Entry: {digits}")});
+    let messages: Vec<Value> = entries.iter().map(entry).collect();
+    json!({
+        "type": "conversation-update", "timestamp": at, "call": {"id": call}, "phoneNumber": {"number": NUMBER},
+        "messages": messages,
+    })
+}
+
+/// What came of every try of a PIN, once there are so many; the latest first.
+async fn tried(deployment: &TestDeployment, count: usize) -> Vec<String> {
+    let mut tried = Vec::new();
+    for _ in 0..200 {
+        let entries = deployment.get("/v1/audit?act=pin.try").await;
+        let outcome = |entry: &Value| entry["outcome"].as_str().unwrap().to_owned();
+        tried = entries.as_array().unwrap().iter().map(outcome).collect();
+        if tried.len() >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tried
+}
+
+#[tokio::test]
+async fn what_is_typed_and_has_no_pins_length_is_no_try_of_one() {
+    let mut deployment = plain(&[]);
+    deployment.ring("c-order", STRANGER);
+    // Order numbers, the last with a customer's number that somebody ended early.
+    let entries = ["123456", "234567", "345678", "123#", ROBERT.1];
+    deployment.send(typed("c-order", 10, &entries));
+    assert_eq!(tried(&deployment, 1).await, ["right"]);
+    let who = deployment.tool("c-order", "t-1", "identify_caller", json!({}));
+    assert!(who.contains("Robert"), "{who}");
+}
+
+#[tokio::test]
+async fn where_keypad_entries_are_no_pins_the_tool_takes_digits_still() {
+    let mut deployment = plain(&[("VOXLINE_VAPI_KEYPAD_PINS", "never")]);
+    deployment.ring("c-never", STRANGER);
+    deployment.send(typed("c-never", 10, &["9999", "9998", "9997"]));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let right = deployment.tool("c-never", "t-1", "verify_pin", json!({"pin": ROBERT.1}));
+    assert!(right.contains("verified: "), "{right}");
+    assert_eq!(tried(&deployment, 1).await, ["right"]);
+}
+
+#[tokio::test]
+async fn a_keypad_entry_is_tried_once_however_often_it_is_told() {
+    let mut deployment = plain(&[]);
+    deployment.ring("c-again", STRANGER);
+    for (nth, pin) in ["9999", "9998", "9997"].iter().enumerate() {
+        deployment.tool("c-again", &format!("t-{nth}"), "verify_pin", json!({"pin": pin}));
+    }
+    // Locked: what is typed now is tried, and not with each update anew.
+    for at in 10..16 {
+        deployment.send(typed("c-again", at, &[ROBERT.1]));
+    }
+    deployment.send(typed("c-again", 20, &[ROBERT.1, ROBERT.1]));
+    let tried = tried(&deployment, 5).await;
+    assert_eq!(tried, ["locked", "locked", "wrong, locked now", "wrong", "wrong"]);
+}
+
+#[tokio::test]
+async fn digits_that_a_carrier_and_vapi_bring_are_one_guess() {
+    let settings = [
+        ("VOXLINE_BANDWIDTH_USERNAME", "voxline"),
+        ("VOXLINE_BANDWIDTH_PASSWORD", "bandwidth-test"),
+    ];
+    let mut deployment = plain(&settings);
+    let mut webhooks = vec![json!({"eventType": "initiate", "from": STRANGER, "to": NUMBER})];
+    webhooks.extend(["9"; 4].map(|digit| json!({"eventType": "dtmf", "digit": digit})));
+    for mut webhook in webhooks {
+        webhook["callId"] = json!("c-carrier");
+        let url = format!("{}/carriers/bandwidth/voice", deployment.base);
+        let request = support::http().post(url).json(&webhook);
+        let request = request.basic_auth("voxline", Some("bandwidth-test"));
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+    assert_eq!(tried(&deployment, 1).await, ["wrong"]);
+    deployment.ring("c-vapi", STRANGER);
+    for (pin, left) in [("9999", "2 attempts are left"), ("9998", "1 attempts are left")] {
+        let said = deployment.tool("c-vapi", pin, "verify_pin", json!({"pin": pin}));
+        assert!(said.contains(left), "{said}");
+    }
 }

@@ -1,0 +1,79 @@
+//! Enrolment by telephone: who may be enrolled, and what takes their consent back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::harness::{ALICE, NUMBER, TestDeployment};
+
+const STRANGER: &str = "+12025550199";
+/// Carol's number, which is hers alone, and her telephone.
+const CAROL: (&str, &str) = ("+12025550110", "+12025550105");
+
+fn open() -> TestDeployment {
+    TestDeployment::open_with(&[("VOXLINE_VAPI_ENROLL_BY_PHONE", "true")], false)
+}
+
+#[tokio::test]
+async fn a_call_that_came_through_somebodys_line_enrols_nobody_as_them() {
+    let mut deployment = open();
+    deployment.run(&["number", "add", CAROL.0]);
+    let words = ["user", "add", "--name", "Carol", "--number", CAROL.0];
+    deployment.run(&[&words[..], &["--phone", CAROL.1, "--exclusive"]].concat());
+    let answer = deployment.send(json!({
+        "type": "assistant-request", "timestamp": 1, "phoneNumber": {"provider": "twilio", "number": CAROL.0},
+        "customer": {"number": STRANGER},
+        "call": {
+            "id": "c-through", "type": "inboundPhoneCall", "status": "ringing",
+            "transport": {"provider": "twilio", "forwardedFrom": CAROL.1},
+        },
+    }));
+    let variables = &answer["assistantOverrides"]["variableValues"];
+    assert_eq!(variables["line_owner_name"], "Carol", "{answer}");
+    let said = deployment.tool("c-through", "t-1", "enroll_voice", json!({}));
+    assert!(said.contains("prove who they are"), "{said}");
+}
+
+/// Calls `enroll_voice` until it says this: what was said is worked on after it was acknowledged.
+async fn enrols_until(deployment: &mut TestDeployment, step: &str, contains: &str) {
+    let mut said = String::new();
+    for attempt in 0..100 {
+        said = deployment.tool("c-back", &format!("{step}-{attempt}"), "enroll_voice", json!({}));
+        if said.contains(contains) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{contains} was not said: {said}");
+}
+
+fn transcript(at: u32, role: &str, words: &str) -> Value {
+    json!({
+        "type": "transcript", "timestamp": at, "role": role, "transcriptType": "final", "transcript": words,
+        "call": {"id": "c-back"}, "phoneNumber": {"number": NUMBER},
+    })
+}
+
+#[tokio::test]
+async fn consent_is_taken_back_until_the_voice_is_enrolled() {
+    let mut deployment = open();
+    deployment.ring("c-back", STRANGER);
+    deployment.tool("c-back", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let asked = deployment.tool("c-back", "t-2", "enroll_voice", json!({}));
+    let question = asked.split("\\\"").nth(1).unwrap().to_owned();
+    for (at, again) in [
+        (100, "Actually no, I don't want that, please stop."),
+        (200, "No."),
+    ] {
+        deployment.send(transcript(at, "assistant", &question));
+        // As the assistant was heard.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if at == 100 {
+            deployment.send(transcript(at + 1, "user", "Yes, I agree."));
+            enrols_until(&mut deployment, "agreed", "More speech is needed").await;
+        }
+        deployment.send(transcript(at + 2, "user", again));
+        let next = if at == 100 { "may not want it" } else { "refused: " };
+        enrols_until(&mut deployment, next, next).await;
+    }
+}

@@ -10,6 +10,7 @@ use crate::switchboard::{CallSession, PinWay};
 
 use super::consent::Consent;
 use super::message::{Message, News, Role, Utterance};
+use super::message_time::MessageTime;
 use super::origin::{NoCallSession, note_addresses};
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
@@ -29,8 +30,9 @@ impl Vapi {
             return;
         };
         let vapi_call = self.vapi_call(&id);
-        if let News::Speech { role, started, .. } = message.news {
-            speech(&vapi_call, role, started);
+        if let News::Speech { role, started, turn } = message.news {
+            let made_ms = message.timestamp;
+            speech(&vapi_call, role, started, MessageTime { made_ms, turn });
         }
         match &message.news {
             News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
@@ -116,12 +118,12 @@ impl Vapi {
     }
 }
 
-fn speech(vapi_call: &VapiCall, role: Role, started: bool) {
+fn speech(vapi_call: &VapiCall, role: Role, started: bool, time: MessageTime) {
     let at = vapi_call.clock();
     let mut state = vapi_call.state();
     match (role, started) {
-        (Role::Assistant, true) => state.assistant.started(at),
-        (Role::Assistant, false) => state.assistant.stopped(at),
+        (Role::Assistant, true) => state.assistant.started(at, time),
+        (Role::Assistant, false) => state.assistant.stopped(at, time),
         _ => state.assistant.told(),
     }
 }

@@ -213,6 +213,13 @@ async fn duplicates_and_another_order_change_nothing() {
         json!({}),
     );
     // A call without its ring, with every message twice.
+    // The end of a word of the assistant's overtakes its beginning: what the caller answers is heard.
+    for (at, status) in [(8, "stopped"), (7, "started")] {
+        deployment.send(json!({
+            "type": "speech-update", "status": status, "role": "assistant", "turn": 0, "timestamp": at,
+            "call": {"id": "c-twice"}, "phoneNumber": {"number": NUMBER},
+        }));
+    }
     let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
     deployment.answer("c-twice", play.clone(), json!({}));
     deployment.answer("c-twice", play, json!({}));

@@ -115,6 +115,11 @@ impl AssistantSpeech {
         self.told = true;
     }
 
+    /// Whether it was ever told who speaks. Until then nothing of a mix is heard.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
+    }
+
     /// Whether sound that arrived `at` may be the assistant's. In a mix that is so until anything was told.
     fn covers(&self, at: Duration, mixed: bool) -> bool {
         if mixed && !self.told {

@@ -288,7 +288,7 @@ async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
 }
 
 #[tokio::test]
-async fn a_busy_model_keeps_no_ringing_call_waiting() {
+async fn a_busy_model_keeps_no_ringing_call_waiting_and_hears_it_later() {
     let settings = [
         ("VOXLINE_INFERENCE_THREADS", "1"),
         ("VOXLINE_INFERENCE_CAPACITY", "1"),
@@ -307,6 +307,12 @@ async fn a_busy_model_keeps_no_ringing_call_waiting() {
     );
     let said = deployment.tool("c-second", "t-1", "identify_caller", json!({}));
     assert!(!said.contains("] identified"), "{said}");
+    // Once a place is free it is heard after all.
+    let parts = [("user", "silence 6"), ("user", "alice-1"), ("user", "alice-2")];
+    deployment.answer("c-second", json!({ "script": script(&parts) }), json!({}));
+    deployment.logged("call c-second is not listened to").await;
+    deployment.end("c-first");
+    deployment.told("c-second", "] identified: ");
 }
 
 #[tokio::test]

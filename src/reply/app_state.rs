@@ -198,7 +198,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// A request's body.
     pub body: Duration,
-    /// Silence of a WebSocket, before its first frame or after any other.
+    /// Silence of a WebSocket, before its first frame or after any other; a carrier's call is then paused, not ended.
     pub idle: Duration,
     /// Sending a frame to a WebSocket that does not read.
     pub send: Duration,

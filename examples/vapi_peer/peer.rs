@@ -18,6 +18,7 @@
 //! | `{"do":"writes"}` | every request that was to write something: `{"writes":[{"method","path","body","status"}…]}` |
 //! | `{"do":"versions","mode":"draft"}` | changes wait in drafts; `published`: each makes a version; `none` |
 //! | `{"do":"publish","shelf":…,"id":…}` | publishes a thing's draft |
+//! | `{"do":"deaf","times":4,"status":503}` | so many control messages are turned away |
 //! | `{"do":"busy","times":2}` | so many requests are turned away with 429 |
 //! | `{"do":"break","path":"/tool/t-1"}` | what lies there cannot be written (500) until `path` is another |
 //! | `{"do":"first","tool":…,"assistant":…,"phone-number":…}` | the one address that a message of these goes to |
@@ -61,6 +62,8 @@ struct World {
     secret: String,
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
+    /// How many control messages are turned away, and with which status.
+    deaf: Option<(usize, StatusCode)>,
     recordings: HashMap<String, Recording>,
     /// Headers of the servers that were named for a call alone: those are called without a credential.
     named: HashMap<String, Value>,
@@ -200,6 +203,13 @@ impl Peer {
                 let came = until(within, found).await;
                 json!({"ok": came, "told": self.told(call)})
             }
+            "deaf" => {
+                let times = line["times"].as_u64().unwrap_or(1) as usize;
+                let status = line["status"].as_u64().unwrap_or(503) as u16;
+                let status = StatusCode::from_u16(status).expect("a status");
+                self.world.lock().unwrap().deaf = Some((times, status));
+                json!({"ok": true})
+            }
             "played" => json!({"ok": until(within, || self.done(call)).await}),
             "record" => {
                 let path = line["audio"].as_str().unwrap();
@@ -335,6 +345,10 @@ async fn control(
         return StatusCode::UNAUTHORIZED;
     }
     let mut world = world.lock().unwrap();
+    if let Some((times, status)) = world.deaf.filter(|(times, _)| *times > 0) {
+        world.deaf = Some((times - 1, status));
+        return status;
+    }
     world
         .told
         .entry(call)

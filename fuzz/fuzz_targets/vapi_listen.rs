@@ -7,10 +7,18 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use voxline::bytes::Encoding;
 use voxline::units::Hertz;
-use voxline::vapi::{AssistantSpeech, AssistantMute, Piece, ListenReader, Shape};
+use voxline::vapi::{AssistantMute, AssistantSpeech, ListenReader, MessageTime, Piece, Shape};
 
 /// One frame: what it is, after how many milliseconds it comes, and its bytes.
 type Frame<'a> = (u8, u8, &'a [u8]);
+
+/// When a message was made, by the first bytes of a frame.
+fn time(bytes: &[u8]) -> MessageTime {
+    MessageTime {
+        made_ms: bytes.first().map(|first| i64::from(*first)),
+        turn: bytes.get(1).map(|second| i64::from(*second)),
+    }
+}
 
 fuzz_target!(|frames: Vec<Frame<'_>>| {
     let usual = Shape {
@@ -31,11 +39,11 @@ fuzz_target!(|frames: Vec<Frame<'_>>| {
                 Vec::new()
             }
             1 => {
-                assistant.started(now);
+                assistant.started(now, time(bytes));
                 Vec::new()
             }
             2 => {
-                assistant.stopped(now);
+                assistant.stopped(now, time(bytes));
                 Vec::new()
             }
             3 => {

@@ -45,6 +45,13 @@ pub enum CommandFault {
     },
 }
 
+impl CommandFault {
+    /// Whether Telnyx said no, and so has not done it: not so of what failed on the way or within Telnyx.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status < 500 && *status != 408)
+    }
+}
+
 impl Commander {
     /// Commands over `api`.
     ///

@@ -6,13 +6,14 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::Carrier;
+use super::pausable::PausableCall;
 use super::service::Carriers;
 use super::stream::{Message, Numbered, Order, Start, Transcoder};
 use crate::bytes::Encoding;
 use crate::config::ByteOrder;
 use crate::evidence::dialed;
 use crate::store::Access;
-use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
+use crate::switchboard::{BoardError, CallStart, CallVerdict};
 use crate::units::{CallId, DialedNumber, Hertz};
 
 /// By what a stream may be opened.
@@ -64,7 +65,9 @@ pub enum StreamEnd {
 
 /// A carrier's stream whose call is listened to.
 pub struct CarrierStream {
-    call: LiveCall,
+    call: PausableCall,
+    /// Whether it stays open while nothing comes.
+    may_pause: bool,
     carrier: Carrier,
     order: Order,
     transcoder: Transcoder,
@@ -80,8 +83,13 @@ impl ScreeningTime {
         Self(listen.map(|listen| (listen.as_secs_f64() * bytes_per_second as f64) as u64))
     }
 
+    /// Whether somebody waits for it to be over.
+    pub fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Takes what was heard; whether that is enough.
-    pub fn is_over(&mut self, heard: usize, call: &LiveCall) -> bool {
+    pub fn is_over(&mut self, heard: usize, call: &PausableCall) -> bool {
         let Some(left) = &mut self.0 else {
             return false;
         };
@@ -102,8 +110,17 @@ impl Carriers {
     ///
     /// # Errors
     /// [`BoardError`] as of [`crate::switchboard::Switchboard::open_call`].
-    pub async fn open_redeemed(&self, start: CallStart) -> Result<LiveCall, BoardError> {
-        self.board.open_call(start, None).await
+    pub async fn open_redeemed(&self, start: CallStart) -> Result<PausableCall, BoardError> {
+        let live = self.board.open_call(start.clone(), None).await?;
+        Ok(PausableCall::new(live, start))
+    }
+
+    /// Listens again to a call that goes on, if it is paused.
+    ///
+    /// # Errors
+    /// [`BoardError`] when nobody will listen to it any more, as when it has ended.
+    pub async fn resume(&self, call: &mut PausableCall) -> Result<(), BoardError> {
+        call.resume(&self.board).await
     }
 
     /// Opens the call of a stream that begins with `start`.
@@ -145,15 +162,19 @@ impl Carriers {
             channels: start.channels,
             caller_channel: (start.channels == 2).then_some(0),
         };
-        let call = match entry {
-            Entry::ByKey(access) => self.board.view(access).open_call(start).await?,
-            Entry::Proven | Entry::ByToken => self.board.open_call(start, None).await?,
+        let live = match entry {
+            Entry::ByKey(access) => self.board.view(access).open_call(start.clone()).await?,
+            Entry::Proven | Entry::ByToken => self.board.open_call(start.clone(), None).await?,
         };
+        let call = PausableCall::new(live, start);
+        // A caller who is screened waits for us: where nothing comes of them they are handed on.
+        let may_pause = !matches!(entry, Entry::ByKey(_)) && !screening_time.is_limited();
         if let Some(facts) = facts {
             call.call_session().learn(&facts).await;
         }
         Ok(CarrierStream {
             call,
+            may_pause,
             carrier,
             order: Order::default(),
             transcoder,
@@ -237,13 +258,18 @@ impl CarrierStream {
         self.hear(&rest, said).await
     }
 
+    /// Whether it stays open while nothing comes: it was let in by its carrier, and nobody waits for its end.
+    pub fn may_pause(&self) -> bool {
+        self.may_pause
+    }
+
     /// The call that is listened to.
-    pub fn call(&mut self) -> &mut LiveCall {
+    pub fn call(&mut self) -> &mut PausableCall {
         &mut self.call
     }
 
     /// The call, to be ended.
-    pub fn into_call(self) -> LiveCall {
+    pub fn into_call(self) -> PausableCall {
         self.call
     }
 

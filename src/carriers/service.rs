@@ -1,6 +1,7 @@
 //! The carriers' side of the service: their webhooks and streams become calls at the switchboard.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -201,19 +202,7 @@ impl Carriers {
         let (call, patience) = (call.clone(), self.settings.budget);
         self.tasks.spawn(async move {
             for command in commands {
-                let sent = commander.send(&call, &command);
-                // A fork must not keep the caller from being put through.
-                let sent = if command.optional { timeout(patience, sent).await } else { Ok(sent.await) };
-                match sent {
-                    Ok(Ok(())) => {}
-                    Ok(Err(fault)) => {
-                        tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
-                    }
-                    Err(_) => {
-                        let name = command.name;
-                        tracing::error!(call.id = %call, "`{name}` of call {call} took too long, and is not waited for");
-                    }
-                }
+                carry_out(&commander, &call, command, patience).await;
             }
         });
     }
@@ -239,6 +228,34 @@ impl Carriers {
                 self.tasks.spawn(async move { call_session.finish().await });
             }
             None => self.unseen.end(&self.board, call),
+        }
+    }
+}
+
+/// Carries a command out; where it is refused, what is to be done in its place.
+async fn carry_out(commander: &Commander, call: &CallId, command: Command, patience: Duration) {
+    let mut next = Some(command);
+    while let Some(command) = next.take() {
+        let sent = commander.send(call, &command);
+        // A fork must not keep the caller from being put through.
+        let sent = if command.optional {
+            timeout(patience, sent).await
+        } else {
+            Ok(sent.await)
+        };
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                tracing::error!(call.id = %call, %fault, "call {call} was not commanded: {fault}");
+                // What Telnyx may have done all the same is not done a second time.
+                if fault.is_refusal() {
+                    next = command.instead.map(|instead| *instead);
+                }
+            }
+            Err(_) => {
+                let name = command.name;
+                tracing::error!(call.id = %call, "`{name}` of call {call} took too long, and is not waited for");
+            }
         }
     }
 }

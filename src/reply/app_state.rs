@@ -198,7 +198,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// A request's body.
     pub body: Duration,
-    /// Silence of a WebSocket, before its first frame or after any other.
+    /// Silence of a WebSocket, before its first frame or after any other; a carrier's call is then paused, not ended.
     pub idle: Duration,
     /// Writing to a client that takes nothing of it: an answer, or a WebSocket's frame.
     pub send: Duration,

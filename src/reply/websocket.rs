@@ -87,6 +87,7 @@ impl Handshake {
                 idle: app.timeouts.idle,
                 brought_at: Instant::now(),
                 brought: 0,
+                is_silent: false,
                 send: app.timeouts.send,
                 ends_at: Instant::now() + app.longest_stream(),
                 speaks: true,
@@ -131,6 +132,8 @@ pub(super) struct WebSocketSession {
     /// When the last [`LEAST`] bytes were complete, and what came since.
     brought_at: Instant,
     brought: usize,
+    /// Whether less came for as long as a stream may be silent, and has not come since.
+    is_silent: bool,
     send: Duration,
     ends_at: Instant,
     speaks: bool,
@@ -166,6 +169,29 @@ impl WebSocketSession {
     /// The next frame. Nothing further is read from the network until this is asked again.
     pub(super) async fn next(&mut self) -> Incoming {
         let until = (self.brought_at + self.idle).min(self.ends_at);
+        let received = self.receive(until).await;
+        received.unwrap_or_else(|| Incoming::End(CloseReason::Problem(self.overdue())))
+    }
+
+    /// The same for a stream that may be silent for as long as calls last: `None` when a silence begins, once.
+    pub(super) async fn next_or_silence(&mut self) -> Option<Incoming> {
+        let silent_at = self.brought_at + self.idle;
+        if self.is_silent || silent_at >= self.ends_at {
+            let received = self.receive(self.ends_at).await;
+            return received.or_else(|| Some(Incoming::End(CloseReason::Problem(self.overdue()))));
+        }
+        let received = self.receive(silent_at).await;
+        self.is_silent |= received.is_none();
+        received
+    }
+
+    /// Whether a silence goes on: what comes in it now and then is no audio.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// What comes next; `None` when that is nothing until then.
+    async fn receive(&mut self, until: Instant) -> Option<Incoming> {
         loop {
             let received = {
                 let mut polls = 0;
@@ -176,9 +202,9 @@ impl WebSocketSession {
                 });
                 let received = tokio::select! {
                     biased;
-                    () = self.leaving.cancelled() => return Incoming::End(CloseReason::Leaving),
+                    () = self.leaving.cancelled() => return Some(Incoming::End(CloseReason::Leaving)),
                     () = unwelcome(&mut self.guest) => {
-                        return Incoming::End(CloseReason::Problem(of_revoked_key()));
+                        return Some(Incoming::End(CloseReason::Problem(of_revoked_key())));
                     }
                     received = timeout_at(until, receive) => received,
                 };
@@ -187,21 +213,23 @@ impl WebSocketSession {
             };
             let message = match received {
                 Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(fault))) => return Incoming::End(broken(fault)),
-                Ok(None) => return Incoming::End(CloseReason::Gone),
-                Err(_) => return Incoming::End(CloseReason::Problem(self.overdue())),
+                Ok(Some(Err(fault))) => return Some(Incoming::End(broken(fault))),
+                Ok(None) => return Some(Incoming::End(CloseReason::Gone)),
+                Err(_) => return None,
             };
             self.bring(&message);
             match message {
-                Message::Text(text) if text.len() <= LARGEST_FRAME => return Incoming::Text(text),
-                Message::Binary(bytes) if bytes.len() <= LARGEST_FRAME => return Incoming::Audio(bytes),
+                Message::Text(text) if text.len() <= LARGEST_FRAME => return Some(Incoming::Text(text)),
+                Message::Binary(bytes) if bytes.len() <= LARGEST_FRAME => {
+                    return Some(Incoming::Audio(bytes));
+                }
                 Message::Text(_) | Message::Binary(_) => {
-                    return Incoming::End(CloseReason::Problem(frame_too_large()));
+                    return Some(Incoming::End(CloseReason::Problem(frame_too_large())));
                 }
                 Message::Close(_) => {
                     // The answer to it waits below us, and goes out with this alone (RFC 6455 section 5.5.1).
                     let _ = timeout(self.send, self.socket.flush()).await;
-                    return Incoming::End(CloseReason::Gone);
+                    return Some(Incoming::End(CloseReason::Gone));
                 }
                 // Answered below us; no sign that anybody is speaking.
                 Message::Ping(_) | Message::Pong(_) => {}
@@ -219,6 +247,7 @@ impl WebSocketSession {
         if self.brought >= LEAST {
             self.brought = 0;
             self.brought_at = Instant::now();
+            self.is_silent = false;
         }
     }
 

@@ -33,6 +33,13 @@ pub(super) struct CallContext {
     pub services: Arc<Services>,
 }
 
+/// What was known of a call's voice at a moment.
+#[derive(Clone)]
+pub struct VoiceKnown {
+    voice: Option<Voice>,
+    was_spoofed: bool,
+}
+
 /// What a call rests on.
 pub(super) struct CallEvidence {
     claims: Vec<Claim>,
@@ -41,6 +48,8 @@ pub(super) struct CallEvidence {
     voice: Option<Voice>,
     /// Whether a stream before the one that is heard now was spoofed.
     was_spoofed: bool,
+    /// What was heard until then was not the caller, and is not taken from other nodes either.
+    void_until: Option<OffsetDateTime>,
     caller: Option<CallerNumber>,
     /// The keyed hash of the caller's number that was known before a restart.
     caller_before: Option<String>,
@@ -52,6 +61,13 @@ pub(super) struct CallEvidence {
     pub stored: Option<StoredVersion>,
     /// Whether the call began while its record could not be read, and the record is still to be taken in.
     pub is_unread: bool,
+}
+
+impl VoiceKnown {
+    /// What the voice comes to by itself; `None` where nothing was heard of it.
+    pub(super) fn said(&self) -> Option<Identification> {
+        self.voice.as_ref().map(|voice| voice.said.clone())
+    }
 }
 
 impl CallContext {
@@ -74,6 +90,7 @@ impl CallEvidence {
             waiting: Vec::new(),
             voice: before.voice,
             was_spoofed: false,
+            void_until: None,
             caller: None,
             caller_before: before.caller,
             forwarder: None,
@@ -94,7 +111,8 @@ impl CallEvidence {
                 theirs.at > own.at && !(own_s < their_s && takes_the_place_of(&own.said, &theirs.said))
             })
         };
-        if let Some(voice) = other.voice.filter(is_news) {
+        let is_of_the_caller = |voice: &Voice| self.void_until.is_none_or(|until| voice.at > until);
+        if let Some(voice) = other.voice.filter(is_of_the_caller).filter(is_news) {
             self.hear_at(&voice.said, voice.at);
         }
         self.caller_before = self.caller_before.take().or(other.caller);
@@ -140,6 +158,24 @@ impl CallEvidence {
                 at,
             });
         }
+    }
+
+    /// What is known of the voice now.
+    pub fn voice_known(&self) -> VoiceKnown {
+        VoiceKnown {
+            voice: self.voice.clone(),
+            was_spoofed: self.was_spoofed,
+        }
+    }
+
+    /// Goes back to what was known of the voice before; whether anything was heard since.
+    pub fn forget_voice_since(&mut self, before: VoiceKnown) -> bool {
+        let heard_at = |voice: &Option<Voice>| voice.as_ref().map(|voice| voice.at);
+        let is_news = heard_at(&self.voice) != heard_at(&before.voice);
+        self.was_spoofed = before.was_spoofed;
+        self.voice = before.voice;
+        self.void_until = Some(OffsetDateTime::now_utc());
+        is_news
     }
 
     /// Takes a PIN that is one of `users`'.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::message_time::MessageTime;
 use super::shape::Shape;
 
 /// How long audio waits for word of who was speaking.
@@ -32,11 +33,14 @@ pub struct AssistantSpeech {
     told: bool,
 }
 
-/// From a beginning to an end, if it came; a beginning that was not told is a guess.
+/// From a beginning to an end, if it came, with when the messages of both were made. What is guessed had a beginning or an
+/// end that was not told.
 #[derive(Debug)]
 struct Span {
     start: Duration,
+    began: MessageTime,
     end: Option<Duration>,
+    ended: MessageTime,
     guessed: bool,
 }
 
@@ -52,40 +56,68 @@ pub(super) enum Told {
 }
 
 impl AssistantSpeech {
-    /// The assistant began to speak.
-    pub fn started(&mut self, at: Duration) {
+    /// The assistant began to speak, says a message that arrived `at` and was made at `time`.
+    pub fn started(&mut self, at: Duration, time: MessageTime) {
         self.told = true;
-        // A second beginning without an end in between is the same speech, told twice.
-        if self.spans.back().is_some_and(|span| span.end.is_none()) {
-            return;
+        if let Some(span) = self.spans.back_mut() {
+            if span.end.is_some() {
+                if span.began_late(time) {
+                    return;
+                }
+            } else if time.is_after(span.began) {
+                // The end was lost, or comes later.
+                span.end = Some(at);
+                span.guessed = true;
+            } else {
+                // A second beginning without an end in between is the same speech, told twice.
+                return;
+            }
         }
-        if self.spans.len() == MOST_SPANS {
-            self.spans.pop_front();
-        }
-        self.spans.push_back(Span {
+        self.push(Span {
             start: at,
+            began: time,
             end: None,
+            ended: MessageTime::default(),
             guessed: false,
         });
     }
 
-    /// The assistant stopped.
-    pub fn stopped(&mut self, at: Duration) {
+    /// The assistant stopped, says a message that arrived `at` and was made at `time`.
+    pub fn stopped(&mut self, at: Duration, time: MessageTime) {
         self.told = true;
         match self.spans.back_mut() {
-            Some(Span { end: end @ None, .. }) => *end = Some(at),
+            // The end of an earlier speech.
+            Some(span) if time.is_before(span.began) || time.is_before(span.ended) => {}
+            Some(span) if span.end.is_none() => {
+                span.end = Some(at);
+                span.ended = time;
+            }
             // Its beginning was lost, or comes later: all before this moment is the assistant's.
-            _ => self.spans.push_back(Span {
+            _ => self.push(Span {
                 start: at.saturating_sub(LONGEST),
+                began: MessageTime::default(),
                 end: Some(at),
+                ended: time,
                 guessed: true,
             }),
         }
     }
 
+    fn push(&mut self, span: Span) {
+        if self.spans.len() == MOST_SPANS {
+            self.spans.pop_front();
+        }
+        self.spans.push_back(span);
+    }
+
     /// Somebody else spoke: from now on it is known that messages come.
     pub fn told(&mut self) {
         self.told = true;
+    }
+
+    /// Whether it was ever told who speaks. Until then nothing of a mix is heard.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
     }
 
     /// Whether sound that arrived `at` may be the assistant's. In a mix that is so until anything was told.
@@ -115,6 +147,25 @@ impl AssistantSpeech {
         } else {
             Told::NotAssistant
         }
+    }
+}
+
+impl Span {
+    /// Whether a beginning of this time is one that its end has overtaken, or that of an earlier speech. Then it opens
+    /// nothing; a beginning that was guessed is known by it.
+    fn began_late(&mut self, time: MessageTime) -> bool {
+        let same_turn = time.turn.is_some() && time.turn == self.ended.turn;
+        let is_its_own = self.guessed && same_turn && !time.is_after(self.ended);
+        let is_late = time.is_before(self.ended) || is_its_own;
+        if is_late
+            && self.guessed
+            && let (Some(end), Some(lasted)) = (self.end, time.ahead_of(self.ended))
+        {
+            self.start = end.saturating_sub(lasted.min(LONGEST));
+            self.began = time;
+            self.guessed = false;
+        }
+        is_late
     }
 }
 
@@ -216,8 +267,8 @@ mod tests {
                 .all(|heard| !heard)
         );
         let mut assistant = AssistantSpeech::default();
-        assistant.started(at(11_000));
-        assistant.stopped(at(12_000));
+        assistant.started(at(11_000), MessageTime::default());
+        assistant.stopped(at(12_000), MessageTime::default());
         let pieces = heard(1, 4_000, &assistant);
         let part = |from: usize, until: usize| &pieces[from / 20..until / 20];
         assert!(part(0, 600).iter().all(|heard| *heard), "before it began");
@@ -240,7 +291,7 @@ mod tests {
     #[test]
     fn an_end_that_was_lost_does_not_silence_the_caller_for_ever() {
         let mut assistant = AssistantSpeech::default();
-        assistant.started(at(0));
+        assistant.started(at(0), MessageTime::default());
         assert!(assistant.covers(at(5_000), false));
         assert!(!assistant.covers(LONGEST + at(1), false));
     }
@@ -248,8 +299,71 @@ mod tests {
     #[test]
     fn an_end_whose_beginning_comes_late_or_never_covers_what_was_before() {
         let mut assistant = AssistantSpeech::default();
-        assistant.stopped(at(5_000));
+        assistant.stopped(at(5_000), MessageTime::default());
         assert!(assistant.covers(at(4_000), false) && !assistant.covers(at(5_400), false));
+    }
+
+    /// When a message was made that tells of a turn.
+    fn made(ms: i64, turn: i64) -> MessageTime {
+        MessageTime {
+            made_ms: Some(ms),
+            turn: Some(turn),
+        }
+    }
+
+    #[test]
+    fn a_beginning_that_its_end_overtook_leaves_the_caller_heard() {
+        let untimed = |turn| MessageTime {
+            made_ms: None,
+            turn: Some(turn),
+        };
+        for (began, ended) in [
+            (made(70_000, 1), made(71_000, 1)),
+            (made(70_000, 1), made(71_000, 2)),
+            (untimed(1), untimed(1)),
+            (untimed(1), untimed(2)),
+        ] {
+            let mut assistant = AssistantSpeech::default();
+            assistant.stopped(at(5_000), ended);
+            assistant.started(at(5_050), began);
+            assert!(assistant.covers(at(4_500), false), "{began:?}");
+            assert!(!assistant.covers(at(6_000), false), "{began:?}");
+            let known = began.made_ms.is_some();
+            assert_eq!(assistant.told_at(at(4_500)) == Told::Assistant, known);
+            assert_eq!(assistant.covers(at(3_000), false), !known);
+            // The next speech is one of its own.
+            assistant.started(at(9_000), made(75_000, 3));
+            assert!(assistant.covers(at(9_500), false), "{began:?}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_after_a_lost_end_is_another_speech() {
+        let mut assistant = AssistantSpeech::default();
+        assistant.started(at(0), made(0, 0));
+        assistant.started(at(1_000), made(0, 0));
+        let later = LONGEST - at(1_000);
+        assistant.started(later, made(89_000, 2));
+        assert!(assistant.covers(LONGEST + at(5_000), true));
+        assert_eq!(
+            assistant.told_at(at(5_000)),
+            Told::Unsure,
+            "whose it was is not known"
+        );
+        // The lost end was a late one.
+        assistant.stopped(later + at(2_000), made(3_000, 0));
+        assert!(assistant.covers(LONGEST + at(5_000), true));
+        assistant.stopped(LONGEST + at(3_000), made(93_000, 2));
+        assert!(!assistant.covers(LONGEST + at(5_000), true));
+    }
+
+    #[test]
+    fn memory_is_bounded_however_often_the_assistant_is_said_to_stop() {
+        let mut assistant = AssistantSpeech::default();
+        for nth in 0..1_000_u64 {
+            assistant.stopped(at(nth * 1_000), MessageTime::default());
+        }
+        assert!(assistant.spans.len() <= MOST_SPANS);
     }
 
     #[test]
@@ -259,7 +373,7 @@ mod tests {
         assistant.told();
         assistant_mute.push(&[0x55; 320], at(1_000));
         assert!(assistant_mute.ready(at(1_500), &assistant).is_empty());
-        assistant.started(at(1_300));
+        assistant.started(at(1_300), MessageTime::default());
         assert!(
             assistant_mute
                 .ready(at(1_700), &assistant)

@@ -9,6 +9,7 @@ use crate::evidence::spoken;
 use crate::switchboard::{CallSession, PinWay};
 
 use super::message::{Message, News, Role, Utterance};
+use super::message_time::MessageTime;
 use super::origin::{NoCallSession, note_addresses};
 use super::service::Vapi;
 use super::vapi_call::VapiCall;
@@ -28,8 +29,9 @@ impl Vapi {
             return;
         };
         let vapi_call = self.vapi_call(&id);
-        if let News::Speech { role, started, .. } = message.news {
-            speech(&vapi_call, role, started);
+        if let News::Speech { role, started, turn } = message.news {
+            let made_ms = message.timestamp;
+            speech(&vapi_call, role, started, MessageTime { made_ms, turn });
         }
         match &message.news {
             News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
@@ -124,12 +126,12 @@ impl Vapi {
     }
 }
 
-fn speech(vapi_call: &VapiCall, role: Role, started: bool) {
+fn speech(vapi_call: &VapiCall, role: Role, started: bool, time: MessageTime) {
     let at = vapi_call.clock();
     let mut state = vapi_call.state();
     match (role, started) {
-        (Role::Assistant, true) => state.assistant.started(at),
-        (Role::Assistant, false) => state.assistant.stopped(at),
+        (Role::Assistant, true) => state.assistant.started(at, time),
+        (Role::Assistant, false) => state.assistant.stopped(at, time),
         _ => state.assistant.told(),
     }
 }

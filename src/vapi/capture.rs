@@ -1,7 +1,9 @@
 //! Capture: what really comes, redacted, in a folder of files, to settle on a live account what is documented
 //! nowhere. Off unless a folder is named; bounded in number and size.
 
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,6 +16,8 @@ use super::redaction::{masked, redacted};
 const MOST_FILES: usize = 500;
 /// Bytes of one file.
 const LARGEST: usize = 64 * 1024;
+/// Rights of the folder that is made, and of a file, which one of an earlier run may have had otherwise: the owner's alone.
+const RIGHTS: (u32, u32) = (0o700, 0o600);
 
 /// A folder of captures.
 pub struct Capture {
@@ -27,7 +31,7 @@ impl Capture {
     /// # Errors
     /// When the folder cannot be made.
     pub fn into_folder(folder: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(RIGHTS.0).create(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
             written: AtomicUsize::new(0),
@@ -80,15 +84,22 @@ impl Capture {
         let path = self.folder.join(format!("{nth:04}-{kind}.json"));
         let mut text = serde_json::to_vec_pretty(document).unwrap_or_default();
         text.truncate(LARGEST);
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path);
-        if let Err(fault) = file.and_then(|mut file| file.write_all(&text)) {
+        if let Err(fault) = private(&path).and_then(|mut file| file.write_all(&text)) {
             tracing::warn!(%fault, "a capture was not written: {fault}");
         }
     }
+}
+
+/// An empty file that its owner alone may read.
+fn private(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(RIGHTS.1)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(RIGHTS.1))?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -109,12 +120,16 @@ mod tests {
             capture.webhook(body.as_bytes(), &headers, OffsetDateTime::UNIX_EPOCH);
         };
         let (usual, large) = (message(1), message(100_000));
+        let left = folder.path().join("0000-------x.json");
+        std::fs::write(&left, "of an earlier run").unwrap();
+        std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
         keep(&large);
         (0..MOST_FILES + 50).for_each(|_| keep(&usual));
         keep(&large);
         let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
         assert_eq!(files.len(), MOST_FILES);
         for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
             let text = std::fs::read_to_string(file.path()).unwrap();
             assert!(text.len() <= LARGEST && !text.contains("hush"));
         }

@@ -21,8 +21,10 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 pub(super) enum Sent {
     /// Vapi took it.
     Yes,
-    /// It did not; another may.
+    /// It did not, or nobody knows; it may later.
     No,
+    /// There is no such call: not yet, or not any more.
+    Missing,
     /// The call is over, or its address is not to be asked: no other will arrive.
     Never,
 }
@@ -46,10 +48,16 @@ pub(super) async fn send(vapi: &Vapi, url: &str, message: &Value) -> Sent {
     for attempt in 1..=TRIES {
         match once(&vapi.http, vapi.config.public_key.as_ref(), url.clone(), message).await {
             Ok(200..=299) => return Sent::Yes,
+            Ok(404) => return Sent::Missing,
             // The call is gone, or we are not let in: asking again changes nothing.
-            Ok(status @ 400..=499) if status != 408 && status != 429 => {
+            Ok(status @ (401 | 403 | 410)) => {
                 tracing::debug!(status, "a control message was refused with {status}");
                 return Sent::Never;
+            }
+            // As while one assistant hands on to another: not so in a moment.
+            Ok(status @ 400..=499) if status != 408 && status != 429 => {
+                tracing::debug!(status, "a control message was refused with {status}");
+                return Sent::No;
             }
             Ok(status) => tracing::debug!(status, attempt, "a control message was answered {status}"),
             Err(fault) => tracing::debug!(attempt, "a control message did not arrive: {fault}"),

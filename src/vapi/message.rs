@@ -203,11 +203,7 @@ fn news(kind: &str, message: &Value) -> News {
             },
             _ => News::Other,
         },
-        "assistant.speechStarted" => News::Speech {
-            role: Role::Assistant,
-            started: true,
-            turn: number(message, "turn"),
-        },
+        // `assistant.speechStarted` says how far a speech has come, several times and after its end too: it begins none.
         "transcript" if text(message, "transcriptType") != Some("partial") => News::Transcript(Utterance {
             role: role(text(message, "role")),
             text: shortened(text(message, "transcript").unwrap_or_default()),
@@ -311,6 +307,8 @@ mod tests {
             }
         ));
         assert!(matches!(speech("paused", "user"), News::Other));
+        let progress = json!({"type": "assistant.speechStarted", "turn": 3, "wordsSpoken": 4});
+        assert!(matches!(read(progress).news, News::Other));
     }
 
     #[test]

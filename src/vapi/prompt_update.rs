@@ -1,4 +1,4 @@
-//! Telling the model, as long as the call goes on: each verdict that is news, once.
+//! Telling the model, as long as the call goes on: each verdict that is news, once, and until it has arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,34 +12,52 @@ use super::vapi_call::VapiCall;
 
 /// How long a verdict may be followed by another before it is told: one message for what comes together.
 const SETTLE: Duration = Duration::from_millis(150);
+/// The pauses before what did not arrive is told again; the last goes on.
+const AGAIN: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
 
 impl Vapi {
-    /// Tells each change of the verdict until the call is over.
+    /// Tells each change of the verdict until the call is over. What does not arrive is told again: a name that was taken
+    /// back must not stay with the model.
     pub(super) async fn tell(self: Arc<Self>, vapi_call: Arc<VapiCall>, call_session: Arc<CallSession>) {
         let mut verdicts = call_session.watch();
+        let (mut failures, mut was_missing) = (0, false);
         loop {
             let said = sentence(&verdicts.borrow_and_update().identity, &vapi_call.marker);
-            if !self.tell_once(&vapi_call, said).await {
+            let sent = self.tell_once(&vapi_call, said).await;
+            let is_missing = sent == Sent::Missing;
+            if sent == Sent::Never || (is_missing && was_missing) {
                 return;
+            }
+            was_missing = is_missing;
+            let pause = AGAIN[failures.min(AGAIN.len() - 1)];
+            failures = if sent == Sent::Yes { 0 } else { failures + 1 };
+            if failures == 1 {
+                let id = &vapi_call.id;
+                tracing::warn!(call.id = %id, "the model of call {id} was not told a verdict; it is tried again");
             }
             tokio::select! {
                 biased;
                 () = vapi_call.ended.cancelled() => return,
                 () = self.leaving.cancelled() => return,
                 changed = verdicts.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(pause), if failures > 0 => {}
             }
             tokio::time::sleep(SETTLE).await;
         }
     }
 
-    /// Tells one sentence, unless it was told last; `false` when no other will arrive.
-    async fn tell_once(&self, vapi_call: &VapiCall, said: String) -> bool {
+    /// Tells one sentence, unless it was told last.
+    async fn tell_once(&self, vapi_call: &VapiCall, said: String) -> Sent {
         let (url, before) = {
             let state = vapi_call.state();
             (state.control_url.clone(), state.told.clone())
         };
         let Some(url) = url else {
-            return true;
+            return Sent::Yes;
         };
         let marker = &vapi_call.marker;
         // A model that was told nothing knows that nothing is known.
@@ -47,22 +65,17 @@ impl Vapi {
             && said.starts_with(&format!("[{marker}] unknown: "))
             && !said.contains("The line is");
         if silence || before.as_deref() == Some(said.as_str()) {
-            return true;
+            return Sent::Yes;
         }
         let message = silent_message(&said);
         let sent = tokio::select! {
             biased;
             // Never after the end.
-            () = vapi_call.ended.cancelled() => return false,
+            () = vapi_call.ended.cancelled() => return Sent::Never,
             sent = send(self, &url, &message) => sent,
         };
-        match sent {
-            Sent::Yes => vapi_call.state().told = Some(said),
-            Sent::No => {
-                tracing::warn!(call.id = %vapi_call.id, "the model of call {} was not told a verdict", vapi_call.id);
-            }
-            Sent::Never => return false,
-        }
-        true
+        // What failed may have arrived all the same: the model was told nobody knows what.
+        vapi_call.state().told = Some(if sent == Sent::Yes { said } else { String::new() });
+        sent
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Parts of field names whose values are secret, in lower case (Vapi's payloads carry the tenant's own
+/// Parts of field names whose values are secret, as [`plain`] writes them (Vapi's payloads carry the tenant's own
 /// credentials, signed caller tokens and addresses whose knowledge is enough).
 const SECRET: &[&str] = &[
     "token",
@@ -10,7 +10,6 @@ const SECRET: &[&str] = &[
     "authorization",
     "password",
     "apikey",
-    "api_key",
     "privatekey",
     "listenurl",
     "controlurl",
@@ -24,6 +23,9 @@ const SECRET: &[&str] = &[
     "websocketcallurl",
 ];
 
+/// Parts of the names of fields that hold who somebody is.
+const PERSONAL: &[&str] = &["name", "email"];
+
 /// Fields of people and prompts, whose values are long and theirs.
 const PRIVATE: &[&str] = &[
     "transcript",
@@ -34,8 +36,6 @@ const PRIVATE: &[&str] = &[
     "messagesopenaiformatted",
     "firstmessage",
     "prompt",
-    "name",
-    "email",
     "text",
     "pin",
     "arguments",
@@ -43,6 +43,16 @@ const PRIVATE: &[&str] = &[
     "raw",
     "body",
     "payload",
+    "result",
+];
+
+/// Objects that somebody fills as they like, and we with who calls: nothing tells which of their values is whose.
+const THEIRS: &[&str] = &[
+    "variablevalues",
+    "variables",
+    "metadata",
+    "structureddata",
+    "structuredoutputs",
 ];
 
 /// How deep a payload is kept.
@@ -57,12 +67,13 @@ const LONGEST: usize = 200;
 pub fn redacted(payload: &Value) -> Value {
     // The envelope's own `message` is the payload itself.
     match payload.get("message") {
-        Some(message) if message.is_object() => serde_json::json!({ "message": within(message, 0) }),
-        _ => within(payload, 0),
+        Some(message) if message.is_object() => serde_json::json!({ "message": within(message, "", 0) }),
+        _ => within(payload, "", 0),
     }
 }
 
-fn within(value: &Value, depth: usize) -> Value {
+/// What is shown of the value of the field `of`.
+fn within(value: &Value, of: &str, depth: usize) -> Value {
     if depth > DEEPEST {
         return Value::String("…".to_owned());
     }
@@ -70,38 +81,70 @@ fn within(value: &Value, depth: usize) -> Value {
         Value::Object(fields) => {
             let kept = fields.iter().map(|(name, value)| {
                 let shown = match hidden(name) {
-                    Some(why) => Value::String(format!("<{why}: {}>", kind(value))),
-                    None => within(value, depth + 1),
+                    _ if is_theirs(of, name) => kinds(value, depth + 1),
+                    Some(why) => hidden_value(why, value),
+                    None => within(value, name, depth + 1),
                 };
                 (masked(name), shown)
             });
             Value::Object(kept.collect())
         }
-        Value::Array(entries) => {
-            let mut kept: Vec<Value> = entries
-                .iter()
-                .take(MOST_ENTRIES)
-                .map(|entry| within(entry, depth + 1))
-                .collect();
-            if entries.len() > MOST_ENTRIES {
-                kept.push(Value::String(format!("… {} more", entries.len() - MOST_ENTRIES)));
-            }
-            Value::Array(kept)
-        }
-        Value::String(text) => Value::String(masked(text)),
+        Value::Array(entries) => listed(entries, |entry| within(entry, of, depth + 1)),
+        Value::String(text) => Value::String(masked(&without_display_names(text))),
         other => other.clone(),
     }
 }
 
+/// The same shape with no value at all.
+fn kinds(value: &Value, depth: usize) -> Value {
+    match value {
+        Value::Object(fields) if depth <= DEEPEST => {
+            let kept = fields.iter();
+            Value::Object(
+                kept.map(|(name, value)| (masked(name), kinds(value, depth + 1)))
+                    .collect(),
+            )
+        }
+        Value::Array(entries) if depth <= DEEPEST => listed(entries, |entry| kinds(entry, depth + 1)),
+        other => hidden_value("private", other),
+    }
+}
+
+fn listed(entries: &[Value], shown: impl Fn(&Value) -> Value) -> Value {
+    let mut kept: Vec<Value> = entries.iter().take(MOST_ENTRIES).map(shown).collect();
+    if entries.len() > MOST_ENTRIES {
+        kept.push(Value::String(format!("… {} more", entries.len() - MOST_ENTRIES)));
+    }
+    Value::Array(kept)
+}
+
+/// Whether the field `name` of the object `of` is somebody's own: headers other than those of SIP are what a server is to
+/// know the request by.
+fn is_theirs(of: &str, name: &str) -> bool {
+    let name = plain(name);
+    THEIRS.contains(&name.as_str()) || (name == "headers" && plain(of) != "sip")
+}
+
 fn hidden(name: &str) -> Option<&'static str> {
-    let name = name.to_lowercase();
-    if SECRET.iter().any(|part| name.contains(part)) {
+    let name = plain(name);
+    let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    if has(SECRET) {
         Some("secret")
-    } else if PRIVATE.contains(&name.as_str()) {
+    } else if has(PERSONAL) || PRIVATE.contains(&name.as_str()) {
         Some("private")
     } else {
         None
     }
+}
+
+/// A field's name in whichever way its words are joined: in lower case, without dashes and underscores.
+fn plain(name: &str) -> String {
+    let joined = name.chars().filter(|sign| !matches!(sign, '-' | '_'));
+    joined.flat_map(char::to_lowercase).collect()
+}
+
+fn hidden_value(why: &str, value: &Value) -> Value {
+    Value::String(format!("<{why}: {}>", kind(value)))
 }
 
 fn kind(value: &Value) -> String {
@@ -138,6 +181,43 @@ pub fn masked(text: &str) -> String {
         if sign != '\0' {
             out.push(sign);
         }
+    }
+    out
+}
+
+/// A text without the display names of the SIP addresses in it, quoted or not, and without any other words in quotes.
+fn without_display_names(text: &str) -> String {
+    if !["<sip", "<tel", "\""].iter().any(|sign| text.contains(sign)) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    // Where what may be a display name begins.
+    let mut begin = 0;
+    let (mut quoted, mut escaped) = (false, false);
+    for sign in text.chars() {
+        match sign {
+            '"' if !escaped => {
+                if quoted {
+                    out.push_str("\"…\"");
+                    begin = out.len();
+                }
+                quoted = !quoted;
+            }
+            _ if quoted => {}
+            '<' => {
+                if !out[begin..].trim().is_empty() {
+                    out.truncate(begin);
+                    out.push_str("… ");
+                }
+                out.push(sign);
+            }
+            ',' | '>' => {
+                out.push(sign);
+                begin = out.len();
+            }
+            _ => out.push(sign),
+        }
+        escaped = quoted && sign == '\\' && !escaped;
     }
     out
 }
@@ -189,6 +269,60 @@ mod tests {
             "reason=unconditional",
             "string of",
         ] {
+            assert!(shown.contains(part), "{part} not in {shown}");
+        }
+    }
+
+    #[test]
+    fn what_the_customer_or_we_put_into_a_call_shows_its_names_alone() {
+        let overrides = json!({
+            "variableValues": {"line_owner_name": "Alice", "forwarded-from": "a", "address": {"street": "Elm 5"}, "n": 7},
+            "server": {"url": "https://id.example.com", "headers": {"x-voxline-call": "c.0076ca", "X-Own": "hunter2"}},
+            "model": {"provider": "custom-llm", "headers": {"X-Own": "hunter2"}}, "metadata": {"plan": "gold"},
+        });
+        let payload = json!({"message": {
+            "call": {
+                "assistantOverrides": overrides, "callerName": "Alice", "first_name": "Alice", "X-Api-Key": "hunter2",
+                "phoneCallProviderDetails": {"sip": {"headers": {
+                    "from": "\"Doe, \\\"Jo\\\" Q\" <sip:+12025550103@h>;tag=1",
+                    "Diversion": "Jane Roe <sip:+12025550104@h>;reason=no-answer, \"Max\" <tel:+12025550105>",
+                    "History-Info": "<sip:+12025550106@h?Reason=SIP>;index=1.1",
+                }}},
+            },
+            "analysis": {"structuredData": {"owes": 12}},
+        }});
+        let shown = redacted(&payload).to_string();
+        let hidden = [
+            "Alice",
+            "hunter2",
+            "0076ca",
+            "Elm",
+            "gold",
+            "Doe",
+            "Jo",
+            "Jane",
+            "Roe",
+            "Max",
+            "\"owes\":12",
+            "\"n\":7",
+        ];
+        for part in hidden {
+            assert!(!shown.contains(part), "{part} in {shown}");
+        }
+        let kept = [
+            "line_owner_name",
+            "forwarded-from",
+            "street",
+            "x-voxline-call",
+            "private: number",
+            "private: string of 5",
+            "custom-llm",
+            "***03@h>;tag=1",
+            "***04@h>;reason=no-answer",
+            "<tel:+***05>",
+            "index=1.1",
+        ];
+        for part in kept {
             assert!(shown.contains(part), "{part} not in {shown}");
         }
     }

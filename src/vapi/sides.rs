@@ -117,6 +117,7 @@ impl Sides {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::message_time::MessageTime;
     use super::*;
     use crate::bytes::Encoding;
     use crate::units::Hertz;
@@ -201,9 +202,9 @@ mod tests {
             let now = STEP * (at as u32 + 1);
             while let Some((_, started)) = told.next_if(|(moment, _)| *moment <= now) {
                 if *started {
-                    assistant.started(now);
+                    assistant.started(now, MessageTime::default());
                 } else {
-                    assistant.stopped(now);
+                    assistant.stopped(now, MessageTime::default());
                 }
             }
             if let Some(step) = steps.get(at) {
@@ -252,7 +253,7 @@ mod tests {
     #[test]
     fn an_end_without_its_beginning_is_no_evidence() {
         let mut assistant = AssistantSpeech::default();
-        assistant.stopped(Duration::from_secs(60));
+        assistant.stopped(Duration::from_secs(60), MessageTime::default());
         assert_eq!(assistant.told_at(Duration::from_secs(30)), Told::Unsure);
         assert_eq!(assistant.told_at(Duration::from_secs(61)), Told::NotAssistant);
     }

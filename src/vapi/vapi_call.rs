@@ -57,7 +57,7 @@ pub(super) struct State {
     pub followed: bool,
     /// Whether verdicts are being told, or were.
     pub telling: bool,
-    /// What the model was told last.
+    /// What the model was told last; empty where that is not known.
     pub told: Option<String>,
     /// When the assistant spoke.
     pub assistant: AssistantSpeech,

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Bytes;
 
-use crate::switchboard::{CallStart, LiveCall};
+use crate::config::VapiMode;
+use crate::switchboard::{BoardError, CallStart, LiveCall, VoiceKnown};
 use crate::units::DialedNumber;
 
 use super::assistant_mute::AssistantMute;
@@ -22,6 +23,10 @@ use super::vapi_call::VapiCall;
 
 /// How often audio that waited is passed on when nothing comes.
 const TICK: Duration = Duration::from_millis(100);
+/// How often a place to listen is looked for while there is none.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How much of a mix may pass before it is said that nobody is heard in it.
+const UNTOLD: Duration = Duration::from_secs(20);
 /// Frames of a stream that a capture keeps the sizes of.
 const CAPTURED_FRAMES: u32 = 3;
 
@@ -47,6 +52,12 @@ pub(super) struct VapiStream {
     /// Whether it is to be, still.
     finds_sides: bool,
     call: Option<LiveCall>,
+    /// When a place to listen is looked for anew, by the call's clock.
+    again_at: Option<Duration>,
+    /// What was known of the voice before this stream.
+    before: Option<VoiceKnown>,
+    /// From when on it is said, once, that nobody is heard in a mix.
+    deaf_at: Option<Duration>,
     frames: u32,
 }
 
@@ -61,6 +72,9 @@ impl VapiStream {
             assistant_mute: None,
             sides: None,
             call: None,
+            again_at: None,
+            before: None,
+            deaf_at: None,
             frames: 0,
         }
     }
@@ -113,8 +127,10 @@ impl VapiStream {
         for piece in pieces {
             match piece {
                 Piece::Begin(shape) => {
-                    // What was heard in a wrong format goes with the call that heard it.
+                    // What was heard in a wrong format, or of the other side, was not the caller.
                     self.call = None;
+                    self.forget_voice().await;
+                    self.deaf_at = self.deaf_from(shape);
                     self.assistant_mute = Some((AssistantMute::new(shape), shape));
                     self.sides = (self.finds_sides && shape.channels == 2).then(|| Sides::new(shape));
                     self.vapi_call.state().held = None;
@@ -137,7 +153,20 @@ impl VapiStream {
         }
     }
 
+    /// Forgets what this stream brought to the call's voice so far.
+    async fn forget_voice(&mut self) {
+        let Some(call_session) = self.vapi_call.call_session() else {
+            return;
+        };
+        match &self.before {
+            None => self.before = Some(call_session.voice_known().await),
+            Some(before) => call_session.forget_voice_since(before.clone()).await,
+        }
+    }
+
+    /// Begins to listen, where there is a place; where not, it is tried again.
     async fn begin(&mut self, shape: Shape) {
+        let is_first = self.again_at.take().is_none();
         let start = CallStart {
             call_id: self.vapi_call.id.clone(),
             number: self.number.clone(),
@@ -149,9 +178,52 @@ impl VapiStream {
         match self.vapi.board.open_call(start, None).await {
             Ok(call) => self.call = Some(call),
             Err(fault) => {
-                let id = &self.vapi_call.id;
-                tracing::warn!(call.id = %id, %fault, "call {id} is not listened to: {fault}");
+                if matches!(fault, BoardError::Busy(_) | BoardError::Store(_)) {
+                    self.again_at = Some(self.vapi_call.clock() + AGAIN);
+                }
+                if is_first {
+                    let id = &self.vapi_call.id;
+                    tracing::warn!(call.id = %id, %fault, "call {id} is not listened to: {fault}");
+                }
             }
+        }
+    }
+
+    /// From when on nobody is heard in a stream of this shape, if nothing is told of who speaks: where no message of the
+    /// assistant's comes here, from its beginning.
+    fn deaf_from(&self, shape: Shape) -> Option<Duration> {
+        let patience = match self.vapi.config.mode {
+            VapiMode::Number => Duration::ZERO,
+            VapiMode::Assistant => UNTOLD,
+        };
+        (shape.channels == 1).then(|| self.vapi_call.clock() + patience)
+    }
+
+    /// Listens from now on where there was no place before, unless this is the end.
+    async fn look_for_a_place(&mut self, is_end: bool) {
+        let is_time = self.again_at.is_some_and(|at| self.vapi_call.clock() >= at);
+        let shape = self.assistant_mute.as_ref().map(|(_, shape)| *shape);
+        if let Some(shape) = shape.filter(|_| is_time && !is_end) {
+            self.begin(shape).await;
+        }
+    }
+
+    /// Says once that nothing of a mix is heard, where nothing was told of who speaks.
+    fn warn_of_a_mix(&mut self) {
+        let Some(from) = self.deaf_at else {
+            return;
+        };
+        if self.vapi_call.state().assistant.is_told() {
+            self.deaf_at = None;
+        } else if self.vapi_call.clock() >= from {
+            self.deaf_at = None;
+            let id = &self.vapi_call.id;
+            tracing::warn!(
+                call.id = %id,
+                "the caller of {id} is not heard: the stream is a mix of both sides, and no speech-update comes here to \
+                 tell them apart; have the assistant's messages sent to Voxline (vapi.mode = \"assistant\", with \
+                 vapi.upstream where a backend of yours has them)"
+            );
         }
     }
 
@@ -180,6 +252,8 @@ impl VapiStream {
     /// Gives what has waited long enough (or all of it) to the call.
     async fn pass_on(&mut self, all: bool) {
         self.find_sides();
+        self.warn_of_a_mix();
+        self.look_for_a_place(all).await;
         let Some((assistant_mute, shape)) = &mut self.assistant_mute else {
             return;
         };

@@ -21,6 +21,8 @@ pub const CREDENTIAL_NAME: &str = "voxline";
 pub const SECRET_HEADER: &str = "X-Vapi-Secret";
 /// What the assistant we make is called.
 pub const ASSISTANT_NAME: &str = "voxline";
+/// The most seconds that Vapi lets a server take (`Server.timeoutSeconds`).
+const LONGEST_TIMEOUT: u64 = 300;
 
 /// Messages that an assistant sends which names none: Vapi's default. Naming some leaves the others out.
 pub const USUAL_MESSAGES: &[&str] = &[
@@ -158,7 +160,7 @@ pub fn plan(
 /// The `server` object of assistants, tools and numbers.
 pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>) -> Value {
     let longest = vapi.tool_patience.max(vapi.upstream.request_budget);
-    let seconds = (longest.as_secs() + 5).max(20);
+    let seconds = (longest.as_secs() + 5).clamp(20, LONGEST_TIMEOUT);
     let mut server = json!({
         "url": events_url,
         "timeoutSeconds": seconds,
@@ -278,6 +280,8 @@ fn shown(secret: &str, secrets: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Sources;
 
@@ -303,6 +307,26 @@ mod tests {
         assert_eq!(
             plan(&located, &[], None, false).unwrap_err(),
             NotReady::NoAuthentication
+        );
+    }
+
+    #[test]
+    fn no_patience_makes_a_timeout_that_vapi_refuses() {
+        let timeout = |seconds: &str| {
+            let config = config(&[
+                ("vapi.tool_seconds", seconds),
+                ("vapi.upstream.request_seconds", seconds),
+            ]);
+            let server = server(&config.vapi, "https://id.example.com/vapi/events", None);
+            server["timeoutSeconds"].as_u64().unwrap()
+        };
+        assert_eq!((timeout("1"), timeout("100")), (20, 105));
+        assert_eq!(timeout("290"), 295);
+        let mut longest = config(&[]).vapi;
+        longest.tool_patience = Duration::from_secs(600);
+        assert_eq!(
+            server(&longest, "https://h/vapi/events", None)["timeoutSeconds"],
+            300
         );
     }
 

@@ -16,6 +16,8 @@ pub struct Command {
     pub body: Value,
     /// Whether the caller is put through without it: it may not keep them waiting.
     pub optional: bool,
+    /// What is commanded in its place where Telnyx refuses it.
+    pub instead: Option<Box<Command>>,
 }
 
 /// Answers the call; nothing else can be commanded before. `answer` would fork too, but takes neither our parameters
@@ -25,6 +27,7 @@ pub(super) fn at_ringing(plan: &Plan) -> Vec<Command> {
         name: "answer",
         body: json!({ "command_id": format!("{}-answer", plan.leg.call.as_str()) }),
         optional: false,
+        instead: None,
     }]
 }
 
@@ -50,33 +53,57 @@ fn fork(plan: &Plan) -> Option<Command> {
             ],
         }),
         optional: true,
+        instead: None,
     })
 }
 
+/// Hands the call on. An account may not be allowed to show the caller's number; refused with it, the transfer is tried
+/// without. An answered caller is not left in silence: refused again, the call is ended, and the network's treatment of a
+/// line that is busy has its turn.
 fn transfer(plan: &Plan) -> Command {
+    let hangup = Command {
+        name: "hangup",
+        body: json!({ "command_id": format!("{}-hangup", plan.leg.call.as_str()) }),
+        optional: false,
+        instead: None,
+    };
+    // Without `from` it is the number that was dialed: the business would seem to call itself.
+    let mut body = transfer_body(plan, "hidden");
+    body["privacy"] = "id".into();
+    let hidden = transferred(body, hangup);
+    let Some(caller) = plan.caller.and_then(|text| normalise(text, Region::UNKNOWN)) else {
+        return hidden;
+    };
+    let mut body = transfer_body(plan, "transfer");
+    body["from"] = caller.as_e164().into();
+    transferred(body, hidden)
+}
+
+fn transferred(body: Value, instead: Command) -> Command {
+    Command {
+        name: "transfer",
+        body,
+        optional: false,
+        instead: Some(Box::new(instead)),
+    }
+}
+
+/// The command without who calls. A command with the id of one before it would not be done.
+fn transfer_body(plan: &Plan, id: &str) -> Value {
     let headers = plan.forward().headers(&plan.leg).into_iter();
     let headers: Vec<Value> = headers
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
     let mut body = json!({
-        "command_id": format!("{}-transfer", plan.leg.call.as_str()),
+        "command_id": format!("{}-{id}", plan.leg.call.as_str()),
         "to": plan.forward().address(plan.leg.dialed),
         "custom_headers": headers,
     });
-    // Left out, it is the number that was dialed: the business would seem to call itself.
-    match plan.caller.and_then(|text| normalise(text, Region::UNKNOWN)) {
-        Some(caller) => body["from"] = caller.as_e164().into(),
-        None => body["privacy"] = "id".into(),
-    }
     if let Some((name, password)) = &plan.forward().login {
         body["sip_auth_username"] = name.as_str().into();
         body["sip_auth_password"] = password.expose_secret().into();
     }
-    Command {
-        name: "transfer",
-        body,
-        optional: false,
-    }
+    body
 }
 
 #[cfg(test)]
@@ -131,5 +158,30 @@ mod tests {
                 "{caller:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_refused_transfer_goes_without_the_caller_and_then_is_ended() {
+        let commands = with_plan("v2:c", None, |plan| plan.commands_at_answer());
+        let mut command = &commands[0];
+        let (mut ids, mut steps) = (Vec::new(), Vec::new());
+        loop {
+            ids.push(command.body["command_id"].clone());
+            steps.push((command.name, command.body.get("from").is_some()));
+            match &command.instead {
+                Some(instead) => command = instead,
+                None => break,
+            }
+        }
+        assert_eq!(
+            steps,
+            [("transfer", true), ("transfer", false), ("hangup", false)]
+        );
+        ids.sort_by_key(ToString::to_string);
+        ids.dedup();
+        assert_eq!(ids.len(), 3, "Telnyx does nothing for an id that it has seen");
+        let hidden = commands[0].instead.as_deref().unwrap();
+        assert_eq!(hidden.body["privacy"], "id");
+        assert_eq!(hidden.body["custom_headers"], commands[0].body["custom_headers"]);
     }
 }

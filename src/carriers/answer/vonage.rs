@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Document, Plan};
 use crate::carriers::Carrier;
+use crate::evidence::{Region, normalise};
 
 pub(super) fn document(plan: &Plan) -> Document {
     let mut actions = Vec::new();
@@ -47,12 +48,9 @@ pub(super) fn document(plan: &Plan) -> Document {
             "headers": headers,
         }],
     });
-    let from = plan
-        .caller
-        .map_or_else(|| digits(plan.leg.dialed.as_e164()), digits);
-    // Who withheld their number has no digits, and an empty `from` is no number.
-    if !from.is_empty() {
-        forward["from"] = from.into();
+    // Of who withheld their number there is none, and no other may stand for it: on Vapi all of them would be one caller.
+    if let Some(caller) = plan.caller.and_then(|text| normalise(text, Region::UNKNOWN)) {
+        forward["from"] = digits(caller.as_e164()).into();
     }
     actions.push(forward);
     Document {
@@ -108,11 +106,19 @@ mod tests {
     }
 
     #[test]
-    fn a_withheld_callers_ncco_has_no_empty_from() {
-        for caller in ["anonymous", "Restricted", "sip:unknown@h"] {
-            let shown = with_caller(Some(caller), |plan| super::document(plan).text);
+    fn a_withheld_callers_ncco_is_from_nobody() {
+        for caller in [
+            None,
+            Some("anonymous"),
+            Some("Restricted"),
+            Some("sip:unknown@h"),
+            Some("sip:anonymous@10.0.0.5"),
+            Some("+266696687"),
+            Some("7001"),
+        ] {
+            let shown = with_caller(caller, |plan| super::document(plan).text);
             let actions: Value = serde_json::from_str(&shown).unwrap();
-            assert_eq!(actions[2].get("from"), None, "{caller}");
+            assert_eq!(actions[2].get("from"), None, "{caller:?}");
         }
     }
 }

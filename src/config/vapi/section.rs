@@ -82,7 +82,7 @@ pub(in crate::config) struct VapiSection {
     #[default = 2.5]
     pub answer_budget_seconds: f64,
     /// Seconds that the tool identify_caller waits for a decision.
-    #[schema(minimum = 0.0, maximum = 300.0)]
+    #[schema(minimum = 0.0, maximum = 290.0)]
     #[default = 8.0]
     pub tool_seconds: f64,
     /// What the caller hears when a tool of ours is called: `silent`, `filler` (one of Vapi's own), or words of yours.

@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::bytes::Encoding;
-use crate::carriers::Carrier;
 use crate::carriers::stream::audiosocket::{Frame, Frames, HANG_UP};
+use crate::carriers::{Carrier, PausableCall};
 use crate::store::{Actor, Provenance};
-use crate::switchboard::{CallStart, LiveCall};
+use crate::switchboard::CallStart;
 use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::{AppState, in_words};
@@ -160,7 +160,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
     let span = live.span();
     let heard = async {
         let reason = listen(app, &mut live, line, rate, first).await;
-        conclude(live).await;
+        conclude(live.finish()).await;
         reason
     };
     heard.instrument(span).await
@@ -181,13 +181,15 @@ async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(H
 
 async fn listen(
     app: &AppState,
-    call: &mut LiveCall,
+    call: &mut PausableCall,
     line: &mut Line,
     rate: Hertz,
     first: Vec<u8>,
 ) -> CloseReason {
     // Heard long enough, or named, the caller is handed back to the dialplan.
     let mut patience = app.carriers.asterisk_patience(rate);
+    // Who waits to be handed back does not wait for who says nothing.
+    let may_pause = !patience.is_limited();
     let mut audio = first;
     loop {
         if let Err(fault) = call.push(&audio).await {
@@ -196,16 +198,34 @@ async fn listen(
         if patience.is_over(audio.len(), call) {
             return CloseReason::Stopped;
         }
-        audio = match next_audio(call, line, rate).await {
+        audio = match next_audio(call, line, rate, may_pause).await {
             Ok(audio) => audio,
             Err(reason) => return reason,
         };
+        if let Err(fault) = app.carriers.resume(call).await {
+            return CloseReason::Problem(fault.into());
+        }
     }
 }
 
-async fn next_audio(call: &LiveCall, line: &mut Line, rate: Hertz) -> Result<Vec<u8>, CloseReason> {
+/// The next audio. While none comes, as while the caller is on hold, the call's place is free if it may be.
+async fn next_audio(
+    call: &mut PausableCall,
+    line: &mut Line,
+    rate: Hertz,
+    may_pause: bool,
+) -> Result<Vec<u8>, CloseReason> {
     loop {
-        match line.next().await? {
+        let frame = if may_pause {
+            line.next_or_silence(call.is_paused()).await?
+        } else {
+            Some(line.next().await?)
+        };
+        let Some(frame) = frame else {
+            call.pause();
+            continue;
+        };
+        match frame {
             Frame::Audio { rate: now, bytes } if now == rate => return Ok(bytes),
             Frame::Audio { rate: now, .. } => {
                 let detail = format!("audio of {} Hz came in a call of {} Hz", now.0, rate.0);
@@ -233,6 +253,24 @@ impl Line {
     /// from the network until this is asked again.
     async fn next(&mut self) -> Result<Frame, CloseReason> {
         let until = (Instant::now() + self.idle).min(self.ends_at);
+        let frame = self.receive(until).await?;
+        frame.ok_or_else(|| CloseReason::Problem(self.overdue()))
+    }
+
+    /// The same for a call that may be silent for as long as calls last: `None` when a silence begins, once.
+    async fn next_or_silence(&mut self, is_silent: bool) -> Result<Option<Frame>, CloseReason> {
+        let silent_at = Instant::now() + self.idle;
+        if !is_silent && silent_at < self.ends_at {
+            return self.receive(silent_at).await;
+        }
+        let frame = self.receive(self.ends_at).await?;
+        frame
+            .map(Some)
+            .ok_or_else(|| CloseReason::Problem(self.overdue()))
+    }
+
+    /// What comes next; `None` when no whole frame does until then.
+    async fn receive(&mut self, until: Instant) -> Result<Option<Frame>, CloseReason> {
         let mut piece = [0; PIECE];
         loop {
             let frame = self
@@ -240,7 +278,7 @@ impl Line {
                 .next_frame()
                 .map_err(|fault| CloseReason::Problem(Problem::new(Kind::BadRequest, fault.to_string())))?;
             if let Some(frame) = frame {
-                return Ok(frame);
+                return Ok(Some(frame));
             }
             let read = tokio::select! {
                 biased;
@@ -250,7 +288,7 @@ impl Line {
             match read {
                 Ok(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
                 Ok(Ok(length)) => self.frames.push(piece.get(..length).unwrap_or_default()),
-                Err(_) => return Err(CloseReason::Problem(self.overdue())),
+                Err(_) => return Ok(None),
             }
         }
     }

@@ -135,10 +135,10 @@ async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut w
         Err(reason) => return websocket.close(reason).await,
     };
     let span = stream.call().span();
-    let reason = listen(&mut stream, StreamReader::of(carrier), &mut websocket)
+    let reason = listen(&app, &mut stream, StreamReader::of(carrier), &mut websocket)
         .instrument(span.clone())
         .await;
-    finish(stream.into_call(), reason, websocket)
+    finish(stream.into_call().finish(), reason, websocket)
         .instrument(span)
         .await;
 }
@@ -169,17 +169,33 @@ async fn open(
     opened.map_err(|fault| CloseReason::Problem(of_unopened(fault)))
 }
 
-/// Listens to the stream's end, however it comes: carriers close as often as they say `stop`.
+/// Listens to the stream's end, however it comes: carriers close as often as they say `stop`. A caller on hold is no end: the
+/// call's place is free until its audio comes again.
 async fn listen(
+    app: &AppState,
     stream: &mut CarrierStream,
     reader: StreamReader,
     websocket: &mut WebSocketSession,
 ) -> CloseReason {
     let reason = loop {
-        let numbered = match next(reader, websocket).await {
+        let incoming = if stream.may_pause() {
+            websocket.next_or_silence().await
+        } else {
+            Some(websocket.next().await)
+        };
+        let Some(incoming) = incoming else {
+            stream.call().pause();
+            continue;
+        };
+        let numbered = match read(reader, incoming) {
             Ok(numbered) => numbered,
             Err(reason) => break reason,
         };
+        if !websocket.is_silent()
+            && let Err(fault) = app.carriers.resume(stream.call()).await
+        {
+            break CloseReason::Problem(fault.into());
+        }
         let mut said = Vec::new();
         stream.call().waited(websocket.waited());
         let taken = stream.take(numbered, &mut said).await;
@@ -207,7 +223,11 @@ async fn told(
 
 /// The next message, or how the stream ends.
 async fn next(reader: StreamReader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
-    let read = match websocket.next().await {
+    read(reader, websocket.next().await)
+}
+
+fn read(reader: StreamReader, incoming: Incoming) -> Result<Numbered, CloseReason> {
+    let read = match incoming {
         Incoming::Text(text) => reader.text(&text),
         Incoming::Audio(bytes) => reader.binary(&bytes),
         Incoming::End(reason) => return Err(reason),

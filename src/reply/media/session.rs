@@ -1,6 +1,6 @@
 //! A live call on a stream: what is newly said goes down, and the final word is recorded before it is said.
 
-use crate::switchboard::{CallVerdict, LiveCall};
+use crate::switchboard::CallVerdict;
 
 use super::super::telemetry;
 use super::super::websocket::{CloseReason, WebSocketSession};
@@ -21,18 +21,22 @@ pub(super) async fn say_all(
     Ok(())
 }
 
-/// Ends the call: the final verdict is recorded first, and told to whoever is still there.
-pub(super) async fn finish(call: LiveCall, reason: CloseReason, mut websocket: WebSocketSession) {
-    let last = conclude(call).await;
+/// Ends the call by its `last` word: that is recorded first, and told to whoever is still there.
+pub(super) async fn finish(
+    last: impl Future<Output = CallVerdict>,
+    reason: CloseReason,
+    mut websocket: WebSocketSession,
+) {
+    let last = conclude(last).await;
     if !matches!(reason, CloseReason::Gone) {
         websocket.say_verdict(last).await;
     }
     websocket.close(reason).await;
 }
 
-/// Ends the call: the final verdict is recorded.
-pub(super) async fn conclude(call: LiveCall) -> CallVerdict {
-    let last = call.finish().await;
+/// Ends the call by its `last` word, which is recorded.
+pub(super) async fn conclude(last: impl Future<Output = CallVerdict>) -> CallVerdict {
+    let last = last.await;
     telemetry::answered(&last.identification);
     last
 }

@@ -172,6 +172,30 @@ async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
 }
 
 #[tokio::test]
+async fn a_caller_whom_telnyx_transfers_nowhere_is_not_left_in_silence() {
+    let mut deployment = Deployment::empty().await;
+    let call = Call {
+        id: "v2:refused",
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    deployment
+        .send(Carrier::Telnyx, &call.telnyx("call.answered"))
+        .await;
+    let with_caller = deployment.commanded().await;
+    assert_eq!(
+        (with_caller.0.as_str(), &with_caller.1["from"]),
+        ("v2:refused/transfer", &json!(CALLER))
+    );
+    let without = deployment.commanded().await;
+    assert_eq!(
+        (without.0.as_str(), &without.1["from"], &without.1["privacy"]),
+        ("v2:refused/transfer", &json!(null), &json!("id"))
+    );
+    assert_eq!(deployment.commanded().await.0, "v2:refused/hangup");
+}
+
+#[tokio::test]
 async fn an_unsigned_x_forwarded_from_of_a_sip_caller_is_not_signed_on() {
     let deployment = Deployment::start().await;
     let call = Call {

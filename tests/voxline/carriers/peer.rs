@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -339,16 +340,19 @@ pub fn recorded(call: &str) -> Vec<u8> {
     file[data + 8..].to_vec()
 }
 
-/// A local Telnyx API: its address, and what it is commanded.
+/// A local Telnyx API: its address, and what it is commanded. It transfers no call whose id says so.
 async fn telnyx_api() -> (String, mpsc::UnboundedReceiver<(String, Value)>) {
     type Sender = mpsc::UnboundedSender<(String, Value)>;
     async fn take(
         State(sender): State<Sender>,
         Path((call, action)): Path<(String, String)>,
         body: String,
-    ) -> &'static str {
+    ) -> (StatusCode, &'static str) {
         let _ = sender.send((format!("{call}/{action}"), serde_json::from_str(&body).unwrap()));
-        "{}"
+        if action == "transfer" && call.contains("refused") {
+            return (StatusCode::UNPROCESSABLE_ENTITY, "{}");
+        }
+        (StatusCode::OK, "{}")
     }
     let (sender, commands) = mpsc::unbounded_channel();
     let routes = Router::new()

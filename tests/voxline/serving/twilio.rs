@@ -1,12 +1,16 @@
 //! Calls that Twilio forks to `/media/twilio`.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use voxline::carriers::signature::Proofs;
+use voxline::reply::ServeSettings;
 use voxline::store::Scope;
+use voxline::units::CallId;
 
 use super::harness::{NUMBER, Service, Unlike, json as body, mulaw};
 use super::sockets::{PACKET, Socket};
@@ -17,16 +21,18 @@ const TOKEN: &str = "tok-test";
 /// A service that knows Twilio's signatures.
 async fn service() -> Service {
     Service::unlike(Unlike {
-        settings: Some(|settings| {
-            settings.carriers.proofs = Proofs {
-                twilio: Some(TOKEN.into()),
-                public_url: Some(PUBLIC.to_owned()),
-                ..Proofs::default()
-            };
-        }),
+        settings: Some(known_by_twilio),
         ..Unlike::default()
     })
     .await
+}
+
+fn known_by_twilio(settings: &mut ServeSettings) {
+    settings.carriers.proofs = Proofs {
+        twilio: Some(TOKEN.into()),
+        public_url: Some(PUBLIC.to_owned()),
+        ..Proofs::default()
+    };
 }
 
 /// What Twilio signs a handshake with: an HMAC-SHA1 of the address, written here a second time.
@@ -109,6 +115,46 @@ async fn a_forked_call_is_identified_and_nothing_is_sent_to_twilio() {
     .await;
     assert_eq!(kept["final"], true);
     assert_eq!(kept["verdict"]["user_id"], alice.to_string());
+}
+
+#[tokio::test]
+async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
+    let service = Service::unlike(Unlike {
+        settings: Some(|settings| {
+            known_by_twilio(settings);
+            settings.timeouts.idle = Duration::from_secs(2);
+        }),
+        ..Unlike::default()
+    })
+    .await;
+    let alice = service.enrolled().await;
+    let signed = signature(TOKEN, "wss://id.example.com/media/twilio");
+    let mut socket = Socket::with_headers(&service, "/media/twilio", &[signed])
+        .await
+        .unwrap();
+    let call: CallId = "CA9".parse().unwrap();
+    let listened = async |wanted: bool| {
+        for _ in 0..600 {
+            let found = service.board.find_call_session(&call);
+            if found.is_some_and(|found| found.is_listened_to() == wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not so within 30 s: {wanted}");
+    };
+    let messages = messages("CA9", &json!({"number": NUMBER}), "alice-1");
+    send(&mut socket, &messages[..2]).await;
+    listened(true).await;
+    listened(false).await;
+    let silent = service.board.find_call_session(&call).unwrap().verdict();
+    assert!(!silent.ended, "silence is no end");
+    send(&mut socket, &messages[2..]).await;
+    assert_eq!(socket.rest().await, Vec::<Value>::new());
+    assert_eq!(socket.close_code_seen(), Some(1000));
+    let said = service.board.find_call_session(&call).unwrap().verdict();
+    assert!(said.ended);
+    assert_eq!(said.identification.user_id, Some(alice));
 }
 
 #[tokio::test]

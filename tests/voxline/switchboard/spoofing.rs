@@ -131,6 +131,36 @@ async fn who_spoofed_once_is_named_by_no_later_speech_or_stream() {
 }
 
 #[tokio::test]
+async fn what_was_not_the_caller_is_taken_back_with_all_that_came_of_it() {
+    let folder = installed(&loudness(), &[]);
+    let deployment = listening(&folder).await;
+    let alice = Some(deployment.people["alice"]);
+    let begun = start(number(1));
+    let call_session = deployment.board.call_session(&begun.call_id, &number(1)).await;
+    let call_session = call_session.unwrap();
+    call_session.hold_open();
+    let before = call_session.voice_known().await;
+    // The assistant, say, whose voice is made.
+    let mut wrong = deployment.board.open_call(begun.clone(), None).await.unwrap();
+    for piece in down_the_telephone(&at(1.0, "calls/alice-1.wav")).chunks(3_200) {
+        wrong.push(piece).await.unwrap();
+    }
+    drop(wrong);
+    let heard = call_session.verdict();
+    assert!(heard.identification.is_spoofed(), "{:?}", heard.identification);
+    call_session.forget_voice_since(before.clone()).await;
+    let said = call_session.verdict();
+    assert_eq!(said.identification.reason, Some(Reason::TooLittleSpeech));
+    assert!(said.version > heard.version && said.identification.net_speech_seconds == 0.0);
+    // A second time there is nothing to take back.
+    call_session.forget_voice_since(before).await;
+    assert_eq!(call_session.verdict().version, said.version);
+    let named = called(&deployment, begun, SOFTER, "calls/alice-1.wav").await;
+    let last = &named.last().unwrap().identification;
+    assert_eq!(last.user_id, alice, "{last:?}");
+}
+
+#[tokio::test]
 async fn a_recording_that_is_spoofed_enrols_nobody_and_its_soft_copy_does() {
     let folder = installed(&loudness(), &[]);
     let path = folder.path().to_str().unwrap();

@@ -1,5 +1,6 @@
 //! What is done with a call's recording after its end, and what a capture keeps of it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -150,8 +151,17 @@ async fn a_capture_shows_a_calls_shape_and_no_number_word_or_voice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().display().to_string();
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CAPTURE_DIR", &path)], false);
-    deployment.ring("c-captured", ALICE.0);
+    let rung = deployment.ring("c-captured", ALICE.0);
+    // Vapi repeats what it was answered in every message of the call.
+    let overrides = rung["assistantOverrides"].clone();
+    let pass = overrides["server"]["headers"]["x-voxline-call"].clone();
+    let pass = pass.as_str().unwrap().rsplit('.').next().unwrap().to_owned();
+    deployment.send(json!({
+        "type": "status-update", "status": "queued", "timestamp": 2, "phoneNumber": {"number": NUMBER},
+        "call": {"id": "c-captured", "assistantOverrides": overrides, "callerName": "Alice Example"},
+    }));
     let headers = json!({
+        "from": format!("\"Alice Example\" <sip:{}@h>;tag=1", ALICE.0),
         "Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0), "identity": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
     });
     let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
@@ -184,6 +194,8 @@ async fn a_capture_shows_a_calls_shape_and_no_number_word_or_voice() {
         );
     }
     for (path, bytes) in &files {
+        let rights = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(rights & 0o077, 0, "{path}");
         let text = std::str::from_utf8(bytes).unwrap();
         let hidden = [
             "2025550",
@@ -194,6 +206,8 @@ async fn a_capture_shows_a_calls_shape_and_no_number_word_or_voice() {
             "peer-public",
             "/live/",
             "eyJhbG",
+            "Alice",
+            &pass[..8],
         ];
         assert!(hidden.iter().all(|one| !text.contains(one)), "{path}: {text}");
     }

@@ -213,6 +213,13 @@ async fn duplicates_and_another_order_change_nothing() {
         json!({}),
     );
     // A call without its ring, with every message twice.
+    // The end of a word of the assistant's overtakes its beginning: what the caller answers is heard.
+    for (at, status) in [(8, "stopped"), (7, "started")] {
+        deployment.send(json!({
+            "type": "speech-update", "status": status, "role": "assistant", "turn": 0, "timestamp": at,
+            "call": {"id": "c-twice"}, "phoneNumber": {"number": NUMBER},
+        }));
+    }
     let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
     deployment.answer("c-twice", play.clone(), json!({}));
     deployment.answer("c-twice", play, json!({}));
@@ -281,7 +288,7 @@ async fn a_stream_that_is_cut_is_opened_again_where_the_call_is() {
 }
 
 #[tokio::test]
-async fn a_busy_model_keeps_no_ringing_call_waiting() {
+async fn a_busy_model_keeps_no_ringing_call_waiting_and_hears_it_later() {
     let settings = [
         ("VOXLINE_INFERENCE_THREADS", "1"),
         ("VOXLINE_INFERENCE_CAPACITY", "1"),
@@ -300,6 +307,12 @@ async fn a_busy_model_keeps_no_ringing_call_waiting() {
     );
     let said = deployment.tool("c-second", "t-1", "identify_caller", json!({}));
     assert!(!said.contains("] identified"), "{said}");
+    // Once a place is free it is heard after all.
+    let parts = [("user", "silence 6"), ("user", "alice-1"), ("user", "alice-2")];
+    deployment.answer("c-second", json!({ "script": script(&parts) }), json!({}));
+    deployment.logged("call c-second is not listened to").await;
+    deployment.end("c-first");
+    deployment.told("c-second", "] identified: ");
 }
 
 #[tokio::test]

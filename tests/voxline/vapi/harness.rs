@@ -1,9 +1,11 @@
 //! A deployment with its Vapi: the program on a free port, the peer in a process of its own, two users.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
@@ -21,6 +23,9 @@ pub const ALICE: (&str, &str) = ("+12025550103", "48213579");
 pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
 /// The HMAC key of the webhooks.
 pub const SECRET: &str = "vapi-test-secret";
+
+/// What the services have logged, by their data folders.
+static LOGS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
 
 /// A service with a Vapi beside it.
 pub struct TestDeployment {
@@ -249,6 +254,18 @@ impl TestDeployment {
         panic!("the service did not end");
     }
 
+    /// Waits until the service has logged this.
+    pub async fn logged(&self, wanted: &str) {
+        for _ in 0..1_200 {
+            let has = |log: &String| log.contains(wanted);
+            if LOGS.lock().unwrap().get(self.data.path()).is_some_and(has) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{wanted} was not logged");
+    }
+
     /// A key that may do everything.
     pub fn key(&self) -> &str {
         &self.key
@@ -329,12 +346,17 @@ pub fn serve(data: &Path, settings: &[(String, String)]) -> (Child, String) {
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let (found, wait) = channel();
+    let data = data.to_owned();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             if let Some((_, address)) = line.split_once("listening on ") {
                 let _ = found.send(address.trim().to_owned());
             }
             eprintln!("{line}");
+            let mut logs = LOGS.lock().unwrap();
+            let log = logs.entry(data.clone()).or_default();
+            log.push_str(&line);
+            log.push('\n');
         }
     });
     let base = wait.recv_timeout(Duration::from_secs(120));

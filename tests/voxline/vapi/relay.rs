@@ -229,6 +229,22 @@ async fn in_number_mode_assistants_keep_their_server() {
 }
 
 #[tokio::test]
+async fn in_number_mode_a_mix_that_hears_nobody_is_said_to() {
+    let settings = [("VOXLINE_VAPI_MODE", "number")];
+    let mut deployment = super::harness::TestDeployment::open_with(&settings, false);
+    // Nobody speaks by any message that comes here: they go to the assistant's server.
+    let play = json!({"do": "play", "call": "c-mix", "channels": 1, "script": []});
+    let played = deployment.peer.ask(&play);
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+            "id": "c-mix", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
+        }}));
+    deployment.ring("c-mix", ALICE.0);
+    deployment.logged("the stream is a mix of both sides").await;
+}
+
+#[tokio::test]
 async fn in_number_mode_a_call_that_never_rang_here_is_heard_from_its_first_tool_call_on() {
     let mut deployment = super::harness::TestDeployment::open_with(
         &[("VOXLINE_VAPI_MODE", "number"), ("VOXLINE_VAPI_BACKFILL", "true")],

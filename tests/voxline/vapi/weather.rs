@@ -48,3 +48,22 @@ async fn a_wire_to_vapi_in_any_weather_costs_the_voice_and_never_the_pin() {
     let told = deployment.told("c-fair", "] identified: ");
     assert!(told.iter().any(|told| told.contains("Alice")), "{told:?}");
 }
+
+#[tokio::test]
+async fn what_the_model_was_not_told_is_told_until_it_arrives() {
+    let mut deployment = TestDeployment::open_with(&[], false);
+    // A host that is out of order for longer than a message is tried at once, and one that refuses in passing.
+    for (times, status) in [(4, 503), (1, 409), (1, 404)] {
+        let call = format!("c-{status}");
+        deployment.ring(&call, "+12025550199");
+        let play = json!({"script": script(&[("user", "silence 1")])});
+        deployment.answer(&call, play, json!({}));
+        deployment
+            .peer
+            .ask(&json!({"do": "deaf", "times": times, "status": status}));
+        deployment.tool(&call, "t-1", "verify_pin", json!({"pin": ALICE.1}));
+        let told = deployment.told(&call, "] claimed: ");
+        assert_eq!(told.len(), 1, "{status}: {told:?}");
+        deployment.end(&call);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::samples::RATE;
 use crate::speech::{Overlap, OverlapDetector, OverlapError};
@@ -14,7 +14,8 @@ const WINDOW: Seconds = Seconds::new(5.0);
 /// The shortest rest that is heard by itself at the end.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
 
-/// The windows, the latest, by which a live call is judged: a radio that was switched off is no longer heard after 20 s of speech.
+/// The windows, the latest, by which a live call is judged, and of how many one is heard once it has so many: whoever talks
+/// behind the caller is told of at the beginning, when it matters most, and the rest costs a quarter.
 const LATEST: usize = 4;
 
 /// The share of the speech from which on several people speak at once. `models/README.md` has what it finds, and in how many
@@ -26,17 +27,20 @@ pub(super) struct OverlapMeter {
     /// Speech that fills no window yet.
     fresh: Zeroizing<Vec<f32>>,
     counted: VecDeque<Overlap>,
-    /// How many windows are kept.
-    kept: usize,
+    is_recording: bool,
+    /// Windows that were full.
+    windows: usize,
 }
 
 impl OverlapMeter {
-    /// Nothing yet. All of a recording counts, and of a live call what was said lately.
+    /// Nothing yet. All of a recording is heard and counts; of a live call all of the first 20 s of speech, and a window of four
+    /// after those, and what was heard last counts.
     pub fn new(is_recording: bool) -> Self {
         Self {
             fresh: Zeroizing::new(Vec::new()),
             counted: VecDeque::new(),
-            kept: if is_recording { usize::MAX } else { LATEST },
+            is_recording,
+            windows: 0,
         }
     }
 
@@ -51,7 +55,13 @@ impl OverlapMeter {
             speech = rest;
             self.fresh.extend_from_slice(next);
             if self.fresh.len() == window {
-                self.hear(detector)?;
+                self.windows += 1;
+                let is_heard =
+                    self.is_recording || self.windows <= LATEST || self.windows.is_multiple_of(LATEST);
+                if is_heard {
+                    self.hear(detector)?;
+                }
+                self.fresh.zeroize();
             }
         }
         Ok(())
@@ -62,19 +72,17 @@ impl OverlapMeter {
     /// # Errors
     /// [`OverlapError`] when the network fails.
     pub fn finish(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        if self.fresh.len() >= RATE.samples(SHORTEST_REST) {
+        if self.fresh.len() >= RATE.samples(SHORTEST_REST) && (self.is_recording || self.windows < LATEST) {
             self.hear(detector)?;
         }
         Ok(())
     }
 
     fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        let speech = std::mem::take(&mut *self.fresh);
-        let speech = Zeroizing::new(speech);
-        if self.counted.len() == self.kept {
+        if !self.is_recording && self.counted.len() == LATEST {
             self.counted.pop_front();
         }
-        self.counted.push_back(detector.hear(&speech)?);
+        self.counted.push_back(detector.hear(&self.fresh)?);
         Ok(())
     }
 

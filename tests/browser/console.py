@@ -23,6 +23,40 @@ from visit import DESKTOP, PHONE, Visit, check, first_view, looks, press_to, run
 ON_THE_LINE = "section[aria-label='On the line now'] > :not([hidden])"
 WATCHING = "document.querySelector('#stream')?.textContent === 'watching'"
 
+# The rows of a history of forty calls: as it is shown, with the earlier ones, after two more, and after more than a page.
+BUSY_LINE = """async () => {
+    const main = document.querySelector("script[type=module]").src;
+    const { history } = await import(main.replace("main.js", "history.js"));
+    const verdict = { net_speech_seconds: 1, line_owner: { status: "unknown" }, speaker: { status: "third_party" } };
+    const call = (nth) => ({ call_id: String(nth), number: "+12025550101", started_at: new Date(0), verdict });
+    const calls = Array.from({ length: 40 }, (_, nth) => call(40 - nth));
+    const fetched = window.fetch;
+    window.fetch = async (path) => {
+        const asked = new URL(path, location).searchParams;
+        const from = calls.findIndex(({ call_id }) => call_id === asked.get("before")) + 1;
+        const headers = { "content-type": "application/json" };
+        return new Response(JSON.stringify(calls.slice(from, from + Number(asked.get("limit")))), { headers });
+    };
+    const past = history({ scopes: ["admin"] }, { numbers: [], users: new Map(), named: Promise.resolve() });
+    const counts = [];
+    const count = async (done) => {
+        await done;
+        const rows = [...past.element.querySelectorAll("tbody tr")].map((row) => Number(row.dataset.key));
+        if (rows.some((key, at) => at > 0 && key !== rows[at - 1] - 1)) counts.push("out of order");
+        counts.push(rows.length);
+    };
+    await count(past.take(calls.slice(0, 25)));
+    past.element.querySelector(".more button").click();
+    while (past.element.querySelector(".more")) await new Promise((resolve) => setTimeout(resolve));
+    await count();
+    calls.unshift(call(42), call(41));
+    await count(past.refresh());
+    calls.unshift(...Array.from({ length: 30 }, (_, nth) => call(72 - nth)));
+    await count(past.refresh());
+    window.fetch = fetched;
+    return counts;
+}"""
+
 
 def live(playwright, arguments):
     visit = Visit(playwright, arguments, DESKTOP)
@@ -43,6 +77,10 @@ def live(playwright, arguments):
     measured = first_view(visit, ON_THE_LINE, visit.context.storage_state())
 
     loaded = page.evaluate("performance.timeOrigin")
+    counts = page.evaluate(BUSY_LINE)
+    check(counts == [25, 40, 42, 25], f"of a history that is read while calls end there are {counts} rows")
+    # Half a name, which is not looked for yet.
+    page.fill("#user", "Al")
     Path(arguments.ready).touch()
     card = page.locator(f'[data-call="{arguments.call}"]')
     expect(card).to_be_visible()
@@ -69,13 +107,35 @@ def live(playwright, arguments):
     row = page.locator(f'#history tr[data-key="{arguments.call}"]')
     expect(row).to_be_visible()
     check(page.evaluate("performance.timeOrigin") == loaded, "the page was loaded again")
-    for person, found in (("Robert", 0), ("Alice", 1)):
+    nobody = page.locator("#history .empty")
+    for typed, said in (("Al", "Nobody of that name"), ("Robert", "Several people have that name")):
+        page.fill("#user", typed)
+        page.keyboard.press("Enter")
+        expect(nobody).to_contain_text(said)
+    of_one_name = page.locator("#users option").evaluate_all("all => all.map((one) => one.value)")
+    for person in [one for one in of_one_name if one.startswith("Robert")]:
         page.fill("#user", person)
         page.keyboard.press("Enter")
-        expect(row).to_have_count(found)
+        page.wait_for_url(f"**user=*{person[-6:]}")
+    page.reload()
+    expect(page.locator("#user")).to_have_value(person)
+    with page.expect_request("**/v1/calls?*user=*") as asked:
+        page.press("#user", "Enter")
+    check(asked.value.url.endswith(person[-6:]), f"of {person} became {asked.value.url}")
+    page.fill("#user", "Alice")
+    page.keyboard.press("Enter")
+    expect(row).to_be_visible()
+    lengths = page.evaluate(
+        """async () => {
+            const main = document.querySelector("script[type=module]").src;
+            const { seconds } = await import(main.replace("main.js", "words.js"));
+            return [59.94, 59.97, 119.4, 119.6].map(seconds);
+        }"""
+    )
+    check(lengths == ["59.9 s", "1 min 0 s", "1 min 59 s", "2 min 0 s"], f"lengths are {lengths}")
     page.select_option("#speaker", "third_party")
     page.click("text=Search")
-    expect(page.locator("#history .empty")).to_contain_text("No such call")
+    expect(nobody).to_contain_text("No such call")
     page.click("text=Show all calls")
     expect(row).to_be_visible()
 

@@ -8,7 +8,8 @@ Courses:
     keyboard    the same with the keyboard alone
     hints       what the service says while noise or a second voice is recorded (--expect CODE)
     recorder    where the browser gives no samples, only a finished file
-    upload      a recording of one's own, and what is said of one that is no good (--bad FILE)
+    upload      a microphone that fails in the middle, then a recording of one's own, and what is said of one that is no
+                good (--bad FILE)
     closed      a link that is not good
     samples     what becomes of the microphone's channels
     shots       pictures of every stage, phone and desktop, light and dark
@@ -21,7 +22,27 @@ import time
 
 from playwright.sync_api import expect
 
-from visit import DESKTOP, READING, Visit, check, first_view, looks, press_to, run, until
+from visit import DESKTOP, KEEP_STREAMS, OPEN, READING, Visit, check, first_view, looks, press_to, run, until
+
+# A microphone of the test's own, which `loudness.gain.value` mutes and which comes when `late` does; a clock that can be
+# put on; and the page's contexts and sockets, to be broken off.
+STAND_IN = """
+    Object.assign(window, { contexts: [], sockets: [], passed: 0, late: null });
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + window.passed;
+    const [Context, Socket] = [AudioContext, WebSocket];
+    window.AudioContext = class extends Context { constructor(...how) { super(...how); contexts.push(this); } };
+    window.WebSocket = class extends Socket { constructor(...where) { super(...where); sockets.push(this); } };
+    navigator.mediaDevices.getUserMedia = async () => {
+        await window.late;
+        const context = new Context();
+        window.loudness = context.createGain();
+        const [tone, end] = [context.createOscillator(), context.createMediaStreamDestination()];
+        tone.connect(loudness).connect(end);
+        tone.start();
+        return end.stream;
+    };
+"""
 
 # Seconds of the course without a meter: reading the sentences takes about as long.
 RECORDED = 16
@@ -193,8 +214,19 @@ def recorder(playwright, arguments):
 def upload(playwright, arguments):
     visit = Visit(playwright, arguments)
     page = visit.page
+    page.add_init_script(STAND_IN + KEEP_STREAMS)
     words = begin(visit)
+    broken_off(visit, words)
+    # Who takes a file while the microphone is still being opened has no microphone open.
+    page.evaluate("void (window.late = new Promise((resolve) => (window.come = resolve)))")
+    page.click("#again")
+    expect(page.locator("#hint")).to_have_text(words["script"]["opening"])
     page.set_input_files("#file", arguments.bad)
+    visit.stage("review")
+    opened = page.evaluate("streams.length")
+    page.evaluate("come()")
+    until(page, f"streams.length > {opened}")
+    until(page, f"!{OPEN}.includes(true)", 5)
     visit.stage("review")
     page.click("#use")
     expect(page.locator("#review-problem")).to_have_text(words["problems"]["unsupported_media"])
@@ -206,6 +238,35 @@ def upload(playwright, arguments):
     visit.stage("done")
     visit.leave(may_fail=("415", "ERR_FILE", "media"))
     return {}
+
+
+def broken_off(visit, words):
+    """A microphone that is silent for a while, one that the browser holds back, and a check that is given up."""
+    page, hint = visit.page, visit.page.locator("#hint")
+    page.click("#open")
+    expect(hint).to_have_text(words["script"]["ready"])
+    for action, then in (("", "ready"), ("#start", "listening")):
+        if action:
+            page.click(action)
+        page.evaluate("loudness.gain.value = 0")
+        until(page, "document.querySelector('#level').ariaValueNow === '0'")
+        page.evaluate("passed += 4000")
+        expect(hint).to_have_text(words["script"]["silent"])
+        page.evaluate("loudness.gain.value = 0.3")
+        expect(hint).to_have_text(words["script"][then])
+    # It comes back by itself, and then no more.
+    page.evaluate("void contexts.at(-1).suspend()")
+    until(page, "contexts.at(-1).state === 'running'")
+    page.evaluate("contexts.at(-1).resume = async () => {}; void contexts.at(-1).suspend()")
+    expect(page.locator("#problem")).to_have_text(words["problems"]["microphone_lost"])
+    page.click("#open")
+    page.click("#start")
+    until(page, "sockets.at(-1).readyState === WebSocket.OPEN")
+    told = '{ event: "error", problem: { code: "too_slow" } }'
+    page.evaluate(f"sockets.at(-1).onmessage({{ data: JSON.stringify({told}) }})")
+    page.click("#stop")
+    visit.stage("review")
+    check(visit.text("#review-problem") == "", f"of a check that was slow the page says {visit.text('#review-problem')}")
 
 
 def closed(playwright, arguments):

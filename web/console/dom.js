@@ -86,8 +86,9 @@ export function problem(error) {
 
 /**
  * Asks something in a dialog: `body` are its elements or a text, `actions` are `{label, kind, act}`, the first one also for
- * the return key. `act` may be async: while it runs the dialog waits, what it throws is shown, and what it returns is what
- * the dialog gives. Left by "Cancel" or Escape it gives null.
+ * the return key. `act` may be async: while it runs the dialog waits and cannot be left, since what was asked for is done
+ * whether or not anybody sees the answer; what it throws is shown, and what it returns is what the dialog gives. Left by
+ * "Cancel" or Escape it gives null.
  */
 export function dialog(title, body, actions, { cancel = "Cancel" } = {}) {
   return new Promise((resolve) => {
@@ -95,13 +96,14 @@ export function dialog(title, body, actions, { cancel = "Cancel" } = {}) {
     const buttons = actions.map(({ label, kind, act }, nth) =>
       h("button", { type: nth === 0 ? "submit" : "button", class: kind ?? "primary", onclick: nth === 0 ? null : () => run(act) }, label),
     );
+    const leave = button(cancel, () => isBusy || close(null));
     const form = h(
       "form",
       { method: "dialog", onsubmit: (event) => (event.preventDefault(), run(actions[0]?.act)) },
       h("h2", { id: "dialog-title" }, title),
       typeof body === "string" ? h("p", {}, body) : body,
       trouble,
-      h("p", { class: "actions" }, buttons, button(cancel, () => close(null))),
+      h("p", { class: "actions" }, buttons, leave),
     );
     const element = h("dialog", { "aria-labelledby": "dialog-title" }, form);
     const before = document.activeElement;
@@ -115,7 +117,7 @@ export function dialog(title, body, actions, { cancel = "Cancel" } = {}) {
     const run = async (act = () => true) => {
       if (isBusy) return;
       isBusy = true;
-      for (const one of buttons) one.setAttribute("aria-disabled", "true");
+      for (const one of [...buttons, leave]) one.setAttribute("aria-disabled", "true");
       trouble.replaceChildren();
       try {
         close(await progress(Promise.resolve(act(form)), trouble));
@@ -123,13 +125,15 @@ export function dialog(title, body, actions, { cancel = "Cancel" } = {}) {
         trouble.replaceChildren(problem(error));
       } finally {
         isBusy = false;
-        for (const one of buttons) one.removeAttribute("aria-disabled");
+        for (const one of [...buttons, leave]) one.removeAttribute("aria-disabled");
       }
     };
     element.addEventListener("cancel", (event) => {
       event.preventDefault();
       if (!isBusy) close(null);
     });
+    // A second Escape closes it all the same. Then it comes back, unless `close` above took it out of the page.
+    element.addEventListener("close", () => element.isConnected && element.showModal());
     document.body.append(element);
     element.showModal();
   });
@@ -186,7 +190,7 @@ export function bar(share, label, kind = null) {
 /** A share of one in per cent, never rounded up to certainty. */
 export function percent(share) {
   if (share === null || share === undefined) return "–";
-  if (share > 0.995 && share < 1) return "> 99 %";
+  if (share >= 0.995 && share < 1) return "> 99 %";
   if (share > 0 && share < 0.005) return "< 1 %";
   return `${Math.round(share * 100)} %`;
 }

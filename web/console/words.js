@@ -96,7 +96,13 @@ export function phone(number) {
   return american ? `+1 ${american[1]} ${american[2]} ${american[3]}` : number;
 }
 
-/** Seconds as people say them. */
+/** Seconds as people say them: rounded first, so that no minute has sixty. */
 export function seconds(value) {
-  return value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  const whole = Math.round(value);
+  return value < 59.95 ? `${value.toFixed(1)} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A name as whoever reads it sees it: however its accents are composed, with whatever spaces, without what is invisible. */
+export function asRead(name) {
+  return name.normalize("NFC").replace(/\p{Cf}/gu, "").replace(/\s+/g, " ").trim();
 }

@@ -16,6 +16,8 @@ const UNCHECKED = 25;
 /** A microphone softer than this (dB re full scale) for so many seconds gives nothing. */
 const SILENT = -85;
 const SILENT_FOR = 3;
+/** How long the browser may hold the sound back, in milliseconds: with a longer gap what was read is no recording. */
+const PAUSED_FOR = 1500;
 /** How long a hint stands before another may take its place, in milliseconds. */
 const HINT_STANDS = 2500;
 
@@ -25,11 +27,14 @@ const words = await (await fetch(signup.dataset.file)).json();
 const consent = { language: signup.dataset.language, sha256: signup.dataset.consent, keepAudio: false };
 
 let microphone = null;
+/** Goes up when the microphone is asked for or given up: one that comes of an earlier asking is not wanted any more. */
+let asked = 0;
 let session = null;
 let result = null;
 let set = 0;
 let chosen = null;
 let heardAt = 0;
+let isSilent = false;
 
 function problem(element, code) {
   view.say(element, code ? (words.problems[code] ?? words.problems.other) : "");
@@ -51,47 +56,80 @@ page.agree.disabled = false;
 
 async function open(device) {
   if (view.isBusy(page.open)) return;
-  microphone?.close();
-  microphone = null;
+  close();
+  const mine = asked;
   problem(page.problem, null);
   hint(words.script.opening);
   view.busy(page.open, true);
   try {
-    microphone = await Microphone.open(signup.dataset.capture, device);
+    const opened = await Microphone.open(signup.dataset.capture, device);
+    const devices = await microphones();
+    if (mine !== asked) {
+      opened.close();
+      return;
+    }
+    microphone = opened;
     microphone.onblock = hear;
     microphone.onend = lost;
+    microphone.onpause = paused;
     chosen = device;
-    view.choose(await microphones(), microphone.device);
+    view.choose(devices, microphone.device);
     page.desk.hidden = false;
     page.level.parentElement.hidden = microphone.rate === null;
     heardAt = performance.now();
+    isSilent = false;
     hint(words.script.ready);
     view.offer("start");
   } catch (fault) {
+    if (mine !== asked) return;
     hint("");
     problem(page.problem, fault instanceof MicrophoneError ? fault.code : "other");
     page.desk.hidden = true;
     view.offer("open");
   } finally {
-    view.busy(page.open, false);
+    if (mine === asked) view.busy(page.open, false);
   }
+}
+
+/** Closes the microphone; one that is still asked for is closed as soon as it comes. */
+function close() {
+  asked += 1;
+  microphone?.close();
+  microphone = null;
+  view.busy(page.open, false);
 }
 
 function lost() {
   session?.check?.leave();
   session = null;
-  microphone?.close();
-  microphone = null;
+  close();
   rest();
   problem(page.problem, "microphone_lost");
 }
+
+/** The telephone sleeps or rings. Where the sound does not come back soon, what was read meanwhile is missing. */
+function paused() {
+  const held = microphone;
+  held.resume();
+  setTimeout(() => held === microphone && held.isPaused && lost(), PAUSED_FOR);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && microphone?.rate) microphone.resume();
+});
 
 function hear(channels) {
   const loudest = Math.max(...channels.map(decibels));
   view.level(loudest);
   const now = performance.now();
-  if (loudest > SILENT) heardAt = now;
-  else if (now - heardAt > SILENT_FOR * 1000) hint(words.script.silent);
+  if (loudest > SILENT) {
+    heardAt = now;
+    if (isSilent) hint(session ? words.script.listening : words.script.ready);
+    isSilent = false;
+  } else if (now - heardAt > SILENT_FOR * 1000) {
+    isSilent = true;
+    hint(words.script.silent);
+  }
   if (!session) return;
   session.recording.push(channels);
   const seconds = session.recording.seconds;
@@ -114,6 +152,8 @@ page["other-sentences"].addEventListener("click", () => {
 });
 
 page.start.addEventListener("click", () => {
+  // Another one is being opened.
+  if (!microphone) return;
   problem(page.problem, null);
   page.device.disabled = true;
   page.file.disabled = true;
@@ -173,14 +213,14 @@ async function stop() {
   view.busy(page.stop, true);
   hint(words.script.checking);
   const file = await ended.recording.end();
+  close();
   const cutBefore = ended.check?.isCut ?? true;
   const report = ended.check && !cutBefore ? await ended.check.end() : null;
   view.busy(page.stop, false);
-  microphone?.close();
-  microphone = null;
   rest();
   const wasCut = Boolean(ended.check) && !report;
-  review({ file, report, wasCut, problem: ended.problem, isFile: false });
+  // To be too slow is said of sending, and nothing was sent yet.
+  review({ file, report, wasCut, problem: ended.problem === "too_slow" ? null : ended.problem, isFile: false });
 }
 
 /** The recorder as it was before the microphone was opened. */
@@ -199,8 +239,7 @@ function rest() {
 page.file.addEventListener("change", () => {
   const file = page.file.files[0];
   if (!file) return;
-  microphone?.close();
-  microphone = null;
+  close();
   rest();
   review({ file, report: null, isFile: true });
 });

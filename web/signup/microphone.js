@@ -33,10 +33,14 @@ function asProblem(fault) {
   }
 }
 
-/** An open microphone. Blocks of samples go to `onblock(channels)`, with a Float32Array for each channel. */
+/**
+ * An open microphone. Blocks of samples go to `onblock(channels)`, with a Float32Array for each channel. `onpause` is told
+ * when the browser holds them back, as where a telephone sleeps or rings.
+ */
 export class Microphone {
   onblock = () => {};
   onend = () => {};
+  onpause = () => {};
 
   /** Opens the microphone called `device`, or the usual one; `script` is where the capturing script is. */
   static async open(script, device) {
@@ -84,6 +88,15 @@ export class Microphone {
     return this.track.getSettings().deviceId ?? "";
   }
 
+  get isPaused() {
+    return this.context.state !== "running";
+  }
+
+  /** Goes on after a pause, where the browser lets it. */
+  resume() {
+    this.context.resume().catch(() => {});
+  }
+
   async listen(script) {
     this.context = new AudioContext();
     // The rate is the sound card's. What is more than the service reads is resampled by the browser, where it can.
@@ -98,11 +111,13 @@ export class Microphone {
     // A node is only run on the way to somewhere; what comes out of this one is silence.
     source.connect(capture).connect(this.context.destination);
     await this.context.resume();
+    this.context.onstatechange = () => this.isPaused && this.onpause();
   }
 
   close() {
     this.onblock = () => {};
     this.onend = () => {};
+    this.onpause = () => {};
     this.track.stop();
     this.context?.close();
   }

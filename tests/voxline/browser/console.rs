@@ -51,6 +51,8 @@ async fn a_call_appears_forms_its_verdict_and_is_found_without_a_reload() {
     let deployment = TestDeployment::build().await;
     deployment.enrolled("Alice").await;
     deployment.enrolled("Robert").await;
+    let other = json!({ "name": "Robert", "number": NUMBER });
+    deployment.service.post("/v1/users", &other).await;
     let ready = deployment.folder.path().join("ready");
     let mut command = deployment.console(&browser, "live", &deployment.service.key);
     command.args(["--call", "CA-alice-1", "--ready"]).arg(&ready);

@@ -97,7 +97,7 @@ async fn a_user_is_found_invited_and_erased_with_a_receipt() {
     let Some(browser) = Browser::find() else { return };
     let deployment = TestDeployment::build().await;
     deployment.person_with_voice("Alice", "alice").await;
-    deployment.person_with_voice("Alice Twin", "alice").await;
+    deployment.person_with_voice("Aliénor Twin", "alice").await;
     deployment.person("Carol").await;
     deployment
         .course(&browser, "people", &deployment.service.key, None)

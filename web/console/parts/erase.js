@@ -2,6 +2,7 @@
 
 import { send } from "../api.js";
 import { dialog, h } from "../dom.js";
+import { asRead } from "../words.js";
 import { save } from "./people.js";
 
 /** Asks for the name, erases, and shows the receipt. Gives whether anybody was erased. */
@@ -18,7 +19,7 @@ export async function erase(person) {
       label: "Erase",
       kind: "danger",
       act: () => {
-        if (name.value.trim() !== person.name.trim()) {
+        if (asRead(name.value) !== asRead(person.name)) {
           name.focus();
           throw asProblem("The name is another one", `To confirm, type exactly “${person.name}”`);
         }

@@ -56,6 +56,13 @@ export function identification(session, number, people) {
     if (hadFocus) (is ? stop : start).focus();
   }
 
+  /** While the microphone is being opened nothing else begins: two of them would be open, and one of them for good. */
+  function opening(is) {
+    if (is) start.setAttribute("aria-disabled", "true");
+    else start.removeAttribute("aria-disabled");
+    file.disabled = is;
+  }
+
   function show(loudest) {
     const share = Math.max(0, Math.min(1, (loudest + 60) / 55));
     level.setAttribute("aria-valuenow", String(Math.round(share * 100)));
@@ -63,13 +70,17 @@ export function identification(session, number, people) {
   }
 
   async function record() {
+    if (start.hasAttribute("aria-disabled")) return;
     answer.replaceChildren();
+    opening(true);
     let microphone;
     try {
       microphone = await Microphone.open(CAPTURE, null);
     } catch (fault) {
       answer.replaceChildren(problem(asProblem(fault)));
       return;
+    } finally {
+      opening(false);
     }
     const givesSamples = microphone.rate !== null;
     const recording = givesSamples ? new Recording(microphone.rate) : new FileRecording(microphone.stream);

@@ -19,7 +19,8 @@ export function importer(session, numbers, ondone) {
   );
   const region = h("input", { type: "text", id: "import-region", maxlength: 2, placeholder: "as the number's", autocomplete: "off" });
   const outcome = h("div", { class: "stack", role: "status" });
-  let text = null;
+  /** The chosen file's bytes, as they were looked at: whether they are text the service says. */
+  let bytes = null;
 
   async function run(dryRun) {
     const query = new URLSearchParams({ dry_run: String(dryRun) });
@@ -27,7 +28,7 @@ export function importer(session, numbers, ondone) {
     if (region.value.trim()) query.set("region", region.value.trim());
     outcome.replaceChildren();
     try {
-      const report = await progress(ask(session, `/v1/users/import?${query}`, text, "text/csv"), outcome);
+      const report = await progress(ask(session, `/v1/users/import?${query}`, bytes, "text/csv"), outcome);
       draw(report, dryRun);
     } catch (error) {
       outcome.replaceChildren(problem(error));
@@ -72,7 +73,7 @@ export function importer(session, numbers, ondone) {
   async function read() {
     const chosen = file.files[0];
     outcome.replaceChildren();
-    text = null;
+    bytes = null;
     if (!chosen) return;
     if (chosen.size > LARGEST) {
       outcome.replaceChildren(
@@ -80,12 +81,12 @@ export function importer(session, numbers, ondone) {
       );
       return;
     }
-    text = await chosen.text();
+    bytes = await chosen.arrayBuffer();
     await run(true);
   }
 
   file.addEventListener("change", read);
-  for (const field of [number, region]) field.addEventListener("change", () => text !== null && run(true));
+  for (const field of [number, region]) field.addEventListener("change", () => bytes !== null && run(true));
   return h(
     "section",
     { "aria-labelledby": "import-heading", id: "import" },

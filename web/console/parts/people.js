@@ -29,7 +29,7 @@ export function age(instant) {
 
 /** Seconds of speech, as they are said. */
 export function seconds(value) {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} s`;
 }
 
 export function personLink(person) {

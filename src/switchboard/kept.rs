@@ -85,12 +85,14 @@ impl KeptVoice {
     fn of(voice: &Voice, here: &HashSet<UserId>) -> Option<Self> {
         let said = &voice.said;
         let llrs = said.llrs.iter().filter(|(user, _)| here.contains(user));
+        let all_here = said.llrs.iter().all(|(user, _)| here.contains(user));
         let named_here = said.user_id.is_none_or(|user| here.contains(&user));
         named_here.then(|| Self {
             outcome: said.outcome,
             user_id: said.user_id,
             reason: said.reason,
-            llr: said.llr,
+            // It is that of one of them; of whom else it may be, an erasure would not find.
+            llr: said.llr.filter(|_| all_here && !said.llrs.is_empty()),
             net_speech_seconds: said.net_speech_seconds,
             llrs: llrs.copied().collect(),
             at: voice.at,

@@ -262,7 +262,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
-    pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
+    pub(in crate::store) async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
         let before = time_text(now() - LOST);
         let (lost,): (bool,) =
             query_as("SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)")

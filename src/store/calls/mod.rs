@@ -3,6 +3,7 @@
 // In order: a file uses only those above it.
 pub(super) mod sealed_verdicts; // verdicts and their evidence, sealed by the deployment's key
 mod redaction; // taking a user out of verdicts
+mod past_erasures; // what erasures of older releases left in verdicts
 mod call_records; // calls and their verdicts, version by version
 mod ended_calls; // the last words on calls, without who was named
 mod webhooks; // webhooks that were seen before, and the tokens they came with

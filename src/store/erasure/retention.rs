@@ -89,7 +89,8 @@ macro_rules! due {
     };
 }
 impl Store {
-    /// Removes what is older than `schedule` keeps it, and tells the audit log how much that was, if anything.
+    /// Removes what is older than `schedule` keeps it, and tells the audit log how much that was, if anything. Whatever is
+    /// kept, what lost calls rest on goes too.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written; what went before stays gone, and is told.
@@ -155,7 +156,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let now = now();
         // What fails of one kind keeps nothing of the others.
-        let mut done = Ok(());
+        let mut done = self.finish_past_erasures().await;
+        done = first_of(done, self.forget_lost_calls().await.map(drop));
         if let Some(kept) = schedule.calls {
             done = first_of(done, all(&mut gone.calls, || self.remove_calls(now - kept)).await);
         }

@@ -32,6 +32,8 @@ pub struct Store {
     pub(in crate::store) pin_rule: PinRule,
     /// Whose turn it is to note the last use of a key.
     pub(in crate::store) noting: Arc<Semaphore>,
+    /// Whose turn it is to look through sealed names.
+    pub(in crate::store) searching: Arc<Semaphore>,
     pub(in crate::store) clock: Clock,
     pub(super) examined: Arc<Examined>,
     /// The keys of what is sealed.
@@ -56,6 +58,7 @@ impl Store {
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
             noting: Arc::new(Semaphore::new(1)),
+            searching: Arc::new(Semaphore::new(1)),
             clock: Clock::default(),
             examined: Arc::default(),
             keyring: Arc::new(keyring),

@@ -168,7 +168,10 @@ impl Switchboard {
         }
         let (begun, goes_on) = self.begun(call, number, without_store).await?;
         let call_session = of_number(self.calls.add(begun)?, number)?;
-        let served = NewAudit::new(Act::CallServe).object(call).outcome("begun");
+        // As the store has it: two tenants' clients may have chosen one id.
+        let served = NewAudit::new(Act::CallServe)
+            .object(call.as_str())
+            .outcome("begun");
         let served = served.detail(json!({ "number": number.masked() }));
         self.services.auditor.note(served);
         if goes_on {

@@ -169,3 +169,17 @@ impl std::fmt::Debug for Store {
         f.debug_tuple("Store").field(&self.path).finish()
     }
 }
+
+#[cfg(test)]
+impl Store {
+    /// How SQLite carries a statement out, a step a line.
+    pub(in crate::store) async fn plan_of(&self, statement: &str) -> String {
+        let Pool::Sqlite(pool) = &self.pool else {
+            panic!("not SQLite")
+        };
+        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained).fetch_all(pool).await.unwrap();
+        let steps: Vec<String> = steps.into_iter().map(|(_, _, _, step)| step).collect();
+        steps.join("\n")
+    }
+}

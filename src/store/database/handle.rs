@@ -1,5 +1,6 @@
 //! A handle on the system of record: its connections, its keys, and the transactions that everything here is done in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,6 +18,19 @@ use crate::store::{PinRule, StoreError};
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
 
+/// Rows of the table `erased` that stand in the list beside the database.
+#[derive(Default)]
+pub(in crate::store) struct Listed {
+    /// How many.
+    pub count: i64,
+    /// Any other one that comes is of this time or later.
+    pub since: String,
+    /// Those of them, by kind and id, with their times.
+    pub recent: BTreeMap<(String, String), String>,
+    /// Bytes of the list with all of them.
+    pub length: u64,
+}
+
 /// A handle on the system of record. Clones share their connections.
 #[derive(Clone)]
 pub struct Store {
@@ -32,6 +46,8 @@ pub struct Store {
     pub(in crate::store) pin_rule: PinRule,
     /// Whose turn it is to note the last use of a key.
     pub(in crate::store) noting: Arc<Semaphore>,
+    /// What is known to stand in the list of what was erased.
+    pub(in crate::store) listed: Arc<Mutex<Option<Listed>>>,
     /// Whose turn it is to look through sealed names.
     pub(in crate::store) searching: Arc<Semaphore>,
     pub(in crate::store) clock: Clock,
@@ -58,6 +74,7 @@ impl Store {
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
             noting: Arc::new(Semaphore::new(1)),
+            listed: Arc::default(),
             searching: Arc::new(Semaphore::new(1)),
             clock: Clock::default(),
             examined: Arc::default(),

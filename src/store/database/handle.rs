@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 use super::clock::Clock;
 use super::examined::Examined;
 use super::postgres;
-use super::sql::{Inner, Pool, Tx};
+use super::sql::{Inner, Pool, Tx, in_time};
 use crate::store::secrets::{Keyring, Pepper};
 use crate::store::{PinRule, StoreError};
 
@@ -122,7 +122,7 @@ impl Store {
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin().await?),
             Pool::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Inner::Postgres(pool.begin_with(begin).await?)
+                Inner::Postgres(in_time(pool.begin_with(begin)).await?)
             }
         };
         Ok(Tx::new(inner, &self.keyring))

@@ -205,3 +205,29 @@ impl Before {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voiceprint::ModelId;
+
+    #[test]
+    fn a_ratio_that_may_be_of_who_is_not_here_is_not_kept() {
+        let (ana, bob) = (UserId::fresh(), UserId::fresh());
+        let number = "+12025550102".parse().unwrap();
+        let said =
+            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
+        let said = Identification {
+            llr: Some(4.0),
+            llrs: vec![(ana, Llr::new(4.0).unwrap()), (bob, Llr::new(-4.0).unwrap())],
+            ..said
+        };
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let voice = Voice { said, at };
+        let kept = |here: &[UserId]| {
+            let here = here.iter().copied().collect();
+            KeptVoice::of(&voice, &here).unwrap().llr
+        };
+        assert_eq!((kept(&[ana, bob]), kept(&[bob])), (Some(4.0), None));
+    }
+}

@@ -183,7 +183,7 @@ pub(super) fn read_list(path: &Path) -> io::Result<BTreeSet<ErasedId>> {
 /// The ids of a list, and how many bytes its whole lines have.
 fn read_lines(file: impl Read) -> io::Result<(BTreeSet<ErasedId>, u64)> {
     let mut reader = BufReader::new(file);
-    let (mut ids, mut whole, mut line) = (BTreeSet::new(), 0, Vec::new());
+    let (mut ids, mut whole, mut line) = (BTreeSet::<ErasedId>::new(), 0, Vec::new());
     for number in 1.. {
         let why = || io::Error::other(format!("line {number} is not of a list of erased ids"));
         line.clear();

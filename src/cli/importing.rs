@@ -17,7 +17,8 @@ pub(super) const AFTER_IMPORT: &str = "\
 Columns: name, phone_number, assigned_vapi_number (a number that is this user's alone; empty for who shares
 --number), and optionally pin and vapi_region. Other columns are passed over. Everything is taken over or, when
 anything stands against a line, nothing: every such line is listed, and the exit status is 1. A file can be imported
-again: whoever is there already stays as they are. migrations/operator/ has what an existing table needs.";
+again: whoever is there already stays as they are. Until it is done nobody else can write to the store: beside a
+service, import a large file in parts of some 1000 lines. migrations/operator/ has what an existing table needs.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArgs {

@@ -13,7 +13,8 @@ use super::store_keys;
 pub(super) enum StoreCommand {
     /// Take a store over from SQLite into an empty database of PostgreSQL; end the service first
     Copy(CopyArgs),
-    /// Change the master key, while the service runs or not; the old one opens nothing afterwards
+    /// Change the master key, while the service runs or not; the old one opens nothing afterwards. Whoever writes waits
+    /// meanwhile, some 0.1 s for each 1000 users
     RotateKey {
         /// Also change the keys of the data: every row is encrypted anew, and no older backup can be read any more
         #[arg(long)]

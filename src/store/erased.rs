@@ -10,24 +10,27 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use time::Duration;
 use uuid::Uuid;
 
-use super::database::{Tx, query, query_as};
+use super::database::{Listed, Tx, query, query_as};
 use super::files::folder_of;
-use super::values::{now, time_text};
+use super::values::{now, read_time, time_text};
 use super::{Store, StoreError};
 use crate::units::{EnrolmentId, KeyId, UserId};
 
 /// The file's name beside the database.
 pub(super) const FILE: &str = "erased.txt";
 
-/// The most bytes of a list that are read: some millions of lines.
-const LARGEST: u64 = 256 * 1024 * 1024;
+/// More bytes than any line has.
+const LONGEST_LINE: u64 = 256;
+/// How much older than the newest row one may be that is committed after it: clocks differ, and transactions take time.
+const LATE: Duration = Duration::days(1);
 
 /// What was erased, or revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,29 +95,55 @@ pub(super) async fn note(tx: &mut Tx, id: ErasedId) -> Result<(), StoreError> {
 
 impl Store {
     /// Brings the file beside the database up to the table: what this process erased, what others did, and what was
-    /// erased just before a crash. A disk that is full leaves it for the next time.
+    /// erased just before a crash. A disk that is full leaves it for the next time. All of both is read once a process, and
+    /// then what is new.
     pub(crate) async fn write_erased_list(&self) {
-        let listed = async {
-            let all = self.erased().await?;
-            let path = list_beside(self.path());
-            let shown = path.clone();
-            let added = tokio::task::spawn_blocking(move || add_to(&path, &all)).await;
-            added
-                .map_err(|_| StoreError::Interrupted)?
-                .map_err(|source| StoreError::Unwritable { path: shown, source })
-        };
-        if let Err(fault) = listed.await {
-            tracing::warn!(%fault, "the list of what was erased is behind the store: {fault}");
+        // What fails, or is dropped half-way, leaves nothing that passes for known.
+        let mut listed = self.listed.lock().await;
+        match self.listed_after(listed.take()).await {
+            Ok(now) => *listed = Some(now),
+            Err(fault) => {
+                tracing::warn!(%fault, "the list of what was erased is behind the store: {fault}");
+            }
         }
     }
 
-    /// Everything that was ever erased here.
-    pub(super) async fn erased(&self) -> Result<Vec<ErasedId>, StoreError> {
-        let rows: Vec<(String, String)> = query_as("SELECT kind, id FROM erased ORDER BY at, kind, id")
-            .fetch_all(self.pool())
+    /// Adds to the file what the table has beyond `before`.
+    async fn listed_after(&self, before: Option<Listed>) -> Result<Listed, StoreError> {
+        let path = list_beside(self.path());
+        let mut tx = self.read().await?;
+        let (count, newest): (i64, Option<String>) = query_as("SELECT COUNT(*), MAX(at) FROM erased")
+            .fetch_one(&mut tx)
             .await?;
-        let known = rows.iter().filter_map(|(kind, id)| ErasedId::of_parts(kind, id));
-        Ok(known.collect())
+        let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+        // One that was cut or taken away is written anew.
+        let mut listed = before.filter(|known| known.length <= length).unwrap_or_default();
+        if listed.count == count {
+            return Ok(listed);
+        }
+        let mut new = rows_beyond(&mut tx, &listed).await?;
+        if listed.count + i64::try_from(new.len()).unwrap_or(i64::MAX) != count {
+            // Some have a time that is far off.
+            listed = Listed::default();
+            new = rows_beyond(&mut tx, &listed).await?;
+        }
+        drop(tx);
+        let ids = new
+            .iter()
+            .filter_map(|((kind, id), _)| ErasedId::of_parts(kind, id));
+        let ids: Vec<ErasedId> = ids.collect();
+        let (shown, from) = (path.clone(), listed.length);
+        let added = tokio::task::spawn_blocking(move || add_after(&path, &ids, from)).await;
+        listed.length = added
+            .map_err(|_| StoreError::Interrupted)?
+            .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+        listed.count = count;
+        if let Some(newest) = newest {
+            listed.since = time_text(read_time(&newest)? - LATE);
+        }
+        listed.recent.extend(new);
+        listed.recent.retain(|_, at| *at >= listed.since);
+        Ok(listed)
     }
 }
 
@@ -123,33 +152,57 @@ pub(super) fn list_beside(store: &Path) -> PathBuf {
     folder_of(store).join(FILE)
 }
 
+/// The rows that are not among those of `listed`: their kinds and ids, and when they were written.
+async fn rows_beyond(conn: &mut Tx, listed: &Listed) -> Result<Vec<((String, String), String)>, StoreError> {
+    let rows: Vec<(String, String, String)> =
+        query_as("SELECT kind, id, at FROM erased WHERE at >= $1 ORDER BY at, kind, id")
+            .bind(&listed.since)
+            .fetch_all(conn)
+            .await?;
+    let rows = rows.into_iter().map(|(kind, id, at)| ((kind, id), at));
+    Ok(rows.filter(|(row, _)| !listed.recent.contains_key(row)).collect())
+}
+
 /// Reads a list. A last line that a crash cut off is left out: what it was to say stands in the table.
 ///
 /// # Errors
 /// What the system says, or which line is none of ours.
 pub(super) fn read_list(path: &Path) -> io::Result<BTreeSet<ErasedId>> {
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
-    parsed(&text)
+    Ok(read_lines(File::open(path)?)?.0)
 }
 
-fn parsed(text: &str) -> io::Result<BTreeSet<ErasedId>> {
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let lines = whole
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let read = |(at, line): (usize, &str)| {
-        let why = || io::Error::other(format!("line {} is not of a list of erased ids", at + 1));
-        line.parse().map_err(|()| why())
-    };
-    lines.map(read).collect()
+/// The ids of a list, and how many bytes its whole lines have.
+fn read_lines(file: impl Read) -> io::Result<(BTreeSet<ErasedId>, u64)> {
+    let mut reader = BufReader::new(file);
+    let (mut ids, mut whole, mut line) = (BTreeSet::<ErasedId>::new(), 0, Vec::new());
+    for number in 1.. {
+        let why = || io::Error::other(format!("line {number} is not of a list of erased ids"));
+        line.clear();
+        let bytes = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') {
+            if bytes as u64 == LONGEST_LINE {
+                return Err(why());
+            }
+            break;
+        }
+        whole += bytes as u64;
+        let text = std::str::from_utf8(&line).map_err(|_| why())?.trim();
+        if !text.is_empty() {
+            ids.insert(text.parse().map_err(|()| why())?);
+        }
+    }
+    Ok((ids, whole))
 }
 
 /// Adds to the list at `path` what is not in it yet, and makes it when there is none.
 pub(super) fn add_to(path: &Path, all: &[ErasedId]) -> io::Result<()> {
+    add_after(path, all, 0).map(drop)
+}
+
+/// Adds to the list at `path` what is not in it behind its first `from` bytes; gives how many it has then.
+fn add_after(path: &Path, all: &[ErasedId], from: u64) -> io::Result<u64> {
     if all.is_empty() && !path.exists() {
-        return Ok(());
+        return Ok(0);
     }
     let mut file = OpenOptions::new()
         .read(true)
@@ -159,24 +212,26 @@ pub(super) fn add_to(path: &Path, all: &[ErasedId]) -> io::Result<()> {
         .open(path)?;
     // Two processes that add at once must not cut each other's lines.
     file.lock()?;
-    let mut text = String::new();
-    Read::by_ref(&mut file).take(LARGEST).read_to_string(&mut text)?;
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    if whole < text.len() {
-        file.set_len(whole as u64)?;
+    let length = file.metadata()?.len();
+    if length < from {
+        return Err(io::Error::other("it was cut while it was added to"));
     }
-    let known = parsed(&text)?;
+    file.seek(SeekFrom::Start(from))?;
+    let (known, whole) = read_lines(&file)?;
+    if from + whole < length {
+        file.set_len(from + whole)?;
+    }
     let new: String = all
         .iter()
         .filter(|id| !known.contains(id))
         .map(|id| format!("{id}\n"))
         .collect();
-    if new.is_empty() {
-        return Ok(());
+    if !new.is_empty() {
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(new.as_bytes())?;
+        file.sync_all()?;
     }
-    file.seek(SeekFrom::End(0))?;
-    file.write_all(new.as_bytes())?;
-    file.sync_all()
+    Ok(from + whole + new.len() as u64)
 }
 
 #[cfg(test)]
@@ -201,7 +256,38 @@ mod tests {
     fn a_file_that_is_no_list_is_refused_by_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        std::fs::write(&path, "2026-11-29T05:00:00Z user not-an-id\n").unwrap();
-        assert!(read_list(&path).unwrap_err().to_string().contains("line 1"));
+        for line in ["2026-11-29T05:00:00Z user not-an-id\n", &"x".repeat(300)] {
+            std::fs::write(&path, line).unwrap();
+            assert!(read_list(&path).unwrap_err().to_string().contains("line 1"));
+            assert!(add_to(&path, &[]).is_err());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_listed_already_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let path = list_beside(store.path());
+        let erase = async |id: ErasedId| {
+            let mut tx = store.write().await.unwrap();
+            note(&mut tx, id).await.unwrap();
+            tx.commit().await.unwrap();
+            store.write_erased_list().await;
+            std::fs::read_to_string(&path).unwrap()
+        };
+        let [ana, bob, eve] = [(); 3].map(|()| ErasedId::User(UserId::fresh()));
+        let first = erase(ana).await;
+        // Nobody could read it.
+        std::fs::write(&path, "x".repeat(first.len() - 1) + "\n").unwrap();
+        let second = erase(bob).await;
+        assert!(
+            second.starts_with("xx") && second.len() == 2 * first.len(),
+            "{second}"
+        );
+        // One that is gone comes back whole.
+        std::fs::remove_file(&path).unwrap();
+        erase(eve).await;
+        assert_eq!(read_list(&path).unwrap(), [ana, bob, eve].into());
     }
 }

@@ -71,8 +71,8 @@ pub use erasure::{
 pub use error::{DatabaseFault, KeyringFault, MasterFault, PepperFault, StoreError, VaultFault};
 pub use open::Health;
 pub use people::{
-    Consent, ImportReport, ImportRow, Invite, InviteState, NewInvite, NewUser, NumberMember, OperatorRow,
-    PinChange, RowFault, User, UserPatch, read_operator_table,
+    Consent, ImportReport, ImportRow, Invite, InviteState, NewInvite, NewUser, NumberMember, NumbersMark,
+    OperatorRow, PinChange, RowFault, User, UserPatch, read_operator_table,
 };
 pub use person::{Person, PersonCall, PersonRecording, PersonVoiceprint};
 pub use pins::{KeyedHash, PinAttempt, PinCaller, PinLimits, PinTry};

@@ -1,7 +1,6 @@
 //! What a call rests on: the facts that came, read once and made to claims, and what was heard of its voice; all of it
 //! weighed on a snapshot of the dialed number's roster.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -243,13 +242,7 @@ impl CallEvidence {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let own: HashSet<String> = services
-            .store
-            .dialed_numbers()
-            .await?
-            .iter()
-            .map(DialedNumber::line_key)
-            .collect();
+        let own = services.own_lines.now().await?;
         let is_own = |number: &PhoneNumber| own.contains(&number.line_key());
         let hash = services.keyed_hash().await.ok();
         let claimer = context.claimer(hash.as_ref());

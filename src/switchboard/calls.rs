@@ -142,16 +142,12 @@ impl Switchboard {
         }
     }
 
-    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store, and
-    /// forgets what lost calls rested on.
+    /// Makes what the first call would make, so that it need not wait for whoever else writes to the store.
     pub async fn prepare(&self) {
         // The first telephone number that is read loads the tables of all countries.
         let _ = CallerNumber::read("+12025550100", Region::UNKNOWN);
         if let Err(fault) = self.services.owners.learn().await {
             tracing::warn!(%fault, "whose the numbers are is asked call by call: {fault}");
-        }
-        if let Err(fault) = self.store.forget_lost_calls().await {
-            tracing::warn!(%fault, "the evidence of calls that never ended is still kept: {fault}");
         }
         if let Err(fault) = self.services.keyed_hash().await {
             tracing::warn!(%fault, "evidence is without hashes of telephone numbers until their key can be read: {fault}");
@@ -172,7 +168,10 @@ impl Switchboard {
         }
         let (begun, goes_on) = self.begun(call, number, without_store).await?;
         let call_session = of_number(self.calls.add(begun)?, number)?;
-        let served = NewAudit::new(Act::CallServe).object(call).outcome("begun");
+        // As the store has it: two tenants' clients may have chosen one id.
+        let served = NewAudit::new(Act::CallServe)
+            .object(call.as_str())
+            .outcome("begun");
         let served = served.detail(json!({ "number": number.masked() }));
         self.services.auditor.note(served);
         if goes_on {

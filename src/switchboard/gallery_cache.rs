@@ -175,14 +175,18 @@ impl GalleryCache {
     }
 
     /// Brings every number up to date: what was erased is then out of the gallery even if nobody
-    /// searches. Cheap when nothing has changed: one indexed row a number.
+    /// searches. Cheap when nothing has changed: one question for all numbers.
     ///
     /// # Errors
     /// [`GalleryCacheError`] for the first number that failed; the others are brought up to date all the same.
     pub async fn refresh(&self) -> Result<(), GalleryCacheError> {
-        let known = self.store.numbers().await?;
-        let numbers: Vec<_> = known.into_iter().map(|known| known.number).collect();
-        self.refresh_numbers(&numbers).await
+        let mut outcome = Ok(());
+        for (number, version) in self.store.roster_versions().await? {
+            if let Err(fault) = self.filled(&number, version).await {
+                outcome = outcome.and(Err(fault));
+            }
+        }
+        outcome
     }
 
     /// [`GalleryCache::refresh`] of these numbers.

@@ -85,12 +85,14 @@ impl KeptVoice {
     fn of(voice: &Voice, here: &HashSet<UserId>) -> Option<Self> {
         let said = &voice.said;
         let llrs = said.llrs.iter().filter(|(user, _)| here.contains(user));
+        let all_here = said.llrs.iter().all(|(user, _)| here.contains(user));
         let named_here = said.user_id.is_none_or(|user| here.contains(&user));
         named_here.then(|| Self {
             outcome: said.outcome,
             user_id: said.user_id,
             reason: said.reason,
-            llr: said.llr,
+            // It is that of one of them; of whom else it may be, an erasure would not find.
+            llr: said.llr.filter(|_| all_here && !said.llrs.is_empty()),
             net_speech_seconds: said.net_speech_seconds,
             llrs: llrs.copied().collect(),
             at: voice.at,
@@ -201,5 +203,31 @@ impl Before {
             caller,
             is_unread: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voiceprint::ModelId;
+
+    #[test]
+    fn a_ratio_that_may_be_of_who_is_not_here_is_not_kept() {
+        let (ana, bob) = (UserId::fresh(), UserId::fresh());
+        let number = "+12025550102".parse().unwrap();
+        let said =
+            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
+        let said = Identification {
+            llr: Some(4.0),
+            llrs: vec![(ana, Llr::new(4.0).unwrap()), (bob, Llr::new(-4.0).unwrap())],
+            ..said
+        };
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let voice = Voice { said, at };
+        let kept = |here: &[UserId]| {
+            let here = here.iter().copied().collect();
+            KeptVoice::of(&voice, &here).unwrap().llr
+        };
+        assert_eq!((kept(&[ana, bob]), kept(&[bob])), (Some(4.0), None));
     }
 }

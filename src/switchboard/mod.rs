@@ -18,6 +18,7 @@
 // What is known of numbers, and the model that is asked.
 mod roster;
 mod owners;
+mod own_lines;
 mod quotas;
 mod gallery_cache;
 mod error;

@@ -12,6 +12,7 @@ use crate::units::Seconds;
 use super::active_model::ActiveModel;
 use super::auditor::Auditor;
 use super::callers::Callers;
+use super::own_lines::OwnLines;
 use super::owners::Owners;
 use super::recorder::Recorder;
 use super::roster::Rosters;
@@ -28,6 +29,8 @@ pub(super) struct Services {
     pub rosters: Rosters,
     /// Whose each number is.
     pub owners: Owners,
+    /// The lines of all numbers.
+    pub own_lines: OwnLines,
     /// Whose numbers callers' numbers were heard to be.
     pub callers: Callers,
     pub recorder: Recorder,
@@ -51,6 +54,7 @@ impl Services {
             replay: config.replay,
             rosters: Rosters::new(store.clone()),
             owners: Owners::new(store.clone()),
+            own_lines: OwnLines::new(store.clone()),
             callers: Callers::default(),
             recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
             wrong_pins: WrongPins::default(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::engine::{Asker, Engine, Permit};
-use crate::store::{Store, UnheardClip};
+use crate::store::{Store, UnheardClip, UnheardUser};
 use crate::units::{DialedNumber, UserId};
 use crate::voiceprint::{ModelId, Voiceprint};
 
@@ -174,21 +174,43 @@ impl Round<'_> {
 
     async fn left_behind(&self, to: &ModelId) -> Result<Vec<LeftBehind>, OpenError> {
         let users = self.store.unheard_users(to).await?;
-        let why = |user: UserId| {
-            let found = self.settled.values().find(|(of, _)| *of == user);
-            found.map_or_else(
-                || "nothing of theirs was heard".to_owned(),
-                |(_, why)| why.clone(),
-            )
+        Ok(with_reasons(users, &self.settled))
+    }
+}
+
+/// Users with why nothing of theirs was heard: of one clip, where there are several.
+fn with_reasons(users: Vec<UnheardUser>, settled: &HashMap<String, (UserId, String)>) -> Vec<LeftBehind> {
+    let reasons: HashMap<UserId, &str> = settled.values().map(|(of, why)| (*of, why.as_str())).collect();
+    let with_reason = |user: UnheardUser| LeftBehind {
+        reason: reasons
+            .get(&user.user)
+            .copied()
+            .unwrap_or("nothing of theirs was heard")
+            .to_owned(),
+        user_id: user.user,
+        name: user.name,
+        numbers: user.numbers,
+    };
+    users.into_iter().map(with_reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With every user looked for among all clips this would take minutes.
+    #[test]
+    fn each_of_many_who_are_left_behind_has_a_reason_of_their_own() {
+        let user = |_| UnheardUser {
+            user: UserId::fresh(),
+            name: String::new(),
+            numbers: Vec::new(),
         };
-        Ok(users
-            .into_iter()
-            .map(|user| LeftBehind {
-                reason: why(user.user),
-                user_id: user.user,
-                name: user.name,
-                numbers: user.numbers,
-            })
-            .collect())
+        let users: Vec<UnheardUser> = (0..50_000).map(user).collect();
+        let clip = |user: &UnheardUser| (UserId::fresh().to_string(), (user.user, user.user.to_string()));
+        let settled = users.iter().skip(1).map(clip).collect();
+        let told = with_reasons(users, &settled);
+        assert_eq!(told[0].reason, "nothing of theirs was heard");
+        assert!(told[1..].iter().all(|one| one.reason == one.user_id.to_string()));
     }
 }

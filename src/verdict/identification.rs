@@ -227,12 +227,14 @@ impl Identification {
     /// Takes out whoever is not there any more, by name, as a candidate and in the ratios. A name that goes is no word on
     /// anybody else: then it cannot be told who it is.
     pub fn leave_out(&mut self, is_there: impl Fn(UserId) -> bool) {
+        // What was taken up from the store has no candidates: of whom its ratio is cannot be told then.
+        let is_anybodys = self.candidates.is_empty() && self.llrs.iter().any(|(user, _)| !is_there(*user));
         if self.user_id.is_some_and(|user| !is_there(user)) {
             self.withhold(Reason::Unavailable);
         }
         let best = self.candidates.first().map(|best| best.user_id);
         self.candidates.retain(|candidate| is_there(candidate.user_id));
-        if best.is_some_and(|user| !is_there(user)) {
+        if is_anybodys || best.is_some_and(|user| !is_there(user)) {
             self.llr = self.candidates.first().map(|best| best.llr);
         }
         self.llrs.retain(|(user, _)| is_there(*user));
@@ -307,5 +309,25 @@ mod tests {
             assert_eq!(said.user_name.as_deref(), Some("Ana"));
             assert!(serde_json::to_string(&said).unwrap().len() < 4096);
         }
+    }
+
+    #[test]
+    fn the_ratio_of_who_is_left_out_goes_with_them() {
+        let (decision, mut shown) = of_roster(2);
+        let best = decision.candidates[0].user_id;
+        shown.llrs = decision
+            .candidates
+            .iter()
+            .map(|one| (one.user_id, one.llr))
+            .collect();
+        // As it is taken up from the store.
+        let mut kept = Identification {
+            candidates: Vec::new(),
+            ..shown.clone()
+        };
+        for said in [&mut shown, &mut kept] {
+            said.leave_out(|user| user != best);
+        }
+        assert_eq!((shown.llr, kept.llr), (Some(8.25), None));
     }
 }

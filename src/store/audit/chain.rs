@@ -1,10 +1,16 @@
 //! Adding to the chain. Whoever adds holds the head until their transaction ends, so that two nodes at one store make one
 //! chain.
 
+use time::Duration;
+
 use super::entry::{Act, NewAudit, hash_of, row_of};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::last_use::note_use;
+use crate::store::values::{read_time, time_text};
 use crate::store::{Store, StoreError};
+
+/// How much older than its call an entry may be: nodes' clocks differ, and a call is stored once something was said of it.
+const OLDER: Duration = Duration::days(1);
 
 /// Adds an entry, in the transaction of what it tells of.
 pub(in crate::store) async fn append(conn: &mut Tx, new: &NewAudit) -> Result<(), StoreError> {
@@ -61,13 +67,23 @@ impl Store {
     }
 }
 
+/// Whether there is an entry on this call. One that is much older than the call is on another with the same id, which was
+/// removed when its time was over.
 async fn is_told_already(conn: &mut Tx, entry: &NewAudit) -> Result<bool, StoreError> {
     if entry.act != Act::CallServe {
         return Ok(false);
     }
-    let told: Option<(bool,)> = query_as("SELECT TRUE FROM audit WHERE object = $1 AND act = $2 LIMIT 1")
+    let began: Option<(String,)> = query_as("SELECT started_at FROM calls WHERE call_id = $1")
+        .bind(&entry.object)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let began = began.map(|(at,)| read_time(&at)).transpose()?;
+    let since = began.unwrap_or(entry.at).min(entry.at) - OLDER;
+    let told = "SELECT TRUE FROM audit WHERE object = $1 AND act = $2 AND at >= $3 LIMIT 1";
+    let told: Option<(bool,)> = query_as(told)
         .bind(&entry.object)
         .bind(Act::CallServe.name())
+        .bind(time_text(since))
         .fetch_optional(conn)
         .await?;
     Ok(told.is_some())

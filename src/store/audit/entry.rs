@@ -195,10 +195,10 @@ pub(super) type Row = (
 
 /// A row's columns.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:literal),+) => {
         concat!(
             "SELECT seq, at, actor, actor_id, address, act, user_id, object, outcome, detail, hash FROM audit ",
-            $rest
+            $($rest),+
         )
     };
 }

@@ -9,13 +9,13 @@ use crate::store::database::{Tx, each, query, query_as};
 use crate::store::last_use::note_use;
 use crate::store::secrets::Keys;
 use crate::store::values::{now, read, read_time, read_u64, time_text};
-use crate::store::{Access, Store, StoreError};
-use crate::units::{CallId, DialedNumber, UserId};
+use crate::store::{Store, StoreError};
+use crate::units::{CallId, DialedNumber};
 
 /// Most bytes of a verdict's JSON; one with ten candidates has some two kilobytes.
 const MAX_VERDICT_BYTES: usize = 256 * 1024;
 /// Most calls of one page.
-const MAX_PAGE: u32 = 500;
+pub(super) const MAX_PAGE: u32 = 500;
 /// Most versions that are kept of a call. A call has a handful: one for each word that is new.
 const MAX_VERSIONS: i64 = 200;
 /// After so long without news a call that never ended is lost.
@@ -59,28 +59,13 @@ pub struct VerdictVersion {
     pub verdict: serde_json::Value,
 }
 
-/// Which calls are looked for; what is left out may be anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CallSearch {
-    /// To this number.
-    pub number: Option<DialedNumber>,
-    /// Of this user's line, or with this user's voice, by the latest word on them.
-    pub user: Option<UserId>,
-    /// Whose speaker has this status, as the verdict writes it.
-    pub speaker: Option<String>,
-    /// That began at this moment or later.
-    pub from: Option<OffsetDateTime>,
-    /// That began before this moment.
-    pub until: Option<OffsetDateTime>,
-}
-
 /// Who was recognised by voice.
 fn recognised(verdict: &serde_json::Value) -> Option<&str> {
     let named = verdict.get("outcome").and_then(serde_json::Value::as_str) == Some("identified");
     verdict.get("user_id").filter(|_| named)?.as_str()
 }
 
-type Row = (String, String, String, String, i64, bool, Vec<u8>);
+pub(super) type Row = (String, String, String, String, i64, bool, Vec<u8>);
 type WholeRow = (
     String,
     String,
@@ -126,18 +111,7 @@ async fn write_latest(
     Ok(done.execute(conn).await?)
 }
 
-/// The statement of [`Store::calls`].
-const SEARCH: &str = "\
-SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls WHERE tenant_id = $8 \
-AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)) \
-AND ($1 IS NULL OR (started_at, call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1 \
-AND tenant_id = $8 AND ($9 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $9)))) \
-AND ($2 IS NULL OR started_at >= $2) AND ($3 IS NULL OR started_at < $3) \
-AND ($4 IS NULL OR number = $4) AND ($5 IS NULL OR speaker_status = $5) \
-AND ($6 IS NULL OR call_id IN (SELECT call_id FROM verdict_users WHERE user_id = $6) \
-AND (speaker_id = $6 OR owner_id = $6)) ORDER BY started_at DESC, call_id DESC LIMIT $7";
-
-fn read_call(keys: &Keys, row: Row) -> Result<CallRecord, StoreError> {
+pub(super) fn read_call(keys: &Keys, row: Row) -> Result<CallRecord, StoreError> {
     let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
     Ok(CallRecord {
         verdict: keys.open_json(verdict_place(&call_id), &verdict, "verdict")?,
@@ -157,7 +131,7 @@ impl Store {
     /// putting one twice is harmless. The call keeps the number and the
     /// beginning of its first verdict, and the evidence of its last one until that is final; every version stays
     /// to be read by [`Store::verdicts`]. It is of its number's tenant; of a number that is not here (any more) it is
-    /// nobody's, and no [`Access`] sees it.
+    /// nobody's, and no [`Access`](crate::store::Access) sees it.
     ///
     /// Who is no user (any more) is left out, as an erasure would have left them out: a verdict that was reached
     /// before somebody was removed may be stored after.
@@ -262,7 +236,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read, or written though there is something to forget.
-    pub async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
+    pub(in crate::store) async fn forget_lost_calls(&self) -> Result<u64, StoreError> {
         let before = time_text(now() - LOST);
         let (lost,): (bool,) =
             query_as("SELECT EXISTS (SELECT 1 FROM calls WHERE evidence IS NOT NULL AND updated_at < $1)")
@@ -362,35 +336,5 @@ impl Store {
         let read =
             |(call, verdict): (String, Vec<u8>)| keys.open_json(verdict_place(&call), &verdict, "verdict");
         rows.into_iter().map(read).collect()
-    }
-
-    /// The latest calls that `access` sees and that are looked for, newest first, at most `limit` (and 500): those that
-    /// began before the call `before`, which is the last one of the page already seen. After an unknown call, or one it
-    /// does not see, there is nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read.
-    pub async fn calls(
-        &self,
-        access: &Access,
-        search: &CallSearch,
-        limit: u32,
-        before: Option<&CallId>,
-    ) -> Result<Vec<CallRecord>, StoreError> {
-        let mut tx = self.read().await?;
-        let rows: Vec<Row> = query_as(SEARCH)
-            .bind(before.map(CallId::as_str))
-            .bind(search.from.map(time_text))
-            .bind(search.until.map(time_text))
-            .bind(search.number.as_ref().map(DialedNumber::as_e164))
-            .bind(search.speaker.as_deref())
-            .bind(search.user.map(|user| user.to_string()))
-            .bind(i64::from(limit.min(MAX_PAGE)))
-            .bind(access.tenant_text())
-            .bind(access.narrowing_key())
-            .fetch_all(&mut tx)
-            .await?;
-        let keys = tx.keys().await?;
-        rows.into_iter().map(|row| read_call(&keys, row)).collect()
     }
 }

@@ -3,12 +3,15 @@
 // In order: a file uses only those above it.
 pub(super) mod sealed_verdicts; // verdicts and their evidence, sealed by the deployment's key
 mod redaction; // taking a user out of verdicts
+mod past_erasures; // what erasures of older releases left in verdicts
 mod call_records; // calls and their verdicts, version by version
+mod call_search; // calls that are looked for, a page at a time
 mod ended_calls; // the last words on calls, without who was named
 mod webhooks; // webhooks that were seen before, and the tokens they came with
 mod relays; // messages on their way to the customer's own backend
 
-pub use call_records::{CallRecord, CallSearch, VerdictVersion};
+pub use call_records::{CallRecord, VerdictVersion};
+pub use call_search::CallSearch;
 pub use ended_calls::EndedCall;
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
 pub use webhooks::Webhook;

@@ -227,9 +227,10 @@ pub(super) async fn leave_out_the_removed(
     }
     let named = serde_json::to_string(&named).map_err(|_| StoreError::Unreadable { what: "verdict" })?;
     let statement = each(
-        "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM users)",
+        "SELECT value FROM json_each($1) AS named \
+         WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = named.value)",
         "SELECT value FROM json_array_elements_text(CAST($1 AS json)) AS named (value) \
-         WHERE value NOT IN (SELECT id FROM users)",
+         WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = named.value)",
     );
     let removed: Vec<(String,)> = query_as(statement).bind(named).fetch_all(conn).await?;
     for (user,) in removed {
@@ -287,7 +288,28 @@ fn redact(verdict: &mut Value, user: &str) -> bool {
         clear(verdict, &["user_id", "user_name", "posterior"]);
     }
     let in_the_chain = redact_chain(verdict, &is_theirs);
+    if named || weighed {
+        clear_nameless_voice(verdict);
+    }
     named || weighed || in_the_chain
+}
+
+/// Takes the ratio out of what the voice said where it names nobody: it is that of whoever was the likeliest, and stays only
+/// where the verdict still says it of somebody else. Says whether there was one.
+pub(super) fn clear_nameless_voice(verdict: &mut Value) -> bool {
+    let mut changed = false;
+    let said_of_others = verdict.get("llr").cloned().filter(|llr| !llr.is_null());
+    let evidence = verdict.get_mut("evidence").and_then(Value::as_array_mut);
+    for item in evidence.into_iter().flatten() {
+        let is_voice = item.get("tier").and_then(Value::as_str) == Some("T5");
+        let is_nameless = item.get("user_id").is_none_or(Value::is_null);
+        let said = item.get("llr").filter(|llr| !llr.is_null());
+        if is_voice && is_nameless && said.is_some() && said != said_of_others.as_ref() {
+            clear(item, &["llr"]);
+            changed = true;
+        }
+    }
+    changed
 }
 
 /// Takes them out of the line's owner, the speaker, and the evidence: that there was some, and when, stays.
@@ -329,7 +351,11 @@ fn redact_evidence(evidence: &mut Value, user: &str) -> bool {
         if let Some(ratios) = voice.get_mut("ratios").and_then(Value::as_array_mut) {
             let before = ratios.len();
             ratios.retain(|ratio| ratio.get(0).and_then(Value::as_str) != Some(user));
-            changed |= ratios.len() < before;
+            if ratios.len() < before {
+                // It is that of whoever was the likeliest, and it does not say of whom.
+                clear(voice, &["llr"]);
+                changed = true;
+            }
         }
     }
     if changed {

@@ -54,6 +54,12 @@ impl Examined {
         gauge!(DAMAGED_TABLES).set(damaged.len() as f64);
     }
 
+    /// Whether damage is known of this table.
+    pub fn is_damaged(&self, table: &str) -> bool {
+        let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.contains(table)
+    }
+
     /// Whether no damage is known of.
     pub fn is_whole(&self) -> bool {
         let damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
 //! A handle on the system of record: its connections, its keys, and the transactions that everything here is done in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,12 +11,25 @@ use tokio::sync::{Mutex, Semaphore};
 use super::clock::Clock;
 use super::examined::Examined;
 use super::postgres;
-use super::sql::{Inner, Pool, Tx};
+use super::sql::{Inner, Pool, Tx, in_time};
 use crate::store::secrets::{Keyring, Pepper};
 use crate::store::{PinRule, StoreError};
 
 /// PIN hashings at a time: each takes 19 MiB and a core.
 const PIN_HASHINGS: usize = 2;
+
+/// Rows of the table `erased` that stand in the list beside the database.
+#[derive(Default)]
+pub(in crate::store) struct Listed {
+    /// How many.
+    pub count: i64,
+    /// Any other one that comes is of this time or later.
+    pub since: String,
+    /// Those of them, by kind and id, with their times.
+    pub recent: BTreeMap<(String, String), String>,
+    /// Bytes of the list with all of them.
+    pub length: u64,
+}
 
 /// A handle on the system of record. Clones share their connections.
 #[derive(Clone)]
@@ -32,6 +46,10 @@ pub struct Store {
     pub(in crate::store) pin_rule: PinRule,
     /// Whose turn it is to note the last use of a key.
     pub(in crate::store) noting: Arc<Semaphore>,
+    /// What is known to stand in the list of what was erased.
+    pub(in crate::store) listed: Arc<Mutex<Option<Listed>>>,
+    /// Whose turn it is to look through sealed names.
+    pub(in crate::store) searching: Arc<Semaphore>,
     pub(in crate::store) clock: Clock,
     pub(super) examined: Arc<Examined>,
     /// The keys of what is sealed.
@@ -56,6 +74,8 @@ impl Store {
             pin_hashes: Arc::default(),
             pin_rule: PinRule::default(),
             noting: Arc::new(Semaphore::new(1)),
+            listed: Arc::default(),
+            searching: Arc::new(Semaphore::new(1)),
             clock: Clock::default(),
             examined: Arc::default(),
             keyring: Arc::new(keyring),
@@ -102,7 +122,7 @@ impl Store {
             Pool::Sqlite(pool) => Inner::Sqlite(pool.begin().await?),
             Pool::Postgres(pool) => {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-                Inner::Postgres(pool.begin_with(begin).await?)
+                Inner::Postgres(in_time(pool.begin_with(begin)).await?)
             }
         };
         Ok(Tx::new(inner, &self.keyring))
@@ -164,5 +184,19 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Store").field(&self.path).finish()
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// How SQLite carries a statement out, a step a line.
+    pub(in crate::store) async fn plan_of(&self, statement: &str) -> String {
+        let Pool::Sqlite(pool) = &self.pool else {
+            panic!("not SQLite")
+        };
+        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained).fetch_all(pool).await.unwrap();
+        let steps: Vec<String> = steps.into_iter().map(|(_, _, _, step)| step).collect();
+        steps.join("\n")
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{FromRow, Transaction};
@@ -310,9 +310,14 @@ impl<T: Row> RowQuery<T> {
             Pool::Sqlite(pool) => bound!(sqlx::query_as::<Sqlite, T>(text.sqlite), values)
                 .fetch(pool)
                 .boxed(),
-            Pool::Postgres(pool) => bound!(sqlx::query_as::<Postgres, T>(text.postgres), values)
-                .fetch(pool)
-                .boxed(),
+            Pool::Postgres(pool) => {
+                let rows = bound!(sqlx::query_as::<Postgres, T>(text.postgres), values).fetch(pool);
+                let next = |mut rows: BoxStream<'c, Result<T, sqlx::Error>>| async move {
+                    let row = in_time(rows.try_next()).await.transpose()?;
+                    Some((row, rows))
+                };
+                stream::unfold(rows, next).boxed()
+            }
         }
     }
 }

@@ -91,9 +91,24 @@ impl Store {
         self.receipt(user, erased).await
     }
 
+    /// What is left to do when voices were erased that nobody gets a receipt for.
+    pub(super) async fn follow_up(&self, users: &[UserId], recordings: Vec<String>) {
+        if users.is_empty() {
+            return;
+        }
+        if let Err(error) = self.renew_voices(users).await {
+            tracing::warn!(%error, "voices are erased, but some users' keys are still the old ones: older copies of the data can be read with them until the store is next opened");
+        }
+        self.overwrite().await;
+        if let Err(error) = self.unlink(recordings).await {
+            tracing::warn!(%error, "the files of erased recordings were not removed yet");
+        }
+        self.write_erased_list().await;
+    }
+
     /// Gives who stays another key, so that an older copy of the data does not show what is erased now.
-    pub(super) async fn renew_after_erasure(&self, user: UserId) {
-        if let Err(error) = self.renew_voice(user).await {
+    async fn renew_after_erasure(&self, user: UserId) {
+        if let Err(error) = self.renew_voices(&[user]).await {
             tracing::warn!(%error, "an erasure is committed, but the user's key is still the old one: older copies of the data can be read with it");
         }
     }
@@ -105,7 +120,7 @@ impl Store {
         Ok(!is_condemned(&mut self.read().await?, user).await?)
     }
 
-    pub(super) async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
+    async fn receipt(&self, user_id: UserId, erased: Erased) -> Result<Receipt, StoreError> {
         let destroyed = self.keys_are_destroyed(user_id).await;
         if let Err(error) = &destroyed {
             tracing::warn!(%error, "an erasure is committed, but keys are not destroyed yet: that is done when the store is next opened");
@@ -138,7 +153,7 @@ pub(super) struct Erased {
     voiceprints: u64,
     enrollments: u64,
     /// The clips whose recordings were kept.
-    recordings: Vec<String>,
+    pub recordings: Vec<String>,
     calls: u64,
 }
 

@@ -107,7 +107,7 @@ impl Store {
         // Of who was erased since there is no key by now, and nothing to renew.
         let cut_off = users_to_renew(&mut self.read().await?).await?;
         for user in cut_off {
-            if let Err(error) = self.renew_voice(read(&user, "user id")?).await {
+            if let Err(error) = self.renew_voices(&[read(&user, "user id")?]).await {
                 tracing::warn!(%error, "a user whose voice was erased in part still has the old key");
             }
         }

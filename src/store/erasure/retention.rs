@@ -5,7 +5,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-use super::erase::erase_enrolments;
+use super::erase::{Erased, erase_enrolments};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::calls::strip_evidence;
 use crate::store::database::{query, query_as};
@@ -13,8 +13,9 @@ use crate::store::keys::note_renewal;
 use crate::store::tenancy::touch_numbers_of;
 use crate::store::values::{now, read, read_u64, time_text};
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
+use crate::units::UserId;
 
-/// Calls, or recordings, of one transaction.
+/// Calls, or recordings, of one transaction; users who are looked for at a time.
 const PAGE: i64 = 100;
 
 /// How long what is kept is kept; `None` is for good.
@@ -88,8 +89,17 @@ macro_rules! due {
         "FROM audit WHERE at < $1 "
     };
 }
+
+/// Users whose voice is due, a page in the order of their ids.
+const UNUSED_AFTER: &str = concat!(
+    "SELECT u.id ",
+    due!(voices),
+    "AND u.id > $2 ORDER BY u.id LIMIT $3"
+);
+
 impl Store {
-    /// Removes what is older than `schedule` keeps it, and tells the audit log how much that was, if anything.
+    /// Removes what is older than `schedule` keeps it, and tells the audit log how much that was, if anything. Whatever is
+    /// kept, what lost calls rest on goes too.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written; what went before stays gone, and is told.
@@ -155,7 +165,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let now = now();
         // What fails of one kind keeps nothing of the others.
-        let mut done = Ok(());
+        let mut done = self.finish_past_erasures().await;
+        done = first_of(done, self.forget_lost_calls().await.map(drop));
         if let Some(kept) = schedule.calls {
             done = first_of(done, all(&mut gone.calls, || self.remove_calls(now - kept)).await);
         }
@@ -173,10 +184,7 @@ impl Store {
         }
         if let Some(kept) = schedule.unused_voices {
             let before = time_text(now - unused_since(kept));
-            done = first_of(
-                done,
-                all(&mut gone.voices, || self.remove_unused_voice(&before)).await,
-            );
+            done = first_of(done, self.remove_unused_voices(&before, &mut gone.voices).await);
         }
         if let Some(kept) = schedule.audit {
             done = first_of(
@@ -227,26 +235,60 @@ impl Store {
         Ok(calls.len() as u64)
     }
 
-    /// Erases the voice of a user whom no call was recognised by since before `before`, if there is one; says of how many.
-    async fn remove_unused_voice(&self, before: &str) -> Result<u64, StoreError> {
+    /// Erases the voices of users whom no call was recognised by since before `before`, and counts them. Each user is looked at
+    /// once, beside whoever writes, and those who are due again in a transaction of their own.
+    async fn remove_unused_voices(&self, before: &str, count: &mut u64) -> Result<(), StoreError> {
+        let mut seen = String::new();
+        loop {
+            let page: Vec<(String,)> = query_as(UNUSED_AFTER)
+                .bind(before)
+                .bind(&seen)
+                .bind(PAGE)
+                .fetch_all(self.pool())
+                .await?;
+            let Some((last,)) = page.last() else {
+                return Ok(());
+            };
+            seen.clone_from(last);
+            let (mut users, mut recordings, mut done) = (Vec::new(), Vec::new(), Ok(()));
+            for (user,) in &page {
+                let user = read(user, "user id")?;
+                match self.remove_unused_voice(user, before).await {
+                    Ok(None) => {}
+                    Ok(Some(erased)) => {
+                        users.push(user);
+                        recordings.extend(erased.recordings);
+                    }
+                    Err(fault) => {
+                        done = Err(fault);
+                        break;
+                    }
+                }
+            }
+            *count += users.len() as u64;
+            self.follow_up(&users, recordings).await;
+            done?;
+        }
+    }
+
+    /// Erases the voice of a user, if it is due still.
+    async fn remove_unused_voice(&self, user: UserId, before: &str) -> Result<Option<Erased>, StoreError> {
         let mut tx = self.write().await?;
-        let unused: Option<(String,)> = query_as(concat!("SELECT u.id ", due!(voices), "LIMIT 1"))
+        let unused: Option<(bool,)> = query_as(concat!("SELECT TRUE ", due!(voices), "AND u.id = $2"))
             .bind(before)
+            .bind(user.to_string())
             .fetch_optional(&mut tx)
             .await?;
-        let Some((user,)) = unused else {
-            return Ok(0);
-        };
-        let user = read(&user, "user id")?;
+        if unused.is_none() {
+            return Ok(None);
+        }
         let erased = erase_enrolments(&mut tx, user, None).await?;
         touch_numbers_of(&mut tx, user).await?;
         let told = NewAudit::new(Act::EnrolmentErase).on(user).outcome("unused");
         append(&mut tx, &erased.told(told)).await?;
         note_renewal(&mut tx, user).await?;
         tx.commit().await?;
-        self.renew_after_erasure(user).await;
-        self.receipt(user, erased).await?;
-        Ok(1)
+        Ok(Some(erased))
     }
 
     async fn remove_recordings(&self, before: OffsetDateTime) -> Result<u64, StoreError> {
@@ -292,5 +334,18 @@ where
             return Ok(());
         }
         *count += gone;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn unused_voices_are_looked_for_behind_those_that_were_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let plan = store.plan_of(UNUSED_AFTER).await;
+        assert!(plan.contains("(id>?)"), "{plan}");
     }
 }

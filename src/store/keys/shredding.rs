@@ -155,7 +155,9 @@ pub(in crate::store) async fn users_to_renew(conn: &mut Tx) -> Result<Vec<String
 
 /// The users of whom the keyring has no key.
 pub(in crate::store) async fn users_without_keys(conn: &mut Tx) -> Result<Vec<String>, StoreError> {
-    let without = "SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM keyring_users)";
+    // Not `NOT IN`: PostgreSQL compares every user with every key once the keys are too many for its `work_mem`.
+    let without = "SELECT id FROM users \
+                   WHERE NOT EXISTS (SELECT 1 FROM keyring_users k WHERE k.user_id = users.id)";
     let rows: Vec<(String,)> = query_as(without).fetch_all(conn).await?;
     Ok(rows.into_iter().map(|(user,)| user).collect())
 }

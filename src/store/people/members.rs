@@ -22,6 +22,13 @@ pub struct NumberMember {
     pub enrolled: bool,
 }
 
+/// What [`Store::numbers_mark`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumbersMark {
+    count: i64,
+    latest: Option<String>,
+}
+
 impl Store {
     /// Everybody on `number`, in the order of their ids, without voiceprints; `model` is the one in use, where one is.
     ///
@@ -71,5 +78,16 @@ impl Store {
         rows.into_iter()
             .map(|(number,)| read(&number, "number"))
             .collect()
+    }
+
+    /// What changes with every dialed number that comes or goes: for whoever keeps what [`Store::dialed_numbers`] gave.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn numbers_mark(&self) -> Result<NumbersMark, StoreError> {
+        let (count, latest) = query_as("SELECT COUNT(*), MAX(created_at) FROM numbers")
+            .fetch_one(self.pool())
+            .await?;
+        Ok(NumbersMark { count, latest })
     }
 }

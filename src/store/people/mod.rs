@@ -15,7 +15,7 @@ mod operator_table; // the operator's own table of users, to import
 pub use consents::Consent;
 pub use import::{ImportReport, ImportRow, RowFault};
 pub use invites::{Invite, InviteState, NewInvite};
-pub use members::NumberMember;
+pub use members::{NumberMember, NumbersMark};
 pub use operator_table::{OperatorRow, read_operator_table};
 pub use user_rows::User;
 pub use users::{NewUser, PinChange, UserPatch};

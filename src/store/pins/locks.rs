@@ -88,3 +88,31 @@ pub(super) async fn write_count(conn: &mut Tx, scope: &Scope, count: &Count) -> 
     .await?;
     Ok(())
 }
+
+/// What wrong PINs are counted of, each with a time after which it is forgotten.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Counted {
+    /// PINs that were tried on calls.
+    Tries,
+    /// PINs that were to be set and are somebody's.
+    Taken,
+}
+
+/// Deletes what no longer counts of one kind, so that strangers cannot fill the table.
+pub(super) async fn forget_old(
+    conn: &mut Tx,
+    counted: Counted,
+    lockout: Duration,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    query(
+        "DELETE FROM pin_locks WHERE (scope = 'taken') = $3 AND since < $1 \
+         AND (locked_until IS NULL OR locked_until < $2)",
+    )
+    .bind(time_text(now - lockout))
+    .bind(time_text(now))
+    .bind(counted == Counted::Taken)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -74,7 +74,7 @@ impl Store {
     /// Whether no other pepper will do than the one the store knows by its fingerprint: where there are PINs, and on
     /// a store of several machines from the first on, so that none makes another.
     async fn needs_pepper(&self, tx: &mut Tx, known: Option<&[u8]>) -> Result<bool, StoreError> {
-        Ok(self.is_shared() && known.is_some() || count_pins(tx).await? > 0)
+        Ok(self.is_shared() && known.is_some() || has_pins(tx).await?)
     }
 
     /// The pepper that is configured or, without one, in the key file.
@@ -106,11 +106,12 @@ pub(in crate::store) fn given_pepper(text: &str) -> Option<Pepper> {
     Some(Pepper::new(*bytes))
 }
 
-async fn count_pins(conn: &mut Tx) -> Result<i64, StoreError> {
-    let (count,) = query_as("SELECT COUNT(*) FROM users WHERE pin_hash IS NOT NULL")
-        .fetch_one(conn)
-        .await?;
-    Ok(count)
+/// Whether anybody has a PIN.
+const ANY_PIN: &str = "SELECT EXISTS (SELECT 1 FROM users WHERE pin_hash IS NOT NULL)";
+
+async fn has_pins(conn: &mut Tx) -> Result<bool, StoreError> {
+    let (some,) = query_as(ANY_PIN).fetch_one(conn).await?;
+    Ok(some)
 }
 
 async fn read_file(path: PathBuf) -> Result<Option<Pepper>, StoreError> {
@@ -145,4 +146,18 @@ async fn on_disk<T: Send + 'static>(
         .await
         .map_err(|_| StoreError::Interrupted)?
         .map_err(|source| PepperFault::Io { path: shown, source }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Readiness asks it every few seconds.
+    #[tokio::test]
+    async fn whether_anybody_has_a_pin_is_no_walk_over_all_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let plan = store.plan_of(ANY_PIN).await;
+        assert!(plan.contains("users_with_pin"), "{plan}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use time::Duration;
 
-use super::locks::{Count, Scope, read_count, write_count};
+use super::locks::{Count, Counted, Scope, forget_old, read_count, write_count};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::Tx;
 use crate::store::{Store, StoreError};
@@ -36,6 +36,7 @@ impl Store {
         numbers: &[&DialedNumber],
     ) -> Result<(), StoreError> {
         let now = self.lock_time(tx, true).await?;
+        forget_old(tx, Counted::Taken, TAKEN_LOCKOUT, now).await?;
         for number in numbers {
             let scope = taken_scope(number);
             let before = read_count(tx, &scope).await?;

@@ -3,10 +3,9 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::locks::{Count, Scope, read_count, write_count};
+use super::locks::{Count, Counted, Scope, forget_old, read_count, write_count};
 use crate::store::audit::{Act, NewAudit, append};
-use crate::store::database::{Tx, query};
-use crate::store::values::time_text;
+use crate::store::database::query;
 use crate::store::{Pin, Store, StoreError};
 use crate::units::{CallId, DialedNumber, UserId};
 
@@ -124,7 +123,7 @@ impl Store {
         if let Some(until) = locks.filter(|until| *until > now).max() {
             return Ok(Err(self.on_the_wall(until, now)));
         }
-        forget_old(&mut tx, now, limits).await?;
+        forget_old(&mut tx, Counted::Tries, limits.lockout, now).await?;
         let mut left = u32::MAX;
         for (scope, count) in scopes.iter().zip(counts) {
             let count = Count::after(count, scope.limit, limits.lockout, now);
@@ -221,16 +220,6 @@ fn user_scope(user: UserId, limits: &PinLimits) -> Scope {
     }
 }
 
-/// Deletes what no longer counts, so that strangers cannot fill the table.
-async fn forget_old(conn: &mut Tx, now: OffsetDateTime, limits: &PinLimits) -> Result<(), StoreError> {
-    query("DELETE FROM pin_locks WHERE since < $1 AND (locked_until IS NULL OR locked_until < $2)")
-        .bind(time_text(now - limits.lockout))
-        .bind(time_text(now))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -260,20 +249,54 @@ mod tests {
         lockout: Duration::minutes(15),
     };
 
+    fn with_pin(number: &DialedNumber) -> NewUser {
+        NewUser {
+            name: "Ana".into(),
+            number: number.clone(),
+            phones: vec![],
+            pin: Some("4821".parse().unwrap()),
+            exclusive: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_short_lockout_of_tries_forgets_no_pin_that_was_found_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, hands) = store(&folder).await;
+        let number: DialedNumber = "+12025550101".parse().unwrap();
+        store.add_number(&number, Some("US"), None).await.unwrap();
+        store.add_user(with_pin(&number)).await.unwrap();
+        for _ in 0..9 {
+            let refused = store.add_user(with_pin(&number)).await.unwrap_err();
+            assert!(matches!(refused, StoreError::PinTaken), "{refused:?}");
+        }
+        *hands.lock().unwrap() = (100, 2);
+        let attempt = PinTry {
+            number: number.clone(),
+            caller: PinCaller::Number("a caller".to_owned()),
+            claimed: None,
+        };
+        let short = PinLimits {
+            lockout: Duration::minutes(1),
+            ..LIMITS
+        };
+        store
+            .try_pin(&attempt, &"0000".parse().unwrap(), &short)
+            .await
+            .unwrap();
+        // The tenth, and no more.
+        assert!(store.add_user(with_pin(&number)).await.is_err());
+        let refused = store.add_user(with_pin(&number)).await.unwrap_err();
+        assert!(matches!(refused, StoreError::PinsLocked { .. }), "{refused:?}");
+    }
+
     #[tokio::test]
     async fn a_clock_that_jumps_frees_no_lockout_early_and_extends_none() {
         let folder = tempfile::tempdir().unwrap();
         let (store, hands) = store(&folder).await;
         let number: DialedNumber = "+12025550101".parse().unwrap();
         store.add_number(&number, Some("US"), None).await.unwrap();
-        let new = NewUser {
-            name: "Ana".into(),
-            number: number.clone(),
-            phones: vec![],
-            pin: Some("4821".parse().unwrap()),
-            exclusive: false,
-        };
-        let ana = store.add_user(new).await.unwrap().id;
+        let ana = store.add_user(with_pin(&number)).await.unwrap().id;
         let attempt = PinTry {
             number,
             caller: PinCaller::Number("a caller".to_owned()),

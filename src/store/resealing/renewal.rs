@@ -116,10 +116,13 @@ impl Store {
         Ok(done)
     }
 
-    /// Gives a user a new key for their voice, so that an older copy of the data does not show what is erased of it now;
-    /// the old one is destroyed when those who read with it are done, or when the store is next opened.
-    pub(in crate::store) async fn renew_voice(&self, user: UserId) -> Result<(), StoreError> {
-        self.renew_users(&[user.to_string()], &[Purpose::Voice]).await?;
+    /// Gives users a new key each for their voice, so that an older copy of the data does not show what is erased of it now;
+    /// the old ones are destroyed when those who read with them are done, or when the store is next opened.
+    pub(in crate::store) async fn renew_voices(&self, users: &[UserId]) -> Result<(), StoreError> {
+        for users in users.chunks(BATCH) {
+            let users: Vec<String> = users.iter().map(UserId::to_string).collect();
+            self.renew_users(&users, &[Purpose::Voice]).await?;
+        }
         let store = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(GRACE.unsigned_abs()).await;

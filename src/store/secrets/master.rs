@@ -170,7 +170,11 @@ impl MasterSource {
         };
         let text = std::str::from_utf8(&bytes).map_err(|_| malformed("it does not have 32 bytes"))?;
         let mut keys = parse(text).map_err(malformed)?;
-        Ok(keys.pop().filter(|_| keys.is_empty()))
+        if keys.len() > 1 {
+            let why = "it has two keys, and a file has one: put the one to come into a file beside it, whose name ends in .new";
+            return Err(malformed(why));
+        }
+        Ok(keys.pop())
     }
 
     fn io(&self, source: io::Error) -> MasterFault {
@@ -270,8 +274,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
         std::fs::write(&path, "c0ffee").unwrap();
+        let two = folder.path().join("two.key");
+        std::fs::write(&two, format!("{ONE} {ONE}")).unwrap();
         let sources = [
             MasterSource::File { path, ours: true },
+            MasterSource::File {
+                path: two,
+                ours: true,
+            },
             MasterSource::Value("c0ffee".to_owned().into()),
             MasterSource::Value(format!("{ONE} {ONE} {ONE}").into()),
             MasterSource::Command("echo c0ffee".to_owned()),
@@ -280,7 +290,7 @@ mod tests {
         for source in sources {
             let said = source.read().unwrap_err().to_string();
             assert!(
-                said.contains(&source.place()) && !said.contains("c0ffee"),
+                said.contains(&source.place()) && !said.contains("c0ffee") && !said.contains(ONE),
                 "{said}"
             );
         }

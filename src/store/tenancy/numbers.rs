@@ -284,6 +284,20 @@ impl Store {
         let (version,) = row.ok_or_else(|| StoreError::UnknownNumber(number.clone()))?;
         read_u64(version, "roster version")
     }
+
+    /// [`Store::roster_version`] of every number, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn roster_versions(&self) -> Result<Vec<(DialedNumber, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = query_as("SELECT number, roster_version FROM numbers ORDER BY number")
+            .fetch_all(self.pool())
+            .await?;
+        let read = |(number, version): (String, i64)| {
+            Ok((read(&number, "number")?, read_u64(version, "roster version")?))
+        };
+        rows.into_iter().map(read).collect()
+    }
 }
 
 /// Writes a new number; `false` when it is here already, whosever it is.

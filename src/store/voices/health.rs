@@ -13,7 +13,7 @@ use crate::voiceprint::{Bandwidth, ModelId};
 
 /// Most users of one page.
 const MAX_PAGE: usize = 200;
-/// Names that are opened at a time where one is looked for.
+/// Names of one transaction where one is looked for: some 15 ms.
 const NAMES_AT_A_TIME: usize = 256;
 
 /// Which users are asked for, and how many at a time.
@@ -59,7 +59,8 @@ pub struct KnownVoice {
 
 impl Store {
     /// Users that `access` sees, in the order of their ids, which is that of their coming, with what `model` has of their voices; and
-    /// whether more follow.
+    /// whether more follow. Whoever looks for a name looks through all that `access` sees, 256 names at a time in a transaction
+    /// of their own, and by one connection together with all who do so at the time: the others are free for whoever else reads.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumber`]; [`StoreError::Unreadable`].
@@ -74,15 +75,55 @@ impl Store {
         if let Some(number) = &wanted.number {
             self.require_number(access, number).await?;
         }
-        let mut tx = self.read().await?;
-        let mut found = page(&mut tx, access, wanted, limit + 1).await?;
+        let mut found = self.page_of_users(access, wanted, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
+        let mut tx = self.read().await?;
         let mut voices = Vec::with_capacity(found.len());
         for id in found {
             voices.extend(voice(&mut tx, access, id, model).await?);
         }
         Ok((voices, more))
+    }
+
+    /// The ids of a page. Names are sealed, and so compared here: those of the users that `access` sees are opened, some at a
+    /// time, until the page is full.
+    async fn page_of_users(
+        &self,
+        access: &Access,
+        wanted: &UsersWanted,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let number = wanted.number.as_ref();
+        let mut after = wanted.after.map(|id| id.to_string());
+        let Some(sought) = wanted.name.as_deref().map(in_search) else {
+            let mut tx = self.read().await?;
+            let rows = seen_after(&mut tx, access, number, after.as_deref(), limit).await?;
+            return rows.iter().map(|(id, _)| read(id, "user id")).collect();
+        };
+        let mut found = Vec::new();
+        loop {
+            let turn = self.searching.acquire().await;
+            let _turn = turn.map_err(|_| StoreError::Interrupted)?;
+            let mut tx = self.read().await?;
+            let rows = seen_after(&mut tx, access, number, after.as_deref(), NAMES_AT_A_TIME).await?;
+            let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).collect();
+            let keys = UserKeys::read(&mut tx, Whose::Users(&ids)).await?;
+            drop(tx);
+            for (id, sealed) in &rows {
+                let name = open_name(&keys, id, sealed)?;
+                if name.is_some_and(|name| in_search(&name).contains(&sought)) {
+                    found.push(read(id, "user id")?);
+                }
+                if found.len() == limit {
+                    return Ok(found);
+                }
+            }
+            if rows.len() < NAMES_AT_A_TIME {
+                return Ok(found);
+            }
+            after = ids.last().cloned();
+        }
     }
 
     /// How one user is enrolled.
@@ -121,38 +162,20 @@ impl Store {
     }
 }
 
-/// The ids of a page. Names are sealed, and so compared here: those of the users that `access` sees are opened, some at a
-/// time, until the page is full.
-async fn page(
-    conn: &mut Tx,
-    access: &Access,
-    wanted: &UsersWanted,
-    limit: usize,
-) -> Result<Vec<UserId>, StoreError> {
-    let mut after = wanted.after.map(|id| id.to_string());
-    let Some(sought) = wanted.name.as_deref().map(in_search) else {
-        let rows = seen_after(conn, access, wanted, after.as_deref(), limit).await?;
-        return rows.iter().map(|(id, _)| read(id, "user id")).collect();
+/// Statement of [`seen_after`]: users in the order of their ids, of those that `$1` is before, of this tenant and, where a key
+/// is narrowed, on one of its numbers.
+macro_rules! seen_after {
+    ($from:literal, $id:literal) => {
+        concat!(
+            "SELECT u.id, u.name FROM ",
+            $from,
+            $id,
+            " > $1 AND u.tenant_id = $3 AND ($4 IS NULL OR EXISTS (SELECT 1 FROM memberships o \
+             JOIN key_numbers k ON k.number = o.number WHERE o.user_id = u.id AND k.key_id = $4)) ORDER BY ",
+            $id,
+            " LIMIT $2"
+        )
     };
-    let mut found = Vec::new();
-    loop {
-        let rows = seen_after(conn, access, wanted, after.as_deref(), NAMES_AT_A_TIME).await?;
-        let ids: Vec<String> = rows.iter().map(|(id, _)| id.clone()).collect();
-        let keys = UserKeys::read(conn, Whose::Users(&ids)).await?;
-        for (id, sealed) in &rows {
-            let name = open_name(&keys, id, sealed)?;
-            if name.is_some_and(|name| in_search(&name).contains(&sought)) {
-                found.push(read(id, "user id")?);
-            }
-            if found.len() == limit {
-                return Ok(found);
-            }
-        }
-        if rows.len() < NAMES_AT_A_TIME {
-            return Ok(found);
-        }
-        after = ids.last().cloned();
-    }
 }
 
 /// A name as it is compared in a search: neither its case nor its spelling matters, also of one that was kept as it came.
@@ -164,24 +187,27 @@ fn in_search(name: &str) -> String {
 async fn seen_after(
     conn: &mut Tx,
     access: &Access,
-    wanted: &UsersWanted,
+    number: Option<&DialedNumber>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    let rows = query_as(
-        "SELECT u.id, u.name FROM users u WHERE u.id > $1 AND ($2 IS NULL OR EXISTS \
-         (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND m.number = $2)) AND u.tenant_id = $4 \
-         AND ($5 IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN key_numbers k ON k.number = m.number \
-         WHERE m.user_id = u.id AND k.key_id = $5)) ORDER BY u.id LIMIT $3",
-    )
-    .bind(after.unwrap_or_default())
-    .bind(wanted.number.as_ref().map(DialedNumber::as_e164))
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(access.tenant_text())
-    .bind(access.narrowing_key())
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
+    let statement = match number {
+        // From its members: they may be few among many users.
+        Some(_) => seen_after!(
+            "memberships m JOIN users u ON u.id = m.user_id WHERE m.number = $5 AND ",
+            "m.user_id"
+        ),
+        None => seen_after!("users u WHERE ", "u.id"),
+    };
+    let mut asked = query_as(statement)
+        .bind(after.unwrap_or_default())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(access.tenant_text())
+        .bind(access.narrowing_key());
+    if let Some(number) = number {
+        asked = asked.bind(number.as_e164());
+    }
+    Ok(asked.fetch_all(conn).await?)
 }
 
 async fn voice(

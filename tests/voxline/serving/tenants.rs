@@ -4,7 +4,7 @@ use reqwest::Response;
 use reqwest::multipart::Form;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
-use voxline::store::{Access, CallRecord, NewInvite, NewKey, NewUser, Scope, Store};
+use voxline::store::{Access, AuditSearch, CallRecord, NewInvite, NewKey, NewUser, Scope, Store};
 use voxline::switchboard::Update;
 use voxline::units::{DialedNumber, InviteId, TenantId, UserId};
 
@@ -317,6 +317,25 @@ async fn a_calls_id_is_the_companys_own_and_its_updates_reach_nobody_else() {
         assert_eq!(heard.identification.number, own.number);
         assert_eq!(heard.call_id.shown(), "call-1");
     }
+    // Each has its entry in the audit log, under the id that is its own.
+    let search = AuditSearch {
+        act: Some("call.serve".to_owned()),
+        ..AuditSearch::default()
+    };
+    let mut served = Vec::new();
+    for _ in 0..50 {
+        served = store.audit_entries(&search, 10, None).await.unwrap();
+        if served.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let served: Vec<_> = served
+        .into_iter()
+        .rev()
+        .map(|entry| entry.object.unwrap())
+        .collect();
+    assert_eq!(served, [&one, &two].map(|own| format!("{}/call-1", own.tenant)));
     // On a number that is not the company's there is no call.
     let mut socket = Socket::open(&service, "/media/pcm", &one.admin).await;
     socket.start_call("call-2", two.number.as_e164()).await;

@@ -187,6 +187,15 @@ async fn a_call_has_one_entry_however_many_tell_of_it() {
     deployment.store.audit(&[served(), served()]).await.unwrap();
     deployment.another().await.audit(&[served()]).await.unwrap();
     assert_eq!(told(&deployment.store).await, ["call.serve begun"]);
+    // Of a call that goes on for years there is one, of another with its id a second.
+    tamper(&deployment, "UPDATE audit SET at = '2020-01-01T00:00:00.000000Z'").await;
+    let going_on = call("c-1", 1, 10);
+    deployment.store.put_verdict(&going_on).await.unwrap();
+    deployment.store.audit(&[served()]).await.unwrap();
+    assert_eq!(told(&deployment.store).await.len(), 1);
+    deployment.raw("DELETE FROM calls").await;
+    deployment.store.audit(&[served()]).await.unwrap();
+    assert_eq!(told(&deployment.store).await.len(), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Who is erased is in no call: in no verdict, no evidence, no answer of a tool.
 
 use super::*;
-use voxline::store::{AuditSearch, Webhook};
+use voxline::store::{AuditSearch, RetentionSchedule, Webhook};
 
 /// A verdict that names one user and weighs them and others, as the service writes it.
 fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
@@ -21,6 +21,9 @@ fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
         "evidence": [{
             "tier": "T1", "kind": "diversion", "user_id": named.map(|user| user.id), "llr": 4.5,
             "value_hash": "00ff",
+        }, {
+            "tier": "T5", "kind": "voice", "user_id": named.map(|user| user.id),
+            "llr": if weighed.is_empty() { None } else { Some(7.125) },
         }],
     })
 }
@@ -40,6 +43,7 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
         ("named", verdict(Some(&ana), &[ana.id, bob.id])),
         ("weighed", verdict(Some(&bob), &[bob.id, ana.id])),
         ("nearest", verdict(None, &[ana.id, bob.id])),
+        ("farther", verdict(None, &[bob.id, ana.id])),
         ("foreign", verdict(Some(&bob), &[bob.id])),
     ];
     for (id, verdict) in &stored {
@@ -58,9 +62,9 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!(
         (receipt.calls_redacted, receipt.overwritten),
-        (3, deployment.overwrites())
+        (4, deployment.overwrites())
     );
-    let [mut named, mut weighed, mut nearest, foreign] = stored.map(|(_, verdict)| verdict);
+    let [mut named, mut weighed, mut nearest, mut farther, foreign] = stored.map(|(_, verdict)| verdict);
     let null = serde_json::Value::Null;
     for field in ["user_id", "user_name", "posterior", "llr"] {
         named[field] = null.clone();
@@ -74,14 +78,21 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
     for field in ["user_id", "llr", "value_hash"] {
         named["evidence"][0][field] = null.clone();
     }
+    for field in ["user_id", "llr"] {
+        named["evidence"][1][field] = null.clone();
+    }
+    // Hers, under nobody's name.
+    nearest["evidence"][1]["llr"] = null.clone();
     nearest["llr"] = null;
     named["candidates"].as_array_mut().unwrap().remove(0);
     nearest["candidates"].as_array_mut().unwrap().remove(0);
     weighed["candidates"].as_array_mut().unwrap().remove(1);
+    farther["candidates"].as_array_mut().unwrap().remove(1);
     for (id, expected) in [
         ("named", named),
         ("weighed", weighed),
         ("nearest", nearest),
+        ("farther", farther),
         ("foreign", foreign),
     ] {
         let kept = deployment
@@ -110,7 +121,7 @@ async fn a_removed_user_is_in_no_evidence_and_names_nobody_in_their_place() {
     let evidence = |voice| {
         json!({
             "claims": [claim(&[ana]), claim(&[ana, bob]), claim(&[bob])],
-            "voice": {"user_id": voice, "ratios": [[ana, 4.0], [bob, -4.0]]},
+            "voice": {"user_id": voice, "llr": 4.0, "ratios": [[ana, 4.0], [bob, -4.0]]},
             "caller": "abcd",
         })
     };
@@ -131,7 +142,7 @@ async fn a_removed_user_is_in_no_evidence_and_names_nobody_in_their_place() {
     let gone = json!({"kind": "pin", "users": [], "value_hash": null, "owner": 0.98});
     let left = |voice| json!({"claims": [gone, gone, claim(&[bob])], "voice": voice, "caller": null});
     assert_eq!(kept(&deployment, "hers").await, Some(left(json!(null))));
-    let his = json!({"user_id": bob, "ratios": [[bob, -4.0]]});
+    let his = json!({"user_id": bob, "llr": null, "ratios": [[bob, -4.0]]});
     assert_eq!(kept(&deployment, "his").await, Some(left(his)));
 
     let last = CallRecord {
@@ -197,6 +208,44 @@ async fn a_verdict_stored_after_a_removal_is_as_one_stored_before() {
         "{text}"
     );
     assert!(text.contains(&bob.to_string()));
+}
+
+/// A verdict whose own ratio went with its user, and the voice's did not.
+#[tokio::test]
+async fn what_older_releases_left_of_the_erased_goes_with_what_is_over() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    let bob = deployment.user("Bob", &number).await;
+    let left = serde_json::Value::Null;
+    let record = |id: &str, verdict| CallRecord {
+        verdict,
+        is_final: true,
+        ..call(id, 3, 10)
+    };
+    let mut hers = verdict(None, &[bob.id]);
+    hers["llr"] = left.clone();
+    let his = verdict(None, &[bob.id]);
+    for (id, verdict) in [("hers", &hers), ("his", &his)] {
+        deployment
+            .store
+            .put_verdict(&record(id, verdict.clone()))
+            .await
+            .unwrap();
+    }
+    deployment
+        .store
+        .retain(&RetentionSchedule::default())
+        .await
+        .unwrap();
+    hers["evidence"][1]["llr"] = left;
+    for (id, verdict) in [("hers", hers), ("his", his)] {
+        let id: CallId = id.parse().unwrap();
+        assert_eq!(
+            deployment.store.call(&id).await.unwrap().unwrap().verdict,
+            verdict
+        );
+        assert_eq!(deployment.store.verdicts(&id).await.unwrap()[0].verdict, verdict);
+    }
 }
 
 async fn kept(deployment: &TestDeployment, id: &str) -> Option<serde_json::Value> {

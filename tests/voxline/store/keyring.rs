@@ -42,6 +42,21 @@ async fn a_missing_or_other_master_key_is_said_to_be_so_and_none_is_made() {
 }
 
 #[tokio::test]
+async fn a_file_of_two_master_keys_is_refused_and_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file_in(&folder).with_file_name("master.key");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let two = format!("{} {}\n", "1f".repeat(32), "2e".repeat(32));
+    std::fs::write(&path, &two).unwrap();
+    let refused = Store::open(&file_in(&folder)).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Master(MasterFault::Malformed { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), two);
+}
+
+#[tokio::test]
 async fn a_new_master_key_is_used_by_who_has_the_store_open_already() {
     let (deployment, voices) = with_voices(2).await;
     let path = deployment.beside("master.key");

@@ -1,6 +1,8 @@
 //! Rosters: isolation and versions.
 
 use super::*;
+use voxline::gallery::EmbeddedGallery;
+use voxline::switchboard::GalleryCache;
 
 #[tokio::test]
 async fn the_version_rises_with_each_change_of_who_can_be_found_and_only_there() {
@@ -147,4 +149,23 @@ proptest! {
             }
         });
     }
+}
+
+/// Without the members of numbers nothing but their versions can be read.
+#[tokio::test]
+async fn a_gallery_that_is_up_to_date_is_refreshed_by_versions_alone() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    deployment.number(2).await;
+    let ana = deployment.user("Ana", &number).await.id;
+    deployment.enrol(ana, 1).await;
+    let gallery = std::sync::Arc::new(EmbeddedGallery::new());
+    let cache = GalleryCache::new(deployment.store.clone(), gallery, model());
+    cache.refresh().await.unwrap();
+    deployment.raw("ALTER TABLE memberships RENAME TO away").await;
+    cache.refresh().await.unwrap();
+    deployment
+        .raw("UPDATE numbers SET roster_version = roster_version + 1")
+        .await;
+    assert!(cache.refresh().await.is_err());
 }

@@ -126,3 +126,28 @@ async fn machines_that_start_at_once_on_an_empty_database_make_its_tables_once()
     stores[3].add_number(&number(1), None, None).await.unwrap();
     assert_eq!(stores[0].numbers().await.unwrap().len(), 1);
 }
+
+/// Compared each with each they would take longer than an answer of the server's is waited for.
+#[tokio::test]
+async fn a_store_of_more_users_than_the_server_has_memory_for_is_opened() {
+    if skipped() {
+        return;
+    }
+    let (url, folder) = (crate::postgres::database().await, tempfile::tempdir().unwrap());
+    let settings = settings(&folder, url.clone());
+    Store::connect(&settings).await.unwrap().close().await;
+    let mut conn = PgConnection::connect(&url).await.unwrap();
+    let many = "DO $$ BEGIN \
+                EXECUTE format('ALTER DATABASE %I SET work_mem = ''64kB''', current_database()); \
+                EXECUTE format('ALTER DATABASE %I SET max_parallel_workers_per_gather = 0', current_database()); \
+                END $$; \
+                INSERT INTO users (id, name, created_at) \
+                SELECT 'u' || n, ''::bytea, '2026-01-01T00:00:00.000000Z' FROM generate_series(1, 40000) n; \
+                INSERT INTO keyring_users (user_id, purpose, generation) \
+                SELECT 'u' || n, purpose, 1 FROM generate_series(1, 40000) n, (VALUES ('voice'), ('person')) p (purpose); \
+                ANALYZE users; ANALYZE keyring_users";
+    sqlx::raw_sql(many).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let store = Store::connect(&settings).await.unwrap();
+    store.check().await.unwrap();
+}

@@ -236,6 +236,46 @@ async fn a_tenant_goes_with_all_that_is_its_and_its_numbers_come_back_as_new() {
     ));
 }
 
+#[tokio::test]
+async fn a_tenants_keys_end_first_and_its_calls_go_some_at_a_time() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let (one, first) = tenant(store, "One", 1).await;
+    for nth in 0..120 {
+        let record = CallRecord {
+            number: first.clone(),
+            ..call(&format!("c{nth}"), 1, nth)
+        };
+        store.put_verdict(&record).await.unwrap();
+    }
+    let key = access(store, one, None).await;
+    let (refuse, allow) = if store.is_shared() {
+        (
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$ LANGUAGE plpgsql; \
+             CREATE TRIGGER refuse BEFORE DELETE ON calls FOR EACH ROW WHEN (OLD.call_id = 'c119') \
+             EXECUTE FUNCTION refuse()",
+            "DROP TRIGGER refuse ON calls",
+        )
+    } else {
+        (
+            "CREATE TRIGGER refuse BEFORE DELETE ON calls WHEN OLD.call_id = 'c119' \
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+            "DROP TRIGGER refuse",
+        )
+    };
+    deployment.raw(refuse).await;
+    assert!(store.remove_tenant(one).await.is_err());
+    assert_eq!(store.access_of(key.key().unwrap()).await.unwrap(), None);
+    for left in ["SELECT verdict FROM calls", "SELECT verdict FROM verdicts"] {
+        assert_eq!(deployment.blobs(left).await.len(), 20, "{left}");
+    }
+    deployment.raw(allow).await;
+    store.remove_tenant(one).await.unwrap();
+    for left in ["SELECT verdict FROM calls", "SELECT verdict FROM verdicts"] {
+        assert!(deployment.blobs(left).await.is_empty(), "{left}");
+    }
+}
+
 /// Another tenant's keys are unreadable here: nothing asks for them. The names are more than are opened at a time.
 #[tokio::test]
 async fn a_search_by_name_opens_the_names_of_its_own_tenant_alone() {

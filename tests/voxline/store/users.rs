@@ -170,3 +170,32 @@ async fn a_phone_is_found_in_any_stored_spelling_and_is_one_users_alone() {
         );
     }
 }
+
+/// More searches than there are connections, each through many names.
+#[tokio::test]
+async fn a_search_for_a_name_leaves_connections_to_whoever_else_reads() {
+    let deployment = TestDeployment::new().await;
+    let number = deployment.number(1).await;
+    deployment.user("Ana", &number).await;
+    // Nobody's: a name that no key opens is passed over.
+    deployment
+        .raw(
+            "INSERT INTO users (id, name, created_at) WITH RECURSIVE n (n) AS \
+             (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50000) \
+             SELECT 'x' || n, (SELECT name FROM users LIMIT 1), '2026-01-01T00:00:00.000000Z' FROM n",
+        )
+        .await;
+    let store = &deployment.store;
+    let (operator, model) = (Access::operator(), model());
+    let wanted = UsersWanted {
+        name: Some("nobody".to_owned()),
+        limit: 10,
+        ..UsersWanted::default()
+    };
+    let searches = (0..12).map(|_| Box::pin(store.voices(&operator, &wanted, &model)));
+    tokio::select! {
+        biased;
+        _ = futures_util::future::select_all(searches) => panic!("a search was waited for"),
+        found = store.number(&number) => assert!(found.unwrap().is_some()),
+    }
+}

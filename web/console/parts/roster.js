@@ -18,15 +18,19 @@ export function roster({ number, nobody, withNumbers = true }) {
   const name = h("input", { type: "search", id: "name", autocomplete: "off", placeholder: "Part of a name" });
   let people = [];
   let asked = 0;
+  let asking = new AbortController();
 
   async function read(after) {
+    // The service looks through all names: no longer than somebody waits for it.
+    asking.abort();
+    asking = new AbortController();
     const query = new URLSearchParams({ limit: String(PAGE) });
     if (number()) query.set("number", number());
     if (name.value.trim()) query.set("name", name.value.trim());
     if (after) query.set("after", after);
     const mine = (asked += 1);
     try {
-      const page = await progress(get(`/v1/enrollments?${query}`), list);
+      const page = await progress(get(`/v1/enrollments?${query}`, { signal: asking.signal }), list);
       // A slower answer to an earlier question is none any more.
       if (mine !== asked) return;
       people = after ? [...people, ...page.users] : page.users;

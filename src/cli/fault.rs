@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::Faults;
+use crate::reply::CertificateFault;
 use crate::store::{InvalidPin, StoreError};
 use crate::switchboard::{BoardError, OpenError};
 use crate::vapi::{AccountFault, NotReady};
@@ -66,6 +67,7 @@ fn is_usage(fault: &anyhow::Error) -> bool {
         || fault.is::<InvalidPin>()
         || fault.is::<Faults>()
         || fault.is::<NotReady>()
+        || fault.is::<CertificateFault>()
 }
 
 /// The store's fault behind a fault, however it came here.

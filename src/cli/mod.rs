@@ -44,7 +44,7 @@ pub use args::Args;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Config, Fault, Faults, Sources, said};
+use crate::config::{Config, Fault, Faults, Sources, given};
 use crate::reply::SignupSettings;
 use crate::store::{Actor, Provenance};
 
@@ -90,7 +90,7 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
 /// The configuration of a service: what is wrong with its own consent texts stands beside all else that is.
 fn with_consent_texts(loaded: Result<Config, Faults>, sources: &Sources) -> Result<Config, Faults> {
     const KEY: &str = "signup.consent_file";
-    let checked = said(sources, KEY).map(|file| SignupSettings::check_consent(Path::new(&file)));
+    let checked = given(sources, KEY).map(|file| SignupSettings::check_consent(Path::new(&file)));
     let Some(Err(fault)) = checked else {
         return loaded;
     };

@@ -53,8 +53,8 @@ pub use vapi::{
     VapiAuth, VapiConfig, VapiMode,
 };
 
-/// What the sources say of a setting, whatever else is wrong with them; `None` where they say nothing.
-pub fn said(sources: &Sources, key: &str) -> Option<String> {
+/// What a setting is given as, whatever else is wrong; `None` where it is not given.
+pub fn given(sources: &Sources, key: &str) -> Option<String> {
     let mut merged = sources::Merged::of(sources, &checked::SETTINGS);
     let value = merged.given.remove(key)?.value.trim().to_owned();
     (!value.is_empty()).then_some(value)

@@ -2,8 +2,7 @@
 //!
 //! pyannote's segmentation-3.0 gives, for each 16.875 ms, the probabilities of seven classes: nobody, one of three speakers,
 //! two of the three (Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization",
-//! Interspeech 2023). Which of the three somebody is holds within one run alone, so that here only is counted how many
-//! speak. `models/training/segmentation.py` writes the graph.
+//! Interspeech 2023). Its three speakers are numbered anew in each run, so only how many speak is counted. `models/training/segmentation.py` writes the graph.
 
 use std::path::{Path, PathBuf};
 

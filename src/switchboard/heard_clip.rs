@@ -33,6 +33,10 @@ impl HeardClip {
         self.checkpoint.quality
     }
 
+    pub(super) fn is_of_several_at_once(&self) -> bool {
+        self.quality().is_some_and(|quality| quality.overlap == Some(true))
+    }
+
     pub(super) fn print(&self) -> Option<&Voiceprint> {
         self.checkpoint.print.as_ref()
     }

@@ -254,9 +254,7 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let test = calibration.voices.map(|test| test.hear(&clip.checkpoint.windows));
-    let at_once = clip.quality().and_then(|quality| quality.overlap);
-    let several = matches!(test, Some(Voices::Several(_))) || at_once == Some(true);
-    let several = several.then(|| Issue {
+    let several = (matches!(test, Some(Voices::Several(_))) || clip.is_of_several_at_once()).then(|| Issue {
         code: IssueCode::SeveralVoices,
         message: format!("{name}: more than one person seems to speak: record the user alone"),
     });

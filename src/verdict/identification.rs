@@ -47,7 +47,7 @@ pub struct Quality {
     pub snr_db: Option<f64>,
     /// Share of speech samples at full scale, 0 to 1.
     pub clipping: f64,
-    /// Whether several people speak, in turns or at once; null while there is too little speech to tell (5 s; of a recording, 1 s).
+    /// Whether several people speak, in turns or at once; null while there is too little speech to tell: 5 s, or 1 s once the audio has ended.
     pub overlap: Option<bool>,
 }
 
@@ -84,7 +84,7 @@ impl Quality {
 pub struct TimingMs {
     /// Bytes to 16 kHz samples.
     pub decode: f64,
-    /// Samples to speech.
+    /// Samples to speech, and whether several speak at once.
     pub vad: f64,
     /// Speech to voiceprint.
     pub embed: f64,

@@ -14,8 +14,8 @@ const WINDOW: Seconds = Seconds::new(5.0);
 /// The shortest rest that is heard by itself at the end.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
 
-/// The windows, the latest, by which a live call is judged, and of how many one is heard once it has so many: whoever talks
-/// behind the caller is told of at the beginning, when it matters most, and the rest costs a quarter.
+/// By how many of the windows that were heard last a live call is judged. So many are heard at its beginning, where a second voice
+/// matters most, and afterwards one of so many, which costs a quarter.
 const LATEST: usize = 4;
 
 /// The share of the speech from which on several people speak at once. `models/README.md` has what it finds, and in how many
@@ -37,7 +37,7 @@ impl OverlapMeter {
     /// after those, and what was heard last counts.
     pub fn new(is_recording: bool) -> Self {
         Self {
-            fresh: Zeroizing::new(Vec::new()),
+            fresh: Zeroizing::new(Vec::with_capacity(RATE.samples(WINDOW))),
             counted: VecDeque::new(),
             is_recording,
             windows: 0,
@@ -56,9 +56,7 @@ impl OverlapMeter {
             self.fresh.extend_from_slice(next);
             if self.fresh.len() == window {
                 self.windows += 1;
-                let is_heard =
-                    self.is_recording || self.windows <= LATEST || self.windows.is_multiple_of(LATEST);
-                if is_heard {
+                if self.is_heard() {
                     self.hear(detector)?;
                 }
                 self.fresh.zeroize();
@@ -78,12 +76,22 @@ impl OverlapMeter {
         Ok(())
     }
 
+    /// Whether the window that is full now is heard.
+    fn is_heard(&self) -> bool {
+        self.is_recording || self.windows <= LATEST || self.windows.is_multiple_of(LATEST)
+    }
+
     fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
+        let counted = detector.hear(&self.fresh)?;
+        self.count(counted);
+        Ok(())
+    }
+
+    fn count(&mut self, window: Overlap) {
         if !self.is_recording && self.counted.len() == LATEST {
             self.counted.pop_front();
         }
-        self.counted.push_back(detector.hear(&self.fresh)?);
-        Ok(())
+        self.counted.push_back(window);
     }
 
     /// Whether several people speak at once; `None` before anything was heard.
@@ -91,5 +99,56 @@ impl OverlapMeter {
         let of = |count: fn(&Overlap) -> usize| self.counted.iter().map(count).sum::<usize>() as f64;
         let (speech, at_once) = (of(|window| window.speech), of(|window| window.at_once));
         (speech > 0.0).then(|| at_once >= SHARE * speech)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_call_is_heard_whole_at_first_and_then_by_a_quarter() {
+        for (is_recording, heard) in [(false, vec![1, 2, 3, 4, 8, 12]), (true, (1..=13).collect())] {
+            let mut meter = OverlapMeter::new(is_recording);
+            let mut found = Vec::new();
+            for window in 1..=13 {
+                meter.windows = window;
+                found.extend(meter.is_heard().then_some(window));
+            }
+            assert_eq!(found, heard);
+        }
+    }
+
+    #[test]
+    fn a_live_call_is_judged_by_what_was_heard_last_and_a_recording_by_all() {
+        let (clear, mixed) = ((100, 0), (100, 70));
+        for (windows, live, recording) in [
+            (vec![], None, None),
+            (vec![(0, 0)], None, None),
+            (vec![clear, (100, 14)], Some(false), Some(false)),
+            (vec![clear, (100, 30)], Some(true), Some(true)),
+            (vec![mixed, clear, clear, clear, clear], Some(false), Some(false)),
+            (
+                vec![mixed, mixed, clear, clear, clear, clear],
+                Some(false),
+                Some(true),
+            ),
+            (
+                vec![clear, clear, clear, clear, clear, mixed],
+                Some(true),
+                Some(false),
+            ),
+        ] {
+            for (is_recording, expected) in [(false, live), (true, recording)] {
+                let mut meter = OverlapMeter::new(is_recording);
+                for (speech, at_once) in &windows {
+                    meter.count(Overlap {
+                        speech: *speech,
+                        at_once: *at_once,
+                    });
+                }
+                assert_eq!(meter.at_once(), expected, "{windows:?}");
+            }
+        }
     }
 }

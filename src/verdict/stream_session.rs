@@ -134,7 +134,9 @@ impl StreamSession {
             self.finder.finish(&mut analyst.vad)?;
             self.timing.vad += milliseconds(started);
             self.take_speech(analyst)?;
+            let started = Instant::now();
             self.overlap.finish(&mut analyst.overlap)?;
+            self.timing.vad += milliseconds(started);
         }
         if self.is_recording && !self.whole_is_heard(analyst)? {
             return Ok(None);

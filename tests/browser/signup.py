@@ -255,7 +255,7 @@ def broken_off(visit, words):
         page.evaluate("loudness.gain.value = 0.3")
         expect(hint).to_have_text(words["script"][then])
     # It comes back by itself, and then no more.
-    page.evaluate("void contexts.at(-1).suspend()")
+    page.evaluate("contexts.at(-1).suspend()")
     until(page, "contexts.at(-1).state === 'running'")
     page.evaluate("contexts.at(-1).resume = async () => {}; void contexts.at(-1).suspend()")
     expect(page.locator("#problem")).to_have_text(words["problems"]["microphone_lost"])

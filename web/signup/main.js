@@ -60,10 +60,10 @@ async function open(device) {
   const mine = asked;
   problem(page.problem, null);
   hint(words.script.opening);
-  view.busy(page.open, true);
+  for (const button of [page.open, page.start]) view.busy(button, true);
   try {
     const opened = await Microphone.open(signup.dataset.capture, device);
-    const devices = await microphones();
+    const devices = await microphones().catch(() => []);
     if (mine !== asked) {
       opened.close();
       return;
@@ -87,7 +87,7 @@ async function open(device) {
     page.desk.hidden = true;
     view.offer("open");
   } finally {
-    if (mine === asked) view.busy(page.open, false);
+    if (mine === asked) for (const button of [page.open, page.start]) view.busy(button, false);
   }
 }
 
@@ -96,7 +96,7 @@ function close() {
   asked += 1;
   microphone?.close();
   microphone = null;
-  view.busy(page.open, false);
+  for (const button of [page.open, page.start]) view.busy(button, false);
 }
 
 function lost() {

@@ -173,16 +173,27 @@ impl WebSocketSession {
         received.unwrap_or_else(|| Incoming::End(CloseReason::Problem(self.overdue())))
     }
 
-    /// The same for a stream that may be silent for as long as calls last: `None` when a silence begins, once.
+    /// The same for a stream that may be silent for as long as calls last: `None` when a silence begins, once. While it lasts
+    /// the client is pinged: no proxy takes the connection for unused, and TCP finds out when nobody is there.
     pub(super) async fn next_or_silence(&mut self) -> Option<Incoming> {
         let silent_at = self.brought_at + self.idle;
-        if self.is_silent || silent_at >= self.ends_at {
-            let received = self.receive(self.ends_at).await;
-            return received.or_else(|| Some(Incoming::End(CloseReason::Problem(self.overdue()))));
+        if !self.is_silent && silent_at < self.ends_at {
+            let received = self.receive(silent_at).await;
+            self.is_silent |= received.is_none();
+            return received;
         }
-        let received = self.receive(silent_at).await;
-        self.is_silent |= received.is_none();
-        received
+        loop {
+            let until = (Instant::now() + self.idle).min(self.ends_at);
+            if let Some(incoming) = self.receive(until).await {
+                return Some(incoming);
+            }
+            if Instant::now() >= self.ends_at {
+                return Some(Incoming::End(CloseReason::Problem(self.overdue())));
+            }
+            if !self.send(Message::Ping(Bytes::new())).await {
+                return Some(Incoming::End(CloseReason::Gone));
+            }
+        }
     }
 
     /// Whether a silence goes on: what comes in it now and then is no audio.

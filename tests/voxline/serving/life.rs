@@ -203,7 +203,7 @@ async fn open_websockets_take_places_too() {
 async fn who_reads_no_answer_is_let_go() {
     let service = Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.timeouts.send = Duration::from_millis(300);
+            settings.timeouts.answer = Duration::from_millis(300);
             settings.connections = 1;
         }),
         ..Unlike::default()

@@ -30,8 +30,8 @@ use super::request_log::write_down;
 /// The most bytes of a frame: half a minute of 16 kHz PCM.
 pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
 
-/// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who
-/// sends a little too much is told, and who sends far too much is cut off.
+/// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who sends a little too much
+/// reads why; of who sends far too much the rest is not read, and the connection may be cut over it.
 const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
 /// The fewest bytes that a stream brings in [`super::app_state::Timeouts::idle`] to go on: half a second of mu-law.
@@ -347,6 +347,7 @@ fn broken(fault: axum::Error) -> CloseReason {
             Kind::BadRequest,
             "a text frame is not UTF-8: send audio in binary frames",
         )),
+        Some(tungstenite::Error::Capacity(_)) => CloseReason::Problem(frame_too_large()),
         _ => CloseReason::Gone,
     }
 }

@@ -6,14 +6,13 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::Carrier;
-use super::pausable::PausableCall;
 use super::service::Carriers;
 use super::stream::{Message, Numbered, Order, Start, Transcoder};
 use crate::bytes::Encoding;
 use crate::config::ByteOrder;
 use crate::evidence::dialed;
 use crate::store::Access;
-use crate::switchboard::{BoardError, CallStart, CallVerdict};
+use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
 
 /// By what a stream may be opened.
@@ -65,7 +64,7 @@ pub enum StreamEnd {
 
 /// A carrier's stream whose call is listened to.
 pub struct CarrierStream {
-    call: PausableCall,
+    call: LiveCall,
     /// Whether it stays open while nothing comes.
     may_pause: bool,
     carrier: Carrier,
@@ -89,7 +88,7 @@ impl ScreeningTime {
     }
 
     /// Takes what was heard; whether that is enough.
-    pub fn is_over(&mut self, heard: usize, call: &PausableCall) -> bool {
+    pub fn is_over(&mut self, heard: usize, call: &LiveCall) -> bool {
         let Some(left) = &mut self.0 else {
             return false;
         };
@@ -110,17 +109,21 @@ impl Carriers {
     ///
     /// # Errors
     /// [`BoardError`] as of [`crate::switchboard::Switchboard::open_call`].
-    pub async fn open_redeemed(&self, start: CallStart) -> Result<PausableCall, BoardError> {
-        let live = self.board.open_call(start.clone(), None).await?;
-        Ok(PausableCall::new(live, start))
+    pub async fn open_redeemed(&self, start: CallStart) -> Result<LiveCall, BoardError> {
+        self.board.open_call(start, None).await
     }
 
     /// Listens again to a call that goes on, if it is paused.
     ///
     /// # Errors
-    /// [`BoardError`] when nobody will listen to it any more, as when it has ended.
-    pub async fn resume(&self, call: &mut PausableCall) -> Result<(), BoardError> {
-        call.resume(&self.board).await
+    /// [`BoardError`] as of [`crate::switchboard::Switchboard::resume`].
+    pub async fn resume(&self, call: &mut LiveCall) -> Result<(), BoardError> {
+        self.board.resume(call).await
+    }
+
+    /// Ends a call, paused or not, and gives the final word on it.
+    pub async fn finish(&self, call: LiveCall) -> CallVerdict {
+        self.board.finish_call(call).await
     }
 
     /// Opens the call of a stream that begins with `start`.
@@ -162,11 +165,10 @@ impl Carriers {
             channels: start.channels,
             caller_channel: (start.channels == 2).then_some(0),
         };
-        let live = match entry {
-            Entry::ByKey(access) => self.board.view(access).open_call(start.clone()).await?,
-            Entry::Proven | Entry::ByToken => self.board.open_call(start.clone(), None).await?,
+        let call = match entry {
+            Entry::ByKey(access) => self.board.view(access).open_call(start).await?,
+            Entry::Proven | Entry::ByToken => self.board.open_call(start, None).await?,
         };
-        let call = PausableCall::new(live, start);
         // A caller who is screened waits for us: where nothing comes of them they are handed on.
         let may_pause = !matches!(entry, Entry::ByKey(_)) && !screening_time.is_limited();
         if let Some(facts) = facts {
@@ -264,12 +266,12 @@ impl CarrierStream {
     }
 
     /// The call that is listened to.
-    pub fn call(&mut self) -> &mut PausableCall {
+    pub fn call(&mut self) -> &mut LiveCall {
         &mut self.call
     }
 
     /// The call, to be ended.
-    pub fn into_call(self) -> PausableCall {
+    pub fn into_call(self) -> LiveCall {
         self.call
     }
 

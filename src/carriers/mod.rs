@@ -23,7 +23,6 @@ mod token;
 mod asked;
 mod unseen;
 mod service;
-mod pausable;
 mod live;
 pub mod check;
 
@@ -32,7 +31,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use live::{CarrierStream, Entry, ScreeningTime, StreamEnd, Unopened};
-pub use pausable::PausableCall;
 pub use service::Carriers;
 pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
 

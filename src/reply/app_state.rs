@@ -200,8 +200,13 @@ pub struct Timeouts {
     pub body: Duration,
     /// Silence of a WebSocket, before its first frame or after any other; a carrier's call is then paused, not ended.
     pub idle: Duration,
-    /// Writing to a client that takes nothing of it: an answer, or a WebSocket's frame.
+    /// A pause of an AudioSocket's call: whether anybody is there cannot be asked, as a WebSocket's other end is by pings.
+    pub hold: Duration,
+    /// Writing a WebSocket's frame.
     pub send: Duration,
+    /// Writing anything to a client that takes nothing of it. Longer: of a large answer the system takes the next piece only
+    /// when a third of its buffer is free, for which a slow reader needs half a minute.
+    pub answer: Duration,
     /// What is going on when the service is told to stop.
     pub grace: Duration,
 }
@@ -213,7 +218,9 @@ impl Default for Timeouts {
             head: Duration::from_secs(15),
             body: Duration::from_secs(120),
             idle: Duration::from_secs(30),
+            hold: Duration::from_secs(30 * 60),
             send: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
             grace: Duration::from_secs(10),
         }
     }

@@ -154,7 +154,7 @@ async fn accept(
                 let peer = Peer(peer.ip());
                 // Verdicts are small and wanted at once. A socket that refuses is about to fail anyway.
                 let _ = stream.set_nodelay(true);
-                let mut stream = Connection::new(stream, app.timeouts.send);
+                let mut stream = Connection::new(stream, app.timeouts.answer);
                 let (app, router) = (Arc::clone(app), router.clone());
                 let tasks = app.tasks.clone();
                 match (tls, place) {

@@ -30,8 +30,8 @@ use super::request_log::write_down;
 /// The most bytes of a frame: half a minute of 16 kHz PCM.
 pub(super) const LARGEST_FRAME: usize = 1024 * 1024;
 
-/// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who
-/// sends a little too much is told, and who sends far too much is cut off.
+/// The most bytes that are taken off the network for one frame. Above [`LARGEST_FRAME`], so that who sends a little too much
+/// reads why; of who sends far too much the rest is not read, and the connection may be cut over it.
 const LARGEST_MESSAGE: usize = 4 * LARGEST_FRAME;
 
 /// The fewest bytes that a stream brings in [`super::app_state::Timeouts::idle`] to go on: half a second of mu-law.
@@ -173,16 +173,27 @@ impl WebSocketSession {
         received.unwrap_or_else(|| Incoming::End(CloseReason::Problem(self.overdue())))
     }
 
-    /// The same for a stream that may be silent for as long as calls last: `None` when a silence begins, once.
+    /// The same for a stream that may be silent for as long as calls last: `None` when a silence begins, once. While it lasts
+    /// the client is pinged: no proxy takes the connection for unused, and TCP finds out when nobody is there.
     pub(super) async fn next_or_silence(&mut self) -> Option<Incoming> {
         let silent_at = self.brought_at + self.idle;
-        if self.is_silent || silent_at >= self.ends_at {
-            let received = self.receive(self.ends_at).await;
-            return received.or_else(|| Some(Incoming::End(CloseReason::Problem(self.overdue()))));
+        if !self.is_silent && silent_at < self.ends_at {
+            let received = self.receive(silent_at).await;
+            self.is_silent |= received.is_none();
+            return received;
         }
-        let received = self.receive(silent_at).await;
-        self.is_silent |= received.is_none();
-        received
+        loop {
+            let until = (Instant::now() + self.idle).min(self.ends_at);
+            if let Some(incoming) = self.receive(until).await {
+                return Some(incoming);
+            }
+            if Instant::now() >= self.ends_at {
+                return Some(Incoming::End(CloseReason::Problem(self.overdue())));
+            }
+            if !self.send(Message::Ping(Bytes::new())).await {
+                return Some(Incoming::End(CloseReason::Gone));
+            }
+        }
     }
 
     /// Whether a silence goes on: what comes in it now and then is no audio.
@@ -336,6 +347,7 @@ fn broken(fault: axum::Error) -> CloseReason {
             Kind::BadRequest,
             "a text frame is not UTF-8: send audio in binary frames",
         )),
+        Some(tungstenite::Error::Capacity(_)) => CloseReason::Problem(frame_too_large()),
         _ => CloseReason::Gone,
     }
 }

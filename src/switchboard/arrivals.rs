@@ -49,6 +49,11 @@ impl Arrivals {
         self.frames.push_back((self.heard, arrived));
     }
 
+    /// Nothing comes for a while: what comes next says anew when the stream would have begun.
+    pub fn pause(&mut self) {
+        self.began = None;
+    }
+
     /// When the audio up to this place had arrived; `None` when it is not remembered.
     pub fn of(&self, place: Seconds) -> Option<Instant> {
         let at = self.up_to(place);
@@ -79,6 +84,15 @@ mod tests {
 
     fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_pause_is_no_delay() {
+        let (mut arrivals, began) = (Arrivals::default(), Instant::now());
+        arrivals.note(began, FRAME, true);
+        arrivals.pause();
+        arrivals.note(began + ms(40_000), FRAME, false);
+        assert_eq!(arrivals.of(Seconds::new(0.04)), Some(began + ms(40_000)));
     }
 
     #[test]

@@ -45,13 +45,16 @@ pub struct CallStart {
     pub caller_channel: Option<u16>,
 }
 
-/// A call being listened to: whoever has this feeds the [`CallSession`] its audio. It holds its permit until it ends.
+/// A call being listened to: whoever has this feeds the [`CallSession`] its audio. It holds its permit until it ends or is
+/// paused.
 pub struct LiveCall {
     services: Arc<Services>,
-    admitted: Permit,
+    /// None while it is paused.
+    place: Option<(Permit, AudioSlot)>,
+    /// Not before then is a place looked for anew.
+    pub(super) again_at: Option<Instant>,
     start: CallStart,
     call_session: Arc<CallSession>,
-    _slot: AudioSlot,
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
@@ -89,18 +92,17 @@ impl LiveCall {
         session: StreamSession,
         call_session: Arc<CallSession>,
     ) -> Result<Self, BoardError> {
-        let taken = || BoardError::CallTaken(start.call_id.clone());
-        let slot = call_session.audio_slot().ok_or_else(taken)?;
+        let slot = slot_of(&call_session)?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
         Ok(Self {
             services,
-            admitted,
+            place: Some((admitted, slot)),
+            again_at: None,
             span: tracing::info_span!("call", call.id = %start.call_id),
             raw: RawStream::new(start.encoding, start.channels),
             start,
             call_session,
-            _slot: slot,
             waiting: Vec::new(),
             piece,
             session: Some(Box::new(session)),
@@ -133,6 +135,30 @@ impl LiveCall {
         &self.call_session
     }
 
+    /// Gives its place to others until it goes on, as while its caller is on hold. What was heard so far stays: before and after
+    /// it is one call.
+    pub fn pause(&mut self) {
+        if self.place.take().is_some() {
+            self.arrivals.pause();
+            let id = self.id();
+            tracing::info!(call.id = %id, "call {id} is silent: its place is free until it goes on");
+        }
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.place.is_none()
+    }
+
+    /// Listens again to a call that was paused.
+    ///
+    /// # Errors
+    /// [`BoardError::CallTaken`] when another stream of it is listened to by now.
+    pub(super) fn go_on(&mut self, admitted: Permit) -> Result<(), BoardError> {
+        self.place = Some((admitted, slot_of(&self.call_session)?));
+        Ok(())
+    }
+
     /// Says whether the audio that is pushed next had to be waited for, or was there already when it was asked for:
     /// by that it is known when it arrived. Who says nothing pushes audio as it arrives.
     pub fn waited(&mut self, waited: bool) {
@@ -148,12 +174,16 @@ impl LiveCall {
         self.waited = true;
     }
 
-    /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything.
+    /// Takes the next bytes of audio, in pieces of any size, and gives what is newly said, if anything. Those of a call that
+    /// is paused are not heard.
     ///
     /// # Errors
     /// [`BoardError::CallTooLong`] when the call outlasts the limit. A fault of the analysis is no
     /// error: the call goes on as `inconclusive` (`unavailable`).
     pub async fn push(&mut self, bytes: &[u8]) -> Result<Vec<CallVerdict>, BoardError> {
+        if self.is_paused() {
+            return Ok(Vec::new());
+        }
         self.note_arrival(bytes.len());
         self.raw.push(bytes, &mut self.waiting);
         if self.waiting.len() < self.piece {
@@ -187,7 +217,8 @@ impl LiveCall {
         Ok(updates)
     }
 
-    /// Ends the call and gives the final word on it, which is kept in the store.
+    /// Ends the call and gives the final word on it, which is kept in the store. One that may be paused is ended by
+    /// [`Switchboard::finish_call`](super::Switchboard::finish_call).
     pub async fn finish(mut self) -> CallVerdict {
         let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, true).await;
@@ -225,21 +256,22 @@ impl LiveCall {
 
     /// Runs the waiting samples through the session. Empty when there is nothing new or it failed.
     async fn listen(&mut self, active_model: &ActiveModel, end: bool) -> Vec<Checkpoint> {
+        let Some((admitted, _)) = &self.place else {
+            return Vec::new();
+        };
         let samples = std::mem::take(&mut self.waiting);
         let Some(mut session) = self.session.take() else {
             return Vec::new();
         };
         // Whoever still speaks is waited for; the last word has a little longer.
         let within = if end { LAST_WITHIN } else { NEXT_WITHIN };
-        let heard = active_model
-            .engine
-            .run_within(within, &self.admitted, move |analyst| {
-                let mut checkpoints = session.push(analyst, &samples)?;
-                if end {
-                    checkpoints.push(session.finish(analyst)?);
-                }
-                Ok::<_, crate::verdict::ListenError>((session, checkpoints))
-            });
+        let heard = active_model.engine.run_within(within, admitted, move |analyst| {
+            let mut checkpoints = session.push(analyst, &samples)?;
+            if end {
+                checkpoints.push(session.finish(analyst)?);
+            }
+            Ok::<_, crate::verdict::ListenError>((session, checkpoints))
+        });
         let fault = match heard.await {
             Ok(Ok((session, checkpoints))) => {
                 self.session = Some(session);
@@ -313,4 +345,10 @@ impl LiveCall {
         self.said = Some(said.clone());
         self.call_session.heard_on(said, roster).await
     }
+}
+
+/// The one place at which a call's audio comes in.
+fn slot_of(call_session: &Arc<CallSession>) -> Result<AudioSlot, BoardError> {
+    let taken = || BoardError::CallTaken(call_session.id().clone());
+    call_session.audio_slot().ok_or_else(taken)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -11,14 +12,18 @@ use super::board::Switchboard;
 use super::call::{CallStart, LiveCall};
 use super::call_evidence::CallContext;
 use super::call_session::CallSession;
+use super::call_verdict::CallVerdict;
 use super::error::BoardError;
 use super::kept::{Before, StoredVersion};
 use crate::decision::Reason;
-use crate::engine::Asker;
+use crate::engine::{Asker, Permit};
 use crate::evidence::{CallFacts, CallerNumber, Region};
 use crate::store::{Act, NewAudit, StoreError};
 use crate::units::{CallId, DialedNumber, KeyId, TenantId};
 use crate::verdict::Identification;
+
+/// How often a place is looked for when a call that was paused goes on and there is none.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Whether a call begins while the store cannot be read.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,24 +71,75 @@ impl Switchboard {
         if known.as_ref().is_some_and(|known| known.is_listened_to()) {
             return Err(BoardError::CallTaken(start.call_id));
         }
-        let tenant = self.services.owners.best_known(&start.number).await;
-        let asker = Asker::live(key).to(&start.number);
-        let admitted = match self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT))) {
-            Ok(admitted) => admitted,
-            Err(busy) => {
-                // Whoever names another number knows nothing of the call. Nobody who is refused waits for the store.
-                if let Some(known) = known.filter(|known| *known.number() == start.number) {
-                    tokio::spawn(async move { known.say_unheard().await });
-                }
-                return Err(busy);
-            }
-        };
+        // Whoever names another number knows nothing of the call.
+        let known = known.filter(|known| *known.number() == start.number);
+        let admitted = self.permit_for(&start.number, key, known).await?;
         let stream = start.stream_session()?;
         let call_session = self.known_call_session(&start.call_id, &start.number).await?;
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(start.call_id));
         }
         LiveCall::begin(Arc::clone(&self.services), admitted, start, stream, call_session)
+    }
+
+    /// A permit to listen to a call to `number`. Where none is free that is said of the call, if it is known.
+    async fn permit_for(
+        &self,
+        number: &DialedNumber,
+        key: Option<KeyId>,
+        known: Option<Arc<CallSession>>,
+    ) -> Result<Permit, BoardError> {
+        let tenant = self.services.owners.best_known(number).await;
+        let asker = Asker::live(key).to(number);
+        let admitted = self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT)));
+        if let (Err(_), Some(known)) = (&admitted, known) {
+            // Nobody who is refused waits for the store.
+            tokio::spawn(async move { known.say_unheard().await });
+        }
+        admitted
+    }
+
+    /// Listens again to a call that goes on, if it is paused; while no place is free it stays so. (A key's stream is not
+    /// paused, so the place is nobody's share.)
+    ///
+    /// # Errors
+    /// [`BoardError::CallEnded`], [`BoardError::CallTaken`] when nobody will listen to this stream of it any more.
+    pub async fn resume(&self, call: &mut LiveCall) -> Result<(), BoardError> {
+        let now = Instant::now();
+        if !call.is_paused() || call.again_at.is_some_and(|at| now < at) {
+            return Ok(());
+        }
+        match self.go_on(call).await {
+            Err(BoardError::Busy(_)) => {
+                call.again_at = Some(now + AGAIN);
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Ends a call as [`LiveCall::finish`] does, also one that is paused: its last word is on all that was heard of it. Where
+    /// no place is free for that, the latest word is the last; where another stream of the call is listened to by now, that
+    /// one ends it.
+    pub async fn finish_call(&self, mut call: LiveCall) -> CallVerdict {
+        if call.is_paused() && self.go_on(&mut call).await.is_err() {
+            let call_session = call.call_session();
+            if call_session.is_listened_to() {
+                return (*call_session.verdict()).clone();
+            }
+            return (*call_session.finish().await).clone();
+        }
+        call.finish().await
+    }
+
+    async fn go_on(&self, call: &mut LiveCall) -> Result<(), BoardError> {
+        let call_session = Arc::clone(call.call_session());
+        if call_session.verdict().ended {
+            return Err(BoardError::CallEnded(call.id().clone()));
+        }
+        let known = Some(Arc::clone(&call_session));
+        let admitted = self.permit_for(call_session.number(), None, known).await?;
+        call.go_on(admitted)
     }
 
     /// The session of a call, while there is one.

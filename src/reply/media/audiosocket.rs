@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::bytes::Encoding;
+use crate::carriers::Carrier;
 use crate::carriers::stream::audiosocket::{Frame, Frames, HANG_UP};
-use crate::carriers::{Carrier, PausableCall};
 use crate::store::{Actor, Provenance};
-use crate::switchboard::CallStart;
+use crate::switchboard::{CallStart, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::{AppState, in_words};
@@ -97,6 +97,7 @@ async fn attend(stream: TcpStream, app: Arc<AppState>, place: OwnedSemaphorePerm
         frames: Frames::default(),
         leaving: app.leaving.clone(),
         idle: app.timeouts.idle,
+        hold: app.timeouts.hold,
         ends_at: Instant::now() + app.longest_stream(),
     };
     let ending = match announced(&app, &mut line).await {
@@ -160,7 +161,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
     let span = live.span();
     let heard = async {
         let reason = listen(app, &mut live, line, rate, first).await;
-        conclude(live.finish()).await;
+        conclude(app.carriers.finish(live)).await;
         reason
     };
     heard.instrument(span).await
@@ -181,7 +182,7 @@ async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(H
 
 async fn listen(
     app: &AppState,
-    call: &mut PausableCall,
+    call: &mut LiveCall,
     line: &mut Line,
     rate: Hertz,
     first: Vec<u8>,
@@ -210,7 +211,7 @@ async fn listen(
 
 /// The next audio. While none comes, as while the caller is on hold, the call's place is free if it may be.
 async fn next_audio(
-    call: &mut PausableCall,
+    call: &mut LiveCall,
     line: &mut Line,
     rate: Hertz,
     may_pause: bool,
@@ -245,6 +246,7 @@ struct Line {
     frames: Frames,
     leaving: CancellationToken,
     idle: Duration,
+    hold: Duration,
     ends_at: Instant,
 }
 
@@ -252,21 +254,22 @@ impl Line {
     /// The next frame. It has to come whole in its time: bytes that drip in do not prolong it. Nothing further is read
     /// from the network until this is asked again.
     async fn next(&mut self) -> Result<Frame, CloseReason> {
-        let until = (Instant::now() + self.idle).min(self.ends_at);
-        let frame = self.receive(until).await?;
-        frame.ok_or_else(|| CloseReason::Problem(self.overdue()))
+        self.next_within(self.idle).await
     }
 
-    /// The same for a call that may be silent for as long as calls last: `None` when a silence begins, once.
+    async fn next_within(&mut self, patience: Duration) -> Result<Frame, CloseReason> {
+        let until = (Instant::now() + patience).min(self.ends_at);
+        let frame = self.receive(until).await?;
+        frame.ok_or_else(|| CloseReason::Problem(self.overdue(patience)))
+    }
+
+    /// The same for a call that may be silent for a while: `None` when a silence begins, once.
     async fn next_or_silence(&mut self, is_silent: bool) -> Result<Option<Frame>, CloseReason> {
         let silent_at = Instant::now() + self.idle;
         if !is_silent && silent_at < self.ends_at {
             return self.receive(silent_at).await;
         }
-        let frame = self.receive(self.ends_at).await?;
-        frame
-            .map(Some)
-            .ok_or_else(|| CloseReason::Problem(self.overdue()))
+        self.next_within(self.hold).await.map(Some)
     }
 
     /// What comes next; `None` when no whole frame does until then.
@@ -293,11 +296,11 @@ impl Line {
         }
     }
 
-    fn overdue(&self) -> Problem {
+    fn overdue(&self, patience: Duration) -> Problem {
         let detail = if Instant::now() >= self.ends_at {
             "the call has lasted as long as any may".to_owned()
         } else {
-            format!("no whole frame came for {}", in_words(self.idle))
+            format!("no whole frame came for {}", in_words(patience))
         };
         Problem::new(Kind::TooSlow, detail)
     }

@@ -20,7 +20,7 @@ use crate::switchboard::CallVerdict;
 use super::super::app_state::{AppState, in_words};
 use super::super::auth::{self, Visitor};
 use super::super::carriers::unproven;
-use super::super::problem::{Kind, Problem};
+use super::super::problem::{Kind, LOGIN, Problem};
 use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::{finish, say_all};
 
@@ -74,6 +74,7 @@ impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
 
 async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof, Problem> {
     let by_key = brings_key(carrier, &parts.headers);
+    let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz);
     if !by_key {
         Provenance::recognise(Actor::Carrier(carrier.name()));
         let request = Signed {
@@ -84,7 +85,6 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
             now: OffsetDateTime::now_utc().unix_timestamp(),
         };
         let proven = app.carriers.proofs().handshake(carrier, &request);
-        let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz);
         if proven.map_err(|refusal| unproven(refusal, by_login))? {
             return Ok(Proof::Carrier);
         }
@@ -92,8 +92,12 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
             return Ok(Proof::None);
         }
     }
-    let visitor = auth::admit(parts, app, Scope::Identify).await?;
-    Ok(Proof::Key(Box::new(visitor)))
+    match auth::admit(parts, app, Scope::Identify).await {
+        Ok(visitor) => Ok(Proof::Key(Box::new(visitor))),
+        // Bandwidth and others send their login only to who asks for it.
+        Err(problem) if by_login && !by_key => Err(problem.challenge(LOGIN)),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// Whether a handshake brings an API key: in a header that is the carrier's own, only what looks like a key is one.
@@ -124,7 +128,8 @@ async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut w
     if let Proof::Key(visitor) = &leave.proof {
         websocket.ends_with(visitor, &app);
     }
-    let patience = app.timeouts.idle;
+    // Carriers say `start` at once, and who says nothing has shown nothing yet.
+    let patience = app.timeouts.head.min(app.timeouts.idle);
     let opened = timeout(patience, open(carrier, &leave, &app, &mut websocket)).await;
     let opened = opened.unwrap_or_else(|_| {
         let detail = format!("no message `start` came within {}", in_words(patience));
@@ -138,7 +143,7 @@ async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut w
     let reason = listen(&app, &mut stream, StreamReader::of(carrier), &mut websocket)
         .instrument(span.clone())
         .await;
-    finish(stream.into_call().finish(), reason, websocket)
+    finish(app.carriers.finish(stream.into_call()), reason, websocket)
         .instrument(span)
         .await;
 }

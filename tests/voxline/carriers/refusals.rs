@@ -55,6 +55,13 @@ async fn who_is_known_by_a_login_is_asked_for_it() {
         // Of jambonz there is a secret here, and its signature is asked for.
         let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk);
         assert_eq!(asked.starts_with("Basic realm="), by_login, "{carrier}: {asked}");
+        // Its streams too, where none is waited for.
+        let url = format!("{}/media/{carrier}", deployment.service.base);
+        let answer = deployment.service.http.get(url).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 401, "{carrier}");
+        let asked = answer.headers()["www-authenticate"].to_str().unwrap();
+        let by_login = by_login || carrier == Carrier::Jambonz;
+        assert_eq!(asked.starts_with("Basic realm="), by_login, "{carrier}: {asked}");
     }
 }
 

@@ -180,6 +180,24 @@ async fn who_closes_a_stream_is_answered_with_a_close() {
     let mut garbled = Socket::open(&service, "/media/pcm", &key).await;
     garbled.send_raw(&[0x81, 0x81, 0, 0, 0, 0, 0xFF]).await;
     assert_eq!(garbled.close_code().await, 1003);
+    // The head of a frame of five megabytes.
+    let mut huge = Socket::open(&service, "/media/pcm", &key).await;
+    huge.send_raw(&[0x82, 0xFF, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0])
+        .await;
+    assert_eq!(huge.close_code().await, 1009);
+}
+
+#[tokio::test]
+async fn a_carriers_stream_is_waited_for_no_longer_than_a_request() {
+    let service = Service::unlike(Unlike {
+        settings: Some(|settings| settings.timeouts.head = Duration::from_secs(1)),
+        ..Unlike::default()
+    })
+    .await;
+    let key = service.key(&[Scope::Identify]).await;
+    let mut silent = Socket::open(&service, "/media/twilio", &key).await;
+    let closed = tokio::time::timeout(Duration::from_secs(20), silent.close_code()).await;
+    assert_eq!(closed.expect("it has all the time of a silence"), 1008);
 }
 
 #[tokio::test]
@@ -203,7 +221,7 @@ async fn open_websockets_take_places_too() {
 async fn who_reads_no_answer_is_let_go() {
     let service = Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.timeouts.send = Duration::from_millis(300);
+            settings.timeouts.answer = Duration::from_millis(300);
             settings.connections = 1;
         }),
         ..Unlike::default()

@@ -109,6 +109,11 @@ impl Socket {
         }
     }
 
+    /// Waits for a ping.
+    pub async fn pinged(&mut self) {
+        while !matches!(self.stream.next().await.unwrap().unwrap(), Message::Ping(_)) {}
+    }
+
     /// Every text frame until the service closes.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut frames = Vec::new();

@@ -205,6 +205,50 @@ async fn an_open_call_holds_a_permit_and_a_finished_or_dropped_one_does_not() {
 }
 
 #[tokio::test]
+async fn a_pause_gives_the_place_back_and_changes_no_word() {
+    let deployment = TestDeployment::full_with(&[("inference.capacity", "1")]).await;
+    let board = &deployment.board;
+    let octets = octets("calls/alice-1.wav");
+    for heard in [16_000, octets.len()] {
+        let (before, after) = octets[..heard].split_at(heard - 4_000);
+        let mut whole = board.open_call(start(number(1)), None).await.unwrap();
+        whole.push(before).await.unwrap();
+        whole.push(after).await.unwrap();
+        let whole = whole.finish().await.identification;
+
+        let mut paused = board.open_call(start(number(1)), None).await.unwrap();
+        paused.push(before).await.unwrap();
+        paused.pause();
+        assert!(paused.push(after).await.unwrap().is_empty(), "nobody listens");
+        drop(board.open_call(start(number(1)), None).await.unwrap());
+        board.resume(&mut paused).await.unwrap();
+        paused.push(after).await.unwrap();
+        // And the caller hangs up while on hold.
+        paused.pause();
+        let last = board.finish_call(paused).await;
+        assert!(last.ended);
+        let last = last.identification;
+        assert_eq!(
+            (last.outcome, last.user_id, last.net_speech_seconds),
+            (whole.outcome, whole.user_id, whole.net_speech_seconds)
+        );
+    }
+    let mut paused = board.open_call(start(number(1)), None).await.unwrap();
+    paused.push(&octets).await.unwrap();
+    paused.pause();
+    let _other = board.open_call(start(number(1)), None).await.unwrap();
+    board.resume(&mut paused).await.unwrap();
+    assert!(paused.is_paused(), "there is no place");
+    let last = board.finish_call(paused).await;
+    assert_eq!(
+        last.identification.user_id,
+        Some(deployment.people["alice"]),
+        "the latest word is the last"
+    );
+    assert!(last.ended);
+}
+
+#[tokio::test]
 async fn a_call_with_no_place_is_unavailable_until_there_is_one() {
     let deployment = TestDeployment::full_with(&[("inference.capacity", "1")]).await;
     let board = &deployment.board;

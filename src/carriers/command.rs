@@ -15,6 +15,9 @@ use crate::units::CallId;
 /// How long a command may take; the caller hears ringing meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a command waits that came too soon after others.
+const TOO_SOON: Duration = Duration::from_secs(1);
+
 /// Commands calls over Telnyx's API.
 pub struct Commander {
     client: Client,
@@ -72,22 +75,20 @@ impl Commander {
         })
     }
 
-    /// Carries a command out, in a second attempt when Telnyx is not reached or not well: its id keeps it
-    /// from being done twice.
+    /// Carries a command out, in a second attempt when Telnyx is not reached or not well, or has too much to do: its id
+    /// keeps it from being done twice.
     ///
     /// # Errors
     /// [`CommandFault`] of the second attempt, or of a refusal at the first.
     pub async fn send(&self, call: &CallId, command: &Command) -> Result<(), CommandFault> {
-        match self.attempt(call, command).await {
-            Err(CommandFault::Refused { status, .. }) if status < 500 && status != 429 => {
-                Err(CommandFault::Refused {
-                    command: command.name,
-                    status,
-                })
-            }
-            Err(_) => self.attempt(call, command).await,
-            Ok(()) => Ok(()),
+        let sent = self.attempt(call, command).await;
+        match &sent {
+            Ok(()) => return sent,
+            Err(CommandFault::Refused { status: 429, .. }) => tokio::time::sleep(TOO_SOON).await,
+            Err(CommandFault::Refused { status, .. }) if *status < 500 => return sent,
+            Err(_) => {}
         }
+        self.attempt(call, command).await
     }
 
     async fn attempt(&self, call: &CallId, command: &Command) -> Result<(), CommandFault> {

@@ -98,6 +98,10 @@ impl Carriers {
             Event::Typed { ring, digits } => return Ok(self.typed(carrier, *ring, &digits).await),
             Event::Digit { call, key } => self.pressed(&call, key),
             Event::Ended { call } => self.ended(&call),
+            Event::NotHandedOn { call } => {
+                tracing::warn!(call.id = %call, "call {call} was not taken where it was handed on to: it is hung up");
+                self.command(&call, vec![Command::hangup(&call)]);
+            }
             Event::Other => {}
         }
         Ok(Document::nothing(carrier))

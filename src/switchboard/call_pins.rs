@@ -9,6 +9,7 @@ use super::call_session::CallSession;
 use super::call_verdict::Said;
 use super::keypad::{Typed, is_pin};
 use super::pin_answer::{PinAnswer, PinWay};
+use super::wrong_pins::FoundWrong;
 use crate::evidence::spoken;
 use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::UserId;
@@ -60,26 +61,28 @@ impl CallSession {
         }
     }
 
-    /// Tries a PIN, unless it is one that this caller has just given in vain: that came a second way, and is no new guess. It is
-    /// looked at all the same: it may be somebody's by now.
+    /// Tries a PIN, unless it is one that this caller has just given in vain: that came a second way, and is no new guess. Now
+    /// and then it is looked at all the same: it may be somebody's by now.
     async fn tried_once(&self, attempt: &PinTry, digits: &str, pin: &Pin) -> Result<PinAttempt, StoreError> {
         let services = &self.context.services;
         let hash = services.keyed_hash().await?;
         let before = services.wrong_pins.of(&hash, attempt, digits);
         let mut before = before.lock().await;
-        if let Some(left) = *before
-            && services
-                .store
-                .users_by_pin(&attempt.number, pin)
-                .await?
-                .is_empty()
-        {
-            return Ok(PinAttempt::Wrong { left });
+        if let Some(found) = &mut *before {
+            let left = found.left;
+            // Each look is a hash, and whoever repeats themselves is not locked out.
+            if !found.may_look(Instant::now()) {
+                return Ok(PinAttempt::Wrong { left });
+            }
+            let users = services.store.users_by_pin(&attempt.number, pin).await?;
+            if users.is_empty() {
+                return Ok(PinAttempt::Wrong { left });
+            }
         }
         let limits = services.identity.pin_limits;
         let tried = services.store.try_pin(attempt, pin, &limits).await?;
         if let PinAttempt::Wrong { left } = tried {
-            *before = Some(left);
+            *before = Some(FoundWrong::new(left, Instant::now()));
         }
         Ok(tried)
     }
@@ -106,17 +109,16 @@ impl CallSession {
         }
     }
 
-    /// Whether digits that were typed as a whole can be a PIN: `identity.pin_length` of them, or fewer, though at least four,
-    /// that `#` ended (`is_ended`). Whatever else is typed was asked for by somebody else.
-    pub fn can_be_typed(&self, digits: &str, is_ended: bool) -> bool {
-        is_pin(digits.len(), is_ended, self.context.services.identity.pin_length)
+    /// Whether digits that were typed as a whole can be a PIN: `identity.pin_length` of them, or fewer, though at least four:
+    /// whoever collected them need not say that `#` ended them. Whatever else is typed was asked for by somebody else.
+    pub fn can_be_typed(&self, digits: &str) -> bool {
+        is_pin(digits.len(), true, self.context.services.identity.pin_length)
     }
 
-    /// What was typed as a whole and collected elsewhere, for [`CallSession::try_typed`], where it can be a PIN. `#` may have
-    /// ended it.
+    /// What was typed as a whole and collected elsewhere, for [`CallSession::try_typed`], where it can be a PIN.
     pub fn typed(&self, digits: &str) -> Option<Typed> {
-        let can_be = self.can_be_typed(digits, true);
-        can_be.then(|| Typed::new(digits.to_owned(), self.trying.token()))
+        self.can_be_typed(digits)
+            .then(|| Typed::new(digits.to_owned(), self.trying.token()))
     }
 
     /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.

@@ -16,9 +16,35 @@ const SAME_GUESS: Duration = Duration::from_secs(120);
 /// The most that are remembered at a time; the oldest give way, and count again.
 const MOST: usize = 2_048;
 
-/// How many tries were left when a PIN was found wrong; `None` before that. It is locked while the PIN is tried, so that the
-/// same digits that come twice at once are tried once.
-pub(super) type WrongPin = Arc<tokio::sync::Mutex<Option<u32>>>;
+/// How often digits that were wrong are looked at again, at most.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// A PIN that was found wrong; `None` before that. It is locked while the PIN is tried, so that the same digits that come
+/// twice at once are tried once.
+pub(super) type WrongPin = Arc<tokio::sync::Mutex<Option<FoundWrong>>>;
+
+/// What is known of a PIN that was found wrong.
+pub(super) struct FoundWrong {
+    /// How many tries were left then.
+    pub left: u32,
+    looked_at: Instant,
+}
+
+impl FoundWrong {
+    /// Found wrong at `now`, with so many tries left.
+    pub fn new(left: u32, now: Instant) -> Self {
+        Self { left, looked_at: now }
+    }
+
+    /// Whether it may be looked at again at `now`, which then counts as a look.
+    pub fn may_look(&mut self, now: Instant) -> bool {
+        let is_due = now.duration_since(self.looked_at) >= LOOK_AGAIN;
+        if is_due {
+            self.looked_at = now;
+        }
+        is_due
+    }
+}
 
 /// The wrong PINs of the last two minutes.
 #[derive(Default)]
@@ -51,6 +77,16 @@ impl WrongPins {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_that_were_wrong_are_looked_at_once_in_ten_seconds() {
+        let begin = Instant::now();
+        let mut found = FoundWrong::new(2, begin);
+        let looks: Vec<u64> = (0..25)
+            .filter(|second| found.may_look(begin + Duration::from_secs(*second)))
+            .collect();
+        assert_eq!(looks, [10, 20]);
+    }
 
     #[test]
     fn digits_are_the_same_guess_for_two_minutes_and_memory_is_bounded() {

@@ -120,9 +120,7 @@ impl Vapi {
         let text = &utterance.text;
         let is_entry = utterance.role == Role::User && text.to_ascii_lowercase().contains(KEYPAD);
         let digits = spoken::digits(text).filter(|_| self.config.keypad_pins && is_entry)?;
-        call_session
-            .can_be_typed(&digits, text.contains('#'))
-            .then_some(digits)
+        call_session.can_be_typed(&digits).then_some(digits)
     }
 }
 

@@ -57,8 +57,9 @@ impl Vapi {
         let Some(held) = held else {
             return MORE.to_owned();
         };
-        match timeout(PATIENCE, self.enrol_held(user, words, held)).await {
-            Ok(Ok(report)) if report.accepted => {
+        match timeout(PATIENCE, self.enrol_held(vapi_call, user, words, held)).await {
+            Ok(Ok(Err(next))) => next,
+            Ok(Ok(Ok(report))) if report.accepted => {
                 let mut state = vapi_call.state();
                 state.consent = Consent::Done;
                 state.held = None;
@@ -67,7 +68,7 @@ impl Vapi {
                     report.net_speech_seconds
                 )
             }
-            Ok(Ok(report)) => {
+            Ok(Ok(Ok(report))) => {
                 let issues: Vec<&str> = report.issues.iter().map(|issue| issue.message.as_str()).collect();
                 format!("not yet: {} {MORE}", issues.join("; "))
             }
@@ -79,7 +80,15 @@ impl Vapi {
         }
     }
 
-    async fn enrol_held(&self, user: UserId, words: &str, held: Held) -> Result<EnrolmentReport, String> {
+    /// What came of the enrolment; or what is to be done next, where the consent was taken back while the speech was
+    /// looked at.
+    async fn enrol_held(
+        &self,
+        vapi_call: &VapiCall,
+        user: UserId,
+        words: &str,
+        held: Held,
+    ) -> Result<Result<EnrolmentReport, String>, String> {
         let start = EnrolmentStart {
             user,
             agreement: Agreement::from(words),
@@ -96,7 +105,16 @@ impl Vapi {
         for piece in held.bytes.chunks(PIECE) {
             enrolment.push(piece).await.map_err(|fault| fault.to_string())?;
         }
-        enrolment.finish().await.map_err(|fault| fault.to_string())
+        let consented = consented(
+            &mut vapi_call.state(),
+            &self.config.consent_words,
+            self.question(),
+        );
+        if let Err(next) = consented {
+            return Ok(Err(next));
+        }
+        let report = enrolment.finish().await.map_err(|fault| fault.to_string())?;
+        Ok(Ok(report))
     }
 }
 

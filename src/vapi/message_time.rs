@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-/// When a message was made, by its own word: requests overtake one another.
+/// When a message was made, by its own word.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MessageTime {
     /// Milliseconds since 1970.

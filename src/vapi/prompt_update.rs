@@ -43,7 +43,8 @@ impl Vapi {
                 biased;
                 () = vapi_call.ended.cancelled() => return,
                 () = self.leaving.cancelled() => return,
-                changed = verdicts.changed() => if changed.is_err() { return },
+                // Of a call that may only just be coming up, nothing is asked twice in one moment.
+                changed = verdicts.changed(), if !was_missing => if changed.is_err() { return },
                 () = tokio::time::sleep(pause), if failures > 0 => {}
             }
             tokio::time::sleep(SETTLE).await;

@@ -187,7 +187,8 @@ pub fn masked(text: &str) -> String {
 
 /// A text without the display names of the SIP addresses in it, quoted or not, and without any other words in quotes.
 fn without_display_names(text: &str) -> String {
-    if !["<sip", "<tel", "\""].iter().any(|sign| text.contains(sign)) {
+    let lower = text.to_ascii_lowercase();
+    if !["<sip", "<tel", "\""].iter().any(|sign| lower.contains(sign)) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
@@ -286,6 +287,7 @@ mod tests {
                 "phoneCallProviderDetails": {"sip": {"headers": {
                     "from": "\"Doe, \\\"Jo\\\" Q\" <sip:+12025550103@h>;tag=1",
                     "Diversion": "Jane Roe <sip:+12025550104@h>;reason=no-answer, \"Max\" <tel:+12025550105>",
+                    "P-Asserted-Identity": "Mary Poe <SIP:+12025550107@h>",
                     "History-Info": "<sip:+12025550106@h?Reason=SIP>;index=1.1",
                 }}},
             },
@@ -302,6 +304,8 @@ mod tests {
             "Jo",
             "Jane",
             "Roe",
+            "Mary",
+            "Poe",
             "Max",
             "\"owes\":12",
             "\"n\":7",

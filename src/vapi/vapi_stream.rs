@@ -181,7 +181,8 @@ impl VapiStream {
                 if matches!(fault, BoardError::Busy(_) | BoardError::Store(_)) {
                     self.again_at = Some(self.vapi_call.clock() + AGAIN);
                 }
-                if is_first {
+                // Once of what passes, and of what lasts, for it is the last that is said.
+                if is_first || self.again_at.is_none() {
                     let id = &self.vapi_call.id;
                     tracing::warn!(call.id = %id, %fault, "call {id} is not listened to: {fault}");
                 }

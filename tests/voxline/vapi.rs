@@ -20,6 +20,7 @@ mod finding;
 mod harness;
 mod hostile;
 mod leaving;
+mod listening;
 mod nodes;
 mod office;
 mod passports;

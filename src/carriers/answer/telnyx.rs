@@ -1,11 +1,14 @@
 //! Telnyx's Call Control: commands instead of a document.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::Plan;
 use crate::carriers::Carrier;
 use crate::evidence::{Region, normalise};
+use crate::units::CallId;
 
 /// A command to a call: `POST /calls/{call_control_id}/actions/{name}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,18 @@ pub struct Command {
     pub optional: bool,
     /// What is commanded in its place where Telnyx refuses it.
     pub instead: Option<Box<Command>>,
+}
+
+impl Command {
+    /// Ends the call. However often it is commanded, it is done once.
+    pub fn hangup(call: &CallId) -> Self {
+        Self {
+            name: "hangup",
+            body: json!({ "command_id": format!("{}-hangup", call.as_str()) }),
+            optional: false,
+            instead: None,
+        }
+    }
 }
 
 /// Answers the call; nothing else can be commanded before. `answer` would fork too, but takes neither our parameters
@@ -61,16 +76,10 @@ fn fork(plan: &Plan) -> Option<Command> {
 /// without. An answered caller is not left in silence: refused again, the call is ended, and the network's treatment of a
 /// line that is busy has its turn.
 fn transfer(plan: &Plan) -> Command {
-    let hangup = Command {
-        name: "hangup",
-        body: json!({ "command_id": format!("{}-hangup", plan.leg.call.as_str()) }),
-        optional: false,
-        instead: None,
-    };
     // Without `from` it is the number that was dialed: the business would seem to call itself.
     let mut body = transfer_body(plan, "hidden");
     body["privacy"] = "id".into();
-    let hidden = transferred(body, hangup);
+    let hidden = transferred(body, Command::hangup(plan.leg.call));
     let Some(caller) = plan.caller.and_then(|text| normalise(text, Region::UNKNOWN)) else {
         return hidden;
     };
@@ -98,6 +107,8 @@ fn transfer_body(plan: &Plan, id: &str) -> Value {
         "command_id": format!("{}-{id}", plan.leg.call.as_str()),
         "to": plan.forward().address(plan.leg.dialed),
         "custom_headers": headers,
+        // What Telnyx tells of the new leg says by this whose it is.
+        "target_leg_client_state": STANDARD.encode(plan.leg.call.as_str()),
     });
     if let Some((name, password)) = &plan.forward().login {
         body["sip_auth_username"] = name.as_str().into();
@@ -134,6 +145,7 @@ mod tests {
         );
         let header = json!({"name": "X-Forwarded-From", "value": "+12025550103"});
         assert_eq!(transfer["custom_headers"][0], header);
+        assert_eq!(transfer["target_leg_client_state"], "djI6Yw==");
         assert_eq!(
             (&transfer["from"], &transfer["privacy"]),
             (&json!("+12025550101"), &json!(null))

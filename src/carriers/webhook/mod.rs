@@ -47,6 +47,11 @@ pub enum Event {
         /// Id of the call.
         call: CallId,
     },
+    /// A call that was to be handed on, and was told to be, was not taken: its caller waits in silence.
+    NotHandedOn {
+        /// Id of the caller's call.
+        call: CallId,
+    },
     /// Something that nothing is done about.
     Other,
 }

@@ -1,10 +1,13 @@
 //! Telnyx: Call Control's events in JSON, or TeXML's form.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, call, dialed, json, twilio};
 use crate::carriers::Carrier;
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Source};
+use crate::units::CallId;
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -27,6 +30,8 @@ struct Payload {
     custom_headers: Option<Vec<Header>>,
     shaken_stir_attestation: Option<String>,
     shaken_stir_validated: Option<bool>,
+    client_state: Option<String>,
+    hangup_cause: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +60,10 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
     }
     let id = call(payload.call_control_id.as_deref(), "data.payload.call_control_id")?;
     let Some(control) = control else {
-        return Ok(Event::Ended { call: id });
+        return Ok(match not_handed_on(&payload) {
+            Some(call) => Event::NotHandedOn { call },
+            None => Event::Ended { call: id },
+        });
     };
     Ok(Event::Ringing(Box::new(Ring {
         call: id,
@@ -63,6 +71,23 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
         facts: facts(payload),
         control,
     })))
+}
+
+/// The call whose transfer failed, where the leg that ended was to take it: Telnyx lets the caller's leg go on. What was
+/// answered ends as it does, and who gave up waiting is gone.
+fn not_handed_on(leg: &Payload) -> Option<CallId> {
+    let is_ours = leg.direction.as_deref() == Some("outgoing");
+    let cause = leg.hangup_cause.as_deref();
+    if !is_ours
+        || matches!(
+            cause,
+            Some("normal_clearing" | "time_limit" | "originator_cancel")
+        )
+    {
+        return None;
+    }
+    let call = STANDARD.decode(leg.client_state.as_deref()?).ok()?;
+    String::from_utf8(call).ok()?.parse().ok()
 }
 
 fn facts(payload: Payload) -> CallFacts {
@@ -115,6 +140,50 @@ mod tests {
             assert_eq!(forwarder(&ring), Some(("+12025550103".to_owned(), "diversion")));
             assert!(ring.facts.attestation.unwrap().verified);
         }
+    }
+
+    #[test]
+    fn a_leg_of_ours_that_nobody_took_leaves_its_caller_waiting() {
+        let ended = |direction: &str, more: &str| {
+            let text =
+                event("call.hangup", direction).replace("\"call_leg_id\"", &format!("{more}\"call_leg_id\""));
+            let received = Received {
+                query: "",
+                body: text.as_bytes(),
+                trusted: true,
+            };
+            match webhook::read(Carrier::Telnyx, received).unwrap() {
+                Event::NotHandedOn { call } => Some(call.as_str().to_owned()),
+                Event::Ended { .. } => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        let state = r#""client_state":"djI6YQ==","#;
+        let cause = |cause: &str| format!("{state}\"hangup_cause\":\"{cause}\",");
+        for failed in [
+            "not_found",
+            "call_rejected",
+            "user_busy",
+            "no_answer",
+            "timeout",
+            "unspecified",
+        ] {
+            assert_eq!(
+                ended("outgoing", &cause(failed)).as_deref(),
+                Some("v2:a"),
+                "{failed}"
+            );
+        }
+        for over in ["normal_clearing", "time_limit", "originator_cancel"] {
+            assert_eq!(ended("outgoing", &cause(over)), None, "{over}");
+        }
+        assert_eq!(ended("incoming", &cause("timeout")), None);
+        assert_eq!(
+            ended("outgoing", r#""hangup_cause":"timeout","#),
+            None,
+            "not ours"
+        );
+        assert_eq!(ended("outgoing", r#""client_state":"???","#), None);
     }
 
     #[test]

@@ -193,6 +193,45 @@ async fn a_caller_whom_telnyx_transfers_nowhere_is_not_left_in_silence() {
         ("v2:refused/transfer", &json!(null), &json!("id"))
     );
     assert_eq!(deployment.commanded().await.0, "v2:refused/hangup");
+
+    // Telnyx says yes, and the leg to Vapi fails afterwards.
+    let call = Call {
+        id: "v2:silent",
+        ..call
+    };
+    deployment
+        .send(Carrier::Telnyx, &call.telnyx("call.answered"))
+        .await;
+    let (path, transfer) = deployment.commanded().await;
+    assert_eq!(path, "v2:silent/transfer");
+    let failed = json!({"data": {"event_type": "call.hangup", "payload": {
+        "call_control_id": "v2:leg-b", "direction": "outgoing", "from": CALLER, "to": "sip:h",
+        "client_state": transfer["target_leg_client_state"], "hangup_cause": "call_rejected"}}});
+    let (status, _) = deployment.send(Carrier::Telnyx, &failed.to_string()).await;
+    assert_eq!(status, 200);
+    assert_eq!(deployment.commanded().await.0, "v2:silent/hangup");
+}
+
+#[tokio::test]
+async fn a_command_that_telnyx_takes_a_moment_later_is_not_refused() {
+    let mut deployment = Deployment::empty().await;
+    let call = |id| Call {
+        id,
+        from: CALLER,
+        forwarded: Some(ALICE),
+    };
+    let answered = call("v2:too-soon").telnyx("call.answered");
+    deployment.send(Carrier::Telnyx, &answered).await;
+    for _ in 0..2 {
+        let (path, transfer) = deployment.commanded().await;
+        assert_eq!(
+            (path.as_str(), &transfer["from"]),
+            ("v2:too-soon/transfer", &json!(CALLER))
+        );
+    }
+    let answered = call("v2:next").telnyx("call.answered");
+    deployment.send(Carrier::Telnyx, &answered).await;
+    assert_eq!(deployment.commanded().await.0, "v2:next/transfer");
 }
 
 #[tokio::test]

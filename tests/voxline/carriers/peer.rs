@@ -1,5 +1,8 @@
 //! The carriers and exchanges, as far as a call needs them, against the real program.
 
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -154,7 +157,7 @@ impl Deployment {
             if status == 200 && found["final"] == true {
                 return found["verdict"].clone();
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let found = self.service.get(&path).await;
         panic!("no last word on {call}: {found:?}");
@@ -166,7 +169,7 @@ impl Deployment {
             if self.service.get("/v1/calls").await.1 != json!([]) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("no call was recorded");
     }
@@ -340,11 +343,12 @@ pub fn recorded(call: &str) -> Vec<u8> {
     file[data + 8..].to_vec()
 }
 
-/// A local Telnyx API: its address, and what it is commanded. It transfers no call whose id says so.
+/// A local Telnyx API: its address, and what it is commanded. It transfers no call whose id says so, and others not within
+/// half a second of when they are first asked for.
 async fn telnyx_api() -> (String, mpsc::UnboundedReceiver<(String, Value)>) {
     type Sender = mpsc::UnboundedSender<(String, Value)>;
     async fn take(
-        State(sender): State<Sender>,
+        State((sender, began)): State<(Sender, Arc<OnceLock<Instant>>)>,
         Path((call, action)): Path<(String, String)>,
         body: String,
     ) -> (StatusCode, &'static str) {
@@ -352,12 +356,16 @@ async fn telnyx_api() -> (String, mpsc::UnboundedReceiver<(String, Value)>) {
         if action == "transfer" && call.contains("refused") {
             return (StatusCode::UNPROCESSABLE_ENTITY, "{}");
         }
+        if call.contains("too-soon") && began.get_or_init(Instant::now).elapsed() < Duration::from_millis(500)
+        {
+            return (StatusCode::TOO_MANY_REQUESTS, "{}");
+        }
         (StatusCode::OK, "{}")
     }
     let (sender, commands) = mpsc::unbounded_channel();
     let routes = Router::new()
         .route("/v2/calls/{call}/actions/{action}", post(take))
-        .with_state(sender);
+        .with_state((sender, Arc::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use voxline::store::{PinChange, UserPatch};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
@@ -165,6 +166,9 @@ async fn the_same_wrong_pin_of_a_caller_is_one_guess_on_whichever_call() {
         ..UserPatch::default()
     };
     board.store().update_user(bob, patch).await.unwrap();
+    // Each look is a hash: what was just looked at is not looked at again, until it has been a while.
+    assert_eq!(vapis.try_pin("1111", PinWay::Tool).await, wrong(2));
+    tokio::time::sleep(Duration::from_secs(10)).await;
     let right = PinAnswer::Accepted { user: bob };
     assert_eq!(vapis.try_pin("1111", PinWay::Tool).await, right);
 }
@@ -180,7 +184,7 @@ async fn what_is_typed_as_a_whole_is_no_pin_unless_it_has_the_length_of_one() {
         ("123456", false),
     ] {
         assert_eq!(call.typed(digits).is_some(), fits, "{digits}");
-        assert_eq!(call.can_be_typed(digits, false), fits, "{digits}");
+        assert_eq!(call.can_be_typed(digits), fits, "{digits}");
     }
 }
 

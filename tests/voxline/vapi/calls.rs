@@ -153,56 +153,6 @@ async fn a_keypad_entry_is_one_pin_however_often_it_is_told() {
 }
 
 #[tokio::test]
-async fn the_assistant_in_a_mix_is_never_taken_for_the_caller() {
-    let mut deployment = TestDeployment::open();
-    deployment.ring("c-mono", STRANGER);
-    // The assistant speaks with Robert's voice, who is enrolled here.
-    let parts = [
-        ("assistant", "robert-1"),
-        ("user", "alice-1"),
-        ("user", "alice-2"),
-        ("assistant", "robert-2"),
-    ];
-    deployment.answer(
-        "c-mono",
-        json!({"script": script(&parts), "channels": 1, "announce": false}),
-        json!({}),
-    );
-    deployment.told("c-mono", "] identified: ");
-    deployment.played("c-mono");
-    deployment.end("c-mono");
-    let last = deployment.last_word("c-mono").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
-    let told = deployment.told_so_far("c-mono");
-    assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
-}
-
-#[tokio::test]
-async fn a_stream_with_its_channels_swapped_is_found_out_and_heard() {
-    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);
-    deployment.ring("c-turned", STRANGER);
-    // The assistant speaks with Robert's voice, who is enrolled here.
-    let parts = [
-        ("assistant", "robert-1"),
-        ("assistant", "robert-2"),
-        ("user", "silence 2"),
-        ("user", "alice-1"),
-        ("user", "alice-2"),
-    ];
-    deployment.answer(
-        "c-turned",
-        json!({"script": script(&parts), "turned": true}),
-        json!({}),
-    );
-    deployment.told("c-turned", "] identified: ");
-    deployment.end("c-turned");
-    let last = deployment.last_word("c-turned").await;
-    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
-    let told = deployment.told_so_far("c-turned");
-    assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
-}
-
-#[tokio::test]
 async fn duplicates_and_another_order_change_nothing() {
     let mut deployment = TestDeployment::open();
     // The end comes before the beginning: nothing is listened to, nobody told.

@@ -34,11 +34,14 @@ async fn a_call_that_came_through_somebodys_line_enrols_nobody_as_them() {
     assert!(said.contains("prove who they are"), "{said}");
 }
 
-/// Calls `enroll_voice` until it says this: what was said is worked on after it was acknowledged.
-async fn enrols_until(deployment: &mut TestDeployment, step: &str, contains: &str) {
+/// Has the caller say this and calls `enroll_voice`, again and again until it says that: what was said is worked on after it
+/// was acknowledged, and an answer only counts after the question.
+async fn enrols_until(deployment: &mut TestDeployment, at: u32, words: &str, contains: &str) {
     let mut said = String::new();
     for attempt in 0..100 {
-        said = deployment.tool("c-back", &format!("{step}-{attempt}"), "enroll_voice", json!({}));
+        deployment.send(transcript(at + attempt, "user", words));
+        let step = at + attempt;
+        said = deployment.tool("c-back", &format!("t-{step}"), "enroll_voice", json!({}));
         if said.contains(contains) {
             return;
         }
@@ -62,18 +65,19 @@ async fn consent_is_taken_back_until_the_voice_is_enrolled() {
     let asked = deployment.tool("c-back", "t-2", "enroll_voice", json!({}));
     let question = asked.split("\\\"").nth(1).unwrap().to_owned();
     for (at, again) in [
-        (100, "Actually no, I don't want that, please stop."),
-        (200, "No."),
+        (1_000, "Actually no, I don't want that, please stop."),
+        (2_000, "No."),
     ] {
         deployment.send(transcript(at, "assistant", &question));
-        // As the assistant was heard.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        if at == 100 {
-            deployment.send(transcript(at + 1, "user", "Yes, I agree."));
-            enrols_until(&mut deployment, "agreed", "More speech is needed").await;
+        if at == 1_000 {
+            enrols_until(&mut deployment, at + 1, "Yes, I agree.", "More speech is needed").await;
         }
-        deployment.send(transcript(at + 2, "user", again));
-        let next = if at == 100 { "may not want it" } else { "refused: " };
-        enrols_until(&mut deployment, next, next).await;
+        let next = if at == 1_000 {
+            "may not want it"
+        } else {
+            "refused: "
+        };
+        deployment.send(transcript(at + 200, "user", again));
+        enrols_until(&mut deployment, at + 201, "Well.", next).await;
     }
 }

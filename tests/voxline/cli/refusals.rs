@@ -250,7 +250,6 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
             "calibrate --check --protocol p --protocol q",
             "--check takes one --protocol",
         ),
-        ("bench", "--protocol and --out are needed"),
         ("bench init . --enroll 0", "--enroll and --roster are at least 1"),
         ("bench score --key k --scores s --p-target 2", "--p-target"),
         ("load --calls 99999", "--calls takes at most 5000"),
@@ -262,6 +261,11 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
         refused(&site, &args.split(' ').collect::<Vec<_>>(), 2, part);
     }
 
+    let bare = site.run(&["bench"]);
+    assert!(
+        bare.status == 2 && bare.stderr.contains("--protocol and --out are needed"),
+        "{bare:?}"
+    );
     misread(&site, &[], "Usage: voxline");
     misread(
         &site,

@@ -92,6 +92,7 @@ async fn only_who_is_unannounced_or_sends_no_frames_is_hung_up_on() {
     let (before, after) = whole.split_at(whole.len() / 2);
     live.write_all(&uuid(&good)).await.unwrap();
     live.write_all(before).await.unwrap();
+    deployment.is_heard("2.0").await;
 
     let silence = frame(0x10, &[0; 320]);
     let unknown = uuid("0b1c6d1e-6b1f-4f8e-9d55-0a4b7c8d9e0f");

@@ -163,6 +163,19 @@ impl Deployment {
         panic!("no last word on {call}: {found:?}");
     }
 
+    /// Waits until something was heard of a call.
+    pub async fn is_heard(&self, call: &str) {
+        let path = format!("/v1/calls/{}", percent(call));
+        for _ in 0..1_200 {
+            let (_, found) = self.service.get(&path).await;
+            if found["verdict"]["net_speech_seconds"].as_f64() > Some(0.0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nothing was heard of {call}");
+    }
+
     /// Waits until a call is on the list, which shows what is recorded.
     pub async fn recorded(&self) {
         for _ in 0..1_200 {

@@ -16,8 +16,8 @@ mod fingerprint;
 mod replay;
 
 pub use feed::WINDOW;
-pub use overlap::{Overlap, OverlapDetector, OverlapError};
 pub use finder::{Span, SpeechFinder, SpeechSettings};
 pub use fingerprint::{Fingerprint, Fingerprinter, KeptFingerprint};
+pub use overlap::{Overlap, OverlapDetector, OverlapError};
 pub use replay::{ReplaySearch, nearest};
 pub use vad::{Vad, VadError, VadState};

@@ -34,7 +34,8 @@ impl HeardClip {
     }
 
     pub(super) fn is_of_several_at_once(&self) -> bool {
-        self.quality().is_some_and(|quality| quality.overlap == Some(true))
+        self.quality()
+            .is_some_and(|quality| quality.overlap == Some(true))
     }
 
     pub(super) fn print(&self) -> Option<&Voiceprint> {

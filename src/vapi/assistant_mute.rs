@@ -342,7 +342,7 @@ mod tests {
         let mut assistant = AssistantSpeech::default();
         assistant.started(at(0), made(0, 0));
         assistant.started(at(1_000), made(0, 0));
-        let later = LONGEST - at(1_000);
+        let later = LONGEST.saturating_sub(at(1_000));
         assistant.started(later, made(89_000, 2));
         assert!(assistant.covers(LONGEST + at(5_000), true));
         assert_eq!(

@@ -100,7 +100,7 @@ impl OverlapMeter {
     pub fn at_once(&self) -> Option<bool> {
         let of = |count: fn(&Overlap) -> usize| self.counted.iter().map(count).sum::<usize>() as f64;
         let (speech, at_once) = (of(|window| window.speech), of(|window| window.at_once));
-        (speech > 0.0).then(|| at_once >= SHARE * speech)
+        (speech > 0.0).then_some(at_once >= SHARE * speech)
     }
 }
 

@@ -18,6 +18,8 @@ struct Shared {
     url: String,
     /// Locked as long as this process may use the server.
     _user: File,
+    /// Where this process started it; it is not waited for.
+    _server: Option<Child>,
 }
 
 impl Shared {
@@ -30,31 +32,25 @@ impl Shared {
         user.lock_shared().unwrap();
         let address = folder.join("address");
         // Who could lock it found that no server does.
-        if alive.try_lock().is_ok() {
+        let server = alive.try_lock().is_ok().then(|| {
             alive.unlock().unwrap();
             let _ = std::fs::remove_file(&address);
             let said = File::create(folder.join("log")).unwrap();
-            peer()
-                .arg(&folder)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(said)
-                .spawn()
-                .unwrap();
+            let mut server = peer();
+            server.arg(&folder).stdin(Stdio::null()).stdout(Stdio::null());
+            server.stderr(said).spawn().unwrap()
+        });
+        let url = (0..600).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(if server.is_some() { 50 } else { 0 }));
+            std::fs::read_to_string(&address).ok()
+        });
+        let said = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        let url = url.unwrap_or_else(|| panic!("no PostgreSQL after 30 s: {}", said()));
+        Self {
+            url,
+            _user: user,
+            _server: server,
         }
-        let mut left = 600;
-        let url = loop {
-            match std::fs::read_to_string(&address) {
-                Ok(url) => break url,
-                Err(_) if left > 0 => std::thread::sleep(Duration::from_millis(50)),
-                Err(_) => panic!(
-                    "no PostgreSQL after 30 s: {}",
-                    std::fs::read_to_string(folder.join("log")).unwrap()
-                ),
-            }
-            left -= 1;
-        };
-        Self { url, _user: user }
     }
 
     /// Makes a database of one's own in it, after those of processes that have ended are gone; its address.

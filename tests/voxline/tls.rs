@@ -383,6 +383,9 @@ fn a_key_that_others_may_read_stops_the_start_and_an_end_is_told() {
     allow(&files.key(), 0o644);
     let refused = run(&files, &["serve", "--listen", "127.0.0.1:0"]);
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(2) && said.contains("chmod"), "{said}");
+    assert!(
+        refused.status.code() == Some(2) && said.contains("chmod"),
+        "{said}"
+    );
     assert_eq!(examined(&files).0, "wrong");
 }

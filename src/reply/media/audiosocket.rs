@@ -101,7 +101,7 @@ async fn attend(stream: TcpStream, app: Arc<AppState>, place: OwnedSemaphorePerm
         ends_at: Instant::now() + app.longest_stream(),
     };
     let ending = match announced(&app, &mut line).await {
-        Ok((call, number)) => follow(&app, &mut line, call, number).await,
+        Ok((call, number)) => Box::pin(follow(&app, &mut line, call, number)).await,
         Err(ending) => ending,
     };
     telemetry::audiosocket(match &ending {
@@ -161,7 +161,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
     let span = live.span();
     let heard = async {
         let reason = listen(app, &mut live, line, rate, first).await;
-        conclude(app.carriers.finish(live)).await;
+        conclude(Box::pin(app.carriers.finish(live))).await;
         reason
     };
     heard.instrument(span).await

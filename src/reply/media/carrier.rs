@@ -143,9 +143,13 @@ async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut w
     let reason = listen(&app, &mut stream, StreamReader::of(carrier), &mut websocket)
         .instrument(span.clone())
         .await;
-    finish(app.carriers.finish(stream.into_call()), reason, websocket)
-        .instrument(span)
-        .await;
+    finish(
+        Box::pin(app.carriers.finish(stream.into_call())),
+        reason,
+        websocket,
+    )
+    .instrument(span)
+    .await;
 }
 
 /// Reads up to the message `start` and opens its call.

@@ -99,7 +99,9 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
     };
     let span = call.span();
     let reason = listen(&mut call, &mut websocket).instrument(span.clone()).await;
-    finish(call.finish(), reason, websocket).instrument(span).await;
+    finish(Box::pin(call.finish()), reason, websocket)
+        .instrument(span)
+        .await;
 }
 
 async fn open(app: &AppState, text: &str, visitor: &Visitor) -> Result<LiveCall, CloseReason> {

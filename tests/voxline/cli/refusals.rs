@@ -261,11 +261,7 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
         refused(&site, &args.split(' ').collect::<Vec<_>>(), 2, part);
     }
 
-    let bare = site.run(&["bench"]);
-    assert!(
-        bare.status == 2 && bare.stderr.contains("--protocol and --out are needed"),
-        "{bare:?}"
-    );
+    misread(&site, &["bench"], "--protocol <DIR>");
     misread(&site, &[], "Usage: voxline");
     misread(
         &site,

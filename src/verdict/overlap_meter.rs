@@ -16,9 +16,12 @@ const WINDOW: Seconds = Seconds::new(5.0);
 /// The shortest rest that is heard by itself at the end.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
 
-/// By how many of the windows that were heard last a live call is judged. So many are heard at its beginning, where a second voice
-/// matters most, and afterwards one of so many, which costs a quarter.
+/// By how many of the windows that were heard last a live call is judged.
 const LATEST: usize = 4;
+
+/// So many windows are heard at a live call's beginning, where a second voice matters most, and afterwards one of [`LATEST`]:
+/// calls that begin together would wait for each other.
+const AT_FIRST: usize = 2;
 
 /// The share of the speech from which on several people speak at once. `models/README.md` has what it finds, and in how many
 /// calls of one voice.
@@ -35,7 +38,7 @@ pub(super) struct OverlapMeter {
 }
 
 impl OverlapMeter {
-    /// Nothing yet. All of a recording is heard and counts; of a live call all of the first 20 s of speech, and a window of four
+    /// Nothing yet. All of a recording is heard and counts; of a live call all of the first 10 s of speech, and a window of four
     /// after those, and what was heard last counts.
     pub fn new(is_recording: bool) -> Self {
         Self {
@@ -72,7 +75,7 @@ impl OverlapMeter {
     /// # Errors
     /// [`OverlapError`] when the network fails.
     pub fn finish(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        if self.fresh.len() >= RATE.samples(SHORTEST_REST) && (self.is_recording || self.windows < LATEST) {
+        if self.fresh.len() >= RATE.samples(SHORTEST_REST) && (self.is_recording || self.windows < AT_FIRST) {
             self.hear(detector)?;
         }
         Ok(())
@@ -80,7 +83,7 @@ impl OverlapMeter {
 
     /// Whether the window that is full now is heard.
     fn is_heard(&self) -> bool {
-        self.is_recording || self.windows <= LATEST || self.windows.is_multiple_of(LATEST)
+        self.is_recording || self.windows <= AT_FIRST || self.windows.is_multiple_of(LATEST)
     }
 
     fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_live_call_is_heard_whole_at_first_and_then_by_a_quarter() {
-        for (is_recording, heard) in [(false, vec![1, 2, 3, 4, 8, 12]), (true, (1..=13).collect())] {
+        for (is_recording, heard) in [(false, vec![1, 2, 4, 8, 12]), (true, (1..=13).collect())] {
             let mut meter = OverlapMeter::new(is_recording);
             let mut found = Vec::new();
             for window in 1..=13 {

@@ -87,7 +87,7 @@ impl OverlapDetector {
         if speech.len() < FEWEST {
             return Ok(Overlap::default());
         }
-        let path = self.path.clone();
+        let path = &self.path;
         let differs = |detail: String| OverlapError::NotSegmentation {
             path: path.clone(),
             detail,
@@ -105,19 +105,15 @@ impl OverlapDetector {
                 "it gives {shapes:?} where [frames, {CLASSES}] is wanted"
             )));
         };
+        if let Some(value) = frames.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+            return Err(differs(format!("it gave {value}, which is no probability")));
+        }
         let mut counted = Overlap::default();
         for frame in frames.axis_iter(Axis(0)) {
-            let mut likeliest = (0, f32::NEG_INFINITY);
-            for (class, probability) in frame.iter().enumerate() {
-                if !(0.0..=1.0).contains(probability) {
-                    return Err(differs(format!("it gave {probability}, which is no probability")));
-                }
-                if *probability > likeliest.1 {
-                    likeliest = (class, *probability);
-                }
-            }
-            counted.speech += usize::from(likeliest.0 > 0);
-            counted.at_once += usize::from(likeliest.0 >= FIRST_OF_TWO);
+            let likelier = |best, class| if frame[class] > frame[best] { class } else { best };
+            let likeliest = (1..CLASSES).fold(0, likelier);
+            counted.speech += usize::from(likeliest > 0);
+            counted.at_once += usize::from(likeliest >= FIRST_OF_TWO);
         }
         Ok(counted)
     }

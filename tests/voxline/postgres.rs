@@ -69,12 +69,7 @@ impl Shared {
             }
         }
         let name = format!("of{}x{}", std::process::id(), Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
-        self.url.replace("///postgres?", &format!("///{name}?"))
+        made(conn, &self.url, &name, "").await
     }
 }
 
@@ -109,27 +104,16 @@ impl Server {
 
     /// Makes a database of one's own in it; its address.
     pub async fn database(&self) -> String {
-        let mut conn = PgConnection::connect(&self.url).await.unwrap();
-        let name = format!("t{}", Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
-        self.url.replace("///postgres?", &format!("///{name}?"))
+        let conn = PgConnection::connect(&self.url).await.unwrap();
+        made(conn, &self.url, &format!("t{}", Uuid::now_v7().simple()), "").await
     }
 
     /// Makes another database with the rows of the one of this name, which nobody may be using: what `pg_dump` and
     /// `pg_restore` come to. Its address.
     pub async fn copy_of(&self, name: &str) -> String {
-        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        let conn = PgConnection::connect(&self.url).await.unwrap();
         let copy = format!("t{}", Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {copy} TEMPLATE {name}")))
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
-        self.url.replace("///postgres?", &format!("///{copy}?"))
+        made(conn, &self.url, &copy, &format!(" TEMPLATE {name}")).await
     }
 
     /// Stops the server as a crash would.
@@ -147,6 +131,16 @@ impl Server {
         writeln!(pipes.0, "{what}").unwrap();
         assert_eq!(line_of(&mut pipes.1), "done");
     }
+}
+
+/// Makes a database on the server at `url`, as `how` says; its address.
+async fn made(mut conn: PgConnection, url: &str, name: &str, how: &str) -> String {
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}{how}")))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+    url.replace("///postgres?", &format!("///{name}?"))
 }
 
 fn peer() -> Command {

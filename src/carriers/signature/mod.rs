@@ -219,6 +219,11 @@ impl Proofs {
         }
     }
 
+    /// Whether `carrier`'s streams are known by a name and password. jambonz signs no handshake.
+    pub const fn stream_by_login(carrier: Carrier) -> bool {
+        matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz)
+    }
+
     fn twilio_keys(&self) -> twilio::Keys<'_> {
         twilio::Keys {
             twilio: self.twilio.as_ref(),

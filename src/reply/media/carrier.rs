@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::carriers::signature::Signed;
+use crate::carriers::signature::{Proofs, Signed};
 use crate::carriers::stream::{Message, Numbered, StreamFault, StreamReader};
 use crate::carriers::{Carrier, CarrierStream, Entry, StreamEnd, Unopened};
 use crate::store::{Actor, Provenance, Scope};
@@ -74,7 +74,7 @@ impl<C: OfCarrier> FromRequestParts<Arc<AppState>> for Admitted<C> {
 
 async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof, Problem> {
     let by_key = brings_key(carrier, &parts.headers);
-    let by_login = matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz);
+    let by_login = Proofs::stream_by_login(carrier);
     if !by_key {
         Provenance::recognise(Actor::Carrier(carrier.name()));
         let request = Signed {

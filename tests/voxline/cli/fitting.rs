@@ -30,7 +30,7 @@ fn calls_of_strangers_alone_give_no_calibration() {
 fn speakers_are_a_name_a_line_and_names_of_nobody_are_refused() {
     let site = Site::new();
     let folder = protocol(site.path(), "spaces", 4.0);
-    // Everybody has a name of two words.
+    // A name of two words.
     for list in ["enroll.tsv", "trials.tsv", "speakers.tsv"] {
         let path = folder.join(list);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -41,7 +41,8 @@ As in noise:10:../noise+phone: a noisy room, then a telephone. The spelling of p
 opus-6k, noise-10db.
 
 DIR gets report.html, metrics.json, details.json, curves.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
-order, and once more for each further condition).
+order, and once more for each further condition; bench score takes one condition at a time). Results of an earlier run
+there are replaced, all of them.
 
 Embeddings are kept between runs, in files that only their owner can read. They are voiceprints, biometric data
 of the people in the recordings: delete the folder when they are no longer needed, or say --no-cache.";

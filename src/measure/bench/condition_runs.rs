@@ -298,7 +298,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::super::super::protocol::{Side, Tables};
-    use super::super::heard::Prints;
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 

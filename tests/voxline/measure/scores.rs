@@ -59,7 +59,7 @@ fn recordings_that_chains_of_targets_join_are_one_speakers() {
         "a target trial is of one person, any other of two"
     );
     let numbers: BTreeSet<u32> = paired.iter().flat_map(|one| [one.enrolled, one.tested]).collect();
-    assert_eq!(numbers, (0..40).collect());
+    assert_eq!(numbers, (0..40).collect::<BTreeSet<u32>>());
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! `voxline calibrate`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
+use std::fmt::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -21,12 +19,16 @@ use crate::voiceprint::Card;
 
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
-use super::fault::as_typed;
+use super::fault::{as_typed, whole};
 use super::output::Output;
+use super::results::{beside, check_file, put_in_place, write_whole};
 
 /// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
 /// in a quarter of the narrow-band calls.
 const USUAL: [&str; 5] = ["clean", "phone", "alaw", "opus:6", "noise:20+phone"];
+
+/// How many names are told that nobody has.
+const SAID_NAMES: usize = 5;
 
 /// What stands under `voxline calibrate --help`.
 const AFTER_HELP: &str = "\
@@ -121,11 +123,12 @@ pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) ->
         output.result(&checked, || text(&checked))?;
         return Ok(checked.fits);
     }
+    let named = args.speakers.as_ref();
+    let speakers = named.map(|path| names(path, &protocol, &more)).transpose()?;
     match &args.trials {
-        Some(path) => write_trials(&bench, &args, protocol, more, path, output)?,
-        None => fit(&bench, &args, &protocol, &more, &chosen.card, output)?,
+        Some(path) => write_trials(&bench, &args, protocol, more, speakers, path, output),
+        None => fit(&bench, &args, &protocol, &more, speakers, &chosen.card, output),
     }
-    Ok(true)
 }
 
 /// The first protocol, and all that is fitted on beside it.
@@ -200,11 +203,12 @@ fn write_trials(
     args: &CalibrateArgs,
     protocol: Protocol,
     more: Vec<Part>,
+    speakers: Option<BTreeSet<String>>,
     path: &Path,
     output: Output,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
+    check_file(path)?;
     let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
-    let speakers = args.speakers.as_ref().map(names).transpose()?;
     let more = more.into_iter().map(|part| part.protocol);
     let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
     let progress = Bar::new();
@@ -213,33 +217,42 @@ fn write_trials(
         &protocols,
         cohort.as_ref(),
         speakers.as_ref(),
-        path,
+        &beside(path),
         &progress,
     )?;
+    put_in_place(path)?;
     output.result(&serde_json::json!({ "lines": lines }), || {
         format!("{lines} lines in {}", path.display())
-    })
+    })?;
+    Ok(true)
 }
 
-/// Fits a calibration and writes it.
+/// Fits a calibration and writes it; false when it could not be written, and was printed instead.
 fn fit(
     bench: &Benchmark<'_>,
     args: &CalibrateArgs,
     protocol: &Protocol,
     more: &[Part],
+    speakers: Option<BTreeSet<String>>,
     card: &Card,
     output: Output,
-) -> anyhow::Result<()> {
-    let fitting = fitting(args, protocol, card)?;
+) -> anyhow::Result<bool> {
+    let out = args.out.as_deref().context("--out is needed")?;
+    check_file(out)?;
+    let fitting = fitting(args, protocol, speakers, card);
     let fitted = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
     let calibration = &fitted.calibration;
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
     }
-    let out = args.out.as_deref().context("--out is needed")?;
     let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    write_whole(out, &format!("{written}{}", toml::to_string(calibration)?))
-        .with_context(|| format!("{} cannot be written", out.display()))?;
+    let written = format!("{written}{}", toml::to_string(calibration)?);
+    if let Err(fault) = write_whole(out, &written) {
+        // Hours are in it.
+        output.result(&fitted, || written)?;
+        Output::complain(&whole(&fault));
+        return Ok(false);
+    }
     output.result(&fitted, || {
         let Calibration { id, curve, .. } = calibration;
         let voices = match (fitted.voices_fitted, calibration.voices) {
@@ -258,17 +271,8 @@ fn fit(
             curve.target_trials,
             text(&fitted.figures)
         )
-    })
-}
-
-/// Writes beside the file and renames: it may be the calibration in use, of which half stops the service from starting.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let mut file = File::create(&beside)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    let done = written.and_then(|()| std::fs::rename(&beside, path));
-    done.inspect_err(|_| drop(std::fs::remove_file(&beside)))
+    })?;
+    Ok(true)
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {
@@ -281,23 +285,51 @@ fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<C
     Ok(USUAL.iter().map(|one| one.parse()).collect::<Result<_, _>>()?)
 }
 
-/// Names of speakers, one a line.
-fn names(path: &PathBuf) -> anyhow::Result<BTreeSet<String>> {
+/// The names of speakers in a file, one a line.
+///
+/// # Errors
+/// The names that nobody of the protocols has: who is misspelt would be left out without a word.
+fn names(path: &Path, first: &Protocol, more: &[Part]) -> anyhow::Result<BTreeSet<String>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Ok(text.split_whitespace().map(str::to_owned).collect())
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let names: BTreeSet<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let protocols = std::iter::once(first).chain(more.iter().map(|part| &part.protocol));
+    let speakers = protocols.flat_map(|protocol| &protocol.tables.speakers);
+    let known: BTreeSet<&str> = speakers.map(|speaker| speaker.name.as_str()).collect();
+    let unknown: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !known.contains(name))
+        .collect();
+    ensure!(
+        unknown.is_empty(),
+        "{}: {} of {} names are nobody's in these protocols ({}{}): one a line is wanted, as in speakers.tsv, or the name of a \
+         model",
+        path.display(),
+        unknown.len(),
+        names.len(),
+        unknown[..unknown.len().min(SAID_NAMES)].join(", "),
+        if unknown.len() > SAID_NAMES { ", …" } else { "" }
+    );
+    Ok(names)
 }
 
-fn fitting(args: &CalibrateArgs, protocol: &Protocol, card: &Card) -> anyhow::Result<Fitting> {
+fn fitting(
+    args: &CalibrateArgs,
+    protocol: &Protocol,
+    speakers: Option<BTreeSet<String>>,
+    card: &Card,
+) -> Fitting {
     // A model may get its first calibration here.
     let in_use = Calibration::load(&card.calibration(), card.id(), card.sha256()).ok();
     let date = OffsetDateTime::now_utc().date().to_string();
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
-    Ok(Fitting {
+    Fitting {
         id: args.id.clone().unwrap_or_else(|| format!("{}-{date}", card.id())),
         fitted_on: if on.is_empty() { protocol.name.clone() } else { on },
         date,
         prior: args.prior,
-        speakers: args.speakers.as_ref().map(names).transpose()?,
+        speakers,
         roster_reach: args.roster_reach,
         voices: in_use.and_then(|calibration| calibration.voices),
         similarity: if args.plain_cosine {
@@ -305,7 +337,7 @@ fn fitting(args: &CalibrateArgs, protocol: &Protocol, card: &Card) -> anyhow::Re
         } else {
             Similarity::FisherZ
         },
-    })
+    }
 }
 
 fn text(checked: &Checked) -> String {
@@ -343,22 +375,4 @@ fn text(checked: &Checked) -> String {
     };
     let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
     said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_calibration_that_cannot_be_written_leaves_the_one_before_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("calibration.toml");
-        write_whole(&file, "first").unwrap();
-        let beside = folder.path().join("calibration.toml.partial");
-        assert!(!beside.exists());
-        // Nothing can be written there.
-        std::fs::create_dir(&beside).unwrap();
-        write_whole(&file, "second").unwrap_err();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "first");
-    }
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::config::{Config, GalleryChoice};
-use crate::measure::{LoadSettings, LoadStep, Quantiles, Target, run_load};
+use crate::measure::{LoadOutcome, LoadSettings, LoadStep, Quantiles, Target, run_load};
 use crate::switchboard::installed;
 use crate::units::Seconds;
 
@@ -21,7 +21,8 @@ use super::output::Output;
 pub(super) const AFTER_HELP: &str = "\
 Without --server the program starts a service of its own, with the settings that hold here, on a store that is thrown
 away; settings with a PostgreSQL store or a gallery in Qdrant are refused. With --server numbers and users of the
-protocol are added there, and the users removed again: use it on a service that nobody depends on.
+protocol are added there, and the users removed again, also after Ctrl-C: use it on a service that nobody depends on.
+Steps that came to their end are printed where a later one does not; the exit status is 1 then.
 
 Columns: lag is from the sending of the last frame that an update needed to its coming; hang-up from the end of a call
 to its last word; first verdict from a call's first frame to the first name; cpu is the server's processor time a
@@ -84,9 +85,17 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<bool> {
     let settings = args.settings(common, config).await?;
-    let steps = run_load(&settings, &mut |said| Output::note(said)).await?;
+    let LoadOutcome { steps, mut faults } = run_load(&settings, &mut |said| Output::note(said)).await?;
+    // Without a step there is nothing to print but why there is none.
+    let why = (steps.is_empty() && !faults.is_empty()).then(|| faults.remove(0));
+    for fault in &faults {
+        Output::complain(&fault.to_string());
+    }
+    if let Some(why) = why {
+        return Err(why.into());
+    }
     output.result(&steps, || table(&steps))?;
-    Ok(steps.iter().all(|step| step.failed == 0))
+    Ok(faults.is_empty() && steps.iter().all(|step| step.failed == 0))
 }
 
 impl LoadArgs {

@@ -9,6 +9,7 @@ mod opening;
 mod output;
 mod log;
 mod phrases;
+mod results;
 
 mod chosen;
 mod fault;

@@ -57,7 +57,9 @@ pub use identification::{AtThreshold, Mate, OpenSet, Search, random_rosters};
 pub use lists::{
     Format, ListError, ListedScore, ListedTrial, join, read_scores, read_trials, write_scores, write_trials,
 };
-pub use load::{LoadFault, LoadSettings, LoadStep, MemorySample, Names, Quantiles, Target, run_load};
+pub use load::{
+    LoadFault, LoadOutcome, LoadSettings, LoadStep, MemorySample, Names, Quantiles, Target, run_load,
+};
 pub use logistic::{FitError, Observation, logistic};
 pub use protocol::{Clip, Init, Made, Protocol, ProtocolError, Searched, Side, Speaker, Tables, Trial, init};
 pub use report::{Place, report};

@@ -5,8 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use time::OffsetDateTime;
+
+use crate::units::hex;
 
 /// The most reports that are listed, the newest.
 const MOST_REPORTS: usize = 50;
@@ -16,6 +19,8 @@ const MOST_ENTRIES: usize = 2_000;
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// What the report is called that lies in the folder itself.
 const OWN: &str = "report";
+/// What `details.json` calls the SHA-256 of documents beside it; one of an earlier release has none.
+const SUMS: &str = "sha256";
 /// What is read of `details.json`. The worst pairs are not: they name recordings.
 const SHOWN: [&str; 13] = [
     "run",
@@ -79,6 +84,14 @@ pub enum StoredFault {
         /// What is wrong with it.
         cause: String,
     },
+    /// Its files are of several runs.
+    #[error(
+        "{name} of this report is of another run than its details.json; make the report anew with `voxline bench`"
+    )]
+    Mixed {
+        /// Name of the file at fault.
+        name: &'static str,
+    },
 }
 
 /// The reports in `folder`, the newest first, at most 50; none where there is no such folder.
@@ -109,28 +122,40 @@ impl ReportPlace {
     /// # Errors
     /// [`StoredFault`] saying which file is not as it should be.
     pub fn read(&self) -> Result<StoredReport, StoredFault> {
-        let all = self.document("details.json")?;
+        let all = parsed("details.json", &self.bytes("details.json")?)?;
         let Value::Object(mut all) = all else {
             return Err(StoredFault::Malformed {
                 name: "details.json",
                 cause: "it is no object".to_owned(),
             });
         };
+        let sums = all.remove(SUMS).unwrap_or_default();
         let shown = SHOWN.iter().filter_map(|name| all.remove_entry(*name));
-        let curves = match self.document("curves.json") {
+        let details = Value::Object(shown.collect::<Map<String, Value>>());
+        let curves = match self.document("curves.json", &sums) {
             Err(StoredFault::Unreadable { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
                 Value::Null
             }
             read => read?,
         };
         Ok(StoredReport {
-            metrics: self.document("metrics.json")?,
-            details: Value::Object(shown.collect::<Map<String, Value>>()),
+            metrics: self.document("metrics.json", &sums)?,
+            details,
             curves,
         })
     }
 
-    fn document(&self, name: &'static str) -> Result<Value, StoredFault> {
+    /// A document that has the sum which is said of it, if any.
+    fn document(&self, name: &'static str, sums: &Value) -> Result<Value, StoredFault> {
+        let bytes = self.bytes(name)?;
+        let said = sums.get(name).and_then(Value::as_str);
+        if said.is_some_and(|said| said != hex(&Sha256::digest(&bytes))) {
+            return Err(StoredFault::Mixed { name });
+        }
+        parsed(name, &bytes)
+    }
+
+    fn bytes(&self, name: &'static str) -> Result<Vec<u8>, StoredFault> {
         let unreadable = |cause| StoredFault::Unreadable { name, cause };
         let mut bytes = Vec::new();
         let file = File::open(self.folder.join(name)).map_err(unreadable)?;
@@ -140,11 +165,15 @@ impl ReportPlace {
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(StoredFault::TooLarge { name });
         }
-        serde_json::from_slice(&bytes).map_err(|cause| StoredFault::Malformed {
-            name,
-            cause: cause.to_string(),
-        })
+        Ok(bytes)
     }
+}
+
+fn parsed(name: &'static str, bytes: &[u8]) -> Result<Value, StoredFault> {
+    serde_json::from_slice(bytes).map_err(|cause| StoredFault::Malformed {
+        name,
+        cause: cause.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -191,6 +220,30 @@ mod tests {
             write(folder.path(), details);
             let fault = stored_reports(folder.path())[0].read().unwrap_err().to_string();
             assert!(fault.contains("details.json"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn documents_of_another_run_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let sums = |metrics: &str, curves: &str| {
+            let sum = |text: &str| hex(&Sha256::digest(text));
+            let sums = serde_json::json!({"metrics.json": sum(metrics), "curves.json": sum(curves)});
+            serde_json::json!({"picks": [], "sha256": sums}).to_string()
+        };
+        let metrics = r#"{"eer": 0.02}"#;
+        std::fs::write(folder.path().join("curves.json"), "{}").unwrap();
+        write(folder.path(), &sums(metrics, "{}"));
+        let place = &stored_reports(folder.path())[0];
+        let read = place.read().unwrap();
+        assert_eq!(read.details, serde_json::json!({"picks": []}));
+        for (details, name) in [
+            (sums("{}", "{}"), "metrics.json"),
+            (sums(metrics, "[]"), "curves.json"),
+        ] {
+            write(folder.path(), &details);
+            let fault = place.read().unwrap_err().to_string();
+            assert!(fault.contains(name) && fault.contains("another run"), "{fault}");
         }
     }
 }

@@ -4,3 +4,5 @@ mod bench;
 mod goldens;
 mod laws;
 mod lists;
+mod protocols;
+mod scores;

@@ -56,6 +56,7 @@ pub(super) async fn run(args: &GatesArgs, config: &Config, output: Output) -> an
     let condition = args.condition.clone().prepare()?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
     let paths: Vec<&str> = list
+        .trim_start_matches('\u{feff}')
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())

@@ -2,10 +2,11 @@
 
 mod bar;
 mod gates;
+mod saving;
 mod text;
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -13,13 +14,12 @@ use clap::{Args, Subcommand};
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, Outcome, Pipeline, Place, Prepared,
-    Protocol, Trials, bootstrap, init, join, read_scores, read_trials, report, run as run_protocol,
-    write_scores, write_trials,
+    Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, Pipeline, Prepared, Protocol, Trials,
+    bootstrap, init, join, read_scores, read_trials, run as run_protocol, write_scores, write_trials,
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
-use super::fault::{Usage, as_typed};
+use super::fault::{Usage, as_typed, whole};
 use super::output::Output;
 
 pub(super) use bar::Bar;
@@ -41,7 +41,8 @@ As in noise:10:../noise+phone: a noisy room, then a telephone. The spelling of p
 opus-6k, noise-10db.
 
 DIR gets report.html, metrics.json, details.json, curves.json and scores.tsv (model, path, log-likelihood ratio, cosine; every trial in
-order, and once more for each further condition).
+order, and once more for each further condition; bench score takes one condition at a time). Results of an earlier run
+there are replaced, all of them.
 
 Embeddings are kept between runs, in files that only their owner can read. They are voiceprints, biometric data
 of the people in the recordings: delete the folder when they are no longer needed, or say --no-cache.";
@@ -189,7 +190,7 @@ pub(super) async fn run(args: BenchArgs, config: &Config, output: Output) -> any
         (Some(BenchCommand::Score(args)), _) => judge_scores(&args, output)?,
         (Some(BenchCommand::Gates(args)), _) => gates::run(&args, config, output).await?,
         (Some(BenchCommand::Convert(args)), _) => convert(&args, output)?,
-        (None, Some(args)) => bench(args, config, output).await?,
+        (None, Some(args)) => return bench(args, config, output).await,
         (None, None) => {
             let why = "--protocol and --out are needed, or init, score, gates or convert";
             return Err(Usage(why.to_owned()).into());
@@ -251,7 +252,8 @@ fn convert(args: &ConvertArgs, output: Output) -> anyhow::Result<()> {
     })
 }
 
-async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<()> {
+/// Runs a protocol; false when its results could not be written, which are told all the same.
+async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     let protocol = Protocol::read(&args.protocol)?;
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let own = card.calibration();
@@ -283,9 +285,15 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
         limits: config.limits,
         cache: (!args.no_cache).then_some(cache),
     };
+    saving::check(&args.out)?;
     let outcome = run_protocol(&bench, &protocol, &Bar::new())?;
-    save(&args.out, &protocol, &outcome)?;
-    output.result(&outcome.metrics, || text(&protocol, &outcome, &args.out))
+    let saved = saving::save(&args.out, &protocol, &outcome);
+    let out = saved.is_ok().then_some(args.out.as_path());
+    output.result(&outcome.metrics, || text(&protocol, &outcome, out))?;
+    if let Err(fault) = &saved {
+        Output::complain(&whole(fault));
+    }
+    Ok(saved.is_ok())
 }
 
 /// What happens to the enrolments, and to the tests.
@@ -309,38 +317,6 @@ fn conditions(args: &RunArgs, protocol: &Protocol) -> anyhow::Result<(Prepared, 
         .map(Condition::prepare)
         .collect::<Result<Vec<_>, _>>()?;
     Ok((enroll.prepare()?, tests))
-}
-
-/// Writes the documents and the scores.
-fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-    let write = |name: &str, text: String| {
-        let path = out.join(name);
-        std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
-    };
-    write(
-        "metrics.json",
-        serde_json::to_string_pretty(&outcome.metrics)? + "\n",
-    )?;
-    write(
-        "details.json",
-        serde_json::to_string_pretty(&outcome.details)? + "\n",
-    )?;
-    write("curves.json", serde_json::to_string(&outcome.curves)? + "\n")?;
-    let place = Place {
-        folder: out,
-        protocol,
-    };
-    write("report.html", report(outcome, &place))?;
-    if !outcome.words.is_empty() {
-        let lines = outcome.words.iter().map(serde_json::to_string);
-        write(
-            "words.jsonl",
-            lines.collect::<Result<Vec<_>, _>>()?.join("\n") + "\n",
-        )?;
-    }
-    outcome.write_scores(protocol, &out.join("scores.tsv"))?;
-    Ok(())
 }
 
 /// Figures of scores from outside.

@@ -31,8 +31,8 @@ pub(super) fn figures_text(figures: &Figures, cost: &Cost, interval: Option<[f64
     )
 }
 
-/// The table for a person.
-pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String {
+/// The table for a person; `out` is where the results lie, if anywhere.
+pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: Option<&Path>) -> String {
     let Outcome { metrics, details, .. } = outcome;
     let mut said = format!("{}: {}\n\n", protocol.name, protocol.description);
     let _ = writeln!(
@@ -81,11 +81,12 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: &Path) -> String
         .unwrap_or("no calibration: the scores are cosines");
     let _ = write!(
         said,
-        "\nmodel {}, {calibration}; {:.3} s of work for each second of audio\nresults in {}",
-        metrics.model,
-        metrics.rtf,
-        out.display()
+        "\nmodel {}, {calibration}; {:.3} s of work for each second of audio",
+        metrics.model, metrics.rtf
     );
+    if let Some(out) = out {
+        let _ = write!(said, "\nresults in {}", out.display());
+    }
     said
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::super::condition::{Condition, Prepared};
-use super::super::logistic::{Observation, logistic};
+use super::super::logistic::{FitError, Observation, logistic};
 use super::super::protocol::Protocol;
 use super::benchmark::{Benchmark, Progress};
 use super::check::{Checked, check_heard};
@@ -134,14 +134,7 @@ const SIMULATED_TARGETS: f64 = 0.25;
 
 fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
     let fitted = &seen.trials;
-    let nets = || {
-        fitted
-            .iter()
-            .filter(|one| one.target)
-            .map(|one| CHECKPOINTS[one.case.1])
-    };
-    let shortest = nets().fold(f64::INFINITY, f64::min);
-    let longest = nets().fold(0.0, f64::max);
+    let [shortest, longest] = net_range(fitted)?;
     let weights = weights(fitted);
     let reach = if fitting.roster_reach {
         Some(usual_reach(fitted, &weights).ok_or(BenchError::NoReach)?)
@@ -185,6 +178,22 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         llr_bounds: [-rounded(bound), rounded(bound)],
         target_trials: targets as u64,
         nontarget_trials: (fitted.len() - targets) as u64,
+    })
+}
+
+/// The least and the most speech that target trials were fitted on (s).
+///
+/// # Errors
+/// [`BenchError::Fit`] where there is none: nothing is known of users.
+fn net_range(trials: &[Observed]) -> Result<[f64; 2], BenchError> {
+    let targets = trials.iter().filter(|one| one.target);
+    let nets = targets.map(|one| CHECKPOINTS[one.case.1]);
+    let range = nets.fold(None::<[f64; 2]>, |range, net| {
+        let [shortest, longest] = range.unwrap_or([net; 2]);
+        Some([net.min(shortest), net.max(longest)])
+    });
+    range.ok_or(BenchError::Fit {
+        cause: FitError::OneClass,
     })
 }
 

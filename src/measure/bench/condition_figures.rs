@@ -11,7 +11,7 @@ pub struct Condition {
     /// Error rates and costs; null when it has only targets or only non-targets.
     #[serde(flatten)]
     pub figures: Option<Figures>,
-    /// Share of its tests of which no voiceprint could be made.
+    /// Share of the tests of its trials of which no voiceprint could be made.
     pub failure_to_acquire: f64,
 }
 

@@ -1,6 +1,6 @@
 //! Scores under each condition, and what is counted over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bootstrap::Draws;
 use super::super::cost::Cost;
@@ -100,24 +100,34 @@ pub(super) fn by_condition(
     kind: Kind,
 ) -> BTreeMap<String, Condition> {
     let names = &protocol.tables.conditions;
+    // Trials that are listed under the very name of a run are not those that are listed under none.
+    let is_ambiguous = |run: &str| names.iter().any(String::is_empty) && names.iter().any(|name| name == run);
     let mut conditions = BTreeMap::new();
     for condition_run in condition_runs {
-        let failure_to_acquire = condition_run.missing() as f64 / condition_run.tests.len().max(1) as f64;
+        let is_plain = condition_runs.len() == 1 && !is_ambiguous(&condition_run.name);
         for (at, name) in names.iter().enumerate() {
             let mine = |one: &Judged<'_>| {
                 one.condition_run.name == condition_run.name && usize::from(one.trial.condition) == at
             };
-            let name = match (name.as_str(), condition_runs.len()) {
-                ("", _) => condition_run.name.clone(),
-                (name, 1) => name.to_owned(),
-                (name, _) => format!("{}/{name}", condition_run.name),
+            let name = match name.as_str() {
+                "" => condition_run.name.clone(),
+                name if is_plain => name.to_owned(),
+                name => format!("{}/{name}", condition_run.name),
             };
+            let tests: BTreeSet<u32> = judged
+                .iter()
+                .filter(|one| mine(one))
+                .map(|one| one.trial.test)
+                .collect();
+            let missing = tests
+                .iter()
+                .filter(|test| condition_run.tests[**test as usize].print().is_none());
             let figures = of(judged, kind, mine).ok();
             conditions.insert(
                 name,
                 Condition {
                     figures,
-                    failure_to_acquire,
+                    failure_to_acquire: missing.count() as f64 / tests.len().max(1) as f64,
                 },
             );
         }
@@ -281,4 +291,99 @@ pub(super) fn worst(protocol: &Protocol, judged: &[Judged<'_>], targets: bool) -
         cosine: one.scored.cosine,
     });
     listed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::super::protocol::{Side, Tables};
+    use super::*;
+    use crate::voiceprint::{Bandwidth, Embedding};
+
+    /// A protocol of one model, of whom every second of so many tests is; the condition of a test by its place.
+    fn protocol(conditions: &[&str], tests: usize, condition: impl Fn(usize) -> u16) -> Protocol {
+        let trial = |test: usize| Trial {
+            model: 0,
+            test: test as u32,
+            condition: condition(test),
+            target: test.is_multiple_of(2),
+        };
+        Protocol {
+            name: "t".to_owned(),
+            description: String::new(),
+            audio: PathBuf::new(),
+            enroll: Side::default(),
+            test: Side::default(),
+            tables: Tables {
+                trials: (0..tests).map(trial).collect(),
+                conditions: conditions.iter().map(|name| (*name).to_owned()).collect(),
+                ..Tables::default()
+            },
+            sha256: String::new(),
+        }
+    }
+
+    fn heard(is_heard: bool) -> HeardRecording {
+        let print = is_heard.then(|| Print {
+            voice: Embedding::at_degrees(0.0),
+            net_s: 3.0,
+            over: Bandwidth::Narrow,
+        });
+        HeardRecording {
+            checkpoints: vec![Prints {
+                print,
+                ..Prints::default()
+            }],
+            checks: Vec::new(),
+            windows: Vec::new(),
+            silence: None,
+            spans: Vec::new(),
+            audio_s: 3.0,
+            work_s: 0.0,
+        }
+    }
+
+    /// The conditions of a run over `phone` in which some of the tests were not heard.
+    fn conditions(protocol: &Protocol, is_heard: impl Fn(usize) -> bool) -> BTreeMap<String, Condition> {
+        let trials = &protocol.tables.trials;
+        let tests: Vec<HeardRecording> = (0..trials.len()).map(|test| heard(is_heard(test))).collect();
+        let scored = Scored {
+            score: 0.0,
+            cosine: 0.0,
+        };
+        let run = ConditionRun {
+            name: "phone".to_owned(),
+            tests: &tests,
+            models: &[],
+            scores: vec![scored; trials.len()],
+            searched: Searched {
+                searches: Vec::new(),
+                decided: None,
+                sequential: Sequential::default(),
+                waits: Vec::new(),
+            },
+        };
+        let runs = [run];
+        let judged: Vec<Judged<'_>> = judged(protocol, &runs[0]).collect();
+        by_condition(protocol, &runs, &judged, Kind::Similarities)
+    }
+
+    #[test]
+    fn a_condition_counts_its_own_tests_that_gave_no_voice() {
+        let protocol = protocol(&["landline", "street"], 200, |test| u16::from(test >= 100));
+        let found = conditions(&protocol, |test| test < 160);
+        assert_eq!(found["landline"].failure_to_acquire, 0.0);
+        assert_eq!(found["street"].failure_to_acquire, 0.4);
+    }
+
+    #[test]
+    fn a_condition_with_the_name_of_the_run_is_not_the_run() {
+        let protocol = protocol(&["", "phone"], 6, |test| u16::from(test >= 4));
+        let found = conditions(&protocol, |test| test < 4);
+        let trials = |name: &str| found[name].figures.map(|figures| figures.trials);
+        assert_eq!((trials("phone"), trials("phone/phone")), (Some(4), Some(2)));
+        assert_eq!(found["phone"].failure_to_acquire, 0.0);
+        assert_eq!(found["phone/phone"].failure_to_acquire, 1.0);
+    }
 }

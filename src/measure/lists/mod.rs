@@ -7,6 +7,8 @@
 //! | `kaldi` (WeSpeaker too) | `a b target\|nontarget` | `a b score [target\|nontarget]` |
 //! | `sre` | header `modelid segmentid [side] [targettype]`, tabs | header `modelid segmentid [side] LLR`, tabs |
 //!
+//! Side `a` of an SRE segment is named as the segment is, any other `segment:side`.
+//!
 //! Every fault names file, line and what was expected there.
 
 pub(super) mod read;

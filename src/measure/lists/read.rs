@@ -1,5 +1,6 @@
 //! Reading lists.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -10,6 +11,10 @@ use super::{Format, ListError, ListedScore, ListedTrial};
 
 /// No line of a list is longer; more is not a list, and would fill the memory.
 const LONGEST_LINE: u64 = 64 * 1024;
+
+/// The side of an SRE segment that is named as the segment is, and the one whose name ends with it.
+pub(super) const FIRST_SIDE: &str = "a";
+pub(super) const SECOND_SIDE: &str = "b";
 
 /// Reads a list of trials. Empty lines are passed over.
 ///
@@ -66,7 +71,7 @@ pub(in super::super) fn each_trial(
                     .map(|at| SreColumns::field(&fields, at))
                     .transpose()?;
                 let (enrolled, test) = columns.sides(&fields)?;
-                trial(enrolled, test, label.map(target).transpose()?, None)
+                trial(enrolled, &test, label.map(target).transpose()?, None)
             }
         })
     })
@@ -75,22 +80,23 @@ pub(in super::super) fn each_trial(
 /// Reads a file of scores.
 ///
 /// # Errors
-/// [`ListError`] with the line that is not what the format has there, or whose score is no number.
+/// [`ListError`] with the line that is not what the format has there, whose score is no number, or that has another score
+/// for a pair of an earlier line: nobody could say which of the two is meant.
 pub fn read_scores(path: &Path, format: Format) -> Result<Vec<ListedScore>, ListError> {
     let mut columns = None;
-    let mut scores = Vec::new();
-    each_line(path, |text| {
+    let (mut scores, mut lines) = (Vec::new(), Vec::new());
+    each_numbered_line(path, |line, text| {
         let fields = split(text, format);
         if format == Format::Sre && columns.is_none() {
             columns = Some(SreColumns::of(&fields)?);
             return Ok(());
         }
         let (enrolled, test, score) = match (format, fields.as_slice()) {
-            (Format::Voxline, [enrolled, test, "-", raw]) => (*enrolled, *test, *raw),
-            (Format::Voxline, [enrolled, test, llr, _raw]) => (*enrolled, *test, *llr),
-            (Format::VoxCeleb, [score, enrolled, test]) => (*enrolled, *test, *score),
+            (Format::Voxline, [enrolled, test, "-", raw]) => (*enrolled, Cow::from(*test), *raw),
+            (Format::Voxline, [enrolled, test, llr, _raw]) => (*enrolled, Cow::from(*test), *llr),
+            (Format::VoxCeleb, [score, enrolled, test]) => (*enrolled, Cow::from(*test), *score),
             (Format::Kaldi, [enrolled, test, score] | [enrolled, test, score, _]) => {
-                (*enrolled, *test, *score)
+                (*enrolled, Cow::from(*test), *score)
             }
             (Format::Sre, _) => {
                 let columns = columns.as_ref().ok_or("a header is wanted")?;
@@ -104,17 +110,45 @@ pub fn read_scores(path: &Path, format: Format) -> Result<Vec<ListedScore>, List
         };
         scores.push(ListedScore {
             enrolled: enrolled.to_owned(),
-            test: test.to_owned(),
+            test: test.into_owned(),
             score: number(score)?,
         });
+        lines.push(line);
         Ok(())
     })?;
+    refuse_two_scores(path, &scores, &lines)?;
     Ok(scores)
 }
 
-/// Puts scores to their trials, in the order of the trials, with speakers numbered by the names of the
-/// models (a test's speaker is the model it is a target of, or nobody else). Scores of no trial are passed
-/// over. Gives the trials and how many speakers there are.
+/// Refuses scores, each with its line, of which two are of one pair and are not the same.
+fn refuse_two_scores(path: &Path, scores: &[ListedScore], lines: &[usize]) -> Result<(), ListError> {
+    let mut given: HashMap<(&str, &str), (f64, usize)> = HashMap::new();
+    for (one, line) in scores.iter().zip(lines) {
+        let ListedScore {
+            enrolled,
+            test,
+            score,
+        } = one;
+        let (other, earlier) = *given
+            .entry((enrolled.as_str(), test.as_str()))
+            .or_insert((*score, *line));
+        if other != *score {
+            return Err(ListError::Line {
+                path: path.to_owned(),
+                line: *line,
+                what: format!(
+                    "{enrolled} against {test} has {score} here and {other} in line {earlier}: one score a pair is wanted, \
+                     so give the scores of each condition in a file of their own"
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Puts scores to their trials, in the order of the trials, with speakers numbered: all names that target trials join are
+/// one speaker's, whether of models and their tests or of recordings in pairs. Scores of no trial are passed over. Gives
+/// the trials and how many speakers there are.
 ///
 /// # Errors
 /// [`ListError::Unscored`] when a trial has no score, [`ListError::Unlabelled`] when the list has no labels.
@@ -123,7 +157,7 @@ pub fn join(trials: &[ListedTrial], scores: &[ListedScore]) -> Result<(Vec<Paire
         .iter()
         .map(|one| ((one.enrolled.as_str(), one.test.as_str()), one.score))
         .collect();
-    let mut speakers = Speakers::of(trials);
+    let (speakers, count) = speakers(trials);
     let mut paired = Vec::with_capacity(trials.len());
     let (mut missing, mut first) = (0, None);
     for trial in trials {
@@ -135,8 +169,8 @@ pub fn join(trials: &[ListedTrial], scores: &[ListedScore]) -> Result<(Vec<Paire
         };
         paired.push(Paired {
             score: *score,
-            enrolled: speakers.of_model(sides.0),
-            tested: speakers.of_test(sides.1),
+            enrolled: speakers[sides.0],
+            tested: speakers[sides.1],
             target: trial.target.ok_or(ListError::Unlabelled)?,
         });
     }
@@ -147,42 +181,48 @@ pub fn join(trials: &[ListedTrial], scores: &[ListedScore]) -> Result<(Vec<Paire
             enrolled: first.enrolled.clone(),
             test: first.test.clone(),
         }),
-        None => Ok((paired, speakers.count())),
+        None => Ok((paired, count)),
     }
 }
 
-/// Numbers speakers: a model by its name, a test by the model it is a target of.
-struct Speakers<'a> {
-    numbers: HashMap<&'a str, u32>,
-    owners: HashMap<&'a str, &'a str>,
-}
-
-impl<'a> Speakers<'a> {
-    fn of(trials: &'a [ListedTrial]) -> Self {
-        let same = trials.iter().filter(|trial| trial.target == Some(true));
-        Self {
-            numbers: HashMap::new(),
-            owners: same
-                .map(|trial| (trial.test.as_str(), trial.enrolled.as_str()))
-                .collect(),
+/// The number of each name's speaker, in the order of their first mention, and how many speakers there are. Names that
+/// target trials join are one speaker's, however many such trials lie between them: of pairs of recordings (VoxCeleb) no
+/// single one joins all of a speaker's.
+fn speakers(trials: &[ListedTrial]) -> (HashMap<&str, u32>, usize) {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    // Each name leads to an earlier one of the same speaker, and the first of them to itself.
+    let mut leads: Vec<usize> = Vec::new();
+    for trial in trials {
+        let [enrolled, test] = [&trial.enrolled, &trial.test].map(|name| {
+            let place = *places.entry(name.as_str()).or_insert(leads.len());
+            if place == leads.len() {
+                leads.push(place);
+            }
+            place
+        });
+        if trial.target == Some(true) {
+            let (one, other) = (first_of(&mut leads, enrolled), first_of(&mut leads, test));
+            leads[one.max(other)] = one.min(other);
         }
     }
-
-    fn of_model(&mut self, name: &'a str) -> u32 {
-        // A model that is itself a test elsewhere (VoxCeleb pairs recordings) is one speaker there too.
-        let owner = self.owners.get(name).copied().unwrap_or(name);
-        let next = self.numbers.len() as u32;
-        *self.numbers.entry(owner).or_insert(next)
+    let mut numbers: Vec<u32> = Vec::with_capacity(leads.len());
+    let mut count = 0;
+    for place in 0..leads.len() {
+        let first = first_of(&mut leads, place);
+        numbers.push(if first == place { count } else { numbers[first] });
+        count += u32::from(first == place);
     }
+    let numbered = places.into_iter().map(|(name, place)| (name, numbers[place]));
+    (numbered.collect(), count as usize)
+}
 
-    fn of_test(&mut self, name: &'a str) -> u32 {
-        let owner = self.owners.get(name).copied().unwrap_or(name);
-        self.of_model(owner)
+/// The first name of a name's speaker; the way there is made shorter for whoever asks next.
+fn first_of(leads: &mut [usize], mut place: usize) -> usize {
+    while leads[place] != place {
+        leads[place] = leads[leads[place]];
+        place = leads[place];
     }
-
-    fn count(&self) -> usize {
-        self.numbers.len()
-    }
+    place
 }
 
 /// The columns of an SRE file, by its header.
@@ -216,15 +256,16 @@ impl SreColumns {
             .ok_or_else(|| wanted("as many columns as the header has", fields))
     }
 
-    /// Model and segment; a segment's side belongs to its name, as two people may be on one call.
-    fn sides<'a>(&self, fields: &[&'a str]) -> Result<(&'a str, &'a str), String> {
-        if let Some(at) = self.side {
-            Self::field(fields, at)?;
-        }
-        Ok((
-            Self::field(fields, self.model)?,
-            Self::field(fields, self.segment)?,
-        ))
+    /// Model and test. Side `a`, which a recording of one channel has too, is named as its segment is; any other side is
+    /// `segment:side`, as two people may be on one call.
+    fn sides<'a>(&self, fields: &[&'a str]) -> Result<(&'a str, Cow<'a, str>), String> {
+        let segment = Self::field(fields, self.segment)?;
+        let side = self.side.map(|at| Self::field(fields, at)).transpose()?;
+        let test = match side.map(str::to_lowercase).as_deref() {
+            None | Some("" | FIRST_SIDE) => Cow::from(segment),
+            Some(other) => Cow::from(format!("{segment}:{other}")),
+        };
+        Ok((Self::field(fields, self.model)?, test))
     }
 }
 
@@ -272,6 +313,14 @@ pub(in super::super) fn each_line(
     path: &Path,
     mut take: impl FnMut(&str) -> Result<(), String>,
 ) -> Result<(), ListError> {
+    each_numbered_line(path, |_, text| take(text))
+}
+
+/// As [`each_line`], with the line's number, from 1.
+fn each_numbered_line(
+    path: &Path,
+    mut take: impl FnMut(usize, &str) -> Result<(), String>,
+) -> Result<(), ListError> {
     let unreadable = |cause| ListError::Unreadable {
         path: path.to_owned(),
         cause,
@@ -298,9 +347,14 @@ pub(in super::super) fn each_line(
             return Err(fault(format!("the line is longer than {LONGEST_LINE} bytes")));
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| fault("the line is not UTF-8".to_owned()))?;
+        // A mark of the byte order, which spreadsheets write, is no part of the first name.
+        let text = text
+            .strip_prefix('\u{feff}')
+            .filter(|_| line == 1)
+            .unwrap_or(text);
         let text = text.trim_end_matches(['\n', '\r']);
         if !text.trim().is_empty() {
-            take(text).map_err(fault)?;
+            take(line, text).map_err(fault)?;
         }
     }
 }

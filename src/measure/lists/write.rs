@@ -4,7 +4,42 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use super::read::{FIRST_SIDE, SECOND_SIDE};
 use super::{Format, ListError, ListedScore, ListedTrial};
+
+/// The segments of SRE lists, with a column for their sides where any test is the second of its segment.
+struct Segments {
+    has_sides: bool,
+}
+
+impl Segments {
+    fn of<'a>(mut tests: impl Iterator<Item = &'a String>) -> Self {
+        Self {
+            has_sides: tests.any(|test| second_side(test).is_some()),
+        }
+    }
+
+    fn header(&self) -> &'static str {
+        if self.has_sides {
+            "modelid\tsegmentid\tside"
+        } else {
+            "modelid\tsegmentid"
+        }
+    }
+
+    fn columns(&self, test: &str) -> String {
+        match second_side(test) {
+            Some(segment) => format!("{segment}\t{SECOND_SIDE}"),
+            None if self.has_sides => format!("{test}\t{FIRST_SIDE}"),
+            None => test.to_owned(),
+        }
+    }
+}
+
+/// The segment whose second side a test is; none where it is not.
+fn second_side(test: &str) -> Option<&str> {
+    test.strip_suffix(SECOND_SIDE)?.strip_suffix(':')
+}
 
 /// Writes a list of trials. SRE trials without a label have no `targettype` column.
 ///
@@ -15,13 +50,11 @@ pub fn write_trials(path: &Path, format: Format, trials: &[ListedTrial]) -> Resu
     if !labelled && format != Format::Sre {
         return Err(ListError::Unlabelled);
     }
+    let segments = Segments::of(trials.iter().map(|trial| &trial.test));
     to_file(path, |file| {
         if format == Format::Sre {
-            writeln!(
-                file,
-                "modelid\tsegmentid{}",
-                if labelled { "\ttargettype" } else { "" }
-            )?;
+            let label = if labelled { "\ttargettype" } else { "" };
+            writeln!(file, "{}{label}", segments.header())?;
         }
         for trial in trials {
             let (enrolled, test, same) = (&trial.enrolled, &trial.test, trial.target.unwrap_or_default());
@@ -33,8 +66,10 @@ pub fn write_trials(path: &Path, format: Format, trials: &[ListedTrial]) -> Resu
                 (Format::Voxline, None) => writeln!(file, "{enrolled}\t{test}\t{label}")?,
                 (Format::VoxCeleb, _) => writeln!(file, "{} {enrolled} {test}", u8::from(same))?,
                 (Format::Kaldi, _) => writeln!(file, "{enrolled} {test} {label}")?,
-                (Format::Sre, _) if labelled => writeln!(file, "{enrolled}\t{test}\t{label}")?,
-                (Format::Sre, _) => writeln!(file, "{enrolled}\t{test}")?,
+                (Format::Sre, _) if labelled => {
+                    writeln!(file, "{enrolled}\t{}\t{label}", segments.columns(test))?;
+                }
+                (Format::Sre, _) => writeln!(file, "{enrolled}\t{}", segments.columns(test))?,
             }
         }
         Ok(())
@@ -46,9 +81,10 @@ pub fn write_trials(path: &Path, format: Format, trials: &[ListedTrial]) -> Resu
 /// # Errors
 /// [`ListError::Unwritable`].
 pub fn write_scores(path: &Path, format: Format, scores: &[ListedScore]) -> Result<(), ListError> {
+    let segments = Segments::of(scores.iter().map(|one| &one.test));
     to_file(path, |file| {
         if format == Format::Sre {
-            writeln!(file, "modelid\tsegmentid\tLLR")?;
+            writeln!(file, "{}\tLLR", segments.header())?;
         }
         for ListedScore {
             enrolled,
@@ -60,7 +96,7 @@ pub fn write_scores(path: &Path, format: Format, scores: &[ListedScore]) -> Resu
                 Format::Voxline => writeln!(file, "{enrolled}\t{test}\t{score}\t{score}")?,
                 Format::VoxCeleb => writeln!(file, "{score} {enrolled} {test}")?,
                 Format::Kaldi => writeln!(file, "{enrolled} {test} {score}")?,
-                Format::Sre => writeln!(file, "{enrolled}\t{test}\t{score}")?,
+                Format::Sre => writeln!(file, "{enrolled}\t{}\t{score}", segments.columns(test))?,
             }
         }
         Ok(())

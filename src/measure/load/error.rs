@@ -56,4 +56,17 @@ pub enum LoadFault {
     /// The server did not start, or does not do what it is asked.
     #[error("{0}")]
     Server(String),
+    /// Somebody did not want to wait for the end (Ctrl-C).
+    #[error("the load test was interrupted")]
+    Interrupted,
+    /// The server still has users of the test.
+    #[error(
+        "these users of the test are left on the server, remove them with DELETE /v1/users/ID: {users} ({cause})"
+    )]
+    Left {
+        /// Their ids, commas between.
+        users: String,
+        /// Why the last of them could not be removed.
+        cause: Box<LoadFault>,
+    },
 }

@@ -25,5 +25,5 @@ mod run;
 
 pub use error::LoadFault;
 pub use figures::{LoadStep, MemorySample, Names, Quantiles};
-pub use run::{LoadSettings, run_load};
+pub use run::{LoadOutcome, LoadSettings, run_load};
 pub use server::Target;

@@ -1,9 +1,11 @@
 //! Who can be recognised: numbers and users are added to the server, and removed again from one that stays.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::super::protocol::Protocol;
 use super::error::LoadFault;
@@ -13,6 +15,11 @@ use crate::units::DialedNumber;
 
 /// Numbers that a user may be on.
 const NUMBERS_OF_A_USER: usize = 100;
+
+/// How long users are tried to be removed from a server that refuses: it may be busy with what it was put under.
+const REMOVAL: Duration = Duration::from_secs(30);
+/// A pause before those are tried again whom it refused to remove.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The numbers and users of a load test.
 pub(super) struct People {
@@ -49,9 +56,10 @@ impl People {
             users: BTreeMap::new(),
             added: Vec::new(),
         };
-        if let Err(fault) = people.enrol(server, protocol, said).await {
-            // What went wrong first is what is told.
-            let _ = people.remove(server).await;
+        if let Err(fault) = unless_interrupted(people.enrol(server, protocol, said)).await {
+            if let Err(left) = people.remove(server).await {
+                said(&left.to_string());
+            }
             return Err(fault);
         }
         Ok(people)
@@ -85,15 +93,53 @@ impl People {
         Ok(())
     }
 
-    /// Removes the users that were added.
+    /// Removes the users that were added from a server that stays. Ctrl-C ends that too.
+    ///
+    /// # Errors
+    /// [`LoadFault::Left`] with those who are still there.
     pub async fn remove(&self, server: &Server) -> Result<(), LoadFault> {
-        let mut done = Ok(());
-        for user in &self.added {
-            let path = format!("/v1/users/{user}");
-            let removed = server.ask(Method::DELETE, &path, None).await;
-            done = done.and(removed.map(drop));
+        if !server.stays() {
+            return Ok(());
         }
-        done
+        let mut left = self.added.clone();
+        let removed = unless_interrupted(remove_all(server, &mut left, REMOVAL)).await;
+        removed.map_err(|cause| LoadFault::Left {
+            users: left.join(", "),
+            cause: Box::new(cause),
+        })
+    }
+}
+
+/// Does `work` unless Ctrl-C interrupts it: whoever was added is to be removed then, too.
+pub(super) async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, LoadFault>>,
+) -> Result<T, LoadFault> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(LoadFault::Interrupted),
+    }
+}
+
+/// Removes users and takes those who are gone out of `users`. Whoever the server refuses to remove is tried again until
+/// `patience` is over.
+async fn remove_all(server: &Server, users: &mut Vec<String>, patience: Duration) -> Result<(), LoadFault> {
+    let end = Instant::now() + patience;
+    loop {
+        let (mut tried, mut refused) = (0, Ok(()));
+        // A server that does not answer at all is not waited for once a user.
+        while tried < users.len() && (refused.is_ok() || Instant::now() < end) {
+            match server.remove_user(&users[tried]).await {
+                Ok(()) => drop(users.remove(tried)),
+                Err(fault) => {
+                    refused = Err(fault);
+                    tried += 1;
+                }
+            }
+        }
+        if refused.is_ok() || Instant::now() >= end {
+            return refused;
+        }
+        sleep(PAUSE).await;
     }
 }
 
@@ -166,19 +212,17 @@ mod tests {
         first
     }
 
-    /// A server that adds one user and no other; its address, and what it is asked.
-    fn server_with_room_for_one() -> (String, Receiver<String>) {
+    /// A server that answers a request, by its first line, with the status that `status` says; its address, and what it is
+    /// asked.
+    fn server(mut status: impl FnMut(&str) -> u16 + Send + 'static) -> (String, Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (asked, seen) = channel();
         std::thread::spawn(move || {
-            let mut users = 0;
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let line = first_line(&stream);
-                let is_user = line.starts_with("POST /v1/users ");
-                users += usize::from(is_user);
-                let status = if is_user && users > 1 { 503 } else { 200 };
+                let status = status(&line);
                 if asked.send(line).is_err() {
                     return;
                 }
@@ -193,11 +237,20 @@ mod tests {
         (base, seen)
     }
 
+    async fn reached(base: String) -> Server {
+        let keys = vec!["key".to_owned()];
+        Server::reach(&Target::Running { base, keys }).await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_server_that_stays_keeps_nobody_of_a_test_that_could_not_begin() {
-        let (base, seen) = server_with_room_for_one();
-        let keys = vec!["key".to_owned()];
-        let server = Server::reach(&Target::Running { base, keys }).await.unwrap();
+        let mut users = 0;
+        let (base, seen) = server(move |line| {
+            let is_user = line.starts_with("POST /v1/users ");
+            users += usize::from(is_user);
+            if is_user && users > 1 { 503 } else { 200 }
+        });
+        let server = reached(base).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("enrollment_samples/protocol");
         let protocol = Protocol::read(&folder).unwrap();
         let added = People::add(&server, &protocol, 1, &mut |_: &str| {}).await;
@@ -205,6 +258,43 @@ mod tests {
         let asked: Vec<String> = seen.try_iter().collect();
         let last = asked.last().unwrap();
         assert!(last.starts_with("DELETE /v1/users/u-1 "), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn whom_a_busy_server_does_not_remove_is_tried_again() {
+        let mut removals = 0;
+        let (base, seen) = server(move |line| {
+            removals += usize::from(line.starts_with("DELETE"));
+            match line.split(' ').nth(1) {
+                // Already gone, whatever became of the answer.
+                Some("/v1/users/c") => 404,
+                _ if removals == 1 => 503,
+                _ => 200,
+            }
+        });
+        let server = reached(base).await;
+        let mut users = ["a", "b", "c"].map(str::to_owned).to_vec();
+        remove_all(&server, &mut users, REMOVAL).await.unwrap();
+        assert!(users.is_empty());
+        let asked: Vec<String> = seen
+            .try_iter()
+            .filter(|line| line.starts_with("DELETE"))
+            .collect();
+        let paths: Vec<&str> = asked.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+        assert_eq!(
+            paths,
+            ["a", "b", "c", "a"].map(|user| format!("/v1/users/{user}"))
+        );
+    }
+
+    #[tokio::test]
+    async fn users_that_a_server_keeps_are_left_in_the_list() {
+        let (base, _seen) = server(|line| if line.contains("/v1/users/b ") { 503 } else { 200 });
+        let server = reached(base).await;
+        let mut users = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let refused = remove_all(&server, &mut users, Duration::ZERO).await;
+        assert!(refused.unwrap_err().to_string().contains("/v1/users/b"));
+        assert!(users.contains(&"b".to_owned()) && !users.contains(&"a".to_owned()));
     }
 
     #[test]

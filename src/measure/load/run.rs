@@ -14,7 +14,7 @@ use super::super::protocol::Protocol;
 use super::call::{Kind, Made, Planned};
 use super::error::LoadFault;
 use super::figures::{Beside, LoadStep, MemorySample};
-use super::people::People;
+use super::people::{People, unless_interrupted};
 use super::server::{Server, Target};
 use super::track::{FRAMES_A_SECOND, Track, tracks};
 use crate::onnx::Runtime;
@@ -55,14 +55,21 @@ pub struct LoadSettings {
     pub vad_graph: PathBuf,
 }
 
-/// Makes the test and gives the figures of each step; `said` is told what is going on.
+/// What a load test comes to.
+#[derive(Debug)]
+pub struct LoadOutcome {
+    /// The figures of each step that came to its end.
+    pub steps: Vec<LoadStep>,
+    /// Why there are not more of them, and who could not be removed from the server; none where all went well.
+    pub faults: Vec<LoadFault>,
+}
+
+/// Makes the test and gives the figures of each step, also where a later one comes to no end; `said` is told what is going
+/// on. Ctrl-C ends it as a fault does: whoever was added to a server that stays is removed again.
 ///
 /// # Errors
-/// [`LoadFault`] when the test cannot begin, or the server stops answering.
-pub async fn run_load(
-    settings: &LoadSettings,
-    said: &mut dyn FnMut(&str),
-) -> Result<Vec<LoadStep>, LoadFault> {
+/// [`LoadFault`] when the test cannot begin.
+pub async fn run_load(settings: &LoadSettings, said: &mut dyn FnMut(&str)) -> Result<LoadOutcome, LoadFault> {
     let protocol = Protocol::read(&settings.protocol)?;
     said("hearing the recordings");
     let tracks = {
@@ -79,11 +86,14 @@ pub async fn run_load(
         people,
         tracks,
     };
-    let steps = test.steps(said).await;
-    if matches!(settings.target, Target::Running { .. }) {
-        test.people.remove(&server).await?;
-    }
-    steps
+    let mut steps = Vec::new();
+    let ended = unless_interrupted(test.steps(&mut steps, said)).await;
+    let removed = test.people.remove(&server).await;
+    let faults = [ended, removed].into_iter().filter_map(Result::err);
+    Ok(LoadOutcome {
+        steps,
+        faults: faults.collect(),
+    })
 }
 
 struct Test<'a> {
@@ -94,8 +104,8 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    async fn steps(&self, said: &mut dyn FnMut(&str)) -> Result<Vec<LoadStep>, LoadFault> {
-        let mut steps = Vec::new();
+    /// Makes the steps, and adds the figures of each that came to its end to `steps`.
+    async fn steps(&self, steps: &mut Vec<LoadStep>, said: &mut dyn FnMut(&str)) -> Result<(), LoadFault> {
         for calls in &self.settings.calls {
             let with_files = [0, self.settings.files];
             let beside = if self.settings.files > 0 {
@@ -109,13 +119,15 @@ impl Test<'_> {
                 sleep(BREATH).await;
             }
         }
-        Ok(steps)
+        Ok(())
     }
 
     async fn step(&self, calls: usize, files: usize) -> Result<LoadStep, LoadFault> {
         let before = self.server.process().await?;
         let began = Instant::now();
         let over = CancellationToken::new();
+        // An interruption ends what goes on beside the calls too.
+        let _ended = over.clone().drop_guard();
         let memory = tokio::spawn(watch_memory(Arc::clone(&self.server), began, over.clone()));
         let uploads = self.upload(files, &over);
         let run = Uuid::now_v7();

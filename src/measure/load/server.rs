@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -56,7 +56,7 @@ pub(super) struct Server {
     keys: Vec<String>,
     http: Client,
     /// Ended and removed, in this order, when the test is over.
-    _child: Option<(Running, TempDir)>,
+    child: Option<(Running, TempDir)>,
 }
 
 /// A child that does not outlive us.
@@ -94,10 +94,15 @@ impl Server {
             base,
             keys,
             http,
-            _child: child,
+            child,
         };
         server.ask(Method::GET, "/healthz", None).await?;
         Ok(server)
+    }
+
+    /// Whether it is there after the test.
+    pub fn stays(&self) -> bool {
+        self.child.is_none()
     }
 
     /// The address of one of its WebSockets.
@@ -126,6 +131,17 @@ impl Server {
                 .body(body.to_string());
         }
         read(path, request.send().await).await
+    }
+
+    /// Removes a user, who may be gone already.
+    pub async fn remove_user(&self, id: &str) -> Result<(), LoadFault> {
+        let path = format!("/v1/users/{id}");
+        let sent = self.request(Method::DELETE, &path).timeout(PATIENCE).send().await;
+        let is_gone = |answer: &Response| answer.status() == StatusCode::NOT_FOUND;
+        if sent.as_ref().is_ok_and(is_gone) {
+            return Ok(());
+        }
+        read(&path, sent).await.map(drop)
     }
 
     /// Sends a form of recordings.

@@ -147,7 +147,7 @@ fn write_sides(folder: &Path) -> Result<(), ListError> {
         let name = folder
             .file_name()
             .map_or("calls".into(), |name| name.to_string_lossy());
-        writeln!(file, "name = {:?}", name.as_ref())?;
+        writeln!(file, "name = {}", toml::Value::from(&*name))?;
         writeln!(
             file,
             "description = \"made by voxline bench init from folders of recordings\"\naudio = \".\"\n"

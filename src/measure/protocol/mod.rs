@@ -2,8 +2,9 @@
 //!
 //! `protocol.toml` and the lists beside it: `enroll.tsv`, `trials.tsv`, and optionally `search.tsv` with
 //! `rosters.tsv`. One more list is Voxline's own and optional: `speakers.tsv`, lines of `model or path`, its
-//! speaker, and any number of `group=value` (as in `sex=f`), tabs between. Without it a test's speaker is the
-//! model it is a target of, and a test that is nobody's belongs to the folder it lies in.
+//! speaker, and any number of `group=value` (as in `sex=f`), tabs between; a speaker belongs to the groups of all their
+//! lines. Without it a test's speaker is the model it is a target of, and a test that is nobody's belongs to the folder it
+//! lies in.
 
 mod init;
 mod tables;

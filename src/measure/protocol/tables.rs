@@ -98,6 +98,51 @@ impl Names {
     }
 }
 
+/// What `speakers.tsv` says.
+#[derive(Default)]
+struct Told {
+    /// The speaker of each model or path that is listed.
+    speakers: HashMap<String, String>,
+    /// What each speaker belongs to, by any of their lines.
+    groups: HashMap<String, Vec<(String, String)>>,
+}
+
+impl Told {
+    fn read(path: &Path) -> Result<Self, ProtocolError> {
+        let mut told = Self::default();
+        each_line(path, |text| {
+            let mut fields = text.split('\t').map(str::trim);
+            let (Some(name), Some(speaker)) = (fields.next(), fields.next()) else {
+                return Err("a model or path and its speaker are wanted".to_owned());
+            };
+            for field in fields {
+                let (group, value) = field
+                    .split_once('=')
+                    .ok_or("groups are wanted as `group=value`")?;
+                told.add_group(speaker, group, value)?;
+            }
+            told.speakers.insert(name.to_owned(), speaker.to_owned());
+            Ok(())
+        })?;
+        Ok(told)
+    }
+
+    fn add_group(&mut self, speaker: &str, group: &str, value: &str) -> Result<(), String> {
+        let groups = self.groups.entry(speaker.to_owned()).or_default();
+        match groups.iter().find(|(name, _)| name == group) {
+            Some((_, other)) if other != value => Err(format!(
+                "{speaker} is said to be {group}={value} here and {group}={other} in an earlier line: give a speaker one \
+                 value of a group"
+            )),
+            Some(_) => Ok(()),
+            None => {
+                groups.push((group.to_owned(), value.to_owned()));
+                Ok(())
+            }
+        }
+    }
+}
+
 impl Tables {
     /// Reads the lists of a protocol folder.
     ///
@@ -199,25 +244,14 @@ impl Tables {
     }
 
     fn read_speakers(&mut self, path: &Path) -> Result<(), ProtocolError> {
-        let mut told: HashMap<String, (String, Vec<(String, String)>)> = HashMap::new();
-        if path.exists() {
-            each_line(path, |text| {
-                let mut fields = text.split('\t').map(str::trim);
-                let (Some(name), Some(speaker)) = (fields.next(), fields.next()) else {
-                    return Err("a model or path and its speaker are wanted".to_owned());
-                };
-                let groups: Option<Vec<_>> = fields
-                    .map(|field| {
-                        field
-                            .split_once('=')
-                            .map(|(group, value)| (group.to_owned(), value.to_owned()))
-                    })
-                    .collect();
-                let groups = groups.ok_or("groups are wanted as `group=value`")?;
-                told.insert(name.to_owned(), (speaker.to_owned(), groups));
-                Ok(())
-            })?;
-        }
+        let Told {
+            speakers: told,
+            groups,
+        } = if path.exists() {
+            Told::read(path)?
+        } else {
+            Told::default()
+        };
         let mut owners = vec![None; self.tests.len()];
         let same = self.trials.iter().filter(|trial| trial.target);
         same.for_each(|trial| owners[trial.test as usize] = Some(trial.model));
@@ -226,14 +260,12 @@ impl Tables {
         }
         let mut names = Names::default();
         let mut place = |name: &str, otherwise: &str, speakers: &mut Vec<Speaker>| {
-            let (speaker, groups) = told
-                .get(name)
-                .map_or((otherwise, &[][..]), |(name, groups)| (name, groups));
+            let speaker = told.get(name).map_or(otherwise, String::as_str);
             let place = names.place(speaker);
             if place as usize == speakers.len() {
                 speakers.push(Speaker {
                     name: speaker.to_owned(),
-                    groups: groups.to_vec(),
+                    groups: groups.get(speaker).cloned().unwrap_or_default(),
                 });
             }
             place

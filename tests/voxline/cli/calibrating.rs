@@ -8,7 +8,7 @@ use super::*;
 const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
 
 /// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.
-fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
+pub fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
     let samples = crate::support::root().join("enrollment_samples");
     let folder = folder.join(name);
     std::fs::create_dir(&folder).unwrap();

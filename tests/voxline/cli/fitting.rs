@@ -1,0 +1,69 @@
+//! Whom `voxline calibrate` fits on, and what it says where that is nobody.
+
+use super::calibrating::protocol;
+use super::*;
+
+#[test]
+fn calls_of_strangers_alone_give_no_calibration() {
+    let site = Site::new();
+    let folder = protocol(site.path(), "strangers", 2.8);
+    let trials = folder.join("trials.tsv");
+    let all = std::fs::read_to_string(&trials).unwrap();
+    let others: Vec<&str> = all.lines().filter(|line| line.ends_with("nontarget")).collect();
+    std::fs::write(&trials, others.join("\n")).unwrap();
+    let args = [
+        "calibrate",
+        "--threads",
+        "1",
+        "--condition",
+        "phone",
+        "--protocol",
+    ];
+    let said = site.run(&[&args[..], &[folder.to_str().unwrap(), "--out", "fitted.toml"]].concat());
+    assert!(
+        said.status == 1 && said.stderr.contains("no calibration comes of these calls"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn speakers_are_a_name_a_line_and_names_of_nobody_are_refused() {
+    let site = Site::new();
+    let folder = protocol(site.path(), "spaces", 4.0);
+    // A name of two words.
+    for list in ["enroll.tsv", "trials.tsv", "speakers.tsv"] {
+        let path = folder.join(list);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("alice\t", "Alice Smith\t");
+        std::fs::write(path, text.replace("\talice\n", "\tAlice Smith\n")).unwrap();
+    }
+    let table = |names: &str| {
+        let speakers = site.file("speakers", names.as_bytes());
+        let args = [
+            "calibrate",
+            "--threads",
+            "1",
+            "--condition",
+            "phone",
+            "--speakers",
+        ];
+        let more = [
+            speakers.as_str(),
+            "--protocol",
+            folder.to_str().unwrap(),
+            "--trials",
+        ];
+        site.run(&[&args[..], &more, &["trials.tsv"]].concat())
+    };
+    let said = table("\u{feff}Alice Smith\r\n\nrobert\r\n");
+    assert_eq!(said.status, 0, "{said:?}");
+    let lines = std::fs::read_to_string(site.path().join("trials.tsv")).unwrap();
+    assert!(lines.contains("\tAlice Smith\trobert\t"), "{lines}");
+    assert!(!lines.contains("walter"), "{lines}");
+
+    let said = table("Alice Smith\nrobbert\n");
+    assert!(
+        said.status == 1 && said.stderr.contains("(robbert)") && !said.stderr.contains("(Alice"),
+        "{said:?}"
+    );
+}

@@ -45,7 +45,7 @@ impl Service {
             .as_str()
             .context("the key is not in the answer")?
             .to_owned();
-        let started = Instant::now();
+        let (http, started) = (http()?, Instant::now());
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
@@ -59,7 +59,7 @@ impl Service {
             started,
             base: String::new(),
             key,
-            http: http(),
+            http,
         };
         service.base = base?;
         Ok(service)
@@ -187,8 +187,9 @@ fn address(child: &mut Child) -> anyhow::Result<String> {
         .context("the service did not listen within 60 s")
 }
 
-/// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
-fn http() -> reqwest::Client {
+/// An HTTP client, without the proxy that the environment may name: the service is on this machine. TLS's cryptography is
+/// the process's choice, and the program's own is ring.
+fn http() -> anyhow::Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    Ok(reqwest::Client::builder().no_proxy().build()?)
 }

@@ -107,7 +107,10 @@ impl Peer {
         Self {
             address,
             world,
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("an HTTP client"),
         }
     }
 

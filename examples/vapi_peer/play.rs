@@ -56,7 +56,10 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
     let Some(play) = world.lock().unwrap().plays.get(&call).cloned() else {
         return;
     };
-    let http = reqwest::Client::new();
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("an HTTP client");
     if play.announce {
         let start = json!({"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": play.rate, "channels": play.channels});
         if socket

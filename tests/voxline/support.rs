@@ -141,7 +141,8 @@ pub fn models() -> Models {
 /// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    // Whatever proxy the machine has is not for this machine's own services.
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// The ONNX Runtime that was provisioned.

@@ -10,7 +10,7 @@ use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
-use crate::store::{Health, RetentionTally, Store};
+use crate::store::{Health, RetentionTally, Store, StoreError};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
@@ -112,14 +112,25 @@ async fn store(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        if config.store.is_there() {
-            Store::connect(&config.store).await?.due(&config.retention).await
-        } else {
-            Ok(RetentionTally::default())
+        if !config.store.is_there() {
+            return Ok((RetentionTally::default(), None));
         }
+        let store = Store::connect(&config.store).await?;
+        let due = store.due(&config.retention).await?;
+        Ok::<_, StoreError>((due, store.clock_in_doubt().await?))
     };
     match due.await {
-        Ok(due) => ok(what, in_words(&config.retention, &due)),
+        Ok((due, None)) => ok(what, in_words(&config.retention, &due)),
+        Ok((due, Some(last))) => Finding {
+            what,
+            state: "warn",
+            detail: format!(
+                "{}; no service removes anything, as this machine's clock is {} days after the last run ({last}): set it right, or \
+                 if it is right give `voxline retention run`",
+                in_words(&config.retention, &due),
+                (OffsetDateTime::now_utc() - last).whole_days()
+            ),
+        },
         Err(fault) => wrong(what, fault),
     }
 }

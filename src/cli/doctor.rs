@@ -10,13 +10,13 @@ use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
-use crate::store::{Health, RetentionTally, Store, StoreError};
+use crate::store::{Health, Layout, RetentionTally, Store, StoreError};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
 use super::fault::whole;
 use super::models;
-use super::opening::{KEY_REMEDY, active_model};
+use super::opening::{KEY_REMEDY, OTHER_RELEASE, active_model};
 use super::output::Output;
 use super::retention::in_words;
 
@@ -66,14 +66,34 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 
 async fn store(config: &Config) -> Finding {
     let (what, path) = ("store", &config.store.path);
-    if !config.store.is_there() {
-        let detail = format!("{} is made when something is first kept in it", path.display());
-        return Finding {
-            what,
-            state: "absent",
-            detail,
-        };
+    match Store::layout(&config.store).await {
+        Ok(Layout::Current) => {}
+        Ok(Layout::None) => {
+            let place = match &config.store.postgres {
+                None => path.display().to_string(),
+                Some(_) => "what store.url names".to_owned(),
+            };
+            return Finding {
+                what,
+                state: "absent",
+                detail: format!("{place} is made when something is first kept in it"),
+            };
+        }
+        Ok(Layout::Other) => {
+            return Finding {
+                what,
+                state: "warn",
+                detail: OTHER_RELEASE.to_owned(),
+            };
+        }
+        Err(fault) => return wrong(what, fault),
     }
+    examined(config).await
+}
+
+/// A store of this release, every page of it.
+async fn examined(config: &Config) -> Finding {
+    let (what, path) = ("store", &config.store.path);
     let examine = async {
         let store = Store::connect(&config.store).await?;
         store.check_pages().await?;
@@ -112,16 +132,23 @@ async fn store(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        if !config.store.is_there() {
-            return Ok((RetentionTally::default(), None));
+        match Store::layout(&config.store).await? {
+            Layout::None => return Ok(Some((RetentionTally::default(), None))),
+            Layout::Current => {}
+            Layout::Other => return Ok(None),
         }
         let store = Store::connect(&config.store).await?;
         let due = store.due(&config.retention).await?;
-        Ok::<_, StoreError>((due, store.clock_in_doubt().await?))
+        Ok::<_, StoreError>(Some((due, store.clock_in_doubt().await?)))
     };
     match due.await {
-        Ok((due, None)) => ok(what, in_words(&config.retention, &due)),
-        Ok((due, Some(last))) => Finding {
+        Ok(None) => Finding {
+            what,
+            state: "absent",
+            detail: "not looked at: the store is of another release".to_owned(),
+        },
+        Ok(Some((due, None))) => ok(what, in_words(&config.retention, &due)),
+        Ok(Some((due, Some(last)))) => Finding {
             what,
             state: "warn",
             detail: format!(

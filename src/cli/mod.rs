@@ -50,7 +50,7 @@ use crate::store::{Actor, Provenance};
 
 use args::Command;
 use common::Common;
-use opening::{board, store};
+use opening::{board, must_be_as_it_is, store};
 use output::Output;
 
 /// Does what was typed.
@@ -112,6 +112,9 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
         _ => Actor::Cli,
     };
     runtime.block_on(Provenance::new(actor, None).scope(async {
+        if command.only_reads() {
+            must_be_as_it_is(&config).await?;
+        }
         match command {
             Command::Serve(args) => serve::run(&config, &args).await,
             Command::Number(command) => number::run(command, &store(&config).await?, &config, output).await,

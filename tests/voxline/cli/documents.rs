@@ -334,3 +334,17 @@ fn who_only_looks_makes_no_store_where_none_is() {
     }
     assert_eq!(std::fs::read_dir(site.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_pin_is_read_from_standard_input_where_that_is_said() {
+    let site = Site::with_number();
+    let pin = site.file("pin", b"48213579\n");
+    for (name, status) in [("Alice", 0), ("Bob", 1)] {
+        let typed = ["user", "add", "--name", name, "--number", NUMBER, "--pin", "-"];
+        let mut command = site.command(&typed);
+        command.stdin(std::fs::File::open(&pin).unwrap());
+        let said = said(command);
+        // No two on a number have the same.
+        assert_eq!(said.status, status, "{said:?}");
+    }
+}

@@ -334,3 +334,14 @@ fn a_borrowed_decoder_fills_no_log() {
         &said.stderr[..2_000.min(said.stderr.len())]
     );
 }
+
+#[test]
+fn where_a_store_is_copied_to_is_taken_from_the_environment() {
+    let site = Site::new();
+    let mut copy = site.command(&["store", "copy"]);
+    copy.env("COPY_TO", "nonsense");
+    let refused = said(copy);
+    // It is the address that is wrong, and no setting.
+    let is_the_address = refused.stderr.contains("--to is no address of PostgreSQL");
+    assert!(refused.status == 2 && is_the_address, "{refused:?}");
+}

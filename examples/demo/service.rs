@@ -11,6 +11,11 @@ use anyhow::Context;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
+#[path = "alone.rs"]
+mod alone;
+
+use alone::program_alone;
+
 pub struct Service {
     child: Child,
     started: Instant,
@@ -22,18 +27,9 @@ pub struct Service {
 impl Service {
     /// Creates the first key and starts `voxline serve` on a free port.
     pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
-        let created = Command::new(program)
-            .args([
-                "keys",
-                "create",
-                "--scope",
-                "admin",
-                "--name",
-                "demo",
-                "--json",
-                "--data-dir",
-            ])
-            .arg(data)
+        let alone = || program_alone(program, data, std::env::vars_os());
+        let created = alone()
+            .args(["keys", "create", "--scope", "admin", "--name", "demo", "--json"])
             .output()?;
         anyhow::ensure!(
             created.status.success(),
@@ -46,9 +42,8 @@ impl Service {
             .context("the key is not in the answer")?
             .to_owned();
         let (http, started) = (http()?, Instant::now());
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data)
+        let mut child = alone()
+            .args(["serve", "--listen", "127.0.0.1:0"])
             .env("RUST_LOG", "warn")
             .stderr(Stdio::piped())
             .spawn()?;

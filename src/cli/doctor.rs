@@ -14,7 +14,7 @@ use crate::store::{Health, Layout, RetentionTally, Store, StoreError};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
-use super::fault::whole;
+use super::findings::{Finding, named_files, ok, own_promises, wrong};
 use super::models;
 use super::opening::{KEY_REMEDY, OTHER_RELEASE, active_model};
 use super::output::Output;
@@ -29,25 +29,18 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-/// One thing that was examined.
-#[derive(Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    /// `ok`, `absent` (not there or not tried, and not itself at fault), `warn` (works, but not as one may think) or `wrong`.
-    state: &'static str,
-    /// Version and place, or what is wrong and the remedy.
-    detail: String,
-}
-
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
     let mut findings = vec![
         store(config).await,
         retention(config).await,
         gallery(config).await,
     ];
-    findings.extend(inference(config, &active_model(config).await));
+    let model = active_model(config).await;
+    findings.extend(inference(config, &model));
     findings.push(countermeasure(config));
     findings.push(tls(config));
+    findings.extend(named_files(config));
+    findings.extend(own_promises(config, &model).await);
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
         version: env!("CARGO_PKG_VERSION"),
@@ -347,20 +340,4 @@ fn comes_to(usable: &Usable) -> String {
         "{id}: names callers at a probability of {accept:.4}, on rosters of up to {largest_roster}{measured}; \
          fitted on {fitted_on}"
     )
-}
-
-fn ok(what: &'static str, detail: String) -> Finding {
-    Finding {
-        what,
-        state: "ok",
-        detail,
-    }
-}
-
-fn wrong(what: &'static str, fault: impl Into<anyhow::Error>) -> Finding {
-    Finding {
-        what,
-        state: "wrong",
-        detail: whole(&fault.into()),
-    }
 }

@@ -14,6 +14,8 @@ mod chosen;
 mod fault;
 mod importing;
 
+mod findings;
+
 mod audit;
 mod backup;
 mod bench;

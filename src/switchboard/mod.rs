@@ -80,7 +80,7 @@ pub(crate) use replays::REPLAYS;
 pub(crate) use retention::RETIRED;
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
-pub use board::Switchboard;
+pub use board::{Switchboard, passport_roots};
 pub use call::{CallStart, LiveCall};
 pub use call_evidence::VoiceKnown;
 pub use call_session::CallSession;

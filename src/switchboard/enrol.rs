@@ -96,6 +96,26 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
     }
 }
 
+/// Whether an enrolment may bring so many recordings with this consent: to be asked before any is read.
+///
+/// # Errors
+/// [`StoreError::NoConsent`], [`BoardError::NoClips`], [`BoardError::TooManyClips`].
+pub fn check_offer(consent: &str, clips: usize) -> Result<(), BoardError> {
+    if consent.trim().is_empty() {
+        return Err(StoreError::NoConsent.into());
+    }
+    if clips == 0 {
+        return Err(BoardError::NoClips);
+    }
+    if clips > MOST_CLIPS {
+        return Err(BoardError::TooManyClips {
+            given: clips,
+            most: MOST_CLIPS,
+        });
+    }
+    Ok(())
+}
+
 impl Switchboard {
     /// Enrols a user's voice. Recordings that fail the quality gate are reported and nothing is kept;
     /// when this returns an accepted report, the voiceprints are on disk and the next call finds them.
@@ -126,18 +146,7 @@ impl Switchboard {
     ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
         self.may_be_enrolled(user).await?;
-        if agreement.text.trim().is_empty() {
-            return Err(StoreError::NoConsent.into());
-        }
-        if clips.is_empty() {
-            return Err(BoardError::NoClips);
-        }
-        if clips.len() > MOST_CLIPS {
-            return Err(BoardError::TooManyClips {
-                given: clips.len(),
-                most: MOST_CLIPS,
-            });
-        }
+        check_offer(&agreement.text, clips.len())?;
         let active_model = self.active_model();
         let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());

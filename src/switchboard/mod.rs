@@ -85,7 +85,7 @@ pub use call::{CallStart, LiveCall};
 pub use call_evidence::VoiceKnown;
 pub use call_session::CallSession;
 pub use call_verdict::CallVerdict;
-pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
+pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport, check_offer};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use error_targets::check_error_target;

@@ -237,7 +237,9 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
         2,
         "a consent is needed",
     );
-    let many = vec![file.as_str(); 17];
+    // Before any is opened.
+    let mut many = vec![file.as_str(); 16];
+    many.push("nowhere.wav");
     let enroll = [&["enroll", "--user", &user, "--consent", "yes"], &many[..]].concat();
     refused(&site, &enroll, 2, "17 recordings at once; at most 16");
 

@@ -18,12 +18,10 @@ use super::board::Switchboard;
 use super::error::BoardError;
 use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
-use super::recording::{ClipBytes, hear_in_turns};
+use super::recording::{ClipBytes, check_offer, hear_in_turns};
 use super::replays::OF_CLIP;
 use super::updates::{Update, VoiceEnrolled};
 
-/// Recordings one enrolment may bring.
-const MOST_CLIPS: usize = 16;
 /// How often an enrolment is judged while its user's rosters do not stand still.
 const JUDGED: u32 = 5;
 
@@ -94,26 +92,6 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
             invite: None,
         }
     }
-}
-
-/// Whether an enrolment may bring so many recordings with this consent: to be asked before any is read.
-///
-/// # Errors
-/// [`StoreError::NoConsent`], [`BoardError::NoClips`], [`BoardError::TooManyClips`].
-pub fn check_offer(consent: &str, clips: usize) -> Result<(), BoardError> {
-    if consent.trim().is_empty() {
-        return Err(StoreError::NoConsent.into());
-    }
-    if clips == 0 {
-        return Err(BoardError::NoClips);
-    }
-    if clips > MOST_CLIPS {
-        return Err(BoardError::TooManyClips {
-            given: clips,
-            most: MOST_CLIPS,
-        });
-    }
-    Ok(())
 }
 
 impl Switchboard {

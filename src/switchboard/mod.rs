@@ -85,7 +85,7 @@ pub use call::{CallStart, LiveCall};
 pub use call_evidence::VoiceKnown;
 pub use call_session::CallSession;
 pub use call_verdict::CallVerdict;
-pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport, check_offer};
+pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};
 pub use error::{BoardError, OpenError};
 pub use error_targets::check_error_target;
@@ -96,7 +96,7 @@ pub use installed::{Installed, Usable, installed, library, models_dir, usable_ca
 pub use keypad::Typed;
 pub use pin_answer::{PinAnswer, PinWay};
 pub use quality_gate::{Issue, IssueCode, gate_alone};
-pub use recording::ClipBytes;
+pub use recording::{ClipBytes, check_offer};
 pub use roster::{Roster, Rosters};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 pub use updates::{Update, Updates, VoiceEnrolled};

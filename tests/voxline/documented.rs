@@ -1,9 +1,9 @@
 //! What the documents name as a test is one, and every point of telephony has one or says what is open.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support;
+use crate::support::{self, sources};
 
 /// The points of telephony that were checked against public sources.
 const POINTS: u32 = 21;
@@ -20,23 +20,6 @@ fn documents() -> Vec<(String, String)> {
     texts
         .map(|name| (format!("docs/{name}"), document(&name)))
         .collect()
-}
-
-/// All files of Rust under a folder of this project.
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![support::project(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found
 }
 
 /// The names of the tests in a file.

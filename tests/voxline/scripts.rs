@@ -50,3 +50,15 @@ fn tests_that_try_nothing_say_so_in_one_spelling() {
     }
     assert!(found > 5, "{found}");
 }
+
+#[test]
+fn an_older_python_is_told_which_is_needed() {
+    let script = project("scripts/provision.py").display().to_string();
+    for version in ["(3, 9, 18)", "(3, 10, 4)"] {
+        let older = format!("import runpy, sys; sys.version_info = {version}; runpy.run_path({script:?})");
+        let refused = Command::new("python3").args(["-c", &older]).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        let said = said(&refused);
+        assert!(said.lines().count() == 1 && said.contains("PYTHON="), "{said}");
+    }
+}

@@ -36,6 +36,8 @@ PLACES = ("VOXLINE_MODELS_DIR", "VOXLINE_ORT_LIB")
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith("VOXLINE_") or name in PLACES
 }
+# Its address is read of a line of text.
+ENVIRONMENT["LOG_FORMAT"] = "text"
 
 
 def alone(data, *arguments):

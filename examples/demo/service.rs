@@ -45,6 +45,8 @@ impl Service {
         let mut child = alone()
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("RUST_LOG", "warn")
+            // Its address is read of a line of text.
+            .env("LOG_FORMAT", "text")
             .stderr(Stdio::piped())
             .spawn()?;
         let base = address(&mut child);

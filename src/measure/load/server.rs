@@ -237,6 +237,8 @@ fn start(program: &PathBuf, arguments: &[OsString]) -> Result<Started, LoadFault
         );
     }
     let mut serve = command(&["serve", "--listen", "127.0.0.1:0"]);
+    // Its address is read of a line of text.
+    serve.env("LOG_FORMAT", "text");
     if std::env::var_os("RUST_LOG").is_none() {
         serve.env("RUST_LOG", "warn");
     }

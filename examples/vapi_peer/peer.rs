@@ -107,10 +107,7 @@ impl Peer {
         Self {
             address,
             world,
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("an HTTP client"),
+            http: play::client(),
         }
     }
 

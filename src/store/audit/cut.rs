@@ -13,8 +13,8 @@ const PAGE: i64 = 10_000;
 
 impl Store {
     /// Cuts entries from before `before` off the beginning of the log, up to the first that is younger, at most 10 000;
-    /// says how many went. One from after now, when the clock was wrong, goes with those around it. The hash of the last of them is kept, from which the rest goes on, and an entry tells of it:
-    /// a cut without one is found.
+    /// says how many went. One from after now, when the clock was wrong, goes with those around it. The hash of the last
+    /// of them is kept, from which the rest goes on, and an entry tells of it: a cut without one is found.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written.

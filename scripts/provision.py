@@ -13,13 +13,23 @@ Needs Python 3.11 or newer with pip, and nothing else. pip's own settings (an in
 certificate) are honoured.
 """
 
+from __future__ import annotations
+
+import sys
+
+# Before anything that an older one would stumble over.
+if sys.version_info < (3, 11):
+    sys.exit(
+        f"provision: Python 3.11 or newer is needed, and this is {sys.version.split()[0]}: "
+        "name another, as in `make demo PYTHON=python3.12`"
+    )
+
 import argparse
 import hashlib
 import os
 import platform
 import re
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -68,7 +78,7 @@ def main() -> int:
         print(f"provision: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"provision: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(f"provision: {error.strerror}: {error.filename or arguments.into}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("provision: interrupted; nothing half-written was left behind", file=sys.stderr)

@@ -25,7 +25,7 @@ ENVIRONMENTS = {
         ROOT / "tests" / "peers" / "requirements.txt",
         ROOT / ".venv-peers",
         "the servers that the tests talk to",
-        "run the tests with VOXLINE_SKIP_PEERS=1",
+        "run the tests with VOXLINE_TEST_SKIP_PEERS=1",
     ),
     "browser": (
         ROOT / "tests" / "browser" / "requirements.txt",
@@ -67,6 +67,9 @@ def main():
         sys.exit(f"`{name}` is none of {', '.join(ENVIRONMENTS)}")
     if name == "browser" and not has_browser():
         print("no Chromium on the search path: the tests of the signup page will be skipped", flush=True)
+        return
+    if name == "tests" and os.environ.get("VOXLINE_TEST_SKIP_PEERS") == "1":
+        print("VOXLINE_TEST_SKIP_PEERS=1: the tests against PostgreSQL and Qdrant will be skipped", flush=True)
         return
     requirements, venv, purpose, otherwise = ENVIRONMENTS[name]
     stamp = venv / "provisioned"

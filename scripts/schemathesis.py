@@ -30,16 +30,31 @@ CHECKS = (
 NUMBER = "+12025550101"
 
 
+# Nothing of the operator's: neither the settings of the environment nor those of a `voxline.toml` here, by which the requests
+# would go to their store. Where models and library lie is no matter of the store.
+PLACES = ("VOXLINE_MODELS_DIR", "VOXLINE_ORT_LIB")
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith("VOXLINE_") or name in PLACES
+}
+# Its address is read of a line of text.
+ENVIRONMENT["LOG_FORMAT"] = "text"
+
+
+def alone(data, *arguments):
+    """A command of the program on a store of its own."""
+    return [PROGRAM, "--config", os.devnull, "--data-dir", data, *arguments]
+
+
 def said(data, *arguments):
     """What a command of the program prints."""
-    command = [PROGRAM, "--data-dir", data, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = alone(data, *arguments)
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
 
 
 def serving(data, log):
     """The service, and its address once it listens."""
-    command = [PROGRAM, "--data-dir", data, "serve", "--listen", "127.0.0.1:0"]
-    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    command = alone(data, "serve", "--listen", "127.0.0.1:0")
+    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for line in service.stderr:
         log.write(line)
         if "listening on " in line:

@@ -11,6 +11,11 @@ use anyhow::Context;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
+#[path = "alone.rs"]
+mod alone;
+
+use alone::program_alone;
+
 pub struct Service {
     child: Child,
     started: Instant,
@@ -22,18 +27,9 @@ pub struct Service {
 impl Service {
     /// Creates the first key and starts `voxline serve` on a free port.
     pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
-        let created = Command::new(program)
-            .args([
-                "keys",
-                "create",
-                "--scope",
-                "admin",
-                "--name",
-                "demo",
-                "--json",
-                "--data-dir",
-            ])
-            .arg(data)
+        let alone = || program_alone(program, data, std::env::vars_os());
+        let created = alone()
+            .args(["keys", "create", "--scope", "admin", "--name", "demo", "--json"])
             .output()?;
         anyhow::ensure!(
             created.status.success(),
@@ -45,11 +41,12 @@ impl Service {
             .as_str()
             .context("the key is not in the answer")?
             .to_owned();
-        let started = Instant::now();
-        let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data)
+        let (http, started) = (http()?, Instant::now());
+        let mut child = alone()
+            .args(["serve", "--listen", "127.0.0.1:0"])
             .env("RUST_LOG", "warn")
+            // Its address is read of a line of text.
+            .env("LOG_FORMAT", "text")
             .stderr(Stdio::piped())
             .spawn()?;
         let base = address(&mut child);
@@ -59,7 +56,7 @@ impl Service {
             started,
             base: String::new(),
             key,
-            http: http(),
+            http,
         };
         service.base = base?;
         Ok(service)
@@ -187,8 +184,9 @@ fn address(child: &mut Child) -> anyhow::Result<String> {
         .context("the service did not listen within 60 s")
 }
 
-/// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
-fn http() -> reqwest::Client {
+/// An HTTP client, without the proxy that the environment may name: the service is on this machine. TLS's cryptography is
+/// the process's choice, and the program's own is ring.
+fn http() -> anyhow::Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    Ok(reqwest::Client::builder().no_proxy().build()?)
 }

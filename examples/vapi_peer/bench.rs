@@ -235,7 +235,8 @@ fn program(data: &Path, peer: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(folder.join("voxline"));
     command
         .env_clear()
-        .arg("--data-dir")
+        // An empty configuration in place of a `voxline.toml` here, which may name a store.
+        .args(["--config", "/dev/null", "--data-dir"])
         .arg(data)
         .current_dir(project("."))
         .envs([

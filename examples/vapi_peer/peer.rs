@@ -107,7 +107,7 @@ impl Peer {
         Self {
             address,
             world,
-            http: reqwest::Client::new(),
+            http: play::client(),
         }
     }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, header};
 use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use super::answer::Command;
 use super::settings::TelnyxApi;
+use crate::outward::{Unfetched, client};
 use crate::units::CallId;
 
 /// How long a command may take; the caller hears ringing meanwhile.
@@ -28,8 +28,8 @@ pub struct Commander {
 #[derive(Debug, Error)]
 pub enum CommandFault {
     /// There is no client to ask with.
-    #[error("no HTTP client can be made: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Client(#[from] Unfetched),
     /// Telnyx was not reached, or did not answer in time.
     #[error("Telnyx was not reached with `{command}`: {why}")]
     Unreachable {
@@ -61,16 +61,8 @@ impl Commander {
     /// # Errors
     /// [`CommandFault::Client`].
     pub fn new(api: TelnyxApi) -> Result<Self, CommandFault> {
-        // The choice is the process's; whoever made it first, it is ring.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let built = Client::builder()
-            .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
-            .timeout(PATIENCE)
-            // A key is not taken to wherever a redirect points.
-            .redirect(Policy::none())
-            .build();
         Ok(Self {
-            client: built.map_err(|fault| CommandFault::Client(fault.to_string()))?,
+            client: client(PATIENCE)?,
             api,
         })
     }

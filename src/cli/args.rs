@@ -2,7 +2,16 @@
 
 use clap::{Parser, Subcommand};
 
+use super::audit::AuditCommand;
 use super::common::Common;
+use super::invites::InviteCommand;
+use super::keys::KeysCommand;
+use super::number::NumberCommand;
+use super::receipts::ReceiptCommand;
+use super::retention::RetentionCommand;
+use super::rosters::UserCommand;
+use super::tenants::TenantCommand;
+use super::vapi::VapiCommand;
 
 /// What stands under `voxline --help`.
 const AFTER_HELP: &str = "\
@@ -56,13 +65,13 @@ pub(super) enum Command {
     Serve(super::serve::ServeArgs),
     /// Dialed numbers: each has its own roster, and no search crosses it
     #[command(subcommand)]
-    Number(super::number::NumberCommand),
+    Number(NumberCommand),
     /// Users on the rosters
     #[command(subcommand)]
-    User(super::rosters::UserCommand),
+    User(UserCommand),
     /// Links by which users enrol in a browser
     #[command(subcommand, after_help = AFTER_INVITE)]
-    Invite(super::invites::InviteCommand),
+    Invite(InviteCommand),
     /// Enrol a user's voice from recordings
     #[command(after_help = AFTER_ENROLL)]
     Enroll(super::voices::EnrolArgs),
@@ -76,25 +85,25 @@ pub(super) enum Command {
     Models(super::models::ModelsCommand),
     /// Tenants: companies that share this service and see nothing of each other
     #[command(subcommand)]
-    Tenant(super::tenants::TenantCommand),
+    Tenant(TenantCommand),
     /// API keys
     #[command(subcommand)]
-    Keys(super::keys::KeysCommand),
+    Keys(KeysCommand),
     /// The audit log: who did what, and whether it is whole
     #[command(subcommand)]
-    Audit(super::audit::AuditCommand),
+    Audit(AuditCommand),
     /// Signed receipts of erasures
     #[command(subcommand)]
-    Receipt(super::receipts::ReceiptCommand),
+    Receipt(ReceiptCommand),
     /// How long what is kept is kept
     #[command(subcommand)]
-    Retention(super::retention::RetentionCommand),
+    Retention(RetentionCommand),
     /// Carriers: does the number that forwarded a call arrive?
     #[command(subcommand)]
     Carrier(super::carrier::CarrierCommand),
     /// Vapi's side: what it must look like, and bringing it there
     #[command(subcommand, after_help = AFTER_VAPI)]
-    Vapi(super::vapi::VapiCommand),
+    Vapi(VapiCommand),
     /// Measure how good it is: error rates of a benchmark protocol
     Bench(Box<super::bench::BenchArgs>),
     /// Put live calls on a service and measure how fast it answers
@@ -112,4 +121,28 @@ pub(super) enum Command {
     Restore(super::backup::RestoreArgs),
     /// Check everything Voxline depends on and say how to put it right
     Doctor,
+}
+
+impl Command {
+    /// Whether it only reads the store, or gives out what is in it.
+    pub(super) fn only_reads(&self) -> bool {
+        match self {
+            Self::Number(command) => {
+                matches!(command, NumberCommand::List { .. } | NumberCommand::Show { .. })
+            }
+            Self::User(command) => matches!(command, UserCommand::List { .. } | UserCommand::Export { .. }),
+            Self::Invite(command) => matches!(command, InviteCommand::List { .. }),
+            Self::Tenant(command) => matches!(command, TenantCommand::List),
+            Self::Keys(command) => matches!(command, KeysCommand::List),
+            Self::Audit(_) => true,
+            // A receipt is verified with a given key by whoever has no store.
+            Self::Receipt(command) => match command {
+                ReceiptCommand::Verify { keys, .. } => keys.is_empty(),
+                ReceiptCommand::Keys => true,
+            },
+            Self::Retention(command) => matches!(command, RetentionCommand::Show),
+            Self::Vapi(command) => matches!(command, VapiCommand::Plan | VapiCommand::Check(_)),
+            _ => false,
+        }
+    }
 }

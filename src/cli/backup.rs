@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::store::{
-    Act, Backup, ErasedLists, Manifest, NewAudit, Restored, Store, back_up, check_backup, restore,
+    Act, Backup, ErasedLists, Layout, Manifest, NewAudit, Restored, Store, back_up, check_backup, restore,
 };
 
 use super::opening::store;
@@ -61,7 +61,7 @@ pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output
 /// `false` where the store is of another release: opening it would bring its tables up to this one, under a service that is
 /// not.
 async fn note_in_audit(backup: &Backup, config: &Config) -> anyhow::Result<bool> {
-    if !Store::is_of_this_release(&config.store).await? {
+    if Store::layout(&config.store).await? != Layout::Current {
         return Ok(false);
     }
     let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });

@@ -18,10 +18,11 @@ use crate::carriers::check::{
 };
 use crate::config::Config;
 use crate::evidence::Region;
+use crate::store::{Layout, Store};
 use crate::units::{DialedNumber, PhoneNumber};
 
 use super::fault::whole;
-use super::opening::store;
+use super::opening::{OTHER_RELEASE, store};
 use super::output::Output;
 
 /// What stands under `voxline carrier check --help`.
@@ -81,8 +82,9 @@ struct Report {
 
 pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     let CarrierCommand::Check(args) = command;
-    // Without making a store where there is none.
-    let has_store = config.store.is_there();
+    // Without making a store where there is none, or changing one of another release.
+    let layout = Store::layout(&config.store).await?;
+    let has_store = layout == Layout::Current;
     let mut known = if has_store {
         Known::of_store(&store(config).await?).await?
     } else {
@@ -99,6 +101,11 @@ pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output
         whose: has_store.then_some(&whose as &WhoseLine),
     };
     let mut report = Report::default();
+    if layout == Layout::Other {
+        report
+            .remarks
+            .push(format!("users are not named: {OTHER_RELEASE}"));
+    }
     if let Some(address) = args.listen {
         let refusal = if args.decline {
             Refusal::Decline

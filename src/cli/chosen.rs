@@ -6,11 +6,11 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::engine::Models;
-use crate::store::Store;
+use crate::store::{Layout, Store};
 use crate::switchboard::installed;
 use crate::voiceprint::{Card, ModelId};
 
-use super::opening::store;
+use super::opening::{OTHER_RELEASE, store};
 
 /// A speaker model that is ready to load.
 pub(super) struct Chosen {
@@ -32,14 +32,11 @@ pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow
 
 /// The model that serves, by a store that is left as it is; the configured one where there is no store.
 async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
-    if !config.store.is_there() {
-        return Ok(config.model.clone());
-    }
     let remedy = "which model serves cannot be read of the store: name it with --model";
-    if !Store::is_of_this_release(&config.store).await.context(remedy)? {
-        anyhow::bail!(
-            "the store is of another release, and looking into it would change it: name the model with --model"
-        );
+    match Store::layout(&config.store).await.context(remedy)? {
+        Layout::None => return Ok(config.model.clone()),
+        Layout::Current => {}
+        Layout::Other => anyhow::bail!("{OTHER_RELEASE}, or name the model with --model"),
     }
     let active = store(config)
         .await

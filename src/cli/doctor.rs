@@ -10,13 +10,13 @@ use crate::decision::{Calibration, Policy};
 use crate::gallery::{Gallery, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
-use crate::store::{Health, RetentionTally, Store};
+use crate::store::{Health, Layout, RetentionTally, Store, StoreError};
 use crate::switchboard::{Installed, Usable, library, models_dir, usable_calibration};
 use crate::voiceprint::{Card, Countermeasure, CountermeasureCard, ModelId};
 
-use super::fault::whole;
+use super::findings::{Finding, named_files, ok, own_promises, wrong};
 use super::models;
-use super::opening::{KEY_REMEDY, active_model};
+use super::opening::{KEY_REMEDY, OTHER_RELEASE, active_model};
 use super::output::Output;
 use super::retention::in_words;
 
@@ -29,25 +29,18 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-/// One thing that was examined.
-#[derive(Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    /// `ok`, `absent` (not there or not tried, and not itself at fault), `warn` (works, but not as one may think) or `wrong`.
-    state: &'static str,
-    /// Version and place, or what is wrong and the remedy.
-    detail: String,
-}
-
 pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool> {
     let mut findings = vec![
         store(config).await,
         retention(config).await,
         gallery(config).await,
     ];
-    findings.extend(inference(config, &active_model(config).await));
+    let model = active_model(config).await;
+    findings.extend(inference(config, &model));
     findings.push(countermeasure(config));
     findings.push(tls(config));
+    findings.extend(named_files(config));
+    findings.extend(own_promises(config, &model).await);
     let report = Report {
         ok: findings.iter().all(|finding| finding.state != "wrong"),
         version: env!("CARGO_PKG_VERSION"),
@@ -66,14 +59,34 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 
 async fn store(config: &Config) -> Finding {
     let (what, path) = ("store", &config.store.path);
-    if !config.store.is_there() {
-        let detail = format!("{} is made when something is first kept in it", path.display());
-        return Finding {
-            what,
-            state: "absent",
-            detail,
-        };
+    match Store::layout(&config.store).await {
+        Ok(Layout::Current) => {}
+        Ok(Layout::None) => {
+            let place = match &config.store.postgres {
+                None => path.display().to_string(),
+                Some(_) => "what store.url names".to_owned(),
+            };
+            return Finding {
+                what,
+                state: "absent",
+                detail: format!("{place} is made when something is first kept in it"),
+            };
+        }
+        Ok(Layout::Other) => {
+            return Finding {
+                what,
+                state: "warn",
+                detail: OTHER_RELEASE.to_owned(),
+            };
+        }
+        Err(fault) => return wrong(what, fault),
     }
+    examined(config).await
+}
+
+/// A store of this release, every page of it.
+async fn examined(config: &Config) -> Finding {
+    let (what, path) = ("store", &config.store.path);
     let examine = async {
         let store = Store::connect(&config.store).await?;
         store.check_pages().await?;
@@ -112,14 +125,32 @@ async fn store(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        if config.store.is_there() {
-            Store::connect(&config.store).await?.due(&config.retention).await
-        } else {
-            Ok(RetentionTally::default())
+        match Store::layout(&config.store).await? {
+            Layout::None => return Ok(Some((RetentionTally::default(), None))),
+            Layout::Current => {}
+            Layout::Other => return Ok(None),
         }
+        let store = Store::connect(&config.store).await?;
+        let due = store.due(&config.retention).await?;
+        Ok::<_, StoreError>(Some((due, store.clock_in_doubt().await?)))
     };
     match due.await {
-        Ok(due) => ok(what, in_words(&config.retention, &due)),
+        Ok(None) => Finding {
+            what,
+            state: "absent",
+            detail: "not looked at: the store is of another release".to_owned(),
+        },
+        Ok(Some((due, None))) => ok(what, in_words(&config.retention, &due)),
+        Ok(Some((due, Some(last)))) => Finding {
+            what,
+            state: "warn",
+            detail: format!(
+                "{}; no service removes anything, as this machine's clock is {} days after the last run ({last}): set it right, or \
+                 if it is right give `voxline retention run`",
+                in_words(&config.retention, &due),
+                (OffsetDateTime::now_utc() - last).whole_days()
+            ),
+        },
         Err(fault) => wrong(what, fault),
     }
 }
@@ -309,20 +340,4 @@ fn comes_to(usable: &Usable) -> String {
         "{id}: names callers at a probability of {accept:.4}, on rosters of up to {largest_roster}{measured}; \
          fitted on {fitted_on}"
     )
-}
-
-fn ok(what: &'static str, detail: String) -> Finding {
-    Finding {
-        what,
-        state: "ok",
-        detail,
-    }
-}
-
-fn wrong(what: &'static str, fault: impl Into<anyhow::Error>) -> Finding {
-    Finding {
-        what,
-        state: "wrong",
-        detail: whole(&fault.into()),
-    }
 }

@@ -23,13 +23,18 @@ pub(super) fn as_typed(is_right: bool, why: impl Into<String>) -> Result<(), Usa
     if is_right { Ok(()) } else { Err(Usage(why.into())) }
 }
 
-/// Prints a fault where both a person and a program find it, and gives the exit status.
-pub(super) fn report(output: Output, fault: &anyhow::Error) -> ExitCode {
+/// Prints a fault where both a person and a program find it, and gives the exit status. It is a line of the log where that
+/// is all of stderr (`in_log`).
+pub(super) fn report(output: Output, fault: &anyhow::Error, in_log: bool) -> ExitCode {
     if let Some(StoreError::Database(details)) = store_fault(fault) {
         tracing::error!(?details, "the database refused the operation");
     }
     let said = whole(fault);
-    Output::complain(&said);
+    if in_log {
+        tracing::error!("{said}");
+    } else {
+        Output::complain(&said);
+    }
     if output.is_json() {
         // Nothing is left to do if even this cannot be printed.
         let _ = Output::json_line(&serde_json::json!({ "error": said }));

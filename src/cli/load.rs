@@ -107,7 +107,7 @@ impl LoadArgs {
         }
         as_typed(self.numbers > 0, "--numbers takes 1 or more")?;
         if self.server.is_none() {
-            refuse_store_of_others(config)?;
+            refuse_what_is_of_others(config)?;
         }
         let seconds = |flag: &str, value: f64, least: f64| {
             let fits = (least..=LONGEST).contains(&value);
@@ -144,18 +144,22 @@ impl LoadArgs {
     }
 }
 
-/// Refuses to start a service of our own where it would work on a store that the configuration names: the data folder alone
-/// is another one.
-fn refuse_store_of_others(config: &Config) -> Result<(), Usage> {
+/// Refuses to start a service of our own where it would work on a store that the configuration names, or take the port or
+/// the certificate of the service that is configured: the data folder alone is another one.
+fn refuse_what_is_of_others(config: &Config) -> Result<(), Usage> {
     let others = if config.store.postgres.is_some() {
         "the PostgreSQL store of store.url"
     } else if !matches!(config.gallery, GalleryChoice::Embedded) {
         "the gallery of gallery.backend"
+    } else if config.tls.is_some() {
+        "the certificate of tls.certificate, which is not this machine's own address's"
+    } else if config.carriers.exchanges.audiosocket.is_some() {
+        "the port of asterisk.audiosocket"
     } else {
         return Ok(());
     };
     Err(Usage(format!(
-        "without --server a service of its own would be started on {others}: run it with a configuration that does not name \
+        "without --server a service of its own would be started with {others}: run it with a configuration that does not name \
          that (--config, and no VOXLINE_* in the environment), or name a service with --server"
     )))
 }

@@ -64,6 +64,11 @@ pub(super) fn start(serving: bool) -> Result<(), Faults> {
     Ok(())
 }
 
+/// Whether the log is in JSON: a service's stderr then has nothing else, for whoever reads it line by line.
+pub(super) fn is_json() -> bool {
+    variable("LOG_FORMAT").is_some_and(|form| form == "json")
+}
+
 /// A variable of the environment that says something.
 fn variable(name: &str) -> Option<String> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty())?;

@@ -15,6 +15,8 @@ mod chosen;
 mod fault;
 mod importing;
 
+mod findings;
+
 mod audit;
 mod backup;
 mod bench;
@@ -51,21 +53,23 @@ use crate::store::{Actor, Provenance};
 
 use args::Command;
 use common::Common;
-use opening::{board, store};
+use opening::{board, must_be_as_it_is, store};
 use output::Output;
 
 /// Does what was typed.
 pub fn run(args: Args) -> ExitCode {
     let output = Output::new(args.common.json);
     let serving = matches!(args.command, Command::Serve(_));
-    let config = log::start(serving).and_then(|()| configure(&args.common, &args.command));
+    let log = log::start(serving);
+    let in_log = serving && log.is_ok() && log::is_json();
+    let config = log.and_then(|()| configure(&args.common, &args.command));
     let done = config
         .map_err(anyhow::Error::from)
         .and_then(|config| act(args.command, &args.common, config, output));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(fault) => fault::report(output, &fault),
+        Err(fault) => fault::report(output, &fault, in_log),
     }
 }
 
@@ -113,6 +117,9 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
         _ => Actor::Cli,
     };
     runtime.block_on(Provenance::new(actor, None).scope(async {
+        if command.only_reads() {
+            must_be_as_it_is(&config).await?;
+        }
         match command {
             Command::Serve(args) => serve::run(&config, &args).await,
             Command::Number(command) => number::run(command, &store(&config).await?, &config, output).await,

@@ -1,5 +1,8 @@
 //! `voxline user`.
 
+use std::io::{BufRead, Read};
+
+use anyhow::Context;
 use clap::Subcommand;
 
 use crate::config::{Config, GalleryChoice};
@@ -24,7 +27,7 @@ pub(super) enum UserCommand {
         /// A phone of the user; may be given several times
         #[arg(long = "phone", value_name = "E164")]
         phones: Vec<PhoneNumber>,
-        /// A PIN of 4 to 8 digits, unique on the number
+        /// A PIN of 4 to 8 digits, unique on the number; `-` reads it from standard input, where no list of processes shows it
         #[arg(long, value_name = "DIGITS")]
         pin: Option<String>,
         /// Give the number to this user alone
@@ -80,7 +83,7 @@ pub(super) async fn user(
             pin,
             exclusive,
         } => {
-            let pin = pin.map(|digits| digits.parse::<Pin>()).transpose()?;
+            let pin = pin.map(given_pin).transpose()?;
             let added = store
                 .add_user(NewUser {
                     name,
@@ -164,6 +167,23 @@ async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber])
             Ok(gallery_cache.refresh_numbers(numbers).await?)
         }
     }
+}
+
+/// The PIN of `--pin`.
+fn given_pin(digits: String) -> anyhow::Result<Pin> {
+    // A PIN is a line of 8 digits at most: no more is read than that one is told apart from one too long.
+    const LONGEST: u64 = 64;
+    let digits = if digits == "-" {
+        let mut line = String::new();
+        let mut bounded = std::io::stdin().lock().take(LONGEST);
+        bounded
+            .read_line(&mut line)
+            .context("the PIN cannot be read from standard input")?;
+        line
+    } else {
+        digits
+    };
+    Ok(digits.trim_end().parse()?)
 }
 
 fn user_line(user: &User) -> String {

@@ -15,6 +15,7 @@ use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, TlsDoor, serv
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
+use super::log;
 use super::opening::KEY_REMEDY;
 
 #[derive(Debug, clap::Args)]
@@ -64,17 +65,29 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     tokio::spawn(follow_the_schedule(Arc::clone(&board)));
     tokio::spawn(follow_the_other_nodes(Arc::clone(&board)));
     if let Some(door) = &settings.audiosocket {
-        eprintln!("AudioSockets come in at {}", door.listener.local_addr()?);
+        say(&format!(
+            "AudioSockets come in at {}",
+            door.listener.local_addr()?
+        ));
     }
     if let Some(door) = tls {
         tokio::spawn(read_again_when_told(signal(SignalKind::hangup())?, door));
-        eprintln!("listening on https://{address}");
+        say(&format!("listening on https://{address}"));
     } else {
-        eprintln!("listening on http://{address}");
+        say(&format!("listening on http://{address}"));
     }
     serve(board, settings, ended).await?;
-    eprintln!("ended");
+    say("ended");
     Ok(true)
+}
+
+/// Says how the service goes: to whoever watches, or in the log where that is all of stderr.
+fn say(text: &str) {
+    if log::is_json() {
+        tracing::info!("{text}");
+    } else {
+        eprintln!("{text}");
+    }
 }
 
 /// Has the certificate read again at each SIGHUP.
@@ -162,7 +175,7 @@ fn refuse_insecurity_abroad(listen: SocketAddr, insecure_dev: bool) -> Result<()
 async fn warn_without_keys(board: &Switchboard, insecure_dev: bool) -> anyhow::Result<()> {
     let keys = board.store().keys().await?;
     if !insecure_dev && !keys.iter().any(|key| key.revoked_at.is_none()) {
-        eprintln!("there is no API key yet: create one with `voxline keys create --scope admin`");
+        say("there is no API key yet: create one with `voxline keys create --scope admin`");
     }
     Ok(())
 }
@@ -176,6 +189,6 @@ fn ended() -> anyhow::Result<impl Future<Output = ()> + Send> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        eprintln!("ending: nothing new is let in, live calls are being finished");
+        say("ending: nothing new is let in, live calls are being finished");
     })
 }

@@ -11,7 +11,8 @@ use super::output::Output;
 #[derive(Debug, clap::Args)]
 pub(super) struct CopyArgs {
     /// PostgreSQL's address, as in postgres://voxline@db.example.com/voxline
-    #[arg(long, env = "VOXLINE_COPY_TO", hide_env_values = true, value_name = "ADDRESS")]
+    // No name of a setting, which the configuration would look for.
+    #[arg(long, env = "COPY_TO", hide_env_values = true, value_name = "ADDRESS")]
     to: SecretString,
 }
 

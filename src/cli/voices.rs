@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::engine::{Analyst, Asker};
 use crate::onnx::Runtime;
 use crate::samples::{self, RATE};
-use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, Identification, Switchboard};
+use crate::switchboard::{Agreement, ClipBytes, EnrolmentReport, Identification, Switchboard, check_offer};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::verdict::{OutcomeName, hear};
 use crate::voiceprint::{Embedding, ModelId};
@@ -90,6 +90,8 @@ pub(super) struct EmbedArgs {
 }
 
 pub(super) async fn enroll(args: EnrolArgs, board: &Switchboard, output: Output) -> anyhow::Result<bool> {
+    // Before they are read: a pattern may match more than the machine has memory for.
+    check_offer(&args.consent, args.files.len())?;
     let clips = args
         .files
         .iter()

@@ -131,6 +131,14 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// Whether the same bytes would be refused again, whatever becomes of this machine.
+    pub(super) fn is_of_the_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCard { .. } | Self::Card(_) | Self::Onnx(_) | Self::Extract(_) | Self::Dimension { .. }
+        )
+    }
+
     /// A fault of the file system at `path`, with a full disk told apart.
     pub(super) fn of_file(path: &Path, what: &'static str, cause: io::Error, need: Option<u64>) -> Self {
         let path = path.to_owned();

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, RANGE, RETRY_AFTER,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::{Instant, timeout};
 
@@ -220,7 +222,13 @@ impl Fetch<'_> {
         let (status, headers) = (answer.status(), answer.headers());
         let length = answer.content_length();
         match (status, asked_from) {
-            (StatusCode::OK, _) => partial.restart()?,
+            (StatusCode::OK, _) => {
+                // What has arrived is given up for the file alone, and not for a page of login in its place.
+                is_as_it_is(headers)?;
+                self.fits(length).map_err(Setback::Never)?;
+                partial.restart()?;
+                return Ok(());
+            }
             (StatusCode::PARTIAL_CONTENT, Some(from)) if range_start(headers) == Some(from) => {}
             (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
                 partial.restart()?;
@@ -235,19 +243,22 @@ impl Fetch<'_> {
             }
             _ => return Err(Setback::Never(format!("it answered {status}"))),
         }
-        if headers.contains_key(CONTENT_ENCODING) {
-            return Err(Setback::Never(
-                "it sends the file re-encoded, not as it is".to_owned(),
-            ));
+        is_as_it_is(headers)?;
+        if let Err(why) = self.fits(length.map(|rest| rest.saturating_add(partial.length()))) {
+            // Part and rest are not of one file.
+            partial.restart()?;
+            return Err(Setback::Never(why));
         }
-        let whole = length.map(|rest| rest.saturating_add(partial.length()));
+        Ok(())
+    }
+
+    /// Whether so many bytes can be the file's; why not.
+    fn fits(&self, whole: Option<u64>) -> Result<(), String> {
         match (whole, self.file.bytes) {
-            (Some(whole), Some(bytes)) if whole != bytes => {
-                partial.restart()?;
-                let why = format!("it has {whole} bytes under that name, the catalogue says {bytes}");
-                Err(Setback::Never(why))
-            }
-            (Some(whole), None) if whole > self.file.limit() => Err(self.too_much(partial)?),
+            (Some(whole), Some(bytes)) if whole != bytes => Err(format!(
+                "it has {whole} bytes under that name, the catalogue says {bytes}"
+            )),
+            (Some(whole), None) if whole > self.file.limit() => Err(self.too_long()),
             _ => Ok(()),
         }
     }
@@ -318,15 +329,33 @@ impl Fetch<'_> {
 
     fn too_much(&self, partial: &mut Partial) -> Result<Setback, HubError> {
         partial.restart()?;
+        Ok(Setback::Never(self.too_long()))
+    }
+
+    fn too_long(&self) -> String {
         let limit = self.file.limit();
-        Ok(Setback::Never(format!(
-            "it sends more than the {limit} bytes the catalogue allows"
-        )))
+        format!("it sends more than the {limit} bytes the catalogue allows")
     }
 
     fn silence(&self) -> String {
         format!("nothing came for {:.0} s", self.timeouts.stall.as_secs_f64())
     }
+}
+
+/// Refuses what is no file as it was published, by its head.
+fn is_as_it_is(headers: &HeaderMap) -> Result<(), Setback> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Setback::Never(
+            "it sends the file re-encoded, not as it is".to_owned(),
+        ));
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")) {
+        return Err(Setback::Never(
+            "it answers with a page, as one of login, and not with the file".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Where a 206's bytes begin: `Content-Range: bytes 5-9/10` (RFC 9110 section 14.4).

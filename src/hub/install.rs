@@ -87,8 +87,13 @@ pub async fn pull(
         dimension: asked.entry.dimension,
     };
     let card = came.install(&lock, asked.runtime, &source);
-    // Bytes that are right but no model here would only be found wanting again.
-    let card = card.inspect_err(|_| lock.clear())?;
+    // Bytes that are right but no model here would only be found wanting again. Where it was the disk's fault, the whole
+    // download stays.
+    let card = card.inspect_err(|fault| {
+        if fault.is_of_the_bytes() {
+            lock.clear();
+        }
+    })?;
     Ok(Arrived {
         card,
         from: Some(from),
@@ -200,7 +205,8 @@ impl Came<'_> {
         // attempt looks for it. Where the file system knows no links, it is copied.
         let linked = std::fs::hard_link(lock.partial(), &graph)
             .or_else(|_| std::fs::copy(lock.partial(), &graph).map(drop));
-        linked.map_err(|cause| HubError::of_file(&graph, "written", cause, None))?;
+        let bytes = std::fs::metadata(lock.partial()).map(|found| found.len());
+        linked.map_err(|cause| HubError::of_file(&graph, "written", cause, bytes.ok()))?;
         let text = self.card_text(runtime, &graph, source)?;
         write(&stage.join("card.toml"), text.as_bytes())?;
         let card = Card::read(&stage)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response};
+use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Response};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -24,21 +24,24 @@ pub enum Unfetched {
     TooLarge(usize),
 }
 
-/// An HTTP client that follows no redirect: TLS by rustls with ring and the system's roots.
+/// An HTTP client that follows no redirect: TLS by rustls with ring and the system's roots, https through the proxy of
+/// `HTTPS_PROXY` or `ALL_PROXY`. What is asked without TLS is on this machine or on a host named for it: it is asked
+/// directly, since a proxy would read it.
 ///
 /// # Errors
-/// [`Unfetched::Client`] when the system gives none.
+/// [`Unfetched::Client`] when the system gives none, or the proxy's address cannot be read.
 pub fn client(patience: Duration) -> Result<Client, Unfetched> {
-    built(builder(patience))
+    built(through_proxy(builder(patience))?)
 }
 
 /// The same for servers that are asked again and again: a connection is kept for less than the five seconds after which
 /// common servers close theirs, or a request would now and then meet one that is just being closed.
 ///
 /// # Errors
-/// [`Unfetched::Client`] when the system gives none.
+/// As [`client`].
 pub fn steady_client(patience: Duration) -> Result<Client, Unfetched> {
-    built(builder(patience).pool_idle_timeout(Duration::from_secs(4)))
+    let idle = Duration::from_secs(4);
+    built(through_proxy(builder(patience))?.pool_idle_timeout(idle))
 }
 
 /// The same for addresses that strangers name: TLS alone, no proxy (which would look names up itself), and no host
@@ -48,7 +51,7 @@ pub fn steady_client(patience: Duration) -> Result<Client, Unfetched> {
 /// [`Unfetched::Client`] when the system gives none.
 pub fn wary_client(patience: Duration, private: &[String]) -> Result<Client, Unfetched> {
     let names = Arc::new(PublicOnly::new(private));
-    built(builder(patience).https_only(true).no_proxy().dns_resolver(names))
+    built(builder(patience).https_only(true).dns_resolver(names))
 }
 
 fn builder(patience: Duration) -> ClientBuilder {
@@ -59,6 +62,28 @@ fn builder(patience: Duration) -> ClientBuilder {
         .connect_timeout(patience)
         .timeout(patience)
         .redirect(Policy::none())
+        // Not even the one of the environment, which would be asked for this machine too.
+        .no_proxy()
+}
+
+/// Has https go through the environment's proxy, if it names one, unless it is for this machine or a host of `NO_PROXY`.
+fn through_proxy(builder: ClientBuilder) -> Result<ClientBuilder, Unfetched> {
+    let first = |names: &[&str]| {
+        let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
+        set.find(|value| !value.is_empty())
+    };
+    let Some(address) = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) else {
+        return Ok(builder);
+    };
+    let others = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let direct = format!("localhost,127.0.0.0/8,::1,{others}");
+    let proxy = Proxy::https(address).map_err(|_| {
+        // Without the address, which may hold a password.
+        Unfetched::Client(
+            "HTTPS_PROXY or ALL_PROXY is no address, as in http://proxy.example:3128".to_owned(),
+        )
+    })?;
+    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct))))
 }
 
 fn built(builder: ClientBuilder) -> Result<Client, Unfetched> {

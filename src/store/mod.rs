@@ -69,7 +69,7 @@ pub use erasure::{
     ErasedAgain, ErasedWhat, Receipt, ReceiptFault, ReceiptKey, RetentionSchedule, RetentionTally,
 };
 pub use error::{DatabaseFault, KeyringFault, MasterFault, PepperFault, StoreError, VaultFault};
-pub use open::Health;
+pub use open::{Health, Layout};
 pub use people::{
     Consent, ImportReport, ImportRow, Invite, InviteState, NewInvite, NewUser, NumberMember, NumbersMark,
     OperatorRow, PinChange, RowFault, User, UserPatch, read_operator_table,

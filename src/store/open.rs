@@ -18,6 +18,17 @@ const PROBED_FOR: Duration = Duration::from_secs(5);
 /// How long a probe waits for its turn to write: transactions take milliseconds.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What lies where a store is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// No store: opening it makes one.
+    None,
+    /// A store with just the migrations of this release: opening it changes none of its tables.
+    Current,
+    /// A store of another release: opening it changes its tables, also under a service of that release.
+    Other,
+}
+
 /// What [`Store::check`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
@@ -79,16 +90,20 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether the store that `settings` name, which is there, has just the migrations of this release, so that opening it
-    /// changes no table under a service of an older one.
+    /// What lies where `settings` name a store; leaves it as it is.
     ///
     /// # Errors
     /// [`StoreError::Unreachable`] when PostgreSQL is not there; as [`Store::open`] when the file cannot be read.
-    pub async fn is_of_this_release(settings: &StoreSettings) -> Result<bool, StoreError> {
-        match &settings.postgres {
-            None => sqlite::is_of_this_release(&settings.path).await,
-            Some(url) => postgres::is_of_this_release(url.expose_secret()).await,
-        }
+    pub async fn layout(settings: &StoreSettings) -> Result<Layout, StoreError> {
+        let is_current = match &settings.postgres {
+            None => sqlite::is_of_this_release(&settings.path).await?,
+            Some(url) => postgres::is_of_this_release(url.expose_secret()).await?,
+        };
+        Ok(match is_current {
+            None => Layout::None,
+            Some(true) => Layout::Current,
+            Some(false) => Layout::Other,
+        })
     }
 
     /// Whether the store answers with the guarantees it was opened with, and the key file of its PINs

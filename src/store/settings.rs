@@ -28,11 +28,6 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// Whether a store is there already: SQLite's file, or a server that was named.
-    pub fn is_there(&self) -> bool {
-        self.postgres.is_some() || self.path.exists()
-    }
-
     /// What is wrong with these settings, by the setting's name; no value is in it.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
         let url = self.postgres.as_ref().map(ExposeSecret::expose_secret);

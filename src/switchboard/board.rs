@@ -49,7 +49,10 @@ pub struct Switchboard {
 }
 
 /// The configured roots of PASSporTs.
-fn passport_roots(config: &Config) -> Result<TrustStore, OpenError> {
+///
+/// # Errors
+/// [`OpenError::PassportRoots`] when they cannot be read or are none.
+pub fn passport_roots(config: &Config) -> Result<TrustStore, OpenError> {
     let Some(path) = &config.identity.passport_roots else {
         return Ok(TrustStore::default());
     };

@@ -18,12 +18,10 @@ use super::board::Switchboard;
 use super::error::BoardError;
 use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, IssueCode, duplicate_identity, quality_gate, total_speech};
-use super::recording::{ClipBytes, hear_in_turns};
+use super::recording::{ClipBytes, check_offer, hear_in_turns};
 use super::replays::OF_CLIP;
 use super::updates::{Update, VoiceEnrolled};
 
-/// Recordings one enrolment may bring.
-const MOST_CLIPS: usize = 16;
 /// How often an enrolment is judged while its user's rosters do not stand still.
 const JUDGED: u32 = 5;
 
@@ -126,18 +124,7 @@ impl Switchboard {
     ) -> Result<EnrolmentReport, BoardError> {
         let agreement = agreement.into();
         self.may_be_enrolled(user).await?;
-        if agreement.text.trim().is_empty() {
-            return Err(StoreError::NoConsent.into());
-        }
-        if clips.is_empty() {
-            return Err(BoardError::NoClips);
-        }
-        if clips.len() > MOST_CLIPS {
-            return Err(BoardError::TooManyClips {
-                given: clips.len(),
-                most: MOST_CLIPS,
-            });
-        }
+        check_offer(&agreement.text, clips.len())?;
         let active_model = self.active_model();
         let keep = self.keeps(&agreement);
         let mut heard = Vec::with_capacity(clips.len());

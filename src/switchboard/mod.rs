@@ -80,7 +80,7 @@ pub(crate) use replays::REPLAYS;
 pub(crate) use retention::RETIRED;
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
-pub use board::Switchboard;
+pub use board::{Switchboard, passport_roots};
 pub use call::{CallStart, LiveCall};
 pub use call_evidence::VoiceKnown;
 pub use call_session::CallSession;
@@ -96,7 +96,7 @@ pub use installed::{Installed, Usable, installed, library, models_dir, usable_ca
 pub use keypad::Typed;
 pub use pin_answer::{PinAnswer, PinWay};
 pub use quality_gate::{Issue, IssueCode, gate_alone};
-pub use recording::ClipBytes;
+pub use recording::{ClipBytes, check_offer};
 pub use roster::{Roster, Rosters};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 pub use updates::{Update, Updates, VoiceEnrolled};

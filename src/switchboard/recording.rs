@@ -2,9 +2,33 @@
 
 use crate::bytes::{Headerless, Limits};
 use crate::engine::{Engine, Permit};
+use crate::store::StoreError;
 use crate::verdict::{Hearing, Recording};
 
 use super::error::BoardError;
+
+/// Recordings one enrolment may bring.
+const MOST_CLIPS: usize = 16;
+
+/// Whether an enrolment may bring so many recordings with this consent: to be asked before any is read.
+///
+/// # Errors
+/// [`StoreError::NoConsent`], [`BoardError::NoClips`], [`BoardError::TooManyClips`].
+pub fn check_offer(consent: &str, clips: usize) -> Result<(), BoardError> {
+    if consent.trim().is_empty() {
+        return Err(StoreError::NoConsent.into());
+    }
+    if clips == 0 {
+        return Err(BoardError::NoClips);
+    }
+    if clips > MOST_CLIPS {
+        return Err(BoardError::TooManyClips {
+            given: clips,
+            most: MOST_CLIPS,
+        });
+    }
+    Ok(())
+}
 
 /// Hears a recording in turns of some seconds of audio, between which live calls have theirs. When the asker
 /// leaves, no further turn is taken.

@@ -9,12 +9,19 @@ use super::error::BoardError;
 pub(crate) const RETIRED: &str = "voxline_retention_removed_total";
 
 impl Switchboard {
-    /// Removes what is older than it is kept, and makes the gallery equal to the store where voices went.
+    /// Removes what is older than it is kept, and makes the gallery equal to the store where voices went; nothing while
+    /// the machine's clock is in doubt.
     ///
     /// # Errors
     /// [`BoardError`] when the store cannot be written.
     pub async fn retain(&self) -> Result<RetentionTally, BoardError> {
-        let gone = self.store.retain(&self.config.retention).await?;
+        let Some(gone) = self.store.retain_unattended(&self.config.retention).await? else {
+            tracing::warn!(
+                "the machine's clock went on by more than 30 days since the store was last tidied: what is older than it is \
+                 kept stays; where the clock is right, give `voxline retention run`"
+            );
+            return Ok(RetentionTally::default());
+        };
         for (kind, count) in gone.counts() {
             metrics::counter!(RETIRED, "kind" => kind).increment(count);
         }

@@ -38,6 +38,16 @@ impl Capture {
         })
     }
 
+    /// That files can be written into `folder`, or where it would be made; makes none.
+    ///
+    /// # Errors
+    /// When they cannot.
+    pub fn check(folder: &Path) -> std::io::Result<()> {
+        let there = folder.ancestors().find(|ancestor| ancestor.exists());
+        // Without a name: nothing of it is left.
+        tempfile::tempfile_in(there.unwrap_or(Path::new("."))).map(drop)
+    }
+
     /// Keeps a webhook: its body redacted, and of its headers those that tell how it is authenticated, by name and
     /// length alone.
     pub fn webhook(&self, body: &[u8], headers: &[(String, usize)], now: OffsetDateTime) {

@@ -69,6 +69,7 @@ pub use marker::GUIDANCE;
 pub use message::{Ending, Message, News, NoMessage, Role, Utterance};
 pub use message_time::MessageTime;
 pub use pass::{PASS_HEADER, Proof};
+pub use receive::{check_capture, check_saved};
 pub use redaction::redacted;
 pub use relay::{Answer, Original};
 pub use service::{Overloaded, Vapi, VapiError};

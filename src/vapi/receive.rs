@@ -1,5 +1,6 @@
 //! The service from when it is made ready until it is closed: messages are received, each by those who know its kind.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::outward::{Allowed, client};
 use crate::store::Provenance;
 use crate::switchboard::Switchboard;
 
-use super::account::Journal;
+use super::account::{Journal, JournalFault};
 use super::api::Api;
 use super::capture::Capture;
 use super::dedup::Dedup;
@@ -142,6 +143,22 @@ fn saved(config: &Config) -> Saved {
         tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
         Saved::default()
     })
+}
+
+/// That the servers that were there before can be read.
+///
+/// # Errors
+/// [`JournalFault`] for which a service relays nothing to them.
+pub fn check_saved(config: &Config) -> Result<(), JournalFault> {
+    Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream).map(drop)
+}
+
+/// That captures can be written into `folder`; makes none.
+///
+/// # Errors
+/// [`VapiError::Capture`].
+pub fn check_capture(folder: &Path) -> Result<(), VapiError> {
+    Capture::check(folder).map_err(VapiError::Capture)
 }
 
 /// The credential that `voxline vapi apply` made, as it noted.

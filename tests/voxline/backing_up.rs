@@ -114,6 +114,22 @@ async fn a_backup_of_an_older_store_leaves_its_tables_as_they_are() {
     let refused = embed.arg("embed").arg(clip).output().unwrap();
     let why = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && why.contains("--model"), "{why}");
+    // Nor does whatever only looks.
+    for words in [
+        &["doctor"][..],
+        &["retention", "show"],
+        &["audit", "verify"],
+        &["number", "list"],
+        &["models", "list"],
+    ] {
+        let said = program(&data).args(words).output().unwrap();
+        let all = [said.stdout, said.stderr].concat();
+        let all = String::from_utf8_lossy(&all);
+        assert!(
+            words[0] == "models" || all.contains("of another release"),
+            "{all}"
+        );
+    }
     let mut database = SqliteConnection::connect(&url).await.unwrap();
     let (after,): (i64,) = sqlx::query_as(count).fetch_one(&mut database).await.unwrap();
     assert_eq!(after, before);

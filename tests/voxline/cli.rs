@@ -4,6 +4,7 @@ mod adding;
 mod calibrating;
 mod documents;
 mod downloads;
+mod examining;
 mod fitting;
 pub mod hub_server;
 mod importing;

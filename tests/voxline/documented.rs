@@ -1,9 +1,9 @@
 //! What the documents name as a test is one, and every point of telephony has one or says what is open.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support;
+use crate::support::{self, sources};
 
 /// The points of telephony that were checked against public sources.
 const POINTS: u32 = 21;
@@ -20,23 +20,6 @@ fn documents() -> Vec<(String, String)> {
     texts
         .map(|name| (format!("docs/{name}"), document(&name)))
         .collect()
-}
-
-/// All files of Rust under a folder of this project.
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![support::project(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found
 }
 
 /// The names of the tests in a file.
@@ -214,6 +197,49 @@ fn files_that_documents_name_are_there() {
             assert!(
                 support::project(place).exists(),
                 "{document}: there is no {place}"
+            );
+        }
+    }
+}
+
+/// The variables of all settings.
+fn variables() -> BTreeSet<String> {
+    let (mut found, mut section) = (BTreeSet::new(), String::new());
+    for line in document("settings.md").lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            let named = title.strip_prefix("`[").and_then(|rest| rest.strip_suffix("]`"));
+            section = named.map_or_else(String::new, |name| format!("{name}."));
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let key = row.split('`').next().unwrap_or_default();
+            found.insert(format!("VOXLINE_{section}{key}").to_uppercase().replace('.', "_"));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_variable_that_people_are_told_of_is_taken() {
+    let known = variables();
+    assert!(known.len() > 100, "{}", known.len());
+    let mut texts = documents();
+    for name in ["README.md", "CONTRIBUTING.md"] {
+        texts.push((name.to_owned(), String::from_utf8(support::read(name)).unwrap()));
+    }
+    for file in sources("src/cli") {
+        texts.push((
+            file.display().to_string(),
+            std::fs::read_to_string(&file).unwrap(),
+        ));
+    }
+    let is_of_a_name = |sign: char| sign.is_ascii_uppercase() || sign.is_ascii_digit() || sign == '_';
+    for (place, text) in texts {
+        for (at, _) in text.match_indices("VOXLINE_") {
+            let word = text[at..].split(|sign| !is_of_a_name(sign)).next().unwrap();
+            // The prefix itself, as in `VOXLINE_*`, and what tests are told.
+            let good = word == "VOXLINE_" || word.starts_with("VOXLINE_TEST_") || known.contains(word);
+            assert!(
+                good,
+                "{place} names {word}, which is no setting: the program refuses it"
             );
         }
     }

@@ -45,7 +45,7 @@ macro_rules! laws_of_a_gallery {
         #[tokio::test]
         async fn a_real_qdrant_server_keeps_every_law() {
             if peer::real_server().is_none() {
-                eprintln!("SKIPPED: VOXLINE_TEST_QDRANT_URL names no server");
+                eprintln!("skipped: VOXLINE_TEST_QDRANT_URL names no server");
                 return;
             }
             $(let settings = peer::real_server().expect("it was there a moment ago");

@@ -1,5 +1,6 @@
 //! `voxline load`: the real program against a service of its own.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -8,6 +9,9 @@ use std::sync::mpsc::{Receiver, channel};
 use serde_json::Value;
 
 use crate::support;
+
+#[path = "../../examples/demo/alone.rs"]
+mod alone;
 
 /// What a stand-in does with a request.
 enum Answer {
@@ -160,6 +164,21 @@ fn a_load_test_of_its_own_touches_no_store_that_is_configured() {
             ],
             "gallery.backend",
         ),
+        (
+            &[
+                ("VOXLINE_TLS_CERTIFICATE", "/c.pem"),
+                ("VOXLINE_TLS_KEY", "/k.pem"),
+            ],
+            "tls.certificate",
+        ),
+        (
+            &[
+                ("VOXLINE_ASTERISK_AUDIOSOCKET", "127.0.0.1:1"),
+                ("VOXLINE_ASTERISK_USERNAME", "pbx"),
+                ("VOXLINE_ASTERISK_PASSWORD", "a long enough password"),
+            ],
+            "asterisk.audiosocket",
+        ),
     ] {
         let mut command = Command::new(crate::support::binary());
         command.current_dir(support::project(".")).env_clear();
@@ -207,4 +226,21 @@ fn a_load_test_measures_both_kinds_of_stream_and_names_every_caller() {
         assert!((12.0..48.0).contains(&speech), "{speech}");
     }
     assert_eq!((&steps[0]["files"], &steps[1]["files"]), (&0.into(), &1.into()));
+}
+
+#[test]
+fn the_demo_works_on_no_store_that_is_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    let others = "postgres://u:p@127.0.0.1:1/x";
+    let file = format!("[store]\nurl = \"{others}\"\n");
+    std::fs::write(folder.path().join("voxline.toml"), file).unwrap();
+    let environment = [(OsString::from("VOXLINE_STORE_URL"), OsString::from(others))];
+    let data = folder.path().join("data");
+    let mut command = alone::program_alone(support::binary(), &data, environment);
+    command
+        .current_dir(folder.path())
+        .args(["keys", "create", "--scope", "admin"]);
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(data.join("voxline.db").exists());
 }

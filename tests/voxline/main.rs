@@ -35,6 +35,7 @@ mod public_models;
 mod recovering;
 mod replays;
 mod rotating;
+mod scripts;
 mod serving;
 mod speech;
 mod starving;

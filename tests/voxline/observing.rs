@@ -285,7 +285,7 @@ async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
     let log = [("RUST_LOG", "info"), ("LOG_FORMAT", "json")];
     let (written, _) = eventful_day(data.path(), &log).await;
     let (mut documents, mut of_call) = (0, 0);
-    for line in written.lines().filter(|line| line.starts_with('{')) {
+    for line in written.lines() {
         let document: Value = serde_json::from_str(line).unwrap();
         assert!(
             document["timestamp"].is_string() && document["level"].is_string(),
@@ -297,6 +297,24 @@ async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
         of_call += usize::from(spans.iter().any(is_of_call));
     }
     assert!(documents > 5 && of_call > 0, "{documents}, {of_call}: {written}");
+}
+
+#[test]
+fn why_a_service_does_not_start_is_a_document_of_its_log_in_json() {
+    let data = tempfile::tempdir().unwrap();
+    let mut serve = program(data.path());
+    serve.env("LOG_FORMAT", "json").env("VOXLINE_LISTEM", "1");
+    let refused = serve.arg("serve").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let written = String::from_utf8(refused.stderr).unwrap();
+    let lines = written
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let all: Vec<Value> = lines.collect();
+    assert_eq!(all.len(), 1, "{written}");
+    assert_eq!(all[0]["level"], "ERROR");
+    let why = all[0]["fields"]["message"].as_str().unwrap();
+    assert!(why.contains("VOXLINE_LISTEM"), "{why}");
 }
 
 #[tokio::test]

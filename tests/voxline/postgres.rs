@@ -87,7 +87,7 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("`make test` provisions .venv-peers; VOXLINE_SKIP_PEERS=1 leaves PostgreSQL out");
+            .expect("`make test` provisions .venv-peers; VOXLINE_TEST_SKIP_PEERS=1 leaves PostgreSQL out");
         let stdin = child.stdin.take().expect("stdin is piped");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let url = line_of(&mut stdout);
@@ -158,9 +158,9 @@ fn line_of(from: &mut impl BufRead) -> String {
 
 /// Whether the tests against servers were switched off; says so.
 pub fn skipped() -> bool {
-    let skip = std::env::var("VOXLINE_SKIP_PEERS").is_ok_and(|value| value == "1");
+    let skip = std::env::var("VOXLINE_TEST_SKIP_PEERS").is_ok_and(|value| value == "1");
     if skip {
-        eprintln!("SKIPPED: VOXLINE_SKIP_PEERS=1, so nothing was tested against PostgreSQL");
+        eprintln!("skipped: VOXLINE_TEST_SKIP_PEERS=1, so nothing was tested against PostgreSQL");
     }
     skip
 }

@@ -217,7 +217,8 @@ impl Logged {
             assert!(Instant::now() < patience, "{written}");
             let mut lines = written.lines();
             if let Some((_, address)) = lines.find_map(|line| line.split_once("listening on ")) {
-                logged.base = address.trim().to_owned();
+                // In JSON a quotation mark ends it.
+                logged.base = address.split('"').next().unwrap().trim().to_owned();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

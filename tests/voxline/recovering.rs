@@ -48,6 +48,7 @@ pub async fn until_last(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>)
 pub async fn text(service: &Service, path: &str) -> (u16, String) {
     let _ = support::http();
     let fresh = reqwest::Client::builder()
+        .no_proxy()
         .pool_max_idle_per_host(0)
         .build()
         .unwrap();

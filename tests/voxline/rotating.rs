@@ -201,7 +201,7 @@ async fn a_new_master_key_belongs_to_whom_the_one_before_belonged_to() {
     assert!(added.unwrap().status.success());
     let key = data.path().join("master.key");
     if let Err(fault) = std::os::unix::fs::chown(&key, Some(4_321), Some(1_234)) {
-        eprintln!("SKIPPED: a file cannot be given to another user here: {fault}");
+        eprintln!("skipped: a file cannot be given to another user here: {fault}");
         return;
     }
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -99,6 +99,23 @@ pub fn link_models(folder: &Path) -> PathBuf {
     ours
 }
 
+/// All files of Rust under a folder of this project.
+pub fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![project(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
 /// A file that developers share outside the repository: under `VOXLINE_SHARED`, or beside the checkout.
 /// `None` where there is none; a test that needs it says so and ends.
 pub fn shared(path: &str) -> Option<PathBuf> {
@@ -141,7 +158,8 @@ pub fn models() -> Models {
 /// An HTTP client. TLS's cryptography is the process's choice, and the program's own is ring.
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
+    // Whatever proxy the machine has is not for this machine's own services.
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// The ONNX Runtime that was provisioned.

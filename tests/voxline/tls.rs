@@ -93,6 +93,7 @@ impl Files {
     fn http(&self) -> reqwest::Client {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.client(&[]).as_ref().clone())
+            .no_proxy()
             .pool_max_idle_per_host(0)
             .build()
             .unwrap()

@@ -78,7 +78,9 @@ impl Server {
     pub async fn reach(target: &Target) -> Result<Self, LoadFault> {
         // The choice is the process's; whoever made it first, it is ring.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // No proxy stands between: its streams know none either, and keys are not sent to one in the clear.
         let http = Client::builder()
+            .no_proxy()
             .build()
             .map_err(|fault| LoadFault::Server(format!("no HTTP client can be made: {fault}")))?;
         let (base, keys, child) = match target {
@@ -251,6 +253,8 @@ fn start(program: &PathBuf, arguments: &[OsString]) -> Result<Started, LoadFault
         );
     }
     let mut serve = command(&["serve", "--listen", "127.0.0.1:0"]);
+    // Its address is read of a line of text.
+    serve.env("LOG_FORMAT", "text");
     if std::env::var_os("RUST_LOG").is_none() {
         serve.env("RUST_LOG", "warn");
     }

@@ -73,15 +73,21 @@ pub(in crate::store) async fn open(url: &str) -> Result<(Pool, Pool), StoreError
     Ok((Pool::Postgres(readers), Pool::Postgres(writers)))
 }
 
-/// Whether the tables have just the migrations of this release; changes none of them.
-pub(in crate::store) async fn is_of_this_release(url: &str) -> Result<bool, StoreError> {
+/// Whether the tables have just the migrations of this release, `None` where there are none of ours; changes nothing.
+pub(in crate::store) async fn is_of_this_release(url: &str) -> Result<Option<bool>, StoreError> {
     let options = options(url).ok_or_else(|| unreachable(sqlx::Error::Configuration("no address".into())))?;
     let mut connection = PgConnection::connect_with(&options).await.map_err(unreachable)?;
+    let (there,): (bool,) = sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut connection)
+        .await?;
+    if !there {
+        return Ok(None);
+    }
     let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success")
         .fetch_one(&mut connection)
         .await?;
     connection.close().await?;
-    Ok(usize::try_from(count) == Ok(MIGRATIONS.iter().count()))
+    Ok(Some(usize::try_from(count) == Ok(MIGRATIONS.iter().count())))
 }
 
 /// A transaction behind a lock.

@@ -25,8 +25,11 @@ const READERS: u32 = 4;
 /// else: kept apart, writers that are stuck leave readers theirs.
 const WRITERS: u32 = 1;
 
-/// Whether the tables have just the migrations of this release; changes none of them.
-pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<bool, StoreError> {
+/// Whether the tables have just the migrations of this release, `None` where there are none of ours; changes nothing.
+pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<Option<bool>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
     // A pool, as in `bring_up_to_date`.
     let looking = SqlitePoolOptions::new()
         .max_connections(1)
@@ -37,13 +40,21 @@ pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<bool, St
         )
         .await
         .map_err(|error| opening(error, path))?;
+    let there = sqlx::query_as("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'");
+    let (there,): (i64,) = there
+        .fetch_one(&looking)
+        .await
+        .map_err(|error| opening(error, path))?;
+    if there == 0 {
+        return Ok(None);
+    }
     let counted = sqlx::query_as("SELECT COUNT(*) FROM _sqlx_migrations WHERE success");
     let (count,): (i64,) = counted
         .fetch_one(&looking)
         .await
         .map_err(|error| opening(error, path))?;
     looking.close().await;
-    Ok(usize::try_from(count) == Ok(MIGRATIONS.iter().count()))
+    Ok(Some(usize::try_from(count) == Ok(MIGRATIONS.iter().count())))
 }
 
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.

@@ -4,6 +4,7 @@
 mod receipts; // signed receipts of erasures
 mod erase; // erasing a user, or what is known of their voice
 mod retention; // erasing what is older than it may become
+mod unattended; // the same by a service, whose clock may be wrong
 mod erased_again; // erasing again what an older copy brought back
 
 pub use erased_again::ErasedAgain;

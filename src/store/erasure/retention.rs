@@ -8,15 +8,18 @@ use utoipa::ToSchema;
 use super::erase::{Erased, erase_enrolments};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::calls::strip_evidence;
-use crate::store::database::{query, query_as};
+use crate::store::database::{query, query_as, read_text_fact, write_fact};
 use crate::store::keys::note_renewal;
 use crate::store::tenancy::touch_numbers_of;
-use crate::store::values::{now, read, read_u64, time_text};
+use crate::store::values::{read, read_time, read_u64, time_text};
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
 use crate::units::UserId;
 
 /// Calls, or recordings, of one transaction; users who are looked for at a time.
 const PAGE: i64 = 100;
+
+/// What the time of the last run is called among the store's facts.
+pub(super) const LAST_RUN: &str = "retention_run";
 
 /// How long what is kept is kept; `None` is for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,6 +107,27 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be written; what went before stays gone, and is told.
     pub async fn retain(&self, schedule: &RetentionSchedule) -> Result<RetentionTally, StoreError> {
+        self.note_run().await?;
+        self.remove_and_tell(schedule).await
+    }
+
+    /// Notes what time it is, once a day.
+    async fn note_run(&self) -> Result<(), StoreError> {
+        let now = self.clock.read().wall;
+        let noted = read_text_fact(&mut self.read().await?, LAST_RUN).await?;
+        let noted = noted.as_deref().map(read_time).transpose()?;
+        if noted.is_some_and(|noted| (now - noted).abs() < Duration::days(1)) {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        write_fact(&mut tx, LAST_RUN, time_text(now).as_bytes()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn remove_and_tell(
+        &self,
+        schedule: &RetentionSchedule,
+    ) -> Result<RetentionTally, StoreError> {
         let mut gone = RetentionTally::default();
         let done = self.remove_due(schedule, &mut gone).await;
         if !gone.is_empty() {
@@ -152,7 +176,7 @@ impl Store {
     async fn count(&self, kept: Option<Duration>, statement: &'static str) -> Result<u64, StoreError> {
         let Some(kept) = kept else { return Ok(0) };
         let (count,): (i64,) = query_as(statement)
-            .bind(time_text(now() - kept))
+            .bind(time_text(self.clock.read().wall - kept))
             .fetch_one(self.pool())
             .await?;
         read_u64(count, "count")
@@ -163,7 +187,7 @@ impl Store {
         schedule: &RetentionSchedule,
         gone: &mut RetentionTally,
     ) -> Result<(), StoreError> {
-        let now = now();
+        let now = self.clock.read().wall;
         // What fails of one kind keeps nothing of the others.
         let mut done = self.finish_past_erasures().await;
         done = first_of(done, self.forget_lost_calls().await.map(drop));

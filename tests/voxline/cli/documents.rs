@@ -306,3 +306,45 @@ fn a_reader_who_has_gone_away_is_no_fault_and_a_full_disk_is_one() {
     let output = command.output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+#[test]
+fn who_only_looks_makes_no_store_where_none_is() {
+    let site = Site::new();
+    for words in [
+        &["audit", "verify"][..],
+        &["audit", "export"],
+        &["receipt", "verify", "receipt.json"],
+        &["receipt", "keys"],
+        &["retention", "show"],
+        &["keys", "list"],
+        &["number", "list"],
+        &["number", "show", NUMBER],
+        &["user", "list", "--number", NUMBER],
+        &["user", "export", NOBODY],
+        &["invite", "list", "--user", NOBODY],
+        &["tenant", "list"],
+        &["vapi", "plan"],
+        &["vapi", "check"],
+    ] {
+        let said = site.run(words);
+        assert!(
+            said.status == 1 && said.stderr.contains("--data-dir"),
+            "{words:?}: {said:?}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(site.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_pin_is_read_from_standard_input_where_that_is_said() {
+    let site = Site::with_number();
+    let pin = site.file("pin", b"48213579\n");
+    for (name, status) in [("Alice", 0), ("Bob", 1)] {
+        let typed = ["user", "add", "--name", name, "--number", NUMBER, "--pin", "-"];
+        let mut command = site.command(&typed);
+        command.stdin(std::fs::File::open(&pin).unwrap());
+        let said = said(command);
+        // No two on a number have the same.
+        assert_eq!(said.status, status, "{said:?}");
+    }
+}

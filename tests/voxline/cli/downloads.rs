@@ -95,6 +95,47 @@ fn what_came_whole_before_is_not_fetched_again() {
 }
 
 #[test]
+fn what_came_whole_stays_where_it_could_not_be_put_in_place() {
+    let depot = Depot::new();
+    let bytes = depot.bytes.clone();
+    let hub = Hub::start(move |asked, wire| good(asked, wire, &bytes, usize::MAX));
+    depot.entry(&[format!("{}/tiny.onnx", hub.base)]);
+    // No folder can be made where the model comes together.
+    std::fs::create_dir_all(depot.path(".incoming")).unwrap();
+    std::fs::write(depot.path(".incoming/tiny"), b"").unwrap();
+    depot.refused(&[], &["cannot be emptied"]);
+    let part = std::fs::read(depot.path(".incoming/tiny.part")).unwrap();
+    assert_eq!(part, depot.bytes);
+    std::fs::remove_file(depot.path(".incoming/tiny")).unwrap();
+    depot.pulled(&[]);
+    assert_eq!(hub.asked().len(), 1);
+}
+
+#[test]
+fn what_is_not_the_file_costs_nothing_of_what_has_arrived() {
+    let depot = Depot::new();
+    let bytes = depot.bytes.clone();
+    let page = |wire: &mut dyn std::io::Write, name: &str, value: &str| {
+        head(wire, "200 OK", &[(name, value.to_owned())]);
+        trickle(wire, b"page", 4, Duration::ZERO);
+    };
+    let hub = Hub::start(move |asked, wire| match asked.before {
+        0 => good(asked, wire, &bytes, 20_000),
+        1 => page(wire, "Content-Length", "4"),
+        2 => page(wire, "Content-Type", "Text/HTML; charset=utf-8"),
+        _ => good(asked, wire, &bytes, usize::MAX),
+    });
+    depot.entry(&[format!("{}/tiny.onnx", hub.base)]);
+    for why in ["could not be fetched", "it has 4 bytes", "as one of login"] {
+        depot.refused(&["--retries", "0"], &[why]);
+        let part = std::fs::metadata(depot.path(".incoming/tiny.part")).unwrap();
+        assert_eq!(part.len(), 20_000, "{why}");
+    }
+    depot.pulled(&[]);
+    assert_eq!(hub.asked()[3].from(), Some(20_000));
+}
+
+#[test]
 fn bytes_unlike_the_pinned_ones_are_refused_with_both_hashes() {
     let depot = Depot::new();
     let mut bytes = depot.bytes.clone();

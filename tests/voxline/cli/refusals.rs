@@ -237,7 +237,9 @@ fn what_is_wrong_as_typed_is_a_matter_of_usage() {
         2,
         "a consent is needed",
     );
-    let many = vec![file.as_str(); 17];
+    // Before any is opened.
+    let mut many = vec![file.as_str(); 16];
+    many.push("nowhere.wav");
     let enroll = [&["enroll", "--user", &user, "--consent", "yes"], &many[..]].concat();
     refused(&site, &enroll, 2, "17 recordings at once; at most 16");
 
@@ -333,4 +335,15 @@ fn a_borrowed_decoder_fills_no_log() {
         "{}",
         &said.stderr[..2_000.min(said.stderr.len())]
     );
+}
+
+#[test]
+fn where_a_store_is_copied_to_is_taken_from_the_environment() {
+    let site = Site::new();
+    let mut copy = site.command(&["store", "copy"]);
+    copy.env("COPY_TO", "nonsense");
+    let refused = said(copy);
+    // It is the address that is wrong, and no setting.
+    let is_the_address = refused.stderr.contains("--to is no address of PostgreSQL");
+    assert!(refused.status == 2 && is_the_address, "{refused:?}");
 }

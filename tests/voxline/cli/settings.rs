@@ -110,7 +110,7 @@ fn a_log_level_that_is_none_is_refused() {
 fn a_data_directory_that_cannot_be_written_is_named_once_with_the_remedy() {
     let site = Site::new();
     let file = site.file("taken", b"");
-    let said = site.run(&["--data-dir", &file, "number", "list"]);
+    let said = site.run(&["--data-dir", &file, "number", "add", NUMBER]);
     refusal(
         &said,
         1,

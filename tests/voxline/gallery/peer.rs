@@ -36,7 +36,7 @@ impl Peer {
         assert!(
             python.exists(),
             "{} is missing: `make test` provisions it (or run `python3 scripts/provision_peers.py`); \
-             to leave the Qdrant tests out, set VOXLINE_SKIP_PEERS=1",
+             to leave the Qdrant tests out, set VOXLINE_TEST_SKIP_PEERS=1",
             python.display()
         );
         let name = format!("qdrant-peer-{}", Uuid::now_v7().simple());
@@ -89,9 +89,9 @@ impl Drop for Peer {
 
 /// Whether the tests against the peer were switched off; says so.
 pub fn skipped() -> bool {
-    let skip = std::env::var("VOXLINE_SKIP_PEERS").is_ok_and(|value| value == "1");
+    let skip = std::env::var("VOXLINE_TEST_SKIP_PEERS").is_ok_and(|value| value == "1");
     if skip {
-        eprintln!("SKIPPED: VOXLINE_SKIP_PEERS=1, so nothing was tested against Qdrant");
+        eprintln!("skipped: VOXLINE_TEST_SKIP_PEERS=1, so nothing was tested against Qdrant");
     }
     skip
 }

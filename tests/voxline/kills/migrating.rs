@@ -91,7 +91,7 @@ pub async fn round(victim: &mut Victim) {
         some.run(&mut conn).await.unwrap();
         conn.close().await.unwrap();
     }
-    victim.kill_while(Work::Migrating, &data, &["number", "list"]);
+    victim.kill_while(Work::Migrating, &data, &["keys", "create", "--scope", "identify"]);
     if let Some(environment) = url {
         victim.environment = environment;
     }

@@ -9,7 +9,7 @@ use crate::support::project;
 
 fn bench(out: &Path, cache: &Path, more: &[&str]) -> Output {
     Command::new(crate::support::binary())
-        .env_remove("VOXLINE_SHARED")
+        .env_clear()
         .current_dir(project(""))
         .args([
             "bench",
@@ -191,7 +191,7 @@ fn scores_of_any_system_are_judged_and_converted() {
     std::fs::write(&scores, "a b 2.5\na c -1\nd e 0.5\nd f -3\n").unwrap();
     let voxline = |args: &[&str]| {
         let mut command = Command::new(crate::support::binary());
-        command.env_remove("VOXLINE_SHARED");
+        command.env_clear();
         command
             .current_dir(folder.path())
             .args(["bench"])

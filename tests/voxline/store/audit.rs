@@ -386,3 +386,15 @@ async fn entries_are_found_by_user_act_and_time_page_by_page() {
     let page = store.audit_entries(&none(), 2, Some(4)).await.unwrap();
     assert_eq!(page.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [3, 2]);
 }
+
+#[tokio::test]
+async fn an_entry_of_the_future_keeps_no_old_one_from_being_cut() {
+    let deployment = with_entries().await;
+    let store = &deployment.store;
+    let fourth = entries(store).await[3].at;
+    let ahead = "UPDATE audit SET at = '2999-01-01T00:00:00.000000Z' WHERE seq = 2";
+    tamper(&deployment, ahead).await;
+    assert_eq!(store.cut_audit(fourth).await.unwrap(), 3);
+    let report = verified(store).await;
+    assert_eq!((report.cut, report.fault), (3, None));
+}

@@ -311,3 +311,18 @@ async fn a_person_who_is_erased_is_erased_from_what_waits_too() {
     assert!(metrics.contains("voxline_vapi_relay_waiting"), "{metrics}");
     assert!(!metrics.contains(SECRET));
 }
+
+#[tokio::test]
+async fn no_proxy_gets_what_is_for_this_machine() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let mut office = Office::open();
+    let settings = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, address.as_str()));
+    let mut deployment = relaying(&office.url(), &settings);
+    let answer = deployment.ring("c-1", ALICE.0);
+    assert_eq!(office.got("assistant-request", 1).len(), 1, "{answer}");
+    deployment.send(news("c-1", "transcript", 2));
+    office.got("transcript", 1);
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+}

@@ -207,7 +207,7 @@ impl CallEvidence {
         let hash = context.services.keyed_hash().await?;
         let caller = self.caller_hash(&hash);
         let claims = self.claims.iter().filter(|claim| claim.tier != Tier::T4);
-        let strongest = claims.filter(|claim| !claim.users.is_empty());
+        let strongest = claims.filter(|claim| !claim.users.is_empty() && !claims::may_be_anybodys(claim));
         Ok(PinTry {
             number: context.number.clone(),
             caller: caller.map_or_else(|| PinCaller::Withheld(context.id.clone()), PinCaller::Number),

@@ -11,6 +11,11 @@ use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource,
 /// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
 pub(super) const MAX_CLAIMS: usize = 64;
 
+/// What is noted of a claim that somebody brings who is not known.
+const UNKNOWN_PEER: &str = "from a peer that is not known";
+/// What is noted of a PASSporT that its provider signed.
+const VERIFIED: &str = "signature verified";
+
 /// Makes claims for a call's number of what carriers and callers say.
 pub(super) struct Claimer<'a> {
     pub store: &'a Store,
@@ -69,8 +74,8 @@ impl Claimer<'_> {
         let user = self.user_of(&forwarder.number).await?;
         let mut note: Vec<&str> = Vec::new();
         note.extend(user.is_none().then_some("this number is nobody's on the roster"));
-        note.extend(forwarder.verified.then_some("signature verified"));
-        note.extend((!passport && !facts.trusted).then_some("from a peer that is not known"));
+        note.extend(forwarder.verified.then_some(VERIFIED));
+        note.extend((!passport && !facts.trusted).then_some(UNKNOWN_PEER));
         note.extend(forwarder.reason.as_deref());
         note.extend(notes);
         Ok(Claim {
@@ -189,6 +194,16 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
         } else if known.len() < MAX_CLAIMS {
             known.push(claim);
         }
+    }
+}
+
+/// Whether anybody who calls can have made a claim: a header of a peer that is not known, a PASSporT that was only read.
+pub(super) fn may_be_anybodys(claim: &Claim) -> bool {
+    let noted = |what: &str| claim.note.as_deref().is_some_and(|note| note.contains(what));
+    match claim.tier {
+        Tier::T1 => noted(UNKNOWN_PEER),
+        Tier::T3 => !noted(VERIFIED),
+        _ => false,
     }
 }
 

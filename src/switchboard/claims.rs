@@ -286,6 +286,23 @@ mod tests {
     }
 
     #[test]
+    fn what_every_caller_can_send_is_told_from_what_is_vouched_for() {
+        for (tier, note, anybodys) in [
+            (Tier::T1, None, false),
+            (Tier::T1, Some("from a peer that is not known; unconditional"), true),
+            (Tier::T2, None, false),
+            (Tier::T3, None, true),
+            (Tier::T3, Some("signature verified"), false),
+        ] {
+            let claim = Claim {
+                note: note.map(str::to_owned),
+                ..claim(tier, Some(UserId::fresh()), None)
+            };
+            assert_eq!(may_be_anybodys(&claim), anybodys, "{tier:?}, {note:?}");
+        }
+    }
+
+    #[test]
     fn a_number_that_was_heard_with_other_voices_speaks_for_the_line_alone() {
         use serde_json::json;
         let alice = UserId::fresh();

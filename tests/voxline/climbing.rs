@@ -210,7 +210,7 @@ fn recorded(target: &Target, roster: &[Member], voice: &[f64]) -> Vec<(usize, Va
     let mut versions = Vec::new();
     let mut before: Option<(Identification, Identity)> = None;
     for (mark, mut said) in said(target, voice).into_iter().enumerate() {
-        let ratio = |user, own| if user == target.user { own } else { -5.0 };
+        let ratio = |user: UserId, own: f64| if user == target.user { own } else { -5.0 };
         said.llrs = said.llr.map_or_else(Vec::new, |own| {
             let all = roster.iter().map(|member| member.user);
             all.map(|user| (user, Llr::new(ratio(user, own)).unwrap()))

@@ -289,7 +289,7 @@ mod tests {
     fn what_every_caller_can_send_is_told_from_what_is_vouched_for() {
         for (tier, note, anybodys) in [
             (Tier::T1, None, false),
-            (Tier::T1, Some("from a peer that is not known; unconditional"), true),
+            (Tier::T1, Some("from a peer that is not known"), true),
             (Tier::T2, None, false),
             (Tier::T3, None, true),
             (Tier::T3, Some("signature verified"), false),

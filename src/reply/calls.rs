@@ -12,7 +12,7 @@ use crate::store::{CallRecord, CallSearch, VerdictVersion};
 use crate::switchboard::Identification;
 use crate::units::{CallId, DialedNumber, UserId};
 use crate::verdict::chain::SpeakerStatus;
-use crate::verdict::{Identity, Shown};
+use crate::verdict::{Identity, Shown, is_early, without_repetitions};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify, Visitor};
@@ -81,8 +81,23 @@ impl Version {
 }
 
 impl Call {
-    fn shown_to(visitor: &Visitor, record: CallRecord) -> Self {
-        Self {
+    /// A call as it is shown. Without scores its latest verdict is the first of those that say the same without them: which
+    /// version is the latest, and since when, would tell how near a voice is to somebody's.
+    async fn shown(
+        allowed: &Allowed<Identify>,
+        app: &AppState,
+        mut record: CallRecord,
+    ) -> Result<Self, Problem> {
+        let visitor = &allowed.visitor;
+        if !visitor.sees_scores() && is_early(&record.verdict) {
+            let versions = allowed.view(app).versions_of(&record.call_id).await?;
+            if let Some(latest) = told_without_scores(versions.unwrap_or_default()).pop() {
+                record.version = latest.version;
+                record.updated_at = latest.at;
+                record.verdict = latest.verdict;
+            }
+        }
+        Ok(Self {
             call_id: record.call_id,
             number: record.number,
             started_at: record.started_at,
@@ -90,8 +105,13 @@ impl Call {
             version: record.version,
             is_final: record.is_final,
             verdict: visitor.shown(record.verdict),
-        }
+        })
     }
+}
+
+/// The versions of a verdict that tell something new to whoever sees no scores.
+fn told_without_scores(versions: Vec<VerdictVersion>) -> Vec<VerdictVersion> {
+    without_repetitions(versions, |version| &version.verdict)
 }
 
 /// Which calls are asked for, and how many at a time.
@@ -111,7 +131,7 @@ pub(super) struct Page {
     /// Only calls that came through this user's line or have this user's voice, by the latest word on them.
     #[param(value_type = Option<String>, format = "uuid")]
     user: Option<UserId>,
-    /// Only calls of whose speaker this is said.
+    /// Only calls of whose speaker this is said; without `scores`, by `third_party` and `inconclusive` only calls that are over.
     speaker: Option<SpeakerStatus>,
     /// Only calls that began at this moment or later.
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -126,11 +146,17 @@ pub(super) struct Page {
 }
 
 impl Page {
-    fn search(&self) -> CallSearch {
+    fn search(&self, visitor: &Visitor) -> CallSearch {
+        // Of a call under way it is not told at once which of the two it is.
+        let hidden = matches!(
+            self.speaker,
+            Some(SpeakerStatus::ThirdParty | SpeakerStatus::Inconclusive)
+        );
         CallSearch {
             number: self.number.clone(),
             user: self.user,
             speaker: self.speaker.map(|status| status.name().to_owned()),
+            over: hidden && !visitor.sees_scores(),
             from: self.from,
             until: self.until,
         }
@@ -152,7 +178,7 @@ pub(super) async fn list(
     InQuery(page): InQuery<Page>,
 ) -> Result<axum::Json<Vec<Call>>, Problem> {
     let limit = page_size(page.limit, USUAL_PAGE, LARGEST_PAGE)?;
-    let search = page.search();
+    let search = page.search(&allowed.visitor);
     let calls = if page.live == Some(true) {
         if page.before.is_some() || search != CallSearch::default() {
             let detail = "`live` gives the calls under way, all of them: leave out what else is looked for";
@@ -164,10 +190,11 @@ pub(super) async fn list(
         let view = allowed.view(&app);
         view.calls(&search, limit, page.before.as_ref()).await?
     };
-    let shown = calls
-        .into_iter()
-        .map(|call| Call::shown_to(&allowed.visitor, call));
-    Ok(axum::Json(shown.collect()))
+    let mut shown = Vec::with_capacity(calls.len());
+    for call in calls {
+        shown.push(Call::shown(&allowed, &app, call).await?);
+    }
+    Ok(axum::Json(shown))
 }
 
 /// Shows a call
@@ -187,12 +214,13 @@ pub(super) async fn show(
 ) -> Result<axum::Json<Call>, Problem> {
     let found = allowed.view(&app).call_record(&id).await?;
     let call = found.ok_or_else(|| unknown(&id))?;
-    Ok(axum::Json(Call::shown_to(&allowed.visitor, call)))
+    Ok(axum::Json(Call::shown(&allowed, &app, call).await?))
 }
 
 /// Shows what was said of a call, version by version
 ///
-/// Each with the evidence that it rested on, oldest first: the latest 200 that said something new.
+/// Each with the evidence that it rested on, oldest first: the latest 200 that said something new; without `scores`, those that
+/// say something new without them.
 #[utoipa::path(
     get, path = "/v1/calls/{id}/verdicts", operation_id = "getVerdicts", tag = "calls",
     params(("id" = String, Path, description = "The call, by its carrier's or Vapi's id")),
@@ -208,8 +236,13 @@ pub(super) async fn verdicts(
     InPath(id): InPath<CallId>,
 ) -> Result<axum::Json<Vec<Version>>, Problem> {
     let found = allowed.view(&app).versions_of(&id).await?;
-    let versions = found.ok_or_else(|| unknown(&id))?.into_iter();
-    let shown = versions.map(|version| Version::shown_to(&allowed.visitor, version));
+    let mut versions = found.ok_or_else(|| unknown(&id))?;
+    if !allowed.visitor.sees_scores() {
+        versions = told_without_scores(versions);
+    }
+    let shown = versions
+        .into_iter()
+        .map(|version| Version::shown_to(&allowed.visitor, version));
     Ok(axum::Json(shown.collect()))
 }
 

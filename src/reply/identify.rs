@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use crate::switchboard::{ClipBytes, Identification};
+use crate::switchboard::{ClipBytes, Identification, answered};
 use crate::units::DialedNumber;
 use crate::verdict::Shown;
 
@@ -13,7 +13,6 @@ use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
 use super::problem::{Kind, Problem};
 use super::reading::Form;
-use super::telemetry;
 use super::upload_room::TakenRoom;
 
 /// A recording and the number that was dialed.
@@ -80,6 +79,6 @@ pub(super) async fn identify(
         .view(&app)
         .identify(&admitted, &number, audio, channel)
         .await?;
-    telemetry::answered(&said);
+    answered(&said);
     Ok(axum::Json(allowed.visitor.shown(said)))
 }

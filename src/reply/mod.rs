@@ -21,6 +21,7 @@
 mod problem;
 mod error_map;
 mod process_metrics;
+mod from_zero;
 mod telemetry;
 mod web;
 mod consent;

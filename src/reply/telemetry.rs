@@ -9,24 +9,20 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use time::OffsetDateTime;
 
 use crate::engine::Engine;
-use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERROR_KINDS, STORE_ERRORS};
+use crate::store::{DAMAGED_TABLES, EXAMINED_AT, STORE_ERRORS};
 use crate::switchboard::{
-    DECISION_LAG, REPLAYS, RETIRED, SPOOFED, UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING,
+    ARROW_SECONDS, DECISION_LAG, NET_SPEECH_SECONDS, OUTCOMES, REFUSED, REPLAYS, RETIRED, SPOOFED,
+    UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING,
 };
-use crate::verdict::{Identification, OutcomeName};
 
-use super::process_metrics;
+use super::{from_zero, process_metrics};
 
 const REQUESTS: &str = "voxline_http_requests_total";
 const REQUEST_SECONDS: &str = "voxline_http_request_duration_seconds";
-const OUTCOMES: &str = "voxline_outcomes_total";
-const ARROW_SECONDS: &str = "voxline_arrow_duration_seconds";
-const NET_SPEECH_SECONDS: &str = "voxline_net_speech_seconds";
 const PERMITS_USED: &str = "voxline_permits_in_use";
 const PERMITS: &str = "voxline_permits";
 const QUEUE_DEPTH: &str = "voxline_queue_depth";
 const QUEUE_AGE: &str = "voxline_queue_age_seconds";
-const REFUSED: &str = "voxline_refused_total";
 const AUDIOSOCKETS: &str = "voxline_audiosocket_connections_total";
 const HANDSHAKES: &str = "voxline_tls_handshakes_total";
 const CERTIFICATE_ENDS: &str = "voxline_tls_certificate_end_timestamp_seconds";
@@ -103,14 +99,19 @@ pub(super) enum AudioSocketEnd {
     Stranger,
 }
 
+impl AudioSocketEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Heard => "heard",
+            Self::Refused => "refused",
+            Self::Stranger => "stranger",
+        }
+    }
+}
+
 /// Counts an AudioSocket connection out.
 pub(super) fn audiosocket(end: AudioSocketEnd) {
-    let outcome = match end {
-        AudioSocketEnd::Heard => "heard",
-        AudioSocketEnd::Refused => "refused",
-        AudioSocketEnd::Stranger => "stranger",
-    };
-    counter!(AUDIOSOCKETS, "outcome" => outcome).increment(1);
+    counter!(AUDIOSOCKETS, "outcome" => end.name()).increment(1);
 }
 
 /// What became of a TLS handshake.
@@ -128,43 +129,27 @@ pub(super) enum HandshakeEnd {
     Crowded,
 }
 
+impl HandshakeEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Plain => "plain",
+            Self::Late => "late",
+            Self::Crowded => "crowded",
+        }
+    }
+}
+
 /// Counts a TLS handshake.
 pub(super) fn handshake(end: HandshakeEnd) {
-    let outcome = match end {
-        HandshakeEnd::Done => "done",
-        HandshakeEnd::Failed => "failed",
-        HandshakeEnd::Plain => "plain",
-        HandshakeEnd::Late => "late",
-        HandshakeEnd::Crowded => "crowded",
-    };
-    counter!(HANDSHAKES, "outcome" => outcome).increment(1);
+    counter!(HANDSHAKES, "outcome" => end.name()).increment(1);
 }
 
 /// Notes until when the certificate that is served is good, and whether its files have one that is refused.
 pub(super) fn certificate(ends: OffsetDateTime, is_refused: bool) {
     gauge!(CERTIFICATE_ENDS).set(ends.unix_timestamp() as f64);
     gauge!(CERTIFICATE_REFUSED).set(f64::from(u8::from(is_refused)));
-}
-
-/// Notes the final word on a call or recording, and the work it took.
-pub(super) fn answered(said: &Identification) {
-    let outcome = match said.outcome {
-        OutcomeName::Identified => "identified",
-        OutcomeName::Unknown => "unknown",
-        OutcomeName::Inconclusive => "inconclusive",
-    };
-    counter!(OUTCOMES, "outcome" => outcome).increment(1);
-    histogram!(NET_SPEECH_SECONDS).record(said.net_speech_seconds);
-    let work = &said.timing_ms;
-    for (arrow, milliseconds) in [
-        ("decode", work.decode),
-        ("vad", work.vad),
-        ("embed", work.embed),
-        ("search", work.search),
-        ("decide", work.decide),
-    ] {
-        histogram!(ARROW_SECONDS, "arrow" => arrow).record(milliseconds / 1e3);
-    }
 }
 
 /// The metrics in Prometheus' text format, with the load of engine and process as it is now.
@@ -259,19 +244,24 @@ fn describe() {
 /// Sets what is counted to zero, so that it is there before anything happens.
 fn begin_at_zero() {
     gauge!(LIVE_CALLS).set(0.0);
-    gauge!(WAITING).set(0.0);
-    gauge!(DAMAGED_TABLES).set(0.0);
-    for name in [REFUSED, FAULTS, UNRECORDED] {
-        counter!(name).increment(0);
+    counter!(FAULTS).increment(0);
+    for end in [
+        AudioSocketEnd::Heard,
+        AudioSocketEnd::Refused,
+        AudioSocketEnd::Stranger,
+    ] {
+        counter!(AUDIOSOCKETS, "outcome" => end.name()).increment(0);
     }
-    for kind in STORE_ERROR_KINDS {
-        counter!(STORE_ERRORS, "kind" => kind).increment(0);
+    for end in [
+        HandshakeEnd::Done,
+        HandshakeEnd::Failed,
+        HandshakeEnd::Plain,
+        HandshakeEnd::Late,
+        HandshakeEnd::Crowded,
+    ] {
+        counter!(HANDSHAKES, "outcome" => end.name()).increment(0);
     }
-    for outcome in ["identified", "unknown", "inconclusive"] {
-        counter!(OUTCOMES, "outcome" => outcome).increment(0);
-    }
-    gauge!(UNWRITTEN).set(0.0);
-    counter!(UNACCOUNTED).increment(0);
+    from_zero::begin_at_zero();
 }
 
 fn describe_accounting() {

@@ -287,11 +287,12 @@ impl LiveCall {
     }
 
     /// Says what a checkpoint came to, searched and weighed on one roster; nothing after a window check that changes
-    /// nothing.
+    /// nothing, or nothing for whoever sees no scores: between two checkpoints they would see that there was something.
     async fn say(&mut self, active_model: &ActiveModel, checkpoint: &Checkpoint) -> Option<CallVerdict> {
         let roster = self.call_session.roster().await;
         let said = self.answer(active_model, &roster, checkpoint, false).await;
-        let is_old = |before: &Identification| before.says_as_much_as(&said);
+        let is_old =
+            |before: &Identification| before.says_as_much_as(&said) || before.hides_as_much_as(&said);
         if checkpoint.is_window_check && self.said.as_ref().is_some_and(is_old) {
             return None;
         }

@@ -131,6 +131,11 @@ impl CallEvidence {
             .is_some_and(|voice| voice.said.net_speech_seconds > 0.0)
     }
 
+    /// Whether anybody listened, here or on another node, or was to and had no place.
+    pub fn was_heard_of(&self) -> bool {
+        self.voice.is_some()
+    }
+
     /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
     /// stream it comes by; nor where an earlier stream was spoofed.
     pub fn hear(&mut self, said: &mut Identification) {
@@ -207,7 +212,7 @@ impl CallEvidence {
         let hash = context.services.keyed_hash().await?;
         let caller = self.caller_hash(&hash);
         let claims = self.claims.iter().filter(|claim| claim.tier != Tier::T4);
-        let strongest = claims.filter(|claim| !claim.users.is_empty());
+        let strongest = claims.filter(|claim| !claim.users.is_empty() && !claims::may_be_anybodys(claim));
         Ok(PinTry {
             number: context.number.clone(),
             caller: caller.map_or_else(|| PinCaller::Withheld(context.id.clone()), PinCaller::Number),

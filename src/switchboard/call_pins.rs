@@ -89,7 +89,8 @@ impl CallSession {
 
     /// Takes a key of the caller's keypad (`0` to `9`, `*`, `#`) and gives the PIN when it is complete, for
     /// [`CallSession::try_typed`]: at `identity.pin_length` digits, or at `#` after at least four. `*` and a pause of
-    /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it.
+    /// `identity.keypad_timeout_seconds` begin anew, so that the digits of another menu do not become part of it. Digits that
+    /// follow a PIN are of a longer number, and passed over until `#`, `*` or such a pause.
     pub fn keypad(&self, digit: char) -> Option<Typed> {
         let identity = &self.context.services.identity;
         let mut keypad = self.keypad.lock().unwrap_or_else(PoisonError::into_inner);

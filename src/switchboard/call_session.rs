@@ -20,6 +20,7 @@ use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::{CallVerdict, Said};
 use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
 use super::keypad::Keypad;
+use super::outcomes::answered;
 use super::roster::RosterNow;
 use super::updates::Update;
 use crate::decision::Reason;
@@ -317,6 +318,10 @@ impl CallSession {
             identification,
             identity,
         });
+        // Once a call, by the node that ended it; nobody answered for one that nobody listened to.
+        if verdict.ended && !ended_elsewhere && state.evidence.was_heard_of() {
+            answered(&verdict.identification);
+        }
         if news || verdict.ended {
             self.record(&verdict, &mut state.evidence).await;
         }

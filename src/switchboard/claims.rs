@@ -11,6 +11,11 @@ use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource,
 /// Most claims of a call: far more than any call has, so that no flood of webhooks fills the memory.
 pub(super) const MAX_CLAIMS: usize = 64;
 
+/// What is noted of a claim that somebody brings who is not known.
+const UNKNOWN_PEER: &str = "from a peer that is not known";
+/// What is noted of a PASSporT that its provider signed.
+const VERIFIED: &str = "signature verified";
+
 /// Makes claims for a call's number of what carriers and callers say.
 pub(super) struct Claimer<'a> {
     pub store: &'a Store,
@@ -69,8 +74,8 @@ impl Claimer<'_> {
         let user = self.user_of(&forwarder.number).await?;
         let mut note: Vec<&str> = Vec::new();
         note.extend(user.is_none().then_some("this number is nobody's on the roster"));
-        note.extend(forwarder.verified.then_some("signature verified"));
-        note.extend((!passport && !facts.trusted).then_some("from a peer that is not known"));
+        note.extend(forwarder.verified.then_some(VERIFIED));
+        note.extend((!passport && !facts.trusted).then_some(UNKNOWN_PEER));
         note.extend(forwarder.reason.as_deref());
         note.extend(notes);
         Ok(Claim {
@@ -192,6 +197,16 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
     }
 }
 
+/// Whether anybody who calls can have made a claim: a header of a peer that is not known, a PASSporT that was only read.
+pub(super) fn may_be_anybodys(claim: &Claim) -> bool {
+    let noted = |what: &str| claim.note.as_deref().is_some_and(|note| note.contains(what));
+    match claim.tier {
+        Tier::T1 => noted(UNKNOWN_PEER),
+        Tier::T3 => !noted(VERIFIED),
+        _ => false,
+    }
+}
+
 /// Lets a caller's number that is the forwarder's speak for the line only: by `rule` always or never, or where the
 /// call's forwarding evidence, whenever it came, is of the same number.
 pub(super) fn take_forwarders_out(claims: &mut [Claim], rule: CallerIsForwarder) {
@@ -267,6 +282,23 @@ mod tests {
             at: OffsetDateTime::UNIX_EPOCH,
             value_hash: hash.map(str::to_owned),
             note: None,
+        }
+    }
+
+    #[test]
+    fn what_every_caller_can_send_is_told_from_what_is_vouched_for() {
+        for (tier, note, anybodys) in [
+            (Tier::T1, None, false),
+            (Tier::T1, Some("from a peer that is not known"), true),
+            (Tier::T2, None, false),
+            (Tier::T3, None, true),
+            (Tier::T3, Some("signature verified"), false),
+        ] {
+            let claim = Claim {
+                note: note.map(str::to_owned),
+                ..claim(tier, Some(UserId::fresh()), None)
+            };
+            assert_eq!(may_be_anybodys(&claim), anybodys, "{tier:?}, {note:?}");
         }
     }
 

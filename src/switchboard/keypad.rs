@@ -22,27 +22,36 @@ pub(super) fn is_pin(digits: usize, is_ended: bool, length: usize) -> bool {
 pub(super) struct Keypad {
     digits: Zeroizing<String>,
     last: Option<Instant>,
+    /// Whether the first digits of what is being typed were given: the rest is no PIN of its own.
+    given: bool,
 }
 
 impl Keypad {
     /// Takes a key at `now`; gives the PIN when it is complete: `length` digits were typed, or `#` after at least
-    /// four. `*` begins anew, and so does a pause of more than `timeout`. Other keys
-    /// are passed over.
+    /// four. `*` begins anew, and so does a pause of more than `timeout`. Other keys are passed over, and so are the
+    /// digits that follow a PIN, up to a `#`, a `*` or a pause: they are of a longer number.
     pub fn press(&mut self, key: char, now: Instant, length: usize, timeout: Duration) -> Option<String> {
         let paused = self.last.is_some_and(|last| now.duration_since(last) > timeout);
-        if paused || key == '*' {
-            self.digits.clear();
-        }
         self.last = Some(now);
-        if key.is_ascii_digit() && self.digits.len() < LONGEST {
+        if paused || key == '*' {
+            self.begin_anew();
+        }
+        if key.is_ascii_digit() && !self.given && self.digits.len() < LONGEST {
             self.digits.push(key);
         }
         let complete = is_pin(self.digits.len(), key == '#', length);
-        if key == '#' || complete {
-            let typed = std::mem::take(&mut *self.digits);
-            return complete.then_some(typed);
+        let typed = complete.then(|| std::mem::take(&mut *self.digits));
+        if key == '#' {
+            self.begin_anew();
+        } else if complete {
+            self.given = true;
         }
-        None
+        typed
+    }
+
+    fn begin_anew(&mut self) {
+        self.digits.clear();
+        self.given = false;
     }
 }
 
@@ -96,9 +105,29 @@ mod tests {
     #[test]
     fn a_pin_is_complete_at_its_length_or_at_the_hash() {
         assert_eq!(at_once("4821", 4), ["4821"]);
-        assert_eq!(at_once("48219999", 4), ["4821", "9999"]);
+        assert_eq!(at_once("4821#", 4), ["4821"]);
         assert_eq!(at_once("482173#", 8), ["482173"]);
+        assert_eq!(at_once("4821#999999#", 8), ["4821", "999999"]);
         assert_eq!(at_once("48#4821#", 6), ["4821"], "what is too short is forgotten");
+    }
+
+    #[test]
+    fn of_a_longer_number_the_first_digits_are_the_one_pin() {
+        assert_eq!(at_once("48219999", 4), ["4821"]);
+        assert_eq!(at_once("482199990000", 4), ["4821"]);
+        assert_eq!(at_once("482199990000#1234", 4), ["4821", "1234"]);
+        for again in ["4821*9999", "4821#9999", "482199*9999"] {
+            assert_eq!(at_once(again, 4), ["4821", "9999"], "{again}");
+        }
+        let slowly = |pause| {
+            let first = "482199".chars().map(|key| (key, 1));
+            let keys: Vec<(char, u64)> = first
+                .chain([('1', pause), ('2', 1), ('3', 1), ('4', 1)])
+                .collect();
+            typed(&keys, 4)
+        };
+        assert_eq!(slowly(9), ["4821", "1234"]);
+        assert_eq!(slowly(8), ["4821"]);
     }
 
     #[test]

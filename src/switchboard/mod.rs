@@ -28,6 +28,7 @@ mod answer;
 mod recording;
 
 // A call.
+mod outcomes;
 mod call_verdict;
 mod callers;
 mod recorder;
@@ -75,6 +76,7 @@ pub use active_model::model_in_use;
 pub(crate) use answer::SPOOFED;
 pub(crate) use arrivals::DECISION_LAG;
 pub(crate) use auditor::{UNACCOUNTED, UNWRITTEN};
+pub(crate) use outcomes::{ARROW_SECONDS, NET_SPEECH_SECONDS, OUTCOMES, REFUSED, answered};
 pub(crate) use recorder::{UNRECORDED, WAITING};
 pub(crate) use replays::REPLAYS;
 pub(crate) use retention::RETIRED;

@@ -60,6 +60,9 @@ mod ring;
 mod receive;
 mod answering;
 
+pub(crate) use receive::MESSAGE_KINDS;
+pub(crate) use tool_call::OUR_TOOLS;
+
 pub use account::{AccountFault, JournalFault, State, Step, apply, check, undo};
 pub use api::{Api, ApiFault};
 pub use assistant_mute::{AssistantMute, AssistantSpeech};

@@ -169,24 +169,27 @@ fn applied_credential(config: &Config) -> Option<String> {
     Some(made.id.clone())
 }
 
+/// The types of messages as labels.
+pub(crate) const MESSAGE_KINDS: &[&str] = &[
+    "assistant-request",
+    "status-update",
+    "tool-calls",
+    "function-call",
+    "conversation-update",
+    "speech-update",
+    "transcript",
+    "end-of-call-report",
+    "hang",
+    "user-interrupted",
+    "transfer-destination-request",
+    "handoff-destination-request",
+    "other",
+];
+
 /// A message's type as a label: what a client makes up would fill the memory of the metrics.
 fn known_kind(kind: &str) -> &'static str {
-    const KNOWN: &[&str] = &[
-        "assistant-request",
-        "status-update",
-        "tool-calls",
-        "function-call",
-        "conversation-update",
-        "speech-update",
-        "transcript",
-        "end-of-call-report",
-        "hang",
-        "user-interrupted",
-        "transfer-destination-request",
-        "handoff-destination-request",
-    ];
     let bare = kind.split('[').next().unwrap_or(kind);
-    KNOWN
+    MESSAGE_KINDS
         .iter()
         .find(|known| **known == bare)
         .copied()

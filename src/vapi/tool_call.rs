@@ -18,7 +18,7 @@ pub struct ToolCall {
 }
 
 /// The tools that are answered here; every other is somebody else's.
-pub(super) const OUR_TOOLS: &[&str] = &["identify_caller", "verify_pin", "enroll_voice"];
+pub(crate) const OUR_TOOLS: &[&str] = &["identify_caller", "verify_pin", "enroll_voice"];
 
 /// Whether a tool is one of ours.
 pub(super) fn is_ours(name: &str) -> bool {

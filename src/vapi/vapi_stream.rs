@@ -11,7 +11,7 @@ use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Bytes;
 
 use crate::config::VapiMode;
-use crate::switchboard::{BoardError, CallStart, LiveCall, VoiceKnown};
+use crate::switchboard::{BoardError, CallStart, LiveCall, REFUSED, VoiceKnown};
 use crate::units::DialedNumber;
 
 use super::assistant_mute::AssistantMute;
@@ -178,6 +178,9 @@ impl VapiStream {
         match self.vapi.board.open_call(start, None).await {
             Ok(call) => self.call = Some(call),
             Err(fault) => {
+                if is_first && matches!(fault, BoardError::Busy(_)) {
+                    metrics::counter!(REFUSED).increment(1);
+                }
                 if matches!(fault, BoardError::Busy(_) | BoardError::Store(_)) {
                     self.again_at = Some(self.vapi_call.clock() + AGAIN);
                 }

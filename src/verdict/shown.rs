@@ -2,18 +2,21 @@
 //!
 //! Scores shown to everybody would let an attacker climb towards acceptance step by step. How soon it is said that
 //! nobody is known tells how far from everybody a voice is, so that is said without scores only after [`TOLD_FROM`],
-//! or at the end; before, there is too little speech.
+//! or at the end; before, there is too little speech. Nor may what is around the words tell it: that there is a new version, or
+//! what a call is found by.
 
 use serde::ser::{Error, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::identification::{Identification, OutcomeName};
+use crate::decision::Reason;
 use crate::units::Seconds;
 
 /// The net speech from which whoever sees no scores is told that nobody is known. A judgement: late enough that little is
 /// left to tell one stranger from another by, and early enough for a call that waits for it.
 const TOLD_FROM: Seconds = Seconds::new(8.0);
 
-/// An [`Identification`](super::Identification), or what is said of a call with its [`Identity`](super::Identity),
+/// An [`Identification`], or what is said of a call with its [`Identity`](super::Identity),
 /// as it was just said or as it was stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<T> {
@@ -40,8 +43,54 @@ impl<T: Serialize> Serialize for Shown<T> {
     }
 }
 
+/// Versions of what is said of one call, in their order, as whoever sees no scores is shown them: of those in a row that say the
+/// same to them but for figures the first. That there was another, and when, would tell what it says. `verdict` gives the
+/// document of a version.
+pub fn without_repetitions<T>(mut versions: Vec<T>, verdict: impl Fn(&T) -> &Value) -> Vec<T> {
+    versions.dedup_by(|later, first| words(verdict(later)) == words(verdict(first)));
+    versions
+}
+
+/// Whether what `document` says may be hidden from whoever sees no scores: the call goes on, and little of it was heard.
+pub fn is_early(document: &Value) -> bool {
+    let net = document["net_speech_seconds"].as_f64();
+    document["final"] == false && net.is_some_and(|seconds| seconds < TOLD_FROM.get())
+}
+
+impl Identification {
+    /// Whether `other` says the same of the call to whoever sees no scores, as it is too early to say more.
+    pub fn hides_as_much_as(&self, other: &Self) -> bool {
+        let is_hidden = |said: &Self| {
+            let waits = matches!(said.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous));
+            let is_early = !said.is_final && said.net_speech_seconds < TOLD_FROM.get();
+            is_early && (waits || said.outcome == OutcomeName::Unknown)
+        };
+        is_hidden(self) && is_hidden(other)
+    }
+}
+
+/// What a document says to whoever sees no scores, without figures.
+fn words(document: &Value) -> Value {
+    let mut shown = document.clone();
+    hide_scores(&mut shown);
+    let of = |object: &Value, fields: &[&str]| -> Vec<Value> {
+        fields.iter().map(|field| object[*field].clone()).collect()
+    };
+    let each = |list: &str, fields: &[&str]| -> Vec<Vec<Value>> {
+        let items = shown[list].as_array().into_iter().flatten();
+        items.map(|item| of(item, fields)).collect()
+    };
+    json!([
+        of(&shown, &["outcome", "user_id", "reason", "final", "agreement"]),
+        of(&shown["line_owner"], &["status", "user_id"]),
+        of(&shown["speaker"], &["status", "user_id", "reason"]),
+        each("contradictions", &["code"]),
+        each("evidence", &["tier", "kind", "user_id"]),
+    ])
+}
+
 fn hide_scores(document: &mut Value) {
-    if is_early(document) {
+    if is_early(document) && tells_nobody(document) {
         hide_nobody(document);
     }
     for part in ["line_owner", "speaker"] {
@@ -64,14 +113,11 @@ fn hide_scores(document: &mut Value) {
     }
 }
 
-/// Whether it says that nobody is known, or that it cannot be told who it is, sooner than whoever sees no scores is
-/// told so.
-fn is_early(document: &Value) -> bool {
+/// Whether it says that nobody is known, or that it cannot be told who it is.
+fn tells_nobody(document: &Value) -> bool {
     // With other evidence beside it the speaker may be nobody's before the voice alone is.
     let third_party = document["speaker"]["status"] == "third_party";
-    let tells = document["outcome"] == "unknown" || document["reason"] == "ambiguous" || third_party;
-    let net = document["net_speech_seconds"].as_f64();
-    tells && document["final"] == false && net.is_some_and(|seconds| seconds < TOLD_FROM.get())
+    document["outcome"] == "unknown" || document["reason"] == "ambiguous" || third_party
 }
 
 /// Takes back that the voice is nobody's, or might be several people's.
@@ -162,6 +208,30 @@ mod tests {
             (&Value::Null, &json!("shared"))
         );
         assert_eq!(shown(&said, true), said);
+    }
+
+    #[test]
+    fn versions_that_say_the_same_without_scores_are_one() {
+        let waits = Some("too_little_speech");
+        let said = [
+            document("inconclusive", waits, 1.2, false),
+            document("third_party", None, 2.5, false),
+            document("inconclusive", Some("ambiguous"), 3.0, false),
+            document("inconclusive", waits, 4.0, false),
+            document("identified", None, 5.0, false),
+            document("third_party", None, 6.0, false),
+            document("third_party", None, 9.0, false),
+            document("third_party", None, 12.0, true),
+        ];
+        let of_nobody = |mut said: Value| {
+            said["agreement"] = json!("undetermined");
+            said["contradictions"] = json!([]);
+            said
+        };
+        let versions: Vec<(usize, Value)> = said.into_iter().map(of_nobody).enumerate().collect();
+        let told = without_repetitions(versions, |(_, said)| said);
+        let told: Vec<usize> = told.into_iter().map(|(version, _)| version).collect();
+        assert_eq!(told, [0, 4, 5, 6, 7]);
     }
 
     #[test]

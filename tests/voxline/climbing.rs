@@ -1,13 +1,18 @@
 //! Climbing towards acceptance: somebody changes a voice a little, asks what is said of it, and keeps what seems nearer.
 //! Who sees no scores gains nothing by it; who sees them does, which is why they are a scope of their own.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
 use voxline::config::DEFAULT_MODEL;
 use voxline::decision::{Calibration, Policy, SequentialDecision};
 use voxline::switchboard::{Identification, usable_calibration};
-use voxline::units::{Cosine, Seconds, UserId};
+use voxline::units::{Cosine, Llr, Seconds, UserId};
+use voxline::verdict::chain::{EvidencePriors, Member, Voice, combine};
 use voxline::verdict::scoring::{self, HeardVoice, Likeness};
-use voxline::verdict::{CHECKPOINTS, OutcomeName, Shown};
+use voxline::verdict::{CHECKPOINTS, Identity, OutcomeName, Shown, is_early, without_repetitions};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
 
 use crate::support::{Rng, provisioned};
@@ -23,6 +28,19 @@ struct Target {
     print: Vec<f64>,
     calibration: Calibration,
     policy: Policy,
+}
+
+impl Target {
+    fn draw(rng: &mut Rng) -> Self {
+        let card = provisioned().card(&ModelId::new(DEFAULT_MODEL)).unwrap();
+        let usable = usable_calibration(&card, &Policy::default()).unwrap();
+        Self {
+            user: UserId::fresh(),
+            print: random(rng),
+            calibration: usable.calibration,
+            policy: usable.policy,
+        }
+    }
 }
 
 /// What is said of a voice on a call of ten seconds of speech: at each checkpoint, and at the end.
@@ -159,15 +177,8 @@ fn gain(target: &Target, starts: &[Vec<f64>], shown: impl Fn(Identification) -> 
 
 #[test]
 fn a_thousand_tries_without_scores_gain_nothing() {
-    let card = provisioned().card(&ModelId::new(DEFAULT_MODEL)).unwrap();
-    let usable = usable_calibration(&card, &Policy::default()).unwrap();
     let mut rng = Rng::new(7);
-    let target = Target {
-        user: UserId::fresh(),
-        print: random(&mut rng),
-        calibration: usable.calibration,
-        policy: usable.policy,
-    };
+    let target = Target::draw(&mut rng);
     let starts: Vec<Vec<f64>> = [-6.0, -5.0, -4.5, -4.0, -3.5, -3.0]
         .iter()
         .map(|llr| stranger(&target, *llr, &mut rng))
@@ -191,4 +202,76 @@ fn a_thousand_tries_without_scores_gain_nothing() {
     );
     assert!(with_scores > 1.0, "the climb itself works: {with_scores}");
     assert!(without < 0.1, "{without}");
+}
+
+/// The versions of a call's verdict that are recorded, each with its mark: those that say something new. `roster` are the
+/// users of the number, the target among them, whom the voice is not like.
+fn recorded(target: &Target, roster: &[Member], voice: &[f64]) -> Vec<(usize, Value)> {
+    let mut versions = Vec::new();
+    let mut before: Option<(Identification, Identity)> = None;
+    for (mark, mut said) in said(target, voice).into_iter().enumerate() {
+        let ratio = |user: UserId, own: f64| if user == target.user { own } else { -5.0 };
+        said.llrs = said.llr.map_or_else(Vec::new, |own| {
+            let all = roster.iter().map(|member| member.user);
+            all.map(|user| (user, Llr::new(ratio(user, own)).unwrap()))
+                .collect()
+        });
+        let heard = Voice {
+            said: said.clone(),
+            at: OffsetDateTime::UNIX_EPOCH,
+        };
+        let identity = combine(
+            roster,
+            &[],
+            Some(&heard),
+            &EvidencePriors::default(),
+            &target.policy,
+        );
+        let is_old = before
+            .as_ref()
+            .is_some_and(|(word, whose)| word.says_as_much_as(&said) && whose.same_word(&identity));
+        if !is_old {
+            let mut document = serde_json::to_value(&said).unwrap();
+            let rest = serde_json::to_value(&identity).unwrap();
+            let fields = document.as_object_mut().unwrap();
+            fields.extend(rest.as_object().unwrap().clone());
+            versions.push((mark, document));
+        }
+        before = Some((said, identity));
+    }
+    versions
+}
+
+#[test]
+fn early_versions_and_the_line_tell_nothing_of_how_near_a_stranger_is() {
+    let mut rng = Rng::new(11);
+    let target = Target::draw(&mut rng);
+    let member = |at: usize| Member {
+        user: if at == 0 { target.user } else { UserId::fresh() },
+        name: format!("user {at}"),
+        exclusive: false,
+        enrolled: true,
+    };
+    let roster: Vec<Member> = (0..5).map(member).collect();
+    let (mut known, mut told, mut lines) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for llr in [-6.0, -4.0, -3.0, -1.0, 0.5, 2.0] {
+        let voice = stranger(&target, llr, &mut rng);
+        let versions = recorded(&target, &roster, &voice);
+        lines.extend(
+            versions
+                .iter()
+                .map(|(_, said)| said["line_owner"]["status"].to_string()),
+        );
+        let early: Vec<(usize, Value)> = versions.into_iter().filter(|(_, said)| is_early(said)).collect();
+        known.insert(early.iter().map(|(mark, _)| *mark).collect::<Vec<usize>>());
+        let early = without_repetitions(early, |(_, said)| said);
+        let shown = early.iter().map(|(mark, said)| {
+            let said = serde_json::to_string(&Shown::new(said, false)).unwrap();
+            format!("{mark}: {said}")
+        });
+        told.insert(shown.collect::<Vec<String>>());
+    }
+    assert!(known.len() > 1, "with scores it is told: {known:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

@@ -34,6 +34,37 @@ fn asked_for(expression: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Whether a metric is in this text, with labels or without; of a histogram how often it was measured.
+fn shows(metrics: &str, name: &str) -> bool {
+    let mut rest = metrics.lines().filter_map(|line| line.strip_prefix(name));
+    rest.any(|rest| rest.starts_with([' ', '{']) || rest.starts_with("_count"))
+}
+
+/// The metrics that the table of the page names, written out.
+fn of_the_page() -> BTreeSet<String> {
+    let page = String::from_utf8(support::read("docs/operations.md")).unwrap();
+    let (_, watched) = page.split_once("## What to watch").unwrap();
+    let rows = watched.lines().filter(|line| line.starts_with("| `"));
+    let rows = rows.take_while(|line| line.contains("voxline_") || line.contains("process_"));
+    let mut names = BTreeSet::new();
+    for cell in rows.filter_map(|row| row.split('|').nth(1)) {
+        for name in cell.split('`').skip(1).step_by(2) {
+            let Some((begin, rest)) = name.split_once('{') else {
+                names.insert(name.to_owned());
+                continue;
+            };
+            // In the middle it is several names, and at the end the labels.
+            let (within, end) = rest.split_once('}').unwrap();
+            if end.is_empty() {
+                names.insert(begin.to_owned());
+            } else {
+                names.extend(within.split(',').map(|part| format!("{begin}{part}{end}")));
+            }
+        }
+    }
+    names
+}
+
 /// Every value of `key` anywhere in a document.
 fn all_of<'a>(document: &'a Value, key: &str, found: &mut Vec<&'a str>) {
     match document {
@@ -92,12 +123,53 @@ async fn the_dashboard_asks_only_for_metrics_that_the_service_has() {
     let mut expressions = Vec::new();
     all_of(&dashboard, "expr", &mut expressions);
     assert!(expressions.len() > 10, "{expressions:?}");
-    for name in expressions.into_iter().flat_map(asked_for) {
+    let asked: BTreeSet<String> = expressions.into_iter().flat_map(asked_for).collect();
+    for name in asked.iter().filter(|name| !is_of_tls_alone(name.as_str())) {
         let shown = |line: &str| {
-            let rest = line.strip_prefix(&name);
+            let rest = line.strip_prefix(name.as_str());
             rest.is_some_and(|rest| rest.starts_with([' ', '{']))
         };
         assert!(metrics.lines().any(shown), "the dashboard asks for {name}");
+    }
+    for name in [
+        "replays_total",
+        "spoofed_total",
+        "audit_entries_lost_total",
+        "store_damaged_tables",
+    ] {
+        assert!(asked.contains(&format!("voxline_{name}")), "no panel has {name}");
+    }
+}
+
+/// Whether a metric is there only where Voxline speaks TLS itself.
+fn is_of_tls_alone(name: &str) -> bool {
+    name.starts_with("voxline_tls_certificate_")
+}
+
+#[tokio::test]
+async fn whatever_the_page_says_to_watch_is_counted_from_the_start() {
+    let data = tempfile::tempdir().unwrap();
+    let service = Service::start(data.path());
+    text(&service, "/readyz").await;
+    let (_, metrics) = text(&service, "/metrics").await;
+    let names = of_the_page();
+    assert!(names.len() > 40, "{names:?}");
+    // When the store was examined is known once it was.
+    let later = |name: &str| name == "voxline_store_examined_timestamp_seconds" || is_of_tls_alone(name);
+    for name in names.iter().filter(|name| !later(name.as_str())) {
+        assert!(shows(&metrics, name), "no {name} in {metrics}");
+    }
+    for counted in [
+        "voxline_replays_total",
+        "voxline_spoofed_total",
+        "voxline_vapi_refused_total",
+        "voxline_vapi_relay_dropped_total{reason=\"expired\"}",
+        "voxline_stream_restarts_total{carrier=\"plivo\"}",
+        "voxline_retention_removed_total{kind=\"voices\"}",
+        "voxline_tls_handshakes_total{outcome=\"crowded\"}",
+        "voxline_net_speech_seconds_count",
+    ] {
+        assert_eq!(figure(&metrics, counted), Some(0.0), "{counted} in {metrics}");
     }
 }
 

@@ -20,3 +20,4 @@ mod sockets;
 mod strangers;
 mod tenants;
 mod twilio;
+mod without_scores;

@@ -30,7 +30,6 @@ use super::super::problem::{Kind, Problem};
 use super::super::request_log::write_down;
 use super::super::telemetry::{self, AudioSocketEnd};
 use super::super::websocket::CloseReason;
-use super::session::conclude;
 
 /// Bytes that are taken off the network at a time.
 const PIECE: usize = 4 * 1024;
@@ -161,7 +160,7 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
     let span = live.span();
     let heard = async {
         let reason = listen(app, &mut live, line, rate, first).await;
-        conclude(Box::pin(app.carriers.finish(live))).await;
+        Box::pin(app.carriers.finish(live)).await;
         reason
     };
     heard.instrument(span).await

@@ -2,7 +2,6 @@
 
 use crate::switchboard::CallVerdict;
 
-use super::super::telemetry;
 use super::super::websocket::{CloseReason, WebSocketSession};
 
 /// Says what is new on a call.
@@ -27,16 +26,9 @@ pub(super) async fn finish(
     reason: CloseReason,
     mut websocket: WebSocketSession,
 ) {
-    let last = conclude(last).await;
+    let last = last.await;
     if !matches!(reason, CloseReason::Gone) {
         websocket.say_verdict(last).await;
     }
     websocket.close(reason).await;
-}
-
-/// Ends the call by its `last` word, which is recorded.
-pub(super) async fn conclude(last: impl Future<Output = CallVerdict>) -> CallVerdict {
-    let last = last.await;
-    telemetry::answered(&last.identification);
-    last
 }

@@ -17,6 +17,8 @@ pub struct CallSearch {
     pub user: Option<UserId>,
     /// Whose speaker has this status, as the verdict writes it.
     pub speaker: Option<String>,
+    /// Only those that are over.
+    pub over: bool,
     /// That began at this moment or later.
     pub from: Option<OffsetDateTime>,
     /// That began before this moment.
@@ -33,7 +35,7 @@ macro_rules! search {
              AND ($1 IS NULL OR (c.started_at, c.call_id) < (SELECT started_at, call_id FROM calls WHERE call_id = $1 \
              AND tenant_id = $7 AND ($8 IS NULL OR number IN (SELECT number FROM key_numbers WHERE key_id = $8)))) \
              AND ($2 IS NULL OR c.started_at >= $2) AND ($3 IS NULL OR c.started_at < $3) \
-             AND ($4 IS NULL OR c.number = $4) AND ($5 IS NULL OR c.speaker_status = $5) \
+             AND ($4 IS NULL OR c.number = $4) AND ($5 IS NULL OR c.speaker_status = $5) AND (c.final OR NOT $9) \
              ORDER BY c.started_at DESC, c.call_id DESC LIMIT $6"
         )
     };
@@ -43,8 +45,8 @@ macro_rules! search {
 const SEARCH: &str = search!("calls c WHERE");
 /// The calls of a user, from those whose verdicts name them: they are few among many.
 const SEARCH_OF_USER: &str = search!(
-    "verdict_users v CROSS JOIN calls c WHERE v.user_id = $9 AND c.call_id = v.call_id \
-     AND (c.speaker_id = $9 OR c.owner_id = $9) AND"
+    "verdict_users v CROSS JOIN calls c WHERE v.user_id = $10 AND c.call_id = v.call_id \
+     AND (c.speaker_id = $10 OR c.owner_id = $10) AND"
 );
 
 impl Store {
@@ -71,7 +73,8 @@ impl Store {
             .bind(search.speaker.as_deref())
             .bind(i64::from(limit.min(MAX_PAGE)))
             .bind(access.tenant_text())
-            .bind(access.narrowing_key());
+            .bind(access.narrowing_key())
+            .bind(search.over);
         if let Some(user) = search.user {
             asked = asked.bind(user.to_string());
         }

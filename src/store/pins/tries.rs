@@ -27,8 +27,19 @@ pub struct PinTry {
     pub number: DialedNumber,
     /// Whoever tries the PIN: a number, or a call without one.
     pub caller: PinCaller,
-    /// The user other evidence of this call points to.
+    /// The user other evidence of this call points to, that not anybody can make.
     pub claimed: Option<UserId>,
+}
+
+impl PinTry {
+    /// The user against whom the try counts. Whoever withholds their number is bounded with all who do so, and calls
+    /// through whichever line they like: they would lock its user out.
+    fn counts_against(&self) -> Option<UserId> {
+        match self.caller {
+            PinCaller::Number(_) => self.claimed,
+            PinCaller::Withheld(_) => None,
+        }
+    }
 }
 
 /// Who tries a PIN, as far as they can be told from others.
@@ -92,7 +103,7 @@ impl Store {
         // whoever shares it: without one of them it would name the others.
         let mut locks = Vec::new();
         for (user, scope) in users.iter().zip(&own) {
-            if attempt.claimed != Some(*user) {
+            if attempt.counts_against() != Some(*user) {
                 locks.extend(self.locked(scope).await?);
             }
         }
@@ -208,7 +219,7 @@ fn scopes(attempt: &PinTry, limits: &PinLimits) -> Vec<Scope> {
             });
         }
     }
-    scopes.extend(attempt.claimed.map(|user| user_scope(user, limits)));
+    scopes.extend(attempt.counts_against().map(|user| user_scope(user, limits)));
     scopes
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::evidence_priors::EvidencePriors;
 use super::items::items;
-use super::weighed::Weighed;
+use super::weighed::{Lines, Weighed};
 use super::words::contradictions;
 use super::{
     Claim, Identity, LineOwner, Member, OwnerStatus, Speaker, SpeakerAgreement, SpeakerReason, SpeakerStatus,
@@ -18,6 +18,9 @@ use crate::units::{Seconds, UserId};
 /// Claims of one kind of knowledge are not counted twice: of forwarding headers and PASSporTs together the
 /// strongest for a user counts, for they are copies of one thing. A claim for somebody who is not on `roster`
 /// counts for nobody.
+///
+/// The voice counts for the line's owner once somebody is identified by it, and not before: otherwise the line would tell
+/// whoever sees no scores whom a voice that names nobody is like.
 ///
 /// A claim for several users raises all of them alike, and so never tells them apart. It makes a name only where
 /// everything else does: where one of them has, of the probability of them all, the share that identifies
@@ -34,8 +37,13 @@ pub fn combine(
         return nothing_known(Reason::EmptyRoster, claims, voice);
     }
     let weighed = Weighed::of(roster, claims, voice, evidence_priors, policy);
-    let line_owner = weighed.line_owner(evidence_priors);
-    let speaker = weighed.speaker(&line_owner, policy);
+    let claimed = weighed.line_owner(&weighed.claimed_lines, evidence_priors);
+    let speaker = weighed.speaker(&claimed, policy);
+    // Whose voice it is says whose line it likely is. While that cannot be said, whom it is like would be told by the line.
+    let line_owner = match speaker.status {
+        SpeakerStatus::Identified => weighed.line_owner(&weighed.heard_lines, evidence_priors),
+        _ => claimed,
+    };
     let agreement = agreement(&line_owner, &speaker);
     let present: Vec<&Claim> = weighed.present.iter().map(|one| one.claim).collect();
     let contradictions = contradictions(&present, &speaker, roster);
@@ -61,12 +69,12 @@ pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) ->
 }
 
 impl Weighed<'_> {
-    fn line_owner(&self, evidence_priors: &EvidencePriors) -> LineOwner {
-        let Some((place, mut posterior)) = Self::best(&self.joint.owner) else {
+    fn line_owner(&self, lines: &Lines, evidence_priors: &EvidencePriors) -> LineOwner {
+        let Some((place, mut posterior)) = Self::best(&lines.all) else {
             return LineOwner::unknown();
         };
-        if self.left_open(place, &self.joint.owner) {
-            posterior = posterior.min(self.alone.owner[place]);
+        if self.left_open(place, &lines.all) {
+            posterior = posterior.min(lines.alone[place]);
         }
         let status = if posterior >= evidence_priors.accept {
             OwnerStatus::Identified

@@ -6,8 +6,9 @@
 //! evidence itself.
 //!
 //! Laws, each with a test: a claim moves the prior of the speaker and never the voice's thresholds; a header by
-//! itself names no speaker, and where the voice says "nobody on the roster" none is named; evidence for a user of
-//! another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
+//! itself names no speaker, and where the voice says "nobody on the roster" no enrolled user is named (whoever is not
+//! enrolled, or has opted out, cannot be told from nobody by voice: a PIN or a phone of theirs still claims to be them);
+//! evidence for a user of another number counts for nobody here; the order in which evidence came does not matter; a PIN that several users
 //! share names none of them unless the rest leaves one.
 
 mod evidence_priors;

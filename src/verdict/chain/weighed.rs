@@ -55,6 +55,13 @@ impl<'a> Present<'a> {
     }
 }
 
+/// The probability of each user as the line's owner.
+pub(super) struct Lines {
+    pub all: Vec<f64>,
+    /// Without claims for several users.
+    pub alone: Vec<f64>,
+}
+
 /// The claims of one call that point to users of the roster, and what they come to.
 pub(super) struct Weighed<'a> {
     pub roster: &'a [Member],
@@ -65,8 +72,10 @@ pub(super) struct Weighed<'a> {
     pub voice: Vec<f64>,
     /// All evidence together.
     pub joint: Joint,
-    /// The same without claims for several users.
-    pub alone: Joint,
+    /// Of the line's owner: all evidence together.
+    pub heard_lines: Lines,
+    /// Of the line's owner: the claims, without the voice.
+    pub claimed_lines: Lines,
     /// The share of the probability of several at which one of them is left.
     leaves_one: f64,
 }
@@ -96,22 +105,27 @@ impl<'a> Weighed<'a> {
             third_party: policy.unknown_share,
             owner_speaks: evidence_priors.owner_speaks_share,
         };
-        let of = |counts: &dyn Fn(&Present<'_>) -> bool| {
+        let of = |voice: &[f64], counts: &dyn Fn(&Present<'_>) -> bool| {
             let counted = present.iter().filter(|one| counts(one));
-            let (owner, speaker) = llrs(counted, &voice, roster.len(), evidence_priors, &shares);
+            let (owner, speaker) = llrs(counted, voice, roster.len(), evidence_priors, &shares);
             joint(&owner, &speaker, &shares)
         };
-        let all = of(&|_| true);
-        let alone = if present.iter().any(Present::is_shared) {
-            of(&|one| !one.is_shared())
-        } else {
-            all.clone()
+        let is_shared = present.iter().any(Present::is_shared);
+        let lines = |voice: &[f64], all: &Joint| Lines {
+            all: all.owner.clone(),
+            alone: if is_shared {
+                of(voice, &|one| !one.is_shared()).owner
+            } else {
+                all.owner.clone()
+            },
         };
+        let (all, claimed) = (of(&voice, &|_| true), of(&[], &|_| true));
         Self {
             roster,
             heard,
+            heard_lines: lines(&voice, &all),
+            claimed_lines: lines(&[], &claimed),
             joint: all,
-            alone,
             leaves_one: evidence_priors.accept.max(policy.accept),
             present,
             voice,

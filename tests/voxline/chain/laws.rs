@@ -130,6 +130,26 @@ proptest! {
     }
 
     #[test]
+    fn a_voice_that_names_nobody_says_nothing_of_the_line(
+        users in 1_usize..40, drawn in claims(), ratios in prop::collection::vec(-8.0..6.0_f64, 40),
+        unsure in 0_usize..3,
+    ) {
+        let roster = roster(users);
+        let claims = of(&roster, &drawn);
+        let llrs: Vec<_> = roster.iter().zip(&ratios).map(|(member, ratio)| (member.user, *ratio)).collect();
+        let heard = match unsure {
+            0 => voice(OutcomeName::Unknown, None, None, &llrs),
+            1 => voice(OutcomeName::Inconclusive, None, Some(Reason::TooLittleSpeech), &llrs),
+            _ => voice(OutcomeName::Inconclusive, None, Some(Reason::Ambiguous), &llrs),
+        };
+        let (before, after) = (said(&roster, &claims, None), said(&roster, &claims, Some(&heard)));
+        // With a claim beside it the voice may name somebody all the same.
+        if after.speaker.status != SpeakerStatus::Identified {
+            prop_assert_eq!(before.line_owner, after.line_owner);
+        }
+    }
+
+    #[test]
     fn no_evidence_is_the_prior(users in 2_usize..200) {
         let identity = said(&roster(users), &[], None);
         prop_assert_eq!(identity.line_owner.status, OwnerStatus::Unknown);

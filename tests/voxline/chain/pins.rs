@@ -22,6 +22,29 @@ fn a_pin_is_a_claim_before_the_voice_and_a_contradiction_against_it() {
 }
 
 #[test]
+fn after_a_voice_of_nobodys_a_claim_names_only_who_is_not_enrolled() {
+    for tier in [Tier::T2, Tier::T4] {
+        let mut roster = roster(5);
+        let user = roster[3].user;
+        let mut identity = |enrolled: bool| {
+            roster[3].enrolled = enrolled;
+            said(&roster, &[claim(tier, Some(user))], Some(&unknown(&roster)))
+        };
+        let (known, unheard) = (identity(true), identity(false));
+        assert_eq!(
+            (known.speaker.status, known.speaker.user_id),
+            (SpeakerStatus::ThirdParty, None)
+        );
+        assert_eq!(codes(&known).len(), 1, "{known:?}");
+        assert_eq!(
+            (unheard.speaker.status, unheard.speaker.user_id),
+            (SpeakerStatus::Claimed, Some(user))
+        );
+        assert!(codes(&unheard).is_empty(), "{unheard:?}");
+    }
+}
+
+#[test]
 fn a_shared_pin_names_the_one_whom_voice_phone_or_line_leaves() {
     let roster = roster(20);
     let (alice, bob, carl) = (roster[3].user, roster[7].user, roster[9].user);

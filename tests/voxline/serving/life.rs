@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
+use voxline::bytes::Encoding;
 use voxline::store::{Scope, Token};
+use voxline::switchboard::CallStart;
+use voxline::units::{CallId, Hertz};
 
-use super::harness::{NUMBER, Service, Unlike, call_form, json as body, problem};
+use super::harness::{NUMBER, Service, Unlike, call_form, json as body, mulaw, problem};
 use super::sockets::Socket;
 
 /// A service that waits for nobody.
@@ -294,4 +297,41 @@ async fn a_service_told_to_stop_finishes_live_calls_and_ends_every_stream() {
         service.get("/healthz").send().await.is_err(),
         "something still listens"
     );
+}
+
+#[tokio::test]
+async fn a_call_is_counted_once_however_many_streams_it_has() {
+    let service = Service::start().await;
+    let alice = service.enrolled().await;
+    let (board, number) = (&service.board, NUMBER.parse().unwrap());
+    let id: CallId = "two-streams".parse().unwrap();
+    let call = board.call_session(&id, &number).await.unwrap();
+    call.hold_open();
+    // A second call of which nobody sends audio.
+    let silent = board.call_session(&CallId::fresh(), &number).await.unwrap();
+    for audio in ["alice-1", "alice-2"] {
+        let start = CallStart {
+            call_id: id.clone(),
+            number: number.clone(),
+            encoding: Encoding::Mulaw,
+            rate: Hertz(8_000),
+            channels: 1,
+            caller_channel: None,
+        };
+        let mut stream = board.open_call(start, None).await.unwrap();
+        stream.push(&mulaw(audio)).await.unwrap();
+        assert!(!board.finish_call(stream).await.ended);
+    }
+    assert_eq!(call.finish().await.identification.user_id, Some(alice));
+    call.finish().await;
+    silent.finish().await;
+    let metrics = service.get("/metrics").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for counted in [
+        "voxline_outcomes_total{outcome=\"identified\"} 1\n",
+        "voxline_outcomes_total{outcome=\"inconclusive\"} 0\n",
+        "voxline_net_speech_seconds_count 1\n",
+    ] {
+        assert!(metrics.contains(counted), "{counted} is not in {metrics}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use voxline::evidence::CallFacts;
 use voxline::store::{PinChange, UserPatch};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
 use voxline::verdict::OutcomeName;
@@ -192,7 +193,7 @@ async fn what_is_typed_as_a_whole_is_no_pin_unless_it_has_the_length_of_one() {
 async fn a_pin_counts_before_the_end_of_the_call_and_not_after_it() {
     let (deployment, [alice, ..]) = three().await;
     let call = case(&deployment.board, &number(1)).await;
-    let mut typed: Vec<_> = "48214821".chars().filter_map(|key| call.keypad(key)).collect();
+    let mut typed: Vec<_> = "4821*4821".chars().filter_map(|key| call.keypad(key)).collect();
     drop(typed.pop());
     let typed = typed.remove(0);
     // The end is said first, and waits for what was typed before it.
@@ -257,7 +258,9 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
         matches!(call.try_pin(&pin, PinWay::Tool).await, PinAnswer::Wrong { .. })
     };
     let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
+    // They call Alice's telephone, which forwards.
     let prankster = case(&board, &number(1)).await;
+    prankster.learn(&forwarded_by(1)).await;
     for _ in 0..3 {
         assert!(wrong(&prankster).await);
     }
@@ -269,6 +272,7 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
     );
     // New calls give new tries, up to half of what the dialed number has.
     let again = case(&board, &number(1)).await;
+    again.learn(&forwarded_by(1)).await;
     for _ in 0..3 {
         assert!(wrong(&again).await);
     }
@@ -278,6 +282,29 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
     known.learn(&called_by(77)).await;
     assert_eq!(
         known.try_pin("4821", PinWay::Tool).await,
+        PinAnswer::Accepted { user: alice }
+    );
+}
+
+#[tokio::test]
+async fn wrong_pins_by_a_strangers_header_count_against_no_user() {
+    let (deployment, [alice, ..]) = three().await;
+    let told = CallFacts {
+        trusted: false,
+        ..forwarded_by(1)
+    };
+    for caller in [81, 82, 83, 84] {
+        let call = case(&deployment.board, &number(1)).await;
+        call.learn(&called_by(caller)).await;
+        call.learn(&told).await;
+        assert_eq!(call.verdict().identity.line_owner.user_id, Some(alice));
+        let answer = call.try_pin("1111", PinWay::Tool).await;
+        assert_eq!(answer, PinAnswer::Wrong { left: 2 }, "of caller {caller} alone");
+    }
+    let hers = case(&deployment.board, &number(1)).await;
+    hers.learn(&called_by(77)).await;
+    assert_eq!(
+        hers.try_pin("4821", PinWay::Tool).await,
         PinAnswer::Accepted { user: alice }
     );
 }

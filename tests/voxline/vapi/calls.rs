@@ -219,6 +219,15 @@ async fn a_call_hung_up_on_has_a_last_verdict_and_nothing_follows() {
     let pin = deployment.tool("c-hung", "t-9", "verify_pin", json!({"pin": ROBERT.1}));
     assert!(!pin.contains("verified"), "{pin}");
     assert_eq!(deployment.told_so_far("c-hung"), told);
+    let metrics = deployment.metrics().await;
+    for counted in [
+        "voxline_outcomes_total{outcome=\"identified\"} 1\n",
+        "voxline_outcomes_total{outcome=\"inconclusive\"} 0\n",
+        "voxline_net_speech_seconds_count 1\n",
+        "voxline_arrow_duration_seconds_count{arrow=\"embed\"} 1\n",
+    ] {
+        assert!(metrics.contains(counted), "{counted} is not in {metrics}");
+    }
 }
 
 #[tokio::test]
@@ -261,6 +270,8 @@ async fn a_busy_model_keeps_no_ringing_call_waiting_and_hears_it_later() {
     let parts = [("user", "silence 6"), ("user", "alice-1"), ("user", "alice-2")];
     deployment.answer("c-second", json!({ "script": script(&parts) }), json!({}));
     deployment.logged("call c-second is not listened to").await;
+    let metrics = deployment.metrics().await;
+    assert!(metrics.contains("voxline_refused_total 1\n"), "{metrics}");
     deployment.end("c-first");
     deployment.told("c-second", "] identified: ");
 }

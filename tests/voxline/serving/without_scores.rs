@@ -1,0 +1,86 @@
+//! What a key without `scores` sees of a call, and what it does not.
+
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use voxline::store::{CallRecord, Scope};
+
+use super::harness::{NUMBER, Service, json as body};
+
+/// What is said of a stranger's call after so much speech.
+fn of_a_stranger(outcome: &str, reason: Option<&str>, net: f64, is_final: bool) -> Value {
+    let status = if outcome == "unknown" {
+        "third_party"
+    } else {
+        outcome
+    };
+    json!({
+        "outcome": outcome, "user_id": null, "user_name": null, "reason": reason, "candidates": [],
+        "net_speech_seconds": net, "final": is_final,
+        "line_owner": { "status": "unknown", "user_id": null, "user_name": null, "posterior": null },
+        "speaker": { "status": status, "user_id": null, "user_name": null, "posterior": 0.9, "reason": reason },
+        "agreement": "undetermined", "contradictions": [],
+        "evidence": [{ "tier": "T5", "kind": "voice", "user_id": null, "llr": -4.0, "note": null }],
+    })
+}
+
+#[tokio::test]
+async fn no_version_and_no_search_tells_how_soon_nobody_was_known() {
+    let service = Service::start().await;
+    service.number().await;
+    let begun = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+    let put = async |version: u64, verdict: Value| {
+        let record = CallRecord {
+            call_id: "stranger".parse().unwrap(),
+            number: NUMBER.parse().unwrap(),
+            started_at: begun,
+            updated_at: begun + Duration::seconds(version as i64),
+            version,
+            is_final: verdict["final"] == true,
+            verdict,
+            evidence: None,
+        };
+        assert!(service.board.store().put_verdict(&record).await.unwrap());
+    };
+    let waits = Some("too_little_speech");
+    put(1, of_a_stranger("inconclusive", waits, 1.2, false)).await;
+    put(5, of_a_stranger("unknown", None, 2.5, false)).await;
+    put(7, of_a_stranger("inconclusive", waits, 4.0, false)).await;
+    put(8, of_a_stranger("unknown", None, 5.0, false)).await;
+    let plain = service.key(&[Scope::Identify]).await;
+    let scores = service.key(&[Scope::Identify, Scope::Scores]).await;
+    let get = async |key: &str, path: &str| {
+        let sent = service.get(&format!("/v1/calls{path}")).bearer_auth(key).send();
+        body(sent.await.unwrap(), 200).await
+    };
+    let versions = async |key: &str| -> Vec<u64> {
+        let all = get(key, "/stranger/verdicts").await;
+        let all = all.as_array().unwrap().iter();
+        all.map(|one| one["version"].as_u64().unwrap()).collect()
+    };
+    let found = async |key: &str, status: &str| {
+        let calls = get(key, &format!("?speaker={status}")).await;
+        calls.as_array().unwrap().len()
+    };
+
+    assert_eq!(versions(&plain).await, [1]);
+    assert_eq!(versions(&scores).await, [1, 5, 7, 8]);
+    for call in [get(&plain, "/stranger").await, get(&plain, "").await[0].clone()] {
+        assert_eq!((&call["version"], &call["final"]), (&json!(1), &json!(false)));
+        assert_eq!(
+            call["updated_at"],
+            get(&plain, "/stranger/verdicts").await[0]["at"]
+        );
+        assert_eq!(call["verdict"]["net_speech_seconds"], 1.2, "{call}");
+        assert_eq!(call["verdict"]["outcome"], "inconclusive");
+    }
+    assert_eq!(get(&scores, "/stranger").await["version"], 8);
+    for (status, with_scores) in [("third_party", 1), ("inconclusive", 0)] {
+        assert_eq!(found(&plain, status).await, 0, "{status}");
+        assert_eq!(found(&scores, status).await, with_scores, "{status}");
+    }
+
+    put(9, of_a_stranger("unknown", None, 6.0, true)).await;
+    assert_eq!(versions(&plain).await, [1, 9]);
+    assert_eq!(get(&plain, "/stranger").await["verdict"]["outcome"], "unknown");
+    assert_eq!(found(&plain, "third_party").await, 1);
+}

@@ -16,6 +16,7 @@ mod benchmark;
 mod calls;
 mod hear;
 mod leakage;
+mod trial_figures;
 
 mod everybody;
 mod handover;

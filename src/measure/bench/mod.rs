@@ -41,6 +41,7 @@ mod judge;
 mod run;
 
 mod fitting;
+mod heard_protocol;
 
 mod observe;
 mod operating_points;

@@ -66,10 +66,14 @@ impl Cache {
         };
         own_folder(folder).map_err(|cause| fault(folder, cause))?;
         let mut common = Sha256::new();
-        for path in [&models.vad_graph, &models.segmentation_graph, &models.library] {
+        for path in [&models.vad_graph, &models.segmentation_graph] {
             let bytes = std::fs::read(path).map_err(|cause| fault(path, cause))?;
             common.update(Sha256::digest(bytes));
         }
+        // A library without a folder is looked for by the system: its name is all that is known of it here.
+        let runtime = std::fs::read(&models.library);
+        let runtime = runtime.unwrap_or_else(|_| models.library.as_os_str().as_encoded_bytes().to_vec());
+        common.update(Sha256::digest(runtime));
         // Whole cards: a front end hears differently by each of its constants, and no hash of weights knows them.
         common.update(format!("{:?} {:?}", models.card, models.countermeasure));
         // Another build may hear differently, and nobody would notice.

@@ -4,3 +4,4 @@ mod bench;
 mod goldens;
 mod laws;
 mod lists;
+mod protocols;

@@ -8,6 +8,8 @@
 mod init;
 mod tables;
 
+mod checks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,8 @@ use thiserror::Error;
 
 use super::lists::ListError;
 use crate::units::hex;
+
+use checks::check_people;
 
 pub use init::{Init, Made, init};
 pub use tables::{Clip, Searched, Speaker, Tables, Trial};
@@ -141,13 +145,15 @@ impl Protocol {
                 )));
             }
         }
+        let tables = Tables::read(folder)?;
+        check_people(folder, &tables, &settings.test)?;
         Ok(Self {
             name: settings.name,
             description: settings.description,
             audio: folder.join(settings.audio),
             enroll: settings.enroll,
             test: settings.test,
-            tables: Tables::read(folder)?,
+            tables,
             sha256: hash(folder),
         })
     }

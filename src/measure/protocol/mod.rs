@@ -3,7 +3,8 @@
 //! `protocol.toml` and the lists beside it: `enroll.tsv`, `trials.tsv`, and optionally `search.tsv` with
 //! `rosters.tsv`. One more list is Voxline's own and optional: `speakers.tsv`, lines of `model or path`, its
 //! speaker, and any number of `group=value` (as in `sex=f`), tabs between. Without it a test's speaker is the
-//! model it is a target of, and a test that is nobody's belongs to the folder it lies in.
+//! model it is a target of, and a test that is nobody's belongs to the folder it lies in. Lists that contradict one
+//! another in who speaks are refused.
 
 mod init;
 mod tables;

@@ -41,8 +41,11 @@ def main():
     read = lambda name: (arguments.protocol / name).read_text().splitlines()
     enrolments, trials = read("enroll.tsv"), read("trials.tsv")
     known = {line.split("\t")[0] for line in enrolments}
-    paths = [path for path in paths if speaker[path] not in known]
     tests = list(dict.fromkeys(line.split("\t")[1] for line in trials))
+    caller = callers(arguments.protocol, tests, [line.split("\t") for line in trials])
+    # Whoever calls is no reader who never does: by their name, or the folder that their calls lie in.
+    known |= set(caller.values()) | {Path(name).name for name in caller.values()}
+    paths = [path for path in paths if speaker[path] not in known]
     until = f"\t0\t{arguments.max_seconds:g}" if arguments.max_seconds else ""
 
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -66,8 +69,17 @@ def main():
         numbers = dict.fromkeys(line.split("\t")[0] for line in rosters)
         write("rosters.tsv", rosters + [f"{number}\t{speaker[path]}" for number in numbers for path in paths])
     if not (arguments.protocol / "speakers.tsv").exists():
-        # Without it, callers who are nobody's model would count as one person.
-        write("speakers.tsv", [f"{test}\t{Path(test).stem.split('-')[0]}" for test in tests])
+        write("speakers.tsv", [f"{test}\t{caller[test]}" for test in tests])
+
+
+def callers(protocol, tests, trials):
+    """Who calls, by test: as speakers.tsv says, else whose target it is, else its folder, else its name up to the first dash."""
+    told = protocol / "speakers.tsv"
+    said = [line.split("\t") for line in told.read_text().splitlines()] if told.exists() else []
+    speaker = {line[0]: line[1] for line in said if len(line) > 1}
+    of_model = {test: speaker.get(model, model) for model, test, label, *_ in trials if label == "target"}
+    folder = lambda test: test.rpartition("/")[0] or Path(test).stem.split("-")[0]
+    return {test: speaker.get(test) or of_model.get(test) or folder(test) for test in tests}
 
 
 if __name__ == "__main__":

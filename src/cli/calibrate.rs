@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{
-    Benchmark, Checked, Condition, Fit, Fitting, Part, Pipeline, Protocol, calibrate, check,
+    Benchmark, Checked, Condition, Fit, Fitted, Fitting, Part, Pipeline, Protocol, calibrate, check,
     write_trial_table,
 };
 use crate::voiceprint::Card;
@@ -42,11 +42,11 @@ more than 0.05 bits over the best one on the same trials).";
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct CalibrateArgs {
-    /// The protocol folder; may be given several times: the lines are fitted on the trials of all, the rest on the
-    /// first's
-    #[arg(long = "protocol", value_name = "DIR", required = true)]
+    /// The protocol folder, heard under each --condition; may be given several times: the lines are fitted on the trials
+    /// of all, the rest on the first's
+    #[arg(long = "protocol", value_name = "DIR", required_unless_present = "recorded")]
     protocols: Vec<PathBuf>,
-    /// A protocol folder of real calls, heard as they were recorded; may be given several times
+    /// A protocol folder of real calls, heard as they were recorded; may be given several times, and without --protocol
     #[arg(long = "recorded", value_name = "DIR")]
     recorded: Vec<PathBuf>,
     /// As --recorded, for a protocol whose enrolments are of the very calls that are its tests: its target trials are not
@@ -61,8 +61,8 @@ pub(super) struct CalibrateArgs {
         conflicts_with = "check"
     )]
     out: Option<PathBuf>,
-    /// Fit nothing, and write every checkpoint of every trial as a line: cosine, speech, noise, codec and, with --cohort, how
-    /// like others both sides are. Similarities only, no voiceprints
+    /// Fit nothing, and write every checkpoint of every trial that would be fitted on as a line: cosine, speech, noise, codec
+    /// and, with --cohort, how like others both sides are. Similarities only, no voiceprints
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "out"])]
     trials: Option<PathBuf>,
     /// The protocol folder whose enrolments are those others
@@ -71,8 +71,8 @@ pub(super) struct CalibrateArgs {
     /// Check the calibration in use
     #[arg(long)]
     check: bool,
-    /// What happens to the calls; may be given several times, each counts the same [default: clean, phone, alaw,
-    /// opus:6, noise:20+phone; with --check: what the protocol says]
+    /// What happens to the calls of --protocol; may be given several times, each counts the same [default: clean, phone,
+    /// alaw, opus:6, noise:20+phone; with --check: what the protocol says]
     #[arg(long = "condition", value_name = "CONDITION")]
     conditions: Vec<Condition>,
     /// The speaker model [default: the one in use]
@@ -84,7 +84,8 @@ pub(super) struct CalibrateArgs {
     /// What it is fitted on, in words [default: the protocol's description]
     #[arg(long, value_name = "TEXT")]
     on: Option<String>,
-    /// Fit the lines on trials among these speakers alone, a name a line: those whom the model never heard
+    /// Fit on these speakers alone, a name a line: those whom the model never heard. Only the bounds of the ratios count
+    /// everybody
     #[arg(long, value_name = "FILE")]
     speakers: Option<PathBuf>,
     /// Effective prior of a target: where the ratios have to be right
@@ -115,48 +116,55 @@ pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) ->
     )?;
     let given = args.protocols.len() + args.recorded.len() + args.same_call.len();
     as_typed(!args.check || given == 1, "--check takes one --protocol")?;
-    let (protocol, more) = protocols(&args)?;
+    as_typed(
+        args.conditions.is_empty() || !args.protocols.is_empty(),
+        "--condition is for the calls of --protocol: those of --recorded are heard as they were recorded",
+    )?;
+    let (first, more) = protocols(&args)?;
     let chosen = chosen_model(args.model.as_deref(), config).await?;
-    let bench = benchmark(&args, config, &chosen, &protocol)?;
+    let bench = benchmark(&args, config, &chosen, &first.protocol)?;
     if args.check {
-        let checked = check(&bench, &protocol, &Bar::new())?;
+        let checked = check(&bench, &first.protocol, &Bar::new())?;
         output.result(&checked, || text(&checked))?;
         return Ok(checked.fits);
     }
     let named = args.speakers.as_ref();
-    let speakers = named.map(|path| names(path, &protocol, &more)).transpose()?;
+    let speakers = named.map(|path| names(path, &first.protocol, &more)).transpose()?;
     match &args.trials {
-        Some(path) => write_trials(&bench, &args, protocol, more, speakers, path, output),
-        None => fit(&bench, &args, &protocol, &more, speakers, &chosen.card, output),
+        Some(path) => write_trials(&bench, &args, first, more, speakers, path, output),
+        None => fit(&bench, &args, &first, &more, speakers, &chosen.card, output),
     }
 }
 
 /// The first protocol, and all that is fitted on beside it.
-fn protocols(args: &CalibrateArgs) -> anyhow::Result<(Protocol, Vec<Part>)> {
-    let mut protocols = args.protocols.iter().map(|folder| Protocol::read(folder));
-    let protocol = protocols.next().context("--protocol is needed")??;
-    let part = |protocol: Result<Protocol, _>, is_recorded, is_same_call| {
-        protocol.map(|protocol| Part {
+fn protocols(args: &CalibrateArgs) -> anyhow::Result<(Part, Vec<Part>)> {
+    let simulated = args.protocols.iter().map(|folder| (folder, false, false));
+    let recorded = args.recorded.iter().map(|folder| (folder, true, false));
+    let same_call = args.same_call.iter().map(|folder| (folder, true, true));
+    let part = |(folder, is_recorded, is_same_call): (&PathBuf, bool, bool)| {
+        Protocol::read(folder).map(|protocol| Part {
             protocol,
             is_recorded,
             is_same_call,
         })
     };
-    let recorded = args.recorded.iter().map(|folder| (folder, false));
-    let recorded = recorded.chain(args.same_call.iter().map(|folder| (folder, true)));
-    let more = protocols
-        .map(|read| part(read, false, false))
-        .chain(recorded.map(|(folder, is_same_call)| part(Protocol::read(folder), true, is_same_call)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut parts = simulated.chain(recorded).chain(same_call).map(part);
+    let first = parts.next().context("--protocol or --recorded is needed")??;
+    let more = parts.collect::<Result<Vec<_>, _>>()?;
     for Part { protocol: other, .. } in &more {
-        ensure!(
-            other.enroll.condition == protocol.enroll.condition,
-            "the protocols {} and {} enrol under different conditions",
-            protocol.name,
-            other.name
-        );
+        enrol_alike(&first.protocol, other)?;
     }
-    Ok((protocol, more))
+    Ok((first, more))
+}
+
+fn enrol_alike(protocol: &Protocol, other: &Protocol) -> anyhow::Result<()> {
+    ensure!(
+        other.enroll.condition == protocol.enroll.condition,
+        "the protocols {} and {} enrol under different conditions",
+        protocol.name,
+        other.name
+    );
+    Ok(())
 }
 
 /// What the trials are scored by: the product, on the protocol's own enrolment and the chosen conditions.
@@ -201,7 +209,7 @@ fn benchmark<'a>(
 fn write_trials(
     bench: &Benchmark<'_>,
     args: &CalibrateArgs,
-    protocol: Protocol,
+    first: Part,
     more: Vec<Part>,
     speakers: Option<BTreeSet<String>>,
     path: &Path,
@@ -209,12 +217,14 @@ fn write_trials(
 ) -> anyhow::Result<bool> {
     check_file(path)?;
     let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
-    let more = more.into_iter().map(|part| part.protocol);
-    let protocols: Vec<Protocol> = std::iter::once(protocol).chain(more).collect();
+    if let Some(cohort) = &cohort {
+        enrol_alike(&first.protocol, cohort)?;
+    }
+    let parts: Vec<Part> = std::iter::once(first).chain(more).collect();
     let progress = Bar::new();
     let lines = write_trial_table(
         bench,
-        &protocols,
+        &parts,
         cohort.as_ref(),
         speakers.as_ref(),
         &beside(path),
@@ -231,7 +241,7 @@ fn write_trials(
 fn fit(
     bench: &Benchmark<'_>,
     args: &CalibrateArgs,
-    protocol: &Protocol,
+    first: &Part,
     more: &[Part],
     speakers: Option<BTreeSet<String>>,
     card: &Card,
@@ -239,8 +249,8 @@ fn fit(
 ) -> anyhow::Result<bool> {
     let out = args.out.as_deref().context("--out is needed")?;
     check_file(out)?;
-    let fitting = fitting(args, protocol, speakers, card);
-    let fitted = calibrate(bench, protocol, more, &fitting, &Bar::new())?;
+    let fitting = fitting(args, &first.protocol, speakers, card);
+    let fitted = calibrate(bench, first, more, &fitting, &Bar::new())?;
     let calibration = &fitted.calibration;
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
@@ -255,24 +265,38 @@ fn fit(
     }
     output.result(&fitted, || {
         let Calibration { id, curve, .. } = calibration;
-        let voices = match (fitted.voices_fitted, calibration.voices) {
-            (true, _) => "",
-            (_, Some(_)) => {
-                "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
-            }
-            (_, None) => {
-                "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
-                 after the phone was handed on"
-            }
-        };
         format!(
-            "{id} in {}: {} target trials{voices}\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials{}\non the trials it was fitted on, and so too good:\n{}",
             out.display(),
             curve.target_trials,
+            voices_text(&fitted),
             text(&fitted.figures)
         )
     })?;
     Ok(true)
+}
+
+/// What is to be said of the two-voices test where it is not one of these calls.
+fn voices_text(fitted: &Fitted) -> String {
+    if let Some(refused) = &fitted.voices_refused {
+        return format!(
+            "\nwhen speech is of two voices is as in the calibration in use: fitted on these calls, {:.0} % of two voices in \
+             turn would be taken for one. Nothing is as little like one voice as {}: are there two in it?",
+            100.0 * refused.miss,
+            refused.recording
+        );
+    }
+    let said = match (fitted.voices_fitted, fitted.calibration.voices) {
+        (true, _) => "",
+        (_, Some(_)) => {
+            "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
+        }
+        (_, None) => {
+            "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
+             after the phone was handed on"
+        }
+    };
+    said.to_owned()
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {

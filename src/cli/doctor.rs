@@ -1,5 +1,6 @@
 //! `voxline doctor`: every dependency, its state, and the remedy.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -310,9 +311,18 @@ fn remarks(
         said += "; more errors were measured there than the error target allows: calibrate on calls of your own, or ask for more \
                  with decision.accept";
     }
-    if calibration.voices.is_none() {
-        said +=
-            "; it does not tell two voices apart: after a phone was handed on, the first name stands long";
+    match calibration.voices {
+        None => {
+            said += "; it does not tell two voices apart: after a phone was handed on, the first name stands long";
+        }
+        Some(test) if test.misses_much() => {
+            let _ = write!(
+                said,
+                "; it takes {:.0} % of two voices in turn for one: after a phone was handed on, the first name may stand long",
+                100.0 * test.miss
+            );
+        }
+        Some(_) => {}
     }
     said
 }

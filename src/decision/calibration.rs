@@ -73,8 +73,11 @@ pub struct Origin {
     pub speakers: u64,
     /// The effective prior they were fitted at.
     pub prior: f64,
-    /// Callers behind the operating points; shares below three in so many are not measured but hoped.
+    /// Callers behind the operating points; shares of strangers below three in so many are not measured but hoped.
     pub callers: u64,
+    /// Those of them who have a model: who can be given another's name. As many as the callers where it is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<u64>,
     /// The share of calls of nobody on the roster that the operating points were measured with; the usual one where it is
     /// not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,8 +6,8 @@ use super::policy::{ErrorTarget, Policy};
 impl Policy {
     /// This policy with the acceptance that keeps its error target under a calibration.
     ///
-    /// Shares that the calibration's own callers could show (three of them and more: the rule of three) are
-    /// read off its operating points. Smaller ones nobody has measured: there the calibration is taken at its
+    /// Shares that the calibration's own callers could show (three of them and more: the rule of three; three of its users
+    /// where it is users who are given another's name) are read off its operating points. Smaller ones nobody has measured: there the calibration is taken at its
     /// word, by which a ratio of `k` comes to at most one stranger in `k` (Markov's inequality, and Ville's
     /// over all checkpoints of a call), whatever the roster's size; but no operating point is taken that refutes it. However
     /// few the callers were, they can show that a share is larger, and never that it is so small.
@@ -20,31 +20,34 @@ impl Policy {
         if !self.error_target.is_made() {
             return *self;
         }
+        let origin = calibration.origin.as_ref();
+        let callers = origin.map_or(0, |origin| origin.callers);
+        let users = origin.and_then(|origin| origin.users).unwrap_or(callers);
         let strangers = max_false_accept.map(|most| {
             let claimed = 1.0 / (1.0 + most * odds(self.unknown_share));
-            self.keeping(calibration, most, claimed, |point| point.false_accept)
+            self.keeping(calibration, (most, claimed), callers, |point| point.false_accept)
         });
-        let others =
-            max_wrong_name.map(|most| self.keeping(calibration, most, 1.0 - most, |point| point.wrong_name));
+        let others = max_wrong_name
+            .map(|most| self.keeping(calibration, (most, 1.0 - most), users, |point| point.wrong_name));
         let accept = strangers.into_iter().chain(others).fold(0.5, f64::max);
         Self { accept, ..*self }
     }
 
-    /// The lowest acceptance from which on no operating point errs more often than `most`, where that can be measured; else
-    /// the one that is `claimed`, and none up to which an operating point refutes it.
+    /// The lowest acceptance from which on no operating point errs more often than `most`, where so many `witnesses` can
+    /// measure it; else the one that is `claimed`, and none up to which an operating point refutes it.
     fn keeping(
         &self,
         calibration: &Calibration,
-        most: f64,
-        claimed: f64,
+        (most, claimed): (f64, f64),
+        witnesses: u64,
         error: impl Fn(&OperatingPoint) -> f64,
     ) -> f64 {
         let points = &calibration.operating_points;
-        let callers = calibration.origin.as_ref().map_or(0, |origin| origin.callers) as f64;
-        let is_measured = most * callers >= 3.0;
+        let witnesses = witnesses as f64;
+        let is_measured = most * witnesses >= 3.0;
         let errs = |point: &OperatingPoint| {
             let share = error(point);
-            share > most && (is_measured || is_refuted(most, share, callers))
+            share > most && (is_measured || is_refuted(most, share, witnesses))
         };
         let kept = points.iter().rposition(errs).map_or(0, |last| last + 1);
         match points.get(kept) {
@@ -76,13 +79,13 @@ fn odds(probability: f64) -> f64 {
     probability / (1.0 - probability)
 }
 
-/// Whether `share` of so many callers is more than chance makes of `most`, at 95 %: it makes that with a probability of
+/// Whether `share` of so many people is more than chance makes of `most`, at 95 %: it makes that with a probability of
 /// `exp(-n D)` at most, where `D` is the relative entropy of the two (Chernoff 1952). `ln 20` is 3, as in the rule of three.
-fn is_refuted(most: f64, share: f64, callers: f64) -> bool {
+fn is_refuted(most: f64, share: f64, people: f64) -> bool {
     let part = |of: f64, than: f64| {
         if of > 0.0 { of * (of / than).ln() } else { 0.0 }
     };
-    callers * (part(share, most) + part(1.0 - share, 1.0 - most)) > 3.0
+    people * (part(share, most) + part(1.0 - share, 1.0 - most)) > 3.0
 }
 
 impl Calibration {
@@ -167,6 +170,28 @@ mod tests {
         assert!((accept(100, None, Some(0.01)) - 0.99).abs() < 1e-12);
         // Measured, but at no acceptance that was tried.
         assert!((accept(1_000, Some(0.004), None) - 1.0 / 1.004).abs() < 1e-12);
+    }
+
+    #[test]
+    fn strangers_are_no_witnesses_of_how_often_users_are_confused() {
+        let mut calibration = calibration(300);
+        if let Some(origin) = &mut calibration.origin {
+            origin.users = Some(10);
+        }
+        let accept = |max_false_accept, max_wrong_name| {
+            let policy = Policy {
+                error_target: ErrorTarget {
+                    max_false_accept,
+                    max_wrong_name,
+                },
+                ..Policy::default()
+            };
+            policy.meeting_its_target(&calibration).accept
+        };
+        // Ten users can show no share below three in ten; the 300 callers show what strangers do.
+        assert_eq!(accept(None, Some(0.05)), 0.95);
+        assert_eq!(accept(None, Some(0.3)), 0.9);
+        assert_eq!(accept(Some(0.05), None), 0.9);
     }
 
     #[test]

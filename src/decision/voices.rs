@@ -27,6 +27,9 @@ const EQUAL: f64 = 1e-9;
 /// The windows at which the bound is `gain` itself.
 const USUAL: f64 = 6.0;
 
+/// The largest share of pairs of voices that a test may take for one and still tell people apart.
+const MOST_MISSED: f64 = 0.2;
+
 /// The bound of the two-voices test, fitted with a model's calibration: what the best split of one voice's
 /// windows gains by chance.
 ///
@@ -81,6 +84,17 @@ impl VoiceTest {
             (true, false) => Some("false_alarm and miss are fractions"),
             (true, true) => None,
         }
+    }
+
+    /// Whether it takes so many pairs of voices for one (more than one in five) that it says little of a phone that is
+    /// handed on.
+    pub fn misses_much(&self) -> bool {
+        self.miss > MOST_MISSED
+    }
+
+    /// Whether it would tell much less in the place of `other`: misses more, and that much or twice as often.
+    pub fn weakens(&self, other: &Self) -> bool {
+        self.miss > other.miss && (self.misses_much() || self.miss > 2.0 * other.miss)
     }
 
     /// How many voices these windows, in the order in which they were spoken, are of.
@@ -220,6 +234,14 @@ pub(super) mod tests {
             Voices::Several(split) => split,
             other => panic!("{other:?} of {voices:?}"),
         }
+    }
+
+    #[test]
+    fn a_test_that_misses_much_more_weakens_one_that_misses_less() {
+        let missing = |miss| VoiceTest { miss, ..TEST };
+        assert!(missing(0.12).weakens(&missing(0.05)) && !missing(0.08).weakens(&missing(0.05)));
+        assert!(missing(0.25).weakens(&missing(0.15)) && !missing(0.25).weakens(&missing(0.3)));
+        assert!(missing(0.21).misses_much() && !missing(0.2).misses_much());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! calls that are decided as they go.
 //!
 //! Architecture invariants: a score that is NaN never enters a figure; a trial that could not be scored is
-//! an error of the system and is counted; nothing depends on the order of the trials or on the number of
+//! counted, as a miss or as nobody accepted; nothing depends on the order of the trials or on the number of
 //! threads.
 
 // In order: a file uses only those above it, and none of its own group.

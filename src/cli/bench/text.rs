@@ -42,7 +42,7 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: Option<&Path>) -
     );
     let _ = writeln!(
         said,
-        "{} of the tests gave no voiceprint; they count as errors",
+        "{} of the tests gave no voiceprint: their users are missed, and no stranger among them is accepted",
         percent(metrics.failure_to_acquire)
     );
     if metrics.calibration.is_some() {

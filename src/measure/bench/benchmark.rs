@@ -57,3 +57,45 @@ pub trait Progress: Sync {
     /// One of them is done.
     fn step(&self);
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use super::super::super::condition::Condition;
+    use super::*;
+    use crate::voiceprint::Card;
+
+    /// The shipped model's card, with nothing to run it.
+    pub(in super::super) fn models() -> Models {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/voxline-phone-2");
+        Models {
+            library: PathBuf::new(),
+            vad_graph: PathBuf::new(),
+            segmentation_graph: PathBuf::new(),
+            card: Card::read(&folder).unwrap(),
+            countermeasure: None,
+        }
+    }
+
+    /// A benchmark of calls as they are.
+    pub(in super::super) fn benchmark(models: &Models) -> Benchmark<'_> {
+        let clean = || Condition::default().prepare().unwrap();
+        Benchmark {
+            models,
+            calibration: None,
+            policy: Policy::default(),
+            pipeline: Pipeline::Product,
+            enroll: clean(),
+            tests: vec![clean()],
+            threads: 1,
+            seed: 1,
+            replicates: 0,
+            leakage: false,
+            words: false,
+            handover: 0,
+            limits: Limits::default(),
+            cache: None,
+        }
+    }
+}

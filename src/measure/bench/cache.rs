@@ -17,7 +17,7 @@ use crate::verdict::{Presentation, Quality, RecentVoice};
 use crate::voiceprint::{Bandwidth, Embedding};
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
-/// models, the condition, the pipeline, and this very build.
+/// models with their cards, what runs them, the condition with its noises, the pipeline, and this very build.
 pub(super) struct Cache {
     folder: PathBuf,
     /// What all keys begin with.
@@ -66,12 +66,16 @@ impl Cache {
         };
         own_folder(folder).map_err(|cause| fault(folder, cause))?;
         let mut common = Sha256::new();
-        common.update(models.card.id().as_str());
-        common.update(models.card.sha256());
-        common.update(std::fs::read(&models.vad_graph).map_err(|cause| fault(&models.vad_graph, cause))?);
-        let segmentation = &models.segmentation_graph;
-        common.update(std::fs::read(segmentation).map_err(|cause| fault(segmentation, cause))?);
-        common.update(format!("{:?}", models.countermeasure));
+        for path in [&models.vad_graph, &models.segmentation_graph] {
+            let bytes = std::fs::read(path).map_err(|cause| fault(path, cause))?;
+            common.update(Sha256::digest(bytes));
+        }
+        // A library without a folder is looked for by the system: its name is all that is known of it here.
+        let runtime = std::fs::read(&models.library);
+        let runtime = runtime.unwrap_or_else(|_| models.library.as_os_str().as_encoded_bytes().to_vec());
+        common.update(Sha256::digest(runtime));
+        // Whole cards: a front end hears differently by each of its constants, and no hash of weights knows them.
+        common.update(format!("{:?} {:?}", models.card, models.countermeasure));
         // Another build may hear differently, and nobody would notice.
         let built = std::env::current_exe().and_then(std::fs::metadata);
         let built = built.and_then(|file| Ok((file.len(), file.modified()?)));
@@ -95,7 +99,7 @@ impl Cache {
             silence,
             pipeline,
         );
-        hash.update(format!("{condition} {how:?}"));
+        hash.update(format!("{condition} {} {how:?}", item.condition.noise_digest()));
         hex(&hash.finalize())
     }
 
@@ -266,7 +270,67 @@ fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::condition::Condition;
+    use super::super::benchmark::tests::models;
+    use super::super::heard_protocol::tests::recording;
     use super::*;
+    use crate::voiceprint::Card;
+
+    #[test]
+    fn another_front_end_another_noise_or_another_runtime_is_heard_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &[u8]| std::fs::write(place(name), text).unwrap();
+        let card = std::fs::read_to_string(models().card.calibration().with_file_name("card.toml")).unwrap();
+        let noise = |fixture: &str| {
+            let audio = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/audio");
+            std::fs::create_dir_all(place("noise")).unwrap();
+            std::fs::copy(audio.join(fixture), place("noise/a.ogg")).unwrap();
+        };
+        for name in ["library", "vad", "segmentation"] {
+            write(name, name.as_bytes());
+        }
+        write("card.toml", card.as_bytes());
+        noise("ogg-vorbis.ogg");
+        let recalled = |keep: bool| {
+            let models = Models {
+                library: place("library"),
+                vad_graph: place("vad"),
+                segmentation_graph: place("segmentation"),
+                card: Card::read(folder.path()).unwrap(),
+                countermeasure: None,
+            };
+            let cache = Cache::open(&place("cache"), &models).unwrap();
+            let condition: Condition = format!("noise:10:{}", place("noise").display()).parse().unwrap();
+            let condition = condition.prepare().unwrap();
+            let item = Item {
+                path: PathBuf::new(),
+                seed: 1,
+                span: None,
+                max_seconds: 0.0,
+                condition: &condition,
+                on_the_way: true,
+            };
+            let key = cache.key(b"recording", &item, (false, Pipeline::Product));
+            let found = cache.recall(&key).unwrap().is_some();
+            if keep {
+                cache.keep(&key, recording(Vec::new(), Vec::new())).unwrap();
+            }
+            found
+        };
+        assert!(!recalled(true) && recalled(false));
+        noise("flac.flac");
+        assert!(!recalled(false), "another noise");
+        noise("ogg-vorbis.ogg");
+        assert!(recalled(false));
+        write("library", b"another");
+        assert!(!recalled(false), "another runtime");
+        write("library", b"library");
+        let other = card.replace("window = \"povey\"", "window = \"hamming\"");
+        assert_ne!(other, card);
+        write("card.toml", other.as_bytes());
+        assert!(!recalled(false), "another front end");
+    }
 
     #[test]
     fn what_is_recalled_once_is_recalled_the_same_ever_after() {

@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::super::condition::{Condition, Prepared};
 use super::super::logistic::{FitError, Observation, logistic};
 use super::super::protocol::Protocol;
 use super::benchmark::{Benchmark, Progress};
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
-use super::everybody::{Voices, hear_under};
+use super::everybody::hear_under;
 use super::fitting::{Fitting, Part, rounded};
-use super::heard::{HeardRecording, Print};
+use super::heard_protocol::HeardProtocol;
 use super::observe::{Observed, Seen, TrialKey, observe};
-use super::operating_points::operating_points;
-use super::score::enrol;
+use super::operating_points::{Measured, operating_points};
 use super::turns::voice_test;
 use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
@@ -29,93 +27,121 @@ pub struct Fitted {
     pub figures: Checked,
     /// Whether the two-voices test was fitted too, and is not [`Fitting::voices`].
     pub voices_fitted: bool,
+    /// The one that was fitted and is not used: it tells much less than [`Fitting::voices`].
+    pub voices_refused: Option<RefusedVoices>,
+}
+
+/// A two-voices test that would tell much less than the one in use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RefusedVoices {
+    /// Share of pairs of voices that it takes for one.
+    pub miss: f64,
+    /// The recording that its bound rests on, by its path: no other is as little like one voice. There may be two in it.
+    pub recording: String,
 }
 
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
 /// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
 /// checkpoint of each condition, and in that each speaker. The voices are `first`'s, where it has calls that are
-/// long enough; the operating points are the worst of any protocol.
+/// long enough and they tell no less than those in use; the operating points are the worst of any protocol.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
 pub fn calibrate(
     bench: &Benchmark<'_>,
-    first: &Protocol,
+    first: &Part,
     more: &[Part],
     fitting: &Fitting,
     progress: &dyn Progress,
 ) -> Result<Fitted, BenchError> {
-    let (voices, models) = heard(bench, first, &bench.tests, progress)?;
-    let is_simulated = more.iter().any(|part| part.is_recorded && !part.is_same_call);
-    let simulated = if is_simulated { SIMULATED_TARGETS } else { 1.0 };
-    let mut seen = observe(first, &voices, &models, fitting, (0, simulated))?;
-    let mut others = Vec::with_capacity(more.len());
-    for (nth, part) in more.iter().enumerate() {
-        let own;
-        let conditions = if part.is_recorded {
-            own = [part.protocol.test.condition.parse::<Condition>()?.prepare()?];
-            &own[..]
-        } else {
-            &bench.tests
-        };
-        let (voices, models) = heard(bench, &part.protocol, conditions, progress)?;
-        let targets = match (part.is_same_call, part.is_recorded) {
-            (true, _) => 0.0,
-            (_, true) => 1.0,
-            _ => simulated,
-        };
-        let other = observe(&part.protocol, &voices, &models, fitting, (nth + 1, targets))?;
-        seen.trials.extend(other.trials);
-        seen.known.extend(other.known);
-        others.push((&part.protocol, voices, models));
-    }
-    let own = voice_test(bench, first, &voices);
+    let hear = |part| heard(bench, part, fitting, progress);
+    let of_first = hear(first)?;
+    let others = more.iter().map(hear).collect::<Result<Vec<_>, _>>()?;
+    let all = std::iter::once((first, &of_first)).chain(more.iter().zip(&others));
+    let curve = curve(fitting, &seen(all, fitting)?)?;
+    let own = voice_test(&of_first);
+    let weakens = own.filter(|own| fitting.voices.is_some_and(|used| own.test.weakens(&used)));
+    let own = own.filter(|_| weakens.is_none());
     let mut calibration = Calibration {
         id: fitting.id.clone(),
         model: bench.models.card.id().clone(),
         model_sha256: bench.models.card.sha256().to_owned(),
         fitted_on: fitting.fitted_on.clone(),
-        origin: Some(origin(bench, first, more, fitting)),
-        curve: curve(fitting, &seen)?,
-        voices: own.or(fitting.voices),
+        origin: None,
+        curve,
+        voices: own.map(|own| own.test).or(fitting.voices),
         operating_points: Vec::new(),
     };
-    calibration.operating_points = operating_points(bench, first, &voices, &models, &calibration)?;
-    for (protocol, voices, models) in &others {
-        let points = operating_points(bench, protocol, voices, models, &calibration)?;
-        for (worst, here) in calibration.operating_points.iter_mut().zip(points) {
-            worst.false_accept = worst.false_accept.max(here.false_accept);
-            worst.wrong_name = worst.wrong_name.max(here.wrong_name);
-            worst.right_name = worst.right_name.min(here.right_name);
-        }
-    }
+    let measured = operating_points(&of_first, &calibration)?;
+    let of_others = others.iter().map(|other| operating_points(other, &calibration));
+    let measured = measured.worst(&of_others.collect::<Result<Vec<_>, _>>()?);
+    calibration.origin = Some(origin(&of_first, more, fitting, &measured));
+    calibration.operating_points = measured.points;
     Ok(Fitted {
-        figures: check_heard(bench, first, &voices, &calibration)?,
+        figures: check_heard(&of_first, &calibration)?,
         calibration,
         voices_fitted: own.is_some(),
+        voices_refused: weakens.map(|refused| RefusedVoices {
+            miss: refused.test.miss,
+            recording: first.protocol.tables.tests[refused.least_like_one].clone(),
+        }),
     })
 }
 
-fn heard(
-    bench: &Benchmark<'_>,
-    protocol: &Protocol,
-    conditions: &[Prepared],
+fn heard<'a>(
+    bench: &'a Benchmark<'a>,
+    part: &'a Part,
+    fitting: &Fitting,
     progress: &dyn Progress,
-) -> Result<(Voices, Vec<Option<Print>>), BenchError> {
-    let voices = hear_under(bench, protocol, conditions, true, progress)?;
-    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
-    Ok((voices, models))
+) -> Result<HeardProtocol<'a>, BenchError> {
+    let own = part.own_condition()?;
+    let conditions = own.as_ref().map_or(&bench.tests[..], std::slice::from_ref);
+    let voices = hear_under(bench, &part.protocol, conditions, true, progress)?;
+    HeardProtocol::of(bench, &part.protocol, own, voices, |speaker| {
+        fitting.counts(speaker)
+    })
 }
 
-fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitting) -> Origin {
-    let all = || std::iter::once(first).chain(more.iter().map(|part| &part.protocol));
+/// What the curve is fitted on.
+fn seen<'a>(
+    all: impl Iterator<Item = (&'a Part, &'a HeardProtocol<'a>)> + Clone,
+    fitting: &Fitting,
+) -> Result<Seen<'a>, BenchError> {
+    let mut parts = all.clone().map(|(part, _)| part);
+    let has_real = parts.any(|part| part.is_recorded && !part.is_same_call);
+    let simulated = if has_real { SIMULATED_TARGETS } else { 1.0 };
+    let mut seen = Seen {
+        trials: Vec::new(),
+        known: BTreeSet::new(),
+    };
+    for (nth, (part, heard)) in all.enumerate() {
+        let targets = match (part.is_same_call, part.is_recorded) {
+            (true, _) => 0.0,
+            (_, true) => 1.0,
+            _ => simulated,
+        };
+        let (voices, models) = (&heard.voices, &heard.models);
+        let more = observe(&part.protocol, voices, models, fitting, (nth, targets))?;
+        seen.trials.extend(more.trials);
+        seen.known.extend(more.known);
+    }
+    Ok(seen)
+}
+
+fn origin(
+    first: &HeardProtocol<'_>,
+    more: &[Part],
+    fitting: &Fitting,
+    Measured { callers, users, .. }: &Measured,
+) -> Origin {
+    let all = || std::iter::once(first.protocol).chain(more.iter().map(|part| &part.protocol));
     let joined = |part: fn(&Protocol) -> &str| all().map(part).collect::<Vec<_>>().join(" + ");
     let speakers: BTreeSet<&str> = all()
         .flat_map(|protocol| &protocol.tables.speakers)
         .map(|speaker| speaker.name.as_str())
         .filter(|speaker| fitting.counts(speaker))
         .collect();
-    let conditions = bench.tests.iter();
+    let conditions = first.conditions().iter();
     Origin {
         date: fitting.date.clone(),
         protocol: joined(|protocol| &protocol.name),
@@ -123,8 +149,9 @@ fn origin(bench: &Benchmark<'_>, first: &Protocol, more: &[Part], fitting: &Fitt
         conditions: conditions.map(|one| one.condition().to_string()).collect(),
         speakers: speakers.len() as u64,
         prior: fitting.prior,
-        callers: first.tables.test_speakers.iter().collect::<BTreeSet<_>>().len() as u64,
-        unknown_share: Some(bench.policy.unknown_share),
+        callers: *callers,
+        users: Some(*users),
+        unknown_share: Some(first.bench.policy.unknown_share),
     }
 }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::super::cost::Cost;
-use super::super::figures::{Figures, Kind};
+use super::super::figures::Kind;
 use super::super::protocol::Protocol;
-use super::super::trials::Trials;
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
-use super::everybody::{Voices, hear_all};
-use super::heard::{HeardRecording, Print};
-use super::score::{Scored, Scorer, enrol};
-use super::turns::voice_gains;
+use super::everybody::hear_all;
+use super::heard::HeardRecording;
+use super::heard_protocol::HeardProtocol;
+use super::score::{Scored, Scorer};
+use super::trial_figures::figures;
+use super::turns::{Gains, voice_gains};
 use crate::decision::Calibration;
 use crate::voiceprint::ModelId;
 
@@ -67,30 +67,27 @@ pub fn check(
 ) -> Result<Checked, BenchError> {
     let calibration = bench.calibration.as_ref().ok_or(BenchError::NoCalibration)?;
     let voices = hear_all(bench, protocol, false, progress)?;
-    check_heard(bench, protocol, &voices, calibration)
+    let heard = HeardProtocol::of(bench, protocol, None, voices, |_| true)?;
+    check_heard(&heard, calibration)
 }
 
-/// Holds a calibration against what was heard.
+/// Holds a calibration against what was heard of those who count.
 pub(super) fn check_heard(
-    bench: &Benchmark<'_>,
-    protocol: &Protocol,
-    voices: &Voices,
+    heard: &HeardProtocol<'_>,
     calibration: &Calibration,
 ) -> Result<Checked, BenchError> {
-    let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let scorer = Scorer {
         calibration: Some(calibration.clone()),
     };
     let mut by_condition = BTreeMap::new();
-    for (condition, tests) in bench.tests.iter().zip(&voices.tests) {
-        let fit = fit(&scorer, protocol, &models, tests)?;
-        by_condition.insert(condition.condition().to_string(), fit);
+    for (condition, tests) in heard.conditions().iter().zip(&heard.voices.tests) {
+        by_condition.insert(condition.condition().to_string(), fit(&scorer, heard, tests)?);
     }
-    let (one, two) = voices_by(calibration, bench, protocol, voices);
+    let (one, two) = voices_by(calibration, heard);
     Ok(Checked {
         calibration: calibration.id.clone(),
         model: calibration.model.clone(),
-        protocol: protocol.name.clone(),
+        protocol: heard.protocol.name.clone(),
         fits: by_condition.values().all(|found: &Fit| found.loss <= MOST_LOSS),
         by_condition,
         voices_false_alarm: one,
@@ -98,38 +95,21 @@ pub(super) fn check_heard(
     })
 }
 
-fn figures(
-    protocol: &Protocol,
-    scores: &[Scored],
-    score: impl Fn(&Scored) -> f64,
-    kind: Kind,
-) -> Result<Figures, BenchError> {
-    let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
-    for (trial, scored) in protocol.tables.trials.iter().zip(scores) {
-        let class = if trial.target {
-            &mut targets
-        } else {
-            &mut nontargets
-        };
-        class.push(score(scored));
-    }
-    Ok(Figures::of(
-        &Trials::new(targets, nontargets)?,
-        kind,
-        &Cost::USUAL,
-    ))
-}
-
-/// How the calibration fits the calls to these models.
-fn fit(
-    scorer: &Scorer,
-    protocol: &Protocol,
-    models: &[Option<Print>],
-    tests: &[HeardRecording],
-) -> Result<Fit, BenchError> {
-    let scores = scorer.trials(protocol, models, tests)?;
-    let llrs = figures(protocol, &scores, |one| one.score, Kind::Ratios)?;
-    let cosines = figures(protocol, &scores, |one| one.cosine, Kind::Similarities)?;
+/// How the calibration fits the calls to the models.
+fn fit(scorer: &Scorer, heard: &HeardProtocol<'_>, tests: &[HeardRecording]) -> Result<Fit, BenchError> {
+    let tables = &heard.protocol.tables;
+    let scores = scorer.trials(heard.protocol, &heard.models, tests)?;
+    let counted = tables.trials.iter().zip(&scores).filter(|(trial, _)| {
+        heard.counts(tables.model_speakers[trial.model as usize])
+            && heard.counts(tables.test_speakers[trial.test as usize])
+    });
+    let scored = counted.map(|(trial, scored)| (trial.target, *scored));
+    let llrs = figures(scored.clone(), Kind::Ratios)?;
+    let of_cosine = |(target, one): (bool, Scored)| {
+        let score = one.cosine;
+        (target, Scored { score, ..one })
+    };
+    let cosines = figures(scored.map(of_cosine), Kind::Similarities)?;
     let cllr = llrs.cllr.unwrap_or(f64::INFINITY);
     Ok(Fit {
         cllr,
@@ -142,16 +122,12 @@ fn fit(
 }
 
 /// Shares of the recordings that the two-voices test gets wrong: single voices, and pairs in turn.
-fn voices_by(
-    calibration: &Calibration,
-    bench: &Benchmark<'_>,
-    protocol: &Protocol,
-    voices: &Voices,
-) -> (Option<f64>, Option<f64>) {
+fn voices_by(calibration: &Calibration, heard: &HeardProtocol<'_>) -> (Option<f64>, Option<f64>) {
     let Some(test) = calibration.voices else {
         return (None, None);
     };
-    let (one, two) = voice_gains(bench, protocol, voices);
+    let Gains { one, two } = voice_gains(heard);
+    let one: Vec<f64> = one.into_iter().map(|(_, gain)| gain).collect();
     let share = |gains: &[f64], wrong: fn(f64, f64) -> bool| {
         let found = gains.iter().filter(|gain| wrong(**gain, test.gain)).count();
         (!gains.is_empty()).then(|| found as f64 / gains.len() as f64)

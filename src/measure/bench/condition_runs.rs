@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bootstrap::Draws;
-use super::super::cost::Cost;
 use super::super::extrapolation::{Extrapolated, Tail, extrapolated};
 use super::super::figures::{Figures, Kind};
 use super::super::identification::{OpenSet, random_rosters};
@@ -14,8 +13,9 @@ use super::benchmark::Benchmark;
 use super::condition_figures::{Condition, FPIRS, Listed, RosterSize};
 use super::error::BenchError;
 use super::heard::{HeardRecording, Print, Prints};
-use super::score::{NOTHING_HEARD, Scored, Scorer};
+use super::score::{Scored, Scorer};
 use super::searches::{Decided, Searched, Sequential};
+use super::trial_figures::figures;
 
 /// Roster sizes that are tried, as far as the protocol has models.
 const ROSTER_SIZES: [usize; 11] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 10_000];
@@ -88,8 +88,8 @@ fn of(
     kind: Kind,
     wanted: impl Fn(&Judged<'_>) -> bool,
 ) -> Result<Figures, BenchError> {
-    let trials = trials(judged.iter().filter(|one| wanted(one)), |scored| scored.score)?;
-    Ok(Figures::of(&trials, kind, &Cost::USUAL))
+    let wanted = judged.iter().filter(|one| wanted(one));
+    Ok(figures(wanted.map(|one| (one.trial.target, one.scored)), kind)?)
 }
 
 /// The figures of each condition: what was applied, and what the list says of the trial.
@@ -233,12 +233,10 @@ pub(super) fn by_roster_size(
 pub(super) fn by_size_extrapolated(judged: &[Judged<'_>]) -> Vec<Extrapolated> {
     let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
     for one in judged {
-        let unheard = one.scored.cosine <= NOTHING_HEARD;
-        match (one.trial.target, unheard) {
-            (true, true) => targets.push(f64::NEG_INFINITY),
-            (true, false) => targets.push(one.scored.score),
-            (false, true) => {}
-            (false, false) => nontargets.push(one.scored.score),
+        match (one.trial.target, one.scored.is_heard()) {
+            (true, _) => targets.push(one.scored.rank()),
+            (false, true) => nontargets.push(one.scored.score),
+            (false, false) => {}
         }
     }
     let Some(tail) = Tail::of(nontargets) else {
@@ -272,12 +270,13 @@ pub(super) fn search_intervals(
     Ok(bootstrap_searches(&all, tables.speakers.len(), draws)?)
 }
 
-/// The trials that come nearest to an error, or are one: targets with low scores, others with high ones.
+/// The trials that come nearest to an error, or are one: targets that were not heard or have low scores, others with high
+/// ones.
 pub(super) fn worst(protocol: &Protocol, judged: &[Judged<'_>], targets: bool) -> Vec<Listed> {
     let mut of_kind: Vec<&Judged<'_>> = judged.iter().filter(|one| one.trial.target == targets).collect();
     let sign = if targets { 1.0 } else { -1.0 };
     let order =
-        |a: &&Judged<'_>, b: &&Judged<'_>| (sign * a.scored.score).total_cmp(&(sign * b.scored.score));
+        |a: &&Judged<'_>, b: &&Judged<'_>| (sign * a.scored.rank()).total_cmp(&(sign * b.scored.rank()));
     if of_kind.len() > LISTED {
         of_kind.select_nth_unstable_by(LISTED, order);
         of_kind.truncate(LISTED);

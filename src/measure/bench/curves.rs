@@ -46,19 +46,30 @@ const POINTS: usize = 600;
 /// The bins of a spread.
 const BINS: usize = 60;
 
-/// The curves of some trials. `strangers` are those of the non-target scores whose speaker was never enrolled.
-pub(super) fn curves(trials: &Trials, strangers: &[f64], of_llrs: bool, set: &OpenSet) -> Curves {
-    let hull = Hull::of(trials);
+/// The curves of some trials: error rates and detection costs as they are `ranked`, with those last of which nothing was
+/// heard, and of the scores what they `said`. `strangers` are those of the non-target scores whose speaker was never enrolled.
+pub(super) fn curves(
+    ranked: &Trials,
+    said: &Trials,
+    strangers: &[f64],
+    of_llrs: bool,
+    set: &OpenSet,
+) -> Curves {
+    let hull = Hull::of(ranked);
     let cost = |log_odds: f64| {
         let p_target = 1.0 / (1.0 + (-log_odds).exp());
         let cost = super::super::cost::Cost::new(p_target, 1.0, 1.0).ok()?;
-        Some([log_odds, cost.actual(trials), cost.least(&hull)])
+        Some([log_odds, cost.actual(ranked), cost.least(&hull)])
     };
     Curves {
-        roc: thinned(roc(trials)),
+        roc: thinned(roc(ranked)),
         hull: hull.corners().collect(),
-        spread: spread(trials, strangers),
-        reliability: if of_llrs { reliability(&hull) } else { Vec::new() },
+        spread: spread(said, strangers),
+        reliability: if of_llrs {
+            reliability(&Hull::of(said))
+        } else {
+            Vec::new()
+        },
         bayes_error: if of_llrs {
             (-16..=16)
                 .filter_map(|half| cost(f64::from(half) / 2.0))

@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use super::super::cost::Cost;
-use super::super::figures::{Figures, Kind};
+use super::super::figures::Kind;
 use super::super::protocol::Protocol;
-use super::super::trials::Trials;
 use super::condition_runs::ConditionRun;
 use super::error::BenchError;
 use super::heard::HeardRecording;
 use super::score::Scorer;
+use super::trial_figures::figures;
 
 /// Where one span of net speech ends and the next begins, in seconds.
 const EDGES: [f64; 8] = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0];
@@ -51,22 +50,14 @@ pub(super) fn by_duration(
         let spans: Vec<[Option<usize>; EDGES.len()]> =
             condition_run.tests.iter().map(checkpoints_by_span).collect();
         for (span, from_s) in EDGES.into_iter().enumerate() {
-            let (mut targets, mut nontargets) = (Vec::new(), Vec::new());
             let checkpoint = |test: usize| Some(&condition_run.tests[test].checkpoints[spans[test][span]?]);
             let scores = scorer.trials_of(protocol, condition_run.models, checkpoint)?;
-            for (trial, scored) in tables.trials.iter().zip(scores) {
-                let Some(scored) = scored else { continue };
-                if trial.target {
-                    targets.push(scored.score);
-                } else {
-                    nontargets.push(scored.score);
-                }
-            }
+            let pairs = tables.trials.iter().zip(&scores);
+            let scored = pairs.filter_map(|(trial, scored)| Some((trial.target, (*scored)?)));
             // A span that holds only one kind of trial has no rates.
-            let Ok(trials) = Trials::new(targets, nontargets) else {
+            let Ok(figures) = figures(scored, kind) else {
                 continue;
             };
-            let figures = Figures::of(&trials, kind, &Cost::USUAL);
             cells.push(Cell {
                 condition: condition_run.name.clone(),
                 from_s,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::condition::{Condition, ConditionError, Prepared};
 use super::super::protocol::Protocol;
 use crate::decision::{Similarity, VoiceTest};
 
@@ -16,7 +17,8 @@ pub struct Fitting {
     pub date: String,
     /// The effective prior of a target: where the lines have to be right.
     pub prior: f64,
-    /// Fit the lines on trials among these speakers alone, by name; the bounds count all.
+    /// Fit on these speakers alone, by name: the lines on trials among them, what was measured on their calls to rosters of
+    /// them. Only the bounds of the ratios count all.
     pub speakers: Option<BTreeSet<String>>,
     /// What the lines are lines of.
     pub similarity: Similarity,
@@ -40,8 +42,19 @@ pub struct Part {
     pub is_same_call: bool,
 }
 
+impl Part {
+    /// The one condition that its calls are heard under; none where that is each of the benchmark's.
+    pub(super) fn own_condition(&self) -> Result<Option<Prepared>, ConditionError> {
+        if !self.is_recorded {
+            return Ok(None);
+        }
+        let condition: Condition = self.protocol.test.condition.parse()?;
+        Ok(Some(condition.prepare()?))
+    }
+}
+
 impl Fitting {
-    /// Whether trials of a speaker are fitted on.
+    /// Whether a speaker is fitted on.
     pub(super) fn counts(&self, speaker: &str) -> bool {
         self.speakers.as_ref().is_none_or(|own| own.contains(speaker))
     }

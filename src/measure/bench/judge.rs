@@ -25,8 +25,9 @@ use super::heard::{HeardRecording, Pipeline, Print};
 use super::leakage::{Leakage, Sides, leakage};
 use super::outcome::{ConditionScores, Outcome};
 use super::picks::picks;
-use super::score::{Scorer, enrol};
+use super::score::{Scored, Scorer, enrol};
 use super::searches::search;
+use super::trial_figures::figures;
 use super::waiting::waiting;
 use super::words::{Words, words};
 
@@ -163,12 +164,12 @@ impl Judge<'_> {
         set: &OpenSet,
         started: Instant,
     ) -> Result<Details, BenchError> {
-        let decided_on = trials(judged.iter(), |scored| scored.score)?;
+        let decided_on = judged.iter().map(|one| (one.trial.target, one.scored));
         let cosines = trials(judged.iter(), |scored| scored.cosine)?;
         let by_group = by_group(self.protocol, judged, self.kind());
         let unheard = self.models.iter().filter(|model| model.is_none()).count();
         Ok(Details {
-            figures: Figures::of(&decided_on, self.kind(), &Cost::USUAL),
+            figures: figures(decided_on, self.kind())?,
             cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
             intervals: self.intervals(judged)?,
             strangers_searched: set.counts().1,
@@ -269,14 +270,40 @@ impl Judge<'_> {
             .filter(stranger)
             .map(|one| one.scored.score)
             .collect();
-        let all = trials(judged.iter(), |scored| scored.score)?;
-        Ok(curves(&all, &strangers, self.kind() == Kind::Ratios, set))
+        let ranked = trials(judged.iter(), Scored::rank)?;
+        let said = trials(judged.iter(), |scored| scored.score)?;
+        Ok(curves(
+            &ranked,
+            &said,
+            &strangers,
+            self.kind() == Kind::Ratios,
+            set,
+        ))
     }
 
+    /// How sure the figures are: error rates and detection costs by how trials rank, costs of ratios by what they say.
     fn intervals(&self, judged: &[Judged<'_>]) -> Result<Option<Intervals>, BenchError> {
+        let ranked = self.drawn(judged, Scored::rank)?;
+        let (Some(ranked), false) = (ranked, judged.iter().all(|one| one.scored.is_heard())) else {
+            return Ok(ranked);
+        };
+        // The same speakers are drawn again.
+        let said = self.drawn(judged, |scored| scored.score)?;
+        Ok(said.map(|Intervals { cllr, min_cllr, .. }| Intervals {
+            cllr,
+            min_cllr,
+            ..ranked
+        }))
+    }
+
+    fn drawn(
+        &self,
+        judged: &[Judged<'_>],
+        score: impl Fn(&Scored) -> f64,
+    ) -> Result<Option<Intervals>, BenchError> {
         let tables = &self.protocol.tables;
         let pair = |one: &Judged<'_>| Paired {
-            score: one.scored.score,
+            score: score(&one.scored),
             enrolled: tables.model_speakers[one.trial.model as usize],
             tested: tables.test_speakers[one.trial.test as usize],
             target: one.trial.target,

@@ -16,6 +16,7 @@ mod benchmark;
 mod calls;
 mod hear;
 mod leakage;
+mod trial_figures;
 
 mod everybody;
 mod handover;
@@ -40,6 +41,7 @@ mod judge;
 mod run;
 
 mod fitting;
+mod heard_protocol;
 
 mod observe;
 mod operating_points;

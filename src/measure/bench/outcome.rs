@@ -34,7 +34,8 @@ pub struct ConditionScores {
 
 impl Outcome {
     /// Writes the contract's `scores.tsv`: model, path, log-likelihood ratio (`-` without a calibration) and
-    /// cosine of every trial, in order; again for each further condition.
+    /// cosine of every trial, in order; again for each further condition. A trial of which nothing was heard has a ratio of
+    /// 0 and a cosine of -1.
     ///
     /// # Errors
     /// [`ListError::Unwritable`].

@@ -6,7 +6,7 @@ use super::super::protocol::Protocol;
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::everybody::hear_all;
-use super::handover::handover;
+use super::handover::{check_handover, handover};
 use super::heard::HeardRecording;
 use super::judge::judge;
 use super::outcome::Outcome;
@@ -22,6 +22,9 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<Outcome, BenchError> {
     let started = Instant::now();
+    if bench.handover > 0 {
+        check_handover(bench, protocol)?;
+    }
     let voices = hear_all(bench, protocol, false, progress)?;
     let mut outcome = judge(bench, protocol, &voices, started)?;
     if bench.handover > 0 {

@@ -23,14 +23,31 @@ pub(super) struct Scored {
     pub cosine: f64,
 }
 
+impl Scored {
+    /// Whether both sides were heard.
+    pub fn is_heard(&self) -> bool {
+        self.cosine > NOTHING_HEARD
+    }
+
+    /// Its place among other trials: that of its score, or below all where nothing was heard. A user who could not be heard
+    /// is missed and a stranger is not accepted (ISO/IEC 19795-1, where failures to acquire are part of both error rates).
+    pub fn rank(&self) -> f64 {
+        if self.is_heard() {
+            self.score
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+}
+
 /// Turns pairs of voices into scores.
 pub(super) struct Scorer {
     /// None when the pipeline is not the one that was calibrated, or the model has none.
     pub calibration: Option<Calibration>,
 }
 
-/// The lowest a cosine can be: what a trial scores of which nothing was heard.
-pub(super) const NOTHING_HEARD: f64 = -1.0;
+/// The lowest a cosine can be: what a trial has of which nothing was heard.
+const NOTHING_HEARD: f64 = -1.0;
 
 /// The user that a model stands for.
 pub(super) fn user_id(model: u32) -> UserId {
@@ -83,7 +100,8 @@ const UNHEARD: Scored = Scored {
 impl Scorer {
     /// The score of each model of a roster and what was heard of a test, as the service holds them against each other.
     /// Nobody is left out: a side of which nothing was heard gives the lowest cosine there is, and a ratio of one (0),
-    /// since nothing heard is evidence for nothing. That is a miss wherever a name needs any evidence at all.
+    /// since nothing heard is evidence for nothing. That is what it costs as a ratio; among other trials it comes last
+    /// ([`Scored::rank`]).
     pub fn on_roster(
         &self,
         roster: &[u32],

@@ -9,7 +9,8 @@ use super::super::lists::write::to_file;
 use super::super::protocol::{Protocol, Trial};
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
-use super::everybody::{Voices, hear_all, hear_under};
+use super::everybody::{Voices, hear_under};
+use super::fitting::Part;
 use super::heard::{HeardRecording, Print, Prints};
 use super::score::{cosine, enrol};
 use crate::verdict::Quality;
@@ -24,7 +25,8 @@ const HEADER: &str = "protocol\tcondition\tcheckpoint\tmodel\ttest\tmodel_speake
 /// Mean and standard deviation of a side's cosines with the cohort's most similar.
 type Likeness = Option<(f64, f64)>;
 
-/// Writes a table of every checkpoint of every trial of some protocols, under each condition; `cohort` is a protocol whose
+/// Writes a table of every checkpoint of every trial of some protocols, heard as they are to be fitted on: real calls under
+/// their own condition, others under each of the benchmark's, and of enrolments of the very calls no target trial; `cohort` is a protocol whose
 /// enrolments are what both sides are held against (adaptive symmetric normalisation; Matejka et al. 2017). With
 /// `speakers`, trials among them alone, by name. A checkpoint's
 /// name is its number on the way, `end` for the last. Nobody's voice is in the table: similarities only. Gives the
@@ -34,7 +36,7 @@ type Likeness = Option<(f64, f64)>;
 /// [`BenchError`]: what stopped the hearing or the writing.
 pub fn write_trial_table(
     bench: &Benchmark<'_>,
-    protocols: &[Protocol],
+    parts: &[Part],
     cohort: Option<&Protocol>,
     speakers: Option<&BTreeSet<String>>,
     path: &Path,
@@ -47,9 +49,9 @@ pub fn write_trial_table(
         }
         None => Vec::new(),
     };
-    let mut tables = Vec::with_capacity(protocols.len());
-    for protocol in protocols {
-        tables.push(lines(bench, protocol, &cohort, speakers, progress)?);
+    let mut tables = Vec::with_capacity(parts.len());
+    for part in parts {
+        tables.push(lines(bench, part, &cohort, speakers, progress)?);
     }
     to_file(path, |file| {
         writeln!(file, "{HEADER}")?;
@@ -64,12 +66,15 @@ pub fn write_trial_table(
 /// The lines of one protocol.
 fn lines(
     bench: &Benchmark<'_>,
-    protocol: &Protocol,
+    part: &Part,
     cohort: &[Option<Print>],
     speakers: Option<&BTreeSet<String>>,
     progress: &dyn Progress,
 ) -> Result<Vec<String>, BenchError> {
-    let voices = hear_all(bench, protocol, true, progress)?;
+    let protocol = &part.protocol;
+    let own = part.own_condition()?;
+    let conditions = own.as_ref().map_or(&bench.tests[..], std::slice::from_ref);
+    let voices = hear_under(bench, protocol, conditions, true, progress)?;
     let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let mut table = Table {
         protocol,
@@ -81,7 +86,7 @@ fn lines(
     };
     let name = |speaker: u32| &protocol.tables.speakers[speaker as usize].name;
     let counts = |speaker: u32| speakers.is_none_or(|own| own.contains(name(speaker)));
-    for (at, condition) in bench.tests.iter().enumerate() {
+    for (at, condition) in conditions.iter().enumerate() {
         let condition = condition.condition().to_string();
         // The trials of a test together: what the cohort says of a checkpoint is asked once.
         let mut by_test: Vec<Vec<&Trial>> = vec![Vec::new(); protocol.tables.tests.len()];
@@ -90,7 +95,8 @@ fn lines(
                 protocol.tables.model_speakers[trial.model as usize],
                 protocol.tables.test_speakers[trial.test as usize],
             ];
-            if both.into_iter().all(counts) {
+            let is_of_one_call = part.is_same_call && trial.target;
+            if !is_of_one_call && both.into_iter().all(counts) {
                 by_test[trial.test as usize].push(trial);
             }
         }

@@ -1,10 +1,10 @@
 //! The two-voices test, fitted and checked on single voices and on turns of two.
 
-use super::super::protocol::Protocol;
+use std::collections::BTreeSet;
+
 use super::super::rng::Rng;
-use super::benchmark::Benchmark;
-use super::everybody::Voices;
 use super::fitting::rounded;
+use super::heard_protocol::HeardProtocol;
 use crate::decision::{VoiceTest, best_split};
 use crate::voiceprint::Embedding;
 
@@ -16,68 +16,178 @@ const GAIN_PER_LOG: f64 = 0.07;
 /// Pairs of voices that each recording is put together with.
 const PARTNERS: usize = 4;
 
+/// The fewest recordings that a test is fitted on.
+const FEWEST: usize = 30;
+
+/// A two-voices test, and what its bound rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct FittedVoices {
+    pub test: VoiceTest,
+    /// The recording whose windows are least like one voice's, by its place among the tests.
+    pub least_like_one: usize,
+}
+
+/// The gains of windows, as they would be of six.
+pub(super) struct Gains {
+    /// Of single voices, each with the place of its recording among the tests; once for each condition.
+    pub one: Vec<(usize, f64)>,
+    /// Of two voices in turn.
+    pub two: Vec<f64>,
+}
+
+/// The windows of a recording.
+struct Sequence {
+    /// Its place among the tests.
+    test: usize,
+    speaker: u32,
+    windows: Vec<Embedding>,
+}
+
 /// The two-voices test of some recordings of one voice each: the highest gain among them is what chance can
 /// do. A lower bound, as what one in a hundred gains, takes one in eleven longer calls for two voices
-/// (models/README.md). `None` where there are too few recordings that are long enough.
-pub(super) fn voice_test(bench: &Benchmark<'_>, protocol: &Protocol, voices: &Voices) -> Option<VoiceTest> {
-    let (one, two) = voice_gains(bench, protocol, voices);
-    let gain = rounded(one.iter().copied().fold(f64::NEG_INFINITY, f64::max));
-    if one.len() < 30 || two.is_empty() {
+/// (models/README.md). `None` where there are too few recordings that are long enough; one that was heard under several
+/// conditions is one.
+pub(super) fn voice_test(heard: &HeardProtocol<'_>) -> Option<FittedVoices> {
+    let Gains { one, two } = voice_gains(heard);
+    let highest = one.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let (least_like_one, gain) = highest.map(|(test, gain)| (*test, rounded(*gain)))?;
+    let recordings = one.iter().map(|(test, _)| test).collect::<BTreeSet<_>>().len();
+    if recordings < FEWEST || two.is_empty() {
         return None;
     }
     let missed = two.iter().filter(|other| **other <= gain).count();
-    Some(VoiceTest {
+    let test = VoiceTest {
         gain,
         gain_per_log: GAIN_PER_LOG,
         // Nothing was seen above the highest: the rule of three once more.
-        false_alarm: rounded(3.0 / one.len() as f64),
+        false_alarm: rounded(3.0 / recordings as f64),
         miss: rounded(missed as f64 / two.len() as f64),
-    })
+    };
+    Some(FittedVoices { test, least_like_one })
 }
 
-/// The gains of the windows of single voices, and of two voices in turn, as they would be of six windows.
-pub(super) fn voice_gains(
-    bench: &Benchmark<'_>,
-    protocol: &Protocol,
-    voices: &Voices,
-) -> (Vec<f64>, Vec<f64>) {
-    let long: Vec<(Vec<Embedding>, u32)> = sequences(bench, protocol, voices)
+/// The gains of the windows of single voices, and of two voices in turn.
+pub(super) fn voice_gains(heard: &HeardProtocol<'_>) -> Gains {
+    let long: Vec<Sequence> = sequences(heard)
         .into_iter()
-        .filter(|(windows, _)| windows.len() >= 4)
+        .filter(|one| one.windows.len() >= 4)
         .collect();
     let usual = |windows: &[Embedding]| {
         let (gain, _) = best_split(windows)?;
         Some(gain - GAIN_PER_LOG * (windows.len() as f64 / 6.0).ln())
     };
-    let one = long.iter().filter_map(|(windows, _)| usual(windows)).collect();
+    let one = long
+        .iter()
+        .filter_map(|one| Some((one.test, usual(&one.windows)?)));
+    let one = one.collect();
     let mut two = Vec::new();
-    for (at, (windows, speaker)) in long.iter().enumerate() {
-        let mut rng = Rng::for_task(bench.seed, at as u64);
+    for (at, first) in long.iter().enumerate() {
+        let mut rng = Rng::for_task(heard.bench.seed, at as u64);
         for _ in 0..PARTNERS {
-            let (other, another) = &long[rng.below(long.len())];
-            if another == speaker {
+            let second = &long[rng.below(long.len())];
+            if second.speaker == first.speaker {
                 continue;
             }
-            let (own, others) = (windows.len() / 2, windows.len().div_ceil(2).min(other.len()));
-            two.extend(usual(&[&windows[..own], &other[..others]].concat()));
+            let (own, others) = (&first.windows, &second.windows);
+            let turns = (own.len() / 2, own.len().div_ceil(2).min(others.len()));
+            two.extend(usual(&[&own[..turns.0], &others[..turns.1]].concat()));
         }
     }
-    (one, two)
+    Gains { one, two }
 }
 
-/// The windows of single voices: each test by itself and, where tests come as enrolments do, followed by the
+/// The windows of single voices that count: each test by itself and, where tests come as enrolments do, followed by the
 /// speaker's enrolment, so that there are longer ones too.
-fn sequences(bench: &Benchmark<'_>, protocol: &Protocol, voices: &Voices) -> Vec<(Vec<Embedding>, u32)> {
-    let tables = &protocol.tables;
+fn sequences(heard: &HeardProtocol<'_>) -> Vec<Sequence> {
+    let (tables, voices) = (&heard.protocol.tables, &heard.voices);
     let mut found = Vec::new();
-    for (condition, tests) in bench.tests.iter().zip(&voices.tests) {
-        let alike = condition.condition() == bench.enroll.condition();
-        for (heard, speaker) in tests.iter().zip(&tables.test_speakers) {
+    for (condition, tests) in heard.conditions().iter().zip(&voices.tests) {
+        let alike = condition.condition() == heard.bench.enroll.condition();
+        for (test, (recording, speaker)) in tests.iter().zip(&tables.test_speakers).enumerate() {
+            if !heard.counts(*speaker) {
+                continue;
+            }
             let own = tables.model_speakers.iter().position(|other| other == speaker);
             let clip = own.filter(|_| alike).and_then(|own| voices.clips[own].first());
             let more = clip.map_or(&[][..], |clip| &clip.windows);
-            found.push(([&heard.windows[..], more].concat(), *speaker));
+            found.push(Sequence {
+                test,
+                speaker: *speaker,
+                windows: [&recording.windows[..], more].concat(),
+            });
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::protocol::{Speaker, Tables};
+    use super::super::benchmark::tests::{benchmark, models};
+    use super::super::everybody::Voices;
+    use super::super::heard_protocol::tests::{heard, protocol, recording};
+    use super::*;
+
+    /// So many windows of one voice of forty, which have nothing in common.
+    fn voice(who: usize, windows: usize) -> Vec<Embedding> {
+        let direction = (0..40).map(|at| if at == who { 1.0 } else { 0.0 }).collect();
+        vec![Embedding::from_direction(direction).unwrap(); windows]
+    }
+
+    /// As many people, each with one call.
+    fn tables(people: usize) -> Tables {
+        let speaker = |nth: usize| Speaker {
+            name: format!("s{nth}"),
+            groups: Vec::new(),
+        };
+        Tables {
+            tests: (0..people).map(|nth| format!("{nth}.wav")).collect(),
+            speakers: (0..people).map(speaker).collect(),
+            test_speakers: (0..people as u32).collect(),
+            ..Tables::default()
+        }
+    }
+
+    #[test]
+    fn one_call_of_two_voices_weakens_the_test_and_is_named() {
+        let models = models();
+        let bench = benchmark(&models);
+        let protocol = protocol(tables(31));
+        let mut calls: Vec<_> = (0..31).map(|who| recording(Vec::new(), voice(who, 6))).collect();
+        let alone = voice_test(&heard(&bench, &protocol, calls.clone())).unwrap();
+        assert_eq!((alone.test.gain, alone.test.miss), (0.0, 0.0));
+        calls[17].windows = [voice(17, 4), voice(39, 4)].concat();
+        let with = voice_test(&heard(&bench, &protocol, calls)).unwrap();
+        assert_eq!(with.least_like_one, 17);
+        assert!(with.test.miss > 0.9 && with.test.weakens(&alone.test), "{with:?}");
+    }
+
+    #[test]
+    fn a_recording_counts_once_under_however_many_conditions() {
+        let models = models();
+        let bench = benchmark(&models);
+        let protocol = protocol(tables(31));
+        let calls = |people: usize| {
+            (0..people)
+                .map(|who| recording(Vec::new(), voice(who, 6)))
+                .collect()
+        };
+        let mut heard = heard(&bench, &protocol, calls(31));
+        let once = voice_test(&heard).unwrap();
+        assert_eq!(once.test.false_alarm, rounded(3.0 / 31.0));
+        heard.counted[20..].fill(false);
+        assert_eq!(voice_test(&heard), None, "twenty people");
+        let mut bench = benchmark(&models);
+        bench.tests.extend(benchmark(&models).tests);
+        let tests = [heard.voices.tests.clone(), heard.voices.tests].concat();
+        let twice = HeardProtocol {
+            bench: &bench,
+            voices: Voices {
+                clips: Vec::new(),
+                tests,
+            },
+            ..heard
+        };
+        assert_eq!(voice_test(&twice), None, "twenty people, each call twice");
+    }
 }

@@ -17,8 +17,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
+
 use super::rng::Rng;
 use crate::samples::{telephone, telephone_alaw};
+use crate::units::hex;
 
 pub use error::ConditionError;
 
@@ -67,10 +70,25 @@ impl Condition {
             });
         }
         Ok(Prepared {
+            digest: digest(&noises),
             condition: self,
             noises,
         })
     }
+}
+
+/// A hash of noise recordings, in hexadecimal.
+fn digest(noises: &[Vec<Vec<f32>>]) -> String {
+    let mut hash = Sha256::new();
+    for (step, recordings) in noises.iter().enumerate() {
+        for recording in recordings {
+            hash.update((step as u64).to_le_bytes());
+            hash.update((recording.len() as u64).to_le_bytes());
+            let bytes: Vec<u8> = recording.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+            hash.update(bytes);
+        }
+    }
+    hex(&hash.finalize())
 }
 
 /// A condition with all that it needs.
@@ -78,12 +96,18 @@ pub struct Prepared {
     condition: Condition,
     /// Noise recordings of each step, empty for those that need none.
     noises: Vec<Vec<Vec<f32>>>,
+    digest: String,
 }
 
 impl Prepared {
     /// The condition itself.
     pub fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    /// A hash of the noise recordings: a condition says which folder they are in, and not what is in it.
+    pub(super) fn noise_digest(&self) -> &str {
+        &self.digest
     }
 
     /// What is left of 16 kHz samples: as many, at the same times, the same for the same seed.

@@ -4,10 +4,12 @@
 //! `rosters.tsv`. One more list is Voxline's own and optional: `speakers.tsv`, lines of `model or path`, its
 //! speaker, and any number of `group=value` (as in `sex=f`), tabs between; a speaker belongs to the groups of all their
 //! lines. Without it a test's speaker is the model it is a target of, and a test that is nobody's belongs to the folder it
-//! lies in.
+//! lies in. Lists that contradict one another in who speaks are refused.
 
 mod init;
 mod tables;
+
+mod checks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use thiserror::Error;
 
 use super::lists::ListError;
 use crate::units::hex;
+
+use checks::check_people;
 
 pub use init::{Init, Made, init};
 pub use tables::{Clip, Searched, Speaker, Tables, Trial};
@@ -142,13 +146,15 @@ impl Protocol {
                 )));
             }
         }
+        let tables = Tables::read(folder)?;
+        check_people(folder, &tables, &settings.test)?;
         Ok(Self {
             name: settings.name,
             description: settings.description,
             audio: folder.join(settings.audio),
             enroll: settings.enroll,
             test: settings.test,
-            tables: Tables::read(folder)?,
+            tables,
             sha256: hash(folder),
         })
     }

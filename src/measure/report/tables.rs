@@ -95,8 +95,8 @@ pub(super) fn overview(outcome: &Outcome) -> String {
     format!(
         "{}{}",
         note(&format!(
-            "{} trials, {} of them targets. Every trial counts: one that could not be heard is an error. The interval is the \
-             middle 95 % when speakers, not trials, are drawn again.",
+            "{} trials, {} of them targets. Every trial counts: where nothing could be heard a user is missed, and a stranger \
+             not accepted; as a ratio it says nothing. The interval is the middle 95 % when speakers, not trials, are drawn again.",
             metrics.trials, metrics.targets
         )),
         table(&["", "figure", "95 %"], rows)

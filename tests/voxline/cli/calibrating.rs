@@ -87,6 +87,42 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
 }
 
 #[test]
+fn real_calls_are_fitted_on_as_they_came_and_by_whom_is_named_alone() {
+    let site = Site::new();
+    let folder = tempfile::tempdir().unwrap();
+    let long = protocol(folder.path(), "long", 4.0);
+    let (cache, out) = (folder.path().join("cache"), folder.path().join("fitted.toml"));
+    let [long, cache] = [&long, &cache].map(|path| path.to_str().unwrap());
+    let calibrate = |more: &[&str]| {
+        let how = ["calibrate", "--threads", "1", "--cache", cache, "--out"];
+        site.run(&[&how[..], &[out.to_str().unwrap()], more].concat())
+    };
+    let fit = |more: &[&str]| -> toml::Table {
+        let said = calibrate(more);
+        assert_eq!(said.status, 0, "{said:?}");
+        std::fs::read_to_string(&out).unwrap().parse().unwrap()
+    };
+    let recorded = fit(&["--recorded", long]);
+    let asked = fit(&["--protocol", long, "--condition", "phone"]);
+    assert_eq!(recorded["curve"], asked["curve"]);
+    assert_eq!(recorded["operating_points"], asked["operating_points"]);
+    assert_eq!(recorded["origin"], asked["origin"]);
+    let said = calibrate(&["--recorded", long, "--condition", "clean"]);
+    assert!(
+        said.status == 2 && said.stderr.contains("--condition is for the calls of --protocol"),
+        "{said:?}"
+    );
+
+    let speakers = site.file("speakers", b"alice\nrobert\nwalter\nnuria\n");
+    let named = fit(&["--recorded", long, "--speakers", &speakers]);
+    let people = |fitted: &toml::Table| {
+        ["callers", "users", "speakers"].map(|of| fitted["origin"][of].as_integer().unwrap())
+    };
+    assert_eq!((people(&recorded), people(&named)), ([6; 3], [4; 3]));
+    assert_ne!(named["curve"]["scale"], recorded["curve"]["scale"]);
+}
+
+#[test]
 fn the_rosters_reach_is_fitted_or_refused_where_none_shows_it() {
     let site = Site::new();
     let folder = tempfile::tempdir().unwrap();
@@ -185,6 +221,38 @@ fn every_checkpoint_of_every_trial_is_a_line_of_a_table_without_a_voice() {
         lines[1..]
             .iter()
             .all(|line| line[cosine].parse::<f64>().unwrap().abs() <= 1.0)
+    );
+    // As `calibrate` hears them: real calls as they came, and nobody against a call that they were enrolled by.
+    let condition = column("condition");
+    for (what, targets) in [("--recorded", 2), ("--same-call", 0)] {
+        let more = protocol(folder.path(), what.trim_start_matches('-'), 2.8);
+        let head = std::fs::read_to_string(more.join("protocol.toml")).unwrap();
+        std::fs::write(more.join("protocol.toml"), head.replace("\"phone\"", "\"alaw\"")).unwrap();
+        let lines = table(&[
+            what,
+            more.to_str().unwrap(),
+            "--speakers",
+            speakers.to_str().unwrap(),
+        ]);
+        let own: Vec<_> = lines[1..].iter().filter(|line| line[0] != "long").collect();
+        assert!(own.iter().all(|line| line[condition] == "alaw"), "{what}");
+        let ends = own.iter().filter(|line| line[checkpoint] == "end");
+        assert_eq!(ends.filter(|line| line[target] == "1").count(), targets, "{what}");
+        assert!(!own.is_empty());
+    }
+    let other = protocol(folder.path(), "other", 2.8);
+    let head = std::fs::read_to_string(other.join("protocol.toml")).unwrap();
+    let head = head.replace(
+        "[enroll]\ncondition = \"clean\"",
+        "[enroll]\ncondition = \"phone\"",
+    );
+    std::fs::write(other.join("protocol.toml"), head).unwrap();
+    let args = ["calibrate", "--protocol", long.to_str().unwrap(), "--trials"];
+    let cohort = [out.to_str().unwrap(), "--cohort", other.to_str().unwrap()];
+    let said = site.run(&[&args[..], &cohort].concat());
+    assert!(
+        said.status == 1 && said.all().contains("enrol under different conditions"),
+        "{said:?}"
     );
     // Six people are no cohort.
     let with = table(&["--cohort", long.to_str().unwrap()]);

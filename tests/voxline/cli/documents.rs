@@ -226,16 +226,18 @@ fn the_doctor_warns_of_a_calibration_that_does_not_tell_two_voices() {
     let models = models_of_its_own(&site);
     let file = models.join(DEFAULT_MODEL).join("calibration.toml");
     let mut calibration: toml::Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
-    calibration.remove("voices").unwrap();
     // A link to the shipped one.
     std::fs::remove_file(&file).unwrap();
-    std::fs::write(&file, calibration.to_string()).unwrap();
-    let report = site.json(&["--models-dir", models.to_str().unwrap(), "doctor"]);
-    let (state, detail) = of_calibration(&report);
-    assert!(
-        state == "warn" && detail.contains("does not tell two voices apart"),
-        "{state}: {detail}"
-    );
+    let warns = |calibration: &toml::Table, of: &str| {
+        std::fs::write(&file, calibration.to_string()).unwrap();
+        let report = site.json(&["--models-dir", models.to_str().unwrap(), "doctor"]);
+        let (state, detail) = of_calibration(&report);
+        assert!(state == "warn" && detail.contains(of), "{state}: {detail}");
+    };
+    calibration["voices"]["miss"] = toml::Value::Float(0.5);
+    warns(&calibration, "takes 50 % of two voices in turn for one");
+    calibration.remove("voices").unwrap();
+    warns(&calibration, "does not tell two voices apart");
 }
 
 #[test]

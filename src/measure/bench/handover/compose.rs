@@ -16,6 +16,7 @@ use super::counts::{CheckpointCounts, Counts, Played};
 use super::figures::Handover;
 use super::sound;
 use super::speaker_sampler::{Kind, Script, SpeakerSampler};
+use crate::decision::Calibration;
 use crate::samples::RATE;
 
 /// Users on the roster that a composed call is judged on.
@@ -26,6 +27,25 @@ const ROSTERS: [usize; 3] = [ROSTER, 20, 100];
 
 /// Rosters of each of those sizes that a call meets.
 const MEETINGS: usize = 4;
+
+/// Whether [`handover`] can be asked for: hours may pass before it is.
+///
+/// # Errors
+/// [`BenchError::NoCalibration`] and [`BenchError::TooFewSpeakers`] as there.
+pub fn check_handover(bench: &Benchmark<'_>, protocol: &Protocol) -> Result<(), BenchError> {
+    needed(bench, protocol).map(|_| ())
+}
+
+fn needed<'a>(
+    bench: &'a Benchmark<'_>,
+    protocol: &'a Protocol,
+) -> Result<(&'a Calibration, SpeakerSampler<'a>), BenchError> {
+    let calibration = bench.calibration.as_ref();
+    let calibration = calibration.filter(|_| bench.pipeline == Pipeline::Product);
+    let calibration = calibration.ok_or(BenchError::NoCalibration)?;
+    let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::TooFewSpeakers)?;
+    Ok((calibration, sampler))
+}
 
 /// Composes, hears and judges `bench.handover` calls of each kind under each condition.
 ///
@@ -38,10 +58,7 @@ pub fn handover(
     models: &[Option<Print>],
     progress: &dyn Progress,
 ) -> Result<Vec<Handover>, BenchError> {
-    let calibration = bench.calibration.as_ref();
-    let calibration = calibration.filter(|_| bench.pipeline == Pipeline::Product);
-    let calibration = calibration.ok_or(BenchError::NoCalibration)?;
-    let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::TooFewSpeakers)?;
+    let (calibration, sampler) = needed(bench, protocol)?;
     let scripts = sampler.scripts(bench.handover, bench.seed);
     let mut found = Vec::with_capacity(bench.tests.len());
     for condition in &bench.tests {

@@ -12,6 +12,6 @@ mod counts;
 
 mod compose;
 
-pub(super) use compose::handover;
+pub(super) use compose::{check_handover, handover};
 pub use figures::{Alone, Handed, Handover, Looking, Stood, Told};
 pub use shares::Share;

@@ -1,0 +1,137 @@
+//! A protocol that was heard, and who of it counts.
+
+use super::super::condition::Prepared;
+use super::super::protocol::Protocol;
+use super::benchmark::Benchmark;
+use super::error::BenchError;
+use super::everybody::Voices;
+use super::heard::{HeardRecording, Print};
+use super::score::enrol;
+
+/// A protocol that was heard.
+pub(super) struct HeardProtocol<'a> {
+    pub bench: &'a Benchmark<'a>,
+    pub protocol: &'a Protocol,
+    /// What its tests were heard under where that is not the benchmark's.
+    pub own: Option<Prepared>,
+    pub voices: Voices,
+    pub models: Vec<Option<Print>>,
+    /// Whether each speaker counts, by their place.
+    pub counted: Vec<bool>,
+}
+
+impl<'a> HeardProtocol<'a> {
+    /// What was heard of a protocol, `own` as the field says; `counts` says who does, by name.
+    pub fn of(
+        bench: &'a Benchmark<'a>,
+        protocol: &'a Protocol,
+        own: Option<Prepared>,
+        voices: Voices,
+        counts: impl Fn(&str) -> bool,
+    ) -> Result<Self, BenchError> {
+        let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
+        let speakers = protocol.tables.speakers.iter();
+        Ok(Self {
+            bench,
+            protocol,
+            own,
+            voices,
+            models,
+            counted: speakers.map(|speaker| counts(&speaker.name)).collect(),
+        })
+    }
+
+    /// The conditions that its tests were heard under, in the order of [`Voices::tests`].
+    pub fn conditions(&self) -> &[Prepared] {
+        self.own
+            .as_ref()
+            .map_or(&self.bench.tests[..], std::slice::from_ref)
+    }
+
+    /// Whether a speaker counts, by their place.
+    pub fn counts(&self, speaker: u32) -> bool {
+        self.counted[speaker as usize]
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::super::protocol::{Side, Tables};
+    use super::super::heard::Prints;
+    use super::*;
+    use crate::decision::{Calibration, Curve, Similarity};
+    use crate::voiceprint::{Embedding, ModelId};
+
+    pub(in super::super) fn protocol(tables: Tables) -> Protocol {
+        Protocol {
+            name: "p".to_owned(),
+            description: String::new(),
+            audio: std::path::PathBuf::new(),
+            enroll: Side::default(),
+            test: Side::default(),
+            tables,
+            sha256: String::new(),
+        }
+    }
+
+    /// These tests under the benchmark's one condition, everybody counting and nobody enrolled.
+    pub(in super::super) fn heard<'a>(
+        bench: &'a Benchmark<'a>,
+        protocol: &'a Protocol,
+        tests: Vec<HeardRecording>,
+    ) -> HeardProtocol<'a> {
+        HeardProtocol {
+            bench,
+            protocol,
+            own: None,
+            voices: Voices {
+                clips: Vec::new(),
+                tests: vec![tests],
+            },
+            models: Vec::new(),
+            counted: vec![true; protocol.tables.speakers.len()],
+        }
+    }
+
+    pub(in super::super) fn recording(checkpoints: Vec<Prints>, windows: Vec<Embedding>) -> HeardRecording {
+        HeardRecording {
+            checkpoints,
+            checks: Vec::new(),
+            windows,
+            silence: None,
+            spans: Vec::new(),
+            audio_s: 12.0,
+            work_s: 0.0,
+        }
+    }
+
+    /// A straight line of the cosine.
+    pub(in super::super) fn calibration() -> Calibration {
+        Calibration {
+            id: "c".to_owned(),
+            model: ModelId::new("m"),
+            model_sha256: String::new(),
+            fitted_on: String::new(),
+            origin: None,
+            curve: Curve {
+                similarity: Similarity::Cosine,
+                scale: 25.0,
+                scale_per_log: 0.0,
+                offset: -9.0,
+                offset_per_log: 0.0,
+                signup_scale: 0.0,
+                signup_offset: 0.0,
+                cohort_scale: 0.0,
+                cohort_mean: 0.0,
+                cohort_range: None,
+                roster_reach: None,
+                net_seconds: [1.2, 6.0],
+                llr_bounds: [-9.0, 9.0],
+                target_trials: 1,
+                nontarget_trials: 1,
+            },
+            voices: None,
+            operating_points: Vec::new(),
+        }
+    }
+}

@@ -13,6 +13,7 @@
 
 mod amr;
 mod boxes;
+mod contained;
 mod container;
 mod ebml;
 mod error;
@@ -30,6 +31,7 @@ mod opus;
 mod codec;
 mod aac;
 mod framed;
+mod vorbis;
 mod packets;
 mod parts;
 mod raw;

@@ -1,7 +1,6 @@
 //! One packet to samples, whichever codec and whoever wrote it.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use symphonia::core::audio::layouts;
 use symphonia::core::codecs::audio::well_known as id;
@@ -196,14 +195,6 @@ pub(super) fn of_size(size: usize, spans: Vec<Range<usize>>) -> Feed {
             .map(move |at| at..(at + size).min(end))
     };
     Box::new(spans.into_iter().flat_map(cut))
-}
-
-/// Frames of AMR from a place in the file.
-pub(super) fn of_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Feed {
-    Box::new(amr::Frames {
-        bytes: Arc::clone(bytes),
-        at,
-    })
 }
 
 #[cfg(test)]

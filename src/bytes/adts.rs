@@ -45,10 +45,34 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
     })
 }
 
-/// What frames hold, one after the other; what lies between them is passed over.
+/// Where behind a place frames of another configuration begin than those before them: recordings that were joined. What is
+/// between frames and only looks like one is not followed by another.
+pub(super) fn starts(bytes: &[u8], from: usize) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let (mut at, mut config) = (from, None::<[u8; 2]>);
+    while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() > 7) {
+        match Head::read(rest) {
+            Some(head) if config == Some(head.config) || begins(rest) => {
+                if config.is_some_and(|before| before != head.config) {
+                    starts.push(at);
+                }
+                config = Some(head.config);
+                at += head.length;
+            }
+            _ => match rest[1..].iter().position(|&byte| byte == 0xFF) {
+                Some(next) => at += 1 + next,
+                None => break,
+            },
+        }
+    }
+    starts
+}
+
+/// What the frames of a stretch hold, one after the other; what lies between them is passed over.
 struct Frames {
     bytes: Arc<Vec<u8>>,
     at: usize,
+    end: usize,
     config: [u8; 2],
 }
 
@@ -57,7 +81,8 @@ impl Iterator for Frames {
 
     fn next(&mut self) -> Option<Range<usize>> {
         loop {
-            let rest = self.bytes.get(self.at..).filter(|rest| rest.len() > 7)?;
+            let rest = self.bytes.get(self.at..self.end);
+            let rest = rest.filter(|rest| rest.len() > 7)?;
             match Head::read(rest) {
                 Some(head) if head.config == self.config => {
                     let place = self.at + head.header..self.at + head.length;
@@ -73,13 +98,13 @@ impl Iterator for Frames {
     }
 }
 
-/// Opens the frames from a place in the file.
+/// Opens the frames of a stretch of the file, which are of one configuration.
 ///
 /// # Errors
 /// [`DecodeError`]: no frame, a profile other than LC, several blocks in a frame, a rate not accepted.
-pub(super) fn open(bytes: &Arc<Vec<u8>>, at: usize) -> Result<Opened, DecodeError> {
-    let container = Container::Adts;
-    let Some(head) = bytes.get(at..).and_then(Head::read) else {
+pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, DecodeError> {
+    let (container, at) = (Container::Adts, span.start);
+    let Some(head) = bytes.get(span.clone()).and_then(Head::read) else {
         return Err(DecodeError::Unreadable {
             container,
             within: at as u64,
@@ -100,6 +125,7 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, at: usize) -> Result<Opened, DecodeErro
     let frames = || Frames {
         bytes: Arc::clone(bytes),
         at,
+        end: span.end,
         config: head.config,
     };
     let count = frames().count() as f64;

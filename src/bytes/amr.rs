@@ -89,21 +89,83 @@ impl Amr {
 
 /// The frames of a file, each with its header. Where two files were joined, the second one's magic is passed over.
 pub(super) struct Frames {
-    pub(super) bytes: Arc<Vec<u8>>,
-    pub(super) at: usize,
+    bytes: Arc<Vec<u8>>,
+    at: usize,
+    /// Whether a frame was met that is not all there; it is not given.
+    pub(super) cut: bool,
+}
+
+impl Frames {
+    /// The frames from a place in the file.
+    pub(super) fn new(bytes: &Arc<Vec<u8>>, at: usize) -> Self {
+        Self {
+            bytes: Arc::clone(bytes),
+            at,
+            cut: false,
+        }
+    }
+
+    /// Where in a frame the next file begins, which was joined to one that was cut.
+    fn next_file_in(&self, frame: &Range<usize>) -> Option<usize> {
+        let end = (frame.end + MAGIC.len() - 1).min(self.bytes.len());
+        let body = self.bytes.get(frame.start + 1..end)?;
+        let offset = body.windows(MAGIC.len()).position(|part| part == MAGIC)?;
+        Some(frame.start + 1 + offset)
+    }
 }
 
 impl Iterator for Frames {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        while self.bytes.get(self.at..)?.starts_with(MAGIC) {
-            self.at += MAGIC.len();
+        loop {
+            while self.bytes.get(self.at..)?.starts_with(MAGIC) {
+                self.at += MAGIC.len();
+            }
+            let head = self.bytes.get(self.at)?;
+            let frame = self.at..self.at + 1 + SIZES[usize::from(head >> 3 & 15)];
+            let next_file = self.next_file_in(&frame);
+            self.at = next_file.unwrap_or(frame.end);
+            if next_file.is_none() && frame.end <= self.bytes.len() {
+                return Some(frame);
+            }
+            self.cut = true;
         }
-        let head = self.bytes.get(self.at)?;
-        let end = self.at + 1 + SIZES[usize::from(head >> 3 & 15)];
-        let frame = self.at..end.min(self.bytes.len());
-        self.at = end;
-        Some(frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(bytes: &[u8]) -> (Vec<Range<usize>>, bool) {
+        let mut frames = Frames::new(&Arc::new(bytes.to_vec()), 0);
+        let all = frames.by_ref().collect();
+        (all, frames.cut)
+    }
+
+    /// A frame of 12.2 kbit/s, whose bytes are none of the magic's.
+    fn frame() -> Vec<u8> {
+        [vec![0x3C], vec![7; 31]].concat()
+    }
+
+    #[test]
+    fn a_file_behind_one_that_was_cut_is_read_from_its_beginning() {
+        let file = [MAGIC, &frame(), &frame()].concat();
+        assert_eq!(frames(&file), (vec![6..38, 38..70], false));
+        assert_eq!(
+            frames(&[&file[..], &file].concat()),
+            (vec![6..38, 38..70, 76..108, 108..140], false)
+        );
+        for cut in [1, 3, 31] {
+            let short = &file[..file.len() - cut];
+            assert_eq!(frames(short), (frames(&file).0[..1].to_vec(), true), "{cut}");
+            let second = short.len() + 6;
+            assert_eq!(
+                frames(&[short, &file].concat()),
+                (vec![6..38, second..second + 32, second + 32..second + 64], true),
+                "{cut}"
+            );
+        }
     }
 }

@@ -73,15 +73,14 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
         }
     };
     let table = bytes.get(chunks.table.clone()).unwrap_or_default();
-    let (places, skip, keep) = packets(about, table, data);
+    let (places, kept) = packets(about, table, data);
     let sound = Sound {
         container: Container::Caf,
         kind: about.kind,
         config,
         timescale: about.rate as u32,
         places,
-        skip,
-        keep,
+        kept: vec![kept],
         truncated: chunks.truncated,
     };
     sound.open(bytes)
@@ -143,13 +142,13 @@ fn coding(about: &Description) -> Option<Coding> {
     })
 }
 
-/// Where the packets lie, how many frames to drop first, and how many there are behind those.
-fn packets(about: &Description, table: &[u8], data: Range<usize>) -> (Vec<Range<usize>>, u64, Option<u64>) {
+/// Where the packets lie, and which of their frames are the recording.
+fn packets(about: &Description, table: &[u8], data: Range<usize>) -> (Vec<Range<usize>>, Range<u64>) {
     let Some(head) = table.get(..24) else {
         let size = about.bytes_a_packet.max(1) as usize;
         let places = data.clone().step_by(size).map(|at| at..(at + size).min(data.end));
         let places = places.take(most_packets(&data));
-        return (places.collect(), 0, None);
+        return (places.collect(), 0..u64::MAX);
     };
     let (valid, priming) = (be(head, 8, 8), be(head, 16, 4));
     let mut sizes = table[24..].iter();
@@ -181,5 +180,6 @@ fn packets(about: &Description, table: &[u8], data: Range<usize>) -> (Vec<Range<
         places.push(at..at.saturating_add(size).min(data.end));
         at = at.saturating_add(size);
     }
-    (places, priming, Some(valid).filter(|&valid| valid > 0))
+    let valid = if valid > 0 { valid } else { u64::MAX };
+    (places, priming..priming.saturating_add(valid))
 }

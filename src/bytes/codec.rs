@@ -1,7 +1,6 @@
 //! One packet to samples, whichever codec and whoever wrote it.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use symphonia::core::audio::layouts;
 use symphonia::core::codecs::audio::well_known as id;
@@ -10,6 +9,7 @@ use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::amr::{self, Amr};
+use super::contained::{self, contained};
 use super::g722::G722;
 use super::gsm;
 use super::ima4::Ima4;
@@ -48,8 +48,10 @@ impl Codec {
     /// What it says against these parameters.
     pub(super) fn symphonia(params: &AudioCodecParameters) -> Result<Self, String> {
         let options = AudioDecoderOptions::default();
-        let made = symphonia::default::get_codecs().make_audio_decoder(params, &options);
-        made.map(Self::Symphonia).map_err(|fault| fault.to_string())
+        contained(contained::DECODER, || {
+            let made = symphonia::default::get_codecs().make_audio_decoder(params, &options);
+            made.map(Self::Symphonia).map_err(|fault| fault.to_string())
+        })
     }
 
     /// Appends the interleaved samples of one packet, less `packet.trim_end` for Opus.
@@ -195,10 +197,21 @@ pub(super) fn of_size(size: usize, spans: Vec<Range<usize>>) -> Feed {
     Box::new(spans.into_iter().flat_map(cut))
 }
 
-/// Frames of AMR from a place in the file.
-pub(super) fn of_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Feed {
-    Box::new(amr::Frames {
-        bytes: Arc::clone(bytes),
-        at,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A book of Vorbis with a word of 33 bits, past the end of the decoder's table of lengths.
+    #[test]
+    fn a_decoder_that_panics_while_it_is_made_is_an_error() {
+        let mut headers = b"\x01vorbis\0\0\0\0\x01\x40\x1F\0\0".to_vec();
+        headers.extend([0; 12]);
+        headers.extend(b"\xB8\x01\x05vorbis\0BCV\x01\0\x02\0\0\x7F\x01\0");
+        let mut params = AudioCodecParameters::new();
+        params
+            .for_codec(id::CODEC_ID_VORBIS)
+            .with_extra_data(Box::from(&headers[..]));
+        let refused = Codec::symphonia(&params).err();
+        assert_eq!(refused.as_deref(), Some("its decoder gave up on it"));
+    }
 }

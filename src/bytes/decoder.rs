@@ -5,20 +5,25 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::parts::{self, Parts};
 use super::sniff::sniff;
 use super::source::Source;
-use super::{DecodeError, Format, Limits, Unheard, alike, openers, parts};
+use super::{DecodeError, Format, Limits, Unheard, alike, openers};
 use crate::units::{Hertz, Seconds};
 
 /// No sample of a sane recording lies 36 dB over full scale; one that does says that the file is on
 /// another scale, and would overflow in the arithmetic behind.
 const LOUDEST: f32 = 64.0;
 
+/// Blocks that are compared in one turn at most: there are files of which each has a few frames, or none.
+const BLOCKS_A_TURN: usize = 512;
+
 /// Decodes one file, block by block.
 ///
 /// The blocks, one after the other, are the interleaved samples of the file: finite, and between -1
 /// and 1 except where a codec or a float file overshoots. A block holds at most 65 536 frames (4096 of
-/// PCM), and nothing grows with the length of the file but the input itself and the places of its packets.
+/// PCM), and none where the file cuts its packets away. Nothing grows with the length of the file but the input itself
+/// and the places of its packets.
 ///
 /// A file of several recordings, one behind the other, is one recording, as long as their rate is the same;
 /// [`Decoder::unheard`] says what of it was not.
@@ -53,6 +58,8 @@ pub struct Decoder {
     ended: bool,
     truncated: bool,
     unheard: Option<Unheard>,
+    /// While the channels are compared.
+    comparison: Option<alike::Comparison>,
 }
 
 impl Decoder {
@@ -69,48 +76,74 @@ impl Decoder {
                 limit: limits.max_bytes,
             });
         }
-        Self::start(&Arc::new(bytes), limits)
+        Self::start(&Arc::new(bytes), limits.max_duration)
     }
 
     /// As [`Decoder::open`], for whoever hears one channel only: where none is named and both are the same, as
     /// browsers record one microphone, the recording has one channel.
     ///
-    /// Two channels are decoded twice, as far as it takes to see that they differ.
+    /// Two channels are decoded twice, as far as it takes to see that they differ; [`Decoder::compare_channels`] does it in turns.
     ///
     /// # Errors
     /// As [`Decoder::open`].
     pub fn for_channel(bytes: Vec<u8>, channel: Option<u16>, limits: &Limits) -> Result<Self, DecodeError> {
         let mut decoder = Self::open(bytes, limits)?;
-        if channel.is_none() && decoder.format.channels == 2 {
-            let rate = decoder.format.rate;
-            let bytes = Arc::clone(&decoder.bytes);
-            let equal = has_equal_channels(&mut decoder, rate);
-            decoder = Self::start(&bytes, limits)?;
-            if equal {
-                decoder.folded = true;
-                decoder.format.channels = 1;
-            }
-        }
+        while channel.is_none() && decoder.compare_channels(limits.max_duration)? {}
         Ok(decoder)
     }
 
-    fn start(bytes: &Arc<Vec<u8>>, limits: &Limits) -> Result<Self, DecodeError> {
+    /// Compares two channels, of a recording that was just opened and of which nothing was taken yet, for the next
+    /// `audio`; to be called until it gives `false`. Then the decoder is at its start, with one channel where both are
+    /// the same. One channel is nothing to compare.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn compare_channels(&mut self, audio: Seconds) -> Result<bool, DecodeError> {
+        if self.format.channels != 2 {
+            return Ok(false);
+        }
+        let rate = self.format.rate;
+        let wanted = (audio.get() * f64::from(rate.0)) as u64;
+        let until = self.frames.saturating_add(wanted);
+        let begun = self.comparison.take();
+        let mut comparison = begun.unwrap_or_else(|| alike::Comparison::new(rate));
+        let mut blocks = 0;
+        let are_same = loop {
+            match self.next_block() {
+                Ok(Some(block)) if comparison.take(block) => blocks += 1,
+                Ok(Some(_)) => break false,
+                // What cannot be decoded is the same as what came before.
+                Ok(None) | Err(_) => break comparison.is_same(),
+            }
+            if self.frames >= until || blocks == BLOCKS_A_TURN {
+                self.comparison = Some(comparison);
+                return Ok(true);
+            }
+        };
+        *self = Self::start(&Arc::clone(&self.bytes), self.limit)?;
+        if are_same {
+            self.folded = true;
+            self.format.channels = 1;
+        }
+        Ok(false)
+    }
+
+    fn start(bytes: &Arc<Vec<u8>>, limit: Seconds) -> Result<Self, DecodeError> {
         let (container, tag) = sniff(bytes)?;
-        let mut all = parts::split(container, bytes, tag).into_iter();
-        let first = all.next().unwrap_or(tag..bytes.len());
+        let Parts { first, others, rest } = parts::split(container, bytes, tag);
         let mut opened = openers::open(container, bytes, first)?;
         let mut unheard = opened.unheard.take();
         let part_channels = opened.format.channels;
         let mut format = opened.format;
         let mut announced = opened.announced;
         let mut readable = VecDeque::new();
-        for part in all {
+        for part in others {
             let next = openers::open(container, bytes, part.clone());
             let why = match &next {
                 Ok(next) if next.format.rate == format.rate => {
                     format.channels = format.channels.max(next.format.channels);
                     announced = announced.zip(next.announced).map(|(one, two)| one.plus(two));
-                    unheard = sum(unheard, next.unheard);
+                    unheard = Unheard::sum(unheard, next.unheard);
                     readable.push_back(part);
                     continue;
                 }
@@ -123,9 +156,8 @@ impl Decoder {
                 length: next.ok().and_then(|next| next.announced),
                 why,
             };
-            unheard = sum(unheard, Some(lost));
+            unheard = Unheard::sum(unheard, Some(lost));
         }
-        let limit = limits.max_duration;
         let slack = opened.slack;
         if let Some(came) = announced.filter(|came| came.get() > limit.plus(slack).get()) {
             return Err(DecodeError::TooLong {
@@ -146,7 +178,8 @@ impl Decoder {
             block: Vec::new(),
             ended: false,
             truncated: false,
-            unheard,
+            unheard: Unheard::sum(unheard, rest),
+            comparison: None,
         })
     }
 
@@ -155,7 +188,7 @@ impl Decoder {
         self.format
     }
 
-    /// The next block of interleaved samples, or `None` at the end (and after an error).
+    /// The next block of interleaved samples, which may be empty, or `None` at the end (and after an error).
     ///
     /// # Errors
     /// [`DecodeError`]: damaged audio, a sample that is not finite or on another scale, no audio at
@@ -262,26 +295,8 @@ impl fmt::Debug for Decoder {
     }
 }
 
-fn sum(one: Option<Unheard>, other: Option<Unheard>) -> Option<Unheard> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.and(other)),
-        (one, other) => one.or(other),
-    }
-}
-
 fn seconds(frames: u64, rate: Hertz) -> Seconds {
     rate.seconds(usize::try_from(frames).unwrap_or(usize::MAX))
-}
-
-/// Whether both channels of a decoder of two hold the same sound; what cannot be decoded is the same as what came before.
-fn has_equal_channels(decoder: &mut Decoder, rate: Hertz) -> bool {
-    let mut comparison = alike::Comparison::new(rate);
-    while let Ok(Some(block)) = decoder.next_block() {
-        if !comparison.take(block) {
-            return false;
-        }
-    }
-    comparison.is_same()
 }
 
 #[cfg(test)]

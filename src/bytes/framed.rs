@@ -1,12 +1,15 @@
 //! Packets that our own walks over a file found, through their codec.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
+use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::codec::{Codec, Feed};
+use super::contained::{self, contained};
 use super::{DecodeError, Format};
 
 /// A file of packets whose places are known.
@@ -15,12 +18,13 @@ pub(super) struct Framed {
     pub(super) feed: Feed,
     pub(super) codec: Codec,
     pub(super) format: Format,
-    /// Frames to drop from the start, which the encoder needed to settle.
-    pub(super) skip: u64,
-    /// How many frames there are behind those, where the container says; the rest is padding.
-    pub(super) keep: u64,
+    /// Which of the decoded frames are the recording, ascending and apart; the others are what the encoder needed to
+    /// settle, what was cut away, and padding.
+    pub(super) kept: VecDeque<Range<u64>>,
+    /// Frames that were decoded.
+    decoded: u64,
     /// Frames that were given.
-    pub(super) frames: u64,
+    frames: u64,
     /// Whether the container promised more than there is.
     pub(super) truncated: bool,
 }
@@ -33,22 +37,17 @@ impl Framed {
             feed,
             codec,
             format,
-            skip: 0,
-            keep: u64::MAX,
+            kept: iter::once(0..u64::MAX).collect(),
+            decoded: 0,
             frames: 0,
             truncated: false,
         }
     }
 
-    /// Appends the next packet's interleaved samples; `false` at the end.
+    /// Appends the next packet's interleaved samples, which may be none; `false` at the end.
     pub(super) fn fill(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
-        let filled = catch_unwind(AssertUnwindSafe(|| self.fill_uncontained(out)));
-        let cause = match filled {
-            Ok(Ok(more)) => return Ok(more),
-            Ok(Err(cause)) => cause,
-            Err(_) => "its decoder gave up on it".into(),
-        };
-        Err(DecodeError::Damaged {
+        let filled = contained(contained::DECODER, || self.fill_uncontained(out));
+        filled.map_err(|cause| DecodeError::Damaged {
             container: self.format.container,
             frame: self.frames,
             cause,
@@ -56,27 +55,28 @@ impl Framed {
     }
 
     fn fill_uncontained(&mut self, out: &mut Vec<f32>) -> Result<bool, String> {
-        while out.is_empty() && self.frames < self.keep {
-            let Some(place) = self.feed.next() else {
-                return Ok(false);
-            };
-            let Some(data) = self.bytes.get(place) else {
+        if self.kept.is_empty() {
+            return Ok(false);
+        }
+        let Some(place) = self.feed.next() else {
+            return Ok(false);
+        };
+        let Some(data) = self.bytes.get(place) else {
+            self.truncated = true;
+            return Ok(false);
+        };
+        let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
+        match self.codec.decode(&packet, out) {
+            Ok(shape) => self.shaped(shape, out)?,
+            // The last packet of a file that was cut is no damage, only the cut.
+            Err(_) if self.frames > 0 && self.feed.next().is_none() => {
+                out.clear();
                 self.truncated = true;
                 return Ok(false);
-            };
-            let packet = PacketRef::new(0, Timestamp::ZERO, Duration::ZERO, data);
-            match self.codec.decode(&packet, out) {
-                Ok(shape) => self.shaped(shape, out)?,
-                // The last packet of a file that was cut is no damage, only the cut.
-                Err(_) if self.frames > 0 && self.feed.next().is_none() => {
-                    out.clear();
-                    self.truncated = true;
-                    return Ok(false);
-                }
-                Err(cause) => return Err(cause),
             }
+            Err(cause) => return Err(cause),
         }
-        Ok(!out.is_empty())
+        Ok(true)
     }
 
     /// Brings a packet's samples to the file's channels and drops what is no recording.
@@ -90,13 +90,22 @@ impl Framed {
             _ if channels == wanted => {}
             _ => return Err(format!("the stream changes to {channels} channel(s)")),
         }
-        let frames = (out.len() / wanted) as u64;
-        let dropped = self.skip.min(frames);
-        self.skip -= dropped;
-        out.drain(..dropped as usize * wanted);
-        let kept = (frames - dropped).min(self.keep - self.frames);
-        out.truncate(kept as usize * wanted);
-        self.frames += kept;
+        let here = self.decoded..self.decoded + (out.len() / wanted) as u64;
+        self.decoded = here.end;
+        let mut given = 0;
+        while let Some(kept) = self.kept.front().filter(|kept| kept.start < here.end) {
+            let at = |frame: u64| (frame.clamp(here.start, here.end) - here.start) as usize * wanted;
+            let part = at(kept.start)..at(kept.end);
+            let length = part.len();
+            out.copy_within(part, given);
+            given += length;
+            if kept.end > here.end {
+                break;
+            }
+            self.kept.pop_front();
+        }
+        out.truncate(given);
+        self.frames += (given / wanted) as u64;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::sniff::sniff;
+use super::sniff::{names_another_kind, sniff};
 use super::{Container, Encoding, WAV_HEADER_BYTES, WavHeader};
 use crate::units::Hertz;
 
@@ -54,13 +54,14 @@ impl Headerless {
         }
     }
 
-    /// `bytes` with the WAV header that says so, in one copy. A file that names itself keeps its own word.
+    /// `bytes` with the WAV header that says so, in one copy. A file that names itself keeps its own word, also one of a
+    /// kind that is refused.
     pub fn with_header(self, bytes: Vec<u8>) -> Vec<u8> {
         // Frames of MP3, AAC and GSM are told by some bits, which the first samples of raw audio may have too.
         let names_itself = match sniff(&bytes) {
             Ok((Container::Mp3 | Container::Adts | Container::Gsm, tag)) => tag > 0,
             Ok(_) => true,
-            Err(_) => bytes.is_empty(),
+            Err(_) => bytes.is_empty() || names_another_kind(&bytes),
         };
         if names_itself {
             return bytes;
@@ -128,9 +129,43 @@ mod tests {
         ] {
             assert_eq!(Headerless::Mulaw.with_header(own.to_vec()), own);
         }
-        // Quiet mu-law that looks like a frame of MP3.
-        let quiet = [0xFF, 0xFB, 0x7B, 0x7D, 0xFE];
-        let named = Headerless::Mulaw.with_header(quiet.to_vec());
-        assert!(named.starts_with(b"RIFF") && named.ends_with(&quiet));
+    }
+
+    #[test]
+    fn what_is_refused_by_its_name_is_refused_whatever_is_said_of_it() {
+        let refused = super::super::sniff::REFUSED;
+        let others = [
+            &b"\x89PNG\r\n"[..],
+            b"\xFF\xD8\xFF\xE0",
+            b"%PDF-1.7",
+            b"PK\x03\x04",
+            b"\x1F\x8B\x08\0",
+        ];
+        let named = refused.iter().filter(|(magic, ..)| magic.len() >= 4);
+        let mut count = 0;
+        for magic in named.map(|(magic, ..)| *magic).chain(others) {
+            let file = [magic, &[7; 900]].concat();
+            let own = sniff(&file).unwrap_err();
+            for said in Headerless::ALL {
+                assert_eq!(sniff(&said.with_header(file.clone())), Err(own.clone()), "{own}");
+            }
+            count += 1;
+        }
+        assert!(count > 25, "{count}");
+    }
+
+    #[test]
+    fn raw_audio_that_looks_like_a_file_by_chance_is_raw_audio() {
+        // Quiet mu-law like a frame of MP3, the silence of A-law, which is text, and magics of two and three bytes.
+        for quiet in [
+            &[0xFF, 0xFB, 0x7B, 0x7D, 0xFE][..],
+            &[0x55; 600],
+            b"\x0B\x77\xFE",
+            b"MP+",
+            b"\x1F\x8B\x70",
+        ] {
+            let named = Headerless::Mulaw.with_header(quiet.to_vec());
+            assert!(named.starts_with(b"RIFF") && named.ends_with(quiet), "{quiet:?}");
+        }
     }
 }

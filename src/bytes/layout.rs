@@ -60,8 +60,7 @@ impl Layout {
     /// [`DecodeError`]: no audio, a rate or number of channels that is not accepted, a codec that refuses.
     pub(super) fn open(self, bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
         if self.coding == Coding::Mp3 {
-            let span = self.spans.first().cloned().unwrap_or_default();
-            return mpeg::open(bytes, span, self.container);
+            return self.open_mp3(bytes);
         }
         let format = Format {
             container: self.container,
@@ -80,12 +79,7 @@ impl Layout {
                 at: bytes.len() as u64,
             });
         }
-        let beyond = self.beyond.clone().map(|beyond| Unheard {
-            at: beyond.start as u64,
-            bytes: beyond.len() as u64,
-            length: Some(format.rate.seconds(self.frames(beyond.len()))),
-            why: "the header says that the audio ends before it",
-        });
+        let beyond = self.unheard(|beyond| Some(format.rate.seconds(self.frames(beyond.len()))));
         let announced = Some(format.rate.seconds(frames));
         let source = self.source(bytes, format)?;
         Ok(Opened {
@@ -94,6 +88,30 @@ impl Layout {
             announced,
             slack: Seconds::ZERO,
             unheard: beyond,
+        })
+    }
+
+    /// Opens MP3, whose frames say themselves of which rate and how many channels they are.
+    fn open_mp3(self, bytes: &Arc<Vec<u8>>) -> Result<Opened, DecodeError> {
+        let first = self.spans.first().map_or(0, |span| span.start);
+        let end = self.spans.last().map_or(0, |span| span.end);
+        // What stands between two chunks is passed over as what stands between two frames.
+        let mut opened = mpeg::open(bytes, first..end, self.container)?;
+        let beyond = self.unheard(|beyond| mpeg::length(bytes, beyond));
+        opened.unheard = Unheard::sum(opened.unheard, beyond);
+        if let Source::Framed(framed) = &mut opened.source {
+            framed.truncated |= self.truncated;
+        }
+        Ok(opened)
+    }
+
+    /// What the header leaves out, by how long such a stretch lasts.
+    fn unheard(&self, length: impl FnOnce(&Range<usize>) -> Option<Seconds>) -> Option<Unheard> {
+        self.beyond.as_ref().map(|beyond| Unheard {
+            at: beyond.start as u64,
+            bytes: beyond.len() as u64,
+            length: length(beyond),
+            why: "the header says that the audio ends before it",
         })
     }
 

@@ -13,6 +13,7 @@
 
 mod amr;
 mod boxes;
+mod contained;
 mod container;
 mod ebml;
 mod error;
@@ -30,14 +31,15 @@ mod opus;
 mod codec;
 mod aac;
 mod framed;
+mod vorbis;
 mod packets;
-mod parts;
 mod raw;
 mod pcm;
 mod tables;
 mod unheard;
 mod source;
 mod adts;
+mod parts;
 mod mp4;
 mod mpeg;
 mod layout;

@@ -26,11 +26,11 @@ pub(super) struct Sound {
     /// The codec by its four letters.
     pub(super) kind: [u8; 4],
     pub(super) config: Vec<u8>,
-    /// In what parts of a second `skip` and `keep` count.
+    /// In what parts of a second `kept` counts.
     pub(super) timescale: u32,
     pub(super) places: Vec<Range<usize>>,
-    pub(super) skip: u64,
-    pub(super) keep: Option<u64>,
+    /// What of the track is the recording, ascending and apart.
+    pub(super) kept: Vec<Range<u64>>,
     pub(super) truncated: bool,
 }
 
@@ -58,8 +58,7 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, D
         entry,
         places,
         timescale,
-        skip,
-        keep,
+        kept,
         truncated,
         ..
     } = table;
@@ -70,8 +69,7 @@ pub(super) fn open(bytes: &Arc<Vec<u8>>, span: Range<usize>) -> Result<Opened, D
         config,
         timescale,
         places,
-        skip,
-        keep,
+        kept,
         truncated,
     };
     sound.open(bytes)
@@ -179,13 +177,27 @@ impl Sound {
             let ticks = u128::from(ticks) * u128::from(decoding.rate) / u128::from(self.timescale.max(1));
             u64::try_from(ticks).unwrap_or(u64::MAX)
         };
-        let (skip, keep) = (scaled(self.skip), self.keep.map_or(u64::MAX, scaled));
+        let kept: Vec<Range<u64>> = self
+            .kept
+            .iter()
+            .map(|part| scaled(part.start)..scaled(part.end))
+            .collect();
         let frames = (self.places.len() as u64).saturating_mul(u64::from(decoding.frames));
-        let announced = (frames > 0).then(|| frames.saturating_sub(skip).min(keep));
+        let announced = (frames > 0).then(|| -> u64 {
+            let lengths = kept
+                .iter()
+                .map(|part| part.end.min(frames) - part.start.min(frames));
+            lengths.sum()
+        });
+        // What the codec itself drops is gone before its frames are counted.
+        let settled = decoding.settled;
+        let kept = kept.into_iter().map(|part| {
+            let start = part.start.saturating_sub(settled);
+            start..start.saturating_add(part.end - part.start)
+        });
         let feed = Box::new(self.places.into_iter());
         let mut framed = Framed::new(bytes, feed, decoding.codec, format);
-        framed.skip = skip.saturating_sub(decoding.settled);
-        framed.keep = keep;
+        framed.kept = kept.collect();
         framed.truncated = self.truncated;
         Ok(Opened {
             source: Source::Framed(Box::new(framed)),

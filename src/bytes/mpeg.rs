@@ -3,6 +3,7 @@
 //! Frame headers: ISO/IEC 11172-3 clause 2.4.1.3 and 13818-3; the counting frame: "Xing" or "Info", with LAME's
 //! delays, and "VBRI". Recorders that are killed leave 0 there, files that were joined the first one's count.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -254,6 +255,12 @@ fn count(bytes: &Arc<Vec<u8>>, span: &Range<usize>) -> Option<Count> {
     count
 }
 
+/// How long the frames in a stretch of a file last; `None` where there are none.
+pub(super) fn length(bytes: &Arc<Vec<u8>>, span: &Range<usize>) -> Option<Seconds> {
+    let count = count(bytes, span).filter(|count| count.frames > 0)?;
+    Seconds::checked(count.samples as f64 / f64::from(count.rate))
+}
+
 /// Opens the MP3 frames of a stretch of a file.
 ///
 /// # Errors
@@ -283,16 +290,16 @@ pub(super) fn open(
     frames.rate = Some(count.rate);
     let mut framed = Framed::new(bytes, Box::new(frames), codec, format);
     framed.truncated = count.cut;
+    let mut kept = count.samples;
     if let Some((delay, padding)) = count.info.as_ref().and_then(|info| info.delays) {
-        framed.skip = delay;
         // Padding stands where the writer thought the end was.
         let true_count = count
             .info
             .is_some_and(|info| info.frames.map(u64::from) == Some(count.frames));
         let padding = if true_count { padding } else { 0 };
-        framed.keep = count.samples.saturating_sub(delay + padding);
+        kept = count.samples.saturating_sub(delay + padding);
+        framed.kept = iter::once(delay..delay + kept).collect();
     }
-    let kept = framed.keep.min(count.samples);
     Ok(Opened {
         announced: Seconds::checked(kept as f64 / f64::from(count.rate)),
         slack: Seconds::ZERO,

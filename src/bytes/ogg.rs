@@ -1,7 +1,5 @@
 //! The pages of Ogg (RFC 3533): where one recording ends and the next begins, and what the first page holds.
 
-use std::ops::Range;
-
 /// A header without its table of segments.
 const HEADER: usize = 27;
 
@@ -16,11 +14,12 @@ fn page(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     Some((at + HEADER + table.len() + body, header[5]))
 }
 
-/// The recordings of a chain (section 4): a stream that begins behind the audio of another begins the next.
-pub(super) fn split(bytes: &[u8]) -> Vec<Range<usize>> {
+/// Where the recordings of a chain (section 4) begin behind the first: a stream that begins behind the audio of another
+/// begins the next.
+pub(super) fn starts(bytes: &[u8]) -> Vec<usize> {
     const BEGINS: u8 = 2;
-    let (mut at, mut start, mut audio) = (0, 0, false);
-    let mut parts = Vec::new();
+    let (mut at, mut audio) = (0, false);
+    let mut starts = Vec::new();
     while at < bytes.len() {
         let Some((end, flags)) = page(bytes, at) else {
             let rest = &bytes[at + 1..];
@@ -30,14 +29,12 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Range<usize>> {
         };
         let begins = flags & BEGINS != 0;
         if begins && audio {
-            parts.push(start..at);
-            (start, audio) = (at, false);
+            starts.push(at);
         }
-        audio |= !begins;
+        audio = !begins;
         at = end;
     }
-    parts.push(start..bytes.len());
-    parts
+    starts
 }
 
 /// The codec of the first page, when it is one that is known and not read.
@@ -79,9 +76,9 @@ mod tests {
             page_of(4, b""),
         ]
         .concat();
-        assert_eq!(split(&one), vec![0..one.len()]);
+        assert_eq!(starts(&one), Vec::<usize>::new());
         let two = [one.clone(), one.clone()].concat();
-        assert_eq!(split(&two), vec![0..one.len(), one.len()..2 * one.len()]);
+        assert_eq!(starts(&two), [one.len()]);
     }
 
     #[test]

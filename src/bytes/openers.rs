@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::amr::Amr;
-use super::codec::{Codec, of_amr};
+use super::codec::Codec;
 use super::format::{HEADER_SLACK, check_format};
 use super::framed::Framed;
 use super::layout::{Coding, Layout};
@@ -31,7 +31,7 @@ pub(super) fn open(
         Container::Gsm => gsm(span).open(bytes),
         Container::Caf => caf::open(bytes),
         Container::Mp3 => mpeg::open(bytes, span, container),
-        Container::Adts => adts::open(bytes, span.start),
+        Container::Adts => adts::open(bytes, span),
         Container::Mp4 => mp4::open(bytes, span),
         Container::Amr => Ok(stored_amr(bytes, span.start)),
         Container::Flac => match flac::mended(&bytes[span.clone()]) {
@@ -76,10 +76,14 @@ fn stored_amr(bytes: &Arc<Vec<u8>>, at: usize) -> Opened {
         rate: Hertz(amr::RATE),
         channels: 1,
     };
-    let frames = of_amr(bytes, at).count();
+    let mut walk = amr::Frames::new(bytes, at);
+    let frames = walk.by_ref().count();
     let codec = Codec::Amr(Box::new(Amr::new()));
+    let feed = Box::new(amr::Frames::new(bytes, at));
+    let mut framed = Framed::new(bytes, feed, codec, format);
+    framed.truncated = walk.cut;
     Opened {
-        source: Source::Framed(Box::new(Framed::new(bytes, of_amr(bytes, at), codec, format))),
+        source: Source::Framed(Box::new(framed)),
         format,
         announced: Some(format.rate.seconds(frames * amr::FRAME)),
         slack: Seconds::ZERO,

@@ -2,6 +2,8 @@
 
 use ropus::{Channels, DecodeMode, Decoder};
 
+use super::contained::{self, contained};
+
 /// Opus is decoded at 48 kHz whatever it was recorded at: pre-skip and positions count in that rate.
 pub(super) const RATE: u32 = 48_000;
 
@@ -77,10 +79,12 @@ impl OpusPackets {
             2 => Channels::Stereo,
             other => return Err(format!("{other} channels of Opus")),
         };
-        let mut decoder = Decoder::new(RATE, layout).map_err(|fault| fault.to_string())?;
-        decoder
-            .set_gain(i32::from(head.gain))
-            .map_err(|fault| fault.to_string())?;
+        let decoder = contained(contained::DECODER, || {
+            let mut decoder = Decoder::new(RATE, layout).map_err(|fault| fault.to_string())?;
+            let gain = i32::from(head.gain);
+            decoder.set_gain(gain).map_err(|fault| fault.to_string())?;
+            Ok(decoder)
+        })?;
         let channels = usize::from(head.channels);
         Ok(Self {
             decoder,

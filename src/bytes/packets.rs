@@ -5,13 +5,12 @@
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
@@ -19,9 +18,10 @@ use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, MkvReader, OggReader};
 
 use super::codec::Codec;
+use super::contained::{self, contained};
 use super::opus::{self, OpusPackets};
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
-use super::{ebml, ogg};
+use super::{ebml, ogg, vorbis};
 use crate::units::{Hertz, Seconds};
 
 /// A file of packets, decoded one packet at a time.
@@ -42,6 +42,8 @@ pub(super) struct PacketSource {
 /// What came of asking the container for a packet.
 enum Next {
     Packet(Packet),
+    /// One of another track.
+    Foreign,
     End,
     /// The bytes end where the container says there should be more.
     Cut,
@@ -78,7 +80,7 @@ impl PacketSource {
                 at: named_at,
             });
         }
-        let reader = contained(|| read_header(container, source)).map_err(unreadable)?;
+        let reader = contained(contained::READER, || read_header(container, source)).map_err(unreadable)?;
         let unsupported = |codec: &str| DecodeError::Unsupported {
             what: format!("the codec of this {container} file ({codec})"),
             at: named_at,
@@ -122,56 +124,50 @@ impl PacketSource {
         self.truncated
     }
 
-    /// Appends the next packet's interleaved samples; `false` at the end.
+    /// Appends the next packet's interleaved samples, which may be none; `false` at the end.
     pub(super) fn fill(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
-        match catch_unwind(AssertUnwindSafe(|| self.fill_uncontained(out))) {
-            Ok(Ok(more)) => {
+        match contained(contained::DECODER, || self.fill_uncontained(out)) {
+            Ok(more) => {
                 self.frames += (out.len() / usize::from(self.format.channels)) as u64;
                 Ok(more)
             }
-            Ok(Err(cause)) => Err(self.damaged(cause)),
-            Err(_) => Err(self.damaged("its decoder gave up on it".into())),
+            Err(cause) => Err(self.damaged(cause)),
         }
     }
 
     fn fill_uncontained(&mut self, out: &mut Vec<f32>) -> Result<bool, String> {
-        while out.is_empty() {
-            let packet = match self.next()? {
-                Next::Packet(packet) => packet,
-                Next::Cut => {
-                    self.truncated = !self.whole;
-                    return Ok(false);
-                }
-                Next::End => {
-                    self.truncated |= self.exact_frames.is_some_and(|promised| self.frames < promised);
-                    return Ok(false);
-                }
-            };
-            if let Err(cause) = self.decode(&packet, out) {
-                // The last packet of a file that was cut is no damage, only the cut.
-                out.clear();
-                if self.frames > 0 && !matches!(self.next(), Ok(Next::Packet(_))) {
-                    self.truncated = true;
-                    return Ok(false);
-                }
-                return Err(cause);
+        let packet = match self.next()? {
+            Next::Packet(packet) => packet,
+            Next::Foreign => return Ok(true),
+            Next::Cut => {
+                self.truncated = !self.whole;
+                return Ok(false);
             }
+            Next::End => {
+                self.truncated |= self.exact_frames.is_some_and(|promised| self.frames < promised);
+                return Ok(false);
+            }
+        };
+        if let Err(cause) = self.decode(&packet, out) {
+            // The last packet of a file that was cut is no damage, only the cut.
+            out.clear();
+            if self.frames > 0 && !matches!(self.next(), Ok(Next::Packet(_) | Next::Foreign)) {
+                self.truncated = true;
+                return Ok(false);
+            }
+            return Err(cause);
         }
         Ok(true)
     }
 
     fn next(&mut self) -> Result<Next, String> {
-        loop {
-            match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track => return Ok(Next::Packet(packet)),
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(Next::End),
-                Err(Error::IoError(fault)) if fault.kind() == ErrorKind::UnexpectedEof => {
-                    return Ok(Next::Cut);
-                }
-                Err(Error::ResetRequired) => return Err("a second recording is chained to the first".into()),
-                Err(fault) => return Err(fault.to_string()),
-            }
+        match self.reader.next_packet() {
+            Ok(Some(packet)) if packet.track_id == self.track => Ok(Next::Packet(packet)),
+            Ok(Some(_)) => Ok(Next::Foreign),
+            Ok(None) => Ok(Next::End),
+            Err(Error::IoError(fault)) if fault.kind() == ErrorKind::UnexpectedEof => Ok(Next::Cut),
+            Err(Error::ResetRequired) => Err("a second recording is chained to the first".into()),
+            Err(fault) => Err(fault.to_string()),
         }
     }
 
@@ -189,20 +185,6 @@ impl PacketSource {
             frame: self.frames,
             cause,
         }
-    }
-}
-
-/// Reads a header without letting a panic out.
-fn contained(
-    read: impl FnOnce() -> Result<Box<dyn FormatReader>, Error>,
-) -> Result<Box<dyn FormatReader>, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(reader)) => Ok(reader),
-        Ok(Err(Error::IoError(fault))) if fault.kind() == ErrorKind::UnexpectedEof => {
-            Err("the file ends before its first packet of audio".into())
-        }
-        Ok(Err(fault)) => Err(fault.to_string()),
-        Err(_) => Err("its reader gave up on it".into()),
     }
 }
 
@@ -254,14 +236,22 @@ impl MediaSource for Watched {
     }
 }
 
-fn read_header(container: Container, source: Watched) -> Result<Box<dyn FormatReader>, Error> {
+fn read_header(container: Container, source: Watched) -> Result<Box<dyn FormatReader>, String> {
     let source = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
     let options = FormatOptions::default();
-    Ok(match container {
-        Container::Flac => Box::new(FlacReader::try_new(source, options)?),
-        Container::Ogg => Box::new(OggReader::try_new(source, options)?),
-        Container::WebM => Box::new(MkvReader::try_new(source, options)?),
-        _ => return Err(Error::Unsupported("a reader of its own")),
+    let read = || -> Result<Box<dyn FormatReader>, Error> {
+        Ok(match container {
+            Container::Flac => Box::new(FlacReader::try_new(source, options)?),
+            Container::Ogg => Box::new(OggReader::try_new(source, options)?),
+            Container::WebM => Box::new(MkvReader::try_new(source, options)?),
+            _ => return Err(Error::Unsupported("a reader of its own")),
+        })
+    };
+    read().map_err(|fault| match fault {
+        Error::IoError(fault) if fault.kind() == ErrorKind::UnexpectedEof => {
+            "the file ends before its first packet of audio".into()
+        }
+        fault => fault.to_string(),
     })
 }
 
@@ -300,6 +290,9 @@ fn open_codec(container: Container, params: &AudioCodecParameters) -> Result<(Co
         Ok(channels) if (1..=MOST_CHANNELS).contains(&channels) => channels,
         _ => return Err(Refusal::Channels(channels as u32)),
     };
+    if params.codec == CODEC_ID_VORBIS {
+        vorbis::check(params.extra_data.as_deref().unwrap_or_default()).map_err(Refusal::Header)?;
+    }
     let codec = Codec::symphonia(params).map_err(|_| Refusal::Codec)?;
     Ok((
         codec,
@@ -352,15 +345,4 @@ fn codec_name(params: &AudioCodecParameters) -> String {
     ];
     let name = known.iter().find(|(codec, _)| *codec == params.codec);
     name.map_or_else(|| format!("number {}", params.codec), |(_, name)| (*name).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reader_that_panics_is_an_error_like_any_other() {
-        let outcome = contained(|| panic!("as a borrowed reader might"));
-        assert_eq!(outcome.err().as_deref(), Some("its reader gave up on it"));
-    }
 }

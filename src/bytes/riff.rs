@@ -144,31 +144,48 @@ const WIDE_TAIL: [u8; 12] = [
     0xF3, 0xAC, 0xD3, 0x11, 0x8C, 0xD1, 0x00, 0xC0, 0x4F, 0x8E, 0xDB, 0x8A,
 ];
 
-/// Walks the chunks of a Wave64 file: sizes count their header of 24 bytes, and chunks begin at every eighth.
+/// Walks the chunks of a Wave64 file: sizes count their header of 24 bytes, and chunks begin at every eighth. More than one
+/// `data` chunk is one recording.
 pub(super) fn walk_wide(bytes: &[u8]) -> Result<Layout, DecodeError> {
     let mut at = 40;
-    let mut fmt = None;
+    let mut found = Found::default();
     let fault = |at, cause: &str| Container::W64.broken(at, cause);
     while let Some((id, body, size)) = wide_chunk(bytes, at) {
         match &id {
-            b"fmt " => fmt = Some(fmt::read(bytes, body, size, Container::W64)?),
+            b"fmt " => found.fmt = Some(fmt::read(bytes, body, size, Container::W64)?),
+            b"data" if found.fmt.is_none() => {
+                return Err(fault(at, "audio data come before the 'fmt ' chunk"));
+            }
             b"data" => {
-                let fmt: Fmt = fmt.ok_or_else(|| fault(at, "audio data come before the 'fmt ' chunk"))?;
                 let available = (bytes.len() - body) as u64;
                 let streamed = size == 0 || size > i64::MAX as u64;
                 let stated = if streamed { available } else { size };
-                let span = body..body + stated.min(available) as usize;
-                return Ok(fmt.layout(Container::W64, vec![span], stated > available, None));
+                found.spans.push(body..body + stated.min(available) as usize);
+                found.truncated |= stated > available;
+                if stated >= available {
+                    break;
+                }
             }
             _ => {}
         }
         let next = (body as u64).saturating_add(size).checked_next_multiple_of(8);
         at = match next.map(usize::try_from) {
             Some(Ok(next)) if next <= bytes.len() => next,
+            // The last chunk needs no padding.
+            _ if (body as u64).saturating_add(size) == bytes.len() as u64 => break,
+            _ if !found.spans.is_empty() => {
+                found.beyond = Some(at..bytes.len());
+                break;
+            }
             _ => return Err(fault(at, "a chunk runs past the end of the file")),
         };
     }
-    Err(fault(bytes.len(), "the file ends and there was no 'data' chunk"))
+    match found.fmt {
+        Some(fmt) if !found.spans.is_empty() => {
+            Ok(fmt.layout(Container::W64, found.spans, found.truncated, found.beyond))
+        }
+        _ => Err(fault(bytes.len(), "the file ends and there was no 'data' chunk")),
+    }
 }
 
 fn wide_chunk(bytes: &[u8], at: usize) -> Option<Chunk> {

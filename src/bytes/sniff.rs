@@ -73,7 +73,7 @@ fn is_gsm(bytes: &[u8]) -> bool {
 }
 
 /// The audio containers that are recognised in order to be refused by name: magic, offset, name.
-const REFUSED: [(&[u8], usize, &str); 26] = [
+pub(super) const REFUSED: [(&[u8], usize, &str); 26] = [
     (b"RIFX", 0, "RIFX, the big-endian WAV,"),
     (b"FORM", 0, "an IFF file other than AIFF"),
     (b"#!AMR-WB", 0, "an AMR-WB file"),
@@ -137,6 +137,22 @@ fn refusal(bytes: &[u8]) -> DecodeError {
         "like no known file"
     };
     DecodeError::NotAudio { looks_like }
+}
+
+/// Whether bytes of no container that is read here name something else, by more than raw audio has by chance: four bytes.
+pub(super) fn names_another_kind(bytes: &[u8]) -> bool {
+    let refused = REFUSED
+        .iter()
+        .any(|(magic, at, _)| magic.len() >= 4 && bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
+    let is_no_audio = matches!(
+        bytes,
+        [0x89, b'P', b'N', b'G', ..]
+            | [0xFF, 0xD8, 0xFF, 0xDB | 0xE0..=0xEF, ..]
+            | [b'%', b'P', b'D', b'F', ..]
+            | [b'P', b'K', 3, 4, ..]
+            | [0x1F, 0x8B, 8, 0..=0x1F, ..]
+    );
+    refused || is_no_audio
 }
 
 fn is_text(start: &[u8]) -> bool {

@@ -28,7 +28,7 @@ pub(super) struct Opened {
 }
 
 impl Source {
-    /// Appends the next interleaved samples; `false` at the end.
+    /// Appends the next interleaved samples, which may be none; `false` at the end.
     pub(super) fn fill(&mut self, out: &mut Vec<f32>) -> Result<bool, DecodeError> {
         match self {
             Self::Pcm(pcm) => Ok(pcm.fill(out)),

@@ -1,6 +1,7 @@
 //! Where the packets of an MP4 track lie: its tables (ISO/IEC 14496-12 clause 8.7), its fragments (8.8), and the
 //! edit list (8.6.6) that says which part of them is the recording.
 
+use std::iter;
 use std::ops::Range;
 
 use super::boxes::{Atom, atoms, be, child};
@@ -9,10 +10,10 @@ use super::boxes::{Atom, atoms, be, child};
 pub(super) struct Table {
     pub(super) entry: Atom,
     pub(super) places: Vec<Range<usize>>,
-    /// Parts of a second in which `skip` and `keep` count.
+    /// Parts of a second in which `kept` counts.
     pub(super) timescale: u32,
-    pub(super) skip: u64,
-    pub(super) keep: Option<u64>,
+    /// What of the track is the recording, ascending and apart.
+    pub(super) kept: Vec<Range<u64>>,
     pub(super) truncated: bool,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn read(
         4,
     );
     let cut = fragments(bytes, span, &moov, number, &mut places);
-    let (skip, keep) = edits(bytes, &moov, trak, timescale);
+    let kept = edits(bytes, &moov, trak, timescale);
     // Packets past the end were cut away.
     let before = places.len();
     places.retain(|place| place.end <= span.end && !place.is_empty());
@@ -46,8 +47,7 @@ pub(super) fn read(
         truncated: cut || places.len() < before,
         places,
         timescale,
-        skip,
-        keep,
+        kept,
     })
 }
 
@@ -224,25 +224,81 @@ fn run(
     at
 }
 
-/// How much to drop from the start and how much to keep, in the track's timescale.
-fn edits(bytes: &[u8], moov: &Range<usize>, trak: Range<usize>, timescale: u32) -> (u64, Option<u64>) {
+/// What of the track its edit list shows, in the track's timescale: each part once and in the order in which it was
+/// recorded, for whose voice it is does not hang on the order in which it is shown.
+fn edits(bytes: &[u8], moov: &Range<usize>, trak: Range<usize>, timescale: u32) -> Vec<Range<u64>> {
     let list = child(bytes, trak, *b"edts").and_then(|edts| child(bytes, edts, *b"elst"));
     let movie = child(bytes, moov.clone(), *b"mvhd").and_then(|mvhd| clock(bytes, mvhd));
-    let (Some(list), Some(movie)) = (list, movie) else {
-        return (0, None);
-    };
-    let wide = bytes.get(list.start) == Some(&1);
+    let shown = list.zip(movie).map(|(list, movie)| {
+        let wide = bytes.get(list.start) == Some(&1);
+        let entries = bytes.get(list.start + 8..list.end).unwrap_or_default();
+        entries_shown(entries, wide, (timescale, movie))
+    });
+    let shown = shown.filter(|shown| !shown.is_empty());
+    shown.unwrap_or_else(|| iter::once(0..u64::MAX).collect())
+}
+
+/// What entries of an edit list show, whose lengths count in the movie's timescale and their starts in the track's.
+fn entries_shown(entries: &[u8], wide: bool, (timescale, movie): (u32, u32)) -> Vec<Range<u64>> {
     let (width, step) = if wide { (8, 20) } else { (4, 12) };
-    let entries = bytes.get(list.start + 8..list.end).unwrap_or_default();
-    for entry in entries.chunks_exact(step) {
-        let (length, start) = (be(entry, 0, width), be(entry, width, width));
-        // An entry that starts at -1 is a pause before the recording.
-        let empty = if wide { u64::MAX } else { u64::from(u32::MAX) };
-        if start != empty {
+    // An entry that starts at -1 is a pause.
+    let pause = if wide { u64::MAX } else { u64::from(u32::MAX) };
+    let entries = entries
+        .chunks_exact(step)
+        .map(|entry| (be(entry, 0, width), be(entry, width, width)));
+    let mut shown: Vec<Range<u64>> = entries
+        .filter(|&(_, start)| start != pause)
+        .map(|(length, start)| {
             let ticks = u128::from(length) * u128::from(timescale) / u128::from(movie);
-            let keep = u64::try_from(ticks).ok().filter(|&ticks| ticks > 0);
-            return (start, keep);
+            // A recorder that does not know yet how long it will be leaves 0.
+            let length = u64::try_from(ticks).ok().filter(|&ticks| ticks > 0);
+            start..start.saturating_add(length.unwrap_or(u64::MAX))
+        })
+        .collect();
+    shown.sort_by_key(|part| part.start);
+    shown.dedup_by(|next, before| {
+        let joined = next.start <= before.end;
+        if joined {
+            before.end = before.end.max(next.end);
         }
+        joined
+    });
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries of a movie that counts in thousandths, of a track that counts in 8000ths.
+    fn shown(entries: &[(u32, u32)]) -> Vec<Range<u64>> {
+        let bytes: Vec<u8> = entries
+            .iter()
+            .flat_map(|(length, start)| [*length, *start, 0x1_0000].map(u32::to_be_bytes))
+            .flatten()
+            .collect();
+        entries_shown(&bytes, false, (8_000, 1_000))
     }
-    (0, None)
+
+    #[test]
+    fn every_part_that_is_shown_is_heard_once_in_the_order_of_the_track() {
+        assert_eq!(shown(&[(1_000, 0), (2_000, 40_000)]), [0..8_000, 40_000..56_000]);
+        assert_eq!(shown(&[(2_000, 40_000), (1_000, 0)]), [0..8_000, 40_000..56_000]);
+        // Shown twice, and over an edge.
+        assert_eq!(
+            shown(&[(1_000, 800), (1_000, 800), (500, 8_000), (1_000, 40_000)]),
+            [800..12_000, 40_000..48_000]
+        );
+    }
+
+    #[test]
+    fn a_pause_shows_nothing_and_no_length_means_all_of_it() {
+        assert_eq!(
+            shown(&[(700, u32::MAX), (1_000, 800), (10, u32::MAX), (1_000, 40_000)]),
+            [800..8_800, 40_000..48_000]
+        );
+        let all = shown(&[(0, 1_024)]);
+        assert_eq!((all.len(), all[0].start, all[0].end), (1, 1_024, u64::MAX));
+        assert!(shown(&[(700, u32::MAX)]).is_empty());
+    }
 }

@@ -20,11 +20,14 @@ pub struct Unheard {
 
 impl Unheard {
     /// Both of two, as one: the first one's place and reason.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes + other.bytes,
-            length: self.length.zip(other.length).map(|(one, two)| one.plus(two)),
-            ..self
+    pub(super) fn sum(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self {
+                bytes: one.bytes + other.bytes,
+                length: one.length.zip(other.length).map(|(one, two)| one.plus(two)),
+                ..one
+            }),
+            (one, other) => one.or(other),
         }
     }
 }

@@ -19,6 +19,10 @@ const TURN: Seconds = Seconds::new(2.0);
 /// What decoders give is gathered to pieces of so much, of which the speech detector takes all windows together.
 const PIECE: Seconds = Seconds::new(0.5);
 
+/// Pieces of a turn, and blocks of a piece, at most: a file that cuts its packets away gives little for much work.
+const PIECES_A_TURN: usize = 8;
+const BLOCKS_A_PIECE: usize = 512;
+
 /// Why a recording could not be heard.
 #[derive(Debug, Error)]
 pub enum HearError {
@@ -53,11 +57,16 @@ impl Recording {
 /// A recording that is being heard, block by block: memory is bounded whatever its length.
 pub struct Hearing {
     decoder: Decoder,
-    session: StreamSession,
+    channel: Option<u16>,
+    marks: &'static [f64],
+    /// From when it is known whether two channels are one.
+    session: Option<StreamSession>,
     checkpoints: Vec<Checkpoint>,
     /// Samples on their way from the one to the other.
     piece: Vec<f32>,
     is_decoded: bool,
+    /// Milliseconds that decoding took, of which the session does not know yet.
+    decoding: f64,
 }
 
 impl Hearing {
@@ -72,35 +81,65 @@ impl Hearing {
         marks: &'static [f64],
     ) -> Result<Self, HearError> {
         let started = Instant::now();
-        let decoder = Decoder::for_channel(bytes, channel, limits)?;
-        let Format { rate, channels, .. } = decoder.format();
-        let mut session = StreamSession::new(rate, channels, channel, marks)?;
-        session.spent_decoding(milliseconds(started));
-        Ok(Self {
-            decoder,
-            session,
+        let mut hearing = Self {
+            decoder: Decoder::open(bytes, limits)?,
+            channel,
+            marks,
+            session: None,
             checkpoints: Vec::new(),
             piece: Vec::new(),
             is_decoded: false,
-        })
+            decoding: milliseconds(started),
+        };
+        if channel.is_some() || hearing.decoder.format().channels == 1 {
+            hearing.begin()?;
+        }
+        Ok(hearing)
     }
 
-    /// Hears the next two seconds or so, or embeds the next segment of all the speech after the end; `false` when that
-    /// was all.
+    fn begin(&mut self) -> Result<(), HearError> {
+        let Format { rate, channels, .. } = self.decoder.format();
+        let session = StreamSession::new(rate, channels, self.channel, self.marks)?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Compares two channels of the next two seconds or so, until it is known whether they are one; then hears the next
+    /// two seconds, or embeds the next segment of all the speech after the end; `false` when that was all.
     ///
     /// # Errors
-    /// [`HearError`] when the recording cannot be decoded further or a model fails.
+    /// [`HearError`] when the recording cannot be decoded further or a model fails, or has two channels of which one
+    /// must be named.
     pub fn take_turn(&mut self, analyst: &mut Analyst) -> Result<bool, HearError> {
-        let until = self.session.heard().plus(TURN);
-        while !self.is_decoded && self.session.heard() < until {
+        let Some(mut session) = self.session.take() else {
+            let started = Instant::now();
+            let goes_on = self.decoder.compare_channels(TURN)?;
+            self.decoding += milliseconds(started);
+            if !goes_on {
+                self.begin()?;
+            }
+            return Ok(true);
+        };
+        let goes_on = self.hear(&mut session, analyst)?;
+        self.session = Some(session);
+        Ok(goes_on)
+    }
+
+    fn hear(&mut self, session: &mut StreamSession, analyst: &mut Analyst) -> Result<bool, HearError> {
+        let until = session.heard().plus(TURN);
+        for _ in 0..PIECES_A_TURN {
+            if self.is_decoded || session.heard() >= until {
+                break;
+            }
             self.decode_a_piece()?;
-            let found = self.session.push(analyst, &self.piece)?;
+            session.spent_decoding(std::mem::take(&mut self.decoding));
+            let found = session.push(analyst, &self.piece)?;
             self.checkpoints.extend(found);
         }
         if !self.is_decoded {
             return Ok(true);
         }
-        let last = self.session.finish_in_turns(analyst)?;
+        let last = session.finish_in_turns(analyst)?;
         let goes_on = last.is_none();
         self.checkpoints.extend(last);
         Ok(goes_on)
@@ -111,14 +150,17 @@ impl Hearing {
         let Format { rate, channels, .. } = self.decoder.format();
         let wanted = (PIECE.get() * f64::from(rate.0)) as usize * usize::from(channels);
         self.piece.clear();
-        while self.piece.len() < wanted {
+        for _ in 0..BLOCKS_A_PIECE {
+            if self.piece.len() >= wanted {
+                break;
+            }
             let Some(block) = self.decoder.next_block()? else {
                 self.is_decoded = true;
                 break;
             };
             self.piece.extend_from_slice(block);
         }
-        self.session.spent_decoding(milliseconds(started));
+        self.decoding += milliseconds(started);
         Ok(())
     }
 

@@ -9,16 +9,16 @@ use voxline::units::Hertz;
 use crate::high_efficiency;
 use crate::support::read;
 
-fn file(name: &str) -> Vec<u8> {
+pub fn file(name: &str) -> Vec<u8> {
     let path = crate::support::root().join("tests/data/audio").join(name);
     std::fs::read(path).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 
-struct Heard {
-    samples: Vec<f32>,
-    format: Format,
-    truncated: bool,
-    unheard: Option<Unheard>,
+pub struct Heard {
+    pub samples: Vec<f32>,
+    pub format: Format,
+    pub truncated: bool,
+    pub unheard: Option<Unheard>,
 }
 
 fn drain(mut decoder: Decoder) -> Result<Heard, DecodeError> {
@@ -35,7 +35,7 @@ fn drain(mut decoder: Decoder) -> Result<Heard, DecodeError> {
     })
 }
 
-fn heard(bytes: Vec<u8>) -> Heard {
+pub fn heard(bytes: Vec<u8>) -> Heard {
     drain(Decoder::open(bytes, &Limits::default()).unwrap()).unwrap()
 }
 
@@ -167,7 +167,7 @@ fn the_docs_table_names_exactly_the_recordings_that_are_compared() {
 }
 
 /// A WAV header of `tag` with this block align and these bits, and the audio of `data` chunks.
-fn wav(tag: u16, (channels, rate): (u16, u32), (block, bits): (u16, u16), data: &[&[u8]]) -> Vec<u8> {
+pub fn wav(tag: u16, (channels, rate): (u16, u32), (block, bits): (u16, u16), data: &[&[u8]]) -> Vec<u8> {
     let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec();
     bytes.extend(tag.to_le_bytes());
     bytes.extend(channels.to_le_bytes());
@@ -186,7 +186,7 @@ fn wav(tag: u16, (channels, rate): (u16, u32), (block, bits): (u16, u16), data: 
 }
 
 /// A tone as 16-bit PCM.
-fn tone(frames: usize) -> Vec<u8> {
+pub fn tone(frames: usize) -> Vec<u8> {
     let wave = |at: usize| ((at as f32 * 0.3).sin() * 8_000.0) as i16;
     (0..frames).flat_map(|at| wave(at).to_le_bytes()).collect()
 }

@@ -21,6 +21,7 @@ mod gallery;
 mod goldens;
 mod high_efficiency;
 mod hostile;
+mod joined;
 mod kills;
 mod kinds;
 mod load;

@@ -142,6 +142,33 @@ fn no_turn_of_a_recording_embeds_more_than_a_segment() {
     assert!(last(&hearing.into_recording()).print.is_some());
 }
 
+/// Most recordings of one microphone have two, and it takes all of them to see that they are one.
+#[test]
+fn equal_channels_are_compared_in_turns_before_anything_is_heard() {
+    let analyst = &mut analyst();
+    let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 60).collect();
+    let stereo: Vec<f32> = call.iter().flat_map(|&sample| [sample; 2]).collect();
+    let mut turns = |channels: u16, samples: &[f32]| {
+        let recording = wav(16_000, channels, samples);
+        let mut hearing = Hearing::open(recording, None, &Limits::default(), &[]).unwrap();
+        let mut turns = 1;
+        while hearing.take_turn(analyst).unwrap() {
+            turns += 1;
+        }
+        (turns, hearing.into_recording())
+    };
+    let (of_one, mono) = turns(1, &call);
+    let (of_two, both) = turns(2, &stereo);
+    assert!(of_two >= of_one + 28, "{of_two} turns and {of_one}");
+    assert!(both.format.channels == 1 && same(last(&both), last(&mono)));
+    // Of two that differ one has to be named.
+    let other: Vec<f32> = call.iter().flat_map(|&sample| [sample, 0.0]).collect();
+    let mut hearing = Hearing::open(wav(16_000, 2, &other), None, &Limits::default(), &[]).unwrap();
+    let fault = (0..20).find_map(|_| hearing.take_turn(analyst).err());
+    let said = fault.unwrap().to_string();
+    assert!(said.starts_with("two channels"), "{said}");
+}
+
 #[test]
 fn a_recording_heard_with_marks_ends_as_the_call_does() {
     let analyst = &mut analyst();

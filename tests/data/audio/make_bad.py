@@ -33,6 +33,33 @@ def ogg_page(packet, flags, sequence):
     return page[:22] + struct.pack("<I", crc) + page[26:]
 
 
+def packed(*fields):
+    """Values and their widths in bits, the lowest bit of each byte first, as Vorbis packs them."""
+    number = width = 0
+    for value, bits in fields:
+        number |= value << width
+        width += bits
+    return number.to_bytes(-(-width // 8), "little")
+
+
+def vorbis_setups():
+    """Setup headers of Vorbis whose codebooks are right, and too much: three of 150 MB each (256 of them fit into 5 kB), and
+    one with a word of 33 bits."""
+    sync = (0x564342, 24)
+    # Dimensions (the Ogg reader panics at 32 of them) and entries; in order of length: from 17 bits on, all of them; a
+    # table of one value.
+    large = [sync, (31, 16), (131072, 24), (1, 1), (16, 5), (131072, 18), (1, 4), (0, 64), (0, 4), (0, 1), (0, 1)]
+    long_word = [sync, (1, 16), (2, 24), (1, 1), (31, 5), (1, 2), (1, 1), (0, 4)]
+    books = [(2, 8), *large, *large, *large]
+    return tuple(b"\x05vorbis" + packed(*setup) for setup in (books, [(0, 8), *long_word, (0, 64)]))
+
+
+def vorbis_ogg(identification, setup):
+    pages = (identification, b"\x03vorbis" + bytes(8) + b"\1", setup, bytes(40))
+    flags = (2, 0, 0, 4)
+    return b"".join(ogg_page(page, flag, number) for number, (page, flag) in enumerate(zip(pages, flags)))
+
+
 def main():
     noise = random.Random(7).randbytes
     flac, ogg, webm = (
@@ -45,6 +72,11 @@ def main():
     head = b"OpusHead\1\6\x38\1\x80\xbb\0\0\0\0\1\4\2\0\4\1\2\3\5"
     tags = b"OpusTags" + bytes(8)
     surround = ogg_page(head, 2, 0) + ogg_page(tags, 0, 1) + ogg_page(b"\xfc" + bytes(40), 4, 2)
+    books, long_word = vorbis_setups()
+    vorbis = (HERE / "kinds/vorbis.webm").read_bytes()
+    identification = vorbis[(start := vorbis.index(b"\x01vorbis")) : start + 30]
+    start = vorbis.index(b"\x05vorbis")
+    vorbis_webm = vorbis[:start] + books + vorbis[start + len(books) :]
     lying = b"RIFF\0\0\0\0WAVELIST" + struct.pack("<I", 0xFFFFFFF0) + b"INFO"
     cases = {
         "empty.wav": (b"", "empty input"),
@@ -76,6 +108,9 @@ def main():
         "surround.ogg": (surround, "6 channels: one or two are accepted"),
         "garbage.webm": (b"\x1a\x45\xdf\xa3" + noise(4000), "WebM header is broken within"),
         "header-only.webm": (webm[:200], "WebM header is broken within its first 200 bytes: "),
+        "vorbis-books.ogg": (vorbis_ogg(identification, books), "its Vorbis codebooks hold 4063232 numbers or more"),
+        "vorbis-books.webm": (vorbis_webm, "its Vorbis codebooks hold 4063232 numbers or more"),
+        "vorbis-long-word.ogg": (vorbis_ogg(identification, long_word), "codebook 0 of its Vorbis setup header is broken"),
         "movie.m4a": (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom\0\0\0\0", "ends before its index (moov)"),
         "picture.wav": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
     }

@@ -174,12 +174,6 @@ impl Engine {
         self.queue.backlogs()
     }
 
-    /// Over the last two seconds, the 95th percentile of how long jobs of live calls waited for a thread, rounded up, and
-    /// the share of the threads' time that they took, 0 to 1.
-    pub fn lag(&self) -> (Duration, f64) {
-        self.admission.lag.measured(Instant::now())
-    }
-
     /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those
     /// of recordings. A job whose asker is gone before its turn is not run.
     ///

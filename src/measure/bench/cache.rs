@@ -68,6 +68,7 @@ impl Cache {
         let mut common = Sha256::new();
         common.update(models.card.id().as_str());
         common.update(models.card.sha256());
+        common.update(models.card.identity());
         common.update(std::fs::read(&models.vad_graph).map_err(|cause| fault(&models.vad_graph, cause))?);
         let segmentation = &models.segmentation_graph;
         common.update(std::fs::read(segmentation).map_err(|cause| fault(segmentation, cause))?);

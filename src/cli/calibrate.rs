@@ -128,8 +128,11 @@ pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) ->
         output.result(&checked, || text(&checked))?;
         return Ok(checked.fits);
     }
-    let named = args.speakers.as_ref();
-    let speakers = named.map(|path| names(path, &first.protocol, &more)).transpose()?;
+    let named = args
+        .speakers
+        .as_ref()
+        .map(|path| names(path, &first.protocol, &more));
+    let speakers = named.transpose()?;
     match &args.trials {
         Some(path) => write_trials(&bench, &args, first, more, speakers, path, output),
         None => fit(&bench, &args, &first, &more, speakers, &chosen.card, output),
@@ -231,9 +234,8 @@ fn write_trials(
         &progress,
     )?;
     put_in_place(path)?;
-    output.result(&serde_json::json!({ "lines": lines }), || {
-        format!("{lines} lines in {}", path.display())
-    })?;
+    let said = || format!("{lines} lines in {}", path.display());
+    output.result(&serde_json::json!({ "lines": lines }), said)?;
     Ok(true)
 }
 
@@ -255,8 +257,8 @@ fn fit(
     if let Some(fault) = calibration.fault() {
         anyhow::bail!("the fit makes no sense: {fault}; are the labels right, and the speakers many enough?");
     }
-    let written = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
-    let written = format!("{written}{}", toml::to_string(calibration)?);
+    let head = "# Written by `voxline calibrate`; models/calibration/README.md says how. Do not edit.\n";
+    let written = format!("{head}{}", toml::to_string(calibration)?);
     if let Err(fault) = write_whole(out, &written) {
         // Hours are in it.
         output.result(&fitted, || written)?;
@@ -286,7 +288,7 @@ fn voices_text(fitted: &Fitted) -> String {
             refused.recording
         );
     }
-    let said = match (fitted.voices_fitted, fitted.calibration.voices) {
+    match (fitted.voices_fitted, fitted.calibration.voices) {
         (true, _) => "",
         (_, Some(_)) => {
             "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
@@ -295,8 +297,8 @@ fn voices_text(fitted: &Fitted) -> String {
             "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
              after the phone was handed on"
         }
-    };
-    said.to_owned()
+    }
+    .to_owned()
 }
 
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {

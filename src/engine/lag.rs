@@ -18,17 +18,20 @@ const BUSY: f64 = 0.9;
 /// thread busy, and make nobody late.
 const ALWAYS: usize = 8;
 
-/// The lags of single jobs that a slot keeps, the largest of them.
-const LARGEST: usize = 16;
+/// Lags are counted up to these bounds (milliseconds), those beyond the last with it. [`KNEE`] is one of them, so that it is
+/// known exactly how many jobs waited longer.
+const BOUNDS: [u64; 32] = [
+    1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 600,
+    800, 1_000, 1_500, 2_000, 3_000, 5_000,
+];
 
 /// What was measured of one tenth of a second.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     /// Which one since the start; a slot of an older round counts for nothing.
     at: u64,
-    jobs: usize,
-    /// The largest lags, in no order.
-    largest: Vec<Duration>,
+    /// How many jobs waited up to each of the bounds, and longer than the one before it.
+    waited: [u32; BOUNDS.len()],
     busy: Duration,
 }
 
@@ -60,32 +63,25 @@ impl Lag {
                 ..Slot::default()
             };
         }
-        slot.jobs += 1;
         slot.busy += worked;
-        if slot.largest.len() < LARGEST {
-            slot.largest.push(waited);
-        } else if let Some(least) = slot.largest.iter_mut().min() {
-            *least = waited.max(*least);
-        }
+        let bound = BOUNDS.partition_point(|bound| Duration::from_millis(*bound) < waited);
+        slot.waited[bound.min(BOUNDS.len() - 1)] += 1;
     }
 
-    /// The 95th percentile of how long live jobs waited, and the share of the threads' time that they took, over the last
-    /// two seconds.
+    /// The 95th percentile of how long live jobs waited, up to the next of the bounds, and the share of the threads' time
+    /// that they took, over the last two seconds.
     pub(super) fn measured(&self, now: Instant) -> (Duration, f64) {
         let latest = self.slot_of(now);
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted: Vec<&Slot> = slots
-            .iter()
-            .filter(|slot| slot.at + SLOTS as u64 > latest && slot.jobs > 0)
-            .collect();
-        let jobs: usize = counted.iter().map(|slot| slot.jobs).sum();
-        let busy: Duration = counted.iter().map(|slot| slot.busy).sum();
-        let mut lags: Vec<Duration> = counted.iter().flat_map(|slot| &slot.largest).copied().collect();
-        lags.sort_unstable_by(|a, b| b.cmp(a));
-        // A twentieth of the jobs lag more. Where more lagged than are kept, the least that is kept is a lower bound.
-        let lag = lags.get(jobs / 20).or(lags.last()).copied().unwrap_or_default();
+        let (mut waited, mut busy) = ([0u32; BOUNDS.len()], Duration::ZERO);
+        for slot in slots.iter().filter(|slot| slot.at + SLOTS as u64 > latest) {
+            busy += slot.busy;
+            for (all, of_slot) in waited.iter_mut().zip(&slot.waited) {
+                *all += of_slot;
+            }
+        }
         let span = SLOT.as_secs_f64() * SLOTS as f64 * self.threads as f64;
-        (lag, busy.as_secs_f64() / span)
+        (percentile_95(&waited), busy.as_secs_f64() / span)
     }
 
     /// Whether one more than these live calls would be one too many; `oldest` is how long the oldest live job has waited.
@@ -102,6 +98,19 @@ impl Lag {
         // The first slot is 1, so that a slot never used is of no time.
         (since / SLOT.as_millis()) as u64 + SLOTS as u64 + 1
     }
+}
+
+/// The least bound that at most a twentieth of the jobs exceed; of no jobs nought.
+fn percentile_95(waited: &[u32]) -> Duration {
+    let jobs: u32 = waited.iter().sum();
+    let mut longer = 0u32;
+    for (bound, jobs_here) in BOUNDS.iter().zip(waited).rev() {
+        longer += jobs_here;
+        if longer > jobs / 20 {
+            return Duration::from_millis(*bound);
+        }
+    }
+    Duration::ZERO
 }
 
 #[cfg(test)]
@@ -124,6 +133,23 @@ mod tests {
             lag.is_at_the_knee(now, 16, 61 * MS),
             "the oldest job tells before it is done"
         );
+    }
+
+    #[test]
+    fn a_burst_of_late_jobs_closes_the_door_as_evenly_spread_ones_do() {
+        assert!(BOUNDS.map(Duration::from_millis).contains(&KNEE));
+        for (late_slots, is_late) in [(4, true), (1, false)] {
+            let lag = Lag::new(8);
+            for slot in 0..20 {
+                let waited = if slot < late_slots { 200 * MS } else { 2 * MS };
+                for _ in 0..80 {
+                    lag.took(lag.started + slot * 100 * MS, waited, MS);
+                }
+            }
+            let now = lag.started + 1_950 * MS;
+            assert_eq!(lag.measured(now).0 > KNEE, is_late, "{late_slots} late slots");
+            assert_eq!(lag.is_at_the_knee(now, 64, Duration::ZERO), is_late);
+        }
     }
 
     #[test]

@@ -174,12 +174,6 @@ impl Engine {
         self.queue.backlogs()
     }
 
-    /// Over the last two seconds, the 95th percentile of how long jobs of live calls waited for a thread, and the share of the
-    /// threads' time that they took, 0 to 1.
-    pub fn lag(&self) -> (Duration, f64) {
-        self.admission.lag.measured(Instant::now())
-    }
-
     /// Runs `job` on an inference thread and gives its answer. Jobs of live calls have their turn before those
     /// of recordings. A job whose asker is gone before its turn is not run.
     ///
@@ -190,11 +184,24 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Analyst) -> T + Send + 'static,
     {
-        let within = match admitted.urgency() {
+        self.run_as(admitted.urgency(), admitted, job).await
+    }
+
+    /// [`Engine::run`] at another urgency than its asker was admitted with: what is left to do of somebody's audio when they
+    /// have spoken can wait as a recording can.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub async fn run_as<T, F>(&self, urgency: Urgency, _admitted: &Permit, job: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Analyst) -> T + Send + 'static,
+    {
+        let within = match urgency {
             Urgency::Live => LIVE_WITHIN,
             Urgency::Recording => RECORDING_WITHIN,
         };
-        self.run_within(within, admitted, job).await
+        self.answered(urgency, within, job).await
     }
 
     /// [`Engine::run`] where the answer is wanted within some time: of two jobs of one class the one with the nearer
@@ -212,6 +219,14 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Analyst) -> T + Send + 'static,
     {
+        self.answered(admitted.urgency(), within, job).await
+    }
+
+    async fn answered<T, F>(&self, urgency: Urgency, within: Duration, job: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Analyst) -> T + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let boxed: Job = Box::new(move |analyst| {
             if reply.is_closed() {
@@ -222,7 +237,7 @@ impl Engine {
         });
         // A permit holder has at most one job waiting, so the queue is never longer than there are permits.
         let due = Instant::now() + within;
-        self.queue.push(admitted.urgency(), due, boxed);
+        self.queue.push(urgency, due, boxed);
         answer.await.map_err(|_| EngineError::Crashed)
     }
 }

@@ -7,6 +7,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::samples::RATE;
 use crate::units::Seconds;
 
+use super::background::Background;
 use super::feed::WINDOW;
 use super::tones::ToneGate;
 use super::vad::{Vad, VadError, VadState};
@@ -65,7 +66,7 @@ struct JudgedWindow {
     samples: [f32; WINDOW],
     /// How many of them came from the stream: fewer than all only in the flush at its end.
     real: usize,
-    /// Whether it was nothing but one or two sinusoids.
+    /// Whether it may be taken for speech, and was nothing but one or two sinusoids.
     tonal: bool,
 }
 
@@ -99,7 +100,7 @@ pub struct SpeechFinder {
     net_samples: usize,
     spans: Vec<Span>,
     speech_power: Mean,
-    background_power: Mean,
+    background: Background,
 }
 
 impl SpeechFinder {
@@ -118,7 +119,7 @@ impl SpeechFinder {
             net_samples: 0,
             spans: Vec::new(),
             speech_power: Mean::default(),
-            background_power: Mean::default(),
+            background: Background::new(),
         }
     }
 
@@ -172,6 +173,7 @@ impl SpeechFinder {
             let probability = vad.probabilities(&[last], &mut self.state)?;
             self.window(&last, real, probability.first().copied().unwrap_or_default());
         }
+        self.background.finish();
         let phase = std::mem::replace(&mut self.phase, Phase::Silent { before: Vec::new() });
         if let Phase::Speaking { gap } = phase {
             self.keep_padding(gap);
@@ -210,24 +212,25 @@ impl SpeechFinder {
         RATE.seconds(self.heard)
     }
 
-    /// Signal-to-noise ratio in dB: power of speech windows, less that of the background, over that of
-    /// the background; -10 to 60. `None` until there was both speech and background to compare.
+    /// Signal-to-noise ratio in dB: power of speech windows, less that of the line's background, over that of
+    /// the background; -10 to 60. Loud moments, tones and silence that was put in are no background. `None` until
+    /// there was both speech and background to compare.
     pub fn snr_db(&self) -> Option<f64> {
-        let (speech, background) = (self.speech_power.value()?, self.background_power.value()?);
+        let (speech, background) = (self.speech_power.value()?, self.background.power()?);
         let ratio = (speech - background).max(0.0) / background.max(1e-12);
         Some((10.0 * ratio.max(1e-3).log10()).clamp(-10.0, 60.0))
     }
 
     fn window(&mut self, samples: &[f32; WINDOW], real: usize, probability: f32) {
         self.heard += real;
-        self.measure(&samples[..real], probability);
-        // Only what may be taken for speech is worth the look at its spectrum.
-        let tonal = probability >= self.settings.exit && self.tones.is_tonal(samples);
+        let is_tonal = self.tones.is_tonal(samples);
+        self.measure(&samples[..real], probability, is_tonal);
+        let tonal = probability >= self.settings.exit && is_tonal;
         let samples = *samples;
         self.follow(JudgedWindow { samples, real, tonal }, probability);
     }
 
-    fn measure(&mut self, samples: &[f32], probability: f32) {
+    fn measure(&mut self, samples: &[f32], probability: f32, is_tonal: bool) {
         let power = samples
             .iter()
             .map(|sample| f64::from(*sample).powi(2))
@@ -235,9 +238,9 @@ impl SpeechFinder {
             / samples.len() as f64;
         if probability >= self.settings.enter {
             self.speech_power.add(power);
-        } else if probability < SURELY_BACKGROUND {
-            self.background_power.add(power);
         }
+        self.background
+            .take(power, probability < SURELY_BACKGROUND, is_tonal);
     }
 
     fn follow(&mut self, window: JudgedWindow, probability: f32) {

@@ -11,6 +11,7 @@ mod network;
 mod tones;
 mod vad;
 mod overlap;
+mod background;
 mod finder;
 mod fingerprint;
 mod replay;

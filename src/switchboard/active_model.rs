@@ -49,7 +49,7 @@ impl ActiveModel {
         let Usable {
             calibration, policy, ..
         } = usable_calibration(&card, &config.policy)?;
-        store.pin_model(model, card.sha256()).await?;
+        store.pin_model(model, card.sha256(), card.identity()).await?;
         let (found, loaded, before) = (found.clone(), card.clone(), before.cloned());
         let (threads, capacity) = (config.threads, config.capacity);
         // Hashing and loading take a core for a while: not one that serves sockets.

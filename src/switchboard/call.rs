@@ -19,6 +19,7 @@ use super::error::BoardError;
 use super::replays::{ReplayWatch, keep_call};
 use super::roster::RosterNow;
 use super::services::Services;
+use super::slices::{samples_of_a_job, slices};
 
 /// Audio is analysed in pieces of at least this much: fewer, larger jobs cost less than many small ones,
 /// and the speech detector takes the windows of a piece together.
@@ -58,6 +59,7 @@ pub struct LiveCall {
     raw: RawStream,
     waiting: Vec<f32>,
     piece: usize,
+    longest_job: usize,
     session: Option<Box<StreamSession>>,
     said: Option<Identification>,
     sequential: SequentialDecision,
@@ -101,6 +103,7 @@ impl LiveCall {
             again_at: None,
             span: tracing::info_span!("call", call.id = %start.call_id),
             raw: RawStream::new(start.encoding, start.channels),
+            longest_job: samples_of_a_job(start.rate, start.channels),
             start,
             call_session,
             waiting: Vec::new(),
@@ -256,13 +259,29 @@ impl LiveCall {
 
     /// Runs the waiting samples through the session. Empty when there is nothing new or it failed.
     async fn listen(&mut self, active_model: &ActiveModel, end: bool) -> Vec<Checkpoint> {
-        let Some((admitted, _)) = &self.place else {
+        if self.is_paused() {
             return Vec::new();
-        };
+        }
         let samples = std::mem::take(&mut self.waiting);
-        let Some(mut session) = self.session.take() else {
-            return Vec::new();
-        };
+        let mut checkpoints = Vec::new();
+        for (slice, is_last) in slices(&samples, self.longest_job) {
+            let Some(heard) = self.hear(active_model, slice, end && is_last).await else {
+                return Vec::new();
+            };
+            checkpoints.extend(heard);
+        }
+        checkpoints
+    }
+
+    /// Runs samples through the session in one job; between two of them others have their turn. `None` when it failed.
+    async fn hear(
+        &mut self,
+        active_model: &ActiveModel,
+        samples: Vec<f32>,
+        end: bool,
+    ) -> Option<Vec<Checkpoint>> {
+        let (admitted, _) = self.place.as_ref()?;
+        let mut session = self.session.take()?;
         // Whoever still speaks is waited for; the last word has a little longer.
         let within = if end { LAST_WITHIN } else { NEXT_WITHIN };
         let heard = active_model.engine.run_within(within, admitted, move |analyst| {
@@ -275,7 +294,7 @@ impl LiveCall {
         let fault = match heard.await {
             Ok(Ok((session, checkpoints))) => {
                 self.session = Some(session);
-                return checkpoints;
+                return Some(checkpoints);
             }
             Ok(Err(fault)) => fault.to_string(),
             Err(fault) => fault.to_string(),
@@ -283,7 +302,7 @@ impl LiveCall {
         let id = &self.start.call_id;
         tracing::error!(call.id = %id, %fault, "call {id} can no longer be listened to: {fault}");
         metrics::counter!("voxline_identification_faults_total").increment(1);
-        Vec::new()
+        None
     }
 
     /// Says what a checkpoint came to, searched and weighed on one roster; nothing after a window check that changes

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::bytes::{Encoding, RawStream, WAV_HEADER_BYTES, WavHeader};
-use crate::engine::{Asker, Permit};
+use crate::engine::{Analyst, Asker, Permit, Urgency};
 use crate::store::{Recording, StoreError};
 use crate::units::{Hertz, KeyId, Seconds, UserId};
 use crate::verdict::{Checkpoint, ListenError, Quality, StreamSession};
@@ -19,6 +19,7 @@ use super::enrol::{Agreement, EnrolmentReport};
 use super::error::BoardError;
 use super::heard_clip::HeardClip;
 use super::quality_gate::{Issue, hints};
+use super::slices::{samples_of_a_job, slices};
 
 /// Audio between two reports of progress: often enough for a bar on a screen to move smoothly.
 const PROGRESS_MILLISECONDS: u32 = 500;
@@ -120,7 +121,8 @@ impl LiveEnrolment {
         if self.waiting.len() < self.piece {
             return Ok(None);
         }
-        let so_far = self.listen().await?;
+        let active_model = self.board.active_model();
+        let so_far = self.listen(&active_model).await?;
         let Some(session) = &self.session else {
             return Ok(None);
         };
@@ -132,7 +134,7 @@ impl LiveEnrolment {
             net_speech_seconds: session.net_speech().get(),
             needed_seconds: self.board.enrolment_speech.get(),
             quality: so_far.quality,
-            issues: hints(NAME, so_far, &self.board.active_model().calibration),
+            issues: hints(NAME, so_far, &active_model.calibration),
         }))
     }
 
@@ -187,29 +189,48 @@ impl LiveEnrolment {
         (board, start, heard)
     }
 
-    /// Runs the waiting samples through the session, which is lost when that fails; gives what was heard so far.
-    async fn listen(&mut self) -> Result<Checkpoint, BoardError> {
+    /// Runs the waiting samples through the session; gives what was heard so far.
+    async fn listen(&mut self, active_model: &ActiveModel) -> Result<Checkpoint, BoardError> {
         let samples = std::mem::take(&mut self.waiting);
-        let mut session = self.take_session()?;
-        let active_model = self.board.active_model();
-        let heard = active_model.engine.run(&self.admitted, move |analyst| {
-            session.push(analyst, &samples)?;
-            let so_far = session.so_far(analyst)?;
-            Ok::<_, ListenError>((session, so_far))
-        });
-        let (session, so_far) = heard.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
-        self.session = Some(session);
-        Ok(so_far)
+        let longest = samples_of_a_job(self.start.rate, self.start.channels);
+        for (slice, _) in slices(&samples, longest) {
+            self.run(active_model, Urgency::Live, move |session, analyst| {
+                session.push(analyst, &slice).map(|_| ())
+            })
+            .await?;
+        }
+        self.run(active_model, Urgency::Live, StreamSession::so_far).await
     }
 
+    /// Ends the recording, of which the speaker model then hears a segment a job.
     async fn last_checkpoint(&mut self, active_model: &ActiveModel) -> Result<Checkpoint, BoardError> {
-        self.listen().await?;
+        self.listen(active_model).await?;
+        loop {
+            // Nobody speaks any more: calls come first.
+            let ending = self.run(active_model, Urgency::Recording, StreamSession::finish_in_turns);
+            if let Some(last) = ending.await? {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// Runs a job on the session, which is lost when it fails.
+    async fn run<T: Send + 'static>(
+        &mut self,
+        active_model: &ActiveModel,
+        urgency: Urgency,
+        job: impl FnOnce(&mut StreamSession, &mut Analyst) -> Result<T, ListenError> + Send + 'static,
+    ) -> Result<T, BoardError> {
         let mut session = self.take_session()?;
-        let checkpoint = active_model
+        let done = active_model
             .engine
-            .run(&self.admitted, move |analyst| session.finish(analyst))
-            .await?;
-        checkpoint.map_err(|fault| BoardError::listening(NAME, fault))
+            .run_as(urgency, &self.admitted, move |analyst| {
+                let done = job(&mut session, analyst)?;
+                Ok::<_, ListenError>((session, done))
+            });
+        let (session, done) = done.await?.map_err(|fault| BoardError::listening(NAME, fault))?;
+        self.session = Some(session);
+        Ok(done)
     }
 
     fn take_session(&mut self) -> Result<Box<StreamSession>, BoardError> {

@@ -26,6 +26,7 @@ mod installed;
 mod active_model;
 mod answer;
 mod recording;
+mod slices;
 
 // A call.
 mod outcomes;

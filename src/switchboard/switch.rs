@@ -68,7 +68,7 @@ pub async fn switch_model(
     let calibration = usable_calibration(&card, &config.policy)?.calibration;
     let models = found.models(&card)?;
     let from = store.hold_model().await?.unwrap_or_else(|| config.model.clone());
-    store.pin_model(to, card.sha256()).await?;
+    store.pin_model(to, card.sha256(), card.identity()).await?;
     let engine = Engine::start(&models, 1, 1)?;
     let mut round = Round {
         config,

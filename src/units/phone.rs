@@ -48,8 +48,8 @@ macro_rules! phone_type {
                 self == other || self.line_key() == other.line_key()
             }
 
-            /// The number with its middle hidden, as in `+1202***0102`: enough to tell two numbers
-            /// of a deployment apart in a log, not enough to call anybody.
+            /// The number with its middle hidden, four digits of it or more, as in `+120***0102`: enough to tell
+            /// two numbers of a deployment apart in a log, not enough to call anybody.
             pub fn masked(&self) -> String {
                 mask(&self.0)
             }
@@ -95,7 +95,7 @@ phone_type! {
     /// let number: DialedNumber = "+1 (202) 555-0102".parse()?;
     /// assert_eq!(number.as_e164(), "+12025550102");
     /// // What a log line gets is not enough to call anybody.
-    /// assert_eq!(format!("{number:?}"), "+1202***0102");
+    /// assert_eq!(format!("{number:?}"), "+120***0102");
     /// assert_eq!("202-555-0102".parse::<DialedNumber>(), Err(InvalidPhone::NotInternational));
     /// # Ok::<(), InvalidPhone>(())
     /// ```
@@ -106,12 +106,18 @@ phone_type! {
     PhoneNumber
 }
 
+/// Digits that are always hidden: ten thousand numbers look alike. Some whole numbers have no more than seven.
+const HIDDEN: usize = 4;
+
+/// The most digits that are shown.
+const SHOWN: usize = 8;
+
 fn mask(e164: &str) -> String {
-    let digits = e164.len();
-    if digits <= 8 {
-        return "+***".to_owned();
-    }
-    format!("{}***{}", &e164[..5], &e164[digits - 4..])
+    let digits = e164.strip_prefix('+').unwrap_or(e164);
+    let shown = digits.len().saturating_sub(HIDDEN).min(SHOWN);
+    let front = shown / 2;
+    let back = digits.len() - (shown - front);
+    format!("+{}***{}", &digits[..front], &digits[back..])
 }
 
 /// Checks `text` against the numbering plans and gives it in E.164. Spaces, dots, dashes and brackets are allowed, a
@@ -167,6 +173,22 @@ mod tests {
     #[test]
     fn printing_for_a_log_hides_the_middle() {
         let number: PhoneNumber = "+12025550102".parse().unwrap();
-        assert_eq!(format!("{number:?}"), "+1202***0102");
+        assert_eq!(format!("{number:?}"), "+120***0102");
+    }
+
+    #[test]
+    fn of_no_plans_number_more_than_all_but_four_digits_are_printed() {
+        for (plan, example) in plan::examples() {
+            let number: PhoneNumber = example.parse().unwrap();
+            let masked = number.masked();
+            let shown = masked.chars().filter(char::is_ascii_digit).count();
+            let digits = example.len() - 1;
+            assert!(
+                shown <= digits.saturating_sub(4) && shown <= 8,
+                "{plan}: {masked}"
+            );
+        }
+        assert_eq!(mask("+50031234"), "+50***34");
+        assert_eq!(mask("+2904"), "+***");
     }
 }

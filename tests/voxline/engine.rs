@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use voxline::engine::{Asker, Busy, Engine, EngineError, Full, Permit};
+use voxline::engine::{Asker, Busy, Engine, EngineError, Full, Permit, Urgency};
 use voxline::speech::{VadState, WINDOW};
 use voxline::units::{DialedNumber, KeyId};
 
@@ -201,6 +201,28 @@ async fn of_two_calls_the_nearer_deadline_has_its_turn_first() {
     }
     let turns: Vec<&str> = turns.try_iter().collect();
     assert_eq!(turns, ["soon", "soon after", "late", "later"]);
+}
+
+#[tokio::test]
+async fn work_that_can_wait_comes_after_calls_whoever_was_admitted() {
+    let engine = engine(1, 8);
+    let (release, holding) = hold(&engine, LIVE);
+    let (tell, turns) = mpsc::channel();
+    let (later, permit) = (tell.clone(), engine.admit(LIVE).unwrap());
+    let can_wait = engine.run_as(Urgency::Recording, &permit, move |_| {
+        later.send("can wait").unwrap()
+    });
+    tokio::pin!(can_wait);
+    assert!(can_wait.as_mut().now_or_never().is_none());
+    let within = Duration::from_secs(60);
+    let call = queued(&engine, engine.admit(LIVE).unwrap(), within, move || {
+        tell.send("call").unwrap();
+    });
+    drop(release);
+    holding.await;
+    call.await;
+    can_wait.await.unwrap();
+    assert_eq!(turns.try_iter().collect::<Vec<&str>>(), ["call", "can wait"]);
 }
 
 #[tokio::test]

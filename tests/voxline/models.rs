@@ -86,6 +86,36 @@ fn a_file_other_than_the_cards_is_refused_by_its_hash() {
 }
 
 #[test]
+fn a_models_identity_is_of_all_that_makes_its_voiceprints() {
+    let (_folder, usual) = altered_model(&[]);
+    for (from, to) in [
+        ("preemphasis = 0.97", "preemphasis = 0.0"),
+        ("sample_scale = 32768.0", "sample_scale = 1.0"),
+        ("window = \"povey\"", "window = \"hamming\""),
+        ("f_max = 0.0", "f_max = 7600.0"),
+        ("name = \"embs\"", "name = \"dvector\""),
+        (
+            "shape = [\"batch\", \"frames\", 80]",
+            "shape = [\"batch\", 80, \"frames\"]\nlayout = \"features_time\"",
+        ),
+        ("[front_end]", "[segment]\nmax_seconds = 10.0\n\n[front_end]"),
+    ] {
+        let (_folder, other) = altered_model(&[(from, to)]);
+        assert_eq!(other.sha256(), usual.sha256(), "{to}");
+        assert_ne!(other.identity(), usual.identity(), "{to}");
+    }
+    let said = ("description = \"CAM++", "description = \"Our CAM++");
+    let told_otherwise = altered_model(&[said, ("dimension = 192", "dimension = 192 # numbers")]).1;
+    assert_eq!(told_otherwise.identity(), usual.identity());
+    // Stores keep it: with another of the same card every one of them would refuse its model.
+    let kept = "e4eb8bdd21b9d93d7764a103b2f1ab2b767ea2ba116fa8a347ed007d13f5c945";
+    assert_eq!(usual.identity(), kept);
+    let both = Card::read(&project("models/voxline-phone-3")).unwrap();
+    let kept = "402c92eb12b931fdca6a8c8c5798c2698c552c08f94a24221e76fb5da5449ecc";
+    assert_eq!(both.identity(), kept);
+}
+
+#[test]
 fn weights_that_were_not_fetched_are_named_with_what_to_do() {
     let (folder, card) = altered_model(&[]);
     let weights = folder.path().join("voxline-phone-2.onnx");

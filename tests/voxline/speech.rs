@@ -304,6 +304,61 @@ fn keys_pressed_between_sentences_do_not_become_speech() {
     );
 }
 
+/// How far speech is found to stand above its background.
+fn snr(vad: &mut Vad, samples: &[f32]) -> f64 {
+    find(vad, &[samples]).snr_db().unwrap()
+}
+
+/// Two sentences, and the silence before each.
+fn conversation() -> Vec<f32> {
+    [silence(0.5), sentence(), silence(0.5), sentence()].concat()
+}
+
+#[test]
+fn what_a_machine_sends_is_not_the_lines_background() {
+    let vad = &mut analyst().vad;
+    let voice = at_rate(&[silence(0.5), sentence()].concat(), 8_000);
+    // On a line with some noise, which is what there is to stand above.
+    let line = |sound: &[f32]| {
+        let call = [sound, &voice, sound, &voice].concat();
+        over_mulaw(&mix(&call, &Rng::new(4).noise(-60.0, call.len())))
+    };
+    let alone = snr(vad, &line(&[]));
+    let beep = ("a beep".to_owned(), tones(&[1_000.0], 0.3, at_16k(0.1)));
+    for (name, mut sound) in machine_sounds().into_iter().chain([beep]) {
+        sound.truncate(at_16k(4.0));
+        let beside = snr(vad, &line(&at_rate(&sound, 8_000)));
+        assert!((beside - alone).abs() < 2.0, "{name}: {beside} dB, alone {alone}");
+    }
+}
+
+#[test]
+fn a_loud_moment_is_not_the_lines_background() {
+    let vad = &mut analyst().vad;
+    let call = mix(&conversation(), &Rng::new(5).noise(-60.0, conversation().len()));
+    let alone = snr(vad, &call);
+    for (seconds, dbfs) in [(0.1, -15.0), (0.3, -15.0), (1.0, -15.0), (0.3, -30.0)] {
+        let door = Rng::new(6).noise(dbfs, at_16k(seconds));
+        let (before, after) = call.split_at(at_16k(0.3));
+        let beside = snr(vad, &[before, &door, after].concat());
+        assert!(
+            (beside - alone).abs() < 2.0,
+            "{seconds} s: {beside} dB, alone {alone}"
+        );
+    }
+}
+
+#[test]
+fn silence_that_was_put_in_hides_no_noise() {
+    let vad = &mut analyst().vad;
+    for dbfs in [-25.0, -31.0] {
+        let noise = Rng::new(7).noise(dbfs, conversation().len());
+        let call = mix(&conversation(), &noise);
+        let (alone, after) = (snr(vad, &call), snr(vad, &[silence(10.0), call.clone()].concat()));
+        assert!((after - alone).abs() < 1.0, "{after} dB, alone {alone}");
+    }
+}
+
 #[test]
 fn most_of_a_signup_recording_is_speech_well_above_the_background() {
     let vad = &mut analyst().vad;

@@ -7,6 +7,7 @@ mod echoes;
 mod enrolling;
 mod everybody;
 mod identifying;
+mod in_slices;
 mod in_the_dark;
 mod keeping;
 mod roster_reach;

@@ -144,9 +144,9 @@ pub enum StoreError {
         /// The model in use now.
         active: ModelId,
     },
-    /// A model of this name, but other weights, made the voiceprints that are here.
+    /// A model of this name, but with other weights, or fed otherwise, made the voiceprints that are here.
     #[error(
-        "the voiceprints here were made by other weights than those of the installed model {model}, and voices of different weights cannot be compared: put the old ones back, or give the new ones an id of their own and `voxline models switch` to it"
+        "the voiceprints here were made by a model {model} with other weights, or another graph, ports, [front_end] or [segment] in its card, than the installed one's, and such voices cannot be compared: put the old files and card back, or give the new ones an id of their own and `voxline models switch` to it"
     )]
     OtherWeights {
         /// The model's name.

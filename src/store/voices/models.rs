@@ -18,6 +18,10 @@ const ACTIVE: &str = "active_model";
 /// What the hash of a model's weights is called among the store's facts; its id follows.
 const WEIGHTS: &str = "weights_sha256 ";
 
+/// What the hash of all else that makes a model's voiceprints, and of its weights, is called there; the id follows. Stores of
+/// earlier releases lack it until they are opened.
+const IDENTITY: &str = "identity_sha256 ";
+
 /// A clip that a model has not heard yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnheardClip {
@@ -50,28 +54,33 @@ impl Store {
         active(&mut self.read().await?).await
     }
 
-    /// Writes down that `model` is in use and that its weights have this hash, unless another is.
+    /// Writes down that `model` is in use, that its weights have the hash `sha256` and all that makes its voiceprints the hash
+    /// `identity`, unless others are written down.
     ///
     /// # Errors
     /// [`StoreError::OtherWeights`] when the store has voiceprints of a model of that name with other
-    /// weights: a name is no proof that two voiceprints can be compared.
-    pub async fn pin_model(&self, model: &ModelId, sha256: &str) -> Result<(), StoreError> {
-        let fact = format!("{WEIGHTS}{model}");
+    /// weights, or made otherwise: a name is no proof that two voiceprints can be compared.
+    pub async fn pin_model(&self, model: &ModelId, sha256: &str, identity: &str) -> Result<(), StoreError> {
+        let facts =
+            [(WEIGHTS, sha256), (IDENTITY, identity)].map(|(fact, hash)| (format!("{fact}{model}"), hash));
         let mut tx = self.read().await?;
-        if read_text_fact(&mut tx, &fact).await?.as_deref() == Some(sha256) {
+        let is_known = is_written(&mut tx, &facts).await?;
+        drop(tx);
+        if is_known {
             return Ok(());
         }
-        drop(tx);
         let mut tx = self.write().await?;
-        let known = read_text_fact(&mut tx, &fact).await?;
         let (prints,): (i64,) = query_as("SELECT COUNT(*) FROM prints WHERE model = $1")
             .bind(model.as_str())
             .fetch_one(&mut tx)
             .await?;
-        if known.is_some_and(|known| known != sha256) && prints > 0 {
-            return Err(StoreError::OtherWeights { model: model.clone() });
+        for (fact, hash) in &facts {
+            let known = read_text_fact(&mut tx, fact).await?;
+            if prints > 0 && known.is_some_and(|known| known != *hash) {
+                return Err(StoreError::OtherWeights { model: model.clone() });
+            }
+            write_fact(&mut tx, fact, hash.as_bytes()).await?;
         }
-        write_fact(&mut tx, &fact, sha256.as_bytes()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -197,6 +206,16 @@ pub(super) async fn refuse_old_model<'a>(
         return Ok(());
     }
     Err(StoreError::ModelSwitched { active })
+}
+
+/// Whether all of these facts are written down as they are here.
+async fn is_written(conn: &mut Tx, facts: &[(String, &str)]) -> Result<bool, StoreError> {
+    for (fact, value) in facts {
+        if read_text_fact(conn, fact).await?.as_deref() != Some(*value) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn active(conn: &mut Tx) -> Result<Option<ModelId>, StoreError> {

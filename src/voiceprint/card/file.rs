@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::super::embedding::ModelId;
 use super::super::front_end::{
@@ -10,7 +11,7 @@ use super::super::front_end::{
 };
 use super::super::segment::Segment;
 use super::ports::{InputCard, Layout, PortCard};
-use crate::units::Seconds;
+use crate::units::{Seconds, hex};
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -101,6 +102,21 @@ impl CardFile {
             return Err("input.layout is `samples` for a raw waveform, and for nothing else".to_owned());
         }
         Ok(settings)
+    }
+
+    /// A hash of all that an embedding comes of beside the sound: both files, the graph's ports that are used, the front end,
+    /// and how speech is cut. Stores keep it: whatever is added to cards must leave it as it is for those that lack it.
+    pub(super) fn identity(&self, segment: Segment) -> Result<String, String> {
+        let weights = self.weights.as_ref().map(|file| &file.sha256);
+        let length = self.input.length.as_ref().map(|port| &port.name);
+        let all = (
+            (&self.graph.sha256, weights),
+            (&self.input.name, self.input.layout, length, &self.output.name),
+            &self.front_end,
+            (segment.longest.get(), segment.shortest.get()),
+        );
+        let text = serde_json::to_string(&all).map_err(|fault| fault.to_string())?;
+        Ok(hex(&Sha256::digest(text)))
     }
 
     /// How speech is cut, if the card says so in numbers that can be.

@@ -84,6 +84,7 @@ pub struct Card {
     segment: Segment,
     beside: Option<Box<Card>>,
     sha256: String,
+    identity: String,
 }
 
 impl Card {
@@ -136,6 +137,8 @@ impl Card {
         }
         let both = format!("{} {} {weight}", self.sha256, other.sha256);
         self.sha256 = hex(&Sha256::digest(both));
+        let both = format!("{} {}", self.identity, other.identity);
+        self.identity = hex(&Sha256::digest(both));
         self.beside = Some(Box::new(other));
         Ok(self)
     }
@@ -162,6 +165,7 @@ impl Card {
             ));
         }
         let sha256 = card.weights.as_ref().unwrap_or(&card.graph).sha256.clone();
+        let identity = card.identity(segment).map_err(malformed)?;
         Ok(Self {
             folder: folder.to_owned(),
             card,
@@ -169,6 +173,7 @@ impl Card {
             segment,
             beside: None,
             sha256,
+            identity,
         })
     }
 
@@ -229,6 +234,12 @@ impl Card {
     /// both hashes and the weight.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// A hash of all that a voiceprint comes of: graph, weights, ports, front end and how speech is cut, of the model beside it
+    /// too. Cards of one hash of weights may differ in it, and then their voiceprints are not to be compared.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The graph file.

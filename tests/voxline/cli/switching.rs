@@ -216,6 +216,39 @@ fn a_store_whose_model_is_gone_says_how_to_take_up_another() {
 }
 
 #[test]
+fn a_card_that_is_corrected_is_another_model_to_the_voices_here() {
+    let site = two_models();
+    let (alice, _) = enrol(&site, "alice", true);
+    site.json(&["models", "switch", OTHER]);
+    let folder = site.path().join("models").join(OTHER);
+    let rewrite = |file: &str, from: &str, to: &str| {
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} no longer says `{from}`");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    };
+    rewrite("card.toml", "preemphasis = 0.97", "preemphasis = 0.0");
+    let said = site.run(&["identify", "--number", NUMBER, &sample("calls/alice-2.wav")]);
+    assert_eq!((said.status, said.stdout.as_str()), (1, ""), "{said:?}");
+    let is_told = said.stderr.contains("[front_end]") && said.stderr.contains("models switch");
+    assert!(is_told, "{said:?}");
+
+    rewrite("card.toml", "preemphasis = 0.0", "preemphasis = 0.97");
+    assert_eq!(identify(&site, "calls/alice-2.wav")["user_id"], json!(alice));
+
+    let own = "third";
+    rewrite("card.toml", "preemphasis = 0.97", "preemphasis = 0.0");
+    for (file, key) in [("card.toml", "id"), ("calibration.toml", "model")] {
+        let [from, to] = [OTHER, own].map(|id| format!("\n{key} = \"{id}\""));
+        rewrite(file, &from, &to);
+    }
+    std::fs::rename(&folder, site.path().join("models").join(own)).unwrap();
+    let answer = site.json(&["models", "switch", own]);
+    assert_eq!(answer["switched"], json!(true), "{answer}");
+    assert_eq!(identify(&site, "calls/alice-2.wav")["model"], json!(own));
+}
+
+#[test]
 fn voiceprints_of_another_model_are_never_compared() {
     let site = two_models();
     enrol(&site, "alice", false);

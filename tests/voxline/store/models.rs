@@ -260,13 +260,21 @@ async fn what_comes_while_a_switch_is_prepared_is_kept_for_the_new_model() {
 async fn other_weights_of_the_same_name_are_refused_while_comparable() {
     let deployment = TestDeployment::new().await;
     let line = deployment.number(1).await;
-    deployment.store.pin_model(&model(), "aa").await.unwrap();
+    let store = &deployment.store;
+    store.pin_model(&model(), "aa", "a").await.unwrap();
     // Nobody is enrolled yet: nothing could be compared wrongly.
-    deployment.store.pin_model(&model(), "bb").await.unwrap();
+    store.pin_model(&model(), "bb", "b").await.unwrap();
     let ana = deployment.user("Ana", &line).await.id;
     deployment.enrol(ana, 1).await;
-    deployment.store.pin_model(&model(), "bb").await.unwrap();
-    let refused = deployment.store.pin_model(&model(), "cc").await;
-    assert!(matches!(refused, Err(StoreError::OtherWeights { .. })));
-    deployment.store.pin_model(&other(), "cc").await.unwrap();
+    store.pin_model(&model(), "bb", "b").await.unwrap();
+    // Other weights, and the same with another front end.
+    for (weights, identity) in [("cc", "c"), ("bb", "c"), ("cc", "b")] {
+        let refused = store.pin_model(&model(), weights, identity).await;
+        assert!(
+            matches!(refused, Err(StoreError::OtherWeights { .. })),
+            "{identity}"
+        );
+    }
+    store.pin_model(&model(), "bb", "b").await.unwrap();
+    store.pin_model(&other(), "cc", "c").await.unwrap();
 }

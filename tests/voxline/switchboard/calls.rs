@@ -1,6 +1,7 @@
 //! Live calls: the same word as on the recording, versions that only rise, and no door left open.
 
 use voxline::bytes::Encoding;
+use voxline::bytes::g711::mulaw_encode;
 use voxline::decision::Reason;
 use voxline::store::Access;
 use voxline::switchboard::{BoardError, CallStart, CallVerdict, Update};
@@ -10,7 +11,7 @@ use voxline::verdict::{CHECKPOINTS, OutcomeName};
 
 use super::identifying::{untimed, word};
 use super::{TestDeployment, number};
-use crate::support::{Rng, read};
+use crate::support::{Rng, at_rate, read, tones};
 
 pub fn start(number: DialedNumber) -> CallStart {
     CallStart {
@@ -142,11 +143,24 @@ async fn a_phone_handed_over_takes_the_name_along_or_back_and_no_name_flickers()
     }
 }
 
-/// Everything that is said of a call that Alice begins, for so many rounds of two recordings, and that another
-/// may go on with.
-async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) -> Vec<CallVerdict> {
+/// Six keys, as a caller presses them.
+fn keys() -> Vec<u8> {
+    let key = [tones(&[770.0, 1_336.0], 0.2, 3_200), vec![0.0; 1_920]].concat();
+    let narrow = at_rate(&key.repeat(6), 8_000);
+    let octet = |sample: &f32| mulaw_encode((sample * 32_767.0) as i16);
+    narrow.iter().map(octet).collect()
+}
+
+/// Everything that is said of a call that begins with some octets, which Alice speaks on for so many rounds of two
+/// recordings, and that another may go on with.
+async fn long_call(
+    deployment: &TestDeployment,
+    before: &[u8],
+    rounds: usize,
+    then: &[&str],
+) -> Vec<CallVerdict> {
     let mut call = deployment.board.open_call(start(number(1)), None).await.unwrap();
-    let mut updates = Vec::new();
+    let mut updates = call.push(before).await.unwrap();
     let alice = ["calls/alice-1.wav", "calls/alice-2.wav"].repeat(rounds);
     for file in alice.iter().chain(then) {
         updates.extend(call.push(&octets(file)).await.unwrap());
@@ -159,12 +173,17 @@ async fn long_call(deployment: &TestDeployment, rounds: usize, then: &[&str]) ->
 async fn after_a_handover_the_first_name_falls_within_seven_seconds() {
     let deployment = TestDeployment::full().await;
     let alice = Some(deployment.people["alice"]);
-    for rounds in [2, 12] {
+    for (before, rounds) in [(Vec::new(), 2), (Vec::new(), 12), (keys(), 2)] {
         let net = |update: &CallVerdict| update.identification.net_speech_seconds;
-        let alone = long_call(&deployment, rounds, &[]).await;
+        let alone = long_call(&deployment, &before, rounds, &[]).await;
         let handed_on = net(alone.last().unwrap());
         let stranger = ["calls/stranger-man.wav"; 2];
-        let said = long_call(&deployment, rounds, &stranger).await;
+        let said = long_call(&deployment, &before, rounds, &stranger).await;
+        let snr = |update: &CallVerdict| update.identification.quality.and_then(|heard| heard.snr_db);
+        assert!(
+            said.iter().filter_map(snr).all(|snr| snr > 15.0),
+            "keys are no noise"
+        );
         let hers = |update: &&CallVerdict| update.identification.user_id == alice;
         let still = said.iter().rposition(|update| hers(&update)).unwrap();
         let fell = net(&said[still + 1]);
@@ -178,7 +197,7 @@ async fn after_a_handover_the_first_name_falls_within_seven_seconds() {
 #[tokio::test]
 async fn one_voice_keeps_its_name_for_minutes_and_idle_checks_say_nothing() {
     let deployment = TestDeployment::full().await;
-    let updates = long_call(&deployment, 16, &[]).await;
+    let updates = long_call(&deployment, &[], 16, &[]).await;
     let alice = Some(deployment.people["alice"]);
     let mut named = updates
         .iter()

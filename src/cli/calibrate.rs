@@ -1,7 +1,6 @@
 //! `voxline calibrate`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -12,14 +11,14 @@ use time::OffsetDateTime;
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
 use crate::measure::{
-    Benchmark, Checked, Condition, Fit, Fitted, Fitting, Part, Pipeline, Protocol, calibrate, check,
-    write_trial_table,
+    Benchmark, Condition, Fitting, Part, Pipeline, Protocol, calibrate, check, write_trial_table,
 };
 use crate::voiceprint::Card;
 
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
 use super::fault::{as_typed, whole};
+use super::fit_text::{text, voices_text};
 use super::output::Output;
 use super::results::{beside, check_file, put_in_place, write_whole};
 
@@ -278,29 +277,6 @@ fn fit(
     Ok(true)
 }
 
-/// What is to be said of the two-voices test where it is not one of these calls.
-fn voices_text(fitted: &Fitted) -> String {
-    if let Some(refused) = &fitted.voices_refused {
-        return format!(
-            "\nwhen speech is of two voices is as in the calibration in use: fitted on these calls, {:.0} % of two voices in \
-             turn would be taken for one. Nothing is as little like one voice as {}: are there two in it?",
-            100.0 * refused.miss,
-            refused.recording
-        );
-    }
-    match (fitted.voices_fitted, fitted.calibration.voices) {
-        (true, _) => "",
-        (_, Some(_)) => {
-            "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
-        }
-        (_, None) => {
-            "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
-             after the phone was handed on"
-        }
-    }
-    .to_owned()
-}
-
 fn conditions(args: &CalibrateArgs, protocol: &Protocol) -> anyhow::Result<Vec<Condition>> {
     if !args.conditions.is_empty() {
         return Ok(args.conditions.clone());
@@ -364,41 +340,4 @@ fn fitting(
             Similarity::FisherZ
         },
     }
-}
-
-fn text(checked: &Checked) -> String {
-    let mut said = format!(
-        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}",
-        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER"
-    );
-    let mut line = |name: &str, fit: &Fit| {
-        let _ = write!(
-            said,
-            "\n{name:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%",
-            fit.cllr,
-            fit.min_cllr,
-            fit.loss,
-            fit.act_dcf,
-            fit.min_dcf,
-            100.0 * fit.eer
-        );
-    };
-    for (condition, fits) in &checked.by_condition {
-        line(condition, fits);
-    }
-    if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
-        let _ = write!(
-            said,
-            "\nsingle voices taken for several: {:.1} %; two voices in turn taken for one: {:.1} %",
-            100.0 * one,
-            100.0 * two
-        );
-    }
-    let word = if checked.fits {
-        "fits"
-    } else {
-        "does not fit: fit it again for these calls"
-    };
-    let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
-    said
 }

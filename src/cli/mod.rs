@@ -7,6 +7,7 @@
 mod common;
 mod opening;
 mod output;
+mod fit_text;
 mod log;
 mod phrases;
 mod results;

@@ -1,0 +1,66 @@
+//! A fit in words: how well it does, by condition, and what became of its test of two voices.
+
+use std::fmt::Write as _;
+
+use crate::measure::{Checked, Fit, Fitted};
+
+/// A table of figures, a line a condition, and whether the calibration fits these calls.
+pub(super) fn text(checked: &Checked) -> String {
+    let mut said = format!(
+        "{:<24}{:>8}{:>8}{:>8}{:>9}{:>9}{:>9}",
+        "calls", "Cllr", "least", "loss", "act DCF", "min DCF", "EER"
+    );
+    let mut line = |name: &str, fit: &Fit| {
+        let _ = write!(
+            said,
+            "\n{name:<24}{:>8.3}{:>8.3}{:>8.3}{:>9.3}{:>9.3}{:>8.2}%",
+            fit.cllr,
+            fit.min_cllr,
+            fit.loss,
+            fit.act_dcf,
+            fit.min_dcf,
+            100.0 * fit.eer
+        );
+    };
+    for (condition, fits) in &checked.by_condition {
+        line(condition, fits);
+    }
+    if let (Some(one), Some(two)) = (checked.voices_false_alarm, checked.voices_miss) {
+        let _ = write!(
+            said,
+            "\nsingle voices taken for several: {:.1} %; two voices in turn taken for one: {:.1} %",
+            100.0 * one,
+            100.0 * two
+        );
+    }
+    let word = if checked.fits {
+        "fits"
+    } else {
+        "does not fit: fit it again for these calls"
+    };
+    let _ = write!(said, "\n{} of {} {word}", checked.calibration, checked.model);
+    said
+}
+
+/// What is to be said of the two-voices test where it is not one of these calls.
+pub(super) fn voices_text(fitted: &Fitted) -> String {
+    if let Some(refused) = &fitted.voices_refused {
+        return format!(
+            "\nwhen speech is of two voices is as in the calibration in use: fitted on these calls, {:.0} % of two voices in \
+             turn would be taken for one. Nothing is as little like one voice as {}: are there two in it?",
+            100.0 * refused.miss,
+            refused.recording
+        );
+    }
+    match (fitted.voices_fitted, fitted.calibration.voices) {
+        (true, _) => "",
+        (_, Some(_)) => {
+            "\ntoo few calls are long enough to fit when speech is of two voices: that is as in the calibration in use"
+        }
+        (_, None) => {
+            "\ntoo few calls are long enough to fit when speech is of two voices: it does not tell, and a name stands long \
+             after the phone was handed on"
+        }
+    }
+    .to_owned()
+}

@@ -82,7 +82,7 @@ struct Report {
 pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     let CarrierCommand::Check(args) = command;
     // Without making a store where there is none.
-    let has_store = config.store.is_there();
+    let has_store = config.board.store.is_there();
     let mut known = if has_store {
         Known::of_store(&store(config).await?).await?
     } else {

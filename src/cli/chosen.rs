@@ -20,7 +20,7 @@ pub(super) struct Chosen {
 
 /// The speaker model of this name, or the one that serves, with its files checked against their hashes.
 pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow::Result<Chosen> {
-    let found = installed(config)?;
+    let found = installed(&config.board)?;
     let id = match named {
         Some(named) => ModelId::new(named),
         None => serving_model(config).await?,
@@ -32,11 +32,14 @@ pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow
 
 /// The model that serves, by a store that is left as it is; the configured one where there is no store.
 async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
-    if !config.store.is_there() {
-        return Ok(config.model.clone());
+    if !config.board.store.is_there() {
+        return Ok(config.board.model.clone());
     }
     let remedy = "which model serves cannot be read of the store: name it with --model";
-    if !Store::is_of_this_release(&config.store).await.context(remedy)? {
+    if !Store::is_of_this_release(&config.board.store)
+        .await
+        .context(remedy)?
+    {
         anyhow::bail!(
             "the store is of another release, and looking into it would change it: name the model with --model"
         );
@@ -47,7 +50,7 @@ async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
         .active_model()
         .await
         .context(remedy)?;
-    Ok(active.unwrap_or_else(|| config.model.clone()))
+    Ok(active.unwrap_or_else(|| config.board.model.clone()))
 }
 
 /// So many threads, or one a processor.

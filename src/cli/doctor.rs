@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::config::{Config, GalleryChoice};
+use crate::config::Config;
 use crate::decision::{Calibration, Policy};
-use crate::gallery::{Gallery, QdrantGallery};
+use crate::gallery::{Gallery, GalleryChoice, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
 use crate::store::{Health, RetentionTally, Store};
@@ -65,8 +65,8 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 }
 
 async fn store(config: &Config) -> Finding {
-    let (what, path) = ("store", &config.store.path);
-    if !config.store.is_there() {
+    let (what, path) = ("store", &config.board.store.path);
+    if !config.board.store.is_there() {
         let detail = format!("{} is made when something is first kept in it", path.display());
         return Finding {
             what,
@@ -75,7 +75,7 @@ async fn store(config: &Config) -> Finding {
         };
     }
     let examine = async {
-        let store = Store::connect(&config.store).await?;
+        let store = Store::connect(&config.board.store).await?;
         store.check_pages().await?;
         store.check().await
     };
@@ -98,7 +98,7 @@ async fn store(config: &Config) -> Finding {
                 "; others may enter its folder: chmod 700 it"
             };
             let (database, path) = (health.database, path.display());
-            let place = match &config.store.postgres {
+            let place = match &config.board.store.postgres {
                 None => format!("at {path}"),
                 Some(_) => format!("as store.url says, its key files beside {path}"),
             };
@@ -112,21 +112,24 @@ async fn store(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        if config.store.is_there() {
-            Store::connect(&config.store).await?.due(&config.retention).await
+        if config.board.store.is_there() {
+            Store::connect(&config.board.store)
+                .await?
+                .due(&config.board.retention)
+                .await
         } else {
             Ok(RetentionTally::default())
         }
     };
     match due.await {
-        Ok(due) => ok(what, in_words(&config.retention, &due)),
+        Ok(due) => ok(what, in_words(&config.board.retention, &due)),
         Err(fault) => wrong(what, fault),
     }
 }
 
 async fn gallery(config: &Config) -> Finding {
     let what = "gallery";
-    let GalleryChoice::Qdrant(settings) = &config.gallery else {
+    let GalleryChoice::Qdrant(settings) = &config.board.gallery else {
         return ok(what, "embedded, in this process".to_owned());
     };
     match QdrantGallery::connect(settings.clone()) {
@@ -141,7 +144,7 @@ async fn gallery(config: &Config) -> Finding {
 /// The certificate, and whether it is time to renew it.
 fn tls(config: &Config) -> Finding {
     let what = "TLS";
-    let Some(files) = &config.tls else {
+    let Some(files) = &config.reply.tls else {
         return Finding {
             what,
             state: "absent",
@@ -174,7 +177,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
         Ok((finding, library)) => (finding, Some(library)),
         Err(fault) => (wrong("ONNX Runtime", fault), None),
     };
-    let card = models_dir(config).and_then(|folder| {
+    let card = models_dir(&config.board).and_then(|folder| {
         let card = Card::read(&folder.join(model_id.as_str()))?;
         Ok((folder, card))
     });
@@ -188,7 +191,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
             vec![
                 runtime,
                 model(found.as_ref(), &card),
-                calibration(&card, &config.policy),
+                calibration(&card, &config.board.policy),
             ]
         }
         Err(fault) => vec![runtime, wrong("speaker model", fault)],
@@ -196,7 +199,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
 }
 
 fn runtime(config: &Config) -> anyhow::Result<(Finding, PathBuf)> {
-    let library = library(config)?;
+    let library = library(&config.board)?;
     let version = Runtime::load(&library)?.version();
     let detail = format!("{version} at {}", library.display());
     Ok((ok("ONNX Runtime", detail), library))
@@ -229,7 +232,7 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
 /// What hears whether speech is spoofed, loaded and run once.
 fn countermeasure(config: &Config) -> Finding {
     let what = "countermeasure";
-    let Some(folder) = &config.countermeasure else {
+    let Some(folder) = &config.board.countermeasure else {
         let detail = "none: synthesised voices, and recordings nobody heard before, are not told from people";
         return Finding {
             what,
@@ -239,7 +242,7 @@ fn countermeasure(config: &Config) -> Finding {
     };
     let tried = || -> anyhow::Result<CountermeasureCard> {
         let card = CountermeasureCard::read(folder)?;
-        Countermeasure::load(&Runtime::load(&library(config)?)?, &card)?;
+        Countermeasure::load(&Runtime::load(&library(&config.board)?)?, &card)?;
         Ok(card)
     };
     match tried() {

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::{Config, GalleryChoice};
+use crate::config::Config;
+use crate::gallery::GalleryChoice;
 use crate::measure::{LoadSettings, LoadStep, Quantiles, Target, run_load};
 use crate::switchboard::installed;
 use crate::units::Seconds;
@@ -109,7 +110,7 @@ impl LoadArgs {
         let ramp = seconds("ramp", self.ramp, 0.0)?;
         let soak = self.minutes.map(|minutes| seconds("minutes", minutes, 0.1));
         let soak = soak.transpose()?;
-        let chosen = chosen_model(Some(config.model.as_str()), config).await?;
+        let chosen = chosen_model(Some(config.board.model.as_str()), config).await?;
         let target = match self.server {
             Some(base) => Target::Running {
                 base,
@@ -129,7 +130,7 @@ impl LoadArgs {
             numbers: self.numbers,
             files: self.files,
             soak: soak.and_then(|minutes| Seconds::checked(60.0 * minutes.get())),
-            library: installed(config)?.library,
+            library: installed(&config.board)?.library,
             vad_graph: chosen.models.vad_graph,
         })
     }
@@ -138,9 +139,9 @@ impl LoadArgs {
 /// Refuses to start a service of our own where it would work on a store that the configuration names: the data folder alone
 /// is another one.
 fn refuse_store_of_others(config: &Config) -> Result<(), Usage> {
-    let others = if config.store.postgres.is_some() {
+    let others = if config.board.store.postgres.is_some() {
         "the PostgreSQL store of store.url"
-    } else if !matches!(config.gallery, GalleryChoice::Embedded) {
+    } else if !matches!(config.board.gallery, GalleryChoice::Embedded) {
         "the gallery of gallery.backend"
     } else {
         return Ok(());

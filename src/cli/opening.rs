@@ -14,21 +14,21 @@ pub(super) const KEY_REMEDY: &str =
 /// say.
 pub(super) async fn active_model(config: &Config) -> ModelId {
     let active = async {
-        let store = Store::connect(&config.store).await.ok()?;
+        let store = Store::connect(&config.board.store).await.ok()?;
         store.active_model().await.ok()?
     };
-    let active = if config.store.is_there() {
+    let active = if config.board.store.is_there() {
         active.await
     } else {
         None
     };
-    active.unwrap_or_else(|| config.model.clone())
+    active.unwrap_or_else(|| config.board.model.clone())
 }
 
 /// The store of the configuration.
 pub(super) async fn store(config: &Config) -> anyhow::Result<Store> {
-    let store = Store::connect(&config.store).await?;
-    Ok(store.with_pin_rule(config.identity.pin_rule))
+    let store = Store::connect(&config.board.store).await?;
+    Ok(store.with_pin_rule(config.board.identity.pin_rule))
 }
 
 /// The tenant of this name or id; the operator's own without one.
@@ -41,5 +41,5 @@ pub(super) async fn tenant_named(store: &Store, named: Option<&str>) -> anyhow::
 
 /// The switchboard over it.
 pub(super) async fn board(config: &Config) -> Result<Switchboard, OpenError> {
-    Switchboard::open(config).await
+    Switchboard::open(&config.board).await
 }

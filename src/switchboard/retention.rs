@@ -14,7 +14,7 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError`] when the store cannot be written.
     pub async fn retain(&self) -> Result<RetentionTally, BoardError> {
-        let gone = self.store.retain(&self.config.retention).await?;
+        let gone = self.store.retain(&self.settings.retention).await?;
         for (kind, count) in gone.counts() {
             metrics::counter!(RETIRED, "kind" => kind).increment(count);
         }

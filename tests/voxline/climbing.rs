@@ -2,9 +2,8 @@
 //! Who sees no scores gains nothing by it; who sees them does, which is why they are a scope of their own.
 
 use serde::Deserialize;
-use voxline::config::DEFAULT_MODEL;
 use voxline::decision::{Calibration, Policy, SequentialDecision};
-use voxline::switchboard::{Identification, usable_calibration};
+use voxline::switchboard::{DEFAULT_MODEL, Identification, usable_calibration};
 use voxline::units::{Cosine, Seconds, UserId};
 use voxline::verdict::scoring::{self, HeardVoice, Likeness};
 use voxline::verdict::{CHECKPOINTS, OutcomeName, Shown};

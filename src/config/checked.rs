@@ -106,6 +106,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Sources {
@@ -268,9 +270,11 @@ mod tests {
                 });
             let found = found.unwrap_or_else(|| panic!("`{key}` is not in voxline.example.toml"));
             let found = serde_json::to_value(found).unwrap();
-            let is_default = match default.as_f64() {
-                Some(default) => found.as_f64() == Some(default),
-                None => default.is_null() || found == *default,
+            let is_default = match default {
+                Value::Null => true,
+                Value::Number(default) => found.as_f64() == default.as_f64(),
+                Value::String(default) => found == *default || found.to_string() == *default,
+                default => found == *default,
             };
             assert!(is_default, "`{key}` is {found} in voxline.example.toml");
         }

@@ -270,10 +270,11 @@ mod tests {
                 });
             let found = found.unwrap_or_else(|| panic!("`{key}` is not in voxline.example.toml"));
             let found = serde_json::to_value(found).unwrap();
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
             let is_default = match default {
                 Value::Null => true,
                 Value::Number(default) => found.as_f64() == default.as_f64(),
-                Value::String(default) => found == *default || found.to_string() == *default,
+                Value::String(default) => text == *default,
                 default => found == *default,
             };
             assert!(is_default, "`{key}` is {found} in voxline.example.toml");
